@@ -1,0 +1,89 @@
+"""The frames of one molecule or cell: what every other room works on."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class FrameSet:
+    """Frames of one system: same atoms in the same order, energies and forces at one level of theory.
+
+    Parameters
+    ----------
+    atomic_numbers
+        Shape (n_atoms,).
+    positions
+        Shape (n_frames, n_atoms, 3), Å.
+    energies
+        Shape (n_frames,), eV, float64; absolute or mean-free, as in the source.
+    forces
+        Shape (n_frames, n_atoms, 3), eV/Å, F = −∂E/∂r.
+    cells
+        Shape (n_frames, 3, 3), Å, rows are lattice vectors; None for a molecule.
+    pbc
+        Periodic directions, shape (3,).
+    stresses
+        Shape (n_frames, 3, 3), eV/Å³, ASE's sign (tension positive); None where unknown.
+    temperature_K
+        Temperature at which the frames were sampled; None where unknown.
+    charge, multiplicity
+        Total charge (e) and spin multiplicity 2S+1; None where not given.
+    name
+        Where the frames came from (file or set), for messages and reports.
+    level_of_theory
+        Of the energies and forces, where known: ``"GFN2-xTB"``, ``"CCSD(T)/cc-pVTZ"``.
+    group
+        Shape (n_frames,): frames with equal numbers (duplicates, a frame and its displaced copies) are never
+        split between training, validation and test.
+    info
+        Per-frame records that are written to extended xyz and read back (parent, rule, …): key -> (n_frames, …).
+    """
+
+    atomic_numbers: IntArray
+    positions: FloatArray
+    energies: FloatArray
+    forces: FloatArray
+    cells: FloatArray | None = None
+    pbc: tuple[bool, bool, bool] = (False, False, False)
+    stresses: FloatArray | None = None
+    temperature_K: float | None = None
+    charge: float | None = None
+    multiplicity: int | None = None
+    name: str = "frames"
+    level_of_theory: str | None = None
+    group: IntArray = field(default=None)  # type: ignore[assignment]
+    info: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.group is None:
+            object.__setattr__(self, "group", np.arange(len(self.energies)))
+
+    def __len__(self) -> int:
+        return len(self.energies)
+
+    @property
+    def n_atoms(self) -> int:
+        return len(self.atomic_numbers)
+
+    @property
+    def periodic(self) -> bool:
+        return any(self.pbc)
+
+    def select(self, index: IntArray | slice) -> "FrameSet":
+        """Return the frames of `index`, everything per frame taken along."""
+        return replace(
+            self,
+            positions=self.positions[index],
+            energies=self.energies[index],
+            forces=self.forces[index],
+            cells=None if self.cells is None else self.cells[index],
+            stresses=None if self.stresses is None else self.stresses[index],
+            group=self.group[index],
+            info={key: values[index] for key, values in self.info.items()},
+        )

@@ -1,0 +1,25 @@
+"""The one place with constants and conversions.
+
+Internal units are ASE's: energy eV, length Å, mass amu, time Å·sqrt(amu/eV). Users see fs, K and kcal/mol.
+"""
+
+from types import MappingProxyType
+
+from ase import units as _ase
+
+EV_PER_KCAL_MOL: float = _ase.kcal / _ase.mol
+KCAL_MOL_PER_EV: float = 1.0 / EV_PER_KCAL_MOL
+BOLTZMANN_EV_K: float = _ase.kB
+BOLTZMANN_KCAL_MOL_K: float = BOLTZMANN_EV_K * KCAL_MOL_PER_EV
+FS: float = _ase.fs
+"""One femtosecond in ASE's unit of time."""
+
+EV_PER_ENERGY_UNIT = MappingProxyType(
+    {
+        "eV": 1.0,
+        "kcal/mol": EV_PER_KCAL_MOL,
+        "meV": 1e-3,
+        "Hartree": _ase.Hartree,
+    }
+)
+"""Energy units users may state (``--units``); lengths are in Å, so forces are in this unit per Å."""
