@@ -42,7 +42,7 @@ class FrameSet:
         Shape (n_frames,): frames with equal numbers (duplicates, a frame and its displaced copies) are never
         split between training, validation and test.
     info
-        Per-frame records that are written to extended xyz and read back (parent, rule, …): key -> (n_frames, …).
+        Per-frame records, kept through extended xyz (parent, rule, …): key -> (n_frames, …).
     """
 
     atomic_numbers: IntArray
