@@ -1,36 +1,143 @@
-"""The command `mdaug`: one thin file a command, imported when it is called."""
+"""The command `mdaug`: one thin file a command, imported only when it is called."""
 
+import difflib
+import os
 import sys
+import traceback
 
-from cyclopts import App
+import pydantic
+from cyclopts import App, CycloptsError, Group
+from cyclopts import ValidationError as OptionError
+from rich.console import Console
+from rich.text import Text
 
+from mdaug import __doc__ as purpose
 from mdaug import __version__
 from mdaug.errors import MDAugError
 
-app = App(name="mdaug", version=__version__, help=__import__("mdaug").__doc__)
-for _command in (
-    "springs",
-    "augment",
-    "frames",
-    "dataset",
-    "train",
-    "export",
-    "evaluate",
-    "scan",
-    "relax",
-    "nve",
-    "drift",
-    "stability",
-    "demo",
-):
-    app.command(f"mdaug.cli.{_command}:{_command}", name=_command)
+COMMANDS = {
+    "The whole path": {
+        "demo": "Springs, augmentation, training and proof on the embedded ethanol frames, in minutes.",
+        "train": "Train a force field on raw and augmented frames: model.pt and a report.",
+    },
+    "Frames": {
+        "frames": "Make frames by molecular dynamics of a structure file or a SMILES.",
+        "dataset": "Download a named set of frames, checked.",
+        "springs": "Learn how stiff every pair of atoms is.",
+        "augment": "Write physically labelled distorted frames.",
+    },
+    "Use of a model": {
+        "nve": "Molecular dynamics, with a guard and restarts.",
+        "relax": "Minimum and harmonic frequencies.",
+        "export": "Write model.pt from a training checkpoint.",
+    },
+    "Proof": {
+        "evaluate": "Errors of energies and forces on frames.",
+        "scan": "Energy and force along a bond, beside a reference.",
+        "drift": "Energy drift of NVE runs, with its interval.",
+        "stability": "When, and by which bond, a trajectory broke.",
+    },
+}
+"""Groups of commands with the line each has in `mdaug --help`."""
+
+_NAMES = [name for group in COMMANDS.values() for name in group]
+
+_EPILOGUE = "`mdaug COMMAND --help` explains a command; `--debug` anywhere shows the traceback of an error."
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run `mdaug` with `argv` (default: the process' arguments) and return the exit code."""
+    """Run `mdaug` with `argv` (default: the process' arguments).
+
+    Returns
+    -------
+    int
+        0 on success, 2 on wrong usage, 1 on a failure, which is told in one line on standard error.
+    """
+    arguments, debug = _without_debug(sys.argv[1:] if argv is None else argv)
     try:
-        app(sys.argv[1:] if argv is None else argv, exit_on_error=False, result_action="return_value")
-    except MDAugError as error:
-        print(f"mdaug: error: {error}", file=sys.stderr)
+        if arguments and not arguments[0].startswith("-") and arguments[0] not in _NAMES:
+            return _fail(_unknown_command(arguments[0]), code=2)
+        build_app(called=arguments[0] if arguments else None)(arguments)
+    except BrokenPipeError:  # `mdaug … | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            traceback.print_exc()
+        return _fail(_in_one_line(error), code=2 if isinstance(error, CycloptsError) else 1)
     return 0
+
+
+def build_app(called: str | None = None) -> App:
+    """Return the app; `called` is the command about to run, whose help is its own docstring."""
+    app = App(
+        name="mdaug",
+        version=__version__,
+        help=purpose,
+        help_format="markdown",
+        help_epilogue=_EPILOGUE,
+        exit_on_error=False,
+        print_error=False,
+        suppress_keyboard_interrupt=False,
+        result_action="return_value",
+    )
+    app["--help"].group = app["--version"].group = Group("Options", sort_key=len(COMMANDS))
+    for order, (title, commands) in enumerate(COMMANDS.items()):
+        group = Group(title, sort_key=order)
+        for position, (name, summary) in enumerate(commands.items()):
+            app.command(
+                f"mdaug.cli.{name}:{name}",
+                name=name,
+                group=group,
+                sort_key=position,
+                help=None if name == called else summary,
+            )
+    return app
+
+
+def _without_debug(argv: list[str]) -> tuple[list[str], bool]:
+    end = argv.index("--") if "--" in argv else len(argv)
+    kept = [argument for argument in argv[:end] if argument != "--debug"]
+    return kept + argv[end:], len(kept) < end
+
+
+def _unknown_command(name: str) -> str:
+    nearest = difflib.get_close_matches(name, _NAMES, n=1, cutoff=0.5)
+    hint = f"did you mean `mdaug {nearest[0]}`?" if nearest else f"the commands are {', '.join(_NAMES)}"
+    return f"unknown command {name!r}; {hint}"
+
+
+def _in_one_line(error: BaseException) -> str:
+    """Say what was wrong, as far as the error knows, in one line."""
+    match error:
+        case OptionError(__cause__=pydantic.ValidationError() as cause):
+            text = _validation_line(cause, option=True)
+        case pydantic.ValidationError():
+            text = _validation_line(error)
+        case MDAugError() | CycloptsError():
+            text = str(error)
+        case KeyboardInterrupt():
+            text = "interrupted; what was finished is kept"
+        case OSError(strerror=str() as reason):
+            text = f"{error.filename}: {reason}" if error.filename else reason
+        case _:
+            text = (
+                f"unexpected {type(error).__name__}: {error} (a fault of mdaug; --debug shows the traceback)"
+            )
+    return " ".join(text.split())
+
+
+def _validation_line(error: pydantic.ValidationError, *, option: bool = False) -> str:
+    """Return the first complaint, named as the option the user typed or as the key of a section."""
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"]) or error.title
+    if option:
+        name = "--" + name.replace("_", "-")
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{name}: {message} (got {first['input']!r})"
+
+
+def _fail(message: str, *, code: int) -> int:
+    line = Text.assemble(("mdaug: error: ", "bold red"), message)
+    Console(stderr=True, soft_wrap=True, highlight=False).print(line)
+    return code

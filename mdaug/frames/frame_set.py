@@ -57,7 +57,7 @@ class FrameSet:
     multiplicity: int | None = None
     name: str = "frames"
     level_of_theory: str | None = None
-    group: IntArray = field(default=None)  # type: ignore[assignment]
+    group: IntArray = field(default=None)  # type: ignore[arg-type]
     info: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
