@@ -1,5 +1,6 @@
-"""Run folders: made, protected when finished, found again as `runs/latest`."""
+"""Run folders: made, protected, resumed, and found again as `runs/latest`."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +8,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from mdaug.errors import MDAugError
+from mdaug.errors import DataError, MDAugError
 from mdaug.files import write_json
+from mdaug.options import Options
 
 RUNS = Path("runs")
-FINISHED = "finished.json"
+RECORD = "run.json"
+"""Every run folder holds this record of what was run and whether it finished."""
+
+
+class OutputOptions(Options):
+    """Where results go."""
+
+    out: Path | None = None
+    """Folder for the results (default: runs/<time>)."""
+
+    overwrite: bool = False
+    """Replace the run in that folder."""
 
 
 @dataclass(frozen=True)
@@ -22,28 +35,46 @@ class Run:
 
 
 @contextmanager
-def open_run(
-    out: Path | None, *, command: str, overwrite: bool = False, resume: bool = False
-) -> Iterator[Run]:
+def open_run(output: OutputOptions, *, command: str, resume: bool | None = None) -> Iterator[Run]:
     """Make (or with `resume` reopen) a run folder and mark it finished when the block succeeds.
+
+    A replaced run is put aside and deleted only when the new one has finished; it comes back if the new one
+    fails before it wrote a file. Folders of runs that failed so early are removed.
+
+    Parameters
+    ----------
+    resume
+        True continues the run of `output.out`, or the newest unfinished one of this command under ``runs``;
+        None says that the command cannot resume, so an unfinished run may be written over.
 
     Raises
     ------
     MDAugError
-        If the folder holds a finished run and `overwrite` is False.
+        If the folder holds a run that would be overwritten, or none to resume.
     """
-    path = out if out is not None else _free(RUNS / f"{datetime.now():%Y%m%d-%H%M%S}")
-    finished = path / FINISHED
-    if finished.exists():
-        if not overwrite:
-            raise MDAugError(
-                f"{path} holds a finished run; give another folder with --out, or --overwrite to replace it"
-            )
-        shutil.rmtree(path)
+    replaced = None
+    if resume:
+        path = _to_resume(output.out, command)
+    elif output.out is None:
+        path = _new_folder(RUNS / f"{datetime.now():%Y%m%d-%H%M%S}")
+    else:
+        path = output.out
+        if _holds_run(path, unfinished=resume is not None):
+            if not output.overwrite:
+                raise MDAugError(_refusal(path, can_resume=resume is not None))
+            replaced = _put_aside(path)
     path.mkdir(parents=True, exist_ok=True)
-    yield Run(path)
-    write_json(finished, {"command": command, "time": f"{datetime.now():%Y-%m-%dT%H:%M:%S}"})
-    if path.parent == RUNS and (path / "model.pt").exists():
+    started = _now()
+    _record(path, command, started=started, finished=None)
+    try:
+        yield Run(path)
+    except BaseException:
+        _clear_failed(path, replaced)
+        raise
+    _record(path, command, started=started, finished=_now())
+    if replaced is not None:
+        shutil.rmtree(replaced)
+    if (path / "model.pt").exists() and path.parent.resolve() == RUNS.resolve():
         _point_latest_to(path)
 
 
@@ -52,26 +83,99 @@ def find_model(model: Path | None) -> Path:
     path = model if model is not None else RUNS / "latest"
     found = path / "model.pt" if path.is_dir() else path
     if not found.is_file():
-        hint = (
-            "train one first (`mdaug train`) or name a model.pt"
-            if model is None
-            else "name a model.pt or a run folder"
-        )
-        raise MDAugError(f"no model at {found}; {hint}")
+        hint = "name a model.pt or a run folder"
+        if model is None:
+            hint = "train one first (`mdaug train`) or name a model.pt"
+        raise DataError(f"no model at {found}; {hint}")
     return found
 
 
-def _free(path: Path) -> Path:
+def read_record(path: Path) -> dict[str, str | None] | None:
+    """Return the record of the run in folder `path`, None where there is none."""
+    try:
+        record = json.loads((path / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _holds_run(path: Path, *, unfinished: bool) -> bool:
+    """Whether `path` holds a finished run, or (if asked) an unfinished one that has written something."""
+    record = read_record(path)
+    if record is None:
+        return False
+    return bool(record.get("finished")) or (unfinished and _has_results(path))
+
+
+def _has_results(path: Path) -> bool:
+    return any(entry.name != RECORD for entry in path.iterdir())
+
+
+def _refusal(path: Path, *, can_resume: bool) -> str:
+    record = read_record(path) or {}
+    if record.get("finished"):
+        return f"{path} holds a finished run; give another folder with --out, or --overwrite to replace it"
+    choices = "continue it with --resume or replace it with --overwrite" if can_resume else "use --overwrite"
+    return f"{path} holds an unfinished run; {choices}"
+
+
+def _to_resume(out: Path | None, command: str) -> Path:
+    if out is not None:
+        if read_record(out) is None:
+            raise MDAugError(f"nothing to resume in {out}: it holds no {RECORD} of an earlier run")
+        return out
+    candidates = [
+        path
+        for path in RUNS.glob("*")
+        if not path.is_symlink()
+        and (record := read_record(path))
+        and record.get("command") == command
+        and not record.get("finished")
+    ]
+    if not candidates:
+        raise MDAugError(f"no unfinished `mdaug {command}` under {RUNS}/ to resume; name one with --out")
+    return max(candidates, key=lambda path: path.stat().st_mtime)
+
+
+def _new_folder(path: Path) -> Path:
+    """Make a folder that nobody has, even if two runs start in the same second."""
     candidate, n = path, 1
-    while candidate.exists():
-        n += 1
-        candidate = path.with_name(f"{path.name}-{n}")
-    return candidate
+    while True:
+        try:
+            candidate.mkdir(parents=True)
+        except FileExistsError:
+            n += 1
+            candidate = path.with_name(f"{path.name}-{n}")
+        else:
+            return candidate
+
+
+def _put_aside(path: Path) -> Path:
+    aside = path.with_name(f"{path.name}.replaced-{datetime.now():%Y%m%d-%H%M%S-%f}")
+    path.rename(aside)
+    return aside
+
+
+def _clear_failed(path: Path, replaced: Path | None) -> None:
+    """Leave no trace of a run that failed before its first result."""
+    if _has_results(path):
+        return
+    (path / RECORD).unlink(missing_ok=True)
+    path.rmdir()
+    if replaced is not None:
+        replaced.rename(path)
+
+
+def _record(path: Path, command: str, *, started: str, finished: str | None) -> None:
+    write_json(path / RECORD, {"command": command, "started": started, "finished": finished})
+
+
+def _now() -> str:
+    return f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}"
 
 
 def _point_latest_to(path: Path) -> None:
-    latest = RUNS / "latest"
     temporary = RUNS / f".latest-{path.name}"
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(path.name)
-    temporary.replace(latest)
+    temporary.replace(RUNS / "latest")
