@@ -6,13 +6,14 @@ import sys
 import traceback
 
 import pydantic
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError, Group, Parameter
 from cyclopts import ValidationError as OptionError
 from rich.console import Console
 from rich.text import Text
 
 from mdaug import __doc__ as purpose
 from mdaug import __version__
+from mdaug.cli.help import HELP_ALL, HelpFormatter, show_all
 from mdaug.errors import MDAugError
 
 COMMANDS = {
@@ -53,7 +54,11 @@ def main(argv: list[str] | None = None) -> int:
     int
         0 on success, 2 on wrong usage, 1 on a failure, which is told in one line on standard error.
     """
-    arguments, debug = _without_debug(sys.argv[1:] if argv is None else argv)
+    arguments, debug = _without("--debug", sys.argv[1:] if argv is None else argv)
+    arguments, help_all = _without(HELP_ALL, arguments)
+    if help_all:
+        arguments.append("--help")
+    show_all.set(help_all)
     try:
         if arguments and not arguments[0].startswith("-") and arguments[0] not in _NAMES:
             return _fail(_unknown_command(arguments[0]), code=2)
@@ -76,6 +81,8 @@ def build_app(called: str | None = None) -> App:
         help=purpose,
         help_format="markdown",
         help_epilogue=_EPILOGUE,
+        help_formatter=HelpFormatter(),
+        default_parameter=Parameter(negative_iterable=()),
         exit_on_error=False,
         print_error=False,
         suppress_keyboard_interrupt=False,
@@ -95,9 +102,10 @@ def build_app(called: str | None = None) -> App:
     return app
 
 
-def _without_debug(argv: list[str]) -> tuple[list[str], bool]:
+def _without(flag: str, argv: list[str]) -> tuple[list[str], bool]:
+    """Take `flag` out of `argv` wherever it stands, and say whether it was there."""
     end = argv.index("--") if "--" in argv else len(argv)
-    kept = [argument for argument in argv[:end] if argument != "--debug"]
+    kept = [argument for argument in argv[:end] if argument != flag]
     return kept + argv[end:], len(kept) < end
 
 
@@ -111,7 +119,7 @@ def _in_one_line(error: BaseException) -> str:
     """Say what was wrong, as far as the error knows, in one line."""
     match error:
         case OptionError(__cause__=pydantic.ValidationError() as cause):
-            text = _validation_line(cause, option=True)
+            text = _validation_line(cause, group=_option_group(error))
         case pydantic.ValidationError():
             text = _validation_line(error)
         case MDAugError() | CycloptsError():
@@ -127,14 +135,21 @@ def _in_one_line(error: BaseException) -> str:
     return " ".join(text.split())
 
 
-def _validation_line(error: pydantic.ValidationError, *, option: bool = False) -> str:
-    """Return the first complaint, named as the option the user typed or as the key of a section."""
+def _validation_line(error: pydantic.ValidationError, group: str | None = None) -> str:
+    """Return the first complaint, named as a key or (with the options' `group`) as what the user typed."""
     first = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"]) or error.title
-    if option:
-        name = "--" + name.replace("_", "-")
+    keys = [str(part) for part in first["loc"]]
+    name = ".".join(keys) or error.title
+    if group is not None:
+        name = f"--{'.'.join([group, *keys] if group else keys)}".replace("_", "-")
     message = first["msg"].removeprefix("Value error, ")
     return f"{name}: {message} (got {first['input']!r})"
+
+
+def _option_group(error: OptionError) -> str:
+    """Return ``model`` for an error in ``--model.cutoff``, nothing for options without a prefix."""
+    name = error.argument.name if error.argument else ""
+    return name.removeprefix("--").strip("*.")
 
 
 def _fail(message: str, *, code: int) -> int:

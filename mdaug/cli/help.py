@@ -1,0 +1,49 @@
+"""How `mdaug COMMAND --help` looks: switches without their silent negatives, sections in one line each."""
+
+from contextvars import ContextVar
+from typing import Any
+
+from cyclopts import Group
+from cyclopts.help import DefaultFormatter, HelpEntry, HelpPanel
+from rich.console import Console, ConsoleOptions
+from rich.padding import Padding
+from rich.text import Text
+
+HELP_ALL = "--help-all"
+
+show_all: ContextVar[bool] = ContextVar("show_all", default=False)
+"""Whether the options of sections are explained (``--help-all``) or only listed."""
+
+
+class HelpFormatter(DefaultFormatter):
+    """The default panels, without ``--no-x`` and ``[default: False]`` for switches that are off."""
+
+    def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
+        super().__call__(console, options, panel.copy(entries=[_tidy(entry) for entry in panel.entries]))
+
+
+class SectionFormatter(HelpFormatter):
+    """One line of keys for a section of the configuration, or with ``--help-all`` its full panel."""
+
+    def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
+        if show_all.get():
+            super().__call__(console, options, panel)
+            return
+        section, keys = "", []
+        for entry in panel.entries:
+            section, _, key = entry.positive_names[0].partition(".")
+            keys.append(key)
+        line = Text.assemble((f"{section}.", "cyan"), "KEY  ", (" ".join(keys), "dim"))
+        console.print(Padding(line, (0, 2)))
+
+
+def section(title: str, order: int) -> Group:
+    """Return the help group of a section of the configuration."""
+    return Group(title, sort_key=100 + order, help_formatter=SectionFormatter())
+
+
+def _tidy(entry: HelpEntry) -> HelpEntry:
+    changes: dict[str, Any] = {}
+    if entry.default == "False":
+        changes = {"default": None, "negative_names": ()}
+    return entry.copy(**changes)

@@ -1,0 +1,76 @@
+"""What a result depended on besides its inputs: versions, machine, commit, threads."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import mdaug
+
+_PACKAGES = ("mdaug", "torch", "numpy", "scipy", "scikit-learn", "ase", "MDAnalysis", "vesin", "tblite")
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return what `environment.json` records of the process and its machine."""
+    return {
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "mdaug_commit": _commit(Path(mdaug.__file__).parents[1]),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cpu_count": os.cpu_count(),
+        "threads": _threads(),
+        "thread_settings": {
+            key: os.environ[key] for key in sorted(os.environ) if key.endswith("_NUM_THREADS")
+        },
+        "devices": _devices(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit(checkout: Path) -> str | None:
+    """Return the commit of a source checkout, marked if the code was changed since; None for a wheel."""
+    if not (checkout / ".git").exists():
+        return None
+    try:
+        commit = _git(checkout, "rev-parse", "HEAD")
+        changed = _git(checkout, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{commit} with changes" if changed else commit
+
+
+def _git(checkout: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(checkout), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _threads() -> int | None:
+    torch = sys.modules.get("torch")
+    return torch.get_num_threads() if torch else None
+
+
+def _devices() -> list[str]:
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return ["cpu"]
+    return ["cpu", *(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))]

@@ -1,0 +1,201 @@
+"""The one door of the command line: exit codes, error lines, nearest matches, light start."""
+
+import errno
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+from pydantic import Field, TypeAdapter
+
+from mdaug.cli import app
+from mdaug.errors import MDAugError
+from mdaug.options import Options
+
+
+class Toy(Options):
+    """Options of the toy command."""
+
+    cutoff: float = Field(default=5.0, gt=0)
+    """How far atoms see."""
+
+    overwrite: bool = False
+    """Replace what is there."""
+
+
+class Flat(Options):
+    """Options without a prefix."""
+
+    width: float = Field(default=1.0, gt=0)
+    """How wide."""
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """Let `mdaug demo` run the function given to it."""
+
+    def install(function):
+        function.__name__ = "demo"
+        module = ModuleType("mdaug.cli.demo")
+        module.demo = function
+        monkeypatch.setitem(sys.modules, "mdaug.cli.demo", module)
+
+    return install
+
+
+def one_error_line(capsys) -> str:
+    out, err = capsys.readouterr()
+    assert err.count("\n") == 1, err
+    assert err.startswith("mdaug: error: ")
+    assert "Traceback" not in out + err
+    return err
+
+
+def test_every_command_is_listed_in_its_group(capsys):
+    assert app.main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    for title, commands in app.COMMANDS.items():
+        assert title in shown
+        for name in commands:
+            assert f" {name} " in shown
+
+
+def test_no_argument_shows_the_help(capsys):
+    assert app.main([]) == 0
+    assert "Usage: mdaug COMMAND" in capsys.readouterr().out
+
+
+def test_every_listed_command_exists_with_its_own_help(capsys):
+    for commands in app.COMMANDS.values():
+        for name in commands:
+            assert app.main([name, "--help"]) == 0, capsys.readouterr().err
+            shown = capsys.readouterr().out
+            assert f"Usage: mdaug {name}" in shown
+            assert "--no-no-" not in shown
+            assert "--empty-" not in shown
+
+
+def test_help_starts_without_heavy_packages():
+    code = (
+        "import sys; from mdaug.cli.app import main; main(['--help']);"
+        "print([m for m in ('torch','sklearn','ase','numpy','matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_success_gives_0(toy):
+    toy(lambda: None)
+    assert app.main(["demo"]) == 0
+
+
+def test_a_failure_gives_1_and_its_line(toy, capsys):
+    def fail():
+        raise MDAugError("frames.xyz: frame 3 has [NaN] forces;\n expected finite numbers")
+
+    toy(fail)
+    assert app.main(["demo"]) == 1
+    assert one_error_line(capsys) == (
+        "mdaug: error: frames.xyz: frame 3 has [NaN] forces; expected finite numbers\n"
+    )
+
+
+@pytest.mark.parametrize("argv", [["--debug", "demo"], ["demo", "--debug"]])
+def test_debug_anywhere_adds_the_traceback(toy, capsys, argv):
+    def fail():
+        raise MDAugError("wrong")
+
+    toy(fail)
+    assert app.main(argv) == 1
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert err.endswith("mdaug: error: wrong\n")
+
+
+def test_a_full_disk_is_one_line_with_the_file(toy, capsys):
+    def fail():
+        raise OSError(errno.ENOSPC, "No space left on device", "runs/x/model.pt")
+
+    toy(fail)
+    assert app.main(["demo"]) == 1
+    assert "runs/x/model.pt: No space left on device" in one_error_line(capsys)
+
+
+def test_an_unexpected_error_is_one_line_too(toy, capsys):
+    def fail():
+        raise ZeroDivisionError("division by zero")
+
+    toy(fail)
+    assert app.main(["demo"]) == 1
+    assert "ZeroDivisionError" in one_error_line(capsys)
+
+
+def test_an_interruption_is_one_line(toy, capsys):
+    def fail():
+        raise KeyboardInterrupt
+
+    toy(fail)
+    assert app.main(["demo"]) == 1
+    assert "interrupted" in one_error_line(capsys)
+
+
+def test_a_wrong_value_inside_a_command_is_one_line(toy, capsys):
+    def fail():
+        TypeAdapter(Toy).validate_python({"cutoff": -1})
+
+    toy(fail)
+    assert app.main(["demo"]) == 1
+    assert "cutoff: Input should be greater than 0 (got -1)" in one_error_line(capsys)
+
+
+def install_options(toy):
+    from typing import Annotated
+
+    from cyclopts import Parameter
+
+    def run(
+        *,
+        no_augment: Annotated[bool, Parameter(negative="")] = False,
+        model: Annotated[Toy, Parameter(name="model")] = Toy(),
+        flat: Annotated[Flat, Parameter(name="*")] = Flat(),
+    ):
+        pass
+
+    toy(run)
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["demoo"], "did you mean `mdaug demo`?"),
+        (["demo", "--model.cutof", "3"], "Did you mean --model.cutoff?"),
+        (["demo", "--no-agument"], "Did you mean --no-augment?"),
+        (["demo", "--model.cutoff", "-3"], "--model.cutoff: Input should be greater than 0"),
+        (["demo", "--model.cutoff", "far"], "got 'far'"),
+        (["demo", "--width", "-3"], "--width: Input should be greater than 0"),
+        (["demo", "extra"], "extra"),
+    ],
+)
+def test_wrong_usage_gives_2_and_the_nearest_match(toy, capsys, argv, expected):
+    install_options(toy)
+    assert app.main(argv) == 2
+    assert expected in one_error_line(capsys)
+
+
+def test_switches_have_no_double_negative_in_help(toy, capsys):
+    install_options(toy)
+    assert app.main(["demo", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "--no-augment" in shown
+    assert "--model.overwrite" in shown
+    assert "no-no" not in shown
+    assert "no-overwrite" not in shown
+
+
+def test_a_reader_that_stops_early_is_no_error(toy, capfd):
+    def print_much():
+        raise BrokenPipeError
+
+    toy(print_much)
+    assert app.main(["demo"]) == 1
+    assert capfd.readouterr().err == ""

@@ -1,0 +1,29 @@
+"""The house stands: rooms import only from those above them in the pipeline."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import mdaug
+
+ROOT = Path(mdaug.__file__).parents[1]
+
+
+def test_import_contracts_hold():
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()"]
+    done = subprocess.run([*command, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 broken" in done.stdout
+
+
+def test_reports_never_compute_physics():
+    """Figures and pages only show: they ask no model and no simulation."""
+    for file in (ROOT / "mdaug" / "report").glob("*.py"):
+        imported = {
+            name.name if isinstance(node, ast.Import) else node.module or ""
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for name in node.names
+        }
+        assert not imported & {"torch", "mdaug.engines", "mdaug.train"}, file
