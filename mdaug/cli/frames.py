@@ -1,0 +1,125 @@
+"""`mdaug frames`: make frames by Langevin MD where there are none."""
+
+import json
+import shlex
+import sys
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mdaug import __version__
+from mdaug.cli.common import OutputOptions
+from mdaug.errors import DataError
+from mdaug.files import write_json
+from mdaug.frames.calculators import calculator_factory
+from mdaug.frames.generate import GenerateOptions, Sampling, generate_frames
+from mdaug.frames.structures import starting_structures
+from mdaug.frames.write import write_extxyz, write_npz
+from mdaug.workflow.runs import open_run
+
+
+def frames(
+    structure: str,
+    /,
+    *,
+    calculator: str = "GFN2-xTB",
+    calculator_arguments: str = "{}",
+    charge: int = 0,
+    multiplicity: int = 1,
+    file_format: Annotated[Literal["xyz", "npz"], Parameter(name="--format")] = "xyz",
+    sampling: Annotated[GenerateOptions, Parameter(name="*")] = GenerateOptions(),
+    output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
+) -> None:
+    """Sample labelled frames of a molecule or cell by Langevin MD.
+
+    Writes frames.xyz (extended xyz, eV and eV/Å) or frames.npz, and frames.json with the measured kinetic
+    and virial temperatures and the energy's correlation time.
+
+    Parameters
+    ----------
+    structure
+        A structure file that ASE reads, or a SMILES string.
+    calculator
+        GFN2-xTB (or GFN1-xTB, IPEA1-xTB) through tblite, or any ASE calculator as module:Class.
+    calculator_arguments
+        Keyword arguments of the calculator, as JSON.
+    charge
+        Total charge in e.
+    multiplicity
+        Spin multiplicity 2S+1.
+    file_format
+        xyz (extended xyz) or npz (sGDML-like).
+    """
+    make = calculator_factory(
+        calculator, _parse_arguments(calculator_arguments), charge=charge, multiplicity=multiplicity
+    )
+    starts = starting_structures(structure, sampling.n_replicas, sampling.seed)
+    with open_run(output.out, command="frames", overwrite=output.overwrite) as run:
+        with _progress_bar() as bar:
+            task = bar.add_task("Langevin MD", total=None)
+            made, measured = generate_frames(
+                starts,
+                make,
+                sampling,
+                name=structure,
+                level_of_theory=calculator.rpartition(":")[2],
+                charge=charge,
+                multiplicity=multiplicity,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        command = shlex.join(["mdaug", *sys.argv[1:]])
+        notes = {"command": command, "seed": sampling.seed, "mdaug_version": __version__}
+        path = run.path / f"frames.{file_format}"
+        if file_format == "npz":
+            write_npz(made, path, notes)
+        else:
+            write_extxyz(made, path)
+        write_json(
+            run.path / "frames.json",
+            notes
+            | {
+                "level_of_theory": made.level_of_theory,
+                **sampling.model_dump(),
+                "measured": asdict(measured),
+            },
+        )
+    _print_summary(f"{len(made)} frames in {path}", measured, sampling)
+
+
+def _parse_arguments(text: str) -> dict:
+    try:
+        arguments = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(f"--calculator-arguments {text!r} is not JSON: {error}") from error
+    if not isinstance(arguments, dict):
+        raise DataError(f'--calculator-arguments {text!r}: expected a JSON object, as {{"accuracy": 0.1}}')
+    return arguments
+
+
+def _progress_bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("steps"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def _print_summary(first_line: str, measured: Sampling, sampling: GenerateOptions) -> None:
+    console = Console()
+    console.print(first_line, highlight=False)
+    kinetic = f"{measured.kinetic_temperature_K:.1f} ± {measured.kinetic_temperature_error_K:.1f} K"
+    console.print(f"kinetic temperature {kinetic} (thermostat: {sampling.temperature:g} K)", highlight=False)
+    if measured.virial_temperature_K is not None:
+        virial = f"{measured.virial_temperature_K:.1f} ± {measured.virial_temperature_error_K:.1f} K"
+        console.print(f"virial temperature  {virial}", highlight=False)
+    console.print(
+        f"energy correlation time {measured.energy_correlation_time_fs:.0f} fs; correlation between frames "
+        f"{sampling.spacing:g} fs apart: {measured.energy_correlation_at_spacing:.2f}",
+        highlight=False,
+    )

@@ -1,0 +1,85 @@
+"""ASE calculators by name: GFN2-xTB through tblite, or any class the user names."""
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from ase.calculators.calculator import Calculator
+
+from mdaug.errors import DataError, MissingDependencyError
+
+XTB_METHODS = ("GFN2-xTB", "GFN1-xTB", "IPEA1-xTB")
+
+
+def calculator_factory(
+    name: str = "GFN2-xTB",
+    arguments: dict[str, Any] | None = None,
+    *,
+    charge: int = 0,
+    multiplicity: int = 1,
+) -> Callable[[], Calculator]:
+    """Return a function that makes a new calculator.
+
+    Parameters
+    ----------
+    name
+        One of `XTB_METHODS`, or ``"module:Class"`` of any ASE calculator, as ``"ase.calculators.emt:EMT"``.
+    arguments
+        Keyword arguments of the calculator.
+    charge, multiplicity
+        Of the whole system; given to calculators that take them.
+
+    Raises
+    ------
+    MissingDependencyError
+        If tblite or the named module is not installed.
+    DataError
+        If `name` is neither, or a charged system meets a calculator that takes no charge.
+    """
+    if name in XTB_METHODS:
+        make = _tblite()
+        given = {"method": name, "verbosity": 0, "charge": charge, "multiplicity": multiplicity}
+        return lambda: make(**(given | (arguments or {})))
+    make = _imported(name)
+    given = _charge_arguments(make, name, charge, multiplicity)
+    return lambda: make(**(given | (arguments or {})))
+
+
+def _tblite() -> Any:
+    try:
+        from tblite.ase import TBLite
+    except ImportError as error:
+        raise MissingDependencyError(
+            "GFN2-xTB needs tblite, which is not installed: pip install 'mdaug[xtb]', "
+            "or name another calculator with --calculator module:Class"
+        ) from error
+    return TBLite
+
+
+def _imported(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    if not attribute:
+        raise DataError(f"calculator {name!r}: expected one of {', '.join(XTB_METHODS)} or module:Class")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"calculator {name!r}: module {module} cannot be imported ({error}); "
+            "install it, or correct the name"
+        ) from error
+    except AttributeError as error:
+        raise DataError(f"calculator {name!r}: module {module} has no {attribute}") from error
+
+
+def _charge_arguments(make: Any, name: str, charge: int, multiplicity: int) -> dict[str, int]:
+    """Return charge and multiplicity as the calculator takes them; refuse to lose a charge silently."""
+    takes = inspect.signature(make).parameters
+    wanted = {"charge": (charge, 0), "multiplicity": (multiplicity, 1)}
+    lost = [key for key, (value, default) in wanted.items() if key not in takes and value != default]
+    if lost:
+        raise DataError(
+            f"calculator {name!r} takes no {' or '.join(lost)}: "
+            "leave --charge and --multiplicity out and give them in its own words with --calculator-arguments"
+        )
+    return {key: value for key, (value, _) in wanted.items() if key in takes}

@@ -1,0 +1,256 @@
+"""Frames where a user has none: Langevin MD with any ASE calculator, checked by two thermometers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+from ase.md.langevinbaoab import LangevinBAOAB
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+from pydantic import Field
+
+from mdaug.errors import DataError
+from mdaug.frames.correlation import autocorrelation, correlation_time
+from mdaug.frames.frame_set import FloatArray, FrameSet
+from mdaug.options import Options
+from mdaug.units import BOLTZMANN_EV_K, FS
+
+POSITION_DECIMALS = 6
+"""Frames are rounded to this many decimals of Å *before* they are labelled, so that files lose nothing."""
+
+
+class GenerateOptions(Options):
+    """How frames are sampled."""
+
+    temperature: Annotated[float, Field(gt=0)] = 500.0
+    """Temperature of the thermostat in K."""
+
+    n_frames: Annotated[int, Field(ge=1)] = 1000
+    """Frames to write, over all replicas."""
+
+    n_replicas: Annotated[int, Field(ge=1)] = 8
+    """Independent runs, from different conformers where the structure is a SMILES string."""
+
+    spacing: Annotated[float, Field(gt=0)] = 100.0
+    """Time between frames of a replica in fs."""
+
+    equilibration: Annotated[float, Field(ge=0)] = 2.0
+    """Time before the first frame of each replica in ps."""
+
+    timestep: Annotated[float, Field(gt=0)] = 0.5
+    """Time step in fs."""
+
+    friction: Annotated[float, Field(gt=0)] = 10.0
+    """Friction of the Langevin thermostat in 1/ps."""
+
+    seed: int = 0
+    """Of the conformers, the starting velocities and the thermostat."""
+
+    @property
+    def steps_per_frame(self) -> int:
+        return max(1, round(self.spacing / self.timestep))
+
+    @property
+    def equilibration_steps(self) -> int:
+        return round(self.equilibration * 1000 / self.timestep)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What the thermometers read over all steps after equilibration; ``_error`` is one standard error."""
+
+    kinetic_temperature_K: float
+    kinetic_temperature_error_K: float
+    virial_temperature_K: float | None
+    virial_temperature_error_K: float | None
+    energy_correlation_time_fs: float
+    energy_correlation_at_spacing: float
+    n_steps: int
+
+
+@dataclass(frozen=True)
+class _Replica:
+    """One run: a row of (potential, kinetic, virial −Σ r·F) in eV a step, and positions a frame."""
+
+    steps: FloatArray
+    positions: FloatArray
+    cell: FloatArray
+
+
+def generate_frames(
+    starts: Sequence[Atoms],
+    make_calculator: Callable[[], Calculator],
+    options: GenerateOptions,
+    *,
+    name: str = "frames",
+    level_of_theory: str | None = None,
+    charge: float | None = None,
+    multiplicity: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[FrameSet, Sampling]:
+    """Sample frames by BAOAB Langevin dynamics (DOI 10.1063/1.4802990), one replica from each of `starts`.
+
+    BAOAB samples positions with an error that vanishes in the harmonic limit, so bond fluctuations, hence
+    spring constants, carry no time-step bias; the kinetic temperature reads low by (ωΔt)²/4 in each mode.
+
+    Parameters
+    ----------
+    starts
+        Starting structures of one system, one a replica.
+    make_calculator
+        Gives a new calculator; called once a replica.
+    progress
+        Called with (MD steps done, MD steps in all).
+
+    Returns
+    -------
+    frames
+        Molecules are centred on their centre of mass; ``info`` holds ``replica`` and ``time_fs``.
+    sampling
+        Measured temperatures and correlation time.
+
+    Raises
+    ------
+    DataError
+        If the dynamics blow up.
+    """
+    counts = [len(part) for part in np.array_split(np.arange(options.n_frames), len(starts))]
+    total = len(starts) * options.equilibration_steps + options.n_frames * options.steps_per_frame
+    seeds = np.random.SeedSequence(options.seed).spawn(len(starts))
+    replicas: list[_Replica] = []
+    labels: list[tuple[FloatArray, FloatArray]] = []
+    done = 0
+    for start, count, seed in zip(starts, counts, seeds, strict=True):
+        tick = _Ticker(progress, done, total)
+        atoms = start.copy()
+        atoms.calc = make_calculator()
+        replica = _run(atoms, options, count, np.random.default_rng(seed), tick)
+        replicas.append(replica)
+        labels.append(_label(atoms, replica.positions))
+        done = tick.done
+    frames = FrameSet(
+        atomic_numbers=starts[0].numbers.astype(np.int64),
+        positions=np.concatenate([replica.positions for replica in replicas]),
+        energies=np.concatenate([energies for energies, _ in labels]),
+        forces=np.concatenate([forces for _, forces in labels]),
+        cells=np.repeat(replicas[0].cell[None], options.n_frames, axis=0) if starts[0].pbc.any() else None,
+        pbc=tuple(bool(p) for p in starts[0].pbc),
+        temperature_K=options.temperature,
+        charge=charge,
+        multiplicity=multiplicity,
+        name=name,
+        level_of_theory=level_of_theory,
+        info={
+            "replica": np.repeat(np.arange(len(starts)), counts),
+            "time_fs": np.concatenate(
+                [np.arange(1, n + 1) * options.steps_per_frame * options.timestep for n in counts]
+            ),
+        },
+    )
+    return frames, _measure(replicas, frames, options.timestep, options.steps_per_frame)
+
+
+class _Ticker:
+    """Counts MD steps over all replicas and tells the caller."""
+
+    def __init__(self, progress: Callable[[int, int], None] | None, done: int, total: int) -> None:
+        self.progress, self.done, self.total = progress, done, total
+
+    def __call__(self) -> None:
+        self.done += 1
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+
+
+def _run(
+    atoms: Atoms,
+    options: GenerateOptions,
+    n_frames: int,
+    rng: np.random.Generator,
+    tick: Callable[[], None],
+) -> _Replica:
+    MaxwellBoltzmannDistribution(atoms, temperature_K=options.temperature, rng=rng)
+    dynamics = LangevinBAOAB(
+        atoms,
+        options.timestep * FS,
+        temperature_K=options.temperature,
+        T_tau=1000.0 * FS / options.friction,
+        rng=rng,
+    )
+    for _ in range(options.equilibration_steps):
+        dynamics.run(1)
+        tick()
+    per_frame = options.steps_per_frame
+    steps, positions = np.empty((n_frames * per_frame, 3)), np.empty((n_frames, len(atoms), 3))
+    for step in range(n_frames * per_frame):
+        dynamics.run(1)
+        tick()
+        steps[step] = _observe(atoms, step * options.timestep)
+        if (step + 1) % per_frame == 0:
+            positions[step // per_frame] = _stored_positions(atoms)
+    return _Replica(steps, positions, np.array(atoms.cell))
+
+
+def _observe(atoms: Atoms, time_fs: float) -> tuple[float, float, float]:
+    potential, kinetic = atoms.get_potential_energy(), atoms.get_kinetic_energy()
+    virial = -float(np.sum(atoms.get_positions() * atoms.get_forces()))
+    if not np.isfinite([potential, kinetic, virial]).all():
+        raise DataError(
+            f"the dynamics blew up {time_fs:g} fs after equilibration: energy is not finite; "
+            "start from a relaxed structure, or take a smaller --timestep"
+        )
+    return potential, kinetic, virial
+
+
+def _stored_positions(atoms: Atoms) -> FloatArray:
+    """Return positions as files keep them; the thermostat lets a molecule wander, so it is centred."""
+    positions = atoms.get_positions()
+    if not atoms.pbc.any():
+        positions -= atoms.get_center_of_mass()
+    return positions.round(POSITION_DECIMALS)
+
+
+def _label(atoms: Atoms, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return energies (n_frames,) and forces (n_frames, n_atoms, 3) at exactly the stored positions."""
+    energies, forces = np.empty(len(positions)), np.empty_like(positions)
+    for frame, stored in enumerate(positions):
+        atoms.set_positions(stored)
+        energies[frame], forces[frame] = atoms.get_potential_energy(), atoms.get_forces()
+    return energies, forces
+
+
+def _measure(replicas: list[_Replica], frames: FrameSet, timestep_fs: float, per_frame: int) -> Sampling:
+    """Read the thermometers: kinetic over 3N degrees of freedom, virial −⟨Σ r·F⟩/k_B over 3N − 3.
+
+    The potential is blind to translation alone: rotations count in the virial, as Σ r·∂U/∂r is taken over
+    all 3N − 3 Cartesian coordinates relative to the centre.
+    """
+    dof = 3 * frames.n_atoms
+    kinetic = [2 * replica.steps[:, 1] / (dof * BOLTZMANN_EV_K) for replica in replicas]
+    kinetic_mean, kinetic_error = _mean_and_error(kinetic)
+    virial_mean = virial_error = None
+    if not frames.periodic and frames.n_atoms > 1:
+        virial = [replica.steps[:, 2] / ((dof - 3) * BOLTZMANN_EV_K) for replica in replicas]
+        virial_mean, virial_error = _mean_and_error(virial)
+    energy = np.concatenate([replica.steps[:, 0] for replica in replicas])
+    shortest = min(len(replica.steps) for replica in replicas)
+    correlation = np.mean([autocorrelation(replica.steps[:shortest, 0]) for replica in replicas], axis=0)
+    return Sampling(
+        kinetic_temperature_K=kinetic_mean,
+        kinetic_temperature_error_K=kinetic_error,
+        virial_temperature_K=virial_mean,
+        virial_temperature_error_K=virial_error,
+        energy_correlation_time_fs=correlation_time(correlation) * timestep_fs,
+        energy_correlation_at_spacing=float(correlation[min(per_frame, shortest - 1)]),
+        n_steps=len(energy),
+    )
+
+
+def _mean_and_error(series: list[FloatArray]) -> tuple[float, float]:
+    """Return the mean over replicas and its standard error from the series' correlation times."""
+    values = np.concatenate(series)
+    shortest = min(len(one) for one in series)
+    tau = correlation_time(np.mean([autocorrelation(one[:shortest]) for one in series], axis=0))
+    return float(values.mean()), float(values.std() * np.sqrt(2 * tau / len(values)))

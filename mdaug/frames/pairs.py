@@ -1,0 +1,44 @@
+"""Which atoms are pairs: every two of a molecule, neighbours within a cutoff (with images) of a cell."""
+
+import numpy as np
+from vesin import NeighborList
+
+from mdaug.frames.frame_set import FloatArray, IntArray
+
+
+def molecule_pairs(n_atoms: int) -> tuple[IntArray, IntArray]:
+    """Return all unordered pairs ``idx_i < idx_j`` of a molecule, each of shape (n_pairs,)."""
+    idx_i, idx_j = np.triu_indices(n_atoms, k=1)
+    return idx_i.astype(np.int64), idx_j.astype(np.int64)
+
+
+def neighbor_pairs(
+    positions: FloatArray, cell: FloatArray | None, pbc: tuple[bool, bool, bool], cutoff: float
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return each unordered pair within `cutoff` once, periodic images and an atom's own images included.
+
+    Parameters
+    ----------
+    positions
+        Shape (n_atoms, 3), Å; need not lie inside the cell.
+    cell
+        Shape (3, 3), Å, rows are lattice vectors; None for a molecule.
+    pbc
+        Periodic directions.
+    cutoff
+        Å.
+
+    Returns
+    -------
+    idx_i, idx_j
+        Shape (n_pairs,).
+    shifts
+        Shape (n_pairs, 3), Å, Cartesian: ``r_ij = positions[idx_j] - positions[idx_i] + shifts``.
+    """
+    neighbor_list = NeighborList(cutoff=cutoff, full_list=False)
+    box = np.zeros((3, 3)) if cell is None else np.asarray(cell, dtype=np.float64)
+    periodic = np.array(pbc, dtype=bool) if cell is not None else np.zeros(3, dtype=bool)
+    idx_i, idx_j, cell_shifts = neighbor_list.compute(
+        points=np.ascontiguousarray(positions, dtype=np.float64), box=box, periodic=periodic, quantities="ijS"
+    )
+    return idx_i.astype(np.int64), idx_j.astype(np.int64), cell_shifts.astype(np.float64) @ box
