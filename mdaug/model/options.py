@@ -1,0 +1,46 @@
+"""What can be chosen about the network."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mdaug.options import Options
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class SchNetOptions(Options):
+    """The network (SchNet, Schütt et al. 2017)."""
+
+    n_atom_basis: Positive = 128
+    """Features per atom."""
+
+    n_filters: Positive = 128
+    """Features of the messages."""
+
+    n_gaussians: Annotated[int, Field(ge=2)] = 32
+    """Gaussians that expand a distance."""
+
+    n_interactions: Positive = 3
+    """Interaction blocks."""
+
+    cutoff: Annotated[float, Field(gt=0)] = 5.0
+    """Distance beyond which atoms do not interact, Å."""
+
+    trainable_gaussians: bool = True
+    """Train the centres and widths of the Gaussians."""
+
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of hidden activations dropped in training."""
+
+    filter_network: Literal["schutt", "nff"] = "schutt"
+    """Hidden units of the filter network: n_filters (Schütt 2017) or n_gaussians (NeuralForceField)."""
+
+    filters: Literal["spline", "direct"] = "spline"
+    """A filter is a cubic B-spline with coefficients from the network, or the network at every pair."""
+
+    n_knots: Annotated[int, Field(ge=8)] = 512
+    """Intervals of the B-spline up to the cutoff."""
+
+    envelope: Literal["c2", "none"] = "c2"
+    """Factor that takes filters to zero at the cutoff with two derivatives, or none (as published)."""

@@ -1,0 +1,118 @@
+"""The trainable potential: reference energies in float64, filters, network; energies and forces of a batch."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mdaug.model import spline
+from mdaug.model.graph import Graph, forces_from_pairs
+from mdaug.model.messages import Pairs
+from mdaug.model.options import SchNetOptions
+from mdaug.model.radial import FilterNetwork, envelope, envelope_slope
+from mdaug.model.schnet import Network
+from mdaug.native import load_kernels
+
+
+class SchNet(nn.Module):
+    """SchNet as a potential energy surface.
+
+    Parameters
+    ----------
+    options
+        Sizes and kinds of the parts.
+    atomic_numbers
+        The elements it knows, ascending; index in this list is an atom's `species`.
+    reference_energies
+        One energy (eV) an element, added to the network's in float64.
+    energy_scale
+        Energy (eV) that one unit of the network's output stands for.
+    """
+
+    def __init__(
+        self,
+        options: SchNetOptions,
+        atomic_numbers: Sequence[int],
+        reference_energies: Sequence[float],
+        energy_scale: float,
+    ) -> None:
+        super().__init__()
+        self.options = options
+        self.atomic_numbers = list(atomic_numbers)
+        self.network = Network(
+            len(self.atomic_numbers),
+            options.n_atom_basis,
+            options.n_filters,
+            options.n_interactions,
+            options.dropout,
+        )
+        n_hidden = options.n_filters if options.filter_network == "schutt" else options.n_gaussians
+        self.filter_networks = nn.ModuleList(
+            FilterNetwork(
+                options.n_gaussians, n_hidden, options.n_filters, options.cutoff, options.trainable_gaussians
+            )
+            for _ in range(options.n_interactions)
+        )
+        positions = spline.table_positions(options.n_knots, options.cutoff)
+        self.register_buffer("table_positions", positions.to(torch.get_default_dtype()), persistent=False)
+        self.register_buffer("reference_energies", torch.tensor(reference_energies, dtype=torch.float64))
+        self.register_buffer("energy_scale", torch.tensor(energy_scale, dtype=torch.float64))
+        _initialise(self)
+
+    @property
+    def spacing(self) -> float:
+        """Distance between the knots of the spline filters, Å."""
+        return self.options.cutoff / self.options.n_knots
+
+    def forward(self, graph: Graph) -> tuple[Tensor, Tensor]:
+        """Energies (n_systems,) without references and forces (n_atoms, 3), in units of `energy_scale` (and Å)."""
+        atomic, slope = self.network(graph.species, self.pairs(graph))
+        energies = torch.zeros(graph.n_systems, dtype=atomic.dtype, device=atomic.device)
+        energies = energies.index_add(0, graph.system, atomic)
+        forces = forces_from_pairs(slope, graph.unit_ij, graph.idx_i, graph.idx_j, len(graph.species))
+        return energies, forces
+
+    def pairs(self, graph: Graph) -> Pairs:
+        """Filters of all pairs of `graph`, or their tables where the fused kernels serve."""
+        idx_i, idx_j, d_ij = graph.idx_i, graph.idx_j, graph.d_ij
+        if self.options.filters == "direct":
+            both = [self._direct(network, d_ij) for network in self.filter_networks]
+            return Pairs(idx_i, idx_j, d_ij, [w for w, _ in both], [s for _, s in both], 0.0)
+        tables = self.tables()
+        if d_ij.device.type == "cpu" and load_kernels():
+            return Pairs(idx_i, idx_j, d_ij, tables, [], self.spacing)
+        row, value, slope = spline.basis(d_ij, self.spacing, len(self.table_positions))
+        return Pairs(
+            idx_i,
+            idx_j,
+            d_ij,
+            [spline.evaluate(table, row, value) for table in tables],
+            [spline.evaluate(table, row, slope) for table in tables],
+            0.0,
+        )
+
+    def tables(self) -> list[Tensor]:
+        """Spline tables of all blocks, (n_knots + 3, n_filters) each."""
+        d = self.table_positions
+        factor = torch.ones_like(d)
+        if self.options.envelope == "c2":
+            factor = envelope(d, self.options.cutoff)
+            factor[-3:] = 0.0
+        return [network(d) * factor.unsqueeze(-1) for network in self.filter_networks]
+
+    def _direct(self, network: nn.Module, d_ij: Tensor) -> tuple[Tensor, Tensor]:
+        w, slope = network.with_slope(d_ij)
+        if self.options.envelope == "none":
+            return w, slope
+        cut = envelope(d_ij, self.options.cutoff).unsqueeze(-1)
+        cut_slope = envelope_slope(d_ij, self.options.cutoff).unsqueeze(-1)
+        return w * cut, slope * cut + w * cut_slope
+
+
+def _initialise(model: nn.Module) -> None:
+    """Xavier-uniform weights and zero biases, as SchNetPack does."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

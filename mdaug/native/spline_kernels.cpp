@@ -1,0 +1,314 @@
+// Messages through B-spline filters without ever storing a filter: for training on the CPU.
+//
+// A filter is W_ij = sum_m w_m(d_ij) c[k(d_ij) + m], m = 0..3: four rows of a small table `c` that stays in
+// cache. Pairs are unordered: (i, j) sends messages both ways; i == j is an atom and its own periodic image.
+//
+//   spline_message(c, x):              v_i = sum_j W_ij * x_j
+//   spline_message_gradient(c, g, x):  gx_j = sum_i W_ij * g_i              (gradient of <g, v> in x)
+//                                      f_ij = <g_i * x_j + g_j * x_i, dW_ij/dd>   (its gradient in d_ij)
+//
+// Both are differentiable once in c, g and x, which is all that training on closed-form forces needs;
+// distances are data. Work is shared among threads by blocks of features, so no two threads meet.
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include <array>
+#include <vector>
+
+namespace {
+
+using at::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// Where a distance falls in the table, with the weights of the value and of the slope.
+template <typename T>
+struct Knot {
+    int64_t row;  // first of four rows; negative: beyond the table, the filter is zero
+    std::array<T, 4> value;
+    std::array<T, 4> slope;
+};
+
+template <typename T>
+Knot<T> locate(T d, T spacing, int64_t n_rows) {
+    const T s = d / spacing;
+    const auto row = static_cast<int64_t>(s);
+    if (row > n_rows - 4) return {-1, {}, {}};
+    const T t = s - static_cast<T>(row), u = 1 - t;
+    const T h = 1 / spacing;
+    return {row,
+            {u * u * u / 6, (3 * t * t * t - 6 * t * t + 4) / 6, (3 * u * u * u - 6 * u * u + 4) / 6,
+             t * t * t / 6},
+            {-u * u / 2 * h, (3 * t * t - 4 * t) / 2 * h, (4 * u - 3 * u * u) / 2 * h, t * t / 2 * h}};
+}
+
+template <typename T>
+struct Rows {
+    const T *__restrict a, *__restrict b, *__restrict c, *__restrict d;
+    Rows(const T* table, int64_t row, int64_t width)
+        : a(table + row * width), b(a + width), c(b + width), d(c + width) {}
+    T at(const std::array<T, 4>& w, int64_t f) const {
+        return w[0] * a[f] + w[1] * b[f] + w[2] * c[f] + w[3] * d[f];
+    }
+};
+
+// Pairs and distances of a batch, and the loop over them for a block of features.
+template <typename T>
+struct Pairs {
+    const int64_t *i, *j;
+    const T* d;
+    int64_t n, n_rows;
+    T spacing;
+
+    Pairs(const Tensor& idx_i, const Tensor& idx_j, const Tensor& d_ij, const Tensor& table, double spacing)
+        : i(idx_i.const_data_ptr<int64_t>()), j(idx_j.const_data_ptr<int64_t>()),
+          d(d_ij.const_data_ptr<T>()), n(d_ij.numel()), n_rows(table.size(0)),
+          spacing(static_cast<T>(spacing)) {}
+
+    template <typename Body>
+    void each(const Body& body) const {
+        for (int64_t p = 0; p < n; ++p) {
+            const auto knot = locate<T>(d[p], spacing, n_rows);
+            if (knot.row >= 0) body(p, i[p], j[p], knot);
+        }
+    }
+};
+
+// Row j of an output; for i == j a scratch row that is added to row i afterwards, as loops write both at once.
+template <typename T>
+class RowOfJ {
+  public:
+    RowOfJ(T* output, int64_t i, int64_t j, int64_t width, std::vector<T>& scratch)
+        : row_i_(output + i * width), same_(i == j), scratch_(scratch) {
+        if (same_) scratch.assign(width, 0);
+        data = same_ ? scratch.data() : output + j * width;
+    }
+    void finish(int64_t begin, int64_t end) const {
+        if (same_) for (int64_t f = begin; f < end; ++f) row_i_[f] += scratch_[f];
+    }
+    T* data;
+
+  private:
+    T* row_i_;
+    bool same_;
+    std::vector<T>& scratch_;
+};
+
+int64_t features_per_thread(int64_t width) {
+    return std::max<int64_t>(32, (width + at::get_num_threads() - 1) / at::get_num_threads());
+}
+
+// v += messages of x
+template <typename T>
+void add_messages(const Pairs<T>& pairs, const T* table, const T* x, T* v, int64_t width) {
+    at::parallel_for(0, width, features_per_thread(width), [&](int64_t begin, int64_t end) {
+        std::vector<T> scratch;
+        pairs.each([&](int64_t, int64_t i, int64_t j, const Knot<T>& knot) {
+            const Rows<T> rows(table, knot.row, width);
+            const T *xi = x + i * width, *xj = x + j * width;
+            const RowOfJ<T> row_j(v, i, j, width, scratch);
+            T *__restrict vi = v + i * width, *__restrict vj = row_j.data;
+#pragma omp simd
+            for (int64_t f = begin; f < end; ++f) {
+                const T w = rows.at(knot.value, f);
+                vi[f] += w * xj[f];
+                vj[f] += w * xi[f];
+            }
+            row_j.finish(begin, end);
+        });
+    });
+}
+
+template <typename T>
+void add_message_backward(const Pairs<T>& pairs, const T* table, const T* x, const T* gv, T* gx, T* gc,
+                          int64_t width) {
+    at::parallel_for(0, width, features_per_thread(width), [&](int64_t begin, int64_t end) {
+        std::vector<T> scratch;
+        pairs.each([&](int64_t, int64_t i, int64_t j, const Knot<T>& knot) {
+            const Rows<T> rows(table, knot.row, width);
+            const T *xi = x + i * width, *xj = x + j * width;
+            const T *gvi = gv + i * width, *gvj = gv + j * width;
+            const RowOfJ<T> row_j(gx, i, j, width, scratch);
+            T *__restrict gxi = gx + i * width, *__restrict gxj = row_j.data;
+            T *__restrict c0 = gc + knot.row * width, *__restrict c1 = c0 + width;
+            T *__restrict c2 = c1 + width, *__restrict c3 = c2 + width;
+#pragma omp simd
+            for (int64_t f = begin; f < end; ++f) {
+                const T w = rows.at(knot.value, f);
+                const T q = gvi[f] * xj[f] + gvj[f] * xi[f];
+                gxi[f] += w * gvj[f];
+                gxj[f] += w * gvi[f];
+                c0[f] += knot.value[0] * q;
+                c1[f] += knot.value[1] * q;
+                c2[f] += knot.value[2] * q;
+                c3[f] += knot.value[3] * q;
+            }
+            row_j.finish(begin, end);
+        });
+    });
+}
+
+// gx += messages of g; one column of `slopes` (n_blocks, n_pairs) per block of features
+template <typename T>
+void add_gradient(const Pairs<T>& pairs, const T* table, const T* g, const T* x, T* gx, T* slopes,
+                  int64_t width) {
+    const int64_t block = features_per_thread(width);
+    at::parallel_for(0, width, block, [&](int64_t begin, int64_t end) {
+        T* slope = slopes + (begin / block) * pairs.n;
+        std::vector<T> scratch;
+        pairs.each([&](int64_t p, int64_t i, int64_t j, const Knot<T>& knot) {
+            const Rows<T> rows(table, knot.row, width);
+            const T *xi = x + i * width, *xj = x + j * width;
+            const T *gi = g + i * width, *gj = g + j * width;
+            const RowOfJ<T> row_j(gx, i, j, width, scratch);
+            T *__restrict gxi = gx + i * width, *__restrict gxj = row_j.data;
+            T sum = 0;
+#pragma omp simd reduction(+ : sum)
+            for (int64_t f = begin; f < end; ++f) {
+                const T w = rows.at(knot.value, f);
+                gxi[f] += w * gj[f];
+                gxj[f] += w * gi[f];
+                sum += rows.at(knot.slope, f) * (gi[f] * xj[f] + gj[f] * xi[f]);
+            }
+            row_j.finish(begin, end);
+            slope[p] += sum;
+        });
+    });
+}
+
+template <typename T>
+void add_gradient_backward(const Pairs<T>& pairs, const T* table, const T* g, const T* x, const T* gamma,
+                           const T* lambda, T* gg, T* gx, T* gc, int64_t width) {
+    at::parallel_for(0, width, features_per_thread(width), [&](int64_t begin, int64_t end) {
+        std::vector<T> scratch, scratch_x;
+        pairs.each([&](int64_t p, int64_t i, int64_t j, const Knot<T>& knot) {
+            const Rows<T> rows(table, knot.row, width);
+            const int64_t at_i = i * width, at_j = j * width;
+            const T *xi = x + at_i, *xj = x + at_j, *gi = g + at_i, *gj = g + at_j;
+            const T *yi = gamma + at_i, *yj = gamma + at_j;
+            const RowOfJ<T> gg_j(gg, i, j, width, scratch), gx_j(gx, i, j, width, scratch_x);
+            T *__restrict ggi = gg + at_i, *__restrict ggj = gg_j.data;
+            T *__restrict gxi = gx + at_i, *__restrict gxj = gx_j.data;
+            T *__restrict c0 = gc + knot.row * width, *__restrict c1 = c0 + width;
+            T *__restrict c2 = c1 + width, *__restrict c3 = c2 + width;
+            const T l = lambda[p];
+            const std::array<T, 4> ls{l * knot.slope[0], l * knot.slope[1], l * knot.slope[2],
+                                      l * knot.slope[3]};
+#pragma omp simd
+            for (int64_t f = begin; f < end; ++f) {
+                const T w = rows.at(knot.value, f), lw = rows.at(ls, f);
+                const T q = yi[f] * gj[f] + yj[f] * gi[f];
+                const T r = gi[f] * xj[f] + gj[f] * xi[f];
+                ggi[f] += w * yj[f] + lw * xj[f];
+                ggj[f] += w * yi[f] + lw * xi[f];
+                gxi[f] += lw * gj[f];
+                gxj[f] += lw * gi[f];
+                c0[f] += knot.value[0] * q + ls[0] * r;
+                c1[f] += knot.value[1] * q + ls[1] * r;
+                c2[f] += knot.value[2] * q + ls[2] * r;
+                c3[f] += knot.value[3] * q + ls[3] * r;
+            }
+            gg_j.finish(begin, end);
+            gx_j.finish(begin, end);
+        });
+    });
+}
+
+template <typename T>
+const T* in(const Tensor& tensor) {
+    return tensor.const_data_ptr<T>();
+}
+
+template <typename T>
+T* out(Tensor& tensor) {
+    return tensor.mutable_data_ptr<T>();
+}
+
+#define BY_DTYPE(tensor, body)                                \
+    if ((tensor).scalar_type() == at::kFloat) {               \
+        using T = float;                                      \
+        body                                                  \
+    } else {                                                  \
+        TORCH_CHECK((tensor).scalar_type() == at::kDouble, "mdaug kernels take float32 and float64"); \
+        using T = double;                                     \
+        body                                                  \
+    }
+
+struct Message : torch::autograd::Function<Message> {
+    static Tensor forward(AutogradContext* ctx, const Tensor& c, const Tensor& x, const Tensor& d,
+                          const Tensor& idx_i, const Tensor& idx_j, double spacing) {
+        ctx->save_for_backward({c, x, d, idx_i, idx_j});
+        ctx->saved_data["spacing"] = spacing;
+        auto v = at::zeros_like(x);
+        BY_DTYPE(x, add_messages(Pairs<T>(idx_i, idx_j, d, c, spacing), in<T>(c), in<T>(x), out<T>(v),
+                                 x.size(1));)
+        return v;
+    }
+
+    static variable_list backward(AutogradContext* ctx, variable_list grads) {
+        const auto saved = ctx->get_saved_variables();
+        const auto &c = saved[0], &x = saved[1];
+        const auto gv = grads[0].contiguous();
+        auto gc = at::zeros_like(c), gx = at::zeros_like(x);
+        BY_DTYPE(x, add_message_backward(
+                        Pairs<T>(saved[3], saved[4], saved[2], c, ctx->saved_data["spacing"].toDouble()),
+                        in<T>(c), in<T>(x), in<T>(gv), out<T>(gx), out<T>(gc), x.size(1));)
+        return {gc, gx, Tensor(), Tensor(), Tensor(), Tensor()};
+    }
+};
+
+struct MessageGradient : torch::autograd::Function<MessageGradient> {
+    static variable_list forward(AutogradContext* ctx, const Tensor& c, const Tensor& g, const Tensor& x,
+                                 const Tensor& d, const Tensor& idx_i, const Tensor& idx_j, double spacing) {
+        ctx->save_for_backward({c, g, x, d, idx_i, idx_j});
+        ctx->saved_data["spacing"] = spacing;
+        const int64_t width = x.size(1), block = features_per_thread(width);
+        auto gx = at::zeros_like(x);
+        auto slopes = at::zeros({(width + block - 1) / block, d.numel()}, d.options());
+        BY_DTYPE(x, add_gradient(Pairs<T>(idx_i, idx_j, d, c, spacing), in<T>(c), in<T>(g), in<T>(x),
+                                 out<T>(gx), out<T>(slopes), width);)
+        return {gx, slopes.size(0) == 1 ? slopes[0] : slopes.sum(0)};
+    }
+
+    static variable_list backward(AutogradContext* ctx, variable_list grads) {
+        const auto saved = ctx->get_saved_variables();
+        const auto &c = saved[0], &g = saved[1], &x = saved[2], &d = saved[3];
+        const auto gamma = grads[0].defined() ? grads[0].contiguous() : at::zeros_like(x);
+        const auto lambda = grads[1].defined() ? grads[1].contiguous() : at::zeros_like(d);
+        auto gc = at::zeros_like(c), gg = at::zeros_like(g), gx = at::zeros_like(x);
+        BY_DTYPE(x, add_gradient_backward(
+                        Pairs<T>(saved[4], saved[5], d, c, ctx->saved_data["spacing"].toDouble()), in<T>(c),
+                        in<T>(g), in<T>(x), in<T>(gamma), in<T>(lambda), out<T>(gg), out<T>(gx), out<T>(gc),
+                        x.size(1));)
+        return {gc, gg, gx, Tensor(), Tensor(), Tensor(), Tensor()};
+    }
+};
+
+Tensor spline_message(const Tensor& c, const Tensor& x, const Tensor& d, const Tensor& idx_i,
+                      const Tensor& idx_j, double spacing) {
+    return Message::apply(c.contiguous(), x.contiguous(), d.contiguous(), idx_i.contiguous(),
+                          idx_j.contiguous(), spacing);
+}
+
+std::tuple<Tensor, Tensor> spline_message_gradient(const Tensor& c, const Tensor& g, const Tensor& x,
+                                                   const Tensor& d, const Tensor& idx_i,
+                                                   const Tensor& idx_j, double spacing) {
+    auto out = MessageGradient::apply(c.contiguous(), g.contiguous(), x.contiguous(), d.contiguous(),
+                                      idx_i.contiguous(), idx_j.contiguous(), spacing);
+    return {out[0], out[1]};
+}
+
+}  // namespace
+
+TORCH_LIBRARY(mdaug, m) {
+    m.def("spline_message(Tensor c, Tensor x, Tensor d_ij, Tensor idx_i, Tensor idx_j, float spacing) -> Tensor",
+          spline_message);
+    m.def("spline_message_gradient(Tensor c, Tensor g, Tensor x, Tensor d_ij, Tensor idx_i, Tensor idx_j, "
+          "float spacing) -> (Tensor, Tensor)",
+          spline_message_gradient);
+}

@@ -1,0 +1,40 @@
+"""checkpoint.pt: written whole, read without executing anything."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mdaug.errors import DataError
+from mdaug.files import atomic_path
+
+FORMAT = "mdaug checkpoint 1"
+
+
+def save_checkpoint(path: Path, state: dict[str, Any], fingerprint: str) -> None:
+    """Write `state` atomically; `fingerprint` tells which options and frames it belongs to."""
+    with atomic_path(path) as temporary:
+        torch.save({"format": FORMAT, "fingerprint": fingerprint, "state": state}, temporary)
+
+
+def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any]:
+    """Read a checkpoint; only tensors and plain values are unpickled.
+
+    Raises
+    ------
+    DataError
+        The file is no mdaug checkpoint, or belongs to other options or frames.
+    """
+    try:
+        content = torch.load(path, weights_only=True, map_location="cpu")
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise DataError(f"{path} is not a readable checkpoint ({str(error).splitlines()[0]})") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise DataError(f"{path} is not a checkpoint of this version (expected format {FORMAT!r})")
+    if content["fingerprint"] != fingerprint:
+        raise DataError(
+            f"{path} was written with other options or frames; resume with the same ones, or start anew "
+            "with --overwrite"
+        )
+    return content["state"]

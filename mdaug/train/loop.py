@@ -1,0 +1,277 @@
+"""The training loop: steps, validation, averaged weights, checkpoints, resume."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mdaug.errors import DataError
+from mdaug.frames.frame_set import FrameSet
+from mdaug.model import SchNet, SchNetOptions
+from mdaug.train.checkpoint import load_checkpoint, save_checkpoint
+from mdaug.train.history import Epoch, History
+from mdaug.train.options import TrainOptions
+from mdaug.train.predict import Errors, errors
+from mdaug.train.references import energy_scale, reference_energies
+from mdaug.train.schedule import Schedule
+from mdaug.train.tensors import Batch, FrameTensors
+from mdaug.units import KCAL_MOL_PER_EV
+
+
+@dataclass(frozen=True)
+class TrainState:
+    """What a progress display shows after each epoch."""
+
+    epoch: int
+    n_epochs: int
+    loss: float
+    energy_mae_kcal_mol: float
+    force_mae_kcal_mol_A: float
+    learning_rate: float
+    geometries_per_second: float
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A trained model (its best averaged weights, in evaluation mode) and how it came about."""
+
+    model: SchNet
+    history: History
+    best_epoch: int
+    seconds: float
+
+
+def train(
+    train_frames: FrameSet,
+    validation_frames: FrameSet,
+    model_options: SchNetOptions,
+    train_options: TrainOptions,
+    folder: Path,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    progress: Callable[[TrainState], None] | None = None,
+) -> TrainResult:
+    """Train SchNet on frames and return the weights that were best on the validation frames.
+
+    Writes ``checkpoint.pt`` (atomically, about once a minute and at the end) and ``history.csv`` into `folder`. With
+    `resume` the training goes on from the checkpoint; on the CPU the result is the same bit for bit.
+
+    Raises
+    ------
+    DataError
+        No frames, or a checkpoint that does not belong to these options and frames.
+    """
+    for frames, what in ((train_frames, "training"), (validation_frames, "validation")):
+        if len(frames) == 0:
+            raise DataError(f"no {what} frames in {frames.name}; at least one is needed")
+    trainer = Trainer(train_frames, validation_frames, model_options, train_options, pick_device(device))
+    checkpoint = folder / "checkpoint.pt"
+    if resume and checkpoint.exists():
+        trainer.restore(load_checkpoint(checkpoint, trainer.fingerprint))
+    trainer.run(folder, progress)
+    return trainer.result()
+
+
+def pick_device(device: str) -> torch.device:
+    """``auto``: the GPU where there is one, else the CPU."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DataError("--device cuda: torch sees no CUDA device; use --device cpu or auto")
+    return torch.device(device)
+
+
+class Trainer:
+    """A model in training: everything that a checkpoint holds."""
+
+    def __init__(
+        self,
+        train_frames: FrameSet,
+        validation_frames: FrameSet,
+        model_options: SchNetOptions,
+        options: TrainOptions,
+        device: torch.device,
+    ) -> None:
+        torch.manual_seed(options.seed)
+        torch.set_num_threads(options.threads or torch.get_num_threads())
+        self.options, self.device = options, device
+        dtype = getattr(torch, options.dtype)
+        numbers = sorted(set(train_frames.atomic_numbers.tolist()))
+        references = reference_energies(train_frames, numbers, options.reference)
+        scale = energy_scale(train_frames, options.scale)
+        self.model = SchNet(model_options, numbers, references, scale).to(device, dtype)
+        self.model.reference_energies = self.model.reference_energies.double()
+        self.train_set, self.validation_set = (
+            FrameTensors(
+                frames, numbers, self.model.reference_energies, scale, model_options.cutoff, dtype, device
+            )
+            for frames in (train_frames, validation_frames)
+        )
+        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self.optimizer = make_optimizer(self.parameters, options, device)
+        self.averaged = [p.detach().clone() for p in self.parameters]
+        self.best = [p.detach().clone() for p in self.parameters]
+        steps = max(1, -(-len(train_frames) // options.batch_size))
+        self.schedule = Schedule(options, steps)
+        self.history = History()
+        self.epoch, self.best_epoch, self.seconds = 0, 0, 0.0
+        self.fingerprint = (
+            f"{model_options!r} {options!r} {len(train_frames)} {train_frames.energies.sum()!r}"
+        )
+
+    def run(self, folder: Path, progress: Callable[[TrainState], None] | None) -> None:
+        """Train from the present epoch to the last."""
+        saved = started = time.perf_counter()
+        before = self.seconds
+        while self.epoch < self.options.epochs and not self.schedule.stop:
+            epoch_started = time.perf_counter()
+            loss = self.train_epoch()
+            rate = self.train_set.n_frames / (time.perf_counter() - epoch_started)
+            found = self.validate()
+            self._close_epoch(loss, found)
+            self.seconds = before + time.perf_counter() - started
+            if progress is not None:
+                progress(self._state(rate))
+            if time.perf_counter() - saved > 60:
+                self.save(folder)
+                saved = time.perf_counter()
+        self.save(folder)
+
+    def train_epoch(self) -> float:
+        """One pass over the training frames; returns the mean loss."""
+        self.model.train()
+        generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + self.epoch)
+        order = torch.randperm(self.train_set.n_frames, generator=generator).to(self.device)
+        total = torch.zeros((), device=self.device)
+        batches = order.split(self.options.batch_size)
+        for n, index in enumerate(batches):
+            step = self.epoch * len(batches) + n
+            total += self.step(self.train_set.batch(index), step)
+        return float(total) / len(batches)
+
+    def step(self, batch: Batch, step: int) -> Tensor:
+        """One optimiser step; returns the loss."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.learning_rate(step)
+        loss = self.loss(batch)
+        self.optimizer.zero_grad()
+        loss.backward()
+        if self.options.clip_norm > 0:
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.options.clip_norm)
+        self.optimizer.step()
+        # the average starts short and grows to its full length, so that early weights are forgotten
+        decay = min(self.options.ema_decay, (1 + step) / (10 + step)) if self.options.ema_decay else 0.0
+        torch._foreach_lerp_(self.averaged, [p.detach() for p in self.parameters], 1.0 - decay)
+        return loss.detach()
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Weighted loss of a batch, in squared units of the energy scale."""
+        energies, forces = self.model(batch.graph)
+        return self.options.energy_weight * self._penalty(
+            energies - batch.energies
+        ) + self.options.force_weight * self._penalty(forces - batch.forces)
+
+    def _penalty(self, error: Tensor) -> Tensor:
+        if self.options.loss == "mse":
+            return error.square().mean()
+        zero, delta = torch.zeros_like(error), self.options.huber_delta
+        return torch.nn.functional.huber_loss(error, zero, delta=delta) / delta
+
+    def validate(self) -> Errors:
+        """Errors of the averaged weights on the validation frames."""
+        with self._weights(self.averaged):
+            return errors(self.model, self.validation_set)
+
+    def _close_epoch(self, loss: float, found: Errors) -> None:
+        weights = self.options
+        validation_loss = weights.energy_weight * found.energy_mse + weights.force_weight * found.force_mse
+        rate = self.schedule.learning_rate(self.epoch * self.schedule.steps_per_epoch)
+        self.epoch += 1
+        if self.schedule.epoch_done(validation_loss):
+            torch._foreach_copy_(self.best, self.averaged)
+            self.best_epoch = self.epoch
+        scale = float(self.model.energy_scale) * KCAL_MOL_PER_EV
+        self.history.append(
+            Epoch(self.epoch, rate, loss, validation_loss, found.energy_mae * scale, found.force_mae * scale)
+        )
+
+    def _state(self, rate: float) -> TrainState:
+        last = self.history.epochs[-1]
+        return TrainState(
+            self.epoch,
+            self.options.epochs,
+            last.training_loss,
+            last.validation_energy_mae_kcal_mol,
+            last.validation_force_mae_kcal_mol_A,
+            last.learning_rate,
+            rate,
+        )
+
+    def result(self) -> TrainResult:
+        """The best averaged weights, in evaluation mode."""
+        with torch.no_grad():
+            torch._foreach_copy_(self.parameters, self.best)
+        return TrainResult(self.model.eval(), self.history, self.best_epoch, self.seconds)
+
+    def save(self, folder: Path) -> None:
+        """Write checkpoint.pt and history.csv."""
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "averaged": self.averaged,
+            "best": self.best,
+            "schedule": self.schedule.state(),
+            "history": self.history.rows(),
+            "epoch": self.epoch,
+            "best_epoch": self.best_epoch,
+            "seconds": self.seconds,
+            "rng": torch.get_rng_state(),
+        }
+        save_checkpoint(folder / "checkpoint.pt", state, self.fingerprint)
+        self.history.write(folder / "history.csv")
+
+    def restore(self, state: dict) -> None:
+        """Go back to the moment of `save`."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for kept in ("averaged", "best"):
+            torch._foreach_copy_(getattr(self, kept), state[kept])
+        self.schedule.restore(state["schedule"])
+        self.history = History.from_rows(state["history"])
+        self.epoch, self.best_epoch = state["epoch"], state["best_epoch"]
+        self.seconds = state["seconds"]
+        torch.set_rng_state(state["rng"])
+
+    def _weights(self, weights: list[Tensor]) -> "_Swapped":
+        return _Swapped(self.parameters, weights)
+
+
+class _Swapped:
+    """Put other weights into the parameters for the length of a block."""
+
+    def __init__(self, parameters: list[torch.nn.Parameter], weights: list[Tensor]) -> None:
+        self.parameters, self.weights = parameters, weights
+
+    def __enter__(self) -> None:
+        self.kept = [p.data for p in self.parameters]
+        for p, w in zip(self.parameters, self.weights, strict=True):
+            p.data = w
+
+    def __exit__(self, *_: object) -> None:
+        for p, kept in zip(self.parameters, self.kept, strict=True):
+            p.data = kept
+
+
+def make_optimizer(
+    parameters: list[torch.nn.Parameter], options: TrainOptions, device: torch.device
+) -> torch.optim.Optimizer:
+    """Adam or AdamW."""
+    if options.optimizer == "adam":
+        return torch.optim.Adam(parameters, lr=options.learning_rate, fused=True)
+    return torch.optim.AdamW(
+        parameters, lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
+    )

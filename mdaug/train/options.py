@@ -1,0 +1,78 @@
+"""What can be chosen about the training."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mdaug.options import Options
+
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+
+class TrainOptions(Options):
+    """Optimisation of the network."""
+
+    epochs: Annotated[int, Field(ge=1)] = 1000
+    """Passes over the training frames."""
+
+    batch_size: Annotated[int, Field(ge=1)] = 10
+    """Frames a step."""
+
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    """Highest learning rate."""
+
+    optimizer: Literal["adam", "adamw"] = "adam"
+    """Adam, or AdamW with weight_decay."""
+
+    weight_decay: NotNegative = 0.0
+    """Decoupled weight decay (AdamW only)."""
+
+    schedule: Literal["cosine", "plateau", "constant"] = "cosine"
+    """How the learning rate falls: half a cosine to zero, by plateaus of the validation loss, or not."""
+
+    warmup_epochs: NotNegative = 1.0
+    """Epochs over which the learning rate rises from zero."""
+
+    plateau_patience: Count = 50
+    """Epochs without a better validation loss before the learning rate is multiplied by plateau_factor."""
+
+    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Factor on the learning rate at a plateau."""
+
+    energy_weight: NotNegative = 0.01
+    """Weight of the squared energy errors (a frame) in the loss."""
+
+    force_weight: NotNegative = 1.0
+    """Weight of the squared force errors (a component) in the loss, energies and forces in the same unit."""
+
+    loss: Literal["mse", "huber"] = "mse"
+    """Squared errors, or Huber's: linear beyond huber_delta."""
+
+    huber_delta: Annotated[float, Field(gt=0)] = 0.02
+    """Where Huber's loss turns linear, in units of the rms force of the training frames."""
+
+    ema_decay: Share = 0.999
+    """Decay a step of the averaged weights that are validated and kept; 0 keeps the last weights."""
+
+    clip_norm: NotNegative = 10.0
+    """Longest gradient that is not shortened; 0 never shortens."""
+
+    early_stopping: Count = 0
+    """Stop after so many epochs without a better validation loss; 0 never stops early."""
+
+    reference: Literal["mean", "element"] = "mean"
+    """Energies taken off before training: one mean an atom, or least squares an element."""
+
+    scale: Literal["forces", "kcal/mol", "eV"] = "forces"
+    """Unit of the network's output: the rms force of the training frames times 1 Å, or a fixed one."""
+
+    dtype: Literal["float32", "float64"] = "float32"
+    """Precision of training."""
+
+    threads: Count = 1
+    """CPU threads; 0 takes all. Batches of small molecules gain little from a second one."""
+
+    seed: Count = 0
+    """Seed of weights, batches and dropout."""

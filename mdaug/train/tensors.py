@@ -1,0 +1,96 @@
+"""Frames as tensors on the device, with their pairs found once: a batch is an index away."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mdaug.frames.frame_set import FrameSet
+from mdaug.frames.pairs import molecule_pairs, neighbor_pairs
+from mdaug.model.graph import Graph
+
+
+class Batch(NamedTuple):
+    """A graph with its targets, in units of the model's energy scale (and Å)."""
+
+    graph: Graph
+    energies: Tensor
+    forces: Tensor
+
+
+class FrameTensors:
+    """All frames of a set on one device.
+
+    Parameters
+    ----------
+    frames
+        The frames, eV and Å.
+    atomic_numbers
+        Elements the model knows, ascending.
+    reference_energies
+        Energy (eV) taken off for each element, same order.
+    energy_scale
+        Unit of the targets, eV.
+    cutoff
+        Distance up to which pairs count, Å.
+    """
+
+    def __init__(
+        self,
+        frames: FrameSet,
+        atomic_numbers: list[int],
+        reference_energies: Tensor,
+        energy_scale: float,
+        cutoff: float,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        self.n_frames, self.n_atoms = len(frames), frames.n_atoms
+        species = np.searchsorted(atomic_numbers, frames.atomic_numbers)
+        reference = float(reference_energies.double().cpu()[species].sum())
+        self.species = torch.as_tensor(species, device=device)
+        self.energies = torch.as_tensor((frames.energies - reference) / energy_scale).to(device, dtype)
+        self.forces = torch.as_tensor(frames.forces / energy_scale).to(device, dtype)
+        found = [_pairs(frames, n, cutoff) for n in range(len(frames))]
+        counts = torch.tensor([len(pairs[0]) for pairs in found], device=device)
+        self.counts, self.starts = counts, torch.cumsum(counts, 0) - counts
+        self.idx_i, self.idx_j = (
+            torch.as_tensor(np.concatenate([pairs[k] for pairs in found]), device=device) for k in (0, 1)
+        )
+        vectors = np.concatenate([pairs[2] for pairs in found])
+        distances = np.linalg.norm(vectors, axis=1)
+        self.d_ij = torch.as_tensor(distances).to(device, dtype)
+        self.unit_ij = torch.as_tensor(vectors / distances[:, None]).to(device, dtype)
+
+    def batch(self, index: Tensor) -> Batch:
+        """Return the frames of `index` (n,) as one graph."""
+        n = len(index)
+        frame = torch.arange(n, device=index.device)
+        counts = self.counts[index]
+        pair_frame = torch.repeat_interleave(frame, counts)
+        offset = self.starts[index] - (torch.cumsum(counts, 0) - counts)
+        pair = torch.arange(len(pair_frame), device=index.device) + offset.index_select(0, pair_frame)
+        first_atom = pair_frame * self.n_atoms
+        graph = Graph(
+            species=self.species.repeat(n),
+            idx_i=self.idx_i.index_select(0, pair) + first_atom,
+            idx_j=self.idx_j.index_select(0, pair) + first_atom,
+            d_ij=self.d_ij.index_select(0, pair),
+            unit_ij=self.unit_ij.index_select(0, pair),
+            system=torch.repeat_interleave(frame, self.n_atoms),
+            n_systems=n,
+        )
+        return Batch(graph, self.energies[index], self.forces[index].reshape(-1, 3))
+
+
+def _pairs(frames: FrameSet, n: int, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of frame `n` within the cutoff: first atoms, second atoms, vectors from the first to the second."""
+    positions = frames.positions[n]
+    if frames.cells is not None:
+        idx_i, idx_j, shifts = neighbor_pairs(positions, frames.cells[n], frames.pbc, cutoff)
+        return idx_i, idx_j, positions[idx_j] - positions[idx_i] + shifts
+    idx_i, idx_j = molecule_pairs(frames.n_atoms)
+    vectors = positions[idx_j] - positions[idx_i]
+    near = np.linalg.norm(vectors, axis=1) < cutoff
+    return idx_i[near], idx_j[near], vectors[near]
