@@ -1,0 +1,51 @@
+"""What a molecular dynamics run is asked for."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mdaug.options import Options
+
+
+class DynamicsOptions(Options):
+    """How atoms are moved, and how often what is written."""
+
+    steps: Annotated[int, Field(ge=0)] = 100_000
+    """Steps after the equilibration."""
+
+    timestep: Annotated[float, Field(gt=0)] = 0.5
+    """Time step in fs."""
+
+    temperature: Annotated[float, Field(gt=0)] = 300.0
+    """Temperature of the equilibration and of the thermostat in K."""
+
+    ensemble: Literal["nve", "nvt"] = "nve"
+    """nve: velocity Verlet, energy conserved. nvt: Langevin thermostat."""
+
+    equilibration: Annotated[float, Field(ge=0)] = 5.0
+    """Langevin dynamics before the first step in ps."""
+
+    friction: Annotated[float, Field(gt=0)] = 10.0
+    """Friction of the Langevin dynamics in 1/ps."""
+
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of the starting velocities and the thermostat."""
+
+    thermo_every: Annotated[int, Field(ge=1)] = 10
+    """Steps between rows of thermo.csv; the guard looks as often."""
+
+    frames_every: Annotated[int, Field(ge=1)] = 20
+    """Steps between frames of trajectory.dcd."""
+
+    guard: bool = True
+    """Stop a run whose bonds break, whose atoms collide or whose temperature is absurd."""
+
+    max_stretch: Annotated[float, Field(gt=1)] = 1.5
+    """The guard's limit: a bond this many times longer, or shorter, than at the start is broken."""
+
+    checkpoint_every: Annotated[float, Field(ge=0)] = 5.0
+    """Wall time between restart files in s."""
+
+
+MAY_CHANGE_ON_RESUME = frozenset({"steps", "guard", "max_stretch", "checkpoint_every"})
+"""Everything else decides where the atoms go or what the files hold, so a resumed run must keep it."""

@@ -1,0 +1,170 @@
+"""How fast an NVE run gains or loses energy, and how sure that is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from mdaug.errors import DataError
+from mdaug.frames.correlation import autocorrelation, correlation_time
+from mdaug.frames.frame_set import FloatArray
+from mdaug.validate.thermo_log import ThermoLog
+
+N_BINS = 400
+"""The run is averaged over this many bins before its correlation time is measured: vibrations average out."""
+
+MIN_BLOCKS, MAX_BLOCKS = 8, 20
+CORRELATION_TIMES_PER_BLOCK = 20.0
+"""With blocks this long, neighbouring block means of an exponentially correlated energy correlate by 1/40.
+
+More than 20 blocks would narrow the interval by 4 % at most, and a slow exchange of energy between
+vibrations, too weak to show in the correlation time, would go unseen.
+"""
+
+
+@dataclass(frozen=True)
+class DriftResult:
+    """Drift and fluctuation of the total energy of one run.
+
+    Parameters
+    ----------
+    slope_meV_per_atom_ps, slope_ci95_meV_per_atom_ps
+        Of the straight line through the block means of the total energy, and its 95 % interval (low, high).
+    rms_fluctuation_meV_per_atom
+        Root mean square distance of the total energy from that line.
+    drift_ratio
+        |drift over the whole run| / standard deviation of the kinetic energy.
+    correlation_time_ps
+        Of the energy about the line, vibrations averaged out.
+    blocks_long_enough
+        False if blocks of 20 correlation times would be fewer than eight: the interval is then too narrow
+        and a longer run is needed.
+    """
+
+    slope_meV_per_atom_ps: float
+    slope_ci95_meV_per_atom_ps: tuple[float, float]
+    rms_fluctuation_meV_per_atom: float
+    drift_ratio: float
+    n_atoms: int
+    duration_ps: float
+    intercept_meV_per_atom: float
+    n_rows: int
+    n_blocks: int
+    correlation_time_ps: float
+    blocks_long_enough: bool
+    timestep_fs: float | None
+    source: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of ``drift.json`` for this run."""
+        return {
+            "slope_meV_per_atom_ps": self.slope_meV_per_atom_ps,
+            "slope_ci95_meV_per_atom_ps": list(self.slope_ci95_meV_per_atom_ps),
+            "rms_fluctuation_meV_per_atom": self.rms_fluctuation_meV_per_atom,
+            "drift_ratio": self.drift_ratio,
+            "n_atoms": self.n_atoms,
+            "duration_ps": self.duration_ps,
+            "timestep_fs": self.timestep_fs,
+            "n_rows": self.n_rows,
+            "n_blocks": self.n_blocks,
+            "correlation_time_ps": self.correlation_time_ps,
+            "blocks_long_enough": self.blocks_long_enough,
+            "thermo": self.source,
+        }
+
+
+@dataclass(frozen=True)
+class TimestepScaling:
+    """Fluctuation ∝ Δt^exponent; velocity Verlet has 2 as long as the time step resolves the vibrations."""
+
+    exponent: float
+    prefactor: float
+    timesteps_fs: FloatArray
+    rms_fluctuations: FloatArray
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``drift.json`` holds of it."""
+        return {
+            "exponent": self.exponent,
+            "timesteps_fs": self.timesteps_fs.tolist(),
+            "rms_fluctuations_meV_per_atom": self.rms_fluctuations.tolist(),
+        }
+
+
+def energy_drift(log: ThermoLog) -> DriftResult:
+    """Fit a line to the total energy.
+
+    The energy of velocity Verlet swings fast about a line, and slowly as the vibrations exchange energy; rows
+    are anything but independent. So the run is cut into blocks much longer than the energy's correlation
+    time; a least-squares line through the block means, which are nearly independent, gives the slope, and
+    their scatter about it gives Student's t interval with n_blocks − 2 degrees of freedom (Flyvbjerg and
+    Petersen on blocks: DOI 10.1063/1.457480).
+
+    Raises
+    ------
+    DataError
+        If the number of atoms is unknown or the run has too few rows.
+    """
+    if log.n_atoms is None:
+        raise DataError(f"{log.source}: the number of atoms is unknown; give --n-atoms")
+    if len(log.time_ps) < 4 * MIN_BLOCKS:
+        raise DataError(f"{log.source}: {len(log.time_ps)} rows; a drift needs at least {4 * MIN_BLOCKS}")
+    offset = log.total_eV.mean()
+    energy = (log.total_eV - offset) * 1000.0 / log.n_atoms
+    time, duration = log.time_ps, float(log.time_ps[-1] - log.time_ps[0])
+    tau = _slow_correlation_time(time, energy)
+    affordable = int(duration / (CORRELATION_TIMES_PER_BLOCK * tau))
+    n_blocks = int(np.clip(affordable, MIN_BLOCKS, MAX_BLOCKS))
+    slope, half_width, intercept = _line_through_blocks(time, energy, n_blocks)
+    rms = float(np.sqrt(np.mean((energy - slope * time - intercept) ** 2)))
+    kinetic_spread = float(log.kinetic_eV.std()) * 1000.0 / log.n_atoms
+    return DriftResult(
+        slope_meV_per_atom_ps=slope,
+        slope_ci95_meV_per_atom_ps=(slope - half_width, slope + half_width),
+        rms_fluctuation_meV_per_atom=rms,
+        drift_ratio=abs(slope) * duration / kinetic_spread if kinetic_spread > 0 else 0.0,
+        n_atoms=log.n_atoms,
+        duration_ps=duration,
+        intercept_meV_per_atom=intercept,
+        n_rows=len(time),
+        n_blocks=n_blocks,
+        correlation_time_ps=tau,
+        blocks_long_enough=affordable >= MIN_BLOCKS,
+        timestep_fs=log.timestep_fs,
+        source=log.source,
+    )
+
+
+def timestep_scaling(results: Sequence[DriftResult]) -> TimestepScaling | None:
+    """Fit fluctuation = prefactor · Δt^exponent; None without two different known time steps."""
+    known = [result for result in results if result.timestep_fs and result.rms_fluctuation_meV_per_atom > 0]
+    timesteps = np.array([result.timestep_fs for result in known], dtype=np.float64)
+    if len(np.unique(timesteps)) < 2:
+        return None
+    rms = np.array([result.rms_fluctuation_meV_per_atom for result in known])
+    exponent, constant = np.polyfit(np.log(timesteps), np.log(rms), 1)
+    return TimestepScaling(float(exponent), float(np.exp(constant)), timesteps, rms)
+
+
+def _slow_correlation_time(time: FloatArray, energy: FloatArray) -> float:
+    """Return the integrated correlation time (ps) of the energy about its line, averaged over short bins."""
+    bins = _means(energy, min(N_BINS, len(energy)))
+    position = np.arange(len(bins))
+    residual = bins - np.polyval(np.polyfit(position, bins, 1), position)
+    width = (time[-1] - time[0]) / len(bins)
+    return correlation_time(autocorrelation(residual)) * float(width)
+
+
+def _line_through_blocks(time: FloatArray, energy: FloatArray, n_blocks: int) -> tuple[float, float, float]:
+    """Return slope, half width of its 95 % interval, and intercept."""
+    fit = stats.linregress(_means(time, n_blocks), _means(energy, n_blocks))
+    half_width = float(stats.t.ppf(0.975, n_blocks - 2) * fit.stderr)
+    return float(fit.slope), half_width, float(fit.intercept)
+
+
+def _means(series: FloatArray, n_blocks: int) -> FloatArray:
+    """Return the means of `n_blocks` contiguous blocks, as equal in length as can be."""
+    edges = np.linspace(0, len(series), n_blocks + 1).astype(int)
+    return np.add.reduceat(series, edges[:-1]) / np.diff(edges)
