@@ -1,0 +1,38 @@
+# make demo   sets everything up in .venv and ends with a report about a force field trained in minutes
+# make test   sets everything up and passes all tests
+# Needs python3 (3.11 or newer) with venv and pip, and a C++ compiler.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# one thread a process: the demo and the tests run side by side on the cores themselves
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test check clean
+
+demo: $(VENV)/installed
+	$(BIN)/mdaug demo --overwrite --out runs/demo
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# an editable install follows the code by itself; it is made anew when what it needs changes
+$(VENV)/installed: pyproject.toml | $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[xtb]'
+	touch $@
+
+$(VENV)/installed-dev: pyproject.toml | $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@ $(VENV)/installed
+
+$(VENV):
+	$(PYTHON) -m venv $(VENV)
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
