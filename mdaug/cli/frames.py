@@ -57,7 +57,7 @@ def frames(
         calculator, _parse_arguments(calculator_arguments), charge=charge, multiplicity=multiplicity
     )
     starts = starting_structures(structure, sampling.n_replicas, sampling.seed)
-    with open_run(output.out, command="frames", overwrite=output.overwrite) as run:
+    with open_run(output, command="frames") as run:
         with _progress_bar() as bar:
             task = bar.add_task("Langevin MD", total=None)
             made, measured = generate_frames(

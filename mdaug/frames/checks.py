@@ -8,6 +8,7 @@ from ase.data import chemical_symbols
 
 from mdaug.errors import DataError
 from mdaug.frames.frame_set import FrameSet, IntArray
+from mdaug.frames.plausibility import check_units
 
 DUPLICATE_TOLERANCE_A = 1e-6
 """Frames whose coordinates all agree within this are one frame, saved twice."""
@@ -26,10 +27,11 @@ def check_frames(frames: FrameSet, *, units: str = "eV") -> FrameSet:
     Raises
     ------
     DataError
-        For no frame, an unknown element, NaN or infinity, atoms on top of each other, implausible units.
+        For no frame, an unknown element, NaN or infinity, implausible units.
     """
     _check_shape(frames)
     _check_finite(frames)
+    check_units(frames, units)
     return _group_duplicates(frames)
 
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from mdaug.errors import DataError
-from mdaug.frames.readers import ase_outputs, extxyz, npz
+from mdaug.frames.readers import ase_outputs, cp2k, extxyz, nff, npz
 from mdaug.frames.readers.contents import HEAD_BYTES, Contents, Reader
 
-READERS: tuple[Reader, ...] = (npz.READER, extxyz.READER, *ase_outputs.READERS)
+READERS: tuple[Reader, ...] = (npz.READER, nff.READER, cp2k.READER, extxyz.READER, *ase_outputs.READERS)
 """In the order they are asked: the sure ones first."""
 
 
