@@ -38,6 +38,10 @@ class DriftResult:
         |drift over the whole run| / standard deviation of the kinetic energy.
     correlation_time_ps
         Of the energy about the line, vibrations averaged out.
+    time_ps, energy_meV_per_atom
+        Shape (n_rows,): the total energy less its mean. `line_meV_per_atom` is the fitted line there.
+    block_time_ps, block_energy_meV_per_atom
+        Shape (n_blocks,): the means that the line is fitted to.
     blocks_long_enough
         False if blocks of 20 correlation times would be fewer than eight: the interval is then too narrow
         and a longer run is needed.
@@ -49,13 +53,16 @@ class DriftResult:
     drift_ratio: float
     n_atoms: int
     duration_ps: float
-    intercept_meV_per_atom: float
-    n_rows: int
     n_blocks: int
     correlation_time_ps: float
     blocks_long_enough: bool
     timestep_fs: float | None
     source: str
+    time_ps: FloatArray
+    energy_meV_per_atom: FloatArray
+    line_meV_per_atom: FloatArray
+    block_time_ps: FloatArray
+    block_energy_meV_per_atom: FloatArray
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``drift.json`` for this run."""
@@ -67,7 +74,7 @@ class DriftResult:
             "n_atoms": self.n_atoms,
             "duration_ps": self.duration_ps,
             "timestep_fs": self.timestep_fs,
-            "n_rows": self.n_rows,
+            "n_rows": len(self.time_ps),
             "n_blocks": self.n_blocks,
             "correlation_time_ps": self.correlation_time_ps,
             "blocks_long_enough": self.blocks_long_enough,
@@ -117,23 +124,28 @@ def energy_drift(log: ThermoLog) -> DriftResult:
     tau = _slow_correlation_time(time, energy)
     affordable = int(duration / (CORRELATION_TIMES_PER_BLOCK * tau))
     n_blocks = int(np.clip(affordable, MIN_BLOCKS, MAX_BLOCKS))
-    slope, half_width, intercept = _line_through_blocks(time, energy, n_blocks)
-    rms = float(np.sqrt(np.mean((energy - slope * time - intercept) ** 2)))
+    block_time, block_energy = _means(time, n_blocks), _means(energy, n_blocks)
+    fit = stats.linregress(block_time, block_energy)
+    slope, half_width = float(fit.slope), float(stats.t.ppf(0.975, n_blocks - 2) * fit.stderr)
+    line = slope * time + float(fit.intercept)
     kinetic_spread = float(log.kinetic_eV.std()) * 1000.0 / log.n_atoms
     return DriftResult(
         slope_meV_per_atom_ps=slope,
         slope_ci95_meV_per_atom_ps=(slope - half_width, slope + half_width),
-        rms_fluctuation_meV_per_atom=rms,
+        rms_fluctuation_meV_per_atom=float(np.sqrt(np.mean((energy - line) ** 2))),
         drift_ratio=abs(slope) * duration / kinetic_spread if kinetic_spread > 0 else 0.0,
         n_atoms=log.n_atoms,
         duration_ps=duration,
-        intercept_meV_per_atom=intercept,
-        n_rows=len(time),
         n_blocks=n_blocks,
         correlation_time_ps=tau,
         blocks_long_enough=affordable >= MIN_BLOCKS,
         timestep_fs=log.timestep_fs,
         source=log.source,
+        time_ps=time,
+        energy_meV_per_atom=energy,
+        line_meV_per_atom=line,
+        block_time_ps=block_time,
+        block_energy_meV_per_atom=block_energy,
     )
 
 
@@ -155,13 +167,6 @@ def _slow_correlation_time(time: FloatArray, energy: FloatArray) -> float:
     residual = bins - np.polyval(np.polyfit(position, bins, 1), position)
     width = (time[-1] - time[0]) / len(bins)
     return correlation_time(autocorrelation(residual)) * float(width)
-
-
-def _line_through_blocks(time: FloatArray, energy: FloatArray, n_blocks: int) -> tuple[float, float, float]:
-    """Return slope, half width of its 95 % interval, and intercept."""
-    fit = stats.linregress(_means(time, n_blocks), _means(energy, n_blocks))
-    half_width = float(stats.t.ppf(0.975, n_blocks - 2) * fit.stderr)
-    return float(fit.slope), half_width, float(fit.intercept)
 
 
 def _means(series: FloatArray, n_blocks: int) -> FloatArray:

@@ -1,0 +1,74 @@
+"""The bonds of the training frames and their mean lengths, from the frames or from a model's manifest."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mdaug.errors import DataError
+from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+from mdaug.frames.pairs import molecule_pairs
+from mdaug.validate.bonds import bond_name, bonded, pair_lengths
+from mdaug.validate.distributions import chunks
+
+
+@dataclass(frozen=True)
+class TrainingBonds:
+    """The bonds of the training frames.
+
+    Parameters
+    ----------
+    atomic_numbers
+        Shape (n_atoms,).
+    bonds
+        Shape (n_bonds, 2), i < j.
+    mean_A
+        Mean lengths, shape (n_bonds,).
+    """
+
+    atomic_numbers: IntArray
+    bonds: IntArray
+    mean_A: FloatArray
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The bonds as text, for example ``O2-H8``."""
+        return tuple(bond_name(self.atomic_numbers, bond) for bond in self.bonds)
+
+    @classmethod
+    def from_frames(cls, frames: FrameSet) -> "TrainingBonds":
+        """Return the pairs whose mean distance (nearest image) is that of a bond.
+
+        Raises
+        ------
+        DataError
+            If there is none.
+        """
+        idx_i, idx_j = molecule_pairs(frames.n_atoms)
+        total = np.zeros(len(idx_i))
+        for positions, cells in chunks(frames):
+            total += pair_lengths(positions, cells, idx_i, idx_j).sum(axis=0)
+        mean = total / len(frames)
+        bond = bonded(frames.atomic_numbers, idx_i, idx_j, mean)
+        if not bond.any():
+            raise DataError(f"{frames.name}: no two atoms are bonded on average, so no bond can break")
+        return cls(frames.atomic_numbers, np.stack([idx_i, idx_j], axis=1)[bond], mean[bond])
+
+    @classmethod
+    def from_manifest(cls, manifest: dict[str, Any]) -> "TrainingBonds":
+        """Return the bonds recorded in a model's manifest.
+
+        Raises
+        ------
+        DataError
+            If the manifest has none.
+        """
+        training = manifest.get("training") or {}
+        bonds, structure = training.get("bonds"), training.get("reference_structure")
+        if not bonds or not structure:
+            raise DataError("the model's manifest records no training bonds; name the frames with --data")
+        return cls(
+            np.array(structure["atomic_numbers"], dtype=np.int64),
+            np.array([sorted(bond["atoms"]) for bond in bonds], dtype=np.int64),
+            np.array([bond["mean_A"] for bond in bonds], dtype=float),
+        )
