@@ -4,21 +4,22 @@ import json
 import shlex
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mdaug import __version__
-from mdaug.cli.common import OutputOptions
+from mdaug.cli.common import OutputOptions, open_run
+from mdaug.cli.progress import counted
 from mdaug.errors import DataError
 from mdaug.files import write_json
+from mdaug.frames import FrameSet
 from mdaug.frames.calculators import calculator_factory
 from mdaug.frames.generate import GenerateOptions, Sampling, generate_frames
 from mdaug.frames.structures import starting_structures
 from mdaug.frames.write import write_extxyz, write_npz
-from mdaug.workflow.runs import open_run
 
 
 def frames(
@@ -58,8 +59,7 @@ def frames(
     )
     starts = starting_structures(structure, sampling.n_replicas, sampling.seed)
     with open_run(output, command="frames") as run:
-        with _progress_bar() as bar:
-            task = bar.add_task("Langevin MD", total=None)
+        with counted("Langevin MD, steps") as progress:
             made, measured = generate_frames(
                 starts,
                 make,
@@ -68,25 +68,26 @@ def frames(
                 level_of_theory=calculator.rpartition(":")[2],
                 charge=charge,
                 multiplicity=multiplicity,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
+                progress=progress,
             )
-        command = shlex.join(["mdaug", *sys.argv[1:]])
-        notes = {"command": command, "seed": sampling.seed, "mdaug_version": __version__}
-        path = run.path / f"frames.{file_format}"
-        if file_format == "npz":
-            write_npz(made, path, notes)
-        else:
-            write_extxyz(made, path)
-        write_json(
-            run.path / "frames.json",
-            notes
-            | {
-                "level_of_theory": made.level_of_theory,
-                **sampling.model_dump(),
-                "measured": asdict(measured),
-            },
-        )
+        path = _write(made, run.path / f"frames.{file_format}", measured, sampling)
     _print_summary(f"{len(made)} frames in {path}", measured, sampling)
+
+
+def _write(made: FrameSet, path: Path, measured: Sampling, sampling: GenerateOptions) -> Path:
+    """Write the frames and, beside them, how they were made and what was measured."""
+    notes = {
+        "command": shlex.join(["mdaug", *sys.argv[1:]]),
+        "seed": sampling.seed,
+        "mdaug_version": __version__,
+    }
+    if path.suffix == ".npz":
+        write_npz(made, path, notes)
+    else:
+        write_extxyz(made, path)
+    made_so = {"level_of_theory": made.level_of_theory, **sampling.model_dump(), "measured": asdict(measured)}
+    write_json(path.with_suffix(".json"), notes | made_so)
+    return path
 
 
 def _parse_arguments(text: str) -> dict:
@@ -99,27 +100,15 @@ def _parse_arguments(text: str) -> dict:
     return arguments
 
 
-def _progress_bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("steps"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
-
-
 def _print_summary(first_line: str, measured: Sampling, sampling: GenerateOptions) -> None:
-    console = Console()
-    console.print(first_line, highlight=False)
+    console = Console(highlight=False)
+    console.print(first_line)
     kinetic = f"{measured.kinetic_temperature_K:.1f} ± {measured.kinetic_temperature_error_K:.1f} K"
-    console.print(f"kinetic temperature {kinetic} (thermostat: {sampling.temperature:g} K)", highlight=False)
+    console.print(f"kinetic temperature {kinetic} (thermostat: {sampling.temperature:g} K)")
     if measured.virial_temperature_K is not None:
         virial = f"{measured.virial_temperature_K:.1f} ± {measured.virial_temperature_error_K:.1f} K"
-        console.print(f"virial temperature  {virial}", highlight=False)
+        console.print(f"virial temperature  {virial}")
     console.print(
         f"energy correlation time {measured.energy_correlation_time_fs:.0f} fs; correlation between frames "
         f"{sampling.spacing:g} fs apart: {measured.energy_correlation_at_spacing:.2f}",
-        highlight=False,
     )

@@ -39,8 +39,8 @@ def calculator_factory(
     """
     if name in XTB_METHODS:
         make = _tblite()
-        given = {"method": name, "verbosity": 0, "charge": charge, "multiplicity": multiplicity}
-        return lambda: make(**(given | (arguments or {})))
+        xtb = {"method": name, "verbosity": 0, "charge": charge, "multiplicity": multiplicity}
+        return lambda: make(**(xtb | (arguments or {})))
     make = _imported(name)
     given = _charge_arguments(make, name, charge, multiplicity)
     return lambda: make(**(given | (arguments or {})))

@@ -84,7 +84,7 @@ def fetch(name: str, *, progressbar: bool = False) -> Path:
         If the name is unknown, the network fails, or the file that came is another one.
     """
     remote = _remote(name)
-    failures = []
+    failure: Exception | None = None
     for url in remote.urls:
         try:
             pooch.retrieve(
@@ -96,11 +96,12 @@ def fetch(name: str, *, progressbar: bool = False) -> Path:
             )
             return cached_path(name)
         except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong hash is a ValueError
-            failures.append(f"{url}: {_short(error)}")
+            failure = error
+    reason = "another file came" if isinstance(failure, ValueError) else type(failure).__name__
     raise DataError(
-        f"{name}: download failed ({'; '.join(failures)}); check the network, "
-        f"or give a copy with `mdaug dataset {name} --from FILE`"
-    )
+        f"{name}: download from {remote.urls[-1]} failed ({reason}); check the network, "
+        f"or give a copy of the file with `mdaug dataset {name} --from FILE`"
+    ) from failure
 
 
 def install(name: str, source: Path) -> Path:
@@ -117,7 +118,7 @@ def install(name: str, source: Path) -> Path:
     found = hashlib.sha256(source.read_bytes()).hexdigest()
     if found != remote.sha256:
         raise DataError(
-            f"{source}: not {name}: its SHA-256 is {found}, expected {remote.sha256}; "
+            f"{source}: not {name}: its SHA-256 is {found[:12]}…, expected {remote.sha256[:12]}…; "
             f"get it from {remote.urls[-1]}"
         )
     with atomic_path(cache_folder() / remote.filename) as temporary:
@@ -129,7 +130,3 @@ def _remote(name: str) -> RemoteSet:
     if name not in REMOTE_SETS:
         raise DataError(f"{name}: no such data set; known are {', '.join((*EMBEDDED_SETS, *REMOTE_SETS))}")
     return REMOTE_SETS[name]
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:160]

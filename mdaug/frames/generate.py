@@ -130,13 +130,14 @@ def generate_frames(
         replicas.append(replica)
         labels.append(_label(atoms, replica.positions))
         done = tick.done
+    x, y, z = (bool(p) for p in starts[0].pbc)
     frames = FrameSet(
         atomic_numbers=starts[0].numbers.astype(np.int64),
         positions=np.concatenate([replica.positions for replica in replicas]),
         energies=np.concatenate([energies for energies, _ in labels]),
         forces=np.concatenate([forces for _, forces in labels]),
         cells=np.repeat(replicas[0].cell[None], options.n_frames, axis=0) if starts[0].pbc.any() else None,
-        pbc=tuple(bool(p) for p in starts[0].pbc),
+        pbc=(x, y, z),
         temperature_K=options.temperature,
         charge=charge,
         multiplicity=multiplicity,

@@ -113,11 +113,11 @@ def _fill_at_random(
     for frames in sorted((frames for frames in order if len(frames) > 1), key=len, reverse=True):
         room = np.array([*(size - len(part) for size, part in zip(sizes, parts, strict=True)), unused])
         room[room < len(frames)] = 0
-        part = int(rng.choice(4, p=room / room.sum())) if room.any() else 3
-        if part == 3:
+        drawn = int(rng.choice(4, p=room / room.sum())) if room.any() else 3
+        if drawn == 3:
             unused -= len(frames)
         else:
-            parts[part].extend(frames.tolist())
+            parts[drawn].extend(frames.tolist())
     for part, size in zip(parts, sizes, strict=True):
         missing = size - len(part)
         part.extend(singles[:missing])

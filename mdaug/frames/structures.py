@@ -1,6 +1,7 @@
 """Structures to start MD from: a file that ASE reads, or a SMILES string."""
 
 import warnings
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -40,34 +41,33 @@ def _read_structure(path: Path) -> Atoms:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            atoms = read(path)
+            atoms = read(path, index=-1)
     except Exception as error:  # ASE's readers raise whatever their parser meets
         raise DataError(
             f"{path}: not a structure that ASE reads ({type(error).__name__}: {error})"
         ) from error
-    if len(atoms) == 0:
+    if not isinstance(atoms, Atoms) or len(atoms) == 0:
         raise DataError(f"{path}: holds no atoms")
     return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
 
 
 def _embed(smiles: str, n: int, seed: int) -> list[Atoms]:
     try:
-        from rdkit import Chem, RDLogger
-        from rdkit.Chem import AllChem
+        chem, rd_logger = import_module("rdkit.Chem.AllChem"), import_module("rdkit.RDLogger")
     except ImportError as error:
         raise MissingDependencyError(
             f"{smiles}: no such file, and a SMILES string needs RDKit, which is not installed: "
             "pip install 'mdaug[xtb]'"
         ) from error
-    RDLogger.DisableLog("rdApp.*")
-    molecule = Chem.MolFromSmiles(smiles)
+    rd_logger.DisableLog("rdApp.*")
+    molecule = chem.MolFromSmiles(smiles)
     if molecule is None or molecule.GetNumAtoms() == 0:
         raise DataError(f"{smiles}: neither a structure file nor a SMILES string that RDKit understands")
-    molecule = Chem.AddHs(molecule)
-    conformers = AllChem.EmbedMultipleConfs(molecule, numConfs=n, randomSeed=seed)
+    molecule = chem.AddHs(molecule)
+    conformers = chem.EmbedMultipleConfs(molecule, numConfs=n, randomSeed=seed)
     if len(conformers) < n:
         raise DataError(f"{smiles}: RDKit embeds no 3D structure; give a structure file instead")
-    if AllChem.MMFFHasAllMoleculeParams(molecule):
-        AllChem.MMFFOptimizeMoleculeConfs(molecule)
+    if chem.MMFFHasAllMoleculeParams(molecule):
+        chem.MMFFOptimizeMoleculeConfs(molecule)
     numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()])
     return [Atoms(numbers, molecule.GetConformer(c).GetPositions()) for c in conformers]

@@ -54,7 +54,7 @@ def write_npz(
         if getattr(frames, key) is not None:
             content[names.get(key, key)] = getattr(frames, key)
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, **content, **(notes or {}))
+        np.savez_compressed(stream, **(content | dict(notes or {})))
 
 
 def _to_atoms(frames: FrameSet, frame: int) -> Atoms:

@@ -38,7 +38,7 @@ def _reader(name: str, magic: tuple[bytes, ...], images: Callable[[Path], list[A
 
 
 def _images(ase_format: str) -> Callable[[Path], list[Atoms]]:
-    return lambda path: ase.io.read(path, index=":", format=ase_format)
+    return lambda path: list(ase.io.iread(path, index=":", format=ase_format))
 
 
 def _rows(kind: str) -> Callable[[Path], list[Atoms]]:

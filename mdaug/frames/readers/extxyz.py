@@ -16,7 +16,7 @@ def sniff(path: Path, head: bytes) -> bool:
 
 def read(path: Path) -> Contents:
     try:
-        images = ase.io.read(path, index=":", format="extxyz")
+        images = list(ase.io.iread(path, index=":", format="extxyz"))
     except Exception as error:  # ASE's parser raises whatever it meets
         raise DataError(f"{path}: broken extended xyz ({type(error).__name__}: {error})") from error
     return Contents(frames_from_atoms(images, path), "eV")

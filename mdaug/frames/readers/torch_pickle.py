@@ -167,7 +167,6 @@ class _InertUnpickler(pickle.Unpickler):
 
     def _refuse(self, what: str) -> NoReturn:
         raise DataError(
-            f"{self._path}: its pickle asks for {what}, which a data set does not need (nothing was executed); "
-            "expected tensors in plain containers: distrust this file, or convert it to extended xyz where it "
-            "was made"
+            f"{self._path}: its pickle asks for {what}, which no data set needs (nothing was executed); "
+            "expected tensors in plain containers: distrust this file, or convert it to xyz where it was made"
         )
