@@ -1,0 +1,7 @@
+"""Pair distances -> mixtures of Gaussians -> spring constants k = k_B T / σ²."""
+
+from mdaug.springs.fit import SpringAnalysis, analyse_springs, fit_springs
+from mdaug.springs.options import SpringOptions
+from mdaug.springs.springs import PairSprings, Springs
+
+__all__ = ["PairSprings", "SpringAnalysis", "SpringOptions", "Springs", "analyse_springs", "fit_springs"]

@@ -1,0 +1,57 @@
+"""`mdaug augment`: displaced copies of frames with labels from springs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from cyclopts import Parameter
+
+from mdaug.augment import AugmentOptions
+from mdaug.augment import augment as augment_frames
+from mdaug.cli.common import DataOptions, OutputOptions, open_run
+from mdaug.cli.help import section
+from mdaug.cli.progress import counted
+from mdaug.frames import write_extxyz
+from mdaug.springs import SpringOptions, Springs, fit_springs
+from mdaug.units import KCAL_MOL_PER_EV
+
+
+def augment(
+    data: str = "ethanol",
+    *,
+    springs_file: Path | None = None,
+    options: Annotated[AugmentOptions, Parameter(name="*")] = AugmentOptions(),
+    source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
+    output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
+    springs: Annotated[
+        SpringOptions, Parameter(name="springs", group=section("Springs", 1))
+    ] = SpringOptions(),
+) -> None:
+    """Displace atoms of randomly drawn frames and label the copies by springs.
+
+    Writes augmented.xyz (extended xyz; each frame with its parent, rule and displacement) and the springs
+    that were used, springs.json.
+
+    Parameters
+    ----------
+    data
+        A file of frames or a named set.
+    springs_file
+        A springs.json to use instead of fitting springs to the frames.
+    """
+    frames = source.load(data)
+    with open_run(output, command="augment") as run:
+        if springs_file is not None:
+            known = Springs.read(springs_file)
+        else:
+            with counted("springs") as progress:
+                known = fit_springs(frames, springs, progress=progress)
+        known.write(run.path / "springs.json")
+        made = augment_frames(frames, known, options)
+        write_extxyz(made, run.path / "augmented.xyz")
+    change = (made.energies - frames.energies[made.info["parent"]]) * KCAL_MOL_PER_EV
+    print(
+        f"{len(made)} frames with {options.n_displaced} atom(s) displaced by up to {options.epsilon} Å, "
+        f"rule {options.rule}: energy change {np.mean(change):.2f} ± {np.std(change):.2f} kcal/mol"
+    )
+    print(run.path / "augmented.xyz")

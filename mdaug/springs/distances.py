@@ -1,0 +1,96 @@
+"""Pair distances of all frames, by unordered element pair, every atom pair once."""
+
+import numpy as np
+from ase.data import chemical_symbols
+from ase.geometry import complete_cell, find_mic
+from numpy.typing import NDArray
+
+from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+
+BLOCK = 4_000_000
+"""Pair vectors held in memory at once (96 MB)."""
+
+
+def pair_name(number_a: int, number_b: int) -> str:
+    """Return the name of an unordered element pair, the lighter element first: ``"H-O"``."""
+    low, high = sorted((int(number_a), int(number_b)))
+    return f"{chemical_symbols[low]}-{chemical_symbols[high]}"
+
+
+def element_pairs(atomic_numbers: IntArray) -> tuple[IntArray, IntArray, dict[str, IntArray]]:
+    """List all atom pairs and group them by element pair.
+
+    Returns
+    -------
+    idx_i, idx_j
+        Shape (n_pairs,), i < j.
+    members
+        Pair name -> indices into `idx_i`, in order of atomic numbers.
+    """
+    idx_i, idx_j = np.triu_indices(len(atomic_numbers), 1)
+    low = np.minimum(atomic_numbers[idx_i], atomic_numbers[idx_j])
+    high = np.maximum(atomic_numbers[idx_i], atomic_numbers[idx_j])
+    kinds = sorted(set(zip(low.tolist(), high.tolist(), strict=True)))
+    members = {pair_name(a, b): np.flatnonzero((low == a) & (high == b)) for a, b in kinds}
+    return idx_i, idx_j, members
+
+
+def pair_vectors(frames: FrameSet, idx_i: IntArray, idx_j: IntArray, cutoff: float) -> FloatArray:
+    """Return r_ij = r_j − r_i, in periodic frames to the nearest image of j.
+
+    Nearest images are exact for pairs within `cutoff`; of others only "beyond the cutoff" may be concluded.
+
+    Returns
+    -------
+    Shape (n_frames, n_pairs, 3), Å.
+    """
+    vectors = frames.positions[:, idx_j] - frames.positions[:, idx_i]
+    if frames.cells is None or not frames.periodic:
+        return vectors
+    cells = np.array([complete_cell(cell) for cell in frames.cells])
+    pbc = np.array(frames.pbc)
+    inverse = np.linalg.inv(cells)
+    heights = 1.0 / np.linalg.norm(inverse, axis=1)
+    if 2 * cutoff <= heights[:, pbc].min():
+        # a vector shorter than half of every height has fractions below 1/2: rounding finds it
+        shifts = np.round(vectors @ inverse) * pbc
+        return vectors - shifts @ cells
+    return np.array([find_mic(v, cell, pbc)[0] for v, cell in zip(vectors, cells, strict=True)])
+
+
+def blocks(n_frames: int, n_pairs: int) -> list[slice]:
+    """Cut the frames so that the pair vectors of one block fit in memory."""
+    step = max(1, BLOCK // max(1, n_pairs))
+    return [slice(start, min(start + step, n_frames)) for start in range(0, n_frames, step)]
+
+
+def pair_distances(frames: FrameSet, cutoff: float = 5.0) -> dict[str, tuple[FloatArray, NDArray[np.int64]]]:
+    """Collect the distances of each element pair over all frames.
+
+    Parameters
+    ----------
+    frames
+        Molecules or cells.
+    cutoff
+        In periodic frames pairs farther apart (Å) are left out; a molecule has all its pairs.
+
+    Returns
+    -------
+    Pair name -> (distances in Å, index of the frame of each), ordered by frame. Element pairs that never come
+    within the cutoff are left out.
+    """
+    idx_i, idx_j, members = element_pairs(frames.atomic_numbers)
+    found: dict[str, list[tuple[FloatArray, IntArray]]] = {name: [] for name in members}
+    for block in blocks(len(frames), len(idx_i)):
+        part = frames.select(block)
+        distances = np.linalg.norm(pair_vectors(part, idx_i, idx_j, cutoff), axis=-1)
+        for name, index in members.items():
+            d = distances[:, index]
+            frame = np.broadcast_to(np.arange(block.start, block.stop)[:, None], d.shape)
+            keep = d <= cutoff if frames.periodic else np.ones_like(d, dtype=bool)
+            found[name].append((d[keep], frame[keep]))
+    pooled = {
+        name: (np.concatenate([d for d, _ in parts]), np.concatenate([f for _, f in parts]))
+        for name, parts in found.items()
+    }
+    return {name: samples for name, samples in pooled.items() if len(samples[0])}

@@ -1,0 +1,193 @@
+"""From frames to springs: k_m = k_B T / σ_m² of each component of each element pair."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from mdaug.errors import DataError
+from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+from mdaug.springs.bootstrap import bootstrap_mixtures
+from mdaug.springs.distances import pair_distances
+from mdaug.springs.likelihood import Mixture
+from mdaug.springs.mixture import choose_n_components, find_peaks, fit_converged, fit_mixture, join
+from mdaug.springs.options import SpringOptions
+from mdaug.springs.springs import PairSprings, Springs
+from mdaug.units import BOLTZMANN_EV_K
+
+Progress = Callable[[int, int], None]
+"""Called with the numbers of element pairs done and in all."""
+
+FITS = MappingProxyType({"published": fit_mixture, "converged": fit_converged})
+
+HISTOGRAM_BINS = 120
+"""The most bins of a histogram to be shown."""
+
+LEAST_SAMPLES = 5
+"""A peak of fewer distances is left out when peaks are found automatically: its width would be noise."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """95 % intervals of the springs of one element pair: low and high, each of shape (n_springs,)."""
+
+    distance: tuple[FloatArray, FloatArray]
+    k: tuple[FloatArray, FloatArray]
+
+
+@dataclass(frozen=True)
+class SpringAnalysis:
+    """Springs with what is needed to judge them.
+
+    Parameters
+    ----------
+    springs
+        As `fit_springs` gives them.
+    published, converged
+        The fits at scikit-learn's default convergence and at the maximum of the likelihood; one is `springs`.
+    intervals
+        Of the converged fit, by pair name; empty without bootstrap.
+    histograms
+        Pair name -> (density in 1/Å, bin edges in Å) of the distances.
+    """
+
+    springs: Springs
+    published: Springs
+    converged: Springs
+    intervals: dict[str, Interval]
+    histograms: dict[str, tuple[FloatArray, FloatArray]]
+
+
+def fit_springs(
+    frames: FrameSet, options: SpringOptions | None = None, *, progress: Progress | None = None
+) -> Springs:
+    """Fit the springs of all element pairs.
+
+    Parameters
+    ----------
+    frames
+        Sampled at `frames.temperature_K`, which must be known.
+
+    Raises
+    ------
+    DataError
+        If the temperature is unknown, a pair has too few distances, or its distances do not vary.
+    """
+    options = options or SpringOptions()
+    temperature_K, samples = _checked(frames, options)
+    pairs = {}
+    for done, (name, (distances, _)) in enumerate(samples.items(), 1):
+        mixture, peak = _fit(name, distances, options)[options.convergence]
+        pairs[name] = _springs(name, join(mixture, peak), temperature_K, options)
+        if progress:
+            progress(done, len(samples))
+    return Springs(temperature_K, pairs)
+
+
+def analyse_springs(
+    frames: FrameSet, options: SpringOptions | None = None, *, progress: Progress | None = None
+) -> SpringAnalysis:
+    """Fit the springs at both convergences, with histograms and bootstrap intervals over the frames.
+
+    Parameters and errors are those of `fit_springs`. Frames of one group (duplicates) are drawn together.
+    """
+    options = options or SpringOptions()
+    temperature_K, samples = _checked(frames, options)
+    fits: dict[str, dict[str, PairSprings]] = {"published": {}, "converged": {}}
+    intervals, histograms = {}, {}
+    for done, (name, (distances, frame)) in enumerate(samples.items(), 1):
+        mixtures = _fit(name, distances, options, ("published", "converged"))
+        for convergence, (mixture, peak) in mixtures.items():
+            fits[convergence][name] = _springs(name, join(mixture, peak), temperature_K, options)
+        if options.bootstrap:
+            mixture, peak = mixtures["converged"]
+            resampled = bootstrap_mixtures(
+                distances, frames.group[frame], mixture, options.bootstrap, options.seed
+            )
+            intervals[name] = _interval(join(resampled, peak), temperature_K)
+        histograms[name] = _histogram(distances, fits[options.convergence][name].sigma.min())
+        if progress:
+            progress(done, len(samples))
+    both = {name: Springs(temperature_K, pairs) for name, pairs in fits.items()}
+    return SpringAnalysis(both[options.convergence], **both, intervals=intervals, histograms=histograms)
+
+
+def _checked(
+    frames: FrameSet, options: SpringOptions
+) -> tuple[float, dict[str, tuple[FloatArray, IntArray]]]:
+    if frames.temperature_K is None:
+        raise DataError(
+            f"{frames.name}: the temperature of the frames is not known, and k = k_B T / σ² needs it; "
+            "state it with --temperature K"
+        )
+    samples = pair_distances(frames, options.cutoff)
+    if not samples:
+        raise DataError(
+            f"{frames.name}: no pair of atoms within {options.cutoff} Å in {len(frames)} frames; "
+            "springs need at least two atoms within the cutoff"
+        )
+    unknown = set(options.n_components) - set(samples)
+    if unknown:
+        raise DataError(
+            f"{frames.name}: components were given for {', '.join(sorted(unknown))}, but the frames have "
+            f"only {', '.join(samples)}; name pairs of the frames"
+        )
+    return frames.temperature_K, samples
+
+
+def _fit(
+    name: str, distances: FloatArray, options: SpringOptions, convergences: tuple[str, ...] = ()
+) -> dict[str, tuple[Mixture, IntArray]]:
+    """Return, by convergence, the mixture of one element pair and the peak of each of its components."""
+    convergences = convergences or (options.convergence,)
+    given = options.n_components.get(name)
+    needed = 2 * (given or 1)
+    if len(distances) < needed:
+        raise DataError(
+            f"{name}: {len(distances)} distances in all frames, but {given or 1} components need at least "
+            f"{needed}; give more frames or fewer components"
+        )
+    if np.ptp(distances) < options.min_width:
+        # one constant distance: nothing to part into components
+        constant = Mixture(np.array([distances.mean()]), np.array([distances.std()]), np.ones(1))
+        return dict.fromkeys(convergences, (constant, np.zeros(1, dtype=np.int64)))
+    if len(distances) > options.max_samples:
+        # sorted, so that they stay ordered by frame
+        drawn = np.random.default_rng(options.seed).choice(len(distances), options.max_samples, replace=False)
+        distances = distances[np.sort(drawn)]
+    number = given or choose_n_components(distances, options.max_components, options.seed)
+    min_weight = max(options.min_weight, LEAST_SAMPLES / len(distances))
+    fits = {}
+    for convergence in convergences:
+        mixture = FITS[convergence](distances, number, options.seed)
+        peak = find_peaks(mixture, dip=options.dip, min_weight=min_weight)
+        fits[convergence] = mixture, (np.arange(number) if given else peak)
+    return fits
+
+
+def _springs(name: str, mixture: Mixture, temperature_K: float, options: SpringOptions) -> PairSprings:
+    narrow = mixture.sigmas < options.min_width
+    if narrow.any() and not options.limit_width:
+        at = ", ".join(f"{mean:.3f} Å" for mean in mixture.means[narrow])
+        raise DataError(
+            f"{name}: the distances around {at} vary by less than {options.min_width} Å, so no spring "
+            "constant can be read from them; expected thermal frames without constrained bonds "
+            "(to take them as that wide: --limit-width)"
+        )
+    sigma = np.maximum(mixture.sigmas, options.min_width)
+    return PairSprings(mixture.means, BOLTZMANN_EV_K * temperature_K / sigma**2, mixture.weights, sigma)
+
+
+def _histogram(distances: FloatArray, narrowest: float) -> tuple[FloatArray, FloatArray]:
+    bins = np.clip(3 * np.ptp(distances) / narrowest, 20, HISTOGRAM_BINS)
+    return np.histogram(distances, int(bins), density=True)
+
+
+def _interval(resampled: Mixture, temperature_K: float) -> Interval:
+    order = np.argsort(resampled.means, axis=-1)
+    distance = np.take_along_axis(resampled.means, order, -1)
+    k = BOLTZMANN_EV_K * temperature_K / np.take_along_axis(resampled.sigmas, order, -1) ** 2
+    low, high = np.percentile(distance, [2.5, 97.5], axis=0)
+    k_low, k_high = np.percentile(k, [2.5, 97.5], axis=0)
+    return Interval((low, high), (k_low, k_high))

@@ -1,0 +1,78 @@
+"""What can be chosen when springs are fitted."""
+
+from typing import Annotated, Any, Literal
+
+from ase.data import atomic_numbers
+from cyclopts import Parameter
+from pydantic import BeforeValidator, Field
+
+from mdaug.options import Options
+from mdaug.springs.distances import pair_name
+
+
+def _component_counts(value: Any) -> Any:
+    """Bring {"C-H": 3} (TOML, Python) and ["C-H=3"] (command line) to ("H-C=3",)."""
+    if isinstance(value, dict):
+        value = [f"{pair}={count}" for pair, count in value.items()]
+    elif isinstance(value, str):
+        value = value.split()
+    return tuple(_component_count(str(item)) for item in value)
+
+
+def _component_count(item: str) -> str:
+    pair, _, count = item.partition("=")
+    symbols = pair.split("-")
+    if len(symbols) != 2 or not count.isdigit() or int(count) < 1:
+        raise ValueError(f"components are given as PAIR=COUNT such as H-C=3, got {item!r}")
+    if any(symbol not in atomic_numbers for symbol in symbols):
+        raise ValueError(f"no such element pair: {pair!r} in components {item!r}")
+    return f"{pair_name(*(atomic_numbers[symbol] for symbol in symbols))}={count}"
+
+
+class SpringOptions(Options):
+    """How pair distances become springs."""
+
+    components: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_component_counts),
+        Parameter(consume_multiple=True),
+    ] = ()
+    """Gaussians of an element pair, as H-H=4 H-C=3; in TOML a table {H-H = 4}. Pairs not named are chosen
+    automatically: components by BIC, then those without a dip between them joined to one peak."""
+
+    convergence: Literal["converged", "published"] = "converged"
+    """How far the mixtures are optimised: `converged` to the maximum of the likelihood, or `published` with
+    scikit-learn's defaults, which gives the published table."""
+
+    max_components: Annotated[int, Field(ge=1)] = 12
+    """The most Gaussians tried for an element pair when they are chosen automatically."""
+
+    dip: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Neighbouring components are one peak unless the density between them falls below this fraction of the
+    lower of the two (automatic choice only)."""
+
+    min_weight: Annotated[float, Field(ge=0, lt=0.5)] = 0.002
+    """Peaks with less than this share of an element pair's distances are left out (automatic choice only)."""
+
+    cutoff: Annotated[float, Field(gt=0)] = 5.0
+    """Periodic frames: pairs up to this distance (Å), the model's cutoff. Molecules: all pairs."""
+
+    min_width: Annotated[float, Field(gt=0)] = 1e-3
+    """Peaks narrower than this (Å) are not thermal (constrained bonds) and are refused."""
+
+    limit_width: bool = False
+    """Take peaks narrower than `min_width` as that wide, which limits their k, instead of refusing them."""
+
+    max_samples: Annotated[int, Field(ge=100)] = 100_000
+    """Of more distances than this of one element pair, so many are drawn at random for the fit."""
+
+    seed: int = 0
+    """Seed of the fits, of drawn samples and of the bootstrap."""
+
+    bootstrap: Annotated[int, Field(ge=0)] = 100
+    """Resamplings of the frames for the 95 % intervals; 0 for none."""
+
+    @property
+    def n_components(self) -> dict[str, int]:
+        """The given numbers of components by pair name."""
+        return {pair: int(count) for pair, count in (item.split("=") for item in self.components)}

@@ -1,0 +1,159 @@
+"""Spring constants of pairs of elements, and how a pair at some distance gets its own."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+
+from mdaug.errors import DataError
+from mdaug.files import write_json
+from mdaug.frames.frame_set import FloatArray
+from mdaug.springs.likelihood import Mixture
+from mdaug.units import BOLTZMANN_EV_K, EV_PER_KCAL_MOL, KCAL_MOL_PER_EV
+
+LookupRule = Literal["nearest", "linear", "responsibility"]
+
+UNITS = "distance in Angstrom, k in kcal/mol/Angstrom^2"
+
+
+@dataclass(frozen=True)
+class PairSprings:
+    """Springs of one element pair, sorted by distance; one for each component of its mixture.
+
+    Parameters
+    ----------
+    distance
+        Means of the components, Å, shape (n_springs,).
+    k
+        k_B T / σ², eV/Å².
+    weight
+        Weights of the components, summing to one.
+    sigma
+        Widths of the components, Å.
+    """
+
+    distance: FloatArray
+    k: FloatArray
+    weight: FloatArray
+    sigma: FloatArray
+
+    @property
+    def mixture(self) -> Mixture:
+        """The distribution of distances that these springs stand for."""
+        return Mixture(self.distance, self.sigma, self.weight)
+
+    def nearest(self, d: FloatArray) -> FloatArray:
+        """Return k of the component whose mean is nearest, as published; halfway the shorter one's."""
+        halfway = 0.5 * (self.distance[1:] + self.distance[:-1])
+        return self.k[np.searchsorted(halfway, d)]
+
+    def linear(self, d: FloatArray) -> FloatArray:
+        """Interpolate k linearly between the means; constant outside them."""
+        return np.interp(d, self.distance, self.k)
+
+    def responsibilities(self, d: FloatArray) -> FloatArray:
+        """Return γ_m(d) = w_m N_m(d) / Σ_n w_n N_n(d), shape (*d.shape, n_springs), which sum to one."""
+        z = (np.asarray(d)[..., None] - self.distance) / self.sigma
+        logs = np.log(self.weight / self.sigma) - 0.5 * z**2
+        shares = np.exp(logs - logs.max(-1, keepdims=True))
+        return shares / shares.sum(-1, keepdims=True)
+
+    def responsibility(self, d: FloatArray) -> FloatArray:
+        """Return Σ_m γ_m(d) k_m; more than 3σ outside the end components their own k.
+
+        So far out the widest component would take over, wherever it lies.
+        """
+        k = self.responsibilities(d) @ self.k
+        k = np.where(d < self.distance[0] - 3 * self.sigma[0], self.k[0], k)
+        return np.where(d > self.distance[-1] + 3 * self.sigma[-1], self.k[-1], k)
+
+
+LOOKUPS = MappingProxyType(
+    {
+        "nearest": PairSprings.nearest,
+        "linear": PairSprings.linear,
+        "responsibility": PairSprings.responsibility,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Springs:
+    """Springs of all element pairs of some frames.
+
+    Parameters
+    ----------
+    temperature_K
+        Temperature of the frames.
+    pairs
+        Name ("H-O", in order of atomic number) -> springs.
+    """
+
+    temperature_K: float
+    pairs: Mapping[str, PairSprings]
+
+    def lookup(self, pair: str, d: FloatArray, rule: LookupRule = "nearest") -> FloatArray:
+        """Return k (eV/Å²) of atom pairs of element pair `pair` at distances `d` (Å), of the shape of `d`.
+
+        Raises
+        ------
+        DataError
+            If there are no springs for that element pair.
+        """
+        if pair not in self.pairs:
+            raise DataError(
+                f"no springs for the element pair {pair} (there are: {', '.join(self.pairs)}); "
+                "fit them on frames that hold this pair"
+            )
+        return LOOKUPS[rule](self.pairs[pair], np.asarray(d, dtype=float))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of springs.json, k in kcal/mol/Å²."""
+        pairs = {
+            name: [
+                {"distance": float(d), "k": float(k) * KCAL_MOL_PER_EV, "weight": float(w)}
+                for d, k, w in zip(springs.distance, springs.k, springs.weight, strict=True)
+            ]
+            for name, springs in self.pairs.items()
+        }
+        return {"temperature_K": self.temperature_K, "units": UNITS, "pairs": pairs}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Springs":
+        """Make springs from the content of springs.json; σ follows from k and the temperature."""
+        temperature_K = float(content["temperature_K"])
+        pairs = {}
+        for name, rows in content["pairs"].items():
+            table = sorted((row["distance"], row["k"], row["weight"]) for row in rows)
+            distance, k, weight = np.array(table, dtype=float).reshape(-1, 3).T
+            if not len(k) or not np.all(k > 0):
+                raise ValueError(f"pair {name}: every k must be positive")
+            k = k * EV_PER_KCAL_MOL
+            pairs[name] = PairSprings(distance, k, weight, np.sqrt(BOLTZMANN_EV_K * temperature_K / k))
+        return cls(temperature_K, pairs)
+
+    def write(self, path: Path | str) -> None:
+        """Write springs.json."""
+        write_json(path, self.to_json())
+
+    @classmethod
+    def read(cls, path: Path | str) -> "Springs":
+        """Read springs.json.
+
+        Raises
+        ------
+        DataError
+            If the file is missing or not of the form that `write` gives.
+        """
+        try:
+            return cls.from_json(json.loads(Path(path).read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(
+                f"{path} cannot be read as springs ({type(error).__name__}: {error}); "
+                'expected {"temperature_K", "units", "pairs": {"H-O": [{"distance", "k", "weight"}]}} '
+                "as `mdaug springs` writes it"
+            ) from error
