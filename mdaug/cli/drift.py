@@ -1,0 +1,56 @@
+"""`mdaug drift`: how fast NVE runs gain or lose energy."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+from pydantic import Field
+
+from mdaug.cli.common import OutputOptions, open_run
+from mdaug.errors import DataError
+from mdaug.files import write_json
+from mdaug.report.drift_page import verdict, write_drift_report
+from mdaug.validate.drift import energy_drift, timestep_scaling
+from mdaug.validate.thermo_log import read_thermo
+
+
+def drift(
+    thermo: list[Path],
+    /,
+    *,
+    n_atoms: Annotated[int | None, Field(ge=1)] = None,
+    units: Literal["real", "metal"] | None = None,
+    output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
+) -> None:
+    """Fit the drift of the total energy, with a 95 % interval that knows the energy's memory.
+
+    Writes drift.json, drift.png and drift.html. Several runs of different time steps also show how the
+    fluctuation scales with it (the law of velocity Verlet is Δt²).
+
+    Parameters
+    ----------
+    thermo
+        thermo.csv files, folders of `mdaug nve`, or LAMMPS logs (the last run of each).
+    n_atoms
+        Atoms in the system [default: from topology.pdb beside the table, or the log].
+    units
+        Unit style of a LAMMPS log that does not state it.
+    """
+    if not thermo:
+        raise DataError("no THERMO given; name thermo.csv files, folders of `mdaug nve`, or LAMMPS logs")
+    results = [energy_drift(read_thermo(path, n_atoms=n_atoms, units=units)) for path in thermo]
+    scaling = timestep_scaling(results)
+    with open_run(output, command="drift") as run:
+        records = [result.to_json() for result in results]
+        content: dict[str, Any] = records[0] if len(records) == 1 else {"runs": records}
+        if scaling is not None:
+            content["timestep_scaling"] = scaling.to_json()
+        write_json(run.path / "drift.json", content)
+        page = write_drift_report(run.path, results, scaling)
+    for result in results:
+        print(verdict(result))
+        fluctuation = f"rms fluctuation {result.rms_fluctuation_meV_per_atom:.2g} meV/atom"
+        print(f"  {fluctuation}, drift ratio {result.drift_ratio:.2g}, {result.n_blocks} blocks")
+    if scaling is not None:
+        print(f"fluctuation ∝ Δt^{scaling.exponent:.2f}")
+    print(f"report {page}")

@@ -1,0 +1,79 @@
+"""The page of a drift: the number, how sure it is, and the figure."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mdaug.report.figures_drift import drift_figure
+from mdaug.report.html import Cell, Section, Table, write_page
+from mdaug.report.style import save
+from mdaug.validate.drift import DriftResult, TimestepScaling
+
+_METHOD = (
+    "The total energy of each run is averaged over blocks much longer than its correlation time. A "
+    "least-squares line through the block means gives the slope, and their scatter about it Student's 95 % "
+    "interval.\n\n"
+    "The rms fluctuation is that of single rows about the line; for velocity Verlet it falls as the square "
+    "of the time step. The drift ratio is the drift over the whole run divided by the standard deviation of "
+    "the kinetic energy."
+)
+
+
+def write_drift_report(
+    folder: Path, results: Sequence[DriftResult], scaling: TimestepScaling | None = None, *, footer: str = ""
+) -> Path:
+    """Write drift.png and drift.html into `folder`."""
+    figure = save(drift_figure(results, scaling), folder / "drift.png")
+    section = Section("Total energy", _METHOD, [figure], [drift_table(results)])
+    summary = "\n\n".join([verdict(result) for result in results] + _scaling_text(scaling))
+    return write_page(folder / "drift.html", "Energy drift", [section], summary=summary, footer=footer)
+
+
+def drift_table(results: Sequence[DriftResult]) -> Table:
+    """Return a row for each run."""
+    columns = [
+        "run",
+        "time step (fs)",
+        "duration (ps)",
+        "slope (meV/atom/ps)",
+        "95 % from",
+        "to",
+        "rms (meV/atom)",
+        "drift ratio",
+        "blocks",
+    ]
+    rows: list[list[Cell]] = [
+        [
+            result.source,
+            result.timestep_fs,
+            result.duration_ps,
+            result.slope_meV_per_atom_ps,
+            *result.slope_ci95_meV_per_atom_ps,
+            result.rms_fluctuation_meV_per_atom,
+            result.drift_ratio,
+            result.n_blocks,
+        ]
+        for result in results
+    ]
+    return Table(columns, rows)
+
+
+def verdict(result: DriftResult) -> str:
+    """Say in a sentence whether the energy drifts, and whether the run was long enough to tell."""
+    low, high = result.slope_ci95_meV_per_atom_ps
+    finding = "no drift is seen" if low <= 0.0 <= high else "the energy drifts"
+    text = (
+        f"{result.source}: {finding}; {result.slope_meV_per_atom_ps:.2g} meV/atom/ps, "
+        f"95 % interval {low:.2g} to {high:.2g}."
+    ).replace("-", "\u2212")
+    if not result.blocks_long_enough:
+        text += (
+            f" The run is short for its correlation time of {result.correlation_time_ps:.2g} ps: "
+            "the interval is too narrow; run longer."
+        )
+    return text
+
+
+def _scaling_text(scaling: TimestepScaling | None) -> list[str]:
+    if scaling is None:
+        return []
+    return [f"The fluctuation grows as the time step to the power {scaling.exponent:.2f}; the law is 2."]
