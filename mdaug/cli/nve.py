@@ -1,0 +1,119 @@
+"""`mdaug nve`: molecular dynamics with a trained model."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from ase import Atoms
+from cyclopts import Parameter
+from rich.progress import TaskID
+
+from mdaug.cli.common import OutputOptions, find_model, open_run
+from mdaug.cli.progress import console, make_progress
+from mdaug.engines.ase_calculator import MDAugCalculator
+from mdaug.errors import DataError
+from mdaug.frames.structures import starting_structures
+from mdaug.simulate import DynamicsOptions, DynamicsResult, run_dynamics
+from mdaug.simulate.dynamics import Progress
+from mdaug.simulate.start_record import read_start, structure_from_json
+
+
+def nve(
+    model: Path | None = None,
+    *,
+    structure: str | None = None,
+    dtype: Literal["float32", "float64"] | None = None,
+    device: Literal["cpu", "cuda"] = "cpu",
+    resume: Annotated[bool, Parameter(negative="")] = False,
+    dynamics: Annotated[DynamicsOptions, Parameter(name="*")] = DynamicsOptions(),
+    output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
+) -> None:
+    """Run molecular dynamics: equilibrate at the temperature, then conserve the energy (or not: nvt).
+
+    Writes thermo.csv, trajectory.dcd with topology.pdb, restart.npz and nve.json. Translation and rotation
+    of a molecule are taken out, and temperatures count 3N − 6 degrees of freedom. A run that blows up is
+    stopped with the reason in nve.json, and is no error.
+
+    Parameters
+    ----------
+    model
+        A model.pt or a run folder [default: the latest run].
+    structure
+        Start from this structure file or SMILES [default: the lowest training frame].
+    dtype
+        Precision of the model [default: that of the file].
+    device
+        Where the model is evaluated.
+    resume
+        Go on with the run in --out, or the newest unfinished one, with its settings (--steps may grow).
+    """
+    with open_run(output, command="nve", resume=resume) as run:
+        begun = read_start(run.path) if resume else None
+        if begun is not None:
+            start, before, about = begun
+            options = before.model_copy(update=dynamics.model_dump(exclude_unset=True))
+            calculator = _same_model(about, model)
+        else:
+            path = find_model(model).resolve()
+            calculator = MDAugCalculator(path, device=device, dtype=dtype)
+            start, options = _start(calculator.manifest, structure, path), dynamics
+            about = {
+                "model": str(path),
+                "weights_sha256": calculator.manifest["weights_sha256"],
+                "dtype": dtype,
+                "device": device,
+            }
+        with _shown(options) as progress:
+            result = run_dynamics(
+                start, calculator, options, run.path, resume=resume, progress=progress, about=about
+            )
+    _print_summary(run.path, result)
+
+
+def _start(manifest: dict[str, Any], structure: str | None, model: Path) -> Atoms:
+    if structure is not None:
+        return starting_structures(structure, 1)[0]
+    reference = manifest.get("training", {}).get("reference_structure")
+    if reference is None:
+        raise DataError(f"{model}: its manifest holds no reference structure; give one with --structure")
+    return structure_from_json(reference)
+
+
+def _same_model(about: dict[str, Any], model: Path | None) -> MDAugCalculator:
+    """Return the model that the run to resume began with, from where it is now."""
+    path = Path(about["model"]) if model is None else find_model(model)
+    calculator = MDAugCalculator(path, device=about["device"], dtype=about["dtype"])
+    if calculator.manifest["weights_sha256"] != about["weights_sha256"]:
+        raise DataError(f"{path}: not the model that this run began with; name that one as MODEL")
+    return calculator
+
+
+@contextmanager
+def _shown(options: DynamicsOptions) -> Iterator[Progress]:
+    """Show a bar a phase, with steps/s and ns/day."""
+    with make_progress() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def update(phase: str, done: int, total: int) -> None:
+            if phase not in tasks:
+                tasks[phase] = bar.add_task(phase, total=total, completed=done, text="")
+            task = bar.tasks[tasks[phase]]
+            text = ""
+            if task.speed:
+                text = f"{task.speed:.0f} steps/s  {task.speed * options.timestep * 86400e-6:.2f} ns/day"
+            bar.update(task.id, completed=done, text=text)
+
+        yield update
+
+
+def _print_summary(folder: Path, result: DynamicsResult) -> None:
+    duration = result.completed_steps * result.options.timestep / 1000.0
+    print(f"{result.completed_steps} steps, {duration:g} ps in {folder}")
+    if result.mean_temperature_K is not None:
+        freedom = f"{result.degrees_of_freedom} degrees of freedom"
+        print(f"mean temperature {result.mean_temperature_K:.0f} K over {freedom}")
+    if result.steps_per_second:
+        print(f"{result.steps_per_second:.0f} steps/s, {result.ns_per_day:.2f} ns/day")
+    if result.stopped_because:
+        console.print(f"stopped: {result.stopped_because}", style="bold yellow", soft_wrap=True)

@@ -1,0 +1,104 @@
+import json
+
+import numpy as np
+import pytest
+from ase.build import molecule
+from ase.calculators.calculator import Calculator, all_changes
+from ase.io import write
+
+from mdaug.cli.app import main
+
+
+class PairSprings(Calculator):
+    """E = Σ ½ k (d_ij − d⁰_ij)² over all pairs."""
+
+    implemented_properties = ("energy", "forces")
+
+    def __init__(self, rest) -> None:
+        super().__init__()
+        self.rest = rest.get_all_distances() + np.eye(len(rest))
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        vectors = self.atoms.positions[None] - self.atoms.positions[:, None]
+        distances = np.linalg.norm(vectors, axis=2) + np.eye(len(self.atoms))
+        strain = distances - self.rest
+        self.results = {
+            "energy": 0.25 * 10.0 * np.sum(strain**2),
+            "forces": np.einsum("ij,ijx->ix", 10.0 * strain / distances, vectors),
+        }
+
+
+@pytest.fixture
+def model(monkeypatch, tmp_path):
+    """Replace the calculator of a model.pt by springs between the atoms of its reference structure."""
+    from mdaug.cli import nve
+
+    path = tmp_path / "a model.pt"
+    path.write_bytes(b"weights 1")
+
+    def load(name, device="cpu", dtype=None):
+        atoms = molecule("CH3OH")
+        calculator = PairSprings(atoms)
+        reference = {"atomic_numbers": atoms.numbers.tolist(), "positions": atoms.positions.tolist()}
+        calculator.manifest = {
+            "weights_sha256": name.read_bytes().hex(),
+            "training": {"reference_structure": reference},
+        }
+        return calculator
+
+    monkeypatch.setattr(nve, "MDAugCalculator", load)
+    return path
+
+
+def test_run_and_resume_with_more_steps(model, tmp_path, capsys) -> None:
+    out = tmp_path / "out"
+    arguments = ["nve", str(model), "--steps", "60", "--equilibration", "0.01", "--seed", "3"]
+    assert main([*arguments, "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert main(["nve", "--resume", "--steps", "100", "--out", str(out)]) == 0
+    assert "100 steps, 0.05 ps" in capsys.readouterr().out
+    written = json.loads((out / "nve.json").read_text())
+    assert written["completed_steps"] == 100
+    assert written["options"]["seed"] == 3
+    steps = np.genfromtxt(out / "thermo.csv", delimiter=",", names=True)["step"]
+    assert np.array_equal(steps, np.arange(0, 101, 10))
+    for name in ("trajectory.dcd", "topology.pdb", "restart.npz", "run.json"):
+        assert (out / name).exists()
+
+
+def test_resuming_with_another_model_or_step_is_refused(model, tmp_path, capsys) -> None:
+    out = str(tmp_path / "out")
+    assert main(["nve", str(model), "--steps", "20", "--equilibration", "0", "--out", out]) == 0
+    assert main(["nve", "--resume", "--timestep", "0.1", "--out", out]) == 1
+    assert "cannot resume with timestep 0.1: it was 0.5" in capsys.readouterr().err
+    model.write_bytes(b"weights 2")
+    assert main(["nve", "--resume", "--steps", "40", "--out", out]) == 1
+    assert "not the model that this run began with" in capsys.readouterr().err
+
+
+def test_start_structure(model, tmp_path, capsys) -> None:
+    atoms = molecule("CH3OH")
+    atoms.positions += 3.0
+    write(tmp_path / "start.xyz", atoms)
+    arguments = ["nve", str(model), "--structure", str(tmp_path / "start.xyz"), "--steps", "0"]
+    assert main([*arguments, "--equilibration", "0", "--out", str(tmp_path / "out")]) == 0
+    start = json.loads((tmp_path / "out" / "config.json").read_text())["start"]
+    assert np.array(start["positions"]) == pytest.approx(atoms.positions, abs=1e-6)
+
+
+def test_a_run_that_blows_up_is_no_error(model, tmp_path, capsys) -> None:
+    out = tmp_path / "out"
+    assert main(["nve", str(model), "--timestep", "20", "--equilibration", "0", "--out", str(out)]) == 0
+    assert json.loads((out / "nve.json").read_text())["stopped_because"]
+    assert "stopped: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["--timestep", "-1"], 2), (["--structure", "nofile.xyz"], 1), (["--ensemble", "npt"], 2)],
+)
+def test_wrong_options_are_one_line(model, tmp_path, capsys, arguments, code) -> None:
+    assert main(["nve", str(model), *arguments, "--out", str(tmp_path / "out")]) == code
+    assert capsys.readouterr().err.strip().count("\n") == 0
+    assert not (tmp_path / "out").exists()
