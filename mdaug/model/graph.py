@@ -43,4 +43,4 @@ def forces_from_pairs(slope: Tensor, unit_ij: Tensor, idx_i: Tensor, idx_j: Tens
 
 def virial_from_pairs(slope: Tensor, unit_ij: Tensor, d_ij: Tensor) -> Tensor:
     """Strain derivative ∂E/∂ε (3, 3) = Σ ∂E/∂d_ij r_ij ⊗ r_ij / d_ij; stress is this over the volume."""
-    return torch.einsum("p,pa,pb->ab", slope * d_ij, unit_ij, unit_ij)
+    return ((slope * d_ij).unsqueeze(-1) * unit_ij).T @ unit_ij

@@ -1,7 +1,7 @@
 """Messages between atoms and their gradient, both ways along every unordered pair.
 
-On the CPU the fused kernels of `mdaug.native` read spline filters straight from their tables; everywhere else (GPU,
-TorchScript, filters evaluated by network) filters are tensors with a row a pair.
+On the CPU the fused kernels of `mdaug.native` read spline filters straight from their tables; everywhere
+else (GPU, TorchScript, filters evaluated by network) filters are tensors with a row a pair.
 """
 
 from typing import NamedTuple
@@ -13,8 +13,9 @@ from torch import Tensor
 class Pairs(NamedTuple):
     """What the interaction blocks need of the pairs.
 
-    filters, slopes: per block (n_pairs, n_filters), W(d_ij) and dW/dd; or, where `spacing` is positive, `filters`
-    are the spline tables (n_rows, n_filters) that the fused kernels read at `d_ij`, and `slopes` is empty.
+    filters, slopes: per block (n_pairs, n_filters), W(d_ij) and dW/dd; or, where `spacing` is positive,
+    `filters` are the spline tables (n_rows, n_filters) that the fused kernels read at `d_ij`, and `slopes`
+    is empty.
     """
 
     idx_i: Tensor

@@ -1,6 +1,6 @@
-"""The trainable potential: reference energies in float64, filters, network; energies and forces of a batch."""
+"""The trainable potential: reference energies in float64, filters, network; energies and forces."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -53,8 +53,6 @@ class SchNet(nn.Module):
             )
             for _ in range(options.n_interactions)
         )
-        positions = spline.table_positions(options.n_knots, options.cutoff)
-        self.register_buffer("table_positions", positions.to(torch.get_default_dtype()), persistent=False)
         self.register_buffer("reference_energies", torch.tensor(reference_energies, dtype=torch.float64))
         self.register_buffer("energy_scale", torch.tensor(energy_scale, dtype=torch.float64))
         _initialise(self)
@@ -65,7 +63,7 @@ class SchNet(nn.Module):
         return self.options.cutoff / self.options.n_knots
 
     def forward(self, graph: Graph) -> tuple[Tensor, Tensor]:
-        """Energies (n_systems,) without references and forces (n_atoms, 3), in units of `energy_scale` (and Å)."""
+        """Energies (n_systems,) without references and forces (n_atoms, 3), in `energy_scale` (and Å)."""
         atomic, slope = self.network(graph.species, self.pairs(graph))
         energies = torch.zeros(graph.n_systems, dtype=atomic.dtype, device=atomic.device)
         energies = energies.index_add(0, graph.system, atomic)
@@ -81,7 +79,7 @@ class SchNet(nn.Module):
         tables = self.tables()
         if d_ij.device.type == "cpu" and load_kernels():
             return Pairs(idx_i, idx_j, d_ij, tables, [], self.spacing)
-        row, value, slope = spline.basis(d_ij, self.spacing, len(self.table_positions))
+        row, value, slope = spline.basis(d_ij, self.spacing, self.options.n_knots + 3)
         return Pairs(
             idx_i,
             idx_j,
@@ -93,12 +91,21 @@ class SchNet(nn.Module):
 
     def tables(self) -> list[Tensor]:
         """Spline tables of all blocks, (n_knots + 3, n_filters) each."""
-        d = self.table_positions
+        like = self.network.readout.weight
+        d = spline.table_positions(self.options.n_knots, self.options.cutoff, like.device).to(like.dtype)
         factor = torch.ones_like(d)
         if self.options.envelope == "c2":
             factor = envelope(d, self.options.cutoff)
             factor[-3:] = 0.0
         return [network(d) * factor.unsqueeze(-1) for network in self.filter_networks]
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "SchNet":
+        """Change device or dtype as asked, but leave in float64 what is added in float64."""
+        exact = {name: getattr(self, name) for name in ("reference_energies", "energy_scale")}
+        super()._apply(fn, recurse)
+        for name, tensor in exact.items():
+            setattr(self, name, tensor.to(getattr(self, name).device))
+        return self
 
     def _direct(self, network: nn.Module, d_ij: Tensor) -> tuple[Tensor, Tensor]:
         w, slope = network.with_slope(d_ij)

@@ -5,16 +5,14 @@ import math
 import torch
 from torch import Tensor, nn
 
-LOG2 = math.log(2.0)
-
 
 def ssp(x: Tensor) -> Tensor:
     """Shifted softplus ln(½eˣ + ½) (Schütt et al. 2017, arXiv:1706.08566); its slope is the sigmoid."""
-    return nn.functional.softplus(x) - LOG2
+    return nn.functional.softplus(x) - math.log(2.0)
 
 
 def envelope(d: Tensor, cutoff: float) -> Tensor:
-    """1 − 28x⁶ + 48x⁷ − 21x⁸ with x = d / cutoff: zero at the cutoff with two derivatives (arXiv:2003.03123)."""
+    """1 − 28x⁶ + 48x⁷ − 21x⁸, x = d / cutoff: zero at the cutoff with two derivatives (arXiv:2003.03123)."""
     x = (d / cutoff).clamp(0.0, 1.0)
     return 1 + x**6 * (-28 + x * (48 - 21 * x))
 

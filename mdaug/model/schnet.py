@@ -1,7 +1,7 @@
 """SchNet with its gradient written down: energies and pair forces in one forward pass, no tape.
 
-Schütt et al. 2017 (arXiv:1706.08566). In training, one backward pass through `Network.forward` gives the gradient of
-any loss on energies and forces; there is no double backward.
+Schütt et al. 2017 (arXiv:1706.08566). In training, one backward pass through `Network.forward` gives the
+gradient of any loss on energies and forces; there is no double backward.
 """
 
 import torch
@@ -42,26 +42,26 @@ class Network(nn.Module):
         x = self.embedding(species)
         sent: list[Tensor] = []  # A x of every block
         act_slopes: list[Tensor] = []  # slope of the activation, with the dropout mask
+        weights: list[tuple[Tensor, Tensor, Tensor]] = []  # TorchScript runs no list of modules backwards
         for block, interaction in enumerate(self.interactions):
             a = interaction.inward(x)
             hidden, act_slope = self._activate(interaction.hidden(messages(pairs, block, a)))
             x = x + interaction.out(hidden)
             sent.append(a)
             act_slopes.append(act_slope)
+            weights.append((interaction.out.weight, interaction.hidden.weight, interaction.inward.weight))
         hidden, act_slope = self._activate(self.readout_hidden(x))
         energies = self.readout(hidden).squeeze(-1)
 
         g = (act_slope * self.readout.weight) @ self.readout_hidden.weight
         slope = torch.zeros_like(pairs.d_ij)
-        last = len(sent) - 1
-        for up, interaction in enumerate(self.interactions[::-1]):
-            block = last - up
-            g_hidden = (g @ interaction.out.weight) * act_slopes[block]
-            g_message = g_hidden @ interaction.hidden.weight
-            g_sent, slope_of_block = message_gradient(pairs, block, g_message, sent[block])
+        for block in range(len(sent) - 1, -1, -1):
+            out_weight, hidden_weight, inward_weight = weights[block]
+            g_hidden = (g @ out_weight) * act_slopes[block]
+            g_sent, slope_of_block = message_gradient(pairs, block, g_hidden @ hidden_weight, sent[block])
             slope = slope + slope_of_block
             if block > 0:  # the first block's features are the embedding, which no position moves
-                g = g + g_sent @ interaction.inward.weight
+                g = g + g_sent @ inward_weight
         return energies, slope
 
     def _activate(self, u: Tensor) -> tuple[Tensor, Tensor]:

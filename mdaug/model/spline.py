@@ -1,20 +1,21 @@
 """Filters as cubic B-splines of the distance: value and slope are products with four rows of a small table.
 
-A table over `n_knots` equal intervals of [0, cutoff] has n_knots + 3 rows; row k belongs to the B-spline centred at
-(k − 1) · spacing. With its last three rows zero the filter vanishes at the cutoff with two derivatives.
+A table over `n_knots` equal intervals of [0, cutoff] has n_knots + 3 rows; row k belongs to the B-spline
+centred at (k − 1) · spacing. With its last three rows zero the filter vanishes at the cutoff with two
+derivatives.
 """
 
 import torch
 from torch import Tensor
 
 
-def table_positions(n_knots: int, cutoff: float) -> Tensor:
+def table_positions(n_knots: int, cutoff: float, device: torch.device) -> Tensor:
     """Distances (n_knots + 3,), Å, float64, on which the B-splines of a table are centred."""
-    return (torch.arange(n_knots + 3, dtype=torch.float64) - 1) * (cutoff / n_knots)
+    return (torch.arange(n_knots + 3, dtype=torch.float64, device=device) - 1) * (cutoff / n_knots)
 
 
 def basis(d: Tensor, spacing: float, n_rows: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the first row (n,), the four weights of the value (n, 4) and of the slope (n, 4) at distances `d`.
+    """Return the first row (n,) and the four weights (n, 4) of the value and of the slope at distances `d`.
 
     Distances at or beyond the end of the table get weights of zero.
     """

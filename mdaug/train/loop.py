@@ -57,8 +57,9 @@ def train(
 ) -> TrainResult:
     """Train SchNet on frames and return the weights that were best on the validation frames.
 
-    Writes ``checkpoint.pt`` (atomically, about once a minute and at the end) and ``history.csv`` into `folder`. With
-    `resume` the training goes on from the checkpoint; on the CPU the result is the same bit for bit.
+    Writes ``checkpoint.pt`` (atomically, about once a minute and at the end) and ``history.csv`` into
+    `folder`. With `resume` the training goes on from the checkpoint; on the CPU the result is the same bit
+    for bit.
 
     Raises
     ------
@@ -104,7 +105,6 @@ class Trainer:
         references = reference_energies(train_frames, numbers, options.reference)
         scale = energy_scale(train_frames, options.scale)
         self.model = SchNet(model_options, numbers, references, scale).to(device, dtype)
-        self.model.reference_energies = self.model.reference_energies.double()
         self.train_set, self.validation_set = (
             FrameTensors(
                 frames, numbers, self.model.reference_energies, scale, model_options.cutoff, dtype, device

@@ -34,7 +34,7 @@ def errors(model: SchNet, frames: FrameTensors) -> Errors:
 
 
 def predict_tensors(model: SchNet, frames: FrameTensors) -> tuple[Tensor, Tensor]:
-    """Energies (n_frames,) without references and forces (n_frames, n_atoms, 3), in the model's energy scale."""
+    """Energies (n_frames,) without references and forces (n_frames, n_atoms, 3) in energy scales."""
     model.eval()
     energies, forces = [], []
     with torch.no_grad():

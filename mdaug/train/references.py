@@ -9,8 +9,8 @@ from mdaug.units import EV_PER_KCAL_MOL
 def reference_energies(frames: FrameSet, atomic_numbers: list[int], kind: str) -> list[float]:
     """Energies (eV) an element, in the order of `atomic_numbers`, that fit the mean energy of the frames.
 
-    All frames share one composition, so least squares an element and the mean an atom have the same total; the
-    former is the minimum-norm solution, weighted by how often an element occurs.
+    All frames share one composition, so least squares an element and the mean an atom have the same total;
+    the former is the minimum-norm solution, weighted by how often an element occurs.
     """
     counts = np.array([(frames.atomic_numbers == z).sum() for z in atomic_numbers], dtype=float)
     mean = float(frames.energies.mean())

@@ -85,7 +85,7 @@ class FrameTensors:
 
 
 def _pairs(frames: FrameSet, n: int, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs of frame `n` within the cutoff: first atoms, second atoms, vectors from the first to the second."""
+    """Pairs of frame `n` within the cutoff: first atoms, second atoms, vectors to the second."""
     positions = frames.positions[n]
     if frames.cells is not None:
         idx_i, idx_j, shifts = neighbor_pairs(positions, frames.cells[n], frames.pbc, cutoff)

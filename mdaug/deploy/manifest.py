@@ -1,0 +1,116 @@
+"""manifest.json inside a model.pt: what the model is, for every program that reads it."""
+
+import hashlib
+import json
+import platform
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from ase.data import chemical_symbols
+from torch import nn
+
+import mdaug
+from mdaug.errors import DataError
+from mdaug.model import SchNet
+
+NAME = "manifest.json"
+FORMAT_VERSION = 1
+_KEYS = ("elements", "cutoff_A", "n_interactions", "dtype", "units", "training", "versions")
+
+
+def build_manifest(
+    model: SchNet, deployed: nn.Module, training: dict[str, Any], dtype: str
+) -> dict[str, Any]:
+    """Return the manifest of a model.
+
+    Keys: format_version; elements (symbols, in the model's order); cutoff_A and the other sizes of the
+    network; units; dtype (the precision it runs in unless another is asked for; the file holds float64);
+    training (see `export_model`); weights_sha256 (of all tensors: the same network has the same); versions.
+    """
+    options = model.options
+    return {
+        "format_version": FORMAT_VERSION,
+        "architecture": "SchNet",
+        "elements": [chemical_symbols[number] for number in model.atomic_numbers],
+        "cutoff_A": options.cutoff,
+        "n_interactions": options.n_interactions,
+        "n_atom_basis": options.n_atom_basis,
+        "n_filters": options.n_filters,
+        "filters": options.filters,
+        "n_knots": options.n_knots if options.filters == "spline" else None,
+        "filter_network": options.filter_network,
+        "n_gaussians": options.n_gaussians,
+        "envelope": options.envelope,
+        "units": {"energy": "eV", "length": "angstrom"},
+        "dtype": dtype,
+        "training": training,
+        "weights_sha256": _digest(deployed),
+        "versions": {
+            "mdaug": mdaug.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def read_manifest(path: str | Path) -> dict[str, Any]:
+    """Return the manifest of a model.pt; nothing in the file is executed.
+
+    Raises
+    ------
+    DataError
+        The file is missing, no model of ours, damaged, or of another format version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; expected a model.pt written by mdaug train or mdaug export")
+    manifest = _parse(path, _extra_file(path))
+    version = manifest.get("format_version")
+    if version != FORMAT_VERSION:
+        raise DataError(
+            f"{path}: model of format version {version!r}, expected {FORMAT_VERSION}; "
+            "export it again with this version of mdaug, or use the version that wrote it"
+        )
+    missing = [key for key in _KEYS if key not in manifest]
+    if missing:
+        raise DataError(f"{path}: {NAME} lacks {', '.join(missing)}; export the model again")
+    return manifest
+
+
+def _extra_file(path: Path) -> bytes:
+    """The bytes of manifest.json, which TorchScript keeps under ``<archive>/extra/`` of a zip file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            found = [name for name in names if name.endswith(f"/extra/{NAME}")]
+            if found:
+                return archive.read(found[0])
+    except (zipfile.BadZipFile, OSError, EOFError) as error:
+        raise DataError(
+            f"{path}: not a model.pt, or damaged ({error}); expected a TorchScript file"
+        ) from error
+    if any(name.endswith("/constants.pkl") for name in names):
+        raise DataError(f"{path}: a TorchScript file, but without {NAME}; expected one written by mdaug")
+    raise DataError(
+        f"{path}: no deployed model (a checkpoint?); expected the model.pt that mdaug train writes"
+    )
+
+
+def _parse(path: Path, content: bytes) -> dict[str, Any]:
+    try:
+        manifest = json.loads(content)
+    except ValueError as error:
+        raise DataError(f"{path}: {NAME} is not readable JSON ({error}); export the model again") from error
+    if not isinstance(manifest, dict):
+        raise DataError(f"{path}: {NAME} holds no JSON object; export the model again")
+    return manifest
+
+
+def _digest(deployed: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(deployed.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,79 @@
+"""model.pt: a TorchScript file with its manifest inside."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from mdaug.deploy.deployed import DeployedModel
+from mdaug.deploy.manifest import NAME, build_manifest, read_manifest
+from mdaug.errors import DataError
+from mdaug.files import atomic_path
+from mdaug.model import SchNet
+
+Precision = Literal["float32", "float64"]
+
+
+def export_model(
+    model: SchNet, path: str | Path, *, training: dict[str, Any], dtype: Precision | None = None
+) -> Path:
+    """Write `model` as a TorchScript file that anyone can load, and return its path.
+
+    The file is unfrozen and uses torch's own operators only: ``torch.jit.load(path)`` runs anywhere, without
+    mdaug (`DeployedModel.forward` tells inputs and outputs). Its weights are float64, whatever the training
+    used.
+
+    Parameters
+    ----------
+    model
+        The trained model; it is not changed.
+    path
+        Where to write, atomically.
+    training
+        What the model was trained on, kept in the manifest: data, level_of_theory, temperature_K, n_train,
+        distance_range_A, bonds, reference_structure. JSON values only, no NaN.
+    dtype
+        Precision in which the model runs unless its user asks for another; that of the training if None.
+    """
+    path = Path(path)
+    deployed = DeployedModel(model).eval()
+    dtype = dtype or str(next(model.parameters()).dtype).removeprefix("torch.")  # type: ignore[assignment]
+    manifest = build_manifest(model, deployed, training, str(dtype))
+    text = json.dumps(manifest, indent=2, allow_nan=False)
+    with atomic_path(path) as temporary:
+        torch.jit.save(torch.jit.script(deployed), str(temporary), _extra_files={NAME: text})
+    return path
+
+
+def load_model(
+    path: str | Path, dtype: Precision | None = None, device: str = "cpu"
+) -> torch.jit.ScriptModule:
+    """Load a model.pt as a function of atoms and pairs (see `DeployedModel.forward`).
+
+    Parameters
+    ----------
+    path
+        The file.
+    dtype
+        Precision of the network, ``float32`` or ``float64``; the manifest's if None.
+    device
+        ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    DataError
+        `read_manifest` refuses the file, TorchScript cannot load it, or dtype or device is not to be had.
+    """
+    manifest = read_manifest(path)
+    dtype = dtype or manifest["dtype"]
+    if dtype not in ("float32", "float64"):
+        raise DataError(f"dtype {dtype!r} for {path}: expected 'float32' or 'float64'")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise DataError(f"device {device!r} for {path}: torch sees no CUDA device; use 'cpu'")
+    try:
+        model = torch.jit.load(str(path), map_location=device)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(f"{path}: TorchScript cannot load the model ({reason}); export it again") from error
+    return model.to(getattr(torch, dtype)).eval()

@@ -1,0 +1,81 @@
+"""Energies and forces of many frames with a model.pt."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mdaug.deploy import load_model, read_manifest
+from mdaug.deploy.model_file import Precision
+from mdaug.engines.species import check_positions, species_of
+from mdaug.frames.frame_set import FloatArray, FrameSet
+from mdaug.frames.pairs import molecule_pairs, neighbor_pairs
+
+
+def predict(
+    model: str | Path,
+    frames: FrameSet,
+    *,
+    batch_size: int = 50,
+    device: str = "cpu",
+    dtype: Precision | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Return energies (n_frames,), eV, and forces (n_frames, n_atoms, 3), eV/Å, of `frames`.
+
+    Parameters
+    ----------
+    model
+        A model.pt.
+    frames
+        Molecules or periodic cells.
+    batch_size
+        Frames evaluated at once.
+    device, dtype
+        As for `MDAugCalculator`.
+    progress
+        Told how many frames are done, and of how many.
+
+    Raises
+    ------
+    DataError
+        The file is no model of ours, the model does not know an element, or positions are not finite.
+    """
+    where = torch.device(device)
+    manifest = read_manifest(model)
+    species = species_of(frames.atomic_numbers, manifest["elements"], where)
+    evaluate = load_model(model, dtype, device).evaluate
+    energies, forces = np.empty(len(frames)), np.empty(frames.positions.shape)
+    for start in range(0, len(frames), batch_size):
+        part = slice(start, min(start + batch_size, len(frames)))
+        positions, *pairs = _flat(frames.select(part), manifest["cutoff_A"], where)
+        n_frames = part.stop - part.start
+        with torch.inference_mode():
+            found = evaluate(species.repeat(n_frames), positions, *pairs)
+        energies[part] = found["atomic_energies"].view(n_frames, -1).sum(1).cpu().numpy()
+        forces[part] = found["forces"].view(n_frames, -1, 3).cpu().numpy()
+        if progress is not None:
+            progress(part.stop, len(frames))
+    return energies, forces
+
+
+def _flat(frames: FrameSet, cutoff: float, device: torch.device) -> list[Tensor]:
+    """Positions, idx_i, idx_j and shifts of all frames, as of one system without pairs in between."""
+    positions = frames.positions.reshape(-1, 3)
+    check_positions(positions)
+    found = [_pairs(frames, n, cutoff) for n in range(len(frames))]
+    offset = np.repeat(np.arange(len(frames)) * frames.n_atoms, [len(pairs[0]) for pairs in found])
+    idx_i, idx_j, shifts = (np.concatenate([pairs[k] for pairs in found]) for k in range(3))
+    return [
+        torch.as_tensor(values, device=device)
+        for values in (positions, idx_i + offset, idx_j + offset, shifts)
+    ]
+
+
+def _pairs(frames: FrameSet, n: int, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if frames.cells is not None:
+        return neighbor_pairs(frames.positions[n], frames.cells[n], frames.pbc, cutoff)
+    idx_i, idx_j = molecule_pairs(frames.n_atoms)
+    return idx_i, idx_j, np.zeros((len(idx_i), 3))
