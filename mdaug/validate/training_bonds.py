@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from ase.data import chemical_symbols
 
 from mdaug.errors import DataError
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
@@ -72,3 +73,22 @@ class TrainingBonds:
             np.array([sorted(bond["atoms"]) for bond in bonds], dtype=np.int64),
             np.array([bond["mean_A"] for bond in bonds], dtype=float),
         )
+
+
+def training_range_A(
+    manifest: dict[str, Any], atomic_numbers: IntArray, bond: tuple[int, int]
+) -> tuple[float, float] | None:
+    """Return the shortest and longest distance of a bond in the frames that a model was trained on.
+
+    As far as the manifest tells: the range of that very bond, or its mean ± 3 standard deviations, or the
+    range of all pairs of its elements; None if it tells nothing.
+    """
+    training = manifest.get("training") or {}
+    for entry in training.get("bonds") or []:
+        if sorted(entry["atoms"]) == sorted(bond):
+            if "range_A" in entry:
+                return float(entry["range_A"][0]), float(entry["range_A"][1])
+            return entry["mean_A"] - 3 * entry["std_A"], entry["mean_A"] + 3 * entry["std_A"]
+    elements = "-".join(chemical_symbols[number] for number in sorted(atomic_numbers[list(bond)]))
+    found = (training.get("distance_range_A") or {}).get(elements)
+    return None if found is None else (float(found[0]), float(found[1]))
