@@ -152,10 +152,10 @@ def _fit(
         # one constant distance: nothing to part into components
         constant = Mixture(np.array([distances.mean()]), np.array([distances.std()]), np.ones(1))
         return dict.fromkeys(convergences, (constant, np.zeros(1, dtype=np.int64)))
+    distances = np.sort(distances)  # so that the order of atoms and frames does not matter
     if len(distances) > options.max_samples:
-        # sorted, so that they stay ordered by frame
-        drawn = np.random.default_rng(options.seed).choice(len(distances), options.max_samples, replace=False)
-        distances = distances[np.sort(drawn)]
+        rng = np.random.default_rng(options.seed)
+        distances = np.sort(rng.choice(distances, options.max_samples, replace=False))
     number = given or choose_n_components(distances, options.max_components, options.seed)
     min_weight = max(options.min_weight, LEAST_SAMPLES / len(distances))
     fits = {}

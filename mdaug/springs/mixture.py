@@ -23,7 +23,7 @@ def fit_mixture(distances: FloatArray, n_components: int, seed: int) -> Mixture:
     Parameters
     ----------
     distances
-        Shape (n,), Å. Their order matters a little for the start; give them ordered by frame.
+        Shape (n,), Å. Their order changes the start a little; sorted, the fit is that of any order of atoms.
     n_components
         Number of Gaussians.
     seed
@@ -70,7 +70,7 @@ def choose_n_components(distances: FloatArray, max_components: int, seed: int) -
     """
     rng = np.random.default_rng(seed)
     if len(distances) > SCAN_SAMPLES:
-        distances = rng.choice(distances, SCAN_SAMPLES, replace=False)
+        distances = np.sort(rng.choice(distances, SCAN_SAMPLES, replace=False))
     samples = distances[:, None]
     most = max(1, min(max_components, len(np.unique(distances)) // 5))
     scores: list[float] = []
@@ -94,7 +94,8 @@ def find_peaks(mixture: Mixture, *, dip: float, min_weight: float) -> IntArray:
     -------
     Shape (n_components,): number of the peak of each component, from 0 upwards, or −1.
     """
-    grid = np.linspace(mixture.means[0] - mixture.sigmas[0], mixture.means[-1] + mixture.sigmas[-1], 4001)
+    even = np.linspace(mixture.means[0] - mixture.sigmas[0], mixture.means[-1] + mixture.sigmas[-1], 4001)
+    grid = np.union1d(even, mixture.means)  # a component may be narrower than the grid
     density = mixture.component_densities(grid).sum(-1)
     _, peak = np.unique(np.searchsorted(grid[_valleys(density, dip)], mixture.means), return_inverse=True)
     weights = np.bincount(peak, mixture.weights)
