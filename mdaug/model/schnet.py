@@ -39,6 +39,16 @@ class Network(nn.Module):
 
         Upwards x is an atom's features; downwards g is the gradient of the energy in the same quantity.
         """
+        if not torch.jit.is_scripting() and pairs.spacing > 0 and (self.dropout == 0.0 or not self.training):
+            return torch.ops.mdaug.schnet(
+                species,
+                pairs.d_ij,
+                pairs.idx_i,
+                pairs.idx_j,
+                pairs.spacing,
+                len(self.interactions),
+                [*self.parameters(), *pairs.filters],
+            )
         x = self.embedding(species)
         sent: list[Tensor] = []  # A x of every block
         act_slopes: list[Tensor] = []  # slope of the activation, with the dropout mask

@@ -1,4 +1,4 @@
-"""Compile a C++ source of the package once for the installed torch, into the user cache."""
+"""Compile the C++ of the package once for the installed torch, into the user cache."""
 
 import hashlib
 import os
@@ -13,7 +13,8 @@ import torch
 from filelock import FileLock
 from platformdirs import user_cache_path
 
-SOURCES = Path(__file__).parent
+SOURCES = tuple(sorted(Path(__file__).parent.glob("*.cpp")))
+HEADERS = tuple(sorted(Path(__file__).parent.glob("*.h")))
 _FLAGS = ("-std=c++20", "-O3", "-march=native", "-ffast-math", "-fPIC", "-shared", "-fopenmp")
 
 
@@ -27,7 +28,7 @@ def load_kernels() -> bool:
     if os.environ.get("MDAUG_NO_KERNELS"):
         return False
     try:
-        torch.ops.load_library(build(SOURCES / "spline_kernels.cpp"))
+        torch.ops.load_library(build())
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         reason = getattr(error, "stderr", None) or str(error)
         warnings.warn(
@@ -37,8 +38,8 @@ def load_kernels() -> bool:
     return True
 
 
-def build(source: Path) -> Path:
-    """Return the shared library of `source`, compiled if the cache has none for this torch and machine.
+def build() -> Path:
+    """Return the shared library of the kernels, compiled if the cache has none for this torch and machine.
 
     Raises
     ------
@@ -51,11 +52,11 @@ def build(source: Path) -> Path:
     if compiler is None:
         raise OSError("no C++ compiler found (install g++ or set CXX)")
     folder = _cache_folder()
-    library = folder / f"{source.stem}-{_key(source, compiler)}.so"
+    library = folder / f"kernels-{_key(compiler)}.so"
     with FileLock(library.with_suffix(".lock")):
         if not library.exists():
             unfinished = library.with_suffix(".part")
-            subprocess.run(_command(compiler, source, unfinished), check=True, capture_output=True, text=True)
+            subprocess.run(_command(compiler, unfinished), check=True, capture_output=True, text=True)
             unfinished.replace(library)
     return library
 
@@ -67,10 +68,11 @@ def _cache_folder() -> Path:
     return folder
 
 
-def _key(source: Path, compiler: str) -> str:
+def _key(compiler: str) -> str:
     """Everything that the compiled library depends on."""
     parts = [torch.__version__, torch.__path__[0], platform.machine(), _processor(), compiler, *_FLAGS]
-    return hashlib.sha256("\n".join(parts).encode() + source.read_bytes()).hexdigest()[:16]
+    sources = b"".join(source.read_bytes() for source in (*SOURCES, *HEADERS))
+    return hashlib.sha256("\n".join(parts).encode() + sources).hexdigest()[:16]
 
 
 def _processor() -> str:
@@ -83,7 +85,7 @@ def _processor() -> str:
     return platform.processor()
 
 
-def _command(compiler: str, source: Path, output: Path) -> list[str]:
+def _command(compiler: str, output: Path) -> list[str]:
     torch_root = Path(torch.__path__[0])
     include = torch_root / "include"
     return [
@@ -92,7 +94,7 @@ def _command(compiler: str, source: Path, output: Path) -> list[str]:
         f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}",
         f"-I{include}",
         f"-I{include / 'torch' / 'csrc' / 'api' / 'include'}",
-        str(source),
+        *map(str, SOURCES),
         "-o",
         str(output),
         f"-L{torch_root / 'lib'}",

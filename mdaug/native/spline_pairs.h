@@ -1,30 +1,21 @@
-// Messages through B-spline filters without ever storing a filter: for training on the CPU.
+// Loops over unordered pairs whose filters are read from B-spline tables, never stored.
 //
 // A filter is W_ij = sum_m w_m(d_ij) c[k(d_ij) + m], m = 0..3: four rows of a small table `c` that stays in
-// cache. Pairs are unordered: (i, j) sends messages both ways; i == j is an atom and its own periodic image.
-//
-//   spline_message(c, x):              v_i = sum_j W_ij * x_j
-//   spline_message_gradient(c, g, x):  gx_j = sum_i W_ij * g_i              (gradient of <g, v> in x)
-//                                      f_ij = <g_i * x_j + g_j * x_i, dW_ij/dd>   (its gradient in d_ij)
-//
-// Both are differentiable once in c, g and x, which is all that training on closed-form forces needs;
-// distances are data. Work is shared among threads by blocks of features, so no two threads meet.
+// cache. A pair (i, j) sends messages both ways; i == j is an atom and its own periodic image.
+// Work is shared among threads by blocks of features, so no two threads write the same number.
+
+#pragma once
 
 #include <ATen/Parallel.h>
-#include <ATen/ops/empty_like.h>
-#include <ATen/ops/zeros.h>
-#include <ATen/ops/zeros_like.h>
-#include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
+#include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
-namespace {
+namespace mdaug {
 
 using at::Tensor;
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
 
 // Where a distance falls in the table, with the weights of the value and of the slope.
 template <typename T>
@@ -99,7 +90,7 @@ class RowOfJ {
     std::vector<T>& scratch_;
 };
 
-int64_t features_per_thread(int64_t width) {
+inline int64_t features_per_thread(int64_t width) {
     return std::max<int64_t>(32, (width + at::get_num_threads() - 1) / at::get_num_threads());
 }
 
@@ -225,90 +216,19 @@ const T* in(const Tensor& tensor) {
 }
 
 template <typename T>
-T* out(Tensor& tensor) {
+T* out(const Tensor& tensor) {
     return tensor.mutable_data_ptr<T>();
 }
 
-#define BY_DTYPE(tensor, body)                                \
-    if ((tensor).scalar_type() == at::kFloat) {               \
-        using T = float;                                      \
-        body                                                  \
-    } else {                                                  \
-        TORCH_CHECK((tensor).scalar_type() == at::kDouble, "mdaug kernels take float32 and float64"); \
-        using T = double;                                     \
-        body                                                  \
+}  // namespace mdaug
+
+// Runs `body` with T the C++ type of `tensor`.
+#define MDAUG_BY_DTYPE(tensor, ...)                                                                    \
+    if ((tensor).scalar_type() == at::kFloat) {                                                        \
+        using T = float;                                                                               \
+        __VA_ARGS__                                                                                    \
+    } else {                                                                                           \
+        TORCH_CHECK((tensor).scalar_type() == at::kDouble, "mdaug kernels take float32 and float64");  \
+        using T = double;                                                                              \
+        __VA_ARGS__                                                                                    \
     }
-
-struct Message : torch::autograd::Function<Message> {
-    static Tensor forward(AutogradContext* ctx, const Tensor& c, const Tensor& x, const Tensor& d,
-                          const Tensor& idx_i, const Tensor& idx_j, double spacing) {
-        ctx->save_for_backward({c, x, d, idx_i, idx_j});
-        ctx->saved_data["spacing"] = spacing;
-        auto v = at::zeros_like(x);
-        BY_DTYPE(x, add_messages(Pairs<T>(idx_i, idx_j, d, c, spacing), in<T>(c), in<T>(x), out<T>(v),
-                                 x.size(1));)
-        return v;
-    }
-
-    static variable_list backward(AutogradContext* ctx, variable_list grads) {
-        const auto saved = ctx->get_saved_variables();
-        const auto &c = saved[0], &x = saved[1];
-        const auto gv = grads[0].contiguous();
-        auto gc = at::zeros_like(c), gx = at::zeros_like(x);
-        BY_DTYPE(x, add_message_backward(
-                        Pairs<T>(saved[3], saved[4], saved[2], c, ctx->saved_data["spacing"].toDouble()),
-                        in<T>(c), in<T>(x), in<T>(gv), out<T>(gx), out<T>(gc), x.size(1));)
-        return {gc, gx, Tensor(), Tensor(), Tensor(), Tensor()};
-    }
-};
-
-struct MessageGradient : torch::autograd::Function<MessageGradient> {
-    static variable_list forward(AutogradContext* ctx, const Tensor& c, const Tensor& g, const Tensor& x,
-                                 const Tensor& d, const Tensor& idx_i, const Tensor& idx_j, double spacing) {
-        ctx->save_for_backward({c, g, x, d, idx_i, idx_j});
-        ctx->saved_data["spacing"] = spacing;
-        const int64_t width = x.size(1), block = features_per_thread(width);
-        auto gx = at::zeros_like(x);
-        auto slopes = at::zeros({(width + block - 1) / block, d.numel()}, d.options());
-        BY_DTYPE(x, add_gradient(Pairs<T>(idx_i, idx_j, d, c, spacing), in<T>(c), in<T>(g), in<T>(x),
-                                 out<T>(gx), out<T>(slopes), width);)
-        return {gx, slopes.size(0) == 1 ? slopes[0] : slopes.sum(0)};
-    }
-
-    static variable_list backward(AutogradContext* ctx, variable_list grads) {
-        const auto saved = ctx->get_saved_variables();
-        const auto &c = saved[0], &g = saved[1], &x = saved[2], &d = saved[3];
-        const auto gamma = grads[0].defined() ? grads[0].contiguous() : at::zeros_like(x);
-        const auto lambda = grads[1].defined() ? grads[1].contiguous() : at::zeros_like(d);
-        auto gc = at::zeros_like(c), gg = at::zeros_like(g), gx = at::zeros_like(x);
-        BY_DTYPE(x, add_gradient_backward(
-                        Pairs<T>(saved[4], saved[5], d, c, ctx->saved_data["spacing"].toDouble()), in<T>(c),
-                        in<T>(g), in<T>(x), in<T>(gamma), in<T>(lambda), out<T>(gg), out<T>(gx), out<T>(gc),
-                        x.size(1));)
-        return {gc, gg, gx, Tensor(), Tensor(), Tensor(), Tensor()};
-    }
-};
-
-Tensor spline_message(const Tensor& c, const Tensor& x, const Tensor& d, const Tensor& idx_i,
-                      const Tensor& idx_j, double spacing) {
-    return Message::apply(c.contiguous(), x.contiguous(), d.contiguous(), idx_i.contiguous(),
-                          idx_j.contiguous(), spacing);
-}
-
-std::tuple<Tensor, Tensor> spline_message_gradient(const Tensor& c, const Tensor& g, const Tensor& x,
-                                                   const Tensor& d, const Tensor& idx_i,
-                                                   const Tensor& idx_j, double spacing) {
-    auto out = MessageGradient::apply(c.contiguous(), g.contiguous(), x.contiguous(), d.contiguous(),
-                                      idx_i.contiguous(), idx_j.contiguous(), spacing);
-    return {out[0], out[1]};
-}
-
-}  // namespace
-
-TORCH_LIBRARY(mdaug, m) {
-    m.def("spline_message(Tensor c, Tensor x, Tensor d_ij, Tensor idx_i, Tensor idx_j, float spacing) -> Tensor",
-          spline_message);
-    m.def("spline_message_gradient(Tensor c, Tensor g, Tensor x, Tensor d_ij, Tensor idx_i, Tensor idx_j, "
-          "float spacing) -> (Tensor, Tensor)",
-          spline_message_gradient);
-}
