@@ -4,6 +4,8 @@ import difflib
 import os
 import sys
 import traceback
+import warnings
+from pathlib import Path
 
 import pydantic
 from cyclopts import App, CycloptsError, Group, Parameter
@@ -41,6 +43,8 @@ COMMANDS = {
 }
 """Groups of commands with the line each has in `mdaug --help`."""
 
+_PACKAGE = Path(__file__).parents[1]
+
 _NAMES = [name for group in COMMANDS.values() for name in group]
 
 _EPILOGUE = "`mdaug COMMAND --help` explains a command; `--debug` anywhere shows the traceback of an error."
@@ -59,6 +63,13 @@ def main(argv: list[str] | None = None) -> int:
     if help_all:
         arguments.append("--help")
     show_all.set(help_all)
+    with warnings.catch_warnings():
+        if not debug:
+            warnings.showwarning = _warn
+        return _run(arguments, debug)
+
+
+def _run(arguments: list[str], debug: bool) -> int:
     try:
         if arguments and not arguments[0].startswith("-") and arguments[0] not in _NAMES:
             return _fail(_unknown_command(arguments[0]), code=2)
@@ -132,7 +143,7 @@ def _in_one_line(error: BaseException) -> str:
             text = (
                 f"unexpected {type(error).__name__}: {error} (a fault of mdaug; --debug shows the traceback)"
             )
-    return " ".join(text.split())
+    return text
 
 
 def _validation_line(error: pydantic.ValidationError, group: str | None = None) -> str:
@@ -152,7 +163,18 @@ def _option_group(error: OptionError) -> str:
     return name.removeprefix("--").strip("*.")
 
 
+def _warn(message: Warning | str, category: type[Warning], filename: str, *_: object, **__: object) -> None:
+    """Show warnings that mdaug gives its users; those of the libraries below mean nothing to them."""
+    if issubclass(category, UserWarning) and Path(filename).is_relative_to(_PACKAGE):
+        _tell("warning", "yellow", str(message))
+
+
 def _fail(message: str, *, code: int) -> int:
-    line = Text.assemble(("mdaug: error: ", "bold red"), message)
-    Console(stderr=True, soft_wrap=True, highlight=False).print(line)
+    _tell("error", "bold red", message)
     return code
+
+
+def _tell(what: str, style: str, message: str) -> None:
+    """Write one line to standard error."""
+    line = Text.assemble((f"mdaug: {what}: ", style), " ".join(message.split()))
+    Console(stderr=True, soft_wrap=True, highlight=False).print(line)

@@ -17,7 +17,7 @@ def make_progress() -> Progress:
     """Return the bar of all commands: what, bar, count, time left, and a text of the task's own."""
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=16),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[text]}"),
@@ -35,14 +35,17 @@ def counted(description: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def training_progress(*names: str) -> Iterator[Callable[[str, "TrainState"], None]]:
-    """Show a bar for each named training and give the function that is told its state after each epoch."""
+    """Show a bar for each named training and give the function that is told its state after each epoch.
+
+    Beside it stand the validation errors of energy (kcal/mol) and forces (kcal/mol/Å) and frames per second.
+    """
     with make_progress() as bar:
         tasks = {name: bar.add_task(name, total=None, text="") for name in names}
 
         def update(name: str, state: "TrainState") -> None:
             text = (
-                f"loss {state.loss:.2e}  E {state.energy_mae_kcal_mol:.3f} kcal/mol"
-                f"  F {state.force_mae_kcal_mol_A:.3f} kcal/mol/Å  {state.geometries_per_second:.0f} frames/s"
+                f"E {state.energy_mae_kcal_mol:.3f} F {state.force_mae_kcal_mol_A:.3f} "
+                f"{state.geometries_per_second:.0f}/s"
             )
             bar.update(tasks[name], completed=state.epoch, total=state.n_epochs, text=text)
 

@@ -1,8 +1,10 @@
 """Training curves."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 
 from mdaug.report.style import AUGMENTED, RAW, new_figure
 from mdaug.train.history import History
@@ -27,7 +29,7 @@ def plot_training(
     forces, energies = axes
     for name, history in histories.items():
         epochs = [epoch.epoch for epoch in history.epochs]
-        look = {"label": name, "color": _COLORS.get(name), "linewidth": 1.2}
+        look: dict[str, Any] = {"label": name, "color": _COLORS.get(name), "linewidth": 1.2}
         forces.plot(epochs, [epoch.validation_force_mae_kcal_mol_A for epoch in history.epochs], **look)
         energies.plot(epochs, [epoch.validation_energy_mae_kcal_mol for epoch in history.epochs], **look)
     forces.set_ylabel("validation force MAE (kcal/mol/Å)")
@@ -35,6 +37,9 @@ def plot_training(
     for panel in axes:
         panel.set_xlabel("epoch")
         panel.set_yscale("log")
+        panel.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+        panel.yaxis.set_major_formatter("{x:g}")
+        panel.yaxis.set_minor_formatter("{x:g}")
         if len(histories) > 1:
             panel.legend()
     return forces, energies

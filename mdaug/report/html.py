@@ -1,12 +1,14 @@
 """One self-contained page: text, tables and figures in a single file that opens offline anywhere."""
 
 import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from mdaug import __version__
 from mdaug.files import write_text
@@ -33,12 +35,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with plain text (blank lines part paragraphs), figures and tables, shown in that order."""
+    """A heading with plain text (blank lines part paragraphs, `x` is code), figures and tables, in turn.
+
+    `listing` is text as it is in a file, such as settings; it is folded away until asked for.
+    """
 
     title: str
     text: str = ""
     figures: Sequence[Path | Picture] = field(default_factory=list)
     tables: Sequence[Table] = field(default_factory=list)
+    listing: str = ""
 
 
 def write_page(
@@ -83,8 +89,9 @@ def _environment() -> Environment:
     return environment
 
 
-def _paragraphs(text: str) -> list[str]:
-    return [part.strip() for part in text.split("\n\n") if part.strip()]
+def _paragraphs(text: str) -> list[Markup]:
+    parts = [str(escape(part.strip())) for part in text.split("\n\n") if part.strip()]
+    return [Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", part)) for part in parts]
 
 
 def _picture(figure: Path | Picture) -> dict[str, Any]:

@@ -21,7 +21,7 @@ class OutputOptions(Options):
     """Where results go."""
 
     out: Path | None = None
-    """Folder for the results (default: runs/<time>)."""
+    """Folder for the results (default: runs/TIME)."""
 
     overwrite: bool = False
     """Replace the run in that folder."""

@@ -3,6 +3,7 @@
 import errno
 import subprocess
 import sys
+import warnings
 from types import ModuleType
 
 import pytest
@@ -128,6 +129,16 @@ def test_an_unexpected_error_is_one_line_too(toy, capsys):
     toy(fail)
     assert app.main(["demo"]) == 1
     assert "ZeroDivisionError" in one_error_line(capsys)
+
+
+def test_warnings_of_mdaug_are_one_line_and_others_are_silent(toy, capsys):
+    def warn():
+        warnings.warn_explicit("two frames\n are equal", UserWarning, app.__file__, 1)
+        warnings.warn_explicit("use float", UserWarning, "/site-packages/torch/x.py", 1)
+
+    toy(warn)
+    assert app.main(["demo"]) == 0
+    assert capsys.readouterr().err == "mdaug: warning: two frames are equal\n"
 
 
 def test_an_interruption_is_one_line(toy, capsys):

@@ -37,7 +37,7 @@ def page(tmp_path):
     sections = [
         Section("Springs", "one\n\ntwo <script>", [png, Picture(png, "falls & rises")]),
         Section("Accuracy", tables=[Table(["set", "MAE"], [["raw", -0.123456], ["none", None]], "errors")]),
-        Section("Empty"),
+        Section("Settings", "from `config.toml`", listing="[model]\ncutoff = 5 # <Å>\n"),
     ]
     path = write_page(tmp_path / "report.html", "A <report>", sections, summary="in short")
     png.unlink()
@@ -58,6 +58,11 @@ def test_text_is_escaped_and_parted_in_paragraphs(page):
     assert "<p>two &lt;script&gt;</p>" in page
     assert "<title>A &lt;report&gt;</title>" in page
     assert "falls &amp; rises</figcaption>" in page
+
+
+def test_listings_are_folded_and_kept_line_by_line(page):
+    assert "<code>config.toml</code>" in page
+    assert "<pre>[model]\ncutoff = 5 # &lt;Å&gt;\n</pre></details>" in page
 
 
 def test_tables_and_contents_are_there(page):

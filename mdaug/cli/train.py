@@ -1,0 +1,104 @@
+"""`mdaug train`: from frames to a force field with its report."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+from pydantic import Field
+
+from mdaug.augment import AugmentOptions
+from mdaug.cli.common import DataOptions, OutputOptions, open_run
+from mdaug.cli.help import section
+from mdaug.cli.progress import console, training_progress
+from mdaug.frames import SplitOptions
+from mdaug.model import SchNetOptions
+from mdaug.report.terminal import print_table
+from mdaug.report.training_page import errors_table
+from mdaug.springs import SpringOptions
+from mdaug.train import TrainOptions
+from mdaug.workflow.config import RunConfig, load_config
+from mdaug.workflow.training import CONFIG, train_force_field
+
+Switch = Annotated[bool, Parameter(negative="")]
+
+
+def train(
+    data: str | None = None,
+    *,
+    config: Path | None = None,
+    epochs: Annotated[int | None, Field(ge=1)] = None,
+    no_augment: Switch = False,
+    seed: int | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    resume: Switch = False,
+    source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
+    output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
+    split: Annotated[
+        SplitOptions, Parameter(name="split", group=section("Training, validation, test frames", 0))
+    ] = SplitOptions(),
+    springs: Annotated[
+        SpringOptions, Parameter(name="springs", group=section("Springs", 1))
+    ] = SpringOptions(),
+    augment: Annotated[
+        AugmentOptions, Parameter(name="augment", group=section("Augmentation", 2))
+    ] = AugmentOptions(),
+    model: Annotated[SchNetOptions, Parameter(name="model", group=section("Network", 3))] = SchNetOptions(),
+    training: Annotated[
+        TrainOptions, Parameter(name="training", group=section("Optimisation", 4))
+    ] = TrainOptions(),
+) -> None:
+    """Train a force field on raw and augmented frames.
+
+    The run folder gets model.pt (for ASE, LAMMPS and every other mdaug command), report.html, results.json
+    and everything that led to them. Options go over the TOML file, the file over the defaults (those of
+    inputs/ethanol.toml). The keys of the sections below are options too, as in `--model.cutoff 6`;
+    `--help-all` explains them.
+
+    Parameters
+    ----------
+    data
+        A file of frames or a named set [default: ethanol, embedded].
+    config
+        TOML file, or the name of a shipped one: demo, ethanol, ethanol_accurate, paper.
+    epochs
+        Passes over the training frames.
+    no_augment
+        Train the raw model.
+    seed
+        Seed of the split, the springs, the augmentation and the training.
+    device
+        Where to train: auto takes the GPU if there is one.
+    resume
+        Go on with the run in --out, or the newest unfinished one.
+    """
+    given = {"split": split, "springs": springs, "augment": augment, "model": model, "training": training}
+    changes: dict[str, dict[str, Any]] = {"data": source.model_dump(exclude_unset=True)}
+    for name, options in given.items():
+        seeded = seed is not None and "seed" in type(options).model_fields
+        changes[name] = ({"seed": seed} if seeded else {}) | options.model_dump(exclude_unset=True)
+    if data is not None:
+        changes["data"]["source"] = data
+    if epochs is not None:
+        changes["training"]["epochs"] = epochs
+    if no_augment:
+        changes["augment"]["enabled"] = False
+    settings = None if resume else load_config(config, changes)
+    with open_run(output, command="train", resume=resume) as run, training_progress("training") as show:
+        outcome = train_force_field(
+            settings or _resumed(run.path, config, changes),
+            run.path,
+            device=device,
+            resume=resume,
+            stage=console.print,
+            progress=lambda state: show("training", state),
+        )
+    if outcome.test is not None:
+        print_table(errors_table({"test frames": outcome.test}))
+    print(f"model  {outcome.model_path}")
+    print(f"report {outcome.folder / 'report.html'}")
+
+
+def _resumed(folder: Path, config: Path | None, changes: dict[str, dict[str, Any]]) -> RunConfig:
+    """Return the settings of the run in `folder`, unless it was killed before it wrote them."""
+    saved = folder / CONFIG
+    return load_config(saved if config is None and saved.exists() else config, changes)

@@ -1,0 +1,170 @@
+"""The whole path twice, side by side: one model of raw frames, one of raw and augmented frames."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from mdaug.files import write_json
+from mdaug.report.demo_page import DemoLane, write_demo_report
+from mdaug.train import TrainState
+from mdaug.validate.scan_metrics import scan_metrics
+from mdaug.workflow.config import RunConfig
+from mdaug.workflow.environment import describe_environment
+from mdaug.workflow.proof import ProofOptions, prove
+from mdaug.workflow.training import train_force_field
+
+LANES = ("raw", "augmented")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a lane is doing: `done` of `total`, with a few words."""
+
+    lane: str
+    what: str
+    done: int
+    total: int
+    words: str = ""
+
+
+Show = Callable[[Step], None]
+
+
+def run_demo(
+    config: RunConfig, folder: Path, proof: ProofOptions | None = None, *, show: Show | None = None
+) -> Path:
+    """Train and prove a raw and an augmented model at the same time, each on one core; return the report.
+
+    Parameters
+    ----------
+    config
+        Of both; ``[augment] enabled`` is set for each.
+    folder
+        Gets ``raw/`` and ``augmented/``, full run folders, and ``report.html``.
+    show
+        Told every step of both lanes.
+    """
+    lanes = _run_lanes(config, folder, proof or ProofOptions(), show or (lambda _: None))
+    write_json(folder / "results.json", {lane.name: _describe(lane) for lane in lanes})
+    write_json(folder / "environment.json", describe_environment())
+    return write_demo_report(folder, lanes)
+
+
+def _run_lanes(config: RunConfig, folder: Path, proof: ProofOptions, show: Show) -> list[DemoLane]:
+    context = multiprocessing.get_context("spawn")
+    with (
+        _one_thread_each(),
+        context.Manager() as manager,
+        ProcessPoolExecutor(len(LANES), mp_context=context) as pool,
+    ):
+        steps = manager.Queue()
+        futures = [
+            pool.submit(
+                _lane,
+                name,
+                config.replace({"augment": {"enabled": name == "augmented"}}),
+                folder,
+                proof,
+                steps,
+            )
+            for name in LANES
+        ]
+        _relay(steps, futures, show)
+        return [future.result() for future in futures]
+
+
+def _lane(name: str, config: RunConfig, folder: Path, proof: ProofOptions, steps: Any) -> DemoLane:
+    """Train and prove one model; runs in a process of its own."""
+
+    def tell(what: str, done: int, total: int, words: str = "") -> None:
+        steps.put(Step(name, what, done, total, words))
+
+    def tell_epoch(state: TrainState) -> None:
+        errors = f"E {state.energy_mae_kcal_mol:.3f} F {state.force_mae_kcal_mol_A:.3f}"
+        tell("training", state.epoch, state.n_epochs, errors)
+
+    outcome = train_force_field(
+        config,
+        folder / name,
+        device="cpu",
+        stage=lambda text: tell(text.split()[0], 0, 1),
+        progress=tell_epoch,
+    )
+    found = prove(
+        outcome.model_path, outcome.sets.train, folder / name, proof, label=name, progress=Throttle(tell)
+    )
+    return DemoLane(
+        name=name,
+        n_frames=len(outcome.sets.shown),
+        data=outcome.sets.train.name,
+        springs=outcome.sets.springs,
+        history=outcome.training.history,
+        seconds=outcome.training.seconds,
+        test=outcome.test,
+        scan=found.scan,
+        drift=found.drift,
+        stability=found.stability,
+        nve_stopped=found.nve_stopped,
+        nvt_stopped=found.nvt_stopped,
+    )
+
+
+class Throttle:
+    """Passes on one call in a hundredth of the work: steps of dynamics are too many to send each."""
+
+    def __init__(self, tell: Callable[[str, int, int], None]) -> None:
+        self.tell, self.last = tell, ("", -1)
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        now = (what, 100 * done // max(total, 1))
+        if now != self.last:
+            self.tell(what, done, total)
+            self.last = now
+
+
+def _relay(steps: Any, futures: list[Future[DemoLane]], show: Show) -> None:
+    """Show steps until every lane is done, or one has failed."""
+    while True:
+        running = any(not future.done() for future in futures)
+        failed = any(future.done() and future.exception() for future in futures)
+        try:
+            while True:
+                show(steps.get(timeout=0.2))
+        except Empty:
+            pass
+        if failed or not running:
+            return
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let the processes started in the block compute on one thread, as there is one for each core."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _describe(lane: DemoLane) -> dict[str, Any]:
+    return {
+        "test": lane.test.to_json() if lane.test else None,
+        "scan": scan_metrics(lane.scan) if lane.scan else None,
+        "drift": lane.drift.to_json() if lane.drift else None,
+        "stability": lane.stability.to_json(),
+        "nve_stopped_because": lane.nve_stopped,
+        "nvt_stopped_because": lane.nvt_stopped,
+        "training_seconds": lane.seconds,
+    }

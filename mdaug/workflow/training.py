@@ -1,0 +1,178 @@
+"""Augmented training: frames -> split -> springs -> augmented frames -> model -> held-out errors."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mdaug.augment import augment
+from mdaug.deploy import export_model
+from mdaug.engines import predict
+from mdaug.errors import DataError
+from mdaug.files import write_json
+from mdaug.frames import FrameSet, Split, split_frames, write_extxyz
+from mdaug.report.training_page import TrainingReport, write_training_report
+from mdaug.springs import SpringAnalysis, analyse_springs
+from mdaug.train import TrainResult, TrainState, train
+from mdaug.validate.accuracy import AccuracyResult, accuracy
+from mdaug.workflow.config import RunConfig, save_config
+from mdaug.workflow.environment import describe_environment
+from mdaug.workflow.training_summary import summarize_training
+
+CONFIG = "config.toml"
+Stage = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The frames of a training; `augmented` and `springs` are None for a raw model."""
+
+    train: FrameSet
+    validation: FrameSet
+    test: FrameSet
+    springs: SpringAnalysis | None
+    augmented: FrameSet | None
+
+    @property
+    def shown(self) -> FrameSet:
+        """All frames that the network is trained on, raw ones first."""
+        return self.train if self.augmented is None else join_frames(self.train, self.augmented)
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """A finished training: its model file and what is known about it."""
+
+    folder: Path
+    sets: Sets
+    training: TrainResult
+    test: AccuracyResult | None
+
+    @property
+    def model_path(self) -> Path:
+        return self.folder / "model.pt"
+
+
+def train_force_field(
+    config: RunConfig,
+    folder: Path,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    stage: Stage | None = None,
+    progress: Callable[[TrainState], None] | None = None,
+) -> TrainingOutcome:
+    """Train a force field as `config` says and leave everything a reader may ask for in `folder`.
+
+    Parameters
+    ----------
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    resume
+        Go on from the checkpoint in `folder`.
+    stage, progress
+        Called with a line of text at each stage, and with the state of the training after each epoch.
+
+    Raises
+    ------
+    DataError
+        From any room on the way; nothing of the run is marked finished then.
+    """
+    say = stage or (lambda _: None)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_config(config, folder / CONFIG)
+    sets = prepare_sets(config, folder, resume=resume, say=say)
+    say(f"training on {len(sets.shown)} frames; validation errors E in kcal/mol, F in kcal/mol/Å")
+    training = train(
+        sets.shown,
+        sets.validation,
+        config.model,
+        config.training,
+        folder,
+        device=device,
+        resume=resume,
+        progress=progress,
+    )
+    summary = summarize_training(sets.train, config.model.cutoff) | {"augmented": sets.augmented is not None}
+    model = export_model(training.model, folder / "model.pt", training=summary)
+    test = accuracy(partial(predict, model), sets.test) if len(sets.test) else None
+    outcome = TrainingOutcome(folder, sets, training, test)
+    write_json(folder / "results.json", describe_outcome(outcome))
+    write_json(folder / "environment.json", describe_environment())
+    write_training_report(folder, _report(outcome))
+    return outcome
+
+
+def prepare_sets(config: RunConfig, folder: Path, *, resume: bool, say: Stage) -> Sets:
+    """Read, split and augment the frames; writes split.json, springs.json and augmented.xyz."""
+    frames = config.data.load_frames()
+    split = split_frames(frames, config.split)
+    _record_split(folder / "split.json", split, resume=resume)
+    raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
+    parts = f"{len(raw)} training, {len(validation)} validation, {len(test)} test"
+    say(f"{len(frames)} frames of {frames.name}: {parts}")
+    if not config.augment.enabled:
+        return Sets(raw, validation, test, None, None)
+    say("fitting springs to the training frames")
+    springs = analyse_springs(raw, config.springs)
+    springs.springs.write(folder / "springs.json")
+    augmented = augment(raw, springs.springs, config.augment)
+    write_extxyz(augmented, folder / "augmented.xyz")
+    say(f"{len(augmented)} augmented frames by rule {config.augment.rule!r}")
+    return Sets(raw, validation, test, springs, augmented)
+
+
+def join_frames(first: FrameSet, second: FrameSet) -> FrameSet:
+    """Return the frames of both sets, which are of the same atoms; per-frame records are left out."""
+
+    def both(name: str) -> Any:
+        a, b = getattr(first, name), getattr(second, name)
+        return None if a is None or b is None else np.concatenate([a, b])
+
+    per_frame = ("positions", "energies", "forces", "cells", "stresses", "group")
+    return replace(first, info={}, **{name: both(name) for name in per_frame})
+
+
+def describe_outcome(outcome: TrainingOutcome) -> dict[str, Any]:
+    """Return the content of results.json."""
+    sets, training = outcome.sets, outcome.training
+    best = training.history.epochs[training.best_epoch - 1]
+    return {
+        "test": outcome.test.to_json() if outcome.test else None,
+        "validation": {
+            "energy_mae_kcal_mol": best.validation_energy_mae_kcal_mol,
+            "force_mae_kcal_mol_A": best.validation_force_mae_kcal_mol_A,
+            "n_frames": len(sets.validation),
+        },
+        "training": {
+            "best_epoch": training.best_epoch,
+            "epochs": len(training.history.epochs),
+            "seconds": training.seconds,
+            "n_raw_frames": len(sets.train),
+            "n_augmented_frames": 0 if sets.augmented is None else len(sets.augmented),
+        },
+    }
+
+
+def _record_split(path: Path, split: Split, *, resume: bool) -> None:
+    """Write the split, or check that a resumed run has the same frames."""
+    if resume and path.exists() and json.loads(path.read_text(encoding="utf-8")) != split.to_json():
+        raise DataError(f"{path}: the frames or the split are not those of this run; start a new one")
+    write_json(path, split.to_json())
+
+
+def _report(outcome: TrainingOutcome) -> TrainingReport:
+    return TrainingReport(
+        data=outcome.sets.train.name,
+        level_of_theory=outcome.sets.train.level_of_theory,
+        name="raw" if outcome.sets.augmented is None else "augmented",
+        history=outcome.training.history,
+        springs=outcome.sets.springs,
+        test=outcome.test,
+        results=describe_outcome(outcome),
+        settings=(outcome.folder / CONFIG).read_text(encoding="utf-8"),
+    )
