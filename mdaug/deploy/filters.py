@@ -68,12 +68,7 @@ class DirectFilters(nn.Module):
         factor_slope = torch.zeros_like(d_ij)
         if self.smooth:
             factor, factor_slope = envelope(d_ij, self.cutoff), envelope_slope(d_ij, self.cutoff)
-        filters: list[Tensor] = []
-        slopes: list[Tensor] = []
-        for network in self.networks:
-            dtype = network.out.weight.dtype
-            value, slope = network.with_slope(d_ij.to(dtype))
-            cut, cut_slope = factor.to(dtype).unsqueeze(-1), factor_slope.to(dtype).unsqueeze(-1)
-            filters.append(value * cut)
-            slopes.append(slope * cut + value * cut_slope)
-        return filters, slopes
+        dtype = self.networks.out_weight.dtype
+        filters, slopes = self.networks.with_slope(d_ij.to(dtype))
+        cut, cut_slope = factor.to(dtype).unsqueeze(-1), factor_slope.to(dtype).unsqueeze(-1)
+        return list((filters * cut).unbind(0)), list((slopes * cut + filters * cut_slope).unbind(0))

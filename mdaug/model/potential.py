@@ -9,7 +9,7 @@ from mdaug.model import spline
 from mdaug.model.graph import Graph, forces_from_pairs
 from mdaug.model.messages import Pairs
 from mdaug.model.options import SchNetOptions
-from mdaug.model.radial import FilterNetwork, envelope, envelope_slope
+from mdaug.model.radial import FilterNetworks, envelope, envelope_slope
 from mdaug.model.schnet import Network
 from mdaug.native import load_kernels
 
@@ -47,12 +47,15 @@ class SchNet(nn.Module):
             options.dropout,
         )
         n_hidden = options.n_filters if options.filter_network == "schutt" else options.n_gaussians
-        self.filter_networks = nn.ModuleList(
-            FilterNetwork(
-                options.n_gaussians, n_hidden, options.n_filters, options.cutoff, options.trainable_gaussians
-            )
-            for _ in range(options.n_interactions)
+        self.filter_networks = FilterNetworks(
+            options.n_interactions,
+            (options.n_gaussians, n_hidden, options.n_filters),
+            options.cutoff,
+            options.trainable_gaussians,
         )
+        knots = spline.table_positions(options.n_knots, options.cutoff)
+        self.register_buffer("knots", knots, persistent=False)
+        self.register_buffer("knot_factor", _knot_factor(knots, options), persistent=False)
         self.register_buffer("reference_energies", torch.tensor(reference_energies, dtype=torch.float64))
         self.register_buffer("energy_scale", torch.tensor(energy_scale, dtype=torch.float64))
         _initialise(self)
@@ -74,8 +77,8 @@ class SchNet(nn.Module):
         """Filters of all pairs of `graph`, or their tables where the fused kernels serve."""
         idx_i, idx_j, d_ij = graph.idx_i, graph.idx_j, graph.d_ij
         if self.options.filters == "direct":
-            both = [self._direct(network, d_ij) for network in self.filter_networks]
-            return Pairs(idx_i, idx_j, d_ij, [w for w, _ in both], [s for _, s in both], 0.0)
+            filters, slopes = self._direct(d_ij)
+            return Pairs(idx_i, idx_j, d_ij, list(filters), list(slopes), 0.0)
         tables = self.tables()
         if d_ij.device.type == "cpu" and load_kernels():
             return Pairs(idx_i, idx_j, d_ij, tables, [], self.spacing)
@@ -91,29 +94,36 @@ class SchNet(nn.Module):
 
     def tables(self) -> list[Tensor]:
         """Spline tables of all blocks, (n_knots + 3, n_filters) each."""
-        like = self.network.readout.weight
-        d = spline.table_positions(self.options.n_knots, self.options.cutoff, like.device).to(like.dtype)
-        factor = torch.ones_like(d)
-        if self.options.envelope == "c2":
-            factor = envelope(d, self.options.cutoff)
-            factor[-3:] = 0.0
-        return [network(d) * factor.unsqueeze(-1) for network in self.filter_networks]
+        dtype = self.network.readout.weight.dtype
+        return list(self.filter_networks(self.knots.to(dtype)) * self.knot_factor.to(dtype))
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "SchNet":
         """Change device or dtype as asked, but leave in float64 what is added in float64."""
-        exact = {name: getattr(self, name) for name in ("reference_energies", "energy_scale")}
+        exact = {
+            name: getattr(self, name)
+            for name in ("reference_energies", "energy_scale", "knots", "knot_factor")
+        }
         super()._apply(fn, recurse)
         for name, tensor in exact.items():
             setattr(self, name, tensor.to(getattr(self, name).device))
         return self
 
-    def _direct(self, network: nn.Module, d_ij: Tensor) -> tuple[Tensor, Tensor]:
-        w, slope = network.with_slope(d_ij)
+    def _direct(self, d_ij: Tensor) -> tuple[Tensor, Tensor]:
+        filters, slopes = self.filter_networks.with_slope(d_ij)
         if self.options.envelope == "none":
-            return w, slope
+            return filters, slopes
         cut = envelope(d_ij, self.options.cutoff).unsqueeze(-1)
         cut_slope = envelope_slope(d_ij, self.options.cutoff).unsqueeze(-1)
-        return w * cut, slope * cut + w * cut_slope
+        return filters * cut, slopes * cut + filters * cut_slope
+
+
+def _knot_factor(knots: Tensor, options: SchNetOptions) -> Tensor:
+    """The envelope on the knots, (n_knots + 3, 1); with the last three zero, filters end with two derivatives."""
+    if options.envelope == "none":
+        return torch.ones_like(knots).unsqueeze(-1)
+    factor = envelope(knots, options.cutoff)
+    factor[-3:] = 0.0
+    return factor.unsqueeze(-1)
 
 
 def _initialise(model: nn.Module) -> None:

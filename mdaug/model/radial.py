@@ -23,41 +23,41 @@ def envelope_slope(d: Tensor, cutoff: float) -> Tensor:
     return -168 * x**5 * (1 - x) ** 2 / cutoff
 
 
-class GaussianBasis(nn.Module):
-    """Gaussians exp(−(d − μ)² / 2σ²) on an even grid from 0 to the cutoff, σ the grid's spacing."""
+class FilterNetworks(nn.Module):
+    """The filter networks of all blocks at once: Gaussians, a dense layer, ssp, a dense layer.
 
-    def __init__(self, n_gaussians: int, cutoff: float, trainable: bool) -> None:
-        super().__init__()
-        centres = torch.linspace(0.0, cutoff, n_gaussians)
-        widths = torch.full((n_gaussians,), cutoff / (n_gaussians - 1))
-        self.centres = nn.Parameter(centres, requires_grad=trainable)
-        self.widths = nn.Parameter(widths, requires_grad=trainable)
-
-    def forward(self, d: Tensor) -> tuple[Tensor, Tensor]:
-        """Values and slopes, each (n_distances, n_gaussians), of distances (n_distances,)."""
-        z = (d.unsqueeze(-1) - self.centres) / self.widths
-        value = torch.exp(-0.5 * z * z)
-        return value, -z / self.widths * value
-
-
-class FilterNetwork(nn.Module):
-    """Two dense layers from a distance to a filter, with the slope of the filter in the distance."""
+    Gaussians exp(−(d − μ)² / 2σ²) start on an even grid from 0 to the cutoff, σ the grid's spacing. The first axis
+    of every parameter is the block.
+    """
 
     def __init__(
-        self, n_gaussians: int, n_hidden: int, n_filters: int, cutoff: float, trainable: bool
+        self, n_blocks: int, sizes: tuple[int, int, int], cutoff: float, trainable_gaussians: bool
     ) -> None:
         super().__init__()
-        self.basis = GaussianBasis(n_gaussians, cutoff, trainable)
-        self.hidden = nn.Linear(n_gaussians, n_hidden)
-        self.out = nn.Linear(n_hidden, n_filters)
+        n_gaussians, n_hidden, n_filters = sizes
+        grid = torch.linspace(0.0, cutoff, n_gaussians)
+        widths = torch.full((n_blocks, 1, n_gaussians), cutoff / (n_gaussians - 1))
+        self.centres = nn.Parameter(grid.repeat(n_blocks, 1, 1), requires_grad=trainable_gaussians)
+        self.widths = nn.Parameter(widths, requires_grad=trainable_gaussians)
+        self.hidden_weight = nn.Parameter(torch.empty(n_blocks, n_gaussians, n_hidden))
+        self.hidden_bias = nn.Parameter(torch.zeros(n_blocks, 1, n_hidden))
+        self.out_weight = nn.Parameter(torch.empty(n_blocks, n_hidden, n_filters))
+        self.out_bias = nn.Parameter(torch.zeros(n_blocks, 1, n_filters))
+        for weight in (self.hidden_weight, self.out_weight):
+            for block in weight:
+                nn.init.xavier_uniform_(block)
 
     def forward(self, d: Tensor) -> Tensor:
-        """Filters (n_distances, n_filters)."""
-        return self.out(ssp(self.hidden(self.basis(d)[0])))
+        """Filters (n_blocks, n_distances, n_filters)."""
+        z = (d.unsqueeze(-1) - self.centres) / self.widths
+        hidden = torch.baddbmm(self.hidden_bias, torch.exp(-0.5 * z * z), self.hidden_weight)
+        return torch.baddbmm(self.out_bias, ssp(hidden), self.out_weight)
 
     def with_slope(self, d: Tensor) -> tuple[Tensor, Tensor]:
-        """Filters and their derivative in d."""
-        basis, basis_slope = self.basis(d)
-        u = self.hidden(basis)
-        u_slope = basis_slope @ self.hidden.weight.T
-        return self.out(ssp(u)), (torch.sigmoid(u) * u_slope) @ self.out.weight.T
+        """Filters and their derivative in d, both (n_blocks, n_distances, n_filters)."""
+        z = (d.unsqueeze(-1) - self.centres) / self.widths
+        gaussians = torch.exp(-0.5 * z * z)
+        u = torch.baddbmm(self.hidden_bias, gaussians, self.hidden_weight)
+        u_slope = torch.bmm(-z / self.widths * gaussians, self.hidden_weight)
+        filters = torch.baddbmm(self.out_bias, ssp(u), self.out_weight)
+        return filters, torch.bmm(torch.sigmoid(u) * u_slope, self.out_weight)

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 
-def table_positions(n_knots: int, cutoff: float, device: torch.device) -> Tensor:
+def table_positions(n_knots: int, cutoff: float) -> Tensor:
     """Distances (n_knots + 3,), Å, float64, on which the B-splines of a table are centred."""
-    return (torch.arange(n_knots + 3, dtype=torch.float64, device=device) - 1) * (cutoff / n_knots)
+    return (torch.arange(n_knots + 3, dtype=torch.float64) - 1) * (cutoff / n_knots)
 
 
 def basis(d: Tensor, spacing: float, n_rows: int) -> tuple[Tensor, Tensor, Tensor]:
