@@ -48,13 +48,12 @@ def calculator_factory(
 
 def _tblite() -> Any:
     try:
-        from tblite.ase import TBLite
+        return importlib.import_module("tblite.ase").TBLite
     except ImportError as error:
         raise MissingDependencyError(
             "GFN2-xTB needs tblite, which is not installed: pip install 'mdaug[xtb]', "
             "or name another calculator with --calculator module:Class"
         ) from error
-    return TBLite
 
 
 def _imported(name: str) -> Any:

@@ -8,7 +8,6 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.md.langevinbaoab import LangevinBAOAB
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from pydantic import Field
 
 from mdaug.errors import DataError
@@ -172,7 +171,8 @@ def _run(
     rng: np.random.Generator,
     tick: Callable[[], None],
 ) -> _Replica:
-    MaxwellBoltzmannDistribution(atoms, temperature_K=options.temperature, rng=rng)
+    thermal = np.sqrt(BOLTZMANN_EV_K * options.temperature * atoms.get_masses())[:, None]
+    atoms.set_momenta(thermal * rng.normal(size=(len(atoms), 3)))
     dynamics = LangevinBAOAB(
         atoms,
         options.timestep * FS,

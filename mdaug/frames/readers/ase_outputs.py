@@ -41,6 +41,19 @@ def _images(ase_format: str) -> Callable[[Path], list[Atoms]]:
     return lambda path: list(ase.io.iread(path, index=":", format=ase_format))
 
 
+def _gaussian(path: Path) -> list[Atoms]:
+    """Return the structures of a Gaussian output if they are in the frame of its forces.
+
+    Forces are printed for the input orientation; without it ASE pairs them with rotated coordinates.
+    """
+    text = path.read_text(errors="replace")
+    if "Standard orientation:" in text and "Input orientation:" not in text:
+        raise ValueError(
+            "coordinates are in standard orientation only, forces are not: run Gaussian with NoSymm"
+        )
+    return _images("gaussian-out")(path)
+
+
 def _rows(kind: str) -> Callable[[Path], list[Atoms]]:
     """Return a function giving the structures of an ASE database, their key-value pairs in ``info``."""
 
@@ -59,7 +72,7 @@ READERS = (
     _reader("VASP vasprun.xml", (b"<modeling>",), _images("vasp-xml")),
     _reader("VASP OUTCAR", (b" vasp.",), _images("vasp-out")),
     _reader("ORCA output", (b"* O   R   C   A *",), _images("orca-output")),
-    _reader("Gaussian output", (b"Entering Gaussian System",), _images("gaussian-out")),
+    _reader("Gaussian output", (b"Entering Gaussian System",), _gaussian),
     _reader("FHI-aims output", (b"Invoking FHI-aims ...",), _images("aims-output")),
     _reader("Quantum ESPRESSO output", (b"Program PWSCF",), _images("espresso-out")),
     _reader("ASE trajectory", (b"ASE-Trajectory",), _images("traj")),

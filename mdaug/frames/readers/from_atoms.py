@@ -75,11 +75,9 @@ def _result(atoms: Atoms, name: str) -> Any:
 
 
 def _energy(atoms: Atoms, where: str) -> float:
-    candidates = [
-        _result(atoms, "energy"),
-        *(atoms.info.get(key) for key in ENERGY_KEYS),
-        _result(atoms, "free_energy"),
-    ]
+    """Return the energy whose gradient the forces are: with smeared electrons that is the free energy."""
+    own = (atoms.info.get(key) for key in ENERGY_KEYS)
+    candidates = [_result(atoms, "free_energy"), _result(atoms, "energy"), *own]
     for energy in candidates:
         if energy is not None:
             return float(energy)
