@@ -18,8 +18,8 @@ def save_checkpoint(path: Path, state: dict[str, Any], fingerprint: str) -> None
         torch.save({"format": FORMAT, "fingerprint": fingerprint, "state": state}, temporary)
 
 
-def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any]:
-    """Read a checkpoint; only tensors and plain values are unpickled.
+def load_checkpoint(path: Path, fingerprint: str | None = None) -> dict[str, Any]:
+    """Read a checkpoint (of `fingerprint`, if given); only tensors and plain values are unpickled.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any]:
         raise DataError(f"{path} is not a readable checkpoint ({str(error).splitlines()[0]})") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise DataError(f"{path} is not a checkpoint of this version (expected format {FORMAT!r})")
-    if content["fingerprint"] != fingerprint:
+    if fingerprint is not None and content["fingerprint"] != fingerprint:
         raise DataError(
             f"{path} was written with other options or frames; resume with the same ones, or start anew "
             "with --overwrite"

@@ -12,6 +12,7 @@ from mdaug.errors import DataError
 from mdaug.frames.frame_set import FrameSet
 from mdaug.model import SchNet, SchNetOptions
 from mdaug.train.checkpoint import load_checkpoint, save_checkpoint
+from mdaug.train.flat import FlatParameters
 from mdaug.train.history import Epoch, History
 from mdaug.train.options import TrainOptions
 from mdaug.train.predict import Errors, errors
@@ -111,10 +112,9 @@ class Trainer:
             )
             for frames in (train_frames, validation_frames)
         )
-        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
-        self.optimizer = make_optimizer(self.parameters, options, device)
-        self.averaged = [p.detach().clone() for p in self.parameters]
-        self.best = [p.detach().clone() for p in self.parameters]
+        self.parameters = FlatParameters(self.model)
+        self.optimizer = make_optimizer(self.parameters.values, options)
+        self.averaged, self.best = self.parameters.copy(), self.parameters.copy()
         steps = max(1, -(-len(train_frames) // options.batch_size))
         self.schedule = Schedule(options, steps)
         self.history = History()
@@ -158,14 +158,14 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.learning_rate(step)
         loss = self.loss(batch)
-        self.optimizer.zero_grad()
+        self.parameters.zero_grad()
         loss.backward()
         if self.options.clip_norm > 0:
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.options.clip_norm)
+            self.parameters.clip_grad_norm(self.options.clip_norm)
         self.optimizer.step()
         # the average starts short and grows to its full length, so that early weights are forgotten
         decay = min(self.options.ema_decay, (1 + step) / (10 + step)) if self.options.ema_decay else 0.0
-        torch._foreach_lerp_(self.averaged, [p.detach() for p in self.parameters], 1.0 - decay)
+        self.averaged.lerp_(self.parameters.values.detach(), 1.0 - decay)
         return loss.detach()
 
     def loss(self, batch: Batch) -> Tensor:
@@ -183,7 +183,7 @@ class Trainer:
 
     def validate(self) -> Errors:
         """Errors of the averaged weights on the validation frames."""
-        with self._weights(self.averaged):
+        with self.parameters.holding(self.averaged):
             return errors(self.model, self.validation_set)
 
     def _close_epoch(self, loss: float, found: Errors) -> None:
@@ -192,7 +192,7 @@ class Trainer:
         rate = self.schedule.learning_rate(self.epoch * self.schedule.steps_per_epoch)
         self.epoch += 1
         if self.schedule.epoch_done(validation_loss):
-            torch._foreach_copy_(self.best, self.averaged)
+            self.best.copy_(self.averaged)
             self.best_epoch = self.epoch
         scale = float(self.model.energy_scale) * KCAL_MOL_PER_EV
         self.history.append(
@@ -213,8 +213,7 @@ class Trainer:
 
     def result(self) -> TrainResult:
         """The best averaged weights, in evaluation mode."""
-        with torch.no_grad():
-            torch._foreach_copy_(self.parameters, self.best)
+        self.parameters.assign(self.best)
         return TrainResult(self.model.eval(), self.history, self.best_epoch, self.seconds)
 
     def save(self, folder: Path) -> None:
@@ -238,40 +237,19 @@ class Trainer:
         """Go back to the moment of `save`."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        for kept in ("averaged", "best"):
-            torch._foreach_copy_(getattr(self, kept), state[kept])
+        self.averaged.copy_(state["averaged"])
+        self.best.copy_(state["best"])
         self.schedule.restore(state["schedule"])
         self.history = History.from_rows(state["history"])
         self.epoch, self.best_epoch = state["epoch"], state["best_epoch"]
         self.seconds = state["seconds"]
         torch.set_rng_state(state["rng"])
 
-    def _weights(self, weights: list[Tensor]) -> "_Swapped":
-        return _Swapped(self.parameters, weights)
 
-
-class _Swapped:
-    """Put other weights into the parameters for the length of a block."""
-
-    def __init__(self, parameters: list[torch.nn.Parameter], weights: list[Tensor]) -> None:
-        self.parameters, self.weights = parameters, weights
-
-    def __enter__(self) -> None:
-        self.kept = [p.data for p in self.parameters]
-        for p, w in zip(self.parameters, self.weights, strict=True):
-            p.data = w
-
-    def __exit__(self, *_: object) -> None:
-        for p, kept in zip(self.parameters, self.kept, strict=True):
-            p.data = kept
-
-
-def make_optimizer(
-    parameters: list[torch.nn.Parameter], options: TrainOptions, device: torch.device
-) -> torch.optim.Optimizer:
+def make_optimizer(values: torch.nn.Parameter, options: TrainOptions) -> torch.optim.Optimizer:
     """Adam or AdamW."""
     if options.optimizer == "adam":
-        return torch.optim.Adam(parameters, lr=options.learning_rate, fused=True)
+        return torch.optim.Adam([values], lr=options.learning_rate, fused=True)
     return torch.optim.AdamW(
-        parameters, lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
+        [values], lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
     )

@@ -1,0 +1,56 @@
+"""All parameters of a model in one tensor: the optimiser, clipping and averaging are then one operation each."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class FlatParameters:
+    """The trainable parameters of `model`, moved into one tensor of which they become views.
+
+    Attributes
+    ----------
+    values
+        Shape (n_parameters,), a leaf whose ``grad`` gathers what backward passes give.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        self.values = nn.Parameter(torch.cat([p.detach().flatten() for p in parameters]))
+        self.values.grad = torch.zeros_like(self.values)
+        offset = 0
+        for p in parameters:
+            end = offset + p.numel()
+            p.data = self.values.data[offset:end].view_as(p)
+            p.grad = self.values.grad[offset:end].view_as(p)
+            offset = end
+
+    def zero_grad(self) -> None:
+        """Forget all gradients (in place: the parameters' own are views)."""
+        assert self.values.grad is not None
+        self.values.grad.zero_()
+
+    def clip_grad_norm(self, longest: float) -> None:
+        """Shorten the gradient to the length `longest` where it is longer."""
+        assert self.values.grad is not None
+        self.values.grad.mul_((longest / (self.values.grad.norm() + 1e-12)).clamp(max=1.0))
+
+    def copy(self) -> Tensor:
+        """A copy of the present values."""
+        return self.values.detach().clone()
+
+    def assign(self, values: Tensor) -> None:
+        """Set all parameters."""
+        self.values.data.copy_(values)
+
+    @contextmanager
+    def holding(self, values: Tensor) -> Iterator[None]:
+        """Have other values for the length of a block."""
+        kept = self.copy()
+        self.assign(values)
+        try:
+            yield
+        finally:
+            self.assign(kept)

@@ -1,0 +1,32 @@
+"""The model of a checkpoint, without its training."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mdaug.errors import DataError
+from mdaug.model import SchNet, SchNetOptions
+from mdaug.train.checkpoint import load_checkpoint
+from mdaug.train.flat import FlatParameters
+
+
+def restore_model(checkpoint: Path, options: SchNetOptions, atomic_numbers: Sequence[int]) -> SchNet:
+    """Return the best averaged weights so far, in evaluation mode.
+
+    Parameters
+    ----------
+    options, atomic_numbers
+        Of the training that wrote the checkpoint; the elements ascending.
+
+    Raises
+    ------
+    DataError
+        If the file is no checkpoint, or of a model of other sizes or elements.
+    """
+    state = load_checkpoint(checkpoint)
+    model = SchNet(options, atomic_numbers, [0.0] * len(atomic_numbers), 1.0).to(state["best"].dtype)
+    try:
+        model.load_state_dict(state["model"])
+        FlatParameters(model).assign(state["best"])
+    except RuntimeError as error:
+        raise DataError(f"{checkpoint}: not of the model in config.toml beside it") from error
+    return model.eval()
