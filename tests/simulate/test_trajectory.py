@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.cell import Cell
 from ase.geometry import get_distances
 
 from mdaug.simulate.guard import find_bonds
@@ -29,7 +30,10 @@ def write(folder, atoms: Atoms, n_frames: int, *, steps_per_frame=20, timestep_f
     return frames
 
 
-def test_molecule_has_true_times_no_cell_and_its_bonds(ethanol, tmp_path) -> None:
+@pytest.mark.parametrize("boxed", [False, True])
+def test_molecule_has_true_times_no_cell_and_its_bonds(ethanol, tmp_path, boxed) -> None:
+    if boxed:  # a box that is not periodic, as some readers give every molecule, is no cell
+        ethanol.set_cell([20.0, 20.0, 20.0])
     written = write(tmp_path, ethanol, 5)
     universe, frames = open_universe(tmp_path)
     assert [time for time, _, _ in frames] == pytest.approx([0.0, 0.01, 0.02, 0.03, 0.04], abs=1e-8)
@@ -45,6 +49,7 @@ def test_molecule_has_true_times_no_cell_and_its_bonds(ethanol, tmp_path) -> Non
 @pytest.mark.parametrize("turned", [False, True])
 def test_periodic_cell_is_the_real_one(tmp_path, turned) -> None:
     atoms = bulk("Si") * (2, 2, 1)
+    atoms.set_cell(Cell.fromcellpar([8.0, 9.0, 10.0, 70.0, 80.0, 100.0]), scale_atoms=True)
     if turned:
         atoms.rotate(40, (1, 2, 3), rotate_cell=True)
     written = write(tmp_path, atoms, 3)
