@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mdaug.springs.likelihood import Mixture
-from mdaug.springs.mixture import choose_n_components, find_peaks, fit_converged, fit_mixture, join
+from mdaug.springs.mixture import _valleys, choose_n_components, find_peaks, fit_converged, fit_mixture, join
 
 
 def mixture(*components):
@@ -64,6 +64,13 @@ def test_dip_is_the_depth_asked_for():
     depth = density.min() / density.max()
     assert find_peaks(two, dip=depth + 0.01, min_weight=0).tolist() == [0, 1]
     assert find_peaks(two, dip=depth - 0.01, min_weight=0).tolist() == [0, 0]
+
+
+def test_of_two_maxima_without_a_dip_the_higher_counts():
+    # the bump of 0.5 beside the peak of 1 must not make the valley before the peak of 0.6 look shallow
+    density = np.interp(np.arange(61), np.arange(0, 61, 10), [0, 1, 0.48, 0.5, 0.46, 0.6, 0])
+    assert _valleys(density, 0.9).tolist() == [40]
+    assert _valleys(density[::-1], 0.9).tolist() == [20]
 
 
 def test_peaks_of_next_to_no_weight_are_left_out():
