@@ -29,6 +29,11 @@ class SchNet(nn.Module):
         Energy (eV) that one unit of the network's output stands for.
     """
 
+    reference_energies: Tensor
+    energy_scale: Tensor
+    knots: Tensor
+    knot_factor: Tensor
+
     def __init__(
         self,
         options: SchNetOptions,
@@ -118,7 +123,7 @@ class SchNet(nn.Module):
 
 
 def _knot_factor(knots: Tensor, options: SchNetOptions) -> Tensor:
-    """The envelope on the knots, (n_knots + 3, 1); with the last three zero, filters end with two derivatives."""
+    """The envelope on the knots, (n_knots + 3, 1): its last three values are zero."""
     if options.envelope == "none":
         return torch.ones_like(knots).unsqueeze(-1)
     factor = envelope(knots, options.cutoff)

@@ -26,8 +26,8 @@ def envelope_slope(d: Tensor, cutoff: float) -> Tensor:
 class FilterNetworks(nn.Module):
     """The filter networks of all blocks at once: Gaussians, a dense layer, ssp, a dense layer.
 
-    Gaussians exp(−(d − μ)² / 2σ²) start on an even grid from 0 to the cutoff, σ the grid's spacing. The first axis
-    of every parameter is the block.
+    Gaussians exp(−(d − μ)² / 2σ²) start on an even grid from 0 to the cutoff, σ the grid's spacing. The
+    first axis of every parameter is the block.
     """
 
     def __init__(

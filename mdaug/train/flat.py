@@ -1,4 +1,4 @@
-"""All parameters of a model in one tensor: the optimiser, clipping and averaging are then one operation each."""
+"""All parameters of a model in one tensor: optimiser, clipping and averaging are one operation each."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

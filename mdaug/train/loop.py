@@ -106,12 +106,8 @@ class Trainer:
         references = reference_energies(train_frames, numbers, options.reference)
         scale = energy_scale(train_frames, options.scale)
         self.model = SchNet(model_options, numbers, references, scale).to(device, dtype)
-        self.train_set, self.validation_set = (
-            FrameTensors(
-                frames, numbers, self.model.reference_energies, scale, model_options.cutoff, dtype, device
-            )
-            for frames in (train_frames, validation_frames)
-        )
+        self.train_set = FrameTensors(train_frames, self.model)
+        self.validation_set = FrameTensors(validation_frames, self.model)
         self.parameters = FlatParameters(self.model)
         self.optimizer = make_optimizer(self.parameters.values, options)
         self.averaged, self.best = self.parameters.copy(), self.parameters.copy()

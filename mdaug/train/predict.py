@@ -47,18 +47,8 @@ def predict_tensors(model: SchNet, frames: FrameTensors) -> tuple[Tensor, Tensor
 
 def predict(model: SchNet, frames: FrameSet) -> tuple[FloatArray, FloatArray]:
     """Energies (n_frames,), eV, references included, and forces (n_frames, n_atoms, 3), eV/Å, of a model."""
-    parameter = next(model.parameters())
     scale = float(model.energy_scale)
-    tensors = FrameTensors(
-        frames,
-        model.atomic_numbers,
-        model.reference_energies,
-        scale,
-        model.options.cutoff,
-        parameter.dtype,
-        parameter.device,
-    )
-    energies, forces = predict_tensors(model, tensors)
+    energies, forces = predict_tensors(model, FrameTensors(frames, model))
     species = np.searchsorted(model.atomic_numbers, frames.atomic_numbers)
     reference = float(model.reference_energies.cpu()[species].sum())
     return energies.double().cpu().numpy() * scale + reference, forces.double().cpu().numpy() * scale

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mdaug.frames.frame_set import FrameSet
 from mdaug.frames.pairs import molecule_pairs, neighbor_pairs
-from mdaug.model.graph import Graph
+from mdaug.model import Graph, SchNet
 
 
 class Batch(NamedTuple):
@@ -20,39 +20,19 @@ class Batch(NamedTuple):
 
 
 class FrameTensors:
-    """All frames of a set on one device.
+    """All frames of a set on the device of a model, energies and forces in the model's units."""
 
-    Parameters
-    ----------
-    frames
-        The frames, eV and Å.
-    atomic_numbers
-        Elements the model knows, ascending.
-    reference_energies
-        Energy (eV) taken off for each element, same order.
-    energy_scale
-        Unit of the targets, eV.
-    cutoff
-        Distance up to which pairs count, Å.
-    """
-
-    def __init__(
-        self,
-        frames: FrameSet,
-        atomic_numbers: list[int],
-        reference_energies: Tensor,
-        energy_scale: float,
-        cutoff: float,
-        dtype: torch.dtype,
-        device: torch.device,
-    ) -> None:
+    def __init__(self, frames: FrameSet, model: SchNet) -> None:
+        parameter = next(model.parameters())
+        device, dtype = parameter.device, parameter.dtype
         self.n_frames, self.n_atoms = len(frames), frames.n_atoms
-        species = np.searchsorted(atomic_numbers, frames.atomic_numbers)
-        reference = float(reference_energies.double().cpu()[species].sum())
+        species = np.searchsorted(model.atomic_numbers, frames.atomic_numbers)
+        reference = float(model.reference_energies.cpu()[species].sum())
+        energy_scale = float(model.energy_scale)
         self.species = torch.as_tensor(species, device=device)
         self.energies = torch.as_tensor((frames.energies - reference) / energy_scale).to(device, dtype)
         self.forces = torch.as_tensor(frames.forces / energy_scale).to(device, dtype)
-        found = [_pairs(frames, n, cutoff) for n in range(len(frames))]
+        found = [_pairs(frames, n, model.options.cutoff) for n in range(len(frames))]
         counts = torch.tensor([len(pairs[0]) for pairs in found], device=device)
         self.counts, self.starts = counts, torch.cumsum(counts, 0) - counts
         self.idx_i, self.idx_j = (
