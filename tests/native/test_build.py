@@ -1,0 +1,73 @@
+"""Compiling once, and doing without a compiler."""
+
+import subprocess
+import sys
+
+import pytest
+
+from mdaug.native import build, load_kernels
+from mdaug.native.build import _key
+
+
+def test_a_built_library_is_found_again(monkeypatch):
+    library = build()
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("compiled twice"))
+    assert build() == library
+    assert library.stat().st_size > 0
+
+
+def test_another_torch_or_compiler_gets_another_build(monkeypatch):
+    before = _key("c++")
+    assert _key("clang++") != before
+    monkeypatch.setattr("torch.__version__", "9.9.9")
+    assert _key("c++") != before
+
+
+@pytest.fixture
+def forget():
+    """Decide anew whether there are kernels, and forget it afterwards."""
+    load_kernels.cache_clear()
+    yield
+    load_kernels.cache_clear()
+
+
+def test_kernels_can_be_switched_off(forget, monkeypatch):
+    monkeypatch.setenv("MDAUG_NO_KERNELS", "1")
+    assert load_kernels() is False
+
+
+def test_no_compiler_is_a_warning(forget, monkeypatch, tmp_path):
+    monkeypatch.setenv("MDAUG_CACHE", str(tmp_path))
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    with pytest.warns(UserWarning, match=r"no C\+\+ compiler found"):
+        assert load_kernels() is False
+
+
+def test_a_failing_compiler_is_a_warning_with_its_words(forget, monkeypatch, tmp_path):
+    compiler = tmp_path / "c++"
+    compiler.write_text("#!/bin/sh\necho 'fatal: out of cheese' >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    monkeypatch.setenv("MDAUG_CACHE", str(tmp_path / "cache"))
+    with pytest.warns(UserWarning, match="out of cheese"):
+        assert load_kernels() is False
+    assert not list((tmp_path / "cache").rglob("*.so"))
+
+
+def test_everything_runs_without_kernels(tmp_path):
+    """A process that may not use them evaluates and differentiates the model."""
+    code = """
+import torch
+from mdaug.model import Graph, SchNet, SchNetOptions
+model = SchNet(SchNetOptions(n_atom_basis=8, n_filters=8), [1, 8], [0.0, 0.0], 1.0)
+one = torch.tensor([0]); d = torch.tensor([1.0]); unit = torch.tensor([[1.0, 0.0, 0.0]])
+energies, forces = model(Graph(torch.tensor([0, 1]), one, one + 1, d, unit, torch.tensor([0, 0]), 1))
+(energies.sum() + forces.square().sum()).backward()
+assert not hasattr(torch.ops.mdaug, "spline_message")
+print(float(forces.abs().sum()) > 0)
+"""
+    environment = {"MDAUG_NO_KERNELS": "1", "PATH": "", "OMP_NUM_THREADS": "1", "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
