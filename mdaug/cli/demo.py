@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from rich.progress import TaskID
 
 from mdaug.cli.common import DataOptions, OutputOptions, open_run
-from mdaug.cli.progress import make_progress
+from mdaug.cli.progress import started_when_needed
 from mdaug.workflow.config import load_config
-from mdaug.workflow.demo import LANES, Show, Step, run_demo
+from mdaug.workflow.demo import Show, Step, run_demo
 from mdaug.workflow.proof import ProofOptions
 
 
@@ -47,11 +48,14 @@ def demo(
 @contextmanager
 def _shown() -> Iterator[Show]:
     """Show a bar for each lane, which starts anew with every stage."""
-    with make_progress() as bar:
-        tasks = {name: bar.add_task(name, total=None, text="") for name in LANES}
-        stages = dict.fromkeys(LANES, "")
+    with started_when_needed() as bar:
+        stages: dict[str, str] = {}
+        tasks: dict[str, TaskID] = {}
 
         def show(step: Step) -> None:
+            if step.lane not in tasks:
+                bar.start()
+                tasks[step.lane], stages[step.lane] = bar.add_task(step.lane, text=""), ""
             task = tasks[step.lane]
             if stages[step.lane] != step.what:
                 stages[step.lane] = step.what

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -9,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 if TYPE_CHECKING:
     from mdaug.train import TrainState
+    from mdaug.workflow.training import Watch
 
 console = Console(stderr=True, highlight=False)
 
@@ -26,27 +28,46 @@ def make_progress() -> Progress:
 
 
 @contextmanager
-def counted(description: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar and give the function that is told (done, total)."""
-    with make_progress() as bar:
-        task = bar.add_task(description, total=None, text="")
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+def started_when_needed() -> Iterator[Progress]:
+    """Give the bar, shown from its first task on, so that an early error stands alone."""
+    bar = make_progress()
+    try:
+        yield bar
+    finally:
+        if bar.tasks:
+            bar.stop()
 
 
 @contextmanager
-def training_progress(*names: str) -> Iterator[Callable[[str, "TrainState"], None]]:
-    """Show a bar for each named training and give the function that is told its state after each epoch.
+def counted(description: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar and give the function that is told (done, total)."""
+    with started_when_needed() as bar:
+        yield partial(_advance, bar, description, "")
 
-    Beside it stand the validation errors of energy (kcal/mol) and forces (kcal/mol/Å) and frames per second.
+
+@contextmanager
+def training_watch() -> Iterator["Watch"]:
+    """Show the stages of a training, with a bar for the springs and one for the epochs.
+
+    Beside the latter stand the validation errors of energy (kcal/mol) and forces (kcal/mol/Å) and frames per
+    second.
     """
-    with make_progress() as bar:
-        tasks = {name: bar.add_task(name, total=None, text="") for name in names}
+    from mdaug.workflow.training import Watch
 
-        def update(name: str, state: "TrainState") -> None:
-            text = (
-                f"E {state.energy_mae_kcal_mol:.3f} F {state.force_mae_kcal_mol_A:.3f} "
-                f"{state.geometries_per_second:.0f}/s"
-            )
-            bar.update(tasks[name], completed=state.epoch, total=state.n_epochs, text=text)
+    with started_when_needed() as bar:
 
-        yield update
+        def epoch(state: "TrainState") -> None:
+            errors = f"E {state.energy_mae_kcal_mol:.3f} F {state.force_mae_kcal_mol_A:.3f}"
+            text = f"{errors} {state.geometries_per_second:.0f}/s"
+            _advance(bar, "training", text, state.epoch, state.n_epochs)
+
+        yield Watch(stage=console.print, springs=partial(_advance, bar, "springs", ""), epoch=epoch)
+
+
+def _advance(bar: Progress, description: str, text: str, done: int, total: int) -> None:
+    """Bring the task of that description to `done`; made, and the bar started, when it is first told of."""
+    task = next((task.id for task in bar.tasks if task.description == description), None)
+    if task is None:
+        bar.start()
+        task = bar.add_task(description, total=total, text=text)
+    bar.update(task, completed=done, total=total, text=text)

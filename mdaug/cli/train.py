@@ -9,7 +9,8 @@ from pydantic import Field
 from mdaug.augment import AugmentOptions
 from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.help import section
-from mdaug.cli.progress import console, training_progress
+from mdaug.cli.progress import training_watch
+from mdaug.errors import MDAugError
 from mdaug.frames import SplitOptions
 from mdaug.model import SchNetOptions
 from mdaug.report.terminal import print_table
@@ -83,14 +84,13 @@ def train(
     if no_augment:
         changes["augment"]["enabled"] = False
     settings = None if resume else load_config(config, changes)
-    with open_run(output, command="train", resume=resume) as run, training_progress("training") as show:
+    with open_run(output, command="train", resume=resume) as run, training_watch() as watch:
         outcome = train_force_field(
             settings or _resumed(run.path, config, changes),
             run.path,
             device=device,
             resume=resume,
-            stage=console.print,
-            progress=lambda state: show("training", state),
+            watch=watch,
         )
     if outcome.test is not None:
         print_table(errors_table({"test frames": outcome.test}))
@@ -99,6 +99,8 @@ def train(
 
 
 def _resumed(folder: Path, config: Path | None, changes: dict[str, dict[str, Any]]) -> RunConfig:
-    """Return the settings of the run in `folder`, unless it was killed before it wrote them."""
+    """Return the settings of the run in `folder`, or those of `config` if that is given."""
     saved = folder / CONFIG
-    return load_config(saved if config is None and saved.exists() else config, changes)
+    if config is None and not saved.exists():
+        raise MDAugError(f"{folder} was stopped before it wrote its {CONFIG}; start it anew")
+    return load_config(config or saved, changes)

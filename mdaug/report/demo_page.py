@@ -143,6 +143,8 @@ def _drift(lane: DemoLane) -> Cell:
 
 def _broken(lane: DemoLane) -> str:
     found = lane.stability
+    if found.first_broken_bond is not None and lane.nvt_stopped and "equilibration" in lane.nvt_stopped:
+        return f"{found.first_broken_bond} in the equilibration"
     if found.first_broken_bond is not None:
         return f"{found.first_broken_bond} at {found.time_to_failure_ps:.3g} ps"
     if lane.nvt_stopped:

@@ -3,9 +3,10 @@
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -17,7 +18,7 @@ from mdaug.validate.scan_metrics import scan_metrics
 from mdaug.workflow.config import RunConfig
 from mdaug.workflow.environment import describe_environment
 from mdaug.workflow.proof import ProofOptions, prove
-from mdaug.workflow.training import train_force_field
+from mdaug.workflow.training import Watch, train_force_field
 
 LANES = ("raw", "augmented")
 
@@ -57,13 +58,7 @@ def run_demo(
 
 
 def _run_lanes(config: RunConfig, folder: Path, proof: ProofOptions, show: Show) -> list[DemoLane]:
-    context = multiprocessing.get_context("spawn")
-    with (
-        _one_thread_each(),
-        context.Manager() as manager,
-        ProcessPoolExecutor(len(LANES), mp_context=context) as pool,
-    ):
-        steps = manager.Queue()
+    with _processes() as (pool, steps):
         futures = [
             pool.submit(
                 _lane,
@@ -93,8 +88,7 @@ def _lane(name: str, config: RunConfig, folder: Path, proof: ProofOptions, steps
         config,
         folder / name,
         device="cpu",
-        stage=lambda text: tell(text.split()[0], 0, 1),
-        progress=tell_epoch,
+        watch=Watch(springs=partial(tell, "springs"), epoch=tell_epoch),
     )
     found = prove(
         outcome.model_path, outcome.sets.train, folder / name, proof, label=name, progress=Throttle(tell)
@@ -113,6 +107,18 @@ def _lane(name: str, config: RunConfig, folder: Path, proof: ProofOptions, steps
         nve_stopped=found.nve_stopped,
         nvt_stopped=found.nvt_stopped,
     )
+
+
+@contextmanager
+def _processes() -> Iterator[tuple[Executor, Any]]:
+    """Give a process for each lane, and the queue on which they tell their steps."""
+    context = multiprocessing.get_context("spawn")
+    with (
+        _one_thread_each(),
+        context.Manager() as manager,
+        ProcessPoolExecutor(len(LANES), mp_context=context) as pool,
+    ):
+        yield pool, manager.Queue()
 
 
 class Throttle:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.data import atomic_numbers
@@ -18,6 +19,7 @@ from mdaug.frames.calculators import calculator_factory
 from mdaug.options import Options
 from mdaug.simulate import DynamicsOptions, run_dynamics
 from mdaug.simulate.start_record import structure_from_json
+from mdaug.validate.bonds import find_bonds
 from mdaug.validate.drift import DriftResult, energy_drift
 from mdaug.validate.reference import calculated_reference
 from mdaug.validate.relax import relax
@@ -102,14 +104,13 @@ def scan_hydrogen(
     """Scan the bond of a hydrogen to the heaviest atom that has one; None if no hydrogen is bonded.
 
     For a model of GFN2-xTB frames the reference is GFN2-xTB, and the start geometry its minimum; else the
-    model's own.
+    model's own, if it has one with the bonds of the start.
     """
     bond = hydrogen_bond(calculator.manifest["training"], start)
     if bond is None:
         return None
     reference = _reference(calculator.manifest["training"])
-    relaxed = relax(reference or calculator, start)
-    atoms = relaxed.atoms if relaxed.converged else start
+    atoms = _minimum(reference or calculator, start)
     length = atoms.get_distance(*bond, mic=bool(atoms.pbc.any()))
     distances = scan_distances(options.scan_from * length, options.scan_to * length, options.scan_step)
     scan = bond_scan(calculator, atoms, bond, distances, label=label, progress=partial(progress, "scan"))
@@ -117,6 +118,12 @@ def scan_hydrogen(
     if reference is None:
         return scan
     return calculated_reference(scan, reference, atoms, GFN2, progress=partial(progress, "reference"))
+
+
+def _minimum(calculator: Calculator, start: Atoms) -> Atoms:
+    relaxed = relax(calculator, start)
+    intact = relaxed.converged and np.array_equal(find_bonds(relaxed.atoms), find_bonds(start))
+    return relaxed.atoms if intact else start
 
 
 def hydrogen_bond(training: dict[str, Any], atoms: Atoms) -> tuple[int, int] | None:

@@ -24,7 +24,29 @@ from mdaug.workflow.environment import describe_environment
 from mdaug.workflow.training_summary import summarize_training
 
 CONFIG = "config.toml"
-Stage = Callable[[str], None]
+
+
+def _ignore(*_: object) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told what during a training.
+
+    Parameters
+    ----------
+    stage
+        Told a line of text at each stage.
+    springs
+        Told how many element pairs are fitted, of how many.
+    epoch
+        Told the state of the training after each epoch.
+    """
+
+    stage: Callable[[str], None] = _ignore
+    springs: Callable[[int, int], None] = _ignore
+    epoch: Callable[[TrainState], None] = _ignore
 
 
 @dataclass(frozen=True)
@@ -63,8 +85,7 @@ def train_force_field(
     *,
     device: str = "auto",
     resume: bool = False,
-    stage: Stage | None = None,
-    progress: Callable[[TrainState], None] | None = None,
+    watch: Watch | None = None,
 ) -> TrainingOutcome:
     """Train a force field as `config` says and leave everything a reader may ask for in `folder`.
 
@@ -74,19 +95,18 @@ def train_force_field(
         ``auto``, ``cpu`` or ``cuda``.
     resume
         Go on from the checkpoint in `folder`.
-    stage, progress
-        Called with a line of text at each stage, and with the state of the training after each epoch.
+    watch
+        Told how it goes.
 
     Raises
     ------
     DataError
         From any room on the way; nothing of the run is marked finished then.
     """
-    say = stage or (lambda _: None)
+    watch = watch or Watch()
     folder.mkdir(parents=True, exist_ok=True)
-    save_config(config, folder / CONFIG)
-    sets = prepare_sets(config, folder, resume=resume, say=say)
-    say(f"training on {len(sets.shown)} frames; validation errors E in kcal/mol, F in kcal/mol/Å")
+    sets = prepare_sets(config, folder, resume=resume, watch=watch)
+    watch.stage(f"training on {len(sets.shown)} frames; validation errors E in kcal/mol, F in kcal/mol/Å")
     training = train(
         sets.shown,
         sets.validation,
@@ -95,7 +115,7 @@ def train_force_field(
         folder,
         device=device,
         resume=resume,
-        progress=progress,
+        progress=watch.epoch,
     )
     summary = summarize_training(sets.train, config.model.cutoff) | {"augmented": sets.augmented is not None}
     model = export_model(training.model, folder / "model.pt", training=summary)
@@ -107,22 +127,27 @@ def train_force_field(
     return outcome
 
 
-def prepare_sets(config: RunConfig, folder: Path, *, resume: bool, say: Stage) -> Sets:
-    """Read, split and augment the frames; writes split.json, springs.json and augmented.xyz."""
+def prepare_sets(config: RunConfig, folder: Path, *, resume: bool, watch: Watch) -> Sets:
+    """Read, split and augment the frames; writes config.toml, split.json, springs.json and augmented.xyz.
+
+    Nothing is written before all has been found good.
+    """
     frames = config.data.load_frames()
     split = split_frames(frames, config.split)
-    _record_split(folder / "split.json", split, resume=resume)
     raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
     parts = f"{len(raw)} training, {len(validation)} validation, {len(test)} test"
-    say(f"{len(frames)} frames of {frames.name}: {parts}")
-    if not config.augment.enabled:
-        return Sets(raw, validation, test, None, None)
-    say("fitting springs to the training frames")
-    springs = analyse_springs(raw, config.springs)
-    springs.springs.write(folder / "springs.json")
-    augmented = augment(raw, springs.springs, config.augment)
-    write_extxyz(augmented, folder / "augmented.xyz")
-    say(f"{len(augmented)} augmented frames by rule {config.augment.rule!r}")
+    watch.stage(f"{len(frames)} frames of {frames.name}: {parts}")
+    springs, augmented = None, None
+    if config.augment.enabled:
+        watch.stage("fitting springs to the training frames")
+        springs = analyse_springs(raw, config.springs, progress=watch.springs)
+        augmented = augment(raw, springs.springs, config.augment)
+        watch.stage(f"{len(augmented)} augmented frames by rule {config.augment.rule!r}")
+    save_config(config, folder / CONFIG)
+    _record_split(folder / "split.json", split, resume=resume)
+    if springs is not None and augmented is not None:
+        springs.springs.write(folder / "springs.json")
+        write_extxyz(augmented, folder / "augmented.xyz")
     return Sets(raw, validation, test, springs, augmented)
 
 

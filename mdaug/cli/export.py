@@ -1,0 +1,39 @@
+"""`mdaug export`: model.pt from the checkpoint of a training."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from mdaug.errors import MDAugError
+from mdaug.workflow.export import export_run
+from mdaug.workflow.runs import RUNS
+
+
+def export(
+    run: Path = RUNS / "latest",
+    *,
+    out: Path | None = None,
+    dtype: Literal["float32", "float64"] | None = None,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Write the best weights of a training, finished or not, as a model file.
+
+    `mdaug train` does so by itself at its end; this is for a training that still runs or was stopped, and for
+    another precision.
+
+    Parameters
+    ----------
+    run
+        Folder of a training.
+    out
+        The file to write [default: model.pt in the run folder].
+    dtype
+        Precision in which the model runs unless its user asks for another [default: that of the training].
+    overwrite
+        Replace a model that is there.
+    """
+    path = out or run / "model.pt"
+    if path.exists() and not overwrite:
+        raise MDAugError(f"{path} exists; name another file with --out, or --overwrite to replace it")
+    print(export_run(run, path, dtype=dtype))

@@ -1,0 +1,39 @@
+"""model.pt anew from the checkpoint of a training, finished or not."""
+
+from pathlib import Path
+from typing import Literal
+
+from mdaug.deploy import export_model
+from mdaug.errors import DataError
+from mdaug.train.restore import restore_model
+from mdaug.workflow.config import load_config
+from mdaug.workflow.training import CONFIG
+from mdaug.workflow.training_summary import summarize_training
+from mdaug.workflow.use_model import own_frames
+
+
+def export_run(
+    run: Path, path: Path | None = None, *, dtype: Literal["float32", "float64"] | None = None
+) -> Path:
+    """Write the best weights so far of the training in folder `run` as a model file and return its path.
+
+    Parameters
+    ----------
+    path
+        Where to write; default: model.pt in `run`.
+    dtype
+        Precision in which the model runs unless its user asks for another; default: that of the training.
+
+    Raises
+    ------
+    DataError
+        If `run` holds no checkpoint of a training.
+    """
+    checkpoint = run / "checkpoint.pt"
+    if not checkpoint.is_file():
+        raise DataError(f"no checkpoint in {run}; name the folder of a `mdaug train`")
+    config = load_config(run / CONFIG)
+    frames = own_frames(run / "model.pt", "train")
+    model = restore_model(checkpoint, config.model, sorted(set(frames.atomic_numbers.tolist())))
+    summary = summarize_training(frames, config.model.cutoff) | {"augmented": config.augment.enabled}
+    return export_model(model, path or run / "model.pt", training=summary, dtype=dtype)
