@@ -17,10 +17,10 @@ Share = Annotated[int | float, Field(ge=0)]
 class SplitOptions(Options):
     """Which frames train, choose and test a model."""
 
-    train: Share = 0.8
+    train: Share = 0.85
     """Training frames: a count (integer) or a fraction (with a decimal point) of all frames."""
 
-    validation: Share = 0.1
+    validation: Share = 0.05
     """Validation frames, which choose the model: a count or a fraction."""
 
     test: Share = 0.1

@@ -39,7 +39,7 @@ class SchNetOptions(Options):
     filters: Literal["spline", "direct"] = "spline"
     """A filter is a cubic B-spline with coefficients from the network, or the network at every pair."""
 
-    n_knots: Annotated[int, Field(ge=8)] = 512
+    n_knots: Annotated[int, Field(ge=8)] = 128
     """Intervals of the B-spline up to the cutoff."""
 
     envelope: Literal["c2", "none"] = "c2"

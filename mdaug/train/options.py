@@ -14,7 +14,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 class TrainOptions(Options):
     """Optimisation of the network."""
 
-    epochs: Annotated[int, Field(ge=1)] = 1000
+    epochs: Annotated[int, Field(ge=1)] = 800
     """Passes over the training frames."""
 
     batch_size: Annotated[int, Field(ge=1)] = 10
