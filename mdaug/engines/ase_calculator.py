@@ -14,7 +14,7 @@ from mdaug.deploy import load_model, read_manifest
 from mdaug.deploy.model_file import Precision
 from mdaug.engines.pair_list import PairList
 from mdaug.engines.species import StructureError, check_positions, species_of
-from mdaug.frames.frame_set import FloatArray
+from mdaug.frames.frame_set import FloatArray, IntArray
 
 
 class MDAugCalculator(Calculator):
@@ -68,7 +68,7 @@ class MDAugCalculator(Calculator):
         self._device = torch.device(device)
         self._evaluate = load_model(model, dtype, device).evaluate
         self._pair_list = PairList(self.manifest["cutoff_A"], skin, self._device)
-        self._numbers = np.empty(0, dtype=np.int64)
+        self._numbers: IntArray | None = None
 
     def calculate(
         self,
@@ -81,7 +81,7 @@ class MDAugCalculator(Calculator):
             self.atoms = atoms.copy()
         positions = self.atoms.positions
         check_positions(positions)
-        if not np.array_equal(self.atoms.numbers, self._numbers):
+        if self._numbers is None or not np.array_equal(self.atoms.numbers, self._numbers):
             self._species = species_of(self.atoms.numbers, self.manifest["elements"], self._device)
             self._numbers = self.atoms.numbers.copy()
         pairs = self._pair_list.pairs(positions, cell_of(self.atoms), tuple(self.atoms.pbc.tolist()))

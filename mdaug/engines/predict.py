@@ -43,6 +43,8 @@ def predict(
     DataError
         The file is no model of ours, the model does not know an element, or positions are not finite.
     """
+    for n, positions in enumerate(frames.positions):
+        check_positions(positions, f"{frames.name}, frame {n}: ")
     where = torch.device(device)
     manifest = read_manifest(model)
     species = species_of(frames.atomic_numbers, manifest["elements"], where)
@@ -50,10 +52,10 @@ def predict(
     energies, forces = np.empty(len(frames)), np.empty(frames.positions.shape)
     for start in range(0, len(frames), batch_size):
         part = slice(start, min(start + batch_size, len(frames)))
-        positions, *pairs = _flat(frames.select(part), manifest["cutoff_A"], where)
+        flat = _flat(frames.select(part), manifest["cutoff_A"], where)
         n_frames = part.stop - part.start
         with torch.inference_mode():
-            found = evaluate(species.repeat(n_frames), positions, *pairs)
+            found = evaluate(species.repeat(n_frames), *flat)
         energies[part] = found["atomic_energies"].view(n_frames, -1).sum(1).cpu().numpy()
         forces[part] = found["forces"].view(n_frames, -1, 3).cpu().numpy()
         if progress is not None:
@@ -64,7 +66,6 @@ def predict(
 def _flat(frames: FrameSet, cutoff: float, device: torch.device) -> list[Tensor]:
     """Positions, idx_i, idx_j and shifts of all frames, as of one system without pairs in between."""
     positions = frames.positions.reshape(-1, 3)
-    check_positions(positions)
     found = [_pairs(frames, n, cutoff) for n in range(len(frames))]
     offset = np.repeat(np.arange(len(frames)) * frames.n_atoms, [len(pairs[0]) for pairs in found])
     idx_i, idx_j, shifts = (np.concatenate([pairs[k] for pairs in found]) for k in range(3))

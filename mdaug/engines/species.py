@@ -36,10 +36,10 @@ def species_of(numbers: IntArray, elements: list[str], device: torch.device) -> 
     return torch.tensor([known.index(number) for number in numbers], device=device)
 
 
-def check_positions(positions: FloatArray) -> None:
-    """Refuse positions (n_atoms, 3) that are NaN or infinite with a StructureError."""
+def check_positions(positions: FloatArray, where: str = "") -> None:
+    """Refuse positions (n_atoms, 3) that are NaN or infinite with a StructureError; `where` begins it."""
     if not np.isfinite(positions).all():
         atom = int(np.argwhere(~np.isfinite(positions))[0, 0])
         raise StructureError(
-            f"position of atom {atom} is {positions[atom].tolist()}; expected finite numbers"
+            f"{where}position of atom {atom} is {positions[atom].tolist()}; expected finite numbers"
         )
