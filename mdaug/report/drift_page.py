@@ -68,7 +68,7 @@ def verdict(result: DriftResult) -> str:
     if not result.blocks_long_enough:
         text += (
             f" The run is short for its correlation time of {result.correlation_time_ps:.2g} ps: "
-            "the interval is too narrow; run longer."
+            "the interval may be too narrow; run longer."
         )
     return text
 

@@ -15,9 +15,12 @@ from mdaug.validate.thermo_log import ThermoLog
 N_BINS = 400
 """The run is averaged over this many bins before its correlation time is measured: vibrations average out."""
 
+SHORTEST_BLOCK = 5.0
+"""Blocks of fewer correlation times than this are reported as too short."""
+
 MIN_BLOCKS, MAX_BLOCKS = 8, 20
 CORRELATION_TIMES_PER_BLOCK = 20.0
-"""With blocks this long, neighbouring block means of an exponentially correlated energy correlate by 1/40.
+"""Aimed at, so that neighbouring block means of an exponentially correlated energy correlate by 1/40 only.
 
 More than 20 blocks would narrow the interval by 4 % at most, and a slow exchange of energy between
 vibrations, too weak to show in the correlation time, would go unseen.
@@ -43,8 +46,8 @@ class DriftResult:
     block_time_ps, block_energy_meV_per_atom
         Shape (n_blocks,): the means that the line is fitted to.
     blocks_long_enough
-        False if blocks of 20 correlation times would be fewer than eight: the interval is then too narrow
-        and a longer run is needed.
+        False if even eight blocks are shorter than five correlation times: the interval then rests on a
+        correction, and a longer run is needed.
     """
 
     slope_meV_per_atom_ps: float
@@ -107,7 +110,8 @@ def energy_drift(log: ThermoLog) -> DriftResult:
     are anything but independent. So the run is cut into blocks much longer than the energy's correlation
     time; a least-squares line through the block means, which are nearly independent, gives the slope, and
     their scatter about it gives Student's t interval with n_blocks − 2 degrees of freedom (Flyvbjerg and
-    Petersen on blocks: DOI 10.1063/1.457480).
+    Petersen on blocks: DOI 10.1063/1.457480). The interval is widened by √((1 + ρ)/(1 − ρ)) for the
+    correlation ρ of neighbouring block means that is left (1 to 3 % for long runs).
 
     Raises
     ------
@@ -126,7 +130,9 @@ def energy_drift(log: ThermoLog) -> DriftResult:
     n_blocks = int(np.clip(affordable, MIN_BLOCKS, MAX_BLOCKS))
     block_time, block_energy = _means(time, n_blocks), _means(energy, n_blocks)
     fit = stats.linregress(block_time, block_energy)
-    slope, half_width = float(fit.slope), float(stats.t.ppf(0.975, n_blocks - 2) * fit.stderr)
+    rho = _block_correlation(duration / n_blocks / tau)
+    error = fit.stderr * np.sqrt((1 + rho) / (1 - rho))
+    slope, half_width = float(fit.slope), float(stats.t.ppf(0.975, n_blocks - 2) * error)
     line = slope * time + float(fit.intercept)
     kinetic_spread = float(log.kinetic_eV.std()) * 1000.0 / log.n_atoms
     return DriftResult(
@@ -138,7 +144,7 @@ def energy_drift(log: ThermoLog) -> DriftResult:
         duration_ps=duration,
         n_blocks=n_blocks,
         correlation_time_ps=tau,
-        blocks_long_enough=affordable >= MIN_BLOCKS,
+        blocks_long_enough=duration / n_blocks >= SHORTEST_BLOCK * tau,
         timestep_fs=log.timestep_fs,
         source=log.source,
         time_ps=time,
@@ -167,6 +173,12 @@ def _slow_correlation_time(time: FloatArray, energy: FloatArray) -> float:
     residual = bins - np.polyval(np.polyfit(position, bins, 1), position)
     width = (time[-1] - time[0]) / len(bins)
     return correlation_time(autocorrelation(residual)) * float(width)
+
+
+def _block_correlation(length: float) -> float:
+    """Return the correlation of neighbouring block means, of `length` correlation times, if it is exp(−t)."""
+    lost = 1.0 - float(np.exp(-length))
+    return lost**2 / (2.0 * (length - lost))
 
 
 def _means(series: FloatArray, n_blocks: int) -> FloatArray:
