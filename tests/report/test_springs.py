@@ -49,7 +49,7 @@ def test_table_holds_both_fits_and_the_intervals(analysis):
 
 
 def test_table_fits_an_ordinary_terminal(analysis):
-    console = Console(width=74, file=StringIO())  # 80, less what k beyond 1000 take more
+    console = Console(width=74, file=StringIO())  # 80 less what longer k take in other frames
     console.print(rich_springs_table(analysis))
     shown = console.file.getvalue()
     assert "H-O" in shown
