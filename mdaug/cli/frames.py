@@ -76,7 +76,7 @@ def frames(
 
 def _write(made: FrameSet, path: Path, measured: Sampling, sampling: GenerateOptions) -> Path:
     """Write the frames and, beside them, how they were made and what was measured."""
-    notes = {
+    notes: dict[str, str | int | float] = {
         "command": shlex.join(["mdaug", *sys.argv[1:]]),
         "seed": sampling.seed,
         "mdaug_version": __version__,

@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.md.langevinbaoab import LangevinBAOAB
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mdaug.errors import DataError
 from mdaug.frames.correlation import autocorrelation, correlation_time
@@ -32,7 +32,7 @@ class GenerateOptions(Options):
     n_replicas: Annotated[int, Field(ge=1)] = 8
     """Independent runs, from different conformers where the structure is a SMILES string."""
 
-    spacing: Annotated[float, Field(gt=0)] = 100.0
+    spacing: Annotated[float, Field(gt=0)] = 150.0
     """Time between frames of a replica in fs."""
 
     equilibration: Annotated[float, Field(ge=0)] = 2.0
@@ -41,11 +41,17 @@ class GenerateOptions(Options):
     timestep: Annotated[float, Field(gt=0)] = 0.5
     """Time step in fs."""
 
-    friction: Annotated[float, Field(gt=0)] = 10.0
+    friction: Annotated[float, Field(gt=0)] = 20.0
     """Friction of the Langevin thermostat in 1/ps."""
 
     seed: int = 0
     """Of the conformers, the starting velocities and the thermostat."""
+
+    @model_validator(mode="after")
+    def _each_replica_has_frames(self) -> "GenerateOptions":
+        if self.n_replicas > self.n_frames:
+            raise ValueError(f"{self.n_replicas} replicas for {self.n_frames} frames; expected a frame each")
+        return self
 
     @property
     def steps_per_frame(self) -> int:

@@ -1,0 +1,81 @@
+"""`mdaug frames` and `mdaug dataset` as a user types them."""
+
+import json
+from pathlib import Path
+
+import ase.io
+import numpy as np
+import pytest
+
+from mdaug.cli.app import main
+from mdaug.frames import load_frames
+
+SHORT = ["--n-frames=4", "--n-replicas=2", "--spacing=5", "--equilibration=0.01", "--temperature=300"]
+
+
+@pytest.mark.parametrize("suffix", ["xyz", "npz"])
+def test_frames_of_a_smiles(tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main(["frames", "[OH-]", "--charge=-1", *SHORT, "--format", suffix, "--out", str(tmp_path / "o")])
+        == 0
+    )
+    frames = load_frames(tmp_path / "o" / f"frames.{suffix}")
+    assert (len(frames), frames.charge, frames.multiplicity) == (4, -1.0, 1)
+    assert (frames.temperature_K, frames.level_of_theory) == (300.0, "GFN2-xTB")
+    summary = json.loads((tmp_path / "o" / "frames.json").read_text())
+    assert summary["measured"]["n_steps"] == 40
+    assert "kinetic temperature" in capsys.readouterr().out
+
+
+def test_frames_of_a_cell_with_any_calculator(tmp_path: Path) -> None:
+    ase.io.write(tmp_path / "cu.cif", ase.io.read(_copper(tmp_path)))
+    command = ["frames", str(tmp_path / "cu.cif"), "--calculator", "ase.calculators.emt:EMT"]
+    assert (
+        main(
+            [
+                *command,
+                "--calculator-arguments",
+                '{"asap_cutoff": false}',
+                *SHORT,
+                "--out",
+                str(tmp_path / "o"),
+            ]
+        )
+        == 0
+    )
+    frames = load_frames(tmp_path / "o" / "frames.xyz")
+    assert frames.pbc == (True, True, True)
+    assert frames.level_of_theory == "EMT"
+    assert np.isfinite(frames.forces).all()
+    assert (
+        json.loads((tmp_path / "o" / "frames.json").read_text())["measured"]["virial_temperature_K"] is None
+    )
+
+
+def _copper(folder: Path) -> Path:
+    from ase.build import bulk
+
+    ase.io.write(folder / "cu.xyz", bulk("Cu", cubic=True))
+    return folder / "cu.xyz"
+
+
+@pytest.mark.parametrize("arguments", ["{", "[1]"])
+def test_calculator_arguments_must_be_an_object(
+    tmp_path: Path, arguments: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["frames", "O", "--calculator-arguments", arguments, "--out", str(tmp_path / "o")]) == 1
+    assert "--calculator-arguments" in capsys.readouterr().err
+
+
+def test_dataset_lists_installs_and_explains(
+    tmp_path: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MDAUG_CACHE", str(tmp_path / "cache"))
+    assert main(["dataset"]) == 0
+    assert "not fetched" in capsys.readouterr().out
+    copy = shared_data / "ethanol_ccsd_t_1000.npz"
+    assert main(["dataset", "ethanol-ccsdt", "--from", str(copy)]) == 0
+    assert (tmp_path / "cache" / "ethanol_ccsd_t-train.npz").read_bytes() == copy.read_bytes()
+    assert main(["dataset", "ethanol-ccsdt", "--from", str(tmp_path / "none")]) == 1
+    assert "no such file" in capsys.readouterr().err
+    assert main(["dataset", "ethanol"]) == 0
