@@ -65,7 +65,7 @@ def relax(
 
 def _print_summary(relaxed: RelaxResult, found: Vibrations) -> None:
     summary = relax_summary(relaxed, found)
-    bonds: list[list[Cell]] = [[name, round(length, 4)] for name, length in summary["bond_lengths_A"].items()]
+    bonds: list[list[Cell]] = [[name, f"{length:.4f}"] for name, length in summary["bond_lengths_A"].items()]
     print_table(Table(["bond", "length (Å)"], bonds, f"energy {relaxed.energy_eV:.6f} eV"))
     modes: list[list[Cell]] = [[k + 1, f"{value:.1f}"] for k, value in enumerate(found.frequencies_cm1)]
     zero_point = summary["zero_point_energy_kcal_mol"]

@@ -16,7 +16,7 @@ from mdaug.files import write_json, write_text
 from mdaug.frames.calculators import calculator_factory
 from mdaug.frames.frame_set import FloatArray
 from mdaug.report.figures_scan import save_scan_figure
-from mdaug.report.html import Table
+from mdaug.report.html import Cell, Table
 from mdaug.report.terminal import print_table
 from mdaug.validate.reference import calculated_reference, reference_from_csv
 from mdaug.validate.relax import relax
@@ -137,24 +137,26 @@ def _with_reference(found: ScanResult, reference: str, model: Model, atoms: Atom
 
 
 def _table(metrics: list[dict[str, Any]]) -> Table:
-    rows = []
-    for found in metrics:
-        failure, reference = found["failure"], found["reference"] or {}
-        walls = (found["inner_wall_monotonic"], found["outer_wall_monotonic"])
-        barrier = "no"
-        if failure["false_barrier"]:
-            barrier = f"{failure['height_kcal_mol']:.0f} kcal/mol at {failure['position_A']:.2f} Å"
-        rows.append(
-            [
-                found["label"],
-                found["n_spurious_minima"],
-                found["n_spurious_maxima"],
-                *("yes" if wall else "no" for wall in walls),
-                barrier,
-                reference.get("rmse_below_150_kcal_mol"),
-                reference.get("rmse_kcal_mol"),
-            ]
-        )
-    columns = ["model", "false minima", "false maxima", "inner wall", "outer wall", "false barrier"]
-    columns += ["rmse < 150", "rmse"]
-    return Table(columns, rows, f"{metrics[0]['bond']}: walls monotonic?; rmse to reference in kcal/mol")
+    columns = ["model", "minima", "maxima", "walls", "false barrier", "rmse < 150", "rmse"]
+    caption = (
+        f"{metrics[0]['bond']}: false minima and maxima, walls that rise all the way, "
+        "false barrier (kcal/mol), rmse to the reference (kcal/mol; where it is below 150, all)"
+    )
+    return Table(columns, [_row(found) for found in metrics], caption)
+
+
+def _row(found: dict[str, Any]) -> list[Cell]:
+    failure, reference = found["failure"], found["reference"] or {}
+    walls = [name for name in ("inner", "outer") if found[f"{name}_wall_monotonic"]]
+    barrier = "no"
+    if failure["false_barrier"]:
+        barrier = f"{failure['height_kcal_mol']:.0f} at {failure['position_A']:.2f} Å"
+    return [
+        found["label"],
+        found["n_spurious_minima"],
+        found["n_spurious_maxima"],
+        {0: "none", 1: "".join(walls), 2: "both"}[len(walls)],
+        barrier,
+        reference.get("rmse_below_150_kcal_mol"),
+        reference.get("rmse_kcal_mol"),
+    ]

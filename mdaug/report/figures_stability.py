@@ -28,10 +28,10 @@ def plot_bond_deviation(result: StabilityResult, ax: Axes | None = None) -> Axes
     if failed is not None:
         ax.axvline(failed, color=VERMILION, label=f"{result.first_broken_bond} at {failed:.4g} ps")
     # what comes after the failure may be arbitrarily large
-    ax.set_ylim(0.0, 4.0 * tolerance if failed is not None else 1.15 * tolerance)
+    ax.set_ylim(0.0, float(np.clip(1.1 * np.nanmax(deviation), 1.3 * tolerance, 4.0 * tolerance)))
     ax.set_xlabel("time (ps)")
     ax.set_ylabel("largest bond deviation (Å)")
-    ax.legend(frameon=False, loc="upper left" if failed is None else "best")
+    ax.legend(frameon=False, loc="upper left")
     return ax
 
 

@@ -18,7 +18,7 @@ def water():
 
 def test_errors_by_hand(water):
     forces = np.zeros((2, 3, 3))
-    forces[0, 0, 0] = 6.0 * KCAL  # oxygen: one component of six
+    forces[0, 0, 0] = 12.0 * KCAL  # oxygen: one component of six
     forces[1, 1, 2] = -12.0 * KCAL  # hydrogen: one component of twelve
     energies = water.energies + np.array([3.0, -1.0]) * KCAL
     found = accuracy(lambda frames: (energies, forces), water).to_json()
@@ -26,10 +26,10 @@ def test_errors_by_hand(water):
     assert found["energy_rmse_kcal_mol"] == pytest.approx(np.sqrt(5.0))
     assert found["energy_mean_error_kcal_mol"] == pytest.approx(1.0)
     assert found["energy_largest_error_kcal_mol"] == pytest.approx(3.0)
-    assert found["force_mae_kcal_mol_A"] == pytest.approx(1.0)
-    assert found["force_rmse_kcal_mol_A"] == pytest.approx(np.sqrt(10.0))
+    assert found["force_mae_kcal_mol_A"] == pytest.approx(24.0 / 18)
+    assert found["force_rmse_kcal_mol_A"] == pytest.approx(4.0)
     assert found["force_largest_error_kcal_mol_A"] == pytest.approx(12.0)
-    assert found["force_mae_by_element_kcal_mol_A"] == pytest.approx({"H": 1.0, "O": 1.0})
+    assert found["force_mae_by_element_kcal_mol_A"] == pytest.approx({"H": 1.0, "O": 2.0})
     assert found["n_frames"] == 2
 
 

@@ -86,8 +86,9 @@ def test_minimum_image_in_a_skewed_cell():
 
 def test_half_width_is_half_the_smallest_distance_of_faces():
     assert half_width(np.diag([4.0, 6.0, 8.0])) == pytest.approx(2.0)
-    # sheared: the faces across x are 4 cos 45° apart
-    assert half_width(np.array([[4.0, 0, 0], [4.0, 4.0, 0], [0, 0, 9.0]])) == pytest.approx(2.0 / np.sqrt(2))
+    # sheared: the faces that b and c span are an area of 4 × 8 over |b| apart
+    sheared = np.array([[4.0, 0, 0], [4.0, 8.0, 0], [0, 0, 20.0]])
+    assert half_width(sheared) == pytest.approx(0.5 * 32.0 / np.sqrt(80.0))
 
 
 def test_rotatable_torsions_of_ethanol(ethanol):
