@@ -74,6 +74,6 @@ def load_model(
     try:
         model = torch.jit.load(str(path), map_location=device)
     except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path}: TorchScript cannot load the model ({reason}); export it again") from error
     return model.to(getattr(torch, dtype)).eval()

@@ -29,7 +29,8 @@ def load_checkpoint(path: Path, fingerprint: str | None = None) -> dict[str, Any
     try:
         content = torch.load(path, weights_only=True, map_location="cpu")
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise DataError(f"{path} is not a readable checkpoint ({str(error).splitlines()[0]})") from error
+        reason = (str(error).splitlines() or ["it ends too early"])[0]
+        raise DataError(f"{path} is not a readable checkpoint ({reason})") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise DataError(f"{path} is not a checkpoint of this version (expected format {FORMAT!r})")
     if fingerprint is not None and content["fingerprint"] != fingerprint:

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from mdaug.frames.frame_set import FloatArray, FrameSet
 from mdaug.model import SchNet
-from mdaug.train.tensors import FrameTensors
+from mdaug.train.tensors import FrameTensors, species_of
 
 BATCH = 50
 
@@ -49,6 +48,5 @@ def predict(model: SchNet, frames: FrameSet) -> tuple[FloatArray, FloatArray]:
     """Energies (n_frames,), eV, references included, and forces (n_frames, n_atoms, 3), eV/Å, of a model."""
     scale = float(model.energy_scale)
     energies, forces = predict_tensors(model, FrameTensors(frames, model))
-    species = np.searchsorted(model.atomic_numbers, frames.atomic_numbers)
-    reference = float(model.reference_energies.cpu()[species].sum())
+    reference = float(model.reference_energies.cpu()[species_of(frames, model)].sum())
     return energies.double().cpu().numpy() * scale + reference, forces.double().cpu().numpy() * scale

@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from ase.data import chemical_symbols
 from torch import Tensor
 
-from mdaug.frames.frame_set import FrameSet
+from mdaug.errors import DataError
+from mdaug.frames.frame_set import FrameSet, IntArray
 from mdaug.frames.pairs import molecule_pairs, neighbor_pairs
 from mdaug.model import Graph, SchNet
 
@@ -26,7 +28,7 @@ class FrameTensors:
         parameter = next(model.parameters())
         device, dtype = parameter.device, parameter.dtype
         self.n_frames, self.n_atoms = len(frames), frames.n_atoms
-        species = np.searchsorted(model.atomic_numbers, frames.atomic_numbers)
+        species = species_of(frames, model)
         reference = float(model.reference_energies.cpu()[species].sum())
         energy_scale = float(model.energy_scale)
         self.species = torch.as_tensor(species, device=device)
@@ -62,6 +64,25 @@ class FrameTensors:
             n_systems=n,
         )
         return Batch(graph, self.energies[index], self.forces[index].reshape(-1, 3))
+
+
+def species_of(frames: FrameSet, model: SchNet) -> IntArray:
+    """Index (n_atoms,) of each atom's element among the model's.
+
+    Raises
+    ------
+    DataError
+        The model does not know an element of the frames.
+    """
+    unknown = sorted(set(frames.atomic_numbers.tolist()) - set(model.atomic_numbers))
+    if unknown:
+        strange, known = (
+            ", ".join(chemical_symbols[z] for z in numbers) for numbers in (unknown, model.atomic_numbers)
+        )
+        raise DataError(
+            f"{frames.name} has {strange}, which the model does not know; its elements are {known}"
+        )
+    return np.searchsorted(model.atomic_numbers, frames.atomic_numbers)
 
 
 def _pairs(frames: FrameSet, n: int, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
