@@ -28,7 +28,8 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
     FrameSet
         Labelled copies. ``info`` holds for each the index of its parent in `frames` (``parent``), the
         ``rule`` and the ``displacement`` Δr (n_atoms, 3) in Å. ``group`` is the parent's, so that a copy is
-        never split from it. Stresses are left out, as the rules do not give them.
+        never split from it; ``weights`` are the options'. Stresses are left out, as the rules
+        do not give them.
 
     Raises
     ------
@@ -56,6 +57,7 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
         energies=energies,
         forces=forces,
         stresses=None,
+        weights=np.full(len(parent), options.weight),
         name=f"{frames.name}, augmented",
         info={"parent": parent, "rule": np.full(len(parent), options.rule), "displacement": displacements},
     )

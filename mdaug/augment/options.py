@@ -36,6 +36,9 @@ class AugmentOptions(Options):
     """Labels: `isotropic` as published, `projected` on the change of the pair distances, or `gradient`, which
     adds the parent's own slope to the energy, so that energy and forces agree."""
 
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    """Weight of a copy in the training loss (a frame of the data: 1); small where labels are rough."""
+
     min_distance_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.7
     """Atoms never come closer than this fraction of the shortest distance of their element pair in the
     frames; 0 allows any."""

@@ -41,6 +41,8 @@ class FrameSet:
     group
         Shape (n_frames,): frames with equal numbers (duplicates, a frame and its displaced copies) are never
         split between training, validation and test.
+    weights
+        Shape (n_frames,): weight of each frame in a training loss; 1 where not given.
     info
         Per-frame records, kept through extended xyz (parent, rule, …): key -> (n_frames, …).
     """
@@ -58,11 +60,14 @@ class FrameSet:
     name: str = "frames"
     level_of_theory: str | None = None
     group: IntArray = field(default=None)  # type: ignore[arg-type]
+    weights: FloatArray = field(default=None)  # type: ignore[arg-type]
     info: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.group is None:
             object.__setattr__(self, "group", np.arange(len(self.energies)))
+        if self.weights is None:
+            object.__setattr__(self, "weights", np.ones(len(self.energies)))
 
     def __len__(self) -> int:
         return len(self.energies)
@@ -85,5 +90,6 @@ class FrameSet:
             cells=None if self.cells is None else self.cells[index],
             stresses=None if self.stresses is None else self.stresses[index],
             group=self.group[index],
+            weights=self.weights[index],
             info={key: values[index] for key, values in self.info.items()},
         )

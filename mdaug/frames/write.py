@@ -66,6 +66,8 @@ def _to_atoms(frames: FrameSet, frame: int) -> Atoms:
     )
     atoms.info = {key: getattr(frames, key) for key in PER_SET_KEYS if getattr(frames, key) is not None}
     atoms.info["group"] = int(frames.group[frame])
+    if frames.weights[frame] != 1.0:
+        atoms.info["weight"] = float(frames.weights[frame])
     for key, values in frames.info.items():
         if _per_atom(values, frames):
             atoms.arrays[key] = values[frame]

@@ -167,15 +167,16 @@ class Trainer:
     def loss(self, batch: Batch) -> Tensor:
         """Weighted loss of a batch, in squared units of the energy scale."""
         energies, forces = self.model(batch.graph)
-        return self.options.energy_weight * self._penalty(
-            energies - batch.energies
-        ) + self.options.force_weight * self._penalty(forces - batch.forces)
+        of_atoms = batch.weights.index_select(0, batch.graph.system).unsqueeze(-1)
+        energy_loss = (batch.weights * self._penalty(energies - batch.energies)).mean()
+        force_loss = (of_atoms * self._penalty(forces - batch.forces)).mean()
+        return self.options.energy_weight * energy_loss + self.options.force_weight * force_loss
 
     def _penalty(self, error: Tensor) -> Tensor:
         if self.options.loss == "mse":
-            return error.square().mean()
+            return error.square()
         zero, delta = torch.zeros_like(error), self.options.huber_delta
-        return torch.nn.functional.huber_loss(error, zero, delta=delta) / delta
+        return torch.nn.functional.huber_loss(error, zero, delta=delta, reduction="none") / delta
 
     def validate(self) -> Errors:
         """Errors of the averaged weights on the validation frames."""

@@ -14,11 +14,12 @@ from mdaug.model import Graph, SchNet
 
 
 class Batch(NamedTuple):
-    """A graph with its targets, in units of the model's energy scale (and Å)."""
+    """A graph with its targets in units of the model's energy scale (and Å), and a weight for each frame."""
 
     graph: Graph
     energies: Tensor
     forces: Tensor
+    weights: Tensor
 
 
 class FrameTensors:
@@ -34,6 +35,7 @@ class FrameTensors:
         self.species = torch.as_tensor(species, device=device)
         self.energies = torch.as_tensor((frames.energies - reference) / energy_scale).to(device, dtype)
         self.forces = torch.as_tensor(frames.forces / energy_scale).to(device, dtype)
+        self.weights = torch.as_tensor(frames.weights).to(device, dtype)
         found = [_pairs(frames, n, model.options.cutoff) for n in range(len(frames))]
         counts = torch.tensor([len(pairs[0]) for pairs in found], device=device)
         self.counts, self.starts = counts, torch.cumsum(counts, 0) - counts
@@ -63,7 +65,7 @@ class FrameTensors:
             system=torch.repeat_interleave(frame, self.n_atoms),
             n_systems=n,
         )
-        return Batch(graph, self.energies[index], self.forces[index].reshape(-1, 3))
+        return Batch(graph, self.energies[index], self.forces[index].reshape(-1, 3), self.weights[index])
 
 
 def species_of(frames: FrameSet, model: SchNet) -> IntArray:

@@ -158,7 +158,7 @@ def join_frames(first: FrameSet, second: FrameSet) -> FrameSet:
         a, b = getattr(first, name), getattr(second, name)
         return None if a is None or b is None else np.concatenate([a, b])
 
-    per_frame = ("positions", "energies", "forces", "cells", "stresses", "group")
+    per_frame = ("positions", "energies", "forces", "cells", "stresses", "group", "weights")
     return replace(first, info={}, **{name: both(name) for name in per_frame})
 
 

@@ -1,5 +1,7 @@
 """Training learns, resumes bit for bit, and averages as it says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -127,6 +129,16 @@ def test_the_loss_by_hand(make_frames, model_options, make_options):
     energies, forces = trainer.model(batch.graph)
     expected = 0.2 * ((energies - batch.energies) ** 2).mean() + 3 * ((forces - batch.forces) ** 2).mean()
     torch.testing.assert_close(trainer.loss(batch), expected)
+
+
+def test_frames_count_by_their_weights(make_frames, model_options, make_options):
+    """A frame of weight w adds w times what it adds with weight 1."""
+    frames = replace(make_frames(), weights=np.linspace(0.1, 2.0, len(make_frames())))
+    trainer = Trainer(frames, make_frames(6, seed=1), model_options, make_options(), torch.device("cpu"))
+    unweighted = make_trainer(make_frames, model_options, make_options())
+    both = trainer.loss(trainer.train_set.batch(torch.tensor([5, 2])))
+    five, two = (unweighted.loss(unweighted.train_set.batch(torch.tensor([n]))) for n in (5, 2))
+    torch.testing.assert_close(both, (frames.weights[5] * five + frames.weights[2] * two) / 2)
 
 
 def test_clipping_shortens_long_gradients(make_frames, model_options, make_options):

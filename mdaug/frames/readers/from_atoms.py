@@ -15,7 +15,7 @@ ENERGY_KEYS = ("REF_energy", "dft_energy", "Energy")
 FORCE_KEYS = ("REF_forces", "dft_forces", "force")
 """Where files keep labels if not under ASE's own names ``energy`` and ``forces``."""
 
-OWN_KEYS = ("temperature_K", "level_of_theory", "charge", "multiplicity", "group")
+OWN_KEYS = ("temperature_K", "level_of_theory", "charge", "multiplicity", "group", "weight")
 STANDARD_ARRAYS = ("numbers", "positions", "forces", *FORCE_KEYS)
 
 
@@ -50,6 +50,7 @@ def frames_from_atoms(images: Sequence[Atoms], path: Path) -> FrameSet:
         name=path.name,
         level_of_theory=None if info["level_of_theory"] is None else str(info["level_of_theory"]),
         group=None if None in group else np.array(group, dtype=np.int64),  # type: ignore[arg-type]
+        weights=np.array([float(atoms.info.get("weight", 1.0)) for atoms in images]),
         info=_per_frame_info(images),
     )
 
