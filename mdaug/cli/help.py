@@ -44,6 +44,6 @@ def section(title: str, order: int) -> Group:
 
 def _tidy(entry: HelpEntry) -> HelpEntry:
     changes: dict[str, Any] = {}
-    if entry.default == "False":
+    if entry.default in ("False", "()"):
         changes = {"default": None, "negative_names": ()}
     return entry.copy(**changes)

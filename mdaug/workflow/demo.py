@@ -2,15 +2,18 @@
 
 import multiprocessing
 import os
+import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.context import SpawnProcess
+from multiprocessing.queues import Queue
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
+from mdaug.errors import MDAugError
 from mdaug.files import write_json
 from mdaug.report.demo_page import DemoLane, write_demo_report
 from mdaug.train import TrainState
@@ -58,20 +61,76 @@ def run_demo(
 
 
 def _run_lanes(config: RunConfig, folder: Path, proof: ProofOptions, show: Show) -> list[DemoLane]:
-    with _processes() as (pool, steps):
-        futures = [
-            pool.submit(
-                _lane,
-                name,
-                config.replace({"augment": {"enabled": name == "augmented"}}),
-                folder,
-                proof,
-                steps,
-            )
-            for name in LANES
-        ]
-        _relay(steps, futures, show)
-        return [future.result() for future in futures]
+    with _processes() as processes:
+        for name in LANES:
+            settings = config.replace({"augment": {"enabled": name == "augmented"}})
+            processes.start(name, settings, folder, proof)
+        return _collect(processes, show)
+
+
+def _collect(processes: "Processes", show: Show) -> list[DemoLane]:
+    """Show steps until every lane has given its result; the first error of a lane ends all."""
+    found: dict[str, DemoLane] = {}
+    while len(found) < len(LANES):
+        dead = [name for name in LANES if name not in found and not processes.alive(name)]
+        try:
+            message = processes.messages.get(timeout=0.5)
+        except Empty:
+            if dead:
+                reason = "its process was killed, perhaps for want of memory"
+                raise MDAugError(f"the {dead[0]} model is not finished: {reason}") from None
+            continue
+        if isinstance(message, Step):
+            show(message)
+        elif isinstance(message, DemoLane):
+            found[message.name] = message
+        else:
+            raise message
+    return [found[name] for name in LANES]
+
+
+class Processes:
+    """A process for each lane, and the queue on which they tell steps, then a result or an error."""
+
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._running: dict[str, SpawnProcess] = {}
+        self.messages: Queue[Step | DemoLane | Exception] = self._context.Queue()
+
+    def start(self, name: str, *arguments: Any) -> None:
+        """Run `_tell_lane` in a process of its own."""
+        process = self._context.Process(
+            target=_tell_lane, args=(name, *arguments, self.messages), daemon=True
+        )
+        process.start()
+        self._running[name] = process
+
+    def alive(self, name: str) -> bool:
+        return self._running[name].is_alive()
+
+    def stop(self) -> None:
+        for process in self._running.values():
+            process.terminate()
+            process.join()
+
+
+@contextmanager
+def _processes() -> Iterator[Processes]:
+    processes = Processes()
+    try:
+        with _one_thread_each():
+            yield processes
+    finally:
+        processes.stop()
+
+
+def _tell_lane(name: str, config: RunConfig, folder: Path, proof: ProofOptions, messages: Any) -> None:
+    """Run a lane and put its result, or what went wrong, on the queue."""
+    try:
+        messages.put(_lane(name, config, folder, proof, messages))
+    except Exception as error:
+        error.add_note(f"in the process of the {name} model:\n{traceback.format_exc()}")
+        messages.put(error)
 
 
 def _lane(name: str, config: RunConfig, folder: Path, proof: ProofOptions, steps: Any) -> DemoLane:
@@ -109,18 +168,6 @@ def _lane(name: str, config: RunConfig, folder: Path, proof: ProofOptions, steps
     )
 
 
-@contextmanager
-def _processes() -> Iterator[tuple[Executor, Any]]:
-    """Give a process for each lane, and the queue on which they tell their steps."""
-    context = multiprocessing.get_context("spawn")
-    with (
-        _one_thread_each(),
-        context.Manager() as manager,
-        ProcessPoolExecutor(len(LANES), mp_context=context) as pool,
-    ):
-        yield pool, manager.Queue()
-
-
 class Throttle:
     """Passes on one call in a hundredth of the work: steps of dynamics are too many to send each."""
 
@@ -132,20 +179,6 @@ class Throttle:
         if now != self.last:
             self.tell(what, done, total)
             self.last = now
-
-
-def _relay(steps: Any, futures: list[Future[DemoLane]], show: Show) -> None:
-    """Show steps until every lane is done, or one has failed."""
-    while True:
-        running = any(not future.done() for future in futures)
-        failed = any(future.done() and future.exception() for future in futures)
-        try:
-            while True:
-                show(steps.get(timeout=0.2))
-        except Empty:
-            pass
-        if failed or not running:
-            return
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.data import atomic_numbers
 
-from mdaug.engines import MDAugCalculator
+from mdaug.engines.ase_calculator import MDAugCalculator
 from mdaug.errors import MissingDependencyError
 from mdaug.files import write_json, write_text
 from mdaug.frames import FrameSet

@@ -1,27 +1,35 @@
 """The demo on a handful of frames: two models, one page."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from queue import Queue
 
 import pytest
 
+from mdaug.errors import DataError, MDAugError
 from mdaug.workflow import demo
 from mdaug.workflow.demo import Throttle, run_demo
 from mdaug.workflow.proof import ProofOptions, hydrogen_bond
 
 
-@pytest.fixture(autouse=True)
-def _lanes_in_threads(monkeypatch):
+class InTurn:
     """One lane after the other in this process: starting processes takes longer than all they do here."""
 
-    @contextmanager
-    def threads():
-        with ThreadPoolExecutor(1) as pool:
-            yield pool, Queue()
+    def __init__(self):
+        self.messages = Queue()
 
-    monkeypatch.setattr(demo, "_processes", threads)
+    def start(self, *arguments):
+        demo._tell_lane(*arguments, self.messages)
+
+    def alive(self, name):
+        return False
+
+    def stop(self):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def _lanes_in_turn(monkeypatch):
+    monkeypatch.setattr(demo, "Processes", InTurn)
 
 
 def test_the_demo_ends_in_one_page_about_both_models(tiny, tmp_path):
@@ -42,9 +50,13 @@ def test_the_demo_ends_in_one_page_about_both_models(tiny, tmp_path):
         assert {step.what for step in steps if step.lane == lane} >= {"training", "scan"}
 
 
-def test_a_lane_that_fails_is_told(tiny, tmp_path):
-    from mdaug.errors import DataError
+def test_a_lane_that_is_killed_is_told(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(InTurn, "start", lambda *_: None)
+    with pytest.raises(MDAugError, match="raw model is not finished"):
+        run_demo(tiny, tmp_path)
 
+
+def test_a_lane_that_fails_is_told(tiny, tmp_path):
     broken = tiny.replace({"data": {"source": str(tmp_path / "missing.xyz")}})
     with pytest.raises(DataError, match=r"missing\.xyz"):
         run_demo(broken, tmp_path / "run")
