@@ -11,7 +11,7 @@ import numpy as np
 
 from mdaug.augment import augment
 from mdaug.deploy import export_model
-from mdaug.engines.predict import predict
+from mdaug.engines.predictions import predict
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet, Split, split_frames, write_extxyz

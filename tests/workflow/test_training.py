@@ -8,7 +8,7 @@ import pytest
 
 from mdaug.deploy import read_manifest
 from mdaug.engines.ase_calculator import MDAugCalculator
-from mdaug.engines.predict import predict
+from mdaug.engines.predictions import predict
 from mdaug.errors import DataError
 from mdaug.frames import load_frames
 from mdaug.springs import Springs
