@@ -11,7 +11,7 @@ from mdaug.engines.ase_calculator import MDAugCalculator
 from mdaug.engines.predictions import predict
 from mdaug.errors import DataError
 from mdaug.frames import load_frames
-from mdaug.springs import Springs
+from mdaug.springs import Springs, fit_springs
 from mdaug.train.history import History
 from mdaug.validate.accuracy import accuracy
 from mdaug.workflow.config import load_config
@@ -45,7 +45,7 @@ def test_results_are_those_of_the_model_file_on_the_held_out_frames(outcome):
     assert all(np.isfinite(results["test"][key]) for key in keys.split())
 
 
-def test_springs_and_augmented_frames_come_from_training_frames_only(outcome):
+def test_springs_and_augmented_frames_come_from_training_frames_only(outcome, tiny):
     train, augmented = outcome.sets.train, outcome.sets.augmented
     parents = train.positions[augmented.info["parent"]]
     moved = np.linalg.norm(augmented.positions - parents, axis=-1)
@@ -53,8 +53,17 @@ def test_springs_and_augmented_frames_come_from_training_frames_only(outcome):
     assert set(augmented.group) <= set(train.group)
     springs = Springs.read(outcome.folder / "springs.json")
     assert springs.temperature_K == 300.0
+    assert springs.to_json() == fit_springs(train, tiny.springs).to_json()
     assert set(springs.pairs) == {"H-H", "H-O"}
     assert len(load_frames(outcome.folder / "augmented.xyz")) == 6
+
+
+def test_each_part_is_that_of_split_json(outcome, tiny):
+    frames = tiny.data.load_frames()
+    split = json.loads((outcome.folder / "split.json").read_text())
+    for part in ("train", "validation", "test"):
+        chosen = getattr(outcome.sets, part)
+        np.testing.assert_array_equal(chosen.positions, frames.positions[split[part]])
 
 
 def test_held_out_frames_are_no_frame_that_was_trained_on(outcome):
