@@ -12,7 +12,7 @@ from mdaug.springs.springs import LookupRule
 class AugmentOptions(Options):
     """How displaced copies of frames are made and labelled."""
 
-    epsilon: Annotated[float, Field(gt=0)] = 0.1
+    epsilon: Annotated[float, Field(gt=0)] = 0.5
     """The longest displacement of an atom, Å."""
 
     n_displaced: Annotated[int, Field(ge=1)] = 1
@@ -36,7 +36,7 @@ class AugmentOptions(Options):
     """Labels: `isotropic` as published, `projected` on the change of the pair distances, or `gradient`, which
     adds the parent's own slope to the energy, so that energy and forces agree."""
 
-    weight: Annotated[float, Field(gt=0)] = 1.0
+    weight: Annotated[float, Field(gt=0)] = 0.002
     """Weight of a copy in the training loss (a frame of the data: 1); small where labels are rough."""
 
     min_distance_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.7
