@@ -33,10 +33,16 @@
 extern "C" {
 #endif
 
+#if defined(__GNUC__)
+#define MDAUG_API __attribute__((visibility("default"))) /* the library hides everything else */
+#else
+#define MDAUG_API
+#endif
+
 #define MDAUG_CORE_ABI 1
 
 /* MDAUG_CORE_ABI of the library; compare it with this header's after dlopen. */
-int mdaug_abi(void);
+MDAUG_API int mdaug_abi(void);
 
 typedef struct mdaug_core mdaug_core;
 
@@ -48,26 +54,26 @@ typedef struct mdaug_core mdaug_core;
  *   error    gets one line of text (cut to error_size bytes, terminated) if NULL is returned; may be NULL.
  * Refused, each with a line that says what and what to do: no such file, no model of mdaug's, another format version,
  * an unknown dtype, filters that are no splines (those models run as TorchScript only). */
-mdaug_core* mdaug_load(const char* path, const char* dtype, int threads, char* error, size_t error_size);
+MDAUG_API mdaug_core* mdaug_load(const char* path, const char* dtype, int threads, char* error, size_t error_size);
 
-void mdaug_free(mdaug_core* core); /* NULL is fine */
+MDAUG_API void mdaug_free(mdaug_core* core); /* NULL is fine */
 
 /* Why the last call on this core failed; "" if it did not. Valid until the next call on it. */
-const char* mdaug_error(const mdaug_core* core);
+MDAUG_API const char* mdaug_error(const mdaug_core* core);
 
 /* The manifest of the model, JSON text (keys: mdaug.deploy.manifest). Valid as long as the core. */
-const char* mdaug_manifest(const mdaug_core* core);
+MDAUG_API const char* mdaug_manifest(const mdaug_core* core);
 
-double mdaug_cutoff(const mdaug_core* core); /* Å */
+MDAUG_API double mdaug_cutoff(const mdaug_core* core); /* Å */
 
 /* Elements that the model knows. A "species" is an index into them: 0 <= species < mdaug_n_elements. */
-int mdaug_n_elements(const mdaug_core* core);
-int mdaug_atomic_number(const mdaug_core* core, int species);
-const char* mdaug_symbol(const mdaug_core* core, int species);          /* "H"; valid as long as the core */
-int mdaug_species(const mdaug_core* core, const char* symbol);          /* −1: not known */
+MDAUG_API int mdaug_n_elements(const mdaug_core* core);
+MDAUG_API int mdaug_atomic_number(const mdaug_core* core, int species);
+MDAUG_API const char* mdaug_symbol(const mdaug_core* core, int species); /* "H"; valid as long as the core */
+MDAUG_API int mdaug_species(const mdaug_core* core, const char* symbol); /* −1: not known */
 
-size_t mdaug_element_size(const mdaug_core* core);                      /* of the network's numbers: 4 or 8 bytes */
-size_t mdaug_memory(const mdaug_core* core);                            /* bytes held by all buffers and weights */
+MDAUG_API size_t mdaug_element_size(const mdaug_core* core); /* of the network's numbers: 4 or 8 bytes */
+MDAUG_API size_t mdaug_memory(const mdaug_core* core);       /* bytes held by all buffers and weights */
 
 /* ---- Whole systems ------------------------------------------------------------------------------------------- */
 
@@ -80,17 +86,17 @@ size_t mdaug_memory(const mdaug_core* core);                            /* bytes
  *   energies   (n_atoms), eV, with reference energies; they add up to the energy of the system(s).
  *   forces     (n_atoms, 3), eV/Å
  *   strain     (6), eV, summed over all systems; may be NULL. */
-int mdaug_evaluate(mdaug_core* core, int64_t n_atoms, const int64_t* species, const double* positions,
-                   int64_t n_pairs, const int64_t* idx_i, const int64_t* idx_j, const double* shifts,
-                   double* energies, double* forces, double* strain);
+MDAUG_API int mdaug_evaluate(mdaug_core* core, int64_t n_atoms, const int64_t* species, const double* positions,
+                             int64_t n_pairs, const int64_t* idx_i, const int64_t* idx_j, const double* shifts,
+                             double* energies, double* forces, double* strain);
 
 /* Evaluate n_systems copies of one molecule, all pairs of each; no cell.
  *   species    (n_atoms), the same for each copy
  *   positions  (n_systems, n_atoms, 3), Å
  *   energies   (n_systems), eV: of each copy, unlike in mdaug_evaluate
  *   forces     (n_systems, n_atoms, 3), eV/Å */
-int mdaug_evaluate_molecules(mdaug_core* core, int64_t n_systems, int64_t n_atoms, const int64_t* species,
-                             const double* positions, double* energies, double* forces);
+MDAUG_API int mdaug_evaluate_molecules(mdaug_core* core, int64_t n_systems, int64_t n_atoms, const int64_t* species,
+                                       const double* positions, double* energies, double* forces);
 
 /* Velocity Verlet for n_systems independent copies of a molecule: per step p += ½ dt F; r += dt p / m; F = F(r);
  * p += ½ dt F. Takes n_steps steps, or fewer: stops after the first step at which any copy's forces are not finite.
@@ -99,9 +105,9 @@ int mdaug_evaluate_molecules(mdaug_core* core, int64_t n_systems, int64_t n_atom
  *              overwritten; on entry forces are those at positions.
  *   energies   (n_systems), eV, potential, at the last positions (untouched if n_steps is 0)
  *   done       gets the number of steps taken. */
-int mdaug_verlet(mdaug_core* core, int64_t n_systems, int64_t n_atoms, const int64_t* species, const double* masses,
-                 double timestep, int64_t n_steps, double* positions, double* momenta, double* forces,
-                 double* energies, int64_t* done);
+MDAUG_API int mdaug_verlet(mdaug_core* core, int64_t n_systems, int64_t n_atoms, const int64_t* species,
+                           const double* masses, double timestep, int64_t n_steps, double* positions, double* momenta, double* forces,
+                           double* energies, int64_t* done);
 
 /* ---- One rank's share of a system, in stages (LAMMPS with MPI) -------------------------------------------------
  *
@@ -129,8 +135,8 @@ typedef struct {
     size_t element_size; /* bytes of a number: 4 (float) or 8 (double) */
 } mdaug_rows;
 
-int64_t mdaug_row_width(const mdaug_core* core); /* known after loading: for comm_forward */
-int mdaug_n_stages(const mdaug_core* core);      /* twice the number of interaction blocks */
+MDAUG_API int64_t mdaug_row_width(const mdaug_core* core); /* known after loading: for comm_forward */
+MDAUG_API int mdaug_n_stages(const mdaug_core* core);      /* twice the number of interaction blocks */
 
 /* Begin an evaluation. Everything passed in is copied or used up: nothing need outlive the call.
  *   species   (n_total), ghosts too
@@ -139,11 +145,11 @@ int mdaug_n_stages(const mdaug_core* core);      /* twice the number of interact
  *             owned atom, so a pair of two owned atoms appears twice. Row i itself for an atom's own image where no
  *             ghost stands for it.
  *   r_ij      (first[n_local], 3), Å: r_j − r_i. */
-int mdaug_begin(mdaug_core* core, int64_t n_local, int64_t n_total, const int32_t* species, const int64_t* first,
-                const int32_t* idx_j, const double* r_ij);
+MDAUG_API int mdaug_begin(mdaug_core* core, int64_t n_local, int64_t n_total, const int32_t* species,
+                          const int64_t* first, const int32_t* idx_j, const double* r_ij);
 
 /* Run stage 0 … mdaug_n_stages − 1, in order. */
-int mdaug_stage(mdaug_core* core, int stage, mdaug_rows* rows);
+MDAUG_API int mdaug_stage(mdaug_core* core, int stage, mdaug_rows* rows);
 
 /* Results for owned atoms.
  *   energies        (n_local), eV, with reference energies
@@ -151,7 +157,7 @@ int mdaug_stage(mdaug_core* core, int stage, mdaug_rows* rows);
  *   strain          (6), eV: this rank's share, half of each directed pair; the sum over ranks is the system's.
  *                   May be NULL.
  *   atomic_strains  (n_local, 6), eV: the same atom by atom; NULL if not wanted. */
-int mdaug_finish(mdaug_core* core, double* energies, double* forces, double* strain, double* atomic_strains);
+MDAUG_API int mdaug_finish(mdaug_core* core, double* energies, double* forces, double* strain, double* atomic_strains);
 
 #ifdef __cplusplus
 }

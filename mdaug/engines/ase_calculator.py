@@ -10,8 +10,9 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from mdaug.deploy import load_model, read_manifest
+from mdaug.deploy import read_manifest
 from mdaug.deploy.model_file import Precision
+from mdaug.engines.evaluators import Engine, make_evaluator
 from mdaug.engines.pair_list import PairList
 from mdaug.engines.species import StructureError, check_positions, species_of
 from mdaug.frames.frame_set import FloatArray, IntArray
@@ -33,22 +34,29 @@ class MDAugCalculator(Calculator):
         Precision of the network, ``float32`` or ``float64``; the manifest's if None. Positions, sums and
         results are float64 in both.
     threads
-        CPU threads of torch, for the whole process; 0 leaves torch's setting. Small molecules gain nothing
-        from more than one.
+        CPU threads; 0 takes torch's setting. With TorchScript they are torch's, for the whole process. Small
+        molecules gain nothing from more than one.
     skin
         Å; in periodic systems and large molecules pairs are searched again when an atom has moved more than
         half of it.
+    engine
+        What evaluates the model: ``core``, the C++ core, compiled at its first use on a machine;
+        ``torchscript``; ``auto``, the core on a CPU, and TorchScript, with a warning that says why, where
+        that cannot be.
 
     Attributes
     ----------
+    engine
+        ``core`` or ``torchscript``.
     manifest
         The model's manifest (see `mdaug.deploy.read_manifest`).
 
     Raises
     ------
     DataError
-        The file is no model of ours. From `calculate`: an element that the model does not know, positions
-        that are not finite, atoms at the same place, or a periodic direction without a cell vector.
+        The file is no model of ours; the core was asked for by name and is not to be had. From `calculate`:
+        an element that the model does not know, positions that are not finite, atoms at the same place, or a
+        periodic direction without a cell vector.
     """
 
     implemented_properties = ["energy", "free_energy", "forces", "stress", "energies"]  # noqa: RUF012
@@ -60,13 +68,13 @@ class MDAugCalculator(Calculator):
         dtype: Precision | None = None,
         threads: int = 1,
         skin: float = 1.0,
+        *,
+        engine: Engine = "auto",
     ) -> None:
         super().__init__()
-        if threads > 0:
-            torch.set_num_threads(threads)
         self.manifest: dict[str, Any] = read_manifest(model)
         self._device = torch.device(device)
-        self._evaluate = load_model(model, dtype, device).evaluate
+        self._evaluate, self.engine = make_evaluator(model, dtype, device, threads, engine)
         self._pair_list = PairList(self.manifest["cutoff_A"], skin, self._device)
         self._numbers: IntArray | None = None
 
@@ -82,13 +90,10 @@ class MDAugCalculator(Calculator):
         positions = self.atoms.positions
         check_positions(positions)
         if self._numbers is None or not np.array_equal(self.atoms.numbers, self._numbers):
-            self._species = species_of(self.atoms.numbers, self.manifest["elements"], self._device)
+            self._species = species_of(self.atoms.numbers, self.manifest["elements"])
             self._numbers = self.atoms.numbers.copy()
         pairs = self._pair_list.pairs(positions, cell_of(self.atoms), tuple(self.atoms.pbc.tolist()))
-        with torch.inference_mode():
-            found = self._evaluate(self._species, torch.from_numpy(positions).to(self._device), *pairs)
-            values = {name: tensor.cpu().numpy() for name, tensor in found.items()}
-        self.results = self._results(values)
+        self.results = self._results(self._evaluate(self._species, positions, pairs))
 
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
         """Return what differs from the atoms of the last evaluation: exact, and much quicker than ASE's."""

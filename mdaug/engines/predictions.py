@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mdaug.deploy import load_model, read_manifest
+from mdaug.deploy import read_manifest
 from mdaug.deploy.model_file import Precision
+from mdaug.engines.evaluators import make_evaluator
 from mdaug.engines.species import check_positions, species_of
 from mdaug.frames.frame_set import FloatArray, FrameSet
 from mdaug.frames.pairs import molecule_pairs, neighbor_pairs
@@ -47,32 +48,28 @@ def predict(
         check_positions(positions, f"{frames.name}, frame {n}: ")
     where = torch.device(device)
     manifest = read_manifest(model)
-    species = species_of(frames.atomic_numbers, manifest["elements"], where)
-    evaluate = load_model(model, dtype, device).evaluate
+    species = species_of(frames.atomic_numbers, manifest["elements"])
+    evaluate, _ = make_evaluator(model, dtype, device, 0, "auto")
     energies, forces = np.empty(len(frames)), np.empty(frames.positions.shape)
     for start in range(0, len(frames), batch_size):
         part = slice(start, min(start + batch_size, len(frames)))
-        flat = _flat(frames.select(part), manifest["cutoff_A"], where)
-        n_frames = part.stop - part.start
-        with torch.inference_mode():
-            found = evaluate(species.repeat(n_frames), *flat)
-        energies[part] = found["atomic_energies"].view(n_frames, -1).sum(1).cpu().numpy()
-        forces[part] = found["forces"].view(n_frames, -1, 3).cpu().numpy()
+        some, n_frames = frames.select(part), part.stop - part.start
+        pairs = _pairs_of_all(some, manifest["cutoff_A"], where)
+        found = evaluate(np.tile(species, n_frames), some.positions.reshape(-1, 3), pairs)
+        energies[part] = found["atomic_energies"].reshape(n_frames, -1).sum(1)
+        forces[part] = found["forces"].reshape(n_frames, -1, 3)
         if progress is not None:
             progress(part.stop, len(frames))
     return energies, forces
 
 
-def _flat(frames: FrameSet, cutoff: float, device: torch.device) -> list[Tensor]:
-    """Positions, idx_i, idx_j and shifts of all frames, as of one system without pairs in between."""
-    positions = frames.positions.reshape(-1, 3)
+def _pairs_of_all(frames: FrameSet, cutoff: float, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """idx_i, idx_j and shifts of all frames, as of one system without pairs in between."""
     found = [_pairs(frames, n, cutoff) for n in range(len(frames))]
     offset = np.repeat(np.arange(len(frames)) * frames.n_atoms, [len(pairs[0]) for pairs in found])
     idx_i, idx_j, shifts = (np.concatenate([pairs[k] for pairs in found]) for k in range(3))
-    return [
-        torch.as_tensor(values, device=device)
-        for values in (positions, idx_i + offset, idx_j + offset, shifts)
-    ]
+    tensors = [torch.as_tensor(values, device=device) for values in (idx_i + offset, idx_j + offset, shifts)]
+    return tensors[0], tensors[1], tensors[2]
 
 
 def _pairs(frames: FrameSet, n: int, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

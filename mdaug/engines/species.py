@@ -1,11 +1,9 @@
 """Atoms that an engine is asked about: their elements must be the model's, their positions numbers."""
 
 import numpy as np
-import torch
 from ase.calculators.calculator import CalculatorError
 from ase.data import atomic_numbers as number_of
 from ase.data import chemical_symbols
-from torch import Tensor
 
 from mdaug.errors import DataError
 from mdaug.frames.frame_set import FloatArray, IntArray
@@ -15,7 +13,7 @@ class StructureError(DataError, CalculatorError):
     """The model has nothing to say about these atoms; a ``CalculatorError`` too, as ASE's tools expect."""
 
 
-def species_of(numbers: IntArray, elements: list[str], device: torch.device) -> Tensor:
+def species_of(numbers: IntArray, elements: list[str]) -> IntArray:
     """Return each atom's index (n_atoms,) in `elements`, the symbols of the manifest.
 
     Raises
@@ -33,7 +31,7 @@ def species_of(numbers: IntArray, elements: list[str], device: torch.device) -> 
             f"atom {strange[0]} is {symbol}, which the model does not know (it knows {', '.join(elements)}); "
             "train a model on frames with this element"
         )
-    return torch.tensor([known.index(number) for number in numbers], device=device)
+    return np.array([known.index(number) for number in numbers], dtype=np.int64)
 
 
 def check_positions(positions: FloatArray, where: str = "") -> None:

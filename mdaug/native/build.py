@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import warnings
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -13,18 +14,52 @@ import torch
 from filelock import FileLock
 from platformdirs import user_cache_path
 
-SOURCES = tuple(sorted(Path(__file__).parent.glob("*.cpp")))
-HEADERS = tuple(sorted(Path(__file__).parent.glob("*.h")))
-# what -ffast-math stands for, without its start-up code that makes tiny numbers zero in the whole process
+_HERE = Path(__file__).parent
+# what -ffast-math stands for, without its start-up code that makes tiny numbers zero in the whole process;
+# glibc declares its vector exp and log only where the macro is defined
+_NO_TRAPS = ("-fno-math-errno", "-fno-trapping-math")
 _FAST_MATH = (
-    "-fno-math-errno",
-    "-fno-trapping-math",
+    *_NO_TRAPS,
+    "-D__FAST_MATH__",
     "-fno-signed-zeros",
     "-fassociative-math",
     "-freciprocal-math",
     "-ffinite-math-only",
 )
-_FLAGS = ("-std=c++20", "-O3", "-march=native", *_FAST_MATH, "-fPIC", "-shared", "-fopenmp")
+
+
+@dataclass(frozen=True)
+class Library:
+    """A shared library of ours: what it is made of."""
+
+    name: str
+    folder: Path
+    options: tuple[str, ...]
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Options of the compiler."""
+        return ("-std=c++20", "-O3", "-march=native", *self.options, "-fPIC", "-shared", "-fopenmp")
+
+    @property
+    def sources(self) -> list[Path]:
+        """Files that the compiler is given."""
+        return sorted(self.folder.glob("*.cpp"))
+
+    @property
+    def headers(self) -> list[Path]:
+        """Files that those include."""
+        return sorted(self.folder.glob("*.h"))
+
+
+KERNELS = Library("kernels", _HERE, _FAST_MATH)
+"""Operations that make training fast."""
+
+_INSTALLED, _CHECKOUT = _HERE.parent / "lammps_plugin", _HERE.parents[1] / "lammps_plugin"
+CORE = Library(
+    "core", (_INSTALLED if _INSTALLED.is_dir() else _CHECKOUT) / "core", (*_NO_TRAPS, "-fvisibility=hidden")
+)
+"""The deployed model for ASE and LAMMPS, behind the C ABI of ``mdaug_core.h``."""
 
 
 @cache
@@ -39,16 +74,23 @@ def load_kernels() -> bool:
     try:
         torch.ops.load_library(build())
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-        reason = getattr(error, "stderr", None) or str(error)
-        warnings.warn(
-            f"training without C++ kernels, about half as fast: {reason.strip()[-400:]}", stacklevel=2
-        )
+        warnings.warn(f"training without C++ kernels, about half as fast: {reason_of(error)}", stacklevel=2)
         return False
     return True
 
 
-def build() -> Path:
-    """Return the shared library of the kernels, compiled if the cache has none for this torch and machine.
+def reason_of(error: Exception) -> str:
+    """Return why a library could not be built or loaded: the compiler's last words, or the error's."""
+    return str(getattr(error, "stderr", None) or error).strip()[-400:]
+
+
+def build_core() -> Path:
+    """Return the shared library of the deployed model's core; see `build`."""
+    return build(CORE)
+
+
+def build(library: Library = KERNELS) -> Path:
+    """Return a shared library, compiled if the cache has none for this torch, machine, compiler and source.
 
     Raises
     ------
@@ -57,17 +99,23 @@ def build() -> Path:
     subprocess.CalledProcessError
         The compiler failed; its messages are in ``stderr``.
     """
+    compiler = find_compiler()
+    path = _cache_folder() / f"{library.name}-{_key(compiler, library)}.so"
+    with FileLock(path.with_suffix(".lock")):
+        if not path.exists():
+            unfinished = path.with_suffix(".part")
+            command = _command(compiler, library, unfinished)
+            subprocess.run(command, check=True, capture_output=True, text=True)
+            unfinished.replace(path)
+    return path
+
+
+def find_compiler() -> str:
+    """Return the path of a C++ compiler: that of ``CXX``, c++, g++ or clang++; OSError if there is none."""
     compiler = shutil.which(os.environ.get("CXX", "c++")) or shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         raise OSError("no C++ compiler found (install g++ or set CXX)")
-    folder = _cache_folder()
-    library = folder / f"kernels-{_key(compiler)}.so"
-    with FileLock(library.with_suffix(".lock")):
-        if not library.exists():
-            unfinished = library.with_suffix(".part")
-            subprocess.run(_command(compiler, unfinished), check=True, capture_output=True, text=True)
-            unfinished.replace(library)
-    return library
+    return compiler
 
 
 def _cache_folder() -> Path:
@@ -77,10 +125,10 @@ def _cache_folder() -> Path:
     return folder
 
 
-def _key(compiler: str) -> str:
+def _key(compiler: str, library: Library = KERNELS) -> str:
     """Everything that the compiled library depends on."""
-    parts = [torch.__version__, torch.__path__[0], platform.machine(), _processor(), compiler, *_FLAGS]
-    sources = b"".join(source.read_bytes() for source in (*SOURCES, *HEADERS))
+    parts = [torch.__version__, torch.__path__[0], platform.machine(), _processor(), compiler, *library.flags]
+    sources = b"".join(path.read_bytes() for path in (*library.sources, *library.headers))
     return hashlib.sha256("\n".join(parts).encode() + sources).hexdigest()[:16]
 
 
@@ -94,16 +142,16 @@ def _processor() -> str:
     return platform.processor()
 
 
-def _command(compiler: str, output: Path) -> list[str]:
+def _command(compiler: str, library: Library, output: Path) -> list[str]:
     torch_root = Path(torch.__path__[0])
     include = torch_root / "include"
     return [
         compiler,
-        *_FLAGS,
+        *library.flags,
         f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}",
         f"-I{include}",
         f"-I{include / 'torch' / 'csrc' / 'api' / 'include'}",
-        *map(str, SOURCES),
+        *map(str, library.sources),
         "-o",
         str(output),
         f"-L{torch_root / 'lib'}",

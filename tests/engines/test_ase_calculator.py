@@ -13,7 +13,8 @@ from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_s
 
 import mdaug
 from mdaug import MDAugCalculator
-from mdaug.deploy import DeployedModel, read_manifest
+from mdaug.deploy import DeployedModel, export_model, read_manifest
+from mdaug.engines.core import load_library
 from mdaug.errors import DataError
 from mdaug.frames.pairs import molecule_pairs, neighbor_pairs
 
@@ -152,12 +153,35 @@ def test_threads_are_set_or_left(model_path):
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        MDAugCalculator(model_path, threads=0)
+        MDAugCalculator(model_path, threads=0, engine="torchscript")
+        MDAugCalculator(model_path)  # the core's threads are its own
         assert torch.get_num_threads() == 2
-        MDAugCalculator(model_path)
+        MDAugCalculator(model_path, engine="torchscript")
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_the_engine_is_the_core_or_torchscript(make_model, model_path, tmp_path, monkeypatch):
+    atoms, forces = molecule("CH3CH2OH"), {}
+    for engine in ("core", "torchscript"):
+        atoms.calc = MDAugCalculator(model_path, engine=engine)
+        assert atoms.calc.engine == engine
+        forces[engine] = atoms.get_forces()
+    assert MDAugCalculator(model_path).engine == "core"
+    np.testing.assert_allclose(forces["core"], forces["torchscript"], atol=1e-11)
+    direct = export_model(make_model(filters="direct"), tmp_path / "direct.pt", training={})
+    with pytest.warns(UserWarning, match="using TorchScript.*filters are no splines"):
+        assert MDAugCalculator(direct).engine == "torchscript"
+    with pytest.raises(DataError, match=r"core cannot evaluate it \(.*filters are no splines"):
+        MDAugCalculator(direct, engine="core")
+
+
+def test_no_core_is_a_warning(model_path, monkeypatch):
+    load_library.cache_clear()
+    monkeypatch.setenv("MDAUG_NO_CORE", "1")
+    with pytest.warns(UserWarning, match="using TorchScript, slower than the C.. core: MDAUG_NO_CORE is set"):
+        assert MDAugCalculator(model_path).engine == "torchscript"
 
 
 def test_unknown_elements_are_refused_also_the_second_time(calculator):

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+// One evaluation of the model, stage by stage: pairs (pairs.h) and atoms (network.h) in turn.
+//
+// Stages 0 … L − 1 go up: v = messages of a_l, h_l = activation(H v + b), a_{l+1}; the last one goes through the readout
+// and down to g = ∂E/∂v of block L − 1. Stages L … 2L − 1 go down: ∂E/∂a_l = messages of g, slopes ∂E/∂d of all pairs,
+// and g of the block below. What neighbours need of an atom is one row a stage: a_{l+1}, or g.
+
+#pragma once
+
+#include <omp.h>
+
+#include <utility>
+
+#include "network.h"
+#include "pairs.h"
+
+namespace mdaug {
+
+constexpr int64_t ROW_BLOCK = 60;  // atoms at a time: their rows stay in cache from one product to the next
+
+class AnyEvaluation {
+  public:
+    virtual ~AnyEvaluation() = default;
+    virtual int64_t row_width() const = 0;
+    virtual size_t element_size() const = 0;
+    virtual size_t bytes() const = 0;
+
+    // Sizes first, then species, then all pairs; then stages; then results.
+    virtual void begin(int64_t n_local, int64_t n_total, int64_t max_pairs) = 0;
+    virtual void set_species(int64_t atom, int64_t species) = 0;
+    virtual void add_pair(int64_t i, int64_t j, double x, double y, double z) = 0;
+    virtual void end_of_atom(int64_t i) = 0;  // directed pairs only: all pairs of i have been added
+    virtual void start(bool directed) = 0;
+    virtual void* stage(int stage) = 0;  // the rows to exchange, or nullptr
+    virtual void finish(double* energies, double* forces, double* strain, double* atomic_strains) const = 0;
+
+    int n_stages = 0;
+};
+
+template <typename T>
+class Evaluation final : public AnyEvaluation {
+  public:
+    Evaluation(const ModelFile& file, int threads)
+        : network_(file), sent_(network_.n_blocks), kept_(network_.n_blocks), act_slopes_(network_.n_blocks),
+          reference_energies_(file.at("reference_energies").data), cutoff_(file.cutoff), spacing_(file.spacing),
+          energy_scale_(file.energy_scale), threads_(threads) {
+        n_stages = 2 * network_.n_blocks;
+        scratch_.reserve(threads * ROW_BLOCK * scratch_width());
+    }
+
+    int64_t row_width() const override { return network_.n_filters; }
+    size_t element_size() const override { return sizeof(T); }
+    size_t bytes() const override;
+
+    void begin(int64_t n_local, int64_t n_total, int64_t max_pairs) override;
+    void set_species(int64_t atom, int64_t species) override { species_.get()[atom] = static_cast<int32_t>(species); }
+    void add_pair(int64_t i, int64_t j, double x, double y, double z) override;
+    void end_of_atom(int64_t i) override { first_.get()[i + 1] = n_pairs_; }
+    void start(bool directed) override;
+    void* stage(int stage) override;
+    void finish(double* energies, double* forces, double* strain, double* atomic_strains) const override;
+
+  private:
+    // Scratch of a block of rows: u, t or the readout's value and slope.
+    int64_t scratch_width() const { return 2 * std::max(network_.n_basis, network_.n_readout); }
+    int64_t kept_width() const { return std::max(network_.n_basis, network_.n_filters); }
+
+    template <typename Body>
+    void each_row_block(const Body& body);
+    void send(int block);
+    template <bool WANTED>
+    void send_gradient(int block);
+    void up(int block, int64_t row, int64_t n, T* scratch);
+    void read_out(int64_t row, int64_t n, T* scratch);
+    void down(int block, int64_t row, int64_t n, T* scratch);
+    T* gradient(int block) { return gradients_[block % 2].get(); }  // ∂E/∂v of a block; two alternate
+
+    Network<T> network_;
+    std::vector<Buffer<T>> sent_;        // a_l, all rows
+    std::vector<Buffer<T>> kept_;        // h_l on the way up, ∂E/∂a_l on the way down; owned rows
+    std::vector<Buffer<T>> act_slopes_;  // slopes of the activations, owned rows
+    Buffer<T> readout_slopes_, gradients_[2], scratch_, slopes_;
+    Buffer<int32_t> species_;
+    Buffer<int64_t> first_;
+    Buffer<Pair<T>> pairs_;
+    Buffer<Vector> vectors_;
+    Buffer<double> energies_;
+    std::vector<double> reference_energies_;
+    double cutoff_, spacing_, energy_scale_;
+    int64_t n_local_ = 0, n_total_ = 0, n_pairs_ = 0;
+    int threads_;
+    bool directed_ = false;
+};
+
+template <typename T>
+size_t Evaluation<T>::bytes() const {
+    size_t sum = network_.bytes() + readout_slopes_.bytes() + gradients_[0].bytes() + gradients_[1].bytes() +
+                 scratch_.bytes() + slopes_.bytes() + species_.bytes() + first_.bytes() + pairs_.bytes() +
+                 vectors_.bytes() + energies_.bytes();
+    for (const auto* list : {&sent_, &kept_, &act_slopes_})
+        for (const auto& buffer : *list) sum += buffer.bytes();
+    return sum;
+}
+
+template <typename T>
+void Evaluation<T>::begin(int64_t n_local, int64_t n_total, int64_t max_pairs) {
+    n_local_ = n_local, n_total_ = n_total, n_pairs_ = 0;
+    const int64_t n_rows = std::max<int64_t>(n_total, 1);  // ranks without atoms hand out rows, too
+    for (auto& sent : sent_) sent.reserve(n_rows * network_.n_filters);
+    for (auto& kept : kept_) kept.reserve(n_local * kept_width());
+    for (auto& slopes : act_slopes_) slopes.reserve(n_local * network_.n_basis);
+    for (auto& gradient : gradients_) gradient.reserve(n_rows * network_.n_filters);
+    readout_slopes_.reserve(n_local * network_.n_readout);
+    species_.reserve(n_total);
+    energies_.reserve(n_local);
+    first_.reserve(n_local + 1);
+    first_.get()[0] = 0;
+    pairs_.reserve(max_pairs);
+    vectors_.reserve(max_pairs);
+    slopes_.reserve(max_pairs);
+}
+
+template <typename T>
+void Evaluation<T>::add_pair(int64_t i, int64_t j, double x, double y, double z) {
+    const double d = std::sqrt(x * x + y * y + z * z);
+    if (d >= cutoff_) return;  // NaN goes on, into the results
+    pairs_.get()[n_pairs_] =
+        locate<T>(static_cast<int32_t>(i), static_cast<int32_t>(j), d, spacing_, network_.n_table_rows);
+    vectors_.get()[n_pairs_] = {x, y, z, d};
+    ++n_pairs_;
+}
+
+template <typename T>
+void Evaluation<T>::start(bool directed) {
+    directed_ = directed;
+    std::fill_n(slopes_.get(), n_pairs_, T(0));
+    look_up(n_total_, network_.n_filters, species_.get(), network_.sent_start[0].get(), sent_[0].get());
+}
+
+template <typename T>
+void* Evaluation<T>::stage(int stage) {
+    const int n_blocks = network_.n_blocks;
+    if (stage < n_blocks) {
+        send(stage);
+        each_row_block([&](int64_t row, int64_t n, T* scratch) { up(stage, row, n, scratch); });
+        return stage + 1 < n_blocks ? sent_[stage + 1].get() : gradient(stage);
+    }
+    const int block = 2 * n_blocks - 1 - stage;
+    if (block == 0) {  // what it sent depends on elements alone: no position moves it
+        send_gradient<false>(0);
+        return nullptr;
+    }
+    send_gradient<true>(block);
+    each_row_block([&](int64_t row, int64_t n, T* scratch) { down(block - 1, row, n, scratch); });
+    return gradient(block - 1);
+}
+
+template <typename T>
+template <typename Body>
+void Evaluation<T>::each_row_block(const Body& body) {
+#pragma omp parallel for num_threads(threads_) if (threads_ > 1 && n_local_ > ROW_BLOCK)
+    for (int64_t row = 0; row < n_local_; row += ROW_BLOCK)
+        body(row, std::min(ROW_BLOCK, n_local_ - row),
+             scratch_.get() + omp_get_thread_num() * ROW_BLOCK * scratch_width());
+}
+
+// Messages of a: v, into where g of the same block will be.
+template <typename T>
+void Evaluation<T>::send(int block) {
+    const Table<T> table{network_.tables[block].get(), network_.n_filters};
+    const T* a = sent_[block].get();
+    T* v = gradient(block);
+    if (!directed_) {
+        std::fill_n(v, n_local_ * network_.n_filters, T(0));
+        return add_messages(pairs_.get(), n_pairs_, table, a, v);
+    }
+    each_row_block([&](int64_t row, int64_t n, T*) {
+        directed_messages(pairs_.get(), first_.get(), table, a, v, row, row + n);
+    });
+}
+
+// Slopes of the pairs and, if WANTED, the gradient ∂E/∂a of what the block sent.
+template <typename T>
+template <bool WANTED>
+void Evaluation<T>::send_gradient(int block) {
+    const Table<T> table{network_.tables[block].get(), network_.n_filters};
+    const T *a = sent_[block].get(), *g = gradient(block);
+    T* ga = kept_[block].get();
+    if (!directed_) {
+        if (WANTED) std::fill_n(ga, n_local_ * network_.n_filters, T(0));
+        return add_gradient<WANTED>(pairs_.get(), n_pairs_, table, a, g, ga, slopes_.get());
+    }
+    each_row_block([&](int64_t row, int64_t n, T*) {
+        directed_gradient<WANTED>(pairs_.get(), first_.get(), table, a, g, ga, slopes_.get(), row, row + n);
+    });
+}
+
+template <typename T>
+void Evaluation<T>::up(int block, int64_t row, int64_t n, T* u) {
+    const int64_t basis = network_.n_basis, filters = network_.n_filters;
+    fill_rows(n, basis, network_.hidden_bias[block].get(), u);
+    add_product_transposed(n, filters, basis, gradient(block) + row * filters, network_.hidden[block].get(), u);
+    activate(n * basis, u, kept_[block].get() + row * basis, act_slopes_[block].get() + row * basis);
+    const int next = block + 1;
+    if (next == network_.n_blocks) return read_out(row, n, u);
+    T* a = sent_[next].get() + row * filters;
+    look_up(n, filters, species_.get() + row, network_.sent_start[next].get(), a);
+    for (int m = 0; m < next; ++m)
+        add_product_transposed(n, basis, filters, kept_[m].get() + row * basis, network_.between[next][m].get(), a);
+}
+
+// Atomic energies, and down to the last block.
+template <typename T>
+void Evaluation<T>::read_out(int64_t row, int64_t n, T* u) {
+    const int64_t basis = network_.n_basis, width = network_.n_readout;
+    T *h = u + n * width, *s = readout_slopes_.get() + row * width;
+    look_up(n, width, species_.get() + row, network_.readout_start.get(), u);
+    for (int m = 0; m < network_.n_blocks; ++m)
+        add_product_transposed(n, basis, width, kept_[m].get() + row * basis, network_.to_readout[m].get(), u);
+    activate(n * width, u, h, s);
+    const T* w = network_.readout.get();
+    for (int64_t r = 0; r < n; ++r) {
+        T sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int64_t k = 0; k < width; ++k) {
+            sum += h[r * width + k] * w[k];
+            s[r * width + k] *= w[k];
+        }
+        const int32_t species = species_.get()[row + r];
+        energies_.get()[row + r] = (sum + network_.readout_bias) * energy_scale_ + reference_energies_[species];
+    }
+    down(network_.n_blocks - 1, row, n, u);
+}
+
+// ∂E/∂v of a block from the readout's slopes and the gradients in what all blocks above it sent.
+template <typename T>
+void Evaluation<T>::down(int block, int64_t row, int64_t n, T* t) {
+    const int64_t basis = network_.n_basis, filters = network_.n_filters, width = network_.n_readout;
+    std::fill_n(t, n * basis, T(0));
+    add_product(n, width, basis, readout_slopes_.get() + row * width, network_.to_readout[block].get(), t);
+    for (int m = block + 1; m < network_.n_blocks; ++m)
+        add_product(n, filters, basis, kept_[m].get() + row * filters, network_.between[m][block].get(), t);
+    const T* __restrict s = act_slopes_[block].get() + row * basis;
+#pragma omp simd
+    for (int64_t k = 0; k < n * basis; ++k) t[k] *= s[k];
+    T* g = gradient(block) + row * filters;
+    std::fill_n(g, n * filters, T(0));
+    add_product(n, basis, filters, t, network_.hidden[block].get(), g);
+}
+
+template <typename T>
+void Evaluation<T>::finish(double* energies, double* forces, double* strain, double* atomic_strains) const {
+    std::copy_n(energies_.get(), n_local_, energies);
+    std::fill_n(forces, 3 * n_local_, 0.0);
+    if (atomic_strains) std::fill_n(atomic_strains, 6 * n_local_, 0.0);
+    double sum[6] = {};
+    const double share = directed_ ? 0.5 : 1.0;
+    for (int64_t p = 0; p < n_pairs_; ++p) {
+        const auto [x, y, z, d] = vectors_.get()[p];
+        const int64_t i = pairs_.get()[p].i, j = pairs_.get()[p].j;
+        const double pull = slopes_.get()[p] * energy_scale_ / d;
+        double* fi = forces + 3 * i;
+        fi[0] += pull * x, fi[1] += pull * y, fi[2] += pull * z;
+        if (!directed_) {
+            double* fj = forces + 3 * j;
+            fj[0] -= pull * x, fj[1] -= pull * y, fj[2] -= pull * z;
+        }
+        const double half = share * pull;
+        const double six[] = {half * x * x, half * y * y, half * z * z, half * x * y, half * x * z, half * y * z};
+        for (int k = 0; k < 6; ++k) sum[k] += six[k];
+        if (atomic_strains)
+            for (int k = 0; k < 6; ++k) atomic_strains[6 * i + k] += six[k];
+    }
+    if (strain) std::copy_n(sum, 6, strain);
+}
+
+}  // namespace mdaug

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// The little of JSON that reading a manifest needs: values of the outermost object, which our own exporter wrote.
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace mdaug {
+
+// The text of the value of `key` in the outermost object; empty if there is none.
+inline std::string json_value(const std::string& text, const std::string& key) {
+    int depth = 0;
+    for (size_t at = 0; at < text.size(); ++at) {
+        const char c = text[at];
+        if (c == '{' || c == '[') ++depth;
+        if (c == '}' || c == ']') --depth;
+        if (c != '"') continue;
+        size_t end = at + 1;
+        while (end < text.size() && text[end] != '"') end += text[end] == '\\' ? 2 : 1;
+        const size_t colon = text.find_first_not_of(" \t\r\n", end + 1);
+        if (depth == 1 && colon < text.size() && text[colon] == ':' && text.compare(at + 1, end - at - 1, key) == 0) {
+            const size_t begin = text.find_first_not_of(" \t\r\n", colon + 1);
+            size_t stop = begin;
+            for (int inner = 0; stop < text.size(); ++stop) {
+                if (text[stop] == '"')
+                    while (++stop < text.size() && text[stop] != '"') stop += text[stop] == '\\';
+                else if (text[stop] == '{' || text[stop] == '[') ++inner;
+                else if (inner == 0 && (text[stop] == ',' || text[stop] == '}' || text[stop] == '\n')) break;
+                else if (text[stop] == '}' || text[stop] == ']') --inner;
+            }
+            return text.substr(begin, stop - begin);
+        }
+        at = end;
+    }
+    return {};
+}
+
+// The strings in a JSON string or array of strings (without escapes: symbols and names of ours have none).
+inline std::vector<std::string> json_strings(const std::string& value) {
+    std::vector<std::string> found;
+    for (size_t at = value.find('"'); at != std::string::npos; at = value.find('"', at)) {
+        const size_t end = value.find('"', at + 1);
+        if (end == std::string::npos) break;
+        found.push_back(value.substr(at + 1, end - at - 1));
+        at = end + 1;
+    }
+    return found;
+}
+
+}  // namespace mdaug

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT
+// The C ABI: checks what comes in, keeps exceptions in.
+
+#include "mdaug_core.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "evaluation.h"
+#include "model_file.h"
+
+using mdaug::AnyEvaluation;
+using mdaug::ModelFile;
+
+struct mdaug_core {
+    ModelFile file;
+    int threads;
+    std::unique_ptr<AnyEvaluation> evaluation;
+    std::vector<double> energies;        // atomic energies of molecules
+    std::vector<int64_t> first, filled;  // directed pairs of each atom, where they are made of unordered ones
+    std::vector<int32_t> neighbor;
+    std::vector<double> vectors;
+    std::string error;
+};
+
+namespace {
+
+constexpr int64_t MAX_ROWS = std::numeric_limits<int32_t>::max();
+
+// Runs body, and tells of what it throws by return value and mdaug_error.
+template <typename Body>
+int guarded(mdaug_core* core, const Body& body) {
+    try {
+        core->error.clear();
+        body(*core->evaluation);
+        return 0;
+    } catch (const std::bad_alloc&) {
+        core->error = "out of memory for the buffers of the evaluation";
+    } catch (const std::exception& error) {
+        core->error = error.what();
+    } catch (...) {
+        core->error = "unknown error in the mdaug core";
+    }
+    return 1;
+}
+
+[[noreturn]] void refuse(const std::string& what, int64_t index, int64_t value, const std::string& expected) {
+    throw std::runtime_error(what + " " + std::to_string(index) + " is " + std::to_string(value) + ", expected " + expected);
+}
+
+void check_size(const char* what, int64_t n) {
+    if (n < 0 || n > MAX_ROWS)
+        throw std::runtime_error(std::string(what) + " is " + std::to_string(n) + ", expected 0 to 2147483647");
+}
+
+template <typename Index>
+void set_species(mdaug_core* core, int64_t n, const Index* species, int64_t row = 0) {
+    const int64_t known = static_cast<int64_t>(core->file.symbols.size());
+    for (int64_t k = 0; k < n; ++k) {
+        if (species[k] < 0 || species[k] >= known)
+            refuse("species of atom", k, species[k], "0 to " + std::to_string(known - 1));
+        core->evaluation->set_species(row + k, species[k]);
+    }
+}
+
+void run_stages(AnyEvaluation& evaluation, bool directed) {
+    evaluation.start(directed);
+    for (int stage = 0; stage < evaluation.n_stages; ++stage) evaluation.stage(stage);
+}
+
+struct Pairs {
+    int64_t n;
+    const int64_t *i, *j;
+    const double* shifts;
+};
+
+void vector_of(const double* positions, const Pairs& pairs, int64_t p, double* r) {
+    const double *ri = positions + 3 * pairs.i[p], *rj = positions + 3 * pairs.j[p];
+    for (int k = 0; k < 3; ++k) r[k] = rj[k] - ri[k] + (pairs.shifts ? pairs.shifts[3 * p + k] : 0.0);
+}
+
+// Both directions of unordered pairs, sorted by atom, so that threads can share the atoms.
+void add_directed(mdaug_core* core, int64_t n_atoms, const double* positions, const Pairs& pairs) {
+    auto& first = core->first;
+    first.assign(n_atoms + 1, 0);
+    for (int64_t p = 0; p < pairs.n; ++p) ++first[pairs.i[p] + 1], ++first[pairs.j[p] + 1];
+    for (int64_t i = 0; i < n_atoms; ++i) first[i + 1] += first[i];
+    core->filled.assign(first.begin(), first.end() - 1);
+    core->neighbor.resize(2 * pairs.n);
+    core->vectors.resize(6 * pairs.n);
+    for (int64_t p = 0; p < pairs.n; ++p) {
+        double r[3];
+        vector_of(positions, pairs, p, r);
+        const int64_t there = core->filled[pairs.i[p]]++, back = core->filled[pairs.j[p]]++;
+        core->neighbor[there] = static_cast<int32_t>(pairs.j[p]);
+        core->neighbor[back] = static_cast<int32_t>(pairs.i[p]);
+        for (int k = 0; k < 3; ++k) core->vectors[3 * there + k] = r[k], core->vectors[3 * back + k] = -r[k];
+    }
+    for (int64_t i = 0; i < n_atoms; ++i) {
+        for (int64_t p = first[i]; p < first[i + 1]; ++p) {
+            const double* r = core->vectors.data() + 3 * p;
+            core->evaluation->add_pair(i, core->neighbor[p], r[0], r[1], r[2]);
+        }
+        core->evaluation->end_of_atom(i);
+    }
+}
+
+void add_unordered(mdaug_core* core, const double* positions, const Pairs& pairs) {
+    for (int64_t p = 0; p < pairs.n; ++p) {
+        double r[3];
+        vector_of(positions, pairs, p, r);
+        core->evaluation->add_pair(pairs.i[p], pairs.j[p], r[0], r[1], r[2]);
+    }
+}
+
+// Energies (n_systems) and forces of copies of a molecule.
+void evaluate_molecules(mdaug_core* core, int64_t n_systems, int64_t n_atoms, const int64_t* species,
+                        const double* positions, double* energies, double* forces) {
+    auto& evaluation = *core->evaluation;
+    const int64_t n_rows = n_systems * n_atoms;
+    check_size("number of atoms of all copies", n_rows);
+    const bool directed = core->threads > 1 && n_rows > mdaug::ROW_BLOCK;
+    evaluation.begin(n_rows, n_rows, n_rows * (n_atoms - 1) / (directed ? 1 : 2));
+    for (int64_t s = 0; s < n_systems; ++s) set_species(core, n_atoms, species, s * n_atoms);
+    for (int64_t i = 0; i < n_rows; ++i) {
+        const int64_t begin = i / n_atoms * n_atoms;
+        const double* ri = positions + 3 * i;
+        for (int64_t j = directed ? begin : i + 1; j < begin + n_atoms; ++j) {
+            const double* rj = positions + 3 * j;
+            if (j != i) evaluation.add_pair(i, j, rj[0] - ri[0], rj[1] - ri[1], rj[2] - ri[2]);
+        }
+        evaluation.end_of_atom(i);
+    }
+    run_stages(evaluation, directed);
+    core->energies.resize(n_rows);
+    evaluation.finish(core->energies.data(), forces, nullptr, nullptr);
+    for (int64_t s = 0; s < n_systems; ++s) {
+        energies[s] = 0;
+        for (int64_t a = 0; a < n_atoms; ++a) energies[s] += core->energies[s * n_atoms + a];
+    }
+}
+
+std::unique_ptr<AnyEvaluation> make_evaluation(const ModelFile& file, const std::string& dtype, int threads) {
+    if (dtype == "float32") return std::make_unique<mdaug::Evaluation<float>>(file, threads);
+    if (dtype == "float64") return std::make_unique<mdaug::Evaluation<double>>(file, threads);
+    throw std::runtime_error("dtype '" + dtype + "': expected 'float32' or 'float64'");
+}
+
+}  // namespace
+
+extern "C" {
+
+int mdaug_abi(void) { return MDAUG_CORE_ABI; }
+
+mdaug_core* mdaug_load(const char* path, const char* dtype, int threads, char* error, size_t error_size) {
+    std::string reason;
+    try {
+        auto core = std::make_unique<mdaug_core>();
+        core->file = ModelFile::read(path);
+        core->threads = std::max(1, threads);
+        core->evaluation = make_evaluation(core->file, dtype ? dtype : core->file.dtype, core->threads);
+        core->file.tensors = {{"atomic_numbers", core->file.at("atomic_numbers")}};  // the evaluation has its own
+        return core.release();
+    } catch (const std::exception& caught) {
+        reason = caught.what();
+    } catch (...) {
+        reason = std::string(path) + ": unknown error when loading the model";
+    }
+    if (error && error_size > 0) std::snprintf(error, error_size, "%s", reason.substr(0, reason.find('\n')).c_str());
+    return nullptr;
+}
+
+void mdaug_free(mdaug_core* core) { delete core; }
+
+const char* mdaug_error(const mdaug_core* core) { return core->error.c_str(); }
+
+const char* mdaug_manifest(const mdaug_core* core) { return core->file.manifest.c_str(); }
+
+double mdaug_cutoff(const mdaug_core* core) { return core->file.cutoff; }
+
+int mdaug_n_elements(const mdaug_core* core) { return static_cast<int>(core->file.symbols.size()); }
+
+int mdaug_atomic_number(const mdaug_core* core, int species) {
+    if (species < 0 || species >= mdaug_n_elements(core)) return -1;
+    return static_cast<int>(core->file.at("atomic_numbers").data[species]);
+}
+
+const char* mdaug_symbol(const mdaug_core* core, int species) {
+    if (species < 0 || species >= mdaug_n_elements(core)) return "";
+    return core->file.symbols[species].c_str();
+}
+
+int mdaug_species(const mdaug_core* core, const char* symbol) {
+    const auto& symbols = core->file.symbols;
+    const auto found = std::find(symbols.begin(), symbols.end(), symbol);
+    return found == symbols.end() ? -1 : static_cast<int>(found - symbols.begin());
+}
+
+size_t mdaug_element_size(const mdaug_core* core) { return core->evaluation->element_size(); }
+
+size_t mdaug_memory(const mdaug_core* core) {
+    return core->evaluation->bytes() + core->energies.capacity() * sizeof(double) +
+           (core->first.capacity() + core->filled.capacity()) * sizeof(int64_t) +
+           core->neighbor.capacity() * sizeof(int32_t) + core->vectors.capacity() * sizeof(double);
+}
+
+int mdaug_evaluate(mdaug_core* core, int64_t n_atoms, const int64_t* species, const double* positions,
+                   int64_t n_pairs, const int64_t* idx_i, const int64_t* idx_j, const double* shifts,
+                   double* energies, double* forces, double* strain) {
+    return guarded(core, [&](AnyEvaluation& evaluation) {
+        check_size("n_atoms", n_atoms);
+        const Pairs pairs{n_pairs, idx_i, idx_j, shifts};
+        for (int64_t p = 0; p < n_pairs; ++p)
+            for (const int64_t k : {idx_i[p], idx_j[p]})
+                if (k < 0 || k >= n_atoms) refuse("an atom of pair", p, k, "0 to n_atoms - 1");
+        const bool directed = core->threads > 1 && n_atoms > mdaug::ROW_BLOCK;
+        evaluation.begin(n_atoms, n_atoms, directed ? 2 * n_pairs : n_pairs);
+        set_species(core, n_atoms, species);
+        directed ? add_directed(core, n_atoms, positions, pairs) : add_unordered(core, positions, pairs);
+        run_stages(evaluation, directed);
+        evaluation.finish(energies, forces, strain, nullptr);
+    });
+}
+
+int mdaug_evaluate_molecules(mdaug_core* core, int64_t n_systems, int64_t n_atoms, const int64_t* species,
+                             const double* positions, double* energies, double* forces) {
+    return guarded(core, [&](AnyEvaluation&) {
+        evaluate_molecules(core, n_systems, n_atoms, species, positions, energies, forces);
+    });
+}
+
+int mdaug_verlet(mdaug_core* core, int64_t n_systems, int64_t n_atoms, const int64_t* species, const double* masses,
+                 double timestep, int64_t n_steps, double* positions, double* momenta, double* forces,
+                 double* energies, int64_t* done) {
+    *done = 0;
+    return guarded(core, [&](AnyEvaluation&) {
+        const int64_t n = 3 * n_systems * n_atoms;
+        bool finite = true;
+        while (*done < n_steps && finite) {
+            for (int64_t k = 0; k < n; ++k) {
+                momenta[k] += 0.5 * timestep * forces[k];
+                positions[k] += timestep * momenta[k] / masses[k / 3 % n_atoms];
+            }
+            evaluate_molecules(core, n_systems, n_atoms, species, positions, energies, forces);
+            for (int64_t k = 0; k < n; ++k) {
+                momenta[k] += 0.5 * timestep * forces[k];
+                finite = finite && std::isfinite(forces[k]);
+            }
+            ++*done;
+        }
+    });
+}
+
+int64_t mdaug_row_width(const mdaug_core* core) { return core->evaluation->row_width(); }
+
+int mdaug_n_stages(const mdaug_core* core) { return core->evaluation->n_stages; }
+
+int mdaug_begin(mdaug_core* core, int64_t n_local, int64_t n_total, const int32_t* species, const int64_t* first,
+                const int32_t* idx_j, const double* r_ij) {
+    return guarded(core, [&](AnyEvaluation& evaluation) {
+        check_size("n_total", n_total);
+        if (n_local < 0 || n_local > n_total)
+            throw std::runtime_error("n_local is " + std::to_string(n_local) + ", expected 0 to n_total");
+        evaluation.begin(n_local, n_total, n_local ? first[n_local] : 0);
+        set_species(core, n_total, species);
+        for (int64_t i = 0; i < n_local; ++i) {
+            for (int64_t p = first[i]; p < first[i + 1]; ++p) {
+                if (idx_j[p] < 0 || idx_j[p] >= n_total) refuse("neighbour", p, idx_j[p], "0 to n_total - 1");
+                evaluation.add_pair(i, idx_j[p], r_ij[3 * p], r_ij[3 * p + 1], r_ij[3 * p + 2]);
+            }
+            evaluation.end_of_atom(i);
+        }
+        evaluation.start(true);
+    });
+}
+
+int mdaug_stage(mdaug_core* core, int stage, mdaug_rows* rows) {
+    *rows = {nullptr, mdaug_row_width(core), mdaug_element_size(core)};
+    return guarded(core, [&](AnyEvaluation& evaluation) {
+        if (stage < 0 || stage >= evaluation.n_stages)
+            throw std::runtime_error("stage " + std::to_string(stage) + ", expected 0 to mdaug_n_stages - 1");
+        rows->data = evaluation.stage(stage);
+    });
+}
+
+int mdaug_finish(mdaug_core* core, double* energies, double* forces, double* strain, double* atomic_strains) {
+    return guarded(core,
+                   [&](AnyEvaluation& evaluation) { evaluation.finish(energies, forces, strain, atomic_strains); });
+}
+
+}  // extern "C"

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+
+#include "model_file.h"
+
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <filesystem>
+#include <stdexcept>
+
+#include "json.h"
+
+namespace mdaug {
+
+namespace {
+
+constexpr const char* FORMAT_VERSION = "1";
+
+Array array_of(const at::Tensor& tensor) {
+    const auto copy = tensor.detach().to(at::kCPU, at::kDouble).contiguous();
+    const double* data = copy.const_data_ptr<double>();
+    return {{data, data + copy.numel()}, copy.sizes().vec()};
+}
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+torch::jit::Module open(const std::string& path, std::string& manifest) {
+    if (!std::filesystem::is_regular_file(path))
+        throw std::runtime_error(path + ": no such file; expected a model.pt written by mdaug train or mdaug export");
+    torch::jit::ExtraFilesMap extra{{"manifest.json", ""}};
+    try {
+        auto module = torch::jit::load(path, c10::Device(c10::kCPU), extra);
+        manifest = extra["manifest.json"];
+        return module;
+    } catch (const std::exception& error) {
+        throw std::runtime_error(path + ": not a model.pt, or damaged (" + first_line(error.what()) +
+                                 "); expected a TorchScript file written by mdaug");
+    }
+}
+
+void check(const std::string& path, const std::string& manifest) {
+    if (manifest.empty())
+        throw std::runtime_error(path + ": a TorchScript file, but without manifest.json; expected one written by mdaug");
+    const auto version = json_value(manifest, "format_version");
+    if (version != FORMAT_VERSION)
+        throw std::runtime_error(path + ": model of format version " + (version.empty() ? "none" : version) +
+                                 ", expected " + FORMAT_VERSION +
+                                 "; export it again with this version of mdaug, or use the version that wrote it");
+    if (json_value(manifest, "filters") != "\"spline\"")
+        throw std::runtime_error(path + ": its filters are no splines, which the C++ core cannot evaluate; "
+                                        "use it as TorchScript, or train with filters = \"spline\"");
+}
+
+}  // namespace
+
+const Array& ModelFile::at(const std::string& name) const {
+    const auto found = tensors.find(name);
+    if (found == tensors.end())
+        throw std::runtime_error("the model lacks the tensor " + name + "; export it again with this version of mdaug");
+    return found->second;
+}
+
+const Array& ModelFile::block(int l, const std::string& name) const {
+    return at("network.interactions." + std::to_string(l) + "." + name);
+}
+
+ModelFile ModelFile::read(const std::string& path) {
+    ModelFile file;
+    const auto module = open(path, file.manifest);
+    check(path, file.manifest);
+    const auto dtype = json_strings(json_value(file.manifest, "dtype"));
+    file.dtype = dtype.empty() ? "float64" : dtype[0];
+    file.symbols = json_strings(json_value(file.manifest, "elements"));
+    for (const auto& named : module.named_parameters()) file.tensors[named.name] = array_of(named.value);
+    for (const auto& named : module.named_buffers()) file.tensors[named.name] = array_of(named.value);
+    file.tensors["reference_energies"] = array_of(module.attr("reference_energies").toTensor());
+    file.cutoff = module.attr("cutoff").toDouble();
+    file.energy_scale = module.attr("energy_scale").toDouble();
+    file.spacing = module.attr("filters").toModule().attr("spacing").toDouble();
+    file.n_interactions = static_cast<int>(module.attr("filters").toModule().attr("n_interactions").toInt());
+    if (file.symbols.empty() || file.symbols.size() != file.at("atomic_numbers").data.size())
+        throw std::runtime_error(path + ": the elements in its manifest are not those of its weights; export it again");
+    return file;
+}
+
+}  // namespace mdaug
