@@ -7,15 +7,19 @@ from typing import Annotated, Any, Literal
 
 from ase import Atoms
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from rich.progress import TaskID
 
 from mdaug.cli.common import OutputOptions, find_model, open_run
 from mdaug.cli.progress import console, make_progress
 from mdaug.engines.ase_calculator import MDAugCalculator
+from mdaug.engines.core import CoreUnavailableError
 from mdaug.errors import DataError
 from mdaug.frames.structures import starting_structures
 from mdaug.simulate import DynamicsOptions, DynamicsResult, run_dynamics
-from mdaug.simulate.dynamics import Progress
+from mdaug.simulate.core_engine import advance_replicas, core_engines
+from mdaug.simulate.dynamics import MakeEngine, Progress
+from mdaug.simulate.replicas import run_replicas
 from mdaug.simulate.start_record import read_start, structure_from_json
 
 
@@ -25,6 +29,8 @@ def nve(
     structure: str | None = None,
     dtype: Literal["float32", "float64"] | None = None,
     device: Literal["cpu", "cuda"] = "cpu",
+    engine: Literal["auto", "core", "ase"] = "auto",
+    replicas: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
     resume: Annotated[bool, Parameter(negative="")] = False,
     dynamics: Annotated[DynamicsOptions, Parameter(name="*")] = DynamicsOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
@@ -45,15 +51,21 @@ def nve(
         Precision of the model [default: that of the file].
     device
         Where the model is evaluated.
+    engine
+        What moves the atoms. core: our own velocity Verlet in C++, for molecules at constant energy on a CPU;
+        ase: ASE's integrators, for everything; auto: core where it can.
+    replicas
+        Independent copies of a molecule with seeds of their own, moved as one batch, each into a folder
+        replica-0, replica-1, …
     resume
         Go on with the run in --out, or the newest unfinished one, with its settings (--steps may grow).
     """
     with open_run(output, command="nve", resume=resume) as run:
-        begun = read_start(run.path) if resume else None
+        begun = (read_start(run.path) or read_start(run.path / "replica-0")) if resume else None
         if begun is not None:
             start, before, about = begun
             options = before.model_copy(update=dynamics.model_dump(exclude_unset=True))
-            calculator = _same_model(about, model)
+            calculator, path = _same_model(about, model)
         else:
             path = find_model(model).resolve()
             calculator = MDAugCalculator(path, device=device, dtype=dtype)
@@ -63,12 +75,66 @@ def nve(
                 "weights_sha256": calculator.manifest["weights_sha256"],
                 "dtype": dtype,
                 "device": device,
+                "engine": engine,
+                "replicas": replicas,
             }
+        make_engine = _make_engine(calculator.manifest, path, start, options, about)
+        about["engine"] = "core" if make_engine else "ase"
         with _shown(options) as progress:
-            result = run_dynamics(
-                start, calculator, options, run.path, resume=resume, progress=progress, about=about
+            shared = {"resume": resume, "progress": progress, "about": about}
+            results = _run(start, calculator, options, run.path, make_engine, shared)
+    for k, result in enumerate(results):
+        _print_summary(run.path / f"replica-{k}" if len(results) > 1 else run.path, result)
+
+
+def _make_engine(
+    manifest: dict[str, Any], model: Path, start: Atoms, options: DynamicsOptions, about: dict[str, Any]
+) -> MakeEngine | None:
+    """Return what makes the core's engines, None for ASE's."""
+    asked = about.get("engine", "ase")
+    if asked == "ase":
+        reason = "ase was asked for"
+    else:
+        try:
+            return core_engines(
+                model,
+                manifest,
+                start,
+                ensemble=options.ensemble,
+                dtype=about["dtype"],
+                device=about["device"],
             )
-    _print_summary(run.path, result)
+        except CoreUnavailableError as error:
+            reason = str(error)
+    if asked == "core":
+        raise DataError(f"engine core cannot serve: {reason}; use --engine ase")
+    if about.get("replicas", 1) > 1:
+        raise DataError(f"replicas need the engine core, which cannot serve: {reason}")
+    return None
+
+
+def _run(  # noqa: PLR0917
+    start: Atoms,
+    calculator: MDAugCalculator,
+    options: DynamicsOptions,
+    folder: Path,
+    make_engine: MakeEngine | None,
+    shared: dict[str, Any],
+) -> list[DynamicsResult]:
+    n_replicas = shared["about"].get("replicas", 1)
+    if n_replicas == 1:
+        return [run_dynamics(start, calculator, options, folder, make_engine=make_engine, **shared)]
+    assert make_engine is not None
+    return run_replicas(
+        start,
+        calculator,
+        options,
+        folder,
+        n_replicas,
+        make_engine=make_engine,
+        advance=advance_replicas,
+        **shared,
+    )
 
 
 def _start(manifest: dict[str, Any], structure: str | None, model: Path) -> Atoms:
@@ -80,13 +146,13 @@ def _start(manifest: dict[str, Any], structure: str | None, model: Path) -> Atom
     return structure_from_json(reference)
 
 
-def _same_model(about: dict[str, Any], model: Path | None) -> MDAugCalculator:
-    """Return the model that the run to resume began with, from where it is now."""
+def _same_model(about: dict[str, Any], model: Path | None) -> tuple[MDAugCalculator, Path]:
+    """Return the model that the run to resume began with, and where it is now."""
     path = Path(about["model"]) if model is None else find_model(model)
     calculator = MDAugCalculator(path, device=about["device"], dtype=about["dtype"])
     if calculator.manifest["weights_sha256"] != about["weights_sha256"]:
         raise DataError(f"{path}: not the model that this run began with; name that one as MODEL")
-    return calculator
+    return calculator, path
 
 
 @contextmanager

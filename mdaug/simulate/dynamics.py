@@ -1,7 +1,7 @@
 """One molecular dynamics run, from a structure to its files."""
 
-import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,17 +13,22 @@ from ase.calculators.calculator import Calculator, CalculatorError
 
 from mdaug.errors import DataError
 from mdaug.files import write_json
+from mdaug.frames.frame_set import FloatArray
 from mdaug.simulate.ase_engine import AseEngine
 from mdaug.simulate.equilibration import equilibrate
 from mdaug.simulate.guard import Guard
+from mdaug.simulate.loop import Engine, Run, drive
 from mdaug.simulate.options import DynamicsOptions
-from mdaug.simulate.recorder import Recorder, State
+from mdaug.simulate.recorder import Recorder
 from mdaug.simulate.restart import RESTART_FILE, Restart, read_restart
-from mdaug.simulate.rigid_body import degrees_of_freedom, temperature_K
+from mdaug.simulate.rigid_body import degrees_of_freedom
 from mdaug.simulate.start_record import resumed_start, write_start
 
 Progress = Callable[[str, int, int], None]
 """Called with (phase, steps done, steps in all); the phases are ``"equilibration"`` and ``"dynamics"``."""
+
+
+MakeEngine = Callable[[Atoms, DynamicsOptions, np.random.Generator, FloatArray | None], Engine]
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ def run_dynamics(
     resume: bool = False,
     progress: Progress | None = None,
     about: dict[str, Any] | None = None,
+    make_engine: MakeEngine | None = None,
 ) -> DynamicsResult:
     """Equilibrate `atoms` and run molecular dynamics, writing into `folder` as it goes.
 
@@ -87,16 +93,48 @@ def run_dynamics(
     atoms
         Start structure; not changed. Its momenta are not used.
     calculator
-        Any ASE calculator with energy and forces.
+        Any ASE calculator with energy and forces; it equilibrates.
     about
         Kept in ``config.json`` for whoever resumes: which model, at which precision.
+    make_engine
+        What moves the atoms after the equilibration, made of atoms (with calculator and momenta), options,
+        noise and known forces; ASE's integrators if None.
 
     Raises
     ------
     DataError
         If the structure cannot be simulated, the folder holds another run, or the restart does not fit.
     """
-    folder = Path(folder)
+    report = progress or (lambda phase, done, total: None)
+    with ExitStack() as open_files:
+        run = prepare(
+            atoms,
+            calculator,
+            options,
+            Path(folder),
+            open_files,
+            resume=resume,
+            progress=report,
+            about=about,
+            make_engine=make_engine or with_ase,
+        )
+        drive([run], lambda engines, n_steps: engines[0].advance(n_steps), partial(report, "dynamics"))
+    return finish(run, Path(folder))
+
+
+def prepare(
+    atoms: Atoms,
+    calculator: Calculator,
+    options: DynamicsOptions,
+    folder: Path,
+    open_files: ExitStack,
+    *,
+    resume: bool,
+    progress: Progress,
+    about: dict[str, Any] | None,
+    make_engine: MakeEngine,
+) -> Run:
+    """Return a run at its first step, or at that of its restart file; parameters as for `run_dynamics`."""
     folder.mkdir(parents=True, exist_ok=True)
     start = resumed_start(folder, atoms, options) if resume else atoms
     _check_structure(start)
@@ -105,23 +143,48 @@ def run_dynamics(
     moving = Atoms(start.numbers, start.positions, masses=start.get_masses(), cell=start.cell, pbc=start.pbc)
     moving.calc = calculator
     guard = Guard(start, options)
-    report = progress or (lambda phase, done, total: None)
     stopped = None
     rng = np.random.default_rng(options.seed)
     if restart is None:
         _check_calculator(moving)
-        stopped = equilibrate(moving, options, guard, rng, partial(report, "equilibration"))
+        stopped = equilibrate(moving, options, guard, rng, partial(progress, "equilibration"))
     else:
         moving.set_positions(restart.positions)
         moving.set_momenta(restart.momenta)
-        rng.bit_generator.state = restart.random_state
-    with Recorder(folder, start, options, restart) as recorder:
-        if stopped:
-            recorder.frame(moving.get_positions())
-            result = _result(recorder, options, start, (0, stopped, 0.0))
-        else:
-            engine = AseEngine(moving, options.ensemble, options, rng, restart.forces if restart else None)
-            result = _Loop(engine, options, guard, recorder, partial(report, "dynamics")).run(restart)
+        if restart.random_state:
+            rng.bit_generator.state = restart.random_state
+    recorder = open_files.enter_context(Recorder(folder, start, options, restart))
+    if stopped:
+        recorder.frame(moving.get_positions())
+        run = Run(with_ase(moving, options, rng, np.zeros((len(moving), 3))), options, guard, recorder)
+        run.stopped = stopped
+        return run
+    engine = make_engine(moving, options, rng, restart.forces if restart else None)
+    run = Run(engine, options, guard, recorder)
+    run.begin(restart.step if restart else None)
+    return run
+
+
+def with_ase(
+    atoms: Atoms, options: DynamicsOptions, rng: np.random.Generator, forces: FloatArray | None
+) -> Engine:
+    """Return what moves `atoms` with their ASE calculator."""
+    return AseEngine(atoms, options.ensemble, options, rng, forces)
+
+
+def finish(run: Run, folder: Path) -> DynamicsResult:
+    """Write ``nve.json`` of a run that has ended, and return its content."""
+    options = run.options
+    result = DynamicsResult(
+        completed_steps=run.step,
+        stopped_because=run.stopped,
+        steps_per_second=run.steps_per_second,
+        ns_per_day=run.steps_per_second * options.timestep * 86400e-6,
+        mean_temperature_K=run.recorder.mean_temperature_K,
+        n_atoms=len(run.engine.atoms),
+        degrees_of_freedom=run.n_degrees,
+        options=options,
+    )
     write_json(folder / "nve.json", result.to_json())
     return result
 
@@ -160,83 +223,3 @@ def _check_calculator(atoms: Atoms) -> None:
         raise DataError(f"the calculator cannot evaluate the start structure: {error}") from error
     if not finite:
         raise DataError("the calculator gives energy or forces that are not finite at the start structure")
-
-
-class _Loop:
-    """Advances the engine from one look to the next: rows, frames, guard, restart file."""
-
-    def __init__(
-        self,
-        engine: AseEngine,
-        options: DynamicsOptions,
-        guard: Guard,
-        recorder: Recorder,
-        progress: Callable[[int, int], None],
-    ) -> None:
-        self.engine, self.options, self.guard = engine, options, guard
-        self.recorder, self.progress = recorder, progress
-        self.n_degrees = degrees_of_freedom(engine.atoms)
-
-    def run(self, restart: Restart | None) -> DynamicsResult:
-        """Go to the last step, or to where the guard stops."""
-        step, stopped = (restart.step, None) if restart else (0, self._look(0))
-        if restart is None and not stopped:
-            self._checkpoint(0)
-        first = step
-        began = written = time.perf_counter()
-        while step < self.options.steps and not stopped:
-            step, stopped = self._advance(step)
-            self.progress(step, self.options.steps)
-            if not stopped and time.perf_counter() - written >= self.options.checkpoint_every:
-                self._checkpoint(step)
-                written = time.perf_counter()
-        rate = (step - first) / (time.perf_counter() - began) if step > first else 0.0
-        if step > first and not stopped:
-            self._checkpoint(step)
-        return _result(self.recorder, self.options, self.engine.atoms, (step, stopped, rate))
-
-    def _advance(self, step: int) -> tuple[int, str | None]:
-        """Go on to the next step that anyone wants to look at."""
-        options = self.options
-        wanted = min(_next(step, options.thermo_every), _next(step, options.frames_every), options.steps)
-        try:
-            step += self.engine.advance(wanted - step)
-            return step, self._look(step)
-        except CalculatorError as error:
-            return step, f"the calculator failed after step {step}: {error}"
-
-    def _look(self, step: int) -> str | None:
-        """Record the state if it is time to, or if it is broken; return what is wrong with it."""
-        potential, kinetic = self.engine.potential_eV, self.engine.kinetic_eV
-        positions = self.engine.atoms.get_positions()
-        broken = self.guard.complaint(positions, potential, kinetic)
-        if broken or step % self.options.thermo_every == 0:
-            self.recorder.row(step, potential, kinetic, temperature_K(kinetic, self.n_degrees))
-        if broken or step % self.options.frames_every == 0:
-            self.recorder.frame(positions)
-        return f"{broken}, at step {step}" if broken else None
-
-    def _checkpoint(self, step: int) -> None:
-        engine = self.engine
-        momenta, positions = engine.atoms.get_momenta(), engine.atoms.get_positions()
-        self.recorder.checkpoint(State(step, positions, momenta, engine.forces, engine.random_state))
-
-
-def _result(
-    recorder: Recorder, options: DynamicsOptions, atoms: Atoms, ending: tuple[int, str | None, float]
-) -> DynamicsResult:
-    step, stopped, steps_per_second = ending
-    return DynamicsResult(
-        completed_steps=step,
-        stopped_because=stopped,
-        steps_per_second=steps_per_second,
-        ns_per_day=steps_per_second * options.timestep * 86400e-6,
-        mean_temperature_K=recorder.mean_temperature_K,
-        n_atoms=len(atoms),
-        degrees_of_freedom=degrees_of_freedom(atoms),
-        options=options,
-    )
-
-
-def _next(step: int, every: int) -> int:
-    return (step // every + 1) * every

@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.io import write
 
 from mdaug.cli.app import main
+from mdaug.deploy import export_model
 
 
 class PairSprings(Calculator):
@@ -75,6 +77,37 @@ def test_resuming_with_another_model_or_step_is_refused(model, tmp_path, capsys)
     model.write_bytes(b"weights 2")
     assert main(["nve", "--resume", "--steps", "40", "--out", out]) == 1
     assert "not the model that this run began with" in capsys.readouterr().err
+
+
+def test_engines_and_replicas(make_model, tmp_path, capsys) -> None:
+    """A real model of random weights: with the core unless ASE is asked for, alone or in a batch."""
+    atoms = molecule("CH3OH")
+    reference = {"atomic_numbers": atoms.numbers.tolist(), "positions": atoms.positions.tolist()}
+    path = export_model(make_model(), tmp_path / "m.pt", training={"reference_structure": reference})
+    arguments = ["nve", str(path), "--steps", "20", "--equilibration", "0", "--no-guard", "--timestep", "0.1"]
+
+    def run(name, *more):
+        assert main([*arguments, *more, "--out", str(tmp_path / name)]) == 0
+        return tmp_path / name
+
+    def about(folder):
+        return json.loads((folder / "config.json").read_text())["about"]
+
+    assert about(run("core"))["engine"] == "core"
+    assert about(run("ase", "--engine", "ase"))["engine"] == "ase"
+    tables = [np.loadtxt(tmp_path / n / "thermo.csv", delimiter=",", skiprows=1) for n in ("core", "ase")]
+    np.testing.assert_allclose(*tables, rtol=1e-9)
+    both = run("both", "--replicas", "2")
+    assert (both / "replica-0" / "thermo.csv").read_bytes() == (tmp_path / "core" / "thermo.csv").read_bytes()
+    assert main(["nve", "--resume", "--steps", "40", "--out", str(both)]) == 0
+    assert json.loads((both / "nve.json").read_text())["completed_steps"] == [40, 40]
+    assert "20 steps" in capsys.readouterr().out
+    for more, message in (
+        (["--engine", "core", "--ensemble", "nvt"], "engine core cannot serve: .*no thermostat"),
+        (["--replicas", "2", "--engine", "ase"], "replicas need the engine core"),
+    ):
+        assert main([*arguments, *more, "--out", str(tmp_path / "no")]) == 1
+        assert re.search(message, capsys.readouterr().err)
 
 
 def test_start_structure(model, tmp_path, capsys) -> None:

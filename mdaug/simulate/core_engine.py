@@ -1,0 +1,130 @@
+"""Moves molecules with the C++ core: velocity Verlet of many copies at once, without Python in the step."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from ase import Atoms
+
+from mdaug.deploy.model_file import Precision
+from mdaug.engines.core import Core, CoreUnavailableError
+from mdaug.engines.evaluators import make_core
+from mdaug.engines.species import species_of
+from mdaug.frames.frame_set import FloatArray, IntArray
+from mdaug.simulate.loop import Engine
+from mdaug.simulate.options import DynamicsOptions
+from mdaug.units import FS
+
+
+class CoreEngine:
+    """One molecule in motion by velocity Verlet; for a model.pt what `AseEngine` is for any calculator.
+
+    Parameters
+    ----------
+    atoms
+        Not periodic, with momenta; moved in place.
+    core, species
+        The model, and each atom's index among its elements.
+    options
+        Time step.
+    rng
+        Not used, but its state belongs to the restart file.
+    forces
+        At the current positions, eV/Å, where known; otherwise they are computed.
+    """
+
+    def __init__(  # noqa: PLR0917
+        self,
+        atoms: Atoms,
+        core: Core,
+        species: IntArray,
+        options: DynamicsOptions,
+        rng: np.random.Generator,
+        forces: FloatArray | None = None,
+    ) -> None:
+        self.atoms, self.core, self.species, self.rng = atoms, core, species, rng
+        self.timestep = options.timestep * FS
+        energies, found = core.evaluate_molecules(species, atoms.get_positions()[None])
+        self.potential_eV = float(energies[0])
+        self.forces = found[0] if forces is None else forces
+
+    def advance(self, n_steps: int) -> int:
+        """Take `n_steps` steps and return how many were taken: fewer when forces are no longer finite."""
+        return advance_together([self], n_steps)
+
+    @property
+    def kinetic_eV(self) -> float:
+        """Kinetic energy of the full-step momenta."""
+        return float(self.atoms.get_kinetic_energy())
+
+    @property
+    def random_state(self) -> dict[str, Any]:
+        """State of the noise, as JSON can hold it."""
+        state: dict[str, Any] = self.rng.bit_generator.state  # type: ignore[assignment]
+        return state
+
+
+def advance_together(engines: list[CoreEngine], n_steps: int) -> int:
+    """Move copies of one molecule as a batch; each goes where it would go alone, to the last bit.
+
+    Returns
+    -------
+    int
+        Steps taken: fewer than `n_steps` when the forces on one of them are no longer finite.
+    """
+    one = engines[0]
+    positions = np.stack([engine.atoms.get_positions() for engine in engines])
+    momenta = np.stack([engine.atoms.get_momenta() for engine in engines])
+    forces = np.stack([engine.forces for engine in engines])
+    done, energies = one.core.verlet(
+        one.species, one.atoms.get_masses(), one.timestep, n_steps, (positions, momenta, forces)
+    )
+    for k, engine in enumerate(engines):
+        engine.atoms.set_positions(positions[k])
+        engine.atoms.set_momenta(momenta[k])
+        engine.forces, engine.potential_eV = forces[k], float(energies[k])
+    return done
+
+
+def core_engines(
+    model: Path,
+    manifest: dict[str, Any],
+    atoms: Atoms,
+    *,
+    ensemble: str,
+    dtype: Precision | None,
+    device: str,
+) -> Callable[[Atoms, DynamicsOptions, np.random.Generator, FloatArray | None], Engine]:
+    """Return what makes engines of one core, as `run_dynamics` wants it.
+
+    Parameters
+    ----------
+    manifest
+        Of the model.
+    atoms
+        The molecule that will move.
+
+    Raises
+    ------
+    CoreUnavailableError
+        The core cannot evaluate the model here, or moves no such system.
+    """
+    if atoms.pbc.any():
+        raise CoreUnavailableError("it moves molecules; these atoms are periodic")
+    if ensemble != "nve":
+        raise CoreUnavailableError("it conserves the energy (nve); it has no thermostat")
+    core = make_core(model, dtype, device, threads=1)
+    species = species_of(atoms.numbers, manifest["elements"])
+
+    def make(
+        atoms: Atoms, options: DynamicsOptions, rng: np.random.Generator, forces: FloatArray | None
+    ) -> Engine:
+        return CoreEngine(atoms, core, species, options, rng, forces)
+
+    return make
+
+
+def advance_replicas(engines: Sequence[Engine], n_steps: int) -> int:
+    """Do `advance_together` with engines that `core_engines` made."""
+    return advance_together(cast(list[CoreEngine], list(engines)), n_steps)
