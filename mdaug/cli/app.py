@@ -33,6 +33,7 @@ COMMANDS = {
         "nve": "Molecular dynamics, with a guard and restarts.",
         "relax": "Minimum and harmonic frequencies.",
         "export": "Write model.pt from a training checkpoint.",
+        "lammps": "The pair style for LAMMPS: build, path, check.",
     },
     "Proof": {
         "evaluate": "Errors of energies and forces on frames.",

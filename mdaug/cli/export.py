@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from mdaug.cli.lammps import prepare_lammps
 from mdaug.errors import MDAugError
 from mdaug.workflow.export import export_run
 from mdaug.workflow.runs import RUNS
@@ -37,3 +38,4 @@ def export(
     if path.exists() and not overwrite:
         raise MDAugError(f"{path} exists; name another file with --out, or --overwrite to replace it")
     print(export_run(run, path, dtype=dtype))
+    prepare_lammps()

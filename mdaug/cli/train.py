@@ -9,6 +9,7 @@ from pydantic import Field
 from mdaug.augment import AugmentOptions
 from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.help import section
+from mdaug.cli.lammps import prepare_lammps
 from mdaug.cli.progress import training_watch
 from mdaug.errors import MDAugError
 from mdaug.frames import SplitOptions
@@ -96,6 +97,7 @@ def train(
         print_table(errors_table({"test frames": outcome.test}))
     print(f"model  {outcome.model_path}")
     print(f"report {outcome.folder / 'report.html'}")
+    prepare_lammps()
 
 
 def _resumed(folder: Path, config: Path | None, changes: dict[str, dict[str, Any]]) -> RunConfig:

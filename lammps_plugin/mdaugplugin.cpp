@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The thin loader that every `lmp` of the environment loads at its start: it registers `pair_style mdaug` and
+// opens the pair style itself, and with it libtorch, only when an input asks for it.
+//
+// It uses LAMMPS' C interface alone, so that it meets a LAMMPS other than the one it was compiled for with words.
+
+#include <dlfcn.h>
+
+#include <string>
+
+#include "plugin_api.h"
+
+#ifndef MDAUG_LAMMPS_VERSION
+#error "define MDAUG_LAMMPS_VERSION as the version of LAMMPS that lammps_version() returns, e.g. 20250722"
+#endif
+
+extern "C" {
+// of liblammps (library.h)
+int lammps_version(void *lammps);
+void lammps_error(void *lammps, int error_type, const char *message);
+}
+
+namespace {
+
+constexpr int ERROR_ALL = 2;  // on all ranks, as they all meet the same pair_style
+constexpr const char *REMEDY = "; run 'mdaug lammps build' with the Python that LAMMPS belongs to";
+
+std::string folder_of_this_file()
+{
+  Dl_info info;
+  if (dladdr(reinterpret_cast<void *>(&lammpsplugin_init), &info) == 0) return ".";
+  const std::string path = info.dli_fname;
+  return path.substr(0, path.find_last_of('/'));
+}
+
+lammpsplugin_factory load_factory(std::string &problem)
+{
+  const std::string path = folder_of_this_file() + "/pair_mdaug.so";
+  void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) {
+    problem = std::string("cannot load it: ") + dlerror();
+    return nullptr;
+  }
+  void *symbol = dlsym(library, "mdaug_create_pair");
+  if (symbol == nullptr) problem = path + " is not its library";
+  return reinterpret_cast<lammpsplugin_factory>(symbol);
+}
+
+void *create_pair(void *lammps)
+{
+  static lammpsplugin_factory factory = nullptr;
+  std::string problem;
+  if (lammps_version(lammps) != MDAUG_LAMMPS_VERSION)
+    problem = "compiled for LAMMPS " + std::to_string(MDAUG_LAMMPS_VERSION) + ", but this is LAMMPS " +
+        std::to_string(lammps_version(lammps));
+  else if (factory == nullptr)
+    factory = load_factory(problem);
+  if (!problem.empty()) {
+    problem = "pair_style mdaug: " + problem + REMEDY;
+    lammps_error(lammps, ERROR_ALL, problem.c_str());
+    return nullptr;
+  }
+  return factory(lammps);
+}
+
+}  // namespace
+
+extern "C" void lammpsplugin_init(void *lammps, void *handle, void *regfunc)
+{
+  lammpsplugin_t plugin;
+  plugin.version = nullptr;  // create_pair compares it, as LAMMPS only notes a difference
+  plugin.style = "pair";
+  plugin.name = "mdaug";
+  plugin.info = "SchNet force fields of mdaug (model.pt)";
+  plugin.author = "the maintainers of mdaug";
+  plugin.creator = create_pair;
+  plugin.handle = handle;
+  reinterpret_cast<lammpsplugin_regfunc>(regfunc)(&plugin, lammps);
+}

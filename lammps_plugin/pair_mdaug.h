@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * pair_style mdaug [threads N] [precision float32|float64] [device cpu]
+ * pair_coeff * * model.pt ELEMENT …       one element symbol, or NULL, for each atom type
+ *
+ * SchNet force fields that `mdaug train` wrote. Each rank computes its own atoms; per interaction block the ghosts'
+ * features travel forward through LAMMPS' stock communication, and per block of the gradient their derivatives.
+ */
+
+#ifdef PAIR_CLASS
+// clang-format off
+PairStyle(mdaug,PairMDAug);
+// clang-format on
+#else
+
+#ifndef LMP_PAIR_MDAUG_H
+#define LMP_PAIR_MDAUG_H
+
+#include "pair.h"
+
+#include <memory>
+
+namespace LAMMPS_NS {
+
+class PairMDAug : public Pair {
+ public:
+  PairMDAug(class LAMMPS *);
+  ~PairMDAug() override;
+
+  void settings(int, char **) override;
+  void coeff(int, char **) override;
+  void init_style() override;
+  double init_one(int, int) override;
+  void setup() override;
+  void compute(int, int) override;
+
+  int pack_forward_comm(int, int *, double *, int, int *) override;
+  void unpack_forward_comm(int, int, double *) override;
+
+  void write_restart(FILE *) override;
+  void read_restart(FILE *) override;
+  void write_restart_settings(FILE *) override;
+  void read_restart_settings(FILE *) override;
+  double memory_usage() override;
+
+ private:
+  struct Model;
+  std::unique_ptr<Model> model;
+
+  void allocate();
+  void load(const std::string &);
+  void set_elements(const std::vector<std::string> &);
+  void check_special_bonds();
+  void gather_atoms();
+  void gather_neighbors();
+  void evaluate();
+  void add_results();
+  void check(int);
+};
+
+}    // namespace LAMMPS_NS
+
+#endif
+#endif

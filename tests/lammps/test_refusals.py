@@ -1,0 +1,84 @@
+"""Everything that the pair style refuses ends `lmp` with one ERROR line that says what is wrong."""
+
+import json
+import zipfile
+
+import pytest
+
+GOOD = {
+    "units": "units metal",
+    "style": "atom_style atomic",
+    "pair": "pair_style mdaug",
+    "coeff": "pair_coeff * * {model} H C",
+    "more": "",
+}
+INPUT = """{units}
+{style}
+region box block 0 8 0 8 0 8
+create_box 2 box {extra}
+mass * 12.0
+create_atoms 1 single 1 1 1
+create_atoms 2 single 2 1 1
+{pair}
+{coeff}
+{more}
+run 0
+"""
+
+
+def refuse(lab, **changes):
+    """Run the changed input and return its only ERROR line."""
+    words = GOOD | {"extra": ""} | changes
+    words = {name: text.replace("{model}", str(lab.model)) for name, text in words.items()}
+    printed = lab.run(INPUT.format(**words), fails=True)
+    errors = [line for line in printed.splitlines() if "ERROR" in line]
+    assert len(errors) == 1, printed[-2000:]
+    return errors[0]
+
+
+def test_the_input_is_good_otherwise(lab):
+    words = GOOD | {"coeff": GOOD["coeff"].format(model=lab.model), "extra": ""}
+    assert "ERROR" not in lab.run(INPUT.format(**words))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"units": "units lj"}, "units lj are not supported; use real or metal"),
+        ({"coeff": "pair_coeff * * {model} H Xx"}, "does not know element Xx of atom type 2"),
+        ({"coeff": "pair_coeff * * {model} H C O"}, "3 elements given for 2 atom types"),
+        ({"coeff": "pair_coeff 1 2 {model} H C"}, "must start with * *"),
+        ({"coeff": ""}, "pair"),
+        ({"coeff": "pair_coeff * * nowhere.pt H C"}, "nowhere.pt"),
+        ({"coeff": "pair_coeff * * in.test H C"}, "in.test"),
+        ({"pair": "pair_style mdaug precision half"}, "precision must be float32 or float64, not half"),
+        ({"pair": "pair_style mdaug threads 0"}, "threads must be at least 1, not 0"),
+        ({"pair": "pair_style mdaug device cuda"}, "device must be cpu, not cuda"),
+        ({"pair": "pair_style mdaug colour red"}, "unknown option colour"),
+        (
+            {
+                "style": "atom_style bond",
+                "extra": "bond/types 1 extra/bond/per/atom 1",
+            },
+            "set special_bonds lj/coul 1 1 1",
+        ),
+    ],
+)
+def test_refused_in_one_line(lab, changes, expected):
+    assert expected in refuse(lab, **changes)
+
+
+def test_a_model_of_another_format_version_is_refused(lab, model_path):
+    old = lab.folder / "old.pt"
+    with zipfile.ZipFile(model_path) as source, zipfile.ZipFile(old, "w") as target:
+        for item in source.infolist():
+            content = source.read(item)
+            if item.filename.endswith("manifest.json"):
+                content = json.dumps(json.loads(content) | {"format_version": 99}).encode()
+            target.writestr(item.filename, content)
+    assert "version 99" in refuse(lab, coeff=f"pair_coeff * * {old} H C")
+
+
+def test_lost_atoms_end_the_run(lab):
+    more = "velocity all set 1000 0 0\nfix nve all nve\nthermo 1\nrun 100\n"
+    assert "ost atoms" in refuse(lab, style="atom_style atomic\nboundary f f f", more=more)
