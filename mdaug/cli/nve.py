@@ -19,6 +19,7 @@ from mdaug.frames.structures import starting_structures
 from mdaug.simulate import DynamicsOptions, DynamicsResult, run_dynamics
 from mdaug.simulate.core_engine import advance_replicas, core_engines
 from mdaug.simulate.dynamics import MakeEngine, Progress
+from mdaug.simulate.lammps_engine import lammps_engines
 from mdaug.simulate.replicas import run_replicas
 from mdaug.simulate.start_record import read_start, structure_from_json
 
@@ -29,7 +30,7 @@ def nve(
     structure: str | None = None,
     dtype: Literal["float32", "float64"] | None = None,
     device: Literal["cpu", "cuda"] = "cpu",
-    engine: Literal["auto", "core", "ase"] = "auto",
+    engine: Literal["auto", "core", "ase", "lammps"] = "auto",
     replicas: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
     resume: Annotated[bool, Parameter(negative="")] = False,
     dynamics: Annotated[DynamicsOptions, Parameter(name="*")] = DynamicsOptions(),
@@ -53,7 +54,8 @@ def nve(
         Where the model is evaluated.
     engine
         What moves the atoms. core: our own velocity Verlet in C++, for molecules at constant energy on a CPU;
-        ase: ASE's integrators, for everything; auto: core where it can.
+        ase: ASE's integrators, for everything; lammps: LAMMPS (`pip install 'mdaug[lammps]'`), at constant
+        energy, the same files; auto: core where it can.
     replicas
         Independent copies of a molecule with seeds of their own, moved as one batch, each into a folder
         replica-0, replica-1, …
@@ -79,7 +81,8 @@ def nve(
                 "replicas": replicas,
             }
         make_engine = _make_engine(calculator.manifest, path, start, options, about)
-        about["engine"] = "core" if make_engine else "ase"
+        if about.get("engine") != "lammps":
+            about["engine"] = "core" if make_engine else "ase"
         with _shown(options) as progress:
             shared = {"resume": resume, "progress": progress, "about": about}
             results = _run(start, calculator, options, run.path, make_engine, shared)
@@ -92,6 +95,10 @@ def _make_engine(
 ) -> MakeEngine | None:
     """Return what makes the core's engines, None for ASE's."""
     asked = about.get("engine", "ase")
+    if asked == "lammps":
+        if options.ensemble != "nve" or about.get("replicas", 1) > 1:
+            raise DataError("engine lammps takes one run at constant energy; use --engine auto")
+        return lammps_engines(model, about["dtype"])
     if asked == "ase":
         reason = "ase was asked for"
     else:
