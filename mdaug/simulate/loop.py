@@ -83,7 +83,8 @@ class Run:
         positions = self.engine.atoms.get_positions()
         broken = self.guard.complaint(positions, potential, kinetic)
         if broken or self.step % self.options.thermo_every == 0:
-            self.recorder.row(self.step, potential, kinetic, temperature_K(kinetic, self.n_degrees))
+            temperature = temperature_K(kinetic, self.n_degrees)
+            self.recorder.row(self.step, potential, kinetic, temperature, self.engine.forces)
         if broken or self.step % self.options.frames_every == 0:
             self.recorder.frame(positions)
         if broken:

@@ -12,6 +12,7 @@ from mdaug.frames.frame_set import FloatArray
 from mdaug.simulate.guard import find_bonds
 from mdaug.simulate.options import DynamicsOptions
 from mdaug.simulate.restart import Restart, write_restart
+from mdaug.simulate.shadow import ShadowTable
 from mdaug.simulate.thermo import ThermoTable
 from mdaug.simulate.trajectory import DcdTrajectory, write_topology
 
@@ -57,6 +58,11 @@ class Recorder:
                     restart.trajectory_bytes if restart else None,
                 )
             )
+            self._shadow = None
+            if options.ensemble == "nve":
+                step = restart.step if restart else None
+                table = ShadowTable(folder / "shadow.csv", atoms.get_masses(), options.timestep, step)
+                self._shadow = stack.enter_context(table)
             self._open_files = stack.pop_all()
 
     @property
@@ -64,10 +70,14 @@ class Recorder:
         """Mean over the rows of the thermo table, None where there are none."""
         return self._temperature_sum / self._n_rows if self._n_rows else None
 
-    def row(self, step: int, potential_eV: float, kinetic_eV: float, temperature_K: float) -> None:
-        """Append a row to the thermo table."""
+    def row(
+        self, step: int, potential_eV: float, kinetic_eV: float, temperature_K: float, forces: FloatArray
+    ) -> None:
+        """Append a row to the thermo table, and in NVE the energy that the integrator conserves."""
         time_fs = round(step * self._options.timestep, 9)
         self._thermo.write(step, time_fs, potential_eV, kinetic_eV, temperature_K)
+        if self._shadow is not None:
+            self._shadow.write(step, time_fs, potential_eV + kinetic_eV, forces)
         if math.isfinite(temperature_K):
             self._n_rows += 1
             self._temperature_sum += temperature_K
@@ -78,6 +88,8 @@ class Recorder:
 
     def checkpoint(self, state: State) -> None:
         """Put the files on the disk, then the restart file that says how much of them belongs to it."""
+        if self._shadow is not None:
+            self._shadow.sync()
         restart = Restart(
             state.step,
             state.positions,

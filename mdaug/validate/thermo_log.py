@@ -31,6 +31,9 @@ class ThermoLog:
         None if unknown.
     source
         Where it was read.
+    shadow_eV
+        Shape (n_rows,): the energy that velocity Verlet conserves, from ``shadow.csv`` beside the table; None
+        where there is none.
     """
 
     time_ps: FloatArray
@@ -39,6 +42,7 @@ class ThermoLog:
     timestep_fs: float | None
     n_atoms: int | None
     source: str
+    shadow_eV: FloatArray | None = None
 
 
 def read_thermo(path: Path | str, *, n_atoms: int | None = None, units: str | None = None) -> ThermoLog:
@@ -108,7 +112,24 @@ def _from_csv(lines: list[str], path: Path) -> ThermoLog:
         timestep_fs=_timestep(column["time_fs"], column["step"]),
         n_atoms=_atoms_beside(path),
         source=str(path),
+        shadow_eV=_shadow_beside(path, column["step"]),
     )
+
+
+def _shadow_beside(path: Path, steps: FloatArray) -> FloatArray | None:
+    """Energies in ``shadow.csv`` at `steps`; None if it is not there or not of all of them."""
+    shadow = path.parent / "shadow.csv"
+    if path.name != "thermo.csv" or not shadow.is_file():
+        return None
+    rows = [
+        line.split(",") for line in shadow.read_text(encoding="utf-8", errors="replace").split("\n")[1:-1]
+    ]
+    try:
+        found = {float(step): float(energy) for step, _, energy in rows}
+    except ValueError:
+        return None
+    energies = np.array([found.get(step, np.nan) for step in steps])
+    return energies if np.isfinite(energies).all() else None
 
 
 def _timestep(times: FloatArray, steps: FloatArray) -> float | None:
