@@ -26,7 +26,7 @@ def demo(
 ) -> None:
     """Train with and without augmentation and compare, from springs to stability, in one report.
 
-    Takes about three minutes on two CPU cores with the embedded ethanol frames. The run folder gets report.html
+    Takes about three minutes on two CPU cores with the embedded frames. The run folder gets report.html
     and the full run folders raw/ and augmented/, whose model.pt every other command takes.
 
     Parameters

@@ -15,13 +15,13 @@ from mdaug.cli.progress import console, make_progress
 from mdaug.engines.ase_calculator import MDAugCalculator
 from mdaug.engines.core import CoreUnavailableError
 from mdaug.errors import DataError
-from mdaug.frames.structures import starting_structures
 from mdaug.simulate import DynamicsOptions, DynamicsResult, run_dynamics
 from mdaug.simulate.core_engine import advance_replicas, core_engines
 from mdaug.simulate.dynamics import MakeEngine, Progress
 from mdaug.simulate.lammps_engine import lammps_engines
 from mdaug.simulate.replicas import run_replicas
-from mdaug.simulate.start_record import read_start, structure_from_json
+from mdaug.simulate.start_record import read_start
+from mdaug.workflow.use_model import start_structure
 
 
 def nve(
@@ -71,7 +71,7 @@ def nve(
         else:
             path = find_model(model).resolve()
             calculator = MDAugCalculator(path, device=device, dtype=dtype)
-            start, options = _start(calculator.manifest, structure, path), dynamics
+            start, options = start_structure(calculator.manifest, path, structure), dynamics
             about = {
                 "model": str(path),
                 "weights_sha256": calculator.manifest["weights_sha256"],
@@ -142,15 +142,6 @@ def _run(  # noqa: PLR0917
         advance=advance_replicas,
         **shared,
     )
-
-
-def _start(manifest: dict[str, Any], structure: str | None, model: Path) -> Atoms:
-    if structure is not None:
-        return starting_structures(structure, 1)[0]
-    reference = manifest.get("training", {}).get("reference_structure")
-    if reference is None:
-        raise DataError(f"{model}: its manifest holds no reference structure; give one with --structure")
-    return structure_from_json(reference)
 
 
 def _same_model(about: dict[str, Any], model: Path | None) -> tuple[MDAugCalculator, Path]:

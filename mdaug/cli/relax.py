@@ -50,7 +50,7 @@ def relax(
         Where the model is evaluated.
     """
     loaded = load_model(model, device=device, dtype=dtype)
-    start = start_structure(loaded, structure)
+    start = start_structure(loaded.manifest, loaded.path, structure)
     with open_run(output, command="relax") as run:
         relaxed = relax_structure(loaded.calculator, start, fmax_eV_A=fmax, max_steps=max_steps)
         with counted("frequencies") as progress:

@@ -90,7 +90,7 @@ def scan(
 
 
 def _start(model: Model, structure: str | None) -> Atoms:
-    start = start_structure(model, structure)
+    start = start_structure(model.manifest, model.path, structure)
     if structure is not None:
         return start
     relaxed = relax(model.calculator, start)

@@ -1,7 +1,7 @@
 """Moves atoms with an ASE integrator and any ASE calculator."""
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from ase import Atoms
@@ -68,14 +68,3 @@ class AseEngine:
     def potential_eV(self) -> float:
         """Potential energy at the current positions."""
         return float(self.atoms.get_potential_energy())
-
-    @property
-    def kinetic_eV(self) -> float:
-        """Kinetic energy of the full-step momenta."""
-        return float(self.atoms.get_kinetic_energy())
-
-    @property
-    def random_state(self) -> dict[str, Any]:
-        """State of the noise, as JSON can hold it."""
-        state: dict[str, Any] = self.rng.bit_generator.state  # type: ignore[assignment]
-        return state

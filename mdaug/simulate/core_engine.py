@@ -53,17 +53,6 @@ class CoreEngine:
         """Take `n_steps` steps and return how many were taken: fewer when forces are no longer finite."""
         return advance_together([self], n_steps)
 
-    @property
-    def kinetic_eV(self) -> float:
-        """Kinetic energy of the full-step momenta."""
-        return float(self.atoms.get_kinetic_energy())
-
-    @property
-    def random_state(self) -> dict[str, Any]:
-        """State of the noise, as JSON can hold it."""
-        state: dict[str, Any] = self.rng.bit_generator.state  # type: ignore[assignment]
-        return state
-
 
 def advance_together(engines: list[CoreEngine], n_steps: int) -> int:
     """Move copies of one molecule as a batch; each goes where it would go alone, to the last bit.

@@ -49,7 +49,9 @@ def equilibrate(
                 energies.append(_total_energy(engine))
             if done % LOOK_EVERY == 0 or done == n_steps:
                 progress(done, n_steps)
-                complaint = guard.complaint(atoms.get_positions(), engine.potential_eV, engine.kinetic_eV)
+                complaint = guard.complaint(
+                    atoms.get_positions(), engine.potential_eV, atoms.get_kinetic_energy()
+                )
                 if complaint:
                     return f"{complaint}, {done * options.timestep:g} fs into the equilibration"
         if options.ensemble == "nve":
@@ -69,4 +71,4 @@ def _reach(engine: AseEngine, target: float, energy: float, at_most: int) -> Non
 
 
 def _total_energy(engine: AseEngine) -> float:
-    return engine.potential_eV + engine.kinetic_eV
+    return float(engine.potential_eV + engine.atoms.get_kinetic_energy())

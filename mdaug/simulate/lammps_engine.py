@@ -48,7 +48,7 @@ class LammpsEngine:
 
     def __init__(self, atoms: Atoms, timestep_fs: float, model: Path, dtype: str | None = None) -> None:
         self.atoms = atoms
-        self.random_state: dict[str, Any] = {}
+        self.rng: np.random.Generator | None = None
         self._lammps = _open_lammps()
         self._set_up(model, dtype)
         self._command(f"timestep {timestep_fs / 1000.0!r}", "fix nve all nve", "run 0 post no")
@@ -65,11 +65,6 @@ class LammpsEngine:
     def potential_eV(self) -> float:
         """Potential energy at the current positions."""
         return float(self._lammps.get_thermo("pe"))
-
-    @property
-    def kinetic_eV(self) -> float:
-        """Kinetic energy of the full-step momenta."""
-        return float(self.atoms.get_kinetic_energy())
 
     def _set_up(self, model: Path, dtype: str | None) -> None:
         atoms = self.atoms

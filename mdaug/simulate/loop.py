@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import CalculatorError
 
@@ -23,10 +24,16 @@ class Engine(Protocol):
         Positions and momenta are those of the last step taken.
     forces
         At these positions, eV/Å.
+    rng
+        Of the thermostat's noise, which the restart file keeps; None where there is none.
     """
 
     atoms: Atoms
     forces: FloatArray
+
+    @property
+    def rng(self) -> np.random.Generator | None:
+        """See above; read only, so that an engine may promise one."""
 
     def advance(self, n_steps: int) -> int:
         """Take `n_steps` steps and return how many were taken: fewer when forces are no longer finite."""
@@ -34,14 +41,6 @@ class Engine(Protocol):
     @property
     def potential_eV(self) -> float:
         """Potential energy at the current positions."""
-
-    @property
-    def kinetic_eV(self) -> float:
-        """Kinetic energy of the full-step momenta."""
-
-    @property
-    def random_state(self) -> dict[str, Any]:
-        """State of the thermostat's noise, as JSON can hold it."""
 
 
 class Run:
@@ -79,7 +78,7 @@ class Run:
 
     def look(self) -> None:
         """Record the state if it is time to, or if it is broken, which stops the run."""
-        potential, kinetic = self.engine.potential_eV, self.engine.kinetic_eV
+        potential, kinetic = self.engine.potential_eV, float(self.engine.atoms.get_kinetic_energy())
         positions = self.engine.atoms.get_positions()
         broken = self.guard.complaint(positions, potential, kinetic)
         if broken or self.step % self.options.thermo_every == 0:
@@ -94,7 +93,8 @@ class Run:
         """Put all files on the disk."""
         engine = self.engine
         momenta, positions = engine.atoms.get_momenta(), engine.atoms.get_positions()
-        self.recorder.checkpoint(State(self.step, positions, momenta, engine.forces, engine.random_state))
+        noise: dict[str, Any] = {} if engine.rng is None else dict(engine.rng.bit_generator.state)
+        self.recorder.checkpoint(State(self.step, positions, momenta, engine.forces, noise))
 
     def end(self) -> None:
         """Put the last state on the disk, unless it is broken."""

@@ -64,8 +64,8 @@ def load_models(
     ]
 
 
-def start_structure(model: Model, structure: str | None) -> Atoms:
-    """Return the structure of a file or SMILES, or (None) the model's lowest training frame.
+def start_structure(manifest: dict[str, Any], path: Path, structure: str | None) -> Atoms:
+    """Return the structure of a file or SMILES, or (None) the lowest training frame of a model.
 
     Raises
     ------
@@ -74,9 +74,9 @@ def start_structure(model: Model, structure: str | None) -> Atoms:
     """
     if structure is not None:
         return starting_structures(structure, 1)[0]
-    reference = (model.manifest.get("training") or {}).get("reference_structure")
+    reference = (manifest.get("training") or {}).get("reference_structure")
     if reference is None:
-        raise DataError(f"{model.path}: its manifest holds no reference structure; give one with --structure")
+        raise DataError(f"{path}: its manifest holds no reference structure; give one with --structure")
     return structure_from_json(reference)
 
 
