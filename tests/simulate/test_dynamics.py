@@ -11,6 +11,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import CalculationFailed
 from ase.constraints import FixAtoms
+from tblite.ase import TBLite
 
 from mdaug.errors import DataError
 from mdaug.simulate import DynamicsOptions, run_dynamics
@@ -241,8 +242,7 @@ def test_periodic_cell(tmp_path) -> None:
 
 
 def test_ethanol_with_gfn2_xtb_conserves_energy(ethanol, tmp_path) -> None:
-    tblite = pytest.importorskip("tblite.ase")
-    calculator = tblite.TBLite(method="GFN2-xTB", verbosity=0)
+    calculator = TBLite(method="GFN2-xTB", verbosity=0)
     result = run_dynamics(ethanol, calculator, quick(steps=100), tmp_path)
     assert result.stopped_because is None
     columns = table(tmp_path)
