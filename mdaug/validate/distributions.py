@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from mdaug.frames.bonds import pair_lengths
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 from mdaug.frames.pairs import molecule_pairs
-from mdaug.validate.bonds import half_width, pair_lengths, torsion_angles
+from mdaug.validate.bonds import half_width, torsion_angles
 
 BIN_A = 0.05
 """Width of the bins of h(r)."""

@@ -15,11 +15,11 @@ from mdaug.engines.ase_calculator import MDAugCalculator
 from mdaug.errors import MissingDependencyError
 from mdaug.files import write_json, write_text
 from mdaug.frames import FrameSet
+from mdaug.frames.bonds import find_bonds
 from mdaug.frames.calculators import calculator_factory
 from mdaug.options import Options
 from mdaug.simulate import DynamicsOptions, run_dynamics
 from mdaug.simulate.start_record import structure_from_json
-from mdaug.validate.bonds import find_bonds
 from mdaug.validate.drift import DriftResult, energy_drift
 from mdaug.validate.reference import calculated_reference
 from mdaug.validate.relax import relax

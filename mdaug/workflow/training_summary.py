@@ -7,8 +7,8 @@ from ase.data import chemical_symbols
 
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
+from mdaug.frames.bonds import pair_lengths
 from mdaug.springs.distances import pair_distances
-from mdaug.validate.bonds import pair_lengths
 from mdaug.validate.training_bonds import TrainingBonds
 
 

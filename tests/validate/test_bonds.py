@@ -5,11 +5,10 @@ from ase.build import bulk, molecule
 from MDAnalysis.lib.distances import calc_dihedrals
 
 from mdaug.errors import DataError
+from mdaug.frames.bonds import find_bonds, minimum_image
 from mdaug.validate.bonds import (
     bond_name,
-    find_bonds,
     half_width,
-    minimum_image,
     rotatable_torsions,
     smaller_fragment,
     torsion_angles,

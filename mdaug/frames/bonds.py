@@ -1,0 +1,61 @@
+"""Which atoms are bonded, and what falls apart when a bond is cut."""
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from mdaug.frames.frame_set import FloatArray, IntArray
+from mdaug.frames.pairs import molecule_pairs
+
+BoolArray = NDArray[np.bool_]
+
+BOND_SCALE = 1.25
+"""Atoms closer than this times the sum of their covalent radii (Cordero 2008, as in ASE) are bonded."""
+
+
+def minimum_image(vectors: FloatArray, cells: FloatArray | None) -> FloatArray:
+    """Return `vectors` (…, 3) shifted to their nearest periodic image; unchanged if `cells` is None.
+
+    `cells` has shape (3, 3), or (n_frames, 3, 3) for vectors of shape (n_frames, n, 3); rows are lattice
+    vectors. Exact for images closer than half the cell's smallest width.
+    """
+    if cells is None:
+        return vectors
+    shifts = np.round(vectors @ np.linalg.inv(cells))
+    return vectors - shifts @ cells
+
+
+def pair_lengths(
+    positions: FloatArray, cells: FloatArray | None, idx_i: IntArray, idx_j: IntArray
+) -> FloatArray:
+    """Return |r_j − r_i| to the nearest image (n_frames, n_pairs) of positions (n_frames, n_atoms, 3)."""
+    return np.linalg.norm(minimum_image(positions[:, idx_j] - positions[:, idx_i], cells), axis=-1)
+
+
+def bonded(atomic_numbers: IntArray, idx_i: IntArray, idx_j: IntArray, distances: FloatArray) -> BoolArray:
+    """Tell which of the pairs `idx_i`, `idx_j` with these distances (Å) are bonds, shape (n_pairs,)."""
+    radii = covalent_radii[atomic_numbers]
+    close: BoolArray = distances < BOND_SCALE * (radii[idx_i] + radii[idx_j])
+    return close
+
+
+def find_bonds(atoms: Atoms) -> IntArray:
+    """Return the bonds of one structure, shape (n_bonds, 2), i < j, by covalent radii."""
+    idx_i, idx_j = molecule_pairs(len(atoms))
+    cells = atoms.cell.array[None] if atoms.pbc.any() and atoms.cell.rank == 3 else None
+    distances = pair_lengths(atoms.positions[None], cells, idx_i, idx_j)[0]
+    return np.stack([idx_i, idx_j], axis=1)[bonded(atoms.numbers, idx_i, idx_j, distances)]
+
+
+def sides(n_atoms: int, bonds: IntArray, bond: tuple[int, int]) -> tuple[IntArray, IntArray] | None:
+    """Return the atoms on the side of i and on the side of j once bond (i, j) is cut; None in a ring."""
+    i, j = sorted(bond)
+    kept = bonds[~((bonds[:, 0] == i) & (bonds[:, 1] == j))]
+    graph = coo_array((np.ones(len(kept)), (kept[:, 0], kept[:, 1])), shape=(n_atoms, n_atoms))
+    _, part = connected_components(graph, directed=False)
+    if part[i] == part[j]:
+        return None
+    return np.flatnonzero(part == part[bond[0]]), np.flatnonzero(part == part[bond[1]])
