@@ -17,9 +17,9 @@ from mdaug.model import SchNetOptions
 from mdaug.report.terminal import print_table
 from mdaug.report.training_page import errors_table
 from mdaug.springs import SpringOptions
-from mdaug.train import TrainOptions
+from mdaug.train import TrainOptions, join_group
 from mdaug.workflow.config import RunConfig, load_config
-from mdaug.workflow.training import CONFIG, train_force_field
+from mdaug.workflow.training import CONFIG, help_to_train, train_force_field
 
 Switch = Annotated[bool, Parameter(negative="")]
 
@@ -54,7 +54,8 @@ def train(
     The run folder gets model.pt (for ASE, LAMMPS and every other mdaug command), report.html, results.json
     and everything that led to them. Options go over the TOML file, the file over the defaults (those of
     inputs/ethanol.toml). The keys of the sections below are options too, as in `--model.cutoff 6`;
-    `--help-all` explains them.
+    `--help-all` explains them. Under `torchrun` the processes share every batch, one GPU each where there
+    are any.
 
     Parameters
     ----------
@@ -85,13 +86,16 @@ def train(
     if no_augment:
         changes["augment"]["enabled"] = False
     settings = None if resume else load_config(config, changes)
+    group = join_group()
+    if not group.is_first:
+        folder = Path(group.tell(""))
+        settings = settings or _resumed(folder, config, changes)
+        return help_to_train(settings, folder, group, device=device, resume=resume)
     with open_run(output, command="train", resume=resume) as run, training_watch() as watch:
+        settings = settings or _resumed(run.path, config, changes)
+        group.tell(str(run.path))
         outcome = train_force_field(
-            settings or _resumed(run.path, config, changes),
-            run.path,
-            device=device,
-            resume=resume,
-            watch=watch,
+            settings, run.path, device=device, resume=resume, watch=watch, group=group
         )
     if outcome.test is not None:
         print_table(errors_table({"test frames": outcome.test}))

@@ -2,6 +2,7 @@
 
 from mdaug.train.loop import TrainResult, TrainState, train
 from mdaug.train.options import TrainOptions
+from mdaug.train.parallel import Group, join_group
 from mdaug.train.predict import predict
 
-__all__ = ["TrainOptions", "TrainResult", "TrainState", "predict", "train"]
+__all__ = ["Group", "TrainOptions", "TrainResult", "TrainState", "join_group", "predict", "train"]

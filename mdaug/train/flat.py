@@ -27,15 +27,19 @@ class FlatParameters:
             p.grad = self.values.grad[offset:end].view_as(p)
             offset = end
 
+    @property
+    def gradient(self) -> Tensor:
+        """The gathered gradients, (n_parameters,)."""
+        assert self.values.grad is not None
+        return self.values.grad
+
     def zero_grad(self) -> None:
         """Forget all gradients (in place: the parameters' own are views)."""
-        assert self.values.grad is not None
-        self.values.grad.zero_()
+        self.gradient.zero_()
 
     def clip_grad_norm(self, longest: float) -> None:
         """Shorten the gradient to the length `longest` where it is longer."""
-        assert self.values.grad is not None
-        self.values.grad.mul_((longest / (self.values.grad.norm() + 1e-12)).clamp(max=1.0))
+        self.gradient.mul_((longest / (self.gradient.norm() + 1e-12)).clamp(max=1.0))
 
     def copy(self) -> Tensor:
         """A copy of the present values."""

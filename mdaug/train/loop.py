@@ -6,20 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from mdaug.errors import DataError
 from mdaug.frames.frame_set import FrameSet
 from mdaug.model import SchNet, SchNetOptions
 from mdaug.train.checkpoint import load_checkpoint, save_checkpoint
-from mdaug.train.flat import FlatParameters
 from mdaug.train.history import Epoch, History
 from mdaug.train.options import TrainOptions
+from mdaug.train.parallel import Group
 from mdaug.train.predict import Errors, errors
 from mdaug.train.references import energy_scale, reference_energies
 from mdaug.train.schedule import Schedule
-from mdaug.train.tensors import Batch, FrameTensors
+from mdaug.train.step import Step
+from mdaug.train.tensors import FrameTensors
 from mdaug.units import KCAL_MOL_PER_EV
+
+ALONE = Group()
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,13 @@ def train(
     device: str = "auto",
     resume: bool = False,
     progress: Callable[[TrainState], None] | None = None,
+    group: Group = ALONE,
 ) -> TrainResult:
     """Train SchNet on frames and return the weights that were best on the validation frames.
 
     Writes ``checkpoint.pt`` (atomically, about once a minute and at the end) and ``history.csv`` into
     `folder`. With `resume` the training goes on from the checkpoint; on the CPU the result is the same bit
-    for bit.
+    for bit. The processes of a `group` train one model together; the first of them writes the files.
 
     Raises
     ------
@@ -70,7 +73,8 @@ def train(
     for frames, what in ((train_frames, "training"), (validation_frames, "validation")):
         if len(frames) == 0:
             raise DataError(f"no {what} frames in {frames.name}; at least one is needed")
-    trainer = Trainer(train_frames, validation_frames, model_options, train_options, pick_device(device))
+    given = (train_frames, validation_frames, model_options, train_options)
+    trainer = Trainer(*given, pick_device(device), group=group)
     checkpoint = folder / "checkpoint.pt"
     if resume and checkpoint.exists():
         trainer.restore(load_checkpoint(checkpoint, trainer.fingerprint))
@@ -97,10 +101,12 @@ class Trainer:
         model_options: SchNetOptions,
         options: TrainOptions,
         device: torch.device,
+        *,
+        group: Group = ALONE,
     ) -> None:
         torch.manual_seed(options.seed)
         torch.set_num_threads(options.threads or torch.get_num_threads())
-        self.options, self.device = options, device
+        self.options, self.device, self.group = options, device, group
         dtype = getattr(torch, options.dtype)
         numbers = sorted(set(train_frames.atomic_numbers.tolist()))
         references = reference_energies(train_frames, numbers, options.reference)
@@ -108,9 +114,9 @@ class Trainer:
         self.model = SchNet(model_options, numbers, references, scale).to(device, dtype)
         self.train_set = FrameTensors(train_frames, self.model)
         self.validation_set = FrameTensors(validation_frames, self.model)
-        self.parameters = FlatParameters(self.model)
-        self.optimizer = make_optimizer(self.parameters.values, options)
-        self.averaged, self.best = self.parameters.copy(), self.parameters.copy()
+        self.step = Step(self.model, self.train_set, options, group)
+        self.parameters, self.averaged = self.step.parameters, self.step.averaged
+        self.best = self.parameters.copy()
         steps = max(1, -(-len(train_frames) // options.batch_size))
         self.schedule = Schedule(options, steps)
         self.history = History()
@@ -142,46 +148,17 @@ class Trainer:
         self.model.train()
         generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + self.epoch)
         order = torch.randperm(self.train_set.n_frames, generator=generator).to(self.device)
-        total = torch.zeros((), device=self.device)
+        total = torch.zeros((), device=self.device, dtype=torch.float64)
         batches = order.split(self.options.batch_size)
         for n, index in enumerate(batches):
             step = self.epoch * len(batches) + n
-            total += self.step(self.train_set.batch(index), step)
-        return float(total) / len(batches)
-
-    def step(self, batch: Batch, step: int) -> Tensor:
-        """One optimiser step; returns the loss."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule.learning_rate(step)
-        loss = self.loss(batch)
-        self.parameters.zero_grad()
-        loss.backward()
-        if self.options.clip_norm > 0:
-            self.parameters.clip_grad_norm(self.options.clip_norm)
-        self.optimizer.step()
-        # the average starts short and grows to its full length, so that early weights are forgotten
-        decay = min(self.options.ema_decay, (1 + step) / (10 + step)) if self.options.ema_decay else 0.0
-        self.averaged.lerp_(self.parameters.values.detach(), 1.0 - decay)
-        return loss.detach()
-
-    def loss(self, batch: Batch) -> Tensor:
-        """Weighted loss of a batch, in squared units of the energy scale."""
-        energies, forces = self.model(batch.graph)
-        of_atoms = batch.weights.index_select(0, batch.graph.system).unsqueeze(-1)
-        energy_loss = (batch.weights * self._penalty(energies - batch.energies)).mean()
-        force_loss = (of_atoms * self._penalty(forces - batch.forces)).mean()
-        return self.options.energy_weight * energy_loss + self.options.force_weight * force_loss
-
-    def _penalty(self, error: Tensor) -> Tensor:
-        if self.options.loss == "mse":
-            return error.square()
-        zero, delta = torch.zeros_like(error), self.options.huber_delta
-        return torch.nn.functional.huber_loss(error, zero, delta=delta, reduction="none") / delta
+            total += self.step(index, step, self.schedule.learning_rate(step))
+        return float(self.group.add_up(total)) / len(batches)
 
     def validate(self) -> Errors:
         """Errors of the averaged weights on the validation frames."""
         with self.parameters.holding(self.averaged):
-            return errors(self.model, self.validation_set)
+            return errors(self.model, self.validation_set, self.group)
 
     def _close_epoch(self, loss: float, found: Errors) -> None:
         weights = self.options
@@ -214,10 +191,12 @@ class Trainer:
         return TrainResult(self.model.eval(), self.history, self.best_epoch, self.seconds)
 
     def save(self, folder: Path) -> None:
-        """Write checkpoint.pt and history.csv."""
+        """Write checkpoint.pt and history.csv (the first process of a group)."""
+        if not self.group.is_first:
+            return
         state = {
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.step.optimizer.state_dict(),
             "averaged": self.averaged,
             "best": self.best,
             "schedule": self.schedule.state(),
@@ -233,7 +212,7 @@ class Trainer:
     def restore(self, state: dict) -> None:
         """Go back to the moment of `save`."""
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.step.optimizer.load_state_dict(state["optimizer"])
         self.averaged.copy_(state["averaged"])
         self.best.copy_(state["best"])
         self.schedule.restore(state["schedule"])
@@ -241,12 +220,3 @@ class Trainer:
         self.epoch, self.best_epoch = state["epoch"], state["best_epoch"]
         self.seconds = state["seconds"]
         torch.set_rng_state(state["rng"])
-
-
-def make_optimizer(values: torch.nn.Parameter, options: TrainOptions) -> torch.optim.Optimizer:
-    """Adam or AdamW."""
-    if options.optimizer == "adam":
-        return torch.optim.Adam([values], lr=options.learning_rate, fused=True)
-    return torch.optim.AdamW(
-        [values], lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
-    )

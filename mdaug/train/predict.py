@@ -7,6 +7,7 @@ from torch import Tensor
 
 from mdaug.frames.frame_set import FloatArray, FrameSet
 from mdaug.model import SchNet
+from mdaug.train.parallel import Group
 from mdaug.train.tensors import FrameTensors, species_of
 
 BATCH = 50
@@ -22,31 +23,37 @@ class Errors:
     force_mse: float
 
 
-def errors(model: SchNet, frames: FrameTensors) -> Errors:
-    """Errors of a model on frames; the model is left in evaluation mode."""
-    energies, forces = predict_tensors(model, frames)
-    de = (energies - frames.energies).double()
-    df = (forces - frames.forces).double()
-    return Errors(
-        float(de.abs().mean()), float(df.abs().mean()), float(de.square().mean()), float(df.square().mean())
-    )
+def errors(model: SchNet, frames: FrameTensors, group: Group | None = None) -> Errors:
+    """Errors of a model on frames, shared out among the processes; the model is left in evaluation mode."""
+    group = group or Group()
+    index = group.share(torch.arange(frames.n_frames, device=frames.energies.device))
+    energies, forces = predict_tensors(model, frames, index)
+    de = (energies - frames.energies[index]).double()
+    df = (forces - frames.forces[index]).double()
+    sums = torch.stack([de.abs().sum(), df.abs().sum(), de.square().sum(), df.square().sum()])
+    n = frames.n_frames
+    counts = torch.tensor([n, 3 * n * frames.n_atoms] * 2, dtype=sums.dtype)
+    return Errors(*(group.add_up(sums).cpu() / counts).tolist())
 
 
-def predict_tensors(model: SchNet, frames: FrameTensors) -> tuple[Tensor, Tensor]:
-    """Energies (n_frames,) without references and forces (n_frames, n_atoms, 3) in energy scales."""
+def predict_tensors(model: SchNet, frames: FrameTensors, index: Tensor) -> tuple[Tensor, Tensor]:
+    """Energies (n,) without references and forces (n, n_atoms, 3) of the frames `index` in energy scales."""
     model.eval()
-    energies, forces = [], []
+    energies = torch.empty(len(index), dtype=frames.energies.dtype, device=index.device)
+    forces = torch.empty((len(index), frames.n_atoms, 3), dtype=energies.dtype, device=index.device)
     with torch.no_grad():
-        for index in torch.arange(frames.n_frames, device=frames.energies.device).split(BATCH):
-            e, f = model(frames.batch(index).graph)
-            energies.append(e)
-            forces.append(f.reshape(len(index), -1, 3))
-    return torch.cat(energies), torch.cat(forces)
+        for part in torch.arange(len(index), device=index.device).split(BATCH):
+            if len(part):
+                e, f = model(frames.batch(index[part]).graph)
+                energies[part], forces[part] = e, f.reshape(len(part), -1, 3)
+    return energies, forces
 
 
 def predict(model: SchNet, frames: FrameSet) -> tuple[FloatArray, FloatArray]:
     """Energies (n_frames,), eV, references included, and forces (n_frames, n_atoms, 3), eV/Å, of a model."""
     scale = float(model.energy_scale)
-    energies, forces = predict_tensors(model, FrameTensors(frames, model))
+    tensors = FrameTensors(frames, model)
+    every = torch.arange(tensors.n_frames, device=tensors.energies.device)
+    energies, forces = predict_tensors(model, tensors, every)
     reference = float(model.reference_energies.cpu()[species_of(frames, model)].sum())
     return energies.double().cpu().numpy() * scale + reference, forces.double().cpu().numpy() * scale

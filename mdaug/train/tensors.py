@@ -37,35 +37,50 @@ class FrameTensors:
         self.forces = torch.as_tensor(frames.forces / energy_scale).to(device, dtype)
         self.weights = torch.as_tensor(frames.weights).to(device, dtype)
         found = [_pairs(frames, n, model.options.cutoff) for n in range(len(frames))]
-        counts = torch.tensor([len(pairs[0]) for pairs in found], device=device)
-        self.counts, self.starts = counts, torch.cumsum(counts, 0) - counts
         self.idx_i, self.idx_j = (
-            torch.as_tensor(np.concatenate([pairs[k] for pairs in found]), device=device) for k in (0, 1)
+            torch.as_tensor(np.concatenate([*(pairs[k] for pairs in found), [0]]), device=device)
+            for k in (0, 1)
         )
-        vectors = np.concatenate([pairs[2] for pairs in found])
+        vectors = np.concatenate([*(pairs[2] for pairs in found), [[model.options.cutoff, 0.0, 0.0]]])
         distances = np.linalg.norm(vectors, axis=1)
         self.d_ij = torch.as_tensor(distances).to(device, dtype)
         self.unit_ij = torch.as_tensor(vectors / distances[:, None]).to(device, dtype)
+        self.pair_rows = torch.as_tensor(_pair_rows([len(pairs[0]) for pairs in found]), device=device)
+        self.n_pairs = len(distances) - 1
+        ragged = bool((self.pair_rows == self.n_pairs).any())
+        self.fixed_size = not ragged or (device.type == "cuda" and model.options.envelope != "none")
 
     def batch(self, index: Tensor) -> Batch:
-        """Return the frames of `index` (n,) as one graph."""
+        """Return the frames of `index` (n,) as one graph.
+
+        With `fixed_size` all batches of n frames have the same number of pairs: the lists of frames with
+        fewer are filled up with a pair at the cutoff, where filters and slopes are zero.
+        """
         n = len(index)
-        frame = torch.arange(n, device=index.device)
-        counts = self.counts[index]
-        pair_frame = torch.repeat_interleave(frame, counts)
-        offset = self.starts[index] - (torch.cumsum(counts, 0) - counts)
-        pair = torch.arange(len(pair_frame), device=index.device) + offset.index_select(0, pair_frame)
-        first_atom = pair_frame * self.n_atoms
+        frame = torch.arange(n, device=index.device).unsqueeze(1)
+        rows = self.pair_rows.index_select(0, index)
+        pair, first_atom = rows.flatten(), (frame * self.n_atoms).expand_as(rows).flatten()
+        if not self.fixed_size:
+            found = pair < self.n_pairs
+            pair, first_atom = pair[found], first_atom[found]
         graph = Graph(
             species=self.species.repeat(n),
             idx_i=self.idx_i.index_select(0, pair) + first_atom,
             idx_j=self.idx_j.index_select(0, pair) + first_atom,
             d_ij=self.d_ij.index_select(0, pair),
             unit_ij=self.unit_ij.index_select(0, pair),
-            system=torch.repeat_interleave(frame, self.n_atoms),
+            system=frame.expand(n, self.n_atoms).flatten(),
             n_systems=n,
         )
         return Batch(graph, self.energies[index], self.forces[index].reshape(-1, 3), self.weights[index])
+
+
+def _pair_rows(counts: list[int]) -> IntArray:
+    """Rows of each frame's pairs among those of all, (n_frames, longest); the row after the last fills up."""
+    ends = np.cumsum(counts)
+    place = np.arange(max(counts, default=0))
+    rows = (ends - counts)[:, None] + place
+    return np.where(place < np.asarray(counts)[:, None], rows, ends[-1] if len(ends) else 0)
 
 
 def species_of(frames: FrameSet, model: SchNet) -> IntArray:

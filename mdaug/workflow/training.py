@@ -17,7 +17,7 @@ from mdaug.files import write_json
 from mdaug.frames import FrameSet, Split, split_frames, write_extxyz
 from mdaug.report.training_page import TrainingReport, write_training_report
 from mdaug.springs import SpringAnalysis, analyse_springs
-from mdaug.train import TrainResult, TrainState, train
+from mdaug.train import Group, TrainResult, TrainState, train
 from mdaug.validate.accuracy import AccuracyResult, accuracy
 from mdaug.workflow.config import RunConfig, save_config
 from mdaug.workflow.environment import describe_environment
@@ -53,6 +53,7 @@ class Watch:
 class Sets:
     """The frames of a training; `augmented` and `springs` are None for a raw model."""
 
+    split: Split
     train: FrameSet
     validation: FrameSet
     test: FrameSet
@@ -86,6 +87,7 @@ def train_force_field(
     device: str = "auto",
     resume: bool = False,
     watch: Watch | None = None,
+    group: Group | None = None,
 ) -> TrainingOutcome:
     """Train a force field as `config` says and leave everything a reader may ask for in `folder`.
 
@@ -97,15 +99,17 @@ def train_force_field(
         Go on from the checkpoint in `folder`.
     watch
         Told how it goes.
+    group
+        The processes that train together, of which this is the first; the others call `help_to_train`.
 
     Raises
     ------
     DataError
         From any room on the way; nothing of the run is marked finished then.
     """
-    watch = watch or Watch()
-    folder.mkdir(parents=True, exist_ok=True)
-    sets = prepare_sets(config, folder, resume=resume, watch=watch)
+    watch, group = watch or Watch(), group or Group()
+    sets = prepare_sets(config, watch)
+    record_sets(sets, config, folder, resume=resume)
     watch.stage(f"training on {len(sets.shown)} frames; validation errors E in kcal/mol, F in kcal/mol/Å")
     training = train(
         sets.shown,
@@ -116,6 +120,7 @@ def train_force_field(
         device=device,
         resume=resume,
         progress=watch.epoch,
+        group=group,
     )
     summary = summarize_training(sets.train, config.model.cutoff) | {"augmented": sets.augmented is not None}
     model = export_model(training.model, folder / "model.pt", training=summary)
@@ -127,11 +132,23 @@ def train_force_field(
     return outcome
 
 
-def prepare_sets(config: RunConfig, folder: Path, *, resume: bool, watch: Watch) -> Sets:
-    """Read, split and augment the frames; writes config.toml, split.json, springs.json and augmented.xyz.
+def help_to_train(config: RunConfig, folder: Path, group: Group, *, device: str, resume: bool) -> None:
+    """Take part in the training that the first process of `group` runs in `folder`; writes nothing."""
+    sets = prepare_sets(config, Watch())
+    train(
+        sets.shown,
+        sets.validation,
+        config.model,
+        config.training,
+        folder,
+        device=device,
+        resume=resume,
+        group=group,
+    )
 
-    Nothing is written before all has been found good.
-    """
+
+def prepare_sets(config: RunConfig, watch: Watch) -> Sets:
+    """Read, split and augment the frames."""
     frames = config.data.load_frames()
     split = split_frames(frames, config.split)
     raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
@@ -143,12 +160,17 @@ def prepare_sets(config: RunConfig, folder: Path, *, resume: bool, watch: Watch)
         springs = analyse_springs(raw, config.springs, progress=watch.springs)
         augmented = augment(raw, springs.springs, config.augment)
         watch.stage(f"{len(augmented)} augmented frames by rule {config.augment.rule!r}")
+    return Sets(split, raw, validation, test, springs, augmented)
+
+
+def record_sets(sets: Sets, config: RunConfig, folder: Path, *, resume: bool) -> None:
+    """Write config.toml, split.json and, for an augmented model, springs.json and augmented.xyz."""
+    folder.mkdir(parents=True, exist_ok=True)
     save_config(config, folder / CONFIG)
-    _record_split(folder / "split.json", split, resume=resume)
-    if springs is not None and augmented is not None:
-        springs.springs.write(folder / "springs.json")
-        write_extxyz(augmented, folder / "augmented.xyz")
-    return Sets(raw, validation, test, springs, augmented)
+    _record_split(folder / "split.json", sets.split, resume=resume)
+    if sets.springs is not None and sets.augmented is not None:
+        sets.springs.springs.write(folder / "springs.json")
+        write_extxyz(sets.augmented, folder / "augmented.xyz")
 
 
 def join_frames(first: FrameSet, second: FrameSet) -> FrameSet:

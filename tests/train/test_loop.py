@@ -115,10 +115,9 @@ def make_trainer(make_frames, model_options, options):
 def test_averages_by_hand(make_frames, model_options, make_options):
     """averaged ← decay·averaged + (1 − decay)·weights, the decay growing as (1 + step)/(10 + step)."""
     trainer = make_trainer(make_frames, model_options, make_options(ema_decay=0.15))
-    batch = trainer.train_set.batch(torch.arange(8))
     expected = trainer.parameters.copy()
     for step, decay in enumerate((0.1, 0.15, 0.15)):  # 1/10, then 2/11 and 3/12 are above the limit
-        trainer.step(batch, step)
+        trainer.step(torch.arange(8), step, 1e-3)
         expected = decay * expected + (1 - decay) * trainer.parameters.copy()
         torch.testing.assert_close(trainer.averaged, expected, rtol=0, atol=1e-14)
 
@@ -128,7 +127,7 @@ def test_the_loss_by_hand(make_frames, model_options, make_options):
     batch = trainer.train_set.batch(torch.tensor([3, 1]))
     energies, forces = trainer.model(batch.graph)
     expected = 0.2 * ((energies - batch.energies) ** 2).mean() + 3 * ((forces - batch.forces) ** 2).mean()
-    torch.testing.assert_close(trainer.loss(batch), expected)
+    torch.testing.assert_close(trainer.step.loss(batch, 2), expected)
 
 
 def test_frames_count_by_their_weights(make_frames, model_options, make_options):
@@ -136,8 +135,8 @@ def test_frames_count_by_their_weights(make_frames, model_options, make_options)
     frames = replace(make_frames(), weights=np.linspace(0.1, 2.0, len(make_frames())))
     trainer = Trainer(frames, make_frames(6, seed=1), model_options, make_options(), torch.device("cpu"))
     unweighted = make_trainer(make_frames, model_options, make_options())
-    both = trainer.loss(trainer.train_set.batch(torch.tensor([5, 2])))
-    five, two = (unweighted.loss(unweighted.train_set.batch(torch.tensor([n]))) for n in (5, 2))
+    both = trainer.step.loss(trainer.train_set.batch(torch.tensor([5, 2])), 2)
+    five, two = (unweighted.step.loss(unweighted.train_set.batch(torch.tensor([n])), 1) for n in (5, 2))
     torch.testing.assert_close(both, (frames.weights[5] * five + frames.weights[2] * two) / 2)
 
 
@@ -145,7 +144,7 @@ def test_clipping_shortens_long_gradients(make_frames, model_options, make_optio
     lengths = []
     for clip_norm in (0.0, 1e-3):
         trainer = make_trainer(make_frames, model_options, make_options(clip_norm=clip_norm))
-        trainer.step(trainer.train_set.batch(torch.arange(8)), 0)
+        trainer.step(torch.arange(8), 0, 1e-3)
         lengths.append(float(trainer.parameters.values.grad.norm()))
     assert lengths[0] > 1e-2
     assert lengths[1] == pytest.approx(1e-3, rel=1e-6)

@@ -16,7 +16,14 @@ from mdaug.train.history import History
 from mdaug.validate.accuracy import accuracy
 from mdaug.workflow.config import load_config
 from mdaug.workflow.export import export_run
-from mdaug.workflow.training import Watch, describe_outcome, join_frames, prepare_sets, train_force_field
+from mdaug.workflow.training import (
+    Watch,
+    describe_outcome,
+    join_frames,
+    prepare_sets,
+    record_sets,
+    train_force_field,
+)
 from mdaug.workflow.training_summary import summarize_training
 
 
@@ -137,10 +144,10 @@ def test_nothing_is_written_before_all_is_found_good(tiny, tmp_path):
 
 
 def test_resuming_with_other_frames_is_refused(outcome, tiny, tmp_path):
-    prepare_sets(tiny, tmp_path, resume=False, watch=Watch())
+    record_sets(prepare_sets(tiny, Watch()), tiny, tmp_path, resume=False)
     other = tiny.replace({"split": {"seed": 5}})
     with pytest.raises(DataError, match="not those of this run"):
-        prepare_sets(other, tmp_path, resume=True, watch=Watch())
+        record_sets(prepare_sets(other, Watch()), other, tmp_path, resume=True)
 
 
 def test_export_writes_the_same_model_from_the_checkpoint(outcome, tmp_path):
