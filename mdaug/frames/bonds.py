@@ -1,12 +1,15 @@
-"""Which atoms are bonded, and what falls apart when a bond is cut."""
+"""Which atoms are bonded, how bonds are named, and what falls apart when one is cut."""
+
+from collections.abc import Iterable
 
 import numpy as np
 from ase import Atoms
-from ase.data import covalent_radii
+from ase.data import chemical_symbols, covalent_radii
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from mdaug.errors import DataError
 from mdaug.frames.frame_set import FloatArray, IntArray
 from mdaug.frames.pairs import molecule_pairs
 
@@ -59,3 +62,37 @@ def sides(n_atoms: int, bonds: IntArray, bond: tuple[int, int]) -> tuple[IntArra
     if part[i] == part[j]:
         return None
     return np.flatnonzero(part == part[bond[0]]), np.flatnonzero(part == part[bond[1]])
+
+
+def bond_name(atomic_numbers: IntArray, atoms: Iterable[int]) -> str:
+    """Return for example ``O2-H8``: symbols with 0-based indices; any number of atoms."""
+    return "-".join(f"{chemical_symbols[atomic_numbers[i]]}{i}" for i in atoms)
+
+
+def smaller_fragment(atoms: Atoms, bond: tuple[int, int]) -> IntArray:
+    """Return the atoms that move when `bond` is stretched: the side with fewer atoms (if equal, the lighter).
+
+    Raises
+    ------
+    DataError
+        If an index is out of range, the two atoms are not bonded, or the bond is part of a ring.
+    """
+    i, j = bond
+    if not (0 <= i < len(atoms) and 0 <= j < len(atoms) and i != j):
+        raise DataError(f"bond {i} {j}: expected two different atoms from 0 to {len(atoms) - 1}")
+    bonds = find_bonds(atoms)
+    name = bond_name(atoms.numbers, bond)
+    if [min(bond), max(bond)] not in bonds.tolist():
+        known = ", ".join(bond_name(atoms.numbers, pair) for pair in bonds[:12])
+        raise DataError(
+            f"{name} is not a bond of the structure ({atoms.get_distance(i, j, mic=True):.2f} Å apart); "
+            f"its bonds are {known}{', …' if len(bonds) > 12 else ''}"
+        )
+    parts = sides(len(atoms), bonds, bond)
+    if parts is None:
+        raise DataError(
+            f"bond {name} is part of a ring, so no fragment can move along it; choose another bond"
+        )
+    side_i, side_j = parts
+    size_i, size_j = ((len(side), atoms.get_masses()[side].sum()) for side in parts)
+    return side_i if size_i < size_j else side_j

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mdaug.frames.bonds import bond_name
 from mdaug.report.style import BLUE, REFERENCE, VERMILION, new_axes, new_figure, save
-from mdaug.validate.bonds import bond_name
 from mdaug.validate.stability import StabilityResult
 
 TORSION_EDGES = np.linspace(-180.0, 180.0, 37)

@@ -1,13 +1,8 @@
-"""Names of bonds, the fragment that moves when one is stretched, and torsions."""
-
-from collections.abc import Iterable
+"""How torsions turn, and the narrowest width of a cell."""
 
 import numpy as np
-from ase import Atoms
-from ase.data import chemical_symbols
 
-from mdaug.errors import DataError
-from mdaug.frames.bonds import find_bonds, minimum_image, sides
+from mdaug.frames.bonds import minimum_image, sides
 from mdaug.frames.frame_set import FloatArray, IntArray
 
 
@@ -15,40 +10,6 @@ def half_width(cells: FloatArray) -> float:
     """Return half the smallest distance between opposite faces of `cells` (…, 3, 3), Å."""
     # the columns of the inverse are the reciprocal vectors, whose lengths are one over the widths
     return float(0.5 / np.linalg.norm(np.linalg.inv(cells), axis=-2).max())
-
-
-def bond_name(atomic_numbers: IntArray, atoms: Iterable[int]) -> str:
-    """Return for example ``O2-H8``: symbols with 0-based indices; any number of atoms."""
-    return "-".join(f"{chemical_symbols[atomic_numbers[i]]}{i}" for i in atoms)
-
-
-def smaller_fragment(atoms: Atoms, bond: tuple[int, int]) -> IntArray:
-    """Return the atoms that move when `bond` is stretched: the side with fewer atoms (if equal, the lighter).
-
-    Raises
-    ------
-    DataError
-        If an index is out of range, the two atoms are not bonded, or the bond is part of a ring.
-    """
-    i, j = bond
-    if not (0 <= i < len(atoms) and 0 <= j < len(atoms) and i != j):
-        raise DataError(f"bond {i} {j}: expected two different atoms from 0 to {len(atoms) - 1}")
-    bonds = find_bonds(atoms)
-    name = bond_name(atoms.numbers, bond)
-    if [min(bond), max(bond)] not in bonds.tolist():
-        known = ", ".join(bond_name(atoms.numbers, pair) for pair in bonds[:12])
-        raise DataError(
-            f"{name} is not a bond of the structure ({atoms.get_distance(i, j, mic=True):.2f} Å apart); "
-            f"its bonds are {known}{', …' if len(bonds) > 12 else ''}"
-        )
-    parts = sides(len(atoms), bonds, bond)
-    if parts is None:
-        raise DataError(
-            f"bond {name} is part of a ring, so no fragment can move along it; choose another bond"
-        )
-    side_i, side_j = parts
-    size_i, size_j = ((len(side), atoms.get_masses()[side].sum()) for side in parts)
-    return side_i if size_i < size_j else side_j
 
 
 def rotatable_torsions(atomic_numbers: IntArray, bonds: IntArray) -> IntArray:

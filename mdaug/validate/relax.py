@@ -11,10 +11,9 @@ from ase.calculators.calculator import Calculator
 from ase.optimize import BFGS, FIRE
 
 from mdaug.errors import DataError
-from mdaug.frames.bonds import find_bonds
+from mdaug.frames.bonds import bond_name, find_bonds
 from mdaug.frames.frame_set import FloatArray
 from mdaug.units import KCAL_MOL_PER_EV
-from mdaug.validate.bonds import bond_name
 
 _EV_PER_FREQUENCY = ase.units._hbar * 1e10 / np.sqrt(ase.units._e * ase.units._amu)
 """ħω in eV for ω² = 1 eV/Å²/amu."""

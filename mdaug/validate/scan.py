@@ -8,9 +8,9 @@ from ase import Atoms
 from ase.calculators.calculator import CalculationFailed, Calculator
 
 from mdaug.errors import DataError
+from mdaug.frames.bonds import bond_name, smaller_fragment
 from mdaug.frames.frame_set import FloatArray, IntArray
 from mdaug.units import KCAL_MOL_PER_EV
-from mdaug.validate.bonds import bond_name, smaller_fragment
 
 Progress = Callable[[int, int], None]
 """Called with (points done, points in all)."""

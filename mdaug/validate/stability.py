@@ -12,9 +12,9 @@ import MDAnalysis as mda
 import numpy as np
 
 from mdaug.errors import DataError
-from mdaug.frames.bonds import pair_lengths
+from mdaug.frames.bonds import bond_name, pair_lengths
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
-from mdaug.validate.bonds import bond_name, half_width, rotatable_torsions
+from mdaug.validate.bonds import half_width, rotatable_torsions
 from mdaug.validate.distributions import (
     CHUNK,
     Sample,

@@ -7,10 +7,9 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from mdaug.errors import DataError
-from mdaug.frames.bonds import bonded, pair_lengths
+from mdaug.frames.bonds import bond_name, bonded, pair_lengths
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 from mdaug.frames.pairs import molecule_pairs
-from mdaug.validate.bonds import bond_name
 from mdaug.validate.distributions import chunks
 
 

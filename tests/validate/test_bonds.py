@@ -5,12 +5,10 @@ from ase.build import bulk, molecule
 from MDAnalysis.lib.distances import calc_dihedrals
 
 from mdaug.errors import DataError
-from mdaug.frames.bonds import find_bonds, minimum_image
+from mdaug.frames.bonds import bond_name, find_bonds, minimum_image, smaller_fragment
 from mdaug.validate.bonds import (
-    bond_name,
     half_width,
     rotatable_torsions,
-    smaller_fragment,
     torsion_angles,
 )
 
