@@ -1,6 +1,7 @@
 """Fixtures shared by all rooms."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from mdaug.model import SchNet
+    from mdaug.model.prior import PairPrior
 
 
 @pytest.fixture(scope="session")
@@ -16,9 +18,27 @@ def shared_data() -> Path:
     return Path(__file__).parents[1].parent / "shared" / "data"
 
 
+def make_test_prior(atomic_numbers: list[int], cutoff: float) -> "PairPrior":
+    """Return a prior with a function of its own for most pairs of elements."""
+    from mdaug.model.pair_functions import wall, well
+    from mdaug.model.prior import make_prior
+
+    functions = {
+        (1, 1): partial(wall, height=0.3, at=1.4, cutoff=0.9 * cutoff),
+        (1, 6): partial(well, r0=1.1, a=1.8, start=1.3, end=2.4),
+        (1, 8): partial(well, r0=0.96, a=2.2, start=1.1, end=3.0),
+        (6, 8): partial(well, r0=1.4, a=1.7, start=1.6, end=0.8 * cutoff),
+        (14, 14): partial(well, r0=2.35, a=1.2, start=2.5, end=0.9 * cutoff),
+    }
+    return make_prior("pair", atomic_numbers, cutoff, functions, {(1, 8): {"r0_A": 0.96}})
+
+
 @pytest.fixture
 def make_model() -> Callable[..., "SchNet"]:
-    """Make a small SchNet of H, C and O with random weights, float64; options may be overridden."""
+    """Make a small SchNet of H, C and O with random weights, float64; options may be overridden.
+
+    With a prior of any name it gets wells and walls by hand.
+    """
     import torch
 
     from mdaug.model import SchNet, SchNetOptions
@@ -35,7 +55,9 @@ def make_model() -> Callable[..., "SchNet"]:
 
     def make(seed: int = 0, **options: Any) -> SchNet:
         torch.manual_seed(seed)
-        model = SchNet(SchNetOptions(**small | options), [1, 6, 8], [-13.0, -1030.0, -2040.0], 0.7).double()
+        chosen = SchNetOptions(**small | options)
+        prior = None if chosen.prior == "none" else make_test_prior([1, 6, 8], chosen.cutoff)
+        model = SchNet(chosen, [1, 6, 8], [-13.0, -1030.0, -2040.0], 0.7, prior).double()
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 if name.endswith("bias"):

@@ -13,6 +13,7 @@
 
 #include "network.h"
 #include "pairs.h"
+#include "prior.h"
 
 namespace mdaug {
 
@@ -41,8 +42,8 @@ template <typename T>
 class Evaluation final : public AnyEvaluation {
   public:
     Evaluation(const ModelFile& file, int threads)
-        : network_(file), sent_(network_.n_blocks), kept_(network_.n_blocks), act_slopes_(network_.n_blocks),
-          reference_energies_(file.at("reference_energies").data), cutoff_(file.cutoff), spacing_(file.spacing),
+        : network_(file), prior_(file), sent_(network_.n_blocks), kept_(network_.n_blocks),
+          act_slopes_(network_.n_blocks), reference_energies_(file.at("reference_energies").data), cutoff_(file.cutoff), spacing_(file.spacing),
           energy_scale_(file.energy_scale), threads_(threads) {
         n_stages = 2 * network_.n_blocks;
         scratch_.reserve(threads * ROW_BLOCK * scratch_width());
@@ -76,6 +77,7 @@ class Evaluation final : public AnyEvaluation {
     T* gradient(int block) { return gradients_[block % 2].get(); }  // ∂E/∂v of a block; two alternate
 
     Network<T> network_;
+    Prior prior_;
     std::vector<Buffer<T>> sent_;        // a_l, all rows
     std::vector<Buffer<T>> kept_;        // h_l on the way up, ∂E/∂a_l on the way down; owned rows
     std::vector<Buffer<T>> act_slopes_;  // slopes of the activations, owned rows
@@ -94,8 +96,8 @@ class Evaluation final : public AnyEvaluation {
 
 template <typename T>
 size_t Evaluation<T>::bytes() const {
-    size_t sum = network_.bytes() + readout_slopes_.bytes() + gradients_[0].bytes() + gradients_[1].bytes() +
-                 scratch_.bytes() + slopes_.bytes() + species_.bytes() + first_.bytes() + pairs_.bytes() +
+    size_t sum = network_.bytes() + prior_.bytes() + readout_slopes_.bytes() + gradients_[0].bytes() +
+                 gradients_[1].bytes() + scratch_.bytes() + slopes_.bytes() + species_.bytes() + first_.bytes() + pairs_.bytes() +
                  vectors_.bytes() + energies_.bytes();
     for (const auto* list : {&sent_, &kept_, &act_slopes_})
         for (const auto& buffer : *list) sum += buffer.bytes();
@@ -258,7 +260,14 @@ void Evaluation<T>::finish(double* energies, double* forces, double* strain, dou
     for (int64_t p = 0; p < n_pairs_; ++p) {
         const auto [x, y, z, d] = vectors_.get()[p];
         const int64_t i = pairs_.get()[p].i, j = pairs_.get()[p].j;
-        const double pull = slopes_.get()[p] * energy_scale_ / d;
+        double slope = slopes_.get()[p] * energy_scale_;
+        if (!prior_.empty()) {
+            const auto prior = prior_.at(species_.get()[i], species_.get()[j], d);
+            slope += prior.slope;
+            energies[i] += 0.5 * prior.energy;
+            if (!directed_) energies[j] += 0.5 * prior.energy;
+        }
+        const double pull = slope / d;
         double* fi = forces + 3 * i;
         fi[0] += pull * x, fi[1] += pull * y, fi[2] += pull * z;
         if (!directed_) {

@@ -5,6 +5,7 @@
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/serialization/import.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <stdexcept>
 
@@ -14,7 +15,7 @@ namespace mdaug {
 
 namespace {
 
-constexpr const char* FORMAT_VERSION = "1";
+constexpr const char* FORMAT_VERSIONS[] = {"1", "2"};  // 2: with a prior
 
 Array array_of(const at::Tensor& tensor) {
     const auto copy = tensor.detach().to(at::kCPU, at::kDouble).contiguous();
@@ -42,13 +43,21 @@ void check(const std::string& path, const std::string& manifest) {
     if (manifest.empty())
         throw std::runtime_error(path + ": a TorchScript file, but without manifest.json; expected one written by mdaug");
     const auto version = json_value(manifest, "format_version");
-    if (version != FORMAT_VERSION)
+    if (std::find(std::begin(FORMAT_VERSIONS), std::end(FORMAT_VERSIONS), version) == std::end(FORMAT_VERSIONS))
         throw std::runtime_error(path + ": model of format version " + (version.empty() ? "none" : version) +
-                                 ", expected " + FORMAT_VERSION +
-                                 "; export it again with this version of mdaug, or use the version that wrote it");
+                                 ", expected 1 or 2; export it again with this version of mdaug, or use the version "
+                                 "that wrote it");
     if (json_value(manifest, "filters") != "\"spline\"")
         throw std::runtime_error(path + ": its filters are no splines, which the C++ core cannot evaluate; "
                                         "use it as TorchScript, or train with filters = \"spline\"");
+}
+
+// Files of older versions say nothing of a prior.
+void read_prior(const torch::jit::Module& module, ModelFile& file) {
+    file.prior_spacing = 0;
+    if (!module.hasattr("prior_table") || module.attr("prior_table").isNone()) return;
+    file.tensors["prior_table"] = array_of(module.attr("prior_table").toTensor());
+    file.prior_spacing = module.attr("prior_spacing").toDouble();
 }
 
 }  // namespace
@@ -76,6 +85,7 @@ ModelFile ModelFile::read(const std::string& path) {
     file.tensors["reference_energies"] = array_of(module.attr("reference_energies").toTensor());
     file.cutoff = module.attr("cutoff").toDouble();
     file.energy_scale = module.attr("energy_scale").toDouble();
+    read_prior(module, file);
     file.spacing = module.attr("filters").toModule().attr("spacing").toDouble();
     file.n_interactions = static_cast<int>(module.attr("filters").toModule().attr("n_interactions").toInt());
     if (file.symbols.empty() || file.symbols.size() != file.at("atomic_numbers").data.size())

@@ -19,6 +19,7 @@ struct ModelFile {
     std::string manifest, dtype;
     std::vector<std::string> symbols;
     double cutoff, energy_scale, spacing;
+    double prior_spacing;  // of the tensor "prior_table" (n_elements, n_elements, n_rows), which is there if it is > 0
     int n_interactions;
     std::map<std::string, Array> tensors;
 

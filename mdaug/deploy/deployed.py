@@ -9,17 +9,19 @@ from mdaug.deploy.filters import DirectFilters, SplineFilters
 from mdaug.model import SchNet
 from mdaug.model.graph import forces_from_pairs, pair_vectors, virial_from_pairs
 from mdaug.model.messages import Pairs
+from mdaug.model.prior import pair_energies
 
 
 class DeployedModel(nn.Module):
-    """A trained SchNet with its reference energies and units, in eV and Å.
+    """A trained SchNet with its reference energies, prior and units, in eV and Å.
 
-    Geometry, reference energies and sums are in float64; the network is in the dtype of its weights (float64
-    in the file; ``.to(torch.float32)`` converts the network and nothing else).
+    Geometry, reference energies, prior and sums are in float64; the network is in the dtype of its weights
+    (float64 in the file; ``.to(torch.float32)`` converts the network and nothing else).
     """
 
     atomic_numbers: Tensor
     reference_energies: Tensor
+    prior_table: Tensor | None
 
     def __init__(self, model: SchNet) -> None:
         super().__init__()
@@ -30,6 +32,8 @@ class DeployedModel(nn.Module):
         self.register_buffer("atomic_numbers", torch.tensor(model.atomic_numbers))
         self.reference_energies = model.reference_energies.clone()  # a plain attribute: stays in float64
         self.energy_scale = float(model.energy_scale)
+        self.prior_table = None if model.prior is None else model.prior.table.clone()  # likewise
+        self.prior_spacing = 0.0 if model.prior is None else model.prior.spacing
         self.cutoff = float(model.options.cutoff)
 
     def forward(
@@ -78,9 +82,15 @@ class DeployedModel(nn.Module):
         pairs = Pairs(idx_i, idx_j, d_ij, filters, slopes, 0.0)
         atomic, slope = self.network(species, pairs)
         slope = slope.double() * self.energy_scale
-        atomic_energies = atomic.double() * self.energy_scale + self.reference_energies.index_select(
-            0, species
-        )
+        atomic_energies = atomic.double() * self.energy_scale
+        atomic_energies = atomic_energies + self.reference_energies.index_select(0, species)
+        prior_table = self.prior_table
+        if prior_table is not None:
+            of_i, of_j = species.index_select(0, idx_i), species.index_select(0, idx_j)
+            of_pairs, prior_slope = pair_energies(prior_table, self.prior_spacing, of_i, of_j, d_ij)
+            slope = slope + prior_slope
+            halves = 0.5 * of_pairs
+            atomic_energies = atomic_energies.index_add(0, idx_i, halves).index_add(0, idx_j, halves)
         return {
             "energy": atomic_energies.sum(),
             "atomic_energies": atomic_energies,

@@ -9,29 +9,33 @@ from typing import Any
 
 import torch
 from ase.data import chemical_symbols
-from torch import nn
 
 import mdaug
+from mdaug.deploy.deployed import DeployedModel
 from mdaug.errors import DataError
 from mdaug.model import SchNet
 
 NAME = "manifest.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Written for models with a prior, which readers of version 1 would leave out; others stay at 1."""
+
+READABLE = (1, FORMAT_VERSION)
 _KEYS = ("elements", "cutoff_A", "n_interactions", "dtype", "units", "training", "versions")
 
 
 def build_manifest(
-    model: SchNet, deployed: nn.Module, training: dict[str, Any], dtype: str
+    model: SchNet, deployed: DeployedModel, training: dict[str, Any], dtype: str
 ) -> dict[str, Any]:
     """Return the manifest of a model.
 
     Keys: format_version; elements (symbols, in the model's order); cutoff_A and the other sizes of the
-    network; units; dtype (the precision it runs in unless another is asked for; the file holds float64);
-    training (see `export_model`); weights_sha256 (of all tensors: the same network has the same); versions.
+    network; prior (name, number of knots, parameters of each pair of elements; null if there is none); units;
+    dtype (the precision it runs in unless another is asked for; the file holds float64); training (see
+    `export_model`); weights_sha256 (of all tensors: the same network has the same); versions.
     """
     options = model.options
     return {
-        "format_version": FORMAT_VERSION,
+        "format_version": 1 if model.prior is None else FORMAT_VERSION,
         "architecture": "SchNet",
         "elements": [chemical_symbols[number] for number in model.atomic_numbers],
         "cutoff_A": options.cutoff,
@@ -43,6 +47,7 @@ def build_manifest(
         "filter_network": options.filter_network,
         "n_gaussians": options.n_gaussians,
         "envelope": options.envelope,
+        "prior": None if model.prior is None else model.prior.description,
         "units": {"energy": "eV", "length": "angstrom"},
         "dtype": dtype,
         "training": training,
@@ -68,9 +73,9 @@ def read_manifest(path: str | Path) -> dict[str, Any]:
         raise DataError(f"{path}: no such file; expected a model.pt written by mdaug train or mdaug export")
     manifest = _parse(path, _extra_file(path))
     version = manifest.get("format_version")
-    if version != FORMAT_VERSION:
+    if version not in READABLE:
         raise DataError(
-            f"{path}: model of format version {version!r}, expected {FORMAT_VERSION}; "
+            f"{path}: model of format version {version!r}, expected {' or '.join(map(str, READABLE))}; "
             "export it again with this version of mdaug, or use the version that wrote it"
         )
     missing = [key for key in _KEYS if key not in manifest]
@@ -108,9 +113,12 @@ def _parse(path: Path, content: bytes) -> dict[str, Any]:
     return manifest
 
 
-def _digest(deployed: nn.Module) -> str:
+def _digest(deployed: DeployedModel) -> str:
     digest = hashlib.sha256()
-    for name, tensor in sorted(deployed.state_dict().items()):
+    tensors = deployed.state_dict()
+    if deployed.prior_table is not None:
+        tensors["prior_table"] = deployed.prior_table
+    for name, tensor in sorted(tensors.items()):
         digest.update(name.encode())
         digest.update(tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()

@@ -3,7 +3,7 @@
 import numpy as np
 from vesin import NeighborList
 
-from mdaug.frames.frame_set import FloatArray, IntArray
+from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 
 
 def molecule_pairs(n_atoms: int) -> tuple[IntArray, IntArray]:
@@ -42,3 +42,23 @@ def neighbor_pairs(
         points=np.ascontiguousarray(positions, dtype=np.float64), box=box, periodic=periodic, quantities="ijS"
     )
     return idx_i.astype(np.int64), idx_j.astype(np.int64), cell_shifts.astype(np.float64) @ box
+
+
+def frame_pairs(frames: FrameSet, n: int, cutoff: float) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return the pairs of frame `n` within `cutoff` (Å): idx_i, idx_j (n_pairs,) and r_ij (n_pairs, 3), Å."""
+    positions = frames.positions[n]
+    if frames.cells is not None:
+        idx_i, idx_j, shifts = neighbor_pairs(positions, frames.cells[n], frames.pbc, cutoff)
+        return idx_i, idx_j, positions[idx_j] - positions[idx_i] + shifts
+    idx_i, idx_j = molecule_pairs(frames.n_atoms)
+    r_ij = positions[idx_j] - positions[idx_i]
+    near = np.linalg.norm(r_ij, axis=1) < cutoff
+    return idx_i[near], idx_j[near], r_ij[near]
+
+
+def all_frame_pairs(frames: FrameSet, cutoff: float) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return the pairs of all frames as `frame_pairs` does; atom a of frame n has index n · n_atoms + a."""
+    found = [frame_pairs(frames, n, cutoff) for n in range(len(frames))]
+    first_atom = np.repeat(np.arange(len(frames)) * frames.n_atoms, [len(pairs[0]) for pairs in found])
+    idx_i, idx_j, r_ij = (np.concatenate([pairs[k] for pairs in found]) for k in range(3))
+    return idx_i + first_atom, idx_j + first_atom, r_ij

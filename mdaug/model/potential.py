@@ -1,4 +1,4 @@
-"""The trainable potential: reference energies in float64, filters, network; energies and forces."""
+"""The trainable potential: reference energies and prior in float64, filters, network; energies and forces."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,6 +9,7 @@ from mdaug.model import spline
 from mdaug.model.graph import Graph, forces_from_pairs
 from mdaug.model.messages import Pairs
 from mdaug.model.options import SchNetOptions
+from mdaug.model.prior import PairPrior
 from mdaug.model.radial import FilterNetworks, envelope, envelope_slope
 from mdaug.model.schnet import Network
 from mdaug.native import load_kernels
@@ -27,6 +28,13 @@ class SchNet(nn.Module):
         One energy (eV) an element, added to the network's in float64.
     energy_scale
         Energy (eV) that one unit of the network's output stands for.
+    prior
+        Pair energies added in float64; None where `options.prior` is ``none``.
+
+    Raises
+    ------
+    ValueError
+        `options` and `prior` do not agree.
     """
 
     reference_energies: Tensor
@@ -40,9 +48,15 @@ class SchNet(nn.Module):
         atomic_numbers: Sequence[int],
         reference_energies: Sequence[float],
         energy_scale: float,
+        prior: PairPrior | None = None,
     ) -> None:
         super().__init__()
+        if (prior is None) != (options.prior == "none"):
+            raise ValueError(
+                f"options.prior is {options.prior!r}, but a prior is {'not ' * (prior is None)}given"
+            )
         self.options = options
+        self.prior = prior
         self.atomic_numbers = list(atomic_numbers)
         self.network = Network(
             len(self.atomic_numbers),
@@ -71,7 +85,7 @@ class SchNet(nn.Module):
         return self.options.cutoff / self.options.n_knots
 
     def forward(self, graph: Graph) -> tuple[Tensor, Tensor]:
-        """Energies (n_systems,) without references and forces (n_atoms, 3), in `energy_scale` (and Å)."""
+        """Energies (n_systems,) and forces (n_atoms, 3) without references and prior, in `energy_scale`."""
         atomic, slope = self.network(graph.species, self.pairs(graph))
         energies = torch.zeros(graph.n_systems, dtype=atomic.dtype, device=atomic.device)
         energies = energies.index_add(0, graph.system, atomic)

@@ -15,6 +15,7 @@ from mdaug.train.history import Epoch, History
 from mdaug.train.options import TrainOptions
 from mdaug.train.parallel import Group
 from mdaug.train.predict import Errors, errors
+from mdaug.train.prior import choose_prior, without_prior
 from mdaug.train.references import energy_scale, reference_energies
 from mdaug.train.schedule import Schedule
 from mdaug.train.step import Step
@@ -109,9 +110,11 @@ class Trainer:
         self.options, self.device, self.group = options, device, group
         dtype = getattr(torch, options.dtype)
         numbers = sorted(set(train_frames.atomic_numbers.tolist()))
-        references = reference_energies(train_frames, numbers, options.reference)
-        scale = energy_scale(train_frames, options.scale)
-        self.model = SchNet(model_options, numbers, references, scale).to(device, dtype)
+        prior = choose_prior(train_frames, numbers, model_options)
+        rest = without_prior(train_frames, prior)
+        references = reference_energies(rest, numbers, options.reference)
+        scale = energy_scale(rest, options.scale)
+        self.model = SchNet(model_options, numbers, references, scale, prior).to(device, dtype)
         self.train_set = FrameTensors(train_frames, self.model)
         self.validation_set = FrameTensors(validation_frames, self.model)
         self.step = Step(self.model, self.train_set, options, group)

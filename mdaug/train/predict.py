@@ -8,6 +8,7 @@ from torch import Tensor
 from mdaug.frames.frame_set import FloatArray, FrameSet
 from mdaug.model import SchNet
 from mdaug.train.parallel import Group
+from mdaug.train.prior import prior_results
 from mdaug.train.tensors import FrameTensors, species_of
 
 BATCH = 50
@@ -37,7 +38,10 @@ def errors(model: SchNet, frames: FrameTensors, group: Group | None = None) -> E
 
 
 def predict_tensors(model: SchNet, frames: FrameTensors, index: Tensor) -> tuple[Tensor, Tensor]:
-    """Energies (n,) without references and forces (n, n_atoms, 3) of the frames `index` in energy scales."""
+    """Energies (n,) and forces (n, n_atoms, 3) of the frames `index`, without references and prior.
+
+    In energy scales (and Å).
+    """
     model.eval()
     energies = torch.empty(len(index), dtype=frames.energies.dtype, device=index.device)
     forces = torch.empty((len(index), frames.n_atoms, 3), dtype=energies.dtype, device=index.device)
@@ -50,10 +54,14 @@ def predict_tensors(model: SchNet, frames: FrameTensors, index: Tensor) -> tuple
 
 
 def predict(model: SchNet, frames: FrameSet) -> tuple[FloatArray, FloatArray]:
-    """Energies (n_frames,), eV, references included, and forces (n_frames, n_atoms, 3), eV/Å, of a model."""
+    """Energies (n_frames,), eV, and forces (n_frames, n_atoms, 3), eV/Å; references and prior included."""
     scale = float(model.energy_scale)
     tensors = FrameTensors(frames, model)
     every = torch.arange(tensors.n_frames, device=tensors.energies.device)
     energies, forces = predict_tensors(model, tensors, every)
     reference = float(model.reference_energies.cpu()[species_of(frames, model)].sum())
-    return energies.double().cpu().numpy() * scale + reference, forces.double().cpu().numpy() * scale
+    found = energies.double().cpu().numpy() * scale + reference, forces.double().cpu().numpy() * scale
+    if model.prior is None:
+        return found
+    of_prior = prior_results(frames, model.prior)
+    return found[0] + of_prior[0], found[1] + of_prior[1]

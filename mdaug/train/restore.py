@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mdaug.errors import DataError
 from mdaug.model import SchNet, SchNetOptions
+from mdaug.model.prior import PairPrior
 from mdaug.train.checkpoint import load_checkpoint
 from mdaug.train.flat import FlatParameters
 
@@ -23,7 +24,9 @@ def restore_model(checkpoint: Path, options: SchNetOptions, atomic_numbers: Sequ
         If the file is no checkpoint, or of a model of other sizes or elements.
     """
     state = load_checkpoint(checkpoint)
-    model = SchNet(options, atomic_numbers, [0.0] * len(atomic_numbers), 1.0).to(state["best"].dtype)
+    prior = None if options.prior == "none" else PairPrior.blank(atomic_numbers, options.cutoff)
+    zeros = [0.0] * len(atomic_numbers)
+    model = SchNet(options, atomic_numbers, zeros, 1.0, prior).to(state["best"].dtype)
     try:
         model.load_state_dict(state["model"])
         FlatParameters(model).assign(state["best"])

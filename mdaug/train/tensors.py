@@ -9,8 +9,9 @@ from torch import Tensor
 
 from mdaug.errors import DataError
 from mdaug.frames.frame_set import FrameSet, IntArray
-from mdaug.frames.pairs import molecule_pairs, neighbor_pairs
+from mdaug.frames.pairs import frame_pairs
 from mdaug.model import Graph, SchNet
+from mdaug.train.prior import without_prior
 
 
 class Batch(NamedTuple):
@@ -23,7 +24,7 @@ class Batch(NamedTuple):
 
 
 class FrameTensors:
-    """All frames of a set on the device of a model, energies and forces in the model's units."""
+    """All frames of a set on the device of a model, energies and forces without its prior in its units."""
 
     def __init__(self, frames: FrameSet, model: SchNet) -> None:
         parameter = next(model.parameters())
@@ -32,11 +33,12 @@ class FrameTensors:
         species = species_of(frames, model)
         reference = float(model.reference_energies.cpu()[species].sum())
         energy_scale = float(model.energy_scale)
+        frames = without_prior(frames, model.prior)
         self.species = torch.as_tensor(species, device=device)
         self.energies = torch.as_tensor((frames.energies - reference) / energy_scale).to(device, dtype)
         self.forces = torch.as_tensor(frames.forces / energy_scale).to(device, dtype)
         self.weights = torch.as_tensor(frames.weights).to(device, dtype)
-        found = [_pairs(frames, n, model.options.cutoff) for n in range(len(frames))]
+        found = [frame_pairs(frames, n, model.options.cutoff) for n in range(len(frames))]
         self.idx_i, self.idx_j = (
             torch.as_tensor(np.concatenate([*(pairs[k] for pairs in found), [0]]), device=device)
             for k in (0, 1)
@@ -100,15 +102,3 @@ def species_of(frames: FrameSet, model: SchNet) -> IntArray:
             f"{frames.name} has {strange}, which the model does not know; its elements are {known}"
         )
     return np.searchsorted(model.atomic_numbers, frames.atomic_numbers)
-
-
-def _pairs(frames: FrameSet, n: int, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs of frame `n` within the cutoff: first atoms, second atoms, vectors to the second."""
-    positions = frames.positions[n]
-    if frames.cells is not None:
-        idx_i, idx_j, shifts = neighbor_pairs(positions, frames.cells[n], frames.pbc, cutoff)
-        return idx_i, idx_j, positions[idx_j] - positions[idx_i] + shifts
-    idx_i, idx_j = molecule_pairs(frames.n_atoms)
-    vectors = positions[idx_j] - positions[idx_i]
-    near = np.linalg.norm(vectors, axis=1) < cutoff
-    return idx_i[near], idx_j[near], vectors[near]

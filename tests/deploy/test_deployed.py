@@ -19,6 +19,8 @@ KINDS = [
     {"filters": "direct"},
     {"filters": "direct", "filter_network": "nff", "envelope": "none"},
     {"filters": "spline", "envelope": "none", "dropout": 0.3, "n_interactions": 3},
+    {"filters": "spline", "prior": "pair"},
+    {"filters": "direct", "prior": "pair"},
 ]
 
 

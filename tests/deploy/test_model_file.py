@@ -30,7 +30,8 @@ def rewrite(path, content):
 
 def test_manifest(path):
     manifest = read_manifest(path)
-    assert manifest["format_version"] == FORMAT_VERSION == 1
+    assert manifest["format_version"] == 1
+    assert manifest["prior"] is None
     assert manifest["elements"] == ["H", "C", "O"]
     assert manifest["cutoff_A"] == 4.0
     assert (manifest["n_interactions"], manifest["n_atom_basis"], manifest["n_filters"]) == (2, 12, 16)
@@ -48,6 +49,17 @@ def test_digest_tells_networks_apart(make_model, tmp_path):
         for seed in (0, 0, 1)
     ]
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_prior_is_told_and_kept_from_readers_of_version_1(make_model, tmp_path):
+    model = make_model(prior="pair")
+    manifest = read_manifest(export_model(model, tmp_path / "m.pt", training={}))
+    assert manifest["format_version"] == FORMAT_VERSION == 2
+    assert manifest["prior"]["name"] == "pair"
+    assert manifest["prior"]["pairs"]["H-O"]["r0_A"] == 0.96
+    model.prior.table[0, 0, 5] += 0.1
+    other = read_manifest(export_model(model, tmp_path / "m.pt", training={}))
+    assert other["weights_sha256"] != manifest["weights_sha256"]
 
 
 def test_precision(make_model, path, tmp_path):
@@ -123,8 +135,8 @@ def test_damage_inside_is_refused(path):
     [
         ("{", "not readable JSON"),
         ("[]", "no JSON object"),
-        ("{}", "format version None, expected 1"),
-        (json.dumps({"format_version": 2}), "format version 2, expected 1; export it again"),
+        ("{}", "format version None, expected 1 or 2"),
+        (json.dumps({"format_version": 3}), "format version 3, expected 1 or 2; export it again"),
         (json.dumps({"format_version": 1, "elements": []}), "lacks cutoff_A, n_interactions, dtype"),
     ],
 )

@@ -17,12 +17,14 @@ from mdaug.frames.pairs import molecule_pairs, neighbor_pairs
 TOLERANCE = {"float64": 1e-10, "float32": 1e-5}
 
 
-@pytest.fixture(params=[(12, 16, 2), (40, 70, 3), (7, 5, 1)], ids=str)
+@pytest.fixture(
+    params=[(12, 16, 2, "none"), (40, 70, 3, "none"), (7, 5, 1, "pair"), (9, 4, 2, "pair")], ids=str
+)
 def path(request, make_model, tmp_path):
-    """Return models whose widths are no multiples of a vector's, and whose filters span several blocks."""
-    n_atom_basis, n_filters, n_interactions = request.param
-    sizes = {"n_atom_basis": n_atom_basis, "n_filters": n_filters, "n_interactions": n_interactions}
-    return export_model(make_model(**sizes), tmp_path / "model.pt", training={})
+    """Return models with widths that no vector divides, with filters of several blocks, with a prior."""
+    names = "n_atom_basis", "n_filters", "n_interactions", "prior"
+    options = dict(zip(names, request.param, strict=True))
+    return export_model(make_model(**options), tmp_path / "model.pt", training={})
 
 
 def structures():

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mdaug.deploy import DeployedModel
 from mdaug.frames.pairs import molecule_pairs, neighbor_pairs
 from mdaug.model import Graph, SchNet
-from mdaug.model.graph import pair_vectors, virial_from_pairs
+from mdaug.model.graph import forces_from_pairs, pair_vectors, virial_from_pairs
 
 Pairs = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
@@ -40,12 +40,23 @@ class Potential:
             return Answer(float(out["energy"]), out["forces"].numpy(), out["strain_derivative"].numpy())
         with torch.no_grad():
             graph = self.graph([atoms], [pairs])
-            energies, forces = self.model(graph)
-            slope = self.model.network(graph.species, self.model.pairs(graph))[1]
+            energies, forces = self.totals(graph)
+            slope = self.model.network(graph.species, self.model.pairs(graph))[1] * self.model.energy_scale
+            if self.model.prior is not None:
+                slope += self.model.prior(graph.species, graph.idx_i, graph.idx_j, graph.d_ij)[1]
             strain = virial_from_pairs(slope, graph.unit_ij, graph.d_ij)
-        scale = float(self.model.energy_scale)
-        reference = float(self.model.reference_energies[graph.species].sum())
-        return Answer(float(energies) * scale + reference, forces.numpy() * scale, strain.numpy() * scale)
+        return Answer(float(energies), forces.numpy(), strain.numpy())
+
+    def totals(self, graph: Graph) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return energies (n_systems,), eV, and forces, eV/Å, of a batch: network, references and prior."""
+        energies, forces = (result * self.model.energy_scale for result in self.model(graph))
+        energies.index_add_(0, graph.system, self.model.reference_energies[graph.species])
+        if self.model.prior is None:
+            return energies, forces
+        pairs = graph.idx_i, graph.idx_j
+        of_pairs, slope = self.model.prior(graph.species, *pairs, graph.d_ij)
+        energies.index_add_(0, graph.system[graph.idx_i], of_pairs)
+        return energies, forces + forces_from_pairs(slope, graph.unit_ij, *pairs, len(graph.species))
 
     def pairs(self, atoms: Atoms) -> Pairs:
         """Return idx_i, idx_j, shifts."""
@@ -80,7 +91,9 @@ WAYS = {
     "kernels": ({"filters": "spline"}, False, True),
     "torch": ({"filters": "spline", "filter_network": "nff"}, False, False),
     "direct": ({"filters": "direct"}, False, False),
+    "prior": ({"prior": "pair"}, False, True),
     "deployed": ({"filters": "spline", "n_interactions": 3}, True, False),
+    "deployed prior": ({"prior": "pair"}, True, False),
     "deployed direct": ({"filters": "direct", "filter_network": "nff"}, True, False),
 }
 """Name: options, whether deployed, whether the C++ kernels may be used."""
