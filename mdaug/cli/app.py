@@ -40,6 +40,7 @@ COMMANDS = {
         "scan": "Energy and force along a bond, beside a reference.",
         "drift": "Energy drift of NVE runs, with its interval.",
         "stability": "When, and by which bond, a trajectory broke.",
+        "bench": "Speed on this machine, beside the floor and a peer.",
     },
 }
 """Groups of commands with the line each has in `mdaug --help`."""

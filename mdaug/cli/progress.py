@@ -46,6 +46,13 @@ def counted(description: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
+def steps_of_many() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for each thing that is done, and give the function that is told (what, done, total)."""
+    with started_when_needed() as bar:
+        yield lambda what, done, total: _advance(bar, what, "", done, total)
+
+
+@contextmanager
 def training_watch() -> Iterator["Watch"]:
     """Show the stages of a training, with a bar for the springs and one for the epochs.
 

@@ -1,0 +1,181 @@
+"""One molecule: energy and forces on every path, and a whole step of molecular dynamics on every path."""
+
+from collections.abc import Callable
+from itertools import cycle
+
+import numpy as np
+import torch
+from ase import Atoms
+
+from mdaug.bench.autograd import directed, load_autograd
+from mdaug.bench.floors import bare_products, evaluation_products
+from mdaug.bench.options import BenchOptions
+from mdaug.bench.subject import Subject
+from mdaug.bench.timing import Case, local_case, repeated
+from mdaug.deploy import load_model
+from mdaug.engines import MDAugCalculator
+from mdaug.engines.core import CoreUnavailableError
+from mdaug.engines.evaluators import make_core
+from mdaug.engines.lammps import PLUGIN, plugin_folder
+from mdaug.engines.pair_list import PairList
+from mdaug.simulate import DynamicsOptions
+from mdaug.simulate.ase_engine import AseEngine
+from mdaug.simulate.core_engine import CoreEngine, advance_together
+from mdaug.simulate.lammps_engine import LammpsEngine
+
+RATIOS = (
+    ("core", "products"),
+    ("torchscript", "core"),
+    ("autograd", "core"),
+    ("autograd", "torchscript"),
+    ("own_step", "core"),
+    ("ase_step", "own_step"),
+    ("lammps_step", "own_step"),
+    ("schnetpack_energy_forces", "core"),
+    ("schnetpack_energy_forces", "ase"),
+    ("schnetpack_step", "own_step"),
+    ("schnetpack_step", "ase_step"),
+)
+"""Which times are divided by which, where both were measured."""
+
+DYNAMICS = DynamicsOptions(timestep=0.5)
+
+
+def molecule_cases(subject: Subject, options: BenchOptions, notes: list[str]) -> list[Case]:
+    """Return the cases of the structure in the model's manifest; why some are left out goes into `notes`."""
+    device = torch.device(options.device)
+    products = evaluation_products(subject.sizes, len(subject.atoms))
+    floor = bare_products(products, getattr(torch, options.dtype), device)
+    cases = [
+        local_case("products", f"{len(products)} bare matrix products", repeated(floor), device=device),
+        local_case("torchscript", "closed form, TorchScript", _script(subject, options), device=device),
+        local_case("autograd", "autograd, TorchScript", _autograd(subject, options), device=device),
+        local_case("ase", "energy and forces through ASE", _ase(subject, options), device=device),
+        local_case("ase_step", "NVE step, ASE's integrator", _ase_step(subject, options), device=device),
+    ]
+    try:
+        cases[1:1] = _core_cases(subject, options)
+    except CoreUnavailableError as error:
+        notes.append(f"no C++ core: {error}")
+    if options.device == "cpu" and _lammps_is_built(notes):
+        engine = LammpsEngine(_resting(subject), DYNAMICS.timestep, subject.path, options.dtype)
+        cases.append(local_case("lammps_step", "NVE step, LAMMPS", engine.advance))
+    return cases
+
+
+def _core_cases(subject: Subject, options: BenchOptions) -> list[Case]:
+    core = make_core(subject.path, options.dtype, options.device, threads=1)
+    species, positions = subject.species, cycle(subject.shaken(16)[:, None])
+
+    def evaluate() -> None:
+        core.evaluate_molecules(species, next(positions))
+
+    def engine() -> CoreEngine:
+        return CoreEngine(_resting(subject), core, species, DYNAMICS, np.random.default_rng(0))
+
+    def stepping(n_replicas: int) -> Callable[[int], None]:
+        engines = [engine() for _ in range(n_replicas)]
+        start, forces = subject.atoms.get_positions(), engines[0].forces
+
+        def steps(n: int) -> None:
+            for one in engines:
+                _rest(one.atoms, start)
+                one.forces = forces
+            _in_looks(n, lambda k: advance_together(engines, k))
+
+        return steps
+
+    n = options.replicas
+    return [
+        local_case("core", "C++ core", repeated(evaluate)),
+        local_case("own_step", "NVE step, own loop", stepping(1)),
+        local_case("replicas_step", f"NVE step, own loop, {n} replicas", stepping(n), items=n),
+    ]
+
+
+def _in_looks(n_steps: int, advance: Callable[[int], int]) -> None:
+    """Stop as often as `mdaug nve` does to look at the atoms."""
+    while n_steps > 0:
+        advance(min(n_steps, DYNAMICS.thermo_every))
+        n_steps -= DYNAMICS.thermo_every
+
+
+def _script(subject: Subject, options: BenchOptions) -> Callable[[int], None]:
+    device = torch.device(options.device)
+    script = load_model(subject.path, options.dtype, options.device)
+    species, pairs = torch.from_numpy(subject.species).to(device), _pairs(subject, device)
+    positions = cycle(torch.from_numpy(subject.shaken(16)))
+
+    def evaluate() -> None:
+        with torch.inference_mode():
+            out = script.evaluate(species, next(positions).to(device), *pairs)
+        out["forces"].cpu()
+
+    return repeated(evaluate)
+
+
+def _autograd(subject: Subject, options: BenchOptions) -> Callable[[int], None]:
+    device = torch.device(options.device)
+    model = load_autograd(subject.path, options.dtype, options.device)
+    species = torch.from_numpy(subject.species).to(device)
+    pairs = directed(*_pairs(subject, device))
+    positions = cycle(torch.from_numpy(subject.shaken(16)))
+
+    def evaluate() -> None:
+        model(species, next(positions).to(device), *pairs)[1].cpu()
+
+    return repeated(evaluate)
+
+
+def _ase(subject: Subject, options: BenchOptions) -> Callable[[int], None]:
+    atoms = _resting(subject)
+    atoms.calc = MDAugCalculator(subject.path, device=options.device, dtype=options.dtype)
+    positions = cycle(subject.shaken(16))
+
+    def evaluate() -> None:
+        atoms.positions = next(positions)
+        atoms.get_potential_energy()
+        atoms.get_forces()
+
+    return repeated(evaluate)
+
+
+def _ase_step(subject: Subject, options: BenchOptions) -> Callable[[int], None]:
+    atoms = _resting(subject)
+    atoms.calc = MDAugCalculator(subject.path, device=options.device, dtype=options.dtype)
+    engine = AseEngine(atoms, "nve", DYNAMICS, np.random.default_rng(0))
+    start, forces = atoms.get_positions(), engine.forces
+
+    def steps(n: int) -> None:
+        _rest(atoms, start)
+        engine.forces = forces
+        engine.advance(n)
+
+    return steps
+
+
+def _lammps_is_built(notes: list[str]) -> bool:
+    try:
+        if (plugin_folder() / PLUGIN).exists():
+            return True
+        notes.append("no LAMMPS: its plugin is not built; run `mdaug lammps build`")
+    except ModuleNotFoundError as error:
+        notes.append(f"no LAMMPS: {error}")
+    return False
+
+
+def _pairs(subject: Subject, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    atoms = subject.atoms
+    return PairList(subject.sizes.cutoff, 1.0, device).pairs(atoms.get_positions(), None, (False,) * 3)
+
+
+def _resting(subject: Subject) -> Atoms:
+    atoms = subject.atoms.copy()
+    atoms.set_momenta(np.zeros((len(atoms), 3)))
+    return atoms
+
+
+def _rest(atoms: Atoms, positions: np.ndarray) -> None:
+    """Every measurement begins alike."""
+    atoms.set_positions(positions)
+    atoms.set_momenta(np.zeros((len(atoms), 3)))

@@ -1,0 +1,252 @@
+"""SchNetPack measured in a process of its own, with the Python of its own environment.
+
+`mdaug bench --peer schnetpack` starts this file; nothing of mdaug is imported here, so that the two packages'
+pins never meet. One JSON object a line comes in on standard input, one goes out on standard output:
+
+    {"setup": {…}}                              -> {"ready": {"schnetpack": version, "torch": version}}
+    {"case": name, "threads": n, "repeats": n}  -> {"wall_s": seconds, "cpu_s": seconds}
+
+Everything else that libraries print goes to standard error. An error ends the process with its traceback.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+import typing
+from importlib.metadata import version
+
+import numpy as np
+import torch
+from ase import Atoms, units
+from ase.md.verlet import VelocityVerlet
+from torch.utils.data import dataloader
+
+# a type variable that SchNetPack 2.1 imports and torch 2.13 has no more
+vars(dataloader).setdefault("T_co", typing.TypeVar("T_co", covariant=True))
+
+import pytorch_lightning as pl
+import schnetpack as spk
+import schnetpack.transform as trn
+from schnetpack.data import AtomsDataModule
+from schnetpack.interfaces.ase_interface import SpkCalculator
+
+LOSS_WEIGHTS = {"energy": 0.01, "forces": 0.99}
+"""Those of SchNetPack's own experiment (schnetpack/configs/experiment/md17.yaml)."""
+
+
+class Calculator(SpkCalculator):
+    """Its ASE calculator, given the model itself instead of a pickle of it."""
+
+    def _load_model(self, model):
+        return model.eval()
+
+
+class Peer:
+    """The model of the given sizes, its data, and the cases that can be timed."""
+
+    def __init__(self, setup):
+        self.device = torch.device(setup["device"])
+        self.setup = setup
+        self.numbers = np.array(setup["molecule"]["atomic_numbers"])
+        self.positions = np.array(setup["molecule"]["positions"])
+        torch.manual_seed(0)
+        self.data = make_data(setup)
+        self.task = make_task(setup).to(self.device, getattr(torch, setup["dtype"]))
+        self.optimizer = torch.optim.AdamW(self.task.parameters(), lr=1e-3, weight_decay=0.0)
+        self.batches = [self._to_device(batch) for batch in self.data.train_dataloader()]
+        self.calculator = Calculator(
+            self.task.model,
+            trn.MatScipyNeighborList(cutoff=setup["cutoff"]),
+            energy_key="energy",
+            force_key="forces",
+            energy_unit=setup["energy_unit"],
+            position_unit="Ang",
+            device=self.device,
+            dtype=getattr(torch, setup["dtype"]),
+        )
+        self.molecules = self.calculator.converter([Atoms(self.numbers, r) for r in self.positions])
+
+    def time(self, case, threads, repeats):
+        """Seconds of `repeats` calls: of the wall clock, and of this process's CPU time."""
+        torch.set_num_threads(threads)
+        if case == "training_loader":
+            return self._lightning_epoch(repeats)
+        body = {
+            "energy_forces": self._energy_forces,
+            "nve_step": self._nve,
+            "training_step": self._training_steps,
+            "inference": self._inference,
+        }[case]
+        self._synchronize()
+        wall, cpu = time.perf_counter(), time.process_time()
+        body(repeats)
+        self._synchronize()
+        return time.perf_counter() - wall, time.process_time() - cpu
+
+    def _energy_forces(self, repeats):
+        """Both from one evaluation, as its calculator gives them when asked for both at once."""
+        self.task.eval()
+        atoms = Atoms(self.numbers, self.positions[0])
+        for k in range(repeats):
+            atoms.positions = self.positions[k % len(self.positions)]
+            self.calculator.calculate(atoms, ["energy", "forces"])
+
+    def _nve(self, repeats):
+        self.task.eval()
+        atoms = Atoms(self.numbers, self.positions[0])
+        atoms.calc = self.calculator
+        VelocityVerlet(atoms, self.setup["timestep_fs"] * units.fs).run(repeats)
+
+    def _training_steps(self, repeats):
+        self.task.train()
+        for k in range(repeats):
+            batch = dict(self.batches[k % len(self.batches)])
+            batch["_positions"] = batch["_positions"].detach()
+            targets = {name: batch[name] for name in LOSS_WEIGHTS}
+            loss = self.task.loss_fn(self.task.predict_without_postprocessing(batch), targets)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+
+    def _lightning_epoch(self, n_steps):
+        """An epoch as its users run it: Lightning's loop, neighbour lists made by the loader on the way."""
+        clock = EpochClock(self._synchronize)
+        trainer = pl.Trainer(
+            max_epochs=1,
+            limit_train_batches=n_steps,
+            limit_val_batches=0,
+            accelerator="gpu" if self.device.type == "cuda" else "cpu",
+            devices=1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            callbacks=[clock],
+        )
+        self.data.num_workers = self.setup["n_loader_workers"]
+        self.data._train_dataloader = None
+        self.task.train()
+        trainer.fit(self.task, datamodule=self.data)
+        self.task.to(self.device)
+        return clock.seconds
+
+    def _inference(self, repeats):
+        self.task.eval()
+        for _ in range(repeats):
+            batch = dict(self.molecules)
+            batch["_positions"] = batch["_positions"].detach()
+            self.task.model(batch)["forces"].cpu()
+
+    def _to_device(self, batch):
+        return {name: tensor.to(self.device) for name, tensor in batch.items()}
+
+    def _synchronize(self):
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+
+class EpochClock(pl.Callback):
+    """Times an epoch of Lightning's, without what Lightning does before and after."""
+
+    def __init__(self, synchronize):
+        self.synchronize = synchronize
+        self.seconds = None
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        self.began = time.perf_counter(), time.process_time()
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        self.synchronize()
+        wall, cpu = self.began
+        self.seconds = time.perf_counter() - wall, time.process_time() - cpu
+
+
+def make_task(setup):
+    """SchNet of the given sizes with energy and forces, and the loss of its own MD17 experiment."""
+    representation = spk.representation.SchNet(
+        n_atom_basis=setup["n_atom_basis"],
+        n_filters=setup["n_filters"],
+        n_interactions=setup["n_interactions"],
+        radial_basis=spk.nn.GaussianRBF(n_rbf=setup["n_gaussians"], cutoff=setup["cutoff"]),
+        cutoff_fn=spk.nn.CosineCutoff(setup["cutoff"]),
+    )
+    model = spk.model.NeuralNetworkPotential(
+        representation=representation,
+        input_modules=[spk.atomistic.PairwiseDistances()],
+        output_modules=[
+            spk.atomistic.Atomwise(n_in=setup["n_atom_basis"], output_key="energy"),
+            spk.atomistic.Forces(energy_key="energy", force_key="forces"),
+        ],
+        postprocessors=[trn.CastTo64(), trn.AddOffsets("energy", add_mean=True)],
+    )
+    outputs = [
+        spk.task.ModelOutput(name=name, loss_fn=torch.nn.MSELoss(), loss_weight=weight, metrics={})
+        for name, weight in LOSS_WEIGHTS.items()
+    ]
+    return spk.task.AtomisticTask(
+        model=model,
+        outputs=outputs,
+        optimizer_cls=torch.optim.AdamW,
+        optimizer_args={"lr": 1e-3, "weight_decay": 0.0},
+    )
+
+
+def make_data(setup):
+    """Its data module over the frames, with the transforms of its own MD17 experiment."""
+    given = setup["frames"]
+    frames = [Atoms(given["atomic_numbers"], positions) for positions in given["positions"]]
+    targets = [
+        {"energy": np.array([energy]), "forces": np.array(forces)}
+        for energy, forces in zip(given["energies"], given["forces"], strict=True)
+    ]
+    units_of = {"energy": "eV", "forces": "eV/Ang"}
+    database = spk.data.ASEAtomsData.create("frames.db", distance_unit="Ang", property_unit_dict=units_of)
+    database.add_systems(property_list=targets, atoms_list=frames)
+    data = AtomsDataModule(
+        "frames.db",
+        batch_size=setup["batch_size"],
+        num_train=len(frames) - 1,
+        num_val=1,
+        split_file=None,
+        num_workers=0,
+        transforms=[
+            trn.SubtractCenterOfMass(),
+            trn.RemoveOffsets("energy", remove_mean=True),
+            trn.MatScipyNeighborList(cutoff=setup["cutoff"]),
+            trn.CastTo32() if setup["dtype"] == "float32" else trn.CastTo64(),
+        ],
+    )
+    data.setup()
+    return data
+
+
+def serve(requests, answer):
+    """Answer requests until there are none."""
+    peer = None
+    for line in requests:
+        request = json.loads(line)
+        if "setup" in request:
+            peer = Peer(request["setup"])
+            answer({"ready": {name: version(name) for name in ("schnetpack", "torch")}})
+        else:
+            wall, cpu = peer.time(request["case"], request["threads"], request["repeats"])
+            answer({"wall_s": wall, "cpu_s": cpu})
+
+
+def main():
+    """Keep standard output for answers alone, and files in a folder that goes away."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def answer(content):
+        print(json.dumps(content), file=answers, flush=True)
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        serve(sys.stdin, answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""`mdaug bench`: how fast everything is on this machine."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from mdaug.bench import BenchOptions, run_bench
+from mdaug.cli.common import OutputOptions, find_model, open_run
+from mdaug.cli.progress import console, steps_of_many
+from mdaug.files import write_json
+from mdaug.report.bench_tables import bench_tables
+from mdaug.report.figures_bench import save_bench_figure
+from mdaug.report.terminal import print_table
+from mdaug.workflow.environment import describe_environment
+
+
+def bench(
+    model: Path | None = None,
+    *,
+    peer: Literal["schnetpack"] | None = None,
+    peer_python: Path | None = None,
+    options: Annotated[BenchOptions, Parameter(name="*", consume_multiple=True)] = BenchOptions(),
+    output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
+) -> None:
+    """Measure energy and forces, molecular dynamics, training and large systems on this machine.
+
+    Everything that is compared is measured in turn, A B C A B C …, in one run; minimum, median and maximum
+    over the turns are given, of times and of their ratios. Beside them stand the matrix products that a
+    model cannot avoid. Writes bench.json and bench.png.
+
+    Parameters
+    ----------
+    model
+        A model.pt or a run folder [default: an untrained network of --width, which is as fast].
+    peer
+        Measure SchNetPack (2.1) with a network of the same sizes, too. It runs in a process of its own.
+    peer_python
+        The Python of the environment where SchNetPack is installed [default: that of mdaug]. Its pins need
+        not fit mdaug's: `python -m venv spk` and `spk/bin/pip install schnetpack` make one, and this is
+        spk/bin/python.
+    """
+    path = None if model is None else find_model(model).resolve()
+    asked = peer is not None or peer_python is not None
+    with open_run(output, command="bench") as run:
+        with steps_of_many() as progress:
+            result = run_bench(path, options, peer=asked, peer_python=peer_python, progress=progress)
+        content = {"environment": describe_environment(), **result.to_json()}
+        write_json(run.path / "bench.json", content)
+        save_bench_figure(content, run.path / "bench.png")
+    for table in bench_tables(content):
+        print_table(table)
+    for note in result.notes:
+        console.print(note, style="yellow")
+    print(run.path / "bench.json")
+    print(run.path / "bench.png")
