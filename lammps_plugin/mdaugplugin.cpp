@@ -24,7 +24,8 @@ void lammps_error(void *lammps, int error_type, const char *message);
 namespace {
 
 constexpr int ERROR_ALL = 2;  // on all ranks, as they all meet the same pair_style
-constexpr const char *REMEDY = "; run 'mdaug lammps build' with the Python that LAMMPS belongs to";
+constexpr const char *REMEDY =
+    "; run 'mdaug lammps build' with the Python that LAMMPS belongs to, or CMake (lammps_plugin/CMakeLists.txt)";
 
 std::string folder_of_this_file()
 {

@@ -1,6 +1,9 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * pair_style mdaug: what happens before a run and in each step of it.
+ */
 
-#include "pair_mdaug.h"
+#include "pair_mdaug_model.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -11,46 +14,18 @@
 #include "neighbor.h"
 #include "update.h"
 
-#include "core/mdaug_core.h"
-
-#include <array>
-#include <cstdint>
 #include <cstring>
 
 using namespace LAMMPS_NS;
 
-struct PairMDAug::Model {
-  mdaug_core *core = nullptr;
-  int threads = 1;
-  std::string precision;    // "": that of the manifest
-  std::string path;
-  std::vector<std::string> symbols;    // by atom type − 1; "NULL" for types that the model does not see
-  std::vector<int> species;            // by atom type; −1 for those
-  double energy_unit = 1.0;            // eV in LAMMPS' unit of energy
+namespace {
 
-  // rows of the core: owned atoms that the model sees, then ghosts
-  std::vector<int> row;      // of each owned and ghost atom of LAMMPS, −1 where the model does not see it
-  std::vector<int> atoms;    // the other way round
-  int n_owned = 0;
-  std::vector<int32_t> row_species, idx_j;
-  std::vector<int64_t> first;
-  std::vector<double> r_ij;
-
-  std::vector<double> energies, forces, atomic_strains;
-  std::array<double, 6> strain{};
-  mdaug_rows exchanged{};    // what forward communication carries now
-
-  ~Model() { mdaug_free(core); }
-  size_t row_bytes() const { return exchanged.width * exchanged.element_size; }
-  char *row_data(int k) const { return static_cast<char *>(exchanged.data) + k * row_bytes(); }
-  size_t memory() const
-  {
-    const size_t integers = row.capacity() + atoms.capacity() + row_species.capacity() + idx_j.capacity();
-    const size_t numbers = r_ij.capacity() + energies.capacity() + forces.capacity() +
-        atomic_strains.capacity() + first.capacity();
-    return integers * sizeof(int) + numbers * sizeof(double) + (core ? mdaug_memory(core) : 0);
-  }
+// Comm lets derived classes alone see the group of comm_modify group (0: all).
+struct Borders : Comm {
+  static int group(const Comm *comm) { return comm->*(&Borders::bordergroup); }
 };
+
+}    // namespace
 
 PairMDAug::PairMDAug(LAMMPS *lmp) : Pair(lmp), model(std::make_unique<Model>())
 {
@@ -77,89 +52,13 @@ void PairMDAug::allocate()
   allocated = 1;
 }
 
-// ---- what an input says ---------------------------------------------------------------------------------------
-
-void PairMDAug::settings(int narg, char **arg)
-{
-  for (int k = 0; k < narg; k += 2) {
-    const std::string name = arg[k];
-    if (k + 1 == narg) error->all(FLERR, "pair_style mdaug: option {} needs a value", name);
-    const std::string value = arg[k + 1];
-    if (name == "threads") {
-      model->threads = utils::inumeric(FLERR, value, false, lmp);
-      if (model->threads < 1) error->all(FLERR, "pair_style mdaug: threads must be at least 1, not {}", value);
-    } else if (name == "precision") {
-      if (value != "float32" && value != "float64")
-        error->all(FLERR, "pair_style mdaug: precision must be float32 or float64, not {}", value);
-      model->precision = value;
-    } else if (name == "device") {
-      if (value != "cpu")
-        error->all(FLERR, "pair_style mdaug: device must be cpu, not {}: the pair style computes on CPUs", value);
-    } else {
-      error->all(FLERR, "pair_style mdaug: unknown option {}; expected threads, precision or device", name);
-    }
-  }
-}
-
-void PairMDAug::coeff(int narg, char **arg)
-{
-  if (narg < 4 || strcmp(arg[0], "*") != 0 || strcmp(arg[1], "*") != 0)
-    error->all(FLERR, "pair_coeff for mdaug: expected * * MODEL.pt and an element or NULL for each atom type");
-  if (narg - 3 != atom->ntypes)
-    error->all(FLERR, "pair_coeff for mdaug: {} elements given for {} atom types; name one, or NULL, for each",
-               narg - 3, atom->ntypes);
-  load(arg[2]);
-  set_elements(std::vector<std::string>(arg + 3, arg + narg));
-}
-
-void PairMDAug::load(const std::string &path)
-{
-  if (mdaug_abi() != MDAUG_CORE_ABI)
-    error->all(FLERR, "pair_style mdaug: compiled for core ABI {}, found {}; run 'mdaug lammps build'",
-               MDAUG_CORE_ABI, mdaug_abi());
-  mdaug_free(model->core);
-  std::array<char, 1024> problem{};
-  const char *precision = model->precision.empty() ? nullptr : model->precision.c_str();
-  model->core = mdaug_load(path.c_str(), precision, model->threads, problem.data(), problem.size());
-  model->path = path;
-
-  // a rank that cannot read the file must not leave the others waiting
-  int loaded = model->core != nullptr, everywhere = 0;
-  MPI_Allreduce(&loaded, &everywhere, 1, MPI_INT, MPI_MIN, world);
-  if (!loaded) error->all(FLERR, "pair_coeff for mdaug: {}", problem.data());
-  if (!everywhere) error->all(FLERR, "pair_coeff for mdaug: {}: not every rank could load it", path);
-}
-
-void PairMDAug::set_elements(const std::vector<std::string> &symbols)
-{
-  if (!allocated) allocate();
-  const int n = atom->ntypes;
-  model->symbols = symbols;
-  model->species.assign(n + 1, -1);
-  for (int type = 1; type <= n; ++type) {
-    const std::string &symbol = symbols[type - 1];
-    if (symbol == "NULL") continue;
-    model->species[type] = mdaug_species(model->core, symbol.c_str());
-    if (model->species[type] < 0) {
-      std::string known;
-      for (int k = 0; k < mdaug_n_elements(model->core); ++k) known += std::string(" ") + mdaug_symbol(model->core, k);
-      error->all(FLERR, "pair_coeff for mdaug: {} does not know element {} of atom type {}; it knows{}", model->path,
-                 symbol, type, known);
-    }
-  }
-  // hybrid leaves pairs of types that are not set to others; alone, the style covers all, and NULL has no forces
-  const bool alone = force->pair == this;
-  for (int i = 1; i <= n; ++i)
-    for (int j = 1; j <= n; ++j) setflag[i][j] = alone || (model->species[i] >= 0 && model->species[j] >= 0);
-}
-
 // ---- before a run ---------------------------------------------------------------------------------------------
 
 void PairMDAug::init_style()
 {
   if (model->core == nullptr) {
     if (model->path.empty()) error->all(FLERR, "pair_style mdaug: no pair_coeff names a model");
-    load(model->path);    // after read_restart
+    load(model->path);    // after read_restart, or a pair_style mdaug that changed the settings
     set_elements(model->symbols);
   }
   const std::string units = update->unit_style;
@@ -170,6 +69,8 @@ void PairMDAug::init_style()
   else
     error->all(FLERR, "pair_style mdaug: units {} are not supported; use real or metal", units);
   check_special_bonds();
+  if (Borders::group(comm))
+    error->all(FLERR, "pair_style mdaug: comm_modify group leaves out ghosts that the model needs; take it out");
   neighbor->add_request(this, NeighConst::REQ_FULL);
 
   // rows travel as doubles; hybrid asks for its substyles' widths only when they are created
@@ -193,23 +94,28 @@ double PairMDAug::init_one(int /*i*/, int /*j*/)
   return mdaug_cutoff(model->core);
 }
 
-void PairMDAug::setup()
-{
-  const double ghost_cutoff = comm->get_comm_cutoff(), cutoff = mdaug_cutoff(model->core);
-  if (ghost_cutoff < cutoff)
-    error->all(FLERR, "pair_style mdaug: ghost cutoff {} is below the model's cutoff {}; raise it by comm_modify cutoff",
-               ghost_cutoff, cutoff);
-}
-
 // ---- one evaluation -------------------------------------------------------------------------------------------
 
 void PairMDAug::compute(int eflag, int vflag)
 {
   ev_init(eflag, vflag);
+  check_prepared();
   gather_atoms();
   gather_neighbors();
   evaluate();
   add_results();
+}
+
+// What LAMMPS itself sees to when it prepares a run; 'pre no' leaves that out.
+void PairMDAug::check_prepared()
+{
+  const double ghost_cutoff = MAX(comm->cutghostuser, neighbor->cutneighmax);
+  const double cutoff = model->core ? mdaug_cutoff(model->core) : 0.0;
+  if (ghost_cutoff < cutoff)
+    error->all(FLERR, "pair_style mdaug: ghost cutoff {} is below the model's cutoff {}; run without 'pre no'",
+               ghost_cutoff, cutoff);
+  if (comm_forward == 0)
+    error->all(FLERR, "pair_style mdaug: its settings or its model have changed; run without 'pre no'");
 }
 
 void PairMDAug::gather_atoms()
@@ -308,53 +214,6 @@ void PairMDAug::unpack_forward_comm(int n, int first, double *buffer)
     const int row = model->row[first + k];
     if (row >= 0) memcpy(model->row_data(row), buffer + k * comm_forward, model->row_bytes());
   }
-}
-
-// ---- restart files and memory ---------------------------------------------------------------------------------
-
-void PairMDAug::write_restart(FILE *file)
-{
-  write_restart_settings(file);
-  std::string words = model->path;
-  for (const auto &symbol : model->symbols) words += '\n' + symbol;
-  const int size = static_cast<int>(words.size());
-  fwrite(&size, sizeof(int), 1, file);
-  fwrite(words.data(), 1, size, file);
-}
-
-void PairMDAug::write_restart_settings(FILE *file)
-{
-  const std::array<int, 2> numbers = {model->threads,
-                                      model->precision.empty() ? 0 : (model->precision == "float32" ? 4 : 8)};
-  fwrite(numbers.data(), sizeof(int), numbers.size(), file);
-}
-
-void PairMDAug::read_restart(FILE *file)
-{
-  read_restart_settings(file);
-  int size = 0;
-  if (comm->me == 0) utils::sfread(FLERR, &size, sizeof(int), 1, file, nullptr, error);
-  MPI_Bcast(&size, 1, MPI_INT, 0, world);
-  std::string words(size, ' ');
-  if (comm->me == 0) utils::sfread(FLERR, words.data(), 1, size, file, nullptr, error);
-  MPI_Bcast(words.data(), size, MPI_CHAR, 0, world);
-
-  // the model is loaded by init_style, unless a pair_coeff names another before
-  std::vector<std::string> lines = utils::split_lines(words);
-  model->path = lines.front();
-  model->symbols.assign(lines.begin() + 1, lines.end());
-  allocate();
-  for (int i = 1; i <= atom->ntypes; ++i)
-    for (int j = 1; j <= atom->ntypes; ++j) setflag[i][j] = 1;
-}
-
-void PairMDAug::read_restart_settings(FILE *file)
-{
-  std::array<int, 2> numbers{};
-  if (comm->me == 0) utils::sfread(FLERR, numbers.data(), sizeof(int), numbers.size(), file, nullptr, error);
-  MPI_Bcast(numbers.data(), numbers.size(), MPI_INT, 0, world);
-  model->threads = numbers[0];
-  model->precision = numbers[1] == 0 ? "" : (numbers[1] == 4 ? "float32" : "float64");
 }
 
 double PairMDAug::memory_usage()

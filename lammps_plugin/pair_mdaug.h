@@ -31,7 +31,6 @@ class PairMDAug : public Pair {
   void coeff(int, char **) override;
   void init_style() override;
   double init_one(int, int) override;
-  void setup() override;
   void compute(int, int) override;
 
   int pack_forward_comm(int, int *, double *, int, int *) override;
@@ -48,9 +47,12 @@ class PairMDAug : public Pair {
   std::unique_ptr<Model> model;
 
   void allocate();
+  void set_option(const std::string &, const std::string &);
+  void drop_core();
   void load(const std::string &);
   void set_elements(const std::vector<std::string> &);
   void check_special_bonds();
+  void check_prepared();
   void gather_atoms();
   void gather_neighbors();
   void evaluate();

@@ -23,7 +23,7 @@ Array array_of(const at::Tensor& tensor) {
     return {{data, data + copy.numel()}, copy.sizes().vec()};
 }
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+std::string first_sentence(const std::string& text) { return text.substr(0, std::min(text.find('\n'), text.find(". "))); }
 
 torch::jit::Module open(const std::string& path, std::string& manifest) {
     if (!std::filesystem::is_regular_file(path))
@@ -34,7 +34,7 @@ torch::jit::Module open(const std::string& path, std::string& manifest) {
         manifest = extra["manifest.json"];
         return module;
     } catch (const std::exception& error) {
-        throw std::runtime_error(path + ": not a model.pt, or damaged (" + first_line(error.what()) +
+        throw std::runtime_error(path + ": not a model.pt, or damaged (" + first_sentence(error.what()) +
                                  "); expected a TorchScript file written by mdaug");
     }
 }

@@ -111,7 +111,7 @@ def _commands(output: Path) -> list[list[str]]:
             f"-I{headers}",
             f"-I{_mpi_headers()}",
             f"-I{sources}",
-            str(sources / "pair_mdaug.cpp"),
+            *map(str, sorted(sources.glob("pair_mdaug*.cpp"))),
             str(build_core()),
             f"-Wl,--disable-new-dtags,-rpath,{torch_libraries}",  # for the core's libraries, too
             "-o",

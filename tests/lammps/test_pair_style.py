@@ -87,11 +87,23 @@ def test_units_real_are_converted(structures, lab, reference):
     assert_close(found.pressure, -expected["stress"][VOIGT] * KCAL_MOL_PER_EV * ATM_PER_KCAL_MOL_A3)
 
 
-@pytest.mark.parametrize("ranks", [2, 3, 4])
+@pytest.mark.parametrize("ranks", [2, 3, 4, 8])
 def test_ranks_agree(structures, lab, alone, ranks):
+    """From 4 ranks on some own none of the smallest cell's three atoms."""
     found = lab.evaluate(structures, ranks=ranks)
     for name, answer in found.items():
         assert_same(answer, alone[name])
+
+
+def test_threads_make_no_difference(structures, lab, alone):
+    pair = "pair_style mdaug threads 2\npair_coeff * * {model} H C O Si"
+    assert_same(lab.evaluate({"silicon": structures["silicon"]}, pair)["silicon"], alone["silicon"])
+
+
+def test_a_second_pair_style_changes_the_settings(structures, lab, alone):
+    pair = "pair_style mdaug precision float32\npair_coeff * * {model} H C O Si\nrun 0\npair_style mdaug"
+    name = "triclinic"
+    assert_same(lab.evaluate({name: structures[name]}, pair)[name], alone[name])
 
 
 def test_tiled_communication_agrees(structures, lab, alone):
@@ -103,7 +115,12 @@ def test_tiled_communication_agrees(structures, lab, alone):
 
 @pytest.mark.parametrize(
     ("before", "stride"),
-    [("newton off", 1), ("newton off\natom_modify map array", 1), ("atom_modify map hash", 7)],
+    [
+        ("newton on\natom_modify map array", 1),
+        ("newton off", 1),
+        ("newton off\natom_modify map array", 1),
+        ("atom_modify map hash", 7),
+    ],
 )
 def test_newton_map_and_atom_ids_make_no_difference(structures, lab, alone, before, stride):
     found = lab.evaluate(structures, before=before, ranks=2, ids=lambda n: 5 + stride * np.arange(n))

@@ -5,6 +5,8 @@ import zipfile
 
 import pytest
 
+from mdaug.deploy import export_model
+
 GOOD = {
     "units": "units metal",
     "style": "atom_style atomic",
@@ -26,11 +28,11 @@ run 0
 """
 
 
-def refuse(lab, **changes):
+def refuse(lab, *, ranks=1, **changes):
     """Run the changed input and return its only ERROR line."""
     words = GOOD | {"extra": ""} | changes
     words = {name: text.replace("{model}", str(lab.model)) for name, text in words.items()}
-    printed = lab.run(INPUT.format(**words), fails=True)
+    printed = lab.run(INPUT.format(**words), ranks=ranks, fails=True)
     errors = [line for line in printed.splitlines() if "ERROR" in line]
     assert len(errors) == 1, printed[-2000:]
     return errors[0]
@@ -54,7 +56,15 @@ def test_the_input_is_good_otherwise(lab):
         ({"pair": "pair_style mdaug precision half"}, "precision must be float32 or float64, not half"),
         ({"pair": "pair_style mdaug threads 0"}, "threads must be at least 1, not 0"),
         ({"pair": "pair_style mdaug device cuda"}, "device must be cpu, not cuda"),
-        ({"pair": "pair_style mdaug colour red"}, "unknown option colour"),
+        ({"pair": "pair_style mdaug colour"}, "unknown option colour"),
+        ({"pair": "pair_style mdaug threads"}, "option threads needs a value"),
+        (
+            {
+                "style": "atom_style atomic\natom_modify first few",
+                "more": "group few type 1\ncomm_modify group few",
+            },
+            "comm_modify group leaves out ghosts",
+        ),
         (
             {
                 "style": "atom_style bond",
@@ -66,6 +76,26 @@ def test_the_input_is_good_otherwise(lab):
 )
 def test_refused_in_one_line(lab, changes, expected):
     assert expected in refuse(lab, **changes)
+
+
+@pytest.mark.parametrize(
+    ("coeff", "expected"), [("{model} H Xx", "does not know element Xx"), ("nowhere.pt H C", "no such file")]
+)
+def test_ranks_refuse_with_one_voice(lab, coeff, expected):
+    assert expected in refuse(lab, coeff=f"pair_coeff * * {coeff}", ranks=2)
+
+
+def test_a_ghost_cutoff_below_the_models_is_refused(lab, make_model):
+    """LAMMPS itself never lets it be, but for a model that is set after it has prepared the run."""
+    wide = export_model(make_model(cutoff=6.5), lab.folder / "wide.pt", training={"data": "none"})
+    more = f"fix nve all nve\nrun 0\npair_coeff * * {wide} H C\nrun 1 pre no\n"
+    assert "ghost cutoff 6 is below the model's cutoff 6.5" in refuse(lab, more=more)
+
+
+@pytest.mark.parametrize("change", ["pair_style mdaug precision float32", "pair_coeff * * {model} H C"])
+def test_changes_that_no_run_is_prepared_for_are_refused(lab, change):
+    more = f"fix nve all nve\nrun 0\n{change}\nrun 1 pre no\n"
+    assert "its settings or its model have changed; run without 'pre no'" in refuse(lab, more=more)
 
 
 def test_a_model_of_another_format_version_is_refused(lab, model_path):

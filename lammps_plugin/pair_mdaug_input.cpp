@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * pair_style mdaug: what an input or a restart file says.
+ */
+
+#include "pair_mdaug_model.h"
+
+#include "atom.h"
+#include "comm.h"
+#include "error.h"
+#include "force.h"
+
+#include <cstring>
+
+using namespace LAMMPS_NS;
+
+void PairMDAug::settings(int narg, char **arg)
+{
+  // a second pair_style mdaug in an input changes this one: what it does not say is the default again
+  model->threads = 1;
+  model->precision.clear();
+  drop_core();
+  for (int k = 0; k < narg; k += 2) set_option(arg[k], k + 1 < narg ? arg[k + 1] : "");
+}
+
+void PairMDAug::set_option(const std::string &name, const std::string &value)
+{
+  if (name != "threads" && name != "precision" && name != "device")
+    error->all(FLERR, "pair_style mdaug: unknown option {}; expected threads, precision or device", name);
+  if (value.empty()) error->all(FLERR, "pair_style mdaug: option {} needs a value", name);
+  if (name == "threads") {
+    model->threads = utils::inumeric(FLERR, value, false, lmp);
+    if (model->threads < 1) error->all(FLERR, "pair_style mdaug: threads must be at least 1, not {}", value);
+  } else if (name == "precision") {
+    if (value != "float32" && value != "float64")
+      error->all(FLERR, "pair_style mdaug: precision must be float32 or float64, not {}", value);
+    model->precision = value;
+  } else if (value != "cpu") {
+    error->all(FLERR, "pair_style mdaug: device must be cpu, not {}: the pair style computes on CPUs", value);
+  }
+}
+
+void PairMDAug::coeff(int narg, char **arg)
+{
+  if (narg < 4 || strcmp(arg[0], "*") != 0 || strcmp(arg[1], "*") != 0)
+    error->all(FLERR, "pair_coeff for mdaug: expected * * MODEL.pt and an element or NULL for each atom type");
+  if (narg - 3 != atom->ntypes)
+    error->all(FLERR, "pair_coeff for mdaug: {} elements given for {} atom types; name one, or NULL, for each",
+               narg - 3, atom->ntypes);
+  load(arg[2]);
+  set_elements(std::vector<std::string>(arg + 3, arg + narg));
+}
+
+void PairMDAug::drop_core()
+{
+  mdaug_free(model->core);
+  model->core = nullptr;
+  comm_forward = 0;    // until init_style has prepared a run
+}
+
+void PairMDAug::load(const std::string &path)
+{
+  if (mdaug_abi() != MDAUG_CORE_ABI)
+    error->all(FLERR, "pair_style mdaug: compiled for core ABI {}, found {}; run 'mdaug lammps build'",
+               MDAUG_CORE_ABI, mdaug_abi());
+  drop_core();
+  std::array<char, 1024> problem{};
+  const char *precision = model->precision.empty() ? nullptr : model->precision.c_str();
+  model->core = mdaug_load(path.c_str(), precision, model->threads, problem.data(), problem.size());
+  model->path = path;
+
+  // a rank that cannot read the file must not leave the others waiting
+  int loaded = model->core != nullptr, everywhere = 0;
+  MPI_Allreduce(&loaded, &everywhere, 1, MPI_INT, MPI_MIN, world);
+  if (!loaded) error->all(FLERR, "pair_coeff for mdaug: {}", problem.data());
+  if (!everywhere) error->all(FLERR, "pair_coeff for mdaug: {}: not every rank could load it", path);
+}
+
+void PairMDAug::set_elements(const std::vector<std::string> &symbols)
+{
+  if (!allocated) allocate();
+  const int n = atom->ntypes;
+  model->symbols = symbols;
+  model->species.assign(n + 1, -1);
+  for (int type = 1; type <= n; ++type) {
+    const std::string &symbol = symbols[type - 1];
+    if (symbol == "NULL") continue;
+    model->species[type] = mdaug_species(model->core, symbol.c_str());
+    if (model->species[type] < 0) {
+      std::string known;
+      for (int k = 0; k < mdaug_n_elements(model->core); ++k) known += std::string(" ") + mdaug_symbol(model->core, k);
+      error->all(FLERR, "pair_coeff for mdaug: {} does not know element {} of atom type {}; it knows{}", model->path,
+                 symbol, type, known);
+    }
+  }
+  // hybrid leaves pairs of types that are not set to others; alone, the style covers all, and NULL has no forces
+  const bool alone = force->pair == this;
+  for (int i = 1; i <= n; ++i)
+    for (int j = 1; j <= n; ++j) setflag[i][j] = alone || (model->species[i] >= 0 && model->species[j] >= 0);
+}
+
+// ---- restart files ------------------------------------------------------------------------------------------------
+
+void PairMDAug::write_restart(FILE *file)
+{
+  write_restart_settings(file);
+  std::string words = model->path;
+  for (const auto &symbol : model->symbols) words += '\n' + symbol;
+  const int size = static_cast<int>(words.size());
+  fwrite(&size, sizeof(int), 1, file);
+  fwrite(words.data(), 1, size, file);
+}
+
+void PairMDAug::write_restart_settings(FILE *file)
+{
+  const std::array<int, 2> numbers = {model->threads,
+                                      model->precision.empty() ? 0 : (model->precision == "float32" ? 4 : 8)};
+  fwrite(numbers.data(), sizeof(int), numbers.size(), file);
+}
+
+void PairMDAug::read_restart(FILE *file)
+{
+  read_restart_settings(file);
+  int size = 0;
+  if (comm->me == 0) utils::sfread(FLERR, &size, sizeof(int), 1, file, nullptr, error);
+  MPI_Bcast(&size, 1, MPI_INT, 0, world);
+  std::string words(size, ' ');
+  if (comm->me == 0) utils::sfread(FLERR, words.data(), 1, size, file, nullptr, error);
+  MPI_Bcast(words.data(), size, MPI_CHAR, 0, world);
+
+  // the model is loaded by init_style, unless a pair_coeff names another before
+  std::vector<std::string> lines = utils::split_lines(words);
+  model->path = lines.front();
+  model->symbols.assign(lines.begin() + 1, lines.end());
+  allocate();
+  for (int i = 1; i <= atom->ntypes; ++i)
+    for (int j = 1; j <= atom->ntypes; ++j) setflag[i][j] = 1;
+}
+
+void PairMDAug::read_restart_settings(FILE *file)
+{
+  std::array<int, 2> numbers{};
+  if (comm->me == 0) utils::sfread(FLERR, numbers.data(), sizeof(int), numbers.size(), file, nullptr, error);
+  MPI_Bcast(numbers.data(), numbers.size(), MPI_INT, 0, world);
+  model->threads = numbers[0];
+  model->precision = numbers[1] == 0 ? "" : (numbers[1] == 4 ? "float32" : "float64");
+}
