@@ -20,6 +20,9 @@ from mdaug.units import KCAL_MOL_PER_EV
 MAX_FRAMES = 300
 """Evenly spaced; more tell nothing new about a handful of parameters."""
 
+APART_SCALE = 1.45
+"""Atoms farther apart than this times the length of a single bond are not bonded; nearer ones may be, hot."""
+
 EDGES = 0.05
 """Share of the bonded and of the other distances that may lie where a well is switched off."""
 
@@ -53,34 +56,45 @@ class Form:
 def fit_prior(frames: FrameSet, atomic_numbers: Sequence[int], cutoff: float) -> PairPrior:
     """Return ZBL, and a well for each pair of elements that is bonded in the frames, a wall for each other.
 
-    Least squares on the forces, with the very tables that will be used; what angles and torsions add to them
-    is left to the network. Elements that no frame has within the cutoff of each other get ZBL alone.
+    Least squares on the forces that ZBL leaves of the frames', with the very tables that will be used; what
+    angles and torsions add to them is left to the network. Elements that no frame has within the cutoff of
+    each other get ZBL alone.
     """
     frames = frames.select(np.unique(np.linspace(0, len(frames) - 1, MAX_FRAMES).astype(int)))
     forms, forces_of = {}, {}
     for pair, (of_pair, d_ij) in _by_elements(frames, cutoff).items():
         forms[pair] = _form(pair, d_ij, len(frames), cutoff)
         forces_of[pair] = _forces_of_table(frames, of_pair, cutoff)
+    found = _least_squares(forms, forces_of, frames.forces.ravel(), cutoff)
+    functions = {pair: forms[pair].of(parameters) for pair, parameters in found.items()}
+    described = {pair: forms[pair].describe(parameters) for pair, parameters in found.items()}
+    return make_prior("pair", atomic_numbers, cutoff, functions, described)
+
+
+def _least_squares(
+    forms: dict[ElementPair, Form],
+    forces_of: dict[ElementPair, csr_array],
+    forces: FloatArray,
+    cutoff: float,
+) -> dict[ElementPair, FloatArray]:
+    """Parameters with which the forms, by the matrices `forces_of`, come closest to the forces."""
     if not forms:  # lone atoms
-        return make_prior("pair", atomic_numbers, cutoff, {}, {})
+        return {}
     ends = np.cumsum([len(form.start) for form in forms.values()])[:-1]
+    start, low, high = (
+        np.concatenate([getattr(form, name) for form in forms.values()]) for name in ("start", "low", "high")
+    )
 
     def split(values: FloatArray) -> dict[ElementPair, FloatArray]:
         return dict(zip(forms, np.split(values, ends), strict=True))
 
     def misfit(values: FloatArray) -> FloatArray:
-        rest = frames.forces.flatten()
+        rest = forces.copy()
         for pair, parameters in split(values).items():
             rest -= forces_of[pair] @ tabulate(forms[pair].of(parameters), cutoff)
         return rest
 
-    start, low, high = (
-        np.concatenate([getattr(form, name) for form in forms.values()]) for name in ("start", "low", "high")
-    )
-    found = split(least_squares(misfit, start, bounds=(low, high), x_scale=start).x)
-    functions = {pair: forms[pair].of(parameters) for pair, parameters in found.items()}
-    described = {pair: forms[pair].describe(parameters) for pair, parameters in found.items()}
-    return make_prior("pair", atomic_numbers, cutoff, functions, described)
+    return split(least_squares(misfit, start, bounds=(low, high), x_scale=start).x)
 
 
 def _by_elements(frames: FrameSet, cutoff: float) -> dict[ElementPair, tuple[PairList, FloatArray]]:
@@ -104,7 +118,7 @@ def _form(pair: ElementPair, d_ij: FloatArray, n_frames: int, cutoff: float) -> 
         about = {"wall_at_A": at, "decay_per_A": WALL_DECAY_PER_A}
         function = partial(wall, at=at, cutoff=cutoff)
         return Form(function, [0.1], [0.0], [np.inf], about, ("wall_height_eV",))
-    bonded, apart = d_ij[near], d_ij[~near]
+    bonded, apart = d_ij[near], d_ij[d_ij > APART_SCALE * bond_length(*pair)]
     start = float(np.quantile(bonded, 1 - EDGES))
     end = float(np.quantile(apart, EDGES)) if len(apart) else cutoff
     end = min(max(end, start + MIN_SWITCH_A), cutoff)
