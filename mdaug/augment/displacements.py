@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mdaug.augment.options import AugmentOptions
+from mdaug.augment.options import AugmentOptions, Draw
 from mdaug.errors import DataError
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 from mdaug.springs.distances import element_pairs, pair_distances, pair_vectors
@@ -67,14 +67,23 @@ def draw_displacements(
     Shape (n_frames, n_atoms, 3), Å.
     """
     chosen = rng.permuted(np.tile(np.arange(n_atoms), (n_frames, 1)), axis=1)[:, : options.n_displaced]
-    directions = rng.standard_normal((*chosen.shape, 3))
-    directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
-    fractions = 1.0 - rng.random((*chosen.shape, 1))  # uniform in (0, 1]
-    if options.draw == "ball":
-        fractions = np.cbrt(fractions)
     displacements = np.zeros((n_frames, n_atoms, 3))
-    np.put_along_axis(displacements, chosen[..., None], options.epsilon * fractions * directions, axis=1)
+    vectors = random_vectors(chosen.shape, options.epsilon, options.draw, rng)
+    np.put_along_axis(displacements, chosen[..., None], vectors, axis=1)
     return displacements
+
+
+def random_vectors(
+    shape: tuple[int, ...], longest: float, draw: Draw, rng: np.random.Generator
+) -> FloatArray:
+    """Return vectors (*shape, 3) of lengths in (0, longest], distributed as `draw` says."""
+    directions = rng.standard_normal((*shape, 3))
+    directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+    fractions = 1.0 - rng.random((*shape, 1))  # uniform in (0, 1]
+    if draw == "ball":
+        fractions = np.cbrt(fractions)
+    vectors: FloatArray = longest * fractions * directions
+    return vectors
 
 
 def displace(

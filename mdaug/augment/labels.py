@@ -1,10 +1,12 @@
-"""The energy and forces that displaced frames are given: one function a rule, registered by name.
+"""Labels from springs: the energy and forces that displaced frames are given, one function a rule.
 
 With the springs k_ij read at the parent's distance and held, and s_ij = d'_ij − d_ij (signed):
 
 - isotropic   ΔE = Σ_i Σ_{j≠i} ½ k_ij |Δr_i|² over the displaced i      F'_i = F_i − Σ_j k_ij Δr_i
 - projected   ΔE = Σ_{i<j} ½ k_ij s_ij²                                 F' = F − ∂ΔE/∂Δr
 - gradient    ΔE = −Σ_i F_i·Δr_i + Σ_{i<j} ½ k_ij s_ij²                 F' = −∂ΔE/∂Δr
+- signed      ΔE = Σ_i σ_i Σ_{j≠i} ½ k_ij |Δr_i|²                       F'_i = F_i − σ_i Σ_j k_ij Δr_i
+  with σ_i = −1 where F_i·Δr_i > 0, else 1
 
 docs/theory.md says what each is worth.
 """
@@ -17,6 +19,8 @@ import numpy as np
 
 from mdaug.augment.displacements import Displacements
 from mdaug.frames.frame_set import FloatArray
+from mdaug.springs.distances import element_pairs
+from mdaug.springs.springs import LookupRule, Springs
 
 
 @dataclass(frozen=True)
@@ -29,14 +33,29 @@ class Labels:
         ΔE against the parent, eV, shape (n_frames,).
     forces
         F', eV/Å, shape (n_frames, n_atoms, 3).
+    force_error
+        Expected rms error of a force component, eV/Å, shape (n_frames,); None where the rule cannot tell.
     """
 
     energy_change: FloatArray
     forces: FloatArray
+    force_error: FloatArray | None = None
 
 
-LabelRule = Callable[[Displacements, FloatArray], Labels]
+SpringRule = Callable[[Displacements, FloatArray], Labels]
 """Takes the displaced frames and k_ij (eV/Å², shape (n_frames, n_pairs))."""
+
+
+def read_springs(displaced: Displacements, springs: Springs, rule: LookupRule, cutoff: float) -> FloatArray:
+    """Return k_ij (eV/Å²) at the parents' distances, shape (n_frames, n_pairs); 0 beyond a cell's cutoff."""
+    parents = displaced.parents
+    d = np.linalg.norm(displaced.vectors, axis=-1)
+    within = d <= cutoff if parents.periodic else np.ones_like(d, dtype=bool)
+    k = np.zeros_like(d)
+    for name, members in element_pairs(parents.atomic_numbers)[2].items():
+        if within[:, members].any():
+            k[:, members] = springs.lookup(name, d[:, members], rule)
+    return np.where(within, k, 0.0)
 
 
 def isotropic(displaced: Displacements, k: FloatArray) -> Labels:
@@ -64,8 +83,21 @@ def gradient(displaced: Displacements, k: FloatArray) -> Labels:
     return Labels(energy - work, forces - slope)
 
 
-LABEL_RULES: MappingProxyType[str, LabelRule] = MappingProxyType(
-    {"isotropic": isotropic, "projected": projected, "gradient": gradient}
+def signed(displaced: Displacements, k: FloatArray) -> Labels:
+    """Label as the paper's Discussion proposes: downhill the springs lower the energy instead of raising it.
+
+    An atom displaced along its force, that is down its gradient, counts negative. The energy has a kink where
+    a displacement is at right angles to the force.
+    """
+    total = k @ _incidence(displaced, sign=1.0)
+    forces, shift = displaced.parents.forces, displaced.displacements
+    sign = np.where(np.sum(forces * shift, axis=-1) > 0, -1.0, 1.0)
+    energy = 0.5 * np.sum(sign * total * np.sum(shift**2, axis=-1), axis=-1)
+    return Labels(energy, forces - (sign * total)[..., None] * shift)
+
+
+SPRING_RULES: MappingProxyType[str, SpringRule] = MappingProxyType(
+    {"isotropic": isotropic, "projected": projected, "gradient": gradient, "signed": signed}
 )
 
 

@@ -3,10 +3,12 @@
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from pydantic import Field
+from pydantic import Field, PositiveFloat, model_validator
 
 from mdaug.options import Options
 from mdaug.springs.springs import LookupRule
+
+Draw = Literal["shell", "ball"]
 
 
 class AugmentOptions(Options):
@@ -18,26 +20,45 @@ class AugmentOptions(Options):
     n_displaced: Annotated[int, Field(ge=1)] = 1
     """Atoms displaced in each copy."""
 
-    n_frames: Annotated[int, Field(ge=1)] = 200
-    """Copies made, each of a frame drawn at random."""
+    n_frames: Annotated[int, Field(ge=0)] = 200
+    """Copies made by displacing atoms at random, each of a frame drawn at random."""
 
     replacement: Annotated[bool, Parameter(negative="")] = False
     """Draw frames with replacement, so that there may be more copies than frames."""
 
-    draw: Literal["shell", "ball"] = "shell"
+    draw: Draw = "shell"
     """Displacements: directions uniform on the sphere and lengths uniform in (0, epsilon] (`shell`), or
     uniform in the ball of radius epsilon (`ball`)."""
+
+    n_stretched: Annotated[int, Field(ge=0)] = 0
+    """Copies made besides by stretching or compressing a bond drawn at random, rigidly.
+    Molecules only; bonds in rings stay."""
+
+    stretch_range: tuple[PositiveFloat, PositiveFloat] = (0.6, 2.5)
+    """Shortest and longest length (drawn uniformly) of a stretched bond, in mean lengths of the bond."""
+
+    stretch_noise: Annotated[float, Field(ge=0)] = 0.02
+    """The longest random displacement of each atom of a stretched copy, Å."""
+
+    max_energy: Annotated[float, Field(gt=0)] = 200.0
+    """Stretched copies labelled more than this (kcal/mol) above their parent are drawn again."""
 
     lookup: LookupRule = "nearest"
     """Spring of a pair at its distance in the parent: of the nearest component (published), interpolated
     linearly between components, or their mean weighted by responsibility."""
 
-    rule: Literal["isotropic", "projected", "gradient"] = "gradient"
-    """Labels: `isotropic` as published, `projected` on the change of the pair distances, or `gradient`, which
-    adds the parent's own slope to the energy, so that energy and forces agree."""
+    rule: Literal["isotropic", "projected", "gradient", "signed", "matched", "gfn2-xtb"] = "gradient"
+    """Labels: by springs, `isotropic` as published, `signed` as its Discussion proposes, `projected` on the
+    change of the pair distances, or `gradient`, which adds the parent's own slope to the energy, so that
+    energy and forces agree; `matched`, by a force field matched to the frames' forces (molecules; the most
+    accurate); `gfn2-xtb`, by differences of GFN2-xTB (needs mdaug[xtb])."""
 
     weight: Annotated[float, Field(gt=0)] = 0.002
     """Weight of a copy in the training loss (a frame of the data: 1); small where labels are rough."""
+
+    error_scale: Annotated[float, Field(gt=0)] | None = None
+    """Rules that estimate their errors (matched): a copy whose forces are off by this (kcal/mol/Å) has half
+    of `weight`, as weight / (1 + (error / error_scale)²); not given, all copies have `weight`."""
 
     min_distance_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.7
     """Atoms never come closer than this fraction of the shortest distance of their element pair in the
@@ -48,3 +69,11 @@ class AugmentOptions(Options):
 
     seed: int = 0
     """Seed of the draws."""
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "AugmentOptions":
+        if self.n_frames + self.n_stretched == 0:
+            raise ValueError("n_frames and n_stretched are both 0; expected at least one copy")
+        if self.stretch_range[0] >= self.stretch_range[1]:
+            raise ValueError(f"stretch_range {self.stretch_range}: expected the shorter length first")
+        return self

@@ -1,4 +1,4 @@
-"""`mdaug augment`: displaced copies of frames with labels from springs."""
+"""`mdaug augment`: displaced copies of frames with energies and forces."""
 
 from pathlib import Path
 from typing import Annotated
@@ -27,10 +27,10 @@ def augment(
         SpringOptions, Parameter(name="springs", group=section("Springs", 1))
     ] = SpringOptions(),
 ) -> None:
-    """Displace atoms of randomly drawn frames and label the copies by springs.
+    """Displace atoms and stretch bonds of randomly drawn frames, and label the copies with energy and forces.
 
-    Writes augmented.xyz (extended xyz; each frame with its parent, rule and displacement) and the springs
-    that were used, springs.json.
+    Writes augmented.xyz (extended xyz; each frame with its parent, rule, kind, displacement and weight) and
+    the springs of the frames, springs.json.
 
     Parameters
     ----------
@@ -50,8 +50,13 @@ def augment(
         made = augment_frames(frames, known, options)
         write_extxyz(made, run.path / "augmented.xyz")
     change = (made.energies - frames.energies[made.info["parent"]]) * KCAL_MOL_PER_EV
-    print(
-        f"{len(made)} frames with {options.n_displaced} atom(s) displaced by up to {options.epsilon} Å, "
-        f"rule {options.rule}: energy change {np.mean(change):.2f} ± {np.std(change):.2f} kcal/mol"
-    )
+    moved = f"{options.n_displaced} atom(s) displaced by up to {options.epsilon} Å"
+    for kind, what in (("atoms", moved), ("bond", "a bond stretched or compressed")):
+        copies = made.info["kind"] == kind
+        if copies.any():
+            print(
+                f"{copies.sum()} frames with {what}, rule {made.info['rule'][0]}: energy change "
+                f"{np.mean(change[copies]):.2f} ± {np.std(change[copies]):.2f} kcal/mol, "
+                f"weight {np.mean(made.weights[copies]):.3g} on average"
+            )
     print(run.path / "augmented.xyz")

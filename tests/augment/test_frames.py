@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mdaug.augment import LABEL_RULES, AugmentOptions, augment
+from mdaug.augment import AugmentOptions, augment
 from mdaug.augment import frames as augment_frames
 from mdaug.augment.displacements import displace
-from mdaug.augment.frames import read_springs
+from mdaug.augment.labels import SPRING_RULES, read_springs
 from mdaug.errors import DataError
 from mdaug.frames import load_frames, write_extxyz
 from mdaug.springs import Springs
@@ -32,14 +32,14 @@ def test_copies_stay_in_the_group_of_their_parent(frames, springs):
     np.testing.assert_array_equal(made.group, frames.group[made.info["parent"]])
 
 
-@pytest.mark.parametrize("rule", LABEL_RULES)
+@pytest.mark.parametrize("rule", SPRING_RULES)
 def test_labels_are_those_of_the_rule(frames, springs, rule):
     made = augment(frames, springs, OPTIONS.model_copy(update={"rule": rule}))
     parents = frames.select(made.info["parent"])
     displaced = replace(
         displace(parents, {}, OPTIONS, np.random.default_rng(0)), displacements=made.info["displacement"]
     )
-    labels = LABEL_RULES[rule](displaced, read_springs(displaced, springs, "nearest", 5.0))
+    labels = SPRING_RULES[rule](displaced, read_springs(displaced, springs, "nearest", 5.0))
     np.testing.assert_allclose(made.energies, parents.energies + labels.energy_change)
     np.testing.assert_allclose(made.forces, labels.forces)
 
@@ -97,8 +97,8 @@ def test_labels_follow_the_order_of_the_atoms(frames, springs):
         displace(mixed_parents, {}, OPTIONS, np.random.default_rng(0)),
         displacements=made.info["displacement"][:, order],
     )
-    labels = LABEL_RULES["gradient"](mixed, read_springs(mixed, springs, "nearest", 5.0))
-    expected = LABEL_RULES["gradient"](displaced, read_springs(displaced, springs, "nearest", 5.0))
+    labels = SPRING_RULES["gradient"](mixed, read_springs(mixed, springs, "nearest", 5.0))
+    expected = SPRING_RULES["gradient"](displaced, read_springs(displaced, springs, "nearest", 5.0))
     np.testing.assert_allclose(labels.energy_change, expected.energy_change)
     np.testing.assert_allclose(labels.forces, expected.forces[:, order])
 

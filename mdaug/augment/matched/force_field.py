@@ -1,0 +1,248 @@
+"""A valence force field whose bonds break: energy of positions, exact forces by torch's autograd.
+
+E = Σ_b V(r_b) + Σ_p A_p exp(−B_p (d_p − R_p)) + Σ_t c_t Π primitives Π gates, with
+
+- bonds: extended Morse oscillator V(r) = D (1 − exp(−β(z) (r − r0)))², z = (r − r0)/(r + r0), between 0 at
+  r0 and the plateau D; β = β0 + β1 z + β2 z² + (δ0 + δ1 z + δ2 z²) exp(−(z/0.25)⁴) for r > r0 is the
+  tabulated shape with the stiffness and anharmonicity of the frames near r0;
+- non-bonded pairs: repulsion that falls off exponentially;
+- terms.py's products, each times g = ½ (1 − tanh((r/r̄ − 1.5)/0.15)) of every bond it stands on, so that
+  nothing but the plateau is left of a broken bond.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mdaug.augment.matched.chemistry import bond_shape, repulsion
+from mdaug.augment.matched.terms import Terms, make_terms
+from mdaug.augment.matched.topology import Topology, find_topology
+from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+
+STRETCH_SLOPE = 2.0
+"""1/Å, of the stretch variable in cross terms and of soft pairs."""
+
+GATE_CENTRE, GATE_WIDTH = 1.5, 0.15
+"""A bond has let go half at this multiple of its mean length, over about this width."""
+
+REACH = 0.25
+"""z up to which the frames' own shape of a stretched bond is believed: 0.25 is r = 1.67 r0."""
+
+N_BOND_PARAMETERS = 4
+"""r0, δ0, δ1, δ2."""
+
+BLOCK = 1000
+"""Frames evaluated at once."""
+
+
+@dataclass(frozen=True)
+class ForceField:
+    """A force field matched to frames, or to be matched.
+
+    Parameters
+    ----------
+    topology
+        Of the molecule.
+    terms
+        The linear terms.
+    bond_kind
+        Shape (n_bonds,): equivalent bonds have equal numbers.
+    pair_kind
+        Shape (n_pairs,): repulsion by elements and separation.
+    tabulated
+        Energy of each bond kind when it is broken, eV.
+    plateaus
+        D of each bond kind, eV.
+    shapes
+        Tabulated β0, β1, β2 of each bond kind, 1/Å, shape (n_kinds, 3).
+    mean_lengths
+        r̄ of the bonds, shape (n_bonds,), Å.
+    mean_cosines
+        c̄ of the angles, shape (n_angles,).
+    steepness, contact
+        B (1/Å) and R (Å) of each non-bonded pair, shape (n_pairs,).
+    parameters
+        Linear coefficients (eV), then r0 (Å), δ0, δ1, δ2 (1/Å) of each bond kind, then ln(A/eV) of each
+        pair kind.
+    """
+
+    topology: Topology
+    terms: Terms
+    bond_kind: IntArray
+    pair_kind: IntArray
+    tabulated: FloatArray
+    plateaus: FloatArray
+    shapes: FloatArray
+    mean_lengths: FloatArray
+    mean_cosines: FloatArray
+    steepness: FloatArray
+    contact: FloatArray
+    parameters: FloatArray
+
+    def with_parameters(self, parameters: FloatArray) -> "ForceField":
+        return replace(self, parameters=parameters)
+
+    def evaluate(self, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return energies (n_frames,) in eV and forces (n_frames, n_atoms, 3) in eV/Å of `positions` in Å."""
+        energies, forces = [], []
+        parameters = torch.as_tensor(self.parameters)
+        for start in range(0, len(positions), BLOCK):
+            block = torch.as_tensor(positions[start : start + BLOCK]).clone().requires_grad_()
+            energy = self.energy(block, parameters)
+            (slope,) = torch.autograd.grad(energy.sum(), block)
+            energies.append(energy.detach().numpy())
+            forces.append(-slope.numpy())
+        return np.concatenate(energies), np.concatenate(forces)
+
+    def broken(self, positions: FloatArray) -> FloatArray:
+        """Return Σ_b 4 g_b (1 − g_b) (n_frames,): 0 with all bonds intact or gone, 1 with one half broken."""
+        i, j = self.topology.bonds.T
+        stretch = np.linalg.norm(positions[:, j] - positions[:, i], axis=-1) / self.mean_lengths
+        return np.sum(1 - np.tanh((stretch - GATE_CENTRE) / GATE_WIDTH) ** 2, axis=-1)
+
+    def energy(self, positions: Tensor, parameters: Tensor) -> Tensor:
+        """Return the energies (n_frames,) of `positions` (n_frames, n_atoms, 3), differentiable in both."""
+        n_linear, n_bond = self.terms.n_coefficients, N_BOND_PARAMETERS * len(self.plateaus)
+        coefficients, rest = parameters[:n_linear], parameters[n_linear:]
+        bent = rest[:n_bond].reshape(-1, N_BOND_PARAMETERS)[torch.as_tensor(self.bond_kind)]
+        strengths = torch.exp(rest[n_bond:])[torch.as_tensor(self.pair_kind)]
+        bonds, pairs = self.topology.bonds, self.topology.pairs
+        r = _lengths(positions, bonds)
+        d = _lengths(positions, pairs)
+        repelled = strengths * torch.exp(
+            -torch.as_tensor(self.steepness) * (d - torch.as_tensor(self.contact))
+        )
+        plateaus, shapes = (torch.as_tensor(a[self.bond_kind]) for a in (self.plateaus, self.shapes))
+        stretched = extended_morse(r, plateaus, shapes, bent)
+        products = self._products(self._primitives(positions, r, d), r)
+        c = coefficients[torch.as_tensor(self.terms.parameter)]
+        return stretched.sum(-1) + repelled.sum(-1) + products @ c
+
+    def _primitives(self, positions: Tensor, r: Tensor, d: Tensor) -> Tensor:
+        x = 1 - torch.exp(-STRETCH_SLOPE * (r - torch.as_tensor(self.mean_lengths)))
+        u = cosines(positions, self.topology.angles) - torch.as_tensor(self.mean_cosines)
+        far = np.flatnonzero(self.topology.separation >= 3)
+        soft = torch.exp(-STRETCH_SLOPE * (d[:, far] - torch.as_tensor(self.contact[far])))
+        one = torch.ones_like(r[:, :1])
+        return torch.cat([x, u, twists(positions, self.topology.torsions), soft, one], dim=1)
+
+    def _products(self, primitives: Tensor, r: Tensor) -> Tensor:
+        factors = torch.as_tensor(self.terms.factors)
+        products = primitives[:, factors[:, 0]] * primitives[:, factors[:, 1]] * primitives[:, factors[:, 2]]
+        stretch = r / torch.as_tensor(self.mean_lengths)
+        log_gates = -torch.nn.functional.softplus(2 * (stretch - GATE_CENTRE) / GATE_WIDTH)
+        return products * torch.exp(log_gates @ torch.as_tensor(self.terms.gates.T.astype(float)))
+
+
+def initial_force_field(frames: FrameSet) -> ForceField:
+    """Return the force field of `frames` with tabulated parameters only, nothing matched yet.
+
+    Raises
+    ------
+    DataError
+        If the frames are not one molecule, or a bond's elements are not tabulated.
+    """
+    topology = find_topology(frames)
+    terms = make_terms(topology)
+    positions = torch.as_tensor(frames.positions)
+    classes, z = topology.classes, frames.atomic_numbers
+    bond_kind = _kinds([tuple(sorted(classes[list(bond)])) for bond in topology.bonds])
+    pair_names = [
+        (*sorted(z[pair].tolist()), int(n))
+        for pair, n in zip(topology.pairs, topology.separation, strict=True)
+    ]
+    pair_kind = _kinds(pair_names)
+    lengths = _class_means(_lengths(positions, topology.bonds).numpy().mean(0), bond_kind)
+    angle_kind = _kinds([min((a := tuple(classes[list(angle)])), a[::-1]) for angle in topology.angles])
+    cosine = _class_means(cosines(positions, topology.angles).numpy().mean(0), angle_kind)
+    shapes = [
+        bond_shape(z[topology.bonds[b, 0]], z[topology.bonds[b, 1]], lengths[b]) for b in _firsts(bond_kind)
+    ]
+    walls = [repulsion(z[pair[0]], z[pair[1]]) for pair in topology.pairs]
+    parameters = np.concatenate(
+        [
+            np.zeros(terms.n_coefficients),
+            *(np.array([lengths[b], 0.0, 0.0, 0.0]) for b in _firsts(bond_kind)),
+            np.log([walls[p].strength_eV for p in _firsts(pair_kind)]),
+        ]
+    )
+    return ForceField(
+        topology,
+        terms,
+        bond_kind,
+        pair_kind,
+        np.array([shape.plateau_eV for shape in shapes]),
+        np.array([shape.plateau_eV for shape in shapes]),
+        np.array([shape[1:] for shape in shapes]),
+        lengths,
+        cosine,
+        np.array([wall.steepness for wall in walls]),
+        np.array([wall.contact_A for wall in walls]),
+        parameters,
+    )
+
+
+def extended_morse(r: Tensor, plateaus: Tensor, shapes: Tensor, bent: Tensor) -> Tensor:
+    """Return V(r) (n_frames, n_bonds) of the module's first lines.
+
+    (A. A. Šurkus, R. J. Rakauskas, A. B. Bolotin, DOI 10.1016/0009-2614(84)80217-5 for z.)
+
+    Parameters
+    ----------
+    shapes
+        β0, β1, β2 of each bond, shape (n_bonds, 3).
+    bent
+        r0, δ0, δ1, δ2 of each bond, shape (n_bonds, 4).
+    """
+    beta0, beta1, beta2 = shapes.unbind(-1)
+    r0, delta0, delta1, delta2 = bent.unbind(-1)
+    z = (r - r0) / (r + r0)
+    own = (delta0 + delta1 * z + delta2 * z**2) * torch.exp(-((torch.relu(z) / REACH) ** 4))
+    beta = beta0 + beta1 * z + beta2 * z**2 + own
+    return plateaus * (1 - torch.exp(-beta * (r - r0))) ** 2
+
+
+def cosines(positions: Tensor, angles: IntArray) -> Tensor:
+    """Return cos θ (n_frames, n_angles)."""
+    to_i = _units(positions[:, angles[:, 0]] - positions[:, angles[:, 1]])
+    to_k = _units(positions[:, angles[:, 2]] - positions[:, angles[:, 1]])
+    return (to_i * to_k).sum(-1)
+
+
+def twists(positions: Tensor, torsions: IntArray) -> Tensor:
+    """Return s cos φ, s² cos 2φ, s³ cos 3φ (n_frames, 3 n_torsions), s = sin θ sin θ' of the two angles.
+
+    Smooth also where three atoms are in line, as the angle φ itself is not.
+    """
+    if not len(torsions):
+        return positions.new_zeros(len(positions), 0)
+    a, b, c = (_units(positions[:, torsions[:, n + 1]] - positions[:, torsions[:, n]]) for n in range(3))
+    normal, other = torch.linalg.cross(a, b), torch.linalg.cross(b, c)
+    t = (normal * other).sum(-1)
+    s2 = (normal**2).sum(-1) * (other**2).sum(-1)
+    return torch.stack([t, 2 * t**2 - s2, 4 * t**3 - 3 * t * s2], dim=-1).flatten(1)
+
+
+def _lengths(positions: Tensor, pairs: IntArray) -> Tensor:
+    return torch.linalg.vector_norm(positions[:, pairs[:, 1]] - positions[:, pairs[:, 0]], dim=-1)
+
+
+def _units(vectors: Tensor) -> Tensor:
+    return vectors / torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+
+
+def _kinds(keys: list[tuple[int, ...]]) -> IntArray:
+    """Number equal keys alike, in order of first appearance."""
+    numbers = {key: n for n, key in enumerate(dict.fromkeys(keys))}
+    return np.array([numbers[key] for key in keys], dtype=np.int64)
+
+
+def _firsts(kinds: IntArray) -> list[int]:
+    """Return the first member of each kind."""
+    return np.unique(kinds, return_index=True)[1].tolist()
+
+
+def _class_means(values: FloatArray, kinds: IntArray) -> FloatArray:
+    return (np.bincount(kinds, values) / np.bincount(kinds))[kinds]

@@ -1,0 +1,103 @@
+"""Bonds, angles, torsions and non-bonded pairs of a molecule, with classes of equivalent atoms."""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import shortest_path
+
+from mdaug.errors import DataError
+from mdaug.frames.bonds import bonded, pair_lengths
+from mdaug.frames.frame_set import FrameSet, IntArray
+from mdaug.frames.pairs import molecule_pairs
+
+
+@dataclass(frozen=True)
+class Topology:
+    """What is bonded to what.
+
+    Parameters
+    ----------
+    atomic_numbers
+        Shape (n_atoms,).
+    classes
+        Shape (n_atoms,): atoms that the bond graph cannot tell apart have equal numbers.
+    bonds
+        Shape (n_bonds, 2), i < j.
+    angles
+        Shape (n_angles, 3), the centre in the middle.
+    torsions
+        Shape (n_torsions, 4), along three bonds.
+    pairs
+        Shape (n_pairs, 2): atoms two or more bonds apart.
+    separation
+        Shape (n_pairs,): bonds between the two atoms, 4 for four or more.
+    """
+
+    atomic_numbers: IntArray
+    classes: IntArray
+    bonds: IntArray
+    angles: IntArray
+    torsions: IntArray
+    pairs: IntArray
+    separation: IntArray
+
+    @property
+    def n_atoms(self) -> int:
+        return len(self.atomic_numbers)
+
+    def bond_number(self, i: int, j: int) -> int:
+        """Return which bond joins atoms i and j."""
+        return self.bonds.tolist().index(sorted((i, j)))
+
+
+def find_topology(frames: FrameSet) -> Topology:
+    """Read the topology from the mean distances of `frames`.
+
+    Raises
+    ------
+    DataError
+        If the frames are periodic, or not one connected molecule.
+    """
+    if frames.periodic:
+        raise DataError(f"{frames.name}: periodic frames have no molecule to match a force field to")
+    idx_i, idx_j = molecule_pairs(frames.n_atoms)
+    mean = pair_lengths(frames.positions, None, idx_i, idx_j).mean(axis=0)
+    bonds = np.stack([idx_i, idx_j], axis=1)[bonded(frames.atomic_numbers, idx_i, idx_j, mean)]
+    graph = coo_array((np.ones(len(bonds)), bonds.T), shape=(frames.n_atoms,) * 2)
+    steps = shortest_path(graph, directed=False, unweighted=True)
+    if not np.isfinite(steps).all():
+        raise DataError(f"{frames.name}: the frames are not one molecule; a matched force field needs one")
+    neighbours = [np.flatnonzero(row == 1).tolist() for row in steps]
+    angles = [(i, j, k) for j in range(frames.n_atoms) for i, k in combinations(neighbours[j], 2)]
+    torsions = [
+        (i, j, k, m) for j, k in bonds.tolist() for i in neighbours[j] for m in neighbours[k]
+        if i != k and m not in (i, j)
+    ]  # fmt: skip
+    apart = steps[idx_i, idx_j]
+    return Topology(
+        frames.atomic_numbers,
+        atom_classes(frames.atomic_numbers, neighbours),
+        bonds,
+        np.array(angles, dtype=np.int64).reshape(-1, 3),
+        np.array(torsions, dtype=np.int64).reshape(-1, 4),
+        np.stack([idx_i, idx_j], axis=1)[apart >= 2],
+        np.minimum(apart[apart >= 2], 4).astype(np.int64),
+    )
+
+
+def atom_classes(atomic_numbers: IntArray, neighbours: list[list[int]]) -> IntArray:
+    """Refine the elements by the classes of the neighbours until nothing changes.
+
+    The order of refinement does not depend on the order of the atoms (H. L. Morgan,
+    DOI 10.1021/c160017a018).
+    """
+    classes = np.asarray(atomic_numbers)
+    while True:
+        keys = [(int(classes[i]), sorted(classes[near].tolist())) for i, near in enumerate(neighbours)]
+        distinct = sorted({(key, tuple(near)) for key, near in keys})
+        refined = np.array([distinct.index((key, tuple(near))) for key, near in keys])
+        if len(distinct) == len(np.unique(classes)):
+            return refined
+        classes = refined

@@ -1,0 +1,69 @@
+"""The rule `gfn2-xtb`: GFN2-xTB's change of energy and forces on top of the parent's own.
+
+    ΔE = E_x(r') − E_x(r) − Σ (F − F_x(r))·Δr,   F' = F_x(r') + F − F_x(r)
+
+A second level of theory makes these labels, not the frames: they are an alternative to the matched force
+field, to be compared with it, and never part of it. Needs tblite (pip install 'mdaug[xtb]').
+"""
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import CalculationFailed, Calculator
+
+from mdaug.augment.displacements import Displacements
+from mdaug.augment.labels import Labels
+from mdaug.errors import DataError
+from mdaug.frames.calculators import calculator_factory
+from mdaug.frames.frame_set import FloatArray, FrameSet
+
+
+class SemiempiricalRule:
+    """Labels by differences of a calculator's energies and forces."""
+
+    def __init__(self, calculator: Calculator) -> None:
+        self.calculator = calculator
+
+    def __call__(self, displaced: Displacements) -> Labels:
+        parents, shift = displaced.parents, displaced.displacements
+        before, forces = evaluate(self.calculator, parents, parents.positions)
+        after, new_forces = evaluate(self.calculator, parents, parents.positions + shift)
+        residual = parents.forces - forces
+        return Labels(after - before - np.sum(residual * shift, axis=(1, 2)), new_forces + residual)
+
+
+def semiempirical_rule(frames: FrameSet) -> SemiempiricalRule:
+    """Return the rule for frames of this charge and multiplicity.
+
+    Raises
+    ------
+    MissingDependencyError
+        If tblite is not installed.
+    """
+    charge, multiplicity = int(frames.charge or 0), int(frames.multiplicity or 1)
+    return SemiempiricalRule(calculator_factory("GFN2-xTB", charge=charge, multiplicity=multiplicity)())
+
+
+def evaluate(
+    calculator: Calculator, frames: FrameSet, positions: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return energies (n_frames,) in eV and forces (n_frames, n_atoms, 3) in eV/Å of `positions`.
+
+    Raises
+    ------
+    DataError
+        If the calculator fails on a frame.
+    """
+    energies, forces = np.empty(len(positions)), np.empty_like(positions)
+    for n, one in enumerate(positions):
+        cell = None if frames.cells is None else frames.cells[n]
+        atoms = Atoms(frames.atomic_numbers, one, cell=cell, pbc=frames.pbc)
+        atoms.calc = calculator
+        try:
+            energies[n], forces[n] = atoms.get_potential_energy(), atoms.get_forces()
+        except CalculationFailed as error:
+            calculator.reset()
+            raise DataError(
+                f"{frames.name}: GFN2-xTB does not converge on displaced frame {n}; use smaller "
+                "displacements or another label rule"
+            ) from error
+    return energies, forces

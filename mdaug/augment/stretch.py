@@ -1,0 +1,75 @@
+"""Rigid stretches: the smaller side of a bond moves along it, nothing else changes but for a little noise."""
+
+import numpy as np
+from ase.data import atomic_masses
+
+from mdaug.augment.displacements import Displacements, random_vectors
+from mdaug.augment.options import AugmentOptions
+from mdaug.errors import DataError
+from mdaug.frames.bonds import bonded, pair_lengths, sides
+from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+from mdaug.frames.pairs import molecule_pairs
+from mdaug.springs.distances import element_pairs, pair_vectors
+
+
+def moving_side(atomic_numbers: IntArray, bonds: IntArray, bond: tuple[int, int]) -> IntArray | None:
+    """Return the atoms that move when `bond` is stretched: the smaller side, the lighter of equal ones.
+
+    None if the bond is part of a ring.
+    """
+    parts = sides(len(atomic_numbers), bonds, bond)
+    if parts is None:
+        return None
+    return min(parts, key=lambda side: (len(side), atomic_masses[atomic_numbers[side]].sum()))
+
+
+def stretched(positions: FloatArray, bond: tuple[int, int], moving: IntArray, factor: float) -> FloatArray:
+    """Return `positions` (n_atoms, 3) with `moving` shifted so that `bond` is `factor` times as long."""
+    shifted = positions.copy()
+    shifted[moving] += (factor - 1) * _towards_moving(positions, bond, moving)
+    return shifted
+
+
+class Stretcher:
+    """Draws rigid stretches of the bonds of some frames.
+
+    Raises
+    ------
+    DataError
+        If the frames are periodic or have no bond outside rings.
+    """
+
+    def __init__(self, frames: FrameSet) -> None:
+        if frames.periodic:
+            raise DataError(f"{frames.name}: bonds are stretched in molecules only; leave --n-stretched at 0")
+        idx_i, idx_j = molecule_pairs(frames.n_atoms)
+        mean = pair_lengths(frames.positions, None, idx_i, idx_j).mean(axis=0)
+        near = bonded(frames.atomic_numbers, idx_i, idx_j, mean)
+        bonds = np.stack([idx_i, idx_j], axis=1)[near]
+        found = [
+            ((int(i), int(j)), moving_side(frames.atomic_numbers, bonds, (i, j)), length)
+            for (i, j), length in zip(bonds, mean[near], strict=True)
+        ]
+        self.bonds = [(bond, moving, length) for bond, moving, length in found if moving is not None]
+        if not self.bonds:
+            raise DataError(f"{frames.name}: no bond outside rings to stretch; leave --n-stretched at 0")
+
+    def draw(self, parents: FrameSet, options: AugmentOptions, rng: np.random.Generator) -> Displacements:
+        """Stretch a random bond of each parent to a random length, plus noise on all atoms."""
+        displacements = random_vectors((len(parents), parents.n_atoms), options.stretch_noise, "ball", rng)
+        factors = rng.uniform(*options.stretch_range, size=len(parents))
+        chosen = rng.integers(len(self.bonds), size=len(parents))
+        for shift, positions, factor, number in zip(
+            displacements, parents.positions, factors, chosen, strict=True
+        ):
+            bond, moving, length = self.bonds[number]
+            towards = _towards_moving(positions, bond, moving)
+            shift[moving] += (factor * length / np.linalg.norm(towards) - 1) * towards
+        idx_i, idx_j, _ = element_pairs(parents.atomic_numbers)
+        vectors = pair_vectors(parents, idx_i, idx_j, options.cutoff)
+        return Displacements(parents, displacements, idx_i, idx_j, vectors)
+
+
+def _towards_moving(positions: FloatArray, bond: tuple[int, int], moving: IntArray) -> FloatArray:
+    fixed_atom, moving_atom = bond if bond[1] in moving else bond[::-1]
+    return positions[moving_atom] - positions[fixed_atom]
