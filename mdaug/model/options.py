@@ -46,5 +46,5 @@ class SchNetOptions(Options):
     """Factor that takes filters to zero at the cutoff with two derivatives, or none (as published)."""
 
     prior: Literal["none", "zbl", "pair"] = "none"
-    """Fixed pair energies that the network adds to: none, the ZBL repulsion of close atoms, or pair: that and
-    Morse bonds and walls fitted to the training frames."""
+    """Fixed pair energies that the network adds to: none, the ZBL repulsion of close atoms, or Morse bonds
+    and walls fitted to the training frames (pair)."""

@@ -121,7 +121,7 @@ def make_prior(
     functions: Mapping[ElementPair, PairFunction],
     parameters: Mapping[ElementPair, dict[str, float]],
 ) -> PairPrior:
-    """Tabulate ZBL, plus a function where there is one; `parameters` tell what that is made of.
+    """Tabulate `functions`, and ZBL for the other pairs of elements; `parameters` tell what the former are.
 
     Elements ascend, here as in the model.
     """
@@ -130,14 +130,16 @@ def make_prior(
     described: dict[str, dict[str, float]] = {}
     for i, j in combinations_with_replacement(range(n), 2):
         pair = atomic_numbers[i], atomic_numbers[j]
-        tables[i, j] += tabulate(partial(zbl, first=pair[0], second=pair[1]), cutoff)
-        if pair in functions:
-            tables[i, j] += tabulate(functions[pair], cutoff)
-        tables[j, i] = tables[i, j]
-        start, end = zbl_range(*pair)
-        ends = {"zbl_switched_off_from_A": start, "zbl_switched_off_to_A": end}
-        described["-".join(chemical_symbols[z] for z in pair)] = ends | parameters.get(pair, {})
+        function = functions.get(pair, partial(zbl, first=pair[0], second=pair[1]))
+        tables[i, j] = tables[j, i] = tabulate(function, cutoff)
+        described["-".join(chemical_symbols[z] for z in pair)] = parameters.get(pair, describe_zbl(*pair))
     return PairPrior(atomic_numbers, tables, cutoff, {"name": name, "n_knots": N_KNOTS, "pairs": described})
+
+
+def describe_zbl(first: int, second: int) -> dict[str, float]:
+    """Return what there is to say of ZBL between two elements."""
+    start, end = zbl_range(first, second)
+    return {"zbl_switched_off_from_A": start, "zbl_switched_off_to_A": end}
 
 
 def zbl_prior(atomic_numbers: Sequence[int], cutoff: float) -> PairPrior:

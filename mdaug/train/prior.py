@@ -21,12 +21,10 @@ def choose_prior(frames: FrameSet, atomic_numbers: Sequence[int], options: SchNe
     """
     if options.prior == "none":
         return None
-    zbl = zbl_prior(atomic_numbers, options.cutoff)
     if options.prior == "zbl":
-        return zbl
+        return zbl_prior(atomic_numbers, options.cutoff)
     _, first = np.unique(frames.group, return_index=True)
-    rest = without_prior(frames.select(np.sort(first)), zbl)
-    return fit_prior(rest, atomic_numbers, options.cutoff)
+    return fit_prior(frames.select(np.sort(first)), atomic_numbers, options.cutoff)
 
 
 def prior_results(frames: FrameSet, prior: PairPrior) -> tuple[FloatArray, FloatArray]:

@@ -13,8 +13,16 @@ from mdaug.frames.bonds import BOND_SCALE
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 from mdaug.frames.pairs import all_frame_pairs
 from mdaug.model import spline
-from mdaug.model.pair_functions import WALL_DECAY_PER_A, WELL_DEPTH, bond_length, wall, well
-from mdaug.model.prior import N_KNOTS, ElementPair, PairFunction, PairPrior, make_prior, tabulate
+from mdaug.model.pair_functions import WALL_DECAY_PER_A, WELL_DEPTH, bond_length, wall, well, zbl
+from mdaug.model.prior import (
+    N_KNOTS,
+    ElementPair,
+    PairFunction,
+    PairPrior,
+    describe_zbl,
+    make_prior,
+    tabulate,
+)
 from mdaug.units import KCAL_MOL_PER_EV
 
 MAX_FRAMES = 300
@@ -23,11 +31,8 @@ MAX_FRAMES = 300
 APART_SCALE = 1.45
 """Atoms farther apart than this times the length of a single bond are not bonded; nearer ones may be, hot."""
 
-EDGES = 0.05
-"""Share of the bonded and of the other distances that may lie where a well is switched off."""
-
-MIN_SWITCH_A = 0.3
-"""A well is not switched off over less than this."""
+EDGES = 0.005
+"""Share of the bonded and of the other distances that may lie in the gap between them, where wells end."""
 
 PairList = tuple[IntArray, IntArray, FloatArray]
 """idx_i, idx_j, r_ij."""
@@ -54,11 +59,10 @@ class Form:
 
 
 def fit_prior(frames: FrameSet, atomic_numbers: Sequence[int], cutoff: float) -> PairPrior:
-    """Return ZBL, and a well for each pair of elements that is bonded in the frames, a wall for each other.
+    """Return a well for each pair of elements that is bonded in the frames, ZBL and a wall for each other.
 
-    Least squares on the forces that ZBL leaves of the frames', with the very tables that will be used; what
-    angles and torsions add to them is left to the network. Elements that no frame has within the cutoff of
-    each other get ZBL alone.
+    Least squares on the forces, with the very tables that will be used; what angles and torsions add to them
+    is left to the network. Elements that no frame has within the cutoff of each other get ZBL alone.
     """
     frames = frames.select(np.unique(np.linspace(0, len(frames) - 1, MAX_FRAMES).astype(int)))
     forms, forces_of = {}, {}
@@ -115,13 +119,16 @@ def _form(pair: ElementPair, d_ij: FloatArray, n_frames: int, cutoff: float) -> 
     near = d_ij < BOND_SCALE * bond_length(*pair)
     if 2 * near.sum() < n_frames:
         at = float(d_ij.min())
-        about = {"wall_at_A": at, "decay_per_A": WALL_DECAY_PER_A}
-        function = partial(wall, at=at, cutoff=cutoff)
-        return Form(function, [0.1], [0.0], [np.inf], about, ("wall_height_eV",))
+        about = describe_zbl(*pair) | {"wall_at_A": at, "wall_decay_per_A": WALL_DECAY_PER_A}
+
+        def zbl_and_wall(d: FloatArray, height: float) -> FloatArray:
+            return zbl(d, *pair) + wall(d, height, at, cutoff)
+
+        return Form(zbl_and_wall, [0.1], [0.0], [np.inf], about, ("wall_height_eV",))
     bonded, apart = d_ij[near], d_ij[d_ij > APART_SCALE * bond_length(*pair)]
-    start = float(np.quantile(bonded, 1 - EDGES))
+    longest = float(np.quantile(bonded, 1 - EDGES))
     end = float(np.quantile(apart, EDGES)) if len(apart) else cutoff
-    end = min(max(end, start + MIN_SWITCH_A), cutoff)
+    start = (longest + end) / 2
     about = {
         "well_depth_kcal_mol": WELL_DEPTH * KCAL_MOL_PER_EV,
         "well_switched_off_from_A": start,

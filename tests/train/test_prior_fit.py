@@ -8,8 +8,8 @@ import pytest
 
 from mdaug.frames import FrameSet
 from mdaug.model.pair_functions import wall, well
-from mdaug.model.prior import make_prior, zbl_prior
-from mdaug.train.prior import prior_results, without_prior
+from mdaug.model.prior import make_prior
+from mdaug.train.prior import prior_results
 from mdaug.train.prior_fit import fit_prior
 
 
@@ -17,12 +17,12 @@ from mdaug.train.prior_fit import fit_prior
 def made(make_frames) -> FrameSet:
     """Return water frames whose forces are those of a known well and wall."""
     functions = {
-        (1, 8): partial(well, r0=0.97, a=2.1, start=1.15, end=3.0),
+        (1, 8): partial(well, r0=0.97, a=2.1, start=2.1, end=3.0),
         (1, 1): partial(wall, height=0.4, at=1.2, cutoff=3.0),
     }
     prior = make_prior("pair", [1, 8], 3.0, functions, {})
     energies, forces = prior_results(make_frames(), prior)
-    return without_prior(replace(make_frames(), energies=energies, forces=forces), zbl_prior([1, 8], 3.0))
+    return replace(make_frames(), energies=energies, forces=forces)
 
 
 def test_a_known_well_and_wall_are_found(made):
@@ -50,11 +50,11 @@ def test_a_well_ends_where_distances_that_are_no_bonds_begin(made):
     o_h = np.linalg.norm(two.positions[:, [0, 3]][:, :, None] - two.positions[:, None, [1, 2, 4, 5]], axis=-1)
     bonds = o_h[o_h < 1.25 * 0.97]
     others = o_h[(o_h > 1.45 * 0.97) & (o_h < 3.0)]
-    assert own["well_switched_off_from_A"] == pytest.approx(np.quantile(bonds, 0.95))
-    assert own["well_switched_off_to_A"] == pytest.approx(np.quantile(others, 0.05))
-    h = found.spacing
-    end = int(own["well_switched_off_to_A"] / h) + 4
-    assert float(found.table[0, 1, end:].abs().max()) == 0.0
+    end = np.quantile(others, 0.005)
+    assert own["well_switched_off_to_A"] == pytest.approx(end)
+    assert own["well_switched_off_from_A"] == pytest.approx((np.quantile(bonds, 0.995) + end) / 2)
+    first_beyond = int(end / found.spacing) + 4
+    assert float(found.table[0, 1, first_beyond:].abs().max()) == 0.0
 
 
 def test_atoms_alone_have_zbl(make_frames):
