@@ -22,12 +22,14 @@ COMMANDS = {
     "The whole path": {
         "demo": "Springs, augmentation, training and proof on the embedded ethanol frames, in minutes.",
         "train": "Train a force field on raw and augmented frames: model.pt and a report.",
+        "sweep": "Train over a grid of settings or by a search, and compare the scans.",
     },
     "Frames": {
         "frames": "Make frames by molecular dynamics of a structure file or a SMILES.",
         "dataset": "Download a named set of frames, checked.",
         "springs": "Learn how stiff every pair of atoms is.",
         "augment": "Write physically labelled distorted frames.",
+        "reference": "Ab-initio energies of frames or scans, by PySCF.",
     },
     "Use of a model": {
         "nve": "Molecular dynamics, with a guard and restarts.",

@@ -1,7 +1,6 @@
 """The whole path twice, side by side: one model of raw frames, one of raw and augmented frames."""
 
 import multiprocessing
-import os
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from mdaug.train import TrainState
 from mdaug.validate.scan_metrics import scan_metrics
 from mdaug.workflow.config import RunConfig
 from mdaug.workflow.environment import describe_environment
+from mdaug.workflow.processes import one_thread_each
 from mdaug.workflow.proof import ProofOptions, prove
 from mdaug.workflow.training import Watch, train_force_field
 
@@ -118,7 +118,7 @@ class Processes:
 def _processes() -> Iterator[Processes]:
     processes = Processes()
     try:
-        with _one_thread_each():
+        with one_thread_each():
             yield processes
     finally:
         processes.stop()
@@ -179,22 +179,6 @@ class Throttle:
         if now != self.last:
             self.tell(what, done, total)
             self.last = now
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let the processes started in the block compute on one thread, as there is one for each core."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _describe(lane: DemoLane) -> dict[str, Any]:

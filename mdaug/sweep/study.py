@@ -1,0 +1,244 @@
+"""The trials of a sweep: made, shared out among workers, taken up again after a kill, told about."""
+
+import importlib
+import multiprocessing
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from filelock import FileLock
+from pydantic import Field
+
+from mdaug.errors import MDAugError, MissingDependencyError
+from mdaug.options import Options
+from mdaug.sweep.space import Dimension, Range, changes_of, grid
+from mdaug.sweep.trial import objective_of, run_trial, trial_name
+from mdaug.train import TrainState
+from mdaug.workflow.config import RunConfig
+from mdaug.workflow.processes import one_thread_each
+
+if TYPE_CHECKING:
+    import optuna
+
+STUDY = "mdaug sweep"
+REPORTS = 50  # of the validation error in a training, to judge by it whether to go on
+
+
+class SweepOptions(Options):
+    """How a sweep is run."""
+
+    objective: Literal["scan", "forces"] = "scan"
+    """What is made small: the rms error of the X-H scan below 150 kcal/mol, or the validation forces' MAE."""
+
+    trials: Annotated[int, Field(ge=1)] = 30
+    """Trainings in a search; a grid has as many as it has points."""
+
+    workers: Annotated[int, Field(ge=1)] = 1
+    """Trainings at the same time, each on one core."""
+
+    reference: Path | None = None
+    """Reference curve of the scan, a CSV file as for `mdaug scan` [default: GFN2-xTB for its own frames]."""
+
+    storage: str | None = None
+    """Optuna storage, such as postgresql://…, that workers on several machines share [default: study.db in
+    the run folder]."""
+
+    prune: bool = False
+    """Stop trainings whose validation forces are worse than the median's (with --objective forces)."""
+
+    seed: int = 0
+    """Seed of the search."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Everything a worker needs to know.
+
+    Parameters
+    ----------
+    config
+        The training that is varied.
+    space
+        What is varied.
+    folder
+        Gets a folder for each trial under ``trials``.
+    """
+
+    config: RunConfig
+    space: list[Dimension]
+    options: SweepOptions
+    folder: Path
+
+    @property
+    def storage(self) -> str:
+        """Where the trials are kept."""
+        return self.options.storage or f"sqlite:///{(self.folder / 'study.db').resolve()}"
+
+    @property
+    def n_trials(self) -> int:
+        """Trainings in all."""
+        points = grid(self.space)
+        return self.options.trials if points is None else len(points)
+
+
+def run_sweep(sweep: Sweep, progress: Callable[[int, int, str], None]) -> "list[optuna.trial.FrozenTrial]":
+    """Run what is left of a sweep, with several workers if asked, and return its trials in order.
+
+    Raises
+    ------
+    MDAugError
+        Pruning was asked for a scan, or no trial succeeded.
+    MissingDependencyError
+        Optuna is not installed.
+    """
+    if sweep.options.prune and sweep.options.objective != "forces":
+        raise MDAugError("--prune judges trainings by their forces; use it with --objective forces")
+    study = open_study(sweep)
+    queue(study, sweep)
+    with one_thread_each():
+        context = multiprocessing.get_context("spawn")
+        workers = [
+            context.Process(target=work, args=(sweep,), daemon=True) for _ in range(sweep.options.workers)
+        ]
+        for worker in workers:
+            worker.start()
+        try:
+            while any(worker.is_alive() for worker in workers):
+                _tell(study, sweep, progress)
+                time.sleep(0.5)
+        finally:
+            for worker in workers:
+                worker.terminate()
+                worker.join()
+    _tell(study, sweep, progress)
+    trials = own_trials(study, sweep)
+    if not any(trial.state.name == "COMPLETE" for trial in trials):
+        errors = {trial.user_attrs.get("error", "killed") for trial in trials}
+        raise MDAugError(f"no trial succeeded: {'; '.join(sorted(errors)) or 'none was run'}")
+    return trials
+
+
+def open_study(sweep: Sweep) -> "optuna.Study":
+    """Open or create the study of a sweep."""
+    optuna = _optuna()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warmup = max(1, sweep.config.training.epochs // 3)
+    return optuna.create_study(
+        study_name=STUDY,
+        storage=sweep.storage,
+        sampler=optuna.samplers.TPESampler(seed=sweep.options.seed, multivariate=True),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=warmup),
+        load_if_exists=True,
+    )
+
+
+def queue(study: "optuna.Study", sweep: Sweep) -> None:
+    """Put the points of a grid in the queue, and again those that a killed worker of this machine had."""
+    optuna = _optuna()
+    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        host, _, process = str(trial.user_attrs.get("worker", ":")).partition(":")
+        if host == socket.gethostname() and not _alive(int(process)):
+            study.tell(trial.number, state=optuna.trial.TrialState.FAIL, skip_if_finished=True)
+            study.enqueue_trial(trial.params)
+    queued = [_parameters(trial) for trial in study.get_trials(deepcopy=False)]
+    for point in grid(sweep.space) or []:
+        if point not in queued:
+            study.enqueue_trial(point)
+
+
+def work(sweep: Sweep) -> None:
+    """Run trials until none is left; what a worker process does."""
+    study = open_study(sweep)
+    while (trial := _next_trial(study, sweep)) is not None:
+        _run(trial, study, sweep)
+
+
+def own_trials(study: "optuna.Study", sweep: Sweep) -> "list[optuna.trial.FrozenTrial]":
+    """Return the trials that count: of equal ones the last, without those that were never begun."""
+    last = {
+        str(sorted(_parameters(trial).items())): trial
+        for trial in study.get_trials(deepcopy=False)
+        if _parameters(trial) and trial.state.name != "WAITING"
+    }
+    points = grid(sweep.space)
+    return [trial for trial in last.values() if points is None or _parameters(trial) in points]
+
+
+def _next_trial(study: "optuna.Study", sweep: Sweep) -> "optuna.Trial | None":
+    with FileLock(sweep.folder / ".next"):
+        trials = study.get_trials(deepcopy=False)
+        waiting = any(trial.state.name == "WAITING" for trial in trials)
+        begun = sum(trial.state.name in ("RUNNING", "COMPLETE", "PRUNED") for trial in trials)
+        failed = sum("error" in trial.user_attrs for trial in trials)
+        if not waiting and (grid(sweep.space) is not None or begun + failed >= sweep.n_trials):
+            return None
+        trial = study.ask()
+        trial.set_user_attr("worker", f"{socket.gethostname()}:{os.getpid()}")
+        return trial
+
+
+def _run(trial: "optuna.Trial", study: "optuna.Study", sweep: Sweep) -> None:
+    """Run one trial and tell the study how it ended."""
+    optuna = _optuna()
+    parameters = {dimension.key: _suggest(trial, dimension) for dimension in sweep.space}
+    every = max(1, sweep.config.training.epochs // REPORTS)
+
+    def epoch(state: TrainState) -> None:
+        if state.epoch % every == 0:
+            trial.report(state.force_mae_kcal_mol_A, state.epoch)
+            if sweep.options.prune and trial.should_prune():
+                raise optuna.TrialPruned
+
+    try:
+        config = sweep.config.replace(changes_of(parameters, sweep.config))
+        folder = sweep.folder / "trials" / trial_name(parameters, config)
+        trial.set_user_attr("folder", folder.name)
+        found = run_trial(config, folder, sweep.options.reference, epoch)
+        study.tell(trial, objective_of(found, sweep.options.objective))
+    except optuna.TrialPruned:
+        study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+    except MDAugError as error:
+        trial.set_user_attr("error", str(error))
+        study.tell(trial, state=optuna.trial.TrialState.FAIL)
+
+
+def _suggest(trial: "optuna.Trial", dimension: Dimension) -> Any:
+    if not isinstance(dimension, Range):
+        return trial.suggest_categorical(dimension.key, dimension.values)
+    if dimension.whole:
+        return trial.suggest_int(dimension.key, int(dimension.low), int(dimension.high), log=dimension.log)
+    return trial.suggest_float(dimension.key, dimension.low, dimension.high, log=dimension.log)
+
+
+def _parameters(trial: "optuna.trial.FrozenTrial") -> dict[str, Any]:
+    """Return what a trial runs with, known or asked for."""
+    return dict(trial.params or trial.system_attrs.get("fixed_params", {}))
+
+
+def _tell(study: "optuna.Study", sweep: Sweep, progress: Callable[[int, int, str], None]) -> None:
+    states = [trial.state.name for trial in own_trials(study, sweep)]
+    running = states.count("RUNNING")
+    progress(len(states) - running, sweep.n_trials, f"{running} running, {states.count('FAIL')} failed")
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _optuna() -> Any:
+    try:
+        return importlib.import_module("optuna")
+    except ImportError as error:
+        raise MissingDependencyError(
+            "sweeps need Optuna, which is not installed: pip install 'mdaug[sweep]'"
+        ) from error

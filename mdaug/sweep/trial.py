@@ -1,0 +1,104 @@
+"""One trial: a training in a folder of its own, and what became of it."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from mdaug.engines.ase_calculator import MDAugCalculator
+from mdaug.errors import DataError
+from mdaug.files import write_json, write_text
+from mdaug.simulate.start_record import structure_from_json
+from mdaug.train import TrainState
+from mdaug.validate.reference import reference_from_csv
+from mdaug.validate.scan import ScanResult, bond_scan
+from mdaug.validate.scan_metrics import scan_metrics
+from mdaug.workflow.config import RunConfig
+from mdaug.workflow.proof import ProofOptions, scan_hydrogen
+from mdaug.workflow.training import CONFIG, Watch, train_force_field
+
+RESULT = "trial.json"
+
+
+def run_trial(
+    config: RunConfig,
+    folder: Path,
+    reference: Path | None,
+    epoch: Callable[[TrainState], None],
+) -> dict[str, Any]:
+    """Train and scan in `folder`, or go on where a killed trial stopped; return what trial.json holds.
+
+    A trial that is finished is not run again. Two workers never run the same one at once.
+
+    Parameters
+    ----------
+    reference
+        Curve of the O-H (or other X-H) scan, zero at the model's reference structure; None takes GFN2-xTB
+        for models of GFN2-xTB frames, and no reference for others.
+    epoch
+        Told the state of the training after each epoch.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        if (folder / RESULT).exists():
+            return read_trial(folder)
+        resume = (folder / "checkpoint.pt").exists() and (folder / CONFIG).exists()
+        outcome = train_force_field(config, folder, device="cpu", resume=resume, watch=Watch(epoch=epoch))
+        scan = _scan(outcome.model_path, reference)
+        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        found = {"validation": results["validation"], "test": results["test"], "scan": None}
+        if scan is not None:
+            write_text(folder / "scan.csv", scan.to_csv())
+            found["scan"] = scan_metrics(scan)
+        write_json(folder / RESULT, found)
+        return found
+
+
+def read_trial(folder: Path) -> dict[str, Any]:
+    """Return what a finished trial left."""
+    content: dict[str, Any] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    return content
+
+
+def trial_name(parameters: dict[str, Any], config: RunConfig) -> str:
+    """Name a trial's folder by its parameters, and by all else it depends on."""
+    said = "_".join(f"{key.rpartition('.')[2]}={value}" for key, value in sorted(parameters.items()))
+    whole = hashlib.sha256(repr(config).encode()).hexdigest()[:8]
+    return f"{said.replace('/', '-')[:80]}_{whole}"
+
+
+def objective_of(found: dict[str, Any], objective: str) -> float:
+    """Return the number that the sweep makes small.
+
+    Raises
+    ------
+    DataError
+        The trial has no scan with a reference.
+    """
+    if objective == "forces":
+        return float(found["validation"]["force_mae_kcal_mol_A"])
+    reference = (found["scan"] or {}).get("reference")
+    if reference is None:
+        raise DataError(
+            "the scan has no reference curve to be judged by; give one with --reference FILE, "
+            "or judge by the validation forces with --objective forces"
+        )
+    return float(reference["rmse_below_150_kcal_mol"])
+
+
+def _scan(model: Path, reference: Path | None) -> ScanResult | None:
+    calculator = MDAugCalculator(model, dtype="float64")
+    start = structure_from_json(calculator.manifest["training"]["reference_structure"])
+    scan = scan_hydrogen(calculator, start, ProofOptions(), label=model.parent.name, progress=_quiet)
+    if scan is None or reference is None:
+        return scan
+    scan = bond_scan(calculator, start, scan.bond, scan.distances_A, label=scan.label)
+    return reference_from_csv(replace(scan, reference_kcal_mol=None, reference_label=None), reference)
+
+
+def _quiet(*_: object) -> None:
+    pass

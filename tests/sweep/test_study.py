@@ -1,0 +1,182 @@
+"""Trials are run once, shared out, taken up again after a kill, and judged by what they found."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from mdaug.cli import app
+from mdaug.errors import DataError, MDAugError
+from mdaug.sweep import study as study_module
+from mdaug.sweep.results import write_results
+from mdaug.sweep.space import parse_space
+from mdaug.sweep.study import Sweep, SweepOptions, open_study, own_trials, queue, run_sweep, work
+from mdaug.sweep.trial import objective_of, run_trial, trial_name
+from mdaug.workflow.config import RunConfig
+
+TINY = {
+    "data": {"every": 40},
+    "split": {"train": 16, "validation": 4, "test": 5},
+    "augment": {"n_frames": 4, "weight": 1.0},
+    "model": {"n_atom_basis": 8, "n_filters": 8, "n_gaussians": 8, "n_interactions": 1, "n_knots": 32},
+    "training": {"epochs": 2},
+}
+
+
+@pytest.fixture
+def make_sweep(tmp_path):
+    def make(*vary, **options):
+        config = RunConfig().replace(TINY)
+        given = SweepOptions(**({"objective": "forces"} | options))
+        return Sweep(config, parse_space(vary, config), given, tmp_path)
+
+    return make
+
+
+@pytest.fixture
+def pretend(monkeypatch):
+    """Replace trainings by (ε − 0.1)²; return the parameters of those that were run."""
+    ran = []
+
+    def run(config, folder, reference, epoch):
+        ran.append(config.augment.epsilon)
+        error = (config.augment.epsilon - 0.1) ** 2
+        return {"validation": {"force_mae_kcal_mol_A": error}, "test": None, "scan": None}
+
+    monkeypatch.setattr(study_module, "run_trial", run)
+    return ran
+
+
+def test_every_point_of_a_grid_is_run_once(make_sweep, pretend):
+    sweep = make_sweep("augment.epsilon=0.05,0.1,0.2")
+    queue(open_study(sweep), sweep)
+    work(sweep)
+    queue(open_study(sweep), sweep)  # a second start finds nothing to do
+    work(sweep)
+    assert sorted(pretend) == [0.05, 0.1, 0.2]
+    best = min(own_trials(open_study(sweep), sweep), key=lambda trial: trial.value)
+    assert best.params == {"augment.epsilon": 0.1}
+
+
+def test_a_search_stops_at_its_number_and_goes_towards_the_best(make_sweep, pretend):
+    sweep = make_sweep("augment.epsilon=0.01:0.5", trials=25)
+    queue(open_study(sweep), sweep)
+    work(sweep)
+    assert len(pretend) == 25
+    assert abs(np.median(pretend[15:]) - 0.1) < abs(np.median(pretend[:8]) - 0.1)
+    assert min(abs(epsilon - 0.1) for epsilon in pretend) < 0.02
+
+
+def test_a_killed_workers_trial_is_run_again(make_sweep, pretend):
+    sweep = make_sweep("augment.epsilon=0.05,0.1")
+    study = open_study(sweep)
+    queue(study, sweep)
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for process in (dead.pid, os.getpid()):  # the second one is alive: its trial is its own
+        trial = study.ask()
+        trial.suggest_categorical("augment.epsilon", (0.05, 0.1))
+        trial.set_user_attr("worker", f"{socket.gethostname()}:{process}")
+    queue(study, sweep)
+    work(sweep)
+    assert pretend == [0.05]
+    states = [trial.state.name for trial in own_trials(study, sweep)]
+    assert sorted(states) == ["COMPLETE", "RUNNING"]
+
+
+def test_a_trial_that_fails_is_told_and_the_others_go_on(make_sweep, monkeypatch):
+    def run(config, folder, reference, epoch):
+        if config.augment.epsilon == 0.1:
+            raise DataError("no room between the atoms")
+        return {"validation": {"force_mae_kcal_mol_A": 1.0}}
+
+    monkeypatch.setattr(study_module, "run_trial", run)
+    sweep = make_sweep("augment.epsilon=0.05,0.1")
+    queue(open_study(sweep), sweep)
+    work(sweep)
+    found = {t.params["augment.epsilon"]: t for t in own_trials(open_study(sweep), sweep)}
+    assert found[0.05].value == 1.0
+    assert found[0.1].state.name == "FAIL"
+    assert found[0.1].user_attrs["error"] == "no room between the atoms"
+
+
+def test_what_a_trial_is_judged_by():
+    found = {
+        "validation": {"force_mae_kcal_mol_A": 0.3},
+        "scan": {"reference": {"rmse_below_150_kcal_mol": 7.0}},
+    }
+    assert objective_of(found, "forces") == 0.3
+    assert objective_of(found, "scan") == 7.0
+    with pytest.raises(DataError, match="--reference FILE"):
+        objective_of(found | {"scan": None}, "scan")
+
+
+def test_names_of_trials_differ_wherever_their_settings_do(make_sweep):
+    config = make_sweep("augment.epsilon=0.1").config
+    names = {
+        trial_name({"augment.epsilon": 0.1}, config),
+        trial_name({"augment.epsilon": 0.2}, config),
+        trial_name({"augment.epsilon": 0.1}, config.replace({"training": {"epochs": 3}})),
+    }
+    assert len(names) == 3
+
+
+def test_a_finished_trial_is_read_not_run(make_sweep, tmp_path, monkeypatch):
+    config = make_sweep("augment.epsilon=0.1").config
+    first = run_trial(config, tmp_path / "trial", None, lambda state: None)
+    assert first["scan"]["bond"].endswith("H8") and first["scan"]["reference"]["label"] == "GFN2-xTB"
+    assert first["validation"]["n_frames"] == 4
+    monkeypatch.delattr("mdaug.sweep.trial.train_force_field")
+    assert run_trial(config, tmp_path / "trial", None, lambda state: None) == first
+
+
+def test_two_workers_and_the_files_they_leave(make_sweep):
+    sweep = make_sweep("augment.epsilon=0.05,0.2", workers=2)
+    told = []
+    trials = run_sweep(sweep, lambda done, total, text: told.append((done, total)))
+    assert told[-1] == (2, 2)
+    rows = write_results(sweep, trials)
+    assert [row.state for row in rows] == ["complete", "complete"]
+    assert rows[0].objective <= rows[1].objective
+    kept = json.loads((sweep.folder / "sweep.json").read_text())
+    assert [trial["folder"] for trial in kept["trials"]] == [row.folder.name for row in rows]
+    assert (sweep.folder / "scans.png").stat().st_size > 10_000
+    assert (sweep.folder / "sweep.csv").read_text().startswith("augment.epsilon,objective,state,")
+
+
+def test_pruning_a_scan_is_refused(make_sweep):
+    with pytest.raises(MDAugError, match="--objective forces"):
+        run_sweep(make_sweep("augment.epsilon=0.1", prune=True, objective="scan"), lambda *_: None)
+
+
+def test_pruning_stops_trainings_worse_than_the_median(make_sweep, monkeypatch):
+    epochs = []
+
+    def run(config, folder, reference, epoch):
+        from types import SimpleNamespace
+
+        error = config.augment.epsilon
+        for n in (1, 2):
+            epoch(SimpleNamespace(epoch=n, force_mae_kcal_mol_A=error))
+            epochs.append((error, n))
+        return {"validation": {"force_mae_kcal_mol_A": error}}
+
+    monkeypatch.setattr(study_module, "run_trial", run)
+    sweep = make_sweep("augment.epsilon=0.1,0.11,0.12,0.13,0.5", prune=True)
+    queue(open_study(sweep), sweep)
+    work(sweep)
+    assert {
+        t.params["augment.epsilon"] for t in own_trials(open_study(sweep), sweep) if t.state.name == "PRUNED"
+    } == {0.5}
+    assert (0.5, 2) not in epochs
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mdaug.cli.sweep.run_sweep", lambda plan, progress: pytest.fail(str(plan.options)))
+    assert app.main(["sweep", "--vary", "augment.rul=a"]) == 1
+    assert "did you mean 'rule'" in capsys.readouterr().err
