@@ -35,7 +35,7 @@ COMMANDS = {
         "nve": "Molecular dynamics, with a guard and restarts.",
         "relax": "Minimum and harmonic frequencies.",
         "export": "Write model.pt from a training checkpoint.",
-        "lammps": "The pair style for LAMMPS: build, path, check.",
+        "lammps": "The pair style for LAMMPS: build, path, check, inputs.",
     },
     "Proof": {
         "evaluate": "Errors of energies and forces on frames.",

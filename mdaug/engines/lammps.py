@@ -11,8 +11,6 @@ import sys
 from importlib import metadata, util
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 PLUGIN = "mdaugplugin.so"
 FAILURE = "failed.txt"
 """In the plugin's folder: why it could not be built; the next `lmp` does not try again."""
@@ -55,8 +53,7 @@ def plugin_folder() -> Path:
     key.update(f"{platform.machine()} {_processor()}\n".encode())
     for source in sorted(path for path in sources_folder().rglob("*") if path.suffix in (".cpp", ".h")):
         key.update(source.read_bytes())
-    root = os.environ.get("MDAUG_CACHE")
-    return (Path(root) if root else user_cache_path("mdaug")) / "lammps" / key.hexdigest()[:16]
+    return _cache() / "lammps" / key.hexdigest()[:16]
 
 
 def entry_point() -> str:
@@ -67,22 +64,43 @@ def entry_point() -> str:
     """
     try:
         folder = plugin_folder()
-        if not (folder / PLUGIN).exists() and not (folder / FAILURE).exists():
-            _tell(f"compiling pair_style mdaug into {folder}, once (a minute or two)")
-            _build_apart()
-        if (folder / FAILURE).exists():
-            reason = (folder / FAILURE).read_text(encoding="utf-8").strip()
-            _tell(f"pair_style mdaug is not available: {reason}; then run 'mdaug lammps build'")
+        if not (folder / PLUGIN).exists():
+            reason = _reason(folder) or _build_apart(folder)
+            if reason:
+                _tell(f"pair_style mdaug is not available: {reason}; then run 'mdaug lammps build'")
         return str(folder)
     except Exception as error:
         _tell(f"pair_style mdaug is not available: {error}")
         return str(_PACKAGE / "no-plugin")
 
 
-def _build_apart() -> None:
-    """Build in a process of its own, which alone imports torch; it leaves the plugin or why there is none."""
+def is_registered() -> bool:
+    """Whether LAMMPS asks `entry_point`: mdaug is installed, and not only lies on the path."""
+    return bool(metadata.entry_points(group="lammps.plugins", name="mdaug"))
+
+
+def _build_apart(folder: Path) -> str:
+    """Build in a process of its own, which alone imports torch, and return why it failed, or ""."""
+    _tell(f"compiling pair_style mdaug into {folder}, once (a minute or two)")
     command = [sys.executable, "-m", "mdaug.engines.lammps_build"]
-    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    said = ended.stderr.splitlines() or ["the compilation ended without a word"]
+    return (_reason(folder) or said[-1]) if ended.returncode else ""
+
+
+def _reason(folder: Path) -> str:
+    """Why an earlier build into `folder` failed, or ""."""
+    failure = folder / FAILURE
+    return failure.read_text(encoding="utf-8").strip() if failure.exists() else ""
+
+
+def _cache() -> Path:
+    root = os.environ.get("MDAUG_CACHE")
+    if root:
+        return Path(root)
+    from platformdirs import user_cache_path  # here, where an error of it does not kill LAMMPS
+
+    return user_cache_path("mdaug")
 
 
 def _processor() -> str:

