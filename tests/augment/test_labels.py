@@ -140,3 +140,22 @@ def test_moving_all_atoms_alike_changes_nothing(displaced, k, name):
 
 def test_every_rule_can_be_asked_for():
     assert set(get_args(AugmentOptions.model_fields["rule"].annotation)) == set(LABEL_RULES)
+
+
+def test_signed_labels_fall_along_the_force_and_rise_against_it(displaced, k):
+    along = 0.1 * displaced.parents.forces
+    down, up = (SPRING_RULES["signed"](replace(displaced, displacements=s * along), k) for s in (1, -1))
+    plain = SPRING_RULES["isotropic"](replace(displaced, displacements=along), k)
+    np.testing.assert_allclose(up.energy_change, plain.energy_change)
+    np.testing.assert_allclose(down.energy_change, -plain.energy_change)
+    np.testing.assert_allclose(
+        down.forces - displaced.parents.forces, displaced.parents.forces - plain.forces
+    )
+
+
+def test_signed_forces_are_the_parents_less_the_derivative(displaced, k):
+    rule = SPRING_RULES["signed"]
+    expected = displaced.parents.forces + numeric_forces(displaced, k, rule)
+    work = np.sum(displaced.parents.forces * displaced.displacements, axis=-1)
+    atoms = np.abs(work) > 1e-3  # the others are within a step of the kink
+    np.testing.assert_allclose(rule(displaced, k).forces[atoms], expected[atoms], atol=1e-7)

@@ -1,0 +1,113 @@
+"""Labels by a matched force field: exact gradients, first order, what is left far out, weights."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mdaug.augment import AugmentOptions
+from mdaug.augment.displacements import displace
+from mdaug.augment.frames import label_weights
+from mdaug.augment.labels import Labels
+from mdaug.augment.matched.errors import ErrorModel, neighbour_pairs
+from mdaug.augment.matched.rule import MatchedRule, change_by, switch
+from mdaug.units import EV_PER_KCAL_MOL
+
+
+@pytest.fixture(scope="module")
+def rule(matched):
+    return MatchedRule(matched, ErrorModel(0.1))
+
+
+@pytest.fixture
+def displaced(ethanol_frames):
+    options = AugmentOptions(epsilon=0.5, n_displaced=9)
+    return displace(ethanol_frames.select(slice(0, 4)), {}, options, np.random.default_rng(0))
+
+
+def test_forces_are_the_gradient_of_the_energy_also_of_the_switch(rule, displaced):
+    h, found = 1e-5, rule(displaced).forces
+    assert np.ptp(switch(np.linalg.norm(displaced.displacements, axis=-1))[0]) > 0.5
+    for atom in (0, 2, 8):
+        for axis in range(3):
+            energies = []
+            for sign in (1, -1):
+                shift = displaced.displacements.copy()
+                shift[:, atom, axis] += sign * h
+                energies.append(rule(replace(displaced, displacements=shift)).energy_change)
+            np.testing.assert_allclose(found[:, atom, axis], (energies[1] - energies[0]) / (2 * h), atol=1e-6)
+
+
+def test_no_displacement_is_the_parent(rule, displaced):
+    labels = rule(replace(displaced, displacements=np.zeros_like(displaced.displacements)))
+    np.testing.assert_allclose(labels.energy_change, 0, atol=1e-12)
+    np.testing.assert_allclose(labels.forces, displaced.parents.forces, atol=1e-12)
+
+
+def test_the_first_order_is_the_parents_own_whatever_the_field(unmatched, displaced):
+    small = replace(displaced, displacements=1e-4 * displaced.displacements)
+    labels, _ = change_by(unmatched, small.parents, small.displacements)
+    slope = -np.sum(small.parents.forces * small.displacements, axis=(1, 2))
+    np.testing.assert_allclose(labels.energy_change, slope, atol=2e-6)
+    assert np.abs(slope).max() > 2e-5
+
+
+def test_far_out_only_the_field_speaks(matched, ethanol_frames):
+    parents = ethanol_frames.select(slice(0, 1))
+    shift = np.zeros_like(parents.positions)
+    shift[0, 8] = 6.0
+    labels, _ = change_by(matched, parents, shift)
+    moved = matched.evaluate(parents.positions + shift)
+    expected = moved[0] - matched.evaluate(parents.positions)[0]
+    np.testing.assert_allclose(labels.energy_change, expected, atol=1e-3)
+    np.testing.assert_allclose(labels.forces[0, 8], moved[1][0, 8], atol=1e-3)
+
+
+def test_true_energies_of_other_frames_are_met(matched, ethanol_frames):
+    """From each frame to its neighbours, many kcal/mol away, the label is right to about one."""
+    parents, shift, forces = neighbour_pairs(ethanol_frames)
+    labels, strain = change_by(matched, parents, shift)
+    error = np.sqrt(np.mean((labels.forces - forces) ** 2)) / EV_PER_KCAL_MOL
+    first_order = np.sqrt(np.mean((parents.forces - forces) ** 2)) / EV_PER_KCAL_MOL
+    assert np.median(strain) > 5 * EV_PER_KCAL_MOL
+    assert first_order > 20
+    assert error < 4
+
+
+def test_neighbours_are_turned_onto_the_frame(ethanol_frames):
+    few = ethanol_frames.select(slice(0, 6))
+    turn = np.linalg.qr(np.random.default_rng(5).standard_normal((3, 3)))[0]
+    turn *= np.linalg.det(turn)
+    half = np.arange(6) % 2 == 1
+    positions = np.where(half[:, None, None], few.positions @ turn.T + 3.0, few.positions)
+    forces = np.where(half[:, None, None], few.forces @ turn.T, few.forces)
+    plain, turned = neighbour_pairs(few), neighbour_pairs(replace(few, positions=positions, forces=forces))
+    for before, after in zip(plain[1:], turned[1:], strict=True):
+        np.testing.assert_allclose(np.linalg.norm(after, axis=-1), np.linalg.norm(before, axis=-1), atol=1e-9)
+
+
+def test_errors_grow_with_strain_and_with_bonds_half_broken(rule, displaced):
+    near = replace(displaced, displacements=0.1 * displaced.displacements)
+    assert np.all(rule(near).force_error < rule(displaced).force_error)
+    intact, broken = ErrorModel(0.1).force_error(np.ones(2), np.array([0.0, 1.0]))
+    assert intact == pytest.approx(0.1)
+    assert broken > 0.4
+
+
+def test_broken_bonds_are_counted_where_they_break(matched, ethanol_frames):
+    positions = np.repeat(ethanol_frames.positions[:1], 3, axis=0)
+    bond = positions[0, 8] - positions[0, 2]
+    for copy, factor in zip(positions, (1.0, 1.5, 3.0), strict=True):
+        copy[8] = copy[2] + factor * matched.mean_lengths[-1] * bond / np.linalg.norm(bond)
+    intact, half, gone = matched.broken(positions)
+    assert half - intact == pytest.approx(1.0, abs=0.1)
+    assert gone == pytest.approx(intact, abs=0.1)
+
+
+def test_weights_halve_at_the_error_scale():
+    labels = Labels(np.zeros(3), np.zeros((3, 1, 3)), np.array([0.0, 2.0, 6.0]) * EV_PER_KCAL_MOL)
+    options = AugmentOptions(weight=0.5, error_scale=2.0)
+    np.testing.assert_allclose(label_weights(labels, options), [0.5, 0.25, 0.05])
+    without = options.model_copy(update={"error_scale": None})
+    np.testing.assert_allclose(label_weights(labels, without), 0.5)
+    np.testing.assert_allclose(label_weights(replace(labels, force_error=None), options), 0.5)

@@ -1,0 +1,48 @@
+"""Rules by name: fallback for crystals, semi-empirical labels on their own level of theory."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mdaug.augment import AugmentOptions, augment
+from mdaug.augment.displacements import displace
+from mdaug.augment.labels import SPRING_RULES
+from mdaug.augment.rules import make_rule
+from mdaug.augment.semiempirical import evaluate, semiempirical_rule
+from mdaug.frames import load_frames
+
+
+def test_crystals_get_gradient_labels_in_words(frames, springs):
+    cells = np.tile(np.eye(3) * 12.0, (len(frames), 1, 1))
+    periodic = replace(frames, cells=cells, pbc=(True,) * 3)
+    with pytest.warns(UserWarning, match="'matched' needs molecules.*rule 'gradient'"):
+        made = augment(periodic, springs, AugmentOptions(n_frames=4, rule="matched"))
+    assert set(made.info["rule"]) == {"gradient"}
+    same = augment(periodic, springs, AugmentOptions(n_frames=4, rule="gradient"))
+    np.testing.assert_array_equal(made.forces, same.forces)
+
+
+def test_rules_keep_their_names(frames, springs):
+    for name in SPRING_RULES:
+        assert make_rule(frames, springs, AugmentOptions(rule=name)).name == name
+
+
+def test_gfn2_labels_of_gfn2_frames_are_exact():
+    frames = load_frames("ethanol").select(slice(0, 2))
+    displaced = displace(frames, {}, AugmentOptions(epsilon=0.3, n_displaced=9), np.random.default_rng(0))
+    rule = semiempirical_rule(frames)
+    labels = rule(displaced)
+    energies, forces = evaluate(rule.calculator, frames, frames.positions + displaced.displacements)
+    np.testing.assert_allclose(labels.energy_change, energies - frames.energies, atol=1e-4)
+    np.testing.assert_allclose(labels.forces, forces, atol=5e-4)
+
+
+def test_gfn2_labels_have_the_parents_slope():
+    frames = load_frames("ethanol").select(slice(0, 1))
+    other = replace(frames, forces=frames.forces + 0.3 * np.eye(9, 3))
+    displaced = displace(other, {}, AugmentOptions(epsilon=1e-3, n_displaced=9), np.random.default_rng(0))
+    labels = semiempirical_rule(other)(displaced)
+    slope = -np.sum(other.forces * displaced.displacements, axis=(1, 2))
+    np.testing.assert_allclose(labels.energy_change, slope, atol=2e-4)
+    assert np.abs(slope).max() > 5e-4
