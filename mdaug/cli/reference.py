@@ -1,0 +1,138 @@
+"""`mdaug reference`: ab-initio energies of frames or scans, by PySCF."""
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from cyclopts import Parameter
+from pydantic import Field
+
+from mdaug.cli.common import DataOptions, OutputOptions, open_run
+from mdaug.cli.progress import console, counted
+from mdaug.errors import DataError
+from mdaug.files import write_json, write_text
+from mdaug.frames.bonds import find_bonds
+from mdaug.frames.frame_set import IntArray
+from mdaug.frames.structures import starting_structures
+from mdaug.reference import Level, PointStore, Site, SiteEnergy, compute
+from mdaug.reference.broken_symmetry import mean_bonds
+from mdaug.reference.labelled import frame_sites, rms_difference_eV, write_labelled
+from mdaug.reference.mean_field import pyscf
+from mdaug.reference.scans import parse_scan, scan_energies, scan_sites
+from mdaug.report.figures_reference import save_reference_figure
+from mdaug.units import KCAL_MOL_PER_EV
+
+
+def reference(
+    data: str,
+    /,
+    *,
+    scan: Annotated[list[str] | None, Parameter(negative="")] = None,
+    workers: Annotated[int | None, Field(ge=0)] = None,
+    points: Path | None = None,
+    level: Annotated[Level, Parameter(name="*")] = Level(),
+    source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
+    output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
+) -> None:
+    """Compute ab-initio energies of frames, or of scans of a structure, by PySCF.
+
+    Frames: writes frames.xyz. Scans: for each a CSV that `mdaug scan --reference` reads and an xyz of its
+    points, and scan.png. Where a bond breaks (longer than 1.45 covalent radii), the energy is that of a
+    stable broken-symmetry unrestricted solution; the restricted energy stands beside it. Every finished point
+    is kept in points.jsonl at once: started again, the command goes on where it was.
+
+    Parameters
+    ----------
+    data
+        Frames (a file or the name of a set); with --scan a structure file or SMILES.
+    scan
+        What to scan, as often as wanted, the most important first: bond:i-j, angle:i-j-k, torsion:i-j-k-l
+        or approach:i-j, each with =first:last:step if not the default; two joined by + make a grid.
+    workers
+        Processes of one thread each [default: all cores]; 0 writes what points.jsonl holds.
+    points
+        File of finished points [default: points.jsonl in the output folder].
+    """
+    n_workers = (os.cpu_count() or 1) if workers is None else workers
+    _check(level)
+    with open_run(output, command="reference") as run:
+        store = PointStore(points or run.path / "points.jsonl")
+        work = Work(level, store, n_workers, run.path)
+        report = _scans(data, scan, work) if scan else _frames(data, source, work)
+        command = shlex.join(["mdaug", *sys.argv[1:]])
+        write_json(
+            run.path / "reference.json",
+            {"command": command, "level": level.name, **level.model_dump(), **report},
+        )
+    print(run.path / "reference.json")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What frames and scans are computed with, and where the results go."""
+
+    level: Level
+    store: PointStore
+    n_workers: int
+    out: Path
+
+    def energies(self, sites: list[Site], bonds: IntArray) -> list[SiteEnergy]:
+        with counted("ab-initio energies") as progress:
+            return compute(sites, bonds, self.level, self.store, n_workers=self.n_workers, progress=progress)
+
+
+def _scans(structure: str, texts: list[str], work: Work) -> dict[str, Any]:
+    start = starting_structures(structure, 1)[0]
+    scans = [parse_scan(text, start) for text in texts]
+    sites = scan_sites(scans, start)
+    energies = work.energies(sites, find_bonds(start))
+    found = scan_energies(scans, energies)
+    write_labelled(sites[:1], energies[:1], work.level, work.out / "start.xyz")
+    first = 1
+    for one in found:
+        last = first + len(one.scan.points)
+        write_text(work.out / f"{one.scan.name}.csv", one.to_csv())
+        write_labelled(sites[first:last], energies[first:last], work.level, work.out / f"{one.scan.name}.xyz")
+        first = last
+    save_reference_figure(found, work.out / "scan.png")
+    return {"scans": dict(zip(texts, [one.scan.name for one in found], strict=True)), **_counts(energies)}
+
+
+def _frames(data: str, source: DataOptions, work: Work) -> dict[str, Any]:
+    frames = source.load(data)
+    if frames.periodic:
+        raise DataError(f"{data}: periodic; ab-initio energies are for molecules only")
+    bonds = mean_bonds(frames.atomic_numbers, frames.positions)
+    sites = frame_sites(frames, bonds)
+    energies = work.energies(sites, bonds)
+    write_labelled(sites, energies, work.level, work.out / "frames.xyz")
+    rms = KCAL_MOL_PER_EV * rms_difference_eV(
+        np.array([found.energy_eV for found in energies]), frames.energies
+    )
+    console.print(f"against the frames' own energies: {rms:.3f} kcal/mol rms after the mean is taken off")
+    return {"rms_difference_kcal_mol": rms if np.isfinite(rms) else None, **_counts(energies)}
+
+
+def _check(level: Level) -> None:
+    pyscf("gto")  # tells at once how to install it
+    if level.forces and not level.has_forces:
+        raise DataError(f"{level.name} has no forces here; take --method hf, mp2 or a density functional")
+
+
+def _counts(energies: list[SiteEnergy]) -> dict[str, Any]:
+    """Count points, and tell which are unknown and why."""
+    records = [record for found in energies for record in (found.restricted, found.unrestricted) if record]
+    failed = sorted({record["error"] for record in records if record["energy_Eh"] is None})
+    unknown = sum(not np.isfinite(found.energy_eV) for found in energies)
+    if unknown:
+        console.print(f"{unknown} of {len(energies)} energies are unknown {failed or ''}", style="yellow")
+    return {
+        "n_points": len(energies),
+        "n_unknown": unknown,
+        "failures": failed,
+        "core_seconds": round(sum(record["seconds"] for record in records), 1),
+    }

@@ -1,0 +1,71 @@
+"""What is computed: method, basis sets, charge, spin."""
+
+from pydantic import field_validator
+
+from mdaug.options import Options
+
+COMPOSITE = "composite"
+WAVE_FUNCTIONS = ("hf", "mp2", "df-mp2", "ccsd", "ccsd(t)")
+WITH_FORCES = ("hf", "mp2")
+"""Wave functions whose analytic gradients PySCF has; every density functional has them as well."""
+
+
+class Level(Options):
+    """Method and basis set of the reference."""
+
+    method: str = COMPOSITE
+    """composite (DF-MP2 in --basis + [CCSD(T) − MP2] in --correction-basis), hf, mp2, df-mp2, ccsd, ccsd(t),
+    or a density functional that PySCF knows, as pbe."""
+
+    basis: str = "cc-pVTZ"
+    """Basis set, by PySCF's name."""
+
+    correction_basis: str = "cc-pVDZ"
+    """Smaller basis set of the composite's [CCSD(T) − MP2]."""
+
+    frozen_core: bool = True
+    """Leave the core electrons out of the correlation."""
+
+    forces: bool = False
+    """Compute forces too: hf, mp2 and density functionals only."""
+
+    charge: int = 0
+    """Total charge in e."""
+
+    multiplicity: int = 1
+    """Spin multiplicity 2S+1; above 1 everything is unrestricted."""
+
+    @field_validator("method")
+    @classmethod
+    def _lower_case(cls, method: str) -> str:
+        return method.lower()
+
+    @property
+    def is_density_functional(self) -> bool:
+        return self.method not in (COMPOSITE, *WAVE_FUNCTIONS)
+
+    @property
+    def has_forces(self) -> bool:
+        return self.is_density_functional or self.method in WITH_FORCES
+
+    @property
+    def small_basis(self) -> str:
+        """The basis in which broken-symmetry solutions are sought and checked."""
+        return self.correction_basis if self.method == COMPOSITE else self.basis
+
+    @property
+    def name(self) -> str:
+        """As people write it, for example ``CCSD(T)/cc-pVTZ``."""
+        if self.method == COMPOSITE:
+            return f"DF-MP2/{self.basis} + [CCSD(T) − MP2]/{self.correction_basis}"
+        return f"{self.method.upper()}/{self.basis}"
+
+    @property
+    def identity(self) -> str:
+        """Everything that changes an energy, as text: part of the key of a stored point."""
+        correction = f" {self.correction_basis}" if self.method == COMPOSITE else ""
+        core = "frozen core" if self.frozen_core else "all electrons"
+        return (
+            f"{self.method} {self.basis}{correction}, {core}, charge {self.charge}, "
+            f"multiplicity {self.multiplicity}"
+        ).lower()

@@ -1,0 +1,155 @@
+"""One geometry at one level: total energy, its parts, and forces where asked."""
+
+import time
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.units import Bohr, Hartree
+
+from mdaug.frames.frame_set import IntArray
+from mdaug.reference.broken_symmetry import Bond, broken_symmetry, unrestricted_solution
+from mdaug.reference.level import COMPOSITE, Level
+from mdaug.reference.mean_field import (
+    NotConvergedError,
+    build_molecule,
+    mean_field,
+    pyscf,
+    spin_square,
+    stable,
+)
+from mdaug.reference.store import Record
+
+CC_CYCLES = 150
+CC_DIIS_SPACE = 10
+
+
+def guess_or_none(
+    atoms: Atoms, level: Level, bonds: IntArray, breaking: tuple[Bond, ...], start: Any = None
+) -> Any:
+    """Return the density (2, n, n) of the stable unrestricted solution in the small basis.
+
+    It is followed from a neighbour's density `start`, or made anew; None if it does not converge.
+    """
+    try:
+        if start is None and breaking:
+            return broken_symmetry(atoms, breaking, bonds, level).make_rdm1()
+        return unrestricted_solution(atoms, level, start).make_rdm1()
+    except NotConvergedError:
+        return None
+
+
+def single_point(atoms: Atoms, level: Level, *, unrestricted: bool, guess: Any = None) -> Record:
+    """Return what the store keeps of one point.
+
+    Parameters
+    ----------
+    unrestricted
+        Unrestricted orbitals, from the density `guess` (2, n, n) in the level's small basis.
+
+    Returns
+    -------
+    Record
+        ``energy_Eh`` (null if it did not converge, with ``error``), ``parts_Eh``, ``spin_square`` (of the
+        unrestricted solution), ``forces_eV_A``, ``seconds``, and the geometry.
+    """
+    started = time.perf_counter()
+    record: Record = {
+        "level": level.identity,
+        "orbitals": "unrestricted" if unrestricted else "restricted",
+        "numbers": atoms.numbers.tolist(),
+        "positions_A": atoms.positions.round(8).tolist(),
+    }
+    try:
+        record |= (
+            _composite(atoms, level, unrestricted, guess)
+            if level.method == COMPOSITE
+            else _plain(atoms, level, unrestricted, guess)
+        )
+    except NotConvergedError as error:
+        record |= {"energy_Eh": None, "error": str(error)}
+    return record | {"seconds": round(time.perf_counter() - started, 1)}
+
+
+def _composite(atoms: Atoms, level: Level, unrestricted: bool, guess: Any) -> Record:
+    """DF-MP2 in the large basis + [CCSD(T) − MP2] in the small one, frozen core in both."""
+    small = _converged(atoms, level, unrestricted, guess)
+    large_molecule = build_molecule(atoms, level.basis, level)
+    projected = pyscf("scf.addons").project_dm_nr2nr(small.mol, small.make_rdm1(), large_molecule)
+    large = mean_field(large_molecule, level, unrestricted=unrestricted, fitted=True, guess=projected)
+    parts = {
+        "hf_small": small.e_tot,
+        "mp2_small": _mp2(small, level).e_tot,
+        "ccsd(t)_small": _coupled_cluster(small, level, triples=True),
+        "hf_large": large.e_tot,
+        "mp2_large": _df_mp2(large, level).e_tot,
+    }
+    found = _record(composite_energy(parts), parts, small, unrestricted)
+    return found | ({"spin_square_large": spin_square(large)} if unrestricted else {})
+
+
+def composite_energy(parts: dict[str, float]) -> float:
+    """Return E = MP2/large + CCSD(T)/small − MP2/small, Hartree."""
+    return parts["mp2_large"] + parts["ccsd(t)_small"] - parts["mp2_small"]
+
+
+def _plain(atoms: Atoms, level: Level, unrestricted: bool, guess: Any) -> Record:
+    solver = _converged(atoms, level, unrestricted, guess)
+    parts = {"mean_field": solver.e_tot}
+    if level.method in ("ccsd", "ccsd(t)"):
+        parts["total"] = _coupled_cluster(solver, level, triples=level.method == "ccsd(t)")
+        return _record(parts["total"], parts, solver, unrestricted)
+    correlated = {"mp2": _mp2, "df-mp2": _df_mp2}.get(level.method, lambda solver, _: solver)(solver, level)
+    parts["total"] = correlated.e_tot
+    found = _record(correlated.e_tot, parts, solver, unrestricted)
+    return found | (_forces(correlated) if level.forces else {})
+
+
+def _converged(atoms: Atoms, level: Level, unrestricted: bool, guess: Any) -> Any:
+    """Return the mean field in the small basis; without a guess an unrestricted one is made stable."""
+    molecule = build_molecule(atoms, level.small_basis, level)
+    fitted = level.method == "df-mp2"
+    solver = mean_field(molecule, level, unrestricted=unrestricted, fitted=fitted, guess=guess)
+    return stable(solver) if unrestricted and guess is None else solver
+
+
+def _n_core(solver: Any, level: Level) -> int:
+    return int(pyscf("data.elements").chemcore(solver.mol)) if level.frozen_core else 0
+
+
+def _mp2(solver: Any, level: Level) -> Any:
+    method = pyscf("mp").MP2(solver, frozen=_n_core(solver, level))
+    method.kernel()
+    return method
+
+
+def _df_mp2(solver: Any, level: Level) -> Any:
+    """MP2 with fitted integrals (the basis' own auxiliary set for MP2)."""
+    unrestricted = solver.mo_coeff[0].ndim == 2
+    fitted = pyscf("mp.dfump2_native").DFUMP2 if unrestricted else pyscf("mp.dfmp2_native").DFRMP2
+    method = fitted(solver, frozen=_n_core(solver, level))
+    method.kernel()
+    return method
+
+
+def _coupled_cluster(solver: Any, level: Level, *, triples: bool) -> float:
+    """Return the total energy of CCSD or CCSD(T), restricted or not as `solver` is."""
+    method = pyscf("cc").CCSD(solver, frozen=_n_core(solver, level))
+    method.max_cycle, method.diis_space = CC_CYCLES, CC_DIIS_SPACE
+    method.kernel()
+    if not method.converged:
+        raise NotConvergedError("the coupled-cluster equations did not converge")
+    return float(method.e_tot + (method.ccsd_t() if triples else 0.0))
+
+
+def _forces(method: Any) -> Record:
+    gradient = np.asarray(method.nuc_grad_method().kernel())  # Hartree/Bohr
+    return {"forces_eV_A": (-gradient * Hartree / Bohr).tolist()}
+
+
+def _record(energy: float, parts: dict[str, float], solver: Any, unrestricted: bool) -> Record:
+    record: Record = {
+        "energy_Eh": float(energy),
+        "parts_Eh": {name: float(part) for name, part in parts.items()},
+    }
+    return record | ({"spin_square": spin_square(solver)} if unrestricted else {})
