@@ -1,26 +1,14 @@
 """Rigid stretches: the smaller side of a bond moves along it, nothing else changes but for a little noise."""
 
 import numpy as np
-from ase.data import atomic_masses
 
 from mdaug.augment.displacements import Displacements, random_vectors
 from mdaug.augment.options import AugmentOptions
 from mdaug.errors import DataError
-from mdaug.frames.bonds import bonded, pair_lengths, sides
+from mdaug.frames.bonds import bonded, moving_side, pair_lengths
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 from mdaug.frames.pairs import molecule_pairs
 from mdaug.springs.distances import element_pairs, pair_vectors
-
-
-def moving_side(atomic_numbers: IntArray, bonds: IntArray, bond: tuple[int, int]) -> IntArray | None:
-    """Return the atoms that move when `bond` is stretched: the smaller side, the lighter of equal ones.
-
-    None if the bond is part of a ring.
-    """
-    parts = sides(len(atomic_numbers), bonds, bond)
-    if parts is None:
-        return None
-    return min(parts, key=lambda side: (len(side), atomic_masses[atomic_numbers[side]].sum()))
 
 
 def stretched(positions: FloatArray, bond: tuple[int, int], moving: IntArray, factor: float) -> FloatArray:

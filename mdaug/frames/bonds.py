@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 from ase import Atoms
-from ase.data import chemical_symbols, covalent_radii
+from ase.data import atomic_masses, chemical_symbols, covalent_radii
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -64,13 +64,26 @@ def sides(n_atoms: int, bonds: IntArray, bond: tuple[int, int]) -> tuple[IntArra
     return np.flatnonzero(part == part[bond[0]]), np.flatnonzero(part == part[bond[1]])
 
 
+def moving_side(atomic_numbers: IntArray, bonds: IntArray, bond: tuple[int, int]) -> IntArray | None:
+    """Return the atoms that move when `bond` is stretched: the side with fewer atoms (if equal, the lighter).
+
+    None if the bond is part of a ring.
+    """
+    parts = sides(len(atomic_numbers), bonds, bond)
+    if parts is None:
+        return None
+    side_i, side_j = parts
+    size_i, size_j = ((len(side), atomic_masses[atomic_numbers[side]].sum()) for side in parts)
+    return side_i if size_i < size_j else side_j
+
+
 def bond_name(atomic_numbers: IntArray, atoms: Iterable[int]) -> str:
     """Return for example ``O2-H8``: symbols with 0-based indices; any number of atoms."""
     return "-".join(f"{chemical_symbols[atomic_numbers[i]]}{i}" for i in atoms)
 
 
 def smaller_fragment(atoms: Atoms, bond: tuple[int, int]) -> IntArray:
-    """Return the atoms that move when `bond` is stretched: the side with fewer atoms (if equal, the lighter).
+    """Return the `moving_side` of a bond of one structure.
 
     Raises
     ------
@@ -88,11 +101,9 @@ def smaller_fragment(atoms: Atoms, bond: tuple[int, int]) -> IntArray:
             f"{name} is not a bond of the structure ({atoms.get_distance(i, j, mic=True):.2f} Å apart); "
             f"its bonds are {known}{', …' if len(bonds) > 12 else ''}"
         )
-    parts = sides(len(atoms), bonds, bond)
-    if parts is None:
+    moving = moving_side(atoms.numbers, bonds, bond)
+    if moving is None:
         raise DataError(
             f"bond {name} is part of a ring, so no fragment can move along it; choose another bond"
         )
-    side_i, side_j = parts
-    size_i, size_j = ((len(side), atoms.get_masses()[side].sum()) for side in parts)
-    return side_i if size_i < size_j else side_j
+    return moving

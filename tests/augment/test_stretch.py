@@ -7,9 +7,10 @@ import pytest
 from scipy import stats
 
 from mdaug.augment import AugmentOptions, augment
-from mdaug.augment.stretch import Stretcher, moving_side, stretched
+from mdaug.augment.stretch import Stretcher, stretched
 from mdaug.errors import DataError
 from mdaug.frames import load_frames
+from mdaug.frames.bonds import moving_side
 from mdaug.units import EV_PER_KCAL_MOL
 
 

@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.func import grad, jvp, vmap
 
 from mdaug.augment.matched.force_field import N_BOND_PARAMETERS, ForceField, initial_force_field
-from mdaug.augment.stretch import moving_side, stretched
+from mdaug.augment.stretch import stretched
+from mdaug.frames.bonds import moving_side
 from mdaug.frames.frame_set import FloatArray, FrameSet
 from mdaug.units import EV_PER_KCAL_MOL
 

@@ -6,7 +6,8 @@ import torch
 
 from mdaug.augment.matched.fit import relaxed
 from mdaug.augment.matched.force_field import REACH, cosines, extended_morse, twists
-from mdaug.augment.stretch import moving_side, stretched
+from mdaug.augment.stretch import stretched
+from mdaug.frames.bonds import moving_side
 from mdaug.units import KCAL_MOL_PER_EV
 
 
