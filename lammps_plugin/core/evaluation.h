@@ -18,6 +18,7 @@
 namespace mdaug {
 
 constexpr int64_t ROW_BLOCK = 60;  // atoms at a time: their rows stay in cache from one product to the next
+constexpr int64_t PAIR_CHUNK = 2048;
 
 class AnyEvaluation {
   public:
@@ -68,6 +69,8 @@ class Evaluation final : public AnyEvaluation {
 
     template <typename Body>
     void each_row_block(const Body& body);
+    template <typename Body>
+    void each_chunk(const Body& body);
     void send(int block);
     template <bool WANTED>
     void send_gradient(int block);
@@ -166,6 +169,14 @@ void Evaluation<T>::each_row_block(const Body& body) {
              scratch_.get() + omp_get_thread_num() * ROW_BLOCK * scratch_width());
 }
 
+// Unordered pairs, a few at a time: they and their atoms' rows stay in cache from one block of features to the next.
+template <typename T>
+template <typename Body>
+void Evaluation<T>::each_chunk(const Body& body) {
+    for (int64_t p = 0; p < n_pairs_; p += PAIR_CHUNK)
+        body(pairs_.get() + p, std::min(PAIR_CHUNK, n_pairs_ - p), slopes_.get() + p);
+}
+
 // Messages of a: v, into where g of the same block will be.
 template <typename T>
 void Evaluation<T>::send(int block) {
@@ -174,7 +185,7 @@ void Evaluation<T>::send(int block) {
     T* v = gradient(block);
     if (!directed_) {
         std::fill_n(v, n_local_ * network_.n_filters, T(0));
-        return add_messages(pairs_.get(), n_pairs_, table, a, v);
+        return each_chunk([&](const Pair<T>* pairs, int64_t n, T*) { add_messages(pairs, n, table, a, v); });
     }
     each_row_block([&](int64_t row, int64_t n, T*) {
         directed_messages(pairs_.get(), first_.get(), table, a, v, row, row + n);
@@ -190,7 +201,9 @@ void Evaluation<T>::send_gradient(int block) {
     T* ga = kept_[block].get();
     if (!directed_) {
         if (WANTED) std::fill_n(ga, n_local_ * network_.n_filters, T(0));
-        return add_gradient<WANTED>(pairs_.get(), n_pairs_, table, a, g, ga, slopes_.get());
+        return each_chunk([&](const Pair<T>* pairs, int64_t n, T* slopes) {
+            add_gradient<WANTED>(pairs, n, table, a, g, ga, slopes);
+        });
     }
     each_row_block([&](int64_t row, int64_t n, T*) {
         directed_gradient<WANTED>(pairs_.get(), first_.get(), table, a, g, ga, slopes_.get(), row, row + n);

@@ -176,5 +176,5 @@ def _search(subject: Subject, atoms: Atoms, device: torch.device) -> Callable[[i
     """Searches, each because all atoms have moved."""
     cell = atoms.cell.array
     positions = cycle([atoms.get_positions(), atoms.get_positions() + SKIN_A])
-    pair_list = PairList(subject.sizes.cutoff, SKIN_A, device)
+    pair_list = PairList(subject.sizes.cutoff, SKIN_A, device, sort=True)
     return repeated(lambda: pair_list.pairs(next(positions), cell, (True, True, True)))

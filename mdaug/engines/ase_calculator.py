@@ -9,6 +9,7 @@ import torch
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
+from torch import Tensor
 
 from mdaug.deploy import read_manifest
 from mdaug.deploy.model_file import Precision
@@ -75,7 +76,7 @@ class MDAugCalculator(Calculator):
         self.manifest: dict[str, Any] = read_manifest(model)
         self._device = torch.device(device)
         self._evaluate, self.engine = make_evaluator(model, dtype, device, threads, engine)
-        self._pair_list = PairList(self.manifest["cutoff_A"], skin, self._device)
+        self._pair_list = PairList(self.manifest["cutoff_A"], skin, self._device, sort=True)
         self._numbers: IntArray | None = None
 
     def calculate(
@@ -93,7 +94,7 @@ class MDAugCalculator(Calculator):
             self._species = species_of(self.atoms.numbers, self.manifest["elements"])
             self._numbers = self.atoms.numbers.copy()
         pairs = self._pair_list.pairs(positions, cell_of(self.atoms), tuple(self.atoms.pbc.tolist()))
-        self.results = self._results(self._evaluate(self._species, positions, pairs))
+        self.results = self._results(self._in_order(positions, pairs))
 
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
         """Return what differs from the atoms of the last evaluation: exact, and much quicker than ASE's."""
@@ -107,6 +108,18 @@ class MDAugCalculator(Calculator):
             "pbc": np.array_equal(before.pbc, atoms.pbc),
         }
         return [name for name, unchanged in same.items() if not unchanged]
+
+    def _in_order(self, positions: FloatArray, pairs: tuple[Tensor, Tensor, Tensor]) -> dict[str, FloatArray]:
+        """Evaluate atoms in the order of the pair list, and give values of atoms in their own."""
+        order = self._pair_list.order
+        if order is None:
+            return self._evaluate(self._species, positions, pairs)
+        values = self._evaluate(self._species[order], positions[order], pairs)
+        for name in ("atomic_energies", "forces"):
+            own = np.empty_like(values[name])
+            own[order] = values[name]
+            values[name] = own
+        return values
 
     def _results(self, values: dict[str, FloatArray]) -> dict[str, Any]:
         energy, forces = float(values["energy"]), values["forces"]

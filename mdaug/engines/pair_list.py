@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mdaug.frames.frame_set import FloatArray
+from mdaug.engines.spatial_order import spatial_order
+from mdaug.frames.frame_set import FloatArray, IntArray
 from mdaug.frames.pairs import molecule_pairs, neighbor_pairs
 
 ALL_PAIRS_ATOMS = 40
@@ -22,33 +23,50 @@ class PairList:
     ----------
     cutoff, skin
         Å.
+    sort
+        Number the atoms anew at each search, so that neighbours are close in memory; see ``order``.
+
+    Attributes
+    ----------
+    order
+        Shape (n_atoms,): the last pairs are those of ``positions[order]``. None if they are those of the
+        positions as given: small molecules, and all systems without `sort`.
     """
 
-    def __init__(self, cutoff: float, skin: float, device: torch.device) -> None:
-        self.cutoff, self.skin, self.device = cutoff, skin, device
-        self.n_searches = 0
+    order: IntArray | None
+
+    def __init__(self, cutoff: float, skin: float, device: torch.device, *, sort: bool = False) -> None:
+        self.cutoff, self.skin, self.device, self.sort = cutoff, skin, device, sort
+        self.n_searches, self.order = 0, None
         self._molecule_size = -1
         self._positions: FloatArray | None = None
 
     def pairs(
         self, positions: FloatArray, cell: FloatArray | None, pbc: tuple[bool, bool, bool]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return idx_i, idx_j (n_pairs,) and shifts (n_pairs, 3), Å, with r_ij = r_j − r_i + shifts."""
+        """Return idx_i, idx_j (n_pairs,) and shifts (n_pairs, 3), Å, with r_ij = r_j − r_i + shifts.
+
+        Atoms are numbered by their places in ``order``.
+        """
         if cell is None and len(positions) <= ALL_PAIRS_ATOMS:
             return self._molecule(len(positions))
         if self._stale(positions, cell, pbc):
-            idx_i, idx_j, shifts = neighbor_pairs(positions, cell, pbc, self.cutoff + self.skin)
-            self._found = self._tensors(idx_i, idx_j, shifts)
+            self.order = spatial_order(positions, cell, self.cutoff) if self.sort else None
+            found = neighbor_pairs(self._ordered(positions), cell, pbc, self.cutoff + self.skin)
+            self._found = self._tensors(*found)
             self._molecule_size, self._positions = -1, positions.copy()
             self._cell, self._pbc = None if cell is None else cell.copy(), pbc
             self.n_searches += 1
-        return self._near(torch.from_numpy(positions).to(self.device))
+        return self._near(torch.from_numpy(self._ordered(positions)).to(self.device))
+
+    def _ordered(self, positions: FloatArray) -> FloatArray:
+        return positions if self.order is None else positions[self.order]
 
     def _molecule(self, n_atoms: int) -> tuple[Tensor, Tensor, Tensor]:
         if n_atoms != self._molecule_size:
             idx_i, idx_j = molecule_pairs(n_atoms)
             self._found = self._tensors(idx_i, idx_j, np.zeros((len(idx_i), 3)))
-            self._molecule_size, self._positions = n_atoms, None
+            self._molecule_size, self._positions, self.order = n_atoms, None, None
             self.n_searches += 1
         return self._found
 
