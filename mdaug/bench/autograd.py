@@ -11,9 +11,47 @@ from torch import Tensor, nn
 
 from mdaug.deploy import load_model, read_manifest
 from mdaug.deploy.model_file import Precision
-from mdaug.errors import DataError
 from mdaug.model import spline
-from mdaug.model.radial import ssp
+from mdaug.model.prior import pair_energies
+from mdaug.model.radial import envelope, ssp
+
+Tensors = dict[str, Tensor]
+
+
+class FilterSplines(nn.Module):
+    """Filters of all blocks from their tables."""
+
+    def __init__(self, tensors: Tensors, n_interactions: int, spacing: float) -> None:
+        super().__init__()
+        self.tables = list(tensors["filters.table"].chunk(n_interactions, dim=1))
+        self.spacing = spacing
+
+    def forward(self, d_ij: Tensor) -> list[Tensor]:
+        """W(d_ij) of each block, (n_pairs, n_filters)."""
+        row, weights, _ = spline.basis(d_ij, self.spacing, self.tables[0].shape[0])
+        weights = weights.to(self.tables[0].dtype)
+        return [spline.evaluate(table, row, weights) for table in self.tables]
+
+
+class FilterNetworksOnPairs(nn.Module):
+    """Filters of all blocks from their networks, evaluated on every pair, as published."""
+
+    def __init__(self, tensors: Tensors, cutoff: float, smooth: bool) -> None:
+        super().__init__()
+        names = ("centres", "widths", "hidden_weight", "hidden_bias", "out_weight", "out_bias")
+        self.centres, self.widths, self.hidden, self.hidden_bias, self.out, self.out_bias = (
+            tensors[f"filters.networks.{name}"] for name in names
+        )
+        self.cutoff, self.smooth = cutoff, smooth
+
+    def forward(self, d_ij: Tensor) -> list[Tensor]:
+        """W(d_ij) of each block, (n_pairs, n_filters)."""
+        inside = (d_ij < self.cutoff).to(d_ij.dtype)
+        cut = envelope(d_ij, self.cutoff) if self.smooth else inside
+        d, cut = d_ij.to(self.centres.dtype), cut.to(self.centres.dtype).unsqueeze(-1)
+        z = (d.unsqueeze(-1) - self.centres) / self.widths
+        hidden = ssp(torch.baddbmm(self.hidden_bias, torch.exp(-0.5 * z * z), self.hidden))
+        return list((torch.baddbmm(self.out_bias, hidden, self.out) * cut).unbind(0))
 
 
 class AutogradSchNet(nn.Module):
@@ -22,13 +60,15 @@ class AutogradSchNet(nn.Module):
     Parameters
     ----------
     script
-        A loaded model.pt with spline filters, whose tensors it shares.
+        A loaded model.pt, whose tensors it shares.
+    filters
+        Its filters as a function of distances.
     """
 
-    def __init__(self, script: torch.jit.ScriptModule, n_interactions: int) -> None:
+    def __init__(self, script: torch.jit.ScriptModule, filters: nn.Module, n_interactions: int) -> None:
         super().__init__()
-        named = dict(script.named_parameters()) | dict(script.named_buffers())
-        tensors = {name: tensor.detach() for name, tensor in named.items()}
+        tensors = tensors_of(script)
+        self.filters = filters
         self.embedding = tensors["network.embedding.weight"]
         blocks = [f"network.interactions.{block}" for block in range(n_interactions)]
         self.inward = [tensors[f"{block}.inward.weight"] for block in blocks]
@@ -36,14 +76,16 @@ class AutogradSchNet(nn.Module):
         self.hidden_bias = [tensors[f"{block}.hidden.bias"] for block in blocks]
         self.out = [tensors[f"{block}.out.weight"] for block in blocks]
         self.out_bias = [tensors[f"{block}.out.bias"] for block in blocks]
-        self.tables = list(tensors["filters.table"].chunk(n_interactions, dim=1))
         self.readout_hidden = tensors["network.readout_hidden.weight"]
         self.readout_hidden_bias = tensors["network.readout_hidden.bias"]
         self.readout = tensors["network.readout.weight"]
         self.readout_bias = tensors["network.readout.bias"]
-        self.reference_energies = script.reference_energies.to(self.embedding.device)
+        device = self.embedding.device
+        self.reference_energies = script.reference_energies.to(device)
         self.energy_scale = float(script.energy_scale)
-        self.spacing = float(script.filters.spacing)
+        no_prior = torch.zeros(0, dtype=torch.float64)
+        self.prior_table = (no_prior if script.prior_table is None else script.prior_table).to(device)
+        self.prior_spacing = float(script.prior_spacing)
 
     def forward(
         self, species: Tensor, positions: Tensor, idx_i: Tensor, idx_j: Tensor, shifts: Tensor
@@ -55,25 +97,28 @@ class AutogradSchNet(nn.Module):
         positions = positions.detach().requires_grad_(True)
         r_ij = positions.index_select(0, idx_j) - positions.index_select(0, idx_i) + shifts
         d_ij = torch.sqrt((r_ij * r_ij).sum(-1))
-        row, weights, _ = spline.basis(d_ij, self.spacing, self.tables[0].shape[0])
-        weights = weights.to(self.embedding.dtype)
-        linear = nn.functional.linear
-
-        x = self.embedding.index_select(0, species)
-        for block in range(len(self.tables)):
-            filters = spline.evaluate(self.tables[block], row, weights)
-            sent = linear(x, self.inward[block]).index_select(0, idx_j) * filters
-            v = torch.zeros(x.shape[0], sent.shape[1], dtype=x.dtype, device=x.device)
-            v = v.index_add(0, idx_i, sent)
-            hidden = ssp(linear(v, self.hidden[block], self.hidden_bias[block]))
-            x = x + linear(hidden, self.out[block], self.out_bias[block])
-        hidden = ssp(linear(x, self.readout_hidden, self.readout_hidden_bias))
-        atomic = linear(hidden, self.readout, self.readout_bias).squeeze(-1).double() * self.energy_scale
+        atomic = self.network(species, self.filters(d_ij), idx_i, idx_j).double() * self.energy_scale
         energy = (atomic + self.reference_energies.index_select(0, species)).sum()
-
+        if self.prior_table.numel() > 0:
+            of_i, of_j = species.index_select(0, idx_i), species.index_select(0, idx_j)
+            energy = (
+                energy + 0.5 * pair_energies(self.prior_table, self.prior_spacing, of_i, of_j, d_ij)[0].sum()
+            )
         gradient = torch.autograd.grad([energy], [positions])[0]
         assert gradient is not None
         return energy.detach(), -gradient
+
+    def network(self, species: Tensor, filters: list[Tensor], idx_i: Tensor, idx_j: Tensor) -> Tensor:
+        """Atomic energies (n_atoms,) in the network's unit."""
+        x = self.embedding.index_select(0, species)
+        for block, inward in enumerate(self.inward):
+            sent = nn.functional.linear(x, inward).index_select(0, idx_j) * filters[block]
+            v = torch.zeros(x.shape[0], sent.shape[1], dtype=x.dtype, device=x.device)
+            v = v.index_add(0, idx_i, sent)
+            hidden = ssp(nn.functional.linear(v, self.hidden[block], self.hidden_bias[block]))
+            x = x + nn.functional.linear(hidden, self.out[block], self.out_bias[block])
+        hidden = ssp(nn.functional.linear(x, self.readout_hidden, self.readout_hidden_bias))
+        return nn.functional.linear(hidden, self.readout, self.readout_bias).squeeze(-1)
 
 
 def load_autograd(
@@ -81,16 +126,24 @@ def load_autograd(
 ) -> Callable[..., tuple[Tensor, Tensor]]:
     """Return the network of a model.pt with forces by autograd, in TorchScript.
 
-    Raises
-    ------
-    DataError
-        The file is no model of ours, or its filters are no splines.
+    Filters are those of the file: splines, or networks on every pair.
     """
     manifest = read_manifest(path)
-    if manifest["filters"] != "spline":
-        raise DataError(f'{path}: its filters are no splines; train with filters = "spline" to measure it')
-    script = load_model(path, dtype, device)
-    return torch.jit.script(AutogradSchNet(script, manifest["n_interactions"]))
+    script, n_interactions = load_model(path, dtype, device), manifest["n_interactions"]
+    filters: nn.Module
+    if manifest["filters"] == "spline":
+        filters = FilterSplines(tensors_of(script), n_interactions, float(script.filters.spacing))
+    else:
+        filters = FilterNetworksOnPairs(
+            tensors_of(script), manifest["cutoff_A"], manifest["envelope"] == "c2"
+        )
+    return torch.jit.script(AutogradSchNet(script, filters, n_interactions))
+
+
+def tensors_of(script: torch.jit.ScriptModule) -> Tensors:
+    """Return weights and tables by name, without gradients."""
+    named = dict(script.named_parameters()) | dict(script.named_buffers())
+    return {name: tensor.detach() for name, tensor in named.items()}
 
 
 def directed(idx_i: Tensor, idx_j: Tensor, shifts: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import cycle
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,7 +28,8 @@ RATIOS = (
     ("core", "products"),
     ("torchscript", "core"),
     ("autograd", "core"),
-    ("autograd", "torchscript"),
+    ("autograd_networks", "core"),
+    ("autograd_networks", "torchscript"),
     ("own_step", "core"),
     ("ase_step", "own_step"),
     ("lammps_step", "own_step"),
@@ -49,7 +51,7 @@ def molecule_cases(subject: Subject, options: BenchOptions, notes: list[str]) ->
     cases = [
         local_case("products", f"{len(products)} bare matrix products", repeated(floor), device=device),
         local_case("torchscript", "closed form, TorchScript", _script(subject, options), device=device),
-        local_case("autograd", "autograd, TorchScript", _autograd(subject, options), device=device),
+        *_autograd_cases(subject, options),
         local_case("ase", "energy and forces through ASE", _ase(subject, options), device=device),
         local_case("ase_step", "NVE step, ASE's integrator", _ase_step(subject, options), device=device),
     ]
@@ -114,9 +116,20 @@ def _script(subject: Subject, options: BenchOptions) -> Callable[[int], None]:
     return repeated(evaluate)
 
 
-def _autograd(subject: Subject, options: BenchOptions) -> Callable[[int], None]:
+def _autograd_cases(subject: Subject, options: BenchOptions) -> list[Case]:
     device = torch.device(options.device)
-    model = load_autograd(subject.path, options.dtype, options.device)
+    models = {"autograd": ("autograd, TorchScript", subject.path)}
+    if subject.direct_path is not None:
+        models["autograd_networks"] = ("autograd, filter networks on every pair", subject.direct_path)
+    return [
+        local_case(name, label, _autograd(subject, path, options), device=device)
+        for name, (label, path) in models.items()
+    ]
+
+
+def _autograd(subject: Subject, path: Path, options: BenchOptions) -> Callable[[int], None]:
+    device = torch.device(options.device)
+    model = load_autograd(path, options.dtype, options.device)
     species = torch.from_numpy(subject.species).to(device)
     pairs = directed(*_pairs(subject, device))
     positions = cycle(torch.from_numpy(subject.shaken(16)))

@@ -1,6 +1,6 @@
 """What is measured: a model.pt, its sizes, and the molecule it is asked about."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,16 @@ _SIZES = (
 
 @dataclass(frozen=True)
 class Subject:
-    """A model.pt and the structure in its manifest."""
+    """A model.pt and the structure in its manifest.
+
+    `direct_path` is the same network with filters evaluated on every pair, where there is one.
+    """
 
     path: Path
     manifest: dict[str, Any]
     sizes: SchNetOptions
     atoms: Atoms
+    direct_path: Path | None = None
 
     @property
     def species(self) -> IntArray:
@@ -82,13 +86,25 @@ def untrained_sizes(options: BenchOptions) -> SchNetOptions:
 
 
 def untrained_subject(options: BenchOptions, frames: FrameSet, folder: Path) -> Subject:
-    """Write a model.pt with random weights for the molecule of `frames` into `folder`, and return it."""
+    """Write model.pt with random weights for the molecule of `frames` into `folder`, and return it.
+
+    direct.pt has the same weights, and its filter networks are evaluated on every pair.
+    """
     torch.manual_seed(0)
     elements = sorted(set(frames.atomic_numbers.tolist()))
-    model = SchNet(untrained_sizes(options), elements, [0.0] * len(elements), ENERGY_UNIT_EV)
+    sizes = untrained_sizes(options)
+    model = SchNet(sizes, elements, [0.0] * len(elements), ENERGY_UNIT_EV)
+    direct = SchNet(
+        sizes.model_copy(update={"filters": "direct"}), elements, [0.0] * len(elements), ENERGY_UNIT_EV
+    )
+    direct.load_state_dict(model.state_dict())
     structure = {
         "atomic_numbers": frames.atomic_numbers.tolist(),
         "positions": frames.positions[frames.energies.argmin()].tolist(),
     }
     training = {"data": "none: random weights", "reference_structure": structure}
-    return read_subject(export_model(model, folder / "model.pt", training=training, dtype=options.dtype))
+    paths = [
+        export_model(network, folder / name, training=training, dtype=options.dtype)
+        for network, name in ((model, "model.pt"), (direct, "direct.pt"))
+    ]
+    return replace(read_subject(paths[0]), direct_path=paths[1])
