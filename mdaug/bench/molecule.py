@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from ase import Atoms
+from ase.calculators.calculator import CalculatorError
 
 from mdaug.bench.autograd import directed, load_autograd
 from mdaug.bench.floors import bare_products, evaluation_products
@@ -60,8 +61,11 @@ def molecule_cases(subject: Subject, options: BenchOptions, notes: list[str]) ->
     except CoreUnavailableError as error:
         notes.append(f"no C++ core: {error}")
     if options.device == "cpu" and _lammps_is_built(notes):
-        engine = LammpsEngine(_resting(subject), DYNAMICS.timestep, subject.path, options.dtype)
-        cases.append(local_case("lammps_step", "NVE step, LAMMPS", engine.advance))
+        try:
+            engine = LammpsEngine(_resting(subject), DYNAMICS.timestep, subject.path, options.dtype)
+            cases.append(local_case("lammps_step", "NVE step, LAMMPS", engine.advance))
+        except CalculatorError as error:
+            notes.append(f"no LAMMPS: {error}")
     return cases
 
 
