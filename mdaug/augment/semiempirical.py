@@ -6,6 +6,8 @@ A second level of theory makes these labels, not the frames: they are an alterna
 field, to be compared with it, and never part of it. Needs tblite (pip install 'mdaug[xtb]').
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import CalculationFailed, Calculator
@@ -44,16 +46,21 @@ def semiempirical_rule(frames: FrameSet) -> SemiempiricalRule:
 
 
 def evaluate(
-    calculator: Calculator, frames: FrameSet, positions: FloatArray
+    calculator: Calculator,
+    frames: FrameSet,
+    positions: FloatArray,
+    *,
+    allow_failures: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Return energies (n_frames,) in eV and forces (n_frames, n_atoms, 3) in eV/Å of `positions`.
 
     Raises
     ------
     DataError
-        If the calculator fails on a frame.
+        If the calculator fails on a frame, unless failures are allowed (then NaN).
     """
-    energies, forces = np.empty(len(positions)), np.empty_like(positions)
+    energies, forces = np.full(len(positions), np.nan), np.full_like(positions, np.nan)
     for n, one in enumerate(positions):
         cell = None if frames.cells is None else frames.cells[n]
         atoms = Atoms(frames.atomic_numbers, one, cell=cell, pbc=frames.pbc)
@@ -62,8 +69,11 @@ def evaluate(
             energies[n], forces[n] = atoms.get_potential_energy(), atoms.get_forces()
         except CalculationFailed as error:
             calculator.reset()
-            raise DataError(
-                f"{frames.name}: GFN2-xTB does not converge on displaced frame {n}; use smaller "
-                "displacements or another label rule"
-            ) from error
+            if not allow_failures:
+                raise DataError(
+                    f"{frames.name}: {type(calculator).__name__} fails on displaced frame {n}; use smaller "
+                    "displacements or another label rule"
+                ) from error
+        if progress:
+            progress(n + 1, len(positions))
     return energies, forces

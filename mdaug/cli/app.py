@@ -41,6 +41,7 @@ COMMANDS = {
         "evaluate": "Errors of energies and forces on frames.",
         "scan": "Energy and force along a bond, beside a reference.",
         "drift": "Energy drift of NVE runs, with its interval.",
+        "labels": "Errors of label rules against a reference.",
         "stability": "When, and by which bond, a trajectory broke.",
         "bench": "Speed on this machine, beside the floor and a peer.",
     },

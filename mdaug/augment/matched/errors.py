@@ -7,11 +7,12 @@ magnitude.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from ase.build.rotate import rotation_matrix_from_points
 
-from mdaug.frames.frame_set import FloatArray, FrameSet
+from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 from mdaug.units import EV_PER_KCAL_MOL
 
 N_FRAMES, N_NEIGHBOURS = 150, 4
@@ -46,14 +47,24 @@ class ErrorModel:
         return np.hypot(self.per_strain * strain, BROKEN_FORCE_ERROR * broken)
 
 
-def neighbour_pairs(frames: FrameSet) -> tuple[FrameSet, FloatArray, FloatArray]:
-    """Return frames with the displacements to their nearest others, and those others' forces.
+class Neighbours(NamedTuple):
+    """Pairs of frames: indices, the first frames, displacements to the second, the second's turned forces."""
+
+    parent: IntArray
+    other: IntArray
+    parents: FrameSet
+    displacements: FloatArray
+    forces: FloatArray
+
+
+def neighbour_pairs(frames: FrameSet) -> Neighbours:
+    """Return frames with their nearest others, the displacements to these, and these others' forces.
 
     The others are turned onto the frames, which is what a displaced copy of them would look like.
     """
     few = frames.select(np.arange(min(N_FRAMES, len(frames))))
     centred = few.positions - few.positions.mean(axis=1, keepdims=True)
-    parents, moved, forces = [], [], []
+    parents, others, moved, forces = [], [], [], []
     for index, one in enumerate(centred):
         turns = [rotation_matrix_from_points(other.T, one.T) for other in centred]
         turned = np.array([other @ turn.T for other, turn in zip(centred, turns, strict=True)])
@@ -61,9 +72,11 @@ def neighbour_pairs(frames: FrameSet) -> tuple[FrameSet, FloatArray, FloatArray]
         away[few.group == few.group[index]] = np.inf
         for near in np.argsort(away)[:N_NEIGHBOURS]:
             parents.append(index)
+            others.append(near)
             moved.append(turned[near] - one)
             forces.append(few.forces[near] @ turns[near].T)
-    return few.select(np.array(parents)), np.array(moved), np.array(forces)
+    first, second = np.array(parents), np.array(others)
+    return Neighbours(first, second, few.select(first), np.array(moved), np.array(forces))
 
 
 def estimate_errors(frames: FrameSet) -> ErrorModel:
@@ -72,7 +85,7 @@ def estimate_errors(frames: FrameSet) -> ErrorModel:
     from mdaug.augment.matched.rule import change_by
 
     field = match(frames.select(slice(0, None, 2)))
-    parents, displacements, forces = neighbour_pairs(frames.select(slice(1, None, 2)))
-    labels, strain = change_by(field, parents, displacements)
-    squared = np.mean((labels.forces - forces) ** 2)
+    near = neighbour_pairs(frames.select(slice(1, None, 2)))
+    labels, strain = change_by(field, near.parents, near.displacements)
+    squared = np.mean((labels.forces - near.forces) ** 2)
     return ErrorModel(float(np.sqrt(squared / np.mean(strain**2))))

@@ -1,0 +1,105 @@
+"""The reference of a label study: energies and forces of its geometries by a calculator or from a file."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError
+from ase.io import iread
+
+from mdaug.augment import Labels
+from mdaug.augment.matched.errors import neighbour_pairs
+from mdaug.augment.semiempirical import evaluate
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet
+from mdaug.frames.frame_set import FloatArray
+from mdaug.workflow.labels_draw import Batch, StudyFrames
+
+TOLERANCE_A = 1e-4
+"""How far a geometry of a reference file may be off that of the study."""
+
+
+class Reference(NamedTuple):
+    """Energies (n,) in eV and forces (n, n_atoms, 3) in eV/Å of the test frames, then of all copies; NaN
+    where unknown."""
+
+    energies: FloatArray
+    forces: FloatArray
+
+
+def calculated_reference(
+    study: StudyFrames, calculator: Calculator, progress: Callable[[int, int], None] | None = None
+) -> Reference:
+    """Evaluate `calculator` on the geometries of a study; where it fails they are left out."""
+    found = evaluate(calculator, study.test, study.geometries, allow_failures=True, progress=progress)
+    return Reference(*found)
+
+
+def read_reference(path: Path, study: StudyFrames) -> Reference:
+    """Read the geometries of a study with energies and forces from extended xyz.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or holds other geometries or no forces.
+    """
+    try:
+        frames = list(iread(path, format="extxyz"))
+        forces = np.array([atoms.get_forces() for atoms in frames])
+        energies = np.array([atoms.get_potential_energy() for atoms in frames])
+    except (OSError, ValueError, KeyError, RuntimeError, PropertyNotImplementedError) as error:
+        raise DataError(
+            f"{path}: cannot be read as a reference ({error}); expected extended xyz with energy and "
+            "forces, as `mdaug reference frames.xyz --forces` writes it"
+        ) from error
+    expected = study.geometries
+    if len(frames) != len(expected):
+        raise DataError(
+            f"{path}: {len(frames)} geometries; this study has {len(expected)}: use the frames.xyz, "
+            "options and seed of one study"
+        )
+    off = np.abs(np.array([atoms.positions for atoms in frames]) - expected).max(axis=(1, 2))
+    if off.max() > TOLERANCE_A:
+        raise DataError(
+            f"{path}: geometry {off.argmax()} is {off.max():.3g} Å off that of this study; use the "
+            "frames.xyz, options and seed of one study"
+        )
+    return Reference(energies, forces)
+
+
+def true_labels(batch: Batch, study: StudyFrames, reference: Reference) -> Labels:
+    """Return ΔE and F' of the copies of a batch by the reference, with the data's own slope at the parents.
+
+    ΔE = E_low(r') − E_low(r) − Σ (F − F_low(r))·Δr, F' = F_low(r') + F − F_low(r)
+    """
+    first = study.first_copy(batch)
+    copies = slice(first, first + len(batch.parent))
+    parents, shift = batch.displaced.parents, batch.displaced.displacements
+    residual = parents.forces - reference.forces[batch.parent]
+    change = reference.energies[copies] - reference.energies[batch.parent]
+    return Labels(change - np.sum(residual * shift, axis=(1, 2)), reference.forces[copies] + residual)
+
+
+def reference_floor(test: FrameSet, reference: Reference) -> float:
+    """Return the error of a reference that is not the data's own level, between neighbouring test frames.
+
+    Both ends are frames, so that the data's own ΔE is known.
+
+    Returns
+    -------
+    Its rms error over the rms change of the energy beyond first order.
+    """
+    near = neighbour_pairs(test)
+    residual = near.parents.forces - reference.forces[near.parent]
+    change = reference.energies[near.other] - reference.energies[near.parent]
+    own = test.energies[near.other] - near.parents.energies
+    error = change - np.sum(residual * near.displacements, axis=(1, 2)) - own
+    return float(np.sqrt(np.nanmean(error**2))) / beyond_first_order(
+        near.parents.forces, near.displacements, own
+    )
+
+
+def beyond_first_order(forces: FloatArray, shift: FloatArray, change: FloatArray) -> float:
+    """Return the rms over the copies of ΔE + Σ F·Δr, in the unit of `change`."""
+    return float(np.sqrt(np.nanmean((change + np.sum(forces * shift, axis=(1, 2))) ** 2)))
