@@ -1,7 +1,6 @@
 """Which atoms are pairs: every two of a molecule, neighbours within a cutoff (with images) of a cell."""
 
 import numpy as np
-from vesin import NeighborList
 
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 
@@ -35,6 +34,8 @@ def neighbor_pairs(
     shifts
         Shape (n_pairs, 3), Å, Cartesian: ``r_ij = positions[idx_j] - positions[idx_i] + shifts``.
     """
+    from vesin import NeighborList  # it loads torch where there is one, which takes seconds
+
     neighbor_list = NeighborList(cutoff=cutoff, full_list=False)
     box = np.zeros((3, 3)) if cell is None else np.asarray(cell, dtype=np.float64)
     periodic = np.array(pbc, dtype=bool) if cell is not None else np.zeros(3, dtype=bool)

@@ -12,8 +12,8 @@ from ase.io.extxyz import write_extxyz
 from mdaug.files import atomic_path
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 from mdaug.reference.broken_symmetry import breaking_bonds
-from mdaug.reference.compute import Site, SiteEnergy
 from mdaug.reference.level import Level
+from mdaug.reference.sites import Site, SiteEnergy
 
 
 def frame_sites(frames: FrameSet, bonds: IntArray) -> list[Site]:

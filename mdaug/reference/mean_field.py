@@ -7,8 +7,8 @@ from typing import Any
 
 from ase import Atoms
 
-from mdaug.errors import MDAugError, MissingDependencyError
-from mdaug.reference.level import Level
+from mdaug.errors import DataError, MDAugError, MissingDependencyError
+from mdaug.reference.level import COMPOSITE, WAVE_FUNCTIONS, Level
 
 SCF_TOLERANCE_EH = 1e-9
 MAX_STABILITY_ROUNDS = 8
@@ -46,14 +46,26 @@ def _name_processor() -> None:
 
 
 def build_molecule(atoms: Atoms, basis: str, level: Level, multiplicity: int | None = None) -> Any:
-    """Return PySCF's molecule of `atoms` (Å); `multiplicity` overrides the level's."""
-    return pyscf("gto").M(
-        atom=list(zip(atoms.get_chemical_symbols(), atoms.positions.tolist(), strict=True)),
-        basis=basis,
-        charge=level.charge,
-        spin=(multiplicity or level.multiplicity) - 1,
-        verbose=0,
-    )
+    """Return PySCF's molecule of `atoms` (Å); `multiplicity` overrides the level's.
+
+    Raises
+    ------
+    DataError
+        If PySCF does not know the basis for these elements, or the electrons cannot have that spin.
+    """
+    multiplicity = multiplicity or level.multiplicity
+    gto = pyscf("gto")
+    try:
+        return gto.M(
+            atom=list(zip(atoms.get_chemical_symbols(), atoms.positions.tolist(), strict=True)),
+            basis=basis,
+            charge=level.charge,
+            spin=multiplicity - 1,
+            verbose=0,
+        )
+    except (RuntimeError, KeyError, ValueError) as error:
+        what = f"basis {basis!r}, charge {level.charge}, multiplicity {multiplicity}"
+        raise DataError(f"{what} of {atoms.get_chemical_formula()}: PySCF says {error}") from error
 
 
 def mean_field(
@@ -74,8 +86,7 @@ def mean_field(
         If neither DIIS nor the second-order solver converges.
     """
     if level.is_density_functional:
-        dft = pyscf("dft")
-        solver = (dft.UKS if unrestricted else dft.RKS)(molecule, xc=level.method)
+        solver = _kohn_sham(molecule, level.method, unrestricted)
     else:
         scf = pyscf("scf")
         solver = (scf.UHF if unrestricted else scf.RHF)(molecule)
@@ -84,6 +95,18 @@ def mean_field(
     solver.conv_tol = SCF_TOLERANCE_EH
     solver.kernel(dm0=guess)
     return solver if solver.converged else _second_order(solver, solver.mo_coeff)
+
+
+def _kohn_sham(molecule: Any, functional: str, unrestricted: bool) -> Any:
+    dft = pyscf("dft")
+    try:
+        dft.libxc.parse_xc(functional)
+    except (KeyError, ValueError) as error:
+        methods = ", ".join((COMPOSITE, *WAVE_FUNCTIONS))
+        raise DataError(
+            f"method {functional!r}: expected {methods}, or a density functional that PySCF knows, as pbe"
+        ) from error
+    return (dft.UKS if unrestricted else dft.RKS)(molecule, xc=functional)
 
 
 def stable(solver: Any) -> Any:

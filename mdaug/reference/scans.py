@@ -11,8 +11,8 @@ from mdaug.errors import DataError
 from mdaug.frames.bonds import bond_name, find_bonds
 from mdaug.frames.frame_set import FloatArray
 from mdaug.reference.broken_symmetry import breaking_bonds
-from mdaug.reference.compute import Site, SiteEnergy
 from mdaug.reference.motions import Motion, default_grid, grid
+from mdaug.reference.sites import Site, SiteEnergy
 from mdaug.units import KCAL_MOL_PER_EV
 
 
@@ -80,9 +80,7 @@ class ScanEnergies:
                 self.spin_square,
             ]
         )
-        rows = [
-            ",".join("" if np.isnan(x) else f"{x:.6f}".rstrip("0").rstrip(".") for x in row) for row in table
-        ]
+        rows = [",".join("" if np.isnan(x) else f"{x:.6f}" for x in row) for row in table]
         return "\n".join([",".join(names), *rows]) + "\n"
 
 

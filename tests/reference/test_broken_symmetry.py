@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from ase import Atoms
+
+from mdaug.frames.bonds import find_bonds
+from mdaug.reference.broken_symmetry import (
+    breaking_bonds,
+    broken_symmetry,
+    flipped,
+    fragment_colors,
+    mean_bonds,
+)
+from mdaug.reference.level import Level
+from mdaug.reference.mean_field import spin_square
+from mdaug.reference.single_point import guess_or_none, single_point
+
+H2_BOND = np.array([[0, 1]])
+
+
+def test_unrestricted_coupled_cluster_dissociates_hydrogen_fluoride_and_restricted_does_not():
+    level = Level(method="ccsd(t)", basis="6-31g")
+    apart = Atoms("FH", [[0, 0, 0], [0, 0, 6.0]])
+    atoms = sum(
+        single_point(Atoms(symbol), level.model_copy(update={"multiplicity": 2}), unrestricted=True)[
+            "energy_Eh"
+        ]
+        for symbol in "FH"
+    )
+    guess = guess_or_none(apart, level, H2_BOND, ((0, 1),))
+    unrestricted = single_point(apart, level, unrestricted=True, guess=guess)
+    assert unrestricted["energy_Eh"] == pytest.approx(atoms, abs=1e-5)
+    assert unrestricted["spin_square"] == pytest.approx(1.0, abs=0.01)
+    assert abs(single_point(apart, level, unrestricted=False)["energy_Eh"] - atoms) > 0.02
+
+
+@pytest.mark.parametrize("method", ["hf", "mp2", "ccsd(t)", "composite"])
+def test_hydrogen_goes_to_two_atoms(hydrogen, method):
+    level = Level(method=method, basis="cc-pVDZ", correction_basis="6-31g")
+    atom = single_point(
+        Atoms("H"), level.model_copy(update={"multiplicity": 2, "method": "hf"}), unrestricted=True
+    )
+    guess = guess_or_none(hydrogen(8.0), level, H2_BOND, ((0, 1),))
+    energy = single_point(hydrogen(8.0), level, unrestricted=True, guess=guess)["energy_Eh"]
+    assert energy == pytest.approx(2 * atom["energy_Eh"], abs=1e-5)
+    if method in ("hf", "mp2"):
+        assert abs(single_point(hydrogen(8.0), level, unrestricted=False)["energy_Eh"] - energy) > 0.05
+
+
+def test_followed_inwards_the_spins_pair_up(hydrogen):
+    level, guess, spins = Level(method="hf", basis="6-31g"), None, []
+    for distance in (4.0, 2.5, 1.6, 1.3, 1.0, 0.8):
+        guess = guess_or_none(hydrogen(distance), level, H2_BOND, ((0, 1),), guess)
+        spins.append(single_point(hydrogen(distance), level, unrestricted=True, guess=guess)["spin_square"])
+    assert spins[0] == pytest.approx(1.0, abs=0.01)
+    assert np.all(np.diff(spins) < 1e-6)
+    assert spins[-1] == pytest.approx(0.0, abs=1e-4)
+
+
+def test_two_breaking_bonds_have_a_triplet_oxygen_between_two_hydrogens(water):
+    bonds = find_bonds(water)
+    water.positions[1:] *= 4.0
+    water.positions[1:] -= 3.0 * water.positions[0]
+    breaking = breaking_bonds(water, bonds)
+    assert breaking == ((0, 1), (0, 2))
+    assert fragment_colors(3, bonds, breaking).tolist() in ([0, 1, 1], [1, 0, 0])
+    solution = broken_symmetry(water, breaking, bonds, Level(method="hf", basis="sto-3g"))
+    assert spin_square(solution) == pytest.approx(2.0, abs=0.05)
+    alpha, beta = solution.make_rdm1()
+    populations = np.diag((alpha - beta) @ solution.get_ovlp())
+    spins = [populations[a:b].sum() for a, b in solution.mol.aoslice_by_atom()[:, 2:]]
+    assert np.array(spins) * np.sign(spins[1]) == pytest.approx([-2, 1, 1], abs=0.05)
+
+
+def test_flipping_all_exchanges_the_spins_and_flipping_none_keeps_them():
+    density = np.random.default_rng(1).normal(size=(2, 4, 4))
+    assert np.array_equal(flipped(density, np.ones(4, bool)), density[::-1])
+    assert np.array_equal(flipped(density, np.zeros(4, bool)), density)
+    half = flipped(density, np.array([True, True, False, False]))
+    assert np.array_equal(half[0, :2, :2], density[1, :2, :2])
+    assert np.array_equal(half[1, 2:, 2:], density[1, 2:, 2:])
+    assert np.array_equal(half[0, :2, 2:], half[1, :2, 2:])
+    assert half.sum() == pytest.approx(density.sum())
+
+
+@pytest.mark.parametrize(("distance", "breaks"), [(0.97, False), (1.40, False), (1.45, True), (2.5, True)])
+def test_an_oh_bond_breaks_beyond_1_41(ethanol, distance, breaks):
+    bonds = find_bonds(ethanol)
+    ethanol.set_distance(2, 3, distance, fix=0)
+    assert breaking_bonds(ethanol, bonds) == (((2, 3),) if breaks else ())
+
+
+def test_bonds_of_frames_are_those_of_the_median(water):
+    frames = np.repeat(water.positions[None], 5, axis=0)
+    frames[0, 1] *= 4.0
+    assert mean_bonds(water.numbers, frames).tolist() == [[0, 1], [0, 2]]

@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+
+from mdaug.errors import DataError
+from mdaug.reference.scans import parse_scan, scan_energies, scan_sites
+from mdaug.reference.sites import SiteEnergy
+from mdaug.validate.reference import reference_from_csv
+from mdaug.validate.scan import ScanResult
+
+
+def test_names_columns_and_values(ethanol):
+    one = parse_scan("torsion:0-1-2-3=-90:90:30", ethanol)
+    assert (one.name, one.columns) == ("torsion-C0-C1-O2-H3", ["torsion_deg"])
+    assert one.values[:, 0].tolist() == [-90, -60, -30, 0, 30, 60, 90]
+    assert one.points[5].get_dihedral(0, 1, 2, 3) == pytest.approx(60)
+    two = parse_scan("bond:2-3=1:2:0.5+angle:0-1-2=100:110:10", ethanol)
+    assert two.columns == ["O2-H3_distance_A", "C0-C1-O2_angle_deg"]
+    assert two.values.tolist() == [[1, 100], [1, 110], [1.5, 100], [1.5, 110], [2, 100], [2, 110]]
+    assert two.points[4].get_distance(2, 3) == pytest.approx(2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["bond", "bond:2", "bond:2-3=1:2", "bond:a-b", "bond:2-3=1:2:x", "2-3", "bond:2-3+bond:1-2+bond:0-1"],
+)
+def test_other_texts_are_refused(ethanol, text):
+    with pytest.raises(DataError, match=r"scan|expected"):
+        parse_scan(text, ethanol)
+
+
+def test_breaking_points_follow_the_next_further_out(ethanol):
+    scans = [parse_scan("angle:0-1-2=100:110:10", ethanol), parse_scan("bond:2-3=1:2:0.25", ethanol)]
+    sites = scan_sites(scans, ethanol)
+    assert [site.scan for site in sites] == [0, 0, 0, 1, 1, 1, 1, 1]
+    assert [site.follows for site in sites] == [None, None, None, None, None, 6, 7, None]
+    assert [bool(site.breaking) for site in sites] == [False] * 5 + [True] * 3
+    assert sites[6].atoms.get_distance(2, 3) == pytest.approx(1.75)
+
+
+def test_points_of_a_grid_follow_only_where_the_same_bonds_break(ethanol):
+    sites = scan_sites([parse_scan("bond:2-3=1:2:0.5+bond:1-2=1.5:2.5:0.5", ethanol)], ethanol)[1:]
+    # rows: O-H 1, 1.5, 2; columns: C-O 1.5, 2, 2.5 (breaking beyond 1.41 and 2.06)
+    assert [len(site.breaking) for site in sites] == [0, 0, 1, 1, 1, 2, 1, 1, 2]
+    assert [site.follows for site in sites] == [None, None, None, 7, 8, 9, 8, None, None]
+
+
+def record(energy, **more):
+    return {"energy_Eh": energy, **more}
+
+
+@pytest.fixture
+def computed(ethanol):
+    scan = parse_scan("bond:2-3=1:2:0.25", ethanol)
+    energies = [SiteEnergy(record(-1.0), None, breaking=False)]
+    energies += [
+        SiteEnergy(record(-0.9), None, breaking=False),
+        SiteEnergy(record(None), None, breaking=False),
+    ]
+    broken = record(-0.82, spin_square=0.9)
+    energies += [SiteEnergy(record(-0.83), broken, breaking=True)] * 2
+    energies += [SiteEnergy(None, broken, breaking=True)]
+    return scan_energies([scan], energies)[0]
+
+
+def test_energies_are_unrestricted_where_a_bond_breaks_and_zero_at_the_start(computed):
+    hartree = 627.5095
+    expected = np.array([0.1, np.nan, 0.18, 0.18, 0.18]) * hartree
+    assert computed.energy_kcal_mol == pytest.approx(expected, abs=1e-3, nan_ok=True)
+    assert computed.gap_kcal_mol[2] == pytest.approx(-0.01 * hartree, abs=1e-3)
+    assert np.isnan(computed.gap_kcal_mol[[0, 1, 4]]).all()
+    assert computed.spin_square[2] == 0.9
+
+
+def test_csv_is_what_mdaug_scan_reads(computed, tmp_path):
+    path = tmp_path / "bond-O2-H3.csv"
+    path.write_text(computed.to_csv())
+    header, first, unknown, *_ = path.read_text().splitlines()
+    assert header.startswith(
+        "distance_A,energy_kcal_mol,restricted_kcal_mol,unrestricted_kcal_mol,gap_kcal_mol"
+    )
+    assert first.startswith("1.000000,62.75") and unknown == "1.250000,,,,,"
+    points = np.array([1.0, 1.5, 2.0, 2.5])
+    blank = ScanResult("model", (2, 3), "O2-H3", (3,), 0.97, points, points * 0, points * 0)
+    read = reference_from_csv(blank, path).reference_kcal_mol
+    assert read[:3] == pytest.approx(computed.energy_kcal_mol[[0, 2, 4]], abs=1e-5)
+    assert np.isnan(read[3])
+
+
+def test_without_a_zero_there_is_no_scan(ethanol):
+    scan = parse_scan("bond:2-3=1:2:0.5", ethanol)
+    unknown = SiteEnergy(record(None), None, breaking=False)
+    with pytest.raises(DataError, match="no zero"):
+        scan_energies([scan], [unknown] * 4)
