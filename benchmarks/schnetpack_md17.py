@@ -22,7 +22,7 @@ import torch
 from ase import Atoms
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "mdaug" / "bench"))
-from schnetpack_worker import pl, spk, trn  # noqa: E402  (it knows how to import SchNetPack beside newer torch)
+from schnetpack_worker import pl, spk, trn  # which knows how to import SchNetPack beside newer torch
 
 CUTOFF = 5.0
 LOSS_WEIGHTS = {"energy": 0.01, "forces": 0.99}

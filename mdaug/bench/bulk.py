@@ -91,7 +91,9 @@ def measure_boxes(
 
         try:
             boxes.append(_measure(subject, atoms, options, rounds, speed, report))
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:  # TorchScript tells of full memory in its own way
+            if "out of memory" not in str(error):
+                raise
             notes.append(f"a box of {len(atoms)} atoms does not fit into the memory of the GPU")
             break
     return boxes
