@@ -7,7 +7,8 @@
 Both train on the same 852 frames of the reference set, choose by the same 50, and are asked about the same
 98. mdaug: `inputs/ethanol.toml` without augmentation. SchNetPack: its own MD17 experiment, as
 schnetpack_md17.py says. Time is that of training and validation; the questions about held-out frames are not
-in it. Started again, each side goes on where it was, until its minutes are used up. `draw` writes time_to_accuracy.json and .png.
+in it. Started again, each side goes on where it was, until its minutes are used up. `draw` writes
+time_to_accuracy.json and .png.
 """
 
 import argparse
