@@ -10,7 +10,7 @@ from mdaug.cli.progress import counted
 from mdaug.report.figures_springs import plot_springs
 from mdaug.report.springs_table import rich_springs_table
 from mdaug.report.style import save
-from mdaug.springs import SpringOptions, analyse_springs
+from mdaug.springs import SpringOptions, analyse_springs, consistency
 
 
 def springs(
@@ -22,7 +22,9 @@ def springs(
 ) -> None:
     """Fit springs k = k_B T / σ² to the distances of every element pair.
 
-    Writes springs.json (k in kcal/mol/Å²) and springs.png, and prints the fit with its 95 % intervals.
+    Writes springs.json (k in kcal/mol/Å²) and springs.png, and prints the fit with its 95 % intervals. For a
+    molecule it also compares the sampling with the forces: their virial temperature must be that of the
+    frames, and the mean forces along bonds near zero.
 
     Parameters
     ----------
@@ -33,7 +35,8 @@ def springs(
     with open_run(output, command="springs") as run:
         with counted("springs") as progress:
             analysis = analyse_springs(frames, options, progress=progress)
-        analysis.springs.write(run.path / "springs.json")
+        found = consistency(frames)
+        analysis.springs.write(run.path / "springs.json", found.to_json() if found else None)
         save(plot_springs(analysis)[0], run.path / "springs.png")
     console = Console(highlight=False)
     console.print(rich_springs_table(analysis))
@@ -41,5 +44,7 @@ def springs(
         f"springs.json holds the {options.convergence} fit at {analysis.springs.temperature_K:g} K "
         f"({len(frames)} frames)"
     )
+    if found:
+        console.print(found.text, style=None if found.agrees else "yellow")
     print(run.path / "springs.json")
     print(run.path / "springs.png")

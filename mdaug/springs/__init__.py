@@ -3,5 +3,15 @@
 from mdaug.springs.fit import SpringAnalysis, analyse_springs, fit_springs
 from mdaug.springs.options import SpringOptions
 from mdaug.springs.springs import PairSprings, Springs
+from mdaug.springs.virial import Consistency, consistency
 
-__all__ = ["PairSprings", "SpringAnalysis", "SpringOptions", "Springs", "analyse_springs", "fit_springs"]
+__all__ = [
+    "Consistency",
+    "PairSprings",
+    "SpringAnalysis",
+    "SpringOptions",
+    "Springs",
+    "analyse_springs",
+    "consistency",
+    "fit_springs",
+]

@@ -136,9 +136,9 @@ class Springs:
             pairs[name] = PairSprings(distance, k, weight, np.sqrt(BOLTZMANN_EV_K * temperature_K / k))
         return cls(temperature_K, pairs)
 
-    def write(self, path: Path | str) -> None:
-        """Write springs.json."""
-        write_json(path, self.to_json())
+    def write(self, path: Path | str, more: Mapping[str, Any] | None = None) -> None:
+        """Write springs.json, with the keys of `more` besides."""
+        write_json(path, self.to_json() | dict(more or {}))
 
     @classmethod
     def read(cls, path: Path | str) -> "Springs":

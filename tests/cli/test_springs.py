@@ -34,7 +34,11 @@ def test_springs_writes_file_figure_and_table(water, tmp_path, capsys):
     content = json.loads((out / "springs.json").read_text())
     assert {pair: len(rows) for pair, rows in content["pairs"].items()} == {"H-H": 1, "H-O": 1}
     assert (out / "springs.png").exists()
-    assert "H-O" in capsys.readouterr().out
+    assert content["virial_temperature_K"] > 0
+    assert set(content["mean_bond_forces_kcal_mol_A"]) == {"O0-H1", "O0-H2"}
+    shown = capsys.readouterr().out
+    assert "H-O" in shown
+    assert "virial temperature" in shown
 
 
 def test_springs_of_unknown_temperature_name_the_option(water, tmp_path, capsys):

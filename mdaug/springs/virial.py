@@ -1,0 +1,114 @@
+"""Whether frames were sampled with the forces that they carry: virial temperature and mean bond forces."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mdaug.frames.bonds import bond_name, bonded, moving_side, pair_lengths
+from mdaug.frames.frame_set import FloatArray, FrameSet
+from mdaug.frames.pairs import molecule_pairs
+from mdaug.units import BOLTZMANN_EV_K, KCAL_MOL_PER_EV
+
+AGREEMENT = 0.25
+"""Sampling and forces disagree when the virial temperature is off that of the frames by more than this
+share of it and by more than three standard errors."""
+
+
+@dataclass(frozen=True)
+class BondForce:
+    """The force along a bond, averaged over the frames, kcal/mol/Å: positive pushes its atoms apart."""
+
+    name: str
+    mean_kcal_mol_A: float
+    standard_error_kcal_mol_A: float
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """Sampling against forces.
+
+    Parameters
+    ----------
+    virial_temperature_K, standard_error_K
+        −⟨Σ r·F⟩/((3N − 3) k_B) and the standard error of the mean over frames (as if independent).
+    temperature_K
+        At which the frames were sampled.
+    bonds
+        Mean forces along the bonds.
+    """
+
+    virial_temperature_K: float
+    standard_error_K: float
+    temperature_K: float
+    bonds: list[BondForce]
+
+    @property
+    def text(self) -> str:
+        """Say in one line what was found, and what it means if sampling and forces disagree."""
+        forces = [bond.mean_kcal_mol_A for bond in self.bonds]
+        bonds = (
+            f", mean forces along bonds {min(forces):.1f} to {max(forces):.1f} kcal/mol/Å" if forces else ""
+        )
+        found = f"virial temperature {self.virial_temperature_K:.0f} ± {self.standard_error_K:.0f} K{bonds}"
+        if self.agrees:
+            return f"{found}: sampling at {self.temperature_K:g} K and forces agree"
+        return (
+            f"{found}: sampling and forces disagree, as the frames are said to be of "
+            f"{self.temperature_K:g} K. Either the forces are of another level of theory than the dynamics that made the geometries "
+            "(then springs are those of the dynamics, not of the forces), or temperature or units are wrong, "
+            "or the frames are not of equilibrium"
+        )
+
+    @property
+    def agrees(self) -> bool:
+        off = abs(self.virial_temperature_K - self.temperature_K)
+        return off <= max(AGREEMENT * self.temperature_K, 3 * self.standard_error_K)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the keys that springs.json has besides those of its contract."""
+        return {
+            "virial_temperature_K": self.virial_temperature_K,
+            "virial_standard_error_K": self.standard_error_K,
+            "sampling_and_forces_agree": self.agrees,
+            "mean_bond_forces_kcal_mol_A": {bond.name: bond.mean_kcal_mol_A for bond in self.bonds},
+        }
+
+
+def consistency(frames: FrameSet) -> Consistency | None:
+    """Compare the sampling of molecular `frames` with their forces; None where no virial can be had.
+
+    In the canonical ensemble of the forces ⟨Σ r·F⟩ = −(3N − 3) k_B T for a free molecule, as the centre of
+    mass carries no force (R. Clausius; D. Frenkel, B. Smit, DOI 10.1016/B978-0-12-267351-1.X5000-7). Forces of
+    another potential than the one that drove the sampling, or in other units, give another temperature.
+    A periodic cell has no such virial, as its positions are not unique.
+    """
+    if frames.periodic or frames.temperature_K is None or len(frames) < 2 or frames.n_atoms < 2:
+        return None
+    centred = frames.positions - frames.positions.mean(axis=1, keepdims=True)
+    virial = -np.sum(centred * frames.forces, axis=(1, 2)) / ((3 * frames.n_atoms - 3) * BOLTZMANN_EV_K)
+    mean, error = _mean(virial)
+    return Consistency(mean, error, frames.temperature_K, bond_forces(frames))
+
+
+def bond_forces(frames: FrameSet) -> list[BondForce]:
+    """Return the mean force along each bond outside rings, on the side that moves when it is stretched."""
+    idx_i, idx_j = molecule_pairs(frames.n_atoms)
+    mean_length = pair_lengths(frames.positions, None, idx_i, idx_j).mean(axis=0)
+    near = bonded(frames.atomic_numbers, idx_i, idx_j, mean_length)
+    bonds = np.stack([idx_i, idx_j], axis=1)[near]
+    found = []
+    for bond in bonds.tolist():
+        moving = moving_side(frames.atomic_numbers, bonds, bond)
+        if moving is None:
+            continue
+        fixed_atom, moving_atom = bond if bond[1] in moving else bond[::-1]
+        vector = frames.positions[:, moving_atom] - frames.positions[:, fixed_atom]
+        unit = vector / np.linalg.norm(vector, axis=1, keepdims=True)
+        along = np.sum(frames.forces[:, moving].sum(axis=1) * unit, axis=1) * KCAL_MOL_PER_EV
+        found.append(BondForce(bond_name(frames.atomic_numbers, bond), *_mean(along)))
+    return found
+
+
+def _mean(values: FloatArray) -> tuple[float, float]:
+    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
