@@ -53,11 +53,11 @@ class Consistency:
         found = f"virial temperature {self.virial_temperature_K:.0f} ± {self.standard_error_K:.0f} K{bonds}"
         if self.agrees:
             return f"{found}: sampling at {self.temperature_K:g} K and forces agree"
+        stated = f"as the frames are said to be of {self.temperature_K:g} K"
         return (
-            f"{found}: sampling and forces disagree, as the frames are said to be of "
-            f"{self.temperature_K:g} K. Either the forces are of another level of theory than the dynamics that made the geometries "
-            "(then springs are those of the dynamics, not of the forces), or temperature or units are wrong, "
-            "or the frames are not of equilibrium"
+            f"{found}: sampling and forces disagree, {stated}. Either the forces are of another level of theory "
+            "than the dynamics that made the geometries (then springs are those of the dynamics, not of the "
+            "forces), or temperature or units are wrong, or the frames are not of equilibrium"
         )
 
     @property
@@ -79,8 +79,8 @@ def consistency(frames: FrameSet) -> Consistency | None:
     """Compare the sampling of molecular `frames` with their forces; None where no virial can be had.
 
     In the canonical ensemble of the forces ⟨Σ r·F⟩ = −(3N − 3) k_B T for a free molecule, as the centre of
-    mass carries no force (R. Clausius; D. Frenkel, B. Smit, DOI 10.1016/B978-0-12-267351-1.X5000-7). Forces of
-    another potential than the one that drove the sampling, or in other units, give another temperature.
+    mass carries no force (R. Clausius; D. Frenkel, B. Smit, DOI 10.1016/B978-0-12-267351-1.X5000-7). Forces
+    of another potential than the one that drove the sampling, or in other units, give another temperature.
     A periodic cell has no such virial, as its positions are not unique.
     """
     if frames.periodic or frames.temperature_K is None or len(frames) < 2 or frames.n_atoms < 2:
