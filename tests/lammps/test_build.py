@@ -7,6 +7,8 @@ from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 
+import pytest
+
 from mdaug.cli.app import main
 from mdaug.engines import lammps_build
 from mdaug.engines.lammps import PLUGIN, package_folder, plugin_folder, sources_folder
@@ -114,6 +116,13 @@ def test_command_copies_the_inputs_and_overwrites_none(monkeypatch, tmp_path, ca
     (tmp_path / "inputs" / "minimize.in").write_text("my own")
     assert main(["lammps", "inputs"]) == 1
     assert "minimize.in is there and differs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("action", ["build", "path", "check"])
+def test_without_lammps_the_command_says_how_to_get_it(monkeypatch, capsys, action):
+    monkeypatch.setattr("mdaug.engines.lammps.util.find_spec", lambda name: None)
+    assert main(["lammps", action]) == 1
+    assert "install it with: pip install 'lammps[mpi]'" in capsys.readouterr().err
 
 
 def test_path_of_a_plugin_that_is_not_there_is_refused(monkeypatch, tmp_path, capsys):
