@@ -10,6 +10,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100_000, help="of 0.5 fs")
     parser.add_argument("--dtype", choices=["float64", "float32"], default="float64")
     options = parser.parse_args()
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module="MDAnalysis")
     slopes: dict[str, list[float]] = {engine: [] for engine in ENGINES}
     print("| seed | difference in the first ps (Å) | slope, core (meV/atom/ps) | slope, LAMMPS |")
     print("|---|---|---|---|")

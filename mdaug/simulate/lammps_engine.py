@@ -73,15 +73,17 @@ class LammpsEngine:
         types = [kinds.index(kind) + 1 for kind in zip(atoms.numbers, atoms.get_masses(), strict=True)]
         symbols = " ".join(chemical_symbols[number] for number, _ in kinds)
         self._cell = _lammps_cell(atoms)
+        self._command("units metal")
+        # LAMMPS rounds its units of force and time to eight digits; chaos would make that 1e-3 Å in a picosecond
+        our_mass = self._lammps.extract_global("ftm2v") / _PS**2
         self._command(
-            "units metal",
             "atom_style atomic",
             "atom_modify map array sort 0 0.0",
             "boundary " + ("p p p" if atoms.pbc.any() else "s s s"),
             "box tilt large",
             f"region cell {_region(atoms, self._cell)} units box",
             f"create_box {len(kinds)} cell",
-            *(f"mass {k} {mass!r}" for k, (_, mass) in enumerate(kinds, start=1)),
+            *(f"mass {k} {our_mass * mass!r}" for k, (_, mass) in enumerate(kinds, start=1)),
         )
         self._lammps.create_atoms(
             len(atoms),

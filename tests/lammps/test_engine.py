@@ -41,9 +41,9 @@ def test_engines_give_the_same_trajectory_and_files(structures, lab):
     ours, theirs = (read_thermo(lab.folder / name) for name in ("ase", "lammps"))
     assert theirs.n_atoms == 9
     assert len(theirs.time_ps) == 5
-    assert theirs.total_eV == pytest.approx(ours.total_eV, abs=1e-5)
+    assert theirs.total_eV == pytest.approx(ours.total_eV, rel=0, abs=1e-9)
     ends = [np.load(lab.folder / name / "restart.npz") for name in ("ase", "lammps")]
-    np.testing.assert_allclose(ends[1]["positions"], ends[0]["positions"], rtol=0, atol=1e-5)
-    np.testing.assert_allclose(ends[1]["momenta"], ends[0]["momenta"], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(ends[1]["positions"], ends[0]["positions"], rtol=0, atol=1e-11)
+    np.testing.assert_allclose(ends[1]["momenta"], ends[0]["momenta"], rtol=0, atol=1e-11)
     sizes = {(lab.folder / name / "trajectory.dcd").stat().st_size for name in ("ase", "lammps")}
     assert len(sizes) == 1
