@@ -74,7 +74,7 @@ class LammpsEngine:
         symbols = " ".join(chemical_symbols[number] for number, _ in kinds)
         self._cell = _lammps_cell(atoms)
         self._command("units metal")
-        # LAMMPS rounds its units of force and time to eight digits; chaos would make that 1e-3 Å in a picosecond
+        # LAMMPS rounds its units to eight digits, which chaos would make 1e-3 Å in a picosecond
         our_mass = self._lammps.extract_global("ftm2v") / _PS**2
         self._command(
             "atom_style atomic",
