@@ -56,8 +56,8 @@ class Consistency:
         stated = f"as the frames are said to be of {self.temperature_K:g} K"
         return (
             f"{found}: sampling and forces disagree, {stated}. Either the forces are of another level of "
-            "theory than the dynamics that made the geometries (then springs are those of the dynamics, not of "
-            "the forces), or temperature or units are wrong, or the frames are not of equilibrium"
+            "theory than the dynamics that made the geometries (then springs are those of the dynamics, not "
+            "of the forces), or temperature or units are wrong, or the frames are not of equilibrium"
         )
 
     @property

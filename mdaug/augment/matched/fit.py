@@ -113,6 +113,8 @@ def jacobian(field: ForceField, frames: FrameSet, chosen: slice) -> FloatArray:
     """Return ∂F/∂θ of the chosen parameters, shape (n_frames · n_atoms · 3, n_chosen)."""
     theta = torch.as_tensor(field.parameters)
     directions = torch.eye(len(theta), dtype=theta.dtype)[chosen]
+    if not len(directions):  # a diatomic has no products
+        return np.zeros((frames.forces.size, 0))
     blocks = []
     for start in range(0, len(frames), FRAMES_AT_ONCE):
         positions = torch.as_tensor(frames.positions[start : start + FRAMES_AT_ONCE])

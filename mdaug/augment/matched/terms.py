@@ -80,8 +80,8 @@ def make_terms(topology: Topology) -> Terms:
     for row, term in enumerate(terms):
         factors[row, : len(term.factors)] = term.factors
         gates[row, list(term.bonds)] = True
-    parameter = np.array([keys[t.kind, t.label] for t in terms])
-    return Terms(factors, gates, parameter, np.array([WIDTHS_EV[kind] for kind, _ in keys]))
+    parameter = np.array([keys[t.kind, t.label] for t in terms], dtype=np.int64)
+    return Terms(factors, gates, parameter, np.array([WIDTHS_EV[kind] for kind, _ in keys], dtype=float))
 
 
 class _Builder:

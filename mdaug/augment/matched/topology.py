@@ -65,7 +65,7 @@ def find_topology(frames: FrameSet) -> Topology:
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
     mean = pair_lengths(frames.positions, None, idx_i, idx_j).mean(axis=0)
     bonds = np.stack([idx_i, idx_j], axis=1)[bonded(frames.atomic_numbers, idx_i, idx_j, mean)]
-    graph = coo_array((np.ones(len(bonds)), bonds.T), shape=(frames.n_atoms,) * 2)
+    graph = coo_array((np.ones(len(bonds)), bonds.T), shape=(frames.n_atoms,) * 2).tocsr()
     steps = shortest_path(graph, directed=False, unweighted=True)
     if not np.isfinite(steps).all():
         raise DataError(f"{frames.name}: the frames are not one molecule; a matched force field needs one")

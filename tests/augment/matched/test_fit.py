@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mdaug.augment.matched.chemistry import bond_shape
 from mdaug.augment.matched.fit import jacobian, match
 from mdaug.frames import load_frames
+from mdaug.frames.frame_set import FrameSet
 from mdaug.units import KCAL_MOL_PER_EV
 
 
@@ -40,3 +42,23 @@ def test_jacobian_is_the_derivative_of_the_forces(matched, ethanol_frames, kind)
             for sign in (1, -1)
         )
         np.testing.assert_allclose(found[:, column], ((up - down) / (2 * h)).ravel(), atol=1e-6)
+
+
+def test_a_diatomic_has_its_bond_alone():
+    """Frames of a Morse molecule near its minimum, the plateau from the table: the curve is found again."""
+    plateau, beta, r0 = bond_shape(1, 1, 0.74).plateau_eV, 1.94, 0.74
+
+    def frames(r):
+        falling = np.exp(-beta * (r - r0))
+        slope = 2 * plateau * beta * (1 - falling) * falling
+        positions, forces = np.zeros((len(r), 2, 3)), np.zeros((len(r), 2, 3))
+        positions[:, 1, 2], forces[:, 1, 2], forces[:, 0, 2] = r, -slope, slope
+        return FrameSet(np.array([1, 1]), positions, plateau * (1 - falling) ** 2, forces)
+
+    field = match(frames(np.linspace(0.68, 0.82, 15)))
+    assert field.terms.n_coefficients == 0
+    far = frames(np.array([0.74, 0.55, 0.9, 1.2, 1.85]))
+    energies = field.evaluate(far.positions)[0]
+    difference = (energies - energies[0] - far.energies) * KCAL_MOL_PER_EV
+    np.testing.assert_allclose(difference[:3], 0, atol=1.0)
+    np.testing.assert_allclose(difference[3:], 0, atol=10.0)  # where the table's shape takes over
