@@ -13,7 +13,7 @@ from mdaug.frames.bonds import BOND_SCALE
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 from mdaug.frames.pairs import all_frame_pairs
 from mdaug.model import spline
-from mdaug.model.pair_functions import WALL_DECAY_PER_A, WELL_DEPTH, bond_length, wall, well, zbl
+from mdaug.model.pair_functions import WALL_DECAY_PER_A, WELL_DEPTH, bond_length, switch_off, wall, well, zbl
 from mdaug.model.prior import (
     N_KNOTS,
     ElementPair,
@@ -23,16 +23,19 @@ from mdaug.model.prior import (
     make_prior,
     tabulate,
 )
-from mdaug.units import KCAL_MOL_PER_EV
+from mdaug.units import EV_PER_KCAL_MOL, KCAL_MOL_PER_EV
 
 MAX_FRAMES = 300
-"""Evenly spaced; more tell nothing new about a handful of parameters."""
+"""Whose forces are fitted, evenly spaced; more tell nothing new about a handful of parameters."""
 
 APART_SCALE = 1.45
 """Atoms farther apart than this times the length of a single bond are not bonded; nearer ones may be, hot."""
 
-EDGES = 0.005
-"""Share of the bonded and of the other distances that may lie in the gap between them, where wells end."""
+EDGE = 0.005
+"""Share of the distances that are no bonds that may lie nearer than where they are said to begin."""
+
+LOWEST_WALL = 30.0 * EV_PER_KCAL_MOL
+"""A wall is at least so high where a well ends: halfway from the longest bond to distances that are none."""
 
 PairList = tuple[IntArray, IntArray, FloatArray]
 """idx_i, idx_j, r_ij."""
@@ -64,12 +67,15 @@ def fit_prior(frames: FrameSet, atomic_numbers: Sequence[int], cutoff: float) ->
     Least squares on the forces, with the very tables that will be used; what angles and torsions add to them
     is left to the network. Elements that no frame has within the cutoff of each other get ZBL alone.
     """
-    frames = frames.select(np.unique(np.linspace(0, len(frames) - 1, MAX_FRAMES).astype(int)))
-    forms, forces_of = {}, {}
-    for pair, (of_pair, d_ij) in _by_elements(frames, cutoff).items():
-        forms[pair] = _form(pair, d_ij, len(frames), cutoff)
-        forces_of[pair] = _forces_of_table(frames, of_pair, cutoff)
-    found = _least_squares(forms, forces_of, frames.forces.ravel(), cutoff)
+    some = frames.select(np.unique(np.linspace(0, len(frames) - 1, MAX_FRAMES).astype(int)))
+    forms = {
+        pair: _form(pair, np.linalg.norm(r_ij, axis=1), len(frames), cutoff)
+        for pair, (*_, r_ij) in _by_elements(frames, cutoff).items()
+    }
+    forces_of = {
+        pair: _forces_of_table(some, pairs, cutoff) for pair, pairs in _by_elements(some, cutoff).items()
+    }
+    found = _least_squares(forms, forces_of, some.forces.ravel(), cutoff)
     functions = {pair: forms[pair].of(parameters) for pair, parameters in found.items()}
     described = {pair: forms[pair].describe(parameters) for pair, parameters in found.items()}
     return make_prior("pair", atomic_numbers, cutoff, functions, described)
@@ -94,49 +100,74 @@ def _least_squares(
 
     def misfit(values: FloatArray) -> FloatArray:
         rest = forces.copy()
-        for pair, parameters in split(values).items():
-            rest -= forces_of[pair] @ tabulate(forms[pair].of(parameters), cutoff)
+        own = split(values)
+        for pair, matrix in forces_of.items():
+            rest -= matrix @ tabulate(forms[pair].of(own[pair]), cutoff)
         return rest
 
     return split(least_squares(misfit, start, bounds=(low, high), x_scale=start).x)
 
 
-def _by_elements(frames: FrameSet, cutoff: float) -> dict[ElementPair, tuple[PairList, FloatArray]]:
-    """Pairs (idx_i, idx_j, r_ij) and distances of all frames, by the pair's elements."""
+def _by_elements(frames: FrameSet, cutoff: float) -> dict[ElementPair, PairList]:
+    """Pairs of all frames by their elements."""
     idx_i, idx_j, r_ij = all_frame_pairs(frames, cutoff)
     numbers = frames.atomic_numbers[np.stack([idx_i, idx_j], axis=1) % frames.n_atoms]
     kinds, kind = np.unique(np.sort(numbers, axis=1), axis=0, return_inverse=True)
     found = {}
     for k, (first, second) in enumerate(kinds.tolist()):
         of_kind = kind.ravel() == k
-        pairs = idx_i[of_kind], idx_j[of_kind], r_ij[of_kind]
-        found[first, second] = pairs, np.linalg.norm(pairs[2], axis=1)
+        found[first, second] = idx_i[of_kind], idx_j[of_kind], r_ij[of_kind]
     return found
 
 
 def _form(pair: ElementPair, d_ij: FloatArray, n_frames: int, cutoff: float) -> Form:
-    """A well where at least every second frame has a bond of these elements, else a wall."""
+    """A well where at least every second frame has a bond of these elements, and a wall outside of bonds."""
     near = d_ij < BOND_SCALE * bond_length(*pair)
     if 2 * near.sum() < n_frames:
-        at = float(d_ij.min())
-        about = describe_zbl(*pair) | {"wall_at_A": at, "wall_decay_per_A": WALL_DECAY_PER_A}
+        return _wall_form(pair, float(d_ij.min()), cutoff)
+    longest, mean = float(d_ij[near].max()), float(d_ij[near].mean())
+    apart = d_ij[d_ij > APART_SCALE * bond_length(*pair)]
+    if len(apart) == 0:
+        return _well_form(mean, longest, cutoff)
+    nearest = float(np.quantile(apart, EDGE))
+    end = (longest + nearest) / 2
+    return _with_wall(_well_form(mean, longest, end), (longest, end), nearest, cutoff)
 
-        def zbl_and_wall(d: FloatArray, height: float) -> FloatArray:
-            return zbl(d, *pair) + wall(d, height, at, cutoff)
 
-        return Form(zbl_and_wall, [0.1], [0.0], [np.inf], about, ("wall_height_eV",))
-    bonded, apart = d_ij[near], d_ij[d_ij > APART_SCALE * bond_length(*pair)]
-    longest = float(np.quantile(bonded, 1 - EDGES))
-    end = float(np.quantile(apart, EDGES)) if len(apart) else cutoff
-    start = (longest + end) / 2
+def _wall_form(pair: ElementPair, at: float, cutoff: float) -> Form:
+    def function(d: FloatArray, height: float) -> FloatArray:
+        return zbl(d, *pair) + wall(d, height, at, cutoff)
+
+    about = describe_zbl(*pair) | {"wall_at_A": at, "wall_decay_per_A": WALL_DECAY_PER_A}
+    return Form(function, [0.1], [0.0], [np.inf], about, ("wall_height_eV",))
+
+
+def _well_form(mean: float, start: float, end: float) -> Form:
     about = {
         "well_depth_kcal_mol": WELL_DEPTH * KCAL_MOL_PER_EV,
         "well_switched_off_from_A": start,
         "well_switched_off_to_A": end,
     }
-    mean = float(bonded.mean())
     function = partial(well, start=start, end=end)
     return Form(function, [mean, 2.0], [0.8 * mean, 0.5], [1.2 * mean, 5.0], about, ("r0_A", "a_per_A"))
+
+
+def _with_wall(form: Form, switch: tuple[float, float], at: float, cutoff: float) -> Form:
+    """Where the well is switched off a wall is switched on: it keeps apart what is not bonded."""
+
+    def function(d: FloatArray, r0: float, a: float, height: float) -> FloatArray:
+        outside = 1.0 - switch_off(d, *switch)
+        return form.function(d, r0, a) + outside * wall(d, height, at, cutoff)
+
+    lowest = LOWEST_WALL * float(np.exp(-WALL_DECAY_PER_A * (at - switch[1])))
+    return Form(
+        function,
+        [*form.start, 2 * lowest],
+        [*form.low, lowest],
+        [*form.high, np.inf],
+        form.about | {"wall_at_A": at, "wall_decay_per_A": WALL_DECAY_PER_A},
+        (*form.names, "wall_height_eV"),
+    )
 
 
 def _forces_of_table(frames: FrameSet, pairs: PairList, cutoff: float) -> csr_array:

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 
 from mdaug.frames import FrameSet
 from mdaug.model.pair_functions import wall, well
@@ -36,7 +37,7 @@ def test_a_known_well_and_wall_are_found(made):
     assert set(found["O-O"]) == {"zbl_switched_off_from_A", "zbl_switched_off_to_A"}
 
 
-def test_a_well_ends_where_distances_that_are_no_bonds_begin(made):
+def test_a_well_turns_into_a_wall_in_the_gap_between_bonds_and_the_rest(made):
     """A second water beside the first one: its hydrogens come to 1.7 Å of the oxygen and farther."""
     apart = made.positions + np.array([0.0, 0.0, 1.9])
     two = FrameSet(
@@ -48,13 +49,16 @@ def test_a_well_ends_where_distances_that_are_no_bonds_begin(made):
     found = fit_prior(two, [1, 8], 3.0)
     own = found.description["pairs"]["H-O"]
     o_h = np.linalg.norm(two.positions[:, [0, 3]][:, :, None] - two.positions[:, None, [1, 2, 4, 5]], axis=-1)
-    bonds = o_h[o_h < 1.25 * 0.97]
-    others = o_h[(o_h > 1.45 * 0.97) & (o_h < 3.0)]
-    end = np.quantile(others, 0.005)
-    assert own["well_switched_off_to_A"] == pytest.approx(end)
-    assert own["well_switched_off_from_A"] == pytest.approx((np.quantile(bonds, 0.995) + end) / 2)
-    first_beyond = int(end / found.spacing) + 4
-    assert float(found.table[0, 1, first_beyond:].abs().max()) == 0.0
+    longest = o_h[o_h < 1.25 * 0.97].max()
+    nearest = np.quantile(o_h[(o_h > 1.45 * 0.97) & (o_h < 3.0)], 0.005)
+    assert own["well_switched_off_from_A"] == pytest.approx(longest)
+    assert own["well_switched_off_to_A"] == pytest.approx((nearest + longest) / 2)
+    assert own["wall_at_A"] == pytest.approx(nearest)
+    d = torch.linspace(own["well_switched_off_to_A"] + 0.01, 2.9, 100).double()
+    zero = torch.zeros(len(d), dtype=torch.int64)
+    energies, _ = found(torch.tensor([0, 1]), zero, zero + 1, d)
+    np.testing.assert_allclose(energies, wall(d.numpy(), own["wall_height_eV"], nearest, 3.0), atol=1e-5)
+    assert float(energies[0]) * 23.06 == pytest.approx(30.0, rel=0.05)  # the lowest that it may be
 
 
 def test_atoms_alone_have_zbl(make_frames):
