@@ -118,6 +118,22 @@ def test_command_copies_the_inputs_and_overwrites_none(monkeypatch, tmp_path, ca
     assert "minimize.in is there and differs" in capsys.readouterr().err
 
 
+def test_export_compiles_the_plugin_that_is_missing(monkeypatch, tmp_path):
+    built = []
+    monkeypatch.setattr("mdaug.cli.export.export_run", lambda run, path, dtype: path)
+    monkeypatch.setattr("mdaug.cli.lammps.is_missing", lambda: True)
+    monkeypatch.setattr(lammps_build, "build", lambda: built.append("plugin"))
+    assert main(["export", str(tmp_path)]) == 0
+    assert built == ["plugin"]
+
+
+def test_a_plugin_that_cannot_be_built_leaves_the_export_a_success(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("MDAUG_CACHE", "/proc/nowhere")
+    monkeypatch.setattr("mdaug.cli.export.export_run", lambda run, path, dtype: path)
+    assert main(["export", str(tmp_path)]) == 0
+    assert "LAMMPS cannot use it yet: cannot write to /proc/nowhere" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("action", ["build", "path", "check"])
 def test_without_lammps_the_command_says_how_to_get_it(monkeypatch, capsys, action):
     monkeypatch.setattr("mdaug.engines.lammps.util.find_spec", lambda name: None)
