@@ -46,7 +46,8 @@ def test_jacobian_is_the_derivative_of_the_forces(matched, ethanol_frames, kind)
 
 def test_a_diatomic_has_its_bond_alone():
     """Frames of a Morse molecule near its minimum, the plateau from the table: the curve is found again."""
-    plateau, beta, r0 = bond_shape(1, 1, 0.74).plateau_eV, 1.94, 0.74
+    beta, r0 = 1.94, 0.74
+    plateau = bond_shape(1, 1, r0).plateau_eV / (1 - np.exp(-beta * 1.5 * r0)) ** 2
 
     def frames(r):
         falling = np.exp(-beta * (r - r0))
