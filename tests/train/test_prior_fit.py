@@ -59,6 +59,10 @@ def test_a_well_turns_into_a_wall_in_the_gap_between_bonds_and_the_rest(made):
     energies, _ = found(torch.tensor([0, 1]), zero, zero + 1, d)
     np.testing.assert_allclose(energies, wall(d.numpy(), own["wall_height_eV"], nearest, 3.0), atol=1e-5)
     assert float(energies[0]) * 23.06 == pytest.approx(30.0, rel=0.05)  # the lowest that it may be
+    d = torch.linspace(0.8, longest - 0.01, 100).double()
+    energies, _ = found(torch.tensor([0, 1]), zero, zero + 1, d)
+    bond = well(d.numpy(), own["r0_A"], own["a_per_A"], longest, longest + 1)
+    np.testing.assert_allclose(energies, bond, atol=1e-5)
 
 
 def test_atoms_alone_have_zbl(make_frames):
