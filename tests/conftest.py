@@ -51,6 +51,7 @@ def make_model() -> Callable[..., "SchNet"]:
         "n_interactions": 2,
         "cutoff": 4.0,
         "n_knots": 64,
+        "trainable_gaussians": True,
     }
 
     def make(seed: int = 0, **options: Any) -> SchNet:

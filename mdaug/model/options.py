@@ -18,8 +18,8 @@ class SchNetOptions(Options):
     n_filters: Positive = 128
     """Features of the messages."""
 
-    n_gaussians: Annotated[int, Field(ge=2)] = 32
-    """Gaussians that expand a distance."""
+    n_gaussians: Annotated[int, Field(ge=2)] = 20
+    """Gaussians that expand a distance; fewer and wider ones make smoother filters, which learn less by heart."""
 
     n_interactions: Positive = 3
     """Interaction blocks."""
@@ -27,7 +27,7 @@ class SchNetOptions(Options):
     cutoff: Annotated[float, Field(gt=0)] = 5.0
     """Distance beyond which atoms do not interact, Å."""
 
-    trainable_gaussians: bool = True
+    trainable_gaussians: bool = False
     """Train the centres and widths of the Gaussians."""
 
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -30,13 +30,13 @@ class TrainOptions(Options):
     """Decoupled weight decay (AdamW only)."""
 
     schedule: Literal["cosine", "plateau", "constant"] = "cosine"
-    """How the learning rate falls: half a cosine to zero, by plateaus of the validation loss, or not."""
+    """How the learning rate falls: half a cosine to zero, by plateaus of the validation error, or not."""
 
     warmup_epochs: NotNegative = 1.0
     """Epochs over which the learning rate rises from zero."""
 
     plateau_patience: Count = 50
-    """Epochs without a better validation loss before the learning rate is multiplied by plateau_factor."""
+    """Epochs without a better validation error before the learning rate is multiplied by plateau_factor."""
 
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Factor on the learning rate at a plateau."""
@@ -60,7 +60,7 @@ class TrainOptions(Options):
     """Longest gradient that is not shortened; 0 never shortens."""
 
     early_stopping: Count = 0
-    """Stop after so many epochs without a better validation loss; 0 never stops early."""
+    """Stop after so many epochs without a better validation error; 0 never stops early."""
 
     reference: Literal["mean", "element"] = "mean"
     """Energies taken off before training: one mean an atom, or least squares an element."""

@@ -29,10 +29,10 @@ class Schedule:
             return rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (total - warmup)))
         return rate
 
-    def epoch_done(self, validation_loss: float) -> bool:
-        """Take note of an epoch's validation loss; True if it is the best so far."""
-        if validation_loss < self.best:
-            self.best, self.bad_epochs, self.epochs_since_best = validation_loss, 0, 0
+    def epoch_done(self, error: float) -> bool:
+        """Take note of an epoch's validation error; True if it is the best so far."""
+        if error < self.best:
+            self.best, self.bad_epochs, self.epochs_since_best = error, 0, 0
             return True
         self.bad_epochs += 1
         self.epochs_since_best += 1
