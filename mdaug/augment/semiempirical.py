@@ -1,6 +1,4 @@
-"""The rule `gfn2-xtb`: GFN2-xTB's change of energy and forces on top of the parent's own.
-
-    ΔE = E_x(r') − E_x(r) − Σ (F − F_x(r))·Δr,   F' = F_x(r') + F − F_x(r)
+"""The rule `gfn2-xtb`: GFN2-xTB's change of energy and forces, on the parent's own slope.
 
 A second level of theory makes these labels, not the frames: they are an alternative to the matched force
 field, to be compared with it, and never part of it. Needs tblite (pip install 'mdaug[xtb]').
@@ -12,6 +10,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import CalculationFailed, Calculator
 
+from mdaug.augment.corrected import corrected_labels
 from mdaug.augment.displacements import Displacements
 from mdaug.augment.labels import Labels
 from mdaug.errors import DataError
@@ -27,10 +26,9 @@ class SemiempiricalRule:
 
     def __call__(self, displaced: Displacements) -> Labels:
         parents, shift = displaced.parents, displaced.displacements
-        before, forces = evaluate(self.calculator, parents, parents.positions)
-        after, new_forces = evaluate(self.calculator, parents, parents.positions + shift)
-        residual = parents.forces - forces
-        return Labels(after - before - np.sum(residual * shift, axis=(1, 2)), new_forces + residual)
+        before = evaluate(self.calculator, parents, parents.positions)
+        after = evaluate(self.calculator, parents, parents.positions + shift)
+        return corrected_labels(parents, shift, before, after)
 
 
 def semiempirical_rule(frames: FrameSet) -> SemiempiricalRule:

@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from scipy.optimize import minimize
-from torch import Tensor
-from torch.func import grad, jvp, vmap
 
 from mdaug.augment.matched.force_field import N_BOND_PARAMETERS, ForceField, initial_force_field
 from mdaug.augment.stretch import stretched
@@ -34,7 +32,7 @@ MAX_FRAMES = 300
 
 MAX_STEPS, HALVINGS, LEAST_GAIN = 12, 8, 1e-3
 PLATEAU_ROUNDS = 2
-FRAMES_AT_ONCE, PARAMETERS_AT_ONCE = 250, 8
+FRAMES_AT_ONCE = 250
 
 PLATEAU_LENGTHS = 2.5
 """Multiple of a bond's length at which the tabulated plateau is reached."""
@@ -110,22 +108,22 @@ def linear_jacobian(field: ForceField, frames: FrameSet) -> FloatArray:
 
 
 def jacobian(field: ForceField, frames: FrameSet, chosen: slice) -> FloatArray:
-    """Return ∂F/∂θ of the chosen parameters, shape (n_frames · n_atoms · 3, n_chosen)."""
-    theta = torch.as_tensor(field.parameters)
-    directions = torch.eye(len(theta), dtype=theta.dtype)[chosen]
-    if not len(directions):  # a diatomic has no products
-        return np.zeros((frames.forces.size, 0))
+    """Return ∂F/∂θ of the chosen parameters, shape (n_frames · n_atoms · 3, n_chosen).
+
+    u·∂F/∂θ is linear in u, so its derivative with respect to u is a column: two backward passes.
+    """
+    theta = torch.as_tensor(field.parameters).clone().requires_grad_()
     blocks = []
     for start in range(0, len(frames), FRAMES_AT_ONCE):
-        positions = torch.as_tensor(frames.positions[start : start + FRAMES_AT_ONCE])
-
-        def forces(parameters: Tensor, positions: Tensor = positions) -> Tensor:
-            return -grad(lambda r: field.energy(r, parameters).sum())(positions)
-
-        def change(direction: Tensor) -> Tensor:
-            return jvp(forces, (theta,), (direction,))[1].flatten()
-
-        blocks.append(vmap(change, chunk_size=PARAMETERS_AT_ONCE)(directions).T.numpy())
+        positions = torch.as_tensor(frames.positions[start : start + FRAMES_AT_ONCE]).clone().requires_grad_()
+        energy = field.energy(positions, theta).sum()
+        (slope,) = torch.autograd.grad(energy, positions, create_graph=True)
+        u = torch.zeros_like(slope, requires_grad=True)
+        (pulled,) = torch.autograd.grad(-slope, theta, grad_outputs=u, create_graph=True)
+        columns = [torch.autograd.grad(one, u, retain_graph=True)[0].flatten() for one in pulled[chosen]]
+        blocks.append(
+            np.stack([c.numpy() for c in columns], axis=1) if columns else np.zeros((slope.numel(), 0))
+        )
     return np.concatenate(blocks)
 
 

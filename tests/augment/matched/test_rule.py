@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from mdaug.augment import AugmentOptions
+from mdaug.augment.corrected import switch
 from mdaug.augment.displacements import displace
 from mdaug.augment.frames import label_weights
 from mdaug.augment.labels import Labels
 from mdaug.augment.matched.errors import ErrorModel, neighbour_pairs
-from mdaug.augment.matched.rule import MatchedRule, change_by, switch
+from mdaug.augment.matched.rule import MatchedRule, change_by
 from mdaug.units import EV_PER_KCAL_MOL
 
 
