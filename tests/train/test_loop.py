@@ -162,7 +162,9 @@ def test_the_best_weights_are_kept(make_frames, model_options, make_options, tmp
     ]
     assert result.best_epoch == 1 + int(np.argmin(scores)) < 10
     trainer = make_trainer(make_frames, model_options, options)
-    trainer.parameters.assign(torch.cat([p.detach().flatten() for p in result.model.parameters()]))
+    trainer.parameters.assign(
+        torch.cat([p.detach().flatten() for p in result.model.parameters() if p.requires_grad])
+    )
     trainer.averaged.copy_(trainer.parameters.copy())
     found = trainer.validate()
     assert 0.1 * found.energy_mae + found.force_mae == pytest.approx(min(scores), rel=1e-9)
