@@ -58,6 +58,7 @@ def labels(
         write_json(run.path / "labels.json", found.to_json())
         save_labels_figure(found, run.path / "labels.png")
     print_table(_table(found))
+    print_table(_size_table(found))
     if not exact:
         console.print(
             f"{name} is not the data's own level: the column floor says what it may be off itself",
@@ -89,6 +90,17 @@ def _table(study: LabelStudy) -> Table:
             rows.append(row if study.exact else [*row, _short(cell.floor_kcal_mol)])
     caption = f"{study.data} against {study.truth}: errors of ΔE (kcal/mol) and of forces (kcal/mol/Å)"
     return Table(columns, rows, caption)
+
+
+def _size_table(study: LabelStudy) -> Table:
+    """Return a row for each range of the true |ΔE| and a column for each rule."""
+    found = study.by_size()
+    rows: list[list[Cell]] = []
+    for place, size in enumerate(next(iter(found.values()))):
+        span = f"{size['from_kcal_mol']:g} to {size['to_kcal_mol']:g}"
+        errors = [_short(found[rule][place]["rms_kcal_mol"]) for rule in study.rules]
+        rows.append([span, size["n_copies"], *errors])
+    return Table(["true |ΔE|", "copies", *study.rules], rows, "rms error of ΔE (kcal/mol), all displacements")
 
 
 def _short(value: float) -> float:

@@ -42,6 +42,7 @@ def test_table_json_and_figure(tmp_path, capsys):
     assert (out / "frames.xyz").exists()
     shown = capsys.readouterr().out
     assert "0.05 Å, 3 atoms" in shown
+    assert "true |ΔE|" in shown
     assert "floor" not in shown
 
 
