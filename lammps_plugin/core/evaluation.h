@@ -84,6 +84,7 @@ class Evaluation final : public AnyEvaluation {
     std::vector<Buffer<T>> sent_;        // a_l, all rows
     std::vector<Buffer<T>> kept_;        // h_l on the way up, ∂E/∂a_l on the way down; owned rows
     std::vector<Buffer<T>> act_slopes_;  // slopes of the activations, owned rows
+    Buffer<T> features_;                 // y on the way up, ∂E/∂y on the way down, owned rows, where they are formed
     Buffer<T> readout_slopes_, gradients_[2], scratch_, slopes_;
     Buffer<int32_t> species_;
     Buffer<int64_t> first_;
@@ -99,7 +100,7 @@ class Evaluation final : public AnyEvaluation {
 
 template <typename T>
 size_t Evaluation<T>::bytes() const {
-    size_t sum = network_.bytes() + prior_.bytes() + readout_slopes_.bytes() + gradients_[0].bytes() +
+    size_t sum = network_.bytes() + prior_.bytes() + features_.bytes() + readout_slopes_.bytes() + gradients_[0].bytes() +
                  gradients_[1].bytes() + scratch_.bytes() + slopes_.bytes() + species_.bytes() + first_.bytes() + pairs_.bytes() +
                  vectors_.bytes() + energies_.bytes();
     for (const auto* list : {&sent_, &kept_, &act_slopes_})
@@ -116,6 +117,7 @@ void Evaluation<T>::begin(int64_t n_local, int64_t n_total, int64_t max_pairs) {
     for (auto& slopes : act_slopes_) slopes.reserve(n_local * network_.n_basis);
     for (auto& gradient : gradients_) gradient.reserve(n_rows * network_.n_filters);
     readout_slopes_.reserve(n_local * network_.n_readout);
+    if (network_.sums_features) features_.reserve(n_local * network_.n_basis);
     species_.reserve(n_total);
     energies_.reserve(n_local);
     first_.reserve(n_local + 1);
@@ -220,6 +222,12 @@ void Evaluation<T>::up(int block, int64_t row, int64_t n, T* u) {
     if (next == network_.n_blocks) return read_out(row, n, u);
     T* a = sent_[next].get() + row * filters;
     look_up(n, filters, species_.get() + row, network_.sent_start[next].get(), a);
+    if (network_.sums_features) {
+        T* y = features_.get() + row * basis;
+        if (block == 0) std::fill_n(y, n * basis, T(0));
+        add_product_transposed(n, basis, basis, kept_[block].get() + row * basis, network_.out[block].get(), y);
+        return add_product_transposed(n, basis, filters, y, network_.inward[next].get(), a);
+    }
     for (int m = 0; m < next; ++m)
         add_product_transposed(n, basis, filters, kept_[m].get() + row * basis, network_.between[next][m].get(), a);
 }
@@ -230,7 +238,9 @@ void Evaluation<T>::read_out(int64_t row, int64_t n, T* u) {
     const int64_t basis = network_.n_basis, width = network_.n_readout;
     T *h = u + n * width, *s = readout_slopes_.get() + row * width;
     look_up(n, width, species_.get() + row, network_.readout_start.get(), u);
-    for (int m = 0; m < network_.n_blocks; ++m)
+    if (network_.sums_features)
+        add_product_transposed(n, basis, width, features_.get() + row * basis, network_.readout_hidden.get(), u);
+    for (int m = network_.sums_features ? network_.n_blocks - 1 : 0; m < network_.n_blocks; ++m)
         add_product_transposed(n, basis, width, kept_[m].get() + row * basis, network_.to_readout[m].get(), u);
     activate(n * width, u, h, s);
     const T* w = network_.readout.get();
@@ -251,10 +261,24 @@ void Evaluation<T>::read_out(int64_t row, int64_t n, T* u) {
 template <typename T>
 void Evaluation<T>::down(int block, int64_t row, int64_t n, T* t) {
     const int64_t basis = network_.n_basis, filters = network_.n_filters, width = network_.n_readout;
+    const bool last = block == network_.n_blocks - 1;
+    const T* read = readout_slopes_.get() + row * width;
     std::fill_n(t, n * basis, T(0));
-    add_product(n, width, basis, readout_slopes_.get() + row * width, network_.to_readout[block].get(), t);
-    for (int m = block + 1; m < network_.n_blocks; ++m)
-        add_product(n, filters, basis, kept_[m].get() + row * filters, network_.between[m][block].get(), t);
+    if (last || !network_.sums_features) add_product(n, width, basis, read, network_.to_readout[block].get(), t);
+    if (network_.sums_features) {
+        T* gy = features_.get() + row * basis;  // ∂E/∂y, where y was
+        if (last) {
+            std::fill_n(gy, n * basis, T(0));
+            add_product(n, width, basis, read, network_.readout_hidden.get(), gy);
+        } else {
+            const T* ga = kept_[block + 1].get() + row * filters;
+            add_product(n, filters, basis, ga, network_.inward[block + 1].get(), gy);
+            add_product(n, basis, basis, gy, network_.out[block].get(), t);
+        }
+    } else {
+        for (int m = block + 1; m < network_.n_blocks; ++m)
+            add_product(n, filters, basis, kept_[m].get() + row * filters, network_.between[m][block].get(), t);
+    }
     const T* __restrict s = act_slopes_[block].get() + row * basis;
 #pragma omp simd
     for (int64_t k = 0; k < n * basis; ++k) t[k] *= s[k];

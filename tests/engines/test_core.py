@@ -18,7 +18,7 @@ TOLERANCE = {"float64": 1e-10, "float32": 1e-5}
 
 
 @pytest.fixture(
-    params=[(12, 16, 2, "none"), (40, 70, 3, "none"), (7, 5, 1, "pair"), (9, 4, 2, "pair")], ids=str
+    params=[(12, 16, 2, "none"), (40, 70, 3, "none"), (7, 5, 1, "pair"), (9, 4, 4, "pair")], ids=str
 )
 def path(request, make_model, tmp_path):
     """Return models with widths that no vector divides, with filters of several blocks, with a prior."""
@@ -64,14 +64,17 @@ def species_in(path, atoms):
 
 
 def assert_equal(found, expected, dtype, n_atoms):
-    """Relative to what is large: atomic energies to their references, forces to the largest of them."""
-    tolerance = TOLERANCE[dtype]
+    """Relative to what is large: the largest force (for energies times 1 Å), and reference energies.
+
+    Where atoms nearly touch, activations pass 20, from where on TorchScript takes softplus for linear.
+    """
+    tolerance, largest = TOLERANCE[dtype], max(1.0, np.abs(expected["forces"]).max())
     for name in ("forces", "strain_derivative"):
         scale = max(1.0, np.abs(expected[name]).max())
         np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=tolerance * scale, err_msg=name)
     for name in ("energy", "atomic_energies"):
         np.testing.assert_allclose(
-            found[name], expected[name], rtol=0, atol=tolerance * n_atoms, err_msg=name
+            found[name], expected[name], rtol=0, atol=tolerance * n_atoms * largest, err_msg=name
         )
 
 
