@@ -22,7 +22,6 @@ from mdaug.engines.lammps import (
 )
 from mdaug.errors import MDAugError
 from mdaug.files import write_text
-from mdaug.native.build import build_core, find_compiler
 
 
 def build(*, anew: bool = False) -> Path:
@@ -132,6 +131,8 @@ def _compile_into(folder: Path) -> None:
 
 def _commands(output: Path) -> list[list[str]]:
     """Compiler calls; the pair style comes first, as only the loader makes LAMMPS see the plugin."""
+    from mdaug.native.build import build_core, find_compiler  # imports torch, which only this needs
+
     sources, lammps = sources_folder(), package_folder("lammps")
     headers = lammps / "include" / "lammps"
     if not (headers / "pair.h").is_file():

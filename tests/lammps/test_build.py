@@ -159,6 +159,7 @@ def source_tree(folder: Path, version: int) -> Path:
 
 def configure(build: Path, lammps: Path) -> subprocess.CompletedProcess[str]:
     settings = {
+        "CMAKE_BUILD_TYPE": "Debug",  # soonest compiled
         "CMAKE_CXX_COMPILER": find_compiler(),
         "MPI_CXX_COMPILER": str(BIN / "mpicxx"),
         "LAMMPS_SOURCE_DIR": str(lammps),
