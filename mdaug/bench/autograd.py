@@ -19,39 +19,38 @@ Tensors = dict[str, Tensor]
 
 
 class FilterSplines(nn.Module):
-    """Filters of all blocks from their tables."""
+    """Filters from their tables."""
 
     def __init__(self, tensors: Tensors, n_interactions: int, spacing: float) -> None:
         super().__init__()
         self.tables = list(tensors["filters.table"].chunk(n_interactions, dim=1))
         self.spacing = spacing
 
-    def forward(self, d_ij: Tensor) -> list[Tensor]:
-        """W(d_ij) of each block, (n_pairs, n_filters)."""
-        row, weights, _ = spline.basis(d_ij, self.spacing, self.tables[0].shape[0])
-        weights = weights.to(self.tables[0].dtype)
-        return [spline.evaluate(table, row, weights) for table in self.tables]
+    def forward(self, d_ij: Tensor, block: int) -> Tensor:
+        """W(d_ij) of a block, (n_pairs, n_filters)."""
+        table = self.tables[block]
+        row, weights, _ = spline.basis(d_ij, self.spacing, table.shape[0])
+        return spline.evaluate(table, row, weights.to(table.dtype))
 
 
 class FilterNetworksOnPairs(nn.Module):
-    """Filters of all blocks from their networks, evaluated on every pair, as published."""
+    """Filters from their networks, evaluated on every pair, as published."""
 
     def __init__(self, tensors: Tensors, cutoff: float, smooth: bool) -> None:
         super().__init__()
         names = ("centres", "widths", "hidden_weight", "hidden_bias", "out_weight", "out_bias")
         self.centres, self.widths, self.hidden, self.hidden_bias, self.out, self.out_bias = (
-            tensors[f"filters.networks.{name}"] for name in names
+            list(tensors[f"filters.networks.{name}"].unbind(0)) for name in names
         )
         self.cutoff, self.smooth = cutoff, smooth
 
-    def forward(self, d_ij: Tensor) -> list[Tensor]:
-        """W(d_ij) of each block, (n_pairs, n_filters)."""
-        inside = (d_ij < self.cutoff).to(d_ij.dtype)
-        cut = envelope(d_ij, self.cutoff) if self.smooth else inside
-        d, cut = d_ij.to(self.centres.dtype), cut.to(self.centres.dtype).unsqueeze(-1)
-        z = (d.unsqueeze(-1) - self.centres) / self.widths
-        hidden = ssp(torch.baddbmm(self.hidden_bias, torch.exp(-0.5 * z * z), self.hidden))
-        return list((torch.baddbmm(self.out_bias, hidden, self.out) * cut).unbind(0))
+    def forward(self, d_ij: Tensor, block: int) -> Tensor:
+        """W(d_ij) of a block, (n_pairs, n_filters)."""
+        cut = envelope(d_ij, self.cutoff) if self.smooth else (d_ij < self.cutoff).to(d_ij.dtype)
+        dtype = self.out[block].dtype
+        z = (d_ij.to(dtype).unsqueeze(-1) - self.centres[block]) / self.widths[block]
+        hidden = ssp(torch.exp(-0.5 * z * z) @ self.hidden[block] + self.hidden_bias[block])
+        return (hidden @ self.out[block] + self.out_bias[block]) * cut.to(dtype).unsqueeze(-1)
 
 
 class AutogradSchNet(nn.Module):
@@ -95,30 +94,24 @@ class AutogradSchNet(nn.Module):
         ``idx_i``, ``idx_j``: every directed pair, i-j and j-i; otherwise as `DeployedModel.evaluate`.
         """
         positions = positions.detach().requires_grad_(True)
-        r_ij = positions.index_select(0, idx_j) - positions.index_select(0, idx_i) + shifts
-        d_ij = torch.sqrt((r_ij * r_ij).sum(-1))
-        atomic = self.network(species, self.filters(d_ij), idx_i, idx_j).double() * self.energy_scale
-        energy = (atomic + self.reference_energies.index_select(0, species)).sum()
-        if self.prior_table.numel() > 0:
-            of_i, of_j = species.index_select(0, idx_i), species.index_select(0, idx_j)
-            energy = (
-                energy + 0.5 * pair_energies(self.prior_table, self.prior_spacing, of_i, of_j, d_ij)[0].sum()
-            )
-        gradient = torch.autograd.grad([energy], [positions])[0]
-        assert gradient is not None
-        return energy.detach(), -gradient
-
-    def network(self, species: Tensor, filters: list[Tensor], idx_i: Tensor, idx_j: Tensor) -> Tensor:
-        """Atomic energies (n_atoms,) in the network's unit."""
-        x = self.embedding.index_select(0, species)
+        d_ij = torch.norm(positions[idx_j] - positions[idx_i] + shifts, dim=1)
+        x = self.embedding[species]
         for block, inward in enumerate(self.inward):
-            sent = nn.functional.linear(x, inward).index_select(0, idx_j) * filters[block]
+            sent = nn.functional.linear(x, inward)[idx_j] * self.filters(d_ij, block)
             v = torch.zeros(x.shape[0], sent.shape[1], dtype=x.dtype, device=x.device)
             v = v.index_add(0, idx_i, sent)
             hidden = ssp(nn.functional.linear(v, self.hidden[block], self.hidden_bias[block]))
             x = x + nn.functional.linear(hidden, self.out[block], self.out_bias[block])
         hidden = ssp(nn.functional.linear(x, self.readout_hidden, self.readout_hidden_bias))
-        return nn.functional.linear(hidden, self.readout, self.readout_bias).squeeze(-1)
+        atomic = nn.functional.linear(hidden, self.readout, self.readout_bias).squeeze(-1)
+        energy = (atomic.double() * self.energy_scale + self.reference_energies[species]).sum()
+        if self.prior_table.numel() > 0:
+            of_i, of_j = species[idx_i], species[idx_j]
+            prior, _ = pair_energies(self.prior_table, self.prior_spacing, of_i, of_j, d_ij)
+            energy = energy + 0.5 * prior.sum()
+        gradient = torch.autograd.grad([energy], [positions])[0]
+        assert gradient is not None
+        return energy.detach(), -gradient
 
 
 def load_autograd(
