@@ -41,9 +41,9 @@ def reference(
     """Compute ab-initio energies of frames, or of scans of a structure, by PySCF.
 
     Frames: writes frames.xyz. Scans: for each a CSV that `mdaug scan --reference` reads and an xyz of its
-    points, and scan.png. Where a bond breaks (longer than 1.45 covalent radii), the energy is that of a
-    stable broken-symmetry unrestricted solution; the restricted energy stands beside it. Every finished point
-    is kept in points.jsonl at once: started again, the command goes on where it was.
+    points, and scan.png. Where a bond breaks, the energy goes over from the restricted one to that of a
+    stable broken-symmetry unrestricted solution; both stand beside it. Every finished point is kept in
+    points.jsonl at once: started again, the command goes on where it was.
 
     Parameters
     ----------
@@ -125,8 +125,8 @@ def _check(level: Level) -> None:
 
 def _counts(energies: list[SiteEnergy]) -> dict[str, Any]:
     """Count points, and tell which are unknown and why."""
-    records = [record for found in energies for record in (found.restricted, found.unrestricted) if record]
-    failed = sorted({record["error"] for record in records if record["energy_Eh"] is None})
+    records = [record for found in energies for record in found.records]
+    failed = sorted({record["error"] for record in records if "error" in record})
     unknown = sum(not np.isfinite(found.energy_eV) for found in energies)
     if unknown:
         console.print(f"{unknown} of {len(energies)} energies are unknown {failed or ''}", style="yellow")
@@ -134,5 +134,5 @@ def _counts(energies: list[SiteEnergy]) -> dict[str, Any]:
         "n_points": len(energies),
         "n_unknown": unknown,
         "failures": failed,
-        "core_seconds": round(sum(record["seconds"] for record in records), 1),
+        "core_seconds": round(sum(record.get("seconds", 0.0) for record in records), 1),
     }

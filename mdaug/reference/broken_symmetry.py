@@ -12,15 +12,15 @@ from mdaug.frames.pairs import molecule_pairs
 from mdaug.reference.level import Level
 from mdaug.reference.mean_field import build_molecule, mean_field, stable
 
-STRETCHED = 1.45
-"""A bond longer than this times the sum of its covalent radii is breaking (O-H 1.41, C-H 1.55, C-O 2.06,
-C-C 2.20 Å): near there ethanol's restricted solutions become unstable."""
+STRETCHED = 1.3
+"""A bond longer than this times the sum of its covalent radii may be breaking (O-H 1.26, C-H 1.39, C-O 1.85,
+C-C 1.98 Å): ethanol's restricted solutions become unstable at 1.33, 1.68, 1.9 and 2.1 Å."""
 
 Bond = tuple[int, int]
 
 
 def breaking_bonds(atoms: Atoms, bonds: IntArray) -> tuple[Bond, ...]:
-    """Return those of `bonds` (n_bonds, 2) that are stretched beyond 1.45 covalent radii and in no ring."""
+    """Return those of `bonds` (n_bonds, 2) that are stretched beyond 1.3 covalent radii and in no ring."""
     found = []
     for i, j in bonds.tolist():
         limit = STRETCHED * (covalent_radii[atoms.numbers[i]] + covalent_radii[atoms.numbers[j]])

@@ -1,6 +1,7 @@
 """Keys of points: the same for the same molecule turned, moved, mirrored, or with like atoms exchanged."""
 
 import hashlib
+from typing import Literal
 
 import numpy as np
 from ase import Atoms
@@ -11,8 +12,12 @@ DECIMALS = 6
 """Distances (Å) that agree to this many decimals are the same."""
 
 
-def point_key(atoms: Atoms, level: Level, *, unrestricted: bool) -> str:
-    """Return the key under which the energy of `atoms` at `level` is stored.
+PointKind = Literal["restricted", "unrestricted", "core"]
+"""What is stored of a geometry: total energies, and the correlation of the core electrons."""
+
+
+def point_key(atoms: Atoms, level: Level, kind: PointKind) -> str:
+    """Return the key under which an energy of `atoms` at `level` is stored.
 
     Each atom is described by its element and the sorted list of its distances to the others with their
     elements; the key is of the sorted list of atoms. Energies do not change under turning, mirroring and
@@ -24,7 +29,6 @@ def point_key(atoms: Atoms, level: Level, *, unrestricted: bool) -> str:
         described.append((0, "with forces"))
     else:
         described = sorted(_surroundings(atoms))
-    kind = "unrestricted" if unrestricted else "restricted"
     text = f"{level.identity}|{kind}|{described}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 

@@ -28,8 +28,8 @@ def frame_sites(frames: FrameSet, bonds: IntArray) -> list[Site]:
 def write_labelled(sites: Sequence[Site], energies: Sequence[SiteEnergy], level: Level, path: Path) -> int:
     """Write the known sites as extended xyz (eV, eV/Å) and return their number.
 
-    The comment line holds the energy, the level, and where a bond breaks ``spin_square`` and
-    ``restricted_energy``.
+    The comment line holds the energy, the level, and where a bond breaks ``spin_square``,
+    ``restricted_energy`` and ``unrestricted_energy``.
     """
     labelled = [
         _labelled(site, found, level)
@@ -50,12 +50,15 @@ def rms_difference_eV(energies: FloatArray, reference: FloatArray) -> float:
 def _labelled(site: Site, found: SiteEnergy, level: Level) -> Atoms:
     atoms = site.atoms.copy()
     results: dict[str, Any] = {"energy": found.energy_eV}
-    if found.record is not None and "forces_eV_A" in found.record:
-        results["forces"] = np.array(found.record["forces_eV_A"])
+    forces = [record["forces_eV_A"] for record in found.records if "forces_eV_A" in record]
+    if len(forces) == 1:  # where a bond breaks there are two, and the energy is a mixture
+        results["forces"] = np.array(forces[0])
     atoms.calc = SinglePointCalculator(atoms, **results)
     atoms.info = {"level_of_theory": level.name, "charge": level.charge, "multiplicity": level.multiplicity}
-    if found.breaking:
+    if found.unrestricted is not None:
         atoms.info["spin_square"] = found.spin_square
+        if np.isfinite(found.unrestricted_eV):
+            atoms.info["unrestricted_energy"] = found.unrestricted_eV
         if np.isfinite(found.restricted_eV):
             atoms.info["restricted_energy"] = found.restricted_eV
     return atoms

@@ -24,7 +24,11 @@ class Level(Options):
     """Smaller basis set of the composite's [CCSD(T) − MP2]."""
 
     frozen_core: bool = True
-    """Leave the core electrons out of the correlation."""
+    """Leave the core electrons out of the correlation (of the composite: out of [CCSD(T) − MP2] only)."""
+
+    core_correlation: bool = True
+    """Of the composite with frozen core: add the core electrons' part of DF-MP2, so that all electrons are
+    correlated in --basis."""
 
     forces: bool = False
     """Compute forces too: hf, mp2 and density functionals only."""
@@ -49,6 +53,10 @@ class Level(Options):
         return self.is_density_functional or self.method in WITH_FORCES
 
     @property
+    def adds_core(self) -> bool:
+        return self.method == COMPOSITE and self.frozen_core and self.core_correlation
+
+    @property
     def small_basis(self) -> str:
         """The basis in which broken-symmetry solutions are sought and checked."""
         return self.correction_basis if self.method == COMPOSITE else self.basis
@@ -57,12 +65,13 @@ class Level(Options):
     def name(self) -> str:
         """As people write it, for example ``CCSD(T)/cc-pVTZ``."""
         if self.method == COMPOSITE:
-            return f"DF-MP2/{self.basis} + [CCSD(T) − MP2]/{self.correction_basis}"
+            core = "" if self.adds_core or not self.frozen_core else "frozen-core "
+            return f"{core}DF-MP2/{self.basis} + [CCSD(T) − MP2]/{self.correction_basis}"
         return f"{self.method.upper()}/{self.basis}"
 
     @property
     def identity(self) -> str:
-        """Everything that changes an energy, as text: part of the key of a stored point."""
+        """Everything that changes a stored energy, as text: part of its key."""
         correction = f" {self.correction_basis}" if self.method == COMPOSITE else ""
         core = "frozen core" if self.frozen_core else "all electrons"
         return (

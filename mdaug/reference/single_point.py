@@ -1,6 +1,7 @@
 """One geometry at one level: total energy, its parts, and forces where asked."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from ase.units import Bohr, Hartree
 
 from mdaug.frames.frame_set import IntArray
 from mdaug.reference.broken_symmetry import Bond, broken_symmetry, unrestricted_solution
+from mdaug.reference.keys import PointKind
 from mdaug.reference.level import COMPOSITE, Level
 from mdaug.reference.mean_field import (
     NotConvergedError,
@@ -22,6 +24,8 @@ from mdaug.reference.store import Record
 
 CC_CYCLES = 150
 CC_DIIS_SPACE = 10
+PAIRED = 1e-3
+"""Below this ⟨S²⟩ an unrestricted solution is the restricted one, and is not computed again."""
 
 
 def guess_or_none(
@@ -53,27 +57,47 @@ def single_point(atoms: Atoms, level: Level, *, unrestricted: bool, guess: Any =
         ``energy_Eh`` (null if it did not converge, with ``error``), ``parts_Eh``, ``spin_square`` (of the
         unrestricted solution), ``forces_eV_A``, ``seconds``, and the geometry.
     """
+    compute = _composite if level.method == COMPOSITE else _plain
+    kind: PointKind = "unrestricted" if unrestricted else "restricted"
+    return _recorded(atoms, level, kind, lambda: compute(atoms, level, unrestricted, guess))
+
+
+def core_correlation(atoms: Atoms, level: Level) -> Record:
+    """Return as ``energy_Eh`` what the core electrons add to DF-MP2 in the large basis.
+
+    From restricted orbitals even where a bond breaks: the core does not feel whether its spins are paired.
+    """
+
+    def compute() -> Record:
+        solver = mean_field(build_molecule(atoms, level.basis, level), level, unrestricted=False, fitted=True)
+        frozen = _df_mp2(solver, level).e_tot
+        everything = _df_mp2(solver, level.model_copy(update={"frozen_core": False})).e_tot
+        return {"energy_Eh": float(everything - frozen)}
+
+    return _recorded(atoms, level, "core", compute)
+
+
+def _recorded(atoms: Atoms, level: Level, kind: PointKind, compute: Callable[[], Record]) -> Record:
     started = time.perf_counter()
-    record: Record = {
+    try:
+        found = compute()
+    except NotConvergedError as error:
+        found = {"energy_Eh": None, "error": str(error)}
+    return {
         "level": level.identity,
-        "orbitals": "unrestricted" if unrestricted else "restricted",
+        "orbitals": kind,
         "numbers": atoms.numbers.tolist(),
         "positions_A": atoms.positions.round(8).tolist(),
+        **found,
+        "seconds": round(time.perf_counter() - started, 1),
     }
-    try:
-        record |= (
-            _composite(atoms, level, unrestricted, guess)
-            if level.method == COMPOSITE
-            else _plain(atoms, level, unrestricted, guess)
-        )
-    except NotConvergedError as error:
-        record |= {"energy_Eh": None, "error": str(error)}
-    return record | {"seconds": round(time.perf_counter() - started, 1)}
 
 
 def _composite(atoms: Atoms, level: Level, unrestricted: bool, guess: Any) -> Record:
-    """DF-MP2 in the large basis + [CCSD(T) − MP2] in the small one, frozen core in both."""
+    """DF-MP2 in the large basis + [CCSD(T) − MP2] in the small one; nothing where the spins are paired."""
     small = _converged(atoms, level, unrestricted, guess)
+    if unrestricted and level.multiplicity == 1 and spin_square(small) < PAIRED:
+        return {"energy_Eh": None, "spin_square": 0.0}
     large_molecule = build_molecule(atoms, level.basis, level)
     projected = pyscf("scf.addons").project_dm_nr2nr(small.mol, small.make_rdm1(), large_molecule)
     large = mean_field(large_molecule, level, unrestricted=unrestricted, fitted=True, guess=projected)

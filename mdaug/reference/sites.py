@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from ase import Atoms
@@ -12,14 +12,17 @@ from ase.units import Hartree
 
 from mdaug.frames.frame_set import IntArray
 from mdaug.reference.broken_symmetry import Bond
-from mdaug.reference.keys import point_key
+from mdaug.reference.keys import PointKind, point_key
 from mdaug.reference.level import Level
-from mdaug.reference.single_point import guess_or_none, single_point
+from mdaug.reference.single_point import PAIRED, core_correlation, guess_or_none, single_point
 from mdaug.reference.store import PointStore, Record
 from mdaug.reference.workers import JobQueue
 
 Progress = Callable[[int, int], None]
 """Called with (points done, points in all)."""
+
+WEIGHT_POWER = 4
+"""Restricted CCSD(T) is the better one until a bond is nearly broken (docs/reference.md has the numbers)."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Site:
     atoms
         The geometry.
     breaking
-        Bonds that are breaking: then the energy is the unrestricted one.
+        Bonds that are breaking: an unrestricted solution is sought there.
     follows
         Position, in the list of sites, of the neighbour further out whose unrestricted solution is the
         first guess here; None: a new guess is made.
@@ -47,24 +50,44 @@ class Site:
 
 @dataclass(frozen=True)
 class SiteEnergy:
-    """What is known of a site: records of the store, None where not computed or not wanted."""
+    """What is known of a site: records of the store, None where not computed or not wanted.
+
+    Parameters
+    ----------
+    core
+        Of the core electrons' correlation, which is added to every energy; None where it is not wanted.
+    breaking
+        Whether a bond is breaking.
+    """
 
     restricted: Record | None
-    unrestricted: Record | None
-    breaking: bool
+    unrestricted: Record | None = None
+    core: Record | None = None
+    breaking: bool = False
 
     @property
     def energy_eV(self) -> float:
-        """The unrestricted energy where a bond breaks, else the restricted one; NaN where unknown."""
-        return self.unrestricted_eV if self.breaking else self.restricted_eV
+        """The restricted energy, going over to the unrestricted one as the spins part; NaN where unknown.
+
+        E = (1 − w) E_restricted + w E_unrestricted with w = ⟨S²⟩⁴, at most 1: continuous
+        where the broken-symmetry solution begins.
+        """
+        if not self.breaking:
+            return self.restricted_eV if self.unrestricted is None else self.unrestricted_eV
+        if self.spin_square < PAIRED:
+            return self.restricted_eV
+        weight = min(1.0, self.spin_square) ** WEIGHT_POWER
+        if weight == 1.0:
+            return self.unrestricted_eV
+        return (1 - weight) * self.restricted_eV + weight * self.unrestricted_eV
 
     @property
     def restricted_eV(self) -> float:
-        return _energy_eV(self.restricted)
+        return _energy_eV(self.restricted, self.core)
 
     @property
     def unrestricted_eV(self) -> float:
-        return _energy_eV(self.unrestricted)
+        return _energy_eV(self.unrestricted, self.core)
 
     @property
     def spin_square(self) -> float:
@@ -72,8 +95,8 @@ class SiteEnergy:
         return float((self.unrestricted or {}).get("spin_square", np.nan))
 
     @property
-    def record(self) -> Record | None:
-        return self.unrestricted if self.breaking else self.restricted
+    def records(self) -> list[Record]:
+        return [record for record in (self.restricted, self.unrestricted, self.core) if record is not None]
 
 
 def compute(
@@ -99,23 +122,21 @@ def compute(
     plan = _Plan(list(sites), bonds, level, store, progress or (lambda _done, _total: None))
     if n_workers:
         plan.run(n_workers)
-    return [
-        SiteEnergy(
-            store.get(point_key(site.atoms, level, unrestricted=False)),
-            store.get(point_key(site.atoms, level, unrestricted=True)),
-            breaking=_unrestricted(site, level),
-        )
-        for site in sites
-    ]
+    return [plan.energy(site) for site in sites]
 
 
-def _unrestricted(site: Site, level: Level) -> bool:
-    return bool(site.breaking) or level.multiplicity > 1
+def _energy_eV(record: Record | None, core: Record | None) -> float:
+    energy, added = (record or {}).get("energy_Eh"), (core or {"energy_Eh": 0.0}).get("energy_Eh")
+    return np.nan if energy is None or added is None else float(energy + added) * Hartree
 
 
-def _energy_eV(record: Record | None) -> float:
-    energy = (record or {}).get("energy_Eh")
-    return np.nan if energy is None else float(energy) * Hartree
+def _kinds(site: Site, level: Level) -> list[PointKind]:
+    """Return what is to be computed of a site."""
+    if level.multiplicity > 1:
+        kinds: list[PointKind] = ["unrestricted"]
+    else:
+        kinds = ["restricted", "unrestricted"] if site.breaking else ["restricted"]
+    return [*kinds, "core"] if level.adds_core else kinds
 
 
 @dataclass
@@ -131,22 +152,28 @@ class _Plan:
     done: int = 0
     total: int = 0
 
+    def energy(self, site: Site) -> SiteEnergy:
+        known = {
+            kind: self.store.get(point_key(site.atoms, self.level, kind)) for kind in get_args(PointKind)
+        }
+        core = (known["core"] or {"energy_Eh": None}) if self.level.adds_core else None
+        unrestricted = known["unrestricted"] if "unrestricted" in _kinds(site, self.level) else None
+        return SiteEnergy(known["restricted"], unrestricted, core, bool(site.breaking))
+
     def run(self, n_workers: int) -> None:
-        wanted: dict[str, tuple[int, bool]] = {}
+        wanted: dict[str, tuple[int, PointKind]] = {}
         for k, site in enumerate(self.sites):
-            unrestricted = _unrestricted(site, self.level)
-            kinds = {unrestricted, self.level.multiplicity > 1}
-            for kind in kinds:
-                wanted.setdefault(point_key(site.atoms, self.level, unrestricted=kind), (k, kind))
+            for kind in _kinds(site, self.level):
+                wanted.setdefault(point_key(site.atoms, self.level, kind), (k, kind))
         self.total = len(wanted)
         missing = {key: point for key, point in wanted.items() if self.store.get(key) is None}
         self.done = self.total - len(missing)
         self.progress(self.done, self.total)
-        self._wanted_guesses = {k: key for key, (k, unrestricted) in missing.items() if unrestricted}
+        self._wanted_guesses = {k: key for key, (k, kind) in missing.items() if kind == "unrestricted"}
         self._followers = self._needed_followers()
-        for key, (k, unrestricted) in missing.items():
-            if not unrestricted:
-                self._add_point(k, key, unrestricted=False)
+        for key, (k, kind) in missing.items():
+            if kind != "unrestricted":
+                self._add_point(k, key, kind)
         for k in self._followers[None]:
             self._add_guess(k, None)
         self.queue.run(n_workers)
@@ -171,14 +198,23 @@ class _Plan:
 
     def _guessed(self, k: int, guess: Any) -> None:
         if k in self._wanted_guesses:
-            self._add_point(k, self._wanted_guesses[k], unrestricted=True, guess=guess)
+            self._add_point(k, self._wanted_guesses[k], "unrestricted", guess)
         for follower in self._followers[k]:
             self._add_guess(follower, guess)
 
-    def _add_point(self, k: int, key: str, *, unrestricted: bool, guess: Any = None) -> None:
+    def _add_point(self, k: int, key: str, kind: PointKind, guess: Any = None) -> None:
         site = self.sites[k]
-        job = partial(single_point, unrestricted=unrestricted, guess=guess), (site.atoms, self.level)
-        self.queue.add((site.scan, 1, k), job, partial(self._computed, key))
+        jobs: dict[PointKind, Callable[..., Record]] = {
+            "restricted": partial(single_point, unrestricted=False),
+            "unrestricted": partial(single_point, unrestricted=True, guess=guess),
+            "core": core_correlation,
+        }
+        # the core takes seconds and completes points of earlier runs, so it comes early
+        self.queue.add(
+            (site.scan, kind != "core", k),
+            (jobs[kind], (site.atoms, self.level)),
+            partial(self._computed, key),
+        )
 
     def _computed(self, key: str, record: Record) -> None:
         self.store.add(key, record)

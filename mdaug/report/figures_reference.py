@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mdaug.reference.scans import ScanEnergies
-from mdaug.report.style import BLUE, ORANGE, VERMILION, new_axes, new_figure, save
+from mdaug.report.style import BLUE, GREEN, ORANGE, VERMILION, new_axes, new_figure, save
 
 HIGHEST_KCAL_MOL = 250.0
 N_COLUMNS = 4
 
 
 def plot_reference_scan(scan: ScanEnergies, ax: Axes | None = None) -> Axes:
-    """Draw one scan: the energy, and (dotted) the restricted one where a bond breaks; a grid as contours."""
+    """Draw one scan, with the two energies it lies between where a bond breaks; a grid as contours."""
     ax = ax if ax is not None else new_axes()
     names = [motion.name(scan.scan.points[0].numbers) for motion in scan.scan.motions]
     labels = [
@@ -31,8 +31,11 @@ def plot_reference_scan(scan: ScanEnergies, ax: Axes | None = None) -> Axes:
     breaking = np.isfinite(scan.unrestricted_kcal_mol)
     ax.plot(values, scan.energy_kcal_mol, color=BLUE, marker=".", markersize=4)
     if breaking.any():
-        restricted = np.where(breaking, scan.restricted_kcal_mol, np.nan)
-        ax.plot(values, restricted, color=VERMILION, linestyle=":", label="restricted")
+        for energies, color, label in (
+            (scan.restricted_kcal_mol, VERMILION, "restricted"),
+            (scan.unrestricted_kcal_mol, GREEN, "unrestricted"),
+        ):
+            ax.plot(values, np.where(breaking, energies, np.nan), color=color, linestyle=":", label=label)
         ax.plot(values[breaking], 100 * scan.spin_square[breaking], color=ORANGE, label="100 ⟨S²⟩")
         ax.legend(frameon=False, fontsize=8)
     known = scan.energy_kcal_mol[np.isfinite(scan.energy_kcal_mol)]

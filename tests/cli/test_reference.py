@@ -30,7 +30,7 @@ def test_scans_give_curves_points_and_a_figure(water, tmp_path, capsys):
         rows = list(csv.DictReader(file))
     energies = [float(row["energy_kcal_mol"]) for row in rows]
     assert len(rows) == 5 and energies[0] > energies[1] < energies[2] < energies[3] < energies[4]
-    assert [bool(row["spin_square"]) for row in rows] == [False, False, False, True, True]
+    assert [bool(row["spin_square"]) for row in rows] == [False, False, True, True, True]
     points = ase.io.read(out / "bond-O0-H1.xyz", ":")
     start = ase.io.read(out / "start.xyz").get_potential_energy()
     assert (points[4].get_potential_energy() - start) * 23.0605 == pytest.approx(energies[4], abs=1e-3)

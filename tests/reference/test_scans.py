@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from ase.units import Hartree
 
 from mdaug.errors import DataError
 from mdaug.reference.scans import parse_scan, scan_energies, scan_sites
@@ -38,8 +39,8 @@ def test_breaking_points_follow_the_next_further_out(ethanol):
 
 
 def test_points_of_a_grid_follow_only_where_the_same_bonds_break(ethanol):
-    sites = scan_sites([parse_scan("bond:2-3=1:2:0.5+bond:1-2=1.5:2.5:0.5", ethanol)], ethanol)[1:]
-    # rows: O-H 1, 1.5, 2; columns: C-O 1.5, 2, 2.5 (breaking beyond 1.41 and 2.06)
+    sites = scan_sites([parse_scan("bond:2-3=1:2:0.5+bond:1-2=1.3:2.3:0.5", ethanol)], ethanol)[1:]
+    # rows: O-H 1, 1.5, 2; columns: C-O 1.3, 1.8, 2.3 (breaking beyond 1.26 and 1.85)
     assert [len(site.breaking) for site in sites] == [0, 0, 1, 1, 1, 2, 1, 1, 2]
     assert [site.follows for site in sites] == [None, None, None, 7, 8, 9, 8, None, None]
 
@@ -51,43 +52,50 @@ def record(energy, **more):
 @pytest.fixture
 def computed(ethanol):
     scan = parse_scan("bond:2-3=1:2:0.25", ethanol)
-    energies = [SiteEnergy(record(-1.0), None, breaking=False)]
-    energies += [
-        SiteEnergy(record(-0.9), None, breaking=False),
-        SiteEnergy(record(None), None, breaking=False),
+    unknown, paired = SiteEnergy(record(None)), record(None, spin_square=0.0)
+    half, broken = record(-0.82, spin_square=0.5), record(-0.82, spin_square=1.01)
+    energies = [
+        SiteEnergy(record(-1.0)),
+        unknown,
+        SiteEnergy(record(-0.9), paired, breaking=True),
+        SiteEnergy(record(-0.84), half, breaking=True),
+        SiteEnergy(record(-0.84), broken, breaking=True),
+        SiteEnergy(None, broken, breaking=True),
     ]
-    broken = record(-0.82, spin_square=0.9)
-    energies += [SiteEnergy(record(-0.83), broken, breaking=True)] * 2
-    energies += [SiteEnergy(None, broken, breaking=True)]
     return scan_energies([scan], energies)[0]
 
 
-def test_energies_are_unrestricted_where_a_bond_breaks_and_zero_at_the_start(computed):
+def test_energies_go_over_to_the_unrestricted_ones_and_are_zero_at_the_start(computed):
     hartree = 627.5095
-    expected = np.array([0.1, np.nan, 0.18, 0.18, 0.18]) * hartree
+    expected = np.array([np.nan, 0.1, 0.16 + 0.02 / 16, 0.18, 0.18]) * hartree
     assert computed.energy_kcal_mol == pytest.approx(expected, abs=1e-3, nan_ok=True)
-    assert computed.gap_kcal_mol[2] == pytest.approx(-0.01 * hartree, abs=1e-3)
+    assert computed.gap_kcal_mol[2:4] == pytest.approx(np.full(2, -0.02 * hartree), abs=1e-3)
     assert np.isnan(computed.gap_kcal_mol[[0, 1, 4]]).all()
-    assert computed.spin_square[2] == 0.9
+    assert computed.spin_square[2] == 0.5
+
+
+def test_the_core_is_added_and_without_it_the_energy_is_unknown():
+    assert SiteEnergy(record(-1.0), core=record(-0.1)).energy_eV / Hartree == pytest.approx(-1.1)
+    assert np.isnan(SiteEnergy(record(-1.0), core=record(None)).energy_eV)
 
 
 def test_csv_is_what_mdaug_scan_reads(computed, tmp_path):
     path = tmp_path / "bond-O2-H3.csv"
     path.write_text(computed.to_csv())
-    header, first, unknown, *_ = path.read_text().splitlines()
+    header, first, known, *_ = path.read_text().splitlines()
     assert header.startswith(
         "distance_A,energy_kcal_mol,restricted_kcal_mol,unrestricted_kcal_mol,gap_kcal_mol"
     )
-    assert first.startswith("1.000000,62.75") and unknown == "1.250000,,,,,"
-    points = np.array([1.0, 1.5, 2.0, 2.5])
+    assert first == "1.000000,,,,," and known.startswith("1.250000,62.75")
+    points = np.array([1.25, 1.5, 2.0, 2.5])
     blank = ScanResult("model", (2, 3), "O2-H3", (3,), 0.97, points, points * 0, points * 0)
     read = reference_from_csv(blank, path).reference_kcal_mol
-    assert read[:3] == pytest.approx(computed.energy_kcal_mol[[0, 2, 4]], abs=1e-5)
+    assert read[:3] == pytest.approx(computed.energy_kcal_mol[[1, 2, 4]], abs=1e-5)
     assert np.isnan(read[3])
 
 
 def test_without_a_zero_there_is_no_scan(ethanol):
     scan = parse_scan("bond:2-3=1:2:0.5", ethanol)
-    unknown = SiteEnergy(record(None), None, breaking=False)
+    unknown = SiteEnergy(record(None))
     with pytest.raises(DataError, match="no zero"):
         scan_energies([scan], [unknown] * 4)

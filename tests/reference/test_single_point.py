@@ -5,7 +5,7 @@ from pyscf import cc, gto, mp, scf
 
 from mdaug.errors import DataError
 from mdaug.reference.level import Level
-from mdaug.reference.single_point import composite_energy, single_point
+from mdaug.reference.single_point import composite_energy, core_correlation, single_point
 
 
 def pyscf_water(water, basis):
@@ -46,6 +46,13 @@ def test_all_electrons_are_correlated_on_request(water):
         for frozen in (True, False)
     )
     assert all_electrons["energy_Eh"] < core["energy_Eh"] - 1e-4
+
+
+def test_core_correlation_is_what_the_frozen_core_leaves_out(water):
+    level = Level(basis="6-31g*", correction_basis="sto-3g")
+    field = pyscf_water(water, "6-31g*")
+    by_hand = mp.MP2(field).run().e_tot - mp.MP2(field, frozen=1).run().e_tot
+    assert core_correlation(water, level)["energy_Eh"] == pytest.approx(by_hand, abs=1e-5)
 
 
 @pytest.mark.parametrize("method", ["hf", "mp2", "pbe"])

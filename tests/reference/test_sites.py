@@ -24,7 +24,7 @@ def counted(monkeypatch):
 
 @pytest.fixture
 def scanned(water):
-    scans = [parse_scan(text, water) for text in ("bond:0-1=0.9:2.1:0.4", "bond:0-2=0.9:2.1:0.4")]
+    scans = [parse_scan(text, water) for text in ("bond:0-1=0.9:1.95:0.35", "bond:0-2=0.9:1.95:0.35")]
     return scans, scan_sites(scans, water), find_bonds(water)
 
 
@@ -33,7 +33,7 @@ def test_mirror_bonds_are_computed_once_and_breaking_points_twice(scanned, count
     told = []
     store = PointStore(tmp_path / "points.jsonl")
     energies = compute(sites, bonds, LEVEL, store, progress=lambda *counts: told.append(counts))
-    # start, four restricted points, of which 1.7 and 2.1 Å break
+    # start, four restricted points, of which 1.6 and 1.95 Å break
     assert sorted(counted) == [False] * 5 + [True] * 2
     assert told[0] == (0, 7) and told[-1] == (7, 7)
     one, other = scan_energies(scans, energies)

@@ -1,4 +1,3 @@
-import multiprocessing
 import os
 import time
 
@@ -11,11 +10,14 @@ def square(number):
     return number**2
 
 
-def fail(message):
-    raise ValueError(message)
+def fail_once_there(path):
+    while not path.exists():
+        time.sleep(0.02)
+    raise ValueError("no energy")
 
 
-def wait_long():
+def wait_long(path):
+    path.write_text(str(os.getpid()))
     time.sleep(600)
 
 
@@ -47,12 +49,23 @@ def test_processes_have_one_thread_and_leave_the_environment_alone(monkeypatch):
     assert "OMP_NUM_THREADS" not in os.environ
 
 
-def test_after_an_error_the_other_processes_are_ended():
-    queue = JobQueue()
-    queue.add((1,), (wait_long, ()), print)
-    queue.add((2,), (fail, ("no energy",)), print)
+def test_after_an_error_the_other_processes_are_ended(tmp_path):
+    queue, path = JobQueue(), tmp_path / "pid"
+    queue.add((1,), (wait_long, (path,)), print)
+    queue.add((2,), (fail_once_there, (path,)), print)
     with pytest.raises(ValueError, match="no energy"):
         queue.run(2)
-    for process in multiprocessing.active_children():
-        process.join(timeout=20)
-    assert not multiprocessing.active_children()
+    process = int(path.read_text())
+    for _ in range(1000):
+        if not _runs(process):
+            return
+        time.sleep(0.02)
+    pytest.fail("the waiting process is still there")
+
+
+def _runs(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
