@@ -20,15 +20,15 @@ def plot_errors_by_displacement(study: LabelStudy, ax: Axes | None = None) -> Ax
         true = [cell.rms_true_kcal_mol for cell in cells]
         ax.plot(epsilon, true, style, color="#999999", linewidth=3, label=f"true ΔE, {n} displaced")
         for rule, color in zip(study.rules, COLORS, strict=False):
-            errors = [_rms(cell, rule) for cell in cells]
-            ax.plot(epsilon, errors, style, color=color, marker="o", label=f"{rule}, {n} displaced")
+            ax.plot(epsilon, [_rms(cell, rule) for cell in cells], style, color=color, marker="o")
         if not study.exact:
             floor = [cell.floor_kcal_mol for cell in cells]
             ax.plot(epsilon, floor, style, color=REFERENCE, linewidth=1, label=f"floor, {n} displaced")
-    ax.set(
-        xscale="log", yscale="log", xlabel="longest displacement ε (Å)", ylabel="rms error of ΔE (kcal/mol)"
-    )
-    ax.legend(fontsize=7, ncols=2)
+        ax.set(xscale="log", yscale="log")
+        ax.set_xticks(epsilon, [f"{value:g}" for value in epsilon])
+        ax.minorticks_off()
+    ax.set(xlabel="longest displacement ε (Å)", ylabel="rms error of ΔE (kcal/mol)")
+    ax.legend(fontsize=8, loc="lower right")
     return ax
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
-from mdaug.augment.matched.force_field import N_BOND_PARAMETERS, ForceField, initial_force_field
+from mdaug.augment.matched.assemble import initial_force_field
+from mdaug.augment.matched.force_field import N_BOND_PARAMETERS, ForceField
 from mdaug.augment.stretch import stretched
 from mdaug.frames.bonds import moving_side
 from mdaug.frames.frame_set import FloatArray, FrameSet

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mdaug.augment.matched.chemistry import bond_shape, repulsion
-from mdaug.augment.matched.terms import Terms, make_terms
-from mdaug.augment.matched.topology import Topology, find_topology
-from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+from mdaug.augment.matched.coordinates import cosines, lengths, twists
+from mdaug.augment.matched.terms import Terms
+from mdaug.augment.matched.topology import Topology
+from mdaug.frames.frame_set import FloatArray, IntArray
 
 STRETCH_SLOPE = 2.0
 """1/Å, of the stretch variable in cross terms and of soft pairs."""
@@ -109,8 +109,8 @@ class ForceField:
         bent = rest[:n_bond].reshape(-1, N_BOND_PARAMETERS)[torch.as_tensor(self.bond_kind)]
         strengths = torch.exp(rest[n_bond:])[torch.as_tensor(self.pair_kind)]
         bonds, pairs = self.topology.bonds, self.topology.pairs
-        r = _lengths(positions, bonds)
-        d = _lengths(positions, pairs)
+        r = lengths(positions, bonds)
+        d = lengths(positions, pairs)
         repelled = strengths * torch.exp(
             -torch.as_tensor(self.steepness) * (d - torch.as_tensor(self.contact))
         )
@@ -136,54 +136,6 @@ class ForceField:
         return products * torch.exp(log_gates @ torch.as_tensor(self.terms.gates.T.astype(float)))
 
 
-def initial_force_field(frames: FrameSet) -> ForceField:
-    """Return the force field of `frames` with tabulated parameters only, nothing matched yet.
-
-    Raises
-    ------
-    DataError
-        If the frames are not one molecule, or a bond's elements are not tabulated.
-    """
-    topology = find_topology(frames)
-    terms = make_terms(topology)
-    positions = torch.as_tensor(frames.positions)
-    classes, z = topology.classes, frames.atomic_numbers
-    bond_kind = _kinds([tuple(sorted(classes[list(bond)])) for bond in topology.bonds])
-    pair_names = [
-        (*sorted(z[pair].tolist()), int(n))
-        for pair, n in zip(topology.pairs, topology.separation, strict=True)
-    ]
-    pair_kind = _kinds(pair_names)
-    lengths = _class_means(_lengths(positions, topology.bonds).numpy().mean(0), bond_kind)
-    angle_kind = _kinds([min((a := tuple(classes[list(angle)])), a[::-1]) for angle in topology.angles])
-    cosine = _class_means(cosines(positions, topology.angles).numpy().mean(0), angle_kind)
-    shapes = [
-        bond_shape(z[topology.bonds[b, 0]], z[topology.bonds[b, 1]], lengths[b]) for b in _firsts(bond_kind)
-    ]
-    walls = [repulsion(z[pair[0]], z[pair[1]]) for pair in topology.pairs]
-    parameters = np.concatenate(
-        [
-            np.zeros(terms.n_coefficients),
-            *(np.array([lengths[b], 0.0, 0.0, 0.0]) for b in _firsts(bond_kind)),
-            np.log([walls[p].strength_eV for p in _firsts(pair_kind)]),
-        ]
-    )
-    return ForceField(
-        topology,
-        terms,
-        bond_kind,
-        pair_kind,
-        np.array([shape.plateau_eV for shape in shapes]),
-        np.array([shape.plateau_eV for shape in shapes]),
-        np.array([shape[1:] for shape in shapes]),
-        lengths,
-        cosine,
-        np.array([wall.steepness for wall in walls]),
-        np.array([wall.contact_A for wall in walls]),
-        parameters,
-    )
-
-
 def extended_morse(r: Tensor, plateaus: Tensor, shapes: Tensor, bent: Tensor) -> Tensor:
     """Return V(r) (n_frames, n_bonds) of the module's first lines.
 
@@ -202,47 +154,3 @@ def extended_morse(r: Tensor, plateaus: Tensor, shapes: Tensor, bent: Tensor) ->
     own = (delta0 + delta1 * z + delta2 * z**2) * torch.exp(-((torch.relu(z) / REACH) ** 4))
     beta = beta0 + beta1 * z + beta2 * z**2 + own
     return plateaus * (1 - torch.exp(-beta * (r - r0))) ** 2
-
-
-def cosines(positions: Tensor, angles: IntArray) -> Tensor:
-    """Return cos θ (n_frames, n_angles)."""
-    to_i = _units(positions[:, angles[:, 0]] - positions[:, angles[:, 1]])
-    to_k = _units(positions[:, angles[:, 2]] - positions[:, angles[:, 1]])
-    return (to_i * to_k).sum(-1)
-
-
-def twists(positions: Tensor, torsions: IntArray) -> Tensor:
-    """Return s cos φ, s² cos 2φ, s³ cos 3φ (n_frames, 3 n_torsions), s = sin θ sin θ' of the two angles.
-
-    Smooth also where three atoms are in line, as the angle φ itself is not.
-    """
-    if not len(torsions):
-        return positions.new_zeros(len(positions), 0)
-    a, b, c = (_units(positions[:, torsions[:, n + 1]] - positions[:, torsions[:, n]]) for n in range(3))
-    normal, other = torch.linalg.cross(a, b), torch.linalg.cross(b, c)
-    t = (normal * other).sum(-1)
-    s2 = (normal**2).sum(-1) * (other**2).sum(-1)
-    return torch.stack([t, 2 * t**2 - s2, 4 * t**3 - 3 * t * s2], dim=-1).flatten(1)
-
-
-def _lengths(positions: Tensor, pairs: IntArray) -> Tensor:
-    return torch.linalg.vector_norm(positions[:, pairs[:, 1]] - positions[:, pairs[:, 0]], dim=-1)
-
-
-def _units(vectors: Tensor) -> Tensor:
-    return vectors / torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
-
-
-def _kinds(keys: list[tuple[int, ...]]) -> IntArray:
-    """Number equal keys alike, in order of first appearance."""
-    numbers = {key: n for n, key in enumerate(dict.fromkeys(keys))}
-    return np.array([numbers[key] for key in keys], dtype=np.int64)
-
-
-def _firsts(kinds: IntArray) -> list[int]:
-    """Return the first member of each kind."""
-    return np.unique(kinds, return_index=True)[1].tolist()
-
-
-def _class_means(values: FloatArray, kinds: IntArray) -> FloatArray:
-    return (np.bincount(kinds, values) / np.bincount(kinds))[kinds]

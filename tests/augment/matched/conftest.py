@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from mdaug.augment.matched.assemble import initial_force_field
 from mdaug.augment.matched.fit import match
-from mdaug.augment.matched.force_field import initial_force_field
 from mdaug.frames import load_frames
 
 

@@ -1,0 +1,75 @@
+"""The force field of a molecule before it is matched: its terms, with tabulated parameters."""
+
+import numpy as np
+import torch
+
+from mdaug.augment.matched.chemistry import bond_shape, repulsion
+from mdaug.augment.matched.coordinates import cosines, lengths
+from mdaug.augment.matched.force_field import ForceField
+from mdaug.augment.matched.terms import make_terms
+from mdaug.augment.matched.topology import find_topology
+from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+
+
+def initial_force_field(frames: FrameSet) -> ForceField:
+    """Return the force field of `frames` with tabulated parameters only, nothing matched yet.
+
+    Raises
+    ------
+    DataError
+        If the frames are not one molecule, or a bond's elements are not tabulated.
+    """
+    topology = find_topology(frames)
+    terms = make_terms(topology)
+    positions = torch.as_tensor(frames.positions)
+    classes, z = topology.classes, frames.atomic_numbers
+    bond_kind = _kinds([tuple(sorted(classes[list(bond)])) for bond in topology.bonds])
+    pair_names = [
+        (*sorted(z[pair].tolist()), int(n))
+        for pair, n in zip(topology.pairs, topology.separation, strict=True)
+    ]
+    pair_kind = _kinds(pair_names)
+    mean_lengths = _class_means(lengths(positions, topology.bonds).numpy().mean(0), bond_kind)
+    angle_kind = _kinds([min((a := tuple(classes[list(angle)])), a[::-1]) for angle in topology.angles])
+    cosine = _class_means(cosines(positions, topology.angles).numpy().mean(0), angle_kind)
+    shapes = [
+        bond_shape(z[topology.bonds[b, 0]], z[topology.bonds[b, 1]], mean_lengths[b])
+        for b in _firsts(bond_kind)
+    ]
+    walls = [repulsion(z[pair[0]], z[pair[1]]) for pair in topology.pairs]
+    parameters = np.concatenate(
+        [
+            np.zeros(terms.n_coefficients),
+            *(np.array([mean_lengths[b], 0.0, 0.0, 0.0]) for b in _firsts(bond_kind)),
+            np.log([walls[p].strength_eV for p in _firsts(pair_kind)]),
+        ]
+    )
+    return ForceField(
+        topology,
+        terms,
+        bond_kind,
+        pair_kind,
+        np.array([shape.plateau_eV for shape in shapes]),
+        np.array([shape.plateau_eV for shape in shapes]),
+        np.array([shape[1:] for shape in shapes]),
+        mean_lengths,
+        cosine,
+        np.array([wall.steepness for wall in walls]),
+        np.array([wall.contact_A for wall in walls]),
+        parameters,
+    )
+
+
+def _kinds(keys: list[tuple[int, ...]]) -> IntArray:
+    """Number equal keys alike, in order of first appearance."""
+    numbers = {key: n for n, key in enumerate(dict.fromkeys(keys))}
+    return np.array([numbers[key] for key in keys], dtype=np.int64)
+
+
+def _firsts(kinds: IntArray) -> list[int]:
+    """Return the first member of each kind."""
+    return np.unique(kinds, return_index=True)[1].tolist()
+
+
+def _class_means(values: FloatArray, kinds: IntArray) -> FloatArray:
+    return (np.bincount(kinds, values) / np.bincount(kinds))[kinds]
