@@ -20,7 +20,7 @@ from mdaug.units import EV_PER_KCAL_MOL
 
 
 class BondShape(NamedTuple):
-    """Energy at 2.5 bond lengths (eV) and β0, β1, β2 (1/Å) of the extended Morse oscillator."""
+    """Energy at 2.5 bond lengths (eV) and β0, β1, β2 (1/Å) of the expanded Morse oscillator."""
 
     plateau_eV: float
     beta0: float

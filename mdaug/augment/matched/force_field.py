@@ -2,7 +2,7 @@
 
 E = Σ_b V(r_b) + Σ_p A_p exp(−B_p (d_p − R_p)) + Σ_t c_t Π primitives Π gates, with
 
-- bonds: extended Morse oscillator V(r) = D (1 − exp(−β(z) (r − r0)))², z = (r − r0)/(r + r0), between 0 at
+- bonds: expanded Morse oscillator V(r) = D (1 − exp(−β(z) (r − r0)))², z = (r − r0)/(r + r0), between 0 at
   r0 and the plateau D; β = β0 + β1 z + β2 z² + (δ0 + δ1 z + δ2 z²) exp(−(z/0.25)⁴) for r > r0 is the
   tabulated shape with the stiffness and anharmonicity of the frames near r0;
 - non-bonded pairs: repulsion that falls off exponentially;
@@ -115,7 +115,7 @@ class ForceField:
             -torch.as_tensor(self.steepness) * (d - torch.as_tensor(self.contact))
         )
         plateaus, shapes = (torch.as_tensor(a[self.bond_kind]) for a in (self.plateaus, self.shapes))
-        stretched = extended_morse(r, plateaus, shapes, bent)
+        stretched = expanded_morse(r, plateaus, shapes, bent)
         products = self._products(self._primitives(positions, r, d), r)
         c = coefficients[torch.as_tensor(self.terms.parameter)]
         return stretched.sum(-1) + repelled.sum(-1) + products @ c
@@ -136,10 +136,11 @@ class ForceField:
         return products * torch.exp(log_gates @ torch.as_tensor(self.terms.gates.T.astype(float)))
 
 
-def extended_morse(r: Tensor, plateaus: Tensor, shapes: Tensor, bent: Tensor) -> Tensor:
+def expanded_morse(r: Tensor, plateaus: Tensor, shapes: Tensor, bent: Tensor) -> Tensor:
     """Return V(r) (n_frames, n_bonds) of the module's first lines.
 
-    (A. A. Šurkus, R. J. Rakauskas, A. B. Bolotin, DOI 10.1016/0009-2614(84)80217-5 for z.)
+    (R. J. Le Roy in Demaison, Boggs, Császár (eds.), Equilibrium Molecular Structures, CRC Press 2011,
+    chapter 6; z is Šurkus' variable.)
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mdaug.augment.matched.fit import relaxed
-from mdaug.augment.matched.force_field import REACH, extended_morse
+from mdaug.augment.matched.force_field import REACH, expanded_morse
 from mdaug.augment.stretch import stretched
 from mdaug.frames.bonds import moving_side
 from mdaug.units import KCAL_MOL_PER_EV
@@ -49,17 +49,17 @@ def test_many_blocks_are_as_good_as_one(matched, ethanol_frames, monkeypatch):
         np.testing.assert_allclose(value, same, atol=1e-12)
 
 
-def test_extended_morse_has_its_minimum_its_plateau_and_the_tabulated_shape_far_out():
+def test_expanded_morse_has_its_minimum_its_plateau_and_the_tabulated_shape_far_out():
     shapes, bent = torch.tensor([2.0, 0.5, 3.0]), torch.tensor([1.4, 0.2, -0.5, 1.0])
     r = torch.tensor([1.4, 3.5, 30.0], dtype=torch.float64)
-    value = extended_morse(r, torch.tensor(5.0), shapes, bent)
+    value = expanded_morse(r, torch.tensor(5.0), shapes, bent)
     assert value[0] == pytest.approx(0, abs=1e-12)
     assert value[2] == pytest.approx(5.0)
-    without = extended_morse(r, torch.tensor(5.0), shapes, torch.tensor([1.4, 0.0, 0.0, 0.0]))
+    without = expanded_morse(r, torch.tensor(5.0), shapes, torch.tensor([1.4, 0.0, 0.0, 0.0]))
     assert value[1] == pytest.approx(float(without[1]), rel=1e-4)
     near = torch.tensor([1.4 * (1 + REACH) / (1 - REACH)])
-    assert extended_morse(near, torch.tensor(5.0), shapes, bent) != pytest.approx(
-        float(extended_morse(near, torch.tensor(5.0), shapes, torch.tensor([1.4, 0.0, 0.0, 0.0]))), rel=1e-3
+    assert expanded_morse(near, torch.tensor(5.0), shapes, bent) != pytest.approx(
+        float(expanded_morse(near, torch.tensor(5.0), shapes, torch.tensor([1.4, 0.0, 0.0, 0.0]))), rel=1e-3
     )
 
 
