@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from ase import Atoms
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "mdaug" / "bench"))
+sys.path.append(str(Path(__file__).parents[1] / "mdaug" / "bench"))
 from schnetpack_worker import pl, spk, trn  # which knows how to import SchNetPack beside newer torch
 
 CUTOFF = 5.0

@@ -1,6 +1,7 @@
 """SchNetPack in a process of its own: started, asked, timed in turn with ours."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,8 @@ class SchNetPack:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 text=True,
+                env=os.environ
+                | {"PYTHONSAFEPATH": "1"},  # the files beside the worker are none of its modules
             )
         except OSError as error:
             raise PeerError(
