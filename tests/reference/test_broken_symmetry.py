@@ -9,9 +9,10 @@ from mdaug.reference.broken_symmetry import (
     flipped,
     fragment_colors,
     mean_bonds,
+    unrestricted_solution,
 )
 from mdaug.reference.level import Level
-from mdaug.reference.mean_field import spin_square
+from mdaug.reference.mean_field import build_molecule, mean_field, spin_square
 from mdaug.reference.single_point import guess_or_none, single_point
 
 H2_BOND = np.array([[0, 1]])
@@ -44,6 +45,14 @@ def test_hydrogen_goes_to_two_atoms(hydrogen, method):
     assert energy == pytest.approx(2 * atom["energy_Eh"], abs=1e-5)
     if method in ("hf", "mp2"):
         assert abs(single_point(hydrogen(8.0), level, unrestricted=False)["energy_Eh"] - energy) > 0.05
+
+
+def test_a_solution_with_paired_spins_is_left_where_it_is_unstable(hydrogen):
+    level = Level(method="hf", basis="6-31g")
+    paired = mean_field(build_molecule(hydrogen(2.0), "6-31g", level), level, unrestricted=False)
+    found = unrestricted_solution(hydrogen(2.0), level, np.array([paired.make_rdm1() / 2] * 2))
+    assert found.e_tot < paired.e_tot - 0.02
+    assert spin_square(found) > 0.5
 
 
 def test_followed_inwards_the_spins_pair_up(hydrogen):
