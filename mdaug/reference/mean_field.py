@@ -120,8 +120,10 @@ def stable(solver: Any) -> Any:
     NotConvergedError
         If an instability is left after 8 rounds.
     """
+    analyse = pyscf("scf.stability").uhf_internal
     for _ in range(MAX_STABILITY_ROUNDS):
-        orbitals, _, is_stable, _ = solver.stability(return_status=True)
+        # with_symmetry: PySCF's search would start alike for both spins and never see them part
+        orbitals, is_stable = analyse(solver, with_symmetry=False, return_status=True)
         if is_stable:
             return solver
         solver = _second_order(solver, orbitals)
