@@ -55,6 +55,7 @@ def test_lengths_are_uniform_over_the_range(ethanol):
             factors.append(max(lengths, key=lambda pair: pair[1])[0])
             assert sum(change > 1e-9 for _, change in lengths) == 1
             assert before.shape == after.shape
+    assert 0.8 <= min(factors) < max(factors) <= 2.0 + 1e-9
     assert stats.kstest(factors, "uniform", (0.8, 1.2)).pvalue > 1e-3
 
 
