@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from ase import Atoms
+from pyscf import mcscf, scf
 
 from mdaug.frames.bonds import find_bonds
 from mdaug.reference.broken_symmetry import (
@@ -53,6 +54,20 @@ def test_a_solution_with_paired_spins_is_left_where_it_is_unstable(hydrogen):
     found = unrestricted_solution(hydrogen(2.0), level, np.array([paired.make_rdm1() / 2] * 2))
     assert found.e_tot < paired.e_tot - 0.02
     assert spin_square(found) > 0.5
+
+
+@pytest.mark.parametrize(("distance", "better"), [(1.5, "restricted"), (2.4, "unrestricted")])
+def test_against_full_ci_the_restricted_energy_is_better_until_the_bond_is_nearly_broken(distance, better):
+    atoms, level = Atoms("FH", [[0, 0, 0], [0, 0, distance]]), Level(method="ccsd(t)", basis="6-31g")
+    field = scf.RHF(build_molecule(atoms, "6-31g", level)).run()
+    full = mcscf.CASCI(field, 10, 8).run().e_tot  # all but the frozen core
+    guess = guess_or_none(atoms, level, H2_BOND, ((0, 1),))
+    errors = {
+        "unrestricted": single_point(atoms, level, unrestricted=True, guess=guess)["energy_Eh"] - full,
+        "restricted": single_point(atoms, level, unrestricted=False)["energy_Eh"] - full,
+    }
+    assert min(errors, key=lambda kind: abs(errors[kind])) == better
+    assert abs(errors[better]) < 0.004
 
 
 def test_followed_inwards_the_spins_pair_up(hydrogen):
