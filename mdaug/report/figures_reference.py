@@ -55,7 +55,7 @@ def reference_figure(scans: Sequence[ScanEnergies]) -> Figure:
         plot_reference_scan(scan, ax)
     for ax in axes.flat[len(scans) :]:
         ax.set_axis_off()
-    figure.supylabel("energy (kcal/mol), zero at the start geometry")
+    figure.supylabel("energy (kcal/mol)")
     return figure
 
 
