@@ -1,5 +1,6 @@
 """From frames and springs to augmented frames."""
 
+import warnings
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -20,6 +21,9 @@ from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 from mdaug.springs.distances import blocks
 from mdaug.springs.springs import Springs
 from mdaug.units import EV_PER_KCAL_MOL
+
+ROUGH = 0.002
+"""Share of the weight that labels get whose errors are asked for but not known."""
 
 
 class _Copies(NamedTuple):
@@ -61,16 +65,14 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
         raise DataError(f"{frames.name}: no frames to augment; expected at least one")
     rng = np.random.default_rng(options.seed)
     rule = make_rule(frames, springs, options)
-    parts = _displaced(frames, rule.label, options, rng)
-    kinds = ["atoms"] * options.n_frames + ["bond"] * options.n_stretched
-    if options.n_stretched:
-        parts.append(_stretched(frames, rule.label, options, rng))
-    copies = _joined(parts)
+    by_atoms = _displaced(frames, rule.label, options, rng)
+    by_bond = _stretched(frames, rule.label, options, rng)
+    copies = _joined(by_atoms + by_bond)
     parents = frames.select(copies.parent)
     info = {
         "parent": copies.parent,
         "rule": np.full(len(parents), rule.name),
-        "kind": np.array(kinds),
+        "kind": np.array(["atoms"] * _count(by_atoms) + ["bond"] * _count(by_bond)),
         "displacement": copies.displacements,
     }
     if copies.labels.force_error is not None:
@@ -90,8 +92,10 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
 def label_weights(labels: Labels, options: AugmentOptions) -> FloatArray:
     """Return the weight of each copy in a training loss: less where the labels' forces are expected wrong."""
     weights = np.full(len(labels.energy_change), options.weight)
-    if labels.force_error is None or options.error_scale is None:
+    if options.error_scale is None:
         return weights
+    if labels.force_error is None:
+        return ROUGH * weights
     return weights / (1 + (labels.force_error / (options.error_scale * EV_PER_KCAL_MOL)) ** 2)
 
 
@@ -111,9 +115,20 @@ def _displaced(
 
 def _stretched(
     frames: FrameSet, rule: LabelRule, options: AugmentOptions, rng: np.random.Generator
-) -> _Copies:
-    """Make the copies with a bond stretched, drawn again where their labels are too high."""
-    stretcher = Stretcher(frames)
+) -> list[_Copies]:
+    """Make the copies with a bond stretched, drawn again where their labels are too high.
+
+    None, with a warning, where frames have no bond that can be stretched but other copies are made.
+    """
+    if options.n_stretched == 0:
+        return []
+    try:
+        stretcher = Stretcher(frames)
+    except DataError as error:
+        if options.n_frames == 0:
+            raise
+        warnings.warn(f"no stretched copies: {error}", stacklevel=3)
+        return []
     rounds = -(-options.n_stretched // len(frames))
     parent = np.concatenate([rng.permutation(len(frames)) for _ in range(rounds)])[: options.n_stretched]
     kept: list[_Copies] = []
@@ -124,12 +139,16 @@ def _stretched(
         kept.append(_Copies(parent[good], displaced.displacements[good], _some(labels, good)))
         parent = parent[~good]
         if not len(parent):
-            return _joined(kept)
+            return kept
     raise DataError(
         f"{frames.name}: in {ATTEMPTS} draws rule {options.rule!r} labelled every stretch of a frame "
         f"more than {options.max_energy:g} kcal/mol above it; give a narrower "
         "--stretch-range or a higher --max-energy"
     )
+
+
+def _count(parts: list[_Copies]) -> int:
+    return sum(len(part.parent) for part in parts)
 
 
 def _some(labels: Labels, chosen: np.ndarray) -> Labels:

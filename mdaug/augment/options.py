@@ -58,7 +58,8 @@ class AugmentOptions(Options):
 
     error_scale: Annotated[float, Field(gt=0)] | None = None
     """Rules that estimate their errors (matched): a copy whose forces are off by this (kcal/mol/Å) has half
-    of `weight`, as weight / (1 + (error / error_scale)²); not given, all copies have `weight`."""
+    of `weight`, as weight / (1 + (error / error_scale)²); labels of unknown error have 0.002 of it.
+    Not given, all copies have `weight`."""
 
     min_distance_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.7
     """Atoms never come closer than this fraction of the shortest distance of their element pair in the

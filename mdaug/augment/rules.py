@@ -10,6 +10,7 @@ from mdaug.augment.displacements import Displacements
 from mdaug.augment.labels import SPRING_RULES, Labels, SpringRule, read_springs
 from mdaug.augment.options import AugmentOptions
 from mdaug.augment.semiempirical import semiempirical_rule
+from mdaug.errors import DataError
 from mdaug.frames.frame_set import FrameSet
 from mdaug.springs.springs import Springs
 
@@ -26,22 +27,21 @@ class MadeRule(NamedTuple):
 def make_rule(frames: FrameSet, springs: Springs, options: AugmentOptions) -> MadeRule:
     """Make the rule of `options` for displaced copies of `frames`.
 
-    A matched force field needs molecules: crystals get `gradient` instead, with a warning.
+    Frames that no force field can be matched to (crystals, several molecules, bonds that are not
+    tabulated) get `gradient` labels instead, with a warning.
 
     Raises
     ------
     DataError, MissingDependencyError
-        If the rule cannot be made from these frames, or here.
+        If another rule cannot be made from these frames, or here.
     """
-    name = options.rule
-    if name == "matched" and frames.periodic:
-        warnings.warn(
-            f"{frames.name}: rule 'matched' needs molecules, these frames are periodic; labels are made by "
-            "rule 'gradient'",
-            stacklevel=2,
-        )
-        name = "gradient"
-    return MadeRule(name, LABEL_RULES[name](frames, springs, options))
+    try:
+        return MadeRule(options.rule, LABEL_RULES[options.rule](frames, springs, options))
+    except DataError as error:
+        if options.rule != "matched":
+            raise
+        warnings.warn(f"rule 'matched': {error}; labels are made by rule 'gradient' instead", stacklevel=2)
+    return MadeRule("gradient", LABEL_RULES["gradient"](frames, springs, options))
 
 
 def _by_springs(rule: SpringRule, frames: FrameSet, springs: Springs, options: AugmentOptions) -> LabelRule:

@@ -29,7 +29,9 @@ class Stretcher:
 
     def __init__(self, frames: FrameSet) -> None:
         if frames.periodic:
-            raise DataError(f"{frames.name}: bonds are stretched in molecules only; leave --n-stretched at 0")
+            raise DataError(
+                f"{frames.name}: bonds are stretched in molecules only, and these frames are periodic"
+            )
         idx_i, idx_j = molecule_pairs(frames.n_atoms)
         mean = pair_lengths(frames.positions, None, idx_i, idx_j).mean(axis=0)
         near = bonded(frames.atomic_numbers, idx_i, idx_j, mean)
@@ -40,7 +42,7 @@ class Stretcher:
         ]
         self.bonds = [(bond, moving, length) for bond, moving, length in found if moving is not None]
         if not self.bonds:
-            raise DataError(f"{frames.name}: no bond outside rings to stretch; leave --n-stretched at 0")
+            raise DataError(f"{frames.name}: no bond outside rings to stretch")
 
     def draw(self, parents: FrameSet, options: AugmentOptions, rng: np.random.Generator) -> Displacements:
         """Stretch a random bond of each parent to a random length, plus noise on all atoms."""

@@ -11,16 +11,24 @@ from mdaug.augment.labels import SPRING_RULES
 from mdaug.augment.rules import make_rule
 from mdaug.augment.semiempirical import evaluate, semiempirical_rule
 from mdaug.frames import load_frames
+from mdaug.springs import Springs
 
 
 def test_crystals_get_gradient_labels_in_words(frames, springs):
     cells = np.tile(np.eye(3) * 12.0, (len(frames), 1, 1))
     periodic = replace(frames, cells=cells, pbc=(True,) * 3)
-    with pytest.warns(UserWarning, match="'matched' needs molecules.*rule 'gradient'"):
+    with pytest.warns(UserWarning, match="these frames are periodic; labels are made by rule 'gradient'"):
         made = augment(periodic, springs, AugmentOptions(n_frames=4, rule="matched"))
     assert set(made.info["rule"]) == {"gradient"}
     same = augment(periodic, springs, AugmentOptions(n_frames=4, rule="gradient"))
     np.testing.assert_array_equal(made.forces, same.forces)
+
+
+def test_bonds_without_a_table_get_gradient_labels_in_words(frames, springs):
+    strange = replace(frames, atomic_numbers=np.array([52, 1, 1]))
+    near = Springs(springs.temperature_K, {"H-Te": springs.pairs["H-O"], "H-H": springs.pairs["H-H"]})
+    with pytest.warns(UserWarning, match="no dissociation energy .* H-Te .*rule 'gradient'"):
+        assert make_rule(strange, near, AugmentOptions(rule="matched")).name == "gradient"
 
 
 def test_rules_keep_their_names(frames, springs):

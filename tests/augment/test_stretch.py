@@ -90,6 +90,9 @@ def test_crystals_are_refused(frames, springs):
     periodic = replace(frames, cells=cells, pbc=(True,) * 3)
     with pytest.raises(DataError, match="molecules only"):
         augment(periodic, springs, AugmentOptions(n_frames=0, n_stretched=3))
+    with pytest.warns(UserWarning, match="no stretched copies: .* molecules only"):
+        made = augment(periodic, springs, AugmentOptions(n_frames=4, n_stretched=3))
+    assert made.info["kind"].tolist() == ["atoms"] * 4
 
 
 def test_no_copies_at_all_make_no_sense():

@@ -91,10 +91,7 @@ def bond_shape(z_i: int, z_j: int, length_A: float) -> BondShape:
     found = next((_BONDS[a, b, n] for n in (order, *range(order, 0, -1)) if (a, b, n) in _BONDS), None)
     if found is None:
         known = ", ".join(sorted({f"{x}-{y}" for x, y, _ in _BONDS}))
-        raise DataError(
-            f"no dissociation energy is tabulated for a bond {a}-{b} (tabulated: {known}); "
-            "use another label rule, such as --rule gradient"
-        )
+        raise DataError(f"no dissociation energy is tabulated for a bond {a}-{b} (tabulated: {known})")
     plateau, shape = found
     return BondShape(plateau * EV_PER_KCAL_MOL, *shape)
 

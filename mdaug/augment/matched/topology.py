@@ -61,14 +61,18 @@ def find_topology(frames: FrameSet) -> Topology:
         If the frames are periodic, or not one connected molecule.
     """
     if frames.periodic:
-        raise DataError(f"{frames.name}: periodic frames have no molecule to match a force field to")
+        raise DataError(
+            f"{frames.name}: a force field is matched to molecules, and these frames are periodic"
+        )
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
     mean = pair_lengths(frames.positions, None, idx_i, idx_j).mean(axis=0)
     bonds = np.stack([idx_i, idx_j], axis=1)[bonded(frames.atomic_numbers, idx_i, idx_j, mean)]
     graph = coo_array((np.ones(len(bonds)), bonds.T), shape=(frames.n_atoms,) * 2).tocsr()
     steps = shortest_path(graph, directed=False, unweighted=True)
     if not np.isfinite(steps).all():
-        raise DataError(f"{frames.name}: the frames are not one molecule; a matched force field needs one")
+        raise DataError(
+            f"{frames.name}: a force field is matched to one molecule, and these frames hold several"
+        )
     neighbours = [np.flatnonzero(row == 1).tolist() for row in steps]
     angles = [(i, j, k) for j in range(frames.n_atoms) for i, k in combinations(neighbours[j], 2)]
     torsions = [

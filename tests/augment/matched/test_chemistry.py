@@ -18,8 +18,8 @@ def test_carbon_and_oxygen(length, order):
     assert (bond_shape(6, 8, length).plateau_eV > 150 * EV_PER_KCAL_MOL) == (order == 2)
 
 
-def test_a_bond_without_table_names_another_rule():
-    with pytest.raises(DataError, match=r"bond C-Fe .*--rule gradient"):
+def test_a_bond_without_table_is_named():
+    with pytest.raises(DataError, match=r"bond C-Fe .tabulated: .*H-O"):
         bond_shape(26, 6, 1.9)
 
 

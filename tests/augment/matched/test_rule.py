@@ -114,4 +114,4 @@ def test_weights_halve_at_the_error_scale():
     np.testing.assert_allclose(label_weights(labels, options), [0.5, 0.25, 0.05])
     without = options.model_copy(update={"error_scale": None})
     np.testing.assert_allclose(label_weights(labels, without), 0.5)
-    np.testing.assert_allclose(label_weights(replace(labels, force_error=None), options), 0.5)
+    np.testing.assert_allclose(label_weights(replace(labels, force_error=None), options), 0.001)

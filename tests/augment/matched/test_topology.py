@@ -46,5 +46,5 @@ def test_crystals_and_several_molecules_are_refused(ethanol_frames):
     apart = FrameSet(
         np.array([1, 1]), np.array([[[0.0, 0, 0], [5.0, 0, 0]]]), np.zeros(1), np.zeros((1, 2, 3))
     )
-    with pytest.raises(DataError, match="not one molecule"):
+    with pytest.raises(DataError, match="hold several"):
         find_topology(apart)
