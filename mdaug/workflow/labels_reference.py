@@ -89,7 +89,17 @@ def reference_floor(test: FrameSet, reference: Reference) -> float:
     Returns
     -------
     Its rms error over the rms change of the energy beyond first order.
+
+    Raises
+    ------
+    DataError
+        If the frames are periodic: there is no turning one cell onto another.
     """
+    if test.periodic:
+        raise DataError(
+            f"{test.name}: the frames are periodic and the reference is not of their own level of theory, so its "
+            "error cannot be measured; give a calculator of that level"
+        )
     near = neighbour_pairs(test)
     residual = near.parents.forces - reference.forces[near.parent]
     change = reference.energies[near.other] - reference.energies[near.parent]

@@ -68,6 +68,14 @@ def test_another_level_gets_the_datas_slope_and_a_floor(water):
     assert stiffer == pytest.approx(0.1, abs=0.04)  # a tenth too stiff: a tenth of what is beyond first order
 
 
+def test_cells_need_a_reference_of_their_own_level(water):
+    study = draw_study(water, OPTIONS, stretched=False)
+    cells = np.tile(np.eye(3) * 12.0, (len(study.test), 1, 1))
+    periodic = replace(study.test, cells=cells, pbc=(True,) * 3)
+    with pytest.raises(DataError, match="periodic and the reference is not of their own level"):
+        reference_floor(periodic, calculated_reference(study, morse()))
+
+
 def test_gradient_labels_are_better_than_isotropic_ones(water):
     study = draw_study(water, OPTIONS, stretched=False)
     rules = make_rules(study.train, OPTIONS.rules)
