@@ -97,8 +97,8 @@ def reference_floor(test: FrameSet, reference: Reference) -> float:
     """
     if test.periodic:
         raise DataError(
-            f"{test.name}: the frames are periodic and the reference is not of their own level of theory, so its "
-            "error cannot be measured; give a calculator of that level"
+            f"{test.name}: the frames are periodic and the reference is not of their own level of theory, so "
+            "its error cannot be measured; give a calculator of that level"
         )
     near = neighbour_pairs(test)
     residual = near.parents.forces - reference.forces[near.parent]
