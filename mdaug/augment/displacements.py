@@ -60,13 +60,14 @@ def draw_parents(n_frames: int, options: AugmentOptions, rng: np.random.Generato
 def draw_displacements(
     n_frames: int, n_atoms: int, options: AugmentOptions, rng: np.random.Generator
 ) -> FloatArray:
-    """Displace `n_displaced` random atoms of each frame by independent random vectors, 0 < |Δr| ≤ ε.
+    """Displace `n_displaced` random atoms (0: all) of each frame by independent random vectors, 0 < |Δr| ≤ ε.
 
     Returns
     -------
     Shape (n_frames, n_atoms, 3), Å.
     """
-    chosen = rng.permuted(np.tile(np.arange(n_atoms), (n_frames, 1)), axis=1)[:, : options.n_displaced]
+    chosen = rng.permuted(np.tile(np.arange(n_atoms), (n_frames, 1)), axis=1)
+    chosen = chosen[:, : options.n_displaced or n_atoms]
     displacements = np.zeros((n_frames, n_atoms, 3))
     vectors = random_vectors(chosen.shape, options.epsilon, options.draw, rng)
     np.put_along_axis(displacements, chosen[..., None], vectors, axis=1)
@@ -124,7 +125,7 @@ def displace(
         redo = redo[failed]
     pair = too_close[failed][0].argmax()
     raise DataError(
-        f"{parents.name}: in {ATTEMPTS} draws no displacement of {options.n_displaced} atoms by up to "
+        f"{parents.name}: in {ATTEMPTS} draws no displacement of {options.n_displaced or parents.n_atoms} atoms by up to "
         f"{options.epsilon} Å kept atoms {idx_i[pair]} and {idx_j[pair]} {least[pair]:.3f} Å apart; take a "
         "smaller --epsilon, --n-displaced or --min-distance-fraction (0 allows any distance)"
     )

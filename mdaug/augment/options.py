@@ -17,8 +17,8 @@ class AugmentOptions(Options):
     epsilon: Annotated[float, Field(gt=0)] = 0.5
     """The longest displacement of an atom, Å."""
 
-    n_displaced: Annotated[int, Field(ge=1)] = 1
-    """Atoms displaced in each copy."""
+    n_displaced: Annotated[int, Field(ge=0)] = 0
+    """Atoms displaced in each copy; 0 displaces all."""
 
     n_frames: Annotated[int, Field(ge=0)] = 200
     """Copies made by displacing atoms at random, each of a frame drawn at random."""

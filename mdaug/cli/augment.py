@@ -50,7 +50,7 @@ def augment(
         made = augment_frames(frames, known, options)
         write_extxyz(made, run.path / "augmented.xyz")
     change = (made.energies - frames.energies[made.info["parent"]]) * KCAL_MOL_PER_EV
-    moved = f"{options.n_displaced} atom(s) displaced by up to {options.epsilon} Å"
+    moved = f"{options.n_displaced or frames.n_atoms} atom(s) displaced by up to {options.epsilon} Å"
     for kind, what in (("atoms", moved), ("bond", "a bond stretched or compressed")):
         copies = made.info["kind"] == kind
         if copies.any():
