@@ -83,8 +83,11 @@ class SchNetPack:
         cases = []
         for threads in options.threads:
             step, epoch = self.run("training_step", threads), self.run("training_loader", threads)
+            flushed = self.run("training_step_flushed", threads)
+            label = "SchNetPack, batches made beforehand"
             cases += [
-                Case("schnetpack_step", "SchNetPack, batches made beforehand", step, size, threads),
+                Case("schnetpack_step", label, step, size, threads),
+                Case("schnetpack_flushed", f"{label}, denormals flushed", flushed, size, threads),
                 Case(
                     "schnetpack_loader",
                     "SchNetPack, as its users run it",

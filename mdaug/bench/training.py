@@ -15,6 +15,7 @@ from mdaug.train.loop import Trainer
 RATIOS = (
     ("training", "products"),
     ("schnetpack_step", "training"),
+    ("schnetpack_flushed", "training"),
     ("schnetpack_loader", "training"),
 )
 

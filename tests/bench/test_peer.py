@@ -48,6 +48,7 @@ def test_peer_stands_in_every_group(options, worker):
     assert compared >= {
         ("schnetpack_step", "own_step"),
         ("schnetpack_step", "training"),
+        ("schnetpack_flushed", "training"),
         ("schnetpack_loader", "training"),
         ("schnetpack", "core"),
     }
