@@ -66,7 +66,7 @@ class Level(Options):
         """As people write it, for example ``CCSD(T)/cc-pVTZ``."""
         if self.method == COMPOSITE:
             core = "" if self.adds_core or not self.frozen_core else "frozen-core "
-            return f"{core}DF-MP2/{self.basis} + [CCSD(T) − MP2]/{self.correction_basis}"
+            return f"{core}DF-MP2/{self.basis} + [CCSD(T) - MP2]/{self.correction_basis}"
         return f"{self.method.upper()}/{self.basis}"
 
     @property
