@@ -14,7 +14,7 @@ Draw = Literal["shell", "ball"]
 class AugmentOptions(Options):
     """How displaced copies of frames are made and labelled."""
 
-    epsilon: Annotated[float, Field(gt=0)] = 0.5
+    epsilon: Annotated[float, Field(gt=0)] = 0.3
     """The longest displacement of an atom, Å."""
 
     n_displaced: Annotated[int, Field(ge=0)] = 0
@@ -23,14 +23,14 @@ class AugmentOptions(Options):
     n_frames: Annotated[int, Field(ge=0)] = 200
     """Copies made by displacing atoms at random, each of a frame drawn at random."""
 
-    replacement: Annotated[bool, Parameter(negative="")] = False
+    replacement: bool = True
     """Draw frames with replacement, so that there may be more copies than frames."""
 
     draw: Draw = "shell"
     """Displacements: directions uniform on the sphere and lengths uniform in (0, epsilon] (`shell`), or
     uniform in the ball of radius epsilon (`ball`)."""
 
-    n_stretched: Annotated[int, Field(ge=0)] = 0
+    n_stretched: Annotated[int, Field(ge=0)] = 600
     """Copies made besides by stretching or compressing a bond drawn at random, rigidly.
     Molecules only; bonds in rings stay."""
 
@@ -47,19 +47,18 @@ class AugmentOptions(Options):
     """Spring of a pair at its distance in the parent: of the nearest component (published), interpolated
     linearly between components, or their mean weighted by responsibility."""
 
-    rule: Literal["isotropic", "projected", "gradient", "signed", "matched", "gfn2-xtb"] = "gradient"
+    rule: Literal["isotropic", "projected", "gradient", "signed", "matched", "gfn2-xtb"] = "matched"
     """Labels: by springs, `isotropic` as published, `signed` as its Discussion proposes, `projected` on the
     change of the pair distances, or `gradient`, which adds the parent's own slope to the energy, so that
     energy and forces agree; `matched`, by a force field matched to the frames' forces (molecules; the most
     accurate); `gfn2-xtb`, by differences of GFN2-xTB (needs mdaug[xtb])."""
 
-    weight: Annotated[float, Field(gt=0)] = 0.002
+    weight: Annotated[float, Field(gt=0)] = 0.05
     """Weight of a copy in the training loss (a frame of the data: 1); small where labels are rough."""
 
-    error_scale: Annotated[float, Field(gt=0)] | None = None
-    """Rules that estimate their errors (matched): a copy whose forces are off by this (kcal/mol/Å) has half
-    of `weight`, as weight / (1 + (error / error_scale)²); labels of unknown error have 0.002 of it.
-    Not given, all copies have `weight`."""
+    error_scale: Annotated[float, Field(gt=0)] | None = 2.0
+    """Rule matched, which estimates its errors: a copy whose forces are off by this (kcal/mol/Å) has half of
+    `weight`, as weight / (1 + (error / error_scale)²); where nothing can be matched copies have 0.002 of it."""
 
     min_distance_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.7
     """Atoms never come closer than this fraction of the shortest distance of their element pair in the

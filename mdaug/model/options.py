@@ -45,6 +45,6 @@ class SchNetOptions(Options):
     envelope: Literal["c2", "none"] = "c2"
     """Factor that takes filters to zero at the cutoff with two derivatives, or none (as published)."""
 
-    prior: Literal["none", "zbl", "pair"] = "none"
+    prior: Literal["none", "zbl", "pair"] = "zbl"
     """Fixed pair energies that the network adds to: none, the ZBL repulsion of close atoms, or Morse bonds
     and walls fitted to the training frames (pair)."""

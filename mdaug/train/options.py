@@ -17,7 +17,7 @@ class TrainOptions(Options):
     epochs: Annotated[int, Field(ge=1)] = 800
     """Passes over the training frames."""
 
-    batch_size: Annotated[int, Field(ge=1)] = 10
+    batch_size: Annotated[int, Field(ge=1)] = 20
     """Frames a step."""
 
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
