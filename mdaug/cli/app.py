@@ -32,6 +32,7 @@ COMMANDS = {
         "reference": "Ab-initio energies of frames or scans, by PySCF.",
     },
     "Use of a model": {
+        "info": "What a model is: elements, cutoff, training data and their range, errors.",
         "nve": "Molecular dynamics, with a guard and restarts.",
         "relax": "Minimum and harmonic frequencies.",
         "export": "Write model.pt from a training checkpoint.",
