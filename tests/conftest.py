@@ -52,6 +52,7 @@ def make_model() -> Callable[..., "SchNet"]:
         "cutoff": 4.0,
         "n_knots": 64,
         "trainable_gaussians": True,
+        "prior": "none",
     }
 
     def make(seed: int = 0, **options: Any) -> SchNet:

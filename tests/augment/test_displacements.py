@@ -60,10 +60,10 @@ def test_same_seed_same_draw():
 
 def test_parents_are_drawn_once_each_unless_with_replacement():
     rng = np.random.default_rng(0)
-    assert sorted(draw_parents(30, AugmentOptions(n_frames=30), rng)) == list(range(30))
-    assert len(set(draw_parents(30, AugmentOptions(n_frames=90, replacement=True), rng))) > 15
+    assert sorted(draw_parents(30, AugmentOptions(n_frames=30, replacement=False), rng)) == list(range(30))
+    assert len(set(draw_parents(30, AugmentOptions(n_frames=90), rng))) > 15
     with pytest.raises(DataError, match=r"31 augmented frames .* only 30.*--replacement"):
-        draw_parents(30, AugmentOptions(n_frames=31), rng)
+        draw_parents(30, AugmentOptions(n_frames=31, replacement=False), rng)
 
 
 def test_guard_redraws_only_what_is_too_close(frames):

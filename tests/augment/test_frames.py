@@ -14,7 +14,9 @@ from mdaug.errors import DataError
 from mdaug.frames import load_frames, write_extxyz
 from mdaug.springs import Springs
 
-OPTIONS = AugmentOptions(n_frames=20, n_displaced=2, epsilon=0.2, seed=5)
+OPTIONS = AugmentOptions(
+    n_frames=20, n_displaced=2, epsilon=0.2, n_stretched=0, rule="gradient", replacement=False, seed=5
+)
 
 
 def test_every_copy_knows_its_parent_rule_and_displacement(frames, springs):

@@ -89,14 +89,14 @@ def test_crystals_are_refused(frames, springs):
     cells = np.tile(np.eye(3) * 12.0, (len(frames), 1, 1))
     periodic = replace(frames, cells=cells, pbc=(True,) * 3)
     with pytest.raises(DataError, match="molecules only"):
-        augment(periodic, springs, AugmentOptions(n_frames=0, n_stretched=3))
+        augment(periodic, springs, AugmentOptions(n_frames=0, n_stretched=3, rule="gradient"))
     with pytest.warns(UserWarning, match="no stretched copies: .* molecules only"):
-        made = augment(periodic, springs, AugmentOptions(n_frames=4, n_stretched=3))
+        made = augment(periodic, springs, AugmentOptions(n_frames=4, n_stretched=3, rule="gradient"))
     assert made.info["kind"].tolist() == ["atoms"] * 4
 
 
 def test_no_copies_at_all_make_no_sense():
     with pytest.raises(ValueError, match="at least one copy"):
-        AugmentOptions(n_frames=0)
+        AugmentOptions(n_frames=0, n_stretched=0)
     with pytest.raises(ValueError, match="shorter length first"):
         AugmentOptions(stretch_range=(2.0, 1.0))

@@ -17,7 +17,7 @@ from mdaug.bench.floors import (
 from mdaug.model import Graph, SchNet, SchNetOptions
 from mdaug.model.messages import Pairs
 
-SIZES = {"n_atom_basis": 12, "n_filters": 20, "n_gaussians": 8, "n_knots": 16}
+SIZES = {"n_atom_basis": 12, "n_filters": 20, "n_gaussians": 8, "n_knots": 16, "prior": "none"}
 
 
 @pytest.fixture(params=[(2, "schutt"), (4, "nff")], ids=str)

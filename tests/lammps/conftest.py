@@ -36,7 +36,13 @@ def model_path(tmp_path_factory) -> Path:
     """A model.pt with random weights, three blocks, and a cutoff of 4 Å, run in float64."""
     torch.manual_seed(3)
     options = SchNetOptions(
-        n_atom_basis=16, n_filters=16, n_gaussians=8, n_interactions=3, cutoff=4.0, n_knots=64
+        n_atom_basis=16,
+        n_filters=16,
+        n_gaussians=8,
+        n_interactions=3,
+        cutoff=4.0,
+        n_knots=64,
+        prior="none",
     )
     model = SchNet(options, [1, 6, 8, 14], [-13.0, -1030.0, -2040.0, -7800.0], 0.7).double()
     with torch.no_grad():

@@ -115,4 +115,4 @@ def test_options_and_prior_must_agree():
     with pytest.raises(ValueError, match="'pair', but a prior is not given"):
         SchNet(SchNetOptions(prior="pair"), [1], [0.0], 1.0)
     with pytest.raises(ValueError, match="'none', but a prior is given"):
-        SchNet(SchNetOptions(), [1], [0.0], 1.0, zbl_prior([1], 5.0))
+        SchNet(SchNetOptions(prior="none"), [1], [0.0], 1.0, zbl_prior([1], 5.0))

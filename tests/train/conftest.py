@@ -45,7 +45,13 @@ def make_frames() -> Callable[..., FrameSet]:
 def model_options() -> SchNetOptions:
     """Return a network of some hundred weights."""
     return SchNetOptions(
-        n_atom_basis=16, n_filters=16, n_gaussians=10, n_interactions=2, cutoff=3.0, n_knots=64
+        n_atom_basis=16,
+        n_filters=16,
+        n_gaussians=10,
+        n_interactions=2,
+        cutoff=3.0,
+        n_knots=64,
+        prior="none",
     )
 
 
