@@ -124,8 +124,9 @@ def displace(
             return Displacements(parents, displacements, idx_i, idx_j, vectors)
         redo = redo[failed]
     pair = too_close[failed][0].argmax()
+    n_displaced = options.n_displaced or parents.n_atoms
     raise DataError(
-        f"{parents.name}: in {ATTEMPTS} draws no displacement of {options.n_displaced or parents.n_atoms} atoms by up to "
+        f"{parents.name}: in {ATTEMPTS} draws no displacement of {n_displaced} atoms by up to "
         f"{options.epsilon} Å kept atoms {idx_i[pair]} and {idx_j[pair]} {least[pair]:.3f} Å apart; take a "
         "smaller --epsilon, --n-displaced or --min-distance-fraction (0 allows any distance)"
     )

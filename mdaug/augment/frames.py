@@ -92,7 +92,7 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
 def label_weights(labels: Labels, options: AugmentOptions) -> FloatArray:
     """Return the weight of each copy in a training loss: less where the labels' forces are expected wrong."""
     weights = np.full(len(labels.energy_change), options.weight)
-    if options.rule != "matched" or options.error_scale is None:
+    if options.rule != "matched":
         return weights
     if labels.force_error is None:  # nothing could be matched: the labels are by springs
         return ROUGH * weights

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
 from pydantic import Field, PositiveFloat, model_validator
 
 from mdaug.options import Options
@@ -56,9 +55,10 @@ class AugmentOptions(Options):
     weight: Annotated[float, Field(gt=0)] = 0.05
     """Weight of a copy in the training loss (a frame of the data: 1); small where labels are rough."""
 
-    error_scale: Annotated[float, Field(gt=0)] | None = 2.0
+    error_scale: Annotated[float, Field(gt=0)] = 2.0
     """Rule matched, which estimates its errors: a copy whose forces are off by this (kcal/mol/Å) has half of
-    `weight`, as weight / (1 + (error / error_scale)²); where nothing can be matched copies have 0.002 of it."""
+    `weight`, as weight / (1 + (error / error_scale)²); where nothing can be matched, 0.002 of it. `inf`: all
+    matched copies have `weight`."""
 
     min_distance_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.7
     """Atoms never come closer than this fraction of the shortest distance of their element pair in the

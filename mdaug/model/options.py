@@ -19,7 +19,7 @@ class SchNetOptions(Options):
     """Features of the messages."""
 
     n_gaussians: Annotated[int, Field(ge=2)] = 20
-    """Gaussians that expand a distance; fewer and wider ones make smoother filters, which learn less by heart."""
+    """Gaussians that expand a distance; fewer, wider ones: smoother filters, which learn less by heart."""
 
     n_interactions: Positive = 3
     """Interaction blocks."""

@@ -159,7 +159,7 @@ def prepare_sets(config: RunConfig, watch: Watch) -> Sets:
         watch.stage("fitting springs to the training frames")
         springs = analyse_springs(raw, config.springs, progress=watch.springs)
         augmented = augment(raw, springs.springs, config.augment)
-        watch.stage(f"{len(augmented)} augmented frames by rule {config.augment.rule!r}")
+        watch.stage(f"{len(augmented)} augmented frames by rule {str(augmented.info['rule'][0])!r}")
     return Sets(split, raw, validation, test, springs, augmented)
 
 

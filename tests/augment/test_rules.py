@@ -8,6 +8,7 @@ import pytest
 from mdaug.augment import AugmentOptions, augment
 from mdaug.augment.displacements import displace
 from mdaug.augment.labels import SPRING_RULES
+from mdaug.augment.matched.errors import neighbour_pairs
 from mdaug.augment.rules import make_rule
 from mdaug.augment.semiempirical import evaluate, semiempirical_rule
 from mdaug.frames import load_frames
@@ -29,6 +30,20 @@ def test_bonds_without_a_table_get_gradient_labels_in_words(frames, springs):
     near = Springs(springs.temperature_K, {"H-Te": springs.pairs["H-O"], "H-H": springs.pairs["H-H"]})
     with pytest.warns(UserWarning, match="no dissociation energy .* H-Te .*rule 'gradient'"):
         assert make_rule(strange, near, AugmentOptions(rule="matched")).name == "gradient"
+
+
+@pytest.mark.parametrize("n_frames", [1, 3])
+def test_too_few_frames_get_gradient_labels_in_words(frames, springs, n_frames):
+    few = frames.select(slice(0, n_frames))
+    with pytest.warns(UserWarning, match=r"too few frames .* at least 4; .*rule 'gradient'"):
+        assert make_rule(few, springs, AugmentOptions(rule="matched")).name == "gradient"
+
+
+def test_errors_are_measured_between_frames_of_different_groups(frames):
+    few = frames.select(slice(0, 5))  # groups 0, 0, 1, 1, 2
+    near = neighbour_pairs(few)
+    assert np.all(few.group[near.parent] != few.group[near.other])
+    assert np.bincount(near.parent).tolist() == [3, 3, 3, 3, 4]
 
 
 def test_rules_keep_their_names(frames, springs):

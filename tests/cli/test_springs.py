@@ -10,6 +10,7 @@ from mdaug.frames import load_frames, write_extxyz
 from mdaug.frames.frame_set import FrameSet
 from mdaug.springs import Springs
 
+FEW = ["--rule", "gradient", "--n-frames", "3", "--n-stretched", "0"]
 LENGTHS, STIFFNESSES = np.array([0.96, 0.96, 1.52]), np.array([48.0, 48.0, 10.0])  # Å, eV/Å²
 
 
@@ -62,6 +63,8 @@ def test_augment_writes_frames_and_the_springs_used(water, tmp_path):
         "7",
         "--rule",
         "projected",
+        "--n-stretched",
+        "0",
         "--out",
         str(out),
     ]
@@ -78,14 +81,14 @@ def test_augment_takes_springs_from_a_file(water, tmp_path):
     path.write_text(json.dumps({"temperature_K": 300, "units": "", "pairs": {"H-H": rows, "H-O": rows}}))
     out = tmp_path / "run"
     # the file holds the temperature, so that the frames need none
-    assert main(["augment", water, "--springs-file", str(path), "--n-frames", "3", "--out", str(out)]) == 0
+    assert main(["augment", water, "--springs-file", str(path), *FEW, "--out", str(out)]) == 0
     assert Springs.read(out / "springs.json").to_json()["pairs"]["H-O"][0]["k"] == pytest.approx(100.0)
 
 
 def test_augment_with_more_copies_than_frames_says_what_to_do(water, tmp_path, capsys):
-    command = ["augment", water, "--temperature", "300", "--n-frames", "41", "--out", str(tmp_path / "run")]
-    assert main(command) == 1
-    assert "--replacement" in capsys.readouterr().err
+    command = ["augment", water, "--temperature", "300", "--n-frames", "41", "--no-replacement"]
+    assert main([*command, "--out", str(tmp_path / "run")]) == 1
+    assert "(--replacement)" in capsys.readouterr().err
 
 
 def test_augment_by_a_matched_field_makes_both_kinds_of_copies(water, tmp_path, capsys):

@@ -11,7 +11,7 @@ from mdaug.workflow.config import RunConfig, load_config
 TINY = {
     "split": {"train": 24, "validation": 8, "test": 8},
     "springs": {"bootstrap": 0, "max_components": 3},
-    "augment": {"n_frames": 6},
+    "augment": {"rule": "gradient", "n_frames": 6, "n_displaced": 1, "n_stretched": 0},
     "model": {"n_atom_basis": 8, "n_filters": 8, "n_interactions": 1, "n_gaussians": 8, "n_knots": 16},
     "training": {"epochs": 3, "batch_size": 8},
 }

@@ -1,5 +1,7 @@
 """Configurations: precedence, round trip, shipped files, and one clear line for each mistake."""
 
+import math
+
 import pytest
 
 from mdaug.errors import DataError
@@ -41,11 +43,12 @@ def test_what_is_saved_is_read_back_equal(tmp_path):
             "data": {"temperature": 300.0},
             "springs": {"components": {"C-H": 3}},
             "split": {"train": 40},
+            "augment": {"error_scale": math.inf},
         }
     )
     save_config(config, tmp_path / "config.toml")
     assert load_config(tmp_path / "config.toml") == config
-    assert config.split.train == 40
+    assert (config.split.train, config.augment.error_scale) == (40, math.inf)
 
 
 def test_shipped_files_are_found_by_name_and_own_files_first(tmp_path, monkeypatch):

@@ -136,6 +136,17 @@ def _closing_with_checkpoint(folder):
     return close_and_save
 
 
+def test_defaults_augment_a_handful_of_frames(tiny):
+    config = load_config(changes={"data": tiny.data.model_dump(), "split": tiny.split.model_dump()})
+    told = []
+    made = prepare_sets(config, Watch(stage=told.append)).augmented
+    assert told[-1] == "800 augmented frames by rule 'matched'"
+    assert np.bincount(made.info["kind"] == "bond").tolist() == [200, 600]
+    assert np.isfinite(made.forces).all()
+    assert (made.weights > 0).all()
+    assert (made.weights <= 0.05).all()
+
+
 def test_nothing_is_written_before_all_is_found_good(tiny, tmp_path):
     unknown = load_config(changes=tiny.model_dump() | {"data": {"source": tiny.data.source, "every": 39}})
     with pytest.raises(DataError):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from ase.build.rotate import rotation_matrix_from_points
 
+from mdaug.errors import DataError
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 from mdaug.units import EV_PER_KCAL_MOL
 
@@ -60,9 +61,17 @@ class Neighbours(NamedTuple):
 def neighbour_pairs(frames: FrameSet) -> Neighbours:
     """Return frames with their nearest others, the displacements to these, and these others' forces.
 
-    The others are turned onto the frames, which is what a displaced copy of them would look like.
+    The others are of other groups, and turned onto the frames, which is what a displaced copy of them would
+    look like.
+
+    Raises
+    ------
+    DataError
+        If all frames are of one group.
     """
     few = frames.select(np.arange(min(N_FRAMES, len(frames))))
+    if len(np.unique(few.group)) < 2:
+        raise DataError(f"{frames.name}: too few frames to measure the errors of labels; expected at least 4")
     centred = few.positions - few.positions.mean(axis=1, keepdims=True)
     parents, others, moved, forces = [], [], [], []
     for index, one in enumerate(centred):
@@ -70,7 +79,7 @@ def neighbour_pairs(frames: FrameSet) -> Neighbours:
         turned = np.array([other @ turn.T for other, turn in zip(centred, turns, strict=True)])
         away = np.linalg.norm(turned - one, axis=-1).max(axis=1)
         away[few.group == few.group[index]] = np.inf
-        for near in np.argsort(away)[:N_NEIGHBOURS]:
+        for near in np.argsort(away)[: min(N_NEIGHBOURS, np.isfinite(away).sum())]:
             parents.append(index)
             others.append(near)
             moved.append(turned[near] - one)
@@ -80,7 +89,13 @@ def neighbour_pairs(frames: FrameSet) -> Neighbours:
 
 
 def estimate_errors(frames: FrameSet) -> ErrorModel:
-    """Measure the errors of labels on every other frame, with a force field matched to the rest."""
+    """Measure the errors of labels on every other frame, with a force field matched to the rest.
+
+    Raises
+    ------
+    DataError
+        If too few frames are left for either.
+    """
     from mdaug.augment.matched.fit import match
     from mdaug.augment.matched.rule import change_by
 

@@ -112,6 +112,6 @@ def test_weights_halve_at_the_error_scale():
     labels = Labels(np.zeros(3), np.zeros((3, 1, 3)), np.array([0.0, 2.0, 6.0]) * EV_PER_KCAL_MOL)
     options = AugmentOptions(weight=0.5, error_scale=2.0)
     np.testing.assert_allclose(label_weights(labels, options), [0.5, 0.25, 0.05])
-    without = options.model_copy(update={"error_scale": None})
+    without = options.model_copy(update={"error_scale": float("inf")})
     np.testing.assert_allclose(label_weights(labels, without), 0.5)
     np.testing.assert_allclose(label_weights(replace(labels, force_error=None), options), 0.001)
