@@ -66,14 +66,15 @@ def read_subject(path: Path) -> Subject:
     reference = (manifest.get("training") or {}).get("reference_structure")
     if reference is None:
         raise DataError(f"{path}: its manifest holds no reference structure; export it again from its run")
-    sizes = {key: manifest[key] for key in _SIZES} | {"cutoff": manifest["cutoff_A"]}
+    prior = (manifest.get("prior") or {"name": "none"})["name"]
+    sizes = {key: manifest[key] for key in _SIZES} | {"cutoff": manifest["cutoff_A"], "prior": prior}
     if manifest["n_knots"] is not None:
         sizes["n_knots"] = manifest["n_knots"]
     return Subject(path, manifest, SchNetOptions(**sizes), structure_from_json(reference))
 
 
 def untrained_sizes(options: BenchOptions) -> SchNetOptions:
-    """Return the sizes of the network that is measured where no model is named."""
+    """Return the sizes of the network, without a prior, that is measured where no model is named."""
     return SchNetOptions(
         n_atom_basis=options.width,
         n_filters=options.width,
@@ -82,6 +83,7 @@ def untrained_sizes(options: BenchOptions) -> SchNetOptions:
         filter_network=options.filter_network,
         n_knots=options.knots,
         cutoff=options.cutoff,
+        prior="none",
     )
 
 

@@ -54,10 +54,11 @@ def test_a_model_is_measured_with_its_sizes(make_model, tmp_path, tiny):
     training = {
         "reference_structure": {"atomic_numbers": [6, 8, 1], "positions": [[0, 0, 0], [1.2, 0, 0], [0, 1, 0]]}
     }
-    path = export_model(make_model(n_interactions=1), tmp_path / "model.pt", training=training)
+    path = export_model(make_model(n_interactions=1, prior="pair"), tmp_path / "model.pt", training=training)
     found = run_bench(path, BenchOptions(**tiny, parts=("molecule",))).to_json()
     assert found["model"]["n_atoms"] == 3
     assert found["model"]["sizes"]["n_interactions"] == 1
+    assert found["model"]["sizes"]["prior"] == "pair"
     assert found["model"]["sizes"]["n_atom_basis"] == 12
     products = found["groups"]["molecule"]["cases"][0]
     assert products["label"].startswith("6 ")
