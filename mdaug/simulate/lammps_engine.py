@@ -18,8 +18,8 @@ from mdaug.simulate.dynamics import MakeEngine
 from mdaug.simulate.options import DynamicsOptions
 from mdaug.units import FS
 
-_MARGIN = 50.0
-"""Å of free space around a molecule at the start."""
+_MARGIN = 5.0
+"""Å of free space around a molecule; the box may grow, not shrink, as LAMMPS has no bins in a flat one."""
 
 _PS = 1000.0 * FS
 
@@ -79,7 +79,7 @@ class LammpsEngine:
         self._command(
             "atom_style atomic",
             "atom_modify map array sort 0 0.0",
-            "boundary " + ("p p p" if atoms.pbc.any() else "s s s"),
+            "boundary " + ("p p p" if atoms.pbc.any() else "m m m"),
             "box tilt large",
             f"region cell {_region(atoms, self._cell)} units box",
             f"create_box {len(kinds)} cell",

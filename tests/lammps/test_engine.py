@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from ase.build import molecule
 
 from mdaug.validate.thermo_log import read_thermo
 
@@ -26,8 +27,10 @@ for name, make in {"ase": None, "lammps": lammps_engines(model, None)}.items():
 """
 
 
-def test_engines_give_the_same_trajectory_and_files(structures, lab):
-    atoms = structures["molecule"]
+@pytest.mark.parametrize("name", ["ethanol", "water"])
+def test_engines_give_the_same_trajectory_and_files(structures, lab, name):
+    """Three atoms that do not turn stay in their plane."""
+    atoms = {"ethanol": structures["molecule"], "water": molecule("H2O")}[name]
     np.save(lab.folder / "positions.npy", atoms.positions)
     np.save(lab.folder / "numbers.npy", atoms.numbers)
     ended = subprocess.run(
@@ -39,7 +42,7 @@ def test_engines_give_the_same_trajectory_and_files(structures, lab):
     )
     assert ended.returncode == 0, ended.stderr[-2000:]
     ours, theirs = (read_thermo(lab.folder / name) for name in ("ase", "lammps"))
-    assert theirs.n_atoms == 9
+    assert theirs.n_atoms == len(atoms)
     assert len(theirs.time_ps) == 5
     assert theirs.total_eV == pytest.approx(ours.total_eV, rel=0, abs=1e-9)
     ends = [np.load(lab.folder / name / "restart.npz") for name in ("ase", "lammps")]
