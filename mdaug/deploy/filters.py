@@ -4,7 +4,6 @@ import torch
 from torch import Tensor, nn
 
 from mdaug.model import SchNet
-from mdaug.model.radial import envelope, envelope_slope
 
 
 class SplineFilters(nn.Module):
@@ -64,11 +63,5 @@ class DirectFilters(nn.Module):
 
         Zero at and beyond the cutoff.
         """
-        factor = (d_ij < self.cutoff).to(d_ij.dtype)
-        factor_slope = torch.zeros_like(d_ij)
-        if self.smooth:
-            factor, factor_slope = envelope(d_ij, self.cutoff), envelope_slope(d_ij, self.cutoff)
-        dtype = self.networks.out_weight.dtype
-        filters, slopes = self.networks.with_slope(d_ij.to(dtype))
-        cut, cut_slope = factor.to(dtype).unsqueeze(-1), factor_slope.to(dtype).unsqueeze(-1)
-        return list((filters * cut).unbind(0)), list((slopes * cut + filters * cut_slope).unbind(0))
+        filters, slopes = self.networks.within(d_ij, self.cutoff, self.smooth)
+        return list(filters.unbind(0)), list(slopes.unbind(0))

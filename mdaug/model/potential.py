@@ -10,7 +10,7 @@ from mdaug.model.graph import Graph, forces_from_pairs
 from mdaug.model.messages import Pairs
 from mdaug.model.options import SchNetOptions
 from mdaug.model.prior import PairPrior
-from mdaug.model.radial import FilterNetworks, envelope, envelope_slope
+from mdaug.model.radial import FilterNetworks, envelope
 from mdaug.model.schnet import Network
 from mdaug.native import load_kernels
 
@@ -96,7 +96,8 @@ class SchNet(nn.Module):
         """Filters of all pairs of `graph`, or their tables where the fused kernels serve."""
         idx_i, idx_j, d_ij = graph.idx_i, graph.idx_j, graph.d_ij
         if self.options.filters == "direct":
-            filters, slopes = self._direct(d_ij)
+            smooth = self.options.envelope == "c2"
+            filters, slopes = self.filter_networks.within(d_ij, self.options.cutoff, smooth)
             return Pairs(idx_i, idx_j, d_ij, list(filters), list(slopes), 0.0)
         tables = self.tables()
         if d_ij.device.type == "cpu" and load_kernels():
@@ -126,14 +127,6 @@ class SchNet(nn.Module):
         for name, tensor in exact.items():
             setattr(self, name, tensor.to(getattr(self, name).device))
         return self
-
-    def _direct(self, d_ij: Tensor) -> tuple[Tensor, Tensor]:
-        filters, slopes = self.filter_networks.with_slope(d_ij)
-        if self.options.envelope == "none":
-            return filters, slopes
-        cut = envelope(d_ij, self.options.cutoff).unsqueeze(-1)
-        cut_slope = envelope_slope(d_ij, self.options.cutoff).unsqueeze(-1)
-        return filters * cut, slopes * cut + filters * cut_slope
 
 
 def _knot_factor(knots: Tensor, options: SchNetOptions) -> Tensor:

@@ -60,6 +60,19 @@ class FilterNetworks(nn.Module):
         filters = torch.baddbmm(self.out_bias, ssp(u), self.out_weight)
         return filters, torch.bmm(torch.sigmoid(u) * u_slope, self.out_weight)
 
+    def within(self, d: Tensor, cutoff: float, smooth: bool) -> tuple[Tensor, Tensor]:
+        """Filters and their derivative at distances (n_distances,) of any precision, zero from the cutoff on.
+
+        Smooth, by the factor `envelope`, or as they are up to there.
+        """
+        factor, factor_slope = (d < cutoff).to(d.dtype), torch.zeros_like(d)
+        if smooth:
+            factor, factor_slope = envelope(d, cutoff), envelope_slope(d, cutoff)
+        dtype = self.out_weight.dtype
+        filters, slopes = self.with_slope(d.to(dtype))
+        cut, cut_slope = factor.to(dtype).unsqueeze(-1), factor_slope.to(dtype).unsqueeze(-1)
+        return filters * cut, slopes * cut + filters * cut_slope
+
     def _gaussians(self, d: Tensor) -> tuple[Tensor, Tensor]:
         """z = (d − μ)/σ and exp(−z²/2), both (n_blocks, n_distances, n_gaussians).
 
