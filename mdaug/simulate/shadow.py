@@ -1,9 +1,9 @@
 """The energy that velocity Verlet really conserves, to second order in the time step: ``shadow.csv``."""
 
-import os
 from pathlib import Path
 
 from mdaug.frames.frame_set import FloatArray
+from mdaug.simulate.table import Table
 from mdaug.units import FS
 
 COLUMNS = ("step", "time_fs", "shadow_eV")
@@ -21,34 +21,18 @@ def shadow_correction(forces: FloatArray, masses: FloatArray, timestep_fs: float
     return float((timestep_fs * FS) ** 2 / 24.0 * squares.sum())
 
 
-class ShadowTable:
+class ShadowTable(Table):
     """Appends rows to ``shadow.csv``; a resumed run keeps those up to the step it goes on from."""
 
     def __init__(self, path: Path, masses: FloatArray, timestep_fs: float, resumed_at: int | None) -> None:
         self._masses, self._timestep_fs = masses, timestep_fs
         kept = _length_until(path, resumed_at) if resumed_at is not None and path.is_file() else 0
-        self._file = path.open("r+" if kept else "w", encoding="ascii", newline="")
-        if kept:
-            self._file.truncate(kept)
-            self._file.seek(0, os.SEEK_END)
-        else:
-            self._file.write(",".join(COLUMNS) + "\n")
+        super().__init__(path, COLUMNS, kept or None)
 
     def write(self, step: int, time_fs: float, total_eV: float, forces: FloatArray) -> None:
         """Append the row of a step with these forces (n_atoms, 3), eV/Å."""
         shadow = total_eV + shadow_correction(forces, self._masses, self._timestep_fs)
-        self._file.write(f"{step},{time_fs!r},{shadow!r}\n")
-
-    def sync(self) -> None:
-        """Put everything on the disk."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-    def __enter__(self) -> "ShadowTable":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._file.close()
+        self.append(step, time_fs, shadow)
 
 
 def _length_until(path: Path, step: int) -> int:
