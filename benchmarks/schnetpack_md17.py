@@ -22,10 +22,16 @@ import torch
 from ase import Atoms
 
 sys.path.append(str(Path(__file__).parents[1] / "mdaug" / "bench"))
-from schnetpack_worker import pl, spk, trn  # which knows how to import SchNetPack beside newer torch
+from schnetpack_worker import (  # which knows how to import SchNetPack beside newer torch
+    LOSS_WEIGHTS,
+    make_task,
+    pl,
+    spk,
+    trn,
+)
 
 CUTOFF = 5.0
-LOSS_WEIGHTS = {"energy": 0.01, "forces": 0.99}
+SIZES = {"n_atom_basis": 128, "n_filters": 128, "n_interactions": 6, "n_gaussians": 20, "cutoff": CUTOFF}
 COLUMNS = ("seconds", "epoch", "energy_mae_kcal_mol", "force_mae_kcal_mol_A")
 
 
@@ -61,33 +67,10 @@ def make_data(folder):
     return data
 
 
-def make_task():
+def make_its_task():
     """Its SchNet, losses, optimiser and schedule."""
-    width = 128
-    representation = spk.representation.SchNet(
-        n_atom_basis=width,
-        n_interactions=6,
-        radial_basis=spk.nn.GaussianRBF(n_rbf=20, cutoff=CUTOFF),
-        cutoff_fn=spk.nn.CosineCutoff(CUTOFF),
-    )
-    model = spk.model.NeuralNetworkPotential(
-        representation=representation,
-        input_modules=[spk.atomistic.PairwiseDistances()],
-        output_modules=[
-            spk.atomistic.Atomwise(n_in=width, output_key="energy"),
-            spk.atomistic.Forces(energy_key="energy", force_key="forces"),
-        ],
-        postprocessors=[trn.CastTo64(), trn.AddOffsets("energy", add_mean=True)],
-    )
-    outputs = [
-        spk.task.ModelOutput(name=name, loss_fn=torch.nn.MSELoss(), loss_weight=weight, metrics={})
-        for name, weight in LOSS_WEIGHTS.items()
-    ]
-    return spk.task.AtomisticTask(
-        model=model,
-        outputs=outputs,
-        optimizer_cls=torch.optim.AdamW,
-        optimizer_args={"lr": 1e-3, "weight_decay": 0.0},
+    return make_task(
+        SIZES,
         # SchNetPack's own class adds smoothing, which its configuration leaves at zero
         scheduler_cls=torch.optim.lr_scheduler.ReduceLROnPlateau,
         scheduler_args={"factor": 0.5, "patience": 75, "threshold": 0.0, "cooldown": 10},
@@ -149,7 +132,7 @@ def main():
     os.chdir(folder)
     torch.set_num_threads(threads)
     pl.seed_everything(0)
-    data, task = make_data(folder), make_task()
+    data, task = make_data(folder), make_its_task()
     held_out = spk.data.AtomsLoader(data.test_dataset, batch_size=50)
     checkpoints = pl.callbacks.ModelCheckpoint(dirpath=folder, save_last=True, save_top_k=0)
     trainer = pl.Trainer(

@@ -171,8 +171,8 @@ class EpochClock(pl.Callback):
         self.seconds = time.perf_counter() - wall, time.process_time() - cpu
 
 
-def make_task(setup):
-    """SchNet of the given sizes with energy and forces, and the loss of its own MD17 experiment."""
+def make_task(setup, **schedule):
+    """SchNet of the given sizes with energy and forces; loss and optimiser of its own MD17 experiment."""
     representation = spk.representation.SchNet(
         n_atom_basis=setup["n_atom_basis"],
         n_filters=setup["n_filters"],
@@ -198,6 +198,7 @@ def make_task(setup):
         outputs=outputs,
         optimizer_cls=torch.optim.AdamW,
         optimizer_args={"lr": 1e-3, "weight_decay": 0.0},
+        **schedule,
     )
 
 
