@@ -111,17 +111,7 @@ def train_force_field(
     sets = prepare_sets(config, watch)
     record_sets(sets, config, folder, resume=resume)
     watch.stage(f"training on {len(sets.shown)} frames; validation errors E in kcal/mol, F in kcal/mol/Å")
-    training = train(
-        sets.shown,
-        sets.validation,
-        config.model,
-        config.training,
-        folder,
-        device=device,
-        resume=resume,
-        progress=watch.epoch,
-        group=group,
-    )
+    training = _train(sets, config, folder, group, device=device, resume=resume, progress=watch.epoch)
     summary = summarize_training(sets.train, config.model.cutoff) | {"augmented": sets.augmented is not None}
     model = export_model(training.model, folder / "model.pt", training=summary)
     test = accuracy(partial(predict, model), sets.test) if len(sets.test) else None
@@ -135,16 +125,11 @@ def train_force_field(
 def help_to_train(config: RunConfig, folder: Path, group: Group, *, device: str, resume: bool) -> None:
     """Take part in the training that the first process of `group` runs in `folder`; writes nothing."""
     sets = prepare_sets(config, Watch())
-    train(
-        sets.shown,
-        sets.validation,
-        config.model,
-        config.training,
-        folder,
-        device=device,
-        resume=resume,
-        group=group,
-    )
+    _train(sets, config, folder, group, device=device, resume=resume)
+
+
+def _train(sets: Sets, config: RunConfig, folder: Path, group: Group, **how: Any) -> TrainResult:
+    return train(sets.shown, sets.validation, config.model, config.training, folder, group=group, **how)
 
 
 def prepare_sets(config: RunConfig, watch: Watch) -> Sets:

@@ -10,7 +10,6 @@ from mdaug.frames import load_frames, write_extxyz
 from mdaug.frames.frame_set import FrameSet
 from mdaug.springs import Springs
 
-FEW = ["--rule", "gradient", "--n-frames", "3", "--n-stretched", "0"]
 LENGTHS, STIFFNESSES = np.array([0.96, 0.96, 1.52]), np.array([48.0, 48.0, 10.0])  # Å, eV/Å²
 
 
@@ -52,23 +51,15 @@ def test_wrong_components_are_wrong_usage(water, capsys):
     assert "H-C=3" in capsys.readouterr().err
 
 
+def augment(data, out, options):
+    """Run `mdaug augment` with options given as in a shell."""
+    return main(["augment", data, *options.split(), "--out", str(out)])
+
+
 def test_augment_writes_frames_and_the_springs_used(water, tmp_path):
     out = tmp_path / "run"
-    command = [
-        "augment",
-        water,
-        "--temperature",
-        "300",
-        "--n-frames",
-        "7",
-        "--rule",
-        "projected",
-        "--n-stretched",
-        "0",
-        "--out",
-        str(out),
-    ]
-    assert main([*command, "--springs.components", "O-H=1"]) == 0
+    options = "--temperature 300 --n-frames 7 --n-stretched 0 --rule projected --springs.components O-H=1"
+    assert augment(water, out, options) == 0
     made = load_frames(out / "augmented.xyz")
     assert len(made) == 7
     assert set(made.info["rule"]) == {"projected"}
@@ -81,42 +72,23 @@ def test_augment_takes_springs_from_a_file(water, tmp_path):
     path.write_text(json.dumps({"temperature_K": 300, "units": "", "pairs": {"H-H": rows, "H-O": rows}}))
     out = tmp_path / "run"
     # the file holds the temperature, so that the frames need none
-    assert main(["augment", water, "--springs-file", str(path), *FEW, "--out", str(out)]) == 0
+    few = "--rule gradient --n-frames 3 --n-stretched 0"
+    assert augment(water, out, f"{few} --springs-file {path}") == 0
     assert Springs.read(out / "springs.json").to_json()["pairs"]["H-O"][0]["k"] == pytest.approx(100.0)
 
 
 def test_augment_with_more_copies_than_frames_says_what_to_do(water, tmp_path, capsys):
-    command = ["augment", water, "--temperature", "300", "--n-frames", "41", "--no-replacement"]
-    assert main([*command, "--out", str(tmp_path / "run")]) == 1
+    assert augment(water, tmp_path / "run", "--temperature 300 --n-frames 41 --no-replacement") == 1
     assert "(--replacement)" in capsys.readouterr().err
 
 
 def test_augment_by_a_matched_field_makes_both_kinds_of_copies(water, tmp_path, capsys):
     out = tmp_path / "run"
-    command = [
-        "augment",
-        water,
-        "--temperature",
-        "300",
-        "--rule",
-        "matched",
-        "--n-frames",
-        "4",
-        "--n-stretched",
-    ]
-    command += [
-        "6",
-        "--stretch-range",
-        "0.7",
-        "2.0",
-        "--error-scale",
-        "2",
-        "--weight",
-        "1",
-        "--out",
-        str(out),
-    ]
-    assert main([*command, "--epsilon", "0.1", "--springs.components", "H-O=1", "H-H=1"]) == 0
+    options = (
+        "--temperature 300 --rule matched --n-frames 4 --n-stretched 6 --stretch-range 0.7 2.0 "
+        "--error-scale 2 --weight 1 --epsilon 0.1 --springs.components H-O=1 H-H=1"
+    )
+    assert augment(water, out, options) == 0
     made = load_frames(out / "augmented.xyz")
     assert made.info["kind"].tolist() == ["atoms"] * 4 + ["bond"] * 6
     assert np.all(made.info["force_error"] > 0)
