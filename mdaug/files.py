@@ -3,10 +3,13 @@
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+_TEMPORARY = ".mdaug-"
 
 
 @contextmanager
@@ -18,7 +21,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f"{_TEMPORARY}{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -29,6 +32,30 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether `path` is a temporary file of `atomic_path`; one that a kill left, if nobody is writing."""
+    return path.name.startswith(_TEMPORARY)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of `atomic_path` that a kill left in `folder`."""
+    for path in folder.iterdir():
+        if is_leftover(path):
+            path.unlink(missing_ok=True)
+
+
+def damaged_member(path: Path | str) -> str | None:
+    """Return the first member of a zip file whose checksum is wrong, which torch does not look at.
+
+    Raises
+    ------
+    zipfile.BadZipFile
+        It is no zip file.
+    """
+    with zipfile.ZipFile(path) as archive:
+        return archive.testzip()
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -18,6 +18,7 @@ from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.frames.calculators import calculator_factory
 from mdaug.frames.generate import GenerateOptions, Sampling, generate_frames
+from mdaug.frames.replica_parts import ReplicaParts
 from mdaug.frames.structures import starting_structures
 from mdaug.frames.write import write_extxyz, write_npz
 
@@ -31,13 +32,15 @@ def frames(
     charge: int = 0,
     multiplicity: int = 1,
     file_format: Annotated[Literal["xyz", "npz"], Parameter(name="--format")] = "xyz",
+    resume: Annotated[bool, Parameter(negative="")] = False,
     sampling: Annotated[GenerateOptions, Parameter(name="*")] = GenerateOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
     """Sample labelled frames of a molecule or cell by Langevin MD.
 
     Writes frames.xyz (extended xyz, eV and eV/Å) or frames.npz, and frames.json with the measured kinetic
-    and virial temperatures and the energy's correlation time.
+    and virial temperatures and the energy's correlation time. Finished replicas are kept: a run that was
+    stopped goes on with --resume and the same options.
 
     Parameters
     ----------
@@ -53,12 +56,17 @@ def frames(
         Spin multiplicity 2S+1.
     file_format
         xyz (extended xyz) or npz (sGDML-like).
+    resume
+        Go on with the run in --out, or the newest unfinished one.
     """
     make = calculator_factory(
         calculator, _parse_arguments(calculator_arguments), charge=charge, multiplicity=multiplicity
     )
     starts = starting_structures(structure, sampling.n_replicas, sampling.seed)
-    with open_run(output, command="frames") as run:
+    settings = [structure, calculator, calculator_arguments, charge, multiplicity, sampling.model_dump()]
+    settings.append([[atoms.numbers.tolist(), atoms.positions.tolist()] for atoms in starts])
+    with open_run(output, command="frames", resume=resume) as run:
+        parts = ReplicaParts(run.path / "replicas", json.dumps(settings))
         with counted("Langevin MD, steps") as progress:
             made, measured = generate_frames(
                 starts,
@@ -69,8 +77,10 @@ def frames(
                 charge=charge,
                 multiplicity=multiplicity,
                 progress=progress,
+                parts=parts,
             )
         path = _write(made, run.path / f"frames.{file_format}", measured, sampling)
+        parts.remove()
     _print_summary(f"{len(made)} frames in {path}", measured, sampling)
 
 

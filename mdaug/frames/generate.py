@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from mdaug.errors import DataError
 from mdaug.frames.correlation import autocorrelation, correlation_time
 from mdaug.frames.frame_set import FloatArray, FrameSet
+from mdaug.frames.replica_parts import ReplicaParts
 from mdaug.options import Options
 from mdaug.units import BOLTZMANN_EV_K, FS
 
@@ -77,11 +78,13 @@ class Sampling:
 
 @dataclass(frozen=True)
 class _Replica:
-    """One run: a row of (potential, kinetic, virial −Σ r·F) in eV a step, and positions a frame."""
+    """One run: a row of (potential, kinetic, virial −Σ r·F) in eV a step; positions and labels a frame."""
 
     steps: FloatArray
     positions: FloatArray
     cell: FloatArray
+    energies: FloatArray
+    forces: FloatArray
 
 
 def generate_frames(
@@ -94,6 +97,7 @@ def generate_frames(
     charge: float | None = None,
     multiplicity: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    parts: ReplicaParts | None = None,
 ) -> tuple[FrameSet, Sampling]:
     """Sample frames by BAOAB Langevin dynamics (DOI 10.1063/1.4802990), one replica from each of `starts`.
 
@@ -108,6 +112,8 @@ def generate_frames(
         Gives a new calculator; called once a replica.
     progress
         Called with (MD steps done, MD steps in all).
+    parts
+        Where finished replicas are kept, and found again.
 
     Returns
     -------
@@ -119,28 +125,31 @@ def generate_frames(
     Raises
     ------
     DataError
-        If the dynamics blow up.
+        If the dynamics blow up, or `parts` holds replicas of other settings.
     """
     counts = [len(part) for part in np.array_split(np.arange(options.n_frames), len(starts))]
     total = len(starts) * options.equilibration_steps + options.n_frames * options.steps_per_frame
     seeds = np.random.SeedSequence(options.seed).spawn(len(starts))
     replicas: list[_Replica] = []
-    labels: list[tuple[FloatArray, FloatArray]] = []
     done = 0
-    for start, count, seed in zip(starts, counts, seeds, strict=True):
-        tick = _Ticker(progress, done, total)
-        atoms = start.copy()
-        atoms.calc = make_calculator()
-        replica = _run(atoms, options, count, np.random.default_rng(seed), tick)
-        replicas.append(replica)
-        labels.append(_label(atoms, replica.positions))
-        done = tick.done
+    for k, (start, count, seed) in enumerate(zip(starts, counts, seeds, strict=True)):
+        kept = None if parts is None else parts.read(k)
+        if kept is not None:
+            replicas.append(_Replica(**kept))
+        else:
+            atoms = start.copy()
+            atoms.calc = make_calculator()
+            tick = _Ticker(progress, done, total)
+            replicas.append(_run(atoms, options, count, np.random.default_rng(seed), tick))
+            if parts is not None:
+                parts.write(k, **vars(replicas[-1]))
+        done += options.equilibration_steps + count * options.steps_per_frame
     x, y, z = (bool(p) for p in starts[0].pbc)
     frames = FrameSet(
         atomic_numbers=starts[0].numbers.astype(np.int64),
         positions=np.concatenate([replica.positions for replica in replicas]),
-        energies=np.concatenate([energies for energies, _ in labels]),
-        forces=np.concatenate([forces for _, forces in labels]),
+        energies=np.concatenate([replica.energies for replica in replicas]),
+        forces=np.concatenate([replica.forces for replica in replicas]),
         cells=np.repeat(replicas[0].cell[None], options.n_frames, axis=0) if starts[0].pbc.any() else None,
         pbc=(x, y, z),
         temperature_K=options.temperature,
@@ -197,7 +206,8 @@ def _run(
         steps[step] = _observe(atoms, step * options.timestep)
         if (step + 1) % per_frame == 0:
             positions[step // per_frame] = _stored_positions(atoms)
-    return _Replica(steps, positions, np.array(atoms.cell))
+    cell = np.array(atoms.cell)
+    return _Replica(steps, positions, cell, *_label(atoms, positions))
 
 
 def _observe(atoms: Atoms, time_fs: float) -> tuple[float, float, float]:

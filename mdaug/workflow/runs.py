@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mdaug.errors import DataError, MDAugError
-from mdaug.files import write_json
+from mdaug.files import is_leftover, remove_leftovers, write_json
 from mdaug.options import Options
 
 RUNS = Path("runs")
@@ -64,6 +64,7 @@ def open_run(output: OutputOptions, *, command: str, resume: bool | None = None)
                 raise MDAugError(_refusal(path, can_resume=resume is not None))
             replaced = _put_aside(path)
     path.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(path)
     started = _now()
     _record(path, command, started=started, finished=None)
     try:
@@ -108,7 +109,7 @@ def _holds_run(path: Path, *, unfinished: bool) -> bool:
 
 
 def _has_results(path: Path) -> bool:
-    return any(entry.name != RECORD for entry in path.iterdir())
+    return any(not (entry.name == RECORD or is_leftover(entry)) for entry in path.iterdir())
 
 
 def _refusal(path: Path, *, can_resume: bool) -> str:
@@ -161,6 +162,7 @@ def _clear_failed(path: Path, replaced: Path | None) -> None:
     if _has_results(path):
         return
     (path / RECORD).unlink(missing_ok=True)
+    remove_leftovers(path)
     path.rmdir()
     if replaced is not None:
         replaced.rename(path)

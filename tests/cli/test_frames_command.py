@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mdaug.cli.app import main
-from mdaug.frames import load_frames
+from mdaug.frames import generate, load_frames
 
 SHORT = ["--n-frames=4", "--n-replicas=2", "--spacing=5", "--equilibration=0.01", "--temperature=300"]
 
@@ -79,3 +79,29 @@ def test_dataset_lists_installs_and_explains(
     assert main(["dataset", "ethanol-ccsdt", "--from", str(tmp_path / "none")]) == 1
     assert "no such file" in capsys.readouterr().err
     assert main(["dataset", "ethanol"]) == 0
+
+
+def test_a_stopped_run_keeps_its_replicas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    """Resumed, only the unfinished replica is run, and the frames are those of an uninterrupted run."""
+    sample = generate._run
+    calls: list[int] = []
+
+    def stopped_in_the_second(*arguments):
+        calls.append(len(calls))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return sample(*arguments)
+
+    command = ["frames", "O", *SHORT, "--calculator", "ase.calculators.emt:EMT"]
+    assert main([*command, "--out", str(tmp_path / "whole")]) == 0
+    monkeypatch.setattr(generate, "_run", stopped_in_the_second)
+    assert main([*command, "--out", str(tmp_path / "o")]) == 1
+    assert main([*command, "--out", str(tmp_path / "o")]) == 1
+    assert "holds an unfinished run; continue it with --resume" in capsys.readouterr().err
+    assert main([*command, "--seed=1", "--resume", "--out", str(tmp_path / "o")]) == 1
+    assert "of other settings" in capsys.readouterr().err
+    assert main([*command, "--resume", "--out", str(tmp_path / "o")]) == 0
+    assert len(calls) == 3
+    whole, resumed = (tmp_path / name / "frames.xyz" for name in ("whole", "o"))
+    assert resumed.read_bytes() == whole.read_bytes()
+    assert not (tmp_path / "o" / "replicas").exists()

@@ -1,0 +1,27 @@
+"""What a kill in the middle of a write leaves is no result, and goes when the run is taken up again."""
+
+import pytest
+
+from mdaug.workflow.runs import OutputOptions, open_run
+
+
+def test_a_killed_write_does_not_block_the_folder(tmp_path) -> None:
+    out = OutputOptions(out=tmp_path / "run")
+    with pytest.raises(RuntimeError), open_run(out, command="train", resume=False) as run:
+        (run.path / ".mdaug-config-abcdefgh.toml").touch()
+        (run.path / ".own").touch()
+        (run.path / "kept.txt").touch()
+        raise RuntimeError
+    with open_run(out, command="train", resume=True) as run:
+        assert {path.name for path in run.path.iterdir()} == {"run.json", ".own", "kept.txt"}
+
+
+def test_a_run_killed_before_its_first_result_is_started_anew(tmp_path) -> None:
+    out = OutputOptions(out=tmp_path / "run")
+    with pytest.raises(RuntimeError), open_run(out, command="train", resume=False):
+        raise RuntimeError
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text('{"command": "train", "started": "", "finished": null}')
+    (tmp_path / "run" / ".mdaug-config-abcdefgh.toml").touch()
+    with open_run(out, command="train", resume=False) as run:
+        assert [path.name for path in run.path.iterdir()] == ["run.json"]
