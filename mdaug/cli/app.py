@@ -105,7 +105,11 @@ def build_app(called: str | None = None) -> App:
         suppress_keyboard_interrupt=False,
         result_action="return_value",
     )
-    app["--help"].group = app["--version"].group = Group("Options", sort_key=len(COMMANDS))
+    options = Group("Options", sort_key=len(COMMANDS))
+    app["--help"].group = app["--version"].group = options
+    app.register_install_completion_command(
+        group=options, help="Complete commands and options by the Tab key: bash, zsh, fish (--shell)."
+    )
     for order, (title, commands) in enumerate(COMMANDS.items()):
         group = Group(title, sort_key=order)
         for position, (name, summary) in enumerate(commands.items()):

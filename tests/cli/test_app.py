@@ -210,3 +210,13 @@ def test_a_reader_that_stops_early_is_no_error(toy, capfd):
     toy(print_much)
     assert app.main(["demo"]) == 1
     assert capfd.readouterr().err == ""
+
+
+def test_completion_knows_commands_and_their_options(tmp_path):
+    script = tmp_path / "completion"
+    assert app.main(["--install-completion", "--shell", "bash", "--output", str(script)]) == 0
+    text = script.read_text()
+    for commands in app.COMMANDS.values():
+        for name in commands:
+            assert name in text
+    assert "n-stretched" in text  # of train and augment
