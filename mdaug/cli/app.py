@@ -53,6 +53,9 @@ _PACKAGE = Path(__file__).parents[1]
 
 _NAMES = [name for group in COMMANDS.values() for name in group]
 
+_LONGEST = 1000
+"""Characters of a message; of longer ones the middle is left out."""
+
 _EPILOGUE = "`mdaug COMMAND --help` explains a command; `--debug` anywhere shows the traceback of an error."
 
 
@@ -186,5 +189,8 @@ def _fail(message: str, *, code: int) -> int:
 
 def _tell(what: str, style: str, message: str) -> None:
     """Write one line to standard error."""
-    line = Text.assemble((f"mdaug: {what}: ", style), " ".join(message.split()))
+    said = " ".join(message.split())
+    if len(said) > _LONGEST:  # it quotes a file that is broken
+        said = f"{said[: _LONGEST // 2]} … {said[-_LONGEST // 2 :]}"
+    line = Text.assemble((f"mdaug: {what}: ", style), said)
     Console(stderr=True, soft_wrap=True, highlight=False).print(line)

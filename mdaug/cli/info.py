@@ -37,14 +37,13 @@ def info(
         print(json.dumps(about, indent=2))
         return
     try:
-        tables = model_tables(about)
+        for table in model_tables(about):
+            print_table(table)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
             f"{path}: its manifest, or results.json beside it, is not as mdaug writes it "
             f"({type(error).__name__}: {error}); --json shows it as it is"
         ) from error
-    for table in tables:
-        print_table(table)
 
 
 def _results(model: Path) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import platform
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ase.data import chemical_symbols
 import mdaug
 from mdaug.deploy.deployed import DeployedModel
 from mdaug.errors import DataError
+from mdaug.files import damaged_member
 from mdaug.model import SchNet
 
 NAME = "manifest.json"
@@ -20,7 +22,16 @@ FORMAT_VERSION = 2
 """Written for models with a prior, which readers of version 1 would leave out; others stay at 1."""
 
 READABLE = (1, FORMAT_VERSION)
-_KEYS = ("elements", "cutoff_A", "n_interactions", "dtype", "units", "training", "versions")
+_KEYS = ("elements", "cutoff_A", "n_interactions", "dtype", "units", "training", "weights_sha256", "versions")
+_RIGHT: dict[str, Callable[[Any], bool]] = {
+    "elements": lambda found: isinstance(found, list) and set(map(str, found)) <= set(chemical_symbols[1:]),
+    "cutoff_A": lambda found: isinstance(found, int | float) and 0 < found < float("inf"),
+    "dtype": lambda found: found in ("float32", "float64"),
+    "units": lambda found: isinstance(found, dict),
+    "training": lambda found: isinstance(found, dict),
+    "versions": lambda found: isinstance(found, dict),
+}
+"""What the values must be for those who read them to go on."""
 
 
 def build_manifest(
@@ -51,7 +62,7 @@ def build_manifest(
         "units": {"energy": "eV", "length": "angstrom"},
         "dtype": dtype,
         "training": training,
-        "weights_sha256": _digest(deployed),
+        "weights_sha256": weights_sha256(deployed),
         "versions": {
             "mdaug": mdaug.__version__,
             "torch": torch.__version__,
@@ -81,18 +92,25 @@ def read_manifest(path: str | Path) -> dict[str, Any]:
     missing = [key for key in _KEYS if key not in manifest]
     if missing:
         raise DataError(f"{path}: {NAME} lacks {', '.join(missing)}; export the model again")
+    wrong = [key for key, is_right in _RIGHT.items() if not is_right(manifest[key])]
+    if wrong:
+        shown = repr(manifest[wrong[0]])[:80]
+        raise DataError(f"{path}: {NAME} has {wrong[0]} = {shown}, which no model has; export it again")
     return manifest
 
 
 def _extra_file(path: Path) -> bytes:
     """The bytes of manifest.json, which TorchScript keeps under ``<archive>/extra/`` of a zip file."""
     try:
+        damaged = damaged_member(path)
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             found = [name for name in names if name.endswith(f"/extra/{NAME}")]
             if found:
                 return archive.read(found[0])
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
+    except Exception as error:  # zipfile raises whatever a broken file makes it
         raise DataError(
             f"{path}: not a model.pt, or damaged ({error}); expected a TorchScript file"
         ) from error
@@ -106,19 +124,20 @@ def _extra_file(path: Path) -> bytes:
 def _parse(path: Path, content: bytes) -> dict[str, Any]:
     try:
         manifest = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: {NAME} is not readable JSON ({error}); export the model again") from error
     if not isinstance(manifest, dict):
         raise DataError(f"{path}: {NAME} holds no JSON object; export the model again")
     return manifest
 
 
-def _digest(deployed: DeployedModel) -> str:
+def weights_sha256(deployed: DeployedModel | torch.jit.ScriptModule) -> str:
+    """Return the hash of all tensors, of the deployed module or of what TorchScript loaded from a file."""
     digest = hashlib.sha256()
     tensors = deployed.state_dict()
     if deployed.prior_table is not None:
         tensors["prior_table"] = deployed.prior_table
     for name, tensor in sorted(tensors.items()):
         digest.update(name.encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 
 from mdaug.deploy.deployed import DeployedModel
-from mdaug.deploy.manifest import NAME, build_manifest, read_manifest
+from mdaug.deploy.manifest import NAME, build_manifest, read_manifest, weights_sha256
 from mdaug.errors import DataError
 from mdaug.files import atomic_path
 from mdaug.model import SchNet
@@ -73,7 +73,10 @@ def load_model(
         raise DataError(f"device {device!r} for {path}: torch sees no CUDA device; use 'cpu'")
     try:
         model = torch.jit.load(str(path), map_location=device)
-    except (RuntimeError, ValueError) as error:
+        found = weights_sha256(model)
+    except Exception as error:  # torch raises whatever a broken file makes it
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path}: TorchScript cannot load the model ({reason}); export it again") from error
+    if found != manifest["weights_sha256"]:
+        raise DataError(f"{path}: its weights are not those of its manifest; take the original file")
     return model.to(getattr(torch, dtype)).eval()

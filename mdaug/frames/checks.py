@@ -10,6 +10,9 @@ from mdaug.errors import DataError
 from mdaug.frames.frame_set import FrameSet, IntArray
 from mdaug.frames.plausibility import check_units
 
+LARGEST = 1e12
+"""Numbers beyond this are of broken files; their squares would overflow."""
+
 DUPLICATE_TOLERANCE_A = 1e-6
 """Frames whose coordinates all agree within this are one frame, saved twice."""
 
@@ -27,10 +30,12 @@ def check_frames(frames: FrameSet, *, units: str = "eV") -> FrameSet:
     Raises
     ------
     DataError
-        For no frame, an unknown element, NaN or infinity, implausible units.
+        For no frame, an unknown element, NaN or infinity, cells without volume, implausible units.
     """
     _check_shape(frames)
+    _check_atoms(frames)
     _check_finite(frames)
+    _check_cells(frames)
     check_units(frames, units)
     return _group_duplicates(frames)
 
@@ -38,6 +43,18 @@ def check_frames(frames: FrameSet, *, units: str = "eV") -> FrameSet:
 def _check_shape(frames: FrameSet) -> None:
     if len(frames) == 0:
         raise DataError(f"{frames.name}: holds no frame")
+    n_frames, n_atoms = len(frames), frames.n_atoms
+    expected = {"positions": (n_frames, n_atoms, 3), "forces": (n_frames, n_atoms, 3), "weights": (n_frames,)}
+    expected |= {"cells": (n_frames, 3, 3), "stresses": (n_frames, 3, 3), "group": (n_frames,)}
+    for what, shape in expected.items():
+        values = getattr(frames, what)
+        if values is not None and np.shape(values) != shape:
+            raise DataError(f"{frames.name}: {what} of shape {np.shape(values)}; expected {shape}")
+    if n_atoms == 0:
+        raise DataError(f"{frames.name}: holds no atoms")
+
+
+def _check_atoms(frames: FrameSet) -> None:
     known = (frames.atomic_numbers > 0) & (frames.atomic_numbers < len(chemical_symbols))
     if not known.all():
         atom = int(np.argmin(known))
@@ -50,12 +67,30 @@ def _check_shape(frames: FrameSet) -> None:
 def _check_finite(frames: FrameSet) -> None:
     for what in ("positions", "energies", "forces", "cells", "stresses"):
         values = getattr(frames, what)
-        if values is None or np.isfinite(values).all():
+        if values is None:
+            continue
+        if np.isfinite(values).all():
+            if (np.abs(values) > LARGEST).any():
+                raise DataError(f"{frames.name}: {what} hold numbers beyond {LARGEST:g}; is the file whole?")
             continue
         bad = np.flatnonzero(~np.isfinite(values.reshape(len(frames), -1)).all(axis=1))
         raise DataError(
             f"{frames.name}: frame {bad[0]}: {what} hold NaN or infinity ({len(bad)} such frames in all); "
             "expected finite numbers: remove these frames"
+        )
+
+
+def _check_cells(frames: FrameSet) -> None:
+    """Refuse cells whose periodic vectors lie in one plane, on one line, or are zero."""
+    if frames.cells is None:
+        return
+    vectors = frames.cells[:, list(frames.pbc)]
+    lengths = np.linalg.norm(vectors, axis=2, keepdims=True)
+    flat = np.linalg.matrix_rank(vectors / np.maximum(lengths, 1e-300), tol=1e-6) < sum(frames.pbc)
+    if flat.any():
+        raise DataError(
+            f"{frames.name}: frame {np.argmax(flat)}: its cell has no volume ({flat.sum()} such frames); "
+            "expected independent vectors in the periodic directions, or no cell for a molecule"
         )
 
 

@@ -24,6 +24,9 @@ from mdaug.units import KCAL_MOL_PER_EV
 
 ALONE = Group()
 
+CHECKPOINT_SECONDS = 60.0
+"""Wall time between checkpoints."""
+
 
 @dataclass(frozen=True)
 class TrainState:
@@ -141,7 +144,7 @@ class Trainer:
             self.seconds = before + time.perf_counter() - started
             if progress is not None:
                 progress(self._state(rate))
-            if time.perf_counter() - saved > 60:
+            if time.perf_counter() - saved > CHECKPOINT_SECONDS:
                 self.save(folder)
                 saved = time.perf_counter()
         self.save(folder)

@@ -63,6 +63,8 @@ def _read(path: Path) -> tuple[FloatArray, FloatArray]:
         raise DataError(f"{path}: expected columns {DISTANCE},{ENERGY} of numbers ({error!r})") from error
     if len(points) < 4:
         raise DataError(f"{path}: {len(points)} points; expected at least 4 for a reference curve")
+    if not np.isfinite(points).all() or np.abs(points).max() > 1e12:
+        raise DataError(f"{path}: NaN, infinity or an absurd number; leave the energies of such points empty")
     points = points[points[:, 0].argsort()]
     if (np.diff(points[:, 0]) <= 0).any():
         raise DataError(f"{path}: a distance comes twice; expected one energy for each")

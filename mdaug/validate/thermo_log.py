@@ -169,12 +169,16 @@ def _from_lammps(lines: list[str], path: Path, units: str | None) -> ThermoLog:
     energy = {name: ev * table[column] for column, name in _LAMMPS_COLUMNS.items() if column in table}
     total = energy["total"] if "total" in energy else energy["potential"] + energy["kinetic"]
     kinetic = energy["kinetic"] if "kinetic" in energy else total - energy["potential"]
-    timestep = _last(r"^\s*(?:Time step\s*:|timestep\s)\s*(\S+)", lines[:start])
+    timestep = _last(r"^\s*(?:Time step\s*:|timestep\s)\s*([-+.\deE]+)", lines[:start])
+    try:
+        step_ps = None if timestep is None else float(timestep) * ps
+    except ValueError as error:
+        raise DataError(f"{path}: the time step {timestep!r} is not a number") from error
     n_atoms = _last(r"^Loop time of .* with (\d+) atoms", lines)
     if "Time" in table:
         time_ps = table["Time"] * ps
-    elif timestep is not None:
-        time_ps = table["Step"] * float(timestep) * ps
+    elif step_ps is not None:
+        time_ps = table["Step"] * step_ps
     else:
         raise DataError(
             f"{path}: neither a Time column nor the time step is in the log; add time to thermo_style"
@@ -190,7 +194,7 @@ def _from_lammps(lines: list[str], path: Path, units: str | None) -> ThermoLog:
         time_ps=time_ps - time_ps[0],
         total_eV=total,
         kinetic_eV=kinetic,
-        timestep_fs=None if timestep is None else float(timestep) * ps * 1000.0,
+        timestep_fs=None if step_ps is None else step_ps * 1000.0,
         n_atoms=count,
         source=str(path),
     )

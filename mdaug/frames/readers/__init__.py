@@ -26,7 +26,19 @@ def read_contents(path: Path) -> Contents:
         raise DataError(f"{path}: the file is empty; expected frames with energies and forces")
     for reader in READERS:
         if reader.sniff(path, head):
-            return reader.read(path)
+            return _read(reader, path)
     raise DataError(
         f"{path}: format not recognised; mdaug reads {', '.join(reader.name for reader in READERS)}"
     )
+
+
+def _read(reader: Reader, path: Path) -> Contents:
+    try:
+        return reader.read(path)
+    except DataError:
+        raise
+    except Exception as error:  # a broken file makes numpy and the parsers below raise anything
+        raise DataError(
+            f"{path}: broken {reader.name} ({type(error).__name__}: {error}); is the file whole, and are its "
+            "values of the right kind?"
+        ) from error

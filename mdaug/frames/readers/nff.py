@@ -24,8 +24,11 @@ def sniff(path: Path, head: bytes) -> bool:
         return True
     if not head.startswith(b"PK\x03\x04") or not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("data.pkl") for name in archive.namelist())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("data.pkl") for name in archive.namelist())
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
+        return False
 
 
 def read(path: Path) -> Contents:
