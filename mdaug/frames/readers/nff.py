@@ -22,7 +22,7 @@ UNITS = {"kcal/mol": ("kcal/mol", 1.0), "ev": ("eV", 1.0), "atomic": ("Hartree",
 def sniff(path: Path, head: bytes) -> bool:
     if LEGACY_MAGIC in head[:32]:
         return True
-    if not head.startswith(b"PK\x03\x04") or not zipfile.is_zipfile(path):
+    if not head.startswith(b"PK\x03\x04"):
         return False
     try:
         with zipfile.ZipFile(path) as archive:
