@@ -48,15 +48,16 @@ def filter_products(sizes: SchNetOptions) -> list[Product]:
 def training_products(sizes: SchNetOptions, n_atoms: int) -> list[Product]:
     """Return the products of a training step on `n_atoms` atoms: each forward product and two backward.
 
-    y = x W has the gradients ḡ Wᵀ in x and xᵀ ḡ in W. Included are the filter networks on the knots.
+    y = x W has the gradients ḡ Wᵀ in x and xᵀ ḡ in W. Included are the filter networks on the knots; where
+    their Gaussians are not trained, nothing asks for the gradient in them.
     """
-    forward = evaluation_products(sizes, n_atoms) + filter_products(sizes)
-    gradients = [
-        product
-        for p in forward
-        for product in (Product(p.rows, p.columns, p.depth), Product(p.depth, p.rows, p.columns))
-    ]
-    return forward + gradients
+    filters = filter_products(sizes)
+    forward = evaluation_products(sizes, n_atoms) + filters
+    fixed = [] if sizes.trainable_gaussians else filters[::2]
+    in_x = [Product(p.rows, p.columns, p.depth) for p in forward]
+    for p in fixed:
+        in_x.remove(Product(p.rows, p.columns, p.depth))
+    return forward + in_x + [Product(p.depth, p.rows, p.columns) for p in forward]
 
 
 def bare_products(

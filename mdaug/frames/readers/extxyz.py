@@ -16,7 +16,8 @@ def sniff(path: Path, head: bytes) -> bool:
 
 def read(path: Path) -> Contents:
     try:
-        images = list(ase.io.iread(path, index=":", format="extxyz"))
+        with path.open(encoding="utf-8") as stream:  # by name, ASE would read meaning into @ and .gz
+            images = list(ase.io.iread(stream, index=":", format="extxyz"))
     except Exception as error:  # ASE's parser raises whatever it meets
         raise DataError(f"{path}: broken extended xyz ({type(error).__name__}: {error})") from error
     return Contents(frames_from_atoms(images, path), "eV")
