@@ -131,7 +131,7 @@ def stability_section(folder: Path, lanes: Sequence[DemoLane]) -> Section:
 def _summary(lanes: Sequence[DemoLane]) -> str:
     return (
         f"Two SchNet force fields from the same frames of {lanes[0].data}: one trained on the frames as they "
-        "are, one also on copies with displaced atoms, labelled by springs that were read from the frames. "
+        "are, one also on distorted copies of them, whose energies and forces were learned from the frames. "
         "Both are as accurate as their short training allows; what differs is what they do where "
         "no frame has been."
     )
