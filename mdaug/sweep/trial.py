@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,10 @@ from mdaug.files import write_json, write_text
 from mdaug.simulate.start_record import structure_from_json
 from mdaug.train import TrainState
 from mdaug.validate.reference import reference_from_csv
-from mdaug.validate.scan import ScanResult, bond_scan
+from mdaug.validate.scan import ScanResult, bond_scan, scan_distances
 from mdaug.validate.scan_metrics import scan_metrics
 from mdaug.workflow.config import RunConfig
-from mdaug.workflow.proof import ProofOptions, scan_hydrogen
+from mdaug.workflow.proof import ProofOptions, hydrogen_bond, scan_hydrogen
 from mdaug.workflow.training import CONFIG, Watch, train_force_field
 
 RESULT = "trial.json"
@@ -92,12 +91,16 @@ def objective_of(found: dict[str, Any], objective: str) -> float:
 
 def _scan(model: Path, reference: Path | None) -> ScanResult | None:
     calculator = MDAugCalculator(model, dtype="float64")
-    start = structure_from_json(calculator.manifest["training"]["reference_structure"])
-    scan = scan_hydrogen(calculator, start, ProofOptions(), label=model.parent.name, progress=_quiet)
-    if scan is None or reference is None:
-        return scan
-    scan = bond_scan(calculator, start, scan.bond, scan.distances_A, label=scan.label)
-    return reference_from_csv(replace(scan, reference_kcal_mol=None, reference_label=None), reference)
+    training, label, options = calculator.manifest["training"], model.parent.name, ProofOptions()
+    start = structure_from_json(training["reference_structure"])
+    if reference is None:
+        return scan_hydrogen(calculator, start, options, label=label, progress=_quiet)
+    bond = hydrogen_bond(training, start)
+    if bond is None:
+        return None
+    length = start.get_distance(*bond, mic=bool(start.pbc.any()))
+    distances = scan_distances(options.scan_from * length, options.scan_to * length, options.scan_step)
+    return reference_from_csv(bond_scan(calculator, start, bond, distances, label=label), reference)
 
 
 def _quiet(*_: object) -> None:

@@ -152,10 +152,6 @@ def _start(atoms: Atoms, bond: tuple[int, int], moving: IntArray) -> tuple[Atoms
     return start, vector / distance, distance
 
 
-def _number(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.6f}"
-
-
 def _energy_and_forces(
     calculator: Calculator, atoms: Atoms, allow_failures: bool
 ) -> tuple[float, FloatArray]:
