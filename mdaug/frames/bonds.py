@@ -1,6 +1,7 @@
 """Which atoms are bonded, how bonds are named, and what falls apart when one is cut."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
@@ -11,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from mdaug.errors import DataError
 from mdaug.frames.frame_set import FloatArray, IntArray
-from mdaug.frames.pairs import molecule_pairs
+from mdaug.frames.pairs import structure_pairs
 
 BoolArray = NDArray[np.bool_]
 
@@ -45,12 +46,39 @@ def bonded(atomic_numbers: IntArray, idx_i: IntArray, idx_j: IntArray, distances
     return close
 
 
+@dataclass(frozen=True)
+class BondImages:
+    """Bonds of a structure, one for each periodic image that an atom is bonded to.
+
+    Parameters
+    ----------
+    index
+        Shape (n_bonds, 2); twice the same atom if it is bonded to its own image.
+    shifts
+        Cartesian, Å, shape (n_bonds, 3): r_ij = r_j − r_i + shift.
+    lengths
+        Å, shape (n_bonds,).
+    """
+
+    index: IntArray
+    shifts: FloatArray
+    lengths: FloatArray
+
+
+def bond_images(atoms: Atoms) -> BondImages:
+    """Return the bonds of one structure by covalent radii, in periodic directions to every image."""
+    reach = 2.0 * BOND_SCALE * float(covalent_radii[atoms.numbers].max())
+    idx_i, idx_j, shifts = structure_pairs(atoms, atoms.positions, reach)
+    lengths = np.linalg.norm(atoms.positions[idx_j] - atoms.positions[idx_i] + shifts, axis=1)
+    close = bonded(atoms.numbers, idx_i, idx_j, lengths)
+    return BondImages(np.stack([idx_i, idx_j], axis=1)[close], shifts[close], lengths[close])
+
+
 def find_bonds(atoms: Atoms) -> IntArray:
-    """Return the bonds of one structure, shape (n_bonds, 2), i < j, by covalent radii."""
-    idx_i, idx_j = molecule_pairs(len(atoms))
-    cells = atoms.cell.array[None] if atoms.pbc.any() and atoms.cell.rank == 3 else None
-    distances = pair_lengths(atoms.positions[None], cells, idx_i, idx_j)[0]
-    return np.stack([idx_i, idx_j], axis=1)[bonded(atoms.numbers, idx_i, idx_j, distances)]
+    """Return which atoms of one structure are bonded, each two once: shape (n_bonds, 2), i < j, in order."""
+    index = np.sort(bond_images(atoms).index, axis=1)
+    pairs: IntArray = np.unique(index[index[:, 0] != index[:, 1]], axis=0)
+    return pairs
 
 
 def sides(n_atoms: int, bonds: IntArray, bond: tuple[int, int]) -> tuple[IntArray, IntArray] | None:

@@ -1,6 +1,7 @@
 """Which atoms are pairs: every two of a molecule, neighbours within a cutoff (with images) of a cell."""
 
 import numpy as np
+from ase import Atoms
 
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 
@@ -43,6 +44,14 @@ def neighbor_pairs(
         points=np.ascontiguousarray(positions, dtype=np.float64), box=box, periodic=periodic, quantities="ijS"
     )
     return idx_i.astype(np.int64), idx_j.astype(np.int64), cell_shifts.astype(np.float64) @ box
+
+
+def structure_pairs(
+    atoms: Atoms, positions: FloatArray, cutoff: float
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return `neighbor_pairs` of a structure's atoms at `positions`, in its cell and periodic directions."""
+    pbc = (bool(atoms.pbc[0]), bool(atoms.pbc[1]), bool(atoms.pbc[2]))
+    return neighbor_pairs(positions, atoms.cell.array if any(pbc) else None, pbc, cutoff)
 
 
 def frame_pairs(frames: FrameSet, n: int, cutoff: float) -> tuple[IntArray, IntArray, FloatArray]:

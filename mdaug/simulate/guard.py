@@ -1,43 +1,20 @@
 """Stops a run that has blown up, and says why."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
-from ase.neighborlist import natural_cutoffs
 
-from mdaug.frames.frame_set import FloatArray, IntArray
-from mdaug.frames.pairs import neighbor_pairs
+from mdaug.frames.bonds import bond_images, bond_name
+from mdaug.frames.frame_set import FloatArray
+from mdaug.frames.pairs import structure_pairs
 from mdaug.simulate.options import DynamicsOptions
 from mdaug.simulate.rigid_body import degrees_of_freedom, temperature_K
-
-BONDED_WITHIN = 1.25
-"""Two atoms are bonded if closer than this times the sum of their covalent radii."""
 
 COLLIDED_WITHIN = 0.5
 """Two atoms have collided if closer than this times the sum of their covalent radii."""
 
 HOT = 10.0
 """A run this many times hotter than asked for (and by six degrees of freedom more) has blown up."""
-
-
-@dataclass(frozen=True)
-class Bonds:
-    """Bonds of a structure; `shifts` (Å, Cartesian) lead to the periodic image that atom j is bonded in."""
-
-    index: IntArray
-    shifts: FloatArray
-    lengths: FloatArray
-
-
-def find_bonds(atoms: Atoms) -> Bonds:
-    """Return the bonds of `atoms` by covalent radii; `index` has shape (n_bonds, 2), lengths are in Å."""
-    reach = np.array(natural_cutoffs(atoms, mult=BONDED_WITHIN))
-    idx_i, idx_j, shifts = _pairs(atoms, atoms.get_positions(), 2.0 * float(reach.max()))
-    lengths = np.linalg.norm(atoms.positions[idx_j] - atoms.positions[idx_i] + shifts, axis=1)
-    bonded = lengths < reach[idx_i] + reach[idx_j]
-    return Bonds(np.stack([idx_i, idx_j], axis=1)[bonded], shifts[bonded], lengths[bonded])
 
 
 class Guard:
@@ -54,7 +31,7 @@ class Guard:
 
     def __init__(self, start: Atoms, options: DynamicsOptions) -> None:
         self._start = start
-        self._bonds = find_bonds(start)
+        self._bonds = bond_images(start)
         self._on, self._max_stretch = options.guard, options.max_stretch
         self._radii = COLLIDED_WITHIN * covalent_radii[start.numbers]
         self._n_degrees = degrees_of_freedom(start)
@@ -83,29 +60,18 @@ class Guard:
         if 1.0 / self._max_stretch <= stretch[worst] <= self._max_stretch:
             return None
         return (
-            f"bond {self._name(*bonds.index[worst])} is {lengths[worst]:.2f} Å long, "
+            f"bond {bond_name(self._start.numbers, bonds.index[worst])} is {lengths[worst]:.2f} Å long, "
             f"{stretch[worst]:.2f} times its length at the start (limits {1 / self._max_stretch:.2f} "
             f"and {self._max_stretch:.2f})"
         )
 
     def _collision_complaint(self, positions: FloatArray) -> str | None:
-        idx_i, idx_j, shifts = _pairs(self._start, positions, 2.0 * float(self._radii.max()))
+        idx_i, idx_j, shifts = structure_pairs(self._start, positions, 2.0 * float(self._radii.max()))
         distances = np.linalg.norm(positions[idx_j] - positions[idx_i] + shifts, axis=1)
         limits = self._radii[idx_i] + self._radii[idx_j]
         collided = np.flatnonzero(distances < limits)
         if len(collided) == 0:
             return None
         pair = collided[0]
-        return (
-            f"atoms {self._name(idx_i[pair], idx_j[pair])} are {distances[pair]:.2f} Å apart "
-            f"(limit {limits[pair]:.2f} Å)"
-        )
-
-    def _name(self, i: int, j: int) -> str:
-        symbols = self._start.symbols
-        return f"{symbols[i]}{i}-{symbols[j]}{j}"
-
-
-def _pairs(atoms: Atoms, positions: FloatArray, cutoff: float) -> tuple[IntArray, IntArray, FloatArray]:
-    pbc = (bool(atoms.pbc[0]), bool(atoms.pbc[1]), bool(atoms.pbc[2]))
-    return neighbor_pairs(positions, atoms.cell.array if any(pbc) else None, pbc, cutoff)
+        name = bond_name(self._start.numbers, (idx_i[pair], idx_j[pair]))
+        return f"atoms {name} are {distances[pair]:.2f} Å apart (limit {limits[pair]:.2f} Å)"

@@ -8,8 +8,8 @@ from typing import Any
 
 from ase import Atoms
 
+from mdaug.frames.bonds import find_bonds
 from mdaug.frames.frame_set import FloatArray
-from mdaug.simulate.guard import find_bonds
 from mdaug.simulate.options import DynamicsOptions
 from mdaug.simulate.restart import Restart, write_restart
 from mdaug.simulate.shadow import ShadowTable
@@ -44,7 +44,7 @@ class Recorder:
         self._n_rows = restart.n_rows if restart else 0
         self._temperature_sum = restart.temperature_sum_K if restart else 0.0
         if restart is None:
-            write_topology(folder / "topology.pdb", atoms, find_bonds(atoms).index)
+            write_topology(folder / "topology.pdb", atoms, find_bonds(atoms))
         with ExitStack() as stack:
             self._thermo = stack.enter_context(
                 ThermoTable(folder / "thermo.csv", restart.thermo_bytes if restart else None)

@@ -2,22 +2,13 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from mdaug.simulate.guard import Guard, find_bonds
+from mdaug.simulate.guard import Guard
 from mdaug.simulate.options import DynamicsOptions
 
 
 @pytest.fixture
 def guard(ethanol) -> Guard:
     return Guard(ethanol, DynamicsOptions(temperature=300.0))
-
-
-def test_bonds_of_ethanol_and_of_silicon(ethanol) -> None:
-    bonds = find_bonds(ethanol)
-    assert len(bonds.index) == 8
-    assert sorted(ethanol.symbols[i] + ethanol.symbols[j] for i, j in bonds.index).count("CC") == 1
-    crystal = find_bonds(bulk("Si", cubic=True))
-    assert len(crystal.index) == 16  # two an atom, across the faces too
-    assert crystal.lengths == pytest.approx(2.351, abs=1e-3)
 
 
 def test_start_and_thermal_states_pass(ethanol, guard) -> None:

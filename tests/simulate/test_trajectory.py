@@ -8,7 +8,7 @@ from ase.build import bulk
 from ase.cell import Cell
 from ase.geometry import get_distances
 
-from mdaug.simulate.guard import find_bonds
+from mdaug.frames.bonds import find_bonds
 from mdaug.simulate.trajectory import DcdTrajectory, write_topology
 
 
@@ -23,7 +23,7 @@ def open_universe(folder):
 def write(folder, atoms: Atoms, n_frames: int, *, steps_per_frame=20, timestep_fs=0.5) -> list[np.ndarray]:
     rng = np.random.default_rng(0)
     frames = [atoms.positions + 0.1 * rng.standard_normal(atoms.positions.shape) for _ in range(n_frames)]
-    write_topology(folder / "topology.pdb", atoms, find_bonds(atoms).index)
+    write_topology(folder / "topology.pdb", atoms, find_bonds(atoms))
     with DcdTrajectory(folder / "trajectory.dcd", atoms, steps_per_frame, timestep_fs) as trajectory:
         for positions in frames:
             trajectory.write(positions)

@@ -5,7 +5,7 @@ from ase.build import bulk, molecule
 from MDAnalysis.lib.distances import calc_dihedrals
 
 from mdaug.errors import DataError
-from mdaug.frames.bonds import bond_name, find_bonds, minimum_image, smaller_fragment
+from mdaug.frames.bonds import bond_images, bond_name, find_bonds, minimum_image, smaller_fragment
 from mdaug.validate.bonds import (
     half_width,
     rotatable_torsions,
@@ -61,6 +61,24 @@ def test_bonds_reach_through_the_cell_wall():
     atoms = Atoms("OH", [[0.1, 0.1, 0.1], [7.2, 0.1, 0.1]], cell=[8, 8, 8], pbc=True)
     assert find_bonds(atoms).tolist() == [[0, 1]]
     atoms.pbc = False
+    assert find_bonds(atoms).tolist() == []
+
+
+def test_each_image_is_a_bond_of_its_own():
+    silicon = bulk("Si", cubic=True)
+    bonds = bond_images(silicon)
+    assert len(bonds.index) == 16  # two an atom, across the faces too
+    assert bonds.lengths == pytest.approx(2.351, abs=1e-3)
+    i, j = bonds.index.T
+    vectors = silicon.positions[j] - silicon.positions[i] + bonds.shifts
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(bonds.lengths)
+    assert find_bonds(bulk("Si")).tolist() == [[0, 1]]  # four images in the primitive cell
+    assert find_bonds(bulk("Cu")).tolist() == []  # an atom and its own images
+    assert bond_images(bulk("Cu")).index.tolist() == 6 * [[0, 0]]
+
+
+def test_directions_that_are_not_periodic_have_no_images():
+    atoms = Atoms("OH", [[0.1, 0.1, 0.1], [7.2, 0.1, 0.1]], cell=[8, 8, 8], pbc=[False, True, True])
     assert find_bonds(atoms).tolist() == []
 
 
