@@ -8,6 +8,7 @@ from pydantic import Field
 
 from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.progress import started_when_needed
+from mdaug.cli.settings import given_settings
 from mdaug.files import write_json
 from mdaug.report.terminal import print_table
 from mdaug.sweep import PAPER, Sweep, SweepOptions, parse_space, run_sweep, table, write_results
@@ -45,8 +46,7 @@ def sweep(
     resume
         Go on with the sweep in --out, or the newest unfinished one; give the same options.
     """
-    changes = {"data": source.model_dump(exclude_unset=True) | ({} if data is None else {"source": data})}
-    settings = load_config(config, changes | ({} if epochs is None else {"training": {"epochs": epochs}}))
+    settings = load_config(config, given_settings(data, source, epochs))
     space = parse_space(vary, settings)
     with open_run(output, command="sweep", resume=resume) as run, started_when_needed() as bar:
         write_json(run.path / "space.json", vary)

@@ -1,7 +1,7 @@
 """`mdaug train`: from frames to a force field with its report."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from pydantic import Field
@@ -11,13 +11,14 @@ from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.help import section
 from mdaug.cli.lammps import prepare_lammps
 from mdaug.cli.progress import training_watch
+from mdaug.cli.settings import Changes, given_settings
 from mdaug.errors import MDAugError
 from mdaug.frames import SplitOptions
 from mdaug.model import SchNetOptions
 from mdaug.report.terminal import print_table
 from mdaug.report.training_page import errors_table
 from mdaug.springs import SpringOptions
-from mdaug.train import TrainOptions, join_group
+from mdaug.train import Group, TrainOptions, join_group
 from mdaug.workflow.config import RunConfig, load_config
 from mdaug.workflow.training import CONFIG, help_to_train, train_force_field
 
@@ -74,25 +75,27 @@ def train(
     resume
         Go on with the run in --out, or the newest unfinished one.
     """
-    given = {"split": split, "springs": springs, "augment": augment, "model": model, "training": training}
-    changes: dict[str, dict[str, Any]] = {"data": source.model_dump(exclude_unset=True)}
-    for name, options in given.items():
-        seeded = seed is not None and "seed" in type(options).model_fields
-        changes[name] = ({"seed": seed} if seeded else {}) | options.model_dump(exclude_unset=True)
-    if data is not None:
-        changes["data"]["source"] = data
-    if epochs is not None:
-        changes["training"]["epochs"] = epochs
+    sections = {"split": split, "springs": springs, "augment": augment, "model": model, "training": training}
+    changes = given_settings(data, source, epochs, sections, seed)
     if no_augment:
         changes["augment"]["enabled"] = False
-    settings = None if resume else load_config(config, changes)
+    if not resume:
+        load_config(config, changes)  # mistakes leave no run folder
     group = join_group()
-    if not group.is_first:
+    if group.is_first:
+        _lead(config, changes, group, output, device=device, resume=resume)
+    else:
         folder = Path(group.tell(""))
-        settings = settings or _resumed(folder, config, changes)
-        return help_to_train(settings, folder, group, device=device, resume=resume)
+        settings = _settings(config, changes, folder, resume=resume)
+        help_to_train(settings, folder, group, device=device, resume=resume)
+
+
+def _lead(
+    config: Path | None, changes: Changes, group: Group, output: OutputOptions, *, device: str, resume: bool
+) -> None:
+    """Train in a run folder, as the first process of `group`, and say what came of it."""
     with open_run(output, command="train", resume=resume) as run, training_watch() as watch:
-        settings = settings or _resumed(run.path, config, changes)
+        settings = _settings(config, changes, run.path, resume=resume)
         group.tell(str(run.path))
         outcome = train_force_field(
             settings, run.path, device=device, resume=resume, watch=watch, group=group
@@ -104,9 +107,11 @@ def train(
     prepare_lammps()
 
 
-def _resumed(folder: Path, config: Path | None, changes: dict[str, dict[str, Any]]) -> RunConfig:
-    """Return the settings of the run in `folder`, or those of `config` if that is given."""
+def _settings(config: Path | None, changes: Changes, folder: Path, *, resume: bool) -> RunConfig:
+    """Return the settings given, on a resume over those of the run (or of `config` if that is given)."""
     saved = folder / CONFIG
-    if config is None and not saved.exists():
+    if not resume or config is not None:
+        return load_config(config, changes)
+    if not saved.exists():
         raise MDAugError(f"{folder} was stopped before it wrote its {CONFIG}; start it anew")
-    return load_config(config or saved, changes)
+    return load_config(saved, changes)
