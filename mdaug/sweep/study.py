@@ -38,7 +38,10 @@ class SweepOptions(Options):
     """Trainings in a search; a grid has as many as it has points."""
 
     workers: Annotated[int, Field(ge=1)] = 1
-    """Trainings at the same time, each on one core."""
+    """Trainings at the same time, each on one core (or all on one GPU)."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train: auto takes the GPU if there is one."""
 
     reference: Path | None = None
     """Reference curve of the scan, a CSV file as for `mdaug scan` [default: GFN2-xTB for its own frames]."""
@@ -197,7 +200,7 @@ def _run(trial: "optuna.Trial", study: "optuna.Study", sweep: Sweep) -> None:
         config = sweep.config.replace(changes_of(parameters, sweep.config))
         folder = sweep.folder / "trials" / trial_name(parameters, config)
         trial.set_user_attr("folder", folder.name)
-        found = run_trial(config, folder, sweep.options.reference, epoch)
+        found = run_trial(config, folder, sweep.options.reference, epoch, device=sweep.options.device)
         study.tell(trial, objective_of(found, sweep.options.objective))
     except optuna.TrialPruned:
         study.tell(trial, state=optuna.trial.TrialState.PRUNED)

@@ -28,6 +28,8 @@ def run_trial(
     folder: Path,
     reference: Path | None,
     epoch: Callable[[TrainState], None],
+    *,
+    device: str = "auto",
 ) -> dict[str, Any]:
     """Train and scan in `folder`, or go on where a killed trial stopped; return what trial.json holds.
 
@@ -40,13 +42,15 @@ def run_trial(
         for models of GFN2-xTB frames, and no reference for others.
     epoch
         Told the state of the training after each epoch.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         if (folder / RESULT).exists():
             return read_trial(folder)
         resume = (folder / "checkpoint.pt").exists() and (folder / CONFIG).exists()
-        outcome = train_force_field(config, folder, device="cpu", resume=resume, watch=Watch(epoch=epoch))
+        outcome = train_force_field(config, folder, device=device, resume=resume, watch=Watch(epoch=epoch))
         scan = _scan(outcome.model_path, reference)
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
         found = {"validation": results["validation"], "test": results["test"], "scan": None}

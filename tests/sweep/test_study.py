@@ -42,7 +42,7 @@ def pretend(monkeypatch):
     """Replace trainings by (ε − 0.1)²; return the parameters of those that were run."""
     ran = []
 
-    def run(config, folder, reference, epoch):
+    def run(config, folder, reference, epoch, device):
         ran.append(config.augment.epsilon)
         error = (config.augment.epsilon - 0.1) ** 2
         return {"validation": {"force_mae_kcal_mol_A": error}, "test": None, "scan": None}
@@ -89,7 +89,7 @@ def test_a_killed_workers_trial_is_run_again(make_sweep, pretend):
 
 
 def test_a_trial_that_fails_is_told_and_the_others_go_on(make_sweep, monkeypatch):
-    def run(config, folder, reference, epoch):
+    def run(config, folder, reference, epoch, device):
         if config.augment.epsilon == 0.1:
             raise DataError("no room between the atoms")
         return {"validation": {"force_mae_kcal_mol_A": 1.0}}
@@ -134,6 +134,20 @@ def test_a_finished_trial_is_read_not_run(make_sweep, tmp_path, monkeypatch):
     assert run_trial(config, tmp_path / "trial", None, lambda state: None) == first
 
 
+def test_trials_are_trained_on_the_device_asked_for(make_sweep, monkeypatch):
+    devices = []
+
+    def train(config, folder, *, device, **how):
+        devices.append(device)
+        raise DataError("enough")
+
+    monkeypatch.setattr("mdaug.sweep.trial.train_force_field", train)
+    sweep = make_sweep("augment.epsilon=0.1", device="cuda")
+    queue(open_study(sweep), sweep)
+    work(sweep)
+    assert devices == ["cuda"]
+
+
 def test_two_workers_and_the_files_they_leave(make_sweep):
     sweep = make_sweep("augment.epsilon=0.05,0.2", workers=2)
     told = []
@@ -156,7 +170,7 @@ def test_pruning_a_scan_is_refused(make_sweep):
 def test_pruning_stops_trainings_worse_than_the_median(make_sweep, monkeypatch):
     epochs = []
 
-    def run(config, folder, reference, epoch):
+    def run(config, folder, reference, epoch, device):
         from types import SimpleNamespace
 
         error = config.augment.epsilon
