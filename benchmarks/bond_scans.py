@@ -17,8 +17,7 @@ import numpy as np
 from mdaug.engines.ase_calculator import MDAugCalculator
 from mdaug.files import write_json
 from mdaug.frames.bonds import find_bonds
-from mdaug.report.figures_scan import plot_scan_energy
-from mdaug.report.style import COLORS, new_figure, save
+from mdaug.report.style import COLORS, REFERENCE, new_figure, save
 from mdaug.validate.reference import reference_from_csv
 from mdaug.validate.scan import ScanResult, bond_scan, scan_distances
 from mdaug.validate.scan_metrics import scan_metrics
@@ -34,16 +33,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     atoms = ase.io.read(given.structure)
-    rows, first = [], {}
+    rows, scans = [], {}
     for text in given.models:
         label, _, run = text.partition("=")
         calculator = MDAugCalculator(Path(run) / "model.pt", dtype="float64")
         for bond in find_bonds(atoms):
             scan = scan_one(calculator, atoms, (int(bond[0]), int(bond[1])), label, given.references)
             rows.append({"model": label, "run": Path(run).name, **measure(scan)})
-            first.setdefault(scan.name, {}).setdefault(label, scan)
+            scans.setdefault(scan.name, []).append(scan)
     write_json(given.out / "bond_scans.json", rows)
-    draw(first, given.out / "bond_scans.png")
+    draw(scans, given.out / "bond_scans.png")
     for line in table(rows):
         print(line)
 
@@ -106,17 +105,22 @@ def spread(values: list[float | None]) -> str:
     return f"{np.mean(known):.1f} ({min(known):.1f} to {max(known):.1f})"
 
 
-def draw(scans: dict[str, dict[str, ScanResult]], path: Path) -> None:
-    """Draw one panel a bond, with the first run of each label."""
+def draw(scans: dict[str, list[ScanResult]], path: Path) -> None:
+    """Draw one panel a bond, with every run; runs of one label have one colour."""
     figure, axes = new_figure(2, -(-len(scans) // 2), width=14.0, height=6.6, squeeze=False)
-    for ax, (name, by_label) in zip(axes.flat, scans.items(), strict=False):
-        plot_scan_energy(list(by_label.values()), ax)
-        for line, color in zip(ax.get_lines(), COLORS, strict=False):
-            if line.get_linestyle() == "-" and line.get_label() in by_label:
-                line.set_color(color)
-        ax.set_title(name)
+    for ax, (name, runs) in zip(axes.flat, scans.items(), strict=False):
+        labels = list(dict.fromkeys(scan.label for scan in runs))
+        for scan in runs:
+            known = scan.label in ax.get_legend_handles_labels()[1]
+            color, shown = COLORS[labels.index(scan.label)], "_" if known else scan.label
+            ax.plot(scan.distances_A, scan.energy_kcal_mol, color=color, label=shown, linewidth=1.2)
+        if runs[0].reference_kcal_mol is not None:
+            style = {"color": REFERENCE, "linestyle": "--", "linewidth": 1.4, "label": "reference"}
+            ax.plot(runs[0].distances_A, runs[0].reference_kcal_mol, **style)
+        ax.set_xlabel(f"{name} (Å)")
         ax.set_ylim(-40, 200)
-        ax.get_legend().remove()
+    for ax in axes[:, 0]:
+        ax.set_ylabel("energy (kcal/mol)")
     axes.flat[0].legend(frameon=False, fontsize=8)
     save(figure, path)
 
