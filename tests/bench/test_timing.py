@@ -41,6 +41,5 @@ def test_spread():
 def test_local_cases_are_called_as_often_as_asked():
     calls = []
     case = local_case("a", "a", repeated(lambda: calls.append(1)))
-    span = case.run(5)
+    case.run(5)
     assert len(calls) == 5
-    assert span.wall >= 0

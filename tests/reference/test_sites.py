@@ -62,7 +62,8 @@ def test_a_second_run_computes_what_the_first_did_not(scanned, counted, tmp_path
 def test_without_workers_nothing_is_computed(scanned, counted, tmp_path):
     _, sites, bonds = scanned
     found = compute(sites, bonds, LEVEL, PointStore(tmp_path / "points.jsonl"), n_workers=0)
-    assert counted == [] and all(np.isnan(one.energy_eV) for one in found)
+    assert counted == [] and len(found) == len(sites)
+    assert all(np.isnan(one.energy_eV) for one in found)
 
 
 def test_processes_give_the_same(scanned, tmp_path):
