@@ -1,25 +1,25 @@
 """SchNetPack's own MD17 experiment on given frames; started by time_to_accuracy.py with another Python.
 
-    python schnetpack_md17.py FOLDER SECONDS DEVICE THREADS
+    python schnetpack_md17.py FOLDER --seconds S --clock wall --device cpu --threads 1 [--flush-denormals]
 
 What `spktrain experiment=md17 model/representation=schnet` of SchNetPack 2.1 sets (schnetpack/configs:
 experiment/md17.yaml, model/representation/schnet.yaml, task, callbacks/ema.yaml, trainer): 128 features, 6
 interactions, 20 Gaussians, cutoff 5 Å; batches of 10, AdamW with 1e-3, halved on a plateau of 75 epochs;
 weights 0.01 and 0.99 of energy and force errors in kcal/mol; averaged weights with decay 0.995. One loader
-process, as in its tutorials (the configuration's 8 are for bigger machines).
+process, as in its tutorials (the configuration's 8 are for bigger machines); none with --clock cpu.
 
 FOLDER/split.npz holds the frames; curve.csv grows by a row an epoch. Goes on from last.ckpt if there is one.
 """
 
-import csv
+import argparse
 import os
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 from ase import Atoms
+from curve import CLOCKS, Curve
 
 sys.path.append(str(Path(__file__).parents[1] / "mdaug" / "bench"))
 from schnetpack_worker import (  # which knows how to import SchNetPack beside newer torch
@@ -32,10 +32,9 @@ from schnetpack_worker import (  # which knows how to import SchNetPack beside n
 
 CUTOFF = 5.0
 SIZES = {"n_atom_basis": 128, "n_filters": 128, "n_interactions": 6, "n_gaussians": 20, "cutoff": CUTOFF}
-COLUMNS = ("seconds", "epoch", "energy_mae_kcal_mol", "force_mae_kcal_mol_A")
 
 
-def make_data(folder):
+def make_data(folder, n_workers):
     """The data module over all frames, with the split that was given."""
     arrays = np.load(folder / "split.npz")
     database, indices, n = folder / "frames.db", {}, 0
@@ -55,7 +54,7 @@ def make_data(folder):
         str(database),
         batch_size=10,
         split_file=str(folder / "indices.npz"),
-        num_workers=1,
+        num_workers=n_workers,
         transforms=[
             trn.SubtractCenterOfMass(),
             trn.RemoveOffsets("energy", remove_mean=True),
@@ -81,27 +80,20 @@ def make_its_task():
 class HeldOut(pl.Callback):
     """Asks the averaged weights about the test frames after each validation, off the clock."""
 
-    def __init__(self, path, loader, limit_s):
-        self.path, self.loader, self.limit_s = path, loader, limit_s
-        self.seconds, self.began = 0.0, None
+    def __init__(self, given, loader):
+        self.given, self.loader = given, loader
 
     def on_train_start(self, trainer, task):
-        kept = [row for row in self._rows() if int(row[1]) <= trainer.current_epoch]
-        self.seconds = float(kept[-1][0]) if kept else 0.0
-        with self.path.open("w", newline="") as file:
-            csv.writer(file).writerows([COLUMNS, *kept])
-        self.began = time.perf_counter()
+        self.curve = Curve(self.given.folder / "curve.csv", self.given.clock, trainer.current_epoch)
+        self.curve.start()
 
     def on_validation_end(self, trainer, task):
-        self._synchronize()
-        self.seconds += time.perf_counter() - self.began
-        energy, force = self._errors(task)
-        epoch = trainer.current_epoch + 1
-        with self.path.open("a", newline="") as file:
-            csv.writer(file).writerow((self.seconds, epoch, energy, force))
-        print(f"{self.seconds:8.1f} s  epoch {epoch}  {force:.3f} kcal/mol/Å", flush=True)
-        trainer.should_stop = self.seconds > self.limit_s
-        self.began = time.perf_counter()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.curve.stop()
+        self.curve.add(trainer.current_epoch + 1, *self._errors(task))
+        trainer.should_stop = self.curve.seconds > self.given.seconds
+        self.curve.start()
 
     def _errors(self, task):
         """Mean absolute errors; energies both without their mean."""
@@ -115,29 +107,34 @@ class HeldOut(pl.Callback):
                 forces.append((found["forces"] - targets["forces"]).detach().abs())
         return float(torch.cat(energies).mean()), float(torch.cat(forces).mean())
 
-    def _rows(self):
-        if not self.path.exists():
-            return []
-        with self.path.open(newline="") as file:
-            return list(csv.reader(file))[1:]
 
-    def _synchronize(self):
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
+def read_command_line():
+    """What time_to_accuracy.py asks for."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--clock", choices=list(CLOCKS), required=True)
+    parser.add_argument("--device", required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--flush-denormals", action="store_true")
+    return parser.parse_args()
 
 
 def main():
     """Train until the time is up."""
-    folder, limit_s, device, threads = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+    given = read_command_line()
+    folder = given.folder
     os.chdir(folder)
-    torch.set_num_threads(threads)
+    torch.set_num_threads(given.threads)
+    torch.set_flush_denormal(given.flush_denormals)
     pl.seed_everything(0)
-    data, task = make_data(folder), make_its_task()
+    # with the clock of this process, its loader works in this process
+    data, task = make_data(folder, n_workers=0 if given.clock == "cpu" else 1), make_its_task()
     held_out = spk.data.AtomsLoader(data.test_dataset, batch_size=50)
     checkpoints = pl.callbacks.ModelCheckpoint(dirpath=folder, save_last=True, save_top_k=0)
     trainer = pl.Trainer(
         max_epochs=100_000,
-        accelerator="gpu" if device == "cuda" else "cpu",
+        accelerator="gpu" if given.device == "cuda" else "cpu",
         devices=1,
         logger=False,
         enable_progress_bar=False,
@@ -146,7 +143,7 @@ def main():
         inference_mode=False,
         callbacks=[
             spk.train.ExponentialMovingAverage(decay=0.995),
-            HeldOut(folder / "curve.csv", held_out, limit_s),
+            HeldOut(given, held_out),
             checkpoints,
         ],
     )
