@@ -33,7 +33,7 @@ def labels(
     Rules are made from the training frames, parents are test frames. Where the reference is another level
     of theory than the data's, it is given the data's own slope, ΔE = ΔE_low − Σ (F_data − F_low)·Δr, and what
     it is still off (the floor) is measured between neighbouring test frames. Writes labels.json, labels.png
-    and frames.xyz, the geometries in the order a reference file must have.
+    and frames.xyz, the geometries (parents first) with what the calculator gives, for a better reference.
 
     Parameters
     ----------
@@ -42,15 +42,19 @@ def labels(
     calculator
         The reference: GFN2-xTB, or module:Class of any ASE calculator.
     reference
-        The geometries of frames.xyz (same options and seed) with energies and forces of a reference, as
-        `mdaug reference frames.xyz --forces` writes them, instead of a calculator.
+        The geometries of frames.xyz (same options and seed) with energies of a reference, as `mdaug reference
+        frames.xyz --forces` writes them, instead of a calculator. Parents need forces; without forces of the
+        copies only energies are judged.
     """
     frames = source.load(data)
     exact = reference is None and frames.level_of_theory == calculator
     study = draw_study(frames, options, stretched=exact)
     with open_run(output, command="labels") as run:
-        write_extxyz(study.as_frames(), run.path / "frames.xyz")
-        true = read_reference(reference, study) if reference else _calculated(study, calculator)
+        if reference:
+            true = read_reference(reference, study)
+        else:
+            true = _calculated(study, calculator)
+            write_extxyz(study.as_frames(*true), run.path / "frames.xyz")
         console.print("making the rules from the training frames")
         rules = make_rules(study.train, options.rules)
         name = reference.name if reference else calculator
@@ -58,6 +62,8 @@ def labels(
         write_json(run.path / "labels.json", found.to_json())
         save_labels_figure(found, run.path / "labels.png")
     print_table(_table(found))
+    if not found.has_forces:
+        console.print(f"{name} has no forces of the copies: only energies are judged", style="yellow")
     print_table(_size_table(found))
     if not exact:
         console.print(
@@ -86,7 +92,7 @@ def _table(study: LabelStudy) -> Table:
             found = errors.to_json()
             keys = ("rms_kcal_mol", "median_kcal_mol", "bias_kcal_mol")
             row: list[Cell] = [f"  {rule}", *(_short(found[key]) for key in keys)]
-            row += [round(100 * found["sign_errors"], 1), _short(found["force_rms_kcal_mol_A"])]
+            row += [round(100 * errors.sign_errors, 1), _short(found["force_rms_kcal_mol_A"])]
             rows.append(row if study.exact else [*row, _short(cell.floor_kcal_mol)])
     caption = f"{study.data} against {study.truth}: errors of ΔE (kcal/mol) and of forces (kcal/mol/Å)"
     return Table(columns, rows, caption)
@@ -103,6 +109,6 @@ def _size_table(study: LabelStudy) -> Table:
     return Table(["true |ΔE|", "copies", *study.rules], rows, "rms error of ΔE (kcal/mol), all displacements")
 
 
-def _short(value: float) -> float:
+def _short(value: float | None) -> Cell:
     """Return `value` with two significant digits."""
-    return float(f"{value:.2g}")
+    return "" if value is None else float(f"{value:.2g}")

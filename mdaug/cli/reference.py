@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,8 +16,9 @@ from mdaug.cli.progress import console, counted
 from mdaug.errors import DataError
 from mdaug.files import write_json, write_text
 from mdaug.frames.bonds import find_bonds
+from mdaug.frames.calculators import check_spin
 from mdaug.frames.frame_set import IntArray
-from mdaug.frames.structures import starting_structures
+from mdaug.frames.structures import formal_charge, starting_structures
 from mdaug.reference import Level, PointStore, Site, SiteEnergy, compute
 from mdaug.reference.broken_symmetry import mean_bonds
 from mdaug.reference.labelled import frame_sites, rms_difference_eV, write_labelled
@@ -35,6 +36,8 @@ def reference(
     workers: Annotated[int | None, Field(ge=0)] = None,
     points: Path | None = None,
     level: Annotated[Level, Parameter(name="*")] = Level(),
+    forces_first: Annotated[int | None, Field(ge=1)] = None,
+    restricted: bool = False,
     source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
@@ -56,13 +59,20 @@ def reference(
         Processes of one thread each [default: all cores]; 0 writes what points.jsonl holds.
     points
         File of finished points [default: points.jsonl in the output folder].
+    forces_first
+        With --forces, compute forces of so many frames only, the first ones.
+    restricted
+        Of frames, use restricted orbitals everywhere, also where a bond breaks: quick, and too high far out.
     """
     n_workers = (os.cpu_count() or 1) if workers is None else workers
     _check(level)
     with open_run(output, command="reference") as run:
         store = PointStore(points or run.path / "points.jsonl")
         work = Work(level, store, n_workers, run.path)
-        report = _scans(data, scan, work) if scan else _frames(data, source, work)
+        if scan:
+            report = _scans(data, scan, work)
+        else:
+            report = _frames(data, source, work, forces_first=forces_first, restricted=restricted)
         command = shlex.join(["mdaug", *sys.argv[1:]])
         write_json(
             run.path / "reference.json",
@@ -80,6 +90,9 @@ class Work:
     n_workers: int
     out: Path
 
+    def without_forces(self) -> "Work":
+        return replace(self, level=self.level.model_copy(update={"forces": False}))
+
     def energies(self, sites: list[Site], bonds: IntArray) -> list[SiteEnergy]:
         with counted("ab-initio energies") as progress:
             return compute(sites, bonds, self.level, self.store, n_workers=self.n_workers, progress=progress)
@@ -87,6 +100,8 @@ class Work:
 
 def _scans(structure: str, texts: list[str], work: Work) -> dict[str, Any]:
     start = starting_structures(structure, 1)[0]
+    _check_electrons(structure, work.level, formal_charge(structure))
+    check_spin(start, work.level.charge, work.level.multiplicity)
     scans = [parse_scan(text, start) for text in texts]
     sites = scan_sites(scans, start)
     energies = work.energies(sites, find_bonds(start))
@@ -102,13 +117,20 @@ def _scans(structure: str, texts: list[str], work: Work) -> dict[str, Any]:
     return {"scans": dict(zip(texts, [one.scan.name for one in found], strict=True)), **_counts(energies)}
 
 
-def _frames(data: str, source: DataOptions, work: Work) -> dict[str, Any]:
+def _frames(
+    data: str, source: DataOptions, work: Work, *, forces_first: int | None, restricted: bool
+) -> dict[str, Any]:
     frames = source.load(data)
     if frames.periodic:
         raise DataError(f"{data}: periodic; ab-initio energies are for molecules only")
+    _check_electrons(data, work.level, frames.charge, frames.multiplicity)
     bonds = mean_bonds(frames.atomic_numbers, frames.positions)
     sites = frame_sites(frames, bonds)
-    energies = work.energies(sites, bonds)
+    if restricted:
+        sites = [Site(site.atoms) for site in sites]
+    n_first = len(sites) if forces_first is None else forces_first
+    energies = work.energies(sites[:n_first], bonds)
+    energies += work.without_forces().energies(sites[n_first:], bonds)
     write_labelled(sites, energies, work.level, work.out / "frames.xyz")
     rms = KCAL_MOL_PER_EV * rms_difference_eV(
         np.array([found.energy_eV for found in energies]), frames.energies
@@ -117,10 +139,20 @@ def _frames(data: str, source: DataOptions, work: Work) -> dict[str, Any]:
     return {"rms_difference_kcal_mol": rms if np.isfinite(rms) else None, **_counts(energies)}
 
 
+def _check_electrons(name: str, level: Level, charge: float | None, multiplicity: int | None = None) -> None:
+    """Refuse a level whose charge or multiplicity is not that of the frames or the SMILES string."""
+    stated = {"charge": charge, "multiplicity": multiplicity}
+    for key, value in stated.items():
+        if value is not None and value != getattr(level, key):
+            raise DataError(
+                f"{name} has {key} {value:g}, the level {getattr(level, key):g}; state --{key}={value:g}"
+            )
+
+
 def _check(level: Level) -> None:
     pyscf("gto")  # tells at once how to install it
     if level.forces and not level.has_forces:
-        raise DataError(f"{level.name} has no forces here; take --method hf, mp2 or a density functional")
+        raise DataError(f"{level.name} has no forces here; take --method hf, mp2, df-mp2 or a functional")
 
 
 def _counts(energies: list[SiteEnergy]) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from mdaug.options import Options
 
 COMPOSITE = "composite"
 WAVE_FUNCTIONS = ("hf", "mp2", "df-mp2", "ccsd", "ccsd(t)")
-WITH_FORCES = ("hf", "mp2")
-"""Wave functions whose analytic gradients PySCF has; every density functional has them as well."""
+WITH_FORCES = ("hf", "mp2", "df-mp2")
+"""Wave functions with gradients (df-mp2's by differences); every density functional has them as well."""
 
 
 class Level(Options):
@@ -31,7 +31,7 @@ class Level(Options):
     correlated in --basis."""
 
     forces: bool = False
-    """Compute forces too: hf, mp2 and density functionals only."""
+    """Compute forces too: hf, mp2, df-mp2 (by differences) and density functionals only."""
 
     charge: int = 0
     """Total charge in e."""

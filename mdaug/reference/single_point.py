@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.units import Bohr, Hartree
+from scipy.linalg import null_space
 
-from mdaug.frames.frame_set import IntArray
+from mdaug.frames.frame_set import FloatArray, IntArray
 from mdaug.reference.broken_symmetry import Bond, broken_symmetry, unrestricted_solution
 from mdaug.reference.keys import PointKind
 from mdaug.reference.level import COMPOSITE, Level
@@ -24,6 +25,8 @@ from mdaug.reference.store import Record
 
 CC_CYCLES = 150
 CC_DIIS_SPACE = 10
+STEP_A = 0.003
+"""Of central differences: 0.01 kcal/mol/Å off where a bond to hydrogen is compressed."""
 PAIRED = 1e-3
 """Below this ⟨S²⟩ an unrestricted solution is the restricted one, and is not computed again."""
 
@@ -126,7 +129,11 @@ def _plain(atoms: Atoms, level: Level, unrestricted: bool, guess: Any) -> Record
     correlated = {"mp2": _mp2, "df-mp2": _df_mp2}.get(level.method, lambda solver, _: solver)(solver, level)
     parts["total"] = correlated.e_tot
     found = _record(correlated.e_tot, parts, solver, unrestricted)
-    return found | (_forces(correlated) if level.forces else {})
+    if not level.forces:
+        return found
+    if level.method == "df-mp2":  # PySCF has no gradient of it
+        return found | _forces_by_differences(atoms, level, solver)
+    return found | _forces(correlated)
 
 
 def _converged(atoms: Atoms, level: Level, unrestricted: bool, guess: Any) -> Any:
@@ -169,6 +176,27 @@ def _coupled_cluster(solver: Any, level: Level, *, triples: bool) -> float:
 def _forces(method: Any) -> Record:
     gradient = np.asarray(method.nuc_grad_method().kernel())  # Hartree/Bohr
     return {"forces_eV_A": (-gradient * Hartree / Bohr).tolist()}
+
+
+def _forces_by_differences(atoms: Atoms, level: Level, solver: Any) -> Record:
+    """Return DF-MP2's forces by central differences in the directions that deform the molecule."""
+    density, forces = solver.make_rdm1(), np.zeros_like(atoms.positions)
+    for direction in deformations(atoms.positions):
+        energies = []
+        for sign in (1, -1):
+            moved = Atoms(atoms.numbers, atoms.positions + sign * STEP_A * direction)
+            molecule = build_molecule(moved, level.basis, level)
+            field = mean_field(molecule, level, unrestricted=density.ndim == 3, fitted=True, guess=density)
+            energies.append(_df_mp2(field, level).e_tot)
+        forces -= direction * (energies[0] - energies[1]) / (2 * STEP_A) * Hartree
+    return {"forces_eV_A": forces.tolist()}
+
+
+def deformations(positions: FloatArray) -> FloatArray:
+    """Return orthonormal directions (n, n_atoms, 3) at right angles to moving and turning the molecule."""
+    centred, axes = positions - positions.mean(axis=0), np.eye(3)
+    rigid = [np.tile(axis, (len(centred), 1)) for axis in axes] + [np.cross(axis, centred) for axis in axes]
+    return null_space(np.reshape(rigid, (6, -1)), rcond=1e-8).T.reshape(-1, *positions.shape)
 
 
 def _record(energy: float, parts: dict[str, float], solver: Any, unrestricted: bool) -> Record:

@@ -28,7 +28,8 @@ class LabelErrors:
     true_change, change
         ΔE by the reference and by the rule, kcal/mol, shape (n_copies,).
     force_error
-        Rms over the force components of each copy, kcal/mol/Å, shape (n_copies,).
+        Rms over the force components of each copy, kcal/mol/Å, shape (n_copies,); NaN where the reference has
+        no forces.
     """
 
     rule: str
@@ -58,16 +59,25 @@ class LabelErrors:
     def error(self) -> FloatArray:
         return self.change - self.true_change
 
-    def to_json(self) -> dict[str, float]:
-        """Return rms, median of the size and mean of the error, wrong signs, and the rms force error."""
+    @property
+    def sign_errors(self) -> float:
+        """Share of the changes that matter whose sign is wrong."""
         signed = np.abs(self.true_change) > SMALLEST_SIGNED_KCAL_MOL
         wrong = np.sign(self.change[signed]) != np.sign(self.true_change[signed])
+        return float(np.mean(wrong)) if len(wrong) else 0.0
+
+    def to_json(self) -> dict[str, float | None]:
+        """Return rms, median of the size and mean of the error, wrong signs, and the rms force error.
+
+        The last is None where no forces are known.
+        """
+        with_forces = self.force_error[np.isfinite(self.force_error)]
         return {
             "rms_kcal_mol": _rms(self.error),
             "median_kcal_mol": float(np.median(np.abs(self.error))),
             "bias_kcal_mol": float(np.mean(self.error)),
-            "sign_errors": float(np.mean(wrong)) if len(wrong) else 0.0,
-            "force_rms_kcal_mol_A": _rms(self.force_error),
+            "sign_errors": self.sign_errors,
+            "force_rms_kcal_mol_A": _rms(with_forces) if len(with_forces) else None,
         }
 
 
@@ -146,6 +156,11 @@ class LabelStudy:
     @property
     def rules(self) -> list[str]:
         return list(self.cells[0].rules)
+
+    @property
+    def has_forces(self) -> bool:
+        """Whether forces of any copy are known."""
+        return any(np.isfinite(errors.force_error).any() for errors in self.cells[0].rules.values())
 
     def by_size(self) -> dict[str, list[dict[str, Any]]]:
         """Return for each rule its errors by size of the true |ΔE|, over all cells."""

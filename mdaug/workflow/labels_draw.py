@@ -39,6 +39,9 @@ class LabelStudyOptions(Options):
     copies: Annotated[int, Field(ge=1)] = 200
     """Copies for each ε and number of atoms, and with a bond stretched."""
 
+    parents: Annotated[int, Field(ge=2)] | None = None
+    """How many test frames are displaced, the same for every cell [default: all]."""
+
     stretched: bool = True
     """Measure stretched bonds too (only where the reference is the data's own level)."""
 
@@ -85,7 +88,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class StudyFrames:
-    """Rules are made from `train`; parents are of `test` only."""
+    """Rules are made from `train`; parents are all frames of `test`; batches have as many copies each."""
 
     train: FrameSet
     test: FrameSet
@@ -93,18 +96,24 @@ class StudyFrames:
 
     @property
     def geometries(self) -> FloatArray:
-        """The positions (n, n_atoms, 3) that a reference is needed of: the test frames, then all copies."""
-        return np.concatenate([self.test.positions, *(batch.positions for batch in self.batches)])
+        """The positions (n, n_atoms, 3) that a reference is needed of: parents, then a copy of each batch in
+        turn."""
+        return self._in_order(self.test.positions, [batch.positions for batch in self.batches])
 
-    def as_frames(self) -> FrameSet:
-        """Return `geometries` as frames, those of the copies with their parents' energies and forces."""
-        index = np.concatenate([np.arange(len(self.test)), *(batch.parent for batch in self.batches)])
-        return replace(self.test.select(index), positions=self.geometries)
+    def as_frames(self, energies: FloatArray, forces: FloatArray) -> FrameSet:
+        """Return those of `geometries` whose energies (eV) and forces (eV/Å) are known as frames."""
+        index = self._in_order(np.arange(len(self.test)), [batch.parent for batch in self.batches])
+        frames = replace(self.test.select(index), positions=self.geometries, energies=energies, forces=forces)
+        return frames.select(np.flatnonzero(np.isfinite(energies)))
 
-    def first_copy(self, batch: Batch) -> int:
-        """Return which of `geometries` the first copy of a batch is."""
-        before = self.batches[: self.batches.index(batch)]
-        return len(self.test) + sum(len(one.parent) for one in before)
+    def copies_of(self, batch: Batch) -> slice:
+        """Return which of `geometries` are the copies of a batch."""
+        return slice(len(self.test) + self.batches.index(batch), None, len(self.batches))
+
+    @staticmethod
+    def _in_order(of_parents: np.ndarray, of_batches: list[np.ndarray]) -> np.ndarray:
+        """Join: batches take turns, so that a reference that was cut short knows as many copies of each."""
+        return np.concatenate([of_parents, *np.stack(of_batches, axis=1)])
 
 
 def draw_study(frames: FrameSet, options: LabelStudyOptions, *, stretched: bool) -> StudyFrames:
@@ -119,6 +128,7 @@ def draw_study(frames: FrameSet, options: LabelStudyOptions, *, stretched: bool)
     train, test = frames.select(split.train), frames.select(split.test)
     if len(test) < 2:
         raise DataError(f"{frames.name}: {len(test)} test frame(s) of {len(frames)}; give at least 20 frames")
+    test = test.select(np.arange(min(len(test), options.parents or len(test))))
     rng = np.random.default_rng(options.seed)
     batches = []
     for epsilon in options.epsilons:

@@ -13,7 +13,7 @@ from mdaug.augment.matched.errors import neighbour_pairs
 from mdaug.augment.semiempirical import evaluate
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
-from mdaug.frames.frame_set import FloatArray
+from mdaug.frames.frame_set import FloatArray, IntArray
 from mdaug.workflow.labels_draw import Batch, StudyFrames
 
 TOLERANCE_A = 1e-4
@@ -37,35 +37,51 @@ def calculated_reference(
 
 
 def read_reference(path: Path, study: StudyFrames) -> Reference:
-    """Read the geometries of a study with energies and forces from extended xyz.
+    """Read the geometries of a study with energies, and forces where there are any, from extended xyz.
+
+    Copies that the file lacks are unknown. Parents need forces.
 
     Raises
     ------
     DataError
-        If the file cannot be read, or holds other geometries or no forces.
+        If the file cannot be read, holds other geometries, or lacks the energy or forces of a parent.
     """
     try:
         frames = list(iread(path, format="extxyz"))
-        forces = np.array([atoms.get_forces() for atoms in frames])
-        energies = np.array([atoms.get_potential_energy() for atoms in frames])
+        found = np.array([atoms.get_potential_energy() for atoms in frames])
+        positions = np.array([atoms.positions for atoms in frames]).reshape(
+            -1, *study.test.positions[0].shape
+        )
     except (OSError, ValueError, KeyError, RuntimeError, PropertyNotImplementedError) as error:
         raise DataError(
-            f"{path}: cannot be read as a reference ({error}); expected extended xyz with energy and "
-            "forces, as `mdaug reference frames.xyz --forces` writes it"
+            f"{path}: cannot be read as a reference ({error}); expected extended xyz with energies, as "
+            "`mdaug reference frames.xyz --forces` writes it"
         ) from error
-    expected = study.geometries
-    if len(frames) != len(expected):
+    places = _places(path, positions, study.geometries)
+    energies, forces = np.full(len(study.geometries), np.nan), np.full_like(study.geometries, np.nan)
+    energies[places] = found
+    for place, atoms in zip(places, frames, strict=True):
+        if "forces" in atoms.calc.results:
+            forces[place] = atoms.get_forces()
+    unknown = np.isnan(forces[: len(study.test)]).any(axis=(1, 2))
+    if unknown.any():
         raise DataError(
-            f"{path}: {len(frames)} geometries; this study has {len(expected)}: use the frames.xyz, "
-            "options and seed of one study"
-        )
-    off = np.abs(np.array([atoms.positions for atoms in frames]) - expected).max(axis=(1, 2))
-    if off.max() > TOLERANCE_A:
-        raise DataError(
-            f"{path}: geometry {off.argmax()} is {off.max():.3g} Å off that of this study; use the "
-            "frames.xyz, options and seed of one study"
+            f"{path}: no energy and forces of {unknown.sum()} of the {len(study.test)} parents, the first "
+            "of frames.xyz; compute them with `mdaug reference frames.xyz --forces`"
         )
     return Reference(energies, forces)
+
+
+def _places(path: Path, positions: FloatArray, expected: FloatArray) -> IntArray:
+    """Return which of the `expected` geometries each of `positions` is."""
+    off = np.array([np.abs(expected - one).max(axis=(1, 2)) for one in positions]).reshape(-1, len(expected))
+    nearest = off.min(axis=1, initial=np.inf)
+    if (nearest > TOLERANCE_A).any():
+        raise DataError(
+            f"{path}: geometry {nearest.argmax()} is {nearest.max():.3g} Å off every one of this study; use "
+            "the frames.xyz, options and seed of one study"
+        )
+    return off.argmin(axis=1)
 
 
 def true_labels(batch: Batch, study: StudyFrames, reference: Reference) -> Labels:
@@ -73,8 +89,7 @@ def true_labels(batch: Batch, study: StudyFrames, reference: Reference) -> Label
 
     ΔE = E_low(r') − E_low(r) − Σ (F − F_low(r))·Δr, F' = F_low(r') + F − F_low(r)
     """
-    first = study.first_copy(batch)
-    copies = slice(first, first + len(batch.parent))
+    copies = study.copies_of(batch)
     parents, shift = batch.displaced.parents, batch.displaced.displacements
     residual = parents.forces - reference.forces[batch.parent]
     change = reference.energies[copies] - reference.energies[batch.parent]

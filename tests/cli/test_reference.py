@@ -69,6 +69,12 @@ def test_frames_get_energies_forces_and_a_comparison(tmp_path, capsys):
     computed = ase.io.read(out / "frames.xyz", ":")
     assert len(computed) == 3 and np.abs(computed[0].get_forces().sum(axis=0)).max() < 1e-4
     assert computed[0].info["level_of_theory"] == "HF/sto-3g"
+    few = tmp_path / "few"
+    partly = ["--forces", "--forces-first=1", "--restricted"]
+    assert main(["reference", str(frames), *QUICK, *partly, f"--out={few}"]) == 0
+    first, *rest = ase.io.read(few / "frames.xyz", ":")
+    np.testing.assert_allclose(first.get_forces(), computed[0].get_forces(), atol=1e-8)
+    assert [set(atoms.calc.results) for atoms in rest] == [{"energy"}] * 2
     again = tmp_path / "again"
     assert main(["reference", str(out / "frames.xyz"), *QUICK, f"--out={again}"]) == 0
     assert json.loads((again / "reference.json").read_text())["rms_difference_kcal_mol"] < 1e-3
@@ -87,7 +93,7 @@ def _with_energies(images, path):
     ("arguments", "message"),
     [
         (["--scan=bond:1-2"], "not a bond of the structure"),
-        (["--scan=bond:0-1", "--method=ccsd", "--forces"], "take --method hf, mp2 or a density functional"),
+        (["--scan=bond:0-1", "--method=ccsd", "--forces"], "take --method hf, mp2, df-mp2 or a functional"),
         (["--scan=bond:0-1", "--method=hf", "--basis=none", "--workers=1"], "basis 'none'"),
     ],
 )
@@ -101,3 +107,15 @@ def test_without_pyscf_it_says_what_to_install(water, tmp_path, monkeypatch, cap
     monkeypatch.setitem(sys.modules, "pyscf.gto", None)
     assert main(["reference", water, "--scan=bond:0-1", f"--out={tmp_path / 'o'}"]) == 1
     assert "pip install 'mdaug[reference]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        ("[OH-]", "[OH-] has charge -1, the level 0; state --charge=-1"),
+        ("[CH3]", "9 electrons with charge +0 cannot have multiplicity 1"),
+    ],
+)
+def test_a_charge_is_not_lost(data, complaint, tmp_path, capsys):
+    assert main(["reference", data, "--scan=bond:0-1", *QUICK, f"--out={tmp_path / 'r'}"]) == 1
+    assert complaint in capsys.readouterr().err

@@ -55,7 +55,7 @@ def test_core_correlation_is_what_the_frozen_core_leaves_out(water):
     assert core_correlation(water, level)["energy_Eh"] == pytest.approx(by_hand, abs=1e-5)
 
 
-@pytest.mark.parametrize("method", ["hf", "mp2", "pbe"])
+@pytest.mark.parametrize("method", ["hf", "mp2", "df-mp2", "pbe"])
 def test_forces_are_the_slope_of_the_energy(water, method):
     level = Level(method=method, basis="sto-3g", forces=True)
     water.positions[1, 1] += 0.1

@@ -3,6 +3,7 @@ from a file."""
 
 from dataclasses import replace
 
+import ase.io
 import numpy as np
 import pytest
 from ase.calculators.morse import MorsePotential
@@ -93,25 +94,57 @@ def test_look_ups_are_part_of_a_rules_name(water):
         LabelStudyOptions(rules=("gradiant",))
 
 
+def write_reference(path, study, reference, *, forces_of):
+    """Write all geometries with energies, and forces of the first `forces_of`."""
+    write_extxyz(study.as_frames(*reference), path)
+    images = ase.io.read(path, ":")
+    for atoms in images[forces_of:]:
+        del atoms.calc.results["forces"]
+    ase.io.write(path, images, format="extxyz")
+
+
 def test_a_reference_file_says_the_same_as_its_calculator(water, tmp_path):
     study = draw_study(water, OPTIONS, stretched=True)
     reference = calculated_reference(study, morse())
-    frames = replace(study.as_frames(), energies=reference.energies, forces=reference.forces)
-    write_extxyz(frames, tmp_path / "reference.xyz")
+    write_reference(tmp_path / "reference.xyz", study, reference, forces_of=100)
     again = read_reference(tmp_path / "reference.xyz", study)
     np.testing.assert_allclose(again.energies, reference.energies, atol=1e-6)
     np.testing.assert_allclose(again.forces, reference.forces, atol=1e-6)
 
 
+def test_forces_of_the_parents_are_enough_for_energies(water, tmp_path):
+    study = draw_study(water, OPTIONS.model_copy(update={"parents": 4}), stretched=False)
+    assert len(study.test) == 4
+    reference = calculated_reference(study, morse(r0=1.02))
+    write_reference(tmp_path / "reference.xyz", study, reference, forces_of=4)
+    lines = (tmp_path / "reference.xyz").read_text().splitlines()
+    (tmp_path / "short.xyz").write_text(
+        "\n".join(lines[: 5 * (4 + 2 * 10)]) + "\n"
+    )  # the last copies missing
+    rules = make_rules(study.train, OPTIONS.rules)
+    whole, short = (
+        study_labels(study, rules, read_reference(tmp_path / name, study), name="mp2", exact=False)
+        for name in ("reference.xyz", "short.xyz")
+    )
+    known = study_labels(study, rules, reference, name="mp2", exact=False)
+    assert known.has_forces and not whole.has_forces
+    for cell, same, fewer in zip(known.cells, whole.cells, short.cells, strict=True):
+        for rule, errors in cell.rules.items():
+            np.testing.assert_allclose(same.rules[rule].error, errors.error, atol=1e-6)
+            np.testing.assert_allclose(fewer.rules[rule].error, errors.error[:10], atol=1e-6)
+            assert same.rules[rule].to_json()["force_rms_kcal_mol_A"] is None
+
+
 def test_reference_files_of_other_geometries_are_refused(water, tmp_path):
     study = draw_study(water, OPTIONS, stretched=True)
-    write_extxyz(study.as_frames(), tmp_path / "reference.xyz")
+    reference = calculated_reference(study, morse())
+    write_reference(tmp_path / "reference.xyz", study, reference, forces_of=100)
     other = draw_study(water, OPTIONS.model_copy(update={"seed": 1}), stretched=True)
     with pytest.raises(DataError, match=r"geometry \d+ is .* Å off"):
         read_reference(tmp_path / "reference.xyz", other)
-    fewer = draw_study(water, OPTIONS, stretched=False)
-    with pytest.raises(DataError, match=r"41 geometries; this study has 30"):
-        read_reference(tmp_path / "reference.xyz", fewer)
+    write_reference(tmp_path / "few.xyz", study, reference, forces_of=3)
+    with pytest.raises(DataError, match=r"no energy and forces of 5 of the 8 parents"):
+        read_reference(tmp_path / "few.xyz", study)
     (tmp_path / "bad.xyz").write_text("3\n\nO 0 0 0\nH 0 0 1\nH 1 0 0\n")
     with pytest.raises(DataError, match=r"bad.xyz: cannot be read as a reference .*--forces"):
         read_reference(tmp_path / "bad.xyz", study)
