@@ -25,6 +25,11 @@ from mdaug.workflow.training import CONFIG, help_to_train, train_force_field
 Switch = Annotated[bool, Parameter(negative="")]
 
 
+def _keys(name: str, title: str, order: int) -> Parameter:
+    """Options named by section and key, under a heading of their own in the help."""
+    return Parameter(name=name, group=section(title, order))
+
+
 def train(
     data: str | None = None,
     *,
@@ -36,19 +41,11 @@ def train(
     resume: Switch = False,
     source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
-    split: Annotated[
-        SplitOptions, Parameter(name="split", group=section("Training, validation, test frames", 0))
-    ] = SplitOptions(),
-    springs: Annotated[
-        SpringOptions, Parameter(name="springs", group=section("Springs", 1))
-    ] = SpringOptions(),
-    augment: Annotated[
-        AugmentOptions, Parameter(name="augment", group=section("Augmentation", 2))
-    ] = AugmentOptions(),
-    model: Annotated[SchNetOptions, Parameter(name="model", group=section("Network", 3))] = SchNetOptions(),
-    training: Annotated[
-        TrainOptions, Parameter(name="training", group=section("Optimisation", 4))
-    ] = TrainOptions(),
+    split: Annotated[SplitOptions, _keys("split", "Training, validation, test frames", 0)] = SplitOptions(),
+    springs: Annotated[SpringOptions, _keys("springs", "Springs", 1)] = SpringOptions(),
+    augment: Annotated[AugmentOptions, _keys("augment", "Augmentation", 2)] = AugmentOptions(),
+    model: Annotated[SchNetOptions, _keys("model", "Network", 3)] = SchNetOptions(),
+    training: Annotated[TrainOptions, _keys("training", "Optimisation", 4)] = TrainOptions(),
 ) -> None:
     """Train a force field on raw and augmented frames.
 
