@@ -1,100 +1,247 @@
 """How long models survive MD: replicas of every model at several temperatures, until they fail or end.
 
-    python benchmarks/survival.py raw=RUN ours=RUN … --temperatures 300 500 1000 --ps 100 --out FOLDER
+    python benchmarks/survival.py raw=RUN raw=RUN … ours=RUN … --ensemble nve langevin --out FOLDER
 
-Runs `mdaug nve --replicas N` for each model and temperature (finished ones are kept, so it can be started
-again), counts those that the guard did not stop (bonds 1.5 times as long or short as at the start, atoms that
-collide, ten times the temperature) and writes survival.json and survival.png. Intervals are Wilson's.
+Runs `mdaug nve --replicas N` (langevin: `mdaug nvt`) for each model and temperature. Finished runs are kept
+and unfinished ones resumed, so it can be started again, with more --ps as well; --count only tells what is
+there. On a machine to itself give it --workers, one a core.
+
+A run fails when the guard stops it (a bond 1.5 times as long or short as at the start; atoms collide; ten
+times the temperature: "heating"), or when its potential energy falls more than 1 kcal/mol below the model's
+relaxed minimum, whichever is first (rows of thermo.csv, every 10 fs). A run that fails in the equilibration
+has lived 0 ps. Writes survival.json and survival.png; intervals are Wilson's.
 """
 
 import argparse
 import json
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import binomtest
 
+from mdaug import MDAugCalculator
 from mdaug.files import write_json
 from mdaug.report.style import COLORS, new_figure, save
+from mdaug.simulate.start_record import structure_from_json
+from mdaug.units import EV_PER_KCAL_MOL
+from mdaug.validate.relax import relax
 
 TIMESTEP_FS = 0.5
+THERMO_EVERY = 20
+BELOW_KCAL_MOL = 1.0
+TEMPERATURES_K = {"nve": (300.0, 500.0, 1000.0), "langevin": (500.0, 1000.0, 1500.0)}
+COMMANDS = {"nve": "nve", "langevin": "nvt"}
+KINDS = {"bond": "bond", "atoms": "collapse", "temperature": "heating", "energy or": "not finite"}
+"""How the guard's complaint begins -> kind of failure; one more is BELOW."""
+BELOW = "below minimum"
+ALIVE = "alive"
+
+
+@dataclass(frozen=True)
+class Job:
+    """All replicas of one model in one condition."""
+
+    label: str
+    model: Path
+    ensemble: str
+    temperature: float
+    folder: Path
+
+    @property
+    def command(self) -> str:
+        return COMMANDS[self.ensemble]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="+", metavar="LABEL=RUN", help="several runs may share a label")
-    parser.add_argument("--temperatures", nargs="+", type=float, default=[300.0, 500.0, 1000.0])
-    parser.add_argument("--replicas", type=int, default=10)
-    parser.add_argument("--ps", type=float, default=100.0)
-    parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
-    found = {}
-    for text in given.models:
-        label, _, model = text.partition("=")
-        for temperature in given.temperatures:
-            times = lifetimes(Path(model), temperature, given)
-            found.setdefault((label, temperature), []).extend(times)
-    rows = [summary(label, temperature, times, given.ps) for (label, temperature), times in found.items()]
+    given = arguments()
+    jobs = list(all_jobs(given))
+    if not given.count:
+        with ThreadPoolExecutor(given.workers) as pool:
+            list(pool.map(lambda job: run(job, given), jobs))
+    minima = {model: minimum_eV(model) for model in {job.model for job in jobs}}
+    rows = []
+    for label, ensemble, temperature in dict.fromkeys((j.label, j.ensemble, j.temperature) for j in jobs):
+        found = [
+            fates(job, given, minima[job.model])
+            for job in jobs
+            if (job.label, job.ensemble, job.temperature) == (label, ensemble, temperature)
+        ]
+        if any(found):
+            rows.append(summary(label, ensemble, temperature, found, given.ps))
     write_json(given.out / "survival.json", rows)
     draw(rows, given.ps, given.out / "survival.png")
-    print(f"| model | T (K) | survived {given.ps:g} ps | 95 % | median life of those that failed (ps) |")
-    print("|---|---|---|---|---|")
-    for row in rows:
-        low, high = row["interval"]
-        share = f"{row['n_survived']} of {row['n_runs']}"
-        life = "" if row["median_life_ps"] is None else f"{row['median_life_ps']:.2f}"
-        print(f"| {row['model']} | {row['temperature_K']:g} | {share} | {low:.2f} to {high:.2f} | {life} |")
+    print_table(rows, given.ps)
 
 
-def lifetimes(model: Path, temperature: float, given: argparse.Namespace) -> list[float]:
-    """Return how long each replica lived, ps; NaN-free: a survivor has the full time."""
-    folder = given.out / f"{model.name}-{temperature:g}K"
-    if not (folder / "nve.json").exists():
-        steps = str(round(1000 * given.ps / TIMESTEP_FS))
-        options = ["--steps", steps, "--temperature", f"{temperature:g}", "--replicas", str(given.replicas)]
-        writing = ["--thermo-every", "20", "--frames-every", "1000", "--dtype", "float32"]
-        command = [sys.executable, "-m", "mdaug", "nve", str(model), *options, *writing]
-        subprocess.run([*command, "--out", str(folder), "--overwrite"], check=True)
-    told = json.loads((folder / "nve.json").read_text())
-    return [steps * TIMESTEP_FS / 1000 for steps in told["completed_steps"]]
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="+", metavar="LABEL=RUN", help="several runs may share a label")
+    parser.add_argument("--ensemble", nargs="+", choices=list(COMMANDS), default=["nve"])
+    parser.add_argument("--temperatures", nargs="+", type=float, help=f"default: {TEMPERATURES_K}")
+    parser.add_argument("--replicas", type=int, default=4, help="of each run")
+    parser.add_argument("--ps", type=float, default=100.0)
+    parser.add_argument("--workers", type=int, default=1, help="processes at once")
+    parser.add_argument("--count", action="store_true", help="start nothing; leave out runs not that far")
+    parser.add_argument("--out", type=Path, required=True)
+    return parser.parse_args()
 
 
-def summary(label: str, temperature: float, times: list[float], ps: float) -> dict:
-    alive = sum(time >= ps * (1 - 1e-9) for time in times)
-    interval = binomtest(alive, len(times)).proportion_ci(method="wilson")
-    failed = [time for time in times if time < ps * (1 - 1e-9)]
+def all_jobs(given: argparse.Namespace) -> Iterator[Job]:
+    for ensemble in given.ensemble:
+        for temperature in given.temperatures or TEMPERATURES_K[ensemble]:
+            for text in given.models:
+                label, _, name = text.partition("=")
+                folder = given.out / f"{Path(name).name}-{ensemble}-{temperature:g}K"
+                yield Job(label, Path(name), ensemble, temperature, folder)
+
+
+def run(job: Job, given: argparse.Namespace) -> None:
+    """Bring all replicas to the end, unless they are there."""
+    steps = round(1000.0 * given.ps / TIMESTEP_FS)
+    if has_reached(job, steps):
+        return
+    options = [
+        "--replicas",
+        str(given.replicas),
+        "--temperature",
+        f"{job.temperature:g}",
+        "--dtype",
+        "float32",
+    ]
+    options += ["--timestep", str(TIMESTEP_FS), "--thermo-every", str(THERMO_EVERY), "--frames-every", "1000"]
+    start = ["--resume"] if (job.folder / "run.json").exists() else [str(job.model), *options]
+    command = [sys.executable, "-m", "mdaug", job.command, *start, "--steps", str(steps)]
+    subprocess.run([*command, "--out", str(job.folder)], check=True)
+
+
+def has_reached(job: Job, steps: int) -> bool:
+    told = result_of(job)
+    return told is not None and (told["options"]["steps"] >= steps or all(told["stopped_because"]))
+
+
+def result_of(job: Job) -> dict | None:
+    path = job.folder / f"{job.command}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def minimum_eV(model: Path) -> float:
+    """Return the energy of the minimum that the lowest training frame relaxes to."""
+    calculator = MDAugCalculator(model if model.is_file() else model / "model.pt", dtype="float64")
+    start = structure_from_json(calculator.manifest["training"]["reference_structure"])
+    return relax(calculator, start).energy_eV
+
+
+def fates(job: Job, given: argparse.Namespace, minimum: float) -> list[tuple[float, str]]:
+    """Return (ps lived, what ended it) of each replica; a survivor has the full time and is ALIVE."""
+    told, steps = result_of(job), round(1000.0 * given.ps / TIMESTEP_FS)
+    if told is None or not has_reached(job, steps):
+        return []
+    ended = zip(told["completed_steps"], told["stopped_because"], strict=True)
+    return [
+        fate(job.folder / f"replica-{k}" / "thermo.csv", minimum, done, reason, given.ps)
+        for k, (done, reason) in enumerate(ended)
+    ]
+
+
+def fate(thermo: Path, minimum: float, done: int, reason: str | None, ps: float) -> tuple[float, str]:
+    """Return (ps lived, what ended it) of one run that took `done` steps."""
+    ends = [(ps, ALIVE)]
+    if reason is not None:
+        kind = next(kind for text, kind in KINDS.items() if reason.startswith(text))
+        ends.append((done * TIMESTEP_FS / 1000, kind))
+    rows = [line.split(",") for line in thermo.read_text().split("\n")[1:-1]]
+    deep = minimum - BELOW_KCAL_MOL * EV_PER_KCAL_MOL
+    ends += [(float(row[1]) / 1000, BELOW) for row in rows if float(row[2]) < deep][:1]
+    return min(ends)
+
+
+def summary(
+    label: str, ensemble: str, temperature: float, found: list[list[tuple[float, str]]], ps: float
+) -> dict:
+    every = [one for model in found for one in model]
+    n_alive = [sum(kind == ALIVE for _, kind in model) for model in found if model]
+    interval = binomtest(sum(n_alive), len(every)).proportion_ci(method="wilson")
+    failed = [time for time, kind in every if kind != ALIVE]
     return {
         "model": label,
+        "ensemble": ensemble,
         "temperature_K": temperature,
-        "n_runs": len(times),
-        "n_survived": alive,
+        "n_runs": len(every),
+        "n_survived": sum(n_alive),
+        "n_survived_of_each_model": n_alive,
         "interval": [interval.low, interval.high],
+        "failures": dict(Counter(kind for _, kind in every if kind != ALIVE)),
         "median_life_ps": float(np.median(failed)) if failed else None,
-        "lifetimes_ps": sorted(times),
+        "fates": sorted(every),
     }
 
 
+def print_table(rows: list[dict], ps: float) -> None:
+    columns = [
+        "condition",
+        "model",
+        f"alive after {ps:g} ps",
+        "by seed",
+        "95 %",
+        "failures",
+        "median life (ps)",
+    ]
+    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
+    for row in sorted(rows, key=lambda row: (row["ensemble"] != "nve", row["temperature_K"])):
+        low, high = row["interval"]
+        share = f"{row['n_survived']} of {row['n_runs']}"
+        seeds = " ".join(map(str, row["n_survived_of_each_model"]))
+        failures = ", ".join(f"{n} {kind}" for kind, n in row["failures"].items())
+        life = "" if row["median_life_ps"] is None else f"{row['median_life_ps']:.2f}"
+        cells = [f"{row['ensemble']} {row['temperature_K']:g}", row["model"], share, seeds]
+        print(f"| {' | '.join([*cells, f'{low:.2f} to {high:.2f}', failures, life])} |")
+
+
 def draw(rows: list[dict], ps: float, path: Path) -> None:
-    temperatures = sorted({row["temperature_K"] for row in rows})
+    """One panel a condition; curves are shifted by a hair so that equal ones can be told apart."""
+    ensembles = list(dict.fromkeys(row["ensemble"] for row in rows))
+    conditions = {
+        e: sorted({row["temperature_K"] for row in rows if row["ensemble"] == e}) for e in ensembles
+    }
     labels = list(dict.fromkeys(row["model"] for row in rows))
-    figure, axes = new_figure(1, len(temperatures), width=3.6 * len(temperatures), height=3.4, squeeze=False)
-    for ax, temperature in zip(axes[0], temperatures, strict=True):
-        for row in rows:
-            if row["temperature_K"] == temperature:
-                times = np.array(row["lifetimes_ps"])
-                grid = np.concatenate([[0.0], times, [ps]])
-                alive = [np.mean(times > time) if time < ps else np.mean(times >= ps) for time in grid]
-                color = COLORS[labels.index(row["model"])]
-                ax.step(grid, alive, where="post", label=row["model"], color=color, linewidth=1.8)
-        ax.set_title(f"{temperature:g} K")
-        ax.set_xlabel("time (ps)")
-        ax.set_ylim(-0.03, 1.03)
-        ax.set_xlim(0, ps)
-    axes[0][0].set_ylabel("share alive")
-    axes[0][-1].legend(frameon=False)
+    n_columns = max(map(len, conditions.values()))
+    size = {"width": 3.4 * n_columns, "height": 2.9 * len(ensembles)}
+    figure, axes = new_figure(len(ensembles), n_columns, **size, squeeze=False)
+    for ensemble, line in zip(ensembles, axes, strict=True):
+        line[0].set_ylabel("share alive")
+        for ax, temperature in zip(line, conditions[ensemble], strict=False):
+            ax.set_title(f"{'NVE' if ensemble == 'nve' else 'Langevin'}, {temperature:g} K")
+            ax.set(ylim=(-0.03, 1.06), xlim=(0, ps), xlabel="time (ps)")
+            for row in rows:
+                if (row["ensemble"], row["temperature_K"]) == (ensemble, temperature):
+                    times, alive = curve(row, ps)
+                    k = labels.index(row["model"])
+                    ax.step(
+                        times,
+                        alive + 0.012 * k,
+                        where="post",
+                        label=row["model"],
+                        color=COLORS[k],
+                        linewidth=1.8,
+                    )
+        for ax in line[len(conditions[ensemble]) :]:
+            ax.set_visible(False)
+    handles, names = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=len(labels), frameon=False)
     save(figure, path)
+
+
+def curve(row: dict, ps: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return times and the share alive just after each of them."""
+    deaths = np.array([time for time, kind in row["fates"] if kind != ALIVE])
+    times = np.concatenate([[0.0], deaths, [ps]])
+    return times, np.array([1.0 - np.sum(deaths <= time) / row["n_runs"] for time in times])
 
 
 if __name__ == "__main__":

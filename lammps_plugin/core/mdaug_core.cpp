@@ -14,6 +14,7 @@
 
 #include "evaluation.h"
 #include "model_file.h"
+#include "thermostat.h"
 
 using mdaug::AnyEvaluation;
 using mdaug::ModelFile;
@@ -152,6 +153,43 @@ std::unique_ptr<AnyEvaluation> make_evaluation(const ModelFile& file, const std:
     throw std::runtime_error("dtype '" + dtype + "': expected 'float32' or 'float64'");
 }
 
+// Copies of a molecule in motion; arrays as mdaug_verlet has them.
+struct Moving {
+    int64_t n_systems, n_atoms;
+    const int64_t* species;
+    const double* masses;
+    double timestep;
+    double *positions, *momenta, *forces, *energies;
+    int64_t size() const { return 3 * n_systems * n_atoms; }
+};
+
+void drift(const Moving& moving, double time) {
+    for (int64_t k = 0; k < moving.size(); ++k)
+        moving.positions[k] += time * moving.momenta[k] / moving.masses[k / 3 % moving.n_atoms];
+}
+
+bool kick(const Moving& moving) {
+    bool finite = true;
+    for (int64_t k = 0; k < moving.size(); ++k) {
+        moving.momenta[k] += 0.5 * moving.timestep * moving.forces[k];
+        finite = finite && std::isfinite(moving.forces[k]);
+    }
+    return finite;
+}
+
+// Steps of half a kick, move(step), new forces, half a kick; returns how many: stops where forces are not finite.
+template <typename Move>
+int64_t advance(mdaug_core* core, const Moving& moving, int64_t n_steps, const Move& move) {
+    for (int64_t step = 0; step < n_steps; ++step) {
+        kick(moving);
+        move(step);
+        evaluate_molecules(core, moving.n_systems, moving.n_atoms, moving.species, moving.positions, moving.energies,
+                           moving.forces);
+        if (!kick(moving)) return step + 1;
+    }
+    return n_steps;
+}
+
 }  // namespace
 
 extern "C" {
@@ -240,20 +278,25 @@ int mdaug_verlet(mdaug_core* core, int64_t n_systems, int64_t n_atoms, const int
                  double* energies, int64_t* done) {
     *done = 0;
     return guarded(core, [&](AnyEvaluation&) {
-        const int64_t n = 3 * n_systems * n_atoms;
-        bool finite = true;
-        while (*done < n_steps && finite) {
-            for (int64_t k = 0; k < n; ++k) {
-                momenta[k] += 0.5 * timestep * forces[k];
-                positions[k] += timestep * momenta[k] / masses[k / 3 % n_atoms];
-            }
-            evaluate_molecules(core, n_systems, n_atoms, species, positions, energies, forces);
-            for (int64_t k = 0; k < n; ++k) {
-                momenta[k] += 0.5 * timestep * forces[k];
-                finite = finite && std::isfinite(forces[k]);
-            }
-            ++*done;
-        }
+        const Moving moving{n_systems, n_atoms, species, masses, timestep, positions, momenta, forces, energies};
+        *done = advance(core, moving, n_steps, [&](int64_t) { drift(moving, timestep); });
+    });
+}
+
+int mdaug_langevin(mdaug_core* core, int64_t n_systems, int64_t n_atoms, const int64_t* species, const double* masses,
+                   double timestep, double friction, double kT, const double* noise, int64_t n_steps,
+                   double* positions, double* momenta, double* forces, double* energies, int64_t* done) {
+    *done = 0;
+    return guarded(core, [&](AnyEvaluation&) {
+        const Moving moving{n_systems, n_atoms, species, masses, timestep, positions, momenta, forces, energies};
+        mdaug::Thermostat thermostat(n_atoms, masses, timestep, friction, kT);
+        const int64_t size = 3 * n_atoms;
+        *done = advance(core, moving, n_steps, [&](int64_t step) {
+            drift(moving, 0.5 * timestep);
+            for (int64_t k = 0; k < n_systems; ++k)
+                thermostat.apply(positions + k * size, noise + (k * n_steps + step) * size, momenta + k * size);
+            drift(moving, 0.5 * timestep);
+        });
     });
 }
 

@@ -3,7 +3,7 @@
  * mdaug core: energies, forces and strain derivatives of a model.pt that `mdaug train` wrote. C ABI over C++; needs
  * libtorch, knows neither Python nor LAMMPS. This header is the manual.
  *
- * Units: eV, Å, and derivatives of them. With mdaug_verlet also amu and ASE's time unit, Å sqrt(amu/eV) = 10.18 fs.
+ * Units: eV, Å, and derivatives of them. With mdaug_verlet and mdaug_langevin also amu and ASE's time unit, Å sqrt(amu/eV) = 10.18 fs.
  *
  * Geometry: r_ij = r_j − r_i + shift points from atom i to (an image of) atom j. forces = −∂E/∂r. strain = ∂E/∂ε is
  * the derivative of the energy in a homogeneous strain, six numbers in the order xx, yy, zz, xy, xz, yz: positive
@@ -39,7 +39,7 @@ extern "C" {
 #define MDAUG_API
 #endif
 
-#define MDAUG_CORE_ABI 1
+#define MDAUG_CORE_ABI 2
 
 /* MDAUG_CORE_ABI of the library; compare it with this header's after dlopen. */
 MDAUG_API int mdaug_abi(void);
@@ -108,6 +108,18 @@ MDAUG_API int mdaug_evaluate_molecules(mdaug_core* core, int64_t n_systems, int6
 MDAUG_API int mdaug_verlet(mdaug_core* core, int64_t n_systems, int64_t n_atoms, const int64_t* species,
                            const double* masses, double timestep, int64_t n_steps, double* positions, double* momenta, double* forces,
                            double* energies, int64_t* done);
+
+/* Langevin dynamics (BAOAB, DOI 10.1093/amrx/abs010): per step p += ½ dt F; r += ½ dt p / m; friction and noise
+ * p = c p + √(1 − c²) R with c = exp(−friction dt); r += ½ dt p / m; F = F(r); p += ½ dt F. R are Maxwell–Boltzmann
+ * momenta without net momentum and angular momentum, so a molecule that starts without either keeps 3N − 6 degrees
+ * of freedom. Arguments as for mdaug_verlet, and
+ *   friction   1 / time unit         kT  eV
+ *   noise      (n_systems, n_steps, n_atoms, 3), independent standard normal numbers
+ * The molecule must not be linear: its moment of inertia about the axis is zero, and the results would be NaN. */
+MDAUG_API int mdaug_langevin(mdaug_core* core, int64_t n_systems, int64_t n_atoms, const int64_t* species,
+                             const double* masses, double timestep, double friction, double kT, const double* noise,
+                             int64_t n_steps, double* positions, double* momenta, double* forces, double* energies,
+                             int64_t* done);
 
 /* ---- One rank's share of a system, in stages (LAMMPS with MPI) -------------------------------------------------
  *

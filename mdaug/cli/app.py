@@ -33,7 +33,8 @@ COMMANDS = {
     },
     "Use of a model": {
         "info": "What a model is: elements, cutoff, training data and their range, errors.",
-        "nve": "Molecular dynamics, with a guard and restarts.",
+        "nve": "Molecular dynamics at constant energy, with a guard and restarts.",
+        "nvt": "The same at constant temperature: Langevin dynamics.",
         "relax": "Minimum and harmonic frequencies.",
         "export": "Write model.pt from a training checkpoint.",
         "lammps": "The pair style for LAMMPS: build, path, check, inputs.",

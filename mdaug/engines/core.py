@@ -17,7 +17,7 @@ from mdaug.errors import DataError, MDAugError
 from mdaug.frames.frame_set import FloatArray, IntArray
 from mdaug.native.build import build_core, reason_of
 
-ABI = 1
+ABI = 2
 _ERROR_BYTES = 1000
 
 _HANDLE = c_void_p
@@ -66,7 +66,8 @@ def _declare(library: CDLL) -> None:
     declare("mdaug_error", c_char_p, _HANDLE)
     declare("mdaug_memory", c_size_t, _HANDLE)
     declare("mdaug_row_width", c_int64, _HANDLE)
-    for name in ("mdaug_evaluate", "mdaug_evaluate_molecules", "mdaug_verlet", "mdaug_begin", "mdaug_finish"):
+    moving = "mdaug_evaluate_molecules", "mdaug_verlet", "mdaug_langevin"
+    for name in ("mdaug_evaluate", *moving, "mdaug_begin", "mdaug_finish"):
         declare(name, c_int)  # arguments are pointers made here: argtypes would check each of them, slowly
     declare("mdaug_stage", c_int, _HANDLE, c_int, POINTER(Rows))
     declare("mdaug_n_stages", c_int, _HANDLE)
@@ -187,6 +188,47 @@ class Core:
                 *map(_pointer, (species, masses)),
                 c_double(timestep),
                 c_int64(n_steps),
+                *map(_pointer, (*state, energies)),
+                byref(done),
+            )
+        )
+        return done.value, energies
+
+    def langevin(
+        self,
+        species: IntArray,
+        masses: FloatArray,
+        timestep: float,
+        thermostat: tuple[float, float, FloatArray],
+        state: tuple[FloatArray, FloatArray, FloatArray],
+    ) -> tuple[int, FloatArray]:
+        """Move n copies of a molecule that is not linear by Langevin dynamics (BAOAB), in place.
+
+        Parameters
+        ----------
+        species, masses, timestep, state
+            As for `verlet`.
+        thermostat
+            Friction, 1 / ASE time unit; k_B T, eV; standard normal numbers (n, n_steps, n_atoms, 3), which
+            become noise without net momentum and angular momentum.
+
+        Returns
+        -------
+        int, array
+            As `verlet` returns.
+        """
+        friction, kT, noise = thermostat
+        species, masses, noise = _integers(species), _doubles(masses), _doubles(noise)
+        energies, done = np.empty(len(state[0])), c_int64()
+        self._check(
+            self._library.mdaug_langevin(
+                c_void_p(self._handle),
+                c_int64(len(energies)),
+                c_int64(len(species)),
+                *map(_pointer, (species, masses)),
+                *map(c_double, (timestep, friction, kT)),
+                _pointer(noise),
+                c_int64(noise.shape[1]),
                 *map(_pointer, (*state, energies)),
                 byref(done),
             )

@@ -1,4 +1,4 @@
-"""Moves molecules with the C++ core: velocity Verlet of many copies at once, without Python in the step."""
+"""Moves molecules with the C++ core: many copies at once, without Python in the step."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,22 +14,28 @@ from mdaug.engines.species import species_of
 from mdaug.frames.frame_set import FloatArray, IntArray
 from mdaug.simulate.loop import Engine
 from mdaug.simulate.options import DynamicsOptions
-from mdaug.units import FS
+from mdaug.simulate.rigid_body import n_rigid_motions
+from mdaug.units import BOLTZMANN_EV_K, FS
+
+NOISE_STEPS = 1000
+"""Steps whose noise is drawn at once."""
+
+State = tuple[FloatArray, FloatArray, FloatArray]
 
 
 class CoreEngine:
-    """One molecule in motion by velocity Verlet; for a model.pt what `AseEngine` is for any calculator.
+    """One molecule in motion: for a model.pt what `AseEngine` is for any calculator.
 
     Parameters
     ----------
     atoms
-        Not periodic, with momenta; moved in place.
+        Not periodic, with momenta; moved in place. For Langevin, not linear.
     core, species
         The model, and each atom's index among its elements.
     options
-        Time step.
+        Ensemble, time step, temperature and friction.
     rng
-        Not used, but its state belongs to the restart file.
+        Noise of the thermostat.
     forces
         At the current positions, eV/Å, where known; otherwise they are computed.
     """
@@ -43,8 +49,7 @@ class CoreEngine:
         rng: np.random.Generator,
         forces: FloatArray | None = None,
     ) -> None:
-        self.atoms, self.core, self.species, self.rng = atoms, core, species, rng
-        self.timestep = options.timestep * FS
+        self.atoms, self.core, self.species, self.options, self.rng = atoms, core, species, options, rng
         energies, found = core.evaluate_molecules(species, atoms.get_positions()[None])
         self.potential_eV = float(energies[0])
         self.forces = found[0] if forces is None else forces
@@ -62,18 +67,38 @@ def advance_together(engines: list[CoreEngine], n_steps: int) -> int:
     int
         Steps taken: fewer than `n_steps` when the forces on one of them are no longer finite.
     """
-    one = engines[0]
     positions = np.stack([engine.atoms.get_positions() for engine in engines])
     momenta = np.stack([engine.atoms.get_momenta() for engine in engines])
     forces = np.stack([engine.forces for engine in engines])
-    done, energies = one.core.verlet(
-        one.species, one.atoms.get_masses(), one.timestep, n_steps, (positions, momenta, forces)
-    )
+    move = _verlet if engines[0].options.ensemble == "nve" else _langevin
+    done, energies = move(engines, n_steps, (positions, momenta, forces))
     for k, engine in enumerate(engines):
         engine.atoms.set_positions(positions[k])
         engine.atoms.set_momenta(momenta[k])
         engine.forces, engine.potential_eV = forces[k], float(energies[k])
     return done
+
+
+def _verlet(engines: list[CoreEngine], n_steps: int, state: State) -> tuple[int, FloatArray]:
+    one = engines[0]
+    timestep = one.options.timestep * FS
+    return one.core.verlet(one.species, one.atoms.get_masses(), timestep, n_steps, state)
+
+
+def _langevin(engines: list[CoreEngine], n_steps: int, state: State) -> tuple[int, FloatArray]:
+    one, options = engines[0], engines[0].options
+    friction, kT = options.friction / (1000.0 * FS), BOLTZMANN_EV_K * options.temperature
+    done, energies = 0, np.array([engine.potential_eV for engine in engines])
+    while done < n_steps:
+        asked = min(NOISE_STEPS, n_steps - done)
+        noise = np.stack([engine.rng.standard_normal((asked, len(engine.atoms), 3)) for engine in engines])
+        taken, energies = one.core.langevin(
+            one.species, one.atoms.get_masses(), options.timestep * FS, (friction, kT, noise), state
+        )
+        done += taken
+        if taken < asked:
+            break
+    return done, energies
 
 
 def core_engines(
@@ -101,8 +126,8 @@ def core_engines(
     """
     if atoms.pbc.any():
         raise CoreUnavailableError("it moves molecules; these atoms are periodic")
-    if ensemble != "nve":
-        raise CoreUnavailableError("it conserves the energy (nve); it has no thermostat")
+    if ensemble == "nvt" and n_rigid_motions(atoms) < 6:
+        raise CoreUnavailableError("its thermostat knows no linear molecules")
     core = make_core(model, dtype, device, threads=1)
     species = species_of(atoms.numbers, manifest["elements"])
 

@@ -57,7 +57,7 @@ class DynamicsResult:
     options: DynamicsOptions
 
     def to_json(self) -> dict[str, Any]:
-        """Return the content of ``nve.json``."""
+        """Return the content of ``nve.json`` (``nvt.json``)."""
         return {
             "completed_steps": self.completed_steps,
             "stopped_because": self.stopped_because,
@@ -84,9 +84,9 @@ def run_dynamics(
     """Equilibrate `atoms` and run molecular dynamics, writing into `folder` as it goes.
 
     The folder gets ``config.json``, ``thermo.csv``, ``topology.pdb`` and ``trajectory.dcd``, ``restart.npz``
-    and, at the end, ``nve.json``. After a kill, ``resume=True`` continues: the files are cut back to the
-    restart file and the run goes on as if it had never ended, bit for bit if the calculator depends on
-    positions alone. A run killed before its first restart file begins anew, from the same seed.
+    and, at the end, ``nve.json`` or ``nvt.json``. After a kill, ``resume=True`` continues: the files are cut
+    back to the restart file and the run goes on as if it had never ended, bit for bit if the calculator
+    depends on positions alone. A run killed before its first restart file begins anew, from the same seed.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def with_ase(
 
 
 def finish(run: Run, folder: Path) -> DynamicsResult:
-    """Write ``nve.json`` of a run that has ended, and return its content."""
+    """Write ``nve.json`` or ``nvt.json`` of a run that has ended, and return its content."""
     options = run.options
     result = DynamicsResult(
         completed_steps=run.step,
@@ -185,7 +185,7 @@ def finish(run: Run, folder: Path) -> DynamicsResult:
         degrees_of_freedom=run.n_degrees,
         options=options,
     )
-    write_json(folder / "nve.json", result.to_json())
+    write_json(folder / f"{options.ensemble}.json", result.to_json())
     return result
 
 

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+from cyclopts import Parameter
 from pydantic import Field
 
 from mdaug.options import Options
@@ -19,14 +20,14 @@ class DynamicsOptions(Options):
     temperature: Annotated[float, Field(gt=0)] = 300.0
     """Temperature of the equilibration and of the thermostat in K."""
 
-    ensemble: Literal["nve", "nvt"] = "nve"
-    """nve: velocity Verlet, energy conserved. nvt: Langevin thermostat."""
+    ensemble: Annotated[Literal["nve", "nvt"], Parameter(parse=False)] = "nve"
+    """nve: velocity Verlet, energy conserved. nvt: Langevin thermostat. On the command line two commands."""
 
     equilibration: Annotated[float, Field(ge=0)] = 5.0
     """Langevin dynamics before the first step in ps."""
 
-    friction: Annotated[float, Field(gt=0)] = 10.0
-    """Friction of the Langevin dynamics in 1/ps."""
+    friction: Annotated[float, Field(ge=0)] = 10.0
+    """Friction of the Langevin dynamics in 1/ps; 0: none, and no noise, which conserves the energy."""
 
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the starting velocities and the thermostat."""

@@ -31,8 +31,8 @@ def run_replicas(
     """Run `n_replicas` independent copies, each equilibrated by itself with a seed of its own.
 
     Replica k writes what `run_dynamics` writes with seed ``options.seed + k``, into ``replica-k``; one that
-    fails drops out and the others go on. ``nve.json`` in `folder` tells of all. Parameters as for
-    `run_dynamics`; `advance` moves several engines at once.
+    fails drops out and the others go on. ``nve.json`` (``nvt.json``) in `folder` tells of all. Parameters as
+    for `run_dynamics`; `advance` moves several engines at once.
     """
     report = progress or (lambda phase, done, total: None)
     folders = [folder / f"replica-{k}" for k in range(n_replicas)]
@@ -60,7 +60,7 @@ def run_replicas(
         "steps_per_second": sum(result.steps_per_second for result in results),
         "options": options.model_dump(),
     }
-    write_json(folder / "nve.json", summary)
+    write_json(folder / f"{options.ensemble}.json", summary)
     return results
 
 

@@ -1,5 +1,6 @@
 """Energies over time, read from our ``thermo.csv`` or from a LAMMPS log."""
 
+import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,14 +54,14 @@ def read_thermo(path: Path | str, *, n_atoms: int | None = None, units: str | No
     Parameters
     ----------
     n_atoms
-        Of the system; otherwise from the LAMMPS log, or ``topology.pdb`` or ``nve.json`` beside the table.
+        Of the system; otherwise from the LAMMPS log, or ``topology.pdb`` beside the table.
     units
         Of a LAMMPS log that does not state them: ``real`` or ``metal``.
 
     Raises
     ------
     DataError
-        If the file is neither, lacks a column, or holds energies that are not finite.
+        If the file is neither, lacks a column, holds energies that are not finite, or those of `mdaug nvt`.
     """
     path = Path(path)
     if path.is_dir():
@@ -90,6 +91,7 @@ def read_thermo(path: Path | str, *, n_atoms: int | None = None, units: str | No
 
 
 def _from_csv(lines: list[str], path: Path) -> ThermoLog:
+    _refuse_thermostat(path.parent / "config.json")
     names = lines[0].split(",")
     missing = [name for name in _CSV_COLUMNS if name not in names]
     if missing:
@@ -114,6 +116,19 @@ def _from_csv(lines: list[str], path: Path) -> ThermoLog:
         source=str(path),
         shadow_eV=_shadow_beside(path, column["step"]),
     )
+
+
+def _refuse_thermostat(config: Path) -> None:
+    """Refuse the table of `mdaug nvt`, which is told from the record beside it."""
+    try:
+        ensemble = json.loads(config.read_text(encoding="utf-8"))["options"]["ensemble"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # some other program's file, or none
+    if ensemble == "nvt":
+        raise DataError(
+            f"{config.parent}: a run at constant temperature, whose thermostat changes the energy; name one "
+            "of `mdaug nve`"
+        )
 
 
 def _shadow_beside(path: Path, steps: FloatArray) -> FloatArray | None:

@@ -122,8 +122,11 @@ def _refusal(path: Path, *, can_resume: bool) -> str:
 
 def _to_resume(out: Path | None, command: str) -> Path:
     if out is not None:
-        if read_record(out) is None:
+        record = read_record(out)
+        if record is None:
             raise MDAugError(f"nothing to resume in {out}: it holds no {RECORD} of an earlier run")
+        if record.get("command") != command:
+            raise MDAugError(f"{out} holds a run of `mdaug {record.get('command')}`; resume it with that")
         return out
     candidates = [
         path

@@ -3,7 +3,7 @@ import re
 
 import numpy as np
 import pytest
-from ase.build import molecule
+from ase.build import bulk, molecule
 from ase.calculators.calculator import Calculator, all_changes
 from ase.io import write
 
@@ -34,7 +34,7 @@ class PairSprings(Calculator):
 @pytest.fixture
 def model(monkeypatch, tmp_path):
     """Replace the calculator of a model.pt by springs between the atoms of its reference structure."""
-    from mdaug.cli import nve
+    from mdaug.workflow import dynamics
 
     path = tmp_path / "a model.pt"
     path.write_bytes(b"weights 1")
@@ -49,7 +49,7 @@ def model(monkeypatch, tmp_path):
         }
         return calculator
 
-    monkeypatch.setattr(nve, "MDAugCalculator", load)
+    monkeypatch.setattr(dynamics, "MDAugCalculator", load)
     return path
 
 
@@ -74,16 +74,23 @@ def test_resuming_with_another_model_or_step_is_refused(model, tmp_path, capsys)
     assert main(["nve", str(model), "--steps", "20", "--equilibration", "0", "--out", out]) == 0
     assert main(["nve", "--resume", "--timestep", "0.1", "--out", out]) == 1
     assert "cannot resume with timestep 0.1: it was 0.5" in capsys.readouterr().err
+    assert main(["nvt", "--resume", "--out", out]) == 1
+    assert "holds a run of `mdaug nve`; resume it with that" in capsys.readouterr().err
     model.write_bytes(b"weights 2")
     assert main(["nve", "--resume", "--steps", "40", "--out", out]) == 1
     assert "not the model that this run began with" in capsys.readouterr().err
 
 
-def test_engines_and_replicas(make_model, tmp_path, capsys) -> None:
-    """A real model of random weights: with the core unless ASE is asked for, alone or in a batch."""
+def real_model(make_model, folder):
     atoms = molecule("CH3OH")
     reference = {"atomic_numbers": atoms.numbers.tolist(), "positions": atoms.positions.tolist()}
-    path = export_model(make_model(), tmp_path / "m.pt", training={"reference_structure": reference})
+    return export_model(make_model(), folder / "m.pt", training={"reference_structure": reference})
+
+
+def test_engines_and_replicas(make_model, tmp_path, capsys) -> None:
+    """A real model of random weights: with the core unless ASE is asked for, alone or in a batch."""
+    path, crystal = real_model(make_model, tmp_path), tmp_path / "crystal.xyz"
+    write(crystal, bulk("C"))
     arguments = ["nve", str(path), "--steps", "20", "--equilibration", "0", "--no-guard", "--timestep", "0.1"]
 
     def run(name, *more):
@@ -102,12 +109,51 @@ def test_engines_and_replicas(make_model, tmp_path, capsys) -> None:
     assert main(["nve", "--resume", "--steps", "40", "--out", str(both)]) == 0
     assert json.loads((both / "nve.json").read_text())["completed_steps"] == [40, 40]
     assert "20 steps" in capsys.readouterr().out
-    for more, message in (
-        (["--engine", "core", "--ensemble", "nvt"], "engine core cannot serve: .*no thermostat"),
-        (["--replicas", "2", "--engine", "ase"], "replicas need the engine core"),
+    for command, more, message in (
+        ("nve", ["--engine", "core", "--structure", str(crystal)], "engine core cannot serve: .*periodic"),
+        ("nve", ["--replicas", "2", "--engine", "ase"], "replicas need the engine core"),
+        ("nvt", ["--engine", "lammps"], "engine lammps takes one run at constant energy"),
     ):
-        assert main([*arguments, *more, "--out", str(tmp_path / "no")]) == 1
+        assert main([command, *arguments[1:], *more, "--out", str(tmp_path / "no")]) == 1
         assert re.search(message, capsys.readouterr().err)
+
+
+def test_nvt_keeps_the_temperature_and_resumes(make_model, tmp_path, capsys) -> None:
+    """With the core, alone or in a batch, and with ASE the same; drift says that it does not apply."""
+    path = real_model(make_model, tmp_path)
+    arguments = ["--equilibration", "0", "--no-guard", "--timestep", "0.1", "--friction", "50", "--seed", "2"]
+
+    def run(name, steps, *more):
+        given = [] if "--resume" in more else [str(path), *arguments]
+        assert main(["nvt", *given, "--steps", str(steps), *more, "--out", str(tmp_path / name)]) == 0
+        return np.loadtxt(tmp_path / name / "thermo.csv", delimiter=",", skiprows=1)
+
+    core, ase = run("core", 40), run("ase", 40, "--engine", "ase")
+    np.testing.assert_allclose(core, ase, rtol=1e-9)
+    told = json.loads((tmp_path / "core" / "nvt.json").read_text())
+    assert (told["options"]["ensemble"], told["options"]["friction"]) == ("nvt", 50.0)
+    run("parts", 20)
+    assert np.array_equal(run("parts", 40, "--resume"), core)
+    assert (
+        main(
+            [
+                "nvt",
+                str(path),
+                *arguments,
+                "--steps",
+                "40",
+                "--replicas",
+                "2",
+                "--out",
+                str(tmp_path / "both"),
+            ]
+        )
+        == 0
+    )
+    one, other = (tmp_path / "both" / f"replica-{k}" / "thermo.csv" for k in range(2))
+    assert one.read_bytes() == (tmp_path / "core" / "thermo.csv").read_bytes() != other.read_bytes()
+    assert main(["drift", str(tmp_path / "core"), "--out", str(tmp_path / "drift")]) == 1
+    assert "a run at constant temperature, whose thermostat changes the energy" in capsys.readouterr().err
 
 
 def test_start_structure(model, tmp_path, capsys) -> None:
@@ -129,7 +175,7 @@ def test_a_run_that_blows_up_is_no_error(model, tmp_path, capsys) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(["--timestep", "-1"], 2), (["--structure", "nofile.xyz"], 1), (["--ensemble", "npt"], 2)],
+    [(["--timestep", "-1"], 2), (["--structure", "nofile.xyz"], 1), (["--ensemble", "nvt"], 2)],
 )
 def test_wrong_options_are_one_line(model, tmp_path, capsys, arguments, code) -> None:
     assert main(["nve", str(model), *arguments, "--out", str(tmp_path / "out")]) == code
