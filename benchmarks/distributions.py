@@ -2,8 +2,8 @@
 
     python benchmarks/distributions.py ours=RUN raw=RUN … --data ethanol --out FOLDER
 
-Runs `mdaug nve --replicas N` for each model at the temperature of the frames (after 5 ps of Langevin motion,
-finished runs are kept) and prints, over all replicas: how many survived, ∫|h(r) − h'(r)| dr of all pair
+Runs `mdaug nve --replicas N` for each model at the temperature of the frames (finished runs are kept; 5 ps of
+Langevin dynamics first) and prints, over all replicas: how many survived, ∫|h(r) − h'(r)| dr of all pair
 distances, the largest differences of bond lengths' means and spreads, and torsion populations. The row "half
 the frames" compares one half of the frames with the other: the least that sampling alone gives.
 """
