@@ -16,10 +16,11 @@ from mdaug.cli.progress import counted
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
-from mdaug.frames.calculators import calculator_factory
+from mdaug.frames.calculators import XTB_METHODS, calculator_factory, check_spin
 from mdaug.frames.generate import GenerateOptions, Sampling, generate_frames
+from mdaug.frames.molecules import warn_of_parting
 from mdaug.frames.replica_parts import ReplicaParts
-from mdaug.frames.structures import starting_structures
+from mdaug.frames.structures import formal_charge, starting_structures
 from mdaug.frames.write import write_extxyz, write_npz
 
 
@@ -29,7 +30,7 @@ def frames(
     *,
     calculator: str = "GFN2-xTB",
     calculator_arguments: str = "{}",
-    charge: int = 0,
+    charge: int | None = None,
     multiplicity: int = 1,
     file_format: Annotated[Literal["xyz", "npz"], Parameter(name="--format")] = "xyz",
     resume: Annotated[bool, Parameter(negative="")] = False,
@@ -51,7 +52,7 @@ def frames(
     calculator_arguments
         Keyword arguments of the calculator, as JSON.
     charge
-        Total charge in e.
+        Total charge in e [default: that of the SMILES; 0 for a file].
     multiplicity
         Spin multiplicity 2S+1.
     file_format
@@ -59,10 +60,13 @@ def frames(
     resume
         Go on with the run in --out, or the newest unfinished one.
     """
+    charge = _charge(structure, charge)
     make = calculator_factory(
         calculator, _parse_arguments(calculator_arguments), charge=charge, multiplicity=multiplicity
     )
     starts = starting_structures(structure, sampling.n_replicas, sampling.seed)
+    if calculator in XTB_METHODS and not starts[0].pbc.any():
+        check_spin(starts[0], charge, multiplicity)
     settings = [structure, calculator, calculator_arguments, charge, multiplicity, sampling.model_dump()]
     settings.append([[atoms.numbers.tolist(), atoms.positions.tolist()] for atoms in starts])
     with open_run(output, command="frames", resume=resume) as run:
@@ -81,7 +85,19 @@ def frames(
             )
         path = _write(made, run.path / f"frames.{file_format}", measured, sampling)
         parts.remove()
+    warn_of_parting(made)
     _print_summary(f"{len(made)} frames in {path}", measured, sampling)
+
+
+def _charge(structure: str, given: int | None) -> int:
+    """Return the charge that was given, or else that of a SMILES string; the two must agree."""
+    stated = formal_charge(structure)
+    if None not in (stated, given) and stated != given:
+        raise DataError(
+            f"{structure}: the SMILES string has charge {stated:+d}, --charge says {given:+d}; "
+            "leave --charge out, or write the SMILES with its charge"
+        )
+    return given or stated or 0
 
 
 def _write(made: FrameSet, path: Path, measured: Sampling, sampling: GenerateOptions) -> Path:

@@ -1,5 +1,6 @@
 """How `mdaug COMMAND --help` looks: switches without their silent negatives, sections in one line each."""
 
+from ast import literal_eval
 from contextvars import ContextVar
 from typing import Any
 
@@ -16,7 +17,8 @@ show_all: ContextVar[bool] = ContextVar("show_all", default=False)
 
 
 class HelpFormatter(DefaultFormatter):
-    """The default panels, without ``--no-x`` and ``[default: False]`` for switches that are off."""
+    """The default panels, without ``--no-x`` and ``[default: False]`` for switches that are off, and with
+    defaults of several values as one would type them."""
 
     def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
         super().__call__(console, options, panel.copy(entries=[_tidy(entry) for entry in panel.entries]))
@@ -46,4 +48,6 @@ def _tidy(entry: HelpEntry) -> HelpEntry:
     changes: dict[str, Any] = {}
     if entry.default in ("False", "()"):
         changes = {"default": None, "negative_names": ()}
+    elif entry.default and entry.default[0] in "([":
+        changes = {"default": " ".join(map(str, literal_eval(entry.default)))}
     return entry.copy(**changes)

@@ -16,8 +16,9 @@ from mdaug.cli.progress import console, counted
 from mdaug.errors import DataError
 from mdaug.files import write_json, write_text
 from mdaug.frames.bonds import find_bonds
+from mdaug.frames.calculators import check_spin
 from mdaug.frames.frame_set import IntArray
-from mdaug.frames.structures import starting_structures
+from mdaug.frames.structures import formal_charge, starting_structures
 from mdaug.reference import Level, PointStore, Site, SiteEnergy, compute
 from mdaug.reference.broken_symmetry import mean_bonds
 from mdaug.reference.labelled import frame_sites, rms_difference_eV, write_labelled
@@ -99,6 +100,8 @@ class Work:
 
 def _scans(structure: str, texts: list[str], work: Work) -> dict[str, Any]:
     start = starting_structures(structure, 1)[0]
+    _check_electrons(structure, work.level, formal_charge(structure))
+    check_spin(start, work.level.charge, work.level.multiplicity)
     scans = [parse_scan(text, start) for text in texts]
     sites = scan_sites(scans, start)
     energies = work.energies(sites, find_bonds(start))
@@ -120,6 +123,7 @@ def _frames(
     frames = source.load(data)
     if frames.periodic:
         raise DataError(f"{data}: periodic; ab-initio energies are for molecules only")
+    _check_electrons(data, work.level, frames.charge, frames.multiplicity)
     bonds = mean_bonds(frames.atomic_numbers, frames.positions)
     sites = frame_sites(frames, bonds)
     if restricted:
@@ -133,6 +137,16 @@ def _frames(
     )
     console.print(f"against the frames' own energies: {rms:.3f} kcal/mol rms after the mean is taken off")
     return {"rms_difference_kcal_mol": rms if np.isfinite(rms) else None, **_counts(energies)}
+
+
+def _check_electrons(name: str, level: Level, charge: float | None, multiplicity: int | None = None) -> None:
+    """Refuse a level whose charge or multiplicity is not that of the frames or the SMILES string."""
+    stated = {"charge": charge, "multiplicity": multiplicity}
+    for key, value in stated.items():
+        if value is not None and value != getattr(level, key):
+            raise DataError(
+                f"{name} has {key} {value:g}, the level {getattr(level, key):g}; state --{key}={value:g}"
+            )
 
 
 def _check(level: Level) -> None:

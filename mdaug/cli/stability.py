@@ -103,6 +103,13 @@ def _print_summary(result: StabilityResult) -> None:
         print(f"no bond broke in {found['duration_ps']:g} ps ({found['n_frames']} frames)")
     else:
         print(f"{found['first_broken_bond']} broke at {found['time_to_failure_ps']:g} ps")
+    if result.parted_at_ps is not None:
+        console.print(
+            f"the molecules parted (more than 6 Å) at {result.parted_at_ps:g} ps: what follows is no longer "
+            "the system that the frames are of",
+            style="yellow",
+            soft_wrap=True,
+        )
     print(f"largest deviation of a bond from its training mean {found['max_bond_deviation_A']:.3f} Å")
     if result.distance_histogram_error is not None:
         print(f"distances: ∫|h(r) − h_training(r)| dr = {result.distance_histogram_error:.3f} (0 to 2)")

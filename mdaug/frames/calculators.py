@@ -2,9 +2,13 @@
 
 import importlib
 import inspect
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from mdaug.errors import DataError, MissingDependencyError
@@ -46,6 +50,22 @@ def calculator_factory(
     return lambda: make(**(given | (arguments or {})))
 
 
+def check_spin(atoms: Atoms, charge: int, multiplicity: int) -> None:
+    """Refuse a multiplicity that the number of electrons does not allow.
+
+    Raises
+    ------
+    DataError
+        For an odd number of electrons with an odd multiplicity, or both even.
+    """
+    n_electrons = int(atoms.numbers.sum()) - charge
+    if (n_electrons + multiplicity) % 2 == 0:
+        raise DataError(
+            f"{atoms.symbols}: {n_electrons} electrons with charge {charge:+d} cannot have multiplicity "
+            f"{multiplicity}; is the charge right (--charge), or is it a radical (--multiplicity 2)?"
+        )
+
+
 def _tblite() -> Any:
     try:
         return importlib.import_module("tblite.ase").TBLite
@@ -61,14 +81,25 @@ def _imported(name: str) -> Any:
     if not attribute:
         raise DataError(f"calculator {name!r}: expected one of {', '.join(XTB_METHODS)} or module:Class")
     try:
-        return getattr(importlib.import_module(module), attribute)
+        with _own_modules():
+            return getattr(importlib.import_module(module), attribute)
     except ImportError as error:
         raise MissingDependencyError(
             f"calculator {name!r}: module {module} cannot be imported ({error}); "
-            "install it, or correct the name"
+            "install it, put it into this folder, or correct the name"
         ) from error
     except AttributeError as error:
         raise DataError(f"calculator {name!r}: module {module} has no {attribute}") from error
+
+
+@contextmanager
+def _own_modules() -> Iterator[None]:
+    """Let a module in the working folder be found, after all installed ones."""
+    sys.path.append(os.getcwd())
+    try:
+        yield
+    finally:
+        sys.path.remove(os.getcwd())
 
 
 def _charge_arguments(make: Any, name: str, charge: int, multiplicity: int) -> dict[str, int]:

@@ -8,6 +8,7 @@ from ase.data import chemical_symbols
 
 from mdaug.errors import DataError
 from mdaug.frames.frame_set import FrameSet, IntArray
+from mdaug.frames.molecules import warn_of_parting
 from mdaug.frames.plausibility import check_units
 
 LARGEST = 1e12
@@ -37,6 +38,7 @@ def check_frames(frames: FrameSet, *, units: str = "eV") -> FrameSet:
     _check_finite(frames)
     _check_cells(frames)
     check_units(frames, units)
+    warn_of_parting(frames)
     return _group_duplicates(frames)
 
 

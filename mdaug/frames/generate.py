@@ -6,7 +6,7 @@ from typing import Annotated
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator
+from ase.calculators.calculator import Calculator, CalculatorError
 from ase.md.langevinbaoab import LangevinBAOAB
 from pydantic import Field, model_validator
 
@@ -19,6 +19,10 @@ from mdaug.units import BOLTZMANN_EV_K, FS
 
 POSITION_DECIMALS = 6
 """Frames are rounded to this many decimals of Å *before* they are labelled, so that files lose nothing."""
+
+
+CALCULATORS_RAISE = (CalculatorError, NotImplementedError, RuntimeError, ValueError)
+"""What calculators raise for a structure that they cannot evaluate."""
 
 
 class GenerateOptions(Options):
@@ -125,7 +129,7 @@ def generate_frames(
     Raises
     ------
     DataError
-        If the dynamics blow up, or `parts` holds replicas of other settings.
+        If the dynamics blow up, the calculator fails, or `parts` holds replicas of other settings.
     """
     counts = [len(part) for part in np.array_split(np.arange(options.n_frames), len(starts))]
     total = len(starts) * options.equilibration_steps + options.n_frames * options.steps_per_frame
@@ -140,7 +144,13 @@ def generate_frames(
             atoms = start.copy()
             atoms.calc = make_calculator()
             tick = _Ticker(progress, done, total)
-            replicas.append(_run(atoms, options, count, np.random.default_rng(seed), tick))
+            try:
+                replicas.append(_run(atoms, options, count, np.random.default_rng(seed), tick))
+            except CALCULATORS_RAISE as error:
+                raise DataError(
+                    f"{name}: the calculator failed in replica {k}, at MD step {tick.done - done}: "
+                    f"{type(error).__name__}: {error}; are structure, charge and multiplicity right?"
+                ) from error
             if parts is not None:
                 parts.write(k, **vars(replicas[-1]))
         done += options.equilibration_steps + count * options.steps_per_frame

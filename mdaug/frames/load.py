@@ -47,7 +47,7 @@ def load_frames(
     Warns
     -----
     UserWarning
-        About duplicates, and energies whose spread does not fit the forces.
+        About duplicates, energies whose spread does not fit the forces, and molecules that have parted.
     """
     name = str(data)
     remote = REMOTE_SETS.get(name)

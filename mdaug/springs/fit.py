@@ -1,5 +1,6 @@
 """From frames to springs: k_m = k_B T / σ_m² of each component of each element pair."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -8,6 +9,7 @@ import numpy as np
 
 from mdaug.errors import DataError
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+from mdaug.frames.molecules import frame_molecules
 from mdaug.springs.bootstrap import bootstrap_mixtures
 from mdaug.springs.distances import pair_distances
 from mdaug.springs.likelihood import Mixture
@@ -121,12 +123,18 @@ def _checked(
             f"{frames.name}: the temperature of the frames is not known, and k = k_B T / σ² needs it; "
             "state it with --temperature K"
         )
+    if len(frames) == 1 and not frames.periodic:
+        raise DataError(
+            f"{frames.name}: a single frame; springs are read from how distances vary from frame to frame: "
+            "give the frames of a simulation"
+        )
     samples = pair_distances(frames, options.cutoff)
     if not samples:
         raise DataError(
             f"{frames.name}: no pair of atoms within {options.cutoff} Å in {len(frames)} frames; "
             "springs need at least two atoms within the cutoff"
         )
+    _warn_of_molecules(frames)
     unknown = set(options.n_components) - set(samples)
     if unknown:
         raise DataError(
@@ -134,6 +142,20 @@ def _checked(
             f"only {', '.join(samples)}; name pairs of the frames"
         )
     return frames.temperature_K, samples
+
+
+def _warn_of_molecules(frames: FrameSet) -> None:
+    """Say that atoms of different molecules have no spring between them, although one is fitted."""
+    n_molecules = int(frame_molecules(frames).max()) + 1
+    if n_molecules == 1:
+        return
+    held = f"{n_molecules} molecules" if n_molecules < frames.n_atoms else "atoms that are not bonded"
+    warnings.warn(
+        f"{frames.name}: the frames hold {held} and drift about: what is fitted to the distances between "
+        "them tells how they are packed, not how stiff anything is; only springs within a molecule are "
+        "springs",
+        stacklevel=3,
+    )
 
 
 def _fit(

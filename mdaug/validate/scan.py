@@ -11,6 +11,7 @@ from mdaug.errors import DataError
 from mdaug.frames.bonds import bond_name, smaller_fragment
 from mdaug.frames.frame_set import FloatArray, IntArray
 from mdaug.units import KCAL_MOL_PER_EV
+from mdaug.validate.contacts import warn_of_contacts
 
 Progress = Callable[[int, int], None]
 """Called with (points done, points in all)."""
@@ -104,17 +105,24 @@ def bond_scan(
     ------
     DataError
         If the bond cannot be scanned, or the calculator gives no finite energy.
+
+    Warns
+    -----
+    UserWarning
+        If the moved atoms run into another molecule or a periodic image.
     """
     distances = np.sort(np.asarray(distances_A, dtype=float))
     if len(distances) < 2 or distances[0] <= 0:
         raise DataError("scan distances must be at least two positive numbers in Å")
     moving = smaller_fragment(atoms, bond)
     start, axis, zero_distance = _start(atoms, bond, moving)
+    shifts = (distances - zero_distance)[:, None] * axis
+    warn_of_contacts(start, moving, shifts, distances)
     zero = _energy_and_forces(calculator, start, allow_failures)[0]
     energies, forces = np.empty(len(distances)), np.empty(len(distances))
-    for k, distance in enumerate(distances):
+    for k, shift in enumerate(shifts):
         moved = start.copy()
-        moved.positions[moving] += (distance - zero_distance) * axis
+        moved.positions[moving] += shift
         energies[k], on_atoms = _energy_and_forces(calculator, moved, allow_failures)
         # the moving atoms share one displacement, so their summed force along it is −dE/dd
         forces[k] = on_atoms[moving].sum(axis=0) @ axis

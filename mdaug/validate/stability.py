@@ -14,6 +14,7 @@ import numpy as np
 from mdaug.errors import DataError
 from mdaug.frames.bonds import bond_name, pair_lengths
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+from mdaug.frames.molecules import molecule_of_atom, parted
 from mdaug.validate.bonds import half_width, rotatable_torsions
 from mdaug.validate.distributions import (
     CHUNK,
@@ -53,6 +54,9 @@ class StabilityResult:
     visited, expected
         Distances and torsions of the frames before failure, and of the training frames; None where no frames
         were given.
+    parted_at_ps
+        Time of the first frame in which molecules without a cell are more than 6 Å apart, where there were
+        several; None if they stay together.
     """
 
     bonds: TrainingBonds
@@ -64,6 +68,7 @@ class StabilityResult:
     torsions: IntArray
     visited: Sample | None
     expected: Sample | None
+    parted_at_ps: float | None = None
 
     @property
     def time_to_failure_ps(self) -> float | None:
@@ -103,6 +108,7 @@ class StabilityResult:
             "first_broken_bond": self.first_broken_bond,
             "max_bond_deviation_A": float(self.bond_max_deviation_A.max()),
             "first_broken_atoms": broken,
+            "parted_at_ps": self.parted_at_ps,
             "tolerance_A": self.tolerance_A,
             "duration_ps": float(self.times_ps[-1] - self.times_ps[0]),
             "n_frames": len(self.times_ps),
@@ -155,13 +161,17 @@ def stability(
     _check(universe, bonds, frames)
     torsions = rotatable_torsions(bonds.atomic_numbers, bonds.bonds)
     visited = None if frames is None else sample_like(frames, torsions)
-    times, deviations, broken_bond = [], [], None
+    times, deviations, broken_bond, parted_at = [], [], None, None
+    several = molecule_of_atom(len(bonds.atomic_numbers), bonds.bonds).any()
     largest = np.zeros(len(bonds.bonds))
     for block in blocks(universe, CHUNK):
         deviation = _deviations(block, bonds)
         largest = np.maximum(largest, np.where(np.isfinite(deviation), deviation, 0.0).max(axis=0))
         times.append(block.times_ps)
         deviations.append(deviation.max(axis=1))
+        if several and block.cells is None and parted_at is None:
+            frames_in_time = zip(block.times_ps, block.positions, strict=True)
+            parted_at = next((time for time, positions in frames_in_time if parted(positions)), None)
         if broken_bond is None:
             bad = np.flatnonzero(deviations[-1] > tolerance_A)
             good = slice(0, bad[0] if len(bad) else None)
@@ -181,6 +191,7 @@ def stability(
         torsions=torsions,
         visited=visited,
         expected=None if frames is None else sample_of(frames, torsions),
+        parted_at_ps=None if parted_at is None else float(parted_at),
     )
 
 

@@ -220,3 +220,9 @@ def test_completion_knows_commands_and_their_options(tmp_path):
         for name in commands:
             assert name in text
     assert "n-stretched" in text  # of train and augment
+
+
+def test_defaults_of_several_values_are_shown_as_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.main(["labels", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "[default: 0.05 0.2 0.5]" in shown

@@ -15,16 +15,27 @@ SHORT = ["--n-frames=4", "--n-replicas=2", "--spacing=5", "--equilibration=0.01"
 
 @pytest.mark.parametrize("suffix", ["xyz", "npz"])
 def test_frames_of_a_smiles(tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert (
-        main(["frames", "[OH-]", "--charge=-1", *SHORT, "--format", suffix, "--out", str(tmp_path / "o")])
-        == 0
-    )
+    assert main(["frames", "[OH-]", *SHORT, "--format", suffix, "--out", str(tmp_path / "o")]) == 0
     frames = load_frames(tmp_path / "o" / f"frames.{suffix}")
     assert (len(frames), frames.charge, frames.multiplicity) == (4, -1.0, 1)
     assert (frames.temperature_K, frames.level_of_theory) == (300.0, "GFN2-xTB")
     summary = json.loads((tmp_path / "o" / "frames.json").read_text())
     assert summary["measured"]["n_steps"] == 40
     assert "kinetic temperature" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["[OH-]", "--charge=1"], "the SMILES string has charge -1, --charge says +1"),
+        (["[CH3]"], "9 electrons with charge +0 cannot have multiplicity 1"),
+    ],
+)
+def test_charges_and_spins_that_do_not_fit(
+    arguments: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["frames", *arguments, *SHORT, "--out", str(tmp_path / "o")]) == 1
+    assert complaint in capsys.readouterr().err
 
 
 def test_frames_of_a_cell_with_any_calculator(tmp_path: Path) -> None:

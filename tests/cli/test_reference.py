@@ -107,3 +107,15 @@ def test_without_pyscf_it_says_what_to_install(water, tmp_path, monkeypatch, cap
     monkeypatch.setitem(sys.modules, "pyscf.gto", None)
     assert main(["reference", water, "--scan=bond:0-1", f"--out={tmp_path / 'o'}"]) == 1
     assert "pip install 'mdaug[reference]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        ("[OH-]", "[OH-] has charge -1, the level 0; state --charge=-1"),
+        ("[CH3]", "9 electrons with charge +0 cannot have multiplicity 1"),
+    ],
+)
+def test_a_charge_is_not_lost(data, complaint, tmp_path, capsys):
+    assert main(["reference", data, "--scan=bond:0-1", *QUICK, f"--out={tmp_path / 'r'}"]) == 1
+    assert complaint in capsys.readouterr().err

@@ -12,7 +12,7 @@ from ase.calculators.emt import EMT
 
 from mdaug.errors import DataError, MissingDependencyError
 from mdaug.frames import FrameSet
-from mdaug.frames.calculators import calculator_factory
+from mdaug.frames.calculators import calculator_factory, check_spin
 from mdaug.frames.generate import GenerateOptions, generate_frames
 from mdaug.frames.structures import starting_structures
 from mdaug.units import BOLTZMANN_EV_K
@@ -213,6 +213,26 @@ def test_any_ase_calculator() -> None:
         calculator_factory("emt")
     with pytest.raises(MissingDependencyError, match=r"module no\.such cannot be imported"):
         calculator_factory("no.such:Thing")
+
+
+def test_a_calculator_of_ones_own_lies_in_the_working_folder(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "my_potential.py").write_text("from ase.calculators.emt import EMT as Mine\n")
+    with pytest.raises(MissingDependencyError, match="put it into this folder"):
+        calculator_factory("my_potential:Mine")
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(calculator_factory("my_potential:Mine")(), EMT)
+
+
+def test_a_calculator_that_fails_is_named_with_its_reason() -> None:
+    with pytest.raises(DataError, match=r"H2O: the calculator failed in replica 0, at MD step 0: NotImpl"):
+        generate_frames([Atoms("Si2", [[0, 0, 0], [0, 0, 2.2]])], EMT, OPTIONS, name="H2O")
+
+
+def test_electrons_must_fit_the_multiplicity() -> None:
+    ammonium = starting_structures("[NH4+]", 1)[0]
+    check_spin(ammonium, 1, 1)
+    with pytest.raises(DataError, match=r"11 electrons with charge \+0 cannot have multiplicity 1; is the"):
+        check_spin(ammonium, 0, 1)
 
 
 def test_the_embedded_file_says_how_it_was_made() -> None:

@@ -1,7 +1,7 @@
 import MDAnalysis as mda
 import numpy as np
 import pytest
-from ase.build import bulk
+from ase.build import bulk, molecule
 
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
@@ -186,3 +186,14 @@ def test_other_atoms_are_refused(ethanol, training):
     swapped = ethanol[[1, 0, 3, 2, 4, 5, 6, 7, 8]]
     with pytest.raises(DataError, match="same order"):
         stability(universe_of(swapped, [swapped.positions]), TrainingBonds.from_frames(training))
+
+
+def test_molecules_that_part_are_told_with_their_time():
+    waters = molecule("H2O") + molecule("H2O")
+    waters.positions[3:] += [3.0, 0, 0]
+    training = TrainingBonds.from_frames(frames_of(waters, waters.positions[None]))
+    positions = np.repeat(waters.positions[None], 4, axis=0)
+    positions[2:, 3:] += [6.0, 0, 0]
+    found = stability(universe_of(waters, positions), training).to_json()
+    assert (found["time_to_failure_ps"], found["parted_at_ps"]) == (None, pytest.approx(0.2))
+    assert stability(universe_of(waters, positions[:2]), training).parted_at_ps is None
