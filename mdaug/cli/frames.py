@@ -17,10 +17,11 @@ from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.frames.calculators import XTB_METHODS, calculator_factory, check_spin
-from mdaug.frames.generate import GenerateOptions, Sampling, generate_frames
+from mdaug.frames.generate import GenerateOptions, generate_frames
 from mdaug.frames.molecules import warn_of_parting
 from mdaug.frames.replica_parts import ReplicaParts
 from mdaug.frames.structures import formal_charge, starting_structures
+from mdaug.frames.thermometers import Sampling
 from mdaug.frames.write import write_extxyz, write_npz
 
 

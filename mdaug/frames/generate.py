@@ -11,9 +11,9 @@ from ase.md.langevinbaoab import LangevinBAOAB
 from pydantic import Field, model_validator
 
 from mdaug.errors import DataError
-from mdaug.frames.correlation import autocorrelation, correlation_time
 from mdaug.frames.frame_set import FloatArray, FrameSet
 from mdaug.frames.replica_parts import ReplicaParts
+from mdaug.frames.thermometers import Sampling, read_thermometers
 from mdaug.options import Options
 from mdaug.units import BOLTZMANN_EV_K, FS
 
@@ -68,19 +68,6 @@ class GenerateOptions(Options):
 
 
 @dataclass(frozen=True)
-class Sampling:
-    """What the thermometers read over all steps after equilibration; ``_error`` is one standard error."""
-
-    kinetic_temperature_K: float
-    kinetic_temperature_error_K: float
-    virial_temperature_K: float | None
-    virial_temperature_error_K: float | None
-    energy_correlation_time_fs: float
-    energy_correlation_at_spacing: float
-    n_steps: int
-
-
-@dataclass(frozen=True)
 class _Replica:
     """One run: a row of (potential, kinetic, virial −Σ r·F) in eV a step; positions and labels a frame."""
 
@@ -132,6 +119,48 @@ def generate_frames(
         If the dynamics blow up, the calculator fails, or `parts` holds replicas of other settings.
     """
     counts = [len(part) for part in np.array_split(np.arange(options.n_frames), len(starts))]
+    replicas = _run_replicas(
+        starts, counts, make_calculator, options, name=name, progress=progress, parts=parts
+    )
+    x, y, z = (bool(p) for p in starts[0].pbc)
+    frame_times = [np.arange(1, n + 1) * options.steps_per_frame * options.timestep for n in counts]
+    frames = FrameSet(
+        atomic_numbers=starts[0].numbers.astype(np.int64),
+        positions=np.concatenate([replica.positions for replica in replicas]),
+        energies=np.concatenate([replica.energies for replica in replicas]),
+        forces=np.concatenate([replica.forces for replica in replicas]),
+        cells=np.repeat(replicas[0].cell[None], options.n_frames, axis=0) if starts[0].pbc.any() else None,
+        pbc=(x, y, z),
+        temperature_K=options.temperature,
+        charge=charge,
+        multiplicity=multiplicity,
+        name=name,
+        level_of_theory=level_of_theory,
+        info={
+            "replica": np.repeat(np.arange(len(starts)), counts),
+            "time_fs": np.concatenate(frame_times),
+        },
+    )
+    return frames, read_thermometers(
+        [replica.steps for replica in replicas],
+        frames.n_atoms,
+        periodic=frames.periodic,
+        timestep_fs=options.timestep,
+        per_frame=options.steps_per_frame,
+    )
+
+
+def _run_replicas(
+    starts: Sequence[Atoms],
+    counts: Sequence[int],
+    make_calculator: Callable[[], Calculator],
+    options: GenerateOptions,
+    *,
+    name: str,
+    progress: Callable[[int, int], None] | None,
+    parts: ReplicaParts | None,
+) -> list[_Replica]:
+    """Run from each start until it has its count of frames, or take what `parts` keeps of it."""
     total = len(starts) * options.equilibration_steps + options.n_frames * options.steps_per_frame
     seeds = np.random.SeedSequence(options.seed).spawn(len(starts))
     replicas: list[_Replica] = []
@@ -154,27 +183,7 @@ def generate_frames(
             if parts is not None:
                 parts.write(k, **vars(replicas[-1]))
         done += options.equilibration_steps + count * options.steps_per_frame
-    x, y, z = (bool(p) for p in starts[0].pbc)
-    frames = FrameSet(
-        atomic_numbers=starts[0].numbers.astype(np.int64),
-        positions=np.concatenate([replica.positions for replica in replicas]),
-        energies=np.concatenate([replica.energies for replica in replicas]),
-        forces=np.concatenate([replica.forces for replica in replicas]),
-        cells=np.repeat(replicas[0].cell[None], options.n_frames, axis=0) if starts[0].pbc.any() else None,
-        pbc=(x, y, z),
-        temperature_K=options.temperature,
-        charge=charge,
-        multiplicity=multiplicity,
-        name=name,
-        level_of_theory=level_of_theory,
-        info={
-            "replica": np.repeat(np.arange(len(starts)), counts),
-            "time_fs": np.concatenate(
-                [np.arange(1, n + 1) * options.steps_per_frame * options.timestep for n in counts]
-            ),
-        },
-    )
-    return frames, _measure(replicas, frames, options.timestep, options.steps_per_frame)
+    return replicas
 
 
 class _Ticker:
@@ -246,38 +255,3 @@ def _label(atoms: Atoms, positions: FloatArray) -> tuple[FloatArray, FloatArray]
         atoms.set_positions(stored)
         energies[frame], forces[frame] = atoms.get_potential_energy(), atoms.get_forces()
     return energies, forces
-
-
-def _measure(replicas: list[_Replica], frames: FrameSet, timestep_fs: float, per_frame: int) -> Sampling:
-    """Read the thermometers: kinetic over 3N degrees of freedom, virial −⟨Σ r·F⟩/k_B over 3N − 3.
-
-    The potential is blind to translation alone: rotations count in the virial, as Σ r·∂U/∂r is taken over
-    all 3N − 3 Cartesian coordinates relative to the centre.
-    """
-    dof = 3 * frames.n_atoms
-    kinetic = [2 * replica.steps[:, 1] / (dof * BOLTZMANN_EV_K) for replica in replicas]
-    kinetic_mean, kinetic_error = _mean_and_error(kinetic)
-    virial_mean = virial_error = None
-    if not frames.periodic and frames.n_atoms > 1:
-        virial = [replica.steps[:, 2] / ((dof - 3) * BOLTZMANN_EV_K) for replica in replicas]
-        virial_mean, virial_error = _mean_and_error(virial)
-    energy = np.concatenate([replica.steps[:, 0] for replica in replicas])
-    shortest = min(len(replica.steps) for replica in replicas)
-    correlation = np.mean([autocorrelation(replica.steps[:shortest, 0]) for replica in replicas], axis=0)
-    return Sampling(
-        kinetic_temperature_K=kinetic_mean,
-        kinetic_temperature_error_K=kinetic_error,
-        virial_temperature_K=virial_mean,
-        virial_temperature_error_K=virial_error,
-        energy_correlation_time_fs=correlation_time(correlation) * timestep_fs,
-        energy_correlation_at_spacing=float(correlation[min(per_frame, shortest - 1)]),
-        n_steps=len(energy),
-    )
-
-
-def _mean_and_error(series: list[FloatArray]) -> tuple[float, float]:
-    """Return the mean over replicas and its standard error from the series' correlation times."""
-    values = np.concatenate(series)
-    shortest = min(len(one) for one in series)
-    tau = correlation_time(np.mean([autocorrelation(one[:shortest]) for one in series], axis=0))
-    return float(values.mean()), float(values.std() * np.sqrt(2 * tau / len(values)))
