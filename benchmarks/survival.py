@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,8 @@ from mdaug.units import EV_PER_KCAL_MOL
 from mdaug.validate.relax import relax
 
 TIMESTEP_FS = 0.5
-THERMO_EVERY = 20
+SETTINGS = f"--timestep {TIMESTEP_FS} --dtype float32 --thermo-every 20 --frames-every 1000".split()
+FIRST_PS = 10.0
 BELOW_KCAL_MOL = 1.0
 TEMPERATURES_K = {"nve": (300.0, 500.0, 1000.0), "langevin": (500.0, 1000.0, 1500.0)}
 COMMANDS = {"nve": "nve", "langevin": "nvt"}
@@ -64,16 +66,14 @@ def main() -> None:
     if not given.count:
         with ThreadPoolExecutor(given.workers) as pool:
             list(pool.map(lambda job: run(job, given), jobs))
-    minima = {model: minimum_eV(model) for model in {job.model for job in jobs}}
     rows = []
     for label, ensemble, temperature in dict.fromkeys((j.label, j.ensemble, j.temperature) for j in jobs):
+        condition = (label, ensemble, temperature)
         found = [
-            fates(job, given, minima[job.model])
-            for job in jobs
-            if (job.label, job.ensemble, job.temperature) == (label, ensemble, temperature)
+            fates(job, given.ps) for job in jobs if (job.label, job.ensemble, job.temperature) == condition
         ]
         if any(found):
-            rows.append(summary(label, ensemble, temperature, found, given.ps))
+            rows.append(summary(*condition, [one for one in found if one]))
     write_json(given.out / "survival.json", rows)
     draw(rows, given.ps, given.out / "survival.png")
     print_table(rows, given.ps)
@@ -102,34 +102,20 @@ def all_jobs(given: argparse.Namespace) -> Iterator[Job]:
 
 
 def run(job: Job, given: argparse.Namespace) -> None:
-    """Bring all replicas to the end, unless they are there."""
-    steps = round(1000.0 * given.ps / TIMESTEP_FS)
-    if has_reached(job, steps):
-        return
-    options = [
-        "--replicas",
-        str(given.replicas),
-        "--temperature",
-        f"{job.temperature:g}",
-        "--dtype",
-        "float32",
-    ]
-    options += ["--timestep", str(TIMESTEP_FS), "--thermo-every", str(THERMO_EVERY), "--frames-every", "1000"]
-    start = ["--resume"] if (job.folder / "run.json").exists() else [str(job.model), *options]
-    command = [sys.executable, "-m", "mdaug", job.command, *start, "--steps", str(steps)]
-    subprocess.run([*command, "--out", str(job.folder)], check=True)
+    """Bring all replicas to the end, unless they are there; first a part, after which all may be dead."""
+    options = ["--temperature", f"{job.temperature:g}", "--replicas", str(given.replicas), *SETTINGS]
+    for ps in (min(FIRST_PS, given.ps), given.ps):
+        if fates(job, ps) is None:
+            start = ["--resume"] if (job.folder / "run.json").exists() else [str(job.model), *options]
+            command = [sys.executable, "-m", "mdaug", job.command, *start, "--steps", str(steps_in(ps))]
+            subprocess.run([*command, "--out", str(job.folder)], check=True)
 
 
-def has_reached(job: Job, steps: int) -> bool:
-    told = result_of(job)
-    return told is not None and (told["options"]["steps"] >= steps or all(told["stopped_because"]))
+def steps_in(ps: float) -> int:
+    return round(1000.0 * ps / TIMESTEP_FS)
 
 
-def result_of(job: Job) -> dict | None:
-    path = job.folder / f"{job.command}.json"
-    return json.loads(path.read_text()) if path.exists() else None
-
-
+@cache
 def minimum_eV(model: Path) -> float:
     """Return the energy of the minimum that the lowest training frame relaxes to."""
     calculator = MDAugCalculator(model if model.is_file() else model / "model.pt", dtype="float64")
@@ -137,16 +123,22 @@ def minimum_eV(model: Path) -> float:
     return relax(calculator, start).energy_eV
 
 
-def fates(job: Job, given: argparse.Namespace, minimum: float) -> list[tuple[float, str]]:
-    """Return (ps lived, what ended it) of each replica; a survivor has the full time and is ALIVE."""
-    told, steps = result_of(job), round(1000.0 * given.ps / TIMESTEP_FS)
-    if told is None or not has_reached(job, steps):
-        return []
+def fates(job: Job, ps: float) -> list[tuple[float, str]] | None:
+    """Return (ps lived, what ended it) of each replica, None if one is alive that has not come that far.
+
+    A survivor has the full time and is ALIVE.
+    """
+    path = job.folder / f"{job.command}.json"
+    if not path.exists():
+        return None
+    told, minimum = json.loads(path.read_text()), minimum_eV(job.model)
     ended = zip(told["completed_steps"], told["stopped_because"], strict=True)
-    return [
-        fate(job.folder / f"replica-{k}" / "thermo.csv", minimum, done, reason, given.ps)
+    found = [
+        fate(job.folder / f"replica-{k}" / "thermo.csv", minimum, done, reason, ps)
         for k, (done, reason) in enumerate(ended)
     ]
+    missing = told["options"]["steps"] < steps_in(ps) and any(kind == ALIVE for _, kind in found)
+    return None if missing else found
 
 
 def fate(thermo: Path, minimum: float, done: int, reason: str | None, ps: float) -> tuple[float, str]:
@@ -161,11 +153,9 @@ def fate(thermo: Path, minimum: float, done: int, reason: str | None, ps: float)
     return min(ends)
 
 
-def summary(
-    label: str, ensemble: str, temperature: float, found: list[list[tuple[float, str]]], ps: float
-) -> dict:
+def summary(label: str, ensemble: str, temperature: float, found: list[list[tuple[float, str]]]) -> dict:
     every = [one for model in found for one in model]
-    n_alive = [sum(kind == ALIVE for _, kind in model) for model in found if model]
+    n_alive = [sum(kind == ALIVE for _, kind in model) for model in found]
     interval = binomtest(sum(n_alive), len(every)).proportion_ci(method="wilson")
     failed = [time for time, kind in every if kind != ALIVE]
     return {
@@ -217,7 +207,7 @@ def draw(rows: list[dict], ps: float, path: Path) -> None:
         line[0].set_ylabel("share alive")
         for ax, temperature in zip(line, conditions[ensemble], strict=False):
             ax.set_title(f"{'NVE' if ensemble == 'nve' else 'Langevin'}, {temperature:g} K")
-            ax.set(ylim=(-0.03, 1.06), xlim=(0, ps), xlabel="time (ps)")
+            ax.set(ylim=(-0.03, 1.06), xlim=(-0.02 * ps, ps), xlabel="time (ps)")
             for row in rows:
                 if (row["ensemble"], row["temperature_K"]) == (ensemble, temperature):
                     times, alive = curve(row, ps)
@@ -232,15 +222,21 @@ def draw(rows: list[dict], ps: float, path: Path) -> None:
                     )
         for ax in line[len(conditions[ensemble]) :]:
             ax.set_visible(False)
-    handles, names = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=len(labels), frameon=False)
+    lines = {line.get_label(): line for ax in axes.flat for line in ax.get_lines()}
+    figure.legend(
+        [lines[label] for label in labels],
+        labels,
+        loc="outside upper center",
+        ncols=len(labels),
+        frameon=False,
+    )
     save(figure, path)
 
 
 def curve(row: dict, ps: float) -> tuple[np.ndarray, np.ndarray]:
     """Return times and the share alive just after each of them."""
     deaths = np.array([time for time, kind in row["fates"] if kind != ALIVE])
-    times = np.concatenate([[0.0], deaths, [ps]])
+    times = np.concatenate([[-ps, 0.0], deaths, [ps]])
     return times, np.array([1.0 - np.sum(deaths <= time) / row["n_runs"] for time in times])
 
 
