@@ -1,5 +1,6 @@
 """Fixtures shared by all rooms."""
 
+import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -67,3 +68,21 @@ def make_model() -> Callable[..., "SchNet"]:
         return model.eval()
 
     return make
+
+
+@pytest.fixture
+def flip_a_weight() -> Callable[[Path, Path], Path]:
+    """Copy a model.pt with one bit of its largest tensor turned over, and the sums of the zip made right."""
+
+    def copy(model: Path, target: Path) -> Path:
+        with zipfile.ZipFile(model) as source, zipfile.ZipFile(target, "w") as changed:
+            tensors = [item for item in source.infolist() if "/data/" in item.filename]
+            largest = max(tensors, key=lambda item: item.file_size)
+            for item in source.infolist():
+                content = bytearray(source.read(item))
+                if item is largest:
+                    content[len(content) // 2] ^= 1
+                changed.writestr(item.filename, bytes(content))
+        return target
+
+    return copy

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "json.h"
+#include "sha256.h"
 
 namespace mdaug {
 
@@ -53,11 +54,29 @@ void check(const std::string& path, const std::string& manifest) {
 }
 
 // Files of older versions say nothing of a prior.
-void read_prior(const torch::jit::Module& module, ModelFile& file) {
-    file.prior_spacing = 0;
-    if (!module.hasattr("prior_table") || module.attr("prior_table").isNone()) return;
-    file.tensors["prior_table"] = array_of(module.attr("prior_table").toTensor());
-    file.prior_spacing = module.attr("prior_spacing").toDouble();
+bool has_prior(const torch::jit::Module& module) {
+    return module.hasattr("prior_table") && !module.attr("prior_table").isNone();
+}
+
+std::map<std::string, at::Tensor> tensors_of(const torch::jit::Module& module) {
+    std::map<std::string, at::Tensor> found;
+    for (const auto& named : module.named_parameters()) found[named.name] = named.value;
+    for (const auto& named : module.named_buffers()) found[named.name] = named.value;
+    if (has_prior(module)) found["prior_table"] = module.attr("prior_table").toTensor();
+    return found;
+}
+
+// The manifest has the hash of names and bytes of all tensors, by name (weights_sha256 in mdaug/deploy/manifest.py).
+void check_weights(const std::string& path, const std::string& manifest,
+                   const std::map<std::string, at::Tensor>& tensors) {
+    Sha256 hash;
+    for (const auto& [name, tensor] : tensors) {
+        const auto whole = tensor.contiguous();
+        hash.update(name.data(), name.size());
+        hash.update(whole.const_data_ptr(), whole.nbytes());
+    }
+    if (json_value(manifest, "weights_sha256") != '"' + hash.digest() + '"')
+        throw std::runtime_error(path + ": its weights are not those of its manifest; take the original file");
 }
 
 }  // namespace
@@ -80,12 +99,13 @@ ModelFile ModelFile::read(const std::string& path) {
     const auto dtype = json_strings(json_value(file.manifest, "dtype"));
     file.dtype = dtype.empty() ? "float64" : dtype[0];
     file.symbols = json_strings(json_value(file.manifest, "elements"));
-    for (const auto& named : module.named_parameters()) file.tensors[named.name] = array_of(named.value);
-    for (const auto& named : module.named_buffers()) file.tensors[named.name] = array_of(named.value);
+    const auto tensors = tensors_of(module);
+    check_weights(path, file.manifest, tensors);
+    for (const auto& [name, tensor] : tensors) file.tensors[name] = array_of(tensor);
     file.tensors["reference_energies"] = array_of(module.attr("reference_energies").toTensor());
     file.cutoff = module.attr("cutoff").toDouble();
     file.energy_scale = module.attr("energy_scale").toDouble();
-    read_prior(module, file);
+    file.prior_spacing = has_prior(module) ? module.attr("prior_spacing").toDouble() : 0;
     file.spacing = module.attr("filters").toModule().attr("spacing").toDouble();
     file.n_interactions = static_cast<int>(module.attr("filters").toModule().attr("n_interactions").toInt());
     if (file.symbols.empty() || file.symbols.size() != file.at("atomic_numbers").data.size())

@@ -35,8 +35,10 @@ def make_evaluator(
         except CoreUnavailableError as error:
             if engine == "core":
                 raise DataError(f"{model}: the C++ core cannot evaluate it ({error})") from error
+            instead = _with_torchscript(model, dtype, device, threads)  # refuses what is wrong with the file
             if device == "cpu":
                 warnings.warn(f"using TorchScript, slower than the C++ core: {error}", stacklevel=3)
+            return instead, "torchscript"
     return _with_torchscript(model, dtype, device, threads), "torchscript"
 
 

@@ -226,3 +226,12 @@ def test_importing_mdaug_is_light():
     assert mdaug.MDAugCalculator is MDAugCalculator
     with pytest.raises(AttributeError, match="no attribute 'Calculator'"):
         _ = mdaug.Calculator
+
+
+@pytest.mark.parametrize("engine", ["auto", "core", "torchscript"])
+def test_a_flipped_weight_is_refused_in_one_line(engine, model_path, flip_a_weight, tmp_path, recwarn):
+    flipped = flip_a_weight(model_path, tmp_path / "flipped.pt")
+    with pytest.raises(DataError, match=r"flipped\.pt: .*weights are not those of its manifest") as refusal:
+        MDAugCalculator(flipped, engine=engine)
+    assert "\n" not in str(refusal.value)
+    assert not any("slower than" in str(warning.message) for warning in recwarn)

@@ -299,3 +299,8 @@ def test_models_that_the_core_cannot_evaluate_are_refused(make_model, tmp_path):
     fine = export_model(make_model(), tmp_path / "fine.pt", training={})
     with pytest.raises(CoreUnavailableError, match="dtype 'float16': expected"):
         Core(fine, "float16")
+
+
+def test_weights_that_are_not_the_manifests_are_refused(path, flip_a_weight, tmp_path):
+    with pytest.raises(CoreUnavailableError, match="weights are not those of its manifest"):
+        Core(flip_a_weight(path, tmp_path / "flipped.pt"))

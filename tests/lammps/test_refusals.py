@@ -109,6 +109,11 @@ def test_a_model_of_another_format_version_is_refused(lab, model_path):
     assert "version 99" in refuse(lab, coeff=f"pair_coeff * * {old} H C")
 
 
+def test_a_flipped_weight_is_refused(lab, flip_a_weight):
+    flipped = flip_a_weight(lab.model, lab.folder / "flipped.pt")
+    assert "weights are not those of its manifest" in refuse(lab, coeff=f"pair_coeff * * {flipped} H C")
+
+
 def test_lost_atoms_end_the_run(lab):
     more = "velocity all set 1000 0 0\nfix nve all nve\nthermo 1\nrun 100\n"
     assert "ost atoms" in refuse(lab, style="atom_style atomic\nboundary f f f", more=more)
