@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mdaug.errors import DataError
 from mdaug.frames.pairs import molecule_pairs, neighbor_pairs
 
 
@@ -36,3 +37,26 @@ def test_a_molecule_has_no_images() -> None:
     idx_i, idx_j, shifts = neighbor_pairs(np.array([[0.0, 0, 0], [1.0, 0, 0]]), None, (False,) * 3, 9.0)
     assert len(idx_i) == len(idx_j) == 1
     assert (shifts == 0).all()
+
+
+@pytest.mark.parametrize("far", [1e6, 1e12])
+def test_an_atom_lost_far_away_is_no_pair(far) -> None:
+    """Vesin's grid would have no box in the other directions: a division by zero that ends the process."""
+    positions = np.array([[0.0, 0, 0], [far, 0, 0], [0, 0, 1.0]])
+    idx_i, idx_j, shifts = neighbor_pairs(positions, None, (False, False, False), 3.0)
+    assert (idx_i.tolist(), idx_j.tolist(), shifts.tolist()) == ([0], [2], [[0, 0, 0]])
+
+
+def test_a_wide_sheet_has_the_pairs_of_its_atoms() -> None:
+    """1.6 million boxes in two directions, one in the third."""
+    positions = np.array([[0.0, 0, 0], [1.0, 0, 0], [4000.0, 4000.0, 0], [4000.0, 3999.0, 0], [4000.0, 0, 0]])
+    idx_i, idx_j, _ = neighbor_pairs(positions, None, (False, False, False), 3.0)
+    assert sorted(map(sorted, zip(idx_i.tolist(), idx_j.tolist(), strict=True))) == [[0, 1], [2, 3]]
+
+
+def test_absurd_lengths_are_refused() -> None:
+    positions, cell = np.array([[0.0, 0, 0], [0.5, 0, 0]]), np.diag([1e9, 5.0, 5.0])
+    with pytest.raises(DataError, match=r"cell with vectors of 1e\+09 × 5 × 5 Å, too far .* in Å"):
+        neighbor_pairs(positions, cell, (True, True, True), 3.0)
+    with pytest.raises(DataError, match=r"atoms spread over 5e\+299 × 0 × 0 Å, too far .* in Å"):
+        neighbor_pairs(1e300 * positions, None, (False, False, False), 3.0)

@@ -33,6 +33,10 @@ FOUND = {
         "reference curve",
         b"distance_A,energy_kcal_mol\n" + b"1,0\n2,1e308\n3,1\n4,-1e308\n5,3\n",
     ),
+    "structure: a cell without end": (
+        "structure",
+        b'3\nLattice="1e12 0 0 0 9 0 0 0 9" pbc="T T T"\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n',
+    ),
     "results: a list for a number": ("results.json", b'{"training": {"epochs": [3], "seconds": {}}}'),
 }
 
@@ -44,6 +48,14 @@ def test_found(name, house, capsys) -> None:
     argv = commands_for(kind, file, house)[0]
     assert complaint(argv, file, house, capsys) is None
     assert house.counts == {"exit 1": 1}
+
+
+def test_an_atom_lost_far_away(house, capsys) -> None:
+    """It ended the process: vesin divided by zero."""
+    text = b"3\n\nO 0 0 0\nH 0.96 0 0\nH -0.24 1e12 0\n"
+    file = put("structure", text, house.path / "found", house)
+    for argv in commands_for("structure", file, house):
+        assert complaint(argv, file, house, capsys) is None
 
 
 def test_fewer_forces_than_atoms(house, capsys) -> None:
