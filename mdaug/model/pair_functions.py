@@ -36,18 +36,21 @@ def bond_length(first: int, second: int) -> float:
     return float(covalent_radii[first] + covalent_radii[second])
 
 
-def zbl_range(first: int, second: int) -> tuple[float, float]:
-    """Distances (Å) between which the ZBL repulsion of two elements is switched off."""
-    length = bond_length(first, second)
+def zbl_range(first: int, second: int, cutoff: float = np.inf) -> tuple[float, float]:
+    """Distances (Å) between which the ZBL repulsion of two elements is switched off.
+
+    Both are shortened alike where they would end beyond the `cutoff`.
+    """
+    length = min(bond_length(first, second), cutoff / ZBL_RANGE[1])
     return ZBL_RANGE[0] * length, ZBL_RANGE[1] * length
 
 
-def zbl(d: FloatArray, first: int, second: int) -> FloatArray:
+def zbl(d: FloatArray, first: int, second: int, cutoff: float = np.inf) -> FloatArray:
     """Universal repulsion of Ziegler, Biersack and Littmark between two elements at short range.
 
     φ(d) = Z₁ Z₂ e²/(4π ε₀ d) · Σ_k c_k exp(−e_k d / a), a = 0.46850 Å / (Z₁^0.23 + Z₂^0.23)
-    (DOI 10.1007/978-1-4615-8103-1_3), times `switch_off` over `ZBL_RANGE` of the bond length: it is nothing
-    where frames of stable molecules are.
+    (DOI 10.1007/978-1-4615-8103-1_3), times `switch_off` over `zbl_range`: it is nothing where frames of
+    stable molecules are, and beyond the `cutoff`.
     """
     decays = _ZBL_DECAYS * (first**0.23 + second**0.23) / 0.46850
     charges = first * second * COULOMB_EV_A
@@ -57,7 +60,9 @@ def zbl(d: FloatArray, first: int, second: int) -> FloatArray:
     slope = -(terms * (decays + 1 / r)).sum(-1)
     curvature = (terms * (decays**2 + 2 * decays / r + 2 / r**2)).sum(-1)
     inside = np.minimum(d - ZBL_CORE_A, 0.0)
-    return (value + slope * inside + curvature * inside**2 / 2) * switch_off(d, *zbl_range(first, second))
+    return (value + slope * inside + curvature * inside**2 / 2) * switch_off(
+        d, *zbl_range(first, second, cutoff)
+    )
 
 
 def well(d: FloatArray, r0: float, a: float, start: float, end: float) -> FloatArray:

@@ -130,15 +130,16 @@ def make_prior(
     described: dict[str, dict[str, float]] = {}
     for i, j in combinations_with_replacement(range(n), 2):
         pair = atomic_numbers[i], atomic_numbers[j]
-        function = functions.get(pair, partial(zbl, first=pair[0], second=pair[1]))
+        function = functions.get(pair, partial(zbl, first=pair[0], second=pair[1], cutoff=cutoff))
         tables[i, j] = tables[j, i] = tabulate(function, cutoff)
-        described["-".join(chemical_symbols[z] for z in pair)] = parameters.get(pair, describe_zbl(*pair))
+        known = parameters.get(pair, describe_zbl(*pair, cutoff))
+        described["-".join(chemical_symbols[z] for z in pair)] = known
     return PairPrior(atomic_numbers, tables, cutoff, {"name": name, "n_knots": N_KNOTS, "pairs": described})
 
 
-def describe_zbl(first: int, second: int) -> dict[str, float]:
+def describe_zbl(first: int, second: int, cutoff: float) -> dict[str, float]:
     """Return what there is to say of ZBL between two elements."""
-    start, end = zbl_range(first, second)
+    start, end = zbl_range(first, second, cutoff)
     return {"zbl_switched_off_from_A": start, "zbl_switched_off_to_A": end}
 
 

@@ -136,9 +136,9 @@ def _form(pair: ElementPair, d_ij: FloatArray, n_frames: int, cutoff: float) -> 
 
 def _wall_form(pair: ElementPair, at: float, cutoff: float) -> Form:
     def function(d: FloatArray, height: float) -> FloatArray:
-        return zbl(d, *pair) + wall(d, height, at, cutoff)
+        return zbl(d, *pair, cutoff) + wall(d, height, at, cutoff)
 
-    about = describe_zbl(*pair) | {"wall_at_A": at, "wall_decay_per_A": WALL_DECAY_PER_A}
+    about = describe_zbl(*pair, cutoff) | {"wall_at_A": at, "wall_decay_per_A": WALL_DECAY_PER_A}
     return Form(function, [0.1], [0.0], [np.inf], about, ("wall_height_eV",))
 
 

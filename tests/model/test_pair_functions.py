@@ -10,6 +10,7 @@ from mdaug.model.pair_functions import ZBL_CORE_A, switch_off, wall, well, zbl, 
 
 FORMS = {
     "zbl": (partial(zbl, first=6, second=8), [ZBL_CORE_A, *zbl_range(6, 8)]),
+    "zbl, short cutoff": (partial(zbl, first=6, second=8, cutoff=0.8), [ZBL_CORE_A, 0.4, 0.8]),
     "well": (partial(well, r0=1.1, a=1.9, start=1.3, end=2.1), [1.3, 2.1]),
     "wall": (partial(wall, height=0.3, at=1.5, cutoff=5.0), [2.5, 5.0]),
 }

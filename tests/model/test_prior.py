@@ -65,6 +65,21 @@ def test_zbl_in_a_model(silent):
     assert float(evaluate(model, Atoms("CO", [[0, 0, 0], [1.13, 0, 0]]))["energy"]) == 0.0
 
 
+def test_zbl_ends_at_a_cutoff_that_is_shorter_than_its_range():
+    """Caesium's would reach to 3.7 Å; a table that is cut there would jump."""
+    prior = zbl_prior([55], 2.0)
+    d = torch.tensor([1.0, 1.9, 1.99, 1.9999]).double()
+    zero = torch.zeros(len(d), dtype=torch.int64)
+    energies, slopes = prior(zero[:1], zero, zero, d)
+    assert float(energies[0]) == pytest.approx(float(zbl(np.array(1.0), 55, 55)), rel=1e-4)
+    assert abs(float(energies[2])) < 1e-3 < float(energies[1])
+    assert abs(float(energies[3])) < 1e-8 and abs(float(slopes[3])) < 1e-3
+    assert prior.description["pairs"]["Cs-Cs"] == {
+        "zbl_switched_off_from_A": 1.0,
+        "zbl_switched_off_to_A": 2.0,
+    }
+
+
 def test_tables_give_cubics_exactly_and_end_smoothly(silent):
     d = torch.linspace(0.0, 3.9, 57).double()
     table = np.zeros((1, 1, N_KNOTS + 3))
