@@ -12,7 +12,7 @@ from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.help import section
 from mdaug.cli.progress import counted
 from mdaug.frames import write_extxyz
-from mdaug.springs import SpringOptions, Springs, fit_springs
+from mdaug.springs import SpringOptions, Springs, fit_springs, write_springs
 from mdaug.units import KCAL_MOL_PER_EV
 
 
@@ -43,10 +43,11 @@ def augment(
     with open_run(output, command="augment") as run:
         if springs_file is not None:
             known = Springs.read(springs_file)
+            known.write(run.path / "springs.json")
         else:
             with counted("springs") as progress:
                 known = fit_springs(frames, springs, progress=progress)
-        known.write(run.path / "springs.json")
+            write_springs(known, frames, run.path / "springs.json")
         made = augment_frames(frames, known, options)
         write_extxyz(made, run.path / "augmented.xyz")
     change = (made.energies - frames.energies[made.info["parent"]]) * KCAL_MOL_PER_EV

@@ -10,7 +10,7 @@ from mdaug.cli.progress import counted
 from mdaug.report.figures_springs import plot_springs
 from mdaug.report.springs_table import rich_springs_table
 from mdaug.report.style import save
-from mdaug.springs import SpringOptions, analyse_springs, consistency
+from mdaug.springs import SpringOptions, analyse_springs, write_springs
 
 
 def springs(
@@ -35,8 +35,7 @@ def springs(
     with open_run(output, command="springs") as run:
         with counted("springs") as progress:
             analysis = analyse_springs(frames, options, progress=progress)
-        found = consistency(frames)
-        analysis.springs.write(run.path / "springs.json", found.to_json() if found else None)
+        found = write_springs(analysis.springs, frames, run.path / "springs.json")
         save(plot_springs(analysis)[0], run.path / "springs.png")
     console = Console(highlight=False)
     console.print(rich_springs_table(analysis))

@@ -3,7 +3,7 @@
 from mdaug.springs.fit import SpringAnalysis, analyse_springs, fit_springs
 from mdaug.springs.options import SpringOptions
 from mdaug.springs.springs import PairSprings, Springs
-from mdaug.springs.virial import Consistency, consistency
+from mdaug.springs.virial import Consistency, consistency, write_springs
 
 __all__ = [
     "Consistency",
@@ -14,4 +14,5 @@ __all__ = [
     "analyse_springs",
     "consistency",
     "fit_springs",
+    "write_springs",
 ]

@@ -1,6 +1,7 @@
 """Whether frames were sampled with the forces that they carry: virial temperature and mean bond forces."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from mdaug.frames.bonds import bond_name, bonded, moving_side, pair_lengths
 from mdaug.frames.frame_set import FloatArray, FrameSet
 from mdaug.frames.pairs import molecule_pairs
+from mdaug.springs.springs import Springs
 from mdaug.units import BOLTZMANN_EV_K, KCAL_MOL_PER_EV
 
 AGREEMENT = 0.25
@@ -89,6 +91,13 @@ def consistency(frames: FrameSet) -> Consistency | None:
     virial = -np.sum(centred * frames.forces, axis=(1, 2)) / ((3 * frames.n_atoms - 3) * BOLTZMANN_EV_K)
     mean, error = _mean(virial)
     return Consistency(mean, error, frames.temperature_K, bond_forces(frames))
+
+
+def write_springs(springs: Springs, frames: FrameSet, path: Path) -> Consistency | None:
+    """Write the springs.json of `frames`, with the keys of `consistency`, and return the latter."""
+    found = consistency(frames)
+    springs.write(path, found.to_json() if found else None)
+    return found
 
 
 def bond_forces(frames: FrameSet) -> list[BondForce]:

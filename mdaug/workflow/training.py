@@ -16,7 +16,7 @@ from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet, Split, split_frames, write_extxyz
 from mdaug.report.training_page import TrainingReport, write_training_report
-from mdaug.springs import SpringAnalysis, analyse_springs
+from mdaug.springs import SpringAnalysis, analyse_springs, write_springs
 from mdaug.train import Group, TrainResult, TrainState, train
 from mdaug.validate.accuracy import AccuracyResult, accuracy
 from mdaug.workflow.config import RunConfig, save_config
@@ -136,6 +136,7 @@ def prepare_sets(config: RunConfig, watch: Watch) -> Sets:
     """Read, split and augment the frames."""
     frames = config.data.load_frames()
     split = split_frames(frames, config.split)
+    _refuse_empty_parts(frames, split)
     raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
     parts = f"{len(raw)} training, {len(validation)} validation, {len(test)} test"
     watch.stage(f"{len(frames)} frames of {frames.name}: {parts}")
@@ -148,13 +149,22 @@ def prepare_sets(config: RunConfig, watch: Watch) -> Sets:
     return Sets(split, raw, validation, test, springs, augmented)
 
 
+def _refuse_empty_parts(frames: FrameSet, split: Split) -> None:
+    for name in ("train", "validation"):
+        if len(getattr(split, name)) == 0:
+            raise DataError(
+                f"{frames.name}: of {len(frames)} frame(s) the split leaves none for {name}, "
+                "which needs one; give more frames, or --split.train 2 --split.validation 1 --split.test 0"
+            )
+
+
 def record_sets(sets: Sets, config: RunConfig, folder: Path, *, resume: bool) -> None:
     """Write config.toml, split.json and, for an augmented model, springs.json and augmented.xyz."""
     folder.mkdir(parents=True, exist_ok=True)
     save_config(config, folder / CONFIG)
     _record_split(folder / "split.json", sets.split, resume=resume)
     if sets.springs is not None and sets.augmented is not None:
-        sets.springs.springs.write(folder / "springs.json")
+        write_springs(sets.springs.springs, sets.train, folder / "springs.json")
         write_extxyz(sets.augmented, folder / "augmented.xyz")
 
 

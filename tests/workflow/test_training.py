@@ -10,8 +10,8 @@ from mdaug.deploy import read_manifest
 from mdaug.engines.ase_calculator import MDAugCalculator
 from mdaug.engines.predictions import predict
 from mdaug.errors import DataError
-from mdaug.frames import load_frames
-from mdaug.springs import Springs, fit_springs
+from mdaug.frames import load_frames, write_extxyz
+from mdaug.springs import Springs, consistency, fit_springs
 from mdaug.train.history import History
 from mdaug.validate.accuracy import accuracy
 from mdaug.workflow.config import load_config
@@ -61,8 +61,21 @@ def test_springs_and_augmented_frames_come_from_training_frames_only(outcome, ti
     springs = Springs.read(outcome.folder / "springs.json")
     assert springs.temperature_K == 300.0
     assert springs.to_json() == fit_springs(train, tiny.springs).to_json()
+    content = json.loads((outcome.folder / "springs.json").read_text())
+    assert content == springs.to_json() | consistency(train).to_json()  # as `mdaug springs` writes it
     assert set(springs.pairs) == {"H-H", "H-O"}
     assert len(load_frames(outcome.folder / "augmented.xyz")) == 6
+
+
+@pytest.mark.parametrize(("n_frames", "part"), [(3, "validation"), (1, "train")])
+def test_too_few_frames_to_split_say_what_to_do(tiny, tmp_path, n_frames, part):
+    write_extxyz(tiny.data.load_frames().select(slice(0, n_frames)), tmp_path / "few.xyz")
+    shares = {"train": 0.3 if n_frames == 1 else 0.8, "validation": 0.1, "test": 0.1}
+    few = tiny.replace({"data": {"source": str(tmp_path / "few.xyz")}, "split": shares})
+    with pytest.raises(
+        DataError, match=rf"few\.xyz: of {n_frames} frame.* none for {part}.*--split\.train 2"
+    ):
+        prepare_sets(few, Watch())
 
 
 def test_each_part_is_that_of_split_json(outcome, tiny):
