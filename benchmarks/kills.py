@@ -2,7 +2,8 @@
 
 ``python benchmarks/kills.py --out DIR --kills 30`` starts tiny runs of `train`, `nve` (own loop and LAMMPS),
 `sweep`, `reference` and `springs`, kills each of them several times, goes on the way the command offers, and
-compares what is there in the end with an uninterrupted run. It prints a line for each command and writes
+compares what is there in the end with an uninterrupted run; each run is killed at most PER_RUN times, so that
+there are several comparisons. It prints a line for each command and writes
 kills.json. Runs are forked from this process, so that no start pays for the imports.
 """
 
@@ -66,6 +67,10 @@ prior = "none"
 [training]
 epochs = 2
 """
+
+
+PER_RUN = 2
+"""Kills of one run, which must then finish and be compared."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +171,7 @@ def wait(process: int, limit: float | None = None) -> int | None:
 
 
 def try_case(case: Case, work: Path, n_kills: int, random: Random) -> dict:
-    """Kill runs `n_kills` times in all, each time at another moment, and say how they ended."""
+    """Kill runs `n_kills` times in all, each time at another moment, and compare each finished run."""
     log, whole, out = (work / f"{case.name}{end}" for end in (".log", " whole", " killed"))
     began = time.monotonic()
     if wait(start([*case.argv, "--out", str(whole)], log)) != 0:
@@ -177,11 +182,13 @@ def try_case(case: Case, work: Path, n_kills: int, random: Random) -> dict:
         shutil.rmtree(out, ignore_errors=True)
         finished: dict[Path, bytes] = {}
         code: int | None = None
+        left = min(PER_RUN, n_kills - kills)
         while code is None:
             more = case.more if _begun(out) else []
-            limit = random.uniform(0.0, 0.8 * duration) if kills < n_kills else None
+            limit = random.uniform(0.0, 0.8 * duration) if left else None
             code = wait(start([*case.argv, *more, "--out", str(out)], log), limit)
             kills += code is None
+            left -= code is None
             wrong += _torn(out) + [f"{p}: lost" for p, was in finished.items() if not _keeps(p, was)]
             finished = _finished(out)
         runs += 1
