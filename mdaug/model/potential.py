@@ -86,11 +86,16 @@ class SchNet(nn.Module):
 
     def forward(self, graph: Graph) -> tuple[Tensor, Tensor]:
         """Energies (n_systems,) and forces (n_atoms, 3) without references and prior, in `energy_scale`."""
-        atomic, slope = self.network(graph.species, self.pairs(graph))
+        atomic, slope = self.atoms_and_pairs(graph)
         energies = torch.zeros(graph.n_systems, dtype=atomic.dtype, device=atomic.device)
         energies = energies.index_add(0, graph.system, atomic)
         forces = forces_from_pairs(slope, graph.unit_ij, graph.idx_i, graph.idx_j, len(graph.species))
         return energies, forces
+
+    def atoms_and_pairs(self, graph: Graph) -> tuple[Tensor, Tensor]:
+        """What energies and forces are made of: an energy an atom, ∂E/∂d_ij a pair (per Å)."""
+        atomic, slope = self.network(graph.species, self.pairs(graph))
+        return atomic, slope
 
     def pairs(self, graph: Graph) -> Pairs:
         """Filters of all pairs of `graph`, or their tables where the fused kernels serve."""

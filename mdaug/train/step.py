@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mdaug.model import SchNet
+from mdaug.native import load_kernels
 from mdaug.train.flat import FlatParameters
 from mdaug.train.options import TrainOptions
 from mdaug.train.parallel import Group
@@ -49,12 +50,21 @@ class Step:
 
     def loss(self, batch: Batch, n_frames: int) -> Tensor:
         """Weighted loss of frames of a batch of `n_frames`, in squared units of the energy scale."""
-        energies, forces = self.model(batch.graph)
-        of_atoms = batch.weights.index_select(0, batch.graph.system).unsqueeze(-1)
+        energy_weight = self.options.energy_weight / n_frames
+        force_weight = self.options.force_weight / (n_frames * 3 * self.frames.n_atoms)
+        graph = batch.graph
+        if self.options.loss == "mse" and graph.d_ij.device.type == "cpu" and load_kernels():
+            pairs = graph.idx_i, graph.idx_j, graph.unit_ij
+            targets = batch.energies, batch.forces, batch.weights
+            found = self.model.atoms_and_pairs(graph)
+            return torch.ops.mdaug.frame_loss(
+                *found, *pairs, graph.system, *targets, energy_weight, force_weight
+            )
+        energies, forces = self.model(graph)
+        of_atoms = batch.weights.index_select(0, graph.system).unsqueeze(-1)
         energy_loss = (batch.weights * self._penalty(energies - batch.energies)).sum()
-        force_loss = (of_atoms * self._penalty(forces - batch.forces)).sum() / (3 * self.frames.n_atoms)
-        weights = self.options
-        return (weights.energy_weight * energy_loss + weights.force_weight * force_loss) / n_frames
+        force_loss = (of_atoms * self._penalty(forces - batch.forces)).sum()
+        return energy_weight * energy_loss + force_weight * force_loss
 
     def _gradient(self, index: Tensor, n_frames: int) -> Tensor:
         if len(index) == 0:  # more processes than frames in the batch
@@ -77,10 +87,34 @@ class Step:
         return loss.detach()
 
     def _move(self) -> Tensor:
+        weights, new = self.parameters.values, self._share_of_new
+        if weights.device.type == "cpu" and load_kernels():
+            self._move_in_one_pass(float(new))
+            return self.averaged
         if self.options.clip_norm > 0:
             self.parameters.clip_grad_norm(self.options.clip_norm)
         self.optimizer.step()
-        return self.averaged.lerp_(self.parameters.values.detach(), self._share_of_new)
+        return self.averaged.lerp_(weights.detach(), new)
+
+    def _move_in_one_pass(self, share_of_new: float) -> None:
+        """What `_move` does, on the state that torch's Adam keeps."""
+        weights, state = self.parameters.values, self.optimizer.state[self.parameters.values]
+        (group,) = self.optimizer.param_groups
+        state["step"] += 1
+        torch.ops.mdaug.adam_step(
+            weights.detach(),
+            self.parameters.gradient,
+            state["exp_avg"],
+            state["exp_avg_sq"],
+            self.averaged,
+            self.options.clip_norm,
+            group["lr"],
+            group["weight_decay"],
+            *group["betas"],
+            group["eps"],
+            int(state["step"]),
+            share_of_new,
+        )
 
     def _penalty(self, error: Tensor) -> Tensor:
         if self.options.loss == "mse":
@@ -125,8 +159,10 @@ def make_optimizer(
     """Adam or AdamW; on a GPU with a learning rate that a recorded step reads anew each time."""
     on_gpu = device.type == "cuda"
     rate = torch.tensor(options.learning_rate, device=device) if on_gpu else options.learning_rate
-    if options.optimizer == "adam":
-        return torch.optim.Adam([values], lr=rate, fused=True, capturable=on_gpu)
-    return torch.optim.AdamW(
-        [values], lr=rate, weight_decay=options.weight_decay, fused=True, capturable=on_gpu
-    )
+    kind = torch.optim.Adam if options.optimizer == "adam" else torch.optim.AdamW
+    decay = 0.0 if options.optimizer == "adam" else options.weight_decay
+    optimizer = kind([values], lr=rate, weight_decay=decay, fused=True, capturable=on_gpu)
+    step = torch.zeros((), device=device)
+    moments = {name: torch.zeros_like(values.detach()) for name in ("exp_avg", "exp_avg_sq")}
+    optimizer.state[values] = {"step": step, **moments}
+    return optimizer
