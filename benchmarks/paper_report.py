@@ -28,7 +28,7 @@ QUANTITIES: dict[str, Callable[[dict], float | None]] = {
     "mean energy error, training frames": lambda run: run["raw_frames"]["train_kcal_mol"],
     "mean energy error, test frames": lambda run: run["raw_frames"]["test_kcal_mol"],
     "energy error at equilibrium": lambda run: run["equilibrium"]["energy_error_kcal_mol"],
-    "rms force at equilibrium": lambda run: run["equilibrium"]["force_rms_kcal_mol_A"],
+    "rms force error at equilibrium": lambda run: run["equilibrium"]["force_rms_kcal_mol_A"],
     "O-H scan rms": lambda run: run["scan"]["rms_kcal_mol"],
 }
 
@@ -56,7 +56,7 @@ def run_table(runs: list[dict]) -> list[str]:
     """Return a Markdown row for every run."""
     lines = [
         "| n | ε (Å) | seed | energy MAE | force MAE | mean energy error: training, test frames "
-        "| at equilibrium: energy error | rms force | O-H scan rms | 0.77 to 1.55 lengths | beyond "
+        "| at equilibrium: energy error | force error, rms | O-H scan rms | 0.77 to 1.55 lengths | beyond "
         "| false extrema | barrier | at 2.5 lengths |",
         "|---" * 14 + "|",
     ]
