@@ -78,8 +78,9 @@ def _embed(smiles: str, n: int, seed: int) -> list[Atoms]:
     parts = [np.array(part) for part in chem.GetMolFrags(molecule)]
     for number, conformer in enumerate(conformers):
         rng = np.random.default_rng([seed, number])
-        positions = molecule.GetConformer(conformer).GetPositions()
-        molecule.GetConformer(conformer).SetPositions(side_by_side(positions, parts, rng))
+        placed = molecule.GetConformer(conformer)
+        for atom, position in enumerate(side_by_side(placed.GetPositions(), parts, rng)):
+            placed.SetAtomPosition(atom, position.tolist())
     if chem.MMFFHasAllMoleculeParams(molecule):
         chem.MMFFOptimizeMoleculeConfs(molecule)
     numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()])
