@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 import pydantic
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError
 from cyclopts import ValidationError as OptionError
 from rich.console import Console
 from rich.text import Text
@@ -16,7 +16,7 @@ from rich.text import Text
 from mdaug import __doc__ as purpose
 from mdaug import __version__
 from mdaug.cli.help import HELP_ALL, HelpFormatter, show_all
-from mdaug.errors import MDAugError
+from mdaug.errors import MDAugError, SettingsError
 
 COMMANDS = {
     "The whole path": {
@@ -54,6 +54,9 @@ _PACKAGE = Path(__file__).parents[1]
 
 _NAMES = [name for group in COMMANDS.values() for name in group]
 
+_SWITCHES = ["--help", HELP_ALL, "--debug", "-h", "--version", "--install-completion", "--shell", "--output"]
+"""Of `mdaug` itself; the first three may stand anywhere."""
+
 _LONGEST = 1000
 """Characters of a message; of longer ones the middle is left out."""
 
@@ -81,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(arguments: list[str], debug: bool) -> int:
     try:
-        if arguments and not arguments[0].startswith("-") and arguments[0] not in _NAMES:
+        if arguments and arguments[0] not in (*_SWITCHES, *_NAMES):
             return _fail(_unknown_command(arguments[0]), code=2)
         build_app(called=arguments[0] if arguments else None)(arguments)
     except BrokenPipeError:  # `mdaug … | head` has read enough
@@ -90,7 +93,7 @@ def _run(arguments: list[str], debug: bool) -> int:
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exc()
-        return _fail(_in_one_line(error), code=2 if isinstance(error, CycloptsError) else 1)
+        return _fail(_in_one_line(error), code=2 if isinstance(error, CycloptsError | SettingsError) else 1)
     return 0
 
 
@@ -135,9 +138,17 @@ def _without(flag: str, argv: list[str]) -> tuple[list[str], bool]:
 
 
 def _unknown_command(name: str) -> str:
-    nearest = difflib.get_close_matches(name, _NAMES, n=1, cutoff=0.5)
-    hint = f"did you mean `mdaug {nearest[0]}`?" if nearest else f"the commands are {', '.join(_NAMES)}"
-    return f"unknown command {name!r}; {hint}"
+    what, known = ("option", _SWITCHES) if name.startswith("-") else ("command", _NAMES)
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean `mdaug {nearest[0]}`?" if nearest else f"the {what}s are {', '.join(known)}"
+    return f"unknown {what} {name!r}; {hint}"
+
+
+def _unknown_option(error: UnknownOptionError) -> str:
+    """Say what cyclopts says, or name the switch of `mdaug` itself that is meant, which it cannot know."""
+    given = error.token.keyword or error.token.value
+    nearest = difflib.get_close_matches(given, _SWITCHES[:3], n=1, cutoff=0.8)
+    return f"Unknown option: {given}. Did you mean {nearest[0]}?" if nearest else str(error)
 
 
 def _in_one_line(error: BaseException) -> str:
@@ -147,6 +158,8 @@ def _in_one_line(error: BaseException) -> str:
             text = _validation_line(cause, group=_option_group(error))
         case pydantic.ValidationError():
             text = _validation_line(error)
+        case UnknownOptionError():
+            text = _unknown_option(error)
         case MDAugError() | CycloptsError():
             text = str(error)
         case KeyboardInterrupt():

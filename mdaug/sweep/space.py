@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from mdaug.errors import DataError
+from mdaug.errors import SettingsError
 from mdaug.workflow.config import RunConfig
 
 Value = str | int | float | bool
@@ -49,14 +49,14 @@ def parse_space(texts: Sequence[str], config: RunConfig) -> list[Dimension]:
 
     Raises
     ------
-    DataError
+    SettingsError
         For a text of another form, a key named twice, or a key or value that `config` does not take.
     """
     space = [_parse(text) for text in texts]
     names = [dimension.key for dimension in space]
     for name in names:
         if names.count(name) > 1:
-            raise DataError(f"--vary {name}: named twice; give all its values at once")
+            raise SettingsError(f"--vary {name}: named twice; give all its values at once")
     for dimension in space:
         tried = dimension.values if isinstance(dimension, Choices) else (dimension.low, dimension.high)
         for value in tried:
@@ -97,16 +97,16 @@ def changes_of(parameters: Mapping[str, Value], config: RunConfig) -> dict[str, 
 def _parse(text: str) -> Dimension:
     key, equals, values = text.partition("=")
     if not equals or "." not in key or not values:
-        raise DataError(f"--vary {text}: expected SECTION.KEY=V1,V2,… or SECTION.KEY=LOW:HIGH[:log]")
+        raise SettingsError(f"--vary {text}: expected SECTION.KEY=V1,V2,… or SECTION.KEY=LOW:HIGH[:log]")
     found = _RANGE.fullmatch(values)
     if found is None:
         return Choices(key, tuple(_value(part) for part in values.split(",")))
     low, high = _value(found["low"]), _value(found["high"])
     if not _is_number(low) or not _is_number(high) or not low < high:  # type: ignore[operator]
-        raise DataError(f"--vary {text}: expected numbers LOW < HIGH")
+        raise SettingsError(f"--vary {text}: expected numbers LOW < HIGH")
     log = found["log"] is not None
     if log and low <= 0:  # type: ignore[operator]
-        raise DataError(f"--vary {text}: a logarithmic range starts above zero")
+        raise SettingsError(f"--vary {text}: a logarithmic range starts above zero")
     return Range(key, low, high, log)  # type: ignore[arg-type]
 
 

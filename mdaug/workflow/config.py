@@ -10,7 +10,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from mdaug.augment import AugmentOptions
-from mdaug.errors import DataError
+from mdaug.errors import DataError, SettingsError
 from mdaug.files import write_text
 from mdaug.frames import FrameSet
 from mdaug.frames.splits import SplitOptions
@@ -70,7 +70,9 @@ def load_config(path: Path | str | None = None, changes: Sections | None = None)
     Raises
     ------
     DataError
-        For a missing file, broken TOML, an unknown section or key (with the nearest one), a wrong value.
+        For a missing file or broken TOML.
+    SettingsError
+        For an unknown section or key (with the nearest one), or a wrong value.
     """
     if path is None:
         return _validate(_merge({}, changes or {}), "the given options")
@@ -90,7 +92,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: not valid TOML: {error}") from error
     for name, keys in sections.items():
         if not isinstance(keys, dict):
-            raise DataError(f"{path}: key {name!r} stands outside the sections {_section_names()}")
+            raise SettingsError(f"{path}: key {name!r} stands outside the sections {_section_names()}")
     return sections
 
 
@@ -105,7 +107,7 @@ def _validate(sections: Mapping[str, Any], where: str) -> RunConfig:
     try:
         return RunConfig.model_validate(sections)
     except ValidationError as error:
-        raise DataError(f"{where}: {_complaint(error)}") from error
+        raise SettingsError(f"{where}: {_complaint(error)}") from error
 
 
 def _complaint(error: ValidationError) -> str:
