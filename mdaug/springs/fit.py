@@ -16,12 +16,18 @@ from mdaug.springs.likelihood import Mixture
 from mdaug.springs.mixture import choose_n_components, find_peaks, fit_converged, fit_mixture, join
 from mdaug.springs.options import SpringOptions
 from mdaug.springs.springs import PairSprings, Springs
-from mdaug.units import BOLTZMANN_EV_K
+from mdaug.units import BOLTZMANN_EV_K, EV_PER_KCAL_MOL
 
 Progress = Callable[[int, int], None]
 """Called with the numbers of element pairs done and in all."""
 
 FITS = MappingProxyType({"published": fit_mixture, "converged": fit_converged})
+
+STIFFEST = 5000.0 * EV_PER_KCAL_MOL
+"""eV/Å². No bond is so stiff (that of N₂ has 3300 kcal/mol/Å²)."""
+
+LIGHT = 0.01
+"""Share of an element pair's distances below which a peak that is too stiff is none."""
 
 HISTOGRAM_BINS = 120
 """The most bins of a histogram to be shown."""
@@ -80,7 +86,7 @@ def fit_springs(
     temperature_K, samples = _checked(frames, options)
     pairs = {}
     for done, (name, (distances, _)) in enumerate(samples.items(), 1):
-        mixture, peak = _fit(name, distances, options)[options.convergence]
+        mixture, peak = _fit(name, distances, temperature_K, options)[options.convergence]
         pairs[name] = _springs(name, join(mixture, peak), temperature_K, options)
         if progress:
             progress(done, len(samples))
@@ -99,7 +105,7 @@ def analyse_springs(
     fits: dict[str, dict[str, PairSprings]] = {"published": {}, "converged": {}}
     intervals, histograms = {}, {}
     for done, (name, (distances, frame)) in enumerate(samples.items(), 1):
-        mixtures = _fit(name, distances, options, ("published", "converged"))
+        mixtures = _fit(name, distances, temperature_K, options, ("published", "converged"))
         for convergence, (mixture, peak) in mixtures.items():
             fits[convergence][name] = _springs(name, join(mixture, peak), temperature_K, options)
         if options.bootstrap:
@@ -159,7 +165,11 @@ def _warn_of_molecules(frames: FrameSet) -> None:
 
 
 def _fit(
-    name: str, distances: FloatArray, options: SpringOptions, convergences: tuple[str, ...] = ()
+    name: str,
+    distances: FloatArray,
+    temperature_K: float,
+    options: SpringOptions,
+    convergences: tuple[str, ...] = (),
 ) -> dict[str, tuple[Mixture, IntArray]]:
     """Return, by convergence, the mixture of one element pair and the peak of each of its components."""
     convergences = convergences or (options.convergence,)
@@ -184,8 +194,18 @@ def _fit(
     for convergence in convergences:
         mixture = FITS[convergence](distances, number, options.seed)
         peak = find_peaks(mixture, dip=options.dip, min_weight=min_weight)
+        peak = _without_spikes(mixture, peak, temperature_K, options.min_width)
         fits[convergence] = mixture, (np.arange(number) if given else peak)
     return fits
+
+
+def _without_spikes(mixture: Mixture, peak: IntArray, temperature_K: float, min_width_A: float) -> IntArray:
+    """Leave out light peaks stiffer than any bond: a few distances that happen to lie close together."""
+    joined = join(mixture, peak)
+    stiff = BOLTZMANN_EV_K * temperature_K / np.maximum(joined.sigmas, min_width_A) ** 2 > STIFFEST
+    spike = stiff & (joined.weights < LIGHT) & (joined.sigmas >= min_width_A)
+    kept = np.append(~spike, False)  # the last for the components left out already, −1
+    return np.where(kept, np.cumsum(kept) - 1, -1)[peak]
 
 
 def _springs(name: str, mixture: Mixture, temperature_K: float, options: SpringOptions) -> PairSprings:

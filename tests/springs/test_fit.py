@@ -224,3 +224,10 @@ def test_more_distances_than_asked_for_are_drawn_at_random():
     )
     assert some != all_of_them
     assert some == pytest.approx(all_of_them, rel=0.3)
+
+
+def test_a_spike_on_a_broad_peak_is_no_spring():
+    """The embedded frames have 54 H-H distances within 0.01 Å, of 21,000: 14,600 kcal/mol/Å²."""
+    springs = fit_springs(load_frames("ethanol")).pairs["H-H"]
+    assert len(springs.k) == 4
+    assert springs.k.max() * KCAL_MOL_PER_EV < 250
