@@ -35,6 +35,12 @@ class Displacements:
     idx_j: IntArray
     vectors: FloatArray
 
+    @classmethod
+    def of(cls, parents: FrameSet, displacements: FloatArray, cutoff: float) -> "Displacements":
+        """Return `displacements` with the pairs of `parents`; those of a cell within `cutoff` (Å)."""
+        idx_i, idx_j, _ = element_pairs(parents.atomic_numbers)
+        return cls(parents, displacements, idx_i, idx_j, pair_vectors(parents, idx_i, idx_j, cutoff))
+
     @property
     def displaced_vectors(self) -> FloatArray:
         """r'_ij = r_ij + Δr_j − Δr_i, shape (n_frames, n_pairs, 3), Å."""

@@ -29,7 +29,7 @@ class AugmentOptions(Options):
     """Displacements: directions uniform on the sphere and lengths uniform in (0, epsilon] (`shell`), or
     uniform in the ball of radius epsilon (`ball`)."""
 
-    n_stretched: Annotated[int, Field(ge=0)] = 600
+    n_stretched: Annotated[int, Field(ge=0)] = 500
     """Copies made besides by stretching or compressing a bond drawn at random, rigidly.
     Molecules only; bonds in rings stay."""
 
@@ -39,8 +39,18 @@ class AugmentOptions(Options):
     stretch_noise: Annotated[float, Field(ge=0)] = 0.02
     """The longest random displacement of each atom of a stretched copy, Å."""
 
+    n_kicked: Annotated[int, Field(ge=0)] = 400
+    """Copies made besides by kicking atoms of a frame (in turns one to all of them at random, and two towards
+    each other) and following them on the potential that labels. Rule matched only."""
+
+    kick_energy: Annotated[float, Field(gt=0)] = 150.0
+    """The highest energy (drawn uniformly) of a kick, kcal/mol."""
+
+    kick_time: Annotated[float, Field(gt=0)] = 25.0
+    """The longest time (drawn uniformly) that kicked copies move, fs."""
+
     max_energy: Annotated[float, Field(gt=0)] = 200.0
-    """Stretched copies labelled more than this (kcal/mol) above their parent are drawn again."""
+    """Stretched and kicked copies labelled more than this (kcal/mol) above their parent are drawn again."""
 
     lookup: LookupRule = "nearest"
     """Spring of a pair at its distance in the parent: of the nearest component (published), interpolated
@@ -52,10 +62,10 @@ class AugmentOptions(Options):
     energy and forces agree; `matched`, by a force field matched to the frames' forces (molecules; the most
     accurate); `gfn2-xtb`, by differences of GFN2-xTB (needs mdaug[xtb])."""
 
-    weight: Annotated[float, Field(gt=0)] = 0.05
+    weight: Annotated[float, Field(gt=0)] = 0.02
     """Weight of a copy in the training loss (a frame of the data: 1); small where labels are rough."""
 
-    error_scale: Annotated[float, Field(gt=0)] = 2.0
+    error_scale: Annotated[float, Field(gt=0)] = 5.0
     """Rule matched, which estimates its errors: a copy whose forces are off by this (kcal/mol/Å) has half of
     `weight`, as weight / (1 + (error / error_scale)²); where nothing can be matched, 0.002 of it. `inf`: all
     matched copies have `weight`."""
@@ -72,8 +82,8 @@ class AugmentOptions(Options):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "AugmentOptions":
-        if self.n_frames + self.n_stretched == 0:
-            raise ValueError("n_frames and n_stretched are both 0; expected at least one copy")
+        if self.n_frames + self.n_stretched + self.n_kicked == 0:
+            raise ValueError("n_frames, n_stretched and n_kicked are all 0; expected at least one copy")
         if self.stretch_range[0] >= self.stretch_range[1]:
             raise ValueError(f"stretch_range {self.stretch_range}: expected the shorter length first")
         return self

@@ -8,7 +8,6 @@ from mdaug.errors import DataError
 from mdaug.frames.bonds import bonded, moving_side, pair_lengths
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 from mdaug.frames.pairs import molecule_pairs
-from mdaug.springs.distances import element_pairs, pair_vectors
 
 
 def stretched(positions: FloatArray, bond: tuple[int, int], moving: IntArray, factor: float) -> FloatArray:
@@ -55,9 +54,7 @@ class Stretcher:
             bond, moving, length = self.bonds[number]
             towards = _towards_moving(positions, bond, moving)
             shift[moving] += (factor * length / np.linalg.norm(towards) - 1) * towards
-        idx_i, idx_j, _ = element_pairs(parents.atomic_numbers)
-        vectors = pair_vectors(parents, idx_i, idx_j, options.cutoff)
-        return Displacements(parents, displacements, idx_i, idx_j, vectors)
+        return Displacements.of(parents, displacements, options.cutoff)
 
 
 def _towards_moving(positions: FloatArray, bond: tuple[int, int], moving: IntArray) -> FloatArray:

@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mdaug.augment import AugmentOptions, augment
-from mdaug.augment import frames as augment_frames
+from mdaug.augment import AugmentOptions, augment, copies
 from mdaug.augment.displacements import displace
 from mdaug.augment.labels import SPRING_RULES, read_springs
 from mdaug.errors import DataError
@@ -114,7 +113,7 @@ def test_same_seed_same_frames(frames, springs):
 
 def test_many_blocks_are_as_good_as_one(frames, springs, monkeypatch):
     monkeypatch.setattr(
-        augment_frames, "blocks", lambda n_frames, n_pairs: [slice(0, 7), slice(7, 8), slice(8, n_frames)]
+        copies, "blocks", lambda n_frames, n_pairs: [slice(0, 7), slice(7, 8), slice(8, n_frames)]
     )
     made = augment(frames, springs, OPTIONS)
     assert len(made) == 20

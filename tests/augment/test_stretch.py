@@ -79,7 +79,7 @@ def test_copies_of_both_kinds_none_higher_than_allowed(frames, springs):
 
 
 def test_labels_that_are_all_too_high_say_what_to_do(frames, springs, monkeypatch):
-    monkeypatch.setattr("mdaug.augment.frames.ATTEMPTS", 3)
+    monkeypatch.setattr("mdaug.augment.copies.ATTEMPTS", 3)
     options = AugmentOptions(n_frames=0, n_stretched=2, stretch_range=(3.0, 4.0), rule="isotropic")
     with pytest.raises(DataError, match=r"every stretch .*--stretch-range"):
         augment(frames, springs, options)
@@ -97,6 +97,6 @@ def test_crystals_are_refused(frames, springs):
 
 def test_no_copies_at_all_make_no_sense():
     with pytest.raises(ValueError, match="at least one copy"):
-        AugmentOptions(n_frames=0, n_stretched=0)
+        AugmentOptions(n_frames=0, n_stretched=0, n_kicked=0)
     with pytest.raises(ValueError, match="shorter length first"):
         AugmentOptions(stretch_range=(2.0, 1.0))

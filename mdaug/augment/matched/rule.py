@@ -25,6 +25,10 @@ class MatchedRule:
         broken = self.field.broken(displaced.parents.positions + displaced.displacements)
         return Labels(labels.energy_change, labels.forces, self.errors.force_error(strain, broken))
 
+    def forces_at(self, positions: FloatArray) -> FloatArray:
+        """Return the force field's forces (n_frames, n_atoms, 3), eV/Å, at `positions` in Å."""
+        return self.field.evaluate(positions)[1]
+
 
 def matched_rule(frames: FrameSet) -> MatchedRule:
     """Match a force field to `frames`, and estimate what its labels are worth."""
