@@ -12,6 +12,10 @@ def half_width(cells: FloatArray) -> float:
     return float(0.5 / np.linalg.norm(np.linalg.inv(cells), axis=-2).max())
 
 
+STRAIGHT = float(np.cos(np.radians(15.0)))
+"""Bond angles above 165° on average are straight."""
+
+
 def rotatable_torsions(atomic_numbers: IntArray, bonds: IntArray) -> IntArray:
     """Return one torsion a-b-c-d, shape (n_torsions, 4), for each bond b-c that others turn about.
 
@@ -42,6 +46,21 @@ def torsion_angles(positions: FloatArray, torsions: IntArray, cells: FloatArray 
     length = np.linalg.norm(bc, axis=-1)
     sine = length * np.einsum("...k,...k->...", ab, normal_c)
     return np.degrees(np.arctan2(sine, np.einsum("...k,...k->...", normal_b, normal_c)))
+
+
+def without_straight(torsions: IntArray, positions: FloatArray, cells: FloatArray | None = None) -> IntArray:
+    """Return the torsions none of whose two bond angles is straight in `positions` (n_frames, n_atoms, 3).
+
+    About a straight angle (C-Zn-C, C-C≡N) nothing turns, and the torsion is not defined.
+    """
+    a, b, c, d = (positions[:, torsions[:, k]] for k in range(4))
+    ab, bc, cd = (minimum_image(v, cells) for v in (b - a, c - b, d - c))
+    cosines = [
+        np.einsum("...k,...k->...", u, v) / (np.linalg.norm(u, axis=-1) * np.linalg.norm(v, axis=-1))
+        for u, v in ((ab, bc), (bc, cd))
+    ]
+    bent: IntArray = torsions[np.max([cosine.mean(axis=0) for cosine in cosines], axis=0) < STRAIGHT]
+    return bent
 
 
 def _neighbours(atomic_numbers: IntArray, bonds: IntArray, atom: int, without: int) -> list[int]:

@@ -15,7 +15,7 @@ from mdaug.errors import DataError
 from mdaug.frames.bonds import bond_name, pair_lengths
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 from mdaug.frames.molecules import molecule_of_atom, parted
-from mdaug.validate.bonds import half_width, rotatable_torsions
+from mdaug.validate.bonds import half_width, rotatable_torsions, without_straight
 from mdaug.validate.distributions import (
     CHUNK,
     Sample,
@@ -160,6 +160,8 @@ def stability(
     """
     _check(universe, bonds, frames)
     torsions = rotatable_torsions(bonds.atomic_numbers, bonds.bonds)
+    if frames is not None:
+        torsions = without_straight(torsions, frames.positions, frames.cells)
     visited = None if frames is None else sample_like(frames, torsions)
     times, deviations, broken_bond, parted_at = [], [], None, None
     several = molecule_of_atom(len(bonds.atomic_numbers), bonds.bonds).any()

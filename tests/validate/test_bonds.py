@@ -10,6 +10,7 @@ from mdaug.validate.bonds import (
     half_width,
     rotatable_torsions,
     torsion_angles,
+    without_straight,
 )
 
 
@@ -128,3 +129,11 @@ def test_torsions_agree_with_mdanalysis():
     positions = np.random.default_rng(3).normal(size=(50, 4, 3))
     expected = np.degrees(calc_dihedrals(*positions.transpose(1, 0, 2)))
     np.testing.assert_allclose(torsion_angles(positions, np.array([[0, 1, 2, 3]]))[:, 0], expected, atol=1e-4)
+
+
+def test_no_torsion_about_a_straight_angle():
+    """CH3-C≡C-CH2-OH: one torsion of six atoms' chain is left, that of the hydroxyl."""
+    chain = np.array([[0, 0, 0], [1.46, 0, 0], [2.66, 0, 0], [4.12, 0, 0], [4.6, 1.33, 0], [5.56, 1.33, 0]])
+    chain[0, 1], chain[3, 2] = 0.05, 0.05
+    torsions = np.array([[0, 1, 2, 3], [1, 2, 3, 4], [2, 3, 4, 5]])
+    assert without_straight(torsions, chain[None]).tolist() == [[2, 3, 4, 5]]
