@@ -13,6 +13,9 @@ from mdaug.simulate import DynamicsOptions, DynamicsResult
 from mdaug.simulate.dynamics import Progress
 from mdaug.workflow.dynamics import ModelRunOptions, prepare_run, run_model
 
+HEATED = 1.6
+"""A run at constant energy begins near its mean; one so many times hotter than asked for has found a hole."""
+
 
 def move(
     ensemble: Literal["nve", "nvt"],
@@ -55,6 +58,14 @@ def _print_summary(folder: Path, result: DynamicsResult) -> None:
     if result.mean_temperature_K is not None:
         freedom = f"{result.degrees_of_freedom} degrees of freedom"
         print(f"mean temperature {result.mean_temperature_K:.0f} K over {freedom}")
+        if result.mean_temperature_K > HEATED * result.options.temperature:
+            console.print(
+                f"much hotter than the {result.options.temperature:g} K asked for: the run fell into a state "
+                "far below the one it began in, maybe a hole of the model where there are no frames "
+                "(`mdaug stability` compares)",
+                style="yellow",
+                soft_wrap=True,
+            )
     if result.steps_per_second:
         print(f"{result.steps_per_second:.0f} steps/s, {result.ns_per_day:.2f} ns/day")
     if result.stopped_because:

@@ -173,6 +173,17 @@ def test_a_run_that_blows_up_is_no_error(model, tmp_path, capsys) -> None:
     assert "stopped: " in capsys.readouterr().err
 
 
+def test_a_run_that_falls_and_heats_up_is_told(model, tmp_path, capsys) -> None:
+    strained = molecule("CH3OH")
+    strained.positions *= 1.05
+    write(tmp_path / "strained.xyz", strained)
+    run = ["nve", str(model), "--steps=200", "--equilibration=0", "--temperature=100"]
+    assert main([*run, f"--structure={tmp_path / 'strained.xyz'}", f"--out={tmp_path / 'hot'}"]) == 0
+    assert "much hotter than the 100 K asked for" in capsys.readouterr().err
+    assert main([*run, f"--out={tmp_path / 'cool'}"]) == 0
+    assert "hotter" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [(["--timestep", "-1"], 2), (["--structure", "nofile.xyz"], 1), (["--ensemble", "nvt"], 2)],
