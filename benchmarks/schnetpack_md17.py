@@ -30,6 +30,7 @@ from schnetpack_worker import (  # which knows how to import SchNetPack beside n
     trn,
 )
 
+LAST = "last.ckpt"
 CUTOFF = 5.0
 SIZES = {"n_atom_basis": 128, "n_filters": 128, "n_interactions": 6, "n_gaussians": 20, "cutoff": CUTOFF}
 
@@ -82,16 +83,30 @@ class HeldOut(pl.Callback):
 
     def __init__(self, given, loader):
         self.given, self.loader = given, loader
+        self.epochs = 0  # counted here: Lightning counts an epoch twice if it goes on from its start
+
+    def state_dict(self):
+        return {"epochs": self.epochs}
+
+    def load_state_dict(self, state):
+        self.epochs = state["epochs"]
 
     def on_train_start(self, trainer, task):
-        self.curve = Curve(self.given.folder / "curve.csv", self.given.clock, trainer.current_epoch)
+        self.curve = Curve(self.given.folder / "curve.csv", self.given.clock, self.epochs)
+        self.curve.start()
+
+    def on_train_epoch_start(self, trainer, task):
+        """Save, now that SchNetPack has put back the weights in training for the averaged ones."""
+        self.curve.stop()
+        trainer.save_checkpoint(self.given.folder / LAST)
         self.curve.start()
 
     def on_validation_end(self, trainer, task):
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         self.curve.stop()
-        self.curve.add(trainer.current_epoch + 1, *self._errors(task))
+        self.epochs += 1
+        self.curve.add(self.epochs, *self._errors(task))
         trainer.should_stop = self.curve.seconds > self.given.seconds
         self.curve.start()
 
@@ -131,12 +146,12 @@ def main():
     # with the clock of this process, its loader works in this process
     data, task = make_data(folder, n_workers=0 if given.clock == "cpu" else 1), make_its_task()
     held_out = spk.data.AtomsLoader(data.test_dataset, batch_size=50)
-    checkpoints = pl.callbacks.ModelCheckpoint(dirpath=folder, save_last=True, save_top_k=0)
     trainer = pl.Trainer(
         max_epochs=100_000,
         accelerator="gpu" if given.device == "cuda" else "cpu",
         devices=1,
         logger=False,
+        enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -144,10 +159,9 @@ def main():
         callbacks=[
             spk.train.ExponentialMovingAverage(decay=0.995),
             HeldOut(given, held_out),
-            checkpoints,
         ],
     )
-    last = folder / "last.ckpt"
+    last = folder / LAST
     resume = {"ckpt_path": str(last), "weights_only": False} if last.exists() else {}
     trainer.fit(task, datamodule=data, **resume)
 
