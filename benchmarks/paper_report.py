@@ -106,7 +106,9 @@ def rank_correlation(x: list[float], y: list[float]) -> str:
     if len(x) < 4:
         return ""
     rho = float(spearmanr(x, y).statistic)
-    z, error = np.arctanh(np.clip(rho, -0.9999, 0.9999)), np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
+    if abs(rho) > 1 - 1e-9:
+        return f"{rho:+.0f} (all {len(x)} in order)"
+    z, error = np.arctanh(rho), np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
     low, high = np.tanh([z - 1.96 * error, z + 1.96 * error])
     return f"{rho:+.2f} ({low:+.2f} to {high:+.2f})"
 
@@ -183,14 +185,14 @@ def draw_errors(runs: list[dict], path: Path) -> None:
 def draw_scans(runs: list[dict], path: Path) -> None:
     """The O-H scan of every ε beside raw and the reference, one panel for each n."""
     figure, axes = new_figure(1, 2, width=12.0, height=4.4, sharey=True)
+    sizes = sorted({run["epsilon_A"] for run in runs if run["epsilon_A"]})
+    colors = dict(zip(sizes, matplotlib.colormaps["viridis"](np.linspace(0, 0.92, len(sizes))), strict=True))
     for ax, n in zip(axes, (1, 9), strict=True):
-        chosen = [run for run in runs if run["n_displaced"] == n]
-        for run, color in zip(
-            chosen, matplotlib.colormaps["viridis"](np.linspace(0, 0.92, len(chosen))), strict=True
-        ):
-            curve = run["scan"]
-            label = f"ε = {run['epsilon_A']:g} Å"
-            ax.plot(curve["distance_A"], curve["energy_kcal_mol"], color=color, label=label, linewidth=1.4)
+        for run in runs:
+            if run["n_displaced"] == n:
+                curve, epsilon = run["scan"], run["epsilon_A"]
+                style = {"color": colors[epsilon], "label": f"ε = {epsilon:g} Å", "linewidth": 1.4}
+                ax.plot(curve["distance_A"], curve["energy_kcal_mol"], **style)
         for run in runs:
             if not run["n_displaced"]:
                 curve = run["scan"]
@@ -205,7 +207,8 @@ def draw_scans(runs: list[dict], path: Path) -> None:
         )
         ax.set(title=f"n = {n}", xlabel="O-H distance (Å)", ylim=(-60, 200))
     axes[0].set_ylabel("energy (kcal/mol)")
-    axes[1].legend(frameon=False, fontsize=8)
+    for ax in axes:
+        ax.legend(frameon=False, fontsize=8, ncols=2)
     save(figure, path)
 
 
