@@ -9,7 +9,7 @@ from ase.data import chemical_symbols
 from mdaug.errors import DataError
 from mdaug.frames.frame_set import FrameSet, IntArray
 from mdaug.frames.molecules import warn_of_parting
-from mdaug.frames.plausibility import check_units
+from mdaug.frames.plausibility import check_units, warn_of_contacts
 
 LARGEST = 1e12
 """Numbers beyond this are of broken files; their squares would overflow."""
@@ -37,6 +37,7 @@ def check_frames(frames: FrameSet, *, units: str = "eV") -> FrameSet:
     _check_atoms(frames)
     _check_finite(frames)
     _check_cells(frames)
+    warn_of_contacts(frames)
     check_units(frames, units)
     warn_of_parting(frames)
     return _group_duplicates(frames)

@@ -43,6 +43,9 @@ BOND_LENGTH_FACTOR = 1.2
 BOND_SPREAD_A = (0.003, 0.2)
 """Standard deviation of a bond's length: below it is a constraint, above it is breaking."""
 
+CLOSEST_A = 0.3
+"""No two atoms of a molecule are nearer, however hot it is; in nm, all bonds would be."""
+
 NONMETALS = np.array(
     [
         number_of[s]
@@ -69,6 +72,27 @@ class _Bonds:
     """eV/Å², from forces and distances."""
     expected: FloatArray
     """eV/Å², from lengths by Badger's rule."""
+
+
+def warn_of_contacts(frames: FrameSet) -> None:
+    """Warn of molecules with atoms nearer than `CLOSEST_A`: the numbers are no positions in Å.
+
+    Some 300 frames are looked at, evenly spaced.
+    """
+    if frames.cells is not None or frames.n_atoms < 2:
+        return
+    idx_i, idx_j = molecule_pairs(frames.n_atoms)
+    for n in np.unique(np.linspace(0, len(frames) - 1, MAX_FRAMES).astype(int)):
+        d_ij = np.linalg.norm(frames.positions[n, idx_j] - frames.positions[n, idx_i], axis=1)
+        nearest = int(d_ij.argmin())
+        if d_ij[nearest] < CLOSEST_A:
+            warnings.warn(
+                f"{frames.name}: frame {n}: atoms {idx_i[nearest]} and {idx_j[nearest]} are "
+                f"{d_ij[nearest]:.3g} Å apart, nearer than atoms can be: are lengths in Å, and are "
+                "positions and forces what they are said to be?",
+                stacklevel=4,
+            )
+            return
 
 
 def check_units(frames: FrameSet, stated: str) -> None:

@@ -12,6 +12,8 @@ from scipy.spatial.distance import cdist
 
 from mdaug.errors import DataError, MissingDependencyError
 from mdaug.frames.frame_set import FloatArray, IntArray
+from mdaug.frames.readers import extxyz
+from mdaug.frames.readers.contents import HEAD_BYTES
 
 CONTACT_A = 2.2
 """Molecules of one SMILES string are put beside each other at this distance of their nearest atoms."""
@@ -44,6 +46,9 @@ def starting_structures(source: str | Path, n: int, seed: int = 0) -> list[Atoms
 
 
 def _read_structure(path: Path) -> Atoms:
+    with path.open("rb") as stream:
+        if extxyz.sniff(path, stream.read(HEAD_BYTES)):
+            extxyz.check_counts(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -8,7 +8,7 @@ import pytest
 
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet, load_frames
-from mdaug.frames.plausibility import check_units
+from mdaug.frames.plausibility import check_units, warn_of_contacts
 
 FACTORS = (23.06, 1 / 23.06, 1000.0, 1e-3, 27.21, 1 / 27.21)
 SOURCES = (
@@ -36,6 +36,14 @@ def test_real_frames_pass_without_a_word(real: tuple[FrameSet, str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_units(*real)
+        warn_of_contacts(real[0])
+
+
+def test_lengths_in_nm_are_told(real: tuple[FrameSet, str]) -> None:
+    frames = replace(real[0], positions=0.1 * real[0].positions)
+    if frames.cells is None:
+        with pytest.warns(UserWarning, match=r"frame 0: atoms \d+ and \d+ are 0.\d+ Å apart, nearer than"):
+            warn_of_contacts(frames)
 
 
 @pytest.mark.parametrize("factor", FACTORS)

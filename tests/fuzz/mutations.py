@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -78,6 +79,7 @@ def mutate(content: bytes, random: Random) -> bytes:
             RuntimeError,
             EOFError,
             KeyError,
+            zlib.error,
         ):
             content = blind(content, random)  # an earlier change left no such file
     return content

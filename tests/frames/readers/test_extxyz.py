@@ -60,7 +60,7 @@ def test_stress_and_cell(shared_data: Path) -> None:
         (_frame(atoms=(*ATOMS, "H 0 1 0 0 0 0")), r"frame 1 has other atoms \(OH2, not OH\) than frame 0"),
         (_frame(atoms=("Xq 0 0 0 0 0 0", ATOMS[1])), "broken extended xyz"),
         (_frame(f'{HEADER} energy=-1 Lattice="9 0 0 0 9 0 0 0 9"'), "frame 1 has other periodic directions"),
-        (_frame()[:-30], "broken extended xyz"),
+        (_frame()[:-30], "line 5 promises 2 atoms, but the file ends after 1"),
     ],
 )
 def test_bad_frames_are_named(tmp_path: Path, second: str, message: str) -> None:
