@@ -119,25 +119,16 @@ def conservation(runs: list[dict], ps: float) -> list[str]:
         f"| n | T (K) | finished {ps:g} ps | slopes (meV/atom/ps) | rms fluctuation (meV/atom) |",
         "|---" * 5 + "|",
     ]
-    temperatures = [one["temperature_K"] for one in runs[0]["nve"]]
-    for n in sorted({run["n_displaced"] or 0 for run in runs}):
-        same = [run for run in runs if (run["n_displaced"] or 0) == n]
-        for place, temperature in enumerate(temperatures):
-            done = [run["nve"][place] for run in same]
-            good = [one for one in done if not one["stopped_because"]]
-            slopes = [one["slope_meV_per_atom_ps"] for one in good]
-            swing = [one["rms_fluctuation_meV_per_atom"] for one in good]
-            both = [f"{min(x):.2g} to {max(x):.2g}" if x else "" for x in (slopes, swing)]
-            lines.append(
-                f"| {n or 'raw'} | {temperature:g} | {len(good)} of {len(done)} | {' | '.join(both)} |"
-            )
-    for run in runs:
-        for one in run["nve"]:
-            if one["stopped_because"]:
-                lines.append(
-                    f"{run['name']}, {one['temperature_K']:g} K, {one['ps']:g} ps: {one['stopped_because']}"
-                )
-    return lines
+    done = [(run["n_displaced"] or 0, run["name"], one) for run in runs for one in run["nve"]]
+    for n, temperature in sorted({(n, one["temperature_K"]) for n, _, one in done}):
+        same = [one for m, _, one in done if (m, one["temperature_K"]) == (n, temperature)]
+        good = [one for one in same if not one["stopped_because"]]
+        slopes = [one["slope_meV_per_atom_ps"] for one in good]
+        swing = [one["rms_fluctuation_meV_per_atom"] for one in good]
+        both = [f"{min(x):.2g} to {max(x):.2g}" if x else "" for x in (slopes, swing)]
+        lines.append(f"| {n or 'raw'} | {temperature:g} | {len(good)} of {len(same)} | {' | '.join(both)} |")
+    failed = [(name, one) for _, name, one in done if one["stopped_because"]]
+    return lines + [f"{name}, {one['temperature_K']:g} K: {one['stopped_because']}" for name, one in failed]
 
 
 def spring_table(pairs: dict) -> list[str]:
