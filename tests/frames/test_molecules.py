@@ -44,7 +44,7 @@ def test_parting_is_told_once_nothing_is_near() -> None:
     with pytest.warns(UserWarning, match="in 10 of 10 frames some atoms are more than 6 Å away"):
         check_frames(_two_waters(9.0, n_frames=10))
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         check_frames(_two_waters(3.0, n_frames=10))
 
 

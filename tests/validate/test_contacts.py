@@ -44,5 +44,5 @@ def test_nothing_is_told_where_nothing_is_met(morse, pair_potential, cell_A) -> 
         start.pbc = True
         start.positions[3] += [cell_A, -cell_A, 0]
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         bond_scan(pair_potential(morse.energy, morse.slope), start, (1, 3), RANGE)
