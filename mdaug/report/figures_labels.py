@@ -60,4 +60,4 @@ def _counts(study: LabelStudy) -> list[int]:
 
 
 def _rms(cell: LabelCell, rule: str) -> float:
-    return cell.rules[rule].to_json()["rms_kcal_mol"]
+    return cell.rules[rule].rms

@@ -60,6 +60,11 @@ class LabelErrors:
         return self.change - self.true_change
 
     @property
+    def rms(self) -> float:
+        """Root mean square of the error, kcal/mol."""
+        return _rms(self.error)
+
+    @property
     def sign_errors(self) -> float:
         """Share of the changes that matter whose sign is wrong."""
         signed = np.abs(self.true_change) > SMALLEST_SIGNED_KCAL_MOL
@@ -73,7 +78,7 @@ class LabelErrors:
         """
         with_forces = self.force_error[np.isfinite(self.force_error)]
         return {
-            "rms_kcal_mol": _rms(self.error),
+            "rms_kcal_mol": self.rms,
             "median_kcal_mol": float(np.median(np.abs(self.error))),
             "bias_kcal_mol": float(np.mean(self.error)),
             "sign_errors": self.sign_errors,
