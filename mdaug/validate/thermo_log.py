@@ -14,6 +14,9 @@ from mdaug.units import EV_PER_KCAL_MOL
 LAMMPS_UNITS = {"real": (EV_PER_KCAL_MOL, 1e-3), "metal": (1.0, 1.0)}
 """Unit style -> (eV per unit of energy, ps per unit of time)."""
 
+LARGEST = 1e12
+"""No time (ps) and no energy (eV) of a run is larger; squares of what is larger still overflow."""
+
 _CSV_COLUMNS = ("step", "time_fs", "potential_eV", "kinetic_eV", "total_eV")
 _LAMMPS_COLUMNS = {"PotEng": "potential", "KinEng": "kinetic", "TotEng": "total"}
 
@@ -81,10 +84,14 @@ def read_thermo(path: Path | str, *, n_atoms: int | None = None, units: str | No
         raise DataError(
             f"{path}: neither a thermo.csv of mdaug nor a LAMMPS log with a table of Step and TotEng"
         )
-    for name in ("total_eV", "kinetic_eV"):
-        bad = np.flatnonzero(~np.isfinite(getattr(log, name)))
+    for name in ("time_ps", "total_eV", "kinetic_eV"):
+        values = getattr(log, name)
+        bad = np.flatnonzero(~(np.abs(values) < LARGEST))
         if len(bad):
-            raise DataError(f"{path}: {name} is not finite in row {bad[0]}; the run has blown up")
+            what = f"beyond {LARGEST:g}" if np.isfinite(values[bad[0]]) else "not finite"
+            raise DataError(f"{path}: {name} is {what} in row {bad[0]}; the run has blown up")
+    if log.timestep_fs is not None and not 0 < log.timestep_fs < LARGEST:
+        raise DataError(f"{path}: a time step of {log.timestep_fs:g} fs; expected a positive number")
     if len(log.time_ps) > 1 and not (np.diff(log.time_ps) > 0).all():
         raise DataError(f"{path}: times do not increase from row to row")
     return log if n_atoms is None else replace(log, n_atoms=n_atoms)
@@ -198,7 +205,7 @@ def _from_lammps(lines: list[str], path: Path, units: str | None) -> ThermoLog:
         raise DataError(
             f"{path}: neither a Time column nor the time step is in the log; add time to thermo_style"
         )
-    count = int(n_atoms) if n_atoms else None
+    count = (int(n_atoms) or None) if n_atoms else None
     if re.search(r"^\s*thermo_modify\b.*\bnorm\s+yes", "\n".join(lines[:start]), re.MULTILINE):
         if count is None:
             raise DataError(

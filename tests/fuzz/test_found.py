@@ -1,6 +1,7 @@
 """What the mutations found, one test a kind of fault; all of these once ended in a fault of mdaug."""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -69,5 +70,16 @@ def test_fewer_forces_than_atoms(house, capsys) -> None:
 def test_a_time_step_that_is_no_number(house, capsys) -> None:
     for word in ("true", "e", "1e5e5", "-"):
         text = house.good("LAMMPS log").read_text().replace("timestep 0.0005", f"timestep {word}")
+        file = put("LAMMPS log", text.encode(), house.path / "found", house)
+        assert complaint(commands_for("LAMMPS log", file, house)[0], file, house, capsys) is None
+
+
+def test_a_log_of_no_atoms_or_of_endless_numbers(house, capsys) -> None:
+    good = house.good("LAMMPS log").read_text()
+    atoms = re.sub(r"with \d+ atoms", "with 0 atoms", good)
+    timestep = good.replace("timestep 0.0005", "timestep 1e999")
+    energies = re.sub(r"(?m)^(\s*\d+ .*)\S$", r"\g<1>e250", good)
+    for text in (atoms, timestep, energies):
+        assert text != good
         file = put("LAMMPS log", text.encode(), house.path / "found", house)
         assert complaint(commands_for("LAMMPS log", file, house)[0], file, house, capsys) is None
