@@ -13,6 +13,7 @@ from ase.data import chemical_symbols
 
 import mdaug
 from mdaug.deploy.deployed import DeployedModel
+from mdaug.deploy.storages import short_storage
 from mdaug.errors import DataError
 from mdaug.files import damaged_member
 from mdaug.model import SchNet
@@ -107,6 +108,9 @@ def _extra_file(path: Path) -> bytes:
             raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
+            short = short_storage(archive)
+            if short is not None:
+                raise zipfile.BadZipFile(f"{short} has fewer bytes than its tensor")
             found = [name for name in names if name.endswith(f"/extra/{NAME}")]
             if found:
                 return archive.read(found[0])

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -235,3 +237,16 @@ def test_a_flipped_weight_is_refused_in_one_line(engine, model_path, flip_a_weig
         MDAugCalculator(flipped, engine=engine)
     assert "\n" not in str(refusal.value)
     assert not any("slower than" in str(warning.message) for warning in recwarn)
+
+
+@pytest.mark.parametrize("engine", ["core", "torchscript"])
+def test_a_tensor_whose_bytes_are_missing_is_refused(engine, model_path, tmp_path):
+    with zipfile.ZipFile(model_path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    for empty in (name for name in members if "/data/" in name):
+        broken = tmp_path / f"{Path(empty).name}.pt"
+        with zipfile.ZipFile(broken, "w") as archive:
+            for name, content in members.items():
+                archive.writestr(name, b"" if name == empty else content)
+        with pytest.raises(DataError, match="has fewer bytes than its tensor"):
+            MDAugCalculator(broken, engine=engine)
