@@ -19,6 +19,9 @@ LookupRule = Literal["nearest", "linear", "responsibility"]
 
 UNITS = "distance in Angstrom, k in kcal/mol/Angstrom^2"
 
+STIFFEST, FARTHEST, HOTTEST = 1e9, 1e6, 1e9
+"""Of a file of springs, kcal/mol/Å², Å and K: what is larger ends in numbers that overflow."""
+
 
 @dataclass(frozen=True)
 class PairSprings:
@@ -126,12 +129,16 @@ class Springs:
     def from_json(cls, content: dict[str, Any]) -> "Springs":
         """Make springs from the content of springs.json; σ follows from k and the temperature."""
         temperature_K = float(content["temperature_K"])
+        if not 0 < temperature_K < HOTTEST:
+            raise ValueError(f"temperature_K is {temperature_K:g}")
         pairs = {}
         for name, rows in content["pairs"].items():
             table = sorted((row["distance"], row["k"], row["weight"]) for row in rows)
             distance, k, weight = np.array(table, dtype=float).reshape(-1, 3).T
-            if not len(k) or not np.all(k > 0):
-                raise ValueError(f"pair {name}: every k must be positive")
+            if not len(k) or not np.all((k > 0) & (k < STIFFEST)):
+                raise ValueError(f"pair {name}: every k must be positive and below {STIFFEST:g}")
+            if not np.all((distance > 0) & (distance < FARTHEST)) or not np.all(np.isfinite(weight)):
+                raise ValueError(f"pair {name}: every distance must be positive and every weight a number")
             k = k * EV_PER_KCAL_MOL
             pairs[name] = PairSprings(distance, k, weight, np.sqrt(BOLTZMANN_EV_K * temperature_K / k))
         return cls(temperature_K, pairs)

@@ -83,3 +83,12 @@ def test_a_log_of_no_atoms_or_of_endless_numbers(house, capsys) -> None:
         assert text != good
         file = put("LAMMPS log", text.encode(), house.path / "found", house)
         assert complaint(commands_for("LAMMPS log", file, house)[0], file, house, capsys) is None
+
+
+@pytest.mark.parametrize("word", ["1e308", "NaN", "Infinity"])
+@pytest.mark.parametrize("key", ["k", "distance", "weight", "temperature_K"])
+def test_springs_of_endless_numbers(key, word, house, capsys) -> None:
+    text = re.sub(rf'"{key}": [-+.\deE]+', f'"{key}": {word}', house.good("springs.json").read_text())
+    file = put("springs.json", text.encode(), house.path / "found", house)
+    for argv in commands_for("springs.json", file, house):
+        assert complaint(argv, file, house, capsys) is None
