@@ -13,6 +13,7 @@ from pathlib import Path
 
 import ase.io
 import numpy as np
+from spread import mean_and_range
 
 from mdaug.engines.ase_calculator import MDAugCalculator
 from mdaug.files import write_json
@@ -86,23 +87,16 @@ def table(rows: list[dict]) -> list[str]:
     ]
     for bond, label in dict.fromkeys((row["bond"], row["model"]) for row in rows):
         same = [row for row in rows if (row["bond"], row["model"]) == (bond, label)]
-        errors = [spread([row.get(f"rms_{part}") for row in same]) for part in ("all", "inner", "outer")]
+        errors = [
+            mean_and_range([row.get(f"rms_{part}") for row in same]) for part in ("all", "inner", "outer")
+        ]
         extrema = ", ".join(str(row["n_false_extrema"]) for row in same)
         walls = f"{sum(row['monotonic'] for row in same)} of {len(same)}"
-        ends = spread([row["end_kcal_mol"] for row in same])
+        ends = mean_and_range([row["end_kcal_mol"] for row in same])
         lines.append(
             f"| {bond} | {label} | {len(same)} | {' | '.join(errors)} | {extrema} | {walls} | {ends} |"
         )
     return lines
-
-
-def spread(values: list[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    if not known:
-        return ""
-    if len(known) == 1:
-        return f"{known[0]:.1f}"
-    return f"{np.mean(known):.1f} ({min(known):.1f} to {max(known):.1f})"
 
 
 def draw(scans: dict[str, list[ScanResult]], path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import ase.io
 import numpy as np
-from bond_scans import spread
+from spread import mean_and_range
 
 from mdaug.engines.ase_calculator import MDAugCalculator
 from mdaug.files import write_json
@@ -47,7 +47,7 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for name, label in dict.fromkeys((row["scan"], row["model"]) for row in rows):
         same = [row for row in rows if (row["scan"], row["model"]) == (name, label)]
-        errors = [spread([row[key] for row in same]) for key in ("rms", "largest")]
+        errors = [mean_and_range([row[key] for row in same]) for key in ("rms", "largest")]
         print(f"| {name} | {label} | {len(same)} | {' | '.join(errors)} |")
 
 

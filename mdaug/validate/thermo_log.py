@@ -205,7 +205,7 @@ def _from_lammps(lines: list[str], path: Path, units: str | None) -> ThermoLog:
         raise DataError(
             f"{path}: neither a Time column nor the time step is in the log; add time to thermo_style"
         )
-    count = (int(n_atoms) or None) if n_atoms else None
+    count = int(n_atoms or 0) or None
     if re.search(r"^\s*thermo_modify\b.*\bnorm\s+yes", "\n".join(lines[:start]), re.MULTILINE):
         if count is None:
             raise DataError(
