@@ -6,9 +6,11 @@
 import ctypes
 import os
 import subprocess
+from collections.abc import Callable
 from ctypes import CDLL, POINTER, byref, c_char_p, c_double, c_int, c_int64, c_size_t, c_void_p
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -178,21 +180,8 @@ class Core:
         int, array
             Steps taken: fewer than `n_steps` when forces are no longer finite. Potential energies (n,), eV.
         """
-        species, masses = _integers(species), _doubles(masses)
-        energies, done = np.empty(len(state[0])), c_int64()
-        self._check(
-            self._library.mdaug_verlet(
-                c_void_p(self._handle),
-                c_int64(len(energies)),
-                c_int64(len(species)),
-                *map(_pointer, (species, masses)),
-                c_double(timestep),
-                c_int64(n_steps),
-                *map(_pointer, (*state, energies)),
-                byref(done),
-            )
-        )
-        return done.value, energies
+        how = c_double(timestep), c_int64(n_steps)
+        return self._move(self._library.mdaug_verlet, species, masses, how, state)
 
     def langevin(
         self,
@@ -218,17 +207,28 @@ class Core:
             As `verlet` returns.
         """
         friction, kT, noise = thermostat
-        species, masses, noise = _integers(species), _doubles(masses), _doubles(noise)
+        noise = _doubles(noise)
+        how = *map(c_double, (timestep, friction, kT)), _pointer(noise), c_int64(noise.shape[1])
+        return self._move(self._library.mdaug_langevin, species, masses, how, state)
+
+    def _move(
+        self,
+        function: Callable[..., int],
+        species: IntArray,
+        masses: FloatArray,
+        how: tuple[Any, ...],
+        state: tuple[FloatArray, FloatArray, FloatArray],
+    ) -> tuple[int, FloatArray]:
+        """Call a function of the library that moves copies; `how` is what it takes before the state."""
+        species, masses = _integers(species), _doubles(masses)
         energies, done = np.empty(len(state[0])), c_int64()
         self._check(
-            self._library.mdaug_langevin(
+            function(
                 c_void_p(self._handle),
                 c_int64(len(energies)),
                 c_int64(len(species)),
                 *map(_pointer, (species, masses)),
-                *map(c_double, (timestep, friction, kT)),
-                _pointer(noise),
-                c_int64(noise.shape[1]),
+                *how,
                 *map(_pointer, (*state, energies)),
                 byref(done),
             )
