@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <stdexcept>
 
+#include "archive.h"
 #include "json.h"
 #include "sha256.h"
 
@@ -26,12 +28,28 @@ Array array_of(const at::Tensor& tensor) {
 
 std::string first_sentence(const std::string& text) { return text.substr(0, std::min(text.find('\n'), text.find(". "))); }
 
+// torch fills a tensor from fewer bytes than it has, and reads beyond them.
+void check_sizes(const torch::jit::Module& module, const Archive& archive) {
+    std::multiset<uint64_t> needed, stored;
+    std::set<const void*> seen;
+    for (const auto& named : module.named_attributes()) {
+        if (!named.value.isTensor()) continue;
+        const auto& storage = named.value.toTensor().storage();
+        if (seen.insert(storage.unsafeGetStorageImpl()).second) needed.insert(storage.nbytes());
+    }
+    for (const auto& member : archive.members())
+        if (member.name.find("/data/") != std::string::npos) stored.insert(member.size);
+    if (needed != stored) throw std::runtime_error("its tensors have other sizes than the bytes stored for them");
+}
+
 torch::jit::Module open(const std::string& path, std::string& manifest) {
     if (!std::filesystem::is_regular_file(path))
         throw std::runtime_error(path + ": no such file; expected a model.pt written by mdaug train or mdaug export");
     torch::jit::ExtraFilesMap extra{{"manifest.json", ""}};
     try {
+        const Archive archive(path);
         auto module = torch::jit::load(path, c10::Device(c10::kCPU), extra);
+        check_sizes(module, archive);
         manifest = extra["manifest.json"];
         return module;
     } catch (const std::exception& error) {

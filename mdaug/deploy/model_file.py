@@ -1,5 +1,6 @@
 """model.pt: a TorchScript file with its manifest inside."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any, Literal
@@ -41,8 +42,10 @@ def export_model(
     dtype = dtype or str(next(model.parameters()).dtype).removeprefix("torch.")  # type: ignore[assignment]
     manifest = build_manifest(model, deployed, training, str(dtype))
     text = json.dumps(manifest, indent=2, allow_nan=False)
+    content = io.BytesIO()  # torch would keep the temporary file's name in it
+    torch.jit.save(torch.jit.script(deployed), content, _extra_files={NAME: text})
     with atomic_path(path) as temporary:
-        torch.jit.save(torch.jit.script(deployed), str(temporary), _extra_files={NAME: text})
+        temporary.write_bytes(content.getvalue())
     return path
 
 

@@ -1,6 +1,8 @@
 """The C++ core gives what TorchScript and the eager model give, whole and in stages."""
 
 import ctypes
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -304,3 +306,47 @@ def test_models_that_the_core_cannot_evaluate_are_refused(make_model, tmp_path):
 def test_weights_that_are_not_the_manifests_are_refused(path, flip_a_weight, tmp_path):
     with pytest.raises(CoreUnavailableError, match="weights are not those of its manifest"):
         Core(flip_a_weight(path, tmp_path / "flipped.pt"))
+
+
+@pytest.fixture
+def members(path):
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def write_archive(target, members):
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return target
+
+
+def test_an_archive_that_another_program_packed_is_read(path, members, tmp_path):
+    repacked = Core(write_archive(tmp_path / "repacked.pt", members))
+    pair = np.array([0, 0]), np.array([[0.0, 0, 0], [1, 0, 0]]), np.array([0]), np.array([1]), np.zeros((1, 3))
+    assert repacked.evaluate(*pair)["energy"] == Core(path).evaluate(*pair)["energy"]
+
+
+def test_a_tensor_whose_bytes_are_missing_is_refused(members, tmp_path):
+    for empty in (name for name in members if "/data/" in name):
+        broken = write_archive(tmp_path / f"{Path(empty).name}.pt", members | {empty: b""})
+        with pytest.raises(CoreUnavailableError, match="its tensors have other sizes than the bytes stored"):
+            Core(broken)
+
+
+@pytest.mark.parametrize("member", ["data.pkl", "data/2", "extra/manifest.json"])
+def test_a_flipped_bit_anywhere_is_refused(path, members, member, tmp_path):
+    content = bytearray(path.read_bytes())
+    found = next(inside for name, inside in members.items() if name.endswith("/" + member))
+    content[content.index(found) + len(found) // 2] ^= 1
+    (tmp_path / "flipped.pt").write_bytes(content)
+    with pytest.raises(CoreUnavailableError, match=f"wrong checksum of .*{member}"):
+        Core(tmp_path / "flipped.pt")
+
+
+@pytest.mark.parametrize("kept", [0, 0.3, 0.9, 0.999])
+def test_a_model_cut_short_is_refused(path, kept, tmp_path):
+    content = path.read_bytes()
+    (tmp_path / "cut.pt").write_bytes(content[: int(kept * len(content))])
+    with pytest.raises(CoreUnavailableError, match=r"cut\.pt: not a model\.pt, or damaged"):
+        Core(tmp_path / "cut.pt")

@@ -117,3 +117,11 @@ def test_a_flipped_weight_is_refused(lab, flip_a_weight):
 def test_lost_atoms_end_the_run(lab):
     more = "velocity all set 1000 0 0\nfix nve all nve\nthermo 1\nrun 100\n"
     assert "ost atoms" in refuse(lab, style="atom_style atomic\nboundary f f f", more=more)
+
+
+def test_a_flipped_bit_is_refused(lab):
+    """Not of a weight: of what no hash covers, as the cutoff and the energy scale."""
+    content = bytearray(lab.model.read_bytes())
+    content[content.index(b"energy_scale") + 20] ^= 1
+    (lab.folder / "flipped.pt").write_bytes(content)
+    assert "wrong checksum of" in refuse(lab, coeff="pair_coeff * * flipped.pt H C")
