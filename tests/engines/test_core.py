@@ -323,7 +323,7 @@ def write_archive(target, members):
 
 def test_an_archive_that_another_program_packed_is_read(path, members, tmp_path):
     repacked = Core(write_archive(tmp_path / "repacked.pt", members))
-    pair = np.array([0, 0]), np.array([[0.0, 0, 0], [1, 0, 0]]), np.array([0]), np.array([1]), np.zeros((1, 3))
+    pair = np.array([0, 0]), np.eye(2, 3), np.array([0]), np.array([1]), np.zeros((1, 3))
     assert repacked.evaluate(*pair)["energy"] == Core(path).evaluate(*pair)["energy"]
 
 
