@@ -5,7 +5,8 @@ import multiprocessing
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -94,19 +95,31 @@ def run_sweep(sweep: Sweep, progress: Callable[[int, int, str], None]) -> "list[
     Raises
     ------
     MDAugError
-        Pruning was asked for a scan, or no trial succeeded.
+        Pruning was asked for a scan, the storage failed, or no trial succeeded.
     MissingDependencyError
         Optuna is not installed.
     """
     if sweep.options.prune and sweep.options.objective != "forces":
         raise MDAugError("--prune judges trainings by their forces; use it with --objective forces")
-    study = open_study(sweep)
-    queue(study, sweep)
+    with storage_faults(sweep):
+        study = open_study(sweep)
+        queue(study, sweep)
+        _run_workers(study, sweep, progress)
+        trials = own_trials(study, sweep)
+    if not any(trial.state.name == "COMPLETE" for trial in trials):
+        errors = {trial.user_attrs.get("error", "killed") for trial in trials}
+        raise MDAugError(f"no trial succeeded: {'; '.join(sorted(errors)) or 'none was run'}")
+    return trials
+
+
+def _run_workers(study: "optuna.Study", sweep: Sweep, progress: Callable[[int, int, str], None]) -> None:
+    """Start the workers and wait for their ends; what stopped one of them is raised here."""
+    context = multiprocessing.get_context("spawn")
+    faults: multiprocessing.SimpleQueue[str] = context.SimpleQueue()
+    workers = [
+        context.Process(target=_work, args=(sweep, faults), daemon=True) for _ in range(sweep.options.workers)
+    ]
     with one_thread_each():
-        context = multiprocessing.get_context("spawn")
-        workers = [
-            context.Process(target=work, args=(sweep,), daemon=True) for _ in range(sweep.options.workers)
-        ]
         for worker in workers:
             worker.start()
         try:
@@ -118,25 +131,50 @@ def run_sweep(sweep: Sweep, progress: Callable[[int, int, str], None]) -> "list[
                 worker.terminate()
                 worker.join()
     _tell(study, sweep, progress)
-    trials = own_trials(study, sweep)
-    if not any(trial.state.name == "COMPLETE" for trial in trials):
-        errors = {trial.user_attrs.get("error", "killed") for trial in trials}
-        raise MDAugError(f"no trial succeeded: {'; '.join(sorted(errors)) or 'none was run'}")
-    return trials
+    if not faults.empty():
+        raise MDAugError(faults.get())
+
+
+def _work(sweep: Sweep, faults: "multiprocessing.SimpleQueue[str]") -> None:
+    try:
+        work(sweep)
+    except MDAugError as error:
+        faults.put(str(error))
+
+
+@contextmanager
+def storage_faults(sweep: Sweep) -> Iterator[None]:
+    """Say in one line what is wrong with the storage of the trials."""
+    optuna, sqlalchemy = _optuna(), importlib.import_module("sqlalchemy.exc")
+    try:
+        yield
+    except (optuna.exceptions.StorageInternalError, sqlalchemy.SQLAlchemyError) as error:
+        cause = error.__cause__ or error
+        reason = str(getattr(cause, "orig", None) or cause).strip().splitlines()[0]
+        raise MDAugError(
+            f"the study in {sweep.storage} cannot be read or written ({reason}); finished trials are kept, "
+            "--resume goes on"
+        ) from error
 
 
 def open_study(sweep: Sweep) -> "optuna.Study":
-    """Open or create the study of a sweep."""
+    """Open or create the study of a sweep; MissingDependencyError if its storage needs another package."""
     optuna = _optuna()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warmup = max(1, sweep.config.training.epochs // 3)
-    return optuna.create_study(
-        study_name=STUDY,
-        storage=sweep.storage,
-        sampler=optuna.samplers.TPESampler(seed=sweep.options.seed, multivariate=True),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=warmup),
-        load_if_exists=True,
-    )
+    try:
+        return optuna.create_study(
+            study_name=STUDY,
+            storage=sweep.storage,
+            sampler=optuna.samplers.TPESampler(seed=sweep.options.seed, multivariate=True),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=warmup),
+            load_if_exists=True,
+        )
+    except ImportError as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise MissingDependencyError(
+            f"the storage {sweep.storage} needs another package ({reason})"
+        ) from error
 
 
 def queue(study: "optuna.Study", sweep: Sweep) -> None:
@@ -155,9 +193,10 @@ def queue(study: "optuna.Study", sweep: Sweep) -> None:
 
 def work(sweep: Sweep) -> None:
     """Run trials until none is left; what a worker process does."""
-    study = open_study(sweep)
-    while (trial := _next_trial(study, sweep)) is not None:
-        _run(trial, study, sweep)
+    with storage_faults(sweep):
+        study = open_study(sweep)
+        while (trial := _next_trial(study, sweep)) is not None:
+            _run(trial, study, sweep)
 
 
 def own_trials(study: "optuna.Study", sweep: Sweep) -> "list[optuna.trial.FrozenTrial]":
@@ -204,7 +243,7 @@ def _run(trial: "optuna.Trial", study: "optuna.Study", sweep: Sweep) -> None:
         study.tell(trial, objective_of(found, sweep.options.objective))
     except optuna.TrialPruned:
         study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-    except MDAugError as error:
+    except (MDAugError, OSError) as error:
         trial.set_user_attr("error", str(error))
         study.tell(trial, state=optuna.trial.TrialState.FAIL)
 

@@ -1,5 +1,6 @@
 """Trials are run once, shared out, taken up again after a kill, and judged by what they found."""
 
+import errno
 import json
 import os
 import socket
@@ -160,6 +161,44 @@ def test_two_workers_and_the_files_they_leave(make_sweep):
     assert [trial["folder"] for trial in kept["trials"]] == [row.folder.name for row in rows]
     assert (sweep.folder / "scans.png").stat().st_size > 10_000
     assert (sweep.folder / "sweep.csv").read_text().startswith("augment.epsilon,objective,state,")
+
+
+@pytest.mark.parametrize(
+    ("storage", "reason"),
+    [
+        ("nonsense", "Could not parse SQLAlchemy URL"),
+        ("sqlite:////nowhere/study.db", "unable to open database file"),
+        ("oracle://host/study", "needs another package"),
+    ],
+)
+def test_a_storage_that_does_not_work_is_told_in_one_line(make_sweep, storage, reason):
+    with pytest.raises(MDAugError, match=reason) as told:
+        run_sweep(make_sweep("augment.epsilon=0.05", storage=storage), lambda *_: None)
+    assert storage in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_what_stops_a_worker_is_told(make_sweep):
+    """The storage is damaged after the study has been opened here, so that only the workers meet it."""
+    sweep = make_sweep("augment.epsilon=0.05")
+    queue(open_study(sweep), sweep)
+    context = study_module.multiprocessing.get_context("spawn")
+    faults = context.SimpleQueue()
+    (sweep.folder / "study.db").write_bytes(b"no database" * 1000)
+    study_module._work(sweep, faults)
+    assert "file is not a database" in faults.get()
+
+
+def test_a_trial_on_a_full_disk_fails_alone(make_sweep, pretend, monkeypatch):
+    def full(config, *_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "checkpoint.pt")
+
+    monkeypatch.setattr(study_module, "run_trial", full)
+    sweep = make_sweep("augment.epsilon=0.05")
+    queue(open_study(sweep), sweep)
+    work(sweep)
+    (trial,) = own_trials(open_study(sweep), sweep)
+    assert "No space left" in trial.user_attrs["error"]
 
 
 def test_pruning_a_scan_is_refused(make_sweep):
