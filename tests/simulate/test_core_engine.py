@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from ase.build import bulk, molecule
 from ase.optimize import BFGS
 
@@ -52,6 +53,22 @@ def test_same_trajectory_as_ase(ethanol, model, engines, ensemble, tmp_path) -> 
     ase, core = table(tmp_path / "ase"), table(tmp_path / "core")
     assert np.ptp(core[:, 3]) > 1e-3  # it does move
     np.testing.assert_allclose(core, ase, rtol=1e-10)
+
+
+def test_an_absolute_energy_costs_float32_no_precision(ethanol, make_model, tmp_path) -> None:
+    """Total energies of electrons, about -97,000 kcal/mol, are added in float64."""
+    tables = []
+    for name, references in (("relative", [0.0, 0.0, 0.0]), ("absolute", [-13.0, -1030.0, -2040.0])):
+        model = make_model()
+        model.reference_energies.copy_(torch.tensor(references))
+        path = export_model(model, tmp_path / f"{name}.pt", training={}, dtype="float32")
+        make = core_engines(path, read_manifest(path), ethanol, ensemble="nve", dtype=None, device="cpu")
+        run_dynamics(ethanol, MDAugCalculator(path), quick(), tmp_path / name, make_engine=make)
+        tables.append(table(tmp_path / name))
+    relative, absolute = tables
+    assert np.ptp(relative[:, 3]) > 1e-3  # it does move
+    relative[:, [2, 4]] += -13.0 * 6 - 1030.0 * 2 - 2040.0  # potential and total energy
+    np.testing.assert_allclose(absolute, relative, rtol=0, atol=1e-10)
 
 
 def test_a_resumed_run_equals_the_uninterrupted_one(ethanol, model, engines, ensemble, tmp_path) -> None:
