@@ -53,7 +53,7 @@ class Run:
     stopped
         What ended the run early, or None.
     steps_per_second
-        Of wall time since `begin`.
+        Of wall time in `drive`.
     """
 
     def __init__(self, engine: Engine, options: DynamicsOptions, guard: Guard, recorder: Recorder) -> None:
@@ -69,7 +69,7 @@ class Run:
                 self.checkpoint()
         else:
             self.step = resumed_at
-        self._first, self._began = self.step, time.perf_counter()
+        self._first = self.step
 
     @property
     def ended(self) -> bool:
@@ -96,10 +96,10 @@ class Run:
         noise: dict[str, Any] = {} if engine.rng is None else dict(engine.rng.bit_generator.state)
         self.recorder.checkpoint(State(self.step, positions, momenta, engine.forces, noise))
 
-    def end(self) -> None:
-        """Put the last state on the disk, unless it is broken."""
+    def end(self, seconds: float) -> None:
+        """Put the last state on the disk, unless it is broken; the steps took so many seconds."""
         if self.step > self._first:
-            self.steps_per_second = (self.step - self._first) / (time.perf_counter() - self._began)
+            self.steps_per_second = (self.step - self._first) / seconds
             if not self.stopped:
                 self.checkpoint()
 
@@ -121,7 +121,7 @@ def drive(
     progress
         Told the steps that the last one has done, and of how many.
     """
-    written = time.perf_counter()
+    began = written = time.perf_counter()
     while going := [run for run in runs if not run.ended]:
         step = min(run.step for run in going)
         together = [run for run in going if run.step == step]
@@ -134,7 +134,7 @@ def drive(
             written = time.perf_counter()
         for run in together:
             if run.ended:
-                run.end()
+                run.end(time.perf_counter() - began)
 
 
 def _advance(runs: list[Run], advance: Callable[[list[Engine], int], int], wanted: int) -> None:
