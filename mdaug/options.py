@@ -1,6 +1,17 @@
 """The base of every option group: validated, immutable, each option documented once, where it is defined."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=0, le=10_000_000)]
+"""How many are made or repeated; more would fill the memory, or not end."""
+
+Positive = Annotated[int, Field(ge=1, le=10_000_000)]
+"""The same, at least one."""
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""Where random draws start; NumPy takes none below 0, scikit-learn none above."""
 
 
 class Options(BaseModel):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from mdaug.options import Options
+from mdaug.options import Count, Options, Seed
 from mdaug.springs.springs import LookupRule
 
 Draw = Literal["shell", "ball"]
@@ -16,10 +16,10 @@ class AugmentOptions(Options):
     epsilon: Annotated[float, Field(gt=0)] = 0.3
     """The longest displacement of an atom, Å."""
 
-    n_displaced: Annotated[int, Field(ge=0)] = 0
+    n_displaced: Count = 0
     """Atoms displaced in each copy; 0 displaces all."""
 
-    n_frames: Annotated[int, Field(ge=0)] = 200
+    n_frames: Count = 200
     """Copies made by displacing atoms at random, each of a frame drawn at random."""
 
     replacement: bool = True
@@ -29,7 +29,7 @@ class AugmentOptions(Options):
     """Displacements: directions uniform on the sphere and lengths uniform in (0, epsilon] (`shell`), or
     uniform in the ball of radius epsilon (`ball`)."""
 
-    n_stretched: Annotated[int, Field(ge=0)] = 500
+    n_stretched: Count = 500
     """Copies made besides by stretching or compressing a bond drawn at random, rigidly.
     Molecules only; bonds in rings stay."""
 
@@ -39,7 +39,7 @@ class AugmentOptions(Options):
     stretch_noise: Annotated[float, Field(ge=0)] = 0.02
     """The longest random displacement of each atom of a stretched copy, Å."""
 
-    n_kicked: Annotated[int, Field(ge=0)] = 400
+    n_kicked: Count = 400
     """Copies made besides by kicking atoms of a frame (in turns one to all of them at random, and two towards
     each other) and following them on the potential that labels. Rule matched only."""
 
@@ -77,7 +77,7 @@ class AugmentOptions(Options):
     cutoff: Annotated[float, Field(gt=0)] = 5.0
     """Periodic frames: pairs farther apart than this (Å) have no spring. Molecules: all pairs have one."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the draws."""
 
     @model_validator(mode="after")

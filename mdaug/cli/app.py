@@ -166,6 +166,8 @@ def _in_one_line(error: BaseException) -> str:
             text = "interrupted; what was finished is kept"
         case OSError(strerror=str() as reason):
             text = f"{error.filename}: {reason}" if error.filename else reason
+        case MemoryError():
+            text = f"not enough memory; ask for less, or give fewer frames. {error}"
         case _:
             text = (
                 f"unexpected {type(error).__name__}: {error} (a fault of mdaug; --debug shows the traceback)"

@@ -14,7 +14,7 @@ from mdaug.errors import DataError
 from mdaug.frames.frame_set import FloatArray, FrameSet
 from mdaug.frames.replica_parts import ReplicaParts
 from mdaug.frames.thermometers import Sampling, read_thermometers
-from mdaug.options import Options
+from mdaug.options import Options, Positive, Seed
 from mdaug.units import BOLTZMANN_EV_K, FS
 
 POSITION_DECIMALS = 6
@@ -31,10 +31,10 @@ class GenerateOptions(Options):
     temperature: Annotated[float, Field(gt=0)] = 500.0
     """Temperature of the thermostat in K."""
 
-    n_frames: Annotated[int, Field(ge=1)] = 1000
+    n_frames: Positive = 1000
     """Frames to write, over all replicas."""
 
-    n_replicas: Annotated[int, Field(ge=1)] = 8
+    n_replicas: Positive = 8
     """Independent runs, from different conformers where the structure is a SMILES string."""
 
     spacing: Annotated[float, Field(gt=0)] = 150.0
@@ -49,7 +49,7 @@ class GenerateOptions(Options):
     friction: Annotated[float, Field(gt=0)] = 20.0
     """Friction of the Langevin thermostat in 1/ps."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Of the conformers, the starting velocities and the thermostat."""
 
     @model_validator(mode="after")

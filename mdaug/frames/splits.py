@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from mdaug.errors import DataError
 from mdaug.frames.frame_set import FrameSet, IntArray
-from mdaug.options import Options
+from mdaug.options import Options, Seed
 
 PARTS = ("train", "validation", "test")
 Share = Annotated[int | float, Field(ge=0)]
@@ -26,7 +26,7 @@ class SplitOptions(Options):
     test: Share = 0.1
     """Test frames, seen once at the end: a count or a fraction."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Of the shuffle."""
 
     blocks: bool = False

@@ -6,22 +6,22 @@ from pydantic import Field
 
 from mdaug.options import Options
 
-Positive = Annotated[int, Field(gt=0)]
+Size = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class SchNetOptions(Options):
     """The network (SchNet, Schütt et al. 2017)."""
 
-    n_atom_basis: Positive = 128
+    n_atom_basis: Size = 128
     """Features per atom."""
 
-    n_filters: Positive = 128
+    n_filters: Size = 128
     """Features of the messages."""
 
-    n_gaussians: Annotated[int, Field(ge=2)] = 20
+    n_gaussians: Annotated[int, Field(ge=2, le=10_000)] = 20
     """Gaussians that expand a distance; fewer, wider ones: smoother filters, which learn less by heart."""
 
-    n_interactions: Positive = 3
+    n_interactions: Size = 3
     """Interaction blocks."""
 
     cutoff: Annotated[float, Field(gt=0)] = 5.0
@@ -39,7 +39,7 @@ class SchNetOptions(Options):
     filters: Literal["spline", "direct"] = "spline"
     """A filter is a cubic B-spline with coefficients from the network, or the network at every pair."""
 
-    n_knots: Annotated[int, Field(ge=8)] = 128
+    n_knots: Annotated[int, Field(ge=8, le=10_000)] = 128
     """Intervals of the B-spline up to the cutoff."""
 
     envelope: Literal["c2", "none"] = "c2"

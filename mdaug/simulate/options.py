@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from pydantic import Field
 
-from mdaug.options import Options
+from mdaug.options import Options, Seed
 
 
 class DynamicsOptions(Options):
@@ -29,7 +29,7 @@ class DynamicsOptions(Options):
     friction: Annotated[float, Field(ge=0)] = 10.0
     """Friction of the Langevin dynamics in 1/ps; 0: none, and no noise, which conserves the energy."""
 
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Of the starting velocities and the thermostat."""
 
     thermo_every: Annotated[int, Field(ge=1)] = 10

@@ -6,7 +6,7 @@ from ase.data import atomic_numbers
 from cyclopts import Parameter
 from pydantic import BeforeValidator, Field
 
-from mdaug.options import Options
+from mdaug.options import Options, Positive, Seed
 from mdaug.springs.distances import pair_name
 
 
@@ -44,7 +44,7 @@ class SpringOptions(Options):
     """How far the mixtures are optimised: `converged` to the maximum of the likelihood, or `published` with
     scikit-learn's defaults, which gives the published table."""
 
-    max_components: Annotated[int, Field(ge=1)] = 12
+    max_components: Positive = 12
     """The most Gaussians tried for an element pair when they are chosen automatically."""
 
     dip: Annotated[float, Field(gt=0, le=1)] = 0.9
@@ -66,10 +66,10 @@ class SpringOptions(Options):
     max_samples: Annotated[int, Field(ge=100)] = 100_000
     """Of more distances than this of one element pair, so many are drawn at random for the fit."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the fits, of drawn samples and of the bootstrap."""
 
-    bootstrap: Annotated[int, Field(ge=0)] = 100
+    bootstrap: Annotated[int, Field(ge=0, le=100_000)] = 100
     """Resamplings of the frames for the 95 % intervals; 0 for none."""
 
     @property

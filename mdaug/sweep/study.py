@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock
-from pydantic import Field
 
 from mdaug.errors import MDAugError, MissingDependencyError
-from mdaug.options import Options
+from mdaug.options import Options, Positive, Seed
 from mdaug.sweep.space import Dimension, Range, changes_of, grid
 from mdaug.sweep.trial import objective_of, run_trial, trial_name
 from mdaug.train import TrainState
@@ -35,10 +34,10 @@ class SweepOptions(Options):
     objective: Literal["scan", "forces"] = "scan"
     """What is made small: the rms error of the X-H scan below 150 kcal/mol, or the validation forces' MAE."""
 
-    trials: Annotated[int, Field(ge=1)] = 30
+    trials: Positive = 30
     """Trainings in a search; a grid has as many as it has points."""
 
-    workers: Annotated[int, Field(ge=1)] = 1
+    workers: Positive = 1
     """Trainings at the same time, each on one core (or all on one GPU)."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -54,7 +53,7 @@ class SweepOptions(Options):
     prune: bool = False
     """Stop trainings whose validation forces are worse than the median's (with --objective forces)."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the search."""
 
 

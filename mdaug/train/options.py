@@ -4,9 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mdaug.options import Options
+from mdaug.options import Count, Options, Positive, Seed
 
-Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 NotNegative = Annotated[float, Field(ge=0)]
 
@@ -14,10 +13,10 @@ NotNegative = Annotated[float, Field(ge=0)]
 class TrainOptions(Options):
     """Optimisation of the network."""
 
-    epochs: Annotated[int, Field(ge=1)] = 800
+    epochs: Positive = 800
     """Passes over the training frames."""
 
-    batch_size: Annotated[int, Field(ge=1)] = 20
+    batch_size: Positive = 20
     """Frames a step."""
 
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
@@ -71,8 +70,8 @@ class TrainOptions(Options):
     dtype: Literal["float32", "float64"] = "float32"
     """Precision of training."""
 
-    threads: Count = 1
+    threads: Annotated[int, Field(ge=0, le=1024)] = 1
     """CPU threads; 0 takes all. Batches of small molecules gain little from a second one."""
 
-    seed: Count = 0
+    seed: Seed = 0
     """Seed of weights, batches and dropout."""

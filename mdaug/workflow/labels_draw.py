@@ -14,7 +14,7 @@ from mdaug.errors import DataError
 from mdaug.frames import FrameSet, split_frames
 from mdaug.frames.frame_set import FloatArray, IntArray
 from mdaug.frames.splits import SplitOptions
-from mdaug.options import Options
+from mdaug.options import Options, Positive, Seed
 from mdaug.springs.springs import LOOKUPS
 
 
@@ -36,7 +36,7 @@ class LabelStudyOptions(Options):
     displaced: Annotated[tuple[PositiveInt, ...], Parameter(consume_multiple=True)] = ()
     """Atoms displaced at once [default: 1 and all]."""
 
-    copies: Annotated[int, Field(ge=1)] = 200
+    copies: Positive = 200
     """Copies for each ε and number of atoms, and with a bond stretched."""
 
     parents: Annotated[int, Field(ge=2)] | None = None
@@ -45,7 +45,7 @@ class LabelStudyOptions(Options):
     stretched: bool = True
     """Measure stretched bonds too (only where the reference is the data's own level)."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Of the split and of the displacements."""
 
     @field_validator("rules")

@@ -6,6 +6,7 @@ import sys
 import warnings
 from types import ModuleType
 
+import numpy as np
 import pytest
 from pydantic import Field, TypeAdapter
 
@@ -120,6 +121,18 @@ def test_a_full_disk_is_one_line_with_the_file(toy, capsys):
     toy(fail)
     assert app.main(["demo"]) == 1
     assert "runs/x/model.pt: No space left on device" in one_error_line(capsys)
+
+
+def test_too_little_memory_is_no_fault_of_mdaug(toy, capsys):
+    def fail():
+        np.empty(2**60)
+
+    toy(fail)
+    assert app.main(["demo"]) == 1
+    assert (
+        "not enough memory; ask for less, or give fewer frames. Unable to allocate 8.00 EiB"
+        in one_error_line(capsys)
+    )
 
 
 def test_an_unexpected_error_is_one_line_too(toy, capsys):

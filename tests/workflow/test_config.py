@@ -4,9 +4,17 @@ import math
 
 import pytest
 
-from mdaug.errors import DataError
+from mdaug.errors import DataError, SettingsError
 from mdaug.workflow.config import RunConfig, load_config, save_config
 from mdaug.workflow.inputs import find_config, inputs_folder
+
+LIMITED_BY_THE_DATA = {"data.every", "springs.max_samples"}
+WHOLE_NUMBERS = [
+    f"{section}.{key}"
+    for section, options in RunConfig()
+    for key, field in type(options).model_fields.items()
+    if field.annotation is int and f"{section}.{key}" not in LIMITED_BY_THE_DATA
+]
 
 
 @pytest.fixture
@@ -83,6 +91,20 @@ def test_mistakes_are_met_with_file_section_key_and_the_nearest(write, text, exp
     assert message.startswith(f"{path}: ")
     assert expected in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("name", WHOLE_NUMBERS)
+def test_numbers_that_nothing_could_hold_or_end_are_refused(write, name):
+    """Some filled the memory (n_kicked), some failed with words of NumPy, torch or scikit-learn."""
+    section, key = name.split(".")
+    with pytest.raises(SettingsError, match=rf"\[{section}\] {key} = {10**20}: Input should be less than"):
+        load_config(write(f"[{section}]\n{key} = {10**20}\n"))
+
+
+@pytest.mark.parametrize("room", ["split", "springs", "augment", "training"])
+def test_seeds_below_0_are_refused(write, room):
+    with pytest.raises(SettingsError, match=r"seed = -1: Input should be greater than or equal to 0"):
+        load_config(write(f"[{room}]\nseed = -1\n"))
 
 
 def test_a_file_that_is_not_text_is_said(write):
