@@ -26,7 +26,7 @@ def demo(
 ) -> None:
     """Train with and without augmentation and compare, from springs to stability, in one report.
 
-    Takes about three minutes on two CPU cores with the embedded frames. The run folder gets report.html
+    Takes about four minutes on two CPU cores with the embedded frames. The run folder gets report.html
     and the full run folders raw/ and augmented/, whose model.pt every other command takes.
 
     Parameters
@@ -42,6 +42,7 @@ def demo(
     with open_run(output, command="demo") as run, _shown() as show:
         report = run_demo(settings, run.path, proof, show=show)
     print(f"done in {(time.monotonic() - began) / 60.0:.1f} minutes")
+    print(*(f"model  {model}" for model in sorted(run.path.glob("*/model.pt"))), sep="\n")
     print(f"report {report.resolve()}")
 
 

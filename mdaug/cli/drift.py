@@ -50,7 +50,8 @@ def drift(
     for result in results:
         print(verdict(result))
         fluctuation = f"rms fluctuation {result.rms_fluctuation_meV_per_atom:.2g} meV/atom"
-        print(f"  {fluctuation}, drift ratio {result.drift_ratio:.2g}, {result.n_blocks} blocks")
+        ratio = f"drift ratio {result.drift_ratio:.2g}".replace("-", "\u2212")
+        print(f"  {fluctuation}, {ratio}, {result.n_blocks} blocks")
     if scaling is not None:
         print(f"fluctuation ∝ Δt^{scaling.exponent:.2f}")
     print(f"report {page}")

@@ -8,7 +8,7 @@ from typing import Literal
 from rich.progress import TaskID
 
 from mdaug.cli.common import OutputOptions, open_run
-from mdaug.cli.progress import console, make_progress
+from mdaug.cli.progress import console, started_when_needed
 from mdaug.simulate import DynamicsOptions, DynamicsResult
 from mdaug.simulate.dynamics import Progress
 from mdaug.workflow.dynamics import ModelRunOptions, prepare_run, run_model
@@ -37,11 +37,12 @@ def move(
 @contextmanager
 def _shown(options: DynamicsOptions) -> Iterator[Progress]:
     """Show a bar a phase, with steps/s and ns/day."""
-    with make_progress() as bar:
+    with started_when_needed() as bar:
         tasks: dict[str, TaskID] = {}
 
         def update(phase: str, done: int, total: int) -> None:
             if phase not in tasks:
+                bar.start()
                 tasks[phase] = bar.add_task(phase, total=total, completed=done, text="")
             task = bar.tasks[tasks[phase]]
             text = ""

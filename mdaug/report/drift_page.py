@@ -61,10 +61,8 @@ def verdict(result: DriftResult) -> str:
     """Say in a sentence whether the energy drifts, and whether the run was long enough to tell."""
     low, high = result.slope_ci95_meV_per_atom_ps
     finding = "no drift is seen" if low <= 0.0 <= high else "the energy drifts"
-    text = (
-        f"{result.source}: {finding}; {result.slope_meV_per_atom_ps:.2g} meV/atom/ps, "
-        f"95 % interval {low:.2g} to {high:.2g}."
-    ).replace("-", "\u2212")
+    slope = f"{result.slope_meV_per_atom_ps:.2g} meV/atom/ps, 95 % interval {low:.2g} to {high:.2g}."
+    text = f"{result.source}: {finding}; " + slope.replace("-", "\u2212")
     if not result.blocks_long_enough:
         text += (
             f" The run is short for its correlation time of {result.correlation_time_ps:.2g} ps: "

@@ -47,7 +47,7 @@ def _data(training: dict[str, Any], run: dict[str, Any]) -> list[list[Cell]]:
         "augmented frames": run.get("n_augmented_frames", _yes_or_no(training.get("augmented"))),
         "epochs": run.get("epochs"),
         "best epoch": run.get("best_epoch"),
-        "time (s)": run.get("seconds"),
+        "training time (s)": run.get("seconds"),
     }
     return [[name, value] for name, value in rows.items() if value is not None]
 

@@ -13,7 +13,7 @@ def print_table(table: Table, console: Console | None = None) -> None:
     for position, column in enumerate(table.columns):
         values = [row[position] for row in table.rows]
         numeric = any(isinstance(value, int | float) for value in values)
-        shown.add_column(column, justify="right" if numeric else "left")
+        shown.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in table.rows:
         shown.add_row(*(format_cell(value) for value in row))
     (console or Console()).print(shown)

@@ -21,7 +21,7 @@ class OutputOptions(Options):
     """Where results go."""
 
     out: Path | None = None
-    """Folder for the results (default: runs/TIME)."""
+    """Folder for the results [default: runs/TIME]."""
 
     overwrite: bool = False
     """Replace the run in that folder."""
@@ -84,7 +84,8 @@ def find_model(model: Path | None) -> Path:
     path = model if model is not None else RUNS / "latest"
     found = path / "model.pt" if path.is_dir() else path
     if not found.is_file():
-        hint = "name a model.pt or a run folder"
+        inside = sorted(str(file.parent) for file in path.glob("*/model.pt"))  # a demo has two
+        hint = f"name {' or '.join(inside)}" if inside else "name a model.pt or a run folder"
         if model is None:
             hint = "train one first (`mdaug train`) or name a model.pt"
         raise DataError(f"no model at {found}; {hint}")

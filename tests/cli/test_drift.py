@@ -15,7 +15,7 @@ def runs(tmp_path):
         energy = -300.0 + 1e-3 * timestep**2 * rng.standard_normal(n)
         rows = ["step,time_fs,potential_eV,kinetic_eV,total_eV,temperature_K"]
         rows += [f"{10 * i},{10 * i * timestep},{e - 0.2},0.2,{e},300" for i, e in enumerate(energy)]
-        folder = tmp_path / f"run {timestep}"
+        folder = tmp_path / f"run-{timestep} fs"
         folder.mkdir()
         (folder / "thermo.csv").write_text("\n".join(rows) + "\n")
         (folder / "topology.pdb").write_text("HETATM\n" * 9)
@@ -39,7 +39,8 @@ def test_one_run(runs, tmp_path, capsys) -> None:
     page = (tmp_path / "out" / "drift.html").read_text()
     assert "data:image/png;base64," in page
     assert "http" not in page.replace("http://www.w3.org", "")
-    assert "meV/atom/ps" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert said.startswith(f"{runs[0] / 'thermo.csv'}: ") and "meV/atom/ps" in said
 
 
 def test_several_time_steps(runs, tmp_path, capsys) -> None:

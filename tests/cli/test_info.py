@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mdaug.cli.app import main
-from mdaug.deploy import export_model
+from mdaug.deploy import export_model, read_manifest
 from mdaug.files import write_json, write_text
 
 TRAINING = {
@@ -51,12 +51,20 @@ def test_tables_of_a_run_folder(run, capsys):
         "training frames 852",
         "augmented frames 217",
         "best epoch 782",
+        "training time (s) 468.4",
         "H-O 0.8776 3.717",
         "O0 – H1 0.9776 0.03638",
         "held out 98 0.04188 0.2661",
     ):
         assert expected in lines
     assert any(line.startswith("SHA-256 of the weights") and len(line.split()[-1]) == 64 for line in lines)
+
+
+def test_a_narrow_terminal_shows_the_whole_hash(run, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["info", str(run)]) == 0
+    said = "".join(capsys.readouterr().out.split())
+    assert "…" not in said and read_manifest(run / "model.pt")["weights_sha256"] in said
 
 
 def test_a_prior_is_named(make_model, tmp_path, capsys):

@@ -162,6 +162,7 @@ def test_start_structure(model, tmp_path, capsys) -> None:
     write(tmp_path / "start.xyz", atoms)
     arguments = ["nve", str(model), "--structure", str(tmp_path / "start.xyz"), "--steps", "0"]
     assert main([*arguments, "--equilibration", "0", "--out", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().err == ""  # no bar where no step is taken
     start = json.loads((tmp_path / "out" / "config.json").read_text())["start"]
     assert np.array(start["positions"]) == pytest.approx(atoms.positions, abs=1e-6)
 

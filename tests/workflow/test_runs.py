@@ -138,3 +138,7 @@ def test_models_are_found_by_file_folder_or_newest_run():
         find_model(None)
     with pytest.raises(DataError, match=r"no model at b/?.*name a model.pt"):
         find_model(Path("b"))
+    for name in ("raw", "augmented"):  # as in the folder of a demo
+        finish(OutputOptions(out=Path("demo") / name))
+    with pytest.raises(DataError, match=r"no model at demo/model.pt; name demo/augmented or demo/raw"):
+        find_model(Path("demo"))
