@@ -72,8 +72,13 @@ def training_watch() -> Iterator["Watch"]:
 
 
 def _advance(bar: Progress, description: str, text: str, done: int, total: int) -> None:
-    """Bring the task of that description to `done`; made, and the bar started, when it is first told of."""
+    """Bring the task of that description to `done`; made, and the bar started, when it is first told of.
+
+    Nothing to do is no task.
+    """
     task = next((task.id for task in bar.tasks if task.description == description), None)
+    if task is None and total == 0:
+        return
     if task is None:
         bar.start()
         task = bar.add_task(description, total=total, text=text)

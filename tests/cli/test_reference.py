@@ -78,6 +78,7 @@ def test_frames_get_energies_forces_and_a_comparison(tmp_path, capsys):
     again = tmp_path / "again"
     assert main(["reference", str(out / "frames.xyz"), *QUICK, f"--out={again}"]) == 0
     assert json.loads((again / "reference.json").read_text())["rms_difference_kcal_mol"] < 1e-3
+    assert "0/0" not in capsys.readouterr().err  # a bar of nothing
 
 
 def _with_energies(images, path):
