@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from rich.console import Console
+from scipy.integrate import trapezoid
 
 from mdaug.frames.frame_set import FrameSet
 from mdaug.report.figures_springs import plot_springs
@@ -34,7 +35,7 @@ def test_each_pair_has_a_panel_with_its_mixture_and_springs(analysis, tmp_path):
         assert panel.get_ylabel() == "probability density (1/Å)"
         assert [text.get_text() for text in panel.texts] == [format_k(k) for k in springs.k]
         mixture = next(line for line in panel.lines if to_hex(line.get_color()) == BLUE)
-        assert np.trapezoid(*mixture.get_data()[::-1]) == pytest.approx(1.0, abs=0.05)
+        assert trapezoid(*mixture.get_data()[::-1]) == pytest.approx(1.0, abs=0.05)
     assert save(panels[0], tmp_path / "springs.png").stat().st_size > 10_000
 
 
