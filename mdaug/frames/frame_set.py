@@ -4,13 +4,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from ase.data import chemical_symbols
+from ase.formula import Formula
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FrameSet:
     """Frames of one system: same atoms in the same order, energies and forces at one level of theory.
 
@@ -71,6 +73,15 @@ class FrameSet:
 
     def __len__(self) -> int:
         return len(self.energies)
+
+    def __repr__(self) -> str:
+        formula = Formula.from_list([chemical_symbols[number] for number in self.atomic_numbers])
+        what = [f"{self.name}: {len(self)} frames of {formula.format('hill')}"]
+        if self.level_of_theory is not None:
+            what.append(self.level_of_theory)
+        if self.temperature_K is not None:
+            what.append(f"{self.temperature_K:g} K")
+        return f"FrameSet({', '.join(what)})"
 
     @property
     def n_atoms(self) -> int:

@@ -1,0 +1,12 @@
+"""What a set of frames says of itself."""
+
+from dataclasses import replace
+
+from mdaug.frames import load_frames
+
+
+def test_frames_are_shown_in_a_line_and_not_number_by_number() -> None:
+    frames = load_frames("ethanol", every=100)
+    assert repr(frames) == "FrameSet(ethanol: 10 frames of C2H6O, GFN2-xTB, 500 K)"
+    unknown = replace(frames, name="x.xyz", temperature_K=None, level_of_theory=None)
+    assert repr(unknown) == "FrameSet(x.xyz: 10 frames of C2H6O)"
