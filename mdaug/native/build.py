@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import warnings
 from dataclasses import dataclass
 from functools import cache
@@ -105,6 +106,11 @@ def build(library: Library = KERNELS) -> Path:
         if not path.exists():
             unfinished = path.with_suffix(".part")
             command = _command(compiler, library, unfinished)
+            if sys.stderr.isatty():
+                print(
+                    f"mdaug: compiling its {library.name} for this machine, once (half a minute)",
+                    file=sys.stderr,
+                )
             subprocess.run(command, check=True, capture_output=True, text=True)
             unfinished.replace(path)
     return path

@@ -23,6 +23,21 @@ def test_another_torch_or_compiler_gets_another_build(monkeypatch):
     assert _key("c++") != before
 
 
+@pytest.mark.parametrize("watched", [True, False])
+def test_who_sits_at_the_terminal_is_told_why_it_takes_so_long(watched, monkeypatch, tmp_path, capsys):
+    compiler = tmp_path / "c++"
+    compiler.write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\n: > "$2"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    monkeypatch.setenv("MDAUG_CACHE", str(tmp_path))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: watched)
+    build()
+    told = "mdaug: compiling its kernels for this machine, once (half a minute)\n"
+    assert capsys.readouterr().err == (told if watched else "")
+    build()
+    assert capsys.readouterr().err == ""
+
+
 @pytest.fixture
 def forget():
     """Decide anew whether there are kernels, and forget it afterwards."""
