@@ -16,3 +16,9 @@ def test_a_table_is_printed_with_rounded_numbers():
     assert any("errors" in line for line in lines)
     assert any(line.split() == ["raw", "0.1235"] for line in lines)
     assert any(line.split() == ["none", "–"] for line in lines)
+
+
+def test_a_caption_is_as_wide_as_the_terminal_and_not_as_the_table():
+    text = io.StringIO()
+    print_table(Table(["a"], [[1]], "a caption longer than its table"), Console(file=text, width=60))
+    assert text.getvalue().splitlines()[0].strip() == "a caption longer than its table"
