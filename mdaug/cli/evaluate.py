@@ -56,7 +56,7 @@ def evaluate(
         about = {"model": str(loaded.path), "data": frames.name, "part": part if data is None else None}
         write_json(run.path / "evaluate.json", result.to_json() | about)
         save_accuracy_figure(result, run.path / "parity.png")
-    print_table(_table(result, f"{loaded.label} on {len(frames)} {part if data is None else ''} frames"))
+    print_table(_table(result, f"{loaded.label} on {len(frames)} {f'{part} ' if data is None else ''}frames"))
     print(run.path / "evaluate.json")
     print(run.path / "parity.png")
 

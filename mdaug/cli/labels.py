@@ -83,7 +83,7 @@ def _calculated(study: StudyFrames, name: str) -> Reference:
 
 def _table(study: LabelStudy) -> Table:
     """Return a row for each kind of displacement with the true rms ΔE, and below it one for each rule."""
-    columns = ["", "rms", "median", "bias", "wrong sign %", "force rms"]
+    columns = ["", "rms", "median", "bias", "wrong\nsign %", "force\nrms"]
     columns += [] if study.exact else ["floor"]
     rows: list[list[Cell]] = []
     for cell in study.cells:

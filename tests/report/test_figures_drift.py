@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from mdaug.report.figures_drift import drift_figure, plot_drift
@@ -20,6 +22,13 @@ def test_the_line_and_the_blocks_are_those_of_the_result() -> None:
     assert np.array_equal(drawn["fitted line"].get_ydata(), result.line_meV_per_atom)
     assert len(drawn[f"means of {result.n_blocks} blocks"].get_xdata()) == result.n_blocks
     assert len(drawn["total energy"].get_xdata()) <= 4000
+
+
+def test_the_title_tells_which_run_it_is() -> None:
+    result = replace(made(0.5), source="run-1/thermo.csv")
+    assert plot_drift(result).get_title().startswith("run-1/thermo.csv, 45 ps in steps of 0.5 fs\n")
+    long = plot_drift(replace(result, source="a" * 100 + "-b")).get_title()
+    assert long.startswith("…aaa") and "aaa-b, " in long
 
 
 def test_several_runs_have_a_panel_each_and_one_for_the_law(tmp_path) -> None:
