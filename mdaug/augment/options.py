@@ -62,7 +62,7 @@ class AugmentOptions(Options):
     energy and forces agree; `matched`, by a force field matched to the frames' forces (molecules; the most
     accurate); `gfn2-xtb`, by differences of GFN2-xTB (needs mdaug[xtb])."""
 
-    weight: Annotated[float, Field(gt=0)] = 0.02
+    weight: Annotated[float, Field(gt=0, le=1e9)] = 0.02
     """Weight of a copy in the training loss (a frame of the data: 1); small where labels are rough."""
 
     error_scale: Annotated[float, Field(gt=0)] = 5.0

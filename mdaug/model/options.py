@@ -24,7 +24,7 @@ class SchNetOptions(Options):
     n_interactions: Size = 3
     """Interaction blocks."""
 
-    cutoff: Annotated[float, Field(gt=0)] = 5.0
+    cutoff: Annotated[float, Field(gt=0, le=1000)] = 5.0
     """Distance beyond which atoms do not interact, Å."""
 
     trainable_gaussians: bool = False

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 import torch
@@ -72,7 +73,7 @@ def train(
     Raises
     ------
     DataError
-        No frames, or a checkpoint that does not belong to these options and frames.
+        No frames, a checkpoint that does not belong to these options and frames, or a training that diverges.
     """
     for frames, what in ((train_frames, "training"), (validation_frames, "validation")):
         if len(frames) == 0:
@@ -140,6 +141,7 @@ class Trainer:
             loss = self.train_epoch()
             rate = self.train_set.n_frames / (time.perf_counter() - epoch_started)
             found = self.validate()
+            self._refuse_divergence(found)
             self._close_epoch(loss, found)
             self.seconds = before + time.perf_counter() - started
             if progress is not None:
@@ -165,6 +167,15 @@ class Trainer:
         """Errors of the averaged weights on the validation frames."""
         with self.parameters.holding(self.averaged):
             return errors(self.model, self.validation_set, self.group)
+
+    def _refuse_divergence(self, found: Errors) -> None:
+        """Stop before weights that are no numbers are saved: no later epoch can mend them."""
+        if not isfinite(found.energy_mse + found.force_mse):
+            raise DataError(
+                f"the training diverged in epoch {self.epoch + 1}: its validation errors are not finite; "
+                f"give a lower learning rate (now {self.options.learning_rate:g}), lower weights, "
+                "or --training.dtype float64"
+            )
 
     def _close_epoch(self, loss: float, found: Errors) -> None:
         weights = self.options

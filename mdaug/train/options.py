@@ -7,7 +7,7 @@ from pydantic import Field
 from mdaug.options import Count, Options, Positive, Seed
 
 Share = Annotated[float, Field(ge=0, lt=1)]
-NotNegative = Annotated[float, Field(ge=0)]
+NotNegative = Annotated[float, Field(ge=0, le=1e9)]
 
 
 class TrainOptions(Options):

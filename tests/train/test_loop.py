@@ -182,6 +182,15 @@ def _never_better(schedule, error):
     return False
 
 
+def test_a_training_that_diverges_says_so_and_saves_nothing_of_it(
+    make_frames, model_options, make_options, tmp_path
+):
+    options = make_options(epochs=5, learning_rate=1e30, clip_norm=0.0, dtype="float32")
+    with pytest.raises(DataError, match=r"diverged in epoch 1.*lower learning rate \(now 1e\+30\)"):
+        train(make_frames(8), make_frames(4, seed=1), model_options, options, tmp_path)
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
 def test_no_frames_are_refused(make_frames, model_options, make_options, tmp_path):
     some, none = make_frames(), make_frames(0)
     for given, what in (((none, some), "training"), ((some, none), "validation")):

@@ -101,6 +101,13 @@ def test_numbers_that_nothing_could_hold_or_end_are_refused(write, name):
         load_config(write(f"[{section}]\n{key} = {10**20}\n"))
 
 
+@pytest.mark.parametrize("name", ["augment.weight", "model.cutoff", "training.force_weight"])
+def test_numbers_beyond_single_precision_are_refused(write, name):
+    section, key = name.split(".")
+    with pytest.raises(SettingsError, match=rf"\[{section}\] {key} = 1e\+308: Input should be less than"):
+        load_config(write(f"[{section}]\n{key} = 1e308\n"))
+
+
 @pytest.mark.parametrize("room", ["split", "springs", "augment", "training"])
 def test_seeds_below_0_are_refused(write, room):
     with pytest.raises(SettingsError, match=r"seed = -1: Input should be greater than or equal to 0"):
