@@ -125,12 +125,12 @@ def test_a_full_disk_is_one_line_with_the_file(toy, capsys):
 
 def test_too_little_memory_is_no_fault_of_mdaug(toy, capsys):
     def fail():
-        np.empty(2**60)
+        np.empty(2**50)
 
     toy(fail)
     assert app.main(["demo"]) == 1
     assert (
-        "not enough memory; ask for less, or give fewer frames. Unable to allocate 8.00 EiB"
+        "not enough memory; ask for less, or give fewer frames. Unable to allocate 8.00 PiB"
         in one_error_line(capsys)
     )
 
