@@ -36,9 +36,8 @@ def bench(
     peer
         Measure SchNetPack (2.1) with a network of the same sizes, too. It runs in a process of its own.
     peer_python
-        The Python of the environment where SchNetPack is installed [default: that of mdaug]. Its pins need
-        not fit mdaug's: `python -m venv spk` and `spk/bin/pip install schnetpack` make one, and this is
-        spk/bin/python.
+        The Python of the environment where SchNetPack is installed, whose pins need not fit mdaug's
+        [default: that of mdaug]; docs/speed.md has the commands that make one.
     """
     path = None if model is None else find_model(model).resolve()
     asked = peer is not None or peer_python is not None
