@@ -1,5 +1,6 @@
 """`mdaug drift`: how fast NVE runs gain or lose energy."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -7,6 +8,7 @@ from cyclopts import Parameter
 from pydantic import Field
 
 from mdaug.cli.common import OutputOptions, open_run
+from mdaug.cli.progress import console
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.report.drift_page import verdict, write_drift_report
@@ -52,6 +54,21 @@ def drift(
         fluctuation = f"rms fluctuation {result.rms_fluctuation_meV_per_atom:.2g} meV/atom"
         ratio = f"drift ratio {result.drift_ratio:.2g}".replace("-", "\u2212")
         print(f"  {fluctuation}, {ratio}, {result.n_blocks} blocks")
+    for path in thermo:
+        _tell_if_stopped(path)
     if scaling is not None:
         print(f"fluctuation ∝ Δt^{scaling.exponent:.2f}")
     print(f"report {page}")
+
+
+def _tell_if_stopped(path: Path) -> None:
+    """Say why the guard stopped the run of a folder or table; its slope is that of a breaking molecule."""
+    record = (path if path.is_dir() else path.parent) / "nve.json"
+    try:
+        reason = json.loads(record.read_text(encoding="utf-8"))["stopped_because"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # some other program's file, or none
+    if reason:
+        console.print(
+            f"{path}: its guard stopped this run: {reason}", style="yellow", soft_wrap=True, markup=False
+        )

@@ -17,7 +17,7 @@ from mdaug.files import write_json
 from mdaug.frames import FrameSet, Split, split_frames, write_extxyz
 from mdaug.report.training_page import TrainingReport, write_training_report
 from mdaug.springs import SpringAnalysis, analyse_springs, write_springs
-from mdaug.train import Group, TrainResult, TrainState, train
+from mdaug.train import Group, TrainResult, TrainState, pick_device, train
 from mdaug.validate.accuracy import AccuracyResult, accuracy
 from mdaug.workflow.config import RunConfig, save_config
 from mdaug.workflow.environment import describe_environment
@@ -108,6 +108,7 @@ def train_force_field(
         From any room on the way; nothing of the run is marked finished then.
     """
     watch, group = watch or Watch(), group or Group()
+    pick_device(device)  # before minutes of springs and labels
     sets = prepare_sets(config, watch)
     record_sets(sets, config, folder, resume=resume)
     watch.stage(f"training on {len(sets.shown)} frames; validation errors E in kcal/mol, F in kcal/mol/Å")

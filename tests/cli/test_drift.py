@@ -43,6 +43,14 @@ def test_one_run(runs, tmp_path, capsys) -> None:
     assert said.startswith(f"{runs[0] / 'thermo.csv'}: ") and "meV/atom/ps" in said
 
 
+@pytest.mark.parametrize("content", ['{"stopped_because": "atoms collided"}', "[]", "no JSON"])
+def test_a_run_that_its_guard_stopped_is_told(runs, tmp_path, capsys, content) -> None:
+    (runs[0] / "nve.json").write_text(content)
+    assert main(["drift", str(runs[0]), str(runs[1]), "--out", str(tmp_path / "out")]) == 0
+    told = f"{runs[0]}: its guard stopped this run: atoms collided"
+    assert (told in " ".join(capsys.readouterr().err.split())) == ("stopped" in content)
+
+
 def test_several_time_steps(runs, tmp_path, capsys) -> None:
     assert main(["drift", *map(str, runs), "--out", str(tmp_path / "out")]) == 0
     content = json.loads((tmp_path / "out" / "drift.json").read_text())

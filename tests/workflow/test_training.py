@@ -39,6 +39,13 @@ def test_the_run_folder_is_that_of_the_contract(outcome):
     assert names >= {*contract.split(), "environment.json", "split.json", "report.html", "training.png"}
 
 
+def test_a_device_that_is_not_there_is_told_before_anything_is_computed(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(DataError, match="torch sees no CUDA device"):
+        train_force_field(tiny, tmp_path, device="cuda")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_resolved_configuration_trains_again(outcome, tiny):
     assert load_config(outcome.folder / "config.toml") == tiny
 
