@@ -3,7 +3,8 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from mdaug.augment.displacements import (
     Displacements,
     displace,
     draw_parents,
+    least_contacts,
     shortest_distances,
 )
 from mdaug.augment.kick import Mover, kicked
@@ -20,12 +22,27 @@ from mdaug.augment.options import AugmentOptions
 from mdaug.augment.rules import LabelRule
 from mdaug.augment.stretch import Stretcher
 from mdaug.errors import DataError
+from mdaug.frames.bonds import BoolArray
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 from mdaug.springs.distances import blocks
 from mdaug.units import EV_PER_KCAL_MOL
 
 KICK_ATTEMPTS = 20
 """Kicks of a frame before its copy is left out."""
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """A rule that does not know everything."""
+
+    @property
+    def left_bonds(self) -> list[tuple[int, int]]:
+        """Bonds that are not to be stretched."""
+        ...
+
+    def knows(self, displaced: Displacements) -> BoolArray:
+        """Tell which copies (n_copies,) it may label."""
+        ...
 
 
 class Copies(NamedTuple):
@@ -45,15 +62,29 @@ class CopyMaker:
     options: AugmentOptions
     rng: np.random.Generator
 
+    @property
+    def n_pairs(self) -> int:
+        """Of atoms in a frame."""
+        return self.frames.n_atoms * (self.frames.n_atoms - 1) // 2
+
+    @cached_property
+    def contacts(self) -> FloatArray | None:
+        """The least distances between molecules; None for one."""
+        return least_contacts(self.frames)
+
     def displaced(self) -> list[Copies]:
         """Make the copies with atoms displaced at random, block by block."""
         parent = draw_parents(len(self.frames), self.options, self.rng)
         shortest = shortest_distances(self.frames, self.options)
-        n_pairs = self.frames.n_atoms * (self.frames.n_atoms - 1) // 2
+        contacts = self.contacts if self.options.min_distance_fraction else None
         made = []
-        for block in blocks(len(parent), n_pairs):
-            displaced = displace(self.frames.select(parent[block]), shortest, self.options, self.rng)
-            made.append(Copies(parent[block], displaced.displacements, self.rule(displaced)))
+        for block in blocks(len(parent), self.n_pairs):
+            displaced = displace(
+                self.frames.select(parent[block]), shortest, self.options, self.rng, contacts
+            )
+            known = self._known(displaced)
+            labels = _some(self.rule(displaced), known)
+            made.append(Copies(parent[block][known], displaced.displacements[known], labels))
         return made
 
     def stretched(self) -> list[Copies]:
@@ -65,7 +96,8 @@ class CopyMaker:
         if options.n_stretched == 0:
             return []
         try:
-            stretcher = Stretcher(self.frames)
+            left = self.rule.left_bonds if isinstance(self.rule, Judge) else ()
+            stretcher = Stretcher(self.frames, left)
         except DataError as error:
             if options.n_frames == 0:
                 raise
@@ -110,7 +142,8 @@ class CopyMaker:
     def _until_good(
         self, n_copies: int, draw: Callable[[FrameSet], Displacements], attempts: int, lowest: float = -np.inf
     ) -> tuple[list[Copies], int]:
-        """Draw copies, again where labelled over `max_energy` or to less than `lowest` (eV).
+        """Draw copies, again where labelled over `max_energy` or to less than `lowest` (eV), or with contacts
+        closer than allowed.
 
         All frames take their turns as parents. Returns the copies, and how many never were good.
         """
@@ -119,15 +152,31 @@ class CopyMaker:
         parent = np.concatenate(turns)[:n_copies]
         made: list[Copies] = []
         for _ in range(attempts):
-            displaced = draw(self.frames.select(parent))
-            labels = self.rule(displaced)
-            good = labels.energy_change <= self.options.max_energy * EV_PER_KCAL_MOL
-            good &= displaced.parents.energies + labels.energy_change >= lowest
-            made.append(Copies(parent[good], displaced.displacements[good], _some(labels, good)))
-            parent = parent[~good]
+            left = []
+            for block in blocks(len(parent), self.n_pairs):
+                displaced = draw(self.frames.select(parent[block]))
+                labels = self.rule(displaced)
+                good = labels.energy_change <= self.options.max_energy * EV_PER_KCAL_MOL
+                good &= displaced.parents.energies + labels.energy_change >= lowest
+                good &= self._may_be(displaced)
+                made.append(Copies(parent[block][good], displaced.displacements[good], _some(labels, good)))
+                left.append(parent[block][~good])
+            parent = np.concatenate(left)
             if not len(parent):
                 break
         return made, len(parent)
+
+    def _may_be(self, displaced: Displacements) -> BoolArray:
+        """Tell which copies have no contacts closer than allowed, and no bond that the rule does not know."""
+        known = self._known(displaced)
+        if self.contacts is None:
+            return known
+        apart = np.linalg.norm(displaced.displaced_vectors, axis=-1) >= self.contacts
+        return known & apart.all(axis=1)
+
+    def _known(self, displaced: Displacements) -> BoolArray:
+        everything = np.ones(len(displaced.parents), dtype=bool)
+        return self.rule.knows(displaced) if isinstance(self.rule, Judge) else everything
 
 
 def count(parts: list[Copies]) -> int:

@@ -6,11 +6,16 @@ import numpy as np
 
 from mdaug.augment.options import AugmentOptions, Draw
 from mdaug.errors import DataError
+from mdaug.frames.bonds import pair_lengths
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
-from mdaug.springs.distances import element_pairs, pair_distances, pair_vectors
+from mdaug.frames.molecules import frame_molecules
+from mdaug.springs.distances import blocks, element_pairs, pair_distances, pair_vectors
 
 ATTEMPTS = 1000
 """Draws of a frame's displacements before the guard gives up."""
+
+CONTACT = 0.85
+"""Atoms of different molecules come no closer than this times the shortest distance of such atoms."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,11 @@ def random_vectors(
 
 
 def displace(
-    parents: FrameSet, shortest: dict[str, float], options: AugmentOptions, rng: np.random.Generator
+    parents: FrameSet,
+    shortest: dict[str, float],
+    options: AugmentOptions,
+    rng: np.random.Generator,
+    contacts: FloatArray | None = None,
 ) -> Displacements:
     """Draw displacements of `parents`, again where atoms would come too close.
 
@@ -102,6 +111,8 @@ def displace(
     ----------
     shortest
         Least distance (Å) allowed to each element pair; empty for no limit.
+    contacts
+        From `least_contacts`.
 
     Raises
     ------
@@ -118,6 +129,8 @@ def displace(
     least = np.zeros(len(idx_i))
     for name, limit in shortest.items():
         least[members[name]] = limit
+    if contacts is not None:
+        least = np.maximum(least, contacts)
     displacements = np.zeros_like(parents.positions)
     redo = np.arange(len(parents))
     for _ in range(ATTEMPTS):
@@ -136,6 +149,27 @@ def displace(
         f"{options.epsilon} Å kept atoms {idx_i[pair]} and {idx_j[pair]} {least[pair]:.3f} Å apart; take a "
         "smaller --epsilon, --n-displaced or --min-distance-fraction (0 allows any distance)"
     )
+
+
+def least_contacts(frames: FrameSet) -> FloatArray | None:
+    """Return the least distance (Å) allowed to each pair of atoms of different molecules, 0 to others.
+
+    Shape (n_pairs,), in the order of `Displacements`; None for one molecule (a crystal is one, too).
+    """
+    molecule = frame_molecules(frames)
+    if not molecule.any():
+        return None
+    idx_i, idx_j, members = element_pairs(frames.atomic_numbers)
+    closest = np.full(len(idx_i), np.inf)
+    for block in blocks(len(frames), len(idx_i)):
+        part = frames.select(block)
+        lengths = pair_lengths(part.positions, part.periodic_cells, idx_i, idx_j)
+        closest = np.minimum(closest, lengths.min(axis=0))
+    least, apart = np.zeros(len(idx_i)), molecule[idx_i] != molecule[idx_j]
+    for index in members.values():
+        between = index[apart[index]]
+        least[between] = CONTACT * closest[between].min(initial=np.inf)
+    return least
 
 
 def shortest_distances(frames: FrameSet, options: AugmentOptions) -> dict[str, float]:

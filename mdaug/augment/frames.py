@@ -49,6 +49,8 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
         raise DataError(f"{frames.name}: no frames to augment; expected at least one")
     rng = np.random.default_rng(options.seed)
     rule = make_rule(frames, springs, options)
+    if rule.name != options.rule:  # springs are off by hundreds of kcal/mol/Å where a bond is stretched
+        options = options.model_copy(update={"n_stretched": 0})
     maker = CopyMaker(frames, rule.label, options, rng)
     kinds = {"atoms": maker.displaced(), "bond": maker.stretched(), "kick": maker.kicked()}
     parts = [part for made in kinds.values() for part in made]

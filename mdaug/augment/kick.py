@@ -12,6 +12,7 @@ import numpy as np
 from ase.data import atomic_masses
 
 from mdaug.augment.options import AugmentOptions
+from mdaug.frames.bonds import minimum_image
 from mdaug.frames.frame_set import FloatArray, FrameSet
 from mdaug.units import EV_PER_KCAL_MOL, FS
 
@@ -23,8 +24,8 @@ N_STEPS = 50
 class Mover(Protocol):
     """A rule whose potential can move atoms."""
 
-    def forces_at(self, positions: FloatArray) -> FloatArray:
-        """Return forces (n_frames, n_atoms, 3), eV/Å, at `positions` in Å."""
+    def forces_at(self, positions: FloatArray, cells: FloatArray | None) -> FloatArray:
+        """Return forces (n_frames, n_atoms, 3), eV/Å, at `positions` in Å, in `cells` if there are."""
         ...
 
 
@@ -36,20 +37,27 @@ def kicked(parents: FrameSet, mover: Mover, options: AugmentOptions, rng: np.ran
     How far each has moved, shape (n_frames, n_atoms, 3), Å.
     """
     masses = atomic_masses[parents.atomic_numbers][:, None]
-    velocities = draw_velocities(parents.positions, masses, options.kick_energy * EV_PER_KCAL_MOL, rng)
+    velocities = draw_velocities(
+        parents.positions, masses, options.kick_energy * EV_PER_KCAL_MOL, rng, parents.periodic_cells
+    )
     timestep = rng.uniform(0, options.kick_time, size=(len(parents), 1, 1)) * FS / N_STEPS
     positions = parents.positions.copy()
-    forces = mover.forces_at(positions)
+    cells = parents.periodic_cells
+    forces = mover.forces_at(positions, cells)
     for _ in range(N_STEPS):
         velocities += 0.5 * timestep * forces / masses
         positions += timestep * velocities
-        forces = mover.forces_at(positions)
+        forces = mover.forces_at(positions, cells)
         velocities += 0.5 * timestep * forces / masses
     return positions - parents.positions
 
 
 def draw_velocities(
-    positions: FloatArray, masses: FloatArray, highest_eV: float, rng: np.random.Generator
+    positions: FloatArray,
+    masses: FloatArray,
+    highest_eV: float,
+    rng: np.random.Generator,
+    cells: FloatArray | None = None,
 ) -> FloatArray:
     """Return velocities (n_frames, n_atoms, 3), ASE units, of energies uniform in (0, `highest_eV`).
 
@@ -58,9 +66,11 @@ def draw_velocities(
     """
     at_random = np.arange(len(positions)) % 2 == 0
     drawn = np.where(
-        at_random[:, None, None], _random_momenta(positions, masses, rng), _colliding_momenta(positions, rng)
+        at_random[:, None, None],
+        _random_momenta(positions, masses, rng),
+        _colliding_momenta(positions, rng, cells),
     )
-    velocities = without_rigid_motion(positions, drawn / masses, masses)
+    velocities = without_rigid_motion(positions, drawn / masses, masses, turning=cells is not None)
     energies = 0.5 * np.sum(masses * velocities**2, axis=(1, 2))
     wanted = rng.uniform(0, highest_eV, size=len(positions))
     return velocities * np.sqrt(wanted / energies)[:, None, None]
@@ -74,26 +84,32 @@ def _random_momenta(positions: FloatArray, masses: FloatArray, rng: np.random.Ge
     return rng.standard_normal(positions.shape) * np.sqrt(masses) * chosen[..., None]
 
 
-def _colliding_momenta(positions: FloatArray, rng: np.random.Generator) -> FloatArray:
+def _colliding_momenta(
+    positions: FloatArray, rng: np.random.Generator, cells: FloatArray | None
+) -> FloatArray:
     """Two atoms of each frame, drawn at random, towards each other."""
     n_frames, n_atoms, _ = positions.shape
     frame = np.arange(n_frames)
     i, j = rng.permuted(np.tile(np.arange(n_atoms), (n_frames, 1)), axis=1)[:, :2].T
-    towards = positions[frame, j] - positions[frame, i]
+    towards = minimum_image((positions[frame, j] - positions[frame, i])[:, None], cells)[:, 0]
     momenta = np.zeros_like(positions)
     momenta[frame, i], momenta[frame, j] = towards, -towards
     return momenta
 
 
-def without_rigid_motion(positions: FloatArray, velocities: FloatArray, masses: FloatArray) -> FloatArray:
+def without_rigid_motion(
+    positions: FloatArray, velocities: FloatArray, masses: FloatArray, *, turning: bool = False
+) -> FloatArray:
     """Return `velocities` (n_frames, n_atoms, 3) without net translation and rotation.
 
     `masses` has shape (n_atoms, 1). The rotation is ω = I⁺ L; the pseudo-inverse leaves the axis of a
-    linear molecule alone.
+    linear molecule alone. `turning` keeps it, as there is none to take out in a cell.
     """
     total = masses.sum()
     arms = positions - np.sum(masses * positions, axis=1, keepdims=True) / total
     drifting = velocities - np.sum(masses * velocities, axis=1, keepdims=True) / total
+    if turning:
+        return drifting
     angular = np.sum(np.cross(arms, masses * drifting), axis=1)
     squares = np.sum(masses * arms**2, axis=(1, 2))
     inertia = squares[:, None, None] * np.eye(3) - np.einsum("fax,fay->fxy", masses * arms, arms)

@@ -91,6 +91,11 @@ class FrameSet:
     def periodic(self) -> bool:
         return any(self.pbc)
 
+    @property
+    def periodic_cells(self) -> FloatArray | None:
+        """The cells (n_frames, 3, 3), Å, of periodic frames; None of others."""
+        return self.cells if self.periodic else None
+
     def select(self, index: IntArray | slice) -> "FrameSet":
         """Return the frames of `index`, everything per frame taken along."""
         return replace(

@@ -6,12 +6,19 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from mdaug.errors import DataError
 from mdaug.frames.bonds import bonded, pair_lengths
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 from mdaug.frames.pairs import molecule_pairs
 
 APART_A = 6.0
 """Molecules whose nearest atoms are farther apart than this have parted: few networks reach so far."""
+
+NARROWEST_A = 8.0
+"""Of a cell with molecules: a bond stretched to 2.5 lengths is shorter than half of it."""
+
+AT_ONCE = 4_000_000
+"""Pairs held in memory at once."""
 
 MAX_FRAMES = 300
 """More frames than this, evenly spaced, tell nothing new."""
@@ -27,15 +34,68 @@ def molecule_of_atom(n_atoms: int, bonds: IntArray) -> IntArray:
     return numbers
 
 
+def mean_lengths(frames: FrameSet) -> FloatArray:
+    """Return the mean distance (Å) of each pair of `molecule_pairs`, to nearest images, shape (n_pairs,).
+
+    Of as many frames, evenly spaced, as fit in memory.
+    """
+    idx_i, idx_j = molecule_pairs(frames.n_atoms)
+    few = _evenly(frames, max(1, AT_ONCE // len(idx_i)))
+    return pair_lengths(few.positions, few.periodic_cells, idx_i, idx_j).mean(axis=0)
+
+
 def frame_molecules(frames: FrameSet) -> IntArray:
     """Return the molecule of each atom, shape (n_atoms,), by mean distances (nearest images)."""
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
     total, few = np.zeros(len(idx_i)), _evenly(frames)
     for n in range(len(few)):  # one by one: all pairs of a box of many frames would fill the memory
-        cell = few.cells[n : n + 1] if few.cells is not None and few.periodic else None
+        cell = None if few.periodic_cells is None else few.periodic_cells[n : n + 1]
         total += pair_lengths(few.positions[n : n + 1], cell, idx_i, idx_j)[0]
     near = bonded(frames.atomic_numbers, idx_i, idx_j, total / len(few))
     return molecule_of_atom(frames.n_atoms, np.stack([idx_i, idx_j], axis=1)[near])
+
+
+def molecular_cells(frames: FrameSet) -> FloatArray | None:
+    """Return the cells of `frames`; None for those without.
+
+    Raises
+    ------
+    DataError
+        If they are periodic in some directions only, or so narrow that molecules meet their own images.
+    """
+    cells = frames.periodic_cells
+    if cells is None:
+        return None
+    if not all(frames.pbc):
+        raise DataError(
+            f"{frames.name}: the frames are periodic in some directions only; expected all or none"
+        )
+    width = narrowest_width(cells)
+    if width < NARROWEST_A:
+        raise DataError(
+            f"{frames.name}: the cell is {width:.3g} Å wide; molecules are told from their images in cells "
+            f"of at least {NARROWEST_A:g} Å"
+        )
+    return cells
+
+
+def narrowest_width(cells: FloatArray) -> float:
+    """Return the least distance (Å) between opposite faces of any of `cells` (n_frames, 3, 3)."""
+    return float(1 / np.linalg.norm(np.linalg.inv(cells), axis=1).max())
+
+
+def endless(positions: FloatArray, bonds: IntArray, cell: FloatArray) -> bool:
+    """Tell whether bonds lead from some atom to its own image.
+
+    If not, every atom can be moved by whole cells such that no bond goes through a face.
+    """
+    vectors = positions[bonds[:, 1]] - positions[bonds[:, 0]]
+    crossed = np.round(vectors @ np.linalg.inv(cell))
+    ends = np.zeros((len(bonds), len(positions)))
+    ends[np.arange(len(bonds)), bonds[:, 1]] += 1
+    ends[np.arange(len(bonds)), bonds[:, 0]] -= 1
+    moves = np.linalg.lstsq(ends, crossed)[0]
+    return bool(np.abs(ends @ moves - crossed).max() > 1e-6)
 
 
 def parted(positions: FloatArray) -> bool:
@@ -60,5 +120,7 @@ def warn_of_parting(frames: FrameSet) -> None:
         )
 
 
-def _evenly(frames: FrameSet) -> FrameSet:
-    return frames.select(np.unique(np.linspace(0, len(frames) - 1, MAX_FRAMES).astype(int)))
+def _evenly(frames: FrameSet, n_frames: int = MAX_FRAMES) -> FrameSet:
+    if n_frames >= len(frames):
+        return frames
+    return frames.select(np.unique(np.linspace(0, len(frames) - 1, n_frames).astype(int)))

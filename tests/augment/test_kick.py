@@ -23,7 +23,7 @@ class Held:
     def __init__(self, places, stiffness):
         self.places, self.stiffness = places, stiffness
 
-    def forces_at(self, positions):
+    def forces_at(self, positions, cells):
         return -self.stiffness * (positions - self.places)
 
 
@@ -68,6 +68,16 @@ def test_of_every_other_frame_two_atoms_collide(ethanol, masses):
     along = np.sum((momenta[frame, i] - momenta[frame, j]) * towards, axis=1)
     np.testing.assert_allclose(momenta[frame, i], -momenta[frame, j], atol=1e-9)
     np.testing.assert_array_less(0, along)
+
+
+def test_in_a_cell_two_atoms_collide_through_its_faces_and_turning_stays(masses):
+    """Of two atoms 1 Å apart through a face each is kicked out of the cell."""
+    positions = np.array([[[0.5, 5.0, 5.0], [9.5, 5.0, 5.0]]]).repeat(10, axis=0)
+    cells = np.tile(10.0 * np.eye(3), (10, 1, 1))
+    velocities = draw_velocities(positions, np.ones((2, 1)), 1.0, np.random.default_rng(0), cells)
+    assert np.all(velocities[1::2, 0, 0] < 0)
+    np.testing.assert_allclose(velocities.sum(axis=1), 0, atol=1e-12)
+    assert np.abs(velocities[::2, :, 1:]).max() > 1e-3
 
 
 def test_two_atoms_vibrate_and_do_not_turn():

@@ -15,21 +15,37 @@ from mdaug.frames import load_frames
 from mdaug.springs import Springs
 
 
-def test_crystals_get_gradient_labels_in_words(frames, springs):
-    cells = np.tile(np.eye(3) * 12.0, (len(frames), 1, 1))
-    periodic = replace(frames, cells=cells, pbc=(True,) * 3)
-    with pytest.warns(UserWarning, match="these frames are periodic; labels are made by rule 'gradient'"):
-        made = augment(periodic, springs, AugmentOptions(n_frames=4, n_stretched=0, rule="matched"))
+def test_crystals_get_gradient_labels_in_words(crystal, crystal_springs):
+    with pytest.warns(UserWarning, match="bonds go on from cell to cell; labels are made by rule 'gradient'"):
+        made = augment(crystal, crystal_springs, AugmentOptions(n_frames=4, n_stretched=0, rule="matched"))
     assert set(made.info["rule"]) == {"gradient"}
-    same = augment(periodic, springs, AugmentOptions(n_frames=4, n_stretched=0, rule="gradient"))
+    same = augment(crystal, crystal_springs, AugmentOptions(n_frames=4, n_stretched=0, rule="gradient"))
     np.testing.assert_array_equal(made.forces, same.forces)
 
 
-def test_bonds_without_a_table_get_gradient_labels_in_words(frames, springs):
-    strange = replace(frames, atomic_numbers=np.array([52, 1, 1]))
-    near = Springs(springs.temperature_K, {"H-Te": springs.pairs["H-O"], "H-H": springs.pairs["H-H"]})
-    with pytest.warns(UserWarning, match="no dissociation energy .* H-Te .*rule 'gradient'"):
-        assert make_rule(strange, near, AugmentOptions(rule="matched")).name == "gradient"
+def test_where_nothing_can_be_matched_no_bond_is_stretched(frames, springs):
+    """Springs are off by hundreds of kcal/mol/Å there."""
+    with pytest.warns(UserWarning, match="rule 'gradient' instead"):
+        made = augment(frames.select(slice(0, 3)), springs, AugmentOptions(n_frames=5, n_stretched=9))
+    assert made.info["kind"].tolist() == ["atoms"] * 5
+
+
+def test_bonds_without_a_table_are_matched_and_never_stretched(frames, springs):
+    """One O-H is made O-B here, which is in no table; the other is stretched all the same."""
+    strange = replace(frames, atomic_numbers=np.array([8, 5, 1]))
+    pairs = {name: springs.pairs["H-O"] for name in ("H-O", "B-O", "H-B")}
+    options = AugmentOptions(n_frames=8, n_stretched=20, n_kicked=6)
+    with pytest.warns(UserWarning, match="no dissociation energy is tabulated for B-O bonds"):
+        made = augment(strange, Springs(springs.temperature_K, pairs), options)
+    assert set(made.info["rule"]) == {"matched"}
+    assert set(made.info["kind"]) == {"atoms", "bond", "kick"}
+
+    def lengths(some, atom):
+        return np.linalg.norm(some.positions[:, atom] - some.positions[:, 0], axis=-1)
+
+    before, after = (lengths(some, 1) / lengths(strange, 1).mean() for some in (strange, made))
+    assert before.min() - 0.05 < after.min() < after.max() < 1.2
+    assert (lengths(made, 2) / lengths(strange, 2).mean()).max() > 1.5
 
 
 @pytest.mark.parametrize("n_frames", [1, 3])

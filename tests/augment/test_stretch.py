@@ -85,14 +85,28 @@ def test_labels_that_are_all_too_high_say_what_to_do(frames, springs, monkeypatc
         augment(frames, springs, options)
 
 
-def test_crystals_are_refused(frames, springs):
-    cells = np.tile(np.eye(3) * 12.0, (len(frames), 1, 1))
-    periodic = replace(frames, cells=cells, pbc=(True,) * 3)
-    with pytest.raises(DataError, match="molecules only"):
-        augment(periodic, springs, AugmentOptions(n_frames=0, n_stretched=3, rule="gradient"))
-    with pytest.warns(UserWarning, match="no stretched copies: .* molecules only"):
-        made = augment(periodic, springs, AugmentOptions(n_frames=4, n_stretched=3, rule="gradient"))
+def test_crystals_are_refused(crystal, crystal_springs):
+    with pytest.raises(DataError, match="no bond outside rings"):
+        augment(crystal, crystal_springs, AugmentOptions(n_frames=0, n_stretched=3, rule="gradient"))
+    with pytest.warns(UserWarning, match="no stretched copies: .* no bond outside rings"):
+        made = augment(crystal, crystal_springs, AugmentOptions(n_frames=4, n_stretched=3, rule="gradient"))
     assert made.info["kind"].tolist() == ["atoms"] * 4
+
+
+def test_a_molecule_that_lies_across_a_face_of_its_cell_is_stretched_as_elsewhere(frames):
+    cells = np.tile(np.eye(3) * 12.0, (len(frames), 1, 1))
+    options = AugmentOptions(stretch_noise=0.0)
+    plain = Stretcher(frames).draw(frames, options, np.random.default_rng(0))
+    wrapped = replace(frames, positions=frames.positions % 12.0, cells=cells, pbc=(True,) * 3)
+    assert np.ptp(wrapped.positions, axis=1).max() > 10
+    boxed = Stretcher(wrapped).draw(wrapped, options, np.random.default_rng(0))
+    np.testing.assert_allclose(boxed.displacements, plain.displacements, atol=1e-12)
+
+
+def test_bonds_that_are_left_alone_are_not_stretched(frames):
+    assert [bond for bond, _, _ in Stretcher(frames, left=[(0, 1)]).bonds] == [(0, 2)]
+    with pytest.raises(DataError, match="no bond outside rings that may be stretched"):
+        Stretcher(frames, left=[(0, 1), (0, 2)])
 
 
 def test_no_copies_at_all_make_no_sense():

@@ -1,14 +1,23 @@
 """Several molecules in a frame are counted, and told where they part or have springs between them."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from ase.build import molecule
 
+from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.frames.checks import check_frames
-from mdaug.frames.molecules import frame_molecules, parted
+from mdaug.frames.molecules import (
+    endless,
+    frame_molecules,
+    mean_lengths,
+    molecular_cells,
+    narrowest_width,
+    parted,
+)
 from mdaug.frames.structures import formal_charge, starting_structures
 from mdaug.springs import SpringOptions, fit_springs
 
@@ -70,3 +79,42 @@ def test_a_smiles_states_its_charge(tmp_path) -> None:
     assert [formal_charge(smiles) for smiles in ("CCO", "[NH4+]", "[O-]C=O.[Mg+2]")] == [0, 1, 1]
     molecule("H2O").write(tmp_path / "water.xyz")
     assert formal_charge(tmp_path / "water.xyz") is None
+
+
+def boxed(positions, numbers, width):
+    positions = np.asarray(positions, dtype=float)[None]
+    cells = np.tile(width * np.eye(3), (1, 1, 1))
+    return FrameSet(
+        np.array(numbers), positions, np.zeros(1), np.zeros_like(positions), cells=cells, pbc=(True,) * 3
+    )
+
+
+def test_chains_that_go_through_a_cell_are_endless_and_molecules_cut_by_a_face_are_not():
+    cell = 9.0 * np.eye(3)
+    chain = np.array([[1.5 * n, 4.0, 4.0] for n in range(6)])
+    bonds = np.array([[n, n + 1] for n in range(5)])
+    assert not endless(chain, bonds, cell)
+    assert not endless((chain + 7.0) % 9.0, bonds, cell)
+    assert endless(chain, np.concatenate([bonds, [[5, 0]]]), cell)
+
+
+def test_narrow_cells_and_slabs_are_refused_in_words():
+    water = [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]]
+    assert molecular_cells(boxed(water, [8, 1, 1], 9.0)).shape == (1, 3, 3)
+    with pytest.raises(DataError, match=r"cell is 7 Å wide; .* at least 8 Å"):
+        molecular_cells(boxed(water, [8, 1, 1], 7.0))
+    with pytest.raises(DataError, match="some directions only"):
+        molecular_cells(replace(boxed(water, [8, 1, 1], 9.0), pbc=(True, True, False)))
+
+
+def test_the_width_of_a_skewed_cell_is_between_its_faces():
+    skewed = np.array([[[10.0, 0, 0], [6.0, 8.0, 0], [0, 0, 20.0]]])
+    assert narrowest_width(skewed) == pytest.approx(8.0)
+
+
+def test_mean_lengths_are_to_nearest_images_and_of_fewer_frames_where_memory_is_short(monkeypatch):
+    one = boxed([[0.2, 0, 0], [8.7, 0, 0]], [1, 1], 9.0)
+    assert mean_lengths(one) == pytest.approx([0.5])
+    many = one.select(np.zeros(10, dtype=int))
+    monkeypatch.setattr("mdaug.frames.molecules.AT_ONCE", 3)
+    assert mean_lengths(many) == pytest.approx([0.5])

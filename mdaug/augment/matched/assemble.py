@@ -3,12 +3,14 @@
 import numpy as np
 import torch
 
+from mdaug.augment.matched.between import Between
 from mdaug.augment.matched.chemistry import bond_shape, repulsion
 from mdaug.augment.matched.coordinates import cosines, lengths
 from mdaug.augment.matched.force_field import ForceField
 from mdaug.augment.matched.terms import make_terms
-from mdaug.augment.matched.topology import find_topology
+from mdaug.augment.matched.topology import Topology, find_topology
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+from mdaug.frames.molecules import narrowest_width
 
 
 def initial_force_field(frames: FrameSet) -> ForceField:
@@ -17,11 +19,13 @@ def initial_force_field(frames: FrameSet) -> ForceField:
     Raises
     ------
     DataError
-        If the frames are not one molecule, or a bond's elements are not tabulated.
+        If the frames are not of molecules.
     """
     topology = find_topology(frames)
     terms = make_terms(topology)
     positions = torch.as_tensor(frames.positions)
+    cells = None if frames.periodic_cells is None else torch.as_tensor(frames.periodic_cells)
+    between = _between(topology, frames)
     classes, z = topology.classes, frames.atomic_numbers
     bond_kind = _kinds([tuple(sorted(classes[list(bond)])) for bond in topology.bonds])
     pair_names = [
@@ -29,9 +33,9 @@ def initial_force_field(frames: FrameSet) -> ForceField:
         for pair, n in zip(topology.pairs, topology.separation, strict=True)
     ]
     pair_kind = _kinds(pair_names)
-    mean_lengths = _class_means(lengths(positions, topology.bonds).numpy().mean(0), bond_kind)
+    mean_lengths = _class_means(lengths(positions, topology.bonds, cells).numpy().mean(0), bond_kind)
     angle_kind = _kinds([min((a := tuple(classes[list(angle)])), a[::-1]) for angle in topology.angles])
-    cosine = _class_means(cosines(positions, topology.angles).numpy().mean(0), angle_kind)
+    cosine = _class_means(cosines(positions, topology.angles, cells).numpy().mean(0), angle_kind)
     shapes = [
         bond_shape(z[topology.bonds[b, 0]], z[topology.bonds[b, 1]], mean_lengths[b])
         for b in _firsts(bond_kind)
@@ -39,9 +43,10 @@ def initial_force_field(frames: FrameSet) -> ForceField:
     walls = [repulsion(z[pair[0]], z[pair[1]]) for pair in topology.pairs]
     parameters = np.concatenate(
         [
-            np.zeros(terms.n_coefficients),
+            np.zeros(terms.n_coefficients + between.n_coefficients),
             *(np.array([mean_lengths[b], 0.0, 0.0, 0.0]) for b in _firsts(bond_kind)),
             np.log([walls[p].strength_eV for p in _firsts(pair_kind)]),
+            np.log(between.strength),
         ]
     )
     return ForceField(
@@ -51,13 +56,26 @@ def initial_force_field(frames: FrameSet) -> ForceField:
         pair_kind,
         np.array([shape.plateau_eV for shape in shapes]),
         np.array([shape.plateau_eV for shape in shapes]),
-        np.array([shape[1:] for shape in shapes]),
+        np.array([shape[1:4] for shape in shapes]),
+        np.array([shape.tabulated for shape in shapes]),
         mean_lengths,
         cosine,
         np.array([wall.steepness for wall in walls]),
         np.array([wall.contact_A for wall in walls]),
+        between,
         parameters,
     )
+
+
+def _between(topology: Topology, frames: FrameSet) -> Between:
+    """Return the terms between molecules, tabulated walls only."""
+    pairs, z = topology.between, topology.atomic_numbers
+    kind = _kinds([tuple(sorted(topology.classes[pair].tolist())) for pair in pairs])
+    walls = [repulsion(*z[pairs[p]]) for p in _firsts(kind)]
+    cells = frames.periodic_cells
+    reach = None if cells is None else narrowest_width(cells) / 2
+    table = np.array(walls).reshape(-1, 3)
+    return Between(pairs, kind, table[:, 0], table[:, 1], table[:, 2], reach)
 
 
 def _kinds(keys: list[tuple[int, ...]]) -> IntArray:

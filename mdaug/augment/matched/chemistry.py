@@ -15,17 +15,17 @@ from typing import NamedTuple
 
 from ase.data import chemical_symbols, covalent_radii, vdw_radii
 
-from mdaug.errors import DataError
 from mdaug.units import EV_PER_KCAL_MOL
 
 
 class BondShape(NamedTuple):
-    """Energy at 2.5 bond lengths (eV) and β0, β1, β2 (1/Å) of the expanded Morse oscillator."""
+    """Energy at 2.5 bond lengths (eV), β0, β1, β2 (1/Å) of the expanded Morse oscillator; or a guess."""
 
     plateau_eV: float
     beta0: float
     beta1: float
     beta2: float
+    tabulated: bool = True
 
 
 class Wall(NamedTuple):
@@ -73,25 +73,21 @@ _BONDS = MappingProxyType(
     }
 )
 
+GUESS = BondShape(80.0 * EV_PER_KCAL_MOL, *_SINGLE, tabulated=False)
+"""Of a bond that is not tabulated: frames tell its length and stiffness, nothing tells how it breaks."""
+
 DOUBLE, TRIPLE = 0.925, 0.83
 """Bonds shorter than these multiples of the sum of covalent radii are double and triple ones."""
 
 
 def bond_shape(z_i: int, z_j: int, length_A: float) -> BondShape:
-    """Return the tabulated curve of a bond between two elements with this mean length.
-
-    Raises
-    ------
-    DataError
-        If that bond is not tabulated.
-    """
+    """Return the tabulated curve of a bond between two elements with this mean length; else `GUESS`."""
     ratio = length_A / (covalent_radii[z_i] + covalent_radii[z_j])
     order = 1 + (ratio < DOUBLE) + (ratio < TRIPLE)
     a, b = (chemical_symbols[z] for z in sorted((z_i, z_j)))
     found = next((_BONDS[a, b, n] for n in (order, *range(order, 0, -1)) if (a, b, n) in _BONDS), None)
     if found is None:
-        known = ", ".join(sorted({f"{x}-{y}" for x, y, _ in _BONDS}))
-        raise DataError(f"no dissociation energy is tabulated for a bond {a}-{b} (tabulated: {known})")
+        return GUESS
     plateau, shape = found
     return BondShape(plateau * EV_PER_KCAL_MOL, *shape)
 

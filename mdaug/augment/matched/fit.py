@@ -13,10 +13,12 @@ import torch
 from scipy.optimize import minimize
 
 from mdaug.augment.matched.assemble import initial_force_field
+from mdaug.augment.matched.between import LOG_WALL_WIDTH
 from mdaug.augment.matched.force_field import N_BOND_PARAMETERS, ForceField
 from mdaug.augment.stretch import stretched
 from mdaug.frames.bonds import moving_side
 from mdaug.frames.frame_set import FloatArray, FrameSet
+from mdaug.frames.molecules import frame_molecules
 from mdaug.units import EV_PER_KCAL_MOL
 
 FORCE_WIDTH = 1.0 * EV_PER_KCAL_MOL
@@ -30,6 +32,9 @@ REPULSION_WIDTH = 0.2
 
 MAX_FRAMES = 300
 """More frames than this, evenly chosen, would not change the parameters."""
+
+LEAST_FRAMES = 100
+"""Of several molecules at least so many are taken, if there are."""
 
 MAX_STEPS, HALVINGS, LEAST_GAIN = 12, 8, 1e-3
 PLATEAU_ROUNDS = 2
@@ -45,19 +50,19 @@ def match(frames: FrameSet) -> ForceField:
     Parameters
     ----------
     frames
-        Of one molecule, near equilibrium, all bonds intact.
+        Of molecules, near equilibrium, all bonds intact.
 
     Raises
     ------
     DataError
-        If the frames are periodic or not one molecule, or a bond is not tabulated.
+        If the frames are not of molecules, or a bond is not tabulated.
     """
-    few = frames.select(np.unique(np.linspace(0, len(frames) - 1, MAX_FRAMES).astype(int)))
+    few = _evenly(frames)
     field = initial_force_field(few)
     fit = _Fit(few, field.parameters, _widths(field), linear_jacobian(field, few))
     field = fit.run(field)
     for _ in range(PLATEAU_ROUNDS):
-        field = fit.run(level_plateaus(field, few.positions[few.energies.argmin()]))
+        field = fit.run(level_plateaus(field, *_lowest(few)))
     return field
 
 
@@ -90,13 +95,15 @@ class _Fit:
 
     def cost(self, field: ForceField) -> tuple[float, FloatArray]:
         """Return what is minimised, and the residual forces, flat."""
-        residual = (self.frames.forces - field.evaluate(self.frames.positions)[1]).ravel()
+        residual = (
+            self.frames.forces - field.evaluate(self.frames.positions, self.frames.periodic_cells)[1]
+        ).ravel()
         away = (field.parameters - self.prior) / self.widths
         return float(residual @ residual) / FORCE_WIDTH**2 + float(away @ away), residual
 
     def step(self, field: ForceField, residual: FloatArray) -> FloatArray:
         """Return the Gauss-Newton step."""
-        bent = jacobian(field, self.frames, slice(field.terms.n_coefficients, None))
+        bent = jacobian(field, self.frames, slice(field.n_linear, None))
         design = np.concatenate([self.linear, bent], axis=1)
         normal = design.T @ design / FORCE_WIDTH**2 + np.diag(self.widths**-2.0)
         pull = design.T @ residual / FORCE_WIDTH**2 - (field.parameters - self.prior) / self.widths**2
@@ -105,7 +112,7 @@ class _Fit:
 
 def linear_jacobian(field: ForceField, frames: FrameSet) -> FloatArray:
     """Return the part of the Jacobian that no parameter changes."""
-    return jacobian(field, frames, slice(0, field.terms.n_coefficients))
+    return jacobian(field, frames, slice(0, field.n_linear))
 
 
 def jacobian(field: ForceField, frames: FrameSet, chosen: slice) -> FloatArray:
@@ -114,10 +121,10 @@ def jacobian(field: ForceField, frames: FrameSet, chosen: slice) -> FloatArray:
     u·∂F/∂θ is linear in u, so its derivative with respect to u is a column: two backward passes.
     """
     theta = torch.as_tensor(field.parameters).clone().requires_grad_()
-    blocks = []
-    for start in range(0, len(frames), FRAMES_AT_ONCE):
-        positions = torch.as_tensor(frames.positions[start : start + FRAMES_AT_ONCE]).clone().requires_grad_()
-        energy = field.energy(positions, theta).sum()
+    blocks, cells = [], frames.periodic_cells
+    for part in field.blocks(len(frames), FRAMES_AT_ONCE):
+        positions = torch.as_tensor(frames.positions[part]).clone().requires_grad_()
+        energy = field.energy(positions, theta, None if cells is None else torch.as_tensor(cells[part])).sum()
         (slope,) = torch.autograd.grad(energy, positions, create_graph=True)
         u = torch.zeros_like(slope, requires_grad=True)
         (pulled,) = torch.autograd.grad(-slope, theta, grad_outputs=u, create_graph=True)
@@ -128,29 +135,31 @@ def jacobian(field: ForceField, frames: FrameSet, chosen: slice) -> FloatArray:
     return np.concatenate(blocks)
 
 
-def level_plateaus(field: ForceField, start: FloatArray) -> ForceField:
+def level_plateaus(field: ForceField, start: FloatArray, cell: FloatArray | None = None) -> ForceField:
     """Return `field` with D such that each kind of bond reaches its tabulated energy; rings keep theirs.
 
-    `start` (n_atoms, 3) is where the minimum is searched from.
+    `start` (n_atoms, 3) is where the minimum is searched from; molecules do not feel each other there.
     """
-    minimum = relaxed(field, start)
+    alone = field.apart()
+    minimum = relaxed(alone, start, cell)
+    cells = None if cell is None else np.stack([cell, cell])
     plateaus = field.plateaus.copy()
     for kind in range(len(plateaus)):
         bond = tuple(field.topology.bonds[np.flatnonzero(field.bond_kind == kind)[0]].tolist())
         moving = moving_side(field.topology.atomic_numbers, field.topology.bonds, bond)
         if moving is None:
             continue
-        far = stretched(minimum, bond, moving, PLATEAU_LENGTHS)
-        low, high = field.evaluate(np.stack([minimum, far]))[0]
+        far = stretched(minimum, bond, moving, PLATEAU_LENGTHS, cell)
+        low, high = alone.evaluate(np.stack([minimum, far]), cells)[0]
         plateaus[kind] += field.tabulated[kind] - (high - low)
     return replace(field, plateaus=plateaus)
 
 
-def relaxed(field: ForceField, start: FloatArray) -> FloatArray:
+def relaxed(field: ForceField, start: FloatArray, cell: FloatArray | None = None) -> FloatArray:
     """Return the positions (n_atoms, 3) of the minimum next to `start`."""
 
     def energy_and_slope(flat: FloatArray) -> tuple[float, FloatArray]:
-        energies, forces = field.evaluate(flat.reshape(1, -1, 3))
+        energies, forces = field.evaluate(flat.reshape(1, -1, 3), None if cell is None else cell[None])
         return float(energies[0]), -forces[0].ravel()
 
     found = minimize(energy_and_slope, start.ravel(), jac=True, method="L-BFGS-B", options={"gtol": 1e-4})
@@ -159,7 +168,25 @@ def relaxed(field: ForceField, start: FloatArray) -> FloatArray:
 
 def _widths(field: ForceField) -> FloatArray:
     n_repulsions = (
-        len(field.parameters) - field.terms.n_coefficients - N_BOND_PARAMETERS * len(field.plateaus)
+        len(field.parameters)
+        - field.n_linear
+        - N_BOND_PARAMETERS * len(field.plateaus)
+        - len(field.between.contact)
     )
     bonds = np.tile(BOND_WIDTHS, len(field.plateaus))
-    return np.concatenate([field.terms.widths, bonds, np.full(n_repulsions, REPULSION_WIDTH)])
+    walls = np.full(n_repulsions, REPULSION_WIDTH)
+    between = np.full(len(field.between.contact), LOG_WALL_WIDTH)
+    return np.concatenate([field.terms.widths, field.between.widths, bonds, walls, between])
+
+
+def _evenly(frames: FrameSet) -> FrameSet:
+    """Return as many frames as it takes: fewer of many molecules, as each has them all."""
+    n_molecules = int(frame_molecules(frames).max()) + 1
+    n_frames = max(MAX_FRAMES // n_molecules, min(MAX_FRAMES, LEAST_FRAMES))
+    return frames.select(np.unique(np.linspace(0, len(frames) - 1, n_frames).astype(int)))
+
+
+def _lowest(frames: FrameSet) -> tuple[FloatArray, FloatArray | None]:
+    """Return positions and cell of the frame of the lowest energy."""
+    lowest, cells = frames.energies.argmin(), frames.periodic_cells
+    return frames.positions[lowest], None if cells is None else cells[lowest]

@@ -6,6 +6,7 @@ E = Σ_b V(r_b) + Σ_p A_p exp(−B_p (d_p − R_p)) + Σ_t c_t Π primitives Π
   r0 and the plateau D; β = β0 + β1 z + β2 z² + (δ0 + δ1 z + δ2 z²) exp(−(z/0.25)⁴) for r > r0 is the
   tabulated shape with the stiffness and anharmonicity of the frames near r0;
 - non-bonded pairs: repulsion that falls off exponentially;
+- between molecules, the terms of between.py;
 - terms.py's products, each times g = ½ (1 − tanh((r/r̄ − 1.5)/0.15)) of every bond it stands on, so that
   nothing but the plateau is left of a broken bond.
 """
@@ -14,11 +15,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from mdaug.augment.matched.between import Between
 from mdaug.augment.matched.coordinates import cosines, lengths, twists
 from mdaug.augment.matched.terms import Terms
 from mdaug.augment.matched.topology import Topology
+from mdaug.frames.bonds import pair_lengths
 from mdaug.frames.frame_set import FloatArray, IntArray
 
 STRETCH_SLOPE = 2.0
@@ -34,7 +38,10 @@ N_BOND_PARAMETERS = 4
 """r0, δ0, δ1, δ2."""
 
 BLOCK = 1000
-"""Frames evaluated at once."""
+"""Frames evaluated at once, if they are small."""
+
+PAIRS_AT_ONCE = 500_000
+"""Pairs of atoms of different molecules in them, at most."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class ForceField:
     Parameters
     ----------
     topology
-        Of the molecule.
+        Of the molecules.
     terms
         The linear terms.
     bond_kind
@@ -57,15 +64,19 @@ class ForceField:
         D of each bond kind, eV.
     shapes
         Tabulated β0, β1, β2 of each bond kind, 1/Å, shape (n_kinds, 3).
+    is_tabulated
+        Shape (n_kinds,): False for bonds whose curve is a guess; the frames know them near r̄ only.
     mean_lengths
         r̄ of the bonds, shape (n_bonds,), Å.
     mean_cosines
         c̄ of the angles, shape (n_angles,).
     steepness, contact
         B (1/Å) and R (Å) of each non-bonded pair, shape (n_pairs,).
+    between
+        What molecules do to each other.
     parameters
-        Linear coefficients (eV), then r0 (Å), δ0, δ1, δ2 (1/Å) of each bond kind, then ln(A/eV) of each
-        pair kind.
+        Linear coefficients (of terms, then between molecules), then r0 (Å), δ0, δ1, δ2 (1/Å) of each bond
+        kind, then ln(A/eV) of each pair kind and of each kind of pair between molecules.
     """
 
     topology: Topology
@@ -75,58 +86,95 @@ class ForceField:
     tabulated: FloatArray
     plateaus: FloatArray
     shapes: FloatArray
+    is_tabulated: NDArray[np.bool_]
     mean_lengths: FloatArray
     mean_cosines: FloatArray
     steepness: FloatArray
     contact: FloatArray
+    between: Between
     parameters: FloatArray
 
     def with_parameters(self, parameters: FloatArray) -> "ForceField":
         return replace(self, parameters=parameters)
 
-    def evaluate(self, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return energies (n_frames,) in eV and forces (n_frames, n_atoms, 3) in eV/Å of `positions` in Å."""
+    @property
+    def n_linear(self) -> int:
+        """Of the parameters, how many are linear coefficients."""
+        return self.terms.n_coefficients + self.between.n_coefficients
+
+    def apart(self) -> "ForceField":
+        """Return the force field of the same molecules that do not feel each other."""
+        none = np.zeros((0, 2), dtype=np.int64)
+        return replace(self, between=replace(self.between, pairs=none, kind=none[:, 0]))
+
+    def blocks(self, n_frames: int, at_once: int) -> list[slice]:
+        """Cut frames into blocks of `at_once`, or of fewer where they have many pairs between molecules."""
+        step = max(1, min(at_once, PAIRS_AT_ONCE // max(1, len(self.between.pairs))))
+        return [slice(start, start + step) for start in range(0, n_frames, step)]
+
+    def evaluate(
+        self, positions: FloatArray, cells: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return energies (n_frames,) in eV and forces (n_frames, n_atoms, 3) in eV/Å of `positions` in Å.
+
+        `cells` has shape (n_frames, 3, 3), or is None for no cell.
+        """
         energies, forces = [], []
         parameters = torch.as_tensor(self.parameters)
-        for start in range(0, len(positions), BLOCK):
-            block = torch.as_tensor(positions[start : start + BLOCK]).clone().requires_grad_()
-            energy = self.energy(block, parameters)
+        for part in self.blocks(len(positions), BLOCK):
+            block = torch.as_tensor(positions[part]).clone().requires_grad_()
+            energy = self.energy(block, parameters, None if cells is None else torch.as_tensor(cells[part]))
             (slope,) = torch.autograd.grad(energy.sum(), block)
             energies.append(energy.detach().numpy())
             forces.append(-slope.numpy())
         return np.concatenate(energies), np.concatenate(forces)
 
-    def broken(self, positions: FloatArray) -> FloatArray:
+    def broken(self, positions: FloatArray, cells: FloatArray | None = None) -> FloatArray:
         """Return Σ_b 4 g_b (1 − g_b) (n_frames,): 0 with all bonds intact or gone, 1 with one half broken."""
-        i, j = self.topology.bonds.T
-        stretch = np.linalg.norm(positions[:, j] - positions[:, i], axis=-1) / self.mean_lengths
+        stretch = pair_lengths(positions, cells, *self.topology.bonds.T) / self.mean_lengths
         return np.sum(1 - np.tanh((stretch - GATE_CENTRE) / GATE_WIDTH) ** 2, axis=-1)
 
-    def energy(self, positions: Tensor, parameters: Tensor) -> Tensor:
+    @property
+    def guessed(self) -> IntArray:
+        """The bonds (n, 2) whose curve is a guess."""
+        return self.topology.bonds[~self.is_tabulated[self.bond_kind]]
+
+    def guessed_stretch(self, positions: FloatArray, cells: FloatArray | None = None) -> FloatArray:
+        """Return the lengths of the `guessed` bonds in mean lengths, shape (n_frames, n)."""
+        means = self.mean_lengths[~self.is_tabulated[self.bond_kind]]
+        return pair_lengths(positions, cells, *self.guessed.T) / means
+
+    def energy(self, positions: Tensor, parameters: Tensor, cells: Tensor | None = None) -> Tensor:
         """Return the energies (n_frames,) of `positions` (n_frames, n_atoms, 3), differentiable in both."""
-        n_linear, n_bond = self.terms.n_coefficients, N_BOND_PARAMETERS * len(self.plateaus)
-        coefficients, rest = parameters[:n_linear], parameters[n_linear:]
+        n_linear, n_bond = self.n_linear, N_BOND_PARAMETERS * len(self.plateaus)
+        coefficients, rest = parameters[: self.terms.n_coefficients], parameters[n_linear:]
         bent = rest[:n_bond].reshape(-1, N_BOND_PARAMETERS)[torch.as_tensor(self.bond_kind)]
-        strengths = torch.exp(rest[n_bond:])[torch.as_tensor(self.pair_kind)]
+        n_walls = len(rest) - n_bond - len(self.between.contact)
+        strengths = torch.exp(rest[n_bond : n_bond + n_walls])[torch.as_tensor(self.pair_kind)]
         bonds, pairs = self.topology.bonds, self.topology.pairs
-        r = lengths(positions, bonds)
-        d = lengths(positions, pairs)
+        r = lengths(positions, bonds, cells)
+        d = lengths(positions, pairs, cells)
         repelled = strengths * torch.exp(
             -torch.as_tensor(self.steepness) * (d - torch.as_tensor(self.contact))
         )
         plateaus, shapes = (torch.as_tensor(a[self.bond_kind]) for a in (self.plateaus, self.shapes))
         stretched = expanded_morse(r, plateaus, shapes, bent)
-        products = self._products(self._primitives(positions, r, d), r)
+        products = self._products(self._primitives(positions, r, d, cells), r)
         c = coefficients[torch.as_tensor(self.terms.parameter)]
-        return stretched.sum(-1) + repelled.sum(-1) + products @ c
+        inside = stretched.sum(-1) + repelled.sum(-1) + products @ c
+        if not len(self.between.pairs):
+            return inside
+        apart = lengths(positions, self.between.pairs, cells)
+        own = parameters[self.terms.n_coefficients : n_linear]
+        return inside + self.between.energy(apart, own, rest[n_bond + n_walls :])
 
-    def _primitives(self, positions: Tensor, r: Tensor, d: Tensor) -> Tensor:
+    def _primitives(self, positions: Tensor, r: Tensor, d: Tensor, cells: Tensor | None) -> Tensor:
         x = 1 - torch.exp(-STRETCH_SLOPE * (r - torch.as_tensor(self.mean_lengths)))
-        u = cosines(positions, self.topology.angles) - torch.as_tensor(self.mean_cosines)
+        u = cosines(positions, self.topology.angles, cells) - torch.as_tensor(self.mean_cosines)
         far = np.flatnonzero(self.topology.separation >= 3)
         soft = torch.exp(-STRETCH_SLOPE * (d[:, far] - torch.as_tensor(self.contact[far])))
         one = torch.ones_like(r[:, :1])
-        return torch.cat([x, u, twists(positions, self.topology.torsions), soft, one], dim=1)
+        return torch.cat([x, u, twists(positions, self.topology.torsions, cells), soft, one], dim=1)
 
     def _products(self, primitives: Tensor, r: Tensor) -> Tensor:
         factors = torch.as_tensor(self.terms.factors)

@@ -1,4 +1,4 @@
-"""Bonds, angles, torsions and non-bonded pairs of a molecule, with classes of equivalent atoms."""
+"""Bonds, angles, torsions and non-bonded pairs of molecules, with classes of equivalent atoms."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -8,8 +8,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import shortest_path
 
 from mdaug.errors import DataError
-from mdaug.frames.bonds import bonded, pair_lengths
+from mdaug.frames.bonds import bonded
 from mdaug.frames.frame_set import FrameSet, IntArray
+from mdaug.frames.molecules import endless, mean_lengths, molecular_cells, molecule_of_atom
 from mdaug.frames.pairs import molecule_pairs
 
 
@@ -30,9 +31,13 @@ class Topology:
     torsions
         Shape (n_torsions, 4), along three bonds.
     pairs
-        Shape (n_pairs, 2): atoms two or more bonds apart.
+        Shape (n_pairs, 2): atoms of one molecule, two or more bonds apart.
     separation
         Shape (n_pairs,): bonds between the two atoms, 4 for four or more.
+    between
+        Shape (n, 2): atoms of different molecules.
+    molecule
+        Shape (n_atoms,): which molecule each atom belongs to.
     """
 
     atomic_numbers: IntArray
@@ -42,6 +47,8 @@ class Topology:
     torsions: IntArray
     pairs: IntArray
     separation: IntArray
+    between: IntArray
+    molecule: IntArray
 
     @property
     def n_atoms(self) -> int:
@@ -58,20 +65,21 @@ def find_topology(frames: FrameSet) -> Topology:
     Raises
     ------
     DataError
-        If the frames are periodic, or not one connected molecule.
+        If the frames are of a crystal, of a cell too narrow, or without bonds.
     """
-    if frames.periodic:
-        raise DataError(
-            f"{frames.name}: a force field is matched to molecules, and these frames are periodic"
-        )
+    cells = molecular_cells(frames)
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
-    mean = pair_lengths(frames.positions, None, idx_i, idx_j).mean(axis=0)
+    mean = mean_lengths(frames)
     bonds = np.stack([idx_i, idx_j], axis=1)[bonded(frames.atomic_numbers, idx_i, idx_j, mean)]
     graph = coo_array((np.ones(len(bonds)), bonds.T), shape=(frames.n_atoms,) * 2).tocsr()
     steps = shortest_path(graph, directed=False, unweighted=True)
-    if not np.isfinite(steps).all():
+    if len(bonds) == 0:
         raise DataError(
-            f"{frames.name}: a force field is matched to one molecule, and these frames hold several"
+            f"{frames.name}: a force field is matched to molecules, and these frames have no bond"
+        )
+    if cells is not None and endless(frames.positions[0], bonds, cells[0]):
+        raise DataError(
+            f"{frames.name}: a force field is matched to molecules, and here bonds go on from cell to cell"
         )
     neighbours = [np.flatnonzero(row == 1).tolist() for row in steps]
     angles = [(i, j, k) for j in range(frames.n_atoms) for i, k in combinations(neighbours[j], 2)]
@@ -80,14 +88,17 @@ def find_topology(frames: FrameSet) -> Topology:
         if i != k and m not in (i, j)
     ]  # fmt: skip
     apart = steps[idx_i, idx_j]
+    inside = (apart >= 2) & np.isfinite(apart)
     return Topology(
         frames.atomic_numbers,
         atom_classes(frames.atomic_numbers, neighbours),
         bonds,
         np.array(angles, dtype=np.int64).reshape(-1, 3),
         np.array(torsions, dtype=np.int64).reshape(-1, 4),
-        np.stack([idx_i, idx_j], axis=1)[apart >= 2],
-        np.minimum(apart[apart >= 2], 4).astype(np.int64),
+        np.stack([idx_i, idx_j], axis=1)[inside],
+        np.minimum(apart[inside], 4).astype(np.int64),
+        np.stack([idx_i, idx_j], axis=1)[~np.isfinite(apart)],
+        molecule_of_atom(frames.n_atoms, bonds),
     )
 
 

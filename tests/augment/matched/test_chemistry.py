@@ -1,9 +1,8 @@
-"""The tables: orders by length, and a refusal in words."""
+"""The tables: orders by length, and a guess where there is none."""
 
 import pytest
 
 from mdaug.augment.matched.chemistry import bond_shape, repulsion
-from mdaug.errors import DataError
 from mdaug.units import EV_PER_KCAL_MOL
 
 
@@ -18,9 +17,11 @@ def test_carbon_and_oxygen(length, order):
     assert (bond_shape(6, 8, length).plateau_eV > 150 * EV_PER_KCAL_MOL) == (order == 2)
 
 
-def test_a_bond_without_table_is_named():
-    with pytest.raises(DataError, match=r"bond C-Fe .tabulated: .*H-O"):
-        bond_shape(26, 6, 1.9)
+def test_a_bond_without_table_is_a_guess_that_says_so():
+    guess = bond_shape(26, 6, 1.9)
+    assert not guess.tabulated
+    assert bond_shape(6, 6, 1.53).tabulated
+    assert 50 * EV_PER_KCAL_MOL < guess.plateau_eV < 110 * EV_PER_KCAL_MOL
 
 
 def test_repulsion_is_weak_at_contact():

@@ -5,13 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mdaug.augment import AugmentOptions
+from mdaug.augment import AugmentOptions, augment
 from mdaug.augment.corrected import switch
 from mdaug.augment.displacements import displace
 from mdaug.augment.frames import label_weights
 from mdaug.augment.labels import Labels
-from mdaug.augment.matched.errors import ErrorModel, neighbour_pairs
-from mdaug.augment.matched.rule import MatchedRule, change_by
+from mdaug.augment.matched.errors import ErrorModel, estimate_errors, neighbour_pairs
+from mdaug.augment.matched.fit import match
+from mdaug.augment.matched.rule import MatchedRule, change_by, strained_molecules
+from mdaug.frames.bonds import pair_lengths
+from mdaug.springs import SpringOptions, fit_springs
 from mdaug.units import EV_PER_KCAL_MOL
 
 
@@ -115,3 +118,70 @@ def test_weights_halve_at_the_error_scale():
     without = options.model_copy(update={"error_scale": float("inf")})
     np.testing.assert_allclose(label_weights(labels, without), 0.5)
     np.testing.assert_allclose(label_weights(replace(labels, force_error=None), options), 0.001)
+
+
+@pytest.fixture(scope="module")
+def waters_rule(boxed_waters):
+    return MatchedRule(match(boxed_waters), ErrorModel(0.1))
+
+
+def test_labels_in_a_cell_have_the_parents_slope_and_are_a_gradient(waters_rule, boxed_waters):
+    """Forces of the frames that the field does not have are kept to first order."""
+    other = replace(boxed_waters, forces=boxed_waters.forces + 0.3 * np.eye(6, 3)).select(slice(0, 3))
+    displaced = displace(other, {}, AugmentOptions(epsilon=0.3), np.random.default_rng(1))
+    found, h = waters_rule(displaced).forces, 1e-5
+    for atom, axis in ((0, 0), (2, 1), (4, 2)):
+        energies = []
+        for sign in (1, -1):
+            shift = displaced.displacements.copy()
+            shift[:, atom, axis] += sign * h
+            energies.append(waters_rule(replace(displaced, displacements=shift)).energy_change)
+        np.testing.assert_allclose(found[:, atom, axis], (energies[1] - energies[0]) / (2 * h), atol=1e-6)
+    small = replace(displaced, displacements=1e-4 * displaced.displacements)
+    slope = -np.sum(other.forces * small.displacements, axis=(1, 2))
+    np.testing.assert_allclose(waters_rule(small).energy_change, slope, atol=1e-6)
+    assert np.abs(slope).max() > 1e-5
+
+
+def test_copies_of_several_molecules_are_of_all_kinds_and_keep_their_contacts(boxed_waters):
+    springs = fit_springs(replace(boxed_waters, temperature_K=300.0), SpringOptions(bootstrap=0))
+    options = AugmentOptions(n_frames=20, n_stretched=30, n_kicked=10)
+    made = augment(boxed_waters, springs, options)
+    assert set(made.info["rule"]) == {"matched"}
+    assert np.bincount(np.unique(made.info["kind"], return_inverse=True)[1])[:2].tolist() == [20, 30]
+    idx = np.array([(i, j) for i in range(3) for j in range(3, 6)]).T
+    oxygen_hydrogen = np.array([1, 2, 3, 6])  # of these nine pairs
+    closest = {}
+    for name, some in (("frames", boxed_waters), ("copies", made)):
+        closest[name] = pair_lengths(some.positions, some.cells, *idx)[:, oxygen_hydrogen].min()
+    assert closest["copies"] >= 0.85 * closest["frames"]
+    assert closest["copies"] < closest["frames"]
+
+
+def test_strain_is_that_of_one_molecule(waters_rule, boxed_waters):
+    """Both molecules strained alike: twice the energy, the strain and so the error of one."""
+    change, molecule = np.zeros((3, 6, 3)), np.array([0, 0, 0, 1, 1, 1])
+    change[0, :3, 0], change[1, :, 0] = 1.0, 1.0
+    shift = np.full((3, 6, 3), 0.1)
+    np.testing.assert_allclose(strained_molecules(shift, change, molecule), [1.0, 2.0, 1.0])
+    near = neighbour_pairs(boxed_waters)
+    _, strain = change_by(waters_rule.field, near.parents, near.displacements)
+    before = waters_rule.field.evaluate(near.parents.positions, near.parents.cells)
+    after = waters_rule.field.evaluate(near.parents.positions + near.displacements, near.parents.cells)
+    whole = np.abs(after[0] - before[0] + np.sum(before[1] * near.displacements, axis=(1, 2)))
+    assert np.all((strain <= whole + 1e-12) & (strain >= whole / 2 - 1e-12))
+    assert np.median(strain / whole) < 0.95
+
+
+def test_neighbours_in_a_cell_are_at_their_nearest_images(boxed_waters):
+    near = neighbour_pairs(boxed_waters)
+    arrived = near.parents.positions + near.displacements - boxed_waters.positions[near.other]
+    fractions = arrived @ np.linalg.inv(boxed_waters.cells[0])
+    np.testing.assert_allclose(fractions, np.round(fractions), atol=1e-9)
+    assert np.linalg.norm(near.displacements, axis=-1).max() < 2.0
+    np.testing.assert_array_equal(near.forces, boxed_waters.forces[near.other])
+
+
+def test_several_molecules_are_never_thought_better_known_than_two_waters(boxed_waters):
+    """Even frames that the field fits without any error."""
+    assert estimate_errors(boxed_waters).per_strain == pytest.approx(0.1)

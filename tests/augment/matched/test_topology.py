@@ -39,12 +39,21 @@ def test_angles_have_their_centre_in_the_middle_and_torsions_follow_bonds(ethano
         assert len(set(chain)) == len(chain)
 
 
-def test_crystals_and_several_molecules_are_refused(ethanol_frames):
-    cells = np.tile(np.eye(3) * 9.0, (len(ethanol_frames), 1, 1))
-    with pytest.raises(DataError, match="periodic"):
-        find_topology(replace(ethanol_frames, cells=cells, pbc=(True,) * 3))
+def test_several_molecules_have_bonds_within_and_pairs_between(water_frames, boxed_waters):
+    for frames in (water_frames, boxed_waters):
+        topology = find_topology(frames)
+        assert topology.bonds.tolist() == [[0, 1], [0, 2], [3, 4], [3, 5]]
+        assert topology.molecule.tolist() == [0, 0, 0, 1, 1, 1]
+        assert topology.classes[[1, 2, 4, 5]].tolist() == [topology.classes[1]] * 4
+        assert topology.pairs.tolist() == [[1, 2], [4, 5]]
+        assert sorted(map(tuple, topology.between.tolist())) == [
+            (i, j) for i in range(3) for j in range(3, 6)
+        ]
+
+
+def test_atoms_without_bonds_are_refused():
     apart = FrameSet(
         np.array([1, 1]), np.array([[[0.0, 0, 0], [5.0, 0, 0]]]), np.zeros(1), np.zeros((1, 2, 3))
     )
-    with pytest.raises(DataError, match="hold several"):
+    with pytest.raises(DataError, match="have no bond"):
         find_topology(apart)
