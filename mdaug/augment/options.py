@@ -31,7 +31,7 @@ class AugmentOptions(Options):
 
     n_stretched: Count = 500
     """Copies made besides by stretching or compressing a bond drawn at random, rigidly.
-    Molecules only; bonds in rings stay."""
+    Bonds in rings, in crystals, and those not tabulated (rule matched) stay."""
 
     stretch_range: tuple[PositiveFloat, PositiveFloat] = (0.6, 2.5)
     """Shortest and longest length (drawn uniformly) of a stretched bond, in mean lengths of the bond."""
@@ -59,8 +59,8 @@ class AugmentOptions(Options):
     rule: Literal["isotropic", "projected", "gradient", "signed", "matched", "gfn2-xtb"] = "matched"
     """Labels: by springs, `isotropic` as published, `signed` as its Discussion proposes, `projected` on the
     change of the pair distances, or `gradient`, which adds the parent's own slope to the energy, so that
-    energy and forces agree; `matched`, by a force field matched to the frames' forces (molecules; the most
-    accurate); `gfn2-xtb`, by differences of GFN2-xTB (needs mdaug[xtb])."""
+    energy and forces agree; `matched`, by a force field matched to the frames' forces (molecules, liquids;
+    the most accurate); `gfn2-xtb`, by differences of GFN2-xTB (needs mdaug[xtb])."""
 
     weight: Annotated[float, Field(gt=0, le=1e9)] = 0.02
     """Weight of a copy in the training loss (a frame of the data: 1); small where labels are rough."""

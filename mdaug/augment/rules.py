@@ -27,8 +27,8 @@ class MadeRule(NamedTuple):
 def make_rule(frames: FrameSet, springs: Springs, options: AugmentOptions) -> MadeRule:
     """Make the rule of `options` for displaced copies of `frames`.
 
-    Frames that no force field can be matched to (crystals, several molecules, bonds that are not
-    tabulated) get `gradient` labels instead, with a warning.
+    Frames that no force field can be matched to (crystals, atoms without bonds, too few frames) get
+    `gradient` labels instead, with a warning.
 
     Raises
     ------
