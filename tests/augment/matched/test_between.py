@@ -6,7 +6,7 @@ import torch
 
 from mdaug.augment.matched.assemble import initial_force_field
 from mdaug.augment.matched.between import Between
-from mdaug.augment.matched.fit import level_plateaus, match
+from mdaug.augment.matched.fit import level_plateaus, match, relaxed
 from mdaug.units import COULOMB_EV_A, KCAL_MOL_PER_EV
 
 
@@ -79,11 +79,12 @@ def test_small_blocks_are_as_good_as_one(boxed, boxed_waters, monkeypatch):
 
 
 def test_plateaus_are_those_of_molecules_by_themselves(water_frames):
-    """Whatever the neighbour does to a bond that is stretched towards it."""
+    """Whatever a hydrogen bond does to the bond that is stretched along it."""
     field = initial_force_field(water_frames)
-    strong = field.parameters.copy()
-    strong[field.terms.n_coefficients : field.n_linear] = 1.0
-    plain, close = (
-        level_plateaus(one, water_frames.positions[0]) for one in (field, field.with_parameters(strong))
-    )
+    charged = field.parameters.copy()
+    charged[field.terms.n_coefficients + 1 : field.n_linear : 2] = [0.69, -0.34, 0.17]
+    start = water_frames.positions[0].copy()
+    start[3:] = np.array([[2.85, 0, 0], [3.2, 0.6, 0.7], [3.2, 0.2, -0.9]])
+    plain, close = (level_plateaus(field.with_parameters(p), start) for p in (field.parameters, charged))
+    assert np.linalg.norm(relaxed(field.with_parameters(charged), start)[3] - start[0]) < 3.5
     np.testing.assert_allclose(close.plateaus, plain.plateaus, atol=1e-3)
