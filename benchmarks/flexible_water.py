@@ -4,8 +4,8 @@
     PYTHONPATH=benchmarks mdaug frames w27.xyz --calculator flexible_water:FlexibleWater --temperature 300 …
 
 SPC/Fw (DOI 10.1063/1.2136877): harmonic bonds and angles, charges, Lennard-Jones between oxygens. Charges are
-damped and shifted (DOI 10.1063/1.2206581), and both end at 4.6 Å, energy and force: half of a small box, and less
-than the cutoff of a network. Cells with right angles; atoms in order O, H, H.
+damped and shifted (DOI 10.1063/1.2206581), and both end at 4.6 Å, energy and force: half of a small box,
+and less than the cutoff of a network. Cells with right angles; atoms in order O, H, H.
 """
 
 import sys
