@@ -18,7 +18,7 @@ show_all: ContextVar[bool] = ContextVar("show_all", default=False)
 
 class HelpFormatter(DefaultFormatter):
     """The default panels, without ``--no-x`` and ``[default: False]`` for switches that are off, and with
-    defaults of several values as one would type them."""
+    defaults of switches that are on, and of several values, as one would type them."""
 
     def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
         super().__call__(console, options, panel.copy(entries=[_tidy(entry) for entry in panel.entries]))
@@ -48,6 +48,8 @@ def _tidy(entry: HelpEntry) -> HelpEntry:
     changes: dict[str, Any] = {}
     if entry.default in ("False", "()"):
         changes = {"default": None, "negative_names": ()}
+    elif entry.default == "True":
+        changes = {"default": entry.positive_names[0]}
     elif entry.default and entry.default[0] in "([":
         changes = {"default": " ".join(map(str, literal_eval(entry.default)))}
     return entry.copy(**changes)

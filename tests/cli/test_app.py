@@ -235,6 +235,13 @@ def test_completion_knows_commands_and_their_options(tmp_path):
     assert "n-stretched" in text  # of train and augment
 
 
+def test_a_switch_that_is_on_has_its_name_as_default(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.main(["nve", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "--guard --no-guard" in shown
+    assert "[default: --guard]" in shown and "[default: True]" not in shown
+
+
 def test_defaults_of_several_values_are_shown_as_typed(capsys: pytest.CaptureFixture[str]) -> None:
     assert app.main(["labels", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
