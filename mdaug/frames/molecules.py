@@ -40,7 +40,7 @@ def mean_lengths(frames: FrameSet) -> FloatArray:
     Of as many frames, evenly spaced, as fit in memory.
     """
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
-    few = _evenly(frames, max(1, AT_ONCE // len(idx_i)))
+    few = _evenly(frames, max(1, AT_ONCE // max(1, len(idx_i))))
     return pair_lengths(few.positions, few.periodic_cells, idx_i, idx_j).mean(axis=0)
 
 

@@ -116,5 +116,6 @@ def test_mean_lengths_are_to_nearest_images_and_of_fewer_frames_where_memory_is_
     one = boxed([[0.2, 0, 0], [8.7, 0, 0]], [1, 1], 9.0)
     assert mean_lengths(one) == pytest.approx([0.5])
     many = one.select(np.zeros(10, dtype=int))
+    assert mean_lengths(boxed([[0.0, 0, 0]], [18], 9.0)).shape == (0,)
     monkeypatch.setattr("mdaug.frames.molecules.AT_ONCE", 3)
     assert mean_lengths(many) == pytest.approx([0.5])
