@@ -27,10 +27,10 @@ def augment(
         SpringOptions, Parameter(name="springs", group=section("Springs", 1))
     ] = SpringOptions(),
 ) -> None:
-    """Displace atoms and stretch bonds of randomly drawn frames, and label the copies with energy and forces.
+    """Displace atoms, stretch bonds and kick atoms of frames drawn at random, and label these copies.
 
-    Writes augmented.xyz (extended xyz; each frame with its parent, rule, kind, displacement and weight) and
-    the springs of the frames, springs.json.
+    Writes augmented.xyz (extended xyz; each frame with energy, forces, parent, rule, kind, displacement and
+    weight) and the springs of the frames, springs.json.
 
     Parameters
     ----------
@@ -51,12 +51,17 @@ def augment(
         made = augment_frames(frames, known, options)
         write_extxyz(made, run.path / "augmented.xyz")
     change = (made.energies - frames.energies[made.info["parent"]]) * KCAL_MOL_PER_EV
-    moved = f"{options.n_displaced or frames.n_atoms} atom(s) displaced by up to {options.epsilon} Å"
-    for kind, what in (("atoms", moved), ("bond", "a bond stretched or compressed")):
+    n_moved = options.n_displaced or frames.n_atoms
+    whats = {
+        "atoms": f"with {n_moved} atom{'s' if n_moved > 1 else ''} displaced by up to {options.epsilon} Å",
+        "bond": "with a bond stretched or compressed",
+        "kick": f"after a kick of up to {options.kick_energy:g} kcal/mol",
+    }
+    for kind, what in whats.items():
         copies = made.info["kind"] == kind
         if copies.any():
             print(
-                f"{copies.sum()} frames with {what}, rule {made.info['rule'][0]}: energy change "
+                f"{copies.sum()} frames {what}, rule {made.info['rule'][0]}: energy change "
                 f"{np.mean(change[copies]):.2f} ± {np.std(change[copies]):.2f} kcal/mol, "
                 f"weight {np.mean(made.weights[copies]):.3g} on average"
             )
