@@ -1,5 +1,6 @@
 """From frames and springs to augmented frames."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,12 @@ from mdaug.augment.options import AugmentOptions
 from mdaug.augment.rules import make_rule
 from mdaug.errors import DataError
 from mdaug.frames.frame_set import FloatArray, FrameSet
+from mdaug.frames.molecules import frame_molecules
 from mdaug.springs.springs import Springs
 from mdaug.units import EV_PER_KCAL_MOL
+
+MANY_MOLECULES = 8
+"""From here on frames are a liquid's: each has an atom in as many surroundings as a copy could."""
 
 ROUGH = 0.002
 """Share of the weight that labels get whose errors are asked for but not known."""
@@ -51,6 +56,7 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
     rule = make_rule(frames, springs, options)
     if rule.name != options.rule:  # springs are off by hundreds of kcal/mol/Å where a bond is stretched
         options = options.model_copy(update={"n_stretched": 0})
+    _warn_of_many_molecules(frames, options)
     maker = CopyMaker(frames, rule.label, options, rng)
     kinds = {"atoms": maker.displaced(), "bond": maker.stretched(), "kick": maker.kicked()}
     parts = [part for made in kinds.values() for part in made]
@@ -79,6 +85,19 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
         name=f"{frames.name}, augmented",
         info=info,
     )
+
+
+def _warn_of_many_molecules(frames: FrameSet, options: AugmentOptions) -> None:
+    """Say that copies of a liquid are large: more of them than frames cost much and win little."""
+    n_copies = options.n_frames + options.n_stretched + options.n_kicked
+    n_molecules = int(frame_molecules(frames).max()) + 1
+    if n_molecules >= MANY_MOLECULES and n_copies > 2 * len(frames):
+        warnings.warn(
+            f"{frames.name}: each of {n_copies} copies holds all {n_molecules} molecules, so training takes "
+            f"{1 + n_copies / len(frames):.0f} times as long; take fewer (--n-frames, --n-stretched, "
+            "--n-kicked), or none: near the frames a raw model of a liquid is as good",
+            stacklevel=3,
+        )
 
 
 def label_weights(labels: Labels, options: AugmentOptions) -> FloatArray:

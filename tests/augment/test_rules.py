@@ -1,5 +1,6 @@
 """Rules by name: fallback for crystals, semi-empirical labels on their own level of theory."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -85,3 +86,23 @@ def test_gfn2_labels_have_the_parents_slope():
     slope = -np.sum(other.forces * displaced.displacements, axis=(1, 2))
     np.testing.assert_allclose(labels.energy_change, slope, atol=2e-4)
     assert np.abs(slope).max() > 5e-4
+
+
+def test_a_liquid_is_told_what_its_copies_cost(frames, springs):
+    """Eight waters far apart: 30 copies of 4 frames are many, 8 are not."""
+    shifts = np.repeat(6.0 * np.stack(np.meshgrid(*3 * [np.arange(2)]), axis=-1).reshape(8, 3), 3, axis=0)
+    box = replace(
+        frames.select(slice(0, 4)),
+        atomic_numbers=np.tile(frames.atomic_numbers, 8),
+        positions=np.tile(frames.positions[:4], (1, 8, 1)) + shifts,
+        forces=np.tile(frames.forces[:4], (1, 8, 1)),
+    )
+    oxygen = Springs(springs.temperature_K, {**springs.pairs, "O-O": springs.pairs["H-H"]})
+    options = AugmentOptions(n_frames=30, n_stretched=0, n_kicked=0, rule="gradient")
+    with pytest.warns(
+        UserWarning, match="30 copies holds all 8 molecules, so training takes 8 times as long"
+    ):
+        augment(box, oxygen, options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        augment(box, oxygen, options.model_copy(update={"n_frames": 8}))
