@@ -5,26 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from mdaug.errors import DataError
 from mdaug.frames.correlation import autocorrelation, correlation_time
 from mdaug.frames.frame_set import FloatArray
 from mdaug.validate.thermo_log import ThermoLog
+from mdaug.validate.wandering import slope_with_interval
 
 N_BINS = 400
 """The run is averaged over this many bins before its correlation time is measured: vibrations average out."""
 
-SHORTEST_BLOCK = 5.0
-"""Blocks of fewer correlation times than this are reported as too short."""
-
-MIN_BLOCKS, MAX_BLOCKS = 8, 20
-CORRELATION_TIMES_PER_BLOCK = 20.0
-"""Aimed at, so that neighbouring block means of an exponentially correlated energy correlate by 1/40 only.
-
-More than 20 blocks would narrow the interval by 4 % at most, and a slow exchange of energy between
-vibrations, too weak to show in the correlation time, would go unseen.
-"""
+N_BLOCKS = 32
+"""A line through fewer means tells scatter from wandering badly; more would hardly narrow the interval."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +40,7 @@ class DriftResult:
     block_time_ps, block_energy_meV_per_atom
         Shape (n_blocks,): the means that the line is fitted to.
     blocks_long_enough
-        False if even eight blocks are shorter than five correlation times: the interval then rests on a
-        correction, and a longer run is needed.
+        False if a block is shorter than the correlation time: a longer run is needed.
     """
 
     slope_meV_per_atom_ps: float
@@ -110,12 +101,10 @@ class TimestepScaling:
 def energy_drift(log: ThermoLog) -> DriftResult:
     """Fit a line to the total energy.
 
-    The energy of velocity Verlet swings fast about a line, and slowly as the vibrations exchange energy; rows
-    are anything but independent. So the run is cut into blocks much longer than the energy's correlation
-    time; a least-squares line through the block means, which are nearly independent, gives the slope, and
-    their scatter about it gives Student's t interval with n_blocks − 2 degrees of freedom (Flyvbjerg and
-    Petersen on blocks: DOI 10.1063/1.457480). The interval is widened by √((1 + ρ)/(1 − ρ)) for the
-    correlation ρ of neighbouring block means that is left (1 to 3 % for long runs).
+    The energy of velocity Verlet swings fast about a line, and wanders slowly, as vibrations exchange energy;
+    rows are anything but independent. So the run is cut into 32 blocks (Flyvbjerg and Petersen, DOI
+    10.1063/1.457480), whose means are taken as a line with scatter and a random walk about it
+    (`slope_with_interval`): the interval holds what the walk may have added to the slope.
 
     Where ``shadow.csv`` lies beside the table the line is fitted to that energy, which velocity Verlet
     conserves: it does not follow the slow exchange of energy between vibrations, so the interval is several
@@ -128,31 +117,26 @@ def energy_drift(log: ThermoLog) -> DriftResult:
     """
     if log.n_atoms is None:
         raise DataError(f"{log.source}: the number of atoms is unknown; give --n-atoms")
-    if len(log.time_ps) < 4 * MIN_BLOCKS:
-        raise DataError(f"{log.source}: {len(log.time_ps)} rows; a drift needs at least {4 * MIN_BLOCKS}")
+    if len(log.time_ps) < N_BLOCKS:
+        raise DataError(f"{log.source}: {len(log.time_ps)} rows; a drift needs at least {N_BLOCKS}")
     energy = _per_atom(log.total_eV, log.n_atoms)
     conserved = energy if log.shadow_eV is None else _per_atom(log.shadow_eV, log.n_atoms)
     time, duration = log.time_ps, float(log.time_ps[-1] - log.time_ps[0])
     tau = _slow_correlation_time(time, conserved)
-    affordable = int(duration / (CORRELATION_TIMES_PER_BLOCK * tau))
-    n_blocks = int(np.clip(affordable, MIN_BLOCKS, MAX_BLOCKS))
-    block_time, block_energy = _means(time, n_blocks), _means(conserved, n_blocks)
-    fit = stats.linregress(block_time, block_energy)
-    rho = _block_correlation(duration / n_blocks / tau)
-    error = fit.stderr * np.sqrt((1 + rho) / (1 - rho))
-    slope, half_width = float(fit.slope), float(stats.t.ppf(0.975, n_blocks - 2) * error)
-    line = slope * time + float(fit.intercept)
+    block_time, block_energy = _means(time, N_BLOCKS), _means(conserved, N_BLOCKS)
+    slope, interval = slope_with_interval(block_time, block_energy)
+    line = slope * (time - time.mean())
     kinetic_spread = float(log.kinetic_eV.std()) * 1000.0 / log.n_atoms
     return DriftResult(
         slope_meV_per_atom_ps=slope,
-        slope_ci95_meV_per_atom_ps=(slope - half_width, slope + half_width),
+        slope_ci95_meV_per_atom_ps=interval,
         rms_fluctuation_meV_per_atom=float(np.sqrt(np.mean((energy - line) ** 2))),
         drift_ratio=abs(slope) * duration / kinetic_spread if kinetic_spread > 0 else 0.0,
         n_atoms=log.n_atoms,
         duration_ps=duration,
-        n_blocks=n_blocks,
+        n_blocks=N_BLOCKS,
         correlation_time_ps=tau,
-        blocks_long_enough=duration / n_blocks >= SHORTEST_BLOCK * tau,
+        blocks_long_enough=duration / N_BLOCKS >= tau,
         timestep_fs=log.timestep_fs,
         source=log.source,
         fitted="total energy" if log.shadow_eV is None else "shadow energy",
@@ -187,12 +171,6 @@ def _slow_correlation_time(time: FloatArray, energy: FloatArray) -> float:
     residual = bins - np.polyval(np.polyfit(position, bins, 1), position)
     width = (time[-1] - time[0]) / len(bins)
     return correlation_time(autocorrelation(residual)) * float(width)
-
-
-def _block_correlation(length: float) -> float:
-    """Return the correlation of neighbouring block means, of `length` correlation times, if it is exp(−t)."""
-    lost = 1.0 - float(np.exp(-length))
-    return lost**2 / (2.0 * (length - lost))
 
 
 def _means(series: FloatArray, n_blocks: int) -> FloatArray:
