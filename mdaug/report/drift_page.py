@@ -65,8 +65,8 @@ def verdict(result: DriftResult) -> str:
     text = f"{result.source}: {finding}; " + slope.replace("-", "\u2212")
     if not result.blocks_long_enough:
         text += (
-            f" The run is short for its correlation time of {result.correlation_time_ps:.2g} ps: "
-            "the interval may be too narrow; run longer."
+            f" The energy wanders, its correlation time is {result.correlation_time_ps:.2g} ps: "
+            "the interval allows for that, a longer run narrows it."
         )
     return text
 

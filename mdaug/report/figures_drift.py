@@ -95,4 +95,4 @@ def _title(result: DriftResult) -> str:
     step = "" if result.timestep_fs is None else f" in steps of {result.timestep_fs:g} fs"
     source = result.source if len(result.source) <= _LONGEST else f"…{result.source[1 - _LONGEST :]}"
     slope = f"{result.slope_meV_per_atom_ps:.2g} meV/atom/ps, 95 % interval {low:.2g} to {high:.2g}"
-    return f"{source}, {result.duration_ps:.3g} ps{step}\n" + slope.replace("-", "\u2212")
+    return f"{source}, {round(result.duration_ps, 1):g} ps{step}\n" + slope.replace("-", "\u2212")

@@ -40,7 +40,7 @@ class DriftResult:
     block_time_ps, block_energy_meV_per_atom
         Shape (n_blocks,): the means that the line is fitted to.
     blocks_long_enough
-        False if a block is shorter than the correlation time: a longer run is needed.
+        False if a block is shorter than the correlation time: the energy wanders, and the interval is wide.
     """
 
     slope_meV_per_atom_ps: float

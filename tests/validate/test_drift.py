@@ -54,7 +54,7 @@ def test_the_interval_is_no_wider_than_the_noise_asks_for() -> None:
     assert np.median(widths) < 2.2 * 2 * 1.96 * np.sqrt(12 / n) / time[-1]
 
 
-def test_a_short_run_says_so() -> None:
+def test_a_run_whose_energy_wanders_says_so() -> None:
     rng = np.random.default_rng(0)
     assert not energy_drift(log(remembering_noise(2000, 300.0, rng))).blocks_long_enough
     assert energy_drift(log(remembering_noise(20_000, 5.0, rng))).blocks_long_enough
