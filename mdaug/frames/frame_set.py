@@ -96,6 +96,12 @@ class FrameSet:
         """The cells (n_frames, 3, 3), Å, of periodic frames; None of others."""
         return self.cells if self.periodic else None
 
+    def evenly_spaced(self, n_frames: int) -> "FrameSet":
+        """Return at most `n_frames` of the frames, from the first to the last."""
+        if n_frames >= len(self):
+            return self
+        return self.select(np.unique(np.linspace(0, len(self) - 1, n_frames).astype(int)))
+
     def select(self, index: IntArray | slice) -> "FrameSet":
         """Return the frames of `index`, everything per frame taken along."""
         return replace(

@@ -40,14 +40,14 @@ def mean_lengths(frames: FrameSet) -> FloatArray:
     Of as many frames, evenly spaced, as fit in memory.
     """
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
-    few = _evenly(frames, max(1, AT_ONCE // max(1, len(idx_i))))
+    few = frames.evenly_spaced(max(1, AT_ONCE // max(1, len(idx_i))))
     return pair_lengths(few.positions, few.periodic_cells, idx_i, idx_j).mean(axis=0)
 
 
 def frame_molecules(frames: FrameSet) -> IntArray:
     """Return the molecule of each atom, shape (n_atoms,), by mean distances (nearest images)."""
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
-    total, few = np.zeros(len(idx_i)), _evenly(frames)
+    total, few = np.zeros(len(idx_i)), frames.evenly_spaced(MAX_FRAMES)
     for n in range(len(few)):  # one by one: all pairs of a box of many frames would fill the memory
         cell = None if few.periodic_cells is None else few.periodic_cells[n : n + 1]
         total += pair_lengths(few.positions[n : n + 1], cell, idx_i, idx_j)[0]
@@ -80,8 +80,9 @@ def molecular_cells(frames: FrameSet) -> FloatArray | None:
 
 
 def narrowest_width(cells: FloatArray) -> float:
-    """Return the least distance (Å) between opposite faces of any of `cells` (n_frames, 3, 3)."""
-    return float(1 / np.linalg.norm(np.linalg.inv(cells), axis=1).max())
+    """Return the least distance (Å) between opposite faces of any of `cells` (…, 3, 3)."""
+    # the columns of the inverse are the reciprocal vectors, whose lengths are one over the widths
+    return float(1 / np.linalg.norm(np.linalg.inv(cells), axis=-2).max())
 
 
 def endless(positions: FloatArray, bonds: IntArray, cell: FloatArray) -> bool:
@@ -109,7 +110,7 @@ def warn_of_parting(frames: FrameSet) -> None:
     """Warn of frames in which molecules have left each other, or a molecule has come apart."""
     if frames.periodic:
         return
-    few = _evenly(frames)
+    few = frames.evenly_spaced(MAX_FRAMES)
     n_parted = sum(parted(positions) for positions in few.positions)
     if n_parted:
         warnings.warn(
@@ -118,9 +119,3 @@ def warn_of_parting(frames: FrameSet) -> None:
             "mean nothing there; sample colder or shorter, or leave those frames out",
             stacklevel=2,
         )
-
-
-def _evenly(frames: FrameSet, n_frames: int = MAX_FRAMES) -> FrameSet:
-    if n_frames >= len(frames):
-        return frames
-    return frames.select(np.unique(np.linspace(0, len(frames) - 1, n_frames).astype(int)))

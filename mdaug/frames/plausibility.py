@@ -103,7 +103,7 @@ def check_units(frames: FrameSet, stated: str) -> None:
     DataError
         Naming the unit that would fit, and ``--units``.
     """
-    some = frames.select(np.unique(np.linspace(0, len(frames) - 1, MAX_FRAMES).astype(int)))
+    some = frames.evenly_spaced(MAX_FRAMES)
     rms_force = float(np.sqrt(np.mean(some.forces**2)))
     bonds = _bonds(some) if len(some) >= MIN_FRAMES else None
     if bonds is None:

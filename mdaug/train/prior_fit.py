@@ -67,7 +67,7 @@ def fit_prior(frames: FrameSet, atomic_numbers: Sequence[int], cutoff: float) ->
     Least squares on the forces, with the very tables that will be used; what angles and torsions add to them
     is left to the network. Elements that no frame has within the cutoff of each other get ZBL alone.
     """
-    some = frames.select(np.unique(np.linspace(0, len(frames) - 1, MAX_FRAMES).astype(int)))
+    some = frames.evenly_spaced(MAX_FRAMES)
     forms = {
         pair: _form(pair, np.linalg.norm(r_ij, axis=1), len(frames), cutoff)
         for pair, (*_, r_ij) in _by_elements(frames, cutoff).items()

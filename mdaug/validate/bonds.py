@@ -4,12 +4,12 @@ import numpy as np
 
 from mdaug.frames.bonds import minimum_image, sides
 from mdaug.frames.frame_set import FloatArray, IntArray
+from mdaug.frames.molecules import narrowest_width
 
 
 def half_width(cells: FloatArray) -> float:
     """Return half the smallest distance between opposite faces of `cells` (…, 3, 3), Å."""
-    # the columns of the inverse are the reciprocal vectors, whose lengths are one over the widths
-    return float(0.5 / np.linalg.norm(np.linalg.inv(cells), axis=-2).max())
+    return 0.5 * narrowest_width(cells)
 
 
 STRAIGHT = float(np.cos(np.radians(15.0)))

@@ -57,7 +57,7 @@ def match(frames: FrameSet) -> ForceField:
     DataError
         If the frames are not of molecules, or a bond is not tabulated.
     """
-    few = _evenly(frames)
+    few = _enough(frames)
     field = initial_force_field(few)
     fit = _Fit(few, field.parameters, _widths(field), linear_jacobian(field, few))
     field = fit.run(field)
@@ -179,11 +179,10 @@ def _widths(field: ForceField) -> FloatArray:
     return np.concatenate([field.terms.widths, field.between.widths, bonds, walls, between])
 
 
-def _evenly(frames: FrameSet) -> FrameSet:
+def _enough(frames: FrameSet) -> FrameSet:
     """Return as many frames as it takes: fewer of many molecules, as each has them all."""
     n_molecules = int(frame_molecules(frames).max()) + 1
-    n_frames = max(MAX_FRAMES // n_molecules, min(MAX_FRAMES, LEAST_FRAMES))
-    return frames.select(np.unique(np.linspace(0, len(frames) - 1, n_frames).astype(int)))
+    return frames.evenly_spaced(max(MAX_FRAMES // n_molecules, min(MAX_FRAMES, LEAST_FRAMES)))
 
 
 def _lowest(frames: FrameSet) -> tuple[FloatArray, FloatArray | None]:

@@ -29,17 +29,21 @@ def displaced(ethanol_frames):
     return displace(ethanol_frames.select(slice(0, 4)), {}, options, np.random.default_rng(0))
 
 
-def test_forces_are_the_gradient_of_the_energy_also_of_the_switch(rule, displaced):
+def assert_forces_are_the_gradient(rule, displaced, components):
+    """Compare forces of (atom, axis) with central differences of the energy."""
     h, found = 1e-5, rule(displaced).forces
+    for atom, axis in components:
+        energies = []
+        for sign in (1, -1):
+            shift = displaced.displacements.copy()
+            shift[:, atom, axis] += sign * h
+            energies.append(rule(replace(displaced, displacements=shift)).energy_change)
+        np.testing.assert_allclose(found[:, atom, axis], (energies[1] - energies[0]) / (2 * h), atol=1e-6)
+
+
+def test_forces_are_the_gradient_of_the_energy_also_of_the_switch(rule, displaced):
     assert np.ptp(switch(np.linalg.norm(displaced.displacements, axis=-1))[0]) > 0.5
-    for atom in (0, 2, 8):
-        for axis in range(3):
-            energies = []
-            for sign in (1, -1):
-                shift = displaced.displacements.copy()
-                shift[:, atom, axis] += sign * h
-                energies.append(rule(replace(displaced, displacements=shift)).energy_change)
-            np.testing.assert_allclose(found[:, atom, axis], (energies[1] - energies[0]) / (2 * h), atol=1e-6)
+    assert_forces_are_the_gradient(rule, displaced, [(atom, axis) for atom in (0, 2, 8) for axis in range(3)])
 
 
 def test_no_displacement_is_the_parent(rule, displaced):
@@ -129,14 +133,7 @@ def test_labels_in_a_cell_have_the_parents_slope_and_are_a_gradient(waters_rule,
     """Forces of the frames that the field does not have are kept to first order."""
     other = replace(boxed_waters, forces=boxed_waters.forces + 0.3 * np.eye(6, 3)).select(slice(0, 3))
     displaced = displace(other, {}, AugmentOptions(epsilon=0.3), np.random.default_rng(1))
-    found, h = waters_rule(displaced).forces, 1e-5
-    for atom, axis in ((0, 0), (2, 1), (4, 2)):
-        energies = []
-        for sign in (1, -1):
-            shift = displaced.displacements.copy()
-            shift[:, atom, axis] += sign * h
-            energies.append(waters_rule(replace(displaced, displacements=shift)).energy_change)
-        np.testing.assert_allclose(found[:, atom, axis], (energies[1] - energies[0]) / (2 * h), atol=1e-6)
+    assert_forces_are_the_gradient(waters_rule, displaced, [(0, 0), (2, 1), (4, 2)])
     small = replace(displaced, displacements=1e-4 * displaced.displacements)
     slope = -np.sum(other.forces * small.displacements, axis=(1, 2))
     np.testing.assert_allclose(waters_rule(small).energy_change, slope, atol=1e-6)
