@@ -18,6 +18,10 @@ from mdaug.units import EV_PER_KCAL_MOL
 MANY_MOLECULES = 8
 """From here on frames are a liquid's: each has an atom in as many surroundings as a copy could."""
 
+KICK_TIME_FS, TURNING_TIME_FS = 25.0, 500.0
+"""How long kicked copies move: in the first a molecule bends and stretches, in the second a few of them turn
+about each other; in a liquid they hinder each other, and frames hold all the ways they lie."""
+
 ROUGH = 0.002
 """Share of the weight that labels get whose errors are asked for but not known."""
 
@@ -54,9 +58,9 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
         raise DataError(f"{frames.name}: no frames to augment; expected at least one")
     rng = np.random.default_rng(options.seed)
     rule = make_rule(frames, springs, options)
-    if rule.name != options.rule:  # springs are off by hundreds of kcal/mol/Å where a bond is stretched
-        options = options.model_copy(update={"n_stretched": 0})
-    _warn_of_many_molecules(frames, options)
+    n_molecules = int(frame_molecules(frames).max()) + 1
+    options = _settled(options, rule.name, n_molecules)
+    _warn_of_many_molecules(frames, n_molecules, options)
     maker = CopyMaker(frames, rule.label, options, rng)
     kinds = {"atoms": maker.displaced(), "bond": maker.stretched(), "kick": maker.kicked()}
     parts = [part for made in kinds.values() for part in made]
@@ -87,10 +91,20 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
     )
 
 
-def _warn_of_many_molecules(frames: FrameSet, options: AugmentOptions) -> None:
+def _settled(options: AugmentOptions, rule_name: str, n_molecules: int) -> AugmentOptions:
+    """Return `options` with what hangs on the frames decided."""
+    changes: dict[str, int | float] = {}
+    if rule_name != options.rule:  # springs are off by hundreds of kcal/mol/Å where a bond is stretched
+        changes["n_stretched"] = 0
+    if options.kick_time == 0:
+        turning = 1 < n_molecules < MANY_MOLECULES
+        changes["kick_time"] = TURNING_TIME_FS if turning else KICK_TIME_FS
+    return options.model_copy(update=changes)
+
+
+def _warn_of_many_molecules(frames: FrameSet, n_molecules: int, options: AugmentOptions) -> None:
     """Say that copies of a liquid are large: more of them than frames cost much and win little."""
     n_copies = options.n_frames + options.n_stretched + options.n_kicked
-    n_molecules = int(frame_molecules(frames).max()) + 1
     if n_molecules >= MANY_MOLECULES and n_copies > 2 * len(frames):
         warnings.warn(
             f"{frames.name}: each of {n_copies} copies holds all {n_molecules} molecules, so training takes "

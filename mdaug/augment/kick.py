@@ -6,6 +6,7 @@ kick its energy is in a few bonds and angles, later it has spread: so the copies
 frames on all sides, closed angles and close contacts among them, as far as the kick takes them.
 """
 
+from math import ceil
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -16,8 +17,11 @@ from mdaug.frames.bonds import minimum_image
 from mdaug.frames.frame_set import FloatArray, FrameSet
 from mdaug.units import EV_PER_KCAL_MOL, FS
 
-N_STEPS = 50
-"""Steps that a kicked copy moves, whatever its time."""
+LEAST_STEPS = 50
+"""Steps that a kicked copy moves, however short its time."""
+
+TIMESTEP_FS = 0.5
+"""The longest step."""
 
 
 @runtime_checkable
@@ -30,7 +34,7 @@ class Mover(Protocol):
 
 
 def kicked(parents: FrameSet, mover: Mover, options: AugmentOptions, rng: np.random.Generator) -> FloatArray:
-    """Kick atoms of `parents` and follow all atoms by velocity Verlet.
+    """Kick atoms of `parents` and follow all atoms by velocity Verlet for times up to `kick_time`.
 
     Returns
     -------
@@ -40,11 +44,12 @@ def kicked(parents: FrameSet, mover: Mover, options: AugmentOptions, rng: np.ran
     velocities = draw_velocities(
         parents.positions, masses, options.kick_energy * EV_PER_KCAL_MOL, rng, parents.periodic_cells
     )
-    timestep = rng.uniform(0, options.kick_time, size=(len(parents), 1, 1)) * FS / N_STEPS
+    n_steps = max(LEAST_STEPS, ceil(options.kick_time / TIMESTEP_FS))
+    timestep = rng.uniform(0, options.kick_time, size=(len(parents), 1, 1)) * FS / n_steps
     positions = parents.positions.copy()
     cells = parents.periodic_cells
     forces = mover.forces_at(positions, cells)
-    for _ in range(N_STEPS):
+    for _ in range(n_steps):
         velocities += 0.5 * timestep * forces / masses
         positions += timestep * velocities
         forces = mover.forces_at(positions, cells)

@@ -46,8 +46,9 @@ class AugmentOptions(Options):
     kick_energy: Annotated[float, Field(gt=0)] = 150.0
     """The highest energy (drawn uniformly) of a kick, kcal/mol."""
 
-    kick_time: Annotated[float, Field(gt=0)] = 25.0
-    """The longest time (drawn uniformly) that kicked copies move, fs."""
+    kick_time: Annotated[float, Field(ge=0, le=1e5)] = 0.0
+    """The longest time (drawn uniformly) that kicked copies move, fs; 0: 25, or 500 where frames hold two to
+    seven molecules, which turn about each other in that time."""
 
     max_energy: Annotated[float, Field(gt=0)] = 200.0
     """Stretched and kicked copies labelled more than this (kcal/mol) above their parent are drawn again."""

@@ -1,5 +1,7 @@
 """Kicks: how strong, whom they meet, what is conserved, and which rules can follow them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase.data import atomic_masses
@@ -11,7 +13,7 @@ from mdaug.augment.kick import draw_velocities, kicked
 from mdaug.augment.labels import Labels
 from mdaug.errors import DataError
 from mdaug.frames import load_frames
-from mdaug.springs import fit_springs
+from mdaug.springs import Springs, fit_springs
 from mdaug.units import EV_PER_KCAL_MOL, FS
 
 OPTIONS = AugmentOptions(n_frames=2, n_stretched=3, n_kicked=8, rule="matched")
@@ -87,18 +89,18 @@ def test_two_atoms_vibrate_and_do_not_turn():
     assert np.abs(velocities[..., 2]).min() > 0
 
 
-def test_energy_is_conserved_on_the_way(ethanol, masses):
+@pytest.mark.parametrize("stiffness, time_fs, atol", [(20.0, 10.0, 2e-3), (2.0, 300.0, 0.03)])
+def test_energy_is_conserved_on_the_way(ethanol, masses, stiffness, time_fs, atol):
     """What the springs hold after the time is what a harmonic oscillator holds then."""
-    stiffness = 20.0
-    options = OPTIONS.model_copy(update={"kick_time": 10.0, "kick_energy": 100.0})
+    options = OPTIONS.model_copy(update={"kick_time": time_fs, "kick_energy": 100.0})
     shift = kicked(ethanol, Held(ethanol.positions, stiffness), options, np.random.default_rng(3))
     potential = 0.5 * stiffness * np.sum(shift**2, axis=(1, 2))
     rng = np.random.default_rng(3)
     velocities = draw_velocities(ethanol.positions, masses, 100.0 * EV_PER_KCAL_MOL, rng)
-    time = rng.uniform(0, 10.0, size=(len(ethanol), 1, 1)) * FS
+    time = rng.uniform(0, time_fs, size=(len(ethanol), 1, 1)) * FS
     omega = np.sqrt(stiffness / masses)
     exact = velocities / omega * np.sin(omega * time)
-    np.testing.assert_allclose(shift, exact, atol=2e-3)
+    np.testing.assert_allclose(shift, exact, atol=atol)
     assert potential.max() > 20.0 * EV_PER_KCAL_MOL
 
 
@@ -117,6 +119,29 @@ def test_kicked_copies_come_last_and_stay_in_bounds(ethanol, ethanol_springs):
     assert np.all(made.info["force_error"] > 0)
     without = augment(ethanol, ethanol_springs, options.model_copy(update={"n_kicked": 0}))
     np.testing.assert_array_equal(made.positions[:5], without.positions)
+
+
+@pytest.mark.parametrize("n_molecules, time_fs", [(1, 25.0), (2, 500.0), (7, 500.0), (8, 25.0)])
+def test_a_few_molecules_get_time_to_turn(n_molecules, time_fs, frames, springs, monkeypatch):
+    seen = []
+
+    def watch(maker):
+        seen.append(maker.options.kick_time)
+        return []
+
+    monkeypatch.setattr(CopyMaker, "kicked", watch)
+    shifts = np.repeat(6.0 * np.arange(n_molecules)[:, None] * np.eye(3)[:1], 3, axis=0)
+    several = replace(
+        frames,
+        atomic_numbers=np.tile(frames.atomic_numbers, n_molecules),
+        positions=np.tile(frames.positions, (1, n_molecules, 1)) + shifts,
+        forces=np.tile(frames.forces, (1, n_molecules, 1)),
+    )
+    pairs = {**springs.pairs, "O-O": springs.pairs["H-H"]}
+    options = AugmentOptions(n_frames=2, n_stretched=0, n_kicked=1, rule="gradient")
+    augment(several, Springs(springs.temperature_K, pairs), options)
+    augment(several, Springs(springs.temperature_K, pairs), options.model_copy(update={"kick_time": 40.0}))
+    assert seen == [time_fs, 40.0]
 
 
 def test_rules_without_a_potential_make_none(frames, springs):
