@@ -100,14 +100,15 @@ def table(rows: list[dict]) -> list[str]:
 
 
 def draw(scans: dict[str, list[ScanResult]], path: Path) -> None:
-    """Draw one panel a bond, with every run; runs of one label have one colour."""
+    """Draw one panel a bond, with every run: a colour for each label, later ones thinner."""
     figure, axes = new_figure(2, -(-len(scans) // 2), width=14.0, height=6.6, squeeze=False)
     for ax, (name, runs) in zip(axes.flat, scans.items(), strict=False):
         labels = list(dict.fromkeys(scan.label for scan in runs))
         for scan in runs:
             known = scan.label in ax.get_legend_handles_labels()[1]
-            color, shown = COLORS[labels.index(scan.label)], "_" if known else scan.label
-            ax.plot(scan.distances_A, scan.energy_kcal_mol, color=color, label=shown, linewidth=1.2)
+            k, shown = labels.index(scan.label), "_" if known else scan.label
+            style = {"color": COLORS[k], "linewidth": 2.6 - 0.45 * k}
+            ax.plot(scan.distances_A, scan.energy_kcal_mol, label=shown, **style)
         if runs[0].reference_kcal_mol is not None:
             style = {"color": REFERENCE, "linestyle": "--", "linewidth": 1.4, "label": "reference"}
             ax.plot(runs[0].distances_A, runs[0].reference_kcal_mol, **style)
@@ -115,7 +116,8 @@ def draw(scans: dict[str, list[ScanResult]], path: Path) -> None:
         ax.set_ylim(-40, 200)
     for ax in axes[:, 0]:
         ax.set_ylabel("energy (kcal/mol)")
-    axes.flat[0].legend(frameon=False, fontsize=8)
+    lines, names = axes.flat[0].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside upper center", ncols=len(names), frameon=False)
     save(figure, path)
 
 

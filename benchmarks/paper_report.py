@@ -149,10 +149,14 @@ def spring_table(pairs: dict) -> list[str]:
 
 def draw_errors(runs: list[dict], path: Path) -> None:
     """Held-out errors, and errors at equilibrium, against ε; the raw model is a line."""
-    figure, axes = new_figure(1, 3, width=13.0, height=3.8)
-    shown = ("held-out energy MAE", "held-out force MAE", "energy error at equilibrium")
-    units = ("kcal/mol", "kcal/mol/Å", "kcal/mol")
-    for ax, name, unit in zip(axes, shown, units, strict=True):
+    figure, axes = new_figure(2, 2, width=10.0, height=7.2)
+    shown = {
+        "held-out energy MAE": ("kcal/mol", "log"),
+        "held-out force MAE": ("kcal/mol/Å", "log"),
+        "energy error at equilibrium": ("kcal/mol", "symlog"),  # of both signs
+        "rms force error at equilibrium": ("kcal/mol/Å", "log"),
+    }
+    for ax, (name, (unit, scale)) in zip(axes.flat, shown.items(), strict=True):
         value = QUANTITIES[name]
         for n, color in ((1, BLUE), (9, VERMILION)):
             chosen = [run for run in runs if run["n_displaced"] == n and value(run) is not None]
@@ -166,10 +170,11 @@ def draw_errors(runs: list[dict], path: Path) -> None:
         for run in runs:
             if not run["n_displaced"] and value(run) is not None:
                 ax.axhline(value(run), color=REFERENCE, linestyle="--", linewidth=1.2, label="raw")
-        ax.set(xlabel="ε (Å)", ylabel=f"{name} ({unit})", xscale="log")
+        ax.set(xlabel="ε (Å)", ylabel=f"{name} ({unit})", xscale="log", yscale=scale)
+        ax.yaxis.set_major_formatter("{x:g}")
         ax.set_xticks([0.01, 0.03, 0.05, 0.1, 0.2, 0.5], ["0.01", "0.03", "0.05", "0.1", "0.2", "0.5"])
         ax.minorticks_off()
-    axes[0].legend(frameon=False)
+    axes[0, 0].legend(frameon=False)
     save(figure, path)
 
 

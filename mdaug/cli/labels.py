@@ -54,20 +54,19 @@ def labels(
             true = read_reference(reference, study)
         else:
             true = _calculated(study, calculator)
-            write_extxyz(study.as_frames(*true), run.path / "frames.xyz")
+            write_extxyz(study.as_frames(true.energies, true.forces), run.path / "frames.xyz")
         console.print("making the rules from the training frames")
         rules = make_rules(study.train, options.rules)
-        name = reference.name if reference else calculator
-        found = study_labels(study, rules, true, name=name, exact=exact)
+        found = study_labels(study, rules, true, exact=exact)
         write_json(run.path / "labels.json", found.to_json())
         save_labels_figure(found, run.path / "labels.png")
     print_table(_table(found))
     if not found.has_forces:
-        console.print(f"{name} has no forces of the copies: only energies are judged", style="yellow")
+        console.print(f"{true.name} has no forces of the copies: only energies are judged", style="yellow")
     print_table(_size_table(found))
     if not exact:
         console.print(
-            f"{name} is not the data's own level: the column floor says what it may be off itself",
+            f"{true.name} is not the data's own level: the column floor says what it may be off itself",
             style="yellow",
         )
     print(run.path / "labels.json")
@@ -78,7 +77,7 @@ def _calculated(study: StudyFrames, name: str) -> Reference:
     charge, multiplicity = int(study.test.charge or 0), int(study.test.multiplicity or 1)
     calculator = calculator_factory(name, charge=charge, multiplicity=multiplicity)()
     with counted(f"reference {name}") as progress:
-        return calculated_reference(study, calculator, progress)
+        return calculated_reference(study, calculator, name, progress)
 
 
 def _table(study: LabelStudy) -> Table:

@@ -11,7 +11,7 @@ from mdaug.workflow.labels_reference import Reference, beyond_first_order, refer
 
 
 def study_labels(
-    study: StudyFrames, rules: dict[str, LabelRule], reference: Reference, *, name: str, exact: bool
+    study: StudyFrames, rules: dict[str, LabelRule], reference: Reference, *, exact: bool
 ) -> LabelStudy:
     """Compare the labels of all rules with those of the reference.
 
@@ -19,8 +19,6 @@ def study_labels(
     ----------
     rules
         From `make_rules`.
-    name
-        What the reference is.
     exact
         It is the data's own level; otherwise its floor is measured between neighbouring test frames.
     """
@@ -36,7 +34,7 @@ def study_labels(
         parents, shift = batch.displaced.parents, batch.displaced.displacements
         off = floor * beyond_first_order(parents.forces, shift, true.energy_change) * KCAL_MOL_PER_EV
         cells.append(LabelCell(batch.kind, batch.epsilon_A, batch.n_displaced, errors, off))
-    return LabelStudy(study.train.name, name, exact, cells)
+    return LabelStudy(study.train.name, reference.name, exact, cells)
 
 
 def make_rules(train: FrameSet, names: tuple[str, ...]) -> dict[str, LabelRule]:

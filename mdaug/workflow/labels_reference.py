@@ -22,18 +22,22 @@ TOLERANCE_A = 1e-4
 
 class Reference(NamedTuple):
     """Energies (n,) in eV and forces (n, n_atoms, 3) in eV/Å of the test frames, then of all copies; NaN
-    where unknown."""
+    where unknown. `name` is the level of theory, as far as it is known, or the file."""
 
+    name: str
     energies: FloatArray
     forces: FloatArray
 
 
 def calculated_reference(
-    study: StudyFrames, calculator: Calculator, progress: Callable[[int, int], None] | None = None
+    study: StudyFrames,
+    calculator: Calculator,
+    name: str,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Reference:
     """Evaluate `calculator` on the geometries of a study; where it fails they are left out."""
     found = evaluate(calculator, study.test, study.geometries, allow_failures=True, progress=progress)
-    return Reference(*found)
+    return Reference(name, *found)
 
 
 def read_reference(path: Path, study: StudyFrames) -> Reference:
@@ -69,7 +73,7 @@ def read_reference(path: Path, study: StudyFrames) -> Reference:
             f"{path}: no energy and forces of {unknown.sum()} of the {len(study.test)} parents, the first "
             "of frames.xyz; compute them with `mdaug reference frames.xyz --forces`"
         )
-    return Reference(energies, forces)
+    return Reference(str(frames[0].info.get("level_of_theory", path.name)), energies, forces)
 
 
 def _places(path: Path, positions: FloatArray, expected: FloatArray) -> IntArray:

@@ -47,7 +47,7 @@ def test_parents_are_test_frames_only_each_as_often(water):
 
 def test_the_datas_own_level_is_the_exact_truth(water):
     study = draw_study(water, OPTIONS, stretched=True)
-    reference = calculated_reference(study, morse())
+    reference = calculated_reference(study, morse(), "Morse")
     assert reference_floor(study.test, reference) < 1e-9
     for batch in study.batches:
         labels = true_labels(batch, study, reference)
@@ -59,13 +59,13 @@ def test_the_datas_own_level_is_the_exact_truth(water):
 def test_another_level_gets_the_datas_slope_and_a_floor(water):
     options = OPTIONS.model_copy(update={"epsilons": (1e-3,)})
     study = draw_study(water, options, stretched=False)
-    other = calculated_reference(study, morse(epsilon=5.5, r0=1.02))
+    other = calculated_reference(study, morse(epsilon=5.5, r0=1.02), "Morse")
     labels = true_labels(study.batches[1], study, other)
     parents, shift = study.batches[1].displaced.parents, study.batches[1].displaced.displacements
     slope = -np.sum(parents.forces * shift, axis=(1, 2))
     np.testing.assert_allclose(labels.energy_change, slope, atol=2e-4)
     assert np.abs(slope).max() > 2e-3
-    stiffer = reference_floor(study.test, calculated_reference(study, morse(epsilon=5.5)))
+    stiffer = reference_floor(study.test, calculated_reference(study, morse(epsilon=5.5), "Morse"))
     assert stiffer == pytest.approx(0.1, abs=0.04)  # a tenth too stiff: a tenth of what is beyond first order
 
 
@@ -74,13 +74,13 @@ def test_cells_need_a_reference_of_their_own_level(water):
     cells = np.tile(np.eye(3) * 12.0, (len(study.test), 1, 1))
     periodic = replace(study.test, cells=cells, pbc=(True,) * 3)
     with pytest.raises(DataError, match="periodic and the reference is not of their own level"):
-        reference_floor(periodic, calculated_reference(study, morse()))
+        reference_floor(periodic, calculated_reference(study, morse(), "Morse"))
 
 
 def test_gradient_labels_are_better_than_isotropic_ones(water):
     study = draw_study(water, OPTIONS, stretched=False)
     rules = make_rules(study.train, OPTIONS.rules)
-    found = study_labels(study, rules, calculated_reference(study, morse()), name="Morse", exact=True)
+    found = study_labels(study, rules, calculated_reference(study, morse(), "Morse"), exact=True)
     for cell in found.cells:
         rms = {rule: errors.to_json()["rms_kcal_mol"] for rule, errors in cell.rules.items()}
         assert rms["gradient"] < 0.5 * rms["isotropic"]
@@ -96,8 +96,9 @@ def test_look_ups_are_part_of_a_rules_name(water):
 
 def write_reference(path, study, reference, *, forces_of):
     """Write all geometries with energies, and forces of the first `forces_of`."""
-    write_extxyz(study.as_frames(*reference), path)
+    write_extxyz(study.as_frames(reference.energies, reference.forces), path)
     images = ase.io.read(path, ":")
+    images[0].info["level_of_theory"] = reference.name
     for atoms in images[forces_of:]:
         del atoms.calc.results["forces"]
     ase.io.write(path, images, format="extxyz")
@@ -105,17 +106,18 @@ def write_reference(path, study, reference, *, forces_of):
 
 def test_a_reference_file_says_the_same_as_its_calculator(water, tmp_path):
     study = draw_study(water, OPTIONS, stretched=True)
-    reference = calculated_reference(study, morse())
+    reference = calculated_reference(study, morse(), "Morse")
     write_reference(tmp_path / "reference.xyz", study, reference, forces_of=100)
     again = read_reference(tmp_path / "reference.xyz", study)
     np.testing.assert_allclose(again.energies, reference.energies, atol=1e-6)
     np.testing.assert_allclose(again.forces, reference.forces, atol=1e-6)
+    assert again.name == "Morse"
 
 
 def test_forces_of_the_parents_are_enough_for_energies(water, tmp_path):
     study = draw_study(water, OPTIONS.model_copy(update={"parents": 4}), stretched=False)
     assert len(study.test) == 4
-    reference = calculated_reference(study, morse(r0=1.02))
+    reference = calculated_reference(study, morse(r0=1.02), "Morse")
     write_reference(tmp_path / "reference.xyz", study, reference, forces_of=4)
     lines = (tmp_path / "reference.xyz").read_text().splitlines()
     (tmp_path / "short.xyz").write_text(
@@ -123,10 +125,10 @@ def test_forces_of_the_parents_are_enough_for_energies(water, tmp_path):
     )  # the last copies missing
     rules = make_rules(study.train, OPTIONS.rules)
     whole, short = (
-        study_labels(study, rules, read_reference(tmp_path / name, study), name="mp2", exact=False)
+        study_labels(study, rules, read_reference(tmp_path / name, study), exact=False)
         for name in ("reference.xyz", "short.xyz")
     )
-    known = study_labels(study, rules, reference, name="mp2", exact=False)
+    known = study_labels(study, rules, reference, exact=False)
     assert known.has_forces and not whole.has_forces
     for cell, same, fewer in zip(known.cells, whole.cells, short.cells, strict=True):
         for rule, errors in cell.rules.items():
@@ -137,7 +139,7 @@ def test_forces_of_the_parents_are_enough_for_energies(water, tmp_path):
 
 def test_reference_files_of_other_geometries_are_refused(water, tmp_path):
     study = draw_study(water, OPTIONS, stretched=True)
-    reference = calculated_reference(study, morse())
+    reference = calculated_reference(study, morse(), "Morse")
     write_reference(tmp_path / "reference.xyz", study, reference, forces_of=100)
     other = draw_study(water, OPTIONS.model_copy(update={"seed": 1}), stretched=True)
     with pytest.raises(DataError, match=r"geometry \d+ is .* Å off"):
