@@ -9,9 +9,11 @@ from mdaug.report.style import save
 from mdaug.validate.drift import DriftResult, TimestepScaling
 
 _METHOD = (
-    "The total energy of each run is averaged over blocks much longer than its correlation time. A "
-    "least-squares line through the block means gives the slope, and their scatter about it Student's 95 % "
-    "interval.\n\n"
+    "Each run is cut into blocks of equal length. Their mean energies are taken for a line with scatter and "
+    "a random walk about it, as the energy of an MD run wanders without drifting; the slope and its 95 % "
+    "interval are averages over all ratios of walk to scatter, by how likely each makes the run. The line "
+    "is fitted to the energy in the table: the shadow energy, which velocity Verlet conserves, where "
+    "the run has one, else the total energy.\n\n"
     "The rms fluctuation is that of single rows about the line; for velocity Verlet it falls as the square "
     "of the time step. The drift ratio is the drift over the whole run divided by the standard deviation of "
     "the kinetic energy."
@@ -23,7 +25,7 @@ def write_drift_report(
 ) -> Path:
     """Write drift.png and drift.html into `folder`."""
     figure = save(drift_figure(results, scaling), folder / "drift.png")
-    section = Section("Total energy", _METHOD, [figure], [drift_table(results)])
+    section = Section("Energy", _METHOD, [figure], [drift_table(results)])
     summary = "\n\n".join([verdict(result) for result in results] + _scaling_text(scaling))
     return write_page(folder / "drift.html", "Energy drift", [section], summary=summary, footer=footer)
 
@@ -34,6 +36,7 @@ def drift_table(results: Sequence[DriftResult]) -> Table:
         "run",
         "time step (fs)",
         "duration (ps)",
+        "energy",
         "slope (meV/atom/ps)",
         "95 % from",
         "to",
@@ -46,6 +49,7 @@ def drift_table(results: Sequence[DriftResult]) -> Table:
             result.source,
             result.timestep_fs,
             result.duration_ps,
+            result.fitted.removesuffix(" energy"),
             result.slope_meV_per_atom_ps,
             *result.slope_ci95_meV_per_atom_ps,
             result.rms_fluctuation_meV_per_atom,

@@ -231,7 +231,9 @@ class Trainer:
     def restore(self, state: dict) -> None:
         """Go back to the moment of `save`."""
         self.model.load_state_dict(state["model"])
-        self.step.optimizer.load_state_dict(state["optimizer"])
+        # with this device's settings: on a GPU recorded steps read the learning rate from a tensor
+        own = {"param_groups": self.step.optimizer.state_dict()["param_groups"]}
+        self.step.optimizer.load_state_dict(state["optimizer"] | own)
         self.averaged.copy_(state["averaged"])
         self.best.copy_(state["best"])
         self.schedule.restore(state["schedule"])

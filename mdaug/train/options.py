@@ -50,7 +50,7 @@ class TrainOptions(Options):
     """Squared errors, or Huber's: linear beyond huber_delta."""
 
     huber_delta: Annotated[float, Field(gt=0)] = 0.02
-    """Where Huber's loss turns linear, in units of the rms force of the training frames."""
+    """Where Huber's loss turns linear, in units of `scale`."""
 
     ema_decay: Share = 0.999
     """Decay a step of the averaged weights that are validated and kept; 0 keeps the last weights."""
@@ -65,7 +65,8 @@ class TrainOptions(Options):
     """Energies taken off before training: one mean an atom, or least squares an element."""
 
     scale: Literal["forces", "kcal/mol", "eV"] = "forces"
-    """Unit of the network's output: the rms force of the training frames times 1 Å, or a fixed one."""
+    """Unit of the network's output: the rms force of all frames that are trained on (copies too, less the
+    prior's) times 1 Å, or a fixed one."""
 
     dtype: Literal["float32", "float64"] = "float32"
     """Precision of training."""

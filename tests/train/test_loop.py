@@ -1,5 +1,6 @@
 """Training learns, resumes bit for bit, and averages as it says."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -74,6 +75,31 @@ def test_a_killed_training_goes_on_bit_for_bit(
     assert_same(parameters(again.model), parameters(whole.model))
     assert again.history == whole.history
     assert again.best_epoch == whole.best_epoch
+
+
+def test_a_resumed_optimiser_keeps_this_devices_settings(make_frames, model_options, make_options):
+    """A checkpoint from a GPU has its learning rate in a tensor, which no step on the CPU would set anew."""
+    options = make_options(epochs=2)
+    trainer = Trainer(make_frames(8), make_frames(4), model_options, options, torch.device("cpu"))
+    state = {
+        "model": trainer.model.state_dict(),
+        "optimizer": deepcopy(trainer.step.optimizer.state_dict()),
+        "averaged": trainer.averaged,
+        "best": trainer.best,
+        "schedule": trainer.schedule.state(),
+        "history": [],
+        "epoch": 1,
+        "best_epoch": 1,
+        "seconds": 0.0,
+        "rng": torch.get_rng_state(),
+    }
+    state["optimizer"]["param_groups"][0] |= {"lr": torch.tensor(5.0), "capturable": True}
+    state["optimizer"]["state"][0]["exp_avg"].fill_(0.25)
+    trainer.restore(state)
+    (settings,) = trainer.step.optimizer.param_groups
+    assert not settings["capturable"] and not isinstance(settings["lr"], torch.Tensor)
+    (moments,) = trainer.step.optimizer.state.values()
+    assert torch.all(moments["exp_avg"] == 0.25)
 
 
 def test_the_same_seed_gives_the_same_model_and_another_another(
