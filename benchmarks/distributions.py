@@ -18,8 +18,9 @@ import numpy as np
 
 from mdaug.cli.common import DataOptions
 from mdaug.files import write_json
-from mdaug.frames.bonds import bond_name, pair_lengths
+from mdaug.frames.bonds import bond_name
 from mdaug.frames.frame_set import FloatArray, FrameSet
+from mdaug.frames.images import pair_lengths
 from mdaug.validate.bonds import rotatable_torsions
 from mdaug.validate.distributions import Sample, distance_histogram_error, populations, sample_like
 from mdaug.validate.training_bonds import TrainingBonds

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from mdaug.frames import load_frames
-from mdaug.frames.bonds import pair_lengths
 from mdaug.frames.frame_set import FloatArray
-from mdaug.frames.molecules import frame_molecules, narrowest_width
+from mdaug.frames.images import narrowest_width, pair_lengths
+from mdaug.frames.molecules import frame_molecules
 from mdaug.springs.distances import element_pairs
 from mdaug.validate.trajectory import blocks, open_trajectory
 

@@ -1,0 +1,50 @@
+"""Stiffness of bonds by the spread of their lengths and by forces; equal where sampling and forces agree.
+
+    python benchmarks/bond_stiffness.py FRAMES … [--temperature 500] [--units kcal/mol]
+
+By spread k = k_B T / σ²; by forces −k is the slope of the force along the bond (reduced mass, as of a
+diatomic) against its length.
+"""
+
+import argparse
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_masses
+
+from mdaug.frames import load_frames
+from mdaug.frames.bonds import find_bonds
+from mdaug.frames.frame_set import FrameSet
+from mdaug.units import BOLTZMANN_EV_K, KCAL_MOL_PER_EV
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("frames", nargs="+")
+    parser.add_argument("--temperature", type=float)
+    parser.add_argument("--units")
+    given = parser.parse_args()
+    print("| frames | bond | k by spread | k by forces (kcal/mol/Å²) |\n" + "|---" * 4 + "|")
+    for source in given.frames:
+        frames = load_frames(source, units=given.units, temperature_K=given.temperature)
+        first = Atoms(frames.atomic_numbers, frames.positions[0])
+        for i, j in find_bonds(first).tolist():
+            name = f"{first.symbols[i]}{i}-{first.symbols[j]}{j}"
+            spread, forces = stiffness(frames, i, j)
+            print(f"| {frames.name} | {name} | {spread:.0f} | {forces:.0f} |")
+
+
+def stiffness(frames: FrameSet, i: int, j: int) -> tuple[float, float]:
+    """Return k by spread and k by forces, kcal/mol/Å², of the bond of atoms i and j."""
+    bond = frames.positions[:, j] - frames.positions[:, i]
+    d = np.linalg.norm(bond, axis=1)
+    along = bond / d[:, None]
+    m_i, m_j = atomic_masses[frames.atomic_numbers[[i, j]]]
+    pull = frames.forces[:, j] / m_j - frames.forces[:, i] / m_i
+    force = np.sum(pull * along, axis=1) * m_i * m_j / (m_i + m_j)
+    by_spread = BOLTZMANN_EV_K * frames.temperature_K / d.var()
+    return by_spread * KCAL_MOL_PER_EV, -np.polyfit(d, force, 1)[0] * KCAL_MOL_PER_EV
+
+
+if __name__ == "__main__":
+    main()
