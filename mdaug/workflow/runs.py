@@ -3,18 +3,22 @@
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from mdaug.errors import DataError, MDAugError
 from mdaug.files import is_leftover, remove_leftovers, write_json
+from mdaug.locks import BusyError, locked
 from mdaug.options import Options
 
 RUNS = Path("runs")
 RECORD = "run.json"
 """Every run folder holds this record of what was run and whether it finished."""
+
+LOCK = ".lock"
+"""Held in the folder of a run as long as its process lives."""
 
 
 class OutputOptions(Options):
@@ -38,43 +42,36 @@ class Run:
 def open_run(output: OutputOptions, *, command: str, resume: bool | None = None) -> Iterator[Run]:
     """Make (or with `resume` reopen) a run folder and mark it finished when the block succeeds.
 
-    A replaced run is put aside and deleted only when the new one has finished; it comes back if the new one
-    fails before it wrote a file. Folders of runs that failed so early are removed.
+    No other process gets the folder meanwhile. A replaced run is put aside and deleted only when the new one
+    has finished; it comes back if the new one fails before it wrote a file. Folders of runs that failed so
+    early are removed.
 
     Parameters
     ----------
     resume
-        True continues the run of `output.out`, or the newest unfinished one of this command under ``runs``;
-        None says that the command cannot resume, so an unfinished run may be written over.
+        True continues the run of `output.out`, or the newest unfinished one of this command under ``runs``
+        that no process is at; None says that the command cannot resume, so an unfinished run may be written
+        over.
 
     Raises
     ------
     MDAugError
-        If the folder holds a run that would be overwritten, or none to resume.
+        If the folder holds a run that would be overwritten, another process is at it, or there is none to
+        resume.
     """
-    replaced = None
-    if resume:
-        path = _to_resume(output.out, command)
-    elif output.out is None:
-        path = _new_folder(RUNS / f"{datetime.now():%Y%m%d-%H%M%S}")
-    else:
-        path = output.out
-        if _holds_run(path, unfinished=resume is not None):
-            if not output.overwrite:
-                raise MDAugError(_refusal(path, can_resume=resume is not None))
-            replaced = _put_aside(path)
-    path.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(path)
-    started = _now()
-    _record(path, command, started=started, finished=None)
-    try:
-        yield Run(path)
-    except BaseException:
-        _clear_failed(path, replaced)
-        raise
-    _record(path, command, started=started, finished=_now())
-    if replaced is not None:
-        shutil.rmtree(replaced)
+    with ExitStack() as held:
+        path, replaced = _claim(held, output, command, resume)
+        remove_leftovers(path)
+        started = _now()
+        _record(path, command, started=started, finished=None)
+        try:
+            yield Run(path)
+        except BaseException:
+            _clear_failed(path, replaced)
+            raise
+        _record(path, command, started=started, finished=_now())
+        if replaced is not None:
+            shutil.rmtree(replaced)
     if (path / "model.pt").exists() and path.parent.resolve() == RUNS.resolve():
         _point_latest_to(path)
 
@@ -101,34 +98,71 @@ def read_record(path: Path) -> dict[str, str | None] | None:
     return record if isinstance(record, dict) else None
 
 
-def _holds_run(path: Path, *, unfinished: bool) -> bool:
-    """Whether `path` holds a finished run, or (if asked) an unfinished one that has written something."""
+def _claim(
+    held: ExitStack, output: OutputOptions, command: str, resume: bool | None
+) -> tuple[Path, Path | None]:
+    """Return the folder for a run, locked as long as `held` is open, and where a replaced run was put."""
+    if resume:
+        return _take_one_of(_to_resume(output.out, command), held), None
+    if output.out is None:
+        return _take(_new_folder(RUNS / f"{datetime.now():%Y%m%d-%H%M%S}"), held), None
+    path = _take(output.out, held)
+    if not _to_replace(path, command, overwrite=output.overwrite, can_resume=resume is not None):
+        return path, None
+    replaced = _put_aside(path)
+    return _take(path, held), replaced
+
+
+def _take(path: Path, held: ExitStack) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    advice = "wait for its end, or give another folder with --out"
+    held.enter_context(locked(path / LOCK, what=str(path), advice=advice))
+    return path
+
+
+def _take_one_of(paths: list[Path], held: ExitStack) -> Path:
+    """Take the first folder that no other process is at; the last one's error if there is none."""
+    *others, last = paths
+    for path in others:
+        with suppress(BusyError):
+            return _take(path, held)
+    return _take(last, held)
+
+
+def _to_replace(path: Path, command: str, *, overwrite: bool, can_resume: bool) -> bool:
+    """Whether `path` holds a run that is to be replaced as a whole; MDAugError if it must not be."""
     record = read_record(path)
     if record is None:
         return False
-    return bool(record.get("finished")) or (unfinished and _has_results(path))
+    finished = bool(record.get("finished"))
+    if not (finished or _has_results(path)):
+        return False
+    if not (finished or can_resume):
+        return False
+    if not overwrite:
+        raise MDAugError(_refusal(path, finished=finished))
+    return True
 
 
 def _has_results(path: Path) -> bool:
-    return any(not (entry.name == RECORD or is_leftover(entry)) for entry in path.iterdir())
+    return any(not (entry.name in (RECORD, LOCK) or is_leftover(entry)) for entry in path.iterdir())
 
 
-def _refusal(path: Path, *, can_resume: bool) -> str:
-    record = read_record(path) or {}
-    if record.get("finished"):
+def _refusal(path: Path, *, finished: bool) -> str:
+    if finished:
         return f"{path} holds a finished run; give another folder with --out, or --overwrite to replace it"
-    choices = "continue it with --resume or replace it with --overwrite" if can_resume else "use --overwrite"
-    return f"{path} holds an unfinished run; {choices}"
+    return f"{path} holds an unfinished run; continue it with --resume or replace it with --overwrite"
 
 
-def _to_resume(out: Path | None, command: str) -> Path:
+def _to_resume(out: Path | None, command: str) -> list[Path]:
+    """Return the folder named, or those of unfinished runs of `command` under ``runs``, the newest first."""
     if out is not None:
         record = read_record(out)
         if record is None:
             raise MDAugError(f"nothing to resume in {out}: it holds no {RECORD} of an earlier run")
         if record.get("command") != command:
             raise MDAugError(f"{out} holds a run of `mdaug {record.get('command')}`; resume it with that")
-        return out
+        return [out]
     candidates = [
         path
         for path in RUNS.glob("*")
@@ -139,7 +173,7 @@ def _to_resume(out: Path | None, command: str) -> Path:
     ]
     if not candidates:
         raise MDAugError(f"no unfinished `mdaug {command}` under {RUNS}/ to resume; name one with --out")
-    return max(candidates, key=lambda path: path.stat().st_mtime)
+    return sorted(candidates, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def _new_folder(path: Path) -> Path:
@@ -158,6 +192,7 @@ def _new_folder(path: Path) -> Path:
 def _put_aside(path: Path) -> Path:
     aside = path.with_name(f"{path.name}.replaced-{datetime.now():%Y%m%d-%H%M%S-%f}")
     path.rename(aside)
+    (aside / LOCK).unlink(missing_ok=True)
     return aside
 
 
@@ -167,6 +202,7 @@ def _clear_failed(path: Path, replaced: Path | None) -> None:
         return
     (path / RECORD).unlink(missing_ok=True)
     remove_leftovers(path)
+    (path / LOCK).unlink(missing_ok=True)
     path.rmdir()
     if replaced is not None:
         replaced.rename(path)

@@ -13,7 +13,8 @@ def test_a_killed_write_does_not_block_the_folder(tmp_path) -> None:
         (run.path / "kept.txt").touch()
         raise RuntimeError
     with open_run(out, command="train", resume=True) as run:
-        assert {path.name for path in run.path.iterdir()} == {"run.json", ".own", "kept.txt"}
+        kept = {path.name for path in run.path.iterdir()}
+    assert kept == {".lock", "run.json", ".own", "kept.txt"}
 
 
 def test_a_run_killed_before_its_first_result_is_started_anew(tmp_path) -> None:
@@ -23,5 +24,7 @@ def test_a_run_killed_before_its_first_result_is_started_anew(tmp_path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text('{"command": "train", "started": "", "finished": null}')
     (tmp_path / "run" / ".mdaug-config-abcdefgh.toml").touch()
+    (tmp_path / "run" / ".lock").touch()
     with open_run(out, command="train", resume=False) as run:
-        assert [path.name for path in run.path.iterdir()] == ["run.json"]
+        kept = {path.name for path in run.path.iterdir()}
+    assert kept == {".lock", "run.json"}

@@ -120,6 +120,41 @@ def test_resume_continues_the_named_or_the_newest_unfinished_run():
     assert finish(OutputOptions(), resume=True) == RUNS / "new"
 
 
+def test_a_folder_whose_process_lives_is_neither_resumed_nor_replaced():
+    with open_run(OutputOptions(out=Path("a")), command="train", resume=False) as run:
+        (run.path / "checkpoint.pt").write_text("half")
+        (run.path / ".mdaug-thermo-abcdefgh.csv").write_text("being written")
+        for output in (OutputOptions(out=Path("a")), OutputOptions(out=Path("a"), overwrite=True)):
+            for resume in (True, False, None):
+                with pytest.raises(MDAugError, match=r"^a is being written by another process; wait for its"):
+                    finish(output, resume=resume)
+        assert (run.path / ".mdaug-thermo-abcdefgh.csv").exists()
+    assert {path.name for path in Path("a").iterdir()} == {
+        "run.json",
+        "checkpoint.pt",
+        ".mdaug-thermo-abcdefgh.csv",
+    }
+
+
+def test_resume_passes_over_runs_whose_process_lives():
+    interrupt(RUNS / "old")
+    os.utime(RUNS / "old", (1, 1))
+    with open_run(OutputOptions(), command="train", resume=False) as run:
+        assert finish(OutputOptions(), resume=True) == RUNS / "old"
+        with pytest.raises(MDAugError, match=f"{run.path} is being written by another process"):
+            finish(OutputOptions(), resume=True)
+
+
+def test_overwrite_holds_the_new_folder_too():
+    path = finish(OutputOptions(out=Path("a")))
+    with open_run(OutputOptions(out=path, overwrite=True), command="train") as run:
+        (run.path / "model.pt").write_text("new")
+        with pytest.raises(MDAugError, match="another process"):
+            finish(OutputOptions(out=path, overwrite=True))
+    assert os.listdir() == ["a"]
+    assert {file.name for file in path.iterdir()} == {"run.json", "model.pt"}
+
+
 def test_nothing_to_resume_is_said():
     with pytest.raises(MDAugError, match="no unfinished `mdaug train`"):
         finish(OutputOptions(), resume=True)

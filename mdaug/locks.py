@@ -1,0 +1,56 @@
+"""Files that one process at a time may write: a lock beside them, which ends as the process ends, however."""
+
+import errno
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from mdaug.errors import MDAugError
+
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
+"""What file systems without locks answer."""
+
+
+class BusyError(MDAugError):
+    """Another process is writing there."""
+
+
+@contextmanager
+def locked(lock_file: Path, *, what: str, advice: str) -> Iterator[None]:
+    """Hold `lock_file` in the block; it is removed at the end, and means nothing if a kill leaves it.
+
+    On a file system without locks a warning says so, and the block runs.
+
+    Parameters
+    ----------
+    what
+        What the lock is for, as it is named to the user.
+    advice
+        What to do if another process holds it.
+
+    Raises
+    ------
+    BusyError
+        Another process holds it; nothing is waited for.
+    """
+    lock = FileLock(lock_file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise BusyError(f"{what} is being written by another process; {advice}") from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        warnings.warn(
+            f"{what} cannot be locked ({error.strerror}): start no second process that writes there",
+            stacklevel=1,
+        )
+    try:
+        yield
+    finally:
+        if lock.is_locked:
+            lock_file.unlink(missing_ok=True)
+            lock.release()
