@@ -28,7 +28,7 @@ class OutputOptions(Options):
     """Folder for the results [default: runs/TIME]."""
 
     overwrite: bool = False
-    """Replace the run in that folder."""
+    """Replace the run of the same command in that folder."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,10 @@ def _to_replace(path: Path, command: str, *, overwrite: bool, can_resume: bool) 
     finished = bool(record.get("finished"))
     if not (finished or _has_results(path)):
         return False
+    if record.get("command") != command:
+        raise MDAugError(
+            f"{path} holds a run of `mdaug {record.get('command')}`; give another folder with --out"
+        )
     if not (finished or can_resume):
         return False
     if not overwrite:

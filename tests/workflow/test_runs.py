@@ -104,6 +104,30 @@ def test_an_unfinished_run_is_not_lost_by_starting_again():
     assert (Path("a") / "checkpoint.pt").read_text() == "half"
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("make", [interrupt, lambda path: finish(OutputOptions(out=path))])
+@pytest.mark.parametrize("can_resume", [False, None])
+def test_the_run_of_another_command_is_never_written_over(make, overwrite, can_resume):
+    make(Path("a"))
+    before = {file.name: file.read_text() for file in Path("a").iterdir()}
+    with (
+        pytest.raises(MDAugError, match=r"^a holds a run of `mdaug train`; give another folder with --out$"),
+        open_run(OutputOptions(out=Path("a"), overwrite=overwrite), command="springs", resume=can_resume),
+    ):
+        pass
+    assert {file.name: file.read_text() for file in Path("a").iterdir()} == before
+    assert os.listdir() == ["a"]
+
+
+def test_another_command_may_take_the_folder_of_a_run_killed_before_its_first_result():
+    Path("a").mkdir()
+    Path("a/run.json").write_text('{"command": "train", "started": "", "finished": null}')
+    Path("a/.lock").touch()
+    with open_run(OutputOptions(out=Path("a")), command="springs"):
+        Path("a/springs.json").write_text("{}")
+    assert read_record(Path("a"))["command"] == "springs"
+
+
 def test_a_command_that_cannot_resume_starts_again():
     interrupt(Path("a"))
     finish(OutputOptions(out=Path("a")))
