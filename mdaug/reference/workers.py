@@ -2,17 +2,16 @@
 
 import heapq
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any
 
+from mdaug.processes import one_thread_each
+
 Job = tuple[Callable[..., Any], tuple[Any, ...]]
 """A function of a module and its arguments."""
-
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class JobQueue:
@@ -64,21 +63,17 @@ class JobQueue:
 @contextmanager
 def _pool(n_workers: int) -> Iterator[ProcessPoolExecutor]:
     """Give a pool of single-threaded processes; after an error or an interrupt they are ended at once."""
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))  # read by the children's BLAS when it is loaded
     already_there = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(n_workers, multiprocessing.get_context("spawn"), initializer=_leave_interrupts)
     try:
-        yield pool
+        with one_thread_each():
+            yield pool
         pool.shutdown()
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         for process in set(multiprocessing.active_children()) - already_there:
             process.terminate()
         raise
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def _leave_interrupts() -> None:

@@ -15,11 +15,11 @@ from filelock import FileLock
 
 from mdaug.errors import MDAugError, MissingDependencyError
 from mdaug.options import Options, Positive, Seed
+from mdaug.processes import one_thread_each
 from mdaug.sweep.space import Dimension, Range, changes_of, grid
 from mdaug.sweep.trial import objective_of, run_trial, trial_name
 from mdaug.train import TrainState
 from mdaug.workflow.config import RunConfig
-from mdaug.workflow.processes import one_thread_each
 
 if TYPE_CHECKING:
     import optuna

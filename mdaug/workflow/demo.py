@@ -14,12 +14,12 @@ from typing import Any
 
 from mdaug.errors import MDAugError
 from mdaug.files import write_json
+from mdaug.processes import one_thread_each
 from mdaug.report.demo_page import DemoLane, write_demo_report
 from mdaug.train import TrainState
 from mdaug.validate.scan_metrics import scan_metrics
 from mdaug.workflow.config import RunConfig
 from mdaug.workflow.environment import describe_environment
-from mdaug.workflow.processes import one_thread_each
 from mdaug.workflow.proof import ProofOptions, prove
 from mdaug.workflow.training import Watch, train_force_field
 
