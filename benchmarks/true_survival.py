@@ -1,0 +1,60 @@
+"""How long a molecule lives by GFN2-xTB itself, the truth of the embedded frames: survival.py with no model.
+
+    python benchmarks/true_survival.py [--temperature 1000] [--replicas 4] [--ps 100] --out FOLDER
+
+Langevin dynamics with the settings of `survival.py`, judged as there; started again it goes on. A replica of
+ethanol takes about a quarter of an hour of one core.
+"""
+
+import argparse
+from pathlib import Path
+
+import ase.io
+from ase import Atoms
+from survival import TIMESTEP_FS, fate, steps_in
+
+from mdaug.files import write_json
+from mdaug.frames import load_frames
+from mdaug.frames.calculators import calculator_factory
+from mdaug.simulate import DynamicsOptions, run_dynamics
+from mdaug.validate.relax import relax
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--temperature", type=float, default=1000.0)
+    parser.add_argument("--replicas", type=int, default=4)
+    parser.add_argument("--ps", type=float, default=100.0)
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    frames = load_frames("ethanol")
+    start = Atoms(frames.atomic_numbers, frames.positions[frames.energies.argmin()])
+    lowest = relax(calculator_factory("GFN2-xTB")(), start)
+    given.out.mkdir(parents=True, exist_ok=True)
+    ase.io.write(given.out / "start.xyz", lowest.atoms)
+    found = []
+    for seed in range(given.replicas):
+        found.append(replica(start, lowest.energy_eV, seed, given))
+        print(seed, *found[-1], flush=True)
+        write_json(given.out / "true_survival.json", found)
+
+
+def replica(start: Atoms, minimum_eV: float, seed: int, given: argparse.Namespace) -> tuple[float, str]:
+    """Return (ps lived, what ended it)."""
+    folder = given.out / f"replica-{seed}"
+    options = DynamicsOptions(
+        steps=steps_in(given.ps),
+        timestep=TIMESTEP_FS,
+        temperature=given.temperature,
+        ensemble="nvt",
+        seed=seed,
+        thermo_every=20,
+        frames_every=1000,
+    )
+    calculator = calculator_factory("GFN2-xTB")()
+    done = run_dynamics(start, calculator, options, folder, resume=(folder / "config.json").exists())
+    return fate(folder / "thermo.csv", minimum_eV, done.completed_steps, done.stopped_because, given.ps)
+
+
+if __name__ == "__main__":
+    main()
