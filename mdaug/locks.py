@@ -18,6 +18,11 @@ class BusyError(MDAugError):
     """Another process is writing there."""
 
 
+def is_lock(path: Path) -> bool:
+    """Whether `path` is named as the files of locks are, such as one that a kill left."""
+    return path.name.startswith(".") and path.name.endswith(".lock")
+
+
 @contextmanager
 def locked(lock_file: Path, *, what: str, advice: str) -> Iterator[None]:
     """Hold `lock_file` in the block; it is removed at the end, and means nothing if a kill leaves it.

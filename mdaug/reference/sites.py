@@ -161,14 +161,24 @@ class _Plan:
         return SiteEnergy(known["restricted"], unrestricted, core, bool(site.breaking))
 
     def run(self, n_workers: int) -> None:
+        """Compute what the store does not hold."""
         wanted: dict[str, tuple[int, PointKind]] = {}
         for k, site in enumerate(self.sites):
             for kind in _kinds(site, self.level):
                 wanted.setdefault(point_key(site.atoms, self.level, kind), (k, kind))
-        self.total = len(wanted)
+        if self._missing(wanted):
+            with self.store.writing() as self._add:
+                self._queue(self._missing(wanted))
+                self.queue.run(n_workers)
+
+    def _missing(self, wanted: dict[str, tuple[int, PointKind]]) -> dict[str, tuple[int, PointKind]]:
         missing = {key: point for key, point in wanted.items() if self.store.get(key) is None}
+        self.total = len(wanted)
         self.done = self.total - len(missing)
         self.progress(self.done, self.total)
+        return missing
+
+    def _queue(self, missing: dict[str, tuple[int, PointKind]]) -> None:
         self._wanted_guesses = {k: key for key, (k, kind) in missing.items() if kind == "unrestricted"}
         self._followers = self._needed_followers()
         for key, (k, kind) in missing.items():
@@ -176,7 +186,6 @@ class _Plan:
                 self._add_point(k, key, kind)
         for k in self._followers[None]:
             self._add_guess(k, None)
-        self.queue.run(n_workers)
 
     def _needed_followers(self) -> dict[int | None, list[int]]:
         """Return, for each site (None: for none), those that start from it on the way to missing points."""
@@ -217,6 +226,6 @@ class _Plan:
         )
 
     def _computed(self, key: str, record: Record) -> None:
-        self.store.add(key, record)
+        self._add(key, record)
         self.done += 1
         self.progress(self.done, self.total)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mdaug.errors import DataError, MDAugError
 from mdaug.files import is_leftover, remove_leftovers, write_json
-from mdaug.locks import BusyError, locked
+from mdaug.locks import BusyError, is_lock, locked
 from mdaug.options import Options
 
 RUNS = Path("runs")
@@ -149,7 +149,7 @@ def _to_replace(path: Path, command: str, *, overwrite: bool, can_resume: bool) 
 
 
 def _has_results(path: Path) -> bool:
-    return any(not (entry.name in (RECORD, LOCK) or is_leftover(entry)) for entry in path.iterdir())
+    return any(not (entry.name == RECORD or is_lock(entry) or is_leftover(entry)) for entry in path.iterdir())
 
 
 def _refusal(path: Path, *, finished: bool) -> str:
@@ -207,7 +207,8 @@ def _clear_failed(path: Path, replaced: Path | None) -> None:
     (path / RECORD).unlink(missing_ok=True)
     remove_leftovers(path)
     (path / LOCK).unlink(missing_ok=True)
-    path.rmdir()
+    with suppress(OSError):  # the lock of another file that a kill left
+        path.rmdir()
     if replaced is not None:
         replaced.rename(path)
 

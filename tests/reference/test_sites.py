@@ -59,6 +59,22 @@ def test_a_second_run_computes_what_the_first_did_not(scanned, counted, tmp_path
     assert len(counted) == 7
 
 
+def test_points_that_another_run_added_meanwhile_are_not_computed_again(scanned, counted, tmp_path):
+    _, sites, bonds = scanned
+    early = PointStore(tmp_path / "points.jsonl")
+    found = compute(sites, bonds, LEVEL, PointStore(tmp_path / "points.jsonl"))
+    assert compute(sites, bonds, LEVEL, early) == found
+    assert len(counted) == 7
+
+
+def test_where_all_is_known_the_file_is_not_locked(scanned, tmp_path):
+    _, sites, bonds = scanned
+    store = PointStore(tmp_path / "points.jsonl")
+    found = compute(sites, bonds, LEVEL, store)
+    with store.writing():
+        assert compute(sites, bonds, LEVEL, PointStore(tmp_path / "points.jsonl")) == found
+
+
 def test_without_workers_nothing_is_computed(scanned, counted, tmp_path):
     _, sites, bonds = scanned
     found = compute(sites, bonds, LEVEL, PointStore(tmp_path / "points.jsonl"), n_workers=0)

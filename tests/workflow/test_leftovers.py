@@ -28,3 +28,14 @@ def test_a_run_killed_before_its_first_result_is_started_anew(tmp_path) -> None:
     with open_run(out, command="train", resume=False) as run:
         kept = {path.name for path in run.path.iterdir()}
     assert kept == {".lock", "run.json"}
+
+
+def test_a_lock_that_a_kill_left_is_no_result_and_hides_no_error(tmp_path) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "run.json").write_text('{"command": "reference", "started": "", "finished": null}')
+    (out / ".points.jsonl.lock").touch()
+    with pytest.raises(ZeroDivisionError), open_run(OutputOptions(out=out), command="springs"):
+        raise ZeroDivisionError
+    with open_run(OutputOptions(out=out), command="springs"):
+        pass
