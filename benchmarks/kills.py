@@ -201,7 +201,7 @@ def try_case(case: Case, work: Path, n_kills: int, random: Random) -> dict:
 def _begun(out: Path) -> bool:
     """Whether there is something to go on with."""
     names = {path.name for path in out.iterdir()} if out.exists() else set()
-    return bool(names & {"config.toml", "config.json", "space.json", "points.jsonl"})
+    return bool(names & {"config.toml", "config.json", "study.db", "points.jsonl"})
 
 
 def _torn(out: Path) -> list[str]:

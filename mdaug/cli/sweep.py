@@ -9,7 +9,6 @@ from pydantic import Field
 from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.progress import started_when_needed
 from mdaug.cli.settings import given_settings
-from mdaug.files import write_json
 from mdaug.report.terminal import print_table
 from mdaug.sweep import PAPER, Sweep, SweepOptions, parse_space, run_sweep, table, write_results
 from mdaug.workflow.config import load_config
@@ -49,7 +48,6 @@ def sweep(
     settings = load_config(config, given_settings(data, source, epochs))
     space = parse_space(vary, settings)
     with open_run(output, command="sweep", resume=resume) as run, started_when_needed() as bar:
-        write_json(run.path / "space.json", vary)
         task = None
 
         def progress(done: int, total: int, text: str) -> None:

@@ -16,6 +16,7 @@ from filelock import FileLock
 from mdaug.errors import MDAugError, MissingDependencyError
 from mdaug.options import Options, Positive, Seed
 from mdaug.processes import one_thread_each
+from mdaug.sweep.settings import check_settings, settings_of, settle
 from mdaug.sweep.space import Dimension, Range, changes_of, grid
 from mdaug.sweep.trial import objective_of, run_trial, trial_name
 from mdaug.train import TrainState
@@ -94,14 +95,19 @@ def run_sweep(sweep: Sweep, progress: Callable[[int, int, str], None]) -> "list[
     Raises
     ------
     MDAugError
-        Pruning was asked for a scan, the storage failed, or no trial succeeded.
+        Pruning was asked for a scan, the sweep was begun with other settings, the storage failed, or no
+        trial succeeded.
     MissingDependencyError
         Optuna is not installed.
     """
     if sweep.options.prune and sweep.options.objective != "forces":
         raise MDAugError("--prune judges trainings by their forces; use it with --objective forces")
+    settings = settings_of(sweep.config, sweep.space, sweep.options.objective, sweep.options.reference)
     with storage_faults(sweep):
         study = open_study(sweep)
+        check_settings(settings, study.user_attrs.get("settings", {}), sweep.storage)
+        settle(sweep.folder, settings)
+        study.set_user_attr("settings", settings)
         queue(study, sweep)
         _run_workers(study, sweep, progress)
         trials = own_trials(study, sweep)
@@ -137,7 +143,7 @@ def _run_workers(study: "optuna.Study", sweep: Sweep, progress: Callable[[int, i
 def _work(sweep: Sweep, faults: "multiprocessing.SimpleQueue[str]") -> None:
     try:
         work(sweep)
-    except MDAugError as error:
+    except (MDAugError, OSError) as error:
         faults.put(str(error))
 
 

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,6 +62,44 @@ def test_every_point_of_a_grid_is_run_once(make_sweep, pretend):
     assert sorted(pretend) == [0.05, 0.1, 0.2]
     best = min(own_trials(open_study(sweep), sweep), key=lambda trial: trial.value)
     assert best.params == {"augment.epsilon": 0.1}
+
+
+def test_a_sweep_goes_on_with_its_own_settings_only(make_sweep, tmp_path, monkeypatch):
+    """Nothing is trained again for the new settings, so the old results would pass for theirs."""
+    monkeypatch.setattr(study_module, "_run_workers", lambda study, sweep, progress: work(sweep))
+    monkeypatch.setattr(
+        study_module, "run_trial", lambda *_, **__: {"validation": {"force_mae_kcal_mol_A": 1.0}}
+    )
+    curve = tmp_path / "curve.csv"
+    curve.write_text("distance_A,energy_kcal_mol\n")
+    sweep = make_sweep("augment.epsilon=0.05,0.1", reference=curve)
+    assert len(run_sweep(sweep, lambda *_: None)) == 2
+    allowed = {"workers": 2, "device": "cpu", "trials": 50, "seed": 3, "reference": curve}
+    run_sweep(make_sweep("augment.epsilon=0.05,0.1", **allowed), lambda *_: None)
+    longer = sweep.config.replace({"training": {"epochs": 500}})
+    others = {
+        "training.epochs = 2, now it is 500": replace(sweep, config=longer),
+        "--objective = forces, now it is scan": make_sweep(
+            "augment.epsilon=0.05,0.1", reference=curve, objective="scan"
+        ),
+        "--vary = augment.epsilon=0.05,0.1, now it is augment.epsilon=0.05": make_sweep(
+            "augment.epsilon=0.05", reference=curve
+        ),
+        "--reference = file with SHA-256 .*, now it is None": make_sweep("augment.epsilon=0.05,0.1"),
+    }
+    for said, other in others.items():
+        shared, fresh = (
+            replace(other, folder=folder, options=other.options.model_copy(update={"storage": storage}))
+            for folder, storage in ((tmp_path / "elsewhere", sweep.storage), (tmp_path, "sqlite://"))
+        )
+        shared.folder.mkdir(exist_ok=True)
+        for wrong in (other, shared, fresh):
+            with pytest.raises(MDAugError, match=f"the sweep in .* was begun with {said}; give the same"):
+                run_sweep(wrong, lambda *_: None)
+        assert not list(shared.folder.iterdir())
+    curve.write_text("distance_A,energy_kcal_mol\n1.0,0.0\n")
+    with pytest.raises(MDAugError, match="--reference = file with SHA-256"):
+        run_sweep(sweep, lambda *_: None)
 
 
 def test_a_search_stops_at_its_number_and_goes_towards_the_best(make_sweep, pretend):
