@@ -6,8 +6,8 @@ import numpy as np
 
 from mdaug.augment.options import AugmentOptions, Draw
 from mdaug.errors import DataError
-from mdaug.frames.bonds import pair_lengths
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+from mdaug.frames.images import pair_lengths
 from mdaug.frames.molecules import frame_molecules
 from mdaug.springs.distances import blocks, element_pairs, pair_distances, pair_vectors
 

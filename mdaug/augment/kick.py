@@ -13,8 +13,8 @@ import numpy as np
 from ase.data import atomic_masses
 
 from mdaug.augment.options import AugmentOptions
-from mdaug.frames.bonds import minimum_image
 from mdaug.frames.frame_set import FloatArray, FrameSet
+from mdaug.frames.images import minimum_image
 from mdaug.units import EV_PER_KCAL_MOL, FS
 
 LEAST_STEPS = 50

@@ -7,8 +7,9 @@ import numpy as np
 from mdaug.augment.displacements import Displacements, random_vectors
 from mdaug.augment.options import AugmentOptions
 from mdaug.errors import DataError
-from mdaug.frames.bonds import bonded, minimum_image, moving_side
+from mdaug.frames.bonds import bonded, moving_side
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+from mdaug.frames.images import minimum_image
 from mdaug.frames.molecules import mean_lengths, molecular_cells
 from mdaug.frames.pairs import molecule_pairs
 

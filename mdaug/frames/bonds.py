@@ -20,25 +20,6 @@ BOND_SCALE = 1.25
 """Atoms closer than this times the sum of their covalent radii (Cordero 2008, as in ASE) are bonded."""
 
 
-def minimum_image(vectors: FloatArray, cells: FloatArray | None) -> FloatArray:
-    """Return `vectors` (…, 3) shifted to their nearest periodic image; unchanged if `cells` is None.
-
-    `cells` has shape (3, 3), or (n_frames, 3, 3) for vectors of shape (n_frames, n, 3); rows are lattice
-    vectors. Exact for images closer than half the cell's smallest width.
-    """
-    if cells is None:
-        return vectors
-    shifts = np.round(vectors @ np.linalg.inv(cells))
-    return vectors - shifts @ cells
-
-
-def pair_lengths(
-    positions: FloatArray, cells: FloatArray | None, idx_i: IntArray, idx_j: IntArray
-) -> FloatArray:
-    """Return |r_j − r_i| to the nearest image (n_frames, n_pairs) of positions (n_frames, n_atoms, 3)."""
-    return np.linalg.norm(minimum_image(positions[:, idx_j] - positions[:, idx_i], cells), axis=-1)
-
-
 def bonded(atomic_numbers: IntArray, idx_i: IntArray, idx_j: IntArray, distances: FloatArray) -> BoolArray:
     """Tell which of the pairs `idx_i`, `idx_j` with these distances (Å) are bonds, shape (n_pairs,)."""
     radii = covalent_radii[atomic_numbers]

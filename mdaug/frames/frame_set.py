@@ -6,10 +6,28 @@ from typing import Any
 import numpy as np
 from ase.data import chemical_symbols
 from ase.formula import Formula
+from ase.geometry import complete_cell
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+
+OPEN_A = 1e6
+"""Length of a cell in a direction that is not periodic: nothing reaches through it."""
+
+
+def image_cells(cells: FloatArray, pbc: tuple[bool, bool, bool]) -> FloatArray:
+    """Return `cells` (n_frames, 3, 3), open where they are not periodic, whatever vector they have there.
+
+    An open direction is at right angles to the periodic ones.
+    """
+    if all(pbc):
+        return cells
+    is_open = ~np.array(pbc)
+    completed = np.array([complete_cell(cell) for cell in np.where(is_open[:, None], 0.0, cells)])
+    completed[:, is_open] *= OPEN_A
+    return completed
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,8 +111,8 @@ class FrameSet:
 
     @property
     def periodic_cells(self) -> FloatArray | None:
-        """The cells (n_frames, 3, 3), Å, of periodic frames; None of others."""
-        return self.cells if self.periodic else None
+        """The `image_cells` (n_frames, 3, 3), Å, of periodic frames; None of others."""
+        return image_cells(self.cells, self.pbc) if self.cells is not None and self.periodic else None
 
     def evenly_spaced(self, n_frames: int) -> "FrameSet":
         """Return at most `n_frames` of the frames, from the first to the last."""

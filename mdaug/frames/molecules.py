@@ -7,8 +7,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from mdaug.errors import DataError
-from mdaug.frames.bonds import bonded, pair_lengths
+from mdaug.frames.bonds import bonded
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+from mdaug.frames.images import narrowest_width, pair_lengths
 from mdaug.frames.pairs import molecule_pairs
 
 APART_A = 6.0
@@ -56,20 +57,16 @@ def frame_molecules(frames: FrameSet) -> IntArray:
 
 
 def molecular_cells(frames: FrameSet) -> FloatArray | None:
-    """Return the cells of `frames`; None for those without.
+    """Return the `periodic_cells` of `frames`.
 
     Raises
     ------
     DataError
-        If they are periodic in some directions only, or so narrow that molecules meet their own images.
+        If they are so narrow that molecules meet their own images.
     """
     cells = frames.periodic_cells
     if cells is None:
         return None
-    if not all(frames.pbc):
-        raise DataError(
-            f"{frames.name}: the frames are periodic in some directions only; expected all or none"
-        )
     width = narrowest_width(cells)
     if width < NARROWEST_A:
         raise DataError(
@@ -77,12 +74,6 @@ def molecular_cells(frames: FrameSet) -> FloatArray | None:
             f"of at least {NARROWEST_A:g} Å"
         )
     return cells
-
-
-def narrowest_width(cells: FloatArray) -> float:
-    """Return the least distance (Å) between opposite faces of any of `cells` (…, 3, 3)."""
-    # the columns of the inverse are the reciprocal vectors, whose lengths are one over the widths
-    return float(1 / np.linalg.norm(np.linalg.inv(cells), axis=-2).max())
 
 
 def endless(positions: FloatArray, bonds: IntArray, cell: FloatArray) -> bool:

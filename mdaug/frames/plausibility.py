@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from ase.data import atomic_numbers as number_of
 from ase.data import chemical_symbols, covalent_radii
-from ase.geometry import find_mic
 
 from mdaug.errors import DataError
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+from mdaug.frames.images import minimum_image
 from mdaug.frames.pairs import molecule_pairs, neighbor_pairs
 from mdaug.units import EV_PER_ENERGY_UNIT, KCAL_MOL_PER_EV
 
@@ -125,10 +125,7 @@ def _bonds(frames: FrameSet) -> _Bonds | None:
     if len(idx_i) == 0:
         return None
     vectors = frames.positions[:, idx_j] - frames.positions[:, idx_i]
-    if frames.cells is not None:
-        vectors = np.array(
-            [find_mic(v, c, frames.pbc)[0] for v, c in zip(vectors, frames.cells, strict=True)]
-        )
+    vectors = minimum_image(vectors, frames.periodic_cells, _farthest_bond(frames))
     d_ij = np.linalg.norm(vectors, axis=2)
     along = np.einsum("fpx,fpx->fp", frames.forces[:, idx_j] - frames.forces[:, idx_i], vectors) / (2 * d_ij)
     spread = d_ij.std(axis=0)
@@ -152,12 +149,17 @@ def _bonded_pairs(frames: FrameSet) -> tuple[IntArray, IntArray]:
         vectors = first[idx_j] - first[idx_i]
     else:
         cell = frames.cells[0]
-        idx_i, idx_j, shifts = neighbor_pairs(first, cell, frames.pbc, BOND_LENGTH_FACTOR * 2 * radii.max())
+        idx_i, idx_j, shifts = neighbor_pairs(first, cell, frames.pbc, _farthest_bond(frames))
         vectors = first[idx_j] - first[idx_i] + shifts
     near = np.linalg.norm(vectors, axis=1) < BOND_LENGTH_FACTOR * (radii[idx_i] + radii[idx_j])
     nonmetal = np.isin(frames.atomic_numbers, NONMETALS)
     use = near & nonmetal[idx_i] & nonmetal[idx_j] & (idx_i != idx_j)
     return idx_i[use], idx_j[use]
+
+
+def _farthest_bond(frames: FrameSet) -> float:
+    """Return the distance (Å) beyond which no two atoms are bonded."""
+    return BOND_LENGTH_FACTOR * 2 * float(covalent_radii[frames.atomic_numbers].max())
 
 
 def _complaint(frames: FrameSet, bonds: _Bonds, factor: float, stated: str) -> str:

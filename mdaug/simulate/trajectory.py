@@ -12,6 +12,7 @@ from types import TracebackType
 
 import numpy as np
 from ase import Atoms
+from ase.cell import Cell
 
 from mdaug import __version__
 from mdaug.files import write_text
@@ -19,6 +20,9 @@ from mdaug.frames.frame_set import FloatArray, IntArray
 
 AKMA_TIME_FS = 48.88821
 """CHARMM's unit of time, sqrt(amu Å² / (kcal/mol)), in fs, to the digits that MDAnalysis reads it with."""
+
+EMPTY_A = 1000.0
+"""Length of a cell where it is not periodic and has no vector: nothing reaches through it."""
 
 _FRAME_COUNT_OFFSET = 8
 
@@ -101,7 +105,7 @@ def write_topology(path: Path, atoms: Atoms, bonds: IntArray) -> None:
     cell, rotation = _dcd_cell(atoms)
     lines = [f"REMARK   mdaug {__version__}"]
     if cell is not None:
-        a, b, c, alpha, beta, gamma = atoms.cell.cellpar()
+        a, b, c, alpha, beta, gamma = _full_cell(atoms).cellpar()
         lines.append(f"CRYST1{a:9.3f}{b:9.3f}{c:9.3f}{alpha:7.2f}{beta:7.2f}{gamma:7.2f} P 1")
     count: dict[str, int] = {}
     for index, (symbol, (x, y, z)) in enumerate(zip(atoms.symbols, atoms.positions @ rotation, strict=True)):
@@ -119,13 +123,22 @@ def write_topology(path: Path, atoms: Atoms, bonds: IntArray) -> None:
 
 def _dcd_cell(atoms: Atoms) -> tuple[FloatArray | None, FloatArray]:
     """Return [a, cos γ, b, cos β, cos α, c], or None for a molecule, and the rotation of row vectors."""
-    if not atoms.pbc.any() or atoms.cell.rank < 3:
+    if not atoms.pbc.any():
         return None, np.eye(3)
-    a, b, c, alpha, beta, gamma = atoms.cell.cellpar()
+    full = _full_cell(atoms)
+    a, b, c, alpha, beta, gamma = full.cellpar()
     cosines = np.sin(np.deg2rad(90.0 - np.array([alpha, beta, gamma])))  # exactly 0 for right angles
     cell = np.array([a, cosines[2], b, cosines[1], cosines[0], c], dtype="<f8")
-    standard, _ = atoms.cell.standard_form()
-    return cell, np.linalg.solve(atoms.cell.array, standard.array)
+    standard, _ = full.standard_form()
+    return cell, np.linalg.solve(full.array, standard.array)
+
+
+def _full_cell(atoms: Atoms) -> Cell:
+    """Return the cell, with vectors `EMPTY_A` long where a slab or a wire has none: files want three."""
+    if np.linalg.matrix_rank(atoms.cell.array) == 3:
+        return atoms.cell
+    periodic = Cell(np.where(atoms.pbc[:, None], atoms.cell.array, 0.0)).complete()
+    return Cell(np.where(atoms.pbc, 1.0, EMPTY_A)[:, None] * periodic.array)
 
 
 def _header(n_atoms: int, steps_per_frame: int, timestep_fs: float, has_cell: bool) -> bytes:

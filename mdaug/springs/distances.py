@@ -2,10 +2,10 @@
 
 import numpy as np
 from ase.data import chemical_symbols
-from ase.geometry import complete_cell, find_mic
 from numpy.typing import NDArray
 
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+from mdaug.frames.images import minimum_image
 
 BLOCK = 4_000_000
 """Pair vectors held in memory at once (96 MB)."""
@@ -36,26 +36,12 @@ def element_pairs(atomic_numbers: IntArray) -> tuple[IntArray, IntArray, dict[st
 
 
 def pair_vectors(frames: FrameSet, idx_i: IntArray, idx_j: IntArray, cutoff: float) -> FloatArray:
-    """Return r_ij = r_j − r_i, in periodic frames to the nearest image of j.
+    """Return r_ij = r_j − r_i (n_frames, n_pairs, 3), Å, in periodic frames to the nearest image of j.
 
     Nearest images are exact for pairs within `cutoff`; of others only "beyond the cutoff" may be concluded.
-
-    Returns
-    -------
-    Shape (n_frames, n_pairs, 3), Å.
     """
     vectors = frames.positions[:, idx_j] - frames.positions[:, idx_i]
-    if frames.cells is None or not frames.periodic:
-        return vectors
-    cells = np.array([complete_cell(cell) for cell in frames.cells])
-    pbc = np.array(frames.pbc)
-    inverse = np.linalg.inv(cells)
-    heights = 1.0 / np.linalg.norm(inverse, axis=1)
-    if 2 * cutoff <= heights[:, pbc].min():
-        # a vector shorter than half of every height has fractions below 1/2: rounding finds it
-        shifts = np.round(vectors @ inverse) * pbc
-        return vectors - shifts @ cells
-    return np.array([find_mic(v, cell, pbc)[0] for v, cell in zip(vectors, cells, strict=True)])
+    return minimum_image(vectors, frames.periodic_cells, cutoff)
 
 
 def blocks(n_frames: int, n_pairs: int) -> list[slice]:

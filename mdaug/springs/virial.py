@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mdaug.frames.bonds import bond_name, bonded, moving_side, pair_lengths
+from mdaug.frames.bonds import bond_name, bonded, moving_side
 from mdaug.frames.frame_set import FloatArray, FrameSet
+from mdaug.frames.images import pair_lengths
 from mdaug.frames.pairs import molecule_pairs
 from mdaug.springs.springs import Springs
 from mdaug.units import BOLTZMANN_EV_K, KCAL_MOL_PER_EV

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from mdaug.frames.bonds import minimum_image, sides
+from mdaug.frames.bonds import sides
 from mdaug.frames.frame_set import FloatArray, IntArray
-from mdaug.frames.molecules import narrowest_width
+from mdaug.frames.images import minimum_image, narrowest_width
 
 
 def half_width(cells: FloatArray) -> float:

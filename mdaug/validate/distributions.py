@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from mdaug.frames.bonds import pair_lengths
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+from mdaug.frames.images import pair_lengths
 from mdaug.frames.pairs import molecule_pairs
 from mdaug.validate.bonds import half_width, torsion_angles
 
@@ -67,8 +67,8 @@ def sample_like(frames: FrameSet, torsions: IntArray) -> Sample:
 
     It reaches 1 Å beyond their longest distance, or for cells up to half the narrowest width.
     """
-    if frames.cells is not None:
-        return Sample(torsions, _edges(half_width(frames.cells)), keep_longer=False)
+    if frames.periodic_cells is not None:
+        return Sample(torsions, _edges(half_width(frames.periodic_cells)), keep_longer=False)
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
     longest = max(pair_lengths(r, None, idx_i, idx_j).max() for r, _ in chunks(frames))
     return Sample(torsions, _edges(longest + 1.0), keep_longer=True)
@@ -99,8 +99,8 @@ def populations(angles: FloatArray) -> dict[str, float]:
 
 
 def chunks(frames: FrameSet) -> list[tuple[FloatArray, FloatArray | None]]:
-    """Return positions and cells of `frames`, `CHUNK` frames at a time."""
-    cells = frames.cells
+    """Return positions and periodic cells of `frames`, `CHUNK` frames at a time."""
+    cells = frames.periodic_cells
     return [
         (frames.positions[k : k + CHUNK], None if cells is None else cells[k : k + CHUNK])
         for k in range(0, len(frames), CHUNK)

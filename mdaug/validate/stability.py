@@ -4,16 +4,17 @@ Criterion and h(r) error of "Forces are not enough" (Fu et al. 2023, arXiv:2210.
 the first frame in which any bond is more than 0.5 Å off its mean length in the training frames.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import MDAnalysis as mda
 import numpy as np
 
 from mdaug.errors import DataError
-from mdaug.frames.bonds import bond_name, pair_lengths
-from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+from mdaug.frames.bonds import bond_name
+from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray, image_cells
+from mdaug.frames.images import pair_lengths
 from mdaug.frames.molecules import molecule_of_atom, parted
 from mdaug.validate.bonds import half_width, rotatable_torsions, without_straight
 from mdaug.validate.distributions import (
@@ -142,7 +143,7 @@ def stability(
     ----------
     universe
         Topology and trajectory as MDAnalysis opens them, atoms in the order of the training frames. With a
-        cell, distances are to the nearest image.
+        cell, distances are to the nearest image in the directions in which the training frames are periodic.
     bonds
         Bonds and their mean lengths in the training frames.
     frames
@@ -161,12 +162,12 @@ def stability(
     _check(universe, bonds, frames)
     torsions = rotatable_torsions(bonds.atomic_numbers, bonds.bonds)
     if frames is not None:
-        torsions = without_straight(torsions, frames.positions, frames.cells)
+        torsions = without_straight(torsions, frames.positions, frames.periodic_cells)
     visited = None if frames is None else sample_like(frames, torsions)
     times, deviations, broken_bond, parted_at = [], [], None, None
     several = molecule_of_atom(len(bonds.atomic_numbers), bonds.bonds).any()
     largest = np.zeros(len(bonds.bonds))
-    for block in blocks(universe, CHUNK):
+    for block in _blocks(universe, CHUNK, bonds):
         deviation = _deviations(block, bonds)
         largest = np.maximum(largest, np.where(np.isfinite(deviation), deviation, 0.0).max(axis=0))
         times.append(block.times_ps)
@@ -208,14 +209,24 @@ def _check(universe: mda.Universe, bonds: TrainingBonds, frames: FrameSet | None
             f"the trajectory's atoms are {_atoms(found)}, those of the training frames {_atoms(known)}; "
             "expected the same in the same order (--data names the frames)"
         )
-    cells = next(blocks(universe, 1)).cells
-    if frames is not None and frames.cells is not None and cells is None:
+    cells = next(_blocks(universe, 1, bonds)).cells
+    if frames is not None and frames.periodic and cells is None:
         raise DataError("the training frames are periodic but the trajectory has no cell; write it with one")
     if cells is not None and half_width(cells) < bonds.mean_A.max():
         raise DataError(
             f"half the trajectory's cell ({half_width(cells):.2f} Å) is shorter than its longest bond "
             f"({bonds.mean_A.max():.2f} Å), so a bond cannot be told from its image; use a larger cell"
         )
+
+
+def _blocks(universe: mda.Universe, size: int, bonds: TrainingBonds) -> Iterator[Block]:
+    """Yield the trajectory in blocks; its cell, if it has one, makes images as that of the training frames.
+
+    Of molecules trained on without a cell, it does so in all directions.
+    """
+    pbc = bonds.pbc if any(bonds.pbc) else (True, True, True)
+    for block in blocks(universe, size):
+        yield block if block.cells is None else replace(block, cells=image_cells(block.cells, pbc))
 
 
 def _atoms(numbers: IntArray) -> str:

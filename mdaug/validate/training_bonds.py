@@ -7,8 +7,9 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from mdaug.errors import DataError
-from mdaug.frames.bonds import bond_name, bonded, pair_lengths
+from mdaug.frames.bonds import bond_name, bonded
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+from mdaug.frames.images import pair_lengths
 from mdaug.frames.pairs import molecule_pairs
 from mdaug.validate.distributions import chunks
 
@@ -25,11 +26,14 @@ class TrainingBonds:
         Shape (n_bonds, 2), i < j.
     mean_A
         Mean lengths, shape (n_bonds,).
+    pbc
+        Periodic directions of the training frames.
     """
 
     atomic_numbers: IntArray
     bonds: IntArray
     mean_A: FloatArray
+    pbc: tuple[bool, bool, bool] = (False, False, False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,7 +57,7 @@ class TrainingBonds:
         bond = bonded(frames.atomic_numbers, idx_i, idx_j, mean)
         if not bond.any():
             raise DataError(f"{frames.name}: no two atoms are bonded on average, so no bond can break")
-        return cls(frames.atomic_numbers, np.stack([idx_i, idx_j], axis=1)[bond], mean[bond])
+        return cls(frames.atomic_numbers, np.stack([idx_i, idx_j], axis=1)[bond], mean[bond], frames.pbc)
 
     @classmethod
     def from_manifest(cls, manifest: dict[str, Any]) -> "TrainingBonds":
@@ -72,6 +76,7 @@ class TrainingBonds:
             np.array(structure["atomic_numbers"], dtype=np.int64),
             np.array([sorted(bond["atoms"]) for bond in bonds], dtype=np.int64),
             np.array([bond["mean_A"] for bond in bonds], dtype=float),
+            tuple(structure.get("pbc", cls.pbc)),
         )
 
 

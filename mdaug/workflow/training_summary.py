@@ -7,7 +7,7 @@ from ase.data import chemical_symbols
 
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
-from mdaug.frames.bonds import pair_lengths
+from mdaug.frames.images import pair_lengths
 from mdaug.springs.distances import pair_distances
 from mdaug.validate.training_bonds import TrainingBonds
 
@@ -43,7 +43,7 @@ def _bonds(frames: FrameSet) -> list[dict[str, Any]]:
     except DataError:  # atoms, or noble gases: nothing is bonded
         return []
     idx_i, idx_j = bonds.bonds.T
-    lengths = pair_lengths(frames.positions, frames.cells, idx_i, idx_j)
+    lengths = pair_lengths(frames.positions, frames.periodic_cells, idx_i, idx_j)
     return [
         {
             "atoms": [int(i), int(j)],

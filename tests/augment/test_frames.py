@@ -81,6 +81,35 @@ def test_a_cell_across_its_boundary_gets_the_labels_of_the_molecule(frames, spri
     assert periodic.cells is not None
 
 
+@pytest.mark.parametrize("vector_c", [[0.0, 0, 0], [0, 0, 1.0]])
+@pytest.mark.parametrize("rule", ["gradient", "matched"])
+def test_a_film_of_molecules_gets_the_labels_of_the_molecule(frames, springs, rule, vector_c):
+    options = OPTIONS.model_copy(update={"rule": rule, "n_stretched": 10, "n_kicked": 0})
+    cells = np.tile(np.eye(3) * 12.0, (len(frames), 1, 1))
+    cells[:, 2] = vector_c
+    wrapped = frames.positions.copy()
+    wrapped[..., :2] %= 12.0
+    film = replace(frames, positions=wrapped, cells=cells, pbc=(True, True, False))
+    plain, periodic = augment(frames, springs, options), augment(film, springs, options)
+    np.testing.assert_allclose(periodic.info["displacement"], plain.info["displacement"], atol=1e-9)
+    if rule == "gradient":
+        np.testing.assert_allclose(periodic.energies, plain.energies)
+        np.testing.assert_allclose(periodic.forces, plain.forces, atol=1e-9)
+    assert set(periodic.info["rule"]) == {rule}
+
+
+@pytest.mark.parametrize("vector_c", [[0.0, 0, 0], [0, 0, 1.0]])
+def test_a_slab_gets_labels_by_springs(crystal, crystal_springs, vector_c):
+    slab = replace(crystal, cells=crystal.cells.copy(), pbc=(True, True, False))
+    slab.cells[:, 2] = vector_c
+    options = OPTIONS.model_copy(update={"rule": "matched", "n_frames": 4, "epsilon": 0.05})
+    with pytest.warns(UserWarning, match="here bonds go on from cell to cell; labels are made by rule 'grad"):
+        made = augment(slab, crystal_springs, options)
+    assert set(made.info["rule"]) == {"gradient"}
+    assert made.cells is not None
+    np.testing.assert_array_equal(made.cells[:, 2], np.tile(vector_c, (4, 1)))
+
+
 def test_labels_follow_the_order_of_the_atoms(frames, springs):
     order = np.array([2, 0, 1])
     made = augment(frames, springs, OPTIONS)

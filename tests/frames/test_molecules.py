@@ -10,12 +10,12 @@ from ase.build import molecule
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.frames.checks import check_frames
+from mdaug.frames.images import narrowest_width
 from mdaug.frames.molecules import (
     endless,
     frame_molecules,
     mean_lengths,
     molecular_cells,
-    narrowest_width,
     parted,
 )
 from mdaug.frames.structures import formal_charge, starting_structures
@@ -98,13 +98,14 @@ def test_chains_that_go_through_a_cell_are_endless_and_molecules_cut_by_a_face_a
     assert endless(chain, np.concatenate([bonds, [[5, 0]]]), cell)
 
 
-def test_narrow_cells_and_slabs_are_refused_in_words():
+def test_narrow_cells_are_refused_in_words():
     water = [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]]
     assert molecular_cells(boxed(water, [8, 1, 1], 9.0)).shape == (1, 3, 3)
     with pytest.raises(DataError, match=r"cell is 7 Å wide; .* at least 8 Å"):
         molecular_cells(boxed(water, [8, 1, 1], 7.0))
-    with pytest.raises(DataError, match="some directions only"):
-        molecular_cells(replace(boxed(water, [8, 1, 1], 9.0), pbc=(True, True, False)))
+    film = replace(boxed(water, [8, 1, 1], 9.0), pbc=(True, True, False))
+    film.cells[:, 2] = 0.0
+    assert narrowest_width(molecular_cells(film)) == pytest.approx(9.0)
 
 
 def test_the_width_of_a_skewed_cell_is_between_its_faces():

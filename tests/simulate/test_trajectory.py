@@ -68,6 +68,19 @@ def test_periodic_cell_is_the_real_one(tmp_path, turned) -> None:
     assert len(universe.atoms) == len(atoms)
 
 
+@pytest.mark.parametrize("vector_c", [[0.0, 0, 0], [3.0, 0, 0], [0, 0, 12.0]])
+def test_a_slab_has_its_cell_and_one_too_long_to_matter_where_it_has_none(tmp_path, vector_c) -> None:
+    atoms = bulk("Si", cubic=True)
+    atoms.set_cell([[5.43, 0, 0], [1.0, 5.43, 0], vector_c])
+    atoms.pbc = [True, True, False]
+    written = write(tmp_path, atoms, 1)
+    _, [(_, positions, dimensions)] = open_universe(tmp_path)
+    cell = MDAnalysis.lib.mdamath.triclinic_vectors(dimensions)
+    assert cell[:2] == pytest.approx(atoms.cell.array[:2], abs=1e-4)
+    assert cell[2] == pytest.approx([0, 0, vector_c[2] or 1000.0], abs=1e-3)
+    assert np.abs(positions - written[0]).max() < 1e-5
+
+
 def test_appending_cuts_what_came_later(ethanol, tmp_path) -> None:
     path = tmp_path / "trajectory.dcd"
     write(tmp_path, ethanol, 4)

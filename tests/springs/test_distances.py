@@ -71,9 +71,10 @@ def test_nearest_images_agree_with_ase_within_the_cutoff(size):
     assert np.all(np.linalg.norm(vectors[~within], axis=-1) > cutoff)
 
 
-def test_a_slab_is_not_periodic_along_its_normal():
+@pytest.mark.parametrize("vector_c", [[0.0, 0, 0], [0.3, 0, 1.0]])
+def test_a_slab_is_not_periodic_along_its_normal(vector_c):
     frames = replace(crystal(1, (2, 2, 1)), pbc=(True, True, False))
-    frames.cells[:, 2] = 0.0  # as in files of slabs without a third vector
+    frames.cells[:, 2] = vector_c  # as in files of slabs without a third vector, or with any
     idx_i, idx_j, _ = element_pairs(frames.atomic_numbers)
     vectors = pair_vectors(frames, idx_i, idx_j, 4.0)
     plain = frames.positions[:, idx_j] - frames.positions[:, idx_i]

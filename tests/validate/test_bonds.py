@@ -5,7 +5,8 @@ from ase.build import bulk, molecule
 from MDAnalysis.lib.distances import calc_dihedrals
 
 from mdaug.errors import DataError
-from mdaug.frames.bonds import bond_images, bond_name, find_bonds, minimum_image, smaller_fragment
+from mdaug.frames.bonds import bond_images, bond_name, find_bonds, smaller_fragment
+from mdaug.frames.images import minimum_image
 from mdaug.validate.bonds import (
     half_width,
     rotatable_torsions,

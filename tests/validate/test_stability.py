@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import MDAnalysis as mda
 import numpy as np
 import pytest
@@ -180,6 +182,23 @@ def test_a_cell_is_followed_through_its_walls():
     small = np.array([4.0, 4.0, 4.0, 90, 90, 90])
     with pytest.raises(DataError, match="half the trajectory's cell"):
         stability(universe_of(silicon, wrapped, dimensions=small), TrainingBonds.from_frames(training))
+
+
+@pytest.mark.parametrize("c_A", [0.0, 1.0])
+def test_a_film_is_not_followed_through_the_side_that_is_open(ethanol, c_A):
+    cells = np.repeat(np.diag([15.0, 15.0, c_A])[None], 3, axis=0)
+    positions = stretched(ethanol, 2, 3, [-0.05, 0.0, 0.05])
+    positions[..., :2] %= 15.0
+    training = replace(frames_of(ethanol, positions, cells), pbc=(True, True, False))
+    bonds = TrainingBonds.from_frames(training)
+    assert bonds.mean_A[-1] == pytest.approx(ethanol.get_distance(2, 3))
+    dimensions = np.array([15.0, 15.0, 1.0, 90, 90, 90])
+    result = stability(universe_of(ethanol, positions, dimensions=dimensions), bonds, frames=training)
+    assert result.deviation_A == pytest.approx([0.05, 0.0, 0.05], abs=1e-5)
+    assert result.distance_histogram_error == pytest.approx(0.0, abs=1e-3)
+    recorded = {"bonds": [], "reference_structure": {"atomic_numbers": [8], "pbc": [True, True, False]}}
+    recorded["bonds"] = [{"atoms": [0, 1], "mean_A": 1.0}]
+    assert TrainingBonds.from_manifest({"training": recorded}).pbc == (True, True, False)
 
 
 def test_other_atoms_are_refused(ethanol, training):

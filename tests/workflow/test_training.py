@@ -222,3 +222,14 @@ def test_a_periodic_summary_keeps_the_cell(outcome):
     ]
     assert structure["cell"] == (10.0 * np.eye(3)).tolist()
     assert structure["pbc"] == [True, True, True]
+
+
+@pytest.mark.parametrize("vector_c", [[0.0, 0, 0], [0, 0, 1.0]])
+def test_a_summary_of_a_film_is_that_of_its_molecules(outcome, vector_c):
+    frames = outcome.sets.train
+    cells = np.tile(20.0 * np.eye(3), (len(frames), 1, 1))
+    cells[:, 2] = vector_c
+    film = replace(frames, cells=cells, pbc=(True, True, False))
+    found, expected = (summarize_training(one, 9.0)["bonds"] for one in (film, frames))
+    assert [bond["atoms"] for bond in found] == [bond["atoms"] for bond in expected]
+    assert [bond["range_A"] for bond in found] == [pytest.approx(bond["range_A"]) for bond in expected]

@@ -10,7 +10,7 @@ from mdaug.augment.matched.force_field import ForceField
 from mdaug.augment.matched.terms import make_terms
 from mdaug.augment.matched.topology import Topology, find_topology
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
-from mdaug.frames.molecules import narrowest_width
+from mdaug.frames.images import narrowest_width
 
 
 def initial_force_field(frames: FrameSet) -> ForceField:

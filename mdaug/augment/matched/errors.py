@@ -13,8 +13,8 @@ import numpy as np
 from ase.build.rotate import rotation_matrix_from_points
 
 from mdaug.errors import DataError
-from mdaug.frames.bonds import minimum_image
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
+from mdaug.frames.images import minimum_image
 from mdaug.units import EV_PER_KCAL_MOL
 
 N_FRAMES, N_NEIGHBOURS = 150, 4

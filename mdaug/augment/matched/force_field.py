@@ -22,8 +22,8 @@ from mdaug.augment.matched.between import Between
 from mdaug.augment.matched.coordinates import cosines, lengths, twists
 from mdaug.augment.matched.terms import Terms
 from mdaug.augment.matched.topology import Topology
-from mdaug.frames.bonds import pair_lengths
 from mdaug.frames.frame_set import FloatArray, IntArray
+from mdaug.frames.images import pair_lengths
 
 STRETCH_SLOPE = 2.0
 """1/Å, of the stretch variable in cross terms and of soft pairs."""

@@ -13,7 +13,7 @@ from mdaug.augment.labels import Labels
 from mdaug.augment.matched.errors import ErrorModel, estimate_errors, neighbour_pairs
 from mdaug.augment.matched.fit import match
 from mdaug.augment.matched.rule import MatchedRule, change_by, strained_molecules
-from mdaug.frames.bonds import pair_lengths
+from mdaug.frames.images import pair_lengths
 from mdaug.springs import SpringOptions, fit_springs
 from mdaug.units import EV_PER_KCAL_MOL
 
