@@ -1,10 +1,10 @@
 """kill -9 at random moments, full disks and read-only folders: nothing finished is lost, everything goes on.
 
-``python benchmarks/kills.py --out DIR --kills 30`` starts tiny runs of `train`, `nve` (own loop and LAMMPS),
-`sweep`, `reference` and `springs`, kills each of them several times, goes on the way the command offers, and
-compares what is there in the end with an uninterrupted run; each run is killed at most PER_RUN times, so that
-there are several comparisons. It prints a line for each command and writes
-kills.json. Runs are forked from this process, so that no start pays for the imports.
+``python benchmarks/kills.py --out DIR --kills 30`` starts tiny runs of `train` (labels by springs, and the
+recommended ones), `nve` (own loop and LAMMPS), `sweep`, `reference` and `springs`, kills each of them several
+times, goes on the way the command offers, and compares what is there in the end with an uninterrupted run;
+each run is killed at most PER_RUN times, so that there are several comparisons. It prints a line for each
+command and writes kills.json. Runs are forked from this process, so that no start pays for the imports.
 """
 
 import argparse
@@ -28,22 +28,18 @@ from mdaug.errors import MDAugError
 from mdaug.files import is_leftover, write_json
 from mdaug.train.checkpoint import load_checkpoint
 
-SMALL = [
-    *("--split.train", "60", "--split.validation", "20", "--split.test", "20", "--springs.bootstrap", "0"),
-    *("--springs.max-components", "2", "--augment.n-frames", "10", "--augment.n-stretched", "0"),
-    *("--augment.rule", "gradient", "--model.n-atom-basis", "8", "--model.n-filters", "8"),
-    *(
-        "--model.n-gaussians",
-        "8",
-        "--model.n-interactions",
-        "1",
-        "--model.n-knots",
-        "16",
-        "--model.prior",
-        "none",
-    ),
-]
+TINY = {
+    **{"split.train": 60, "split.validation": 20, "split.test": 20},
+    **{"springs.bootstrap": 0, "springs.max-components": 2, "augment.n-frames": 10},
+    **{"model.n-atom-basis": 8, "model.n-filters": 8, "model.n-gaussians": 8},
+    **{"model.n-interactions": 1, "model.n-knots": 16},
+}
 """A training that takes seconds."""
+
+SMALL = TINY | {"augment.n-stretched": 0, "augment.rule": "gradient", "model.prior": "none"}
+
+RECOMMENDED = TINY | {"augment.n-stretched": 20, "augment.n-kicked": 20}
+"""Labels, copies and prior as in a training without options; they are made again on every resume."""
 
 SWEEP = """
 [split]
@@ -93,6 +89,11 @@ class Case:
     same: Callable[[Path], object]
 
 
+def options(settings: dict[str, object]) -> list[str]:
+    """Return settings as they are given to `mdaug train`."""
+    return [f"--{key}={value}" for key, value in settings.items()]
+
+
 def cases(model: Path, work: Path) -> list[Case]:
     """Return the commands to kill."""
     resume = ["--resume"]
@@ -100,7 +101,8 @@ def cases(model: Path, work: Path) -> list[Case]:
     sweep = ["sweep", "--config", str(work / "sweep.toml"), "--vary", "augment.epsilon=0.1,0.2"]
     scan = ["reference", str(work / "h2.xyz"), "--scan", "bond:0-1=0.5:1.6:0.05", "--method", "hf"]
     return [
-        Case("train", ["train", "--epochs", "25", *SMALL], resume, _trained),
+        Case("train", ["train", "--epochs", "25", *options(SMALL)], resume, _trained),
+        Case("train recommended", ["train", "--epochs", "25", *options(RECOMMENDED)], resume, _trained),
         Case("nve", [*nve, "--no-guard"], resume, _moved),
         Case("nve lammps", [*nve, "--no-guard", "--engine", "lammps"], resume, _moved),
         Case("sweep", sweep, resume, _swept),
@@ -268,7 +270,11 @@ def prepare(work: Path) -> Path:
     (work / "h2.xyz").write_text("2\n\nH 0 0 0\nH 0 0 0.74\n")
     (work / "sweep.toml").write_text(SWEEP)
     made = work / "model"
-    if wait(start(["train", "--epochs", "2", *SMALL, "--overwrite", "--out", str(made)], work / "model.log")):
+    if wait(
+        start(
+            ["train", "--epochs", "2", *options(SMALL), "--overwrite", "--out", str(made)], work / "model.log"
+        )
+    ):
         raise SystemExit(f"the model for the dynamics cannot be trained, see {work / 'model.log'}")
     return made / "model.pt"
 
