@@ -7,11 +7,10 @@ import numpy as np
 from mdaug.augment.displacements import Displacements, random_vectors
 from mdaug.augment.options import AugmentOptions
 from mdaug.errors import DataError
-from mdaug.frames.bonds import bonded, moving_side
+from mdaug.frames.bonds import moving_side
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 from mdaug.frames.images import minimum_image
-from mdaug.frames.molecules import mean_lengths, molecular_cells
-from mdaug.frames.pairs import molecule_pairs
+from mdaug.frames.molecules import mean_bonds, molecular_cells
 
 
 def stretched(
@@ -39,13 +38,10 @@ class Stretcher:
 
     def __init__(self, frames: FrameSet, left: Collection[tuple[int, int]] = ()) -> None:
         molecular_cells(frames)
-        idx_i, idx_j = molecule_pairs(frames.n_atoms)
-        mean = mean_lengths(frames)
-        near = bonded(frames.atomic_numbers, idx_i, idx_j, mean)
-        bonds = np.stack([idx_i, idx_j], axis=1)[near]
+        bonds, mean = mean_bonds(frames)
         found = [
             ((int(i), int(j)), moving_side(frames.atomic_numbers, bonds, (i, j)), length)
-            for (i, j), length in zip(bonds, mean[near], strict=True)
+            for (i, j), length in zip(bonds, mean, strict=True)
         ]
         self.bonds = [
             (bond, moving, length)

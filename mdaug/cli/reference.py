@@ -20,7 +20,7 @@ from mdaug.frames.calculators import check_spin
 from mdaug.frames.frame_set import IntArray
 from mdaug.frames.structures import formal_charge, starting_structures
 from mdaug.reference import Level, PointStore, Site, SiteEnergy, compute
-from mdaug.reference.broken_symmetry import mean_bonds
+from mdaug.reference.broken_symmetry import median_bonds
 from mdaug.reference.labelled import frame_sites, rms_difference_eV, write_labelled
 from mdaug.reference.mean_field import pyscf
 from mdaug.reference.scans import parse_scan, scan_energies, scan_sites
@@ -124,7 +124,7 @@ def _frames(
     if frames.periodic:
         raise DataError(f"{data}: periodic; ab-initio energies are for molecules only")
     _check_electrons(data, work.level, frames.charge, frames.multiplicity)
-    bonds = mean_bonds(frames.atomic_numbers, frames.positions)
+    bonds = median_bonds(frames)
     sites = frame_sites(frames, bonds)
     if restricted:
         sites = [Site(site.atoms) for site in sites]

@@ -45,15 +45,17 @@ def mean_lengths(frames: FrameSet) -> FloatArray:
     return pair_lengths(few.positions, few.periodic_cells, idx_i, idx_j).mean(axis=0)
 
 
-def frame_molecules(frames: FrameSet) -> IntArray:
-    """Return the molecule of each atom, shape (n_atoms,), by mean distances (nearest images)."""
+def mean_bonds(frames: FrameSet) -> tuple[IntArray, FloatArray]:
+    """Return the pairs (n_bonds, 2), i < j, bonded by their mean distance (Å), and that, shape (n_bonds,)."""
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
-    total, few = np.zeros(len(idx_i)), frames.evenly_spaced(MAX_FRAMES)
-    for n in range(len(few)):  # one by one: all pairs of a box of many frames would fill the memory
-        cell = None if few.periodic_cells is None else few.periodic_cells[n : n + 1]
-        total += pair_lengths(few.positions[n : n + 1], cell, idx_i, idx_j)[0]
-    near = bonded(frames.atomic_numbers, idx_i, idx_j, total / len(few))
-    return molecule_of_atom(frames.n_atoms, np.stack([idx_i, idx_j], axis=1)[near])
+    mean = mean_lengths(frames)
+    near = bonded(frames.atomic_numbers, idx_i, idx_j, mean)
+    return np.stack([idx_i, idx_j], axis=1)[near], mean[near]
+
+
+def frame_molecules(frames: FrameSet) -> IntArray:
+    """Return the molecule of each atom, shape (n_atoms,), by `mean_bonds`."""
+    return molecule_of_atom(frames.n_atoms, mean_bonds(frames)[0])
 
 
 def molecular_cells(frames: FrameSet) -> FloatArray | None:

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mdaug.frames.bonds import bond_name, bonded, moving_side
+from mdaug.frames.bonds import bond_name, moving_side
 from mdaug.frames.frame_set import FloatArray, FrameSet
-from mdaug.frames.images import pair_lengths
-from mdaug.frames.pairs import molecule_pairs
+from mdaug.frames.molecules import mean_bonds
 from mdaug.springs.springs import Springs
 from mdaug.units import BOLTZMANN_EV_K, KCAL_MOL_PER_EV
 
@@ -103,10 +102,7 @@ def write_springs(springs: Springs, frames: FrameSet, path: Path) -> Consistency
 
 def bond_forces(frames: FrameSet) -> list[BondForce]:
     """Return the mean force along each bond outside rings, on the side that moves when it is stretched."""
-    idx_i, idx_j = molecule_pairs(frames.n_atoms)
-    mean_length = pair_lengths(frames.positions, None, idx_i, idx_j).mean(axis=0)
-    near = bonded(frames.atomic_numbers, idx_i, idx_j, mean_length)
-    bonds = np.stack([idx_i, idx_j], axis=1)[near]
+    bonds, _ = mean_bonds(frames)
     found = []
     for bond in bonds.tolist():
         moving = moving_side(frames.atomic_numbers, bonds, bond)

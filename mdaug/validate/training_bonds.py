@@ -7,10 +7,10 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from mdaug.errors import DataError
-from mdaug.frames.bonds import bond_name, bonded
+from mdaug.frames.bonds import bond_name
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 from mdaug.frames.images import pair_lengths
-from mdaug.frames.pairs import molecule_pairs
+from mdaug.frames.molecules import mean_bonds
 from mdaug.validate.distributions import chunks
 
 
@@ -49,15 +49,13 @@ class TrainingBonds:
         DataError
             If there is none.
         """
-        idx_i, idx_j = molecule_pairs(frames.n_atoms)
-        total = np.zeros(len(idx_i))
-        for positions, cells in chunks(frames):
-            total += pair_lengths(positions, cells, idx_i, idx_j).sum(axis=0)
-        mean = total / len(frames)
-        bond = bonded(frames.atomic_numbers, idx_i, idx_j, mean)
-        if not bond.any():
+        bonds, _ = mean_bonds(frames)
+        if not len(bonds):
             raise DataError(f"{frames.name}: no two atoms are bonded on average, so no bond can break")
-        return cls(frames.atomic_numbers, np.stack([idx_i, idx_j], axis=1)[bond], mean[bond], frames.pbc)
+        total = np.zeros(len(bonds))
+        for positions, cells in chunks(frames):
+            total += pair_lengths(positions, cells, *bonds.T).sum(axis=0)
+        return cls(frames.atomic_numbers, bonds, total / len(frames), frames.pbc)
 
     @classmethod
     def from_manifest(cls, manifest: dict[str, Any]) -> "TrainingBonds":

@@ -14,6 +14,7 @@ from mdaug.frames.images import narrowest_width
 from mdaug.frames.molecules import (
     endless,
     frame_molecules,
+    mean_bonds,
     mean_lengths,
     molecular_cells,
     parted,
@@ -120,3 +121,11 @@ def test_mean_lengths_are_to_nearest_images_and_of_fewer_frames_where_memory_is_
     assert mean_lengths(boxed([[0.0, 0, 0]], [18], 9.0)).shape == (0,)
     monkeypatch.setattr("mdaug.frames.molecules.AT_ONCE", 3)
     assert mean_lengths(many) == pytest.approx([0.5])
+
+
+def test_bonds_on_average_have_their_mean_lengths_and_one_far_frame_does_not_make_one():
+    waters = _two_waters(3.0, cell_A=8.0)
+    waters.positions[0, 3:] -= [2.0, 0, 0]
+    bonds, lengths = mean_bonds(waters)
+    assert bonds.tolist() == [[0, 1], [0, 2], [3, 4], [3, 5]]
+    assert lengths == pytest.approx([0.97] * 4, abs=0.03)

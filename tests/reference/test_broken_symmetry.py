@@ -1,15 +1,18 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from ase import Atoms
 from pyscf import mcscf, scf
 
+from mdaug.frames import FrameSet
 from mdaug.frames.bonds import find_bonds
 from mdaug.reference.broken_symmetry import (
     breaking_bonds,
     broken_symmetry,
     flipped,
     fragment_colors,
-    mean_bonds,
+    median_bonds,
     unrestricted_solution,
 )
 from mdaug.reference.level import Level
@@ -120,7 +123,21 @@ def test_an_oh_bond_may_break_beyond_1_26(ethanol, distance, breaks):
     assert breaking_bonds(ethanol, bonds) == (((2, 3),) if breaks else ())
 
 
+def _frames(atoms, n_frames):
+    positions = np.repeat(atoms.positions[None], n_frames, axis=0)
+    return FrameSet(atoms.numbers, positions, np.zeros(n_frames), np.zeros_like(positions))
+
+
 def test_bonds_of_frames_are_those_of_the_median(water):
-    frames = np.repeat(water.positions[None], 5, axis=0)
-    frames[0, 1] *= 4.0
-    assert mean_bonds(water.numbers, frames).tolist() == [[0, 1], [0, 2]]
+    frames = _frames(water, 5)
+    frames.positions[0, 1] *= 4.0
+    assert median_bonds(frames).tolist() == [[0, 1], [0, 2]]
+
+
+def test_bonds_of_many_frames_are_found_in_little_memory(water, monkeypatch):
+    frames = _frames(water, 20_000)
+    monkeypatch.setattr("mdaug.reference.broken_symmetry.AT_ONCE", 3_000)
+    tracemalloc.start()
+    assert median_bonds(frames).tolist() == [[0, 1], [0, 2]]
+    assert tracemalloc.get_traced_memory()[1] < 500_000  # all vectors are 1.4 MB
+    tracemalloc.stop()

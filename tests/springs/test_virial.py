@@ -1,12 +1,13 @@
 """Virial temperature and bond forces of frames that were sampled with their own forces, and of others."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mdaug.frames.frame_set import FrameSet
-from mdaug.springs.virial import consistency
+from mdaug.springs.virial import bond_forces, consistency
 from mdaug.units import BOLTZMANN_EV_K, KCAL_MOL_PER_EV
 
 TEMPERATURE_K, STIFFNESS = 400.0, 40.0
@@ -69,3 +70,14 @@ def test_cells_and_unknown_temperatures_have_none(solid):
     cells = np.tile(np.eye(3) * 12.0, (len(solid), 1, 1))
     assert consistency(replace(solid, cells=cells, pbc=(True,) * 3)) is None
     assert consistency(replace(solid, temperature_K=None)) is None
+
+
+def test_forces_along_bonds_of_many_frames_are_found_in_little_memory(monkeypatch):
+    chain = np.array([[1.5 * n, 0.4 * (n % 2), 0] for n in range(12)])
+    positions = np.repeat(chain[None], 5000, axis=0)
+    frames = FrameSet(np.full(12, 6), positions, np.zeros(5000), np.ones_like(positions))
+    monkeypatch.setattr("mdaug.frames.molecules.AT_ONCE", 6_600)
+    tracemalloc.start()
+    assert len(bond_forces(frames)) == 11
+    assert tracemalloc.get_traced_memory()[1] < 3_000_000  # all pairs' vectors are 7.9 MB
+    tracemalloc.stop()

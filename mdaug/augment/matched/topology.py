@@ -8,9 +8,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import shortest_path
 
 from mdaug.errors import DataError
-from mdaug.frames.bonds import bonded
 from mdaug.frames.frame_set import FrameSet, IntArray
-from mdaug.frames.molecules import endless, mean_lengths, molecular_cells, molecule_of_atom
+from mdaug.frames.molecules import endless, mean_bonds, molecular_cells, molecule_of_atom
 from mdaug.frames.pairs import molecule_pairs
 
 
@@ -50,14 +49,6 @@ class Topology:
     between: IntArray
     molecule: IntArray
 
-    @property
-    def n_atoms(self) -> int:
-        return len(self.atomic_numbers)
-
-    def bond_number(self, i: int, j: int) -> int:
-        """Return which bond joins atoms i and j."""
-        return self.bonds.tolist().index(sorted((i, j)))
-
 
 def find_topology(frames: FrameSet) -> Topology:
     """Read the topology from the mean distances of `frames`.
@@ -68,9 +59,7 @@ def find_topology(frames: FrameSet) -> Topology:
         If the frames are of a crystal, of a cell too narrow, or without bonds.
     """
     cells = molecular_cells(frames)
-    idx_i, idx_j = molecule_pairs(frames.n_atoms)
-    mean = mean_lengths(frames)
-    bonds = np.stack([idx_i, idx_j], axis=1)[bonded(frames.atomic_numbers, idx_i, idx_j, mean)]
+    bonds, _ = mean_bonds(frames)
     graph = coo_array((np.ones(len(bonds)), bonds.T), shape=(frames.n_atoms,) * 2).tocsr()
     steps = shortest_path(graph, directed=False, unweighted=True)
     if len(bonds) == 0:
@@ -87,6 +76,7 @@ def find_topology(frames: FrameSet) -> Topology:
         (i, j, k, m) for j, k in bonds.tolist() for i in neighbours[j] for m in neighbours[k]
         if i != k and m not in (i, j)
     ]  # fmt: skip
+    idx_i, idx_j = molecule_pairs(frames.n_atoms)
     apart = steps[idx_i, idx_j]
     inside = (apart >= 2) & np.isfinite(apart)
     return Topology(
