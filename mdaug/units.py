@@ -10,7 +10,6 @@ from ase import units as _ase
 EV_PER_KCAL_MOL: float = _ase.kcal / _ase.mol
 KCAL_MOL_PER_EV: float = 1.0 / EV_PER_KCAL_MOL
 BOLTZMANN_EV_K: float = _ase.kB
-BOLTZMANN_KCAL_MOL_K: float = BOLTZMANN_EV_K * KCAL_MOL_PER_EV
 COULOMB_EV_A: float = _ase.Hartree * _ase.Bohr
 """e²/(4π ε₀), eV Å."""
 FS: float = _ase.fs

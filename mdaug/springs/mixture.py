@@ -41,11 +41,7 @@ def fit_converged(distances: FloatArray, n_components: int, seed: int) -> Mixtur
     """
     starts = [fit_mixture(distances, n_components, seed)]
     if n_components > 1:
-        plus = [
-            GaussianMixture(n_components, init_params="k-means++", random_state=seed + n)
-            for n in range(STARTS)
-        ]
-        starts += [_sorted(_fit(model, distances[:, None])) for model in plus]
+        starts += [_random_start(distances, n_components, seed + n) for n in range(STARTS)]
     fits = [_to_the_end(distances, start) for start in starts]
     return max(fits, key=lambda fit: fit[1])[0]
 
