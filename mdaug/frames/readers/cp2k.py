@@ -4,6 +4,7 @@ Lengths are in Å, energies in Hartree, forces in Hartree/Bohr (CP2K's default u
 """
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +81,12 @@ def _read_xyz(path: Path) -> tuple[list[str], NDArray, FloatArray, FloatArray]:
 def _read_cells(path: Path, steps: NDArray) -> FloatArray | None:
     """Return the cells of `steps` from PROJECT-1.cell (step, time, nine components, volume), if any."""
     cell_path = path.with_name(path.stem.replace("-pos-", "-") + ".cell")
-    if not cell_path.is_file():
+    if not cell_path.is_file():  # CP2K prints it only where asked, or with everything (PRINT_LEVEL HIGH)
+        warnings.warn(
+            f"{path}: no {cell_path.name} beside it, so the frames are taken for a molecule without a cell; "
+            "if the run was periodic, print its cell with MOTION/PRINT/CELL",
+            stacklevel=2,
+        )
         return None
     table = np.loadtxt(cell_path, ndmin=2)
     rows = {int(row[0]): row[2:11].reshape(3, 3) for row in table}

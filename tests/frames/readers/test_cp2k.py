@@ -1,5 +1,6 @@
 """CP2K's trajectories: energies in one file, forces and cells beside it."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from mdaug.frames import load_frames
 from mdaug.frames.readers import read_contents
 
 STEPS = (0, 5, 10)
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*no oh-1.cell beside it")
 
 
 def _write(folder: Path, *, forces_from: int = 0, cell: bool = False) -> Path:
@@ -31,7 +34,8 @@ def _write(folder: Path, *, forces_from: int = 0, cell: bool = False) -> Path:
 
 
 def test_hartree_and_bohr_become_ev_and_angstrom(tmp_path: Path) -> None:
-    frames = load_frames(_write(tmp_path))
+    with pytest.warns(UserWarning, match=r"oh-pos-1.xyz: no oh-1.cell beside it, .* with MOTION/PRINT/CELL"):
+        frames = load_frames(_write(tmp_path))
     assert frames.energies[1] == pytest.approx((-17.0 + 0.02) * units.Hartree)
     assert frames.forces[2, 1, 2] == pytest.approx(48.0 * 0.03, abs=1e-6)
     assert frames.cells is None
@@ -44,7 +48,9 @@ def test_frames_without_forces_are_left_out(tmp_path: Path) -> None:
 
 
 def test_cells(tmp_path: Path) -> None:
-    frames = read_contents(_write(tmp_path, cell=True)).frames
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        frames = read_contents(_write(tmp_path, cell=True)).frames
     assert frames.cells is not None
     assert np.diagonal(frames.cells[2]).tolist() == [9, 18, 7]
 
