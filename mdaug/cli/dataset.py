@@ -7,7 +7,8 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from mdaug.frames.datasets import EMBEDDED_SETS, REMOTE_SETS, cache_folder, fetch, install
+from mdaug.cache import cache_folder
+from mdaug.frames.datasets import EMBEDDED_SETS, REMOTE_SETS, fetch, install
 
 
 def dataset(

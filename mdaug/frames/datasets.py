@@ -1,21 +1,17 @@
 """Frames that have a name: the embedded ethanol set, and the reference case in the user's cache."""
 
 import hashlib
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-import platformdirs
 import pooch
 
+from mdaug.cache import cache_folder
 from mdaug.errors import DataError
 from mdaug.files import atomic_path
-
-CACHE_VARIABLE = "MDAUG_CACHE"
-"""Environment variable naming another cache folder."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +47,6 @@ REMOTE_SETS: Mapping[str, RemoteSet] = MappingProxyType(
 EMBEDDED_SETS: Mapping[str, Path] = MappingProxyType(
     {"ethanol": Path(__file__).parent / "data" / "ethanol.npz"}
 )
-
-
-def cache_folder() -> Path:
-    """Return where downloaded sets are kept: ``$MDAUG_CACHE`` or the user's cache folder."""
-    return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("mdaug"))
 
 
 def cached_path(name: str) -> Path:

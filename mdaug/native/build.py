@@ -13,7 +13,9 @@ from pathlib import Path
 
 import torch
 from filelock import FileLock
-from platformdirs import user_cache_path
+
+from mdaug.cache import cache_folder
+from mdaug.processor import instruction_sets
 
 _HERE = Path(__file__).parent
 # what -ffast-math stands for, without its start-up code that makes tiny numbers zero in the whole process;
@@ -101,7 +103,8 @@ def build(library: Library = KERNELS) -> Path:
         The compiler failed; its messages are in ``stderr``.
     """
     compiler = find_compiler()
-    path = _cache_folder() / f"{library.name}-{_key(compiler, library)}.so"
+    path = cache_folder() / "native" / f"{library.name}-{_key(compiler, library)}.so"
+    path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
         if not path.exists():
             unfinished = path.with_suffix(".part")
@@ -124,28 +127,12 @@ def find_compiler() -> str:
     return compiler
 
 
-def _cache_folder() -> Path:
-    root = os.environ.get("MDAUG_CACHE")
-    folder = (Path(root) if root else user_cache_path("mdaug")) / "native"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def _key(compiler: str, library: Library = KERNELS) -> str:
     """Everything that the compiled library depends on."""
-    parts = [torch.__version__, torch.__path__[0], platform.machine(), _processor(), compiler, *library.flags]
+    machine = [platform.machine(), instruction_sets()]
+    parts = [torch.__version__, torch.__path__[0], *machine, compiler, *library.flags]
     sources = b"".join(path.read_bytes() for path in (*library.sources, *library.headers))
     return hashlib.sha256("\n".join(parts).encode() + sources).hexdigest()[:16]
-
-
-def _processor() -> str:
-    """The instruction sets of this processor: a cache shared by several machines keeps one build for each."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith(("flags", "Features")):
-                return line
-    return platform.processor()
 
 
 def _command(compiler: str, library: Library, output: Path) -> list[str]:

@@ -2,12 +2,12 @@
 
 import os
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from ase import Atoms
 
 from mdaug.errors import DataError, MDAugError, MissingDependencyError
+from mdaug.processor import cpuinfo
 from mdaug.reference.level import COMPOSITE, WAVE_FUNCTIONS, Level
 
 SCF_TOLERANCE_EH = 1e-9
@@ -40,8 +40,7 @@ def _name_processor() -> None:
 
     It takes processors newer than itself for a Prescott of 2004: coupled cluster is then 1.5 times slower.
     """
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists() and " avx2 " in cpuinfo.read_text(encoding="utf-8", errors="replace"):
+    if "avx2" in cpuinfo("flags").split():
         os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
 
 

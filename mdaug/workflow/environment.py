@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import mdaug
+from mdaug.processor import processor_name
 
 _PACKAGES = ("mdaug", "torch", "numpy", "scipy", "scikit-learn", "ase", "MDAnalysis", "vesin", "tblite")
 
@@ -21,7 +22,7 @@ def describe_environment() -> dict[str, Any]:
         "packages": {name: _version(name) for name in _PACKAGES},
         "mdaug_commit": _commit(Path(mdaug.__file__).parents[1]),
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor_name(),
         "cpu_count": os.cpu_count(),
         "threads": _threads(),
         "thread_settings": {
@@ -53,15 +54,6 @@ def _commit(checkout: Path) -> str | None:
 def _git(checkout: Path, *arguments: str) -> str:
     command = ["git", "-C", str(checkout), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def _threads() -> int | None:
