@@ -1,12 +1,13 @@
 """Files that one process at a time may write: a lock beside them, which ends as the process ends, however."""
 
 import errno
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock, SoftFileLock, Timeout
 
 from mdaug.errors import MDAugError
 
@@ -44,6 +45,9 @@ def locked(lock_file: Path, *, what: str, advice: str) -> Iterator[None]:
     lock = FileLock(lock_file)
     try:
         lock.acquire(timeout=0)
+        if isinstance(lock, SoftFileLock):  # filelock's substitute, which a kill would leave locked
+            lock.release()
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     except Timeout:
         raise BusyError(f"{what} is being written by another process; {advice}") from None
     except OSError as error:
@@ -56,6 +60,5 @@ def locked(lock_file: Path, *, what: str, advice: str) -> Iterator[None]:
     try:
         yield
     finally:
-        if lock.is_locked:
-            lock_file.unlink(missing_ok=True)
-            lock.release()
+        lock_file.unlink(missing_ok=True)
+        lock.release()
