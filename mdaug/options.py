@@ -1,6 +1,6 @@
 """The base of every option group: validated, immutable, each option documented once, where it is defined."""
 
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,17 @@ Positive = Annotated[int, Field(ge=1, le=10_000_000)]
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """Where random draws start; NumPy takes none below 0, scikit-learn none above."""
+
+Precision = Literal["float32", "float64"]
+"""Of the numbers in a network."""
+
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+
+Device = Literal["cpu", "cuda"]
+"""Where a network runs."""
+
+TrainingDevice = Literal["auto", Device]
+"""Where it is trained; auto is the GPU where there is one."""
 
 
 class Options(BaseModel):

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from mdaug.deploy import load_model, read_manifest
-from mdaug.deploy.model_file import Precision
 from mdaug.model import spline
 from mdaug.model.prior import pair_energies
 from mdaug.model.radial import envelope, ssp
+from mdaug.options import Precision
 
 Tensors = dict[str, Tensor]
 

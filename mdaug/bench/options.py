@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mdaug.options import Options
+from mdaug.options import Device, Options, Precision
 
 Count = Annotated[int, Field(ge=1)]
 Part = Literal["molecule", "training", "inference", "bulk"]
@@ -34,10 +34,10 @@ class BenchOptions(Options):
     cutoff: Annotated[float, Field(gt=0)] = 5.0
     """Its cutoff in Å."""
 
-    dtype: Literal["float32", "float64"] = "float32"
+    dtype: Precision = "float32"
     """Precision of the network."""
 
-    device: Literal["cpu", "cuda"] = "cpu"
+    device: Device = "cpu"
     """Where everything runs."""
 
     threads: tuple[Count, ...] = (1,)

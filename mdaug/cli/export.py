@@ -1,12 +1,13 @@
 """`mdaug export`: model.pt from the checkpoint of a training."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from mdaug.cli.lammps import prepare_lammps
 from mdaug.errors import MDAugError
+from mdaug.options import Precision
 from mdaug.workflow.export import export_run
 from mdaug.workflow.runs import RUNS
 
@@ -15,7 +16,7 @@ def export(
     run: Path = RUNS / "latest",
     *,
     out: Path | None = None,
-    dtype: Literal["float32", "float64"] | None = None,
+    dtype: Precision | None = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Write the best weights of a training, finished or not, as a model file.

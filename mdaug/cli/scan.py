@@ -15,6 +15,7 @@ from mdaug.errors import DataError, MissingDependencyError
 from mdaug.files import write_json, write_text
 from mdaug.frames.calculators import calculator_factory
 from mdaug.frames.frame_set import FloatArray
+from mdaug.options import Device, Precision
 from mdaug.report.figures_scan import save_scan_figure
 from mdaug.report.html import Cell, Table
 from mdaug.report.terminal import print_table
@@ -23,7 +24,7 @@ from mdaug.validate.relax import relax
 from mdaug.validate.scan import ScanResult, bond_scan, scan_distances
 from mdaug.validate.scan_metrics import scan_metrics
 from mdaug.validate.training_bonds import training_range_A
-from mdaug.workflow.use_model import Device, Model, Precision, load_models, start_structure
+from mdaug.workflow.use_model import Model, load_models, start_structure
 
 GFN2 = "GFN2-xTB"
 

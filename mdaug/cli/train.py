@@ -1,7 +1,7 @@
 """`mdaug train`: from frames to a force field with its report."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 from pydantic import Field
@@ -15,6 +15,7 @@ from mdaug.cli.settings import Changes, given_settings
 from mdaug.errors import MDAugError
 from mdaug.frames import SplitOptions
 from mdaug.model import SchNetOptions
+from mdaug.options import TrainingDevice
 from mdaug.report.terminal import print_table
 from mdaug.report.training_page import errors_table
 from mdaug.springs import SpringOptions
@@ -37,7 +38,7 @@ def train(
     epochs: Annotated[int | None, Field(ge=1)] = None,
     no_augment: Switch = False,
     seed: int | None = None,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: TrainingDevice = "auto",
     resume: Switch = False,
     source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),

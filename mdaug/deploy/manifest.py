@@ -17,6 +17,7 @@ from mdaug.deploy.storages import short_storage
 from mdaug.errors import DataError
 from mdaug.files import damaged_member
 from mdaug.model import SchNet
+from mdaug.options import PRECISIONS
 
 NAME = "manifest.json"
 FORMAT_VERSION = 2
@@ -27,7 +28,7 @@ _KEYS = ("elements", "cutoff_A", "n_interactions", "dtype", "units", "training",
 _RIGHT: dict[str, Callable[[Any], bool]] = {
     "elements": lambda found: isinstance(found, list) and set(map(str, found)) <= set(chemical_symbols[1:]),
     "cutoff_A": lambda found: isinstance(found, int | float) and 0 < found < float("inf"),
-    "dtype": lambda found: found in ("float32", "float64"),
+    "dtype": lambda found: found in PRECISIONS,
     "units": lambda found: isinstance(found, dict),
     "training": lambda found: isinstance(found, dict),
     "versions": lambda found: isinstance(found, dict),

@@ -3,7 +3,7 @@
 import io
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -12,8 +12,7 @@ from mdaug.deploy.manifest import NAME, build_manifest, read_manifest, weights_s
 from mdaug.errors import DataError
 from mdaug.files import atomic_path
 from mdaug.model import SchNet
-
-Precision = Literal["float32", "float64"]
+from mdaug.options import PRECISIONS, Precision
 
 
 def export_model(
@@ -70,7 +69,7 @@ def load_model(
     """
     manifest = read_manifest(path)
     dtype = dtype or manifest["dtype"]
-    if dtype not in ("float32", "float64"):
+    if dtype not in PRECISIONS:
         raise DataError(f"dtype {dtype!r} for {path}: expected 'float32' or 'float64'")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise DataError(f"device {device!r} for {path}: torch sees no CUDA device; use 'cpu'")

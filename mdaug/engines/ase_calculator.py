@@ -12,11 +12,11 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from torch import Tensor
 
 from mdaug.deploy import read_manifest
-from mdaug.deploy.model_file import Precision
 from mdaug.engines.evaluators import Engine, make_evaluator
 from mdaug.engines.pair_list import PairList
 from mdaug.engines.species import StructureError, check_positions, species_of
 from mdaug.frames.frame_set import FloatArray, IntArray
+from mdaug.options import Precision
 
 
 class MDAugCalculator(Calculator):

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from mdaug.deploy.model_file import Precision
 from mdaug.errors import DataError, MDAugError
 from mdaug.frames.frame_set import FloatArray, IntArray
 from mdaug.native.build import build_core, reason_of
+from mdaug.options import Precision
 
 ABI = 2
 _ERROR_BYTES = 1000

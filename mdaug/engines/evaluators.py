@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from mdaug.deploy import load_model
-from mdaug.deploy.model_file import Precision
 from mdaug.engines.core import Core, CoreUnavailableError
 from mdaug.errors import DataError
 from mdaug.frames.frame_set import FloatArray, IntArray
+from mdaug.options import Precision
 
 Engine = Literal["auto", "core", "torchscript"]
 Evaluator = Callable[[IntArray, FloatArray, tuple[Tensor, Tensor, Tensor]], dict[str, FloatArray]]

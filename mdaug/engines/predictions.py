@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from mdaug.deploy import read_manifest
-from mdaug.deploy.model_file import Precision
 from mdaug.engines.evaluators import make_evaluator
 from mdaug.engines.species import check_positions, species_of
 from mdaug.frames.frame_set import FloatArray, FrameSet
 from mdaug.frames.pairs import molecule_pairs, neighbor_pairs
+from mdaug.options import Precision
 
 
 def predict(

@@ -7,11 +7,11 @@ from typing import Any, cast
 import numpy as np
 from ase import Atoms
 
-from mdaug.deploy.model_file import Precision
 from mdaug.engines.core import Core, CoreUnavailableError
 from mdaug.engines.evaluators import make_core
 from mdaug.engines.species import species_of
 from mdaug.frames.frame_set import FloatArray, IntArray
+from mdaug.options import Precision
 from mdaug.simulate.loop import Engine
 from mdaug.simulate.options import DynamicsOptions
 from mdaug.simulate.rigid_body import n_rigid_motions

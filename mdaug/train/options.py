@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mdaug.options import Count, Options, Positive, Seed
+from mdaug.options import Count, Options, Positive, Precision, Seed
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 NotNegative = Annotated[float, Field(ge=0, le=1e9)]
@@ -68,7 +68,7 @@ class TrainOptions(Options):
     """Unit of the network's output: the rms force of all frames that are trained on (copies too, less the
     prior's) times 1 Å, or a fixed one."""
 
-    dtype: Literal["float32", "float64"] = "float32"
+    dtype: Precision = "float32"
     """Precision of training."""
 
     threads: Annotated[int, Field(ge=0, le=1024)] = 1

@@ -12,7 +12,7 @@ from pydantic import Field
 from mdaug.engines.ase_calculator import MDAugCalculator
 from mdaug.engines.core import CoreUnavailableError
 from mdaug.errors import DataError
-from mdaug.options import Options
+from mdaug.options import Device, Options, Precision
 from mdaug.simulate import DynamicsOptions, DynamicsResult, run_dynamics
 from mdaug.simulate.core_engine import advance_replicas, core_engines
 from mdaug.simulate.dynamics import MakeEngine
@@ -20,7 +20,7 @@ from mdaug.simulate.lammps_engine import lammps_engines
 from mdaug.simulate.replicas import run_replicas
 from mdaug.simulate.start_record import read_start
 from mdaug.workflow.runs import find_model
-from mdaug.workflow.use_model import Device, Precision, start_structure
+from mdaug.workflow.use_model import start_structure
 
 
 class ModelRunOptions(Options):

@@ -1,10 +1,10 @@
 """model.pt anew from the checkpoint of a training, finished or not."""
 
 from pathlib import Path
-from typing import Literal
 
 from mdaug.deploy import export_model
 from mdaug.errors import DataError
+from mdaug.options import Precision
 from mdaug.train.restore import restore_model
 from mdaug.workflow.config import load_config
 from mdaug.workflow.training import CONFIG
@@ -12,9 +12,7 @@ from mdaug.workflow.training_summary import summarize_training
 from mdaug.workflow.use_model import own_frames
 
 
-def export_run(
-    run: Path, path: Path | None = None, *, dtype: Literal["float32", "float64"] | None = None
-) -> Path:
+def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None = None) -> Path:
     """Write the best weights so far of the training in folder `run` as a model file and return its path.
 
     Parameters

@@ -13,13 +13,12 @@ from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.frames.splits import Split
 from mdaug.frames.structures import starting_structures
+from mdaug.options import Device, Precision
 from mdaug.simulate.start_record import structure_from_json
 from mdaug.workflow.config import load_config
 from mdaug.workflow.runs import find_model
 
 Part = Literal["train", "validation", "test"]
-Device = Literal["cpu", "cuda"]
-Precision = Literal["float32", "float64"]
 
 
 @dataclass(frozen=True)
