@@ -6,10 +6,12 @@ python benchmarks/paper_report.py FOLDER/paper.json [--springs RUN/springs.json]
 import argparse
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import matplotlib
 import numpy as np
+from matplotlib.ticker import LogLocator, SymmetricalLogLocator
 from scipy.stats import spearmanr
 
 from mdaug.report.style import BLUE, RAW, REFERENCE, VERMILION, new_figure, save
@@ -170,7 +172,9 @@ def draw_errors(runs: list[dict], path: Path) -> None:
         for run in runs:
             if not run["n_displaced"] and value(run) is not None:
                 ax.axhline(value(run), color=REFERENCE, linestyle="--", linewidth=1.2, label="raw")
-        ax.set(xlabel="ε (Å)", ylabel=f"{name} ({unit})", xscale="log", yscale=scale)
+        ax.set(xlabel="ε (Å)", ylabel=f"{name}\n({unit})", xscale="log", yscale=scale)
+        locator = LogLocator if scale == "log" else partial(SymmetricalLogLocator, base=10, linthresh=1)
+        ax.yaxis.set_major_locator(locator(subs=(1, 2, 5)))
         ax.yaxis.set_major_formatter("{x:g}")
         ax.set_xticks([0.01, 0.03, 0.05, 0.1, 0.2, 0.5], ["0.01", "0.03", "0.05", "0.1", "0.2", "0.5"])
         ax.minorticks_off()
