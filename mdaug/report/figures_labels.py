@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from mdaug.report.style import COLORS, REFERENCE, new_axes, new_figure, save
 from mdaug.validate.labels import LabelCell, LabelStudy
 
-MARKERS = ("o", "s", "^", "v")
+MARKERS = ("o", "s", "^", "v") * 3
 
 
 def plot_errors_by_displacement(study: LabelStudy, ax: Axes | None = None) -> Axes:
@@ -19,8 +19,8 @@ def plot_errors_by_displacement(study: LabelStudy, ax: Axes | None = None) -> Ax
         epsilon = np.array([cell.epsilon_A for cell in cells], dtype=float)
         true = [cell.rms_true_kcal_mol for cell in cells]
         ax.plot(epsilon, true, style, color="#999999", linewidth=3, label=f"true ΔE, {n} displaced")
-        for rule, color in zip(study.rules, COLORS, strict=False):
-            ax.plot(epsilon, [_rms(cell, rule) for cell in cells], style, color=color, marker="o")
+        for marker, color, rule in zip(MARKERS, COLORS, study.rules, strict=False):
+            ax.plot(epsilon, [_rms(cell, rule) for cell in cells], style, color=color, marker=marker)
         if not study.exact:
             floor = [cell.floor_kcal_mol for cell in cells]
             ax.plot(epsilon, floor, style, color=REFERENCE, linewidth=1, label=f"floor, {n} displaced")
@@ -35,7 +35,7 @@ def plot_errors_by_displacement(study: LabelStudy, ax: Axes | None = None) -> Ax
 def plot_errors_by_size(study: LabelStudy, ax: Axes | None = None) -> Axes:
     """Draw the rms error of ΔE against the true |ΔE|, all displacements together."""
     ax = ax if ax is not None else new_axes()
-    for marker, color, (rule, rows) in zip(MARKERS * 3, COLORS, study.by_size().items(), strict=False):
+    for marker, color, (rule, rows) in zip(MARKERS, COLORS, study.by_size().items(), strict=False):
         # the lowest bin begins at zero, which a logarithm has no place for
         centers = [np.sqrt(max(row["from_kcal_mol"], 0.1) * row["to_kcal_mol"]) for row in rows]
         ax.plot(centers, [row["rms_kcal_mol"] for row in rows], color=color, marker=marker, label=rule)
@@ -51,7 +51,8 @@ def save_labels_figure(study: LabelStudy, path: Path) -> None:
     figure, (left, right) = new_figure(1, 2, width=11.5, height=4.8)
     plot_errors_by_displacement(study, left)
     plot_errors_by_size(study, right)
-    figure.suptitle(f"labels of displaced frames of {study.data} against {study.truth}")
+    slope = "" if study.exact else " with the data's own slope"
+    figure.suptitle(f"labels of displaced frames of {study.data} against {study.truth}{slope}")
     save(figure, path)
 
 
