@@ -14,7 +14,7 @@ from mdaug.augment.corrected import corrected_labels
 from mdaug.augment.displacements import Displacements
 from mdaug.augment.labels import Labels
 from mdaug.errors import DataError
-from mdaug.frames.calculators import calculator_factory
+from mdaug.frames.calculators import GFN2, charged_calculator
 from mdaug.frames.frame_set import FloatArray, FrameSet
 
 
@@ -39,8 +39,7 @@ def semiempirical_rule(frames: FrameSet) -> SemiempiricalRule:
     MissingDependencyError
         If tblite is not installed.
     """
-    charge, multiplicity = int(frames.charge or 0), int(frames.multiplicity or 1)
-    return SemiempiricalRule(calculator_factory("GFN2-xTB", charge=charge, multiplicity=multiplicity)())
+    return SemiempiricalRule(charged_calculator(GFN2, frames.charge, frames.multiplicity))
 
 
 def evaluate(

@@ -9,7 +9,7 @@ from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.progress import console, counted
 from mdaug.files import write_json
 from mdaug.frames import write_extxyz
-from mdaug.frames.calculators import calculator_factory
+from mdaug.frames.calculators import GFN2, charged_calculator
 from mdaug.report.figures_labels import save_labels_figure
 from mdaug.report.html import Cell, Table
 from mdaug.report.terminal import print_table
@@ -22,7 +22,7 @@ from mdaug.workflow.labels_reference import Reference, calculated_reference, rea
 def labels(
     data: str = "ethanol",
     *,
-    calculator: str = "GFN2-xTB",
+    calculator: str = GFN2,
     reference: Path | None = None,
     options: Annotated[LabelStudyOptions, Parameter(name="*")] = LabelStudyOptions(),
     source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
@@ -74,8 +74,7 @@ def labels(
 
 
 def _calculated(study: StudyFrames, name: str) -> Reference:
-    charge, multiplicity = int(study.test.charge or 0), int(study.test.multiplicity or 1)
-    calculator = calculator_factory(name, charge=charge, multiplicity=multiplicity)()
+    calculator = charged_calculator(name, study.test.charge, study.test.multiplicity)
     with counted(f"reference {name}") as progress:
         return calculated_reference(study, calculator, name, progress)
 

@@ -13,7 +13,7 @@ from mdaug.cli.common import OutputOptions, open_run
 from mdaug.cli.progress import console, counted
 from mdaug.errors import DataError, MissingDependencyError
 from mdaug.files import write_json, write_text
-from mdaug.frames.calculators import calculator_factory
+from mdaug.frames.calculators import GFN2
 from mdaug.frames.frame_set import FloatArray
 from mdaug.options import Device, Precision
 from mdaug.report.figures_scan import save_scan_figure
@@ -24,9 +24,7 @@ from mdaug.validate.relax import relax
 from mdaug.validate.scan import ScanResult, bond_scan, scan_distances
 from mdaug.validate.scan_metrics import scan_metrics
 from mdaug.validate.training_bonds import training_range_A
-from mdaug.workflow.use_model import Model, load_models, start_structure
-
-GFN2 = "GFN2-xTB"
+from mdaug.workflow.use_model import Model, load_models, own_level, start_structure
 
 
 def scan(
@@ -120,18 +118,20 @@ def _distances(
 
 
 def _with_reference(found: ScanResult, reference: str, model: Model, atoms: Atoms) -> ScanResult:
-    training: dict[str, Any] = model.manifest.get("training") or {}
-    if reference == "none" or (reference == "auto" and training.get("level_of_theory") != GFN2):
+    if reference == "none":
         return found
     if reference not in ("auto", "gfn2-xtb"):
         return reference_from_csv(found, Path(reference))
-    charge, multiplicity = int(training.get("charge") or 0), int(training.get("multiplicity") or 1)
+    training: dict[str, Any] = model.manifest.get("training") or {}
+    asked = training if reference == "auto" else training | {"level_of_theory": GFN2}
     try:
-        calculator = calculator_factory(GFN2, charge=charge, multiplicity=multiplicity)()
+        calculator = own_level(asked)
     except MissingDependencyError as error:
         if reference != "auto":
             raise
         console.print(f"no reference curve: {error}", style="yellow")
+        return found
+    if calculator is None:
         return found
     with counted(f"reference {GFN2}") as progress:
         return calculated_reference(found, calculator, atoms, GFN2, progress=progress)

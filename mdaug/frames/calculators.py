@@ -13,11 +13,12 @@ from ase.calculators.calculator import Calculator
 
 from mdaug.errors import DataError, MissingDependencyError
 
-XTB_METHODS = ("GFN2-xTB", "GFN1-xTB", "IPEA1-xTB")
+GFN2 = "GFN2-xTB"
+XTB_METHODS = (GFN2, "GFN1-xTB", "IPEA1-xTB")
 
 
 def calculator_factory(
-    name: str = "GFN2-xTB",
+    name: str = GFN2,
     arguments: dict[str, Any] | None = None,
     *,
     charge: int = 0,
@@ -48,6 +49,11 @@ def calculator_factory(
     make = _imported(name)
     given = _charge_arguments(make, name, charge, multiplicity)
     return lambda: make(**(given | (arguments or {})))
+
+
+def charged_calculator(name: str, charge: float | None, multiplicity: float | None) -> Calculator:
+    """Return a calculator of `calculator_factory`; without a charge or multiplicity, of a neutral singlet."""
+    return calculator_factory(name, charge=int(charge or 0), multiplicity=int(multiplicity or 1))()
 
 
 def check_spin(atoms: Atoms, charge: int, multiplicity: int) -> None:

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
 from mdaug.frames.images import minimum_image
+from mdaug.frames.pairs import molecule_pairs
 
 BLOCK = 4_000_000
 """Pair vectors held in memory at once (96 MB)."""
@@ -18,7 +19,7 @@ def pair_name(number_a: int, number_b: int) -> str:
 
 
 def element_pairs(atomic_numbers: IntArray) -> tuple[IntArray, IntArray, dict[str, IntArray]]:
-    """List all atom pairs and group them by element pair.
+    """Return `molecule_pairs`, grouped by element pair.
 
     Returns
     -------
@@ -27,7 +28,7 @@ def element_pairs(atomic_numbers: IntArray) -> tuple[IntArray, IntArray, dict[st
     members
         Pair name -> indices into `idx_i`, in order of atomic numbers.
     """
-    idx_i, idx_j = np.triu_indices(len(atomic_numbers), 1)
+    idx_i, idx_j = molecule_pairs(len(atomic_numbers))
     low = np.minimum(atomic_numbers[idx_i], atomic_numbers[idx_j])
     high = np.maximum(atomic_numbers[idx_i], atomic_numbers[idx_j])
     kinds = sorted(set(zip(low.tolist(), high.tolist(), strict=True)))

@@ -16,7 +16,7 @@ from mdaug.errors import MissingDependencyError
 from mdaug.files import write_json, write_text
 from mdaug.frames import FrameSet
 from mdaug.frames.bonds import find_bonds
-from mdaug.frames.calculators import calculator_factory
+from mdaug.frames.calculators import GFN2
 from mdaug.options import Options
 from mdaug.simulate import DynamicsOptions, run_dynamics
 from mdaug.simulate.start_record import structure_from_json
@@ -29,8 +29,7 @@ from mdaug.validate.stability import StabilityResult, stability
 from mdaug.validate.thermo_log import read_thermo
 from mdaug.validate.training_bonds import TrainingBonds, training_range_A
 from mdaug.validate.trajectory import open_trajectory
-
-GFN2 = "GFN2-xTB"
+from mdaug.workflow.use_model import own_level
 
 Progress = Callable[[str, int, int], None]
 """Called with (what, done, total)."""
@@ -135,11 +134,8 @@ def hydrogen_bond(training: dict[str, Any], atoms: Atoms) -> tuple[int, int] | N
 
 
 def _reference(training: dict[str, Any]) -> Calculator | None:
-    if training["level_of_theory"] != GFN2:
-        return None
-    charge, multiplicity = int(training.get("charge") or 0), int(training.get("multiplicity") or 1)
     try:
-        return calculator_factory(GFN2, charge=charge, multiplicity=multiplicity)()
+        return own_level(training)
     except MissingDependencyError:
         return None
 

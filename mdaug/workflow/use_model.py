@@ -1,4 +1,4 @@
-"""A trained model as the commands that use it need it: calculator, manifest, start structure, own frames."""
+"""A trained model as the commands that use it need it: calculator, manifest, start, own frames and level."""
 
 import json
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from ase.calculators.calculator import Calculator
 
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
+from mdaug.frames.calculators import GFN2, charged_calculator
 from mdaug.frames.splits import Split
 from mdaug.frames.structures import starting_structures
 from mdaug.options import Device, Precision
@@ -77,6 +78,19 @@ def start_structure(manifest: dict[str, Any], path: Path, structure: str | None)
     if reference is None:
         raise DataError(f"{path}: its manifest holds no reference structure; give one with --structure")
     return structure_from_json(reference)
+
+
+def own_level(training: dict[str, Any]) -> Calculator | None:
+    """Return the calculator of the level of theory that a manifest's `training` names; None unless GFN2-xTB.
+
+    Raises
+    ------
+    MissingDependencyError
+        If tblite is not installed.
+    """
+    if training.get("level_of_theory") != GFN2:
+        return None
+    return charged_calculator(GFN2, training.get("charge"), training.get("multiplicity"))
 
 
 def own_frames(path: Path, part: Part) -> FrameSet:
