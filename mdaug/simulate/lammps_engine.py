@@ -94,7 +94,7 @@ class LammpsEngine:
         )
         self._command(
             "pair_style mdaug" + (f" precision {dtype}" if dtype else ""),
-            f"pair_coeff * * {model} {symbols}",
+            f'pair_coeff * * """{model}""" {symbols}',  # in three quotes all characters are themselves
             "thermo_modify norm no lost error",
         )
 

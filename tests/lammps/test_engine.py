@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from shutil import copyfile
 
 import numpy as np
 import pytest
@@ -27,14 +28,19 @@ for name, make in {"ase": None, "lammps": lammps_engines(model, None)}.items():
 """
 
 
-@pytest.mark.parametrize("name", ["ethanol", "water"])
-def test_engines_give_the_same_trajectory_and_files(structures, lab, name):
-    """Three atoms that do not turn stay in their plane."""
+@pytest.mark.parametrize(
+    ("name", "folder"), [("ethanol", "plain"), ("water", """the "best" one's $x ${y} & #3; * [0]""")]
+)
+def test_engines_give_the_same_trajectory_and_files(structures, lab, name, folder):
+    """Three atoms that do not turn stay in their plane; LAMMPS takes the path of a model as it is."""
     atoms = {"ethanol": structures["molecule"], "water": molecule("H2O")}[name]
+    model = lab.folder / folder / "model.pt"
+    model.parent.mkdir()
+    copyfile(lab.model, model)
     np.save(lab.folder / "positions.npy", atoms.positions)
     np.save(lab.folder / "numbers.npy", atoms.numbers)
     ended = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(lab.model)],
+        [sys.executable, "-c", SCRIPT, str(model)],
         cwd=lab.folder,
         capture_output=True,
         text=True,
