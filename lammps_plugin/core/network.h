@@ -17,6 +17,7 @@
 
 #include "model_file.h"
 #include "products.h"
+#include "spline.h"
 
 namespace mdaug {
 
@@ -122,18 +123,6 @@ size_t Network<T>::bytes() const {
     for (const auto& list : between)
         for (const auto& buffer : list) sum += buffer.bytes();
     return sum;
-}
-
-// h = ln(½ eᵘ + ½) and its slope s, the sigmoid.
-template <typename T>
-inline void activate(int64_t n, const T* __restrict u, T* __restrict h, T* __restrict s) {
-    const T log2 = static_cast<T>(M_LN2);
-#pragma omp simd
-    for (int64_t k = 0; k < n; ++k) {
-        const T e = std::exp(-std::abs(u[k]));
-        h[k] = std::max(u[k], T(0)) + std::log(1 + e) - log2;
-        s[k] = (u[k] >= 0 ? T(1) : e) / (1 + e);
-    }
 }
 
 template <typename T>

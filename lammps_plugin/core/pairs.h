@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "spline.h"
 #include "vectors.h"
 
 namespace mdaug {
@@ -36,11 +37,7 @@ Pair<T> locate(int32_t i, int32_t j, double d, double spacing, int64_t n_rows) {
         pair.row = static_cast<int32_t>(std::min(s, static_cast<double>(n_rows - 4)));
         t = s - pair.row;
     }
-    const double u = 1 - t, h = 1 / spacing;
-    const double value[] = {u * u * u / 6, (3 * t * t * t - 6 * t * t + 4) / 6, (3 * u * u * u - 6 * u * u + 4) / 6,
-                            t * t * t / 6};
-    const double slope[] = {-u * u / 2 * h, (3 * t * t - 4 * t) / 2 * h, (4 * u - 3 * u * u) / 2 * h, t * t / 2 * h};
-    for (int m = 0; m < 4; ++m) pair.value[m] = static_cast<T>(value[m]), pair.slope[m] = static_cast<T>(slope[m]);
+    spline_weights(t, spacing, pair.value, pair.slope);
     return pair;
 }
 

@@ -18,6 +18,8 @@ from mdaug.cache import cache_folder
 from mdaug.processor import instruction_sets
 
 _HERE = Path(__file__).parent
+_INSTALLED, _CHECKOUT = _HERE.parent / "lammps_plugin", _HERE.parents[1] / "lammps_plugin"
+_CORE = (_INSTALLED if _INSTALLED.is_dir() else _CHECKOUT) / "core"
 # what -ffast-math stands for, without its start-up code that makes tiny numbers zero in the whole process;
 # glibc declares its vector exp and log only where the macro is defined
 _NO_TRAPS = ("-fno-math-errno", "-fno-trapping-math")
@@ -38,6 +40,8 @@ class Library:
     name: str
     folder: Path
     options: tuple[str, ...]
+    shared: tuple[Path, ...] = ()
+    """Headers of another library."""
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -52,16 +56,13 @@ class Library:
     @property
     def headers(self) -> list[Path]:
         """Files that those include."""
-        return sorted(self.folder.glob("*.h"))
+        return [*sorted(self.folder.glob("*.h")), *self.shared]
 
 
-KERNELS = Library("kernels", _HERE, _FAST_MATH)
+KERNELS = Library("kernels", _HERE, _FAST_MATH, (_CORE / "spline.h",))
 """Operations that make training fast."""
 
-_INSTALLED, _CHECKOUT = _HERE.parent / "lammps_plugin", _HERE.parents[1] / "lammps_plugin"
-CORE = Library(
-    "core", (_INSTALLED if _INSTALLED.is_dir() else _CHECKOUT) / "core", (*_NO_TRAPS, "-fvisibility=hidden")
-)
+CORE = Library("core", _CORE, (*_NO_TRAPS, "-fvisibility=hidden"))
 """The deployed model for ASE and LAMMPS, behind the C ABI of ``mdaug_core.h``."""
 
 
@@ -144,6 +145,7 @@ def _command(compiler: str, library: Library, output: Path) -> list[str]:
         f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}",
         f"-I{include}",
         f"-I{include / 'torch' / 'csrc' / 'api' / 'include'}",
+        *(f"-I{header.parent}" for header in library.shared),
         *map(str, library.sources),
         "-o",
         str(output),

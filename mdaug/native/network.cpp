@@ -10,9 +10,9 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
-#include <cmath>
 #include <vector>
 
+#include "spline.h"
 #include "spline_pairs.h"
 
 namespace {
@@ -69,18 +69,6 @@ struct Graph {
         return Pairs<T>(idx_i, idx_j, d, table, spacing);
     }
 };
-
-// Shifted softplus h and its slope s, the sigmoid.
-template <typename T>
-void activate(int64_t n, const T* __restrict u, T* __restrict h, T* __restrict s) {
-    const T log2 = std::log(T(2));
-#pragma omp simd
-    for (int64_t k = 0; k < n; ++k) {
-        const T e = std::exp(-std::abs(u[k]));
-        h[k] = std::max(u[k], T(0)) + std::log(1 + e) - log2;
-        s[k] = (u[k] >= 0 ? T(1) : e) / (1 + e);
-    }
-}
 
 std::pair<Tensor, Tensor> activation(const Tensor& u) {
     auto value = at::empty_like(u), slope = at::empty_like(u);

@@ -13,6 +13,8 @@
 #include <array>
 #include <vector>
 
+#include "spline.h"
+
 namespace mdaug {
 
 using at::Tensor;
@@ -25,17 +27,15 @@ struct Knot {
     std::array<T, 4> slope;
 };
 
+// NaN weights where the distance is NaN, so that nobody takes the result for a number.
 template <typename T>
 Knot<T> locate(T d, T spacing, int64_t n_rows) {
     const T s = d / spacing;
-    const auto row = static_cast<int64_t>(s);
+    const auto row = is_nan(s) ? 0 : static_cast<int64_t>(s);
     if (row > n_rows - 4) return {-1, {}, {}};
-    const T t = s - static_cast<T>(row), u = 1 - t;
-    const T h = 1 / spacing;
-    return {row,
-            {u * u * u / 6, (3 * t * t * t - 6 * t * t + 4) / 6, (3 * u * u * u - 6 * u * u + 4) / 6,
-             t * t * t / 6},
-            {-u * u / 2 * h, (3 * t * t - 4 * t) / 2 * h, (4 * u - 3 * u * u) / 2 * h, t * t / 2 * h}};
+    Knot<T> knot{row, {}, {}};
+    spline_weights(s - static_cast<T>(row), spacing, knot.value.data(), knot.slope.data());
+    return knot;
 }
 
 template <typename T>

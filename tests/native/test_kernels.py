@@ -44,6 +44,17 @@ def loss_and_gradients(model, graph):
     return energies, forces, torch.autograd.grad(loss, [p for p in model.parameters() if p.requires_grad])
 
 
+def test_a_distance_that_is_no_number_shows_in_its_system(make_model, dtype):
+    """As in the deployed model's core; the other system of two is a number."""
+    assert load_kernels()
+    ends, system = torch.tensor([[0, 2], [1, 3]]), torch.tensor([0, 0, 1, 1])
+    d_ij, unit_ij = torch.tensor([1.2, torch.nan], dtype=dtype), torch.eye(3, dtype=dtype)[:2]
+    graph = Graph(torch.tensor([0, 1, 0, 1]), *ends, d_ij, unit_ij, system, 2)
+    energies, forces = make_model().to(dtype).eval()(graph)
+    assert energies.isnan().tolist() == [False, True]
+    assert forces.isnan().any(dim=1).tolist() == [False, False, True, True]
+
+
 @pytest.mark.parametrize(
     ("n_filters", "dropout", "threads"), [(16, 0.0, 1), (80, 0.0, 2), (16, 0.3, 1), (80, 0.3, 2)]
 )
