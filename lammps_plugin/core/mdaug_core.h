@@ -17,7 +17,7 @@
  * one line of UTF-8 text. After a failed call the core may be used again.
  *
  * Threads: one core serves one thread at a time; several cores serve several threads. Each call computes with the
- * number of OpenMP threads that mdaug_load got, and puts torch's (and so OpenMP's) setting back before it returns.
+ * number of OpenMP threads that mdaug_load got, and leaves torch's (and so OpenMP's) setting alone.
  *
  * Memory: all buffers belong to the core, grow when a larger system comes and never shrink; once they have grown a
  * step allocates nothing. Arrays passed in are only read during the call, unless stated; arrays of results belong to
