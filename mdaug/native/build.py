@@ -131,9 +131,14 @@ def find_compiler() -> str:
 def _key(compiler: str, library: Library = KERNELS) -> str:
     """Everything that the compiled library depends on."""
     machine = [platform.machine(), instruction_sets()]
-    parts = [torch.__version__, torch.__path__[0], *machine, compiler, *library.flags]
+    parts = [torch.__version__, torch.__path__[0], *machine, compiler, _version(compiler), *library.flags]
     sources = b"".join(path.read_bytes() for path in (*library.sources, *library.headers))
     return hashlib.sha256("\n".join(parts).encode() + sources).hexdigest()[:16]
+
+
+def _version(compiler: str) -> str:
+    """What the compiler says of itself: an upgrade, at the same path, gets another build."""
+    return subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
 
 
 def _command(compiler: str, library: Library, output: Path) -> list[str]:

@@ -6,27 +6,42 @@ import sys
 import pytest
 
 from mdaug.native import build, load_kernels
-from mdaug.native.build import _key
+from mdaug.native.build import _key, find_compiler
 
 
 def test_a_built_library_is_found_again(monkeypatch):
     library = build()
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("compiled twice"))
+    run = subprocess.run
+    monkeypatch.setattr(
+        subprocess, "run", lambda call, **how: pytest.fail("again") if "-o" in call else run(call, **how)
+    )
     assert build() == library
     assert library.stat().st_size > 0
 
 
-def test_another_torch_or_compiler_gets_another_build(monkeypatch):
-    before = _key("c++")
-    assert _key("clang++") != before
+def test_another_torch_gets_another_build(monkeypatch):
+    before = _key(find_compiler())
     monkeypatch.setattr("torch.__version__", "9.9.9")
-    assert _key("c++") != before
+    assert _key(find_compiler()) != before
+
+
+def test_another_compiler_and_an_upgraded_one_at_the_same_path_get_another_build(tmp_path):
+    keys = []
+    for name, version in (("c++", "12.2.0"), ("c++", "12.2.0"), ("c++", "14.1.0"), ("clang++", "14.1.0")):
+        compiler = tmp_path / name
+        compiler.write_text(f"#!/bin/sh\necho 'compiler (Some Linux) {version}'\n")
+        compiler.chmod(0o755)
+        keys.append(_key(str(compiler)))
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
 
 
 @pytest.mark.parametrize("watched", [True, False])
 def test_who_sits_at_the_terminal_is_told_why_it_takes_so_long(watched, monkeypatch, tmp_path, capsys):
     compiler = tmp_path / "c++"
-    compiler.write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\n: > "$2"\n')
+    compiler.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && exit\nwhile [ "$1" != -o ]; do shift; done\n: > "$2"\n'
+    )
     compiler.chmod(0o755)
     monkeypatch.setenv("CXX", str(compiler))
     monkeypatch.setenv("MDAUG_CACHE", str(tmp_path))
