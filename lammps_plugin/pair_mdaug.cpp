@@ -18,15 +18,6 @@
 
 using namespace LAMMPS_NS;
 
-namespace {
-
-// Comm lets derived classes alone see the group of comm_modify group (0: all).
-struct Borders : Comm {
-  static int group(const Comm *comm) { return comm->*(&Borders::bordergroup); }
-};
-
-}    // namespace
-
 PairMDAug::PairMDAug(LAMMPS *lmp) : Pair(lmp), model(std::make_unique<Model>())
 {
   one_coeff = 1;
@@ -68,25 +59,13 @@ void PairMDAug::init_style()
     model->energy_unit = 1.0;
   else
     error->all(FLERR, "pair_style mdaug: units {} are not supported; use real or metal", units);
-  check_special_bonds();
-  if (Borders::group(comm))
-    error->all(FLERR, "pair_style mdaug: comm_modify group leaves out ghosts that the model needs; take it out");
+  check_commands();
   neighbor->add_request(this, NeighConst::REQ_FULL);
 
   // rows travel as doubles; hybrid asks for its substyles' widths only when they are created
   const size_t row_bytes = mdaug_row_width(model->core) * mdaug_element_size(model->core);
   comm_forward = static_cast<int>((row_bytes + sizeof(double) - 1) / sizeof(double));
   force->pair->comm_forward = MAX(force->pair->comm_forward, comm_forward);
-}
-
-void PairMDAug::check_special_bonds()
-{
-  if (atom->molecular == Atom::ATOMIC) return;
-  for (int k = 1; k <= 3; ++k)
-    if (force->special_lj[k] != 1.0)
-      error->all(FLERR,
-                 "pair_style mdaug: special_bonds would scale or drop bonded pairs, all of which the model needs; "
-                 "set special_bonds lj/coul 1 1 1");
 }
 
 double PairMDAug::init_one(int /*i*/, int /*j*/)
@@ -101,21 +80,10 @@ void PairMDAug::compute(int eflag, int vflag)
   ev_init(eflag, vflag);
   check_prepared();
   gather_atoms();
+  check_list();
   gather_neighbors();
   evaluate();
   add_results();
-}
-
-// What LAMMPS itself sees to when it prepares a run; 'pre no' leaves that out.
-void PairMDAug::check_prepared()
-{
-  const double ghost_cutoff = MAX(comm->cutghostuser, neighbor->cutneighmax);
-  const double cutoff = model->core ? mdaug_cutoff(model->core) : 0.0;
-  if (ghost_cutoff < cutoff)
-    error->all(FLERR, "pair_style mdaug: ghost cutoff {} is below the model's cutoff {}; run without 'pre no'",
-               ghost_cutoff, cutoff);
-  if (comm_forward == 0)
-    error->all(FLERR, "pair_style mdaug: its settings or its model have changed; run without 'pre no'");
 }
 
 void PairMDAug::gather_atoms()

@@ -18,6 +18,7 @@ PairStyle(mdaug,PairMDAug);
 
 #include "pair.h"
 
+#include <array>
 #include <memory>
 
 namespace LAMMPS_NS {
@@ -51,8 +52,11 @@ class PairMDAug : public Pair {
   void drop_core();
   void load(const std::string &);
   void set_elements(const std::vector<std::string> &);
-  void check_special_bonds();
+  void check_commands();
   void check_prepared();
+  void check_list();
+  void check_special_bonds();
+  bool on_any_rank(int);
   void gather_atoms();
   void gather_neighbors();
   void evaluate();

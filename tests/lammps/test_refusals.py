@@ -65,13 +65,6 @@ def test_the_input_is_good_otherwise(lab):
             },
             "comm_modify group leaves out ghosts",
         ),
-        (
-            {
-                "style": "atom_style bond",
-                "extra": "bond/types 1 extra/bond/per/atom 1",
-            },
-            "set special_bonds lj/coul 1 1 1",
-        ),
     ],
 )
 def test_refused_in_one_line(lab, changes, expected):

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * pair_style mdaug: refuses what other commands of an input would do to its numbers without a word.
+ */
+
+#include "pair_mdaug_model.h"
+
+#include "atom.h"
+#include "comm.h"
+#include "error.h"
+#include "force.h"
+#include "neighbor.h"
+#include "utils.h"
+
+#include <cstring>
+
+using namespace LAMMPS_NS;
+
+namespace {
+
+// Comm lets derived classes alone see the group of comm_modify group (0: all).
+struct Borders : Comm {
+  static int group(const Comm *comm) { return comm->*(&Borders::bordergroup); }
+};
+
+}    // namespace
+
+// ---- before a run ---------------------------------------------------------------------------------------------
+
+void PairMDAug::check_commands()
+{
+  if (Borders::group(comm))
+    error->all(FLERR, "pair_style mdaug: comm_modify group leaves out ghosts that the model needs; take it out");
+}
+
+// ---- in a run -------------------------------------------------------------------------------------------------
+
+// What LAMMPS itself sees to when it prepares a run; 'pre no' leaves that out.
+void PairMDAug::check_prepared()
+{
+  const double ghost_cutoff = MAX(comm->cutghostuser, neighbor->cutneighmax);
+  const double cutoff = model->core ? mdaug_cutoff(model->core) : 0.0;
+  if (ghost_cutoff < cutoff)
+    error->all(FLERR, "pair_style mdaug: ghost cutoff {} is below the model's cutoff {}; run without 'pre no'",
+               ghost_cutoff, cutoff);
+  if (comm_forward == 0)
+    error->all(FLERR, "pair_style mdaug: its settings or its model have changed; run without 'pre no'");
+}
+
+// A list that has just been built must hold all pairs of the model's atoms.
+void PairMDAug::check_list()
+{
+  if (neighbor->ago != 0) return;
+  check_special_bonds();
+}
+
+void PairMDAug::check_special_bonds()
+{
+  if (atom->molecular == Atom::ATOMIC) return;
+  const bool alone = force->pair == this;    // the weights are meant for the model, which cannot weigh
+  int lost = 0;
+  for (int k = 1; k <= 3; ++k) {
+    if (neighbor->special_flag[k] != 0 && !(alone && force->special_lj[k] != 1.0)) continue;
+    for (int n = 0; n < model->n_owned; ++n) {
+      const int *n_special = atom->nspecial ? atom->nspecial[model->atoms[n]] : nullptr;    // 1-2; with 1-3; with 1-4
+      lost |= n_special == nullptr || n_special[k - 1] > (k > 1 ? n_special[k - 2] : 0);
+    }
+  }
+  if (on_any_rank(lost))
+    error->all(FLERR,
+               "pair_style mdaug: special_bonds would scale or drop bonded pairs, all of which the model needs; set "
+               "special_bonds lj/coul 1 1 1, or under hybrid weights above 0 and 'pair_modify pair mdaug special "
+               "lj/coul 1 1 1'");
+}
+
+bool PairMDAug::on_any_rank(int here)
+{
+  int anywhere = 0;
+  MPI_Allreduce(&here, &anywhere, 1, MPI_INT, MPI_MAX, world);
+  return anywhere != 0;
+}
