@@ -52,6 +52,7 @@ void PairMDAug::check_list()
 {
   if (neighbor->ago != 0) return;
   check_special_bonds();
+  check_exclusions();
 }
 
 void PairMDAug::check_special_bonds()
@@ -71,6 +72,39 @@ void PairMDAug::check_special_bonds()
                "pair_style mdaug: special_bonds would scale or drop bonded pairs, all of which the model needs; set "
                "special_bonds lj/coul 1 1 1, or under hybrid weights above 0 and 'pair_modify pair mdaug special "
                "lj/coul 1 1 1'");
+}
+
+// neigh_modify exclude may part the model's atoms into sets that do not see each other, each a system of its own.
+void PairMDAug::check_exclusions()
+{
+  if (!neighbor->exclude) return;
+  bool lost = false;
+  for (int k = 0; k < neighbor->nex_type; ++k)
+    lost |= model->species[neighbor->ex1_type[k]] >= 0 && model->species[neighbor->ex2_type[k]] >= 0;
+  for (int k = 0; k < neighbor->nex_group; ++k) {
+    const auto [neither, one, other, both] = occupied(neighbor->ex1_bit[k], neighbor->ex2_bit[k]);
+    lost |= (one || both) && (other || both) && (neither || both);
+  }
+  for (int k = 0; k < neighbor->nex_mol; ++k) {
+    const auto inside = occupied(neighbor->ex_mol_bit[k], 0);
+    lost |= inside[1] && (neighbor->ex_mol_intra[k] || inside[0]);
+  }
+  if (lost)
+    error->all(FLERR,
+               "pair_style mdaug: neigh_modify exclude drops pairs that the model needs; it may only part all atoms "
+               "of the model into two groups or into molecules (molecule/inter)");
+}
+
+// Whether there are atoms of the model, on any rank, in neither group, the one, the other, and both.
+std::array<int, 4> PairMDAug::occupied(int one, int other)
+{
+  std::array<int, 4> here{}, all{};
+  for (int n = 0; n < model->n_owned; ++n) {
+    const int mask = atom->mask[model->atoms[n]];
+    here[((mask & one) != 0) + 2 * ((mask & other) != 0)] = 1;
+  }
+  MPI_Allreduce(here.data(), all.data(), 4, MPI_INT, MPI_MAX, world);
+  return all;
 }
 
 bool PairMDAug::on_any_rank(int here)

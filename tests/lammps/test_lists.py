@@ -1,6 +1,9 @@
 """What takes pairs out of neighbour lists: refused where the model needs them, right where it does not."""
 
+import numpy as np
 import pytest
+
+from mdaug import MDAugCalculator
 
 PAIR = "pair_style mdaug\npair_coeff * * {model} H C O Si\n"
 OVERLAY = """pair_style hybrid/overlay mdaug zero 4.0
@@ -9,6 +12,7 @@ pair_coeff * * zero
 """
 BONDS = "bond_style zero\nbond_coeff *\ncreate_bonds single/bond 1 1 2\n"
 SPECIAL = "pair_modify pair mdaug special lj/coul 1 1 1\n"
+MOLECULES = "atom_modify map yes\nfix mol all property/atom mol ghost yes"
 
 
 def write_ethanol(lab, atoms, pair):
@@ -44,3 +48,55 @@ def test_bonds_whose_pairs_stay_in_the_list_are_no_obstacle(structures, lab, alo
 def test_bonded_pairs_that_are_dropped_or_scaled_are_refused(structures, lab, pair):
     printed = lab.run(write_ethanol(lab, structures["molecule"], pair), fails=True)
     assert "ERROR: pair_style mdaug: special_bonds would scale or drop bonded pairs" in printed
+
+
+@pytest.mark.parametrize(
+    "exclude",
+    [
+        "neigh_modify exclude type 2 2",
+        "group few id 1 2 3\nneigh_modify exclude group few few",
+        "group few id 1 2 3\nneigh_modify exclude group few all",
+        "group few id 1 2 3\ngroup others id 5 6\nneigh_modify exclude group few others",
+        "neigh_modify exclude molecule/intra all",
+        "group few id 1 2 3\nneigh_modify exclude molecule/inter few",
+        "run 0\nneigh_modify exclude type 2 2",
+    ],
+)
+def test_exclusions_that_drop_pairs_are_refused(structures, lab, exclude):
+    script = lab.prepare("molecule", structures["molecule"], PAIR + exclude, before=MOLECULES)
+    errors = [line for line in lab.run(script, ranks=2, fails=True).splitlines() if "ERROR" in line]
+    assert len(errors) == 1
+    assert "neigh_modify exclude drops pairs that the model needs" in errors[0]
+
+
+def test_excluded_groups_do_not_see_each_other(structures, lab, model_path):
+    atoms = structures["molecule"]
+    exclude = "group few id 1 2 3\ngroup many subtract all few\nneigh_modify exclude group few many"
+    found = lab.evaluate({"parts": atoms}, PAIR + exclude)["parts"]
+    calculator = MDAugCalculator(model_path)
+    energies = [calculator.get_potential_energy(atoms[part]) for part in (slice(0, 3), slice(3, None))]
+    assert found.energy == pytest.approx(sum(energies), rel=1e-12)
+
+
+def test_excluded_molecules_do_not_see_each_other(structures, lab, model_path):
+    """Four ethanol molecules in a cell, each of which sees its own images."""
+    atoms = structures["triclinic"]
+    molecules = "\n".join(f"set atom {9 * k + 1}*{9 * k + 9} mol {k + 1}" for k in range(4))
+    pair = f"{molecules}\n{PAIR}neigh_modify exclude molecule/inter all"
+    found = lab.evaluate({"parts": atoms}, pair, before=MOLECULES, ranks=2)["parts"]
+    forces, calculator = [], MDAugCalculator(model_path)
+    for k in range(4):
+        part = atoms[9 * k : 9 * k + 9]
+        part.calc = calculator
+        forces.append(part.get_forces())
+    expected = np.concatenate(forces)
+    np.testing.assert_allclose(found.forces, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
+
+
+def test_exclusions_of_atoms_that_the_model_does_not_see_are_free(structures, lab):
+    atoms = structures["triclinic"].copy()
+    atoms.symbols[::5] = "Si"
+    pair = "pair_style mdaug\npair_coeff * * {model} H C O NULL\n"
+    exclude = "group frozen type 4\nneigh_modify exclude group frozen frozen exclude type 1 4"
+    free, excluded = (lab.evaluate({"part": atoms}, pair + more)["part"] for more in ("", exclude))
+    assert excluded.energy == pytest.approx(free.energy, rel=1e-14)

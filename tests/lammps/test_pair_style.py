@@ -179,13 +179,3 @@ pair_coeff * * mdaug 2 {{model}} H C O Si"""
     atoms.calc = MDAugCalculator(narrow)
     found = lab.evaluate({name: atoms}, pair, ranks=2)[name]
     assert_close(found.forces - alone[name].forces, atoms.get_forces(), 1e-5)
-
-
-def test_excluded_groups_do_not_see_each_other(structures, lab, model_path):
-    atoms = structures["molecule"]
-    exclude = "group few id 1 2 3\ngroup many subtract all few\nneigh_modify exclude group few many"
-    pair = "pair_style mdaug\npair_coeff * * {model} H C O Si\n" + exclude
-    found = lab.evaluate({"parts": atoms}, pair)["parts"]
-    calculator = MDAugCalculator(model_path)
-    energies = [calculator.get_potential_energy(atoms[part]) for part in (slice(0, 3), slice(3, None))]
-    assert found.energy == pytest.approx(sum(energies), rel=1e-12)
