@@ -56,6 +56,7 @@ class PairMDAug : public Pair {
   void check_prepared();
   void check_list();
   void check_special_bonds();
+  void check_hybrid();
   void check_exclusions();
   std::array<int, 4> occupied(int, int);
   bool on_any_rank(int);

@@ -9,6 +9,7 @@
 #include "comm.h"
 #include "error.h"
 #include "force.h"
+#include "neigh_list.h"
 #include "neighbor.h"
 #include "utils.h"
 
@@ -52,6 +53,7 @@ void PairMDAug::check_list()
 {
   if (neighbor->ago != 0) return;
   check_special_bonds();
+  check_hybrid();
   check_exclusions();
 }
 
@@ -72,6 +74,18 @@ void PairMDAug::check_special_bonds()
                "pair_style mdaug: special_bonds would scale or drop bonded pairs, all of which the model needs; set "
                "special_bonds lj/coul 1 1 1, or under hybrid weights above 0 and 'pair_modify pair mdaug special "
                "lj/coul 1 1 1'");
+}
+
+void PairMDAug::check_hybrid()
+{
+  if (list->iskip == nullptr) return;
+  for (int i = 1; i <= atom->ntypes; ++i)
+    for (int j = i; j <= atom->ntypes; ++j)
+      if (model->species[i] >= 0 && model->species[j] >= 0 && (list->iskip[i] || list->iskip[j] || list->ijskip[i][j]))
+        error->all(FLERR,
+                   "pair_style mdaug: a pair_coeff gives atom types {} and {} to another style, but the model needs "
+                   "all pairs of its atoms; use hybrid/overlay, or NULL for one of them",
+                   i, j);
 }
 
 // neigh_modify exclude may part the model's atoms into sets that do not see each other, each a system of its own.

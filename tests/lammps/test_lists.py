@@ -100,3 +100,9 @@ def test_exclusions_of_atoms_that_the_model_does_not_see_are_free(structures, la
     exclude = "group frozen type 4\nneigh_modify exclude group frozen frozen exclude type 1 4"
     free, excluded = (lab.evaluate({"part": atoms}, pair + more)["part"] for more in ("", exclude))
     assert excluded.energy == pytest.approx(free.energy, rel=1e-14)
+
+
+def test_pairs_that_hybrid_gives_to_another_style_are_refused(structures, lab):
+    pair = "pair_style hybrid mdaug zero 3.0\npair_coeff * * mdaug {model} H C O Si\npair_coeff 1 2 zero"
+    printed = lab.run(lab.prepare("molecule", structures["molecule"], pair), fails=True)
+    assert "a pair_coeff gives atom types 1 and 2 to another style" in printed
