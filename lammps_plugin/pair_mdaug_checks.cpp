@@ -7,8 +7,11 @@
 
 #include "atom.h"
 #include "comm.h"
+#include "compute.h"
 #include "error.h"
+#include "fix.h"
 #include "force.h"
+#include "modify.h"
 #include "neigh_list.h"
 #include "neighbor.h"
 #include "utils.h"
@@ -32,6 +35,16 @@ void PairMDAug::check_commands()
 {
   if (Borders::group(comm))
     error->all(FLERR, "pair_style mdaug: comm_modify group leaves out ghosts that the model needs; take it out");
+  for (int k = 0; k < modify->nfix; ++k)
+    if (utils::strmatch(modify->fix[k]->style, "^gcmc"))
+      error->all(FLERR,
+                 "pair_style mdaug: fix gcmc counts an atom that it deletes as a lone one, and an inserted one with "
+                 "its whole energy, so its moves do not balance; take it out");
+  for (int k = 0; k < modify->ncompute; ++k)
+    if (strcmp(modify->compute[k]->style, "heat/flux") == 0)
+      error->all(FLERR,
+                 "pair_style mdaug: compute heat/flux is wrong for many-body forces; take conductivities from a "
+                 "gradient of temperature (fix ehex, fix thermal/conductivity)");
 }
 
 // ---- in a run -------------------------------------------------------------------------------------------------

@@ -26,6 +26,10 @@ create_atoms 2 single 2 1 1
 {more}
 run 0
 """
+HEAT_FLUX = """compute ke all ke/atom
+compute pe all pe/atom
+compute stress all stress/atom NULL virial
+compute flux all heat/flux ke pe stress"""
 
 
 def refuse(lab, *, ranks=1, **changes):
@@ -65,6 +69,11 @@ def test_the_input_is_good_otherwise(lab):
             },
             "comm_modify group leaves out ghosts",
         ),
+        (
+            {"more": "fix gas all gcmc 1 4 0 1 1 300 -5 0.1 full_energy"},
+            "fix gcmc counts an atom that it deletes",
+        ),
+        ({"more": HEAT_FLUX}, "compute heat/flux is wrong for many-body forces"),
     ],
 )
 def test_refused_in_one_line(lab, changes, expected):
