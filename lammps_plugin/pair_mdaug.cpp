@@ -60,6 +60,7 @@ void PairMDAug::init_style()
   else
     error->all(FLERR, "pair_style mdaug: units {} are not supported; use real or metal", units);
   check_commands();
+  check_masses();
   neighbor->add_request(this, NeighConst::REQ_FULL);
 
   // rows travel as doubles; hybrid asks for its substyles' widths only when they are created

@@ -53,6 +53,7 @@ class PairMDAug : public Pair {
   void load(const std::string &);
   void set_elements(const std::vector<std::string> &);
   void check_commands();
+  void check_masses();
   void check_prepared();
   void check_list();
   void check_special_bonds();

@@ -47,6 +47,21 @@ void PairMDAug::check_commands()
                  "gradient of temperature (fix ehex, fix thermal/conductivity)");
 }
 
+// Elements in another order than the types' show where a lighter element has the larger mass. Isotopes and
+// repartitioned masses do not come near; argon and potassium, tellurium and iodine lie within the 5 %.
+void PairMDAug::check_masses()
+{
+  if (atom->mass == nullptr || comm->me != 0) return;
+  const auto number = [&](int type) { return mdaug_atomic_number(model->core, model->species[type]); };
+  for (int i = 1; i <= atom->ntypes; ++i)
+    for (int j = 1; j <= atom->ntypes; ++j)
+      if (number(i) > 0 && number(i) < number(j) && atom->mass[i] > 1.05 * atom->mass[j])
+        error->warning(FLERR,
+                       "pair_style mdaug: atom type {} is {} by pair_coeff, but heavier (mass {}) than type {}, {} "
+                       "(mass {}); are the elements in the order of the types?",
+                       i, model->symbols[i - 1], atom->mass[i], j, model->symbols[j - 1], atom->mass[j]);
+}
+
 // ---- in a run -------------------------------------------------------------------------------------------------
 
 // What LAMMPS itself sees to when it prepares a run; 'pre no' leaves that out.

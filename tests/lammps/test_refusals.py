@@ -80,6 +80,15 @@ def test_refused_in_one_line(lab, changes, expected):
     assert expected in refuse(lab, **changes)
 
 
+def test_elements_in_another_order_than_the_masses_are_a_warning(lab):
+    words = GOOD | {"extra": "", "coeff": GOOD["coeff"].format(model=lab.model)}
+    told = "atom type 1 is H by pair_coeff, but heavier (mass 12.011) than type 2, C (mass 1.008)"
+    for heavier, warned in (("mass 1 12.011\nmass 2 1.008", 1), ("mass 1 3.02\nmass 2 5.96", 0)):
+        printed = lab.run(INPUT.replace("mass * 12.0", heavier).format(**words))
+        assert printed.count(told) == warned
+        assert printed.count("WARNING: pair_style mdaug") == warned
+
+
 @pytest.mark.parametrize(
     ("coeff", "expected"), [("{model} H Xx", "does not know element Xx"), ("nowhere.pt H C", "no such file")]
 )
