@@ -49,8 +49,7 @@ void PairMDAug::init_style()
 {
   if (model->core == nullptr) {
     if (model->path.empty()) error->all(FLERR, "pair_style mdaug: no pair_coeff names a model");
-    load(model->path);    // after read_restart, or a pair_style mdaug that changed the settings
-    set_elements(model->symbols);
+    load_again();
   }
   const std::string units = update->unit_style;
   if (units == "real")

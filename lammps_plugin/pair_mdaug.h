@@ -51,6 +51,7 @@ class PairMDAug : public Pair {
   void set_option(const std::string &, const std::string &);
   void drop_core();
   void load(const std::string &);
+  void load_again();
   void set_elements(const std::vector<std::string> &);
   void check_commands();
   void check_masses();

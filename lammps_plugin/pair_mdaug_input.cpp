@@ -10,6 +10,8 @@
 #include "error.h"
 #include "force.h"
 
+#include "core/json.h"
+
 #include <cstring>
 
 using namespace LAMMPS_NS;
@@ -45,7 +47,8 @@ void PairMDAug::coeff(int narg, char **arg)
   if (narg < 4 || strcmp(arg[0], "*") != 0 || strcmp(arg[1], "*") != 0)
     error->all(FLERR, "pair_coeff for mdaug: expected * * MODEL.pt and an element or NULL for each atom type");
   if (narg - 3 != atom->ntypes)
-    error->all(FLERR, "pair_coeff for mdaug: {} elements given for {} atom types; name one, or NULL, for each",
+    error->all(FLERR, "pair_coeff for mdaug: {} elements given for {} atom types; name one, or NULL, for each "
+               "(a path with spaces stands in quotes)",
                narg - 3, atom->ntypes);
   load(arg[2]);
   set_elements(std::vector<std::string>(arg + 3, arg + narg));
@@ -74,6 +77,18 @@ void PairMDAug::load(const std::string &path)
   MPI_Allreduce(&loaded, &everywhere, 1, MPI_INT, MPI_MIN, world);
   if (!loaded) error->all(FLERR, "pair_coeff for mdaug: {}", problem.data());
   if (!everywhere) error->all(FLERR, "pair_coeff for mdaug: {}: not every rank could load it", path);
+  model->weights = mdaug::json_value(mdaug_manifest(model->core), "weights_sha256");
+}
+
+// After read_restart, or a pair_style mdaug that changed the settings.
+void PairMDAug::load_again()
+{
+  const std::string before = model->weights;
+  load(model->path);
+  if (model->weights != before)
+    error->all(FLERR, "pair_style mdaug: {} is another model than before; name it with pair_coeff to go on with it",
+               model->path);
+  set_elements(model->symbols);
 }
 
 void PairMDAug::set_elements(const std::vector<std::string> &symbols)
@@ -104,7 +119,7 @@ void PairMDAug::set_elements(const std::vector<std::string> &symbols)
 void PairMDAug::write_restart(FILE *file)
 {
   write_restart_settings(file);
-  std::string words = model->path;
+  std::string words = model->path + '\n' + model->weights;
   for (const auto &symbol : model->symbols) words += '\n' + symbol;
   const int size = static_cast<int>(words.size());
   fwrite(&size, sizeof(int), 1, file);
@@ -130,8 +145,9 @@ void PairMDAug::read_restart(FILE *file)
 
   // the model is loaded by init_style, unless a pair_coeff names another before
   std::vector<std::string> lines = utils::split_lines(words);
-  model->path = lines.front();
-  model->symbols.assign(lines.begin() + 1, lines.end());
+  model->path = lines.at(0);
+  model->weights = lines.at(1);
+  model->symbols.assign(lines.begin() + 2, lines.end());
   allocate();
   for (int i = 1; i <= atom->ntypes; ++i)
     for (int j = 1; j <= atom->ntypes; ++j) setflag[i][j] = 1;

@@ -22,6 +22,7 @@ struct PairMDAug::Model {
   int threads = 1;
   std::string precision;    // "": that of the manifest
   std::string path;
+  std::string weights;                 // their hash, by the manifest
   std::vector<std::string> symbols;    // by atom type − 1; "NULL" for types that the model does not see
   std::vector<int> species;            // by atom type; −1 for those
   double energy_unit = 1.0;            // eV in LAMMPS' unit of energy

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from shutil import copyfile
 
 import numpy as np
 import pytest
 from ase.units import fs
 
 from mdaug import MDAugCalculator
+from mdaug.deploy import export_model
 from mdaug.validate.thermo_log import read_thermo
 from mdaug.workflow.inputs import inputs_folder
 
@@ -87,6 +89,32 @@ def test_restart_and_rerun_give_the_same_energy(structures, lab):
     rerun = lab.prepare("triclinic", structures["triclinic"])
     again = lab.run(f"{rerun}{thermo}rerun now.lammpstrj dump x y z\n")
     assert last_row(again)[1] == pytest.approx(energy, abs=1e-7)
+
+
+def test_a_restart_file_does_not_take_another_model_that_has_its_path(structures, lab, make_model):
+    """As that of runs/latest after the next training; naming it in a pair_coeff takes it."""
+    other = export_model(make_model(), lab.folder / "other.pt", training={"data": "none"})
+    copyfile(lab.model, lab.folder / "model.pt")
+    lab.run(
+        lab.prepare("tiny", structures["tiny"], "pair_style mdaug\npair_coeff * * model.pt H C O NULL")
+        + "write_restart now.restart\n"
+    )
+    lab.run("read_restart now.restart\nrun 0\n")
+    copyfile(other, lab.folder / "model.pt")
+    printed = lab.run("read_restart now.restart\nrun 0\n", fails=True)
+    assert "model.pt is another model than before" in printed
+    lab.run("read_restart now.restart\npair_coeff * * model.pt H C O NULL\nrun 0\n")
+
+
+def test_a_path_with_spaces_stands_in_quotes(structures, lab):
+    """Within a variable of the command line, too, as the shipped inputs have one."""
+    copyfile(lab.model, lab.folder / "my model.pt")
+    script = lab.prepare(
+        "molecule", structures["molecule"], "pair_style mdaug\npair_coeff * * ${{path}} H C O Si"
+    )
+    lab.run("variable path index '\"my model.pt\"'\n" + script)
+    printed = lab.run("variable path index 'my model.pt'\n" + script, fails=True)
+    assert "a path with spaces stands in quotes" in printed
 
 
 def test_several_instances_in_one_python_process(structures, lab, model_path):
