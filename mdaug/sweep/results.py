@@ -13,7 +13,6 @@ from mdaug.files import write_json, write_text
 from mdaug.report.figures_sweep import save_importances, save_scans
 from mdaug.report.html import Cell, Table
 from mdaug.sweep.study import Sweep, open_study
-from mdaug.sweep.trial import RESULT, read_trial
 
 if TYPE_CHECKING:
     import optuna
@@ -88,7 +87,7 @@ def _row(trial: "optuna.trial.FrozenTrial", sweep: Sweep) -> Row:
         objective=trial.value if complete else None,
         state=trial.state.name.lower(),
         folder=folder,
-        found=read_trial(folder) if complete and (folder / RESULT).exists() else None,
+        found=trial.user_attrs.get("found") if complete else None,
         error=trial.user_attrs.get("error"),
     )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from filelock import FileLock
 
 from mdaug.errors import MDAugError, MissingDependencyError
-from mdaug.options import Options, Positive, Seed
+from mdaug.options import Options, Positive, Seed, TrainingDevice
 from mdaug.processes import one_thread_each
 from mdaug.sweep.settings import check_settings, settings_of, settle
 from mdaug.sweep.space import Dimension, Range, changes_of, grid
@@ -41,7 +41,7 @@ class SweepOptions(Options):
     workers: Positive = 1
     """Trainings at the same time, each on one core (or all on one GPU)."""
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: TrainingDevice = "auto"
     """Where to train: auto takes the GPU if there is one."""
 
     reference: Path | None = None
@@ -245,6 +245,7 @@ def _run(trial: "optuna.Trial", study: "optuna.Study", sweep: Sweep) -> None:
         folder = sweep.folder / "trials" / trial_name(parameters, config)
         trial.set_user_attr("folder", folder.name)
         found = run_trial(config, folder, sweep.options.reference, epoch, device=sweep.options.device)
+        trial.set_user_attr("found", found)  # other machines do not see the folder
         study.tell(trial, objective_of(found, sweep.options.objective))
     except optuna.TrialPruned:
         study.tell(trial, state=optuna.trial.TrialState.PRUNED)

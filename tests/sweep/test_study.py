@@ -202,6 +202,21 @@ def test_two_workers_and_the_files_they_leave(make_sweep):
     assert (sweep.folder / "sweep.csv").read_text().startswith("augment.epsilon,objective,state,")
 
 
+def test_the_table_of_one_machine_has_the_errors_of_all(make_sweep, pretend, tmp_path):
+    """Two machines share a study; the trials' folders are where they were trained."""
+    here = make_sweep("augment.epsilon=0.05,0.2", storage=f"sqlite:///{tmp_path / 'shared.db'}")
+    there = replace(here, folder=tmp_path / "there")
+    there.folder.mkdir()
+    queue(open_study(there), there)
+    work(there)
+    rows = write_results(here, own_trials(open_study(here), here))
+    assert not any(row.folder.exists() for row in rows)
+    table = (here.folder / "sweep.csv").read_text().splitlines()
+    column = table[0].split(",").index("validation_force_mae_kcal_mol_A")
+    found = [float(row.split(",")[column]) for row in table[1:]]
+    assert found == pytest.approx([0.05**2, 0.1**2])
+
+
 @pytest.mark.parametrize(
     ("storage", "reason"),
     [
