@@ -83,7 +83,7 @@ def _sizes(n_frames: int, options: SplitOptions) -> tuple[int, int, int]:
     shares = (options.train, options.validation, options.test)
     sizes = [share if isinstance(share, int) else round(share * n_frames) for share in shares]
     excess = sum(sizes) - n_frames
-    if excess > 0 and all(isinstance(share, float) for share in shares):
+    if all(isinstance(share, float) for share in shares) and (excess > 0 or sum(shares) > 1 - 1e-9):
         sizes[0] -= excess  # rounding only
     elif excess > 0:
         raise DataError(

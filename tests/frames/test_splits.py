@@ -69,6 +69,20 @@ def test_fractions_of_distinct_frames_use_all_of_them() -> None:
     assert (len(split.train), len(split.validation), len(split.test)) == (800, 100, 100)
 
 
+@given(n_frames=st.integers(20, 400))
+def test_shares_that_add_up_to_all_leave_no_frame_out(n_frames: int) -> None:
+    """50 frames: 42.5, 2.5 and 5 are rounded to 49."""
+    split = split_frames(_frames(list(range(n_frames))), SplitOptions())
+    sizes = np.array([len(split.train), len(split.validation), len(split.test)])
+    assert sizes.sum() == n_frames
+    assert np.all(np.abs(sizes - n_frames * np.array([0.85, 0.05, 0.1])) <= 1)
+
+
+def test_shares_of_less_than_all_leave_the_rest_out() -> None:
+    split = split_frames(_frames(list(range(50))), SplitOptions(train=0.5, validation=0.05, test=0.1))
+    assert [len(split.train), len(split.validation), len(split.test)] == [25, 2, 5]
+
+
 def test_the_seed_decides() -> None:
     frames = _frames(list(range(50)))
     first, again, other = (split_frames(frames, SplitOptions(seed=seed)) for seed in (1, 1, 2))
