@@ -1,5 +1,6 @@
 """What can be chosen when frames are augmented."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
@@ -70,6 +71,9 @@ class AugmentOptions(Options):
     """Rule matched, which estimates its errors: a copy whose forces are off by this (kcal/mol/Å) has half of
     `weight`, as weight / (1 + (error / error_scale)²); where nothing can be matched, 0.002 of it. `inf`: all
     matched copies have `weight`."""
+
+    explored: Path | None = None
+    """File of `mdaug explore`, whose frames are trained on with the copies, with their own weights."""
 
     min_distance_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.7
     """Atoms never come closer than this fraction of the shortest distance of their element pair in the

@@ -29,6 +29,7 @@ COMMANDS = {
         "dataset": "Download a named set of frames, checked.",
         "springs": "Learn how stiff every pair of atoms is.",
         "augment": "Write physically labelled distorted frames.",
+        "explore": "Label what a model's own dynamics fell into, for its next training.",
         "reference": "Ab-initio energies of frames or scans, by PySCF.",
     },
     "Use of a model": {

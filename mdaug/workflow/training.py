@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from mdaug.deploy import export_model
 from mdaug.engines.predictions import predict
 from mdaug.errors import DataError
 from mdaug.files import write_json
-from mdaug.frames import FrameSet, Split, split_frames, write_extxyz
+from mdaug.frames import FrameSet, Split, load_frames, split_frames, write_extxyz
 from mdaug.report.training_page import TrainingReport, write_training_report
 from mdaug.springs import SpringAnalysis, analyse_springs, write_springs
 from mdaug.train import Group, TrainResult, TrainState, pick_device, train
@@ -59,11 +59,17 @@ class Sets:
     test: FrameSet
     springs: SpringAnalysis | None
     augmented: FrameSet | None
+    explored: FrameSet | None = None
+
+    @property
+    def copies(self) -> list[FrameSet]:
+        """What the network is trained on besides the raw frames."""
+        return [frames for frames in (self.augmented, self.explored) if frames is not None]
 
     @property
     def shown(self) -> FrameSet:
         """All frames that the network is trained on, raw ones first."""
-        return self.train if self.augmented is None else join_frames(self.train, self.augmented)
+        return reduce(join_frames, self.copies, self.train)
 
 
 @dataclass(frozen=True)
@@ -141,13 +147,26 @@ def prepare_sets(config: RunConfig, watch: Watch) -> Sets:
     raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
     parts = f"{len(raw)} training, {len(validation)} validation, {len(test)} test"
     watch.stage(f"{len(frames)} frames of {frames.name}: {parts}")
-    springs, augmented = None, None
+    springs, augmented, explored = None, None, None
     if config.augment.enabled:
         watch.stage("fitting springs to the training frames")
         springs = analyse_springs(raw, config.springs, progress=watch.springs)
         augmented = augment(raw, springs.springs, config.augment)
         watch.stage(f"{len(augmented)} augmented frames by rule {str(augmented.info['rule'][0])!r}")
-    return Sets(split, raw, validation, test, springs, augmented)
+        if config.augment.explored is not None:
+            explored = _explored(config.augment.explored, raw)
+            watch.stage(f"{len(explored)} explored frames")
+    return Sets(split, raw, validation, test, springs, augmented, explored)
+
+
+def _explored(path: Path, raw: FrameSet) -> FrameSet:
+    """Read the frames of `mdaug explore`; DataError if they are of other atoms than `raw`."""
+    found = load_frames(path, units="eV", temperature_K=raw.temperature_K)
+    if not np.array_equal(found.atomic_numbers, raw.atomic_numbers) or found.periodic != raw.periodic:
+        raise DataError(
+            f"{path}: other atoms than those of {raw.name}; give what `mdaug explore` wrote for it"
+        )
+    return found
 
 
 def _refuse_empty_parts(frames: FrameSet, split: Split) -> None:
@@ -196,7 +215,7 @@ def describe_outcome(outcome: TrainingOutcome) -> dict[str, Any]:
             "epochs": len(training.history.epochs),
             "seconds": training.seconds,
             "n_raw_frames": len(sets.train),
-            "n_augmented_frames": 0 if sets.augmented is None else len(sets.augmented),
+            "n_augmented_frames": sum(map(len, sets.copies)),
         },
     }
 
