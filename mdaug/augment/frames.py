@@ -11,7 +11,7 @@ from mdaug.augment.options import AugmentOptions
 from mdaug.augment.rules import make_rule
 from mdaug.errors import DataError
 from mdaug.frames.frame_set import FloatArray, FrameSet
-from mdaug.frames.molecules import frame_molecules
+from mdaug.frames.molecules import count_molecules
 from mdaug.springs.springs import Springs
 from mdaug.units import EV_PER_KCAL_MOL
 
@@ -58,9 +58,7 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
         raise DataError(f"{frames.name}: no frames to augment; expected at least one")
     rng = np.random.default_rng(options.seed)
     rule = make_rule(frames, springs, options)
-    n_molecules = int(frame_molecules(frames).max()) + 1
-    options = _settled(options, rule.name, n_molecules)
-    _warn_of_many_molecules(frames, n_molecules, options)
+    options = _settled(options, rule.name, frames)
     maker = CopyMaker(frames, rule.label, options, rng)
     kinds = {"atoms": maker.displaced(), "bond": maker.stretched(), "kick": maker.kicked()}
     parts = [part for made in kinds.values() for part in made]
@@ -91,15 +89,18 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
     )
 
 
-def _settled(options: AugmentOptions, rule_name: str, n_molecules: int) -> AugmentOptions:
-    """Return `options` with what hangs on the frames decided."""
+def _settled(options: AugmentOptions, rule_name: str, frames: FrameSet) -> AugmentOptions:
+    """Return `options` with what hangs on the frames decided; warns of many copies of a liquid."""
+    n_molecules = count_molecules(frames)
     changes: dict[str, int | float] = {}
     if rule_name != options.rule:  # springs are off by hundreds of kcal/mol/Å where a bond is stretched
         changes["n_stretched"] = 0
     if options.kick_time == 0:
         turning = 1 < n_molecules < MANY_MOLECULES
         changes["kick_time"] = TURNING_TIME_FS if turning else KICK_TIME_FS
-    return options.model_copy(update=changes)
+    settled = options.model_copy(update=changes)
+    _warn_of_many_molecules(frames, n_molecules, settled)
+    return settled
 
 
 def _warn_of_many_molecules(frames: FrameSet, n_molecules: int, options: AugmentOptions) -> None:
@@ -110,7 +111,7 @@ def _warn_of_many_molecules(frames: FrameSet, n_molecules: int, options: Augment
             f"{frames.name}: each of {n_copies} copies holds all {n_molecules} molecules, so training takes "
             f"{1 + n_copies / len(frames):.0f} times as long; take fewer (--n-frames, --n-stretched, "
             "--n-kicked), or none: near the frames a raw model of a liquid is as good",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

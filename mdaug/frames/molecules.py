@@ -35,14 +35,19 @@ def molecule_of_atom(n_atoms: int, bonds: IntArray) -> IntArray:
     return numbers
 
 
-def mean_lengths(frames: FrameSet) -> FloatArray:
-    """Return the mean distance (Å) of each pair of `molecule_pairs`, to nearest images, shape (n_pairs,).
+def some_lengths(frames: FrameSet) -> FloatArray:
+    """Return the distances (n_some, n_pairs), Å, of the pairs of `molecule_pairs`, to nearest images.
 
     Of as many frames, evenly spaced, as fit in memory.
     """
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
     few = frames.evenly_spaced(max(1, AT_ONCE // max(1, len(idx_i))))
-    return pair_lengths(few.positions, few.periodic_cells, idx_i, idx_j).mean(axis=0)
+    return pair_lengths(few.positions, few.periodic_cells, idx_i, idx_j)
+
+
+def mean_lengths(frames: FrameSet) -> FloatArray:
+    """Return the means over `some_lengths` (n_pairs,), Å."""
+    return some_lengths(frames).mean(axis=0)
 
 
 def mean_bonds(frames: FrameSet) -> tuple[IntArray, FloatArray]:
@@ -56,6 +61,11 @@ def mean_bonds(frames: FrameSet) -> tuple[IntArray, FloatArray]:
 def frame_molecules(frames: FrameSet) -> IntArray:
     """Return the molecule of each atom, shape (n_atoms,), by `mean_bonds`."""
     return molecule_of_atom(frames.n_atoms, mean_bonds(frames)[0])
+
+
+def count_molecules(frames: FrameSet) -> int:
+    """Return how many molecules each frame holds."""
+    return int(frame_molecules(frames).max()) + 1
 
 
 def molecular_cells(frames: FrameSet) -> FloatArray | None:

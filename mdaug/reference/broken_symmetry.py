@@ -8,8 +8,7 @@ from ase.data import covalent_radii
 
 from mdaug.frames.bonds import bonded, sides
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
-from mdaug.frames.images import pair_lengths
-from mdaug.frames.molecules import AT_ONCE
+from mdaug.frames.molecules import some_lengths
 from mdaug.frames.pairs import molecule_pairs
 from mdaug.reference.level import Level
 from mdaug.reference.mean_field import build_molecule, mean_field, stable
@@ -34,12 +33,10 @@ def breaking_bonds(atoms: Atoms, bonds: IntArray) -> tuple[Bond, ...]:
 def median_bonds(frames: FrameSet) -> IntArray:
     """Return the bonds (n_bonds, 2) of molecules by their median distances.
 
-    Some frames with broken bonds, which such sets often have, shift a mean and not a median. It is of as many
-    frames, evenly spaced, as fit in memory.
+    Some frames with broken bonds, which such sets often have, shift a mean and not a median.
     """
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
-    few = frames.evenly_spaced(max(1, AT_ONCE // max(1, len(idx_i))))
-    median = np.median(pair_lengths(few.positions, None, idx_i, idx_j), axis=0)
+    median = np.median(some_lengths(frames), axis=0)
     return np.stack([idx_i, idx_j], axis=1)[bonded(frames.atomic_numbers, idx_i, idx_j, median)]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mdaug.errors import DataError
 from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
-from mdaug.frames.molecules import frame_molecules
+from mdaug.frames.molecules import count_molecules
 from mdaug.springs.bootstrap import bootstrap_mixtures
 from mdaug.springs.distances import pair_distances
 from mdaug.springs.likelihood import Mixture
@@ -152,7 +152,7 @@ def _checked(
 
 def _warn_of_molecules(frames: FrameSet) -> None:
     """Say that atoms of different molecules have no spring between them, although one is fitted."""
-    n_molecules = int(frame_molecules(frames).max()) + 1
+    n_molecules = count_molecules(frames)
     if n_molecules == 1:
         return
     held = f"{n_molecules} molecules" if n_molecules < frames.n_atoms else "atoms that are not bonded"

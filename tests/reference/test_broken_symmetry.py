@@ -136,7 +136,7 @@ def test_bonds_of_frames_are_those_of_the_median(water):
 
 def test_bonds_of_many_frames_are_found_in_little_memory(water, monkeypatch):
     frames = _frames(water, 20_000)
-    monkeypatch.setattr("mdaug.reference.broken_symmetry.AT_ONCE", 3_000)
+    monkeypatch.setattr("mdaug.frames.molecules.AT_ONCE", 3_000)
     tracemalloc.start()
     assert median_bonds(frames).tolist() == [[0, 1], [0, 2]]
     assert tracemalloc.get_traced_memory()[1] < 500_000  # all vectors are 1.4 MB

@@ -18,7 +18,7 @@ from mdaug.augment.matched.force_field import N_BOND_PARAMETERS, ForceField
 from mdaug.augment.stretch import stretched
 from mdaug.frames.bonds import moving_side
 from mdaug.frames.frame_set import FloatArray, FrameSet
-from mdaug.frames.molecules import frame_molecules
+from mdaug.frames.molecules import count_molecules
 from mdaug.units import EV_PER_KCAL_MOL
 
 FORCE_WIDTH = 1.0 * EV_PER_KCAL_MOL
@@ -181,7 +181,7 @@ def _widths(field: ForceField) -> FloatArray:
 
 def _enough(frames: FrameSet) -> FrameSet:
     """Return as many frames as it takes: fewer of many molecules, as each has them all."""
-    n_molecules = int(frame_molecules(frames).max()) + 1
+    n_molecules = count_molecules(frames)
     return frames.evenly_spaced(max(MAX_FRAMES // n_molecules, min(MAX_FRAMES, LEAST_FRAMES)))
 
 
