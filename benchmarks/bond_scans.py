@@ -15,13 +15,13 @@ import ase.io
 import numpy as np
 from spread import mean_and_range
 
-from mdaug.engines.ase_calculator import MDAugCalculator
+from mdaug.analysis.reference_curves import reference_from_csv
+from mdaug.analysis.scan import ScanResult, bond_scan, scan_distances
+from mdaug.analysis.scan_metrics import scan_metrics
+from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.files import write_json
-from mdaug.frames.bonds import find_bonds
-from mdaug.report.style import COLORS, REFERENCE, new_figure, save
-from mdaug.validate.reference import reference_from_csv
-from mdaug.validate.scan import ScanResult, bond_scan, scan_distances
-from mdaug.validate.scan_metrics import scan_metrics
+from mdaug.geometry.bonds import find_bonds
+from mdaug.reports.style import COLORS, REFERENCE, new_figure, save
 
 LIMIT_KCAL_MOL = 150.0
 

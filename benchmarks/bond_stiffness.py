@@ -12,9 +12,9 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_masses
 
-from mdaug.frames import load_frames
-from mdaug.frames.bonds import find_bonds
-from mdaug.frames.frame_set import FrameSet
+from mdaug.data import load_frames
+from mdaug.frames import FrameSet
+from mdaug.geometry.bonds import find_bonds
 from mdaug.units import BOLTZMANN_EV_K, KCAL_MOL_PER_EV
 
 

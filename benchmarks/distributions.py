@@ -16,15 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
+from mdaug.analysis.distributions import Sample, distance_histogram_error, populations, sample_like
+from mdaug.analysis.training_bonds import TrainingBonds
+from mdaug.analysis.trajectory import blocks, open_trajectory
 from mdaug.cli.common import DataOptions
 from mdaug.files import write_json
-from mdaug.frames.bonds import bond_name
-from mdaug.frames.frame_set import FloatArray, FrameSet
-from mdaug.frames.images import pair_lengths
-from mdaug.validate.bonds import rotatable_torsions
-from mdaug.validate.distributions import Sample, distance_histogram_error, populations, sample_like
-from mdaug.validate.training_bonds import TrainingBonds
-from mdaug.validate.trajectory import blocks, open_trajectory
+from mdaug.frames import FloatArray, FrameSet
+from mdaug.geometry.bonds import bond_name
+from mdaug.geometry.periodic_images import pair_lengths
+from mdaug.geometry.torsions import rotatable_torsions
 
 TIMESTEP_FS = 0.5
 

@@ -16,16 +16,16 @@ import numpy as np
 import torch
 from ase.data import atomic_masses
 
-from mdaug.augment.kick import without_rigid_motion
-from mdaug.augment.matched.fit import match
-from mdaug.augment.matched.force_field import ForceField
-from mdaug.deploy import read_manifest
-from mdaug.engines.evaluators import make_evaluator
-from mdaug.engines.species import species_of
-from mdaug.frames.frame_set import FloatArray, FrameSet
-from mdaug.frames.pairs import molecule_pairs
+from mdaug.augmentation.force_matching.fit import match
+from mdaug.augmentation.force_matching.force_field import ForceField
+from mdaug.augmentation.impulses import without_rigid_motion
+from mdaug.calculators.evaluators import make_evaluator
+from mdaug.calculators.species import species_of
+from mdaug.deployment import read_manifest
+from mdaug.frames import FloatArray, FrameSet
+from mdaug.geometry.pairs import molecule_pairs
 from mdaug.units import BOLTZMANN_EV_K, EV_PER_KCAL_MOL, FS, KCAL_MOL_PER_EV
-from mdaug.workflow.use_model import own_frames
+from mdaug.workflows.use_model import own_frames
 
 N_RUNS, N_STEPS, LOOK_EVERY, TIMESTEP = 120, 1000, 10, 0.5 * FS
 DEEP, BROKEN = 20.0 * EV_PER_KCAL_MOL, 1.7

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
-from mdaug.augment.matched.rule import matched_rule
-from mdaug.engines.ase_calculator import MDAugCalculator
-from mdaug.simulate.start_record import structure_from_json
+from mdaug.analysis.relax import relax
+from mdaug.analysis.scan import bond_scan, scan_distances
+from mdaug.analysis.scan_metrics import extrema
+from mdaug.augmentation.force_matching.label_rule import matched_rule
+from mdaug.calculators.ase_calculator import MDAugCalculator
+from mdaug.md.start_record import structure_from_json
 from mdaug.sweep.space import changes_of, grid, parse_space
 from mdaug.units import KCAL_MOL_PER_EV
-from mdaug.validate.relax import relax
-from mdaug.validate.scan import bond_scan, scan_distances
-from mdaug.validate.scan_metrics import extrema
-from mdaug.workflow.config import load_config
-from mdaug.workflow.training import train_force_field
+from mdaug.workflows.config import load_config
+from mdaug.workflows.train import train_force_field
 
 LIMIT_KCAL_MOL = 150.0
 

@@ -13,13 +13,13 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
-from mdaug.engines.ase_calculator import MDAugCalculator
+from mdaug.analysis.relax import relax, vibrations
+from mdaug.analysis.scan import bond_scan, scan_distances
+from mdaug.calculators.ase_calculator import MDAugCalculator
+from mdaug.data import load_frames
 from mdaug.files import atomic_path, write_json, write_text
-from mdaug.frames import load_frames
-from mdaug.frames.bonds import find_bonds
-from mdaug.frames.calculators import calculator_factory
-from mdaug.validate.relax import relax, vibrations
-from mdaug.validate.scan import bond_scan, scan_distances
+from mdaug.geometry.bonds import find_bonds
+from mdaug.quantum.calculators import calculator_factory
 
 STEP_A = 0.02
 

@@ -8,11 +8,11 @@ import time
 import numpy as np
 import torch
 
-import mdaug.train.step
-from mdaug.frames import load_frames
-from mdaug.model import SchNetOptions
-from mdaug.train import TrainOptions
-from mdaug.train.loop import Trainer
+import mdaug.training.step
+from mdaug.data import load_frames
+from mdaug.models import SchNetOptions
+from mdaug.training import TrainOptions
+from mdaug.training.loop import Trainer
 
 FRAMES = load_frames("ethanol")
 
@@ -38,7 +38,7 @@ def compare(dtype: str) -> None:
 
 def time_steps(width: int, batch_size: int, *, recorded: bool) -> None:
     """Print the time of a step, min / median / max over five epochs of 800 frames."""
-    mdaug.train.step.PLAIN_RUNS = 3 if recorded else 10**9
+    mdaug.training.step.PLAIN_RUNS = 3 if recorded else 10**9
     trainer = make_trainer("cuda", width, batch_size, "float32", 800)
     times = []
     for epoch in range(7):

@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-import mdaug.train.loop
+import mdaug.training.loop
 from mdaug.cli.app import main
-from mdaug.deploy import load_model
-from mdaug.deploy.manifest import read_manifest
+from mdaug.deployment import load_model
+from mdaug.deployment.manifest import read_manifest
 from mdaug.errors import MDAugError
 from mdaug.files import is_leftover, write_json
-from mdaug.train.checkpoint import load_checkpoint
+from mdaug.training.checkpoint import load_checkpoint
 
 TINY = {
     **{"split.train": 60, "split.validation": 20, "split.test": 20},
@@ -150,7 +150,7 @@ def start(argv: list[str], log: Path) -> int:
     with log.open("ab") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
-    mdaug.train.loop.CHECKPOINT_SECONDS = 0.05
+    mdaug.training.loop.CHECKPOINT_SECONDS = 0.05
     code = 70
     try:
         code = main(argv)

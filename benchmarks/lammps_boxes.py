@@ -20,7 +20,7 @@ from statistics import median
 
 from spread import spread
 
-from mdaug.workflow.inputs import inputs_folder
+from mdaug.workflows.inputs import inputs_folder
 
 ATOMS_PER_MOLECULE = 9
 BIN = Path(sys.executable).parent

@@ -17,8 +17,8 @@ from statistics import mean, stdev
 import MDAnalysis
 import numpy as np
 
-from mdaug.validate.drift import energy_drift
-from mdaug.validate.thermo_log import read_thermo
+from mdaug.analysis.drift import energy_drift
+from mdaug.analysis.thermo_log import read_thermo
 
 ENGINES = ("core", "lammps")
 

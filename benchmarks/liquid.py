@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mdaug.frames import load_frames
-from mdaug.frames.frame_set import FloatArray
-from mdaug.frames.images import narrowest_width, pair_lengths
-from mdaug.frames.molecules import frame_molecules
+from mdaug.analysis.trajectory import blocks, open_trajectory
+from mdaug.data import load_frames
+from mdaug.frames import FloatArray
+from mdaug.geometry.molecules import frame_molecules
+from mdaug.geometry.periodic_images import narrowest_width, pair_lengths
 from mdaug.springs.distances import element_pairs
-from mdaug.validate.trajectory import blocks, open_trajectory
 
 BIN_A = 0.1
 

@@ -14,9 +14,9 @@ import ase.io
 import numpy as np
 from spread import mean_and_range
 
-from mdaug.engines.ase_calculator import MDAugCalculator
+from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.files import write_json
-from mdaug.report.style import COLORS, REFERENCE, new_figure, save
+from mdaug.reports.style import COLORS, REFERENCE, new_figure, save
 from mdaug.units import KCAL_MOL_PER_EV
 
 LIMIT_KCAL_MOL = 150.0

@@ -19,16 +19,16 @@ import ase.io
 import numpy as np
 from ase import Atoms
 
-from mdaug.engines.ase_calculator import MDAugCalculator
+from mdaug.analysis.reference_curves import reference_from_csv
+from mdaug.analysis.relax import relax
+from mdaug.analysis.scan import bond_scan, scan_distances
+from mdaug.analysis.scan_metrics import scan_metrics
+from mdaug.calculators.ase_calculator import MDAugCalculator
+from mdaug.data import load_frames
 from mdaug.files import write_json
-from mdaug.frames import load_frames
-from mdaug.frames.frame_set import FrameSet
+from mdaug.frames import FrameSet
 from mdaug.units import KCAL_MOL_PER_EV
-from mdaug.validate.reference import reference_from_csv
-from mdaug.validate.relax import relax
-from mdaug.validate.scan import bond_scan, scan_distances
-from mdaug.validate.scan_metrics import scan_metrics
-from mdaug.workflow.config import load_config
+from mdaug.workflows.config import load_config
 
 TIMESTEP_FS = 0.5
 BOND = (2, 8)

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.ticker import LogLocator, SymmetricalLogLocator
 from scipy.stats import spearmanr
 
-from mdaug.report.style import BLUE, RAW, REFERENCE, VERMILION, new_figure, save
+from mdaug.reports.style import BLUE, RAW, REFERENCE, VERMILION, new_figure, save
 
 PUBLISHED = {  # the paper's Table 2: distance (Å), k (kcal/mol/Å²); docs/theory.md
     "H-H": [(1.79, 129), (2.48, 27.7), (3.00, 25.0), (3.69, 14.0)],

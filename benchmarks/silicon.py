@@ -15,9 +15,9 @@ import numpy as np
 from ase import Atoms
 from ase.geometry import find_mic
 
+from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.cli.common import DataOptions
-from mdaug.engines.ase_calculator import MDAugCalculator
-from mdaug.frames.frame_set import FloatArray, FrameSet
+from mdaug.frames import FloatArray, FrameSet
 
 SCALES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 

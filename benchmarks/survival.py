@@ -27,11 +27,11 @@ import numpy as np
 from scipy.stats import binomtest
 
 from mdaug import MDAugCalculator
+from mdaug.analysis.relax import relax
 from mdaug.files import write_json
-from mdaug.report.style import COLORS, new_figure, save
-from mdaug.simulate.start_record import structure_from_json
+from mdaug.md.start_record import structure_from_json
+from mdaug.reports.style import COLORS, new_figure, save
 from mdaug.units import EV_PER_KCAL_MOL
-from mdaug.validate.relax import relax
 
 TIMESTEP_FS = 0.5
 SETTINGS = f"--timestep {TIMESTEP_FS} --dtype float32 --thermo-every 20 --frames-every 1000".split()

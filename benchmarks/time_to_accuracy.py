@@ -27,18 +27,19 @@ from curve import CLOCKS, Curve, read_curve
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
-from mdaug.augment import augment
+from mdaug.augmentation import augment
+from mdaug.data import SplitOptions, load_frames
+from mdaug.data.splits import split_frames
 from mdaug.files import write_json
-from mdaug.frames import FrameSet, SplitOptions, load_frames
-from mdaug.frames.splits import split_frames
-from mdaug.report.style import BLUE, GREEN, ORANGE, VERMILION, new_axes, save
+from mdaug.frames import FrameSet
+from mdaug.reports.style import BLUE, GREEN, ORANGE, VERMILION, new_axes, save
 from mdaug.springs import analyse_springs
-from mdaug.train.checkpoint import load_checkpoint
-from mdaug.train.loop import Trainer, TrainState, pick_device
-from mdaug.train.tensors import FrameTensors
+from mdaug.training.checkpoint import load_checkpoint
+from mdaug.training.loop import Trainer, TrainState, pick_device
+from mdaug.training.tensors import FrameTensors
 from mdaug.units import KCAL_MOL_PER_EV
-from mdaug.workflow.config import load_config
-from mdaug.workflow.training import join_frames
+from mdaug.workflows.config import load_config
+from mdaug.workflows.train import join_frames
 
 TARGETS_KCAL_MOL_A = (1.0, 0.5)
 TICKS_KCAL_MOL_A = (0.25, 0.5, 1, 2, 4, 8)

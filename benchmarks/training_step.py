@@ -10,11 +10,11 @@ import time
 
 import torch
 
-import mdaug.train.step
-from mdaug.frames import load_frames
-from mdaug.model import SchNetOptions
-from mdaug.train import TrainOptions
-from mdaug.train.loop import Trainer
+import mdaug.training.step
+from mdaug.data import load_frames
+from mdaug.models import SchNetOptions
+from mdaug.training import TrainOptions
+from mdaug.training.loop import Trainer
 
 N_FRAMES, TURNS = 300, 7
 CASES = ((128, 3, 10), (128, 3, 20), (128, 3, 50), (256, 4, 50))
@@ -32,7 +32,7 @@ def main() -> None:
         times: dict[bool, list[float]] = {False: [], True: []}
         for _ in range(TURNS):
             for fused, found in times.items():
-                mdaug.train.step.load_kernels = lambda fused=fused: fused
+                mdaug.training.step.load_kernels = lambda fused=fused: fused
                 began = time.process_time()
                 trainer.train_epoch()
                 found.append((time.process_time() - began) * 1e3 / -(-N_FRAMES // batch))

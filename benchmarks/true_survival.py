@@ -13,11 +13,11 @@ import ase.io
 from ase import Atoms
 from survival import TIMESTEP_FS, fate, steps_in
 
+from mdaug.analysis.relax import relax
+from mdaug.data import load_frames
 from mdaug.files import write_json
-from mdaug.frames import load_frames
-from mdaug.frames.calculators import calculator_factory
-from mdaug.simulate import DynamicsOptions, run_dynamics
-from mdaug.validate.relax import relax
+from mdaug.md import DynamicsOptions, run_dynamics
+from mdaug.quantum.calculators import calculator_factory
 
 
 def main() -> None:

@@ -15,11 +15,11 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import CalculationFailed, Calculator
 
-from mdaug.engines.ase_calculator import MDAugCalculator
+from mdaug.analysis.trajectory import atomic_numbers, blocks, open_trajectory
+from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.files import write_json
-from mdaug.frames.calculators import calculator_factory
+from mdaug.quantum.calculators import calculator_factory
 from mdaug.units import KCAL_MOL_PER_EV
-from mdaug.validate.trajectory import atomic_numbers, blocks, open_trajectory
 
 
 def main() -> None:

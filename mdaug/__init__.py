@@ -10,5 +10,5 @@ __all__ = ["MDAugCalculator"]
 def __getattr__(name: str) -> Any:
     """Import torch and ASE only when the calculator is asked for."""
     if name == "MDAugCalculator":
-        return import_module("mdaug.engines").MDAugCalculator
+        return import_module("mdaug.calculators").MDAugCalculator
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from mdaug.model import SchNet
-    from mdaug.model.prior import PairPrior
+    from mdaug.models import SchNet
+    from mdaug.models.pair_prior import PairPrior
 
 
 @pytest.fixture(scope="session")
@@ -21,8 +21,8 @@ def shared_data() -> Path:
 
 def make_test_prior(atomic_numbers: list[int], cutoff: float) -> "PairPrior":
     """Return a prior with a function of its own for most pairs of elements."""
-    from mdaug.model.pair_functions import wall, well
-    from mdaug.model.prior import make_prior
+    from mdaug.models.pair_functions import wall, well
+    from mdaug.models.pair_prior import make_prior
 
     functions = {
         (1, 1): partial(wall, height=0.3, at=1.4, cutoff=0.9 * cutoff),
@@ -42,7 +42,7 @@ def make_model() -> Callable[..., "SchNet"]:
     """
     import torch
 
-    from mdaug.model import SchNet, SchNetOptions
+    from mdaug.models import SchNet, SchNetOptions
 
     torch.set_num_threads(1)
     small: dict[str, Any] = {

@@ -10,9 +10,9 @@ from ase.build import molecule
 from ase.io import write
 from ase.units import Hartree
 
-from mdaug.frames.calculators import calculator_factory
-from mdaug.reference import Level
-from mdaug.reference.single_point import single_point
+from mdaug.quantum import Level
+from mdaug.quantum.calculators import calculator_factory
+from mdaug.quantum.single_point import single_point
 
 ORDER = [1, 0, 2, 4, 5, 6, 7, 8, 3]  # ASE's ethanol in the order of the sets: CH2, CH3, O, H of CH2, CH3, OH
 MIRROR = [0, 1, 2, 4, 3, 5, 7, 6, 8]

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from mdaug.deploy import load_model, read_manifest
-from mdaug.model import spline
-from mdaug.model.prior import pair_energies
-from mdaug.model.radial import envelope, ssp
+from mdaug.deployment import load_model, read_manifest
+from mdaug.models import spline
+from mdaug.models.pair_prior import pair_energies
+from mdaug.models.radial import envelope, ssp
 from mdaug.options import Precision
 
 Tensors = dict[str, Tensor]

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from mdaug.bench import inference, molecule, training
+from mdaug.bench.benchmark_model import Subject, read_subject, untrained_subject
 from mdaug.bench.bulk import Box, measure_boxes
 from mdaug.bench.options import BenchOptions
-from mdaug.bench.peer import SchNetPack
-from mdaug.bench.subject import Subject, read_subject, untrained_subject
+from mdaug.bench.schnetpack import SchNetPack
 from mdaug.bench.timing import Case, Timing, interleave, ratio, spread
+from mdaug.data import load_frames
 from mdaug.errors import DataError
-from mdaug.frames import FrameSet, load_frames
+from mdaug.frames import FrameSet
 
 Progress = Callable[[str, int, int], None]
 

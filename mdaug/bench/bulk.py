@@ -11,7 +11,8 @@ import torch
 from ase import Atoms
 from scipy.spatial.transform import Rotation
 
-from mdaug.bench.floors import (
+from mdaug.bench.benchmark_model import Subject
+from mdaug.bench.lower_bounds import (
     bare_products,
     evaluation_products,
     gathered_traffic,
@@ -20,11 +21,10 @@ from mdaug.bench.floors import (
 )
 from mdaug.bench.memory import forget_peak, peak_bytes
 from mdaug.bench.options import BenchOptions
-from mdaug.bench.subject import Subject
 from mdaug.bench.timing import Timing, interleave, local_case, repeated, spread
-from mdaug.engines import MDAugCalculator
-from mdaug.engines.pair_list import PairList
-from mdaug.frames.pairs import neighbor_pairs
+from mdaug.calculators import MDAugCalculator
+from mdaug.geometry.pairs import neighbor_pairs
+from mdaug.geometry.verlet_list import PairList
 
 DENSITY_AMU_A3 = 0.475
 """Of the boxes of molecules: that of liquid ethanol, 0.789 g/cm³."""

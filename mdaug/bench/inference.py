@@ -6,14 +6,14 @@ from functools import partial
 import numpy as np
 import torch
 
-from mdaug.bench.floors import bare_products, evaluation_products
+from mdaug.bench.benchmark_model import Subject
+from mdaug.bench.lower_bounds import bare_products, evaluation_products
 from mdaug.bench.options import BenchOptions
-from mdaug.bench.subject import Subject
 from mdaug.bench.timing import Case, local_case, repeated
-from mdaug.deploy import load_model
-from mdaug.engines.core import CoreUnavailableError
-from mdaug.engines.evaluators import make_core
-from mdaug.frames.pairs import molecule_pairs
+from mdaug.calculators.core import CoreUnavailableError
+from mdaug.calculators.evaluators import make_core
+from mdaug.deployment import load_model
+from mdaug.geometry.pairs import molecule_pairs
 
 RATIOS = (
     ("core", "products"),

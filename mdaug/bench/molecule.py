@@ -10,20 +10,20 @@ from ase import Atoms
 from ase.calculators.calculator import CalculatorError
 
 from mdaug.bench.autograd import directed, load_autograd
-from mdaug.bench.floors import bare_products, evaluation_products
+from mdaug.bench.benchmark_model import Subject
+from mdaug.bench.lower_bounds import bare_products, evaluation_products
 from mdaug.bench.options import BenchOptions
-from mdaug.bench.subject import Subject
 from mdaug.bench.timing import Case, local_case, repeated
-from mdaug.deploy import load_model
-from mdaug.engines import MDAugCalculator
-from mdaug.engines.core import CoreUnavailableError
-from mdaug.engines.evaluators import make_core
-from mdaug.engines.lammps import PLUGIN, plugin_folder
-from mdaug.engines.pair_list import PairList
-from mdaug.simulate import DynamicsOptions
-from mdaug.simulate.ase_engine import AseEngine
-from mdaug.simulate.core_engine import CoreEngine, advance_together
-from mdaug.simulate.lammps_engine import LammpsEngine
+from mdaug.calculators import MDAugCalculator
+from mdaug.calculators.core import CoreUnavailableError
+from mdaug.calculators.evaluators import make_core
+from mdaug.calculators.lammps import PLUGIN, plugin_folder
+from mdaug.deployment import load_model
+from mdaug.geometry.verlet_list import PairList
+from mdaug.md import DynamicsOptions
+from mdaug.md.ase_integrator import AseEngine
+from mdaug.md.core_integrator import CoreEngine, advance_together
+from mdaug.md.lammps_integrator import LammpsEngine
 
 RATIOS = (
     ("core", "products"),

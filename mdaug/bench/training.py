@@ -4,13 +4,13 @@ from functools import partial
 
 import torch
 
-from mdaug.bench.floors import bare_products, filter_products, training_products
+from mdaug.bench.lower_bounds import bare_products, filter_products, training_products
 from mdaug.bench.options import BenchOptions
 from mdaug.bench.timing import Case, local_case, repeated
-from mdaug.frames.frame_set import FrameSet
-from mdaug.model import SchNetOptions
-from mdaug.train import TrainOptions
-from mdaug.train.loop import Trainer
+from mdaug.frames import FrameSet
+from mdaug.models import SchNetOptions
+from mdaug.training import TrainOptions
+from mdaug.training.loop import Trainer
 
 RATIOS = (
     ("training", "products"),

@@ -6,12 +6,12 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
-from mdaug.augment import AugmentOptions
-from mdaug.augment import augment as augment_frames
+from mdaug.augmentation import AugmentOptions
+from mdaug.augmentation import augment as augment_frames
 from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.help import section
 from mdaug.cli.progress import counted
-from mdaug.frames import write_extxyz
+from mdaug.data import write_extxyz
 from mdaug.springs import SpringOptions, Springs, fit_springs, write_springs
 from mdaug.units import KCAL_MOL_PER_EV
 

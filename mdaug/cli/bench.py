@@ -9,10 +9,10 @@ from mdaug.bench import BenchOptions, run_bench
 from mdaug.cli.common import OutputOptions, find_model, open_run
 from mdaug.cli.progress import console, steps_of_many
 from mdaug.files import write_json
-from mdaug.report.bench_tables import bench_tables
-from mdaug.report.figures_bench import save_bench_figure
-from mdaug.report.terminal import print_table
-from mdaug.workflow.environment import describe_environment
+from mdaug.reports.bench_tables import bench_tables
+from mdaug.reports.figures_bench import save_bench_figure
+from mdaug.reports.terminal import print_table
+from mdaug.workflows.environment import describe_environment
 
 
 def bench(

@@ -1,6 +1,6 @@
 """What several commands share: options on data and output, and how they show progress."""
 
-from mdaug.workflow.data import DataOptions
-from mdaug.workflow.runs import OutputOptions, find_model, open_run
+from mdaug.workflows.data import DataOptions
+from mdaug.workflows.runs import OutputOptions, find_model, open_run
 
 __all__ = ["DataOptions", "OutputOptions", "find_model", "open_run"]

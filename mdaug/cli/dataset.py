@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mdaug.cache import cache_folder
-from mdaug.frames.datasets import EMBEDDED_SETS, REMOTE_SETS, fetch, install
+from mdaug.data.datasets import EMBEDDED_SETS, REMOTE_SETS, fetch, install
 
 
 def dataset(

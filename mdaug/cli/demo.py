@@ -11,9 +11,9 @@ from rich.progress import TaskID
 
 from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.progress import started_when_needed
-from mdaug.workflow.config import load_config
-from mdaug.workflow.demo import Show, Step, run_demo
-from mdaug.workflow.proof import ProofOptions
+from mdaug.workflows.config import load_config
+from mdaug.workflows.demo import Show, Step, run_demo
+from mdaug.workflows.validation import ProofOptions
 
 
 def demo(

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 from pydantic import Field
 
+from mdaug.analysis.drift import energy_drift, timestep_scaling
+from mdaug.analysis.thermo_log import read_thermo
 from mdaug.cli.common import OutputOptions, open_run
 from mdaug.cli.progress import console
 from mdaug.errors import DataError
 from mdaug.files import write_json
-from mdaug.report.drift_page import verdict, write_drift_report
-from mdaug.validate.drift import energy_drift, timestep_scaling
-from mdaug.validate.thermo_log import read_thermo
+from mdaug.reports.drift_page import verdict, write_drift_report
 
 
 def drift(

@@ -9,9 +9,9 @@ from rich.progress import TaskID
 
 from mdaug.cli.common import OutputOptions, open_run
 from mdaug.cli.progress import console, started_when_needed
-from mdaug.simulate import DynamicsOptions, DynamicsResult
-from mdaug.simulate.dynamics import Progress
-from mdaug.workflow.dynamics import ModelRunOptions, prepare_run, run_model
+from mdaug.md import DynamicsOptions, DynamicsResult
+from mdaug.md.dynamics import Progress
+from mdaug.workflows.dynamics import ModelRunOptions, prepare_run, run_model
 
 HEATED = 1.6
 """A run at constant energy begins near its mean; one so many times hotter than asked for has found a hole."""

@@ -5,16 +5,16 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from mdaug.analysis.accuracy import AccuracyResult, accuracy, predict_with_calculator
 from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.progress import console, counted
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.options import Device, Precision
-from mdaug.report.figures_accuracy import save_accuracy_figure
-from mdaug.report.html import Table
-from mdaug.report.terminal import print_table
-from mdaug.validate.accuracy import AccuracyResult, accuracy, predict_with_calculator
-from mdaug.workflow.use_model import Model, Part, load_model, own_frames
+from mdaug.reports.figures_accuracy import save_accuracy_figure
+from mdaug.reports.html import Table
+from mdaug.reports.terminal import print_table
+from mdaug.workflows.use_model import Model, Part, load_model, own_frames
 
 
 def evaluate(

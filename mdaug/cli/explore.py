@@ -5,13 +5,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from mdaug.augment.explored import ExploreOptions
+from mdaug.augmentation.explored import ExploreOptions
 from mdaug.cli.common import OutputOptions, open_run
 from mdaug.cli.progress import console, counted
+from mdaug.data import write_extxyz
 from mdaug.errors import DataError
 from mdaug.files import write_json
-from mdaug.frames import write_extxyz
-from mdaug.workflow.explore import explore as find_false_wells
+from mdaug.workflows.explore import explore as find_false_wells
 
 
 def explore(

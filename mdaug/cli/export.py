@@ -8,8 +8,8 @@ from cyclopts import Parameter
 from mdaug.cli.lammps import prepare_lammps
 from mdaug.errors import MDAugError
 from mdaug.options import Precision
-from mdaug.workflow.export import export_run
-from mdaug.workflow.runs import RUNS
+from mdaug.workflows.export import export_run
+from mdaug.workflows.runs import RUNS
 
 
 def export(

@@ -13,16 +13,16 @@ from rich.console import Console
 from mdaug import __version__
 from mdaug.cli.common import OutputOptions, open_run
 from mdaug.cli.progress import counted
+from mdaug.data.write import write_extxyz, write_npz
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
-from mdaug.frames.calculators import XTB_METHODS, calculator_factory, check_spin
-from mdaug.frames.generate import GenerateOptions, generate_frames
-from mdaug.frames.molecules import warn_of_parting
-from mdaug.frames.replica_parts import ReplicaParts
-from mdaug.frames.structures import formal_charge, starting_structures
-from mdaug.frames.thermometers import Sampling
-from mdaug.frames.write import write_extxyz, write_npz
+from mdaug.geometry.molecules import warn_of_parting
+from mdaug.quantum.calculators import XTB_METHODS, calculator_factory, check_spin
+from mdaug.sampling.generate import GenerateOptions, generate_frames
+from mdaug.sampling.replica_parts import ReplicaParts
+from mdaug.sampling.statistics import Sampling
+from mdaug.sampling.structures import formal_charge, starting_structures
 
 
 def frames(

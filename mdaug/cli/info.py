@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from mdaug.cli.common import find_model
-from mdaug.deploy.manifest import read_manifest
+from mdaug.deployment.manifest import read_manifest
 from mdaug.errors import DataError
-from mdaug.report.model_tables import model_tables
-from mdaug.report.terminal import print_table
+from mdaug.reports.model_tables import model_tables
+from mdaug.reports.terminal import print_table
 
 
 def info(

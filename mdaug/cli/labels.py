@@ -5,18 +5,18 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from mdaug.analysis.label_errors import LabelStudy
 from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.progress import console, counted
+from mdaug.data import write_extxyz
 from mdaug.files import write_json
-from mdaug.frames import write_extxyz
-from mdaug.frames.calculators import GFN2, charged_calculator
-from mdaug.report.figures_labels import save_labels_figure
-from mdaug.report.html import Cell, Table
-from mdaug.report.terminal import print_table
-from mdaug.validate.labels import LabelStudy
-from mdaug.workflow.labels import make_rules, study_labels
-from mdaug.workflow.labels_draw import LabelStudyOptions, StudyFrames, draw_study
-from mdaug.workflow.labels_reference import Reference, calculated_reference, read_reference
+from mdaug.quantum.calculators import GFN2, charged_calculator
+from mdaug.reports.figures_labels import save_labels_figure
+from mdaug.reports.html import Cell, Table
+from mdaug.reports.terminal import print_table
+from mdaug.workflows.labels import make_rules, study_labels
+from mdaug.workflows.labels_draw import LabelStudyOptions, StudyFrames, draw_study
+from mdaug.workflows.labels_reference import Reference, calculated_reference, read_reference
 
 
 def labels(

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
+from mdaug.calculators.lammps import PLUGIN
+from mdaug.calculators.lammps_build import build, build_or_warn, check, expected_folder, is_missing
 from mdaug.cli.progress import console
-from mdaug.engines.lammps import PLUGIN
-from mdaug.engines.lammps_build import build, build_or_warn, check, expected_folder, is_missing
 from mdaug.errors import MDAugError
-from mdaug.workflow.inputs import copy_lammps_inputs
+from mdaug.workflows.inputs import copy_lammps_inputs
 
 _COMPILING = "compiling pair_style mdaug for LAMMPS, once (a minute or two)"
 

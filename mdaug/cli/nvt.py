@@ -7,8 +7,8 @@ from cyclopts import Parameter
 
 from mdaug.cli.common import OutputOptions
 from mdaug.cli.dynamics import move
-from mdaug.simulate import DynamicsOptions
-from mdaug.workflow.dynamics import ModelRunOptions
+from mdaug.md import DynamicsOptions
+from mdaug.workflows.dynamics import ModelRunOptions
 
 
 def nvt(

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
-    from mdaug.train import TrainState
-    from mdaug.workflow.training import Watch
+    from mdaug.training import TrainState
+    from mdaug.workflows.train import Watch
 
 console = Console(stderr=True, highlight=False)
 
@@ -59,7 +59,7 @@ def training_watch() -> Iterator["Watch"]:
     Beside the latter stand the validation errors of energy (kcal/mol) and forces (kcal/mol/Å) and frames per
     second.
     """
-    from mdaug.workflow.training import Watch
+    from mdaug.workflows.train import Watch
 
     with started_when_needed() as bar:
 

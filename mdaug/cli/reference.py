@@ -15,16 +15,16 @@ from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.progress import console, counted
 from mdaug.errors import DataError
 from mdaug.files import write_json, write_text
-from mdaug.frames.bonds import find_bonds
-from mdaug.frames.calculators import check_spin
-from mdaug.frames.frame_set import IntArray
-from mdaug.frames.structures import formal_charge, starting_structures
-from mdaug.reference import Level, PointStore, Site, SiteEnergy, compute
-from mdaug.reference.broken_symmetry import median_bonds
-from mdaug.reference.labelled import frame_sites, rms_difference_eV, write_labelled
-from mdaug.reference.mean_field import pyscf
-from mdaug.reference.scans import parse_scan, scan_energies, scan_sites
-from mdaug.report.figures_reference import save_reference_figure
+from mdaug.frames import IntArray
+from mdaug.geometry.bonds import find_bonds
+from mdaug.quantum import Level, PointStore, Site, SiteEnergy, compute
+from mdaug.quantum.broken_symmetry import median_bonds
+from mdaug.quantum.calculators import check_spin
+from mdaug.quantum.labeled_frames import frame_sites, rms_difference_eV, write_labelled
+from mdaug.quantum.mean_field import pyscf
+from mdaug.quantum.scans import parse_scan, scan_energies, scan_sites
+from mdaug.reports.figures_reference import save_reference_figure
+from mdaug.sampling.structures import formal_charge, starting_structures
 from mdaug.units import KCAL_MOL_PER_EV
 
 

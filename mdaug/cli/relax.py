@@ -6,15 +6,15 @@ from typing import Annotated
 from cyclopts import Parameter
 from pydantic import Field
 
+from mdaug.analysis.relax import RelaxResult, Vibrations, relax_summary, vibrations
+from mdaug.analysis.relax import relax as relax_structure
 from mdaug.cli.common import OutputOptions, open_run
 from mdaug.cli.progress import console, counted
 from mdaug.files import atomic_path, write_json
 from mdaug.options import Device, Precision
-from mdaug.report.html import Cell, Table
-from mdaug.report.terminal import print_table
-from mdaug.validate.relax import RelaxResult, Vibrations, relax_summary, vibrations
-from mdaug.validate.relax import relax as relax_structure
-from mdaug.workflow.use_model import load_model, start_structure
+from mdaug.reports.html import Cell, Table
+from mdaug.reports.terminal import print_table
+from mdaug.workflows.use_model import load_model, start_structure
 
 
 def relax(

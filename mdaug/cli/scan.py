@@ -9,22 +9,22 @@ from ase import Atoms
 from cyclopts import Parameter
 from pydantic import Field
 
+from mdaug.analysis.reference_curves import calculated_reference, reference_from_csv
+from mdaug.analysis.relax import relax
+from mdaug.analysis.scan import ScanResult, bond_scan, scan_distances
+from mdaug.analysis.scan_metrics import scan_metrics
+from mdaug.analysis.training_bonds import training_range_A
 from mdaug.cli.common import OutputOptions, open_run
 from mdaug.cli.progress import console, counted
 from mdaug.errors import DataError, MissingDependencyError
 from mdaug.files import write_json, write_text
-from mdaug.frames.calculators import GFN2
-from mdaug.frames.frame_set import FloatArray
+from mdaug.frames import FloatArray
 from mdaug.options import Device, Precision
-from mdaug.report.figures_scan import save_scan_figure
-from mdaug.report.html import Cell, Table
-from mdaug.report.terminal import print_table
-from mdaug.validate.reference import calculated_reference, reference_from_csv
-from mdaug.validate.relax import relax
-from mdaug.validate.scan import ScanResult, bond_scan, scan_distances
-from mdaug.validate.scan_metrics import scan_metrics
-from mdaug.validate.training_bonds import training_range_A
-from mdaug.workflow.use_model import Model, load_models, own_level, start_structure
+from mdaug.quantum.calculators import GFN2
+from mdaug.reports.figures_scan import save_scan_figure
+from mdaug.reports.html import Cell, Table
+from mdaug.reports.terminal import print_table
+from mdaug.workflows.use_model import Model, load_models, own_level, start_structure
 
 
 def scan(

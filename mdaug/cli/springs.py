@@ -7,9 +7,9 @@ from rich.console import Console
 
 from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.progress import counted
-from mdaug.report.figures_springs import plot_springs
-from mdaug.report.springs_table import rich_springs_table
-from mdaug.report.style import save
+from mdaug.reports.figures_springs import plot_springs
+from mdaug.reports.springs_table import rich_springs_table
+from mdaug.reports.style import save
 from mdaug.springs import SpringOptions, analyse_springs, write_springs
 
 

@@ -7,20 +7,20 @@ from typing import Annotated
 from cyclopts import Parameter
 from pydantic import Field
 
+from mdaug.analysis.stability import TOLERANCE_A, StabilityResult
+from mdaug.analysis.stability import stability as judge
+from mdaug.analysis.training_bonds import TrainingBonds
+from mdaug.analysis.trajectory import open_trajectory
 from mdaug.cli.common import DataOptions, OutputOptions, find_model, open_run
 from mdaug.cli.progress import console, counted
-from mdaug.deploy import read_manifest
+from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
-from mdaug.report.figures_stability import save_stability_figure
-from mdaug.report.html import Table
-from mdaug.report.terminal import print_table
-from mdaug.validate.stability import TOLERANCE_A, StabilityResult
-from mdaug.validate.stability import stability as judge
-from mdaug.validate.training_bonds import TrainingBonds
-from mdaug.validate.trajectory import open_trajectory
-from mdaug.workflow.use_model import own_frames
+from mdaug.reports.figures_stability import save_stability_figure
+from mdaug.reports.html import Table
+from mdaug.reports.terminal import print_table
+from mdaug.workflows.use_model import own_frames
 
 
 def stability(

@@ -9,9 +9,9 @@ from pydantic import Field
 from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.progress import started_when_needed
 from mdaug.cli.settings import given_settings
-from mdaug.report.terminal import print_table
+from mdaug.reports.terminal import print_table
 from mdaug.sweep import PAPER, Sweep, SweepOptions, parse_space, run_sweep, table, write_results
-from mdaug.workflow.config import load_config
+from mdaug.workflows.config import load_config
 
 
 def sweep(

@@ -6,22 +6,22 @@ from typing import Annotated
 from cyclopts import Parameter
 from pydantic import Field
 
-from mdaug.augment import AugmentOptions
+from mdaug.augmentation import AugmentOptions
 from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.help import section
 from mdaug.cli.lammps import prepare_lammps
 from mdaug.cli.progress import training_watch
 from mdaug.cli.settings import Changes, given_settings
+from mdaug.data import SplitOptions
 from mdaug.errors import MDAugError
-from mdaug.frames import SplitOptions
-from mdaug.model import SchNetOptions
+from mdaug.models import SchNetOptions
 from mdaug.options import TrainingDevice
-from mdaug.report.terminal import print_table
-from mdaug.report.training_page import errors_table
+from mdaug.reports.terminal import print_table
+from mdaug.reports.training_page import errors_table
 from mdaug.springs import SpringOptions
-from mdaug.train import Group, TrainOptions, join_group
-from mdaug.workflow.config import RunConfig, load_config
-from mdaug.workflow.training import CONFIG, help_to_train, train_force_field
+from mdaug.training import Group, TrainOptions, join_group
+from mdaug.workflows.config import RunConfig, load_config
+from mdaug.workflows.train import CONFIG, help_to_train, train_force_field
 
 Switch = Annotated[bool, Parameter(negative="")]
 

@@ -16,10 +16,9 @@ from filelock import FileLock
 
 from mdaug.cache import cache_folder
 from mdaug.processor import instruction_sets
+from mdaug.resources import NATIVE_FOLDER
 
-_HERE = Path(__file__).parent
-_INSTALLED, _CHECKOUT = _HERE.parent / "lammps_plugin", _HERE.parents[1] / "lammps_plugin"
-_CORE = (_INSTALLED if _INSTALLED.is_dir() else _CHECKOUT) / "core"
+_CORE = NATIVE_FOLDER / "core"
 # what -ffast-math stands for, without its start-up code that makes tiny numbers zero in the whole process;
 # glibc declares its vector exp and log only where the macro is defined
 _NO_TRAPS = ("-fno-math-errno", "-fno-trapping-math")
@@ -59,7 +58,7 @@ class Library:
         return [*sorted(self.folder.glob("*.h")), *self.shared]
 
 
-KERNELS = Library("kernels", _HERE, _FAST_MATH, (_CORE / "spline.h",))
+KERNELS = Library("kernels", NATIVE_FOLDER / "kernels", _FAST_MATH, (_CORE / "spline.h",))
 """Operations that make training fast."""
 
 CORE = Library("core", _CORE, (*_NO_TRAPS, "-fvisibility=hidden"))

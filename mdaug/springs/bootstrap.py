@@ -7,7 +7,7 @@ makes a hundred of them cheap.
 
 import numpy as np
 
-from mdaug.frames.frame_set import FloatArray, IntArray
+from mdaug.frames import FloatArray, IntArray
 from mdaug.springs.likelihood import Mixture, histogram, maximise_likelihood
 
 BINS_PER_SIGMA = 10

@@ -4,9 +4,9 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
-from mdaug.frames.images import minimum_image
-from mdaug.frames.pairs import molecule_pairs
+from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.geometry.pairs import molecule_pairs
+from mdaug.geometry.periodic_images import minimum_image
 
 BLOCK = 4_000_000
 """Pair vectors held in memory at once (96 MB)."""

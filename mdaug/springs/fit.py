@@ -8,8 +8,8 @@ from types import MappingProxyType
 import numpy as np
 
 from mdaug.errors import DataError
-from mdaug.frames.frame_set import FloatArray, FrameSet, IntArray
-from mdaug.frames.molecules import count_molecules
+from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.geometry.molecules import count_molecules
 from mdaug.springs.bootstrap import bootstrap_mixtures
 from mdaug.springs.distances import pair_distances
 from mdaug.springs.likelihood import Mixture

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mdaug.frames.frame_set import FloatArray, IntArray
+from mdaug.frames import FloatArray, IntArray
 
 TINY = np.finfo(float).tiny
 LEAST_VARIANCE = 1e-9

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from mdaug.frames.frame_set import FloatArray, IntArray
+from mdaug.frames import FloatArray, IntArray
 from mdaug.springs.likelihood import Mixture, histogram, maximise_likelihood
 
 SCAN_SAMPLES = 20_000

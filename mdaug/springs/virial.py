@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mdaug.frames.bonds import bond_name, moving_side
-from mdaug.frames.frame_set import FloatArray, FrameSet
-from mdaug.frames.molecules import mean_bonds
+from mdaug.frames import FloatArray, FrameSet
+from mdaug.geometry.bonds import bond_name, moving_side
+from mdaug.geometry.molecules import mean_bonds
 from mdaug.springs.springs import Springs
 from mdaug.units import BOLTZMANN_EV_K, KCAL_MOL_PER_EV
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from mdaug.errors import MDAugError
 from mdaug.files import write_json
 from mdaug.sweep.space import Choices, Dimension
-from mdaug.workflow.config import RunConfig
+from mdaug.workflows.config import RunConfig
 
 SETTINGS = "settings.json"
 Settings = Mapping[str, str | int | float | bool | None]

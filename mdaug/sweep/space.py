@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 from mdaug.errors import SettingsError
-from mdaug.workflow.config import RunConfig
+from mdaug.workflows.config import RunConfig
 
 Value = str | int | float | bool
 

@@ -19,8 +19,8 @@ from mdaug.processes import one_thread_each
 from mdaug.sweep.settings import check_settings, settings_of, settle
 from mdaug.sweep.space import Dimension, Range, changes_of, grid
 from mdaug.sweep.trial import objective_of, run_trial, trial_name
-from mdaug.train import TrainState
-from mdaug.workflow.config import RunConfig
+from mdaug.training import TrainState
+from mdaug.workflows.config import RunConfig
 
 if TYPE_CHECKING:
     import optuna

@@ -8,17 +8,17 @@ from typing import Any
 
 from filelock import FileLock
 
-from mdaug.engines.ase_calculator import MDAugCalculator
+from mdaug.analysis.reference_curves import reference_from_csv
+from mdaug.analysis.scan import ScanResult, bond_scan, scan_distances
+from mdaug.analysis.scan_metrics import scan_metrics
+from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.errors import DataError
 from mdaug.files import write_json, write_text
-from mdaug.simulate.start_record import structure_from_json
-from mdaug.train import TrainState
-from mdaug.validate.reference import reference_from_csv
-from mdaug.validate.scan import ScanResult, bond_scan, scan_distances
-from mdaug.validate.scan_metrics import scan_metrics
-from mdaug.workflow.config import RunConfig
-from mdaug.workflow.proof import ProofOptions, hydrogen_bond, scan_hydrogen
-from mdaug.workflow.training import CONFIG, Watch, train_force_field
+from mdaug.md.start_record import structure_from_json
+from mdaug.training import TrainState
+from mdaug.workflows.config import RunConfig
+from mdaug.workflows.train import CONFIG, Watch, train_force_field
+from mdaug.workflows.validation import ProofOptions, hydrogen_bond, scan_hydrogen
 
 RESULT = "trial.json"
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from mdaug.bench.autograd import directed, load_autograd
-from mdaug.deploy import export_model, load_model
-from mdaug.engines.core import Core
-from mdaug.frames.pairs import molecule_pairs, neighbor_pairs
+from mdaug.calculators.core import Core
+from mdaug.deployment import export_model, load_model
+from mdaug.geometry.pairs import molecule_pairs, neighbor_pairs
 
 RNG = np.random.default_rng(2)
 CELL = np.array([[5.5, 0.0, 0.0], [0.6, 5.0, 0.0], [-0.4, 0.5, 5.2]])

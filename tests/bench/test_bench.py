@@ -6,9 +6,9 @@ import pytest
 from ase.build import molecule
 
 from mdaug.bench import BenchOptions, run_bench
+from mdaug.bench.benchmark_model import read_subject
 from mdaug.bench.bulk import make_box
-from mdaug.bench.subject import read_subject
-from mdaug.deploy import export_model
+from mdaug.deployment import export_model
 from mdaug.errors import DataError
 
 SPREAD = {"min", "median", "max"}

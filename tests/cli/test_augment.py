@@ -1,7 +1,7 @@
 """`mdaug augment` as a user types it."""
 
 from mdaug.cli.app import main
-from mdaug.frames import load_frames
+from mdaug.data import load_frames
 
 
 def test_every_kind_of_copy_is_told_of(tmp_path, capsys):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mdaug.cli.app import main
-from mdaug.frames import generate, load_frames
+from mdaug.data import load_frames
+from mdaug.sampling import generate
 
 SHORT = ["--n-frames=4", "--n-replicas=2", "--spacing=5", "--equilibration=0.01", "--temperature=300"]
 

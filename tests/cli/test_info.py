@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mdaug.cli.app import main
-from mdaug.deploy import export_model, read_manifest
+from mdaug.deployment import export_model, read_manifest
 from mdaug.files import write_json, write_text
 
 TRAINING = {

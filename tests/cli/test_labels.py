@@ -5,10 +5,10 @@ import json
 import numpy as np
 from ase.calculators.morse import MorsePotential
 
-from mdaug.augment.semiempirical import evaluate
+from mdaug.augmentation.semiempirical import evaluate
 from mdaug.cli.app import main
-from mdaug.frames import write_extxyz
-from mdaug.frames.frame_set import FrameSet
+from mdaug.data import write_extxyz
+from mdaug.frames import FrameSet
 
 MORSE = "ase.calculators.morse:MorsePotential"
 

@@ -8,7 +8,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.io import write
 
 from mdaug.cli.app import main
-from mdaug.deploy import export_model
+from mdaug.deployment import export_model
 
 
 class PairSprings(Calculator):
@@ -34,7 +34,7 @@ class PairSprings(Calculator):
 @pytest.fixture
 def model(monkeypatch, tmp_path):
     """Replace the calculator of a model.pt by springs between the atoms of its reference structure."""
-    from mdaug.workflow import dynamics
+    from mdaug.workflows import dynamics
 
     path = tmp_path / "a model.pt"
     path.write_bytes(b"weights 1")

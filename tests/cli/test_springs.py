@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mdaug.cli.app import main
-from mdaug.frames import load_frames, write_extxyz
-from mdaug.frames.frame_set import FrameSet
+from mdaug.data import load_frames, write_extxyz
+from mdaug.frames import FrameSet
 from mdaug.springs import Springs
 
 LENGTHS, STIFFNESSES = np.array([0.96, 0.96, 1.52]), np.array([48.0, 48.0, 10.0])  # Å, eV/Å²

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from mdaug.cli import app
-from mdaug.workflow.config import load_config, save_config
+from mdaug.workflows.config import load_config, save_config
 
 
 @pytest.fixture

@@ -13,12 +13,13 @@ import pytest
 from ase.build import molecule
 from ase.io import read, write
 
+from mdaug.analysis.accuracy import predict_with_calculator
 from mdaug.cli.app import main
+from mdaug.data import write_extxyz
+from mdaug.data.splits import Split
 from mdaug.files import write_json, write_text
-from mdaug.frames import FrameSet, write_extxyz
-from mdaug.frames.calculators import calculator_factory
-from mdaug.frames.splits import Split
-from mdaug.validate.accuracy import predict_with_calculator
+from mdaug.frames import FrameSet
+from mdaug.quantum.calculators import calculator_factory
 
 MANIFEST = {
     "training": {
@@ -46,7 +47,7 @@ def model(monkeypatch, tmp_path):
         made.manifest = MANIFEST
         return made
 
-    engine, deploy = ModuleType("mdaug.engines.ase_calculator"), ModuleType("mdaug.deploy")
+    engine, deploy = ModuleType("mdaug.calculators.ase_calculator"), ModuleType("mdaug.deployment")
     engine.MDAugCalculator = calculator
     deploy.read_manifest = lambda path: MANIFEST
     monkeypatch.setitem(sys.modules, engine.__name__, engine)

@@ -13,12 +13,13 @@ import torch
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from mdaug.deploy import export_model
-from mdaug.frames import FrameSet, write_extxyz
-from mdaug.frames.write import write_npz
-from mdaug.model import SchNet, SchNetOptions
-from mdaug.train.checkpoint import save_checkpoint
-from mdaug.train.flat import FlatParameters
+from mdaug.data import write_extxyz
+from mdaug.data.write import write_npz
+from mdaug.deployment import export_model
+from mdaug.frames import FrameSet
+from mdaug.models import SchNet, SchNetOptions
+from mdaug.training.checkpoint import save_checkpoint
+from mdaug.training.flat_parameters import FlatParameters
 
 NUMBERS = np.array([8, 1, 1])
 EQUILIBRIUM = np.array([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]])

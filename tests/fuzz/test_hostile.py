@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mdaug.deploy import load_model
+from mdaug.deployment import load_model
 from mdaug.errors import DataError
 from tests.fuzz import samples
 from tests.fuzz.commands import commands_for, complaint, put, touches

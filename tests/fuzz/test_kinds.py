@@ -5,14 +5,14 @@ import io
 import numpy as np
 import pytest
 
-from mdaug.frames import load_frames, write_extxyz
+from mdaug.data import load_frames, write_extxyz
 from tests.fuzz import samples
 from tests.fuzz.commands import commands_for, complaint, put
 from tests.fuzz.mutations import pack
 
 KINDS = [*samples.FRAMES, *samples.OTHERS]
 ENOUGH = samples.spring_frames(samples.NUMBERS, samples.EQUILIBRIUM, 40)
-"""Frames enough for their units to be judged (`mdaug.frames.plausibility`)."""
+"""Frames enough for their units to be judged (`mdaug.data.unit_check`)."""
 
 EMPTY_IS_FINE = {"configuration", "points.jsonl", "results.json"}
 """No settings are the defaults, no points are no points; `info` shows the model without its errors."""

@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mdaug.frames import FrameSet, write_extxyz
-from mdaug.frames.write import write_npz
+from mdaug.data import write_extxyz
+from mdaug.data.write import write_npz
+from mdaug.frames import FrameSet
 from tests.fuzz import samples
 from tests.fuzz.commands import commands_for, complaint, put
 

@@ -14,9 +14,9 @@ import torch
 from ase import Atoms
 from ase.build import bulk, molecule
 
-from mdaug.deploy import export_model
-from mdaug.engines.lammps_build import build
-from mdaug.model import SchNet, SchNetOptions
+from mdaug.calculators.lammps_build import build
+from mdaug.deployment import export_model
+from mdaug.models import SchNet, SchNetOptions
 
 BIN = Path(sys.executable).parent
 # more ranks than cores: one that waits for a message sleeps instead of spinning

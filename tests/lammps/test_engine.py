@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ase.build import molecule
 
-from mdaug.validate.thermo_log import read_thermo
+from mdaug.analysis.thermo_log import read_thermo
 
 SCRIPT = """
 import sys
@@ -16,8 +16,8 @@ from functools import partial
 import numpy as np
 from ase import Atoms
 from mdaug import MDAugCalculator
-from mdaug.simulate import DynamicsOptions, run_dynamics
-from mdaug.simulate.lammps_engine import lammps_engines
+from mdaug.md import DynamicsOptions, run_dynamics
+from mdaug.md.lammps_integrator import lammps_engines
 
 model = sys.argv[1]
 positions, numbers = np.load("positions.npy"), np.load("numbers.npy")

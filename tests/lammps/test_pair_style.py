@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from mdaug import MDAugCalculator
-from mdaug.deploy import export_model
-from mdaug.engines.pair_list import PairList
+from mdaug.deployment import export_model
+from mdaug.geometry.verlet_list import PairList
 
 # conversions of LAMMPS
 BAR_PER_EV_A3 = 1.6021765e6

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mdaug import MDAugCalculator
-from mdaug.deploy import export_model
+from mdaug.deployment import export_model
 
 BAR_PER_EV_A3 = 1.6021765e6
 VOIGT = [0, 1, 2, 5, 4, 3]  # LAMMPS' xx, yy, zz, xy, xz, yz from ASE's order

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from mdaug.deploy import export_model
+from mdaug.deployment import export_model
 
 GOOD = {
     "units": "units metal",

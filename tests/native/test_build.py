@@ -88,7 +88,7 @@ def test_everything_runs_without_kernels(tmp_path):
     """A process that may not use them evaluates and differentiates the model."""
     code = """
 import torch
-from mdaug.model import Graph, SchNet, SchNetOptions
+from mdaug.models import Graph, SchNet, SchNetOptions
 model = SchNet(SchNetOptions(n_atom_basis=8, n_filters=8, prior="none"), [1, 8], [0.0, 0.0], 1.0)
 one = torch.tensor([0]); d = torch.tensor([1.0]); unit = torch.tensor([[1.0, 0.0, 0.0]])
 energies, forces = model(Graph(torch.tensor([0, 1]), one, one + 1, d, unit, torch.tensor([0, 0]), 1))

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from mdaug.model import Graph, spline
-from mdaug.model.messages import Pairs, message_gradient, messages
+from mdaug.models import Graph, spline
+from mdaug.models.messages import Pairs, message_gradient, messages
 from mdaug.native import load_kernels
 
 TOLERANCE = {torch.float32: {"rtol": 2e-4, "atol": 2e-5}, torch.float64: {"rtol": 1e-10, "atol": 1e-12}}
@@ -67,7 +67,7 @@ def test_training_is_the_same_with_and_without_kernels(
     graph = make_graph(dtype)
     with_kernels = loss_and_gradients(model, graph)
     assert model.pairs(graph).spacing > 0  # the kernels did serve
-    monkeypatch.setattr("mdaug.model.potential.load_kernels", lambda: False)
+    monkeypatch.setattr("mdaug.models.potential.load_kernels", lambda: False)
     without = loss_and_gradients(model, graph)
     assert model.pairs(graph).spacing == 0
     torch.testing.assert_close(with_kernels[:2], without[:2], **TOLERANCE[dtype])

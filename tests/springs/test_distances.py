@@ -7,7 +7,7 @@ import pytest
 from ase.build import bulk
 from ase.geometry import find_mic
 
-from mdaug.frames.frame_set import FrameSet
+from mdaug.frames import FrameSet
 from mdaug.springs.distances import blocks, element_pairs, pair_distances, pair_name, pair_vectors
 
 

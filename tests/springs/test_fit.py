@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from mdaug.data import load_frames
 from mdaug.errors import DataError
-from mdaug.frames import load_frames
-from mdaug.frames.frame_set import FrameSet
+from mdaug.frames import FrameSet
 from mdaug.springs import SpringOptions, analyse_springs, fit_springs
 from mdaug.units import BOLTZMANN_EV_K, KCAL_MOL_PER_EV
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mdaug.frames.frame_set import FrameSet
+from mdaug.frames import FrameSet
 from mdaug.springs.virial import bond_forces, consistency
 from mdaug.units import BOLTZMANN_EV_K, KCAL_MOL_PER_EV
 
@@ -76,7 +76,7 @@ def test_forces_along_bonds_of_many_frames_are_found_in_little_memory(monkeypatc
     chain = np.array([[1.5 * n, 0.4 * (n % 2), 0] for n in range(12)])
     positions = np.repeat(chain[None], 5000, axis=0)
     frames = FrameSet(np.full(12, 6), positions, np.zeros(5000), np.ones_like(positions))
-    monkeypatch.setattr("mdaug.frames.molecules.AT_ONCE", 6_600)
+    monkeypatch.setattr("mdaug.geometry.molecules.AT_ONCE", 6_600)
     tracemalloc.start()
     assert len(bond_forces(frames)) == 11
     assert tracemalloc.get_traced_memory()[1] < 3_000_000  # all pairs' vectors are 7.9 MB

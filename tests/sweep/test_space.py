@@ -4,7 +4,7 @@ import pytest
 
 from mdaug.errors import DataError
 from mdaug.sweep.space import PAPER, Choices, Range, changes_of, grid, parse_space
-from mdaug.workflow.config import RunConfig
+from mdaug.workflows.config import RunConfig
 
 
 def test_lists_are_choices_and_colons_are_ranges():

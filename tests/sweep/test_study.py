@@ -18,7 +18,7 @@ from mdaug.sweep.results import write_results
 from mdaug.sweep.space import parse_space
 from mdaug.sweep.study import Sweep, SweepOptions, open_study, own_trials, queue, run_sweep, work
 from mdaug.sweep.trial import objective_of, run_trial, trial_name
-from mdaug.workflow.config import RunConfig
+from mdaug.workflows.config import RunConfig
 
 TINY = {
     "data": {"every": 40},

@@ -1,0 +1,1 @@
+"""Measurements on models and trajectories: accuracy, scans, drift, stability, frequencies, label errors."""

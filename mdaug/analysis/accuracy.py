@@ -1,0 +1,107 @@
+"""Errors of predicted energies and forces against frames."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+from ase.data import chemical_symbols
+
+from mdaug.errors import DataError
+from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.units import KCAL_MOL_PER_EV
+
+Predict = Callable[[FrameSet], tuple[FloatArray, FloatArray]]
+"""Gives energies (n_frames,), eV, and forces (n_frames, n_atoms, 3), eV/Å, of frames."""
+
+
+@dataclass(frozen=True)
+class AccuracyResult:
+    """True and predicted energies and forces of the same frames, and their errors.
+
+    Parameters
+    ----------
+    atomic_numbers
+        Shape (n_atoms,).
+    energies_eV, predicted_energies_eV
+        Shape (n_frames,), compared as given: no shift is fitted.
+    forces_eV_A, predicted_forces_eV_A
+        Shape (n_frames, n_atoms, 3); errors are over their components.
+    """
+
+    atomic_numbers: IntArray
+    energies_eV: FloatArray
+    predicted_energies_eV: FloatArray
+    forces_eV_A: FloatArray
+    predicted_forces_eV_A: FloatArray
+
+    @property
+    def energy_errors_kcal_mol(self) -> FloatArray:
+        """Predicted minus true, shape (n_frames,)."""
+        return (self.predicted_energies_eV - self.energies_eV) * KCAL_MOL_PER_EV
+
+    @property
+    def force_errors_kcal_mol_A(self) -> FloatArray:
+        """Predicted minus true, shape (n_frames, n_atoms, 3)."""
+        return (self.predicted_forces_eV_A - self.forces_eV_A) * KCAL_MOL_PER_EV
+
+    @property
+    def force_mae_by_element_kcal_mol_A(self) -> dict[str, float]:
+        """Mean absolute error of the force components on the atoms of each element."""
+        errors = np.abs(self.force_errors_kcal_mol_A)
+        return {
+            chemical_symbols[number]: float(errors[:, self.atomic_numbers == number].mean())
+            for number in np.unique(self.atomic_numbers)
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry ``"test"`` of `results.json`; the mean error is predicted minus true."""
+        energy, force = self.energy_errors_kcal_mol, self.force_errors_kcal_mol_A
+        return {
+            "energy_mae_kcal_mol": float(np.abs(energy).mean()),
+            "force_mae_kcal_mol_A": float(np.abs(force).mean()),
+            "energy_rmse_kcal_mol": float(np.sqrt(np.mean(energy**2))),
+            "force_rmse_kcal_mol_A": float(np.sqrt(np.mean(force**2))),
+            "n_frames": len(energy),
+            "energy_mean_error_kcal_mol": float(energy.mean()),
+            "energy_largest_error_kcal_mol": float(np.abs(energy).max()),
+            "force_largest_error_kcal_mol_A": float(np.abs(force).max()),
+            "force_mae_by_element_kcal_mol_A": self.force_mae_by_element_kcal_mol_A,
+        }
+
+
+def accuracy(predict: Predict, frames: FrameSet) -> AccuracyResult:
+    """Return the errors of `predict` on `frames`.
+
+    Raises
+    ------
+    DataError
+        If there is no frame, or a prediction has another shape than the frames or is not finite.
+    """
+    if len(frames) == 0:
+        raise DataError(f"{frames.name}: no frame to compare with; expected at least one")
+    energies, forces = (np.asarray(values, dtype=float) for values in predict(frames))
+    for what, values, true in (("energies", energies, frames.energies), ("forces", forces, frames.forces)):
+        if values.shape != true.shape:
+            raise DataError(f"predicted {what} have shape {values.shape}; {frames.name} has {true.shape}")
+        if not np.isfinite(values).all():
+            bad = int(np.argwhere(~np.isfinite(values))[0][0])
+            raise DataError(f"predicted {what} of frame {bad} of {frames.name} are not finite")
+    return AccuracyResult(frames.atomic_numbers, frames.energies, energies, frames.forces, forces)
+
+
+def predict_with_calculator(
+    calculator: Calculator, frames: FrameSet, progress: Callable[[int, int], None] | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Return energies (eV) and forces (eV/Å) of `frames` by any ASE calculator, one frame after another."""
+    energies, forces = np.empty(len(frames)), np.empty(frames.positions.shape)
+    for k in range(len(frames)):
+        cell = None if frames.cells is None else frames.cells[k]
+        atoms = Atoms(frames.atomic_numbers, frames.positions[k], cell=cell, pbc=frames.pbc)
+        atoms.calc = calculator
+        energies[k], forces[k] = atoms.get_potential_energy(), atoms.get_forces()
+        if progress is not None:
+            progress(k + 1, len(frames))
+    return energies, forces

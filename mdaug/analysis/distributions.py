@@ -1,0 +1,111 @@
+"""What a set of frames visits: its distances h(r) and its torsions."""
+
+import numpy as np
+
+from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.geometry.pairs import molecule_pairs
+from mdaug.geometry.periodic_images import pair_lengths
+from mdaug.geometry.torsions import half_width, torsion_angles
+
+BIN_A = 0.05
+"""Width of the bins of h(r)."""
+
+WELLS = ("trans", "gauche+", "gauche-")
+"""|φ| ≥ 120°, 0 ≤ φ < 120° and −120° < φ < 0."""
+
+CHUNK = 256
+"""Frames worked on at a time, to bound the memory that all pairs take."""
+
+
+class Sample:
+    """Pools the pair distances and torsions of frames that are added bit by bit.
+
+    Parameters
+    ----------
+    torsions
+        Shape (n_torsions, 4).
+    edges_A
+        Edges of the bins of h(r), shape (n_bins + 1,).
+    keep_longer
+        Count distances beyond the last edge in the last bin, so that a molecule that has flown apart is seen.
+        For a cell they are left out, as the last edge is half of its width.
+    """
+
+    def __init__(self, torsions: IntArray, edges_A: FloatArray, *, keep_longer: bool) -> None:
+        self.edges_A = edges_A
+        self.n_frames = 0
+        self._torsions = torsions
+        self._keep_longer = keep_longer
+        self._counts = np.zeros(len(edges_A) - 1)
+        self._angles = [np.empty((0, len(torsions)))]
+
+    def add(self, positions: FloatArray, cells: FloatArray | None) -> None:
+        """Add positions (n_frames, n_atoms, 3) with cells (n_frames, 3, 3) or None."""
+        if len(positions) == 0:
+            return
+        distances = pair_lengths(positions, cells, *molecule_pairs(positions.shape[1]))
+        if self._keep_longer:
+            distances = np.minimum(distances, 0.5 * (self.edges_A[-2] + self.edges_A[-1]))
+        self._counts += np.histogram(distances, bins=self.edges_A)[0]
+        self._angles.append(torsion_angles(positions, self._torsions, cells))
+        self.n_frames += len(positions)
+
+    @property
+    def density(self) -> FloatArray:
+        """The normalised histogram h(r) of all pairs, 1/Å; its integral is one."""
+        density: FloatArray = self._counts / (self._counts.sum() * np.diff(self.edges_A))
+        return density
+
+    @property
+    def angles(self) -> FloatArray:
+        """Torsion angles in degrees, −180 to 180, shape (n_frames, n_torsions)."""
+        return np.concatenate(self._angles)
+
+
+def sample_like(frames: FrameSet, torsions: IntArray) -> Sample:
+    """Return an empty sample whose h(r) suits `frames`.
+
+    It reaches 1 Å beyond their longest distance, or for cells up to half the narrowest width.
+    """
+    if frames.periodic_cells is not None:
+        return Sample(torsions, _edges(half_width(frames.periodic_cells)), keep_longer=False)
+    idx_i, idx_j = molecule_pairs(frames.n_atoms)
+    longest = max(pair_lengths(r, None, idx_i, idx_j).max() for r, _ in chunks(frames))
+    return Sample(torsions, _edges(longest + 1.0), keep_longer=True)
+
+
+def sample_of(frames: FrameSet, torsions: IntArray) -> Sample:
+    """Return the distances and torsions of `frames`."""
+    sample = sample_like(frames, torsions)
+    for positions, cells in chunks(frames):
+        sample.add(positions, cells)
+    return sample
+
+
+def distance_histogram_error(one: Sample, other: Sample) -> float:
+    """Return ∫ |h(r) − h'(r)| dr, from 0 (same) to 2 (no overlap), of two samples with the same bins.
+
+    The mean absolute error of h(r) in "Forces are not enough" (arXiv:2210.07237).
+    """
+    return float(np.abs(one.density - other.density) @ np.diff(one.edges_A))
+
+
+def populations(angles: FloatArray) -> dict[str, float]:
+    """Return the fraction of angles (n_frames,), degrees, −180 to 180, in each of the `WELLS`."""
+    trans = np.abs(angles) >= 120.0
+    positive = ~trans & (angles >= 0)
+    fractions = (trans.mean(), positive.mean(), (~trans & ~positive).mean())
+    return {well: float(fraction) for well, fraction in zip(WELLS, fractions, strict=True)}
+
+
+def chunks(frames: FrameSet) -> list[tuple[FloatArray, FloatArray | None]]:
+    """Return positions and periodic cells of `frames`, `CHUNK` frames at a time."""
+    cells = frames.periodic_cells
+    return [
+        (frames.positions[k : k + CHUNK], None if cells is None else cells[k : k + CHUNK])
+        for k in range(0, len(frames), CHUNK)
+    ]
+
+
+def _edges(longest_A: float) -> FloatArray:
+    return BIN_A * np.arange(int(longest_A / BIN_A) + 1, dtype=np.float64)

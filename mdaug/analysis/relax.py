@@ -1,0 +1,200 @@
+"""The nearest minimum and its harmonic frequencies."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import ase.units
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+from ase.optimize import BFGS, FIRE
+
+from mdaug.errors import DataError
+from mdaug.frames import FloatArray
+from mdaug.geometry.bonds import bond_name, find_bonds
+from mdaug.units import KCAL_MOL_PER_EV
+
+_EV_PER_FREQUENCY = ase.units._hbar * 1e10 / np.sqrt(ase.units._e * ase.units._amu)
+"""ħω in eV for ω² = 1 eV/Å²/amu."""
+
+
+@dataclass(frozen=True)
+class RelaxResult:
+    """A relaxed structure.
+
+    Parameters
+    ----------
+    atoms
+        The structure, without calculator.
+    energy_eV
+        Its energy.
+    max_force_eV_A
+        Largest norm of the force on an atom.
+    converged
+        Whether `max_force_eV_A` is below what was asked for.
+    n_steps
+        Optimiser steps taken.
+    """
+
+    atoms: Atoms
+    energy_eV: float
+    max_force_eV_A: float
+    converged: bool
+    n_steps: int
+
+
+@dataclass(frozen=True)
+class Vibrations:
+    """Harmonic vibrations about a structure.
+
+    Parameters
+    ----------
+    frequencies_cm1
+        Ascending, one for each degree of freedom left once translations (and, for a molecule, rotations) are
+        projected out. Imaginary frequencies are negative numbers.
+    modes
+        Shape (n_modes, n_atoms, 3): Cartesian displacements of unit norm.
+    """
+
+    frequencies_cm1: FloatArray
+    modes: FloatArray
+
+    @property
+    def n_imaginary(self) -> int:
+        return int((self.frequencies_cm1 < 0).sum())
+
+    @property
+    def zero_point_energy_eV(self) -> float:
+        """½ Σ ħω over the real frequencies."""
+        real = self.frequencies_cm1[self.frequencies_cm1 > 0]
+        return float(0.5 * real.sum() * ase.units.invcm)
+
+
+def relax(
+    calculator: Calculator,
+    atoms: Atoms,
+    *,
+    fmax_eV_A: float = 1e-4,
+    max_steps: int = 1000,
+    progress: Callable[[int, float], None] | None = None,
+) -> RelaxResult:
+    """Move the atoms of a copy of `atoms` to the nearest minimum (cell fixed).
+
+    BFGS does it in tens of steps; FIRE follows if BFGS has not arrived after half of `max_steps`.
+
+    Parameters
+    ----------
+    fmax_eV_A
+        Converged when no atom feels a larger force.
+    progress
+        Called with (steps taken, largest force in eV/Å) after each step.
+
+    Raises
+    ------
+    DataError
+        If energies or forces stop being finite.
+    """
+    moving = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, calculator=calculator)
+    n_steps = 0
+
+    def observe() -> None:
+        largest = _largest_force(moving)
+        if not np.isfinite(largest):
+            raise DataError("the forces stopped being finite while relaxing; start from another structure")
+        if progress is not None:
+            progress(n_steps + optimizer.nsteps, largest)
+
+    for optimize in (BFGS, FIRE):
+        optimizer = optimize(moving, logfile=None)
+        optimizer.attach(observe)
+        converged = bool(optimizer.run(fmax=fmax_eV_A, steps=max_steps // 2))
+        n_steps += optimizer.nsteps
+        if converged:
+            break
+    energy, largest = float(moving.get_potential_energy()), _largest_force(moving)
+    moving.calc = None
+    return RelaxResult(moving, energy, largest, converged, n_steps)
+
+
+def vibrations(
+    calculator: Calculator,
+    atoms: Atoms,
+    *,
+    step_A: float = 0.005,
+    progress: Callable[[int, int], None] | None = None,
+) -> Vibrations:
+    """Return the harmonic frequencies of `atoms` (Γ point for a cell) by central differences of forces.
+
+    The mass-weighted Hessian is taken in the space orthogonal to translations and, for a molecule,
+    infinitesimal rotations, so a molecule has 3N − 6 frequencies (3N − 5 if linear), a cell 3N − 3.
+    """
+    hessian = numerical_hessian(calculator, atoms, step_A=step_A, progress=progress)
+    inverse_root_mass = np.repeat(atoms.get_masses(), 3) ** -0.5
+    weighted = hessian * np.outer(inverse_root_mass, inverse_root_mass)
+    basis = _internal_basis(atoms)
+    eigenvalues, vectors = np.linalg.eigh(basis.T @ weighted @ basis)
+    energies = _EV_PER_FREQUENCY * np.sign(eigenvalues) * np.sqrt(np.abs(eigenvalues))
+    modes = (basis @ vectors).T * inverse_root_mass
+    modes /= np.linalg.norm(modes, axis=1, keepdims=True)
+    return Vibrations(energies / ase.units.invcm, modes.reshape(-1, len(atoms), 3))
+
+
+def numerical_hessian(
+    calculator: Calculator,
+    atoms: Atoms,
+    *,
+    step_A: float = 0.005,
+    progress: Callable[[int, int], None] | None = None,
+) -> FloatArray:
+    """Return ∂²E/∂r∂r, shape (3 n_atoms, 3 n_atoms), eV/Å², symmetric, from central differences of forces."""
+    moved = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, calculator=calculator)
+    n = 3 * len(atoms)
+    hessian = np.empty((n, n))
+    for k in range(n):
+        forces = []
+        for sign in (1.0, -1.0):
+            moved.positions = atoms.positions
+            moved.positions[k // 3, k % 3] += sign * step_A
+            forces.append(moved.get_forces().ravel())
+        hessian[k] = -(forces[0] - forces[1]) / (2 * step_A)
+        if progress is not None:
+            progress(k + 1, n)
+    return 0.5 * (hessian + hessian.T)
+
+
+def relax_summary(relaxed: RelaxResult, vibration: Vibrations) -> dict[str, Any]:
+    """Return what `relax.json` holds, as plain numbers."""
+    atoms = relaxed.atoms
+    return {
+        "energy_eV": relaxed.energy_eV,
+        "max_force_eV_A": relaxed.max_force_eV_A,
+        "converged": relaxed.converged,
+        "n_steps": relaxed.n_steps,
+        "frequencies_cm1": [float(f) for f in vibration.frequencies_cm1],
+        "n_imaginary": vibration.n_imaginary,
+        "zero_point_energy_kcal_mol": vibration.zero_point_energy_eV * KCAL_MOL_PER_EV,
+        "bond_lengths_A": {
+            bond_name(atoms.numbers, bond): float(
+                atoms.get_distance(bond[0], bond[1], mic=bool(atoms.pbc.any()))
+            )
+            for bond in find_bonds(atoms)
+        },
+    }
+
+
+def _largest_force(atoms: Atoms) -> float:
+    return float(np.linalg.norm(atoms.get_forces(), axis=1).max())
+
+
+def _internal_basis(atoms: Atoms) -> FloatArray:
+    """Return an orthonormal basis, shape (3 n_atoms, n_modes), of mass-weighted motions that are internal."""
+    root_mass = np.sqrt(atoms.get_masses())[:, None]
+    centred = atoms.positions - atoms.get_center_of_mass()
+    rigid = [root_mass * axis for axis in np.eye(3)]
+    if not atoms.pbc.any():
+        rigid += [root_mass * np.cross(axis, centred) for axis in np.eye(3)]
+    columns = np.stack([motion.ravel() for motion in rigid], axis=1)
+    left, singular, _ = np.linalg.svd(columns, full_matrices=True)
+    # a linear molecule has one rotation less, an atom none
+    return left[:, int((singular > 1e-6 * singular[0]).sum()) :]

@@ -1,0 +1,176 @@
+"""Rigid scans along a bond: energy and force as two fragments are pushed together or pulled apart."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import CalculationFailed, Calculator
+
+from mdaug.analysis.contacts import warn_of_contacts
+from mdaug.errors import DataError
+from mdaug.frames import FloatArray, IntArray
+from mdaug.geometry.bonds import bond_name, smaller_fragment
+from mdaug.units import KCAL_MOL_PER_EV
+
+Progress = Callable[[int, int], None]
+"""Called with (points done, points in all)."""
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """Energy and force along a bond whose smaller fragment is moved rigidly.
+
+    Parameters
+    ----------
+    label
+        Name of the force field, for legends and file names.
+    bond
+        The two atoms, 0-based, and in `name` as text, for example ``O2-H8``.
+    moving
+        Atoms that are moved, all by the same vector along the bond.
+    zero_distance_A
+        Distance in the start geometry, where the energy is zero by definition (no shift is fitted).
+    distances_A
+        Shape (n_points,), increasing.
+    energy_kcal_mol
+        Shape (n_points,), relative to the start geometry.
+    force_along_bond_kcal_mol_A
+        −dE/dd, shape (n_points,): the force on the moving fragment along the bond, away from the other atom.
+        Positive pushes the fragments apart, negative pulls them together.
+    reference_kcal_mol
+        Shape (n_points,), the reference energy, zero at the same geometry, NaN where unknown; or None.
+    reference_label
+        Name of the reference, for legends.
+    training_range_A
+        Shortest and longest distance of this bond in the training frames, where known.
+    """
+
+    label: str
+    bond: tuple[int, int]
+    name: str
+    moving: tuple[int, ...]
+    zero_distance_A: float
+    distances_A: FloatArray
+    energy_kcal_mol: FloatArray
+    force_along_bond_kcal_mol_A: FloatArray
+    reference_kcal_mol: FloatArray | None = None
+    reference_label: str | None = None
+    training_range_A: tuple[float, float] | None = None
+
+    def with_reference(self, energy_kcal_mol: FloatArray, label: str) -> "ScanResult":
+        """Return the scan with a reference curve on the same distances, zero at the same geometry."""
+        return replace(self, reference_kcal_mol=np.asarray(energy_kcal_mol, float), reference_label=label)
+
+    def to_csv(self) -> str:
+        """Return the text of `scan.csv`; unknown reference values are left empty."""
+        columns = [self.distances_A, self.energy_kcal_mol, self.force_along_bond_kcal_mol_A]
+        header = "distance_A,energy_kcal_mol,force_along_bond_kcal_mol_A"
+        if self.reference_kcal_mol is not None:
+            columns.append(self.reference_kcal_mol)
+            header += ",reference_kcal_mol"
+        rows = [
+            ",".join("" if np.isnan(x) else f"{x:.6f}" for x in row) for row in zip(*columns, strict=True)
+        ]
+        return "\n".join([header, *rows]) + "\n"
+
+
+def bond_scan(
+    calculator: Calculator,
+    atoms: Atoms,
+    bond: tuple[int, int],
+    distances_A: FloatArray,
+    *,
+    label: str = "model",
+    allow_failures: bool = False,
+    progress: Progress | None = None,
+) -> ScanResult:
+    """Move the smaller fragment rigidly along a bond and record energy and force, zero at `atoms`.
+
+    Parameters
+    ----------
+    calculator
+        Any ASE calculator with energy and forces.
+    atoms
+        Start geometry; not changed.
+    bond
+        Two bonded atoms, 0-based, not in a ring.
+    distances_A
+        Distances of the two atoms to visit, positive.
+    allow_failures
+        Put NaN where the calculator raises `CalculationFailed` (an SCF that does not converge) or gives no
+        finite number, instead of stopping; for references.
+
+    Raises
+    ------
+    DataError
+        If the bond cannot be scanned, or the calculator gives no finite energy.
+
+    Warns
+    -----
+    UserWarning
+        If the moved atoms run into another molecule or a periodic image.
+    """
+    distances = np.sort(np.asarray(distances_A, dtype=float))
+    if len(distances) < 2 or distances[0] <= 0:
+        raise DataError("scan distances must be at least two positive numbers in Å")
+    moving = smaller_fragment(atoms, bond)
+    start, axis, zero_distance = _start(atoms, bond, moving)
+    shifts = (distances - zero_distance)[:, None] * axis
+    warn_of_contacts(start, moving, shifts, distances)
+    zero = _energy_and_forces(calculator, start, allow_failures)[0]
+    energies, forces = np.empty(len(distances)), np.empty(len(distances))
+    for k, shift in enumerate(shifts):
+        moved = start.copy()
+        moved.positions[moving] += shift
+        energies[k], on_atoms = _energy_and_forces(calculator, moved, allow_failures)
+        # the moving atoms share one displacement, so their summed force along it is −dE/dd
+        forces[k] = on_atoms[moving].sum(axis=0) @ axis
+        if progress is not None:
+            progress(k + 1, len(distances))
+    return ScanResult(
+        label=label,
+        bond=bond,
+        name=bond_name(atoms.numbers, bond),
+        moving=tuple(int(k) for k in moving),
+        zero_distance_A=zero_distance,
+        distances_A=distances,
+        energy_kcal_mol=(energies - zero) * KCAL_MOL_PER_EV,
+        force_along_bond_kcal_mol_A=forces * KCAL_MOL_PER_EV,
+    )
+
+
+def scan_distances(first_A: float, last_A: float, step_A: float) -> FloatArray:
+    """Return the distances first, first + step, … up to and with last (the last step may be shorter)."""
+    if not 0 < first_A < last_A or step_A <= 0:
+        raise DataError(
+            f"scan range {first_A:g} to {last_A:g} Å by {step_A:g}: expected 0 < first < last and step > 0"
+        )
+    n_steps = int(np.floor((last_A - first_A) / step_A + 1e-9))
+    distances: FloatArray = first_A + step_A * np.arange(n_steps + 1, dtype=np.float64)
+    return distances if last_A - distances[-1] < 1e-6 else np.append(distances, last_A)
+
+
+def _start(atoms: Atoms, bond: tuple[int, int], moving: IntArray) -> tuple[Atoms, FloatArray, float]:
+    """Return a copy without calculator, the unit vector towards the moving atom, and the distance."""
+    start = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    fixed_atom, moving_atom = bond if bond[1] in moving else bond[::-1]
+    vector = start.get_distance(fixed_atom, moving_atom, mic=bool(atoms.pbc.any()), vector=True)
+    distance = float(np.linalg.norm(vector))
+    return start, vector / distance, distance
+
+
+def _energy_and_forces(
+    calculator: Calculator, atoms: Atoms, allow_failures: bool
+) -> tuple[float, FloatArray]:
+    atoms.calc = calculator
+    try:
+        energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+    except CalculationFailed:
+        if not allow_failures:
+            raise
+        calculator.reset()
+        energy, forces = np.nan, np.full((len(atoms), 3), np.nan)
+    if not np.isfinite(energy) and not allow_failures:
+        raise DataError(f"the force field gives energy {energy} on a scan point; expected a finite number")
+    return float(energy), np.asarray(forces, dtype=float)

@@ -1,0 +1,154 @@
+"""What is wrong with a scan curve, in numbers: error, false extrema, walls, force jumps, failure."""
+
+from typing import Any
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.signal import find_peaks
+
+from mdaug.analysis.scan import ScanResult
+from mdaug.frames import FloatArray, IntArray
+
+PROMINENCE_KCAL_MOL = 0.5
+"""Smaller bumps are noise: an extremum counts if the curve falls (rises) by more than this on both sides."""
+
+REFERENCE_LIMIT_KCAL_MOL = 150.0
+"""Points whose reference lies below this are the part of a scan that MD can reach."""
+
+REAL_MINIMUM_WITHIN_A = 0.2
+"""The one real minimum is the nearest to the start geometry, and not farther from it than this."""
+
+FALSE_BARRIER_WINDOW = (1.24, 1.86)
+"""Where the paper's Fig. 1 has its false barrier, in units of the start distance: O-H 1.2 to 1.8 Å."""
+
+
+def scan_metrics(scan: ScanResult, prominence_kcal_mol: float = PROMINENCE_KCAL_MOL) -> dict[str, Any]:
+    """Return the metrics of one scan as plain numbers, ready for `scan.json`.
+
+    Energies in kcal/mol, distances in Å, forces in kcal/mol/Å. Keys of the result are documented in
+    docs/validation.md.
+    """
+    distances, energy = scan.distances_A, scan.energy_kcal_mol
+    minima, maxima = extrema(energy, prominence_kcal_mol)
+    real = _real_minimum(distances, minima, scan.zero_distance_A)
+    bottom = real if real is not None else int(np.abs(distances - scan.zero_distance_A).argmin())
+    inner, outer = energy[: bottom + 1][::-1], energy[bottom:]
+    spurious = [int(k) for k in minima if k != real]
+    return {
+        "label": scan.label,
+        "bond": scan.name,
+        "atoms": list(scan.bond),
+        "moving_atoms": list(scan.moving),
+        "zero_distance_A": scan.zero_distance_A,
+        "n_points": len(distances),
+        "training_range_A": None if scan.training_range_A is None else list(scan.training_range_A),
+        "minimum_distance_A": None if real is None else float(distances[real]),
+        "minimum_energy_kcal_mol": None if real is None else float(energy[real]),
+        "n_spurious_minima": len(spurious),
+        "spurious_minima_A": [float(distances[k]) for k in spurious],
+        "n_spurious_maxima": len(maxima),
+        "spurious_maxima_A": [float(distances[k]) for k in maxima],
+        "inner_wall_monotonic": largest_fall(inner) <= prominence_kcal_mol,
+        "outer_wall_monotonic": largest_fall(outer) <= prominence_kcal_mol,
+        "inner_wall_largest_fall_kcal_mol": largest_fall(inner),
+        "outer_wall_largest_fall_kcal_mol": largest_fall(outer),
+        **_force_metrics(scan),
+        "failure": _failure(scan, maxima),
+        "reference": None
+        if scan.reference_kcal_mol is None
+        else _reference_metrics(scan, prominence_kcal_mol),
+    }
+
+
+def extrema(energy: FloatArray, prominence: float) -> tuple[IntArray, IntArray]:
+    """Return the indices of minima and maxima more prominent than `prominence`; ends never count."""
+    minima, _ = find_peaks(-energy, prominence=prominence)
+    maxima, _ = find_peaks(energy, prominence=prominence)
+    return minima, maxima
+
+
+def largest_fall(energy: FloatArray) -> float:
+    """Return by how much a curve that should only rise falls at most below an earlier value."""
+    return float(np.max(np.maximum.accumulate(energy) - energy))
+
+
+def _real_minimum(distances: FloatArray, minima: IntArray, zero_distance: float) -> int | None:
+    if len(minima) == 0:
+        return None
+    nearest = int(minima[np.abs(distances[minima] - zero_distance).argmin()])
+    return nearest if abs(distances[nearest] - zero_distance) <= REAL_MINIMUM_WITHIN_A else None
+
+
+def _force_metrics(scan: ScanResult) -> dict[str, float | None]:
+    """Compare the forces with −dE/dd of a spline through the energies.
+
+    A jump is the force's change between neighbouring points; what the energies' curvature does not explain
+    of it points to a kink or a force that is not the energy's gradient.
+    """
+    distances, force = scan.distances_A, scan.force_along_bond_kcal_mol_A
+    jumps = np.diff(force)
+    largest = int(np.abs(jumps).argmax())
+    metrics: dict[str, float | None] = {
+        "largest_force_jump_kcal_mol_A": float(abs(jumps[largest])),
+        "largest_force_jump_at_A": float(distances[largest : largest + 2].mean()),
+        "force_jump_implied_by_energy_kcal_mol_A": None,
+        "largest_unexplained_force_jump_kcal_mol_A": None,
+        "force_minus_gradient_rms_kcal_mol_A": None,
+        "force_minus_gradient_max_kcal_mol_A": None,
+    }
+    if len(distances) < 7:
+        return metrics
+    slope = -CubicSpline(distances, scan.energy_kcal_mol)(distances, 1)
+    implied = np.diff(slope)
+    inside = slice(2, -2)  # the spline's slope is poor at its ends
+    difference = (force - slope)[inside]
+    return metrics | {
+        "force_jump_implied_by_energy_kcal_mol_A": float(abs(implied[largest])),
+        "largest_unexplained_force_jump_kcal_mol_A": float(np.abs(jumps - implied)[inside].max()),
+        "force_minus_gradient_rms_kcal_mol_A": float(np.sqrt(np.mean(difference**2))),
+        "force_minus_gradient_max_kcal_mol_A": float(np.abs(difference).max()),
+    }
+
+
+def _failure(scan: ScanResult, maxima: IntArray) -> dict[str, Any]:
+    """Tell whether the curve fails as in the paper's Fig. 1: a barrier too early, then falling energy."""
+    ratio = scan.distances_A / scan.zero_distance_A
+    low, high = FALSE_BARRIER_WINDOW
+    barrier = next((int(k) for k in maxima if low <= ratio[k] <= high), None)
+    beyond = scan.energy_kcal_mol[ratio > 1.0]
+    failure: dict[str, Any] = {
+        "false_barrier": barrier is not None,
+        "position_A": None,
+        "height_kcal_mol": None,
+        "fall_kcal_mol": None,
+        "falls_below_zero": bool(len(beyond) and beyond[-1] < 0),
+    }
+    if barrier is not None:
+        after = scan.energy_kcal_mol[barrier:]
+        failure["position_A"] = float(scan.distances_A[barrier])
+        failure["height_kcal_mol"] = float(after[0])
+        failure["fall_kcal_mol"] = float(after[0] - after.min())
+    return failure
+
+
+def _reference_metrics(scan: ScanResult, prominence: float) -> dict[str, Any] | None:
+    if scan.reference_kcal_mol is None:
+        return None
+    known = np.isfinite(scan.reference_kcal_mol)
+    reference, error = scan.reference_kcal_mol[known], (scan.energy_kcal_mol - scan.reference_kcal_mol)[known]
+    below = reference < REFERENCE_LIMIT_KCAL_MOL
+    minima, maxima = extrema(reference, prominence)
+    return {
+        "label": scan.reference_label,
+        "n_points": int(known.sum()),
+        "rmse_kcal_mol": _rms(error),
+        "n_points_below_150_kcal_mol": int(below.sum()),
+        "rmse_below_150_kcal_mol": _rms(error[below]),
+        "largest_error_kcal_mol": float(np.abs(error).max()) if len(error) else None,
+        "n_minima": len(minima),
+        "n_maxima": len(maxima),
+    }
+
+
+def _rms(values: FloatArray) -> float | None:
+    return float(np.sqrt(np.mean(values**2))) if len(values) else None

@@ -1,0 +1,248 @@
+"""Does a trajectory stay the molecule it started as, and does it visit what the training frames visit?
+
+Criterion and h(r) error of "Forces are not enough" (Fu et al. 2023, arXiv:2210.07237): a run has failed at
+the first frame in which any bond is more than 0.5 Å off its mean length in the training frames.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import MDAnalysis as mda
+import numpy as np
+
+from mdaug.analysis.distributions import (
+    CHUNK,
+    Sample,
+    distance_histogram_error,
+    populations,
+    sample_like,
+    sample_of,
+)
+from mdaug.analysis.training_bonds import TrainingBonds
+from mdaug.analysis.trajectory import Block, atomic_numbers, blocks
+from mdaug.errors import DataError
+from mdaug.frames import FloatArray, FrameSet, IntArray, image_cells
+from mdaug.geometry.bonds import bond_name
+from mdaug.geometry.molecules import molecule_of_atom, parted
+from mdaug.geometry.periodic_images import pair_lengths
+from mdaug.geometry.torsions import half_width, rotatable_torsions, without_straight
+
+TOLERANCE_A = 0.5
+
+
+@dataclass(frozen=True)
+class StabilityResult:
+    """What became of a trajectory.
+
+    Parameters
+    ----------
+    bonds
+        Bonds with their mean lengths in the training frames.
+    tolerance_A
+        A bond is broken when it is farther than this from its mean.
+    times_ps
+        Shape (n_frames,), as in the trajectory.
+    deviation_A
+        Largest |length − mean| of any bond per frame, shape (n_frames,); infinite where a position is not a
+        finite number.
+    bond_max_deviation_A
+        Largest finite |length − mean| of each bond, shape (n_bonds,).
+    broken_bond
+        Row of `bonds` that is farthest off in the first failed frame; None if no frame has failed.
+    torsions
+        Rotatable torsions, shape (n_torsions, 4).
+    visited, expected
+        Distances and torsions of the frames before failure, and of the training frames; None where no frames
+        were given.
+    parted_at_ps
+        Time of the first frame in which molecules without a cell are more than 6 Å apart, where there were
+        several; None if they stay together.
+    """
+
+    bonds: TrainingBonds
+    tolerance_A: float
+    times_ps: FloatArray
+    deviation_A: FloatArray
+    bond_max_deviation_A: FloatArray
+    broken_bond: int | None
+    torsions: IntArray
+    visited: Sample | None
+    expected: Sample | None
+    parted_at_ps: float | None = None
+
+    @property
+    def time_to_failure_ps(self) -> float | None:
+        """Time of the first failed frame, None if none has failed."""
+        if self.broken_bond is None:
+            return None
+        return float(self.times_ps[np.flatnonzero(self.deviation_A > self.tolerance_A)[0]])
+
+    @property
+    def first_broken_bond(self) -> str | None:
+        """For example ``O2-H8``."""
+        return None if self.broken_bond is None else self.bonds.names[self.broken_bond]
+
+    @property
+    def distance_histogram_error(self) -> float | None:
+        """∫ |h(r) − h_training(r)| dr, 0 to 2; None without training frames or good frames."""
+        if self.visited is None or self.expected is None or self.visited.n_frames == 0:
+            return None
+        return distance_histogram_error(self.visited, self.expected)
+
+    def torsion_populations(self) -> dict[str, dict[str, dict[str, float] | None]]:
+        """Return for each torsion the fraction of frames per well: of the trajectory and in training."""
+        return {
+            bond_name(self.bonds.atomic_numbers, torsion): {
+                "trajectory": _populations(self.visited, k),
+                "training": _populations(self.expected, k),
+            }
+            for k, torsion in enumerate(self.torsions)
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `stability.json` holds."""
+        broken = None if self.broken_bond is None else self.bonds.bonds[self.broken_bond].tolist()
+        per_bond = zip(self.bonds.names, self.bonds.mean_A, self.bond_max_deviation_A, strict=True)
+        return {
+            "time_to_failure_ps": self.time_to_failure_ps,
+            "first_broken_bond": self.first_broken_bond,
+            "max_bond_deviation_A": float(self.bond_max_deviation_A.max()),
+            "first_broken_atoms": broken,
+            "parted_at_ps": self.parted_at_ps,
+            "tolerance_A": self.tolerance_A,
+            "duration_ps": float(self.times_ps[-1] - self.times_ps[0]),
+            "n_frames": len(self.times_ps),
+            "n_frames_before_failure": self.n_frames_before_failure,
+            "bonds": {
+                name: {"training_mean_A": float(mean), "max_deviation_A": float(largest)}
+                for name, mean, largest in per_bond
+            },
+            "distance_histogram_error": self.distance_histogram_error,
+            "torsion_populations": self.torsion_populations(),
+        }
+
+    @property
+    def n_frames_before_failure(self) -> int:
+        """Frames that the distributions are of."""
+        bad = np.flatnonzero(self.deviation_A > self.tolerance_A)
+        return int(bad[0]) if len(bad) else len(self.deviation_A)
+
+
+def stability(
+    universe: mda.Universe,
+    bonds: TrainingBonds,
+    *,
+    frames: FrameSet | None = None,
+    tolerance_A: float = TOLERANCE_A,
+    progress: Callable[[int, int], None] | None = None,
+) -> StabilityResult:
+    """Find the first broken bond of a trajectory and compare what came before with the training frames.
+
+    Parameters
+    ----------
+    universe
+        Topology and trajectory as MDAnalysis opens them, atoms in the order of the training frames. With a
+        cell, distances are to the nearest image in the directions in which the training frames are periodic.
+    bonds
+        Bonds and their mean lengths in the training frames.
+    frames
+        The training frames themselves, for h(r) and torsions.
+    tolerance_A
+        A bond is broken when it is farther than this from its mean length.
+    progress
+        Called with (frames done, frames in all).
+
+    Raises
+    ------
+    DataError
+        If the trajectory's atoms are not those of the training frames, it has no frames, no cell where the
+        frames have one, or a cell too small to tell a bond from its image.
+    """
+    _check(universe, bonds, frames)
+    torsions = rotatable_torsions(bonds.atomic_numbers, bonds.bonds)
+    if frames is not None:
+        torsions = without_straight(torsions, frames.positions, frames.periodic_cells)
+    visited = None if frames is None else sample_like(frames, torsions)
+    times, deviations, broken_bond, parted_at = [], [], None, None
+    several = molecule_of_atom(len(bonds.atomic_numbers), bonds.bonds).any()
+    largest = np.zeros(len(bonds.bonds))
+    for block in _blocks(universe, CHUNK, bonds):
+        deviation = _deviations(block, bonds)
+        largest = np.maximum(largest, np.where(np.isfinite(deviation), deviation, 0.0).max(axis=0))
+        times.append(block.times_ps)
+        deviations.append(deviation.max(axis=1))
+        if several and block.cells is None and parted_at is None:
+            frames_in_time = zip(block.times_ps, block.positions, strict=True)
+            parted_at = next((time for time, positions in frames_in_time if parted(positions)), None)
+        if broken_bond is None:
+            bad = np.flatnonzero(deviations[-1] > tolerance_A)
+            good = slice(0, bad[0] if len(bad) else None)
+            if visited is not None:
+                visited.add(block.positions[good], None if block.cells is None else block.cells[good])
+            if len(bad):
+                broken_bond = int(deviation[bad[0]].argmax())
+        if progress is not None:
+            progress(sum(map(len, times)), len(universe.trajectory))
+    return StabilityResult(
+        bonds=bonds,
+        tolerance_A=tolerance_A,
+        times_ps=np.concatenate(times),
+        deviation_A=np.concatenate(deviations),
+        bond_max_deviation_A=largest,
+        broken_bond=broken_bond,
+        torsions=torsions,
+        visited=visited,
+        expected=None if frames is None else sample_of(frames, torsions),
+        parted_at_ps=None if parted_at is None else float(parted_at),
+    )
+
+
+def _check(universe: mda.Universe, bonds: TrainingBonds, frames: FrameSet | None) -> None:
+    if len(universe.trajectory) == 0:
+        raise DataError("the trajectory has no frames; expected at least one")
+    found, known = atomic_numbers(universe), bonds.atomic_numbers
+    if frames is not None and not np.array_equal(frames.atomic_numbers, known):
+        raise DataError(f"{frames.name}: its atoms or their order differ from those whose bonds are watched")
+    if not np.array_equal(found, known):
+        raise DataError(
+            f"the trajectory's atoms are {_atoms(found)}, those of the training frames {_atoms(known)}; "
+            "expected the same in the same order (--data names the frames)"
+        )
+    cells = next(_blocks(universe, 1, bonds)).cells
+    if frames is not None and frames.periodic and cells is None:
+        raise DataError("the training frames are periodic but the trajectory has no cell; write it with one")
+    if cells is not None and half_width(cells) < bonds.mean_A.max():
+        raise DataError(
+            f"half the trajectory's cell ({half_width(cells):.2f} Å) is shorter than its longest bond "
+            f"({bonds.mean_A.max():.2f} Å), so a bond cannot be told from its image; use a larger cell"
+        )
+
+
+def _blocks(universe: mda.Universe, size: int, bonds: TrainingBonds) -> Iterator[Block]:
+    """Yield the trajectory in blocks; its cell, if it has one, makes images as that of the training frames.
+
+    Of molecules trained on without a cell, it does so in all directions.
+    """
+    pbc = bonds.pbc if any(bonds.pbc) else (True, True, True)
+    for block in blocks(universe, size):
+        yield block if block.cells is None else replace(block, cells=image_cells(block.cells, pbc))
+
+
+def _atoms(numbers: IntArray) -> str:
+    """Return the first atoms as text."""
+    return bond_name(numbers, range(min(len(numbers), 9))) + (
+        f"… ({len(numbers)})" if len(numbers) > 9 else ""
+    )
+
+
+def _deviations(block: Block, bonds: TrainingBonds) -> FloatArray:
+    """Return |length − mean| (n_frames, n_bonds); infinite where a position is not finite."""
+    lengths = pair_lengths(block.positions, block.cells, bonds.bonds[:, 0], bonds.bonds[:, 1])
+    return np.nan_to_num(np.abs(lengths - bonds.mean_A), nan=np.inf, posinf=np.inf)
+
+
+def _populations(sample: Sample | None, torsion: int) -> dict[str, float] | None:
+    if sample is None or sample.n_frames == 0:
+        return None
+    return populations(sample.angles[:, torsion])

@@ -1,0 +1,252 @@
+"""Energies over time, read from our ``thermo.csv`` or from a LAMMPS log."""
+
+import json
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from mdaug.errors import DataError
+from mdaug.frames import FloatArray
+from mdaug.units import EV_PER_KCAL_MOL
+
+LAMMPS_UNITS = {"real": (EV_PER_KCAL_MOL, 1e-3), "metal": (1.0, 1.0)}
+"""Unit style -> (eV per unit of energy, ps per unit of time)."""
+
+LARGEST = 1e12
+"""No time (ps) and no energy (eV) of a run is larger; squares of what is larger still overflow."""
+
+_CSV_COLUMNS = ("step", "time_fs", "potential_eV", "kinetic_eV", "total_eV")
+_LAMMPS_COLUMNS = {"PotEng": "potential", "KinEng": "kinetic", "TotEng": "total"}
+
+
+@dataclass(frozen=True)
+class ThermoLog:
+    """Energies of a run at equal intervals.
+
+    Parameters
+    ----------
+    time_ps, total_eV, kinetic_eV
+        Shape (n_rows,). The total energy is that of the whole system.
+    timestep_fs
+        None if the log does not tell.
+    n_atoms
+        None if unknown.
+    source
+        Where it was read.
+    shadow_eV
+        Shape (n_rows,): the energy that velocity Verlet conserves, from ``shadow.csv`` beside the table; None
+        where there is none.
+    """
+
+    time_ps: FloatArray
+    total_eV: FloatArray
+    kinetic_eV: FloatArray
+    timestep_fs: float | None
+    n_atoms: int | None
+    source: str
+    shadow_eV: FloatArray | None = None
+
+
+def read_thermo(path: Path | str, *, n_atoms: int | None = None, units: str | None = None) -> ThermoLog:
+    """Read ``thermo.csv`` (or the run folder it lies in) or a LAMMPS log, whichever the content is.
+
+    Of several runs in a LAMMPS log the last is taken. A last line cut off by a kill is left out.
+
+    Parameters
+    ----------
+    n_atoms
+        Of the system; otherwise from the LAMMPS log, or ``topology.pdb`` beside the table.
+    units
+        Of a LAMMPS log that does not state them: ``real`` or ``metal``.
+
+    Raises
+    ------
+    DataError
+        If the file is neither, lacks a column, holds energies that are not finite, or those of `mdaug nvt`.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "thermo.csv"
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); expected thermo.csv or a LAMMPS log"
+        ) from error
+    lines = text.split("\n")[:-1]  # what follows the last newline was cut off
+    if lines and lines[0].startswith("step,"):
+        log = _from_csv(lines, path)
+    elif any(_is_header(line.split()) for line in lines):
+        log = _from_lammps(lines, path, units)
+    else:
+        raise DataError(
+            f"{path}: neither a thermo.csv of mdaug nor a LAMMPS log with a table of Step and TotEng"
+        )
+    for name in ("time_ps", "total_eV", "kinetic_eV"):
+        values = getattr(log, name)
+        bad = np.flatnonzero(~(np.abs(values) < LARGEST))
+        if len(bad):
+            what = f"beyond {LARGEST:g}" if np.isfinite(values[bad[0]]) else "not finite"
+            raise DataError(f"{path}: {name} is {what} in row {bad[0]}; the run has blown up")
+    if log.timestep_fs is not None and not 0 < log.timestep_fs < LARGEST:
+        raise DataError(f"{path}: a time step of {log.timestep_fs:g} fs; expected a positive number")
+    if len(log.time_ps) > 1 and not (np.diff(log.time_ps) > 0).all():
+        raise DataError(f"{path}: times do not increase from row to row")
+    return log if n_atoms is None else replace(log, n_atoms=n_atoms)
+
+
+def _from_csv(lines: list[str], path: Path) -> ThermoLog:
+    _refuse_thermostat(path.parent / "config.json")
+    names = lines[0].split(",")
+    missing = [name for name in _CSV_COLUMNS if name not in names]
+    if missing:
+        raise DataError(f"{path}: no column {missing[0]}; expected {','.join(_CSV_COLUMNS)}")
+    rows = []
+    for number, line in enumerate(lines[1:], start=2):
+        try:
+            values = [float(value) for value in line.split(",")]
+        except ValueError:
+            values = []
+        if len(values) != len(names):
+            raise DataError(f"{path}, line {number}: expected {len(names)} numbers, found {line[:60]!r}")
+        rows.append(values)
+    table = np.array(rows, dtype=np.float64).reshape(-1, len(names))
+    column = {name: table[:, index] for index, name in enumerate(names)}
+    return ThermoLog(
+        time_ps=column["time_fs"] / 1000.0,
+        total_eV=column["total_eV"],
+        kinetic_eV=column["kinetic_eV"],
+        timestep_fs=_timestep(column["time_fs"], column["step"]),
+        n_atoms=_atoms_beside(path),
+        source=str(path),
+        shadow_eV=_shadow_beside(path, column["step"]),
+    )
+
+
+def _refuse_thermostat(config: Path) -> None:
+    """Refuse the table of `mdaug nvt`, which is told from the record beside it."""
+    try:
+        ensemble = json.loads(config.read_text(encoding="utf-8"))["options"]["ensemble"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # some other program's file, or none
+    if ensemble == "nvt":
+        raise DataError(
+            f"{config.parent}: a run at constant temperature, whose thermostat changes the energy; name one "
+            "of `mdaug nve`"
+        )
+
+
+def _shadow_beside(path: Path, steps: FloatArray) -> FloatArray | None:
+    """Energies in ``shadow.csv`` at `steps`; None if it is not there or not of all of them."""
+    shadow = path.parent / "shadow.csv"
+    if path.name != "thermo.csv" or not shadow.is_file():
+        return None
+    rows = [
+        line.split(",") for line in shadow.read_text(encoding="utf-8", errors="replace").split("\n")[1:-1]
+    ]
+    try:
+        found = {float(step): float(energy) for step, _, energy in rows}
+    except ValueError:
+        return None
+    energies = np.array([found.get(step, np.nan) for step in steps])
+    return energies if np.isfinite(energies).all() else None
+
+
+def _timestep(times: FloatArray, steps: FloatArray) -> float | None:
+    if len(times) < 2 or steps[-1] <= steps[0]:
+        return None
+    return float(round((times[-1] - times[0]) / (steps[-1] - steps[0]), 9))
+
+
+def _atoms_beside(path: Path) -> int | None:
+    topology = path.parent / "topology.pdb"
+    if not topology.is_file():
+        return None
+    lines = topology.read_text(encoding="utf-8", errors="replace").splitlines()
+    return sum(line.startswith(("ATOM", "HETATM")) for line in lines) or None
+
+
+def _is_header(words: list[str]) -> bool:
+    return words[:1] == ["Step"] and ("TotEng" in words or {"PotEng", "KinEng"} <= set(words))
+
+
+def _from_lammps(lines: list[str], path: Path, units: str | None) -> ThermoLog:
+    start = max(number for number, line in enumerate(lines) if _is_header(line.split()))
+    names = lines[start].split()
+    end = next(
+        (number for number in range(start + 1, len(lines)) if lines[number].startswith("Loop time of")),
+        len(lines),
+    )
+    rows = [row for line in lines[start + 1 : end] if (row := _numbers(line, len(names))) is not None]
+    if not rows:
+        raise DataError(f"{path}, line {start + 1}: the last thermo table is empty")
+    table = dict(zip(names, np.array(rows).T, strict=True))
+    if "KinEng" not in table and not {"PotEng", "TotEng"} <= table.keys():
+        raise DataError(
+            f"{path}, line {start + 1}: no column KinEng; use thermo_style custom step pe ke etotal"
+        )
+    ev, ps = _lammps_units(lines[:start], path, units)
+    energy = {name: ev * table[column] for column, name in _LAMMPS_COLUMNS.items() if column in table}
+    total = energy["total"] if "total" in energy else energy["potential"] + energy["kinetic"]
+    kinetic = energy["kinetic"] if "kinetic" in energy else total - energy["potential"]
+    timestep = _last(r"^\s*(?:Time step\s*:|timestep\s)\s*([-+.\deE]+)", lines[:start])
+    try:
+        step_ps = None if timestep is None else float(timestep) * ps
+    except ValueError as error:
+        raise DataError(f"{path}: the time step {timestep!r} is not a number") from error
+    n_atoms = _last(r"^Loop time of .* with (\d+) atoms", lines)
+    if "Time" in table:
+        time_ps = table["Time"] * ps
+    elif step_ps is not None:
+        time_ps = table["Step"] * step_ps
+    else:
+        raise DataError(
+            f"{path}: neither a Time column nor the time step is in the log; add time to thermo_style"
+        )
+    count = int(n_atoms or 0) or None
+    if re.search(r"^\s*thermo_modify\b.*\bnorm\s+yes", "\n".join(lines[:start]), re.MULTILINE):
+        if count is None:
+            raise DataError(
+                f"{path}: energies are per atom (thermo_modify norm yes) and the log names no atom count"
+            )
+        total, kinetic = total * count, kinetic * count
+    return ThermoLog(
+        time_ps=time_ps - time_ps[0],
+        total_eV=total,
+        kinetic_eV=kinetic,
+        timestep_fs=None if step_ps is None else step_ps * 1000.0,
+        n_atoms=count,
+        source=str(path),
+    )
+
+
+def _numbers(line: str, count: int) -> list[float] | None:
+    """Return the numbers of a row of the table, None for a warning or other text between the rows."""
+    words = line.split()
+    if len(words) != count:
+        return None
+    try:
+        return [float(word) for word in words]
+    except ValueError:
+        return None
+
+
+def _lammps_units(lines: list[str], path: Path, units: str | None) -> tuple[float, float]:
+    stated = _last(r"^\s*(?:Unit style\s*:|units\s)\s*(\w+)", lines) or units
+    if stated is None:
+        raise DataError(f"{path}: the log does not state its units; give --units real or --units metal")
+    if stated not in LAMMPS_UNITS:
+        raise DataError(f"{path}: units {stated!r} have no eV; expected one of {', '.join(LAMMPS_UNITS)}")
+    return LAMMPS_UNITS[stated]
+
+
+def _last(pattern: str, lines: list[str]) -> str | None:
+    found = None
+    expression = re.compile(pattern)
+    for line in lines:
+        match = expression.match(line)
+        if match and not match[1].startswith("$"):
+            found = match[1]
+    return found

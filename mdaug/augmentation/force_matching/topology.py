@@ -1,0 +1,108 @@
+"""Bonds, angles, torsions and non-bonded pairs of molecules, with classes of equivalent atoms."""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import shortest_path
+
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet, IntArray
+from mdaug.geometry.molecules import endless, mean_bonds, molecular_cells, molecule_of_atom
+from mdaug.geometry.pairs import molecule_pairs
+
+
+@dataclass(frozen=True)
+class Topology:
+    """What is bonded to what.
+
+    Parameters
+    ----------
+    atomic_numbers
+        Shape (n_atoms,).
+    classes
+        Shape (n_atoms,): atoms that the bond graph cannot tell apart have equal numbers.
+    bonds
+        Shape (n_bonds, 2), i < j.
+    angles
+        Shape (n_angles, 3), the centre in the middle.
+    torsions
+        Shape (n_torsions, 4), along three bonds.
+    pairs
+        Shape (n_pairs, 2): atoms of one molecule, two or more bonds apart.
+    separation
+        Shape (n_pairs,): bonds between the two atoms, 4 for four or more.
+    between
+        Shape (n, 2): atoms of different molecules.
+    molecule
+        Shape (n_atoms,): which molecule each atom belongs to.
+    """
+
+    atomic_numbers: IntArray
+    classes: IntArray
+    bonds: IntArray
+    angles: IntArray
+    torsions: IntArray
+    pairs: IntArray
+    separation: IntArray
+    between: IntArray
+    molecule: IntArray
+
+
+def find_topology(frames: FrameSet) -> Topology:
+    """Read the topology from the mean distances of `frames`.
+
+    Raises
+    ------
+    DataError
+        If the frames are of a crystal, of a cell too narrow, or without bonds.
+    """
+    cells = molecular_cells(frames)
+    bonds, _ = mean_bonds(frames)
+    graph = coo_array((np.ones(len(bonds)), bonds.T), shape=(frames.n_atoms,) * 2).tocsr()
+    steps = shortest_path(graph, directed=False, unweighted=True)
+    if len(bonds) == 0:
+        raise DataError(
+            f"{frames.name}: a force field is matched to molecules, and these frames have no bond"
+        )
+    if cells is not None and endless(frames.positions[0], bonds, cells[0]):
+        raise DataError(
+            f"{frames.name}: a force field is matched to molecules, and here bonds go on from cell to cell"
+        )
+    neighbours = [np.flatnonzero(row == 1).tolist() for row in steps]
+    angles = [(i, j, k) for j in range(frames.n_atoms) for i, k in combinations(neighbours[j], 2)]
+    torsions = [
+        (i, j, k, m) for j, k in bonds.tolist() for i in neighbours[j] for m in neighbours[k]
+        if i != k and m not in (i, j)
+    ]  # fmt: skip
+    idx_i, idx_j = molecule_pairs(frames.n_atoms)
+    apart = steps[idx_i, idx_j]
+    inside = (apart >= 2) & np.isfinite(apart)
+    return Topology(
+        frames.atomic_numbers,
+        atom_classes(frames.atomic_numbers, neighbours),
+        bonds,
+        np.array(angles, dtype=np.int64).reshape(-1, 3),
+        np.array(torsions, dtype=np.int64).reshape(-1, 4),
+        np.stack([idx_i, idx_j], axis=1)[inside],
+        np.minimum(apart[inside], 4).astype(np.int64),
+        np.stack([idx_i, idx_j], axis=1)[~np.isfinite(apart)],
+        molecule_of_atom(frames.n_atoms, bonds),
+    )
+
+
+def atom_classes(atomic_numbers: IntArray, neighbours: list[list[int]]) -> IntArray:
+    """Refine the elements by the classes of the neighbours until nothing changes.
+
+    The order of refinement does not depend on the order of the atoms (H. L. Morgan,
+    DOI 10.1021/c160017a018).
+    """
+    classes = np.asarray(atomic_numbers)
+    while True:
+        keys = [(int(classes[i]), sorted(classes[near].tolist())) for i, near in enumerate(neighbours)]
+        distinct = sorted({(key, tuple(near)) for key, near in keys})
+        refined = np.array([distinct.index((key, tuple(near))) for key, near in keys])
+        if len(distinct) == len(np.unique(classes)):
+            return refined
+        classes = refined

@@ -1,0 +1,122 @@
+"""Kicked copies: atoms of a frame get a kick and move on the potential that labels them.
+
+In turns, one to all atoms get momenta in random directions, as in heat, or two get momenta towards each
+other. Translation and rotation are taken out, and all move at constant energy for a while. A moment after the
+kick its energy is in a few bonds and angles, later it has spread: so the copies climb the walls around the
+frames on all sides, closed angles and close contacts among them, as far as the kick takes them.
+"""
+
+from math import ceil
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from ase.data import atomic_masses
+
+from mdaug.augmentation.options import AugmentOptions
+from mdaug.frames import FloatArray, FrameSet
+from mdaug.geometry.periodic_images import minimum_image
+from mdaug.units import EV_PER_KCAL_MOL, FS
+
+LEAST_STEPS = 50
+"""Steps that a kicked copy moves, however short its time."""
+
+TIMESTEP_FS = 0.5
+"""The longest step."""
+
+
+@runtime_checkable
+class Mover(Protocol):
+    """A rule whose potential can move atoms."""
+
+    def forces_at(self, positions: FloatArray, cells: FloatArray | None) -> FloatArray:
+        """Return forces (n_frames, n_atoms, 3), eV/Å, at `positions` in Å, in `cells` if there are."""
+        ...
+
+
+def kicked(parents: FrameSet, mover: Mover, options: AugmentOptions, rng: np.random.Generator) -> FloatArray:
+    """Kick atoms of `parents` and follow all atoms by velocity Verlet for times up to `kick_time`.
+
+    Returns
+    -------
+    How far each has moved, shape (n_frames, n_atoms, 3), Å.
+    """
+    masses = atomic_masses[parents.atomic_numbers][:, None]
+    velocities = draw_velocities(
+        parents.positions, masses, options.kick_energy * EV_PER_KCAL_MOL, rng, parents.periodic_cells
+    )
+    n_steps = max(LEAST_STEPS, ceil(options.kick_time / TIMESTEP_FS))
+    timestep = rng.uniform(0, options.kick_time, size=(len(parents), 1, 1)) * FS / n_steps
+    positions = parents.positions.copy()
+    cells = parents.periodic_cells
+    forces = mover.forces_at(positions, cells)
+    for _ in range(n_steps):
+        velocities += 0.5 * timestep * forces / masses
+        positions += timestep * velocities
+        forces = mover.forces_at(positions, cells)
+        velocities += 0.5 * timestep * forces / masses
+    return positions - parents.positions
+
+
+def draw_velocities(
+    positions: FloatArray,
+    masses: FloatArray,
+    highest_eV: float,
+    rng: np.random.Generator,
+    cells: FloatArray | None = None,
+) -> FloatArray:
+    """Return velocities (n_frames, n_atoms, 3), ASE units, of energies uniform in (0, `highest_eV`).
+
+    Of every other frame one to all atoms are kicked in random directions, of the rest two towards each other;
+    `masses` has shape (n_atoms, 1).
+    """
+    at_random = np.arange(len(positions)) % 2 == 0
+    drawn = np.where(
+        at_random[:, None, None],
+        _random_momenta(positions, masses, rng),
+        _colliding_momenta(positions, rng, cells),
+    )
+    velocities = without_rigid_motion(positions, drawn / masses, masses, turning=cells is not None)
+    energies = 0.5 * np.sum(masses * velocities**2, axis=(1, 2))
+    wanted = rng.uniform(0, highest_eV, size=len(positions))
+    return velocities * np.sqrt(wanted / energies)[:, None, None]
+
+
+def _random_momenta(positions: FloatArray, masses: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """One to all atoms of each frame, drawn at random, as in heat."""
+    n_frames, n_atoms, _ = positions.shape
+    n_kicked = rng.integers(1, n_atoms, endpoint=True, size=(n_frames, 1))
+    chosen = rng.permuted(np.tile(np.arange(n_atoms), (n_frames, 1)), axis=1) < n_kicked
+    return rng.standard_normal(positions.shape) * np.sqrt(masses) * chosen[..., None]
+
+
+def _colliding_momenta(
+    positions: FloatArray, rng: np.random.Generator, cells: FloatArray | None
+) -> FloatArray:
+    """Two atoms of each frame, drawn at random, towards each other."""
+    n_frames, n_atoms, _ = positions.shape
+    frame = np.arange(n_frames)
+    i, j = rng.permuted(np.tile(np.arange(n_atoms), (n_frames, 1)), axis=1)[:, :2].T
+    towards = minimum_image((positions[frame, j] - positions[frame, i])[:, None], cells)[:, 0]
+    momenta = np.zeros_like(positions)
+    momenta[frame, i], momenta[frame, j] = towards, -towards
+    return momenta
+
+
+def without_rigid_motion(
+    positions: FloatArray, velocities: FloatArray, masses: FloatArray, *, turning: bool = False
+) -> FloatArray:
+    """Return `velocities` (n_frames, n_atoms, 3) without net translation and rotation.
+
+    `masses` has shape (n_atoms, 1). The rotation is ω = I⁺ L; the pseudo-inverse leaves the axis of a
+    linear molecule alone. `turning` keeps it, as there is none to take out in a cell.
+    """
+    total = masses.sum()
+    arms = positions - np.sum(masses * positions, axis=1, keepdims=True) / total
+    drifting = velocities - np.sum(masses * velocities, axis=1, keepdims=True) / total
+    if turning:
+        return drifting
+    angular = np.sum(np.cross(arms, masses * drifting), axis=1)
+    squares = np.sum(masses * arms**2, axis=(1, 2))
+    inertia = squares[:, None, None] * np.eye(3) - np.einsum("fax,fay->fxy", masses * arms, arms)
+    rotation = np.einsum("fxy,fy->fx", np.linalg.pinv(inertia, rcond=1e-6, hermitian=True), angular)
+    return drifting - np.cross(rotation[:, None], arms)

@@ -1,0 +1,73 @@
+"""Rigid stretches: the smaller side of a bond moves along it, nothing else changes but for a little noise."""
+
+from collections.abc import Collection
+
+import numpy as np
+
+from mdaug.augmentation.displacements import Displacements, random_vectors
+from mdaug.augmentation.options import AugmentOptions
+from mdaug.errors import DataError
+from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.geometry.bonds import moving_side
+from mdaug.geometry.molecules import mean_bonds, molecular_cells
+from mdaug.geometry.periodic_images import minimum_image
+
+
+def stretched(
+    positions: FloatArray,
+    bond: tuple[int, int],
+    moving: IntArray,
+    factor: float,
+    cell: FloatArray | None = None,
+) -> FloatArray:
+    """Return `positions` (n_atoms, 3) with `moving` shifted so that `bond` is `factor` times as long."""
+    shifted = positions.copy()
+    shifted[moving] += (factor - 1) * _towards_moving(positions, bond, moving, cell)
+    return shifted
+
+
+class Stretcher:
+    """Draws rigid stretches of the bonds of some frames, but for those `left` alone.
+
+    Raises
+    ------
+    DataError
+        If the frames have no bond outside rings (and chains that go through a cell are rings), or a cell too
+        narrow.
+    """
+
+    def __init__(self, frames: FrameSet, left: Collection[tuple[int, int]] = ()) -> None:
+        molecular_cells(frames)
+        bonds, mean = mean_bonds(frames)
+        found = [
+            ((int(i), int(j)), moving_side(frames.atomic_numbers, bonds, (i, j)), length)
+            for (i, j), length in zip(bonds, mean, strict=True)
+        ]
+        self.bonds = [
+            (bond, moving, length)
+            for bond, moving, length in found
+            if moving is not None and bond not in left
+        ]
+        if not self.bonds:
+            raise DataError(f"{frames.name}: no bond outside rings that may be stretched")
+
+    def draw(self, parents: FrameSet, options: AugmentOptions, rng: np.random.Generator) -> Displacements:
+        """Stretch a random bond of each parent to a random length, plus noise on all atoms."""
+        displacements = random_vectors((len(parents), parents.n_atoms), options.stretch_noise, "ball", rng)
+        factors = rng.uniform(*options.stretch_range, size=len(parents))
+        chosen = rng.integers(len(self.bonds), size=len(parents))
+        cells = [None] * len(parents) if parents.periodic_cells is None else parents.periodic_cells
+        for shift, positions, cell, factor, number in zip(
+            displacements, parents.positions, cells, factors, chosen, strict=True
+        ):
+            bond, moving, length = self.bonds[number]
+            towards = _towards_moving(positions, bond, moving, cell)
+            shift[moving] += (factor * length / np.linalg.norm(towards) - 1) * towards
+        return Displacements.of(parents, displacements, options.cutoff)
+
+
+def _towards_moving(
+    positions: FloatArray, bond: tuple[int, int], moving: IntArray, cell: FloatArray | None
+) -> FloatArray:
+    fixed_atom, moving_atom = bond if bond[1] in moving else bond[::-1]
+    return minimum_image(positions[moving_atom] - positions[fixed_atom], cell)

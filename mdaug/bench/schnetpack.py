@@ -1,0 +1,166 @@
+"""SchNetPack in a process of its own: started, asked, timed in turn with ours."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from mdaug.bench.benchmark_model import ENERGY_UNIT_EV, Subject
+from mdaug.bench.options import BenchOptions
+from mdaug.bench.timing import Case, Run, Span
+from mdaug.errors import MDAugError
+from mdaug.frames import FrameSet
+
+WORKER = Path(__file__).with_name("schnetpack_worker.py")
+
+
+class PeerError(MDAugError):
+    """The peer cannot be measured."""
+
+
+class SchNetPack:
+    """A worker process with a model of the same sizes.
+
+    Parameters
+    ----------
+    python
+        Of an environment with SchNetPack; that of mdaug if None.
+    subject, frames, options
+        Sizes, molecule, training frames, batch sizes.
+
+    Raises
+    ------
+    PeerError
+        There is no such Python, or SchNetPack does not run in it.
+    """
+
+    def __init__(
+        self, python: Path | None, subject: Subject, frames: FrameSet, options: BenchOptions
+    ) -> None:
+        self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (closed by close)
+        try:
+            self._process = subprocess.Popen(
+                [str(python or sys.executable), "-u", str(WORKER)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                text=True,
+                env=os.environ
+                | {"PYTHONSAFEPATH": "1"},  # the files beside the worker are none of its modules
+            )
+        except OSError as error:
+            raise PeerError(
+                f"--peer-python {python}: {error.strerror}; expected the Python of an environment"
+            ) from error
+        try:
+            self.versions = self._ask({"setup": _setup(subject, frames, options)})["ready"]
+        except PeerError:
+            self.close()
+            raise
+
+    def run(self, case: str, threads: int) -> Run:
+        """Return what lets the worker do a case so many times."""
+
+        def run(n: int) -> Span:
+            answer = self._ask({"case": case, "threads": threads, "repeats": n})
+            return Span(answer["wall_s"], answer["cpu_s"])
+
+        return run
+
+    def molecule_cases(self) -> list[Case]:
+        """Return energy and forces by its ASE calculator, and a step by ASE's integrator with it."""
+        return [
+            Case("schnetpack_energy_forces", "SchNetPack, through ASE", self.run("energy_forces", 1)),
+            Case("schnetpack_step", "SchNetPack, NVE step, ASE's integrator", self.run("nve_step", 1)),
+        ]
+
+    def training_cases(self, options: BenchOptions) -> list[Case]:
+        """Return steps with batches made beforehand, and epochs as its users run them."""
+        n_steps, size = options.frames // options.batch_size, options.batch_size
+        cases = []
+        for threads in options.threads:
+            step, epoch = self.run("training_step", threads), self.run("training_loader", threads)
+            flushed = self.run("training_step_flushed", threads)
+            label = "SchNetPack, batches made beforehand"
+            cases += [
+                Case("schnetpack_step", label, step, size, threads),
+                Case("schnetpack_flushed", f"{label}, denormals flushed", flushed, size, threads),
+                Case(
+                    "schnetpack_loader",
+                    "SchNetPack, as its users run it",
+                    lambda n, epoch=epoch: _times(n, epoch, n_steps),  # type: ignore[misc]
+                    n_steps * size,
+                    threads,
+                ),
+            ]
+        return cases
+
+    def inference_cases(self, options: BenchOptions) -> list[Case]:
+        """Return the evaluation of a batch made beforehand."""
+        return [
+            Case("schnetpack", "SchNetPack", self.run("inference", threads), options.inference, threads)
+            for threads in options.threads
+        ]
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._errors.close()
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        try:
+            print(json.dumps(request), file=self._process.stdin, flush=True)
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            self._process.wait()
+            self._errors.seek(0)
+            last = (self._errors.read().strip().splitlines() or ["no message"])[-1]
+            raise PeerError(
+                f"SchNetPack cannot be measured: {last}; name the Python of an environment with it "
+                "(`pip install schnetpack`) by --peer-python"
+            )
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def _times(n: int, epoch: Run, n_steps: int) -> Span:
+    spans = [epoch(n_steps) for _ in range(n)]
+    return Span(sum(span.wall for span in spans), sum(span.cpu for span in spans))
+
+
+def _setup(subject: Subject, frames: FrameSet, options: BenchOptions) -> dict[str, Any]:
+    sizes = subject.sizes
+    return {
+        "n_atom_basis": sizes.n_atom_basis,
+        "n_filters": sizes.n_filters,
+        "n_interactions": sizes.n_interactions,
+        "n_gaussians": sizes.n_gaussians,
+        "cutoff": sizes.cutoff,
+        "dtype": options.dtype,
+        "device": options.device,
+        "energy_unit": ENERGY_UNIT_EV,
+        "timestep_fs": 0.5,
+        "molecule": {
+            "atomic_numbers": subject.atoms.numbers.tolist(),
+            "positions": subject.shaken(options.inference).tolist(),
+        },
+        "frames": {
+            "atomic_numbers": frames.atomic_numbers.tolist(),
+            "positions": frames.positions.tolist(),
+            "energies": frames.energies.tolist(),
+            "forces": frames.forces.tolist(),
+        },
+        "batch_size": options.batch_size,
+        "n_loader_workers": 1,
+    }

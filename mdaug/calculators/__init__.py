@@ -1,0 +1,19 @@
+"""What evaluates a model.pt: the ASE calculator, predictions for many frames, and the LAMMPS pair style."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mdaug.calculators.ase_calculator import MDAugCalculator
+    from mdaug.calculators.predictions import predict
+
+__all__ = ["MDAugCalculator", "predict"]
+
+_HOMES = {"MDAugCalculator": "mdaug.calculators.ase_calculator", "predict": "mdaug.calculators.predictions"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import torch and ASE only where they are used: each `lmp` imports `mdaug.calculators.lammps`."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

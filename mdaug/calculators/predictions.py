@@ -1,0 +1,79 @@
+"""Energies and forces of many frames with a model.pt."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mdaug.calculators.evaluators import make_evaluator
+from mdaug.calculators.species import check_positions, species_of
+from mdaug.deployment import read_manifest
+from mdaug.frames import FloatArray, FrameSet
+from mdaug.geometry.pairs import molecule_pairs, neighbor_pairs
+from mdaug.options import Precision
+
+
+def predict(
+    model: str | Path,
+    frames: FrameSet,
+    *,
+    batch_size: int = 50,
+    device: str = "cpu",
+    dtype: Precision | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Return energies (n_frames,), eV, and forces (n_frames, n_atoms, 3), eV/Å, of `frames`.
+
+    Parameters
+    ----------
+    model
+        A model.pt.
+    frames
+        Molecules or periodic cells.
+    batch_size
+        Frames evaluated at once.
+    device, dtype
+        As for `MDAugCalculator`.
+    progress
+        Told how many frames are done, and of how many.
+
+    Raises
+    ------
+    DataError
+        The file is no model of ours, the model does not know an element, or positions are not finite.
+    """
+    for n, positions in enumerate(frames.positions):
+        check_positions(positions, f"{frames.name}, frame {n}: ")
+    where = torch.device(device)
+    manifest = read_manifest(model)
+    species = species_of(frames.atomic_numbers, manifest["elements"])
+    evaluate, _ = make_evaluator(model, dtype, device, 0, "auto")
+    energies, forces = np.empty(len(frames)), np.empty(frames.positions.shape)
+    for start in range(0, len(frames), batch_size):
+        part = slice(start, min(start + batch_size, len(frames)))
+        some, n_frames = frames.select(part), part.stop - part.start
+        pairs = _pairs_of_all(some, manifest["cutoff_A"], where)
+        found = evaluate(np.tile(species, n_frames), some.positions.reshape(-1, 3), pairs)
+        energies[part] = found["atomic_energies"].reshape(n_frames, -1).sum(1)
+        forces[part] = found["forces"].reshape(n_frames, -1, 3)
+        if progress is not None:
+            progress(part.stop, len(frames))
+    return energies, forces
+
+
+def _pairs_of_all(frames: FrameSet, cutoff: float, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """idx_i, idx_j and shifts of all frames, as of one system without pairs in between."""
+    found = [_pairs(frames, n, cutoff) for n in range(len(frames))]
+    offset = np.repeat(np.arange(len(frames)) * frames.n_atoms, [len(pairs[0]) for pairs in found])
+    idx_i, idx_j, shifts = (np.concatenate([pairs[k] for pairs in found]) for k in range(3))
+    tensors = [torch.as_tensor(values, device=device) for values in (idx_i + offset, idx_j + offset, shifts)]
+    return tensors[0], tensors[1], tensors[2]
+
+
+def _pairs(frames: FrameSet, n: int, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if frames.cells is not None:
+        return neighbor_pairs(frames.positions[n], frames.cells[n], frames.pbc, cutoff)
+    idx_i, idx_j = molecule_pairs(frames.n_atoms)
+    return idx_i, idx_j, np.zeros((len(idx_i), 3))

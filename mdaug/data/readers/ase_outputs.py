@@ -1,0 +1,81 @@
+"""ASE's databases and trajectories, and the outputs of AIMD codes that ASE parses, all in eV after parsing.
+
+The list is closed: each of these formats is data or text, none can run code when read.
+"""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import ase.db
+import ase.io
+from ase import Atoms
+
+from mdaug.data.readers.contents import Contents, Reader
+from mdaug.data.readers.from_atoms import frames_from_atoms
+from mdaug.errors import DataError
+
+
+def _reader(name: str, magic: tuple[bytes, ...], images: Callable[[Path], list[Atoms]]) -> Reader:
+    """Return a reader of files whose head holds one of `magic`."""
+
+    def sniff(path: Path, head: bytes) -> bool:
+        return any(word in head for word in magic)
+
+    def read(path: Path) -> Contents:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = images(path)
+        except Exception as error:  # ASE's parsers raise whatever they meet
+            raise DataError(
+                f"{path}: looks like {name} but ASE cannot read it ({type(error).__name__}: {error}); "
+                "is the run finished and the file whole?"
+            ) from error
+        return Contents(frames_from_atoms(found, path), "eV")
+
+    return Reader(name, sniff, read)
+
+
+def _images(ase_format: str) -> Callable[[Path], list[Atoms]]:
+    return lambda path: list(ase.io.iread(path, index=":", format=ase_format))
+
+
+def _gaussian(path: Path) -> list[Atoms]:
+    """Return the structures of a Gaussian output if they are in the frame of its forces.
+
+    Forces are printed for the input orientation; without it ASE pairs them with rotated coordinates.
+    """
+    text = path.read_text(errors="replace")
+    if "Standard orientation:" in text and "Input orientation:" not in text:
+        raise ValueError(
+            "coordinates are in standard orientation only, forces are not: run Gaussian with NoSymm"
+        )
+    return _images("gaussian-out")(path)
+
+
+def _rows(kind: str) -> Callable[[Path], list[Atoms]]:
+    """Return a function giving the structures of an ASE database, their key-value pairs in ``info``."""
+
+    def images(path: Path) -> list[Atoms]:
+        found = []
+        for row in ase.db.connect(path, type=kind).select():
+            atoms = row.toatoms()
+            atoms.info |= row.key_value_pairs
+            found.append(atoms)
+        return found
+
+    return images
+
+
+READERS = (
+    _reader("VASP vasprun.xml", (b"<modeling>",), _images("vasp-xml")),
+    _reader("VASP OUTCAR", (b" vasp.",), _images("vasp-out")),
+    _reader("ORCA output", (b"* O   R   C   A *",), _images("orca-output")),
+    _reader("Gaussian output", (b"Entering Gaussian System",), _gaussian),
+    _reader("FHI-aims output", (b"Invoking FHI-aims ...",), _images("aims-output")),
+    _reader("Quantum ESPRESSO output", (b"Program PWSCF",), _images("espresso-out")),
+    _reader("ASE trajectory", (b"ASE-Trajectory",), _images("traj")),
+    _reader("ASE database (SQLite)", (b"SQLite format 3\x00",), _rows("db")),
+    _reader("ASE database (JSON)", (b'{"1": {',), _rows("json")),
+)

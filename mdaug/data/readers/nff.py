@@ -1,0 +1,117 @@
+"""NeuralForceField's pickled ``dataset.pth.tar``: a Dataset with lists of tensors in ``props``."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import units as ase_units
+from numpy.typing import NDArray
+
+from mdaug.data.readers.contents import Contents, Reader
+from mdaug.data.readers.torch_pickle import LEGACY_MAGIC, Tensor, load_torch
+from mdaug.errors import DataError
+from mdaug.frames import FloatArray, FrameSet
+
+CLASSES = (("nff.data.dataset", "Dataset"), ("nff.data", "Dataset"))
+
+UNITS = {"kcal/mol": ("kcal/mol", 1.0), "ev": ("eV", 1.0), "atomic": ("Hartree", 1 / ase_units.Bohr)}
+"""NeuralForceField's name -> our energy unit, and the factor that brings its gradients to that unit per Å."""
+
+
+def sniff(path: Path, head: bytes) -> bool:
+    if LEGACY_MAGIC in head[:32]:
+        return True
+    if not head.startswith(b"PK\x03\x04"):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("data.pkl") for name in archive.namelist())
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
+        return False
+
+
+def read(path: Path) -> Contents:
+    """Read frames; ``energy_grad`` is +∂E/∂r, so forces are its negative."""
+    content = load_torch(path, CLASSES)
+    state = content if isinstance(content, dict) else getattr(content, "__dict__", {})
+    props = state.get("props", state)
+    if not isinstance(props, dict):
+        raise DataError(f"{path}: no props in this torch file; expected a NeuralForceField Dataset")
+    label = str(state.get("units", "kcal/mol")).lower()
+    if label not in UNITS:
+        raise DataError(f"{path}: units {label!r}; expected {', '.join(UNITS)}")
+    unit, gradient_factor = UNITS[label]
+    nxyz = _frames(props, "nxyz", path)
+    numbers = [frame[:, 0].round().astype(np.int64) for frame in nxyz]
+    _check_same_atoms(numbers, path)
+    gradients = _frames(props, "energy_grad", path)
+    cells = _cells(props, len(nxyz), path)
+    periodic = cells is not None
+    frames = FrameSet(
+        atomic_numbers=numbers[0],
+        positions=np.array([frame[:, 1:4] for frame in nxyz], dtype=np.float64),
+        energies=np.array([float(energy.reshape(())) for energy in _frames(props, "energy", path)]),
+        forces=-gradient_factor * np.array([g.reshape(-1, 3) for g in gradients], dtype=np.float64),
+        cells=cells,
+        pbc=(periodic, periodic, periodic),
+        charge=_common(props, "charge", path),
+        multiplicity=1 if _common(props, "spin", path) == 0 else None,  # other spins: S or 2S, files differ
+        name=path.name,
+    )
+    return Contents(frames, unit)
+
+
+def _frames(props: dict[str, Any], key: str, path: Path) -> list[NDArray]:
+    if key not in props:
+        raise DataError(
+            f"{path}: no {key} in props; expected nxyz, energy and energy_grad, found {', '.join(props)}"
+        )
+    return _arrays(props[key], key, path)
+
+
+def _arrays(values: Any, key: str, path: Path) -> list[NDArray]:
+    """Return one array a frame from a list of tensors or numbers, or one tensor of all frames."""
+    try:
+        if isinstance(values, Tensor):
+            return list(values.numpy())
+        return [value.numpy() if isinstance(value, Tensor) else np.asarray(value, float) for value in values]
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{path}: props[{key!r}] is not a list of tensors or numbers ({error})") from error
+
+
+def _check_same_atoms(numbers: list[NDArray], path: Path) -> None:
+    for frame, found in enumerate(numbers):
+        if not np.array_equal(found, numbers[0]):
+            raise DataError(
+                f"{path}: frame {frame} has other atoms, or in another order, than frame 0; "
+                "expected one system with one order of atoms: split the data set"
+            )
+
+
+def _cells(props: dict[str, Any], n_frames: int, path: Path) -> FloatArray | None:
+    """Return NeuralForceField's ``lattice`` (rows are lattice vectors), its key in periodic data sets."""
+    for key in ("lattice", "cell"):
+        if key in props:
+            cells = np.array(
+                [cell.reshape(3, 3) for cell in _arrays(props[key], key, path)], dtype=np.float64
+            )
+            if len(cells) != n_frames:
+                raise DataError(f"{path}: {len(cells)} cells in props[{key!r}] for {n_frames} frames")
+            return cells
+    return None
+
+
+def _common(props: dict[str, Any], key: str, path: Path) -> float | None:
+    """Return a number that is the same in all frames, or None if it is not given."""
+    if key not in props:
+        return None
+    values = {float(np.asarray(value).reshape(-1)[0]) for value in _arrays(props[key], key, path)}
+    if len(values) > 1:
+        raise DataError(
+            f"{path}: frames differ in {key} ({sorted(values)}); expected one system: split the data set"
+        )
+    return values.pop() if values else None
+
+
+READER = Reader("NeuralForceField dataset", sniff, read)

@@ -1,0 +1,145 @@
+"""Training, validation and test frames: by seed, recorded, never two copies of a frame on different sides."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet, IntArray
+from mdaug.options import Options, Seed
+
+PARTS = ("train", "validation", "test")
+Share = Annotated[int | float, Field(ge=0)]
+
+
+class SplitOptions(Options):
+    """Which frames train, choose and test a model."""
+
+    train: Share = 0.85
+    """Training frames: a count (integer) or a fraction (with a decimal point) of all frames."""
+
+    validation: Share = 0.05
+    """Validation frames, which choose the model: a count or a fraction."""
+
+    test: Share = 0.1
+    """Test frames, seen once at the end: a count or a fraction."""
+
+    seed: Seed = 0
+    """Of the shuffle."""
+
+    blocks: bool = False
+    """Contiguous blocks in the order train, validation, test, for consecutive frames; nothing is shuffled."""
+
+    @model_validator(mode="after")
+    def _fractions_fit(self) -> "SplitOptions":
+        fractions = [share for share in (self.train, self.validation, self.test) if isinstance(share, float)]
+        if sum(fractions) > 1 + 1e-9:
+            raise ValueError(
+                f"fractions of train, validation and test add up to {sum(fractions):g}; expected at most 1"
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices into the frames that were split, each sorted."""
+
+    train: IntArray
+    validation: IntArray
+    test: IntArray
+
+    def to_json(self) -> dict[str, list[int]]:
+        return {name: getattr(self, name).tolist() for name in PARTS}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Split":
+        return cls(**{name: np.array(content[name], dtype=np.int64) for name in PARTS})
+
+
+def split_frames(frames: FrameSet, options: SplitOptions) -> Split:
+    """Split `frames`; all frames of a group (duplicates, a frame and its displaced copies) stay together.
+
+    Counts are met exactly; fractions as nearly as whole groups allow.
+
+    Raises
+    ------
+    DataError
+        If more frames are asked for than there are, or groups are too large for the sizes.
+    """
+    sizes = _sizes(len(frames), options)
+    groups = _groups(frames.group)
+    if options.blocks:
+        parts = _fill_in_order(groups, sizes)
+    else:
+        parts = _fill_at_random(groups, sizes, np.random.default_rng(options.seed))
+        _refuse_unfilled(parts, sizes, options)
+    train, validation, test = (np.sort(np.array(part, dtype=np.int64)) for part in parts)
+    return Split(train, validation, test)
+
+
+def _sizes(n_frames: int, options: SplitOptions) -> tuple[int, int, int]:
+    shares = (options.train, options.validation, options.test)
+    sizes = [share if isinstance(share, int) else round(share * n_frames) for share in shares]
+    excess = sum(sizes) - n_frames
+    if all(isinstance(share, float) for share in shares) and (excess > 0 or sum(shares) > 1 - 1e-9):
+        sizes[0] -= excess  # rounding only
+    elif excess > 0:
+        raise DataError(
+            f"train {options.train}, validation {options.validation} and test {options.test} ask for "
+            f"{sum(sizes)} frames; there are {n_frames}: ask for fewer"
+        )
+    return sizes[0], sizes[1], sizes[2]
+
+
+def _groups(group: IntArray) -> list[IntArray]:
+    """Return the frames of each group, in the order of each group's first frame."""
+    _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
+    members: list[list[int]] = [[] for _ in first]
+    for frame, number in enumerate(inverse):
+        members[number].append(frame)
+    return [np.array(members[number]) for number in np.argsort(first)]
+
+
+def _fill_at_random(
+    groups: list[IntArray], sizes: tuple[int, int, int], rng: np.random.Generator
+) -> list[list[int]]:
+    """Draw a part for each group of several frames, by the room left in each; single frames then fill up."""
+    parts: list[list[int]] = [[], [], []]
+    unused = sum(len(frames) for frames in groups) - sum(sizes)
+    order = [groups[g] for g in rng.permutation(len(groups))]
+    singles = [int(frames[0]) for frames in order if len(frames) == 1]
+    for frames in sorted((frames for frames in order if len(frames) > 1), key=len, reverse=True):
+        room = np.array([*(size - len(part) for size, part in zip(sizes, parts, strict=True)), unused])
+        room[room < len(frames)] = 0
+        drawn = int(rng.choice(4, p=room / room.sum())) if room.any() else 3
+        if drawn == 3:
+            unused -= len(frames)
+        else:
+            parts[drawn].extend(frames.tolist())
+    for part, size in zip(parts, sizes, strict=True):
+        missing = size - len(part)
+        part.extend(singles[:missing])
+        del singles[:missing]
+    return parts
+
+
+def _fill_in_order(groups: list[IntArray], sizes: tuple[int, int, int]) -> list[list[int]]:
+    """Give contiguous blocks of frames to each part; a later copy of a frame goes where the first went."""
+    first_of_block = np.cumsum((0, *sizes))
+    parts: list[list[int]] = [[], [], []]
+    for frames in groups:
+        block = int(np.searchsorted(first_of_block, frames[0], side="right")) - 1
+        if block < 3:
+            parts[block].extend(frames.tolist())
+    return parts
+
+
+def _refuse_unfilled(parts: list[list[int]], sizes: tuple[int, int, int], options: SplitOptions) -> None:
+    for name, part, size in zip(PARTS, parts, sizes, strict=True):
+        if len(part) < size and (isinstance(getattr(options, name), int) or not part):
+            raise DataError(
+                f"only {len(part)} of the {size} {name} frames can be chosen without tearing "
+                "groups of equal frames apart; ask for fewer, or for fractions"
+            )

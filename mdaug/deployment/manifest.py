@@ -1,0 +1,148 @@
+"""manifest.json inside a model.pt: what the model is, for every program that reads it."""
+
+import hashlib
+import json
+import platform
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from ase.data import chemical_symbols
+
+import mdaug
+from mdaug.deployment.archive_check import short_storage
+from mdaug.deployment.deployed_model import DeployedModel
+from mdaug.errors import DataError
+from mdaug.files import damaged_member
+from mdaug.models import SchNet
+from mdaug.options import PRECISIONS
+
+NAME = "manifest.json"
+FORMAT_VERSION = 2
+"""Written for models with a prior, which readers of version 1 would leave out; others stay at 1."""
+
+READABLE = (1, FORMAT_VERSION)
+_KEYS = ("elements", "cutoff_A", "n_interactions", "dtype", "units", "training", "weights_sha256", "versions")
+_RIGHT: dict[str, Callable[[Any], bool]] = {
+    "elements": lambda found: isinstance(found, list) and set(map(str, found)) <= set(chemical_symbols[1:]),
+    "cutoff_A": lambda found: isinstance(found, int | float) and 0 < found < float("inf"),
+    "dtype": lambda found: found in PRECISIONS,
+    "units": lambda found: isinstance(found, dict),
+    "training": lambda found: isinstance(found, dict),
+    "versions": lambda found: isinstance(found, dict),
+}
+"""What the values must be for those who read them to go on."""
+
+
+def build_manifest(
+    model: SchNet, deployed: DeployedModel, training: dict[str, Any], dtype: str
+) -> dict[str, Any]:
+    """Return the manifest of a model.
+
+    Keys: format_version; elements (symbols, in the model's order); cutoff_A and the other sizes of the
+    network; prior (name, number of knots, parameters of each pair of elements; null if there is none); units;
+    dtype (the precision it runs in unless another is asked for; the file holds float64); training (see
+    `export_model`); weights_sha256 (of all tensors: the same network has the same); versions.
+    """
+    options = model.options
+    return {
+        "format_version": 1 if model.prior is None else FORMAT_VERSION,
+        "architecture": "SchNet",
+        "elements": [chemical_symbols[number] for number in model.atomic_numbers],
+        "cutoff_A": options.cutoff,
+        "n_interactions": options.n_interactions,
+        "n_atom_basis": options.n_atom_basis,
+        "n_filters": options.n_filters,
+        "filters": options.filters,
+        "n_knots": options.n_knots if options.filters == "spline" else None,
+        "filter_network": options.filter_network,
+        "n_gaussians": options.n_gaussians,
+        "envelope": options.envelope,
+        "prior": None if model.prior is None else model.prior.description,
+        "units": {"energy": "eV", "length": "angstrom"},
+        "dtype": dtype,
+        "training": training,
+        "weights_sha256": weights_sha256(deployed),
+        "versions": {
+            "mdaug": mdaug.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def read_manifest(path: str | Path) -> dict[str, Any]:
+    """Return the manifest of a model.pt; nothing in the file is executed.
+
+    Raises
+    ------
+    DataError
+        The file is missing, no model of ours, damaged, or of another format version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; expected a model.pt written by mdaug train or mdaug export")
+    manifest = _parse(path, _extra_file(path))
+    version = manifest.get("format_version")
+    if version not in READABLE:
+        raise DataError(
+            f"{path}: model of format version {version!r}, expected {' or '.join(map(str, READABLE))}; "
+            "export it again with this version of mdaug, or use the version that wrote it"
+        )
+    missing = [key for key in _KEYS if key not in manifest]
+    if missing:
+        raise DataError(f"{path}: {NAME} lacks {', '.join(missing)}; export the model again")
+    wrong = [key for key, is_right in _RIGHT.items() if not is_right(manifest[key])]
+    if wrong:
+        shown = repr(manifest[wrong[0]])[:80]
+        raise DataError(f"{path}: {NAME} has {wrong[0]} = {shown}, which no model has; export it again")
+    return manifest
+
+
+def _extra_file(path: Path) -> bytes:
+    """The bytes of manifest.json, which TorchScript keeps under ``<archive>/extra/`` of a zip file."""
+    try:
+        damaged = damaged_member(path)
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            short = short_storage(archive)
+            if short is not None:
+                raise zipfile.BadZipFile(f"{short} has fewer bytes than its tensor")
+            found = [name for name in names if name.endswith(f"/extra/{NAME}")]
+            if found:
+                return archive.read(found[0])
+    except Exception as error:  # zipfile raises whatever a broken file makes it
+        raise DataError(
+            f"{path}: not a model.pt, or damaged ({error}); expected a TorchScript file"
+        ) from error
+    if any(name.endswith("/constants.pkl") for name in names):
+        raise DataError(f"{path}: a TorchScript file, but without {NAME}; expected one written by mdaug")
+    raise DataError(
+        f"{path}: no deployed model (a checkpoint?); expected the model.pt that mdaug train writes"
+    )
+
+
+def _parse(path: Path, content: bytes) -> dict[str, Any]:
+    try:
+        manifest = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: {NAME} is not readable JSON ({error}); export the model again") from error
+    if not isinstance(manifest, dict):
+        raise DataError(f"{path}: {NAME} holds no JSON object; export the model again")
+    return manifest
+
+
+def weights_sha256(deployed: DeployedModel | torch.jit.ScriptModule) -> str:
+    """Return the hash of all tensors, of the deployed module or of what TorchScript loaded from a file."""
+    digest = hashlib.sha256()
+    tensors = deployed.state_dict()
+    if deployed.prior_table is not None:
+        tensors["prior_table"] = deployed.prior_table
+    for name, tensor in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

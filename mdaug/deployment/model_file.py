@@ -1,0 +1,84 @@
+"""model.pt: a TorchScript file with its manifest inside."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mdaug.deployment.deployed_model import DeployedModel
+from mdaug.deployment.manifest import NAME, build_manifest, read_manifest, weights_sha256
+from mdaug.errors import DataError
+from mdaug.files import atomic_path
+from mdaug.models import SchNet
+from mdaug.options import PRECISIONS, Precision
+
+
+def export_model(
+    model: SchNet, path: str | Path, *, training: dict[str, Any], dtype: Precision | None = None
+) -> Path:
+    """Write `model` as a TorchScript file that anyone can load, and return its path.
+
+    The file is unfrozen and uses torch's own operators only: ``torch.jit.load(path)`` runs anywhere, without
+    mdaug (`DeployedModel.forward` tells inputs and outputs). Its weights are float64, whatever the training
+    used.
+
+    Parameters
+    ----------
+    model
+        The trained model; it is not changed.
+    path
+        Where to write, atomically.
+    training
+        What the model was trained on, kept in the manifest: data, level_of_theory, temperature_K, n_train,
+        distance_range_A, bonds, reference_structure. JSON values only, no NaN.
+    dtype
+        Precision in which the model runs unless its user asks for another; that of the training if None.
+    """
+    path = Path(path)
+    deployed = DeployedModel(model).eval()
+    dtype = dtype or str(next(model.parameters()).dtype).removeprefix("torch.")  # type: ignore[assignment]
+    manifest = build_manifest(model, deployed, training, str(dtype))
+    text = json.dumps(manifest, indent=2, allow_nan=False)
+    content = io.BytesIO()  # torch would keep the temporary file's name in it
+    torch.jit.save(torch.jit.script(deployed), content, _extra_files={NAME: text})
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.getvalue())
+    return path
+
+
+def load_model(
+    path: str | Path, dtype: Precision | None = None, device: str = "cpu"
+) -> torch.jit.ScriptModule:
+    """Load a model.pt as a function of atoms and pairs (see `DeployedModel.forward`).
+
+    Parameters
+    ----------
+    path
+        The file.
+    dtype
+        Precision of the network, ``float32`` or ``float64``; the manifest's if None.
+    device
+        ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    DataError
+        `read_manifest` refuses the file, TorchScript cannot load it, or dtype or device is not to be had.
+    """
+    manifest = read_manifest(path)
+    dtype = dtype or manifest["dtype"]
+    if dtype not in PRECISIONS:
+        raise DataError(f"dtype {dtype!r} for {path}: expected 'float32' or 'float64'")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise DataError(f"device {device!r} for {path}: torch sees no CUDA device; use 'cpu'")
+    try:
+        model = torch.jit.load(str(path), map_location=device)
+        found = weights_sha256(model)
+    except Exception as error:  # torch raises whatever a broken file makes it
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path}: TorchScript cannot load the model ({reason}); export it again") from error
+    if found != manifest["weights_sha256"]:
+        raise DataError(f"{path}: its weights are not those of its manifest; take the original file")
+    return model.to(getattr(torch, dtype)).eval()

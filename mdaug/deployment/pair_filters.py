@@ -1,0 +1,67 @@
+"""Filters of pairs in a deployed model: value and slope at any distance, for all interaction blocks."""
+
+import torch
+from torch import Tensor, nn
+
+from mdaug.models import SchNet
+
+
+class SplineFilters(nn.Module):
+    """Cubic B-splines of the distance, the tables of all blocks side by side.
+
+    Tensors: ``table`` (n_knots + 3, n_interactions · n_filters), row k the coefficients of the B-spline
+    centred at (k − 1) · spacing; ``weights`` (4, 8), float64: from the powers 1, t, t², t³ of the place t
+    within an interval to the weights of four rows for the value, then to those for the slope (per Å).
+    """
+
+    table: Tensor
+    weights: Tensor
+
+    def __init__(self, model: SchNet) -> None:
+        super().__init__()
+        tables = [table.detach() for table in model.tables()]
+        self.n_interactions = len(tables)
+        self.spacing = model.spacing
+        self.register_buffer("table", torch.cat(tables, dim=1))
+        # rows: powers of t; a plain attribute, which .to(float32) leaves in float64
+        value = torch.tensor([[1, 4, 1, 0], [-3, 0, 3, 0], [3, -6, 3, 0], [-1, 3, -3, 1]]).double() / 6
+        slope = torch.tensor([[-1, 0, 1, 0], [2, -4, 2, 0], [-1, 3, -3, 1], [0, 0, 0, 0]]).double() / 2
+        self.weights = torch.cat([value, slope / model.spacing], dim=1)
+
+    def forward(self, d_ij: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """W and dW/dd of each block, (n_pairs, n_filters), at distances (n_pairs,) in float64.
+
+        Zero at and beyond the cutoff.
+        """
+        n_pairs, (n_rows, n_columns) = d_ij.shape[0], self.table.shape
+        s = d_ij / self.spacing
+        row = s.floor().clamp(0, n_rows - 4)
+        t = s - row
+        one = (s < n_rows - 3).to(d_ij.dtype)
+        t1 = one * t
+        t2 = t1 * t
+        weights = torch.stack([one, t1, t2, t2 * t], dim=-1) @ self.weights
+        four = torch.arange(4, device=d_ij.device)
+        rows = self.table.index_select(0, (row.long().unsqueeze(-1) + four).flatten())
+        weights = weights.view(n_pairs, 2, 4).to(self.table.dtype)
+        both = torch.bmm(weights, rows.view(n_pairs, 4, n_columns))
+        width = n_columns // self.n_interactions
+        return list(both[:, 0].split(width, 1)), list(both[:, 1].split(width, 1))
+
+
+class DirectFilters(nn.Module):
+    """The filter networks evaluated at every pair, as published."""
+
+    def __init__(self, model: SchNet) -> None:
+        super().__init__()
+        self.networks = model.filter_networks
+        self.cutoff = model.options.cutoff
+        self.smooth = model.options.envelope == "c2"
+
+    def forward(self, d_ij: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """W and dW/dd of each block, (n_pairs, n_filters), at distances (n_pairs,) in float64.
+
+        Zero at and beyond the cutoff.
+        """
+        filters, slopes = self.networks.within(d_ij, self.cutoff, self.smooth)
+        return list(filters.unbind(0)), list(slopes.unbind(0))

@@ -1,0 +1,1 @@
+"""Pairs, periodic images, bond graphs, molecules, internal coordinates, rigid motion; neighbor lists."""

@@ -1,0 +1,47 @@
+"""Internal coordinates of positions (n_frames, n_atoms, 3), differentiable.
+
+`cells` (n_frames, 3, 3), where given, takes every vector to its nearest image.
+"""
+
+import torch
+from torch import Tensor
+
+from mdaug.frames import IntArray
+
+
+def cosines(positions: Tensor, angles: IntArray, cells: Tensor | None = None) -> Tensor:
+    """Return cos θ (n_frames, n_angles)."""
+    to_i = _units(_vectors(positions, angles[:, 1], angles[:, 0], cells))
+    to_k = _units(_vectors(positions, angles[:, 1], angles[:, 2], cells))
+    return (to_i * to_k).sum(-1)
+
+
+def twists(positions: Tensor, torsions: IntArray, cells: Tensor | None = None) -> Tensor:
+    """Return s cos φ, s² cos 2φ, s³ cos 3φ (n_frames, 3 n_torsions), s = sin θ sin θ' of the two angles.
+
+    Smooth also where three atoms are in line, as the angle φ itself is not.
+    """
+    if not len(torsions):
+        return positions.new_zeros(len(positions), 0)
+    a, b, c = (_units(_vectors(positions, torsions[:, n], torsions[:, n + 1], cells)) for n in range(3))
+    normal, other = torch.linalg.cross(a, b), torch.linalg.cross(b, c)
+    t = (normal * other).sum(-1)
+    s2 = (normal**2).sum(-1) * (other**2).sum(-1)
+    return torch.stack([t, 2 * t**2 - s2, 4 * t**3 - 3 * t * s2], dim=-1).flatten(1)
+
+
+def lengths(positions: Tensor, pairs: IntArray, cells: Tensor | None = None) -> Tensor:
+    """Return the distances (n_frames, n_pairs) of the atoms of each pair."""
+    return torch.linalg.vector_norm(_vectors(positions, pairs[:, 0], pairs[:, 1], cells), dim=-1)
+
+
+def _vectors(positions: Tensor, idx_i: IntArray, idx_j: IntArray, cells: Tensor | None) -> Tensor:
+    """Return r_j − r_i (n_frames, n_pairs, 3), to the nearest image of j."""
+    r_ij = positions[:, idx_j] - positions[:, idx_i]
+    if cells is None:
+        return r_ij
+    return r_ij - torch.round(r_ij.detach() @ torch.linalg.inv(cells)) @ cells
+
+
+def _units(vectors: Tensor) -> Tensor:
+    return vectors / torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)

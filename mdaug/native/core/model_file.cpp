@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+
+#include "model_file.h"
+
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <stdexcept>
+
+#include "archive.h"
+#include "json.h"
+#include "sha256.h"
+
+namespace mdaug {
+
+namespace {
+
+constexpr const char* FORMAT_VERSIONS[] = {"1", "2"};  // 2: with a prior
+
+Array array_of(const at::Tensor& tensor) {
+    const auto copy = tensor.detach().to(at::kCPU, at::kDouble).contiguous();
+    const double* data = copy.const_data_ptr<double>();
+    return {{data, data + copy.numel()}, copy.sizes().vec()};
+}
+
+std::string first_sentence(const std::string& text) { return text.substr(0, std::min(text.find('\n'), text.find(". "))); }
+
+// torch fills a tensor from fewer bytes than it has, and reads beyond them.
+void check_sizes(const torch::jit::Module& module, const Archive& archive) {
+    std::multiset<uint64_t> needed, stored;
+    std::set<const void*> seen;
+    for (const auto& named : module.named_attributes()) {
+        if (!named.value.isTensor()) continue;
+        const auto& storage = named.value.toTensor().storage();
+        if (seen.insert(storage.unsafeGetStorageImpl()).second) needed.insert(storage.nbytes());
+    }
+    for (const auto& member : archive.members())
+        if (member.name.find("/data/") != std::string::npos) stored.insert(member.size);
+    if (needed != stored) throw std::runtime_error("its tensors have other sizes than the bytes stored for them");
+}
+
+torch::jit::Module open(const std::string& path, std::string& manifest) {
+    if (!std::filesystem::is_regular_file(path))
+        throw std::runtime_error(path + ": no such file; expected a model.pt written by mdaug train or mdaug export");
+    torch::jit::ExtraFilesMap extra{{"manifest.json", ""}};
+    try {
+        const Archive archive(path);
+        auto module = torch::jit::load(path, c10::Device(c10::kCPU), extra);
+        check_sizes(module, archive);
+        manifest = extra["manifest.json"];
+        return module;
+    } catch (const std::exception& error) {
+        throw std::runtime_error(path + ": not a model.pt, or damaged (" + first_sentence(error.what()) +
+                                 "); expected a TorchScript file written by mdaug");
+    }
+}
+
+void check(const std::string& path, const std::string& manifest) {
+    if (manifest.empty())
+        throw std::runtime_error(path + ": a TorchScript file, but without manifest.json; expected one written by mdaug");
+    const auto version = json_value(manifest, "format_version");
+    if (std::find(std::begin(FORMAT_VERSIONS), std::end(FORMAT_VERSIONS), version) == std::end(FORMAT_VERSIONS))
+        throw std::runtime_error(path + ": model of format version " + (version.empty() ? "none" : version) +
+                                 ", expected 1 or 2; export it again with this version of mdaug, or use the version "
+                                 "that wrote it");
+    if (json_value(manifest, "filters") != "\"spline\"")
+        throw std::runtime_error(path + ": its filters are no splines, which the C++ core cannot evaluate; "
+                                        "use it as TorchScript, or train with filters = \"spline\"");
+}
+
+// Files of older versions say nothing of a prior.
+bool has_prior(const torch::jit::Module& module) {
+    return module.hasattr("prior_table") && !module.attr("prior_table").isNone();
+}
+
+std::map<std::string, at::Tensor> tensors_of(const torch::jit::Module& module) {
+    std::map<std::string, at::Tensor> found;
+    for (const auto& named : module.named_parameters()) found[named.name] = named.value;
+    for (const auto& named : module.named_buffers()) found[named.name] = named.value;
+    if (has_prior(module)) found["prior_table"] = module.attr("prior_table").toTensor();
+    return found;
+}
+
+// The manifest has the hash of names and bytes of all tensors, by name (weights_sha256 in mdaug/deployment/manifest.py).
+void check_weights(const std::string& path, const std::string& manifest,
+                   const std::map<std::string, at::Tensor>& tensors) {
+    Sha256 hash;
+    for (const auto& [name, tensor] : tensors) {
+        const auto whole = tensor.contiguous();
+        hash.update(name.data(), name.size());
+        hash.update(whole.const_data_ptr(), whole.nbytes());
+    }
+    if (json_value(manifest, "weights_sha256") != '"' + hash.digest() + '"')
+        throw std::runtime_error(path + ": its weights are not those of its manifest; take the original file");
+}
+
+}  // namespace
+
+const Array& ModelFile::at(const std::string& name) const {
+    const auto found = tensors.find(name);
+    if (found == tensors.end())
+        throw std::runtime_error("the model lacks the tensor " + name + "; export it again with this version of mdaug");
+    return found->second;
+}
+
+const Array& ModelFile::block(int l, const std::string& name) const {
+    return at("network.interactions." + std::to_string(l) + "." + name);
+}
+
+ModelFile ModelFile::read(const std::string& path) {
+    ModelFile file;
+    const auto module = open(path, file.manifest);
+    check(path, file.manifest);
+    const auto dtype = json_strings(json_value(file.manifest, "dtype"));
+    file.dtype = dtype.empty() ? "float64" : dtype[0];
+    file.symbols = json_strings(json_value(file.manifest, "elements"));
+    const auto tensors = tensors_of(module);
+    check_weights(path, file.manifest, tensors);
+    for (const auto& [name, tensor] : tensors) file.tensors[name] = array_of(tensor);
+    file.tensors["reference_energies"] = array_of(module.attr("reference_energies").toTensor());
+    file.cutoff = module.attr("cutoff").toDouble();
+    file.energy_scale = module.attr("energy_scale").toDouble();
+    file.prior_spacing = has_prior(module) ? module.attr("prior_spacing").toDouble() : 0;
+    file.spacing = module.attr("filters").toModule().attr("spacing").toDouble();
+    file.n_interactions = static_cast<int>(module.attr("filters").toModule().attr("n_interactions").toInt());
+    if (file.symbols.empty() || file.symbols.size() != file.at("atomic_numbers").data.size())
+        throw std::runtime_error(path + ": the elements in its manifest are not those of its weights; export it again");
+    return file;
+}
+
+}  // namespace mdaug

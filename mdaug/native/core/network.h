@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+// The atom-wise part of SchNet, upwards (features) and downwards (gradients), for a few rows at a time.
+//
+// In mdaug/models/schnet.py block l has matrices A (inward), H (hidden), O (out) and x += O h. x is the embedding plus
+// all O_m h_m, so what the next block sends is
+//     a_l = A_l (embedding + Σ_{m<l} bias_m)  +  Σ_{m<l} (A_l O_m) h_m,
+// a table by element plus products with matrices multiplied beforehand; likewise for the readout with matrix R.
+// For 3 blocks of equal widths that makes 15 products where the layers one by one would take 17. From 4 blocks on
+// it is better to form y = Σ O_m h_m, from which a_l = A_l y and the readout follow, and to multiply beforehand only
+// the last block's O with R: 22 products where the layers would take 23.
+
+#pragma once
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "model_file.h"
+#include "products.h"
+#include "spline.h"
+
+namespace mdaug {
+
+template <typename T>
+struct Network {
+    int n_blocks;
+    int64_t n_basis, n_filters, n_readout, n_table_rows;       // widths are padded ones
+    std::vector<Buffer<T>> hidden, hidden_bias;                // H (n_basis, n_filters)
+    bool sums_features;                                        // y is formed
+    std::vector<std::vector<Buffer<T>>> between;               // [l][m < l]: A_l O_m (n_filters, n_basis), if it is not
+    std::vector<Buffer<T>> to_readout;                         // R O_m (n_readout, n_basis), only the last one if it is
+    std::vector<Buffer<T>> inward, out;                        // A_l (n_filters, n_basis), O_l, if it is
+    Buffer<T> readout_hidden;                                  // R, if it is
+    std::vector<Buffer<T>> sent_start;                         // [l]: a_l by element (n_elements, n_filters)
+    Buffer<T> readout_start, readout;                          // (n_elements, n_readout), (n_readout)
+    std::vector<Buffer<T>> tables;                             // (n_table_rows, n_filters)
+    double readout_bias;
+
+    explicit Network(const ModelFile& file);
+    size_t bytes() const;
+};
+
+// Row-major matrices in float64, for what is multiplied beforehand.
+struct Matrix {
+    int64_t rows, columns;
+    std::vector<double> data;
+
+    explicit Matrix(const Array& a)
+        : rows(a.shape.size() == 2 ? a.shape[0] : 1), columns(a.shape.back()), data(a.data) {}
+    Matrix(int64_t rows, int64_t columns) : rows(rows), columns(columns), data(rows * columns) {}
+
+    // x W, and x Wᵀ with a bias
+    Matrix times(const Matrix& w) const {
+        Matrix y(rows, w.columns);
+        for (int64_t r = 0; r < rows; ++r)
+            for (int64_t k = 0; k < columns; ++k)
+                for (int64_t c = 0; c < w.columns; ++c)
+                    y.data[r * w.columns + c] += data[r * columns + k] * w.data[k * w.columns + c];
+        return y;
+    }
+    Matrix transposed() const {
+        Matrix y(columns, rows);
+        for (int64_t r = 0; r < rows; ++r)
+            for (int64_t c = 0; c < columns; ++c) y.data[c * rows + r] = data[r * columns + c];
+        return y;
+    }
+    void add_to_rows(const Matrix& row) {
+        for (size_t k = 0; k < data.size(); ++k) data[k] += row.data[k % columns];
+    }
+    Matrix columns_from(int64_t begin, int64_t n) const {
+        Matrix y(rows, n);
+        for (int64_t r = 0; r < rows; ++r)
+            for (int64_t c = 0; c < n; ++c) y.data[r * n + c] = data[r * columns + begin + c];
+        return y;
+    }
+    template <typename T>
+    Buffer<T> padded_copy() const {
+        const int64_t height = rows == 1 ? 1 : padded<T>(rows), width = padded<T>(columns);
+        Buffer<T> buffer;
+        buffer.reserve(height * width);
+        for (int64_t r = 0; r < rows; ++r)
+            for (int64_t c = 0; c < columns; ++c) buffer.get()[r * width + c] = static_cast<T>(data[r * columns + c]);
+        return buffer;
+    }
+};
+
+template <typename T>
+Network<T>::Network(const ModelFile& file) : n_blocks(file.n_interactions) {
+    const Matrix table(file.at("filters.table")), readout_matrix(file.at("network.readout_hidden.weight"));
+    const int64_t filters = table.columns / n_blocks;
+    n_filters = padded<T>(filters);
+    n_basis = padded<T>(readout_matrix.columns);
+    n_readout = padded<T>(readout_matrix.rows);
+    n_table_rows = table.rows;
+    sums_features = n_blocks > 3;
+    if (sums_features) readout_hidden = readout_matrix.padded_copy<T>();
+    between.resize(n_blocks), to_readout.resize(n_blocks), inward.resize(n_blocks), out.resize(n_blocks);
+    Matrix x(file.at("network.embedding.weight"));  // features before the block, without what positions bring in
+    for (int l = 0; l < n_blocks; ++l) {
+        const Matrix a(file.block(l, "inward.weight")), o(file.block(l, "out.weight"));
+        if (sums_features) inward[l] = a.padded_copy<T>(), out[l] = o.padded_copy<T>();
+        for (int m = 0; m < l && !sums_features; ++m)
+            between[l].push_back(a.times(Matrix(file.block(m, "out.weight"))).template padded_copy<T>());
+        sent_start.push_back(x.times(a.transposed()).template padded_copy<T>());
+        hidden.push_back(Matrix(file.block(l, "hidden.weight")).template padded_copy<T>());
+        hidden_bias.push_back(Matrix(file.block(l, "hidden.bias")).template padded_copy<T>());
+        if (!sums_features || l == n_blocks - 1) to_readout[l] = readout_matrix.times(o).template padded_copy<T>();
+        tables.push_back(table.columns_from(l * filters, filters).template padded_copy<T>());
+        x.add_to_rows(Matrix(file.block(l, "out.bias")));
+    }
+    Matrix start = x.times(readout_matrix.transposed());
+    start.add_to_rows(Matrix(file.at("network.readout_hidden.bias")));
+    readout_start = start.template padded_copy<T>();
+    readout = Matrix(file.at("network.readout.weight")).template padded_copy<T>();
+    readout_bias = file.at("network.readout.bias").data[0];
+}
+
+template <typename T>
+size_t Network<T>::bytes() const {
+    size_t sum = readout_start.bytes() + readout.bytes() + readout_hidden.bytes();
+    for (const auto* list : {&hidden, &hidden_bias, &to_readout, &inward, &out, &sent_start, &tables})
+        for (const auto& buffer : *list) sum += buffer.bytes();
+    for (const auto& list : between)
+        for (const auto& buffer : list) sum += buffer.bytes();
+    return sum;
+}
+
+template <typename T>
+inline void fill_rows(int64_t n, int64_t width, const T* row, T* rows) {
+    for (int64_t r = 0; r < n; ++r) std::memcpy(rows + r * width, row, width * sizeof(T));
+}
+
+template <typename T>
+inline void look_up(int64_t n, int64_t width, const int32_t* species, const T* table, T* rows) {
+    for (int64_t r = 0; r < n; ++r) std::memcpy(rows + r * width, table + species[r] * width, width * sizeof(T));
+}
+
+}  // namespace mdaug

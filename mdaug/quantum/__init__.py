@@ -1,0 +1,7 @@
+"""Ab-initio energies of frames and scans by PySCF, on many cores, each point computed once."""
+
+from mdaug.quantum.level import Level
+from mdaug.quantum.point_store import PointStore
+from mdaug.quantum.single_point_jobs import Site, SiteEnergy, compute
+
+__all__ = ["Level", "PointStore", "Site", "SiteEnergy", "compute"]

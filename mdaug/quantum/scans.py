@@ -1,0 +1,187 @@
+"""Scans of one or two coordinates: their geometries, their energies, and the CSV that keeps them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from ase import Atoms
+
+from mdaug.errors import DataError
+from mdaug.frames import FloatArray
+from mdaug.geometry.bonds import bond_name, find_bonds
+from mdaug.quantum.broken_symmetry import breaking_bonds
+from mdaug.quantum.scan_motions import Motion, default_grid, grid
+from mdaug.quantum.single_point_jobs import Site, SiteEnergy
+from mdaug.units import KCAL_MOL_PER_EV
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A grid of geometries, the last coordinate running fastest.
+
+    Parameters
+    ----------
+    motions
+        One or two.
+    values
+        Shape (n_points, n_motions), Å or degrees.
+    points
+        The geometries, one a row of `values`.
+    """
+
+    motions: tuple[Motion, ...]
+    values: FloatArray
+    points: tuple[Atoms, ...]
+
+    @property
+    def name(self) -> str:
+        """For files, for example ``bond-O2-H8`` or ``bond-O2-H8+bond-C0-O2``."""
+        return "+".join(motion.name(self.points[0].numbers).replace(" ", "-") for motion in self.motions)
+
+    @property
+    def columns(self) -> list[str]:
+        units = ["distance_A" if motion.is_distance else f"{motion.kind}_deg" for motion in self.motions]
+        if len(units) == 1:
+            return units
+        numbers = self.points[0].numbers
+        names = [bond_name(numbers, motion.atoms) for motion in self.motions]
+        return [f"{name}_{unit}" for name, unit in zip(names, units, strict=True)]
+
+
+@dataclass(frozen=True)
+class ScanEnergies:
+    """Energies of a scan in kcal/mol, zero at the start geometry; NaN where unknown.
+
+    `gap_kcal_mol` is restricted minus unrestricted, NaN where one of them was not computed.
+    """
+
+    scan: Scan
+    energy_kcal_mol: FloatArray
+    restricted_kcal_mol: FloatArray
+    unrestricted_kcal_mol: FloatArray
+    spin_square: FloatArray
+
+    @property
+    def gap_kcal_mol(self) -> FloatArray:
+        return self.restricted_kcal_mol - self.unrestricted_kcal_mol
+
+    def to_csv(self) -> str:
+        """Return the text of the CSV that `mdaug scan --reference` reads; unknown values are empty."""
+        header = ["energy", "restricted", "unrestricted", "gap"]
+        names = [*self.scan.columns, *(f"{name}_kcal_mol" for name in header), "spin_square"]
+        table = np.column_stack(
+            [
+                self.scan.values,
+                self.energy_kcal_mol,
+                self.restricted_kcal_mol,
+                self.unrestricted_kcal_mol,
+                self.gap_kcal_mol,
+                self.spin_square,
+            ]
+        )
+        rows = [",".join("" if np.isnan(x) else f"{x:.6f}" for x in row) for row in table]
+        return "\n".join([",".join(names), *rows]) + "\n"
+
+
+def parse_scan(text: str, start: Atoms) -> Scan:
+    """Return the scan that ``kind:i-j[=first:last:step]`` names; two joined by ``+`` make a grid.
+
+    Raises
+    ------
+    DataError
+        If the text is something else, or the atoms cannot be moved so.
+
+    Examples
+    --------
+    ``bond:2-8``, ``bond:2-8=0.6:2.4:0.05``, ``torsion:1-0-2-8``, ``bond:2-8=0.8:2:0.2+bond:0-2=1.2:2:0.2``.
+    """
+    motions, grids = [], []
+    for part in text.split("+"):
+        motion, values = _parse_motion(part, start)
+        motions.append(motion)
+        grids.append(values)
+    if len(motions) > 2:
+        raise DataError(f"scan {text}: expected one coordinate, or two joined by +")
+    moves = [motion.mover(start) for motion in motions]
+    values = np.array(list(product(*grids)))
+    points = []
+    for row in values:
+        atoms = Atoms(start.numbers, start.positions)
+        for move, value in zip(moves, row, strict=True):
+            atoms = move(atoms, float(value))
+        points.append(atoms)
+    return Scan(tuple(motions), values, tuple(points))
+
+
+def scan_sites(scans: Sequence[Scan], start: Atoms) -> list[Site]:
+    """Return the start geometry as the first site, then all points of all scans in order."""
+    sites = [Site(Atoms(start.numbers, start.positions))]
+    bonds = find_bonds(start)
+    for number, scan in enumerate(scans):
+        breaking = [breaking_bonds(point, bonds) for point in scan.points]
+        shape = [len(np.unique(column)) for column in scan.values.T]
+        order = np.arange(len(scan.points)).reshape(shape)
+        offset = len(sites)
+        for k, point in enumerate(scan.points):
+            follows = _further_out(order, k, breaking)
+            link = None if follows is None else offset + follows
+            sites.append(Site(point, breaking[k], link, number))
+    return sites
+
+
+def scan_energies(scans: Sequence[Scan], energies: Sequence[SiteEnergy]) -> list[ScanEnergies]:
+    """Sort the `energies` of `scan_sites` into scans, relative to the start geometry.
+
+    Raises
+    ------
+    DataError
+        If the start geometry has no energy.
+    """
+    zero, position, found = energies[0].energy_eV, 1, []
+    if np.isnan(zero):
+        raise DataError("the start geometry has no energy, so the scans have no zero: it did not converge")
+    for scan in scans:
+        part = energies[position : position + len(scan.points)]
+        position += len(scan.points)
+        found.append(
+            ScanEnergies(
+                scan,
+                _relative([site.energy_eV for site in part], zero),
+                _relative([site.restricted_eV for site in part], zero),
+                _relative([site.unrestricted_eV for site in part], zero),
+                np.array([site.spin_square for site in part]),
+            )
+        )
+    return found
+
+
+def _relative(energies_eV: list[float], zero_eV: float) -> FloatArray:
+    return (np.array(energies_eV) - zero_eV) * KCAL_MOL_PER_EV
+
+
+def _parse_motion(text: str, start: Atoms) -> tuple[Motion, FloatArray]:
+    expected = f"scan {text}: expected kind:i-j[=first:last:step], as bond:2-8 or angle:1-0-2=60:180:5"
+    name, _, limits = text.partition("=")
+    kind, _, atoms = name.partition(":")
+    try:
+        indices = tuple(int(atom) for atom in atoms.split("-"))
+        given = [float(limit) for limit in limits.split(":")] if limits else []
+    except ValueError as error:
+        raise DataError(expected) from error
+    if len(given) not in (0, 3):
+        raise DataError(expected)
+    motion = Motion(kind, indices)  # type: ignore[arg-type]
+    motion.mover(start)
+    return motion, grid(*(given or default_grid(motion, start)))
+
+
+def _further_out(order: np.ndarray, k: int, breaking: list[tuple]) -> int | None:
+    """Return the next point further out along a breaking coordinate that breaks the same bonds."""
+    index = np.unravel_index(k, order.shape)
+    for axis in range(order.ndim):
+        if index[axis] + 1 < order.shape[axis]:
+            neighbour = int(order[(*index[:axis], index[axis] + 1, *index[axis + 1 :])])
+            if breaking[k] and breaking[neighbour] == breaking[k]:
+                return neighbour
+    return None

@@ -1,0 +1,207 @@
+"""One geometry at one level: total energy, its parts, and forces where asked."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.units import Bohr, Hartree
+from scipy.linalg import null_space
+
+from mdaug.frames import FloatArray, IntArray
+from mdaug.quantum.broken_symmetry import Bond, broken_symmetry, unrestricted_solution
+from mdaug.quantum.geometry_hash import PointKind
+from mdaug.quantum.level import COMPOSITE, Level
+from mdaug.quantum.mean_field import (
+    NotConvergedError,
+    build_molecule,
+    mean_field,
+    pyscf,
+    spin_square,
+    stable,
+)
+from mdaug.quantum.point_store import Record
+
+CC_CYCLES = 150
+CC_DIIS_SPACE = 10
+STEP_A = 0.003
+"""Of central differences: 0.01 kcal/mol/Å off where a bond to hydrogen is compressed."""
+PAIRED = 1e-3
+"""Below this ⟨S²⟩ an unrestricted solution is the restricted one, and is not computed again."""
+
+
+def guess_or_none(
+    atoms: Atoms, level: Level, bonds: IntArray, breaking: tuple[Bond, ...], start: Any = None
+) -> Any:
+    """Return the density (2, n, n) of the stable unrestricted solution in the small basis.
+
+    It is followed from a neighbour's density `start`, or made anew; None if it does not converge.
+    """
+    try:
+        if start is None and breaking:
+            return broken_symmetry(atoms, breaking, bonds, level).make_rdm1()
+        return unrestricted_solution(atoms, level, start).make_rdm1()
+    except NotConvergedError:
+        return None
+
+
+def single_point(atoms: Atoms, level: Level, *, unrestricted: bool, guess: Any = None) -> Record:
+    """Return what the store keeps of one point.
+
+    Parameters
+    ----------
+    unrestricted
+        Unrestricted orbitals, from the density `guess` (2, n, n) in the level's small basis.
+
+    Returns
+    -------
+    Record
+        ``energy_Eh`` (null if it did not converge, with ``error``), ``parts_Eh``, ``spin_square`` (of the
+        unrestricted solution), ``forces_eV_A``, ``seconds``, and the geometry.
+    """
+    compute = _composite if level.method == COMPOSITE else _plain
+    kind: PointKind = "unrestricted" if unrestricted else "restricted"
+    return _recorded(atoms, level, kind, lambda: compute(atoms, level, unrestricted, guess))
+
+
+def core_correlation(atoms: Atoms, level: Level) -> Record:
+    """Return as ``energy_Eh`` what the core electrons add to DF-MP2 in the large basis.
+
+    From restricted orbitals even where a bond breaks: the core does not feel whether its spins are paired.
+    """
+
+    def compute() -> Record:
+        solver = mean_field(build_molecule(atoms, level.basis, level), level, unrestricted=False, fitted=True)
+        frozen = _df_mp2(solver, level).e_tot
+        everything = _df_mp2(solver, level.model_copy(update={"frozen_core": False})).e_tot
+        return {"energy_Eh": float(everything - frozen)}
+
+    return _recorded(atoms, level, "core", compute)
+
+
+def _recorded(atoms: Atoms, level: Level, kind: PointKind, compute: Callable[[], Record]) -> Record:
+    started = time.perf_counter()
+    try:
+        found = compute()
+    except NotConvergedError as error:
+        found = {"energy_Eh": None, "error": str(error)}
+    return {
+        "level": level.identity,
+        "orbitals": kind,
+        "numbers": atoms.numbers.tolist(),
+        "positions_A": atoms.positions.round(8).tolist(),
+        **found,
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+
+
+def _composite(atoms: Atoms, level: Level, unrestricted: bool, guess: Any) -> Record:
+    """DF-MP2 in the large basis + [CCSD(T) − MP2] in the small one; nothing where the spins are paired."""
+    small = _converged(atoms, level, unrestricted, guess)
+    if unrestricted and level.multiplicity == 1 and spin_square(small) < PAIRED:
+        return {"energy_Eh": None, "spin_square": 0.0}
+    large_molecule = build_molecule(atoms, level.basis, level)
+    projected = pyscf("scf.addons").project_dm_nr2nr(small.mol, small.make_rdm1(), large_molecule)
+    large = mean_field(large_molecule, level, unrestricted=unrestricted, fitted=True, guess=projected)
+    parts = {
+        "hf_small": small.e_tot,
+        "mp2_small": _mp2(small, level).e_tot,
+        "ccsd(t)_small": _coupled_cluster(small, level, triples=True),
+        "hf_large": large.e_tot,
+        "mp2_large": _df_mp2(large, level).e_tot,
+    }
+    found = _record(composite_energy(parts), parts, small, unrestricted)
+    return found | ({"spin_square_large": spin_square(large)} if unrestricted else {})
+
+
+def composite_energy(parts: dict[str, float]) -> float:
+    """Return E = MP2/large + CCSD(T)/small − MP2/small, Hartree."""
+    return parts["mp2_large"] + parts["ccsd(t)_small"] - parts["mp2_small"]
+
+
+def _plain(atoms: Atoms, level: Level, unrestricted: bool, guess: Any) -> Record:
+    solver = _converged(atoms, level, unrestricted, guess)
+    parts = {"mean_field": solver.e_tot}
+    if level.method in ("ccsd", "ccsd(t)"):
+        parts["total"] = _coupled_cluster(solver, level, triples=level.method == "ccsd(t)")
+        return _record(parts["total"], parts, solver, unrestricted)
+    correlated = {"mp2": _mp2, "df-mp2": _df_mp2}.get(level.method, lambda solver, _: solver)(solver, level)
+    parts["total"] = correlated.e_tot
+    found = _record(correlated.e_tot, parts, solver, unrestricted)
+    if not level.forces:
+        return found
+    if level.method == "df-mp2":  # PySCF has no gradient of it
+        return found | _forces_by_differences(atoms, level, solver)
+    return found | _forces(correlated)
+
+
+def _converged(atoms: Atoms, level: Level, unrestricted: bool, guess: Any) -> Any:
+    """Return the mean field in the small basis; without a guess an unrestricted one is made stable."""
+    molecule = build_molecule(atoms, level.small_basis, level)
+    fitted = level.method == "df-mp2"
+    solver = mean_field(molecule, level, unrestricted=unrestricted, fitted=fitted, guess=guess)
+    return stable(solver) if unrestricted and guess is None else solver
+
+
+def _n_core(solver: Any, level: Level) -> int:
+    return int(pyscf("data.elements").chemcore(solver.mol)) if level.frozen_core else 0
+
+
+def _mp2(solver: Any, level: Level) -> Any:
+    method = pyscf("mp").MP2(solver, frozen=_n_core(solver, level))
+    method.kernel()
+    return method
+
+
+def _df_mp2(solver: Any, level: Level) -> Any:
+    """MP2 with fitted integrals (the basis' own auxiliary set for MP2)."""
+    unrestricted = solver.mo_coeff[0].ndim == 2
+    fitted = pyscf("mp.dfump2_native").DFUMP2 if unrestricted else pyscf("mp.dfmp2_native").DFRMP2
+    method = fitted(solver, frozen=_n_core(solver, level))
+    method.kernel()
+    return method
+
+
+def _coupled_cluster(solver: Any, level: Level, *, triples: bool) -> float:
+    """Return the total energy of CCSD or CCSD(T), restricted or not as `solver` is."""
+    method = pyscf("cc").CCSD(solver, frozen=_n_core(solver, level))
+    method.max_cycle, method.diis_space = CC_CYCLES, CC_DIIS_SPACE
+    method.kernel()
+    if not method.converged:
+        raise NotConvergedError("the coupled-cluster equations did not converge")
+    return float(method.e_tot + (method.ccsd_t() if triples else 0.0))
+
+
+def _forces(method: Any) -> Record:
+    gradient = np.asarray(method.nuc_grad_method().kernel())  # Hartree/Bohr
+    return {"forces_eV_A": (-gradient * Hartree / Bohr).tolist()}
+
+
+def _forces_by_differences(atoms: Atoms, level: Level, solver: Any) -> Record:
+    """Return DF-MP2's forces by central differences in the directions that deform the molecule."""
+    density, forces = solver.make_rdm1(), np.zeros_like(atoms.positions)
+    for direction in deformations(atoms.positions):
+        energies = []
+        for sign in (1, -1):
+            moved = Atoms(atoms.numbers, atoms.positions + sign * STEP_A * direction)
+            molecule = build_molecule(moved, level.basis, level)
+            field = mean_field(molecule, level, unrestricted=density.ndim == 3, fitted=True, guess=density)
+            energies.append(_df_mp2(field, level).e_tot)
+        forces -= direction * (energies[0] - energies[1]) / (2 * STEP_A) * Hartree
+    return {"forces_eV_A": forces.tolist()}
+
+
+def deformations(positions: FloatArray) -> FloatArray:
+    """Return orthonormal directions (n, n_atoms, 3) at right angles to moving and turning the molecule."""
+    centred, axes = positions - positions.mean(axis=0), np.eye(3)
+    rigid = [np.tile(axis, (len(centred), 1)) for axis in axes] + [np.cross(axis, centred) for axis in axes]
+    return null_space(np.reshape(rigid, (6, -1)), rcond=1e-8).T.reshape(-1, *positions.shape)
+
+
+def _record(energy: float, parts: dict[str, float], solver: Any, unrestricted: bool) -> Record:
+    record: Record = {
+        "energy_Eh": float(energy),
+        "parts_Eh": {name: float(part) for name, part in parts.items()},
+    }
+    return record | ({"spin_square": spin_square(solver)} if unrestricted else {})

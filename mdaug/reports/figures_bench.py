@@ -1,0 +1,82 @@
+"""Figure of `mdaug bench`: times of all paths, and the cost of an atom in boxes of growing size."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mdaug.reports.style import BLACK, BLUE, GREEN, ORANGE, VERMILION, new_axes, new_figure, save
+
+
+def plot_times(group: Mapping[str, Any], ax: Axes | None = None) -> Axes:
+    """Draw median times of a group as bars on a logarithmic axis, minimum to maximum as a line."""
+    ax = ax if ax is not None else new_axes()
+    cases = group["cases"][::-1]
+    several = len({case["threads"] for case in cases}) > 1
+    for row, case in enumerate(cases):
+        ms = case["ms_per_item"]
+        ax.barh(row, ms["median"], color=_color(case["name"]), height=0.7)
+        ax.plot([ms["min"], ms["max"]], [row, row], color=BLACK, linewidth=1.2)
+        ax.text(1.08 * ms["max"], row, f"{ms['median']:.3g}", va="center", fontsize=8)
+    ax.set_yticks(range(len(cases)), [_label(case, several) for case in cases], fontsize=8)
+    ax.set_xscale("log")
+    ax.set_xmargin(0.15)
+    ax.grid(visible=False, axis="y")
+    ax.set_xlabel(f"ms a {group['unit']}")
+    ax.set_title(group["title"], fontsize=10)
+    return ax
+
+
+def plot_boxes(boxes: list[Mapping[str, Any]], ax: Axes | None = None) -> Axes:
+    """Draw the time an atom takes in boxes, beside the floors."""
+    ax = ax if ax is not None else new_axes()
+    atoms = [box["n_atoms"] for box in boxes]
+    of_all = [box["us_per_atom"]["evaluation"] for box in boxes]
+    spread = [[t["median"] - t["min"] for t in of_all], [t["max"] - t["median"] for t in of_all]]
+    ax.errorbar(
+        atoms, [t["median"] for t in of_all], yerr=spread, color=BLUE, marker="o", label="energy and forces"
+    )
+    products = [box["us_per_atom"]["products"]["median"] for box in boxes]
+    ax.plot(atoms, products, color=ORANGE, marker="s", label="bare products")
+    memory = [box["memory_floor_us_per_atom"] for box in boxes]
+    ax.plot(atoms, memory, color=GREEN, marker="^", label="memory floor")
+    ax.set_xscale("log")
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("atoms in the periodic box")
+    ax.set_ylabel("µs an atom")
+    ax.legend(frameon=False)
+    return ax
+
+
+def bench_figure(result: Mapping[str, Any]) -> Figure:
+    """Return a panel for each group of times, and one for the boxes."""
+    groups = list(result["groups"].values())
+    n_panels = len(groups) + bool(result["bulk"])
+    heights = [max(2, len(group["cases"])) for group in groups] + [8] * bool(result["bulk"])
+    figure, panels = new_figure(
+        n_panels, 1, width=8.0, height=0.3 * sum(heights) + n_panels, squeeze=False, height_ratios=heights
+    )
+    for group, ax in zip(groups, panels[:, 0], strict=False):
+        plot_times(group, ax)
+    if result["bulk"]:
+        plot_boxes(result["bulk"], panels[-1, 0])
+    return figure
+
+
+def save_bench_figure(result: Mapping[str, Any], path: Path) -> None:
+    """Write the figure of `bench_figure`."""
+    save(bench_figure(result), path)
+
+
+def _color(name: str) -> str:
+    if "products" in name:
+        return ORANGE
+    return VERMILION if name.startswith("schnetpack") else BLUE
+
+
+def _label(case: Mapping[str, Any], several: bool) -> str:
+    if not several:
+        return str(case["label"])
+    return f"{case['label']}, {case['threads']} thread" + ("s" if case["threads"] > 1 else "")

@@ -1,0 +1,17 @@
+"""Where files that come with the package lie: beside it in a checkout, inside it in a wheel.
+
+Imports nothing heavy: every start of `lmp` imports this module.
+"""
+
+from pathlib import Path
+
+PACKAGE_FOLDER = Path(__file__).parent
+
+NATIVE_FOLDER = PACKAGE_FOLDER / "native"
+"""The C++ that serves ASE, `mdaug nve`, LAMMPS and training: ``core`` and ``kernels``."""
+
+
+def resource_folder(name: str) -> Path:
+    """Return the folder ``inputs`` or ``lammps_plugin``."""
+    inside = PACKAGE_FOLDER / name
+    return inside if inside.is_dir() else PACKAGE_FOLDER.parent / name

@@ -1,0 +1,1 @@
+"""Frames made by MD with any ASE calculator, and the statistics of a sampling."""

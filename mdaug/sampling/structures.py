@@ -1,0 +1,123 @@
+"""Structures to start MD from: a file that ASE reads, or a SMILES string."""
+
+import warnings
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.io import read
+from scipy.spatial.distance import cdist
+
+from mdaug.data.readers import extxyz
+from mdaug.data.readers.contents import HEAD_BYTES
+from mdaug.errors import DataError, MissingDependencyError
+from mdaug.frames import FloatArray, IntArray
+
+CONTACT_A = 2.2
+"""Molecules of one SMILES string are put beside each other at this distance of their nearest atoms."""
+
+
+def starting_structures(source: str | Path, n: int, seed: int = 0) -> list[Atoms]:
+    """Return `n` starting structures of one system.
+
+    Parameters
+    ----------
+    source
+        A structure file that ASE reads (its last frame; copied `n` times), or a SMILES string
+        (`n` conformers embedded by RDKit with hydrogens added and relaxed with MMFF94; atoms in SMILES order,
+        hydrogens after them; several molecules, as ``O.O``, side by side).
+    n
+        Number of structures.
+    seed
+        Of the embedding.
+
+    Raises
+    ------
+    DataError
+        If `source` is neither a readable structure file nor a SMILES string.
+    MissingDependencyError
+        If a SMILES string is given and RDKit is not installed.
+    """
+    if Path(source).is_file():
+        return [_read_structure(Path(source)).copy() for _ in range(n)]
+    return _embed(str(source), n, seed)
+
+
+def _read_structure(path: Path) -> Atoms:
+    with path.open("rb") as stream:
+        if extxyz.sniff(path, stream.read(HEAD_BYTES)):
+            extxyz.check_counts(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            atoms = read(path, index=-1)
+    except Exception as error:  # ASE's readers raise whatever their parser meets
+        raise DataError(
+            f"{path}: not a structure that ASE reads ({type(error).__name__}: {error})"
+        ) from error
+    if not isinstance(atoms, Atoms) or len(atoms) == 0:
+        raise DataError(f"{path}: holds no atoms")
+    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+
+
+def formal_charge(source: str | Path) -> int | None:
+    """Return the charge that a SMILES string states, None for a structure file.
+
+    Raises
+    ------
+    DataError, MissingDependencyError
+        As `starting_structures`.
+    """
+    if Path(source).is_file():
+        return None
+    return int(sum(atom.GetFormalCharge() for atom in _molecule(str(source))[0].GetAtoms()))
+
+
+def _embed(smiles: str, n: int, seed: int) -> list[Atoms]:
+    molecule, chem = _molecule(smiles)
+    conformers = chem.EmbedMultipleConfs(molecule, numConfs=n, randomSeed=seed)
+    if len(conformers) < n:
+        raise DataError(f"{smiles}: RDKit embeds no 3D structure; give a structure file instead")
+    parts = [np.array(part) for part in chem.GetMolFrags(molecule)]
+    for number, conformer in enumerate(conformers):
+        rng = np.random.default_rng([seed, number])
+        placed = molecule.GetConformer(conformer)
+        for atom, position in enumerate(side_by_side(placed.GetPositions(), parts, rng)):
+            placed.SetAtomPosition(atom, position.tolist())
+    if chem.MMFFHasAllMoleculeParams(molecule):
+        chem.MMFFOptimizeMoleculeConfs(molecule)
+    numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()])
+    return [Atoms(numbers, molecule.GetConformer(c).GetPositions()) for c in conformers]
+
+
+def _molecule(smiles: str) -> tuple[Any, Any]:
+    """Return RDKit's molecule of a SMILES string, with hydrogens, and the module that made it."""
+    try:
+        chem, rd_logger = import_module("rdkit.Chem.AllChem"), import_module("rdkit.RDLogger")
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{smiles}: no such file, and a SMILES string needs RDKit, which is not installed: "
+            "pip install 'mdaug[xtb]'"
+        ) from error
+    rd_logger.DisableLog("rdApp.*")
+    molecule = chem.MolFromSmiles(smiles)
+    if molecule is None or molecule.GetNumAtoms() == 0:
+        raise DataError(f"{smiles}: neither a structure file nor a SMILES string that RDKit understands")
+    return chem.AddHs(molecule), chem
+
+
+def side_by_side(positions: FloatArray, parts: list[IntArray], rng: np.random.Generator) -> FloatArray:
+    """Return `positions` (n_atoms, 3), Å, with each part moved out of the earlier ones.
+
+    The parts are molecules, each at the origin, as RDKit embeds them; directions are drawn at random.
+    """
+    placed = positions.copy()
+    for k, part in enumerate(parts[1:], 1):
+        earlier = placed[np.concatenate(parts[:k])]
+        direction = rng.normal(size=3)
+        direction /= np.linalg.norm(direction)
+        while cdist(placed[part], earlier).min() < CONTACT_A:
+            placed[part] += 0.1 * direction
+    return placed

@@ -1,0 +1,243 @@
+"""The training loop: steps, validation, averaged weights, checkpoints, resume."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+import torch
+
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet
+from mdaug.models import SchNet, SchNetOptions
+from mdaug.training.checkpoint import load_checkpoint, save_checkpoint
+from mdaug.training.history import Epoch, History
+from mdaug.training.options import TrainOptions
+from mdaug.training.pair_prior import choose_prior, without_prior
+from mdaug.training.parallel import Group
+from mdaug.training.predict import Errors, errors
+from mdaug.training.reference_energies import energy_scale, reference_energies
+from mdaug.training.schedule import Schedule
+from mdaug.training.step import Step
+from mdaug.training.tensors import FrameTensors
+from mdaug.units import KCAL_MOL_PER_EV
+
+ALONE = Group()
+
+CHECKPOINT_SECONDS = 60.0
+"""Wall time between checkpoints."""
+
+
+@dataclass(frozen=True)
+class TrainState:
+    """What a progress display shows after each epoch."""
+
+    epoch: int
+    n_epochs: int
+    loss: float
+    energy_mae_kcal_mol: float
+    force_mae_kcal_mol_A: float
+    learning_rate: float
+    geometries_per_second: float
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A trained model (its best averaged weights, in evaluation mode) and how it came about."""
+
+    model: SchNet
+    history: History
+    best_epoch: int
+    seconds: float
+
+
+def train(
+    train_frames: FrameSet,
+    validation_frames: FrameSet,
+    model_options: SchNetOptions,
+    train_options: TrainOptions,
+    folder: Path,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    progress: Callable[[TrainState], None] | None = None,
+    group: Group = ALONE,
+) -> TrainResult:
+    """Train SchNet on frames and return the weights that were best on the validation frames.
+
+    Writes ``checkpoint.pt`` (atomically, about once a minute and at the end) and ``history.csv`` into
+    `folder`. With `resume` the training goes on from the checkpoint; on the CPU the result is the same bit
+    for bit. The processes of a `group` train one model together; the first of them writes the files.
+
+    Raises
+    ------
+    DataError
+        No frames, a checkpoint that does not belong to these options and frames, or a training that diverges.
+    """
+    for frames, what in ((train_frames, "training"), (validation_frames, "validation")):
+        if len(frames) == 0:
+            raise DataError(f"no {what} frames in {frames.name}; at least one is needed")
+    given = (train_frames, validation_frames, model_options, train_options)
+    trainer = Trainer(*given, pick_device(device), group=group)
+    checkpoint = folder / "checkpoint.pt"
+    if resume and checkpoint.exists():
+        trainer.restore(load_checkpoint(checkpoint, trainer.fingerprint))
+    trainer.run(folder, progress)
+    return trainer.result()
+
+
+def pick_device(device: str) -> torch.device:
+    """``auto``: the GPU where there is one, else the CPU."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DataError("--device cuda: torch sees no CUDA device; use --device cpu or auto")
+    return torch.device(device)
+
+
+class Trainer:
+    """A model in training: everything that a checkpoint holds."""
+
+    def __init__(
+        self,
+        train_frames: FrameSet,
+        validation_frames: FrameSet,
+        model_options: SchNetOptions,
+        options: TrainOptions,
+        device: torch.device,
+        *,
+        group: Group = ALONE,
+    ) -> None:
+        torch.manual_seed(options.seed)
+        torch.set_num_threads(options.threads or torch.get_num_threads())
+        self.options, self.device, self.group = options, device, group
+        dtype = getattr(torch, options.dtype)
+        numbers = sorted(set(train_frames.atomic_numbers.tolist()))
+        prior = choose_prior(train_frames, numbers, model_options)
+        rest = without_prior(train_frames, prior)
+        references = reference_energies(rest, numbers, options.reference)
+        scale = energy_scale(rest, options.scale)
+        self.model = SchNet(model_options, numbers, references, scale, prior).to(device, dtype)
+        self.train_set = FrameTensors(train_frames, self.model)
+        self.validation_set = FrameTensors(validation_frames, self.model)
+        self.step = Step(self.model, self.train_set, options, group)
+        self.parameters, self.averaged = self.step.parameters, self.step.averaged
+        self.best = self.parameters.copy()
+        steps = max(1, -(-len(train_frames) // options.batch_size))
+        self.schedule = Schedule(options, steps)
+        self.history = History()
+        self.epoch, self.best_epoch, self.seconds = 0, 0, 0.0
+        self.fingerprint = (
+            f"{model_options!r} {options!r} {len(train_frames)} {train_frames.energies.sum()!r}"
+        )
+
+    def run(self, folder: Path, progress: Callable[[TrainState], None] | None) -> None:
+        """Train from the present epoch to the last."""
+        saved = started = time.perf_counter()
+        before = self.seconds
+        while self.epoch < self.options.epochs and not self.schedule.stop:
+            epoch_started = time.perf_counter()
+            loss = self.train_epoch()
+            rate = self.train_set.n_frames / (time.perf_counter() - epoch_started)
+            found = self.validate()
+            self._refuse_divergence(found)
+            self._close_epoch(loss, found)
+            self.seconds = before + time.perf_counter() - started
+            if progress is not None:
+                progress(self._state(rate))
+            if time.perf_counter() - saved > CHECKPOINT_SECONDS:
+                self.save(folder)
+                saved = time.perf_counter()
+        self.save(folder)
+
+    def train_epoch(self) -> float:
+        """One pass over the training frames; returns the mean loss."""
+        self.model.train()
+        generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + self.epoch)
+        order = torch.randperm(self.train_set.n_frames, generator=generator).to(self.device)
+        total = torch.zeros((), device=self.device, dtype=torch.float64)
+        batches = order.split(self.options.batch_size)
+        for n, index in enumerate(batches):
+            step = self.epoch * len(batches) + n
+            total += self.step(index, step, self.schedule.learning_rate(step))
+        return float(self.group.add_up(total)) / len(batches)
+
+    def validate(self) -> Errors:
+        """Errors of the averaged weights on the validation frames."""
+        with self.parameters.holding(self.averaged):
+            return errors(self.model, self.validation_set, self.group)
+
+    def _refuse_divergence(self, found: Errors) -> None:
+        """Stop before weights that are no numbers are saved: no later epoch can mend them."""
+        if not isfinite(found.energy_mse + found.force_mse):
+            raise DataError(
+                f"the training diverged in epoch {self.epoch + 1}: its validation errors are not finite; "
+                f"give a lower learning rate (now {self.options.learning_rate:g}), lower weights, "
+                "or --training.dtype float64"
+            )
+
+    def _close_epoch(self, loss: float, found: Errors) -> None:
+        weights = self.options
+        validation_loss = weights.energy_weight * found.energy_mse + weights.force_weight * found.force_mse
+        rate = self.schedule.learning_rate(self.epoch * self.schedule.steps_per_epoch)
+        self.epoch += 1
+        # judged by absolute errors: squares of a few dozen frames are those of the one or two strangest
+        score = weights.energy_weight**0.5 * found.energy_mae + weights.force_weight**0.5 * found.force_mae
+        if self.schedule.epoch_done(score):
+            self.best.copy_(self.averaged)
+            self.best_epoch = self.epoch
+        scale = float(self.model.energy_scale) * KCAL_MOL_PER_EV
+        self.history.append(
+            Epoch(self.epoch, rate, loss, validation_loss, found.energy_mae * scale, found.force_mae * scale)
+        )
+
+    def _state(self, rate: float) -> TrainState:
+        last = self.history.epochs[-1]
+        return TrainState(
+            self.epoch,
+            self.options.epochs,
+            last.training_loss,
+            last.validation_energy_mae_kcal_mol,
+            last.validation_force_mae_kcal_mol_A,
+            last.learning_rate,
+            rate,
+        )
+
+    def result(self) -> TrainResult:
+        """The best averaged weights, in evaluation mode."""
+        self.parameters.assign(self.best)
+        return TrainResult(self.model.eval(), self.history, self.best_epoch, self.seconds)
+
+    def save(self, folder: Path) -> None:
+        """Write checkpoint.pt and history.csv (the first process of a group)."""
+        if not self.group.is_first:
+            return
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.step.optimizer.state_dict(),
+            "averaged": self.averaged,
+            "best": self.best,
+            "schedule": self.schedule.state(),
+            "history": self.history.rows(),
+            "epoch": self.epoch,
+            "best_epoch": self.best_epoch,
+            "seconds": self.seconds,
+            "rng": torch.get_rng_state(),
+        }
+        save_checkpoint(folder / "checkpoint.pt", state, self.fingerprint)
+        self.history.write(folder / "history.csv")
+
+    def restore(self, state: dict) -> None:
+        """Go back to the moment of `save`."""
+        self.model.load_state_dict(state["model"])
+        # with this device's settings: on a GPU recorded steps read the learning rate from a tensor
+        own = {"param_groups": self.step.optimizer.state_dict()["param_groups"]}
+        self.step.optimizer.load_state_dict(state["optimizer"] | own)
+        self.averaged.copy_(state["averaged"])
+        self.best.copy_(state["best"])
+        self.schedule.restore(state["schedule"])
+        self.history = History.from_rows(state["history"])
+        self.epoch, self.best_epoch = state["epoch"], state["best_epoch"]
+        self.seconds = state["seconds"]
+        torch.set_rng_state(state["rng"])

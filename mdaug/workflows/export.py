@@ -1,0 +1,37 @@
+"""model.pt anew from the checkpoint of a training, finished or not."""
+
+from pathlib import Path
+
+from mdaug.deployment import export_model
+from mdaug.errors import DataError
+from mdaug.options import Precision
+from mdaug.training.restore import restore_model
+from mdaug.workflows.config import load_config
+from mdaug.workflows.train import CONFIG
+from mdaug.workflows.training_summary import summarize_training
+from mdaug.workflows.use_model import own_frames
+
+
+def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None = None) -> Path:
+    """Write the best weights so far of the training in folder `run` as a model file and return its path.
+
+    Parameters
+    ----------
+    path
+        Where to write; default: model.pt in `run`.
+    dtype
+        Precision in which the model runs unless its user asks for another; default: that of the training.
+
+    Raises
+    ------
+    DataError
+        If `run` holds no checkpoint of a training.
+    """
+    checkpoint = run / "checkpoint.pt"
+    if not checkpoint.is_file():
+        raise DataError(f"no checkpoint in {run}; name the folder of a `mdaug train`")
+    config = load_config(run / CONFIG)
+    frames = own_frames(run / "model.pt", "train")
+    model = restore_model(checkpoint, config.model, sorted(set(frames.atomic_numbers.tolist())))
+    summary = summarize_training(frames, config.model.cutoff) | {"augmented": config.augment.enabled}
+    return export_model(model, path or run / "model.pt", training=summary, dtype=dtype)

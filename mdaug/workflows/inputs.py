@@ -1,0 +1,47 @@
+"""Where the shipped configurations lie: beside the package in a checkout, inside it in a wheel."""
+
+from pathlib import Path
+
+from mdaug.errors import DataError
+from mdaug.files import write_text
+from mdaug.resources import resource_folder
+
+
+def inputs_folder() -> Path:
+    """Return the folder of the shipped TOML configurations and LAMMPS inputs."""
+    return resource_folder("inputs")
+
+
+def copy_lammps_inputs(folder: Path) -> list[Path]:
+    """Copy the shipped LAMMPS inputs into `folder` and return where they are now.
+
+    Raises
+    ------
+    DataError
+        If a file of that name and other content is there.
+    """
+    copies = {folder / source.name: source.read_text() for source in sorted(inputs_folder().glob("*.in"))}
+    for path, text in copies.items():
+        if path.exists() and path.read_text() != text:
+            raise DataError(f"{path} is there and differs from the shipped one; move it, or copy elsewhere")
+    for path, text in copies.items():
+        write_text(path, text)
+    return list(copies)
+
+
+def find_config(name: str | Path) -> Path:
+    """Return `name` if it is a file, else the shipped configuration of that name (``paper``, ``demo.toml``).
+
+    Raises
+    ------
+    DataError
+        If there is neither.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = inputs_folder() / f"{path.stem}.toml"
+    if path.suffix in ("", ".toml") and shipped.is_file():
+        return shipped
+    known = ", ".join(sorted(file.stem for file in inputs_folder().glob("*.toml")))
+    raise DataError(f"no configuration {path}; give a TOML file or a shipped one: {known}")

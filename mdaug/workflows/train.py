@@ -1,0 +1,241 @@
+"""Augmented training: frames -> split -> springs -> augmented frames -> model -> held-out errors."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial, reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mdaug.analysis.accuracy import AccuracyResult, accuracy
+from mdaug.augmentation import augment
+from mdaug.calculators.predictions import predict
+from mdaug.data import Split, load_frames, split_frames, write_extxyz
+from mdaug.deployment import export_model
+from mdaug.errors import DataError
+from mdaug.files import write_json
+from mdaug.frames import FrameSet
+from mdaug.reports.training_page import TrainingReport, write_training_report
+from mdaug.springs import SpringAnalysis, analyse_springs, write_springs
+from mdaug.training import Group, TrainResult, TrainState, pick_device, train
+from mdaug.workflows.config import RunConfig, save_config
+from mdaug.workflows.environment import describe_environment
+from mdaug.workflows.training_summary import summarize_training
+
+CONFIG = "config.toml"
+
+
+def _ignore(*_: object) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told what during a training.
+
+    Parameters
+    ----------
+    stage
+        Told a line of text at each stage.
+    springs
+        Told how many element pairs are fitted, of how many.
+    epoch
+        Told the state of the training after each epoch.
+    """
+
+    stage: Callable[[str], None] = _ignore
+    springs: Callable[[int, int], None] = _ignore
+    epoch: Callable[[TrainState], None] = _ignore
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The frames of a training; `augmented` and `springs` are None for a raw model."""
+
+    split: Split
+    train: FrameSet
+    validation: FrameSet
+    test: FrameSet
+    springs: SpringAnalysis | None
+    augmented: FrameSet | None
+    explored: FrameSet | None = None
+
+    @property
+    def copies(self) -> list[FrameSet]:
+        """What the network is trained on besides the raw frames."""
+        return [frames for frames in (self.augmented, self.explored) if frames is not None]
+
+    @property
+    def shown(self) -> FrameSet:
+        """All frames that the network is trained on, raw ones first."""
+        return reduce(join_frames, self.copies, self.train)
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """A finished training: its model file and what is known about it."""
+
+    folder: Path
+    sets: Sets
+    training: TrainResult
+    test: AccuracyResult | None
+
+    @property
+    def model_path(self) -> Path:
+        return self.folder / "model.pt"
+
+
+def train_force_field(
+    config: RunConfig,
+    folder: Path,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    watch: Watch | None = None,
+    group: Group | None = None,
+) -> TrainingOutcome:
+    """Train a force field as `config` says and leave everything a reader may ask for in `folder`.
+
+    Parameters
+    ----------
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    resume
+        Go on from the checkpoint in `folder`.
+    watch
+        Told how it goes.
+    group
+        The processes that train together, of which this is the first; the others call `help_to_train`.
+
+    Raises
+    ------
+    DataError
+        From any room on the way; nothing of the run is marked finished then.
+    """
+    watch, group = watch or Watch(), group or Group()
+    pick_device(device)  # before minutes of springs and labels
+    sets = prepare_sets(config, watch)
+    record_sets(sets, config, folder, resume=resume)
+    watch.stage(f"training on {len(sets.shown)} frames; validation errors E in kcal/mol, F in kcal/mol/Å")
+    training = _train(sets, config, folder, group, device=device, resume=resume, progress=watch.epoch)
+    summary = summarize_training(sets.train, config.model.cutoff) | {"augmented": sets.augmented is not None}
+    model = export_model(training.model, folder / "model.pt", training=summary)
+    test = accuracy(partial(predict, model), sets.test) if len(sets.test) else None
+    outcome = TrainingOutcome(folder, sets, training, test)
+    write_json(folder / "results.json", describe_outcome(outcome))
+    write_json(folder / "environment.json", describe_environment())
+    write_training_report(folder, _report(outcome))
+    return outcome
+
+
+def help_to_train(config: RunConfig, folder: Path, group: Group, *, device: str, resume: bool) -> None:
+    """Take part in the training that the first process of `group` runs in `folder`; writes nothing."""
+    sets = prepare_sets(config, Watch())
+    _train(sets, config, folder, group, device=device, resume=resume)
+
+
+def _train(sets: Sets, config: RunConfig, folder: Path, group: Group, **how: Any) -> TrainResult:
+    return train(sets.shown, sets.validation, config.model, config.training, folder, group=group, **how)
+
+
+def prepare_sets(config: RunConfig, watch: Watch) -> Sets:
+    """Read, split and augment the frames."""
+    frames = config.data.load_frames()
+    split = split_frames(frames, config.split)
+    _refuse_empty_parts(frames, split)
+    raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
+    parts = f"{len(raw)} training, {len(validation)} validation, {len(test)} test"
+    watch.stage(f"{len(frames)} frames of {frames.name}: {parts}")
+    springs, augmented, explored = None, None, None
+    if config.augment.enabled:
+        watch.stage("fitting springs to the training frames")
+        springs = analyse_springs(raw, config.springs, progress=watch.springs)
+        augmented = augment(raw, springs.springs, config.augment)
+        watch.stage(f"{len(augmented)} augmented frames by rule {str(augmented.info['rule'][0])!r}")
+        if config.augment.explored is not None:
+            explored = _explored(config.augment.explored, raw)
+            watch.stage(f"{len(explored)} explored frames")
+    return Sets(split, raw, validation, test, springs, augmented, explored)
+
+
+def _explored(path: Path, raw: FrameSet) -> FrameSet:
+    """Read the frames of `mdaug explore`; DataError if they are of other atoms than `raw`."""
+    found = load_frames(path, units="eV", temperature_K=raw.temperature_K)
+    if not np.array_equal(found.atomic_numbers, raw.atomic_numbers) or found.periodic != raw.periodic:
+        raise DataError(
+            f"{path}: other atoms than those of {raw.name}; give what `mdaug explore` wrote for it"
+        )
+    return found
+
+
+def _refuse_empty_parts(frames: FrameSet, split: Split) -> None:
+    for name in ("train", "validation"):
+        if len(getattr(split, name)) == 0:
+            raise DataError(
+                f"{frames.name}: of {len(frames)} frame(s) the split leaves none for {name}, "
+                "which needs one; give more frames, or --split.train 2 --split.validation 1 --split.test 0"
+            )
+
+
+def record_sets(sets: Sets, config: RunConfig, folder: Path, *, resume: bool) -> None:
+    """Write config.toml, split.json and, for an augmented model, springs.json and augmented.xyz."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_config(config, folder / CONFIG)
+    _record_split(folder / "split.json", sets.split, resume=resume)
+    if sets.springs is not None and sets.augmented is not None:
+        write_springs(sets.springs.springs, sets.train, folder / "springs.json")
+        write_extxyz(sets.augmented, folder / "augmented.xyz")
+
+
+def join_frames(first: FrameSet, second: FrameSet) -> FrameSet:
+    """Return the frames of both sets, which are of the same atoms; per-frame records are left out."""
+
+    def both(name: str) -> Any:
+        a, b = getattr(first, name), getattr(second, name)
+        return None if a is None or b is None else np.concatenate([a, b])
+
+    per_frame = ("positions", "energies", "forces", "cells", "stresses", "group", "weights")
+    return replace(first, info={}, **{name: both(name) for name in per_frame})
+
+
+def describe_outcome(outcome: TrainingOutcome) -> dict[str, Any]:
+    """Return the content of results.json."""
+    sets, training = outcome.sets, outcome.training
+    best = training.history.epochs[training.best_epoch - 1]
+    return {
+        "test": outcome.test.to_json() if outcome.test else None,
+        "validation": {
+            "energy_mae_kcal_mol": best.validation_energy_mae_kcal_mol,
+            "force_mae_kcal_mol_A": best.validation_force_mae_kcal_mol_A,
+            "n_frames": len(sets.validation),
+        },
+        "training": {
+            "best_epoch": training.best_epoch,
+            "epochs": len(training.history.epochs),
+            "seconds": training.seconds,
+            "n_raw_frames": len(sets.train),
+            "n_augmented_frames": sum(map(len, sets.copies)),
+        },
+    }
+
+
+def _record_split(path: Path, split: Split, *, resume: bool) -> None:
+    """Write the split, or check that a resumed run has the same frames."""
+    if resume and path.exists() and json.loads(path.read_text(encoding="utf-8")) != split.to_json():
+        raise DataError(f"{path}: the frames or the split are not those of this run; start a new one")
+    write_json(path, split.to_json())
+
+
+def _report(outcome: TrainingOutcome) -> TrainingReport:
+    return TrainingReport(
+        data=outcome.sets.train.name,
+        level_of_theory=outcome.sets.train.level_of_theory,
+        name="raw" if outcome.sets.augmented is None else "augmented",
+        history=outcome.training.history,
+        springs=outcome.sets.springs,
+        test=outcome.test,
+        results=describe_outcome(outcome),
+        settings=(outcome.folder / CONFIG).read_text(encoding="utf-8"),
+    )

@@ -1,0 +1,68 @@
+"""What a deployed model says of its training: the manifest's entry "training"."""
+
+from typing import Any
+
+import numpy as np
+from ase.data import chemical_symbols
+
+from mdaug.analysis.training_bonds import TrainingBonds
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet
+from mdaug.geometry.periodic_images import pair_lengths
+from mdaug.springs.distances import pair_distances
+
+
+def summarize_training(frames: FrameSet, cutoff: float) -> dict[str, Any]:
+    """Return the summary of the raw training frames that scans, dynamics and stability start from.
+
+    It holds the data's name and level of theory, the range of distances of each element pair (those that
+    the model has seen; its users should not trust it far outside), the bonds with mean, spread and range
+    of their lengths, and the frame of lowest energy.
+    """
+    return {
+        "data": frames.name,
+        "level_of_theory": frames.level_of_theory,
+        "temperature_K": frames.temperature_K,
+        "charge": frames.charge,
+        "multiplicity": frames.multiplicity,
+        "n_train": len(frames),
+        "distance_range_A": _distance_ranges(frames, cutoff),
+        "bonds": _bonds(frames),
+        "reference_structure": _lowest_frame(frames),
+    }
+
+
+def _distance_ranges(frames: FrameSet, cutoff: float) -> dict[str, list[float]]:
+    samples = pair_distances(frames, cutoff)
+    return {name: [float(values.min()), float(values.max())] for name, (values, _) in samples.items()}
+
+
+def _bonds(frames: FrameSet) -> list[dict[str, Any]]:
+    try:
+        bonds = TrainingBonds.from_frames(frames)
+    except DataError:  # atoms, or noble gases: nothing is bonded
+        return []
+    idx_i, idx_j = bonds.bonds.T
+    lengths = pair_lengths(frames.positions, frames.periodic_cells, idx_i, idx_j)
+    return [
+        {
+            "atoms": [int(i), int(j)],
+            "mean_A": float(length.mean()),
+            "std_A": float(length.std()),
+            "range_A": [float(length.min()), float(length.max())],
+        }
+        for i, j, length in zip(idx_i, idx_j, lengths.T, strict=True)
+    ]
+
+
+def _lowest_frame(frames: FrameSet) -> dict[str, Any]:
+    lowest = int(np.argmin(frames.energies))
+    structure = {
+        "atomic_numbers": frames.atomic_numbers.tolist(),
+        "symbols": [chemical_symbols[number] for number in frames.atomic_numbers],
+        "positions": frames.positions[lowest].tolist(),
+        "energy_eV": float(frames.energies[lowest]),
+    }
+    if frames.cells is not None:
+        structure |= {"cell": frames.cells[lowest].tolist(), "pbc": list(frames.pbc)}
+    return structure

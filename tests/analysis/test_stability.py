@@ -1,0 +1,218 @@
+from dataclasses import replace
+
+import MDAnalysis as mda
+import numpy as np
+import pytest
+from ase.build import bulk, molecule
+
+from mdaug.analysis.stability import stability
+from mdaug.analysis.training_bonds import TrainingBonds
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet
+
+
+def frames_of(atoms, positions, cells=None):
+    n = len(positions)
+    pbc = (cells is not None,) * 3
+    return FrameSet(
+        atoms.numbers, np.asarray(positions), np.zeros(n), np.zeros((n, len(atoms), 3)), cells=cells, pbc=pbc
+    )
+
+
+def universe_of(atoms, positions, dt_ps=0.1, dimensions=None):
+    universe = mda.Universe.empty(len(atoms), trajectory=True)
+    universe.add_TopologyAttr("elements", atoms.get_chemical_symbols())
+    return universe.load_new(np.asarray(positions, np.float32), dt=dt_ps, dimensions=dimensions)
+
+
+def stretched(atoms, i, j, by):
+    """Move atom j along i → j by each of `by`."""
+    axis = atoms.positions[j] - atoms.positions[i]
+    positions = np.repeat(atoms.positions[None], len(by), axis=0)
+    positions[:, j] += np.asarray(by)[:, None] * axis / np.linalg.norm(axis)
+    return positions
+
+
+@pytest.fixture
+def training(ethanol):
+    return frames_of(ethanol, stretched(ethanol, 2, 3, [-0.05, 0.0, 0.05]))
+
+
+def test_means_are_over_the_training_frames(ethanol, training):
+    bonds = TrainingBonds.from_frames(training)
+    assert bonds.names[-1] == "O2-H3"
+    assert bonds.mean_A[-1] == pytest.approx(ethanol.get_distance(2, 3))
+    assert len(bonds.bonds) == 8
+
+
+def test_first_broken_bond_and_its_time(ethanol, training):
+    by = [0.0, 0.2, -0.3, 0.45, 0.55, 0.1, 1.2]
+    result = stability(
+        universe_of(ethanol, stretched(ethanol, 2, 3, by)), TrainingBonds.from_frames(training)
+    )
+    found = result.to_json()
+    assert found["time_to_failure_ps"] == pytest.approx(0.4)
+    assert found["first_broken_bond"] == "O2-H3"
+    assert found["first_broken_atoms"] == [2, 3]
+    assert found["max_bond_deviation_A"] == pytest.approx(1.2, abs=1e-5)
+    assert found["n_frames_before_failure"] == 4
+    assert found["duration_ps"] == pytest.approx(0.6)
+    assert result.deviation_A == pytest.approx(np.abs(by), abs=1e-5)
+
+
+def test_a_bond_that_shrinks_too_far_is_broken_too(ethanol, training):
+    universe = universe_of(ethanol, stretched(ethanol, 2, 3, [0.0, -0.55]))
+    assert stability(universe, TrainingBonds.from_frames(training)).time_to_failure_ps == pytest.approx(0.1)
+
+
+def test_of_several_broken_bonds_the_farthest_is_named(ethanol, training):
+    positions = stretched(ethanol, 2, 3, [0.0, 0.6])
+    positions[1, 6] += 3.0
+    result = stability(universe_of(ethanol, positions), TrainingBonds.from_frames(training))
+    assert result.first_broken_bond == "C0-H6"
+
+
+def test_a_whole_run_has_no_failure(ethanol, training):
+    positions = stretched(ethanol, 2, 3, np.linspace(-0.4, 0.4, 700))
+    found = stability(universe_of(ethanol, positions), TrainingBonds.from_frames(training)).to_json()
+    assert found["time_to_failure_ps"] is None
+    assert found["first_broken_bond"] is None
+    assert found["max_bond_deviation_A"] == pytest.approx(0.4, abs=1e-5)
+    assert found["n_frames"] == found["n_frames_before_failure"] == 700
+
+
+def test_failure_in_a_late_block_is_at_its_own_time(ethanol, training):
+    by = np.zeros(700)
+    by[600:] = 0.7
+    result = stability(
+        universe_of(ethanol, stretched(ethanol, 2, 3, by)), TrainingBonds.from_frames(training)
+    )
+    assert result.time_to_failure_ps == pytest.approx(60.0)
+    assert result.n_frames_before_failure == 600
+
+
+def test_tolerance_can_be_chosen(ethanol, training):
+    universe = universe_of(ethanol, stretched(ethanol, 2, 3, [0.0, 0.2, 0.45]))
+    result = stability(universe, TrainingBonds.from_frames(training), tolerance_A=0.15)
+    assert result.time_to_failure_ps == pytest.approx(0.1)
+
+
+def test_positions_that_are_not_numbers_are_a_failure(ethanol, training):
+    positions = stretched(ethanol, 2, 3, [0.0, 0.1, 0.2])
+    positions[1, 3] = np.nan
+    found = stability(
+        universe_of(ethanol, positions), TrainingBonds.from_frames(training), frames=training
+    ).to_json()
+    assert found["time_to_failure_ps"] == pytest.approx(0.1)
+    assert found["first_broken_bond"] == "O2-H3"
+    assert found["max_bond_deviation_A"] == pytest.approx(0.2, abs=1e-5)
+
+
+def test_same_frames_have_no_histogram_error_and_the_failed_are_left_out(ethanol, training):
+    good = list(training.positions)
+    broken = stretched(ethanol, 2, 3, [2.0])[0]
+    result = stability(
+        universe_of(ethanol, [*good, broken, *good]), TrainingBonds.from_frames(training), frames=training
+    )
+    assert result.distance_histogram_error == pytest.approx(0.0, abs=1e-6)
+    assert result.visited.n_frames == 3
+
+
+def test_histogram_error_counts_the_part_that_moved(ethanol):
+    pair = ethanol[[2, 3]]
+    frames = frames_of(pair, [pair.positions])
+    moved = universe_of(pair, stretched(pair, 0, 1, [0.0, 0.3]))
+    result = stability(moved, TrainingBonds.from_frames(frames), frames=frames)
+    assert result.distance_histogram_error == pytest.approx(1.0)  # half of the frames elsewhere
+
+
+def test_torsion_populations_before_failure(ethanol, training):
+    """C-C-O-H turned to +60 (3 frames), −60 (1) and 180 (1); training is trans."""
+    frames = []
+    for angle in (60, 60, 60, -60, 180):
+        turned = ethanol.copy()
+        turned.set_dihedral(0, 1, 2, 3, angle, indices=[3])
+        frames.append(turned.positions)
+    result = stability(universe_of(ethanol, frames), TrainingBonds.from_frames(training), frames=training)
+    found = result.to_json()["torsion_populations"]["C0-C1-O2-H3"]
+    assert found["trajectory"] == pytest.approx({"trans": 0.2, "gauche+": 0.6, "gauche-": 0.2})
+    assert found["training"] == {"trans": 1.0, "gauche+": 0.0, "gauche-": 0.0}
+
+
+def test_without_frames_there_are_no_distributions(ethanol, training):
+    universe = universe_of(ethanol, stretched(ethanol, 2, 3, [0.0]))
+    found = stability(universe, TrainingBonds.from_frames(training)).to_json()
+    assert found["distance_histogram_error"] is None
+    assert found["torsion_populations"]["C0-C1-O2-H3"] == {"trajectory": None, "training": None}
+
+
+def test_bonds_of_a_manifest(ethanol, training):
+    wanted = TrainingBonds.from_frames(training)
+    manifest = {
+        "training": {
+            "bonds": [
+                {"atoms": [int(i), int(j)], "mean_A": float(mean), "std_A": 0.03}
+                for (i, j), mean in zip(wanted.bonds, wanted.mean_A, strict=True)
+            ],
+            "reference_structure": {"atomic_numbers": ethanol.numbers.tolist(), "positions": []},
+        }
+    }
+    bonds = TrainingBonds.from_manifest(manifest)
+    assert bonds.names == wanted.names
+    assert bonds.mean_A == pytest.approx(wanted.mean_A)
+    with pytest.raises(DataError, match="no training bonds"):
+        TrainingBonds.from_manifest({"training": {}})
+
+
+def test_a_cell_is_followed_through_its_walls():
+    silicon = bulk("Si", cubic=True).repeat(2)
+    cells = np.repeat(silicon.cell.array[None], 2, axis=0)
+    rng = np.random.default_rng(0)
+    shaken = [silicon.positions + rng.normal(scale=0.05, size=silicon.positions.shape) for _ in range(2)]
+    training = frames_of(silicon, shaken, cells)
+    drifting = [shaken[k % 2] + [0.5 * k, 0.0, 0.0] for k in range(12)]
+    wrapped = [(r / silicon.cell.lengths() % 1.0) * silicon.cell.lengths() for r in drifting]
+    universe = universe_of(silicon, wrapped, dimensions=silicon.cell.cellpar())
+    result = stability(universe, TrainingBonds.from_frames(training), frames=training)
+    assert result.time_to_failure_ps is None
+    assert len(result.bonds.bonds) == 128
+    assert result.distance_histogram_error < 1e-3  # float32 positions move a few pairs to the next bin
+    with pytest.raises(DataError, match="no cell"):
+        stability(universe_of(silicon, wrapped), TrainingBonds.from_frames(training), frames=training)
+    small = np.array([4.0, 4.0, 4.0, 90, 90, 90])
+    with pytest.raises(DataError, match="half the trajectory's cell"):
+        stability(universe_of(silicon, wrapped, dimensions=small), TrainingBonds.from_frames(training))
+
+
+@pytest.mark.parametrize("c_A", [0.0, 1.0])
+def test_a_film_is_not_followed_through_the_side_that_is_open(ethanol, c_A):
+    cells = np.repeat(np.diag([15.0, 15.0, c_A])[None], 3, axis=0)
+    positions = stretched(ethanol, 2, 3, [-0.05, 0.0, 0.05])
+    positions[..., :2] %= 15.0
+    training = replace(frames_of(ethanol, positions, cells), pbc=(True, True, False))
+    bonds = TrainingBonds.from_frames(training)
+    assert bonds.mean_A[-1] == pytest.approx(ethanol.get_distance(2, 3))
+    dimensions = np.array([15.0, 15.0, 1.0, 90, 90, 90])
+    result = stability(universe_of(ethanol, positions, dimensions=dimensions), bonds, frames=training)
+    assert result.deviation_A == pytest.approx([0.05, 0.0, 0.05], abs=1e-5)
+    assert result.distance_histogram_error == pytest.approx(0.0, abs=1e-3)
+    recorded = {"bonds": [], "reference_structure": {"atomic_numbers": [8], "pbc": [True, True, False]}}
+    recorded["bonds"] = [{"atoms": [0, 1], "mean_A": 1.0}]
+    assert TrainingBonds.from_manifest({"training": recorded}).pbc == (True, True, False)
+
+
+def test_other_atoms_are_refused(ethanol, training):
+    swapped = ethanol[[1, 0, 3, 2, 4, 5, 6, 7, 8]]
+    with pytest.raises(DataError, match="same order"):
+        stability(universe_of(swapped, [swapped.positions]), TrainingBonds.from_frames(training))
+
+
+def test_molecules_that_part_are_told_with_their_time():
+    waters = molecule("H2O") + molecule("H2O")
+    waters.positions[3:] += [3.0, 0, 0]
+    training = TrainingBonds.from_frames(frames_of(waters, waters.positions[None]))
+    positions = np.repeat(waters.positions[None], 4, axis=0)
+    positions[2:, 3:] += [6.0, 0, 0]
+    found = stability(universe_of(waters, positions), training).to_json()
+    assert (found["time_to_failure_ps"], found["parted_at_ps"]) == (None, pytest.approx(0.2))
+    assert stability(universe_of(waters, positions[:2]), training).parted_at_ps is None

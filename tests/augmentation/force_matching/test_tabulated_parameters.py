@@ -1,0 +1,30 @@
+"""The tables: orders by length, and a guess where there is none."""
+
+import pytest
+
+from mdaug.augmentation.force_matching.tabulated_parameters import bond_shape, repulsion
+from mdaug.units import EV_PER_KCAL_MOL
+
+
+def test_shorter_bonds_are_stronger():
+    single, double, triple = (bond_shape(6, 6, length).plateau_eV for length in (1.53, 1.33, 1.20))
+    assert 100 * EV_PER_KCAL_MOL < single < double < triple
+
+
+@pytest.mark.parametrize(("length", "order"), [(1.43, 1), (1.21, 2), (1.13, 2)])
+def test_carbon_and_oxygen(length, order):
+    assert bond_shape(8, 6, length) == bond_shape(6, 8, length)
+    assert (bond_shape(6, 8, length).plateau_eV > 150 * EV_PER_KCAL_MOL) == (order == 2)
+
+
+def test_a_bond_without_table_is_a_guess_that_says_so():
+    guess = bond_shape(26, 6, 1.9)
+    assert not guess.tabulated
+    assert bond_shape(6, 6, 1.53).tabulated
+    assert 50 * EV_PER_KCAL_MOL < guess.plateau_eV < 110 * EV_PER_KCAL_MOL
+
+
+def test_repulsion_is_weak_at_contact():
+    wall = repulsion(1, 1)
+    assert wall.contact_A == pytest.approx(2.4, abs=0.1)
+    assert wall.strength_eV < EV_PER_KCAL_MOL

@@ -1,0 +1,53 @@
+"""Refusals say what was wrong, where, and what was expected."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mdaug.data.checks import check_frames
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet
+
+
+@pytest.mark.parametrize("what", ["positions", "energies", "forces"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_not_finite(ethanol: FrameSet, what: str, value: float) -> None:
+    values = getattr(ethanol, what).copy()
+    values[7] = value
+    with pytest.raises(DataError, match=rf"ethanol: frame 7: {what} hold NaN or infinity \(1 such frames"):
+        check_frames(replace(ethanol, **{what: values}))
+
+
+def test_no_frame(ethanol: FrameSet) -> None:
+    with pytest.raises(DataError, match="ethanol: holds no frame"):
+        check_frames(ethanol.select(slice(0, 0)))
+
+
+def test_unknown_element(ethanol: FrameSet) -> None:
+    numbers = ethanol.atomic_numbers.copy()
+    numbers[2] = 0
+    with pytest.raises(DataError, match="atom 2 has atomic number 0; expected a chemical element"):
+        check_frames(replace(ethanol, atomic_numbers=numbers))
+
+
+def test_duplicates_are_told_and_share_a_group(ethanol: FrameSet) -> None:
+    doubled = ethanol.select(np.array([0, 1, 2, 3, 1, 5, 0, 1]))
+    doubled = replace(doubled, group=np.arange(8))
+    with pytest.warns(UserWarning, match=r"5 of 8 frames are distinct; duplicates \(1/4, 0/6, 1/7\)"):
+        checked = check_frames(doubled)
+    assert checked.group.tolist() == [0, 1, 2, 3, 1, 5, 0, 1]
+
+
+def test_a_duplicate_brings_its_displaced_copies_along(ethanol: FrameSet) -> None:
+    """Frame 2 copies frame 0; frame 3 is frame 2's displaced copy: all three belong together."""
+    frames = replace(ethanol.select(np.array([0, 1, 0, 5])), group=np.array([0, 1, 2, 2]))
+    with pytest.warns(UserWarning, match="3 of 4 frames are distinct"):
+        assert check_frames(frames).group.tolist() == [0, 1, 0, 0]
+
+
+def test_distinct_frames_pass_silently(ethanol: FrameSet) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.array_equal(check_frames(ethanol).group, np.arange(len(ethanol)))

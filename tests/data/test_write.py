@@ -1,0 +1,63 @@
+"""What is written is read back, by us and by ASE."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import ase.io
+import numpy as np
+import pytest
+
+from mdaug.data import load_frames, write_extxyz
+from mdaug.data.write import write_npz
+from mdaug.frames import FrameSet
+
+
+@pytest.fixture
+def labelled(ethanol: FrameSet) -> FrameSet:
+    """Frames with all that a FrameSet can say."""
+    some = ethanol.select(slice(0, 25))
+    info = {
+        "parent": np.arange(25) // 5,
+        "rule": np.array(["gradient"] * 25),
+        "displacement": np.random.default_rng(0).normal(size=(25, 9, 3)).round(6),
+    }
+    return replace(some, group=np.arange(25) // 5, info=info, charge=0.0, multiplicity=1, temperature_K=450.0)
+
+
+def test_extxyz_comes_back_whole(labelled: FrameSet, tmp_path: Path) -> None:
+    write_extxyz(labelled, tmp_path / "f.xyz")
+    back = load_frames(tmp_path / "f.xyz")
+    for key in ("positions", "energies", "forces"):
+        assert getattr(back, key) == pytest.approx(getattr(labelled, key), abs=1e-8)
+    for key in ("temperature_K", "level_of_theory", "charge", "multiplicity"):
+        assert getattr(back, key) == getattr(labelled, key)
+    assert back.group.tolist() == labelled.group.tolist()
+    assert back.info["parent"].tolist() == labelled.info["parent"].tolist()
+    assert back.info["rule"].tolist() == labelled.info["rule"].tolist()
+    assert back.info["displacement"] == pytest.approx(labelled.info["displacement"], abs=1e-8)
+
+
+def test_ase_reads_energies_and_forces(labelled: FrameSet, tmp_path: Path) -> None:
+    write_extxyz(labelled, tmp_path / "f.xyz")
+    atoms = ase.io.read(tmp_path / "f.xyz", index=3)
+    assert atoms.get_potential_energy() == pytest.approx(labelled.energies[3], abs=1e-9)
+    assert atoms.get_forces() == pytest.approx(labelled.forces[3], abs=1e-8)
+    assert atoms.info["group"] == 0
+
+
+def test_cells_and_stresses_come_back(chain: FrameSet, tmp_path: Path) -> None:
+    write_extxyz(chain, tmp_path / "c.xyz")
+    back = load_frames(tmp_path / "c.xyz")
+    assert back.pbc == (True, True, True)
+    assert back.cells == pytest.approx(chain.cells)
+    assert back.stresses == pytest.approx(chain.stresses)
+
+
+@pytest.mark.parametrize("name", ["labelled", "chain"])
+def test_npz_comes_back_exactly(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    frames = request.getfixturevalue(name)
+    write_npz(frames, tmp_path / "f.npz", {"seed": 3})
+    back = load_frames(tmp_path / "f.npz")
+    for key in ("positions", "energies", "forces", "group", "cells"):
+        assert np.array_equal(getattr(back, key), getattr(frames, key)), key
+    assert (back.pbc, back.temperature_K, back.charge) == (frames.pbc, frames.temperature_K, frames.charge)

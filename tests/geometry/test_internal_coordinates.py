@@ -1,0 +1,32 @@
+"""Internal coordinates against their definitions."""
+
+import numpy as np
+import pytest
+import torch
+
+from mdaug.geometry.internal_coordinates import cosines, twists
+
+
+def test_twists_are_cosines_of_multiples_of_the_torsion():
+    phi, theta, other = np.radians([50.0, 70.0, 110.0])
+    chain = np.array(
+        [
+            [np.sin(theta), 0, np.cos(theta)],
+            [0, 0, 0],
+            [0, 0, 1.5],
+            [np.sin(other) * np.cos(phi), np.sin(other) * np.sin(phi), 1.5 - np.cos(other)],
+        ]
+    )
+    found = twists(torch.as_tensor(chain[None]), np.array([[0, 1, 2, 3]]))
+    fold = np.array([1, 2, 3])
+    expected = (np.sin(theta) * np.sin(other)) ** fold * np.cos(fold * phi)
+    np.testing.assert_allclose(found[0], expected, atol=1e-12)
+    cosine = cosines(torch.as_tensor(chain[None]), np.array([[0, 1, 2]]))
+    assert float(cosine[0, 0]) == pytest.approx(np.cos(theta))
+
+
+def test_twists_stay_smooth_where_three_atoms_are_in_line():
+    chain = torch.tensor([[[0.0, 0, -1], [0, 0, 0], [0, 0, 1.5], [1, 0, 1.5]]], dtype=torch.float64)
+    chain.requires_grad_()
+    (slope,) = torch.autograd.grad(twists(chain, np.array([[0, 1, 2, 3]])).sum(), chain)
+    assert torch.isfinite(slope).all()

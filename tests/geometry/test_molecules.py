@@ -1,0 +1,131 @@
+"""Several molecules in a frame are counted, and told where they part or have springs between them."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase.build import molecule
+
+from mdaug.data.checks import check_frames
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet
+from mdaug.geometry.molecules import (
+    endless,
+    frame_molecules,
+    mean_bonds,
+    mean_lengths,
+    molecular_cells,
+    parted,
+)
+from mdaug.geometry.periodic_images import narrowest_width
+from mdaug.sampling.structures import formal_charge, starting_structures
+from mdaug.springs import SpringOptions, fit_springs
+
+
+def _two_waters(distance_A: float, *, cell_A: float | None = None, n_frames: int = 30) -> FrameSet:
+    """Vibrating waters whose oxygens are so far apart, along x."""
+    one, other = molecule("H2O"), molecule("H2O")
+    other.translate([distance_A, 0, 0])
+    rng = np.random.default_rng(0)
+    shape = (n_frames, 6, 3)
+    return FrameSet(
+        atomic_numbers=(one + other).numbers.astype(np.int64),
+        positions=(one + other).positions + rng.normal(0, 0.03, shape),
+        energies=rng.normal(0, 0.1, n_frames),
+        forces=rng.normal(0, 1.0, shape),
+        cells=None if cell_A is None else np.repeat(np.eye(3)[None] * cell_A, n_frames, axis=0),
+        pbc=(cell_A is not None,) * 3,
+        temperature_K=300.0,
+        name="waters",
+    )
+
+
+def test_molecules_of_frames_are_counted_through_the_cell() -> None:
+    assert frame_molecules(_two_waters(3.0)).tolist() == [0, 0, 0, 1, 1, 1]
+    wrapped = _two_waters(3.0, cell_A=8.0)
+    wrapped.positions[:, 1] += [8.0, 0.0, -8.0]
+    assert frame_molecules(wrapped).tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_parting_is_told_once_nothing_is_near() -> None:
+    assert not parted(_two_waters(6.0).positions[0])
+    assert parted(_two_waters(8.0).positions[0])
+    with pytest.warns(UserWarning, match="in 10 of 10 frames some atoms are more than 6 Å away"):
+        check_frames(_two_waters(9.0, n_frames=10))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        check_frames(_two_waters(3.0, n_frames=10))
+
+
+@pytest.mark.parametrize("cell_A", [None, 9.0])
+def test_springs_between_molecules_are_said_to_be_none(cell_A: float | None) -> None:
+    with pytest.warns(
+        UserWarning, match="hold 2 molecules and drift about: .* only springs within a molecule are springs"
+    ):
+        fit_springs(_two_waters(3.0, cell_A=cell_A), SpringOptions())
+
+
+def test_molecules_of_a_smiles_stand_side_by_side() -> None:
+    first, second = starting_structures("O.CO", 2)
+    for atoms in (first, second):
+        water = [0, *range(3, 5)]
+        others = [k for k in range(len(atoms)) if k not in water]
+        assert atoms.get_all_distances()[np.ix_(water, others)].min() > 1.7
+        assert not parted(atoms.positions)
+    assert not np.allclose(first.get_all_distances(), second.get_all_distances(), atol=0.1)
+
+
+def test_a_smiles_states_its_charge(tmp_path) -> None:
+    assert [formal_charge(smiles) for smiles in ("CCO", "[NH4+]", "[O-]C=O.[Mg+2]")] == [0, 1, 1]
+    molecule("H2O").write(tmp_path / "water.xyz")
+    assert formal_charge(tmp_path / "water.xyz") is None
+
+
+def boxed(positions, numbers, width):
+    positions = np.asarray(positions, dtype=float)[None]
+    cells = np.tile(width * np.eye(3), (1, 1, 1))
+    return FrameSet(
+        np.array(numbers), positions, np.zeros(1), np.zeros_like(positions), cells=cells, pbc=(True,) * 3
+    )
+
+
+def test_chains_that_go_through_a_cell_are_endless_and_molecules_cut_by_a_face_are_not():
+    cell = 9.0 * np.eye(3)
+    chain = np.array([[1.5 * n, 4.0, 4.0] for n in range(6)])
+    bonds = np.array([[n, n + 1] for n in range(5)])
+    assert not endless(chain, bonds, cell)
+    assert not endless((chain + 7.0) % 9.0, bonds, cell)
+    assert endless(chain, np.concatenate([bonds, [[5, 0]]]), cell)
+
+
+def test_narrow_cells_are_refused_in_words():
+    water = [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]]
+    assert molecular_cells(boxed(water, [8, 1, 1], 9.0)).shape == (1, 3, 3)
+    with pytest.raises(DataError, match=r"cell is 7 Å wide; .* at least 8 Å"):
+        molecular_cells(boxed(water, [8, 1, 1], 7.0))
+    film = replace(boxed(water, [8, 1, 1], 9.0), pbc=(True, True, False))
+    film.cells[:, 2] = 0.0
+    assert narrowest_width(molecular_cells(film)) == pytest.approx(9.0)
+
+
+def test_the_width_of_a_skewed_cell_is_between_its_faces():
+    skewed = np.array([[[10.0, 0, 0], [6.0, 8.0, 0], [0, 0, 20.0]]])
+    assert narrowest_width(skewed) == pytest.approx(8.0)
+
+
+def test_mean_lengths_are_to_nearest_images_and_of_fewer_frames_where_memory_is_short(monkeypatch):
+    one = boxed([[0.2, 0, 0], [8.7, 0, 0]], [1, 1], 9.0)
+    assert mean_lengths(one) == pytest.approx([0.5])
+    many = one.select(np.zeros(10, dtype=int))
+    assert mean_lengths(boxed([[0.0, 0, 0]], [18], 9.0)).shape == (0,)
+    monkeypatch.setattr("mdaug.geometry.molecules.AT_ONCE", 3)
+    assert mean_lengths(many) == pytest.approx([0.5])
+
+
+def test_bonds_on_average_have_their_mean_lengths_and_one_far_frame_does_not_make_one():
+    waters = _two_waters(3.0, cell_A=8.0)
+    waters.positions[0, 3:] -= [2.0, 0, 0]
+    bonds, lengths = mean_bonds(waters)
+    assert bonds.tolist() == [[0, 1], [0, 2], [3, 4], [3, 5]]
+    assert lengths == pytest.approx([0.97] * 4, abs=0.03)

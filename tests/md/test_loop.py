@@ -1,0 +1,28 @@
+"""Several runs in one loop."""
+
+from types import SimpleNamespace
+
+from mdaug.md import DynamicsOptions, loop
+from mdaug.md.dynamics import with_ase
+from mdaug.md.replicas import run_replicas
+
+
+def test_the_preparation_of_one_replica_is_no_time_of_the_others(
+    ethanol, springs, tmp_path, monkeypatch
+) -> None:
+    clock = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: clock.seconds))
+
+    def prepare(*args):
+        clock.seconds += 1000.0
+        return with_ase(*args)
+
+    def advance(engines, n_steps):
+        clock.seconds += n_steps / 50.0
+        return min(engine.advance(n_steps) for engine in engines)
+
+    options = DynamicsOptions(steps=20, equilibration=0.0)
+    results = run_replicas(
+        ethanol, springs(ethanol), options, tmp_path, 3, make_engine=prepare, advance=advance
+    )
+    assert [round(result.steps_per_second, 6) for result in results] == [50.0, 50.0, 50.0]

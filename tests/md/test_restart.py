@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from mdaug.errors import DataError
+from mdaug.md.restart import RESTART_FILE, Restart, read_restart, write_restart
+
+
+@pytest.fixture
+def restart(tmp_path) -> Restart:
+    (tmp_path / "thermo.csv").write_text("x" * 100)
+    (tmp_path / "trajectory.dcd").write_text("x" * 200)
+    rng = np.random.default_rng(4)
+    arrays = {name: rng.standard_normal((3, 3)) for name in ("positions", "momenta", "forces")}
+    state = {"state": dict(rng.bit_generator.state)}
+    return Restart(
+        70,
+        **arrays,
+        random_state=state,
+        thermo_bytes=100,
+        trajectory_bytes=200,
+        n_rows=8,
+        temperature_sum_K=0.1,
+    )
+
+
+def test_read_gives_back_what_was_written(tmp_path, restart) -> None:
+    write_restart(tmp_path, restart)
+    again = read_restart(tmp_path, 3)
+    assert again.step == 70
+    assert again.random_state == restart.random_state
+    assert np.array_equal(again.momenta, restart.momenta)
+    assert (again.n_rows, again.temperature_sum_K) == (8, 0.1)
+
+
+def test_no_file_is_no_restart(tmp_path) -> None:
+    assert read_restart(tmp_path, 3) is None
+
+
+@pytest.mark.parametrize("keep", [0, 10, 500])
+def test_damaged_file(tmp_path, restart, keep) -> None:
+    write_restart(tmp_path, restart)
+    path = tmp_path / RESTART_FILE
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(DataError, match="not a restart file of 3 atoms"):
+        read_restart(tmp_path, 3)
+
+
+def test_pickles_are_not_opened(tmp_path) -> None:
+    np.savez(tmp_path / RESTART_FILE, integers=np.array([print], dtype=object))
+    with pytest.raises(DataError, match="not a restart file"):
+        read_restart(tmp_path, 3)
+
+
+def test_other_atoms_and_lost_tables(tmp_path, restart) -> None:
+    write_restart(tmp_path, restart)
+    with pytest.raises(DataError, match="not a restart file of 4 atoms"):
+        read_restart(tmp_path, 4)
+    (tmp_path / "thermo.csv").write_text("x" * 99)
+    with pytest.raises(DataError, match=r"thermo.csv: 99 bytes, but 100"):
+        read_restart(tmp_path, 3)
