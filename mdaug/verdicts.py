@@ -29,7 +29,7 @@ class Verdict:
     text
         One sentence in plain words: the value, the limit, and what follows from them.
     frames
-        Indices of the frames that the verdict is about, 0-based, in order of their index; empty if it is about
+        Indices of the frames that the verdict is about, 0-based and ascending; empty if it is about
         all frames or none.
 
     Raises
