@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal, get_args
 
+from cyclopts import Group
 from pydantic import BaseModel, ConfigDict, Field
 
 Count = Annotated[int, Field(ge=0, le=10_000_000)]
@@ -23,6 +24,10 @@ Device = Literal["cpu", "cuda"]
 
 TrainingDevice = Literal["auto", Device]
 """Where it is trained; auto is the GPU where there is one."""
+
+PAPER_SETTINGS = Group("Settings of the paper and for comparison", sort_key=1000)
+"""Help heading, the last one, of options that reproduce the paper or serve comparisons and that nobody else
+needs: ``Annotated[TYPE, Parameter(group=PAPER_SETTINGS)]`` in an option class moves the field there."""
 
 
 class Options(BaseModel):

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
+from cyclopts import Parameter
 from pydantic import Field
 
-from mdaug.options import Device, Options, Precision
+from mdaug.options import PAPER_SETTINGS, Device, Options, Precision
 
 Count = Annotated[int, Field(ge=1)]
 Part = Literal["molecule", "training", "inference", "bulk"]
@@ -22,7 +23,7 @@ class BenchOptions(Options):
     interactions: Count = 3
     """Its interaction blocks."""
 
-    filter_network: Literal["schutt", "nff"] = "schutt"
+    filter_network: Annotated[Literal["schutt", "nff"], Parameter(group=PAPER_SETTINGS)] = "schutt"
     """Its filter network: hidden units as many as filters (schutt) or as Gaussians (nff)."""
 
     gaussians: Annotated[int, Field(ge=2)] = 32

@@ -10,6 +10,8 @@ from rich.console import Console, ConsoleOptions
 from rich.padding import Padding
 from rich.text import Text
 
+from mdaug.options import PAPER_SETTINGS
+
 HELP_ALL = "--help-all"
 
 show_all: ContextVar[bool] = ContextVar("show_all", default=False)
@@ -21,6 +23,11 @@ class HelpFormatter(DefaultFormatter):
     defaults of switches that are on, and of several values, as one would type them."""
 
     def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
+        if str(panel.title) == PAPER_SETTINGS.name and not show_all.get():
+            names = "  ".join(entry.positive_names[0] for entry in panel.entries)
+            title, line = Text(f"{PAPER_SETTINGS.name} ({HELP_ALL})", "dim"), Text(names, "dim")
+            console.print(Padding(title, (1, 1, 0, 1)), Padding(line, (0, 2)))
+            return
         super().__call__(console, options, panel.copy(entries=[_tidy(entry) for entry in panel.entries]))
 
 

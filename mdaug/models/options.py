@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
+from cyclopts import Parameter
 from pydantic import Field
 
-from mdaug.options import Options
+from mdaug.options import PAPER_SETTINGS, Options
 
 Size = Annotated[int, Field(ge=1, le=10_000)]
 
@@ -33,16 +34,16 @@ class SchNetOptions(Options):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of hidden activations dropped in training."""
 
-    filter_network: Literal["schutt", "nff"] = "schutt"
+    filter_network: Annotated[Literal["schutt", "nff"], Parameter(group=PAPER_SETTINGS)] = "schutt"
     """Hidden units of the filter network: n_filters (Schütt 2017) or n_gaussians (NeuralForceField)."""
 
-    filters: Literal["spline", "direct"] = "spline"
+    filters: Annotated[Literal["spline", "direct"], Parameter(group=PAPER_SETTINGS)] = "spline"
     """A filter is a cubic B-spline with coefficients from the network, or the network at every pair."""
 
     n_knots: Annotated[int, Field(ge=8, le=10_000)] = 128
     """Intervals of the B-spline up to the cutoff."""
 
-    envelope: Literal["c2", "none"] = "c2"
+    envelope: Annotated[Literal["c2", "none"], Parameter(group=PAPER_SETTINGS)] = "c2"
     """Factor that takes filters to zero at the cutoff with two derivatives, or none (as published)."""
 
     prior: Literal["none", "zbl", "pair"] = "zbl"

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
+from cyclopts import Parameter
 from pydantic import Field
 
-from mdaug.options import Count, Options, Positive, Precision, Seed
+from mdaug.options import PAPER_SETTINGS, Count, Options, Positive, Precision, Seed
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 NotNegative = Annotated[float, Field(ge=0, le=1e9)]
@@ -22,10 +23,10 @@ class TrainOptions(Options):
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     """Highest learning rate."""
 
-    optimizer: Literal["adam", "adamw"] = "adam"
+    optimizer: Annotated[Literal["adam", "adamw"], Parameter(group=PAPER_SETTINGS)] = "adam"
     """Adam, or AdamW with weight_decay."""
 
-    weight_decay: NotNegative = 0.0
+    weight_decay: Annotated[NotNegative, Parameter(group=PAPER_SETTINGS)] = 0.0
     """Decoupled weight decay (AdamW only)."""
 
     schedule: Literal["cosine", "plateau", "constant"] = "cosine"
@@ -46,10 +47,10 @@ class TrainOptions(Options):
     force_weight: NotNegative = 1.0
     """Weight of the squared force errors (a component) in the loss, energies and forces in the same unit."""
 
-    loss: Literal["mse", "huber"] = "mse"
+    loss: Annotated[Literal["mse", "huber"], Parameter(group=PAPER_SETTINGS)] = "mse"
     """Squared errors, or Huber's: linear beyond huber_delta."""
 
-    huber_delta: Annotated[float, Field(gt=0)] = 0.02
+    huber_delta: Annotated[float, Field(gt=0), Parameter(group=PAPER_SETTINGS)] = 0.02
     """Where Huber's loss turns linear, in units of `scale`."""
 
     ema_decay: Share = 0.999
@@ -61,7 +62,7 @@ class TrainOptions(Options):
     early_stopping: Count = 0
     """Stop after so many epochs without a better validation error; 0 never stops early."""
 
-    reference: Literal["mean", "element"] = "mean"
+    reference: Annotated[Literal["mean", "element"], Parameter(group=PAPER_SETTINGS)] = "mean"
     """Energies taken off before training: one mean an atom, or least squares an element."""
 
     scale: Literal["forces", "kcal/mol", "eV"] = "forces"
