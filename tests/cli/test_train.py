@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from mdaug.cli import app
+from mdaug.options import PAPER_SETTINGS
 from mdaug.workflows.config import load_config, save_config
 
 
@@ -107,15 +108,15 @@ def test_help_lists_sections_in_short_and_all_keys_when_asked(capsys):
     assert "--no-augment" in short
     assert "n-atom-basis" in short
     assert "Features per atom" not in short
-    assert app.main(["train", "--help-all"]) == 0
+    assert app.app.main(["train", "--help-all"]) == 0
     assert "Features per atom" in capsys.readouterr().out
 
 
 def test_settings_of_the_paper_come_last_in_the_help_under_their_own_heading(capsys):
-    assert main(["train", "--help-all"]) == 0
+    assert app.main(["train", "--help-all"]) == 0
     _, heading, paper = capsys.readouterr().out.partition(PAPER_SETTINGS.name)
     assert heading
     assert "--training.optimizer" in paper
     assert "--model.cutoff" not in paper
-    assert main(["train", "--help"]) == 0
+    assert app.main(["train", "--help"]) == 0
     assert "--training.optimizer" in capsys.readouterr().out.partition(PAPER_SETTINGS.name)[2]
