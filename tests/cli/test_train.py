@@ -108,7 +108,7 @@ def test_help_lists_sections_in_short_and_all_keys_when_asked(capsys):
     assert "--no-augment" in short
     assert "n-atom-basis" in short
     assert "Features per atom" not in short
-    assert app.app.main(["train", "--help-all"]) == 0
+    assert app.main(["train", "--help-all"]) == 0
     assert "Features per atom" in capsys.readouterr().out
 
 
