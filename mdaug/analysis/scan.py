@@ -110,6 +110,14 @@ def bond_scan(
     -----
     UserWarning
         If the moved atoms run into another molecule or a periodic image.
+
+    Examples
+    --------
+    >>> atoms = ase.io.read("ethanol.xyz")
+    >>> calculator = MDAugCalculator("runs/latest/model.pt")
+    >>> scan = bond_scan(calculator, atoms, (2, 8), np.arange(0.6, 2.5, 0.02))
+    >>> scan.distances_A[scan.energy_kcal_mol.argmin()]  # doctest: +SKIP
+    0.96
     """
     distances = np.sort(np.asarray(distances_A, dtype=float))
     if len(distances) < 2 or distances[0] <= 0:

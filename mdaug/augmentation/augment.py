@@ -52,6 +52,12 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
     DataError
         If the options ask for more frames or atoms than there are, springs are missing for an element pair,
         atoms cannot be kept apart, or the rule cannot be made from these frames.
+
+    Examples
+    --------
+    >>> frames = load_frames("ethanol")
+    >>> augmented = augment(frames, fit_springs(frames), AugmentOptions(n_frames=200, epsilon=0.3))
+    >>> write_extxyz(augmented, "augmented.xyz")  # doctest: +SKIP
     """
     options = options or AugmentOptions()
     if len(frames) == 0:

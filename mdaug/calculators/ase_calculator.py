@@ -58,6 +58,13 @@ class MDAugCalculator(Calculator):
         The file is no model of ours; the core was asked for by name and is not to be had. From `calculate`:
         an element that the model does not know, positions that are not finite, atoms at the same place, or a
         periodic direction without a cell vector.
+
+    Examples
+    --------
+    >>> atoms = ase.io.read("ethanol.xyz")
+    >>> atoms.calc = MDAugCalculator("runs/latest/model.pt")
+    >>> atoms.get_potential_energy(), atoms.get_forces().shape  # eV, eV/Å  # doctest: +SKIP
+    (-306.6, (9, 3))
     """
 
     implemented_properties = ["energy", "free_energy", "forces", "stress", "energies"]  # noqa: RUF012

@@ -1,8 +1,26 @@
 """Frames in and out: readers, checks, splits, the embedded set, named sets."""
 
-from mdaug.data.load import load_frames
-from mdaug.data.splits import Split, SplitOptions, split_frames
-from mdaug.data.write import write_extxyz
-from mdaug.frames import FrameSet
+from typing import TYPE_CHECKING
+
+from mdaug.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from mdaug.data.load import load_frames
+    from mdaug.data.splits import Split, SplitOptions, split_frames
+    from mdaug.data.write import write_extxyz
+    from mdaug.frames import FrameSet
 
 __all__ = ["FrameSet", "Split", "SplitOptions", "load_frames", "split_frames", "write_extxyz"]
+
+# the readers import ASE's and MDAnalysis': too slow for every `--help`
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "FrameSet": "mdaug.frames",
+        "Split": "mdaug.data.splits",
+        "SplitOptions": "mdaug.data.splits",
+        "load_frames": "mdaug.data.load",
+        "split_frames": "mdaug.data.splits",
+        "write_extxyz": "mdaug.data.write",
+    },
+)

@@ -48,6 +48,13 @@ def load_frames(
     -----
     UserWarning
         About duplicates, energies whose spread does not fit the forces, and molecules that have parted.
+
+    Examples
+    --------
+    >>> frames = load_frames("frames.xyz", units="kcal/mol", temperature_K=500)  # doctest: +SKIP
+    >>> frames = load_frames("ethanol")
+    >>> frames
+    FrameSet(ethanol: 1000 frames of C2H6O, GFN2-xTB, 500 K)
     """
     name = str(data)
     remote = REMOTE_SETS.get(name)

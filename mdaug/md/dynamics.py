@@ -104,6 +104,15 @@ def run_dynamics(
     ------
     DataError
         If the structure cannot be simulated, the folder holds another run, or the restart does not fit.
+
+    Examples
+    --------
+    >>> atoms = ase.io.read("ethanol.xyz")
+    >>> calculator = MDAugCalculator("runs/latest/model.pt")
+    >>> options = DynamicsOptions(ensemble="nve", steps=20_000, timestep=0.5, temperature=300)
+    >>> result = run_dynamics(atoms, calculator, options, "nve-300K")
+    >>> result.stopped_because is None  # no bond broke
+    True
     """
     report = progress or (lambda phase, done, total: None)
     with ExitStack() as open_files:

@@ -81,6 +81,11 @@ def fit_springs(
     ------
     DataError
         If the temperature is unknown, a pair has too few distances, or its distances do not vary.
+
+    Examples
+    --------
+    >>> springs = fit_springs(load_frames("ethanol"))
+    >>> springs.write("springs.json")  # doctest: +SKIP
     """
     options = options or SpringOptions()
     temperature_K, samples = _checked(frames, options)

@@ -73,6 +73,12 @@ def load_config(path: Path | str | None = None, changes: Sections | None = None)
         For a missing file or broken TOML.
     SettingsError
         For an unknown section or key (with the nearest one), or a wrong value.
+
+    Examples
+    --------
+    >>> config = load_config("demo", {"data": {"source": "frames.xyz", "temperature": 500.0}})
+    >>> config.training.epochs
+    300
     """
     if path is None:
         return _validate(_merge({}, changes or {}), "the given options")

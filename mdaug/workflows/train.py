@@ -113,6 +113,13 @@ def train_force_field(
     ------
     DataError
         From any room on the way; nothing of the run is marked finished then.
+
+    Examples
+    --------
+    >>> config = load_config("ethanol", {"data": {"source": "frames.xyz", "temperature": 500.0}})
+    >>> outcome = train_force_field(config, Path("runs/mine"))
+    >>> outcome.model_path, outcome.test.to_json()["force_mae_kcal_mol_A"]  # doctest: +SKIP
+    (PosixPath('runs/mine/model.pt'), 0.42)
     """
     watch, group = watch or Watch(), group or Group()
     pick_device(device)  # before minutes of springs and labels
