@@ -23,7 +23,7 @@ from mdaug.cli.common import DataOptions
 from mdaug.files import write_json
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.bonds import bond_name
-from mdaug.geometry.periodic_images import pair_lengths
+from mdaug.geometry.pairs import pair_lengths
 from mdaug.geometry.torsions import rotatable_torsions
 
 TIMESTEP_FS = 0.5

@@ -16,7 +16,7 @@ from mdaug.analysis.trajectory import blocks, open_trajectory
 from mdaug.data import load_frames
 from mdaug.frames import FloatArray
 from mdaug.geometry.molecules import frame_molecules
-from mdaug.geometry.periodic_images import narrowest_width, pair_lengths
+from mdaug.geometry.pairs import narrowest_width, pair_lengths
 from mdaug.springs.distances import element_pairs
 
 BIN_A = 0.1

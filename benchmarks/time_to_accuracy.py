@@ -33,7 +33,7 @@ from mdaug.data.splits import split_frames
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.reports.style import BLUE, GREEN, ORANGE, VERMILION, new_axes, save
-from mdaug.springs import analyse_springs
+from mdaug.springs import analyze_springs
 from mdaug.training.checkpoint import load_checkpoint
 from mdaug.training.loop import Trainer, TrainState, pick_device
 from mdaug.training.tensors import FrameTensors
@@ -79,7 +79,7 @@ def train_mdaug(out: Path, given: argparse.Namespace) -> None:
     curve = Curve(out / "curve.csv", given.clock, sys.maxsize if checkpoint.exists() else 0)
     curve.start()
     if config.augment.enabled:
-        springs = analyse_springs(training, config.springs).springs
+        springs = analyze_springs(training, config.springs).springs
         training = join_frames(training, augment(training, springs, config.augment))
     trainer = Trainer(training, validation, config.model, options, pick_device(given.device))
     if checkpoint.exists():

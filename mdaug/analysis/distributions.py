@@ -3,9 +3,8 @@
 import numpy as np
 
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.geometry.pairs import molecule_pairs
-from mdaug.geometry.periodic_images import pair_lengths
-from mdaug.geometry.torsions import half_width, torsion_angles
+from mdaug.geometry.pairs import half_width, molecule_pairs, pair_lengths
+from mdaug.geometry.torsions import torsion_angles
 
 BIN_A = 0.05
 """Width of the bins of h(r)."""

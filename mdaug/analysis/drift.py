@@ -10,7 +10,7 @@ from mdaug.analysis.random_walk import slope_with_interval
 from mdaug.analysis.thermo_log import ThermoLog
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray
-from mdaug.sampling.correlation import autocorrelation, correlation_time
+from mdaug.sampling.statistics import autocorrelation, correlation_time
 
 N_BINS = 400
 """The run is averaged over this many bins before its correlation time is measured: vibrations average out."""

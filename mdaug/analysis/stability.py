@@ -24,9 +24,9 @@ from mdaug.analysis.trajectory import Block, atomic_numbers, blocks
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray, image_cells
 from mdaug.geometry.bonds import bond_name
-from mdaug.geometry.molecules import molecule_of_atom, parted
-from mdaug.geometry.periodic_images import pair_lengths
-from mdaug.geometry.torsions import half_width, rotatable_torsions, without_straight
+from mdaug.geometry.molecules import has_parted, molecule_of_atom
+from mdaug.geometry.pairs import half_width, pair_lengths
+from mdaug.geometry.torsions import rotatable_torsions, without_straight
 
 TOLERANCE_A = 0.5
 
@@ -174,7 +174,7 @@ def stability(
         deviations.append(deviation.max(axis=1))
         if several and block.cells is None and parted_at is None:
             frames_in_time = zip(block.times_ps, block.positions, strict=True)
-            parted_at = next((time for time, positions in frames_in_time if parted(positions)), None)
+            parted_at = next((time for time, positions in frames_in_time if has_parted(positions)), None)
         if broken_bond is None:
             bad = np.flatnonzero(deviations[-1] > tolerance_A)
             good = slice(0, bad[0] if len(bad) else None)

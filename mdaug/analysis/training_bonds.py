@@ -11,7 +11,7 @@ from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bonds import bond_name
 from mdaug.geometry.molecules import mean_bonds
-from mdaug.geometry.periodic_images import pair_lengths
+from mdaug.geometry.pairs import pair_lengths
 
 
 @dataclass(frozen=True)

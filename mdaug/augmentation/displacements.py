@@ -8,7 +8,7 @@ from mdaug.augmentation.options import AugmentOptions, Draw
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.molecules import frame_molecules
-from mdaug.geometry.periodic_images import pair_lengths
+from mdaug.geometry.pairs import pair_lengths
 from mdaug.springs.distances import blocks, element_pairs, pair_distances, pair_vectors
 
 ATTEMPTS = 1000

@@ -14,7 +14,7 @@ from ase.data import atomic_masses
 
 from mdaug.augmentation.options import AugmentOptions
 from mdaug.frames import FloatArray, FrameSet
-from mdaug.geometry.periodic_images import minimum_image
+from mdaug.geometry.pairs import minimum_image
 from mdaug.units import EV_PER_KCAL_MOL, FS
 
 LEAST_STEPS = 50

@@ -10,7 +10,7 @@ from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bonds import moving_side
 from mdaug.geometry.molecules import mean_bonds, molecular_cells
-from mdaug.geometry.periodic_images import minimum_image
+from mdaug.geometry.pairs import minimum_image
 
 
 def stretched(

@@ -21,7 +21,7 @@ from mdaug.geometry.molecules import warn_of_parting
 from mdaug.quantum.calculators import XTB_METHODS, calculator_factory, check_spin
 from mdaug.sampling.generate import GenerateOptions, generate_frames
 from mdaug.sampling.replica_parts import ReplicaParts
-from mdaug.sampling.statistics import Sampling
+from mdaug.sampling.statistics import SamplingStatistics
 from mdaug.sampling.structures import formal_charge, starting_structures
 
 
@@ -101,7 +101,7 @@ def _charge(structure: str, given: int | None) -> int:
     return given or stated or 0
 
 
-def _write(made: FrameSet, path: Path, measured: Sampling, sampling: GenerateOptions) -> Path:
+def _write(made: FrameSet, path: Path, measured: SamplingStatistics, sampling: GenerateOptions) -> Path:
     """Write the frames and, beside them, how they were made and what was measured."""
     notes: dict[str, str | int | float] = {
         "command": shlex.join(["mdaug", *sys.argv[1:]]),
@@ -127,7 +127,7 @@ def _parse_arguments(text: str) -> dict:
     return arguments
 
 
-def _print_summary(first_line: str, measured: Sampling, sampling: GenerateOptions) -> None:
+def _print_summary(first_line: str, measured: SamplingStatistics, sampling: GenerateOptions) -> None:
     console = Console(highlight=False)
     console.print(first_line)
     kinetic = f"{measured.kinetic_temperature_K:.1f} ± {measured.kinetic_temperature_error_K:.1f} K"

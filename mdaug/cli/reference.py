@@ -17,12 +17,11 @@ from mdaug.errors import DataError
 from mdaug.files import write_json, write_text
 from mdaug.frames import IntArray
 from mdaug.geometry.bonds import find_bonds
-from mdaug.quantum import Level, PointStore, Site, SiteEnergy, compute
-from mdaug.quantum.broken_symmetry import median_bonds
+from mdaug.quantum import Level, PointStore, SinglePointJob, SinglePointResult, compute
 from mdaug.quantum.calculators import check_spin
-from mdaug.quantum.labeled_frames import frame_sites, rms_difference_eV, write_labelled
-from mdaug.quantum.mean_field import pyscf
-from mdaug.quantum.scans import parse_scan, scan_energies, scan_sites
+from mdaug.quantum.labeled_frames import frame_jobs, rms_difference_eV, write_labeled
+from mdaug.quantum.mean_field import median_bonds, pyscf
+from mdaug.quantum.scans import parse_scan, scan_energies, scan_jobs
 from mdaug.reports.figures_reference import save_reference_figure
 from mdaug.sampling.structures import formal_charge, starting_structures
 from mdaug.units import KCAL_MOL_PER_EV
@@ -93,7 +92,7 @@ class Work:
     def without_forces(self) -> "Work":
         return replace(self, level=self.level.model_copy(update={"forces": False}))
 
-    def energies(self, sites: list[Site], bonds: IntArray) -> list[SiteEnergy]:
+    def energies(self, sites: list[SinglePointJob], bonds: IntArray) -> list[SinglePointResult]:
         with counted("ab-initio energies") as progress:
             return compute(sites, bonds, self.level, self.store, n_workers=self.n_workers, progress=progress)
 
@@ -103,15 +102,15 @@ def _scans(structure: str, texts: list[str], work: Work) -> dict[str, Any]:
     _check_electrons(structure, work.level, formal_charge(structure))
     check_spin(start, work.level.charge, work.level.multiplicity)
     scans = [parse_scan(text, start) for text in texts]
-    sites = scan_sites(scans, start)
+    sites = scan_jobs(scans, start)
     energies = work.energies(sites, find_bonds(start))
     found = scan_energies(scans, energies)
-    write_labelled(sites[:1], energies[:1], work.level, work.out / "start.xyz")
+    write_labeled(sites[:1], energies[:1], work.level, work.out / "start.xyz")
     first = 1
     for one in found:
         last = first + len(one.scan.points)
         write_text(work.out / f"{one.scan.name}.csv", one.to_csv())
-        write_labelled(sites[first:last], energies[first:last], work.level, work.out / f"{one.scan.name}.xyz")
+        write_labeled(sites[first:last], energies[first:last], work.level, work.out / f"{one.scan.name}.xyz")
         first = last
     save_reference_figure(found, work.out / "scan.png")
     return {"scans": dict(zip(texts, [one.scan.name for one in found], strict=True)), **_counts(energies)}
@@ -125,13 +124,13 @@ def _frames(
         raise DataError(f"{data}: periodic; ab-initio energies are for molecules only")
     _check_electrons(data, work.level, frames.charge, frames.multiplicity)
     bonds = median_bonds(frames)
-    sites = frame_sites(frames, bonds)
+    sites = frame_jobs(frames, bonds)
     if restricted:
-        sites = [Site(site.atoms) for site in sites]
+        sites = [SinglePointJob(site.atoms) for site in sites]
     n_first = len(sites) if forces_first is None else forces_first
     energies = work.energies(sites[:n_first], bonds)
     energies += work.without_forces().energies(sites[n_first:], bonds)
-    write_labelled(sites, energies, work.level, work.out / "frames.xyz")
+    write_labeled(sites, energies, work.level, work.out / "frames.xyz")
     rms = KCAL_MOL_PER_EV * rms_difference_eV(
         np.array([found.energy_eV for found in energies]), frames.energies
     )
@@ -155,7 +154,7 @@ def _check(level: Level) -> None:
         raise DataError(f"{level.name} has no forces here; take --method hf, mp2, df-mp2 or a functional")
 
 
-def _counts(energies: list[SiteEnergy]) -> dict[str, Any]:
+def _counts(energies: list[SinglePointResult]) -> dict[str, Any]:
     """Count points, and tell which are unknown and why."""
     records = [record for found in energies for record in found.records]
     failed = sorted({record["error"] for record in records if "error" in record})

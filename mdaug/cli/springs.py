@@ -10,7 +10,7 @@ from mdaug.cli.progress import counted
 from mdaug.reports.figures_springs import plot_springs
 from mdaug.reports.springs_table import rich_springs_table
 from mdaug.reports.style import save
-from mdaug.springs import SpringOptions, analyse_springs, write_springs
+from mdaug.springs import SpringOptions, analyze_springs, write_springs
 
 
 def springs(
@@ -34,7 +34,7 @@ def springs(
     frames = source.load(data)
     with open_run(output, command="springs") as run:
         with counted("springs") as progress:
-            analysis = analyse_springs(frames, options, progress=progress)
+            analysis = analyze_springs(frames, options, progress=progress)
         found = write_springs(analysis.springs, frames, run.path / "springs.json")
         save(plot_springs(analysis)[0], run.path / "springs.png")
     console = Console(highlight=False)

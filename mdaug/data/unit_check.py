@@ -18,8 +18,7 @@ from ase.data import chemical_symbols, covalent_radii
 
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.geometry.pairs import molecule_pairs, neighbor_pairs
-from mdaug.geometry.periodic_images import minimum_image
+from mdaug.geometry.pairs import minimum_image, molecule_pairs, neighbor_pairs
 from mdaug.units import EV_PER_ENERGY_UNIT, KCAL_MOL_PER_EV
 
 FORCE_FACTOR = KCAL_MOL_PER_EV**0.5

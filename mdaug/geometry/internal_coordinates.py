@@ -16,7 +16,7 @@ def cosines(positions: Tensor, angles: IntArray, cells: Tensor | None = None) ->
     return (to_i * to_k).sum(-1)
 
 
-def twists(positions: Tensor, torsions: IntArray, cells: Tensor | None = None) -> Tensor:
+def torsion_terms(positions: Tensor, torsions: IntArray, cells: Tensor | None = None) -> Tensor:
     """Return s cos φ, s² cos 2φ, s³ cos 3φ (n_frames, 3 n_torsions), s = sin θ sin θ' of the two angles.
 
     Smooth also where three atoms are in line, as the angle φ itself is not.

@@ -9,11 +9,10 @@ from scipy.sparse.csgraph import connected_components
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bonds import bonded
-from mdaug.geometry.pairs import molecule_pairs
-from mdaug.geometry.periodic_images import narrowest_width, pair_lengths
+from mdaug.geometry.pairs import molecule_pairs, narrowest_width, pair_lengths
 
 APART_A = 6.0
-"""Molecules whose nearest atoms are farther apart than this have parted: few networks reach so far."""
+"""Molecules whose nearest atoms are farther apart than this have has_parted: few networks reach so far."""
 
 NARROWEST_A = 8.0
 """Of a cell with molecules: a bond stretched to 2.5 lengths is shorter than half of it."""
@@ -35,7 +34,7 @@ def molecule_of_atom(n_atoms: int, bonds: IntArray) -> IntArray:
     return numbers
 
 
-def some_lengths(frames: FrameSet) -> FloatArray:
+def sampled_pair_lengths(frames: FrameSet) -> FloatArray:
     """Return the distances (n_some, n_pairs), Å, of the pairs of `molecule_pairs`, to nearest images.
 
     Of as many frames, evenly spaced, as fit in memory.
@@ -46,8 +45,8 @@ def some_lengths(frames: FrameSet) -> FloatArray:
 
 
 def mean_lengths(frames: FrameSet) -> FloatArray:
-    """Return the means over `some_lengths` (n_pairs,), Å."""
-    return some_lengths(frames).mean(axis=0)
+    """Return the means over `sampled_pair_lengths` (n_pairs,), Å."""
+    return sampled_pair_lengths(frames).mean(axis=0)
 
 
 def mean_bonds(frames: FrameSet) -> tuple[IntArray, FloatArray]:
@@ -88,7 +87,7 @@ def molecular_cells(frames: FrameSet) -> FloatArray | None:
     return cells
 
 
-def endless(positions: FloatArray, bonds: IntArray, cell: FloatArray) -> bool:
+def connects_to_own_image(positions: FloatArray, bonds: IntArray, cell: FloatArray) -> bool:
     """Tell whether bonds lead from some atom to its own image.
 
     If not, every atom can be moved by whole cells such that no bond goes through a face.
@@ -102,7 +101,7 @@ def endless(positions: FloatArray, bonds: IntArray, cell: FloatArray) -> bool:
     return bool(np.abs(ends @ moves - crossed).max() > 1e-6)
 
 
-def parted(positions: FloatArray) -> bool:
+def has_parted(positions: FloatArray) -> bool:
     """Tell whether some of the atoms (n_atoms, 3), Å, have left the others by more than `APART_A`."""
     idx_i, idx_j = molecule_pairs(len(positions))
     near = pair_lengths(positions[None], None, idx_i, idx_j)[0] < APART_A
@@ -114,7 +113,7 @@ def warn_of_parting(frames: FrameSet) -> None:
     if frames.periodic:
         return
     few = frames.evenly_spaced(MAX_FRAMES)
-    n_parted = sum(parted(positions) for positions in few.positions)
+    n_parted = sum(has_parted(positions) for positions in few.positions)
     if n_parted:
         warnings.warn(
             f"{frames.name}: in {n_parted} of {len(few)} frames some atoms are more than {APART_A:g} Å away "

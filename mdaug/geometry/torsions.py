@@ -4,13 +4,7 @@ import numpy as np
 
 from mdaug.frames import FloatArray, IntArray
 from mdaug.geometry.bonds import sides
-from mdaug.geometry.periodic_images import minimum_image, narrowest_width
-
-
-def half_width(cells: FloatArray) -> float:
-    """Return half the smallest distance between opposite faces of `cells` (…, 3, 3), Å."""
-    return 0.5 * narrowest_width(cells)
-
+from mdaug.geometry.pairs import minimum_image
 
 STRAIGHT = float(np.cos(np.radians(15.0)))
 """Bond angles above 165° on average are straight."""

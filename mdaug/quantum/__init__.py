@@ -2,6 +2,6 @@
 
 from mdaug.quantum.level import Level
 from mdaug.quantum.point_store import PointStore
-from mdaug.quantum.single_point_jobs import Site, SiteEnergy, compute
+from mdaug.quantum.single_point_jobs import SinglePointJob, SinglePointResult, compute
 
-__all__ = ["Level", "PointStore", "Site", "SiteEnergy", "compute"]
+__all__ = ["Level", "PointStore", "SinglePointJob", "SinglePointResult", "compute"]

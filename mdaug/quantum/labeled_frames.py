@@ -11,21 +11,23 @@ from ase.io.extxyz import write_extxyz
 
 from mdaug.files import atomic_path
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.quantum.broken_symmetry import breaking_bonds
 from mdaug.quantum.level import Level
-from mdaug.quantum.single_point_jobs import Site, SiteEnergy
+from mdaug.quantum.mean_field import breaking_bonds
+from mdaug.quantum.single_point_jobs import SinglePointJob, SinglePointResult
 
 
-def frame_sites(frames: FrameSet, bonds: IntArray) -> list[Site]:
+def frame_jobs(frames: FrameSet, bonds: IntArray) -> list[SinglePointJob]:
     """Return a site for each frame of a molecule with these `bonds` (n_bonds, 2)."""
     sites = []
     for positions in frames.positions:
         atoms = Atoms(frames.atomic_numbers, positions)
-        sites.append(Site(atoms, breaking_bonds(atoms, bonds)))
+        sites.append(SinglePointJob(atoms, breaking_bonds(atoms, bonds)))
     return sites
 
 
-def write_labelled(sites: Sequence[Site], energies: Sequence[SiteEnergy], level: Level, path: Path) -> int:
+def write_labeled(
+    sites: Sequence[SinglePointJob], energies: Sequence[SinglePointResult], level: Level, path: Path
+) -> int:
     """Write the known sites as extended xyz (eV, eV/Å) and return their number.
 
     The comment line holds the energy, the level, and where a bond breaks ``spin_square``,
@@ -47,7 +49,7 @@ def rms_difference_eV(energies: FloatArray, reference: FloatArray) -> float:
     return float(difference.std()) if len(difference) > 1 else float("nan")
 
 
-def _labelled(site: Site, found: SiteEnergy, level: Level) -> Atoms:
+def _labelled(site: SinglePointJob, found: SinglePointResult, level: Level) -> Atoms:
     atoms = site.atoms.copy()
     results: dict[str, Any] = {"energy": found.energy_eV}
     forces = [record["forces_eV_A"] for record in found.records if "forces_eV_A" in record]

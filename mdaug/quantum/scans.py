@@ -10,9 +10,9 @@ from ase import Atoms
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray
 from mdaug.geometry.bonds import bond_name, find_bonds
-from mdaug.quantum.broken_symmetry import breaking_bonds
+from mdaug.quantum.mean_field import breaking_bonds
 from mdaug.quantum.scan_motions import Motion, default_grid, grid
-from mdaug.quantum.single_point_jobs import Site, SiteEnergy
+from mdaug.quantum.single_point_jobs import SinglePointJob, SinglePointResult
 from mdaug.units import KCAL_MOL_PER_EV
 
 
@@ -114,9 +114,9 @@ def parse_scan(text: str, start: Atoms) -> Scan:
     return Scan(tuple(motions), values, tuple(points))
 
 
-def scan_sites(scans: Sequence[Scan], start: Atoms) -> list[Site]:
+def scan_jobs(scans: Sequence[Scan], start: Atoms) -> list[SinglePointJob]:
     """Return the start geometry as the first site, then all points of all scans in order."""
-    sites = [Site(Atoms(start.numbers, start.positions))]
+    sites = [SinglePointJob(Atoms(start.numbers, start.positions))]
     bonds = find_bonds(start)
     for number, scan in enumerate(scans):
         breaking = [breaking_bonds(point, bonds) for point in scan.points]
@@ -126,12 +126,12 @@ def scan_sites(scans: Sequence[Scan], start: Atoms) -> list[Site]:
         for k, point in enumerate(scan.points):
             follows = _further_out(order, k, breaking)
             link = None if follows is None else offset + follows
-            sites.append(Site(point, breaking[k], link, number))
+            sites.append(SinglePointJob(point, breaking[k], link, number))
     return sites
 
 
-def scan_energies(scans: Sequence[Scan], energies: Sequence[SiteEnergy]) -> list[ScanEnergies]:
-    """Sort the `energies` of `scan_sites` into scans, relative to the start geometry.
+def scan_energies(scans: Sequence[Scan], energies: Sequence[SinglePointResult]) -> list[ScanEnergies]:
+    """Sort the `energies` of `scan_jobs` into scans, relative to the start geometry.
 
     Raises
     ------

@@ -10,18 +10,19 @@ from ase.units import Bohr, Hartree
 from scipy.linalg import null_space
 
 from mdaug.frames import FloatArray, IntArray
-from mdaug.quantum.broken_symmetry import Bond, broken_symmetry, unrestricted_solution
-from mdaug.quantum.geometry_hash import PointKind
 from mdaug.quantum.level import COMPOSITE, Level
 from mdaug.quantum.mean_field import (
+    Bond,
     NotConvergedError,
+    broken_symmetry,
     build_molecule,
     mean_field,
     pyscf,
     spin_square,
     stable,
+    unrestricted_solution,
 )
-from mdaug.quantum.point_store import Record
+from mdaug.quantum.point_store import PointKind, Record
 
 CC_CYCLES = 150
 CC_DIIS_SPACE = 10

@@ -1,7 +1,12 @@
-"""Energies of many geometries: stored ones read, equal ones computed once, chains of guesses followed."""
+"""Single points of many geometries on several processes, each point computed once."""
 
+import heapq
+import multiprocessing
+import signal
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, get_args
@@ -11,12 +16,82 @@ from ase import Atoms
 from ase.units import Hartree
 
 from mdaug.frames import IntArray
-from mdaug.quantum.broken_symmetry import Bond
-from mdaug.quantum.geometry_hash import PointKind, point_key
+from mdaug.processes import one_thread_each
 from mdaug.quantum.level import Level
-from mdaug.quantum.point_store import PointStore, Record
+from mdaug.quantum.mean_field import Bond
+from mdaug.quantum.point_store import PointKind, PointStore, Record, point_key
 from mdaug.quantum.single_point import PAIRED, core_correlation, guess_or_none, single_point
-from mdaug.quantum.workers import JobQueue
+
+Job = tuple[Callable[..., Any], tuple[Any, ...]]
+"""A function of a module and its arguments."""
+
+
+class JobQueue:
+    """Jobs with urgencies; a job that finishes may add others.
+
+    Examples
+    --------
+    >>> queue = JobQueue()
+    >>> queue.add((1,), (round, (2.5,)), lambda result: print(result))
+    >>> queue.run(n_workers=1)  # doctest: +SKIP
+    2
+    """
+
+    def __init__(self) -> None:
+        self._ready: list[tuple[tuple, int, Job, Callable[[Any], None]]] = []
+        self._n_added = 0
+
+    def add(self, urgency: tuple, job: Job, done: Callable[[Any], None]) -> None:
+        """Queue `job`, smaller urgency first; `done` gets its result in this process and may call `add`."""
+        heapq.heappush(self._ready, (urgency, self._n_added, job, done))
+        self._n_added += 1
+
+    def run(self, n_workers: int) -> None:
+        """Run all jobs, at most `n_workers` processes at once; with one worker, in this process.
+
+        No more are handed out than can start at once, so the most urgent is always next.
+
+        Raises
+        ------
+        Exception
+            What a job raised; the other workers are stopped.
+        """
+        if n_workers == 1:
+            while self._ready:
+                _, _, (function, arguments), done = heapq.heappop(self._ready)
+                done(function(*arguments))
+            return
+        with _pool(n_workers) as pool:
+            running: dict[Future, Callable[[Any], None]] = {}
+            while self._ready or running:
+                while self._ready and len(running) < n_workers:
+                    _, _, (function, arguments), done = heapq.heappop(self._ready)
+                    running[pool.submit(function, *arguments)] = done
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    running.pop(future)(future.result())
+
+
+@contextmanager
+def _pool(n_workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Give a pool of single-threaded processes; after an error or an interrupt they are ended at once."""
+    already_there = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(n_workers, multiprocessing.get_context("spawn"), initializer=_leave_interrupts)
+    try:
+        with one_thread_each():
+            yield pool
+        pool.shutdown()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in set(multiprocessing.active_children()) - already_there:
+            process.terminate()
+        raise
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C reaches every process of the terminal; only the parent acts on it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
 
 Progress = Callable[[int, int], None]
 """Called with (points done, points in all)."""
@@ -26,7 +101,7 @@ WEIGHT_POWER = 4
 
 
 @dataclass(frozen=True)
-class Site:
+class SinglePointJob:
     """A geometry whose energy is wanted.
 
     Parameters
@@ -49,7 +124,7 @@ class Site:
 
 
 @dataclass(frozen=True)
-class SiteEnergy:
+class SinglePointResult:
     """What is known of a site: records of the store, None where not computed or not wanted.
 
     Parameters
@@ -100,14 +175,14 @@ class SiteEnergy:
 
 
 def compute(
-    sites: Sequence[Site],
+    sites: Sequence[SinglePointJob],
     bonds: IntArray,
     level: Level,
     store: PointStore,
     *,
     n_workers: int = 1,
     progress: Progress | None = None,
-) -> list[SiteEnergy]:
+) -> list[SinglePointResult]:
     """Return the energies of `sites`; each is in `store` as soon as it is known.
 
     A breaking site gets both energies: the difference shows how far either is to be trusted.
@@ -130,7 +205,7 @@ def _energy_eV(record: Record | None, core: Record | None) -> float:
     return np.nan if energy is None or added is None else float(energy + added) * Hartree
 
 
-def _kinds(site: Site, level: Level) -> list[PointKind]:
+def _kinds(site: SinglePointJob, level: Level) -> list[PointKind]:
     """Return what is to be computed of a site."""
     if level.multiplicity > 1:
         kinds: list[PointKind] = ["unrestricted"]
@@ -143,7 +218,7 @@ def _kinds(site: Site, level: Level) -> list[PointKind]:
 class _Plan:
     """Which jobs are left, and what follows from each."""
 
-    sites: list[Site]
+    sites: list[SinglePointJob]
     bonds: IntArray
     level: Level
     store: PointStore
@@ -152,13 +227,13 @@ class _Plan:
     done: int = 0
     total: int = 0
 
-    def energy(self, site: Site) -> SiteEnergy:
+    def energy(self, site: SinglePointJob) -> SinglePointResult:
         known = {
             kind: self.store.get(point_key(site.atoms, self.level, kind)) for kind in get_args(PointKind)
         }
         core = (known["core"] or {"energy_Eh": None}) if self.level.adds_core else None
         unrestricted = known["unrestricted"] if "unrestricted" in _kinds(site, self.level) else None
-        return SiteEnergy(known["restricted"], unrestricted, core, bool(site.breaking))
+        return SinglePointResult(known["restricted"], unrestricted, core, bool(site.breaking))
 
     def run(self, n_workers: int) -> None:
         """Compute what the store does not hold."""

@@ -19,7 +19,7 @@ def plot_springs(analysis: SpringAnalysis, axes: Sequence[Axes] | None = None) -
     Parameters
     ----------
     analysis
-        From `analyse_springs`.
+        From `analyze_springs`.
     axes
         A panel for each element pair; default: those of a new figure.
     """

@@ -14,7 +14,7 @@ from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.options import Options, Positive, Seed
 from mdaug.sampling.replica_parts import ReplicaParts
-from mdaug.sampling.statistics import Sampling, read_thermometers
+from mdaug.sampling.statistics import SamplingStatistics, sampling_statistics
 from mdaug.units import BOLTZMANN_EV_K, FS
 
 POSITION_DECIMALS = 6
@@ -89,7 +89,7 @@ def generate_frames(
     multiplicity: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     parts: ReplicaParts | None = None,
-) -> tuple[FrameSet, Sampling]:
+) -> tuple[FrameSet, SamplingStatistics]:
     """Sample frames by BAOAB Langevin dynamics (DOI 10.1063/1.4802990), one replica from each of `starts`.
 
     BAOAB samples positions with an error that vanishes in the harmonic limit, so bond fluctuations, hence
@@ -141,7 +141,7 @@ def generate_frames(
             "time_fs": np.concatenate(frame_times),
         },
     )
-    return frames, read_thermometers(
+    return frames, sampling_statistics(
         [replica.steps for replica in replicas],
         frames.n_atoms,
         periodic=frames.periodic,

@@ -1,4 +1,4 @@
-"""Two thermometers of a sampling, and how long its energies remember."""
+"""Statistics of a sampling: autocorrelation times, kinetic and virial temperature."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,32 @@ from dataclasses import dataclass
 import numpy as np
 
 from mdaug.frames import FloatArray
-from mdaug.sampling.correlation import autocorrelation, correlation_time
 from mdaug.units import BOLTZMANN_EV_K
 
 
+def autocorrelation(series: FloatArray) -> FloatArray:
+    """Return the normalised autocorrelation C(t), C(0) = 1, of an equally spaced series, shape (n,)."""
+    fluctuation = np.asarray(series, dtype=np.float64) - np.mean(series)
+    n = len(fluctuation)
+    spectrum = np.fft.rfft(fluctuation, n=2 * n)  # padded: no wrap-around
+    covariance = np.fft.irfft(np.abs(spectrum) ** 2)[:n] / np.arange(n, 0, -1)
+    return covariance / covariance[0] if covariance[0] > 0 else np.eye(1, n)[0]
+
+
+def correlation_time(correlation: FloatArray, window: float = 5.0) -> float:
+    """Return the integrated autocorrelation time ½ + Σ C(t), in steps, of a given C(t).
+
+    The sum ends at the first t ≥ `window`·τ(t), where noise would begin to dominate (Sokal's automatic
+    window, DOI 10.1007/978-1-4899-0319-8_6). Uncorrelated values have ½; a mean of n values has the error
+    of a mean of n/(2τ) independent ones.
+    """
+    tau = np.cumsum(correlation) - 0.5
+    beyond = np.arange(len(tau)) >= window * tau
+    return float(max(tau[np.argmax(beyond)] if beyond.any() else tau[-1], 0.5))
+
+
 @dataclass(frozen=True)
-class Sampling:
+class SamplingStatistics:
     """What the thermometers read over all steps after equilibration; ``_error`` is one standard error."""
 
     kinetic_temperature_K: float
@@ -23,9 +43,9 @@ class Sampling:
     n_steps: int
 
 
-def read_thermometers(
+def sampling_statistics(
     steps: Sequence[FloatArray], n_atoms: int, *, periodic: bool, timestep_fs: float, per_frame: int
-) -> Sampling:
+) -> SamplingStatistics:
     """Read the thermometers: kinetic over 3N degrees of freedom, virial −⟨Σ r·F⟩/k_B over 3N − 3.
 
     The potential is blind to translation alone: rotations count in the virial, as Σ r·∂U/∂r is taken over
@@ -45,7 +65,7 @@ def read_thermometers(
         virial = [one[:, 2] / ((dof - 3) * BOLTZMANN_EV_K) for one in steps]
         virial_mean, virial_error = _mean_and_error(virial)
     correlation = _mean_autocorrelation([one[:, 0] for one in steps])
-    return Sampling(
+    return SamplingStatistics(
         kinetic_temperature_K=kinetic_mean,
         kinetic_temperature_error_K=kinetic_error,
         virial_temperature_K=virial_mean,

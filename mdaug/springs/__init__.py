@@ -1,6 +1,6 @@
 """Pair distances -> mixtures of Gaussians -> spring constants k = k_B T / σ²."""
 
-from mdaug.springs.fit import SpringAnalysis, analyse_springs, fit_springs
+from mdaug.springs.fit import SpringAnalysis, analyze_springs, fit_springs
 from mdaug.springs.options import SpringOptions
 from mdaug.springs.springs import PairSprings, Springs
 from mdaug.springs.virial import Consistency, consistency, write_springs
@@ -11,7 +11,7 @@ __all__ = [
     "SpringAnalysis",
     "SpringOptions",
     "Springs",
-    "analyse_springs",
+    "analyze_springs",
     "consistency",
     "fit_springs",
     "write_springs",

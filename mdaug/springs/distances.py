@@ -5,8 +5,7 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.geometry.pairs import molecule_pairs
-from mdaug.geometry.periodic_images import minimum_image
+from mdaug.geometry.pairs import minimum_image, molecule_pairs
 
 BLOCK = 4_000_000
 """Pair vectors held in memory at once (96 MB)."""

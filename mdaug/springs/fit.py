@@ -10,10 +10,16 @@ import numpy as np
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.molecules import count_molecules
-from mdaug.springs.bootstrap import bootstrap_mixtures
 from mdaug.springs.distances import pair_distances
-from mdaug.springs.likelihood import Mixture
-from mdaug.springs.mixture import choose_n_components, find_peaks, fit_converged, fit_mixture, join
+from mdaug.springs.mixture import (
+    Mixture,
+    bootstrap_mixtures,
+    choose_n_components,
+    find_peaks,
+    fit_converged,
+    fit_mixture,
+    join,
+)
 from mdaug.springs.options import SpringOptions
 from mdaug.springs.springs import PairSprings, Springs
 from mdaug.units import BOLTZMANN_EV_K, EV_PER_KCAL_MOL
@@ -98,7 +104,7 @@ def fit_springs(
     return Springs(temperature_K, pairs)
 
 
-def analyse_springs(
+def analyze_springs(
     frames: FrameSet, options: SpringOptions | None = None, *, progress: Progress | None = None
 ) -> SpringAnalysis:
     """Fit the springs at both convergences, with histograms and bootstrap intervals over the frames.

@@ -1,6 +1,7 @@
-"""Mixtures of Gaussians for the distances of one element pair: p(d) = Σ_m w_m N(d; μ_m, σ_m²)."""
+"""Gaussian mixtures of the distances of one element pair: p(d) = Σ_m w_m N(d; μ_m, σ_m²)."""
 
 import warnings
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,93 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from mdaug.frames import FloatArray, IntArray
-from mdaug.springs.likelihood import Mixture, histogram, maximise_likelihood
+
+TINY = np.finfo(float).tiny
+LEAST_VARIANCE = 1e-9
+"""Å²; keeps a component from collapsing on one distance."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Components sorted by mean.
+
+    Parameters
+    ----------
+    means, sigmas
+        Shape (..., n_components), Å.
+    weights
+        Shape (..., n_components), summing to one.
+    """
+
+    means: FloatArray
+    sigmas: FloatArray
+    weights: FloatArray
+
+    def component_densities(self, distances: FloatArray) -> FloatArray:
+        """Return w_m N(d; μ_m, σ_m²) in 1/Å, shape (*distances.shape, n_components)."""
+        z = (np.asarray(distances)[..., None] - self.means) / self.sigmas
+        return self.weights * np.exp(-0.5 * z**2) / (np.sqrt(2 * np.pi) * self.sigmas)
+
+
+def histogram(distances: FloatArray, width: float) -> tuple[FloatArray, IntArray]:
+    """Return the centres of the filled bins of about `width` and the bin of each distance."""
+    _, first, bins = np.unique(np.floor(distances / width), return_index=True, return_inverse=True)
+    return (np.floor(distances[first] / width) + 0.5) * width, bins
+
+
+def maximize_likelihood(
+    distances: FloatArray, counts: FloatArray, start: Mixture, *, tol: float, max_iter: int = 5000
+) -> tuple[Mixture, FloatArray]:
+    """Run expectation-maximisation for several sets of weights of the same distances at once.
+
+    Parameters
+    ----------
+    distances
+        Shape (n,), Å.
+    counts
+        Shape (n_sets, n): weight of each distance in each set.
+    start
+        Mixture to start all sets from, arrays of shape (n_components,).
+    tol
+        A set stops when its mean log-likelihood rises by less in a step.
+
+    Returns
+    -------
+    Mixture with arrays of shape (n_sets, n_components), and the mean log-likelihoods, shape (n_sets,).
+    """
+    shape = (len(counts), len(start.means))
+    means, sigmas, weights = (
+        np.broadcast_to(a, shape).copy() for a in (start.means, start.sigmas, start.weights)
+    )
+    likelihood = np.full(len(counts), -np.inf)
+    total = counts.sum(1)
+    active = np.arange(len(counts))
+    for _ in range(max_iter):
+        now = Mixture(means[active], sigmas[active], weights[active])
+        better, value = _step(distances, counts[active], total[active], now)
+        means[active], sigmas[active], weights[active] = better.means, better.sigmas, better.weights
+        rising = value - likelihood[active] > tol
+        likelihood[active] = value
+        active = active[rising]
+        if not len(active):
+            break
+    return Mixture(means, sigmas, weights), likelihood
+
+
+def _step(
+    distances: FloatArray, counts: FloatArray, total: FloatArray, mixture: Mixture
+) -> tuple[Mixture, FloatArray]:
+    """Do one step for all sets; also return their mean log-likelihood before it."""
+    wide = Mixture(mixture.means[:, None], mixture.sigmas[:, None], mixture.weights[:, None])
+    densities = wide.component_densities(np.broadcast_to(distances, counts.shape))
+    density = densities.sum(-1) + TINY
+    share = densities * (counts / density)[..., None]
+    mass = share.sum(1) + TINY
+    means = np.einsum("bnm,n->bm", share, distances) / mass
+    second = np.einsum("bnm,n->bm", share, distances**2) / mass
+    sigmas = np.sqrt(np.maximum(second - means**2, LEAST_VARIANCE))
+    return Mixture(means, sigmas, mass / total[:, None]), (counts * np.log(density)).sum(1) / total
+
 
 SCAN_SAMPLES = 20_000
 """Distances used while the number of components is sought."""
@@ -53,7 +140,7 @@ def _random_start(distances: FloatArray, n_components: int, seed: int) -> Mixtur
 
 def _to_the_end(distances: FloatArray, start: Mixture) -> tuple[Mixture, float]:
     centers, bins = histogram(distances, start.sigmas.min() / 30)
-    end, likelihood = maximise_likelihood(centers, np.bincount(bins)[None].astype(float), start, tol=1e-8)
+    end, likelihood = maximize_likelihood(centers, np.bincount(bins)[None].astype(float), start, tol=1e-8)
     order = np.argsort(end.means[0])
     return Mixture(end.means[0, order], end.sigmas[0, order], end.weights[0, order]), float(likelihood[0])
 
@@ -138,3 +225,34 @@ def _sorted(model: GaussianMixture) -> Mixture:
     means, variances = model.means_[:, 0], model.covariances_[:, 0, 0]
     order = np.argsort(means)
     return Mixture(means[order], np.sqrt(variances[order]), model.weights_[order])
+
+
+BINS_PER_SIGMA = 10
+"""Bin width against the narrowest component: adds 1/1200 to its variance."""
+
+
+def bootstrap_mixtures(
+    distances: FloatArray, frame: IntArray, start: Mixture, n_resamplings: int, seed: int
+) -> Mixture:
+    """Refit `start` to resampled frames.
+
+    Parameters
+    ----------
+    distances
+        Shape (n,), Å.
+    frame
+        Shape (n,): which frame (or group of frames drawn together) each distance belongs to.
+    start
+        Converged mixture of all distances.
+
+    Returns
+    -------
+    Mixture with arrays of shape (n_resamplings, n_components).
+    """
+    centers, bins = histogram(distances, start.sigmas.min() / BINS_PER_SIGMA)
+    _, unit = np.unique(frame, return_inverse=True)
+    n_units = unit.max() + 1
+    rng = np.random.default_rng(seed)
+    draws = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=n_resamplings)
+    counts = np.array([np.bincount(bins, weights=drawn[unit], minlength=len(centers)) for drawn in draws])
+    return maximize_likelihood(centers, counts, start, tol=1e-7)[0]

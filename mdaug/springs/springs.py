@@ -12,7 +12,7 @@ import numpy as np
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FloatArray
-from mdaug.springs.likelihood import Mixture
+from mdaug.springs.mixture import Mixture
 from mdaug.units import BOLTZMANN_EV_K, EV_PER_KCAL_MOL, KCAL_MOL_PER_EV
 
 LookupRule = Literal["nearest", "linear", "responsibility"]

@@ -18,7 +18,7 @@ from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.reports.training_page import TrainingReport, write_training_report
-from mdaug.springs import SpringAnalysis, analyse_springs, write_springs
+from mdaug.springs import SpringAnalysis, analyze_springs, write_springs
 from mdaug.training import Group, TrainResult, TrainState, pick_device, train
 from mdaug.workflows.config import RunConfig, save_config
 from mdaug.workflows.environment import describe_environment
@@ -158,7 +158,7 @@ def prepare_sets(config: RunConfig, watch: Watch) -> Sets:
     springs, augmented, explored = None, None, None
     if config.augment.enabled:
         watch.stage("fitting springs to the training frames")
-        springs = analyse_springs(raw, config.springs, progress=watch.springs)
+        springs = analyze_springs(raw, config.springs, progress=watch.springs)
         augmented = augment(raw, springs.springs, config.augment)
         watch.stage(f"{len(augmented)} augmented frames by rule {str(augmented.info['rule'][0])!r}")
         if config.augment.explored is not None:

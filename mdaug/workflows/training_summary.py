@@ -8,7 +8,7 @@ from ase.data import chemical_symbols
 from mdaug.analysis.training_bonds import TrainingBonds
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
-from mdaug.geometry.periodic_images import pair_lengths
+from mdaug.geometry.pairs import pair_lengths
 from mdaug.springs.distances import pair_distances
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mdaug.geometry.internal_coordinates import cosines, twists
+from mdaug.geometry.internal_coordinates import cosines, torsion_terms
 
 
 def test_twists_are_cosines_of_multiples_of_the_torsion():
@@ -17,7 +17,7 @@ def test_twists_are_cosines_of_multiples_of_the_torsion():
             [np.sin(other) * np.cos(phi), np.sin(other) * np.sin(phi), 1.5 - np.cos(other)],
         ]
     )
-    found = twists(torch.as_tensor(chain[None]), np.array([[0, 1, 2, 3]]))
+    found = torsion_terms(torch.as_tensor(chain[None]), np.array([[0, 1, 2, 3]]))
     fold = np.array([1, 2, 3])
     expected = (np.sin(theta) * np.sin(other)) ** fold * np.cos(fold * phi)
     np.testing.assert_allclose(found[0], expected, atol=1e-12)
@@ -28,5 +28,5 @@ def test_twists_are_cosines_of_multiples_of_the_torsion():
 def test_twists_stay_smooth_where_three_atoms_are_in_line():
     chain = torch.tensor([[[0.0, 0, -1], [0, 0, 0], [0, 0, 1.5], [1, 0, 1.5]]], dtype=torch.float64)
     chain.requires_grad_()
-    (slope,) = torch.autograd.grad(twists(chain, np.array([[0, 1, 2, 3]])).sum(), chain)
+    (slope,) = torch.autograd.grad(torsion_terms(chain, np.array([[0, 1, 2, 3]])).sum(), chain)
     assert torch.isfinite(slope).all()

@@ -11,14 +11,14 @@ from mdaug.data.checks import check_frames
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.geometry.molecules import (
-    endless,
+    connects_to_own_image,
     frame_molecules,
+    has_parted,
     mean_bonds,
     mean_lengths,
     molecular_cells,
-    parted,
 )
-from mdaug.geometry.periodic_images import narrowest_width
+from mdaug.geometry.pairs import narrowest_width
 from mdaug.sampling.structures import formal_charge, starting_structures
 from mdaug.springs import SpringOptions, fit_springs
 
@@ -49,8 +49,8 @@ def test_molecules_of_frames_are_counted_through_the_cell() -> None:
 
 
 def test_parting_is_told_once_nothing_is_near() -> None:
-    assert not parted(_two_waters(6.0).positions[0])
-    assert parted(_two_waters(8.0).positions[0])
+    assert not has_parted(_two_waters(6.0).positions[0])
+    assert has_parted(_two_waters(8.0).positions[0])
     with pytest.warns(UserWarning, match="in 10 of 10 frames some atoms are more than 6 Å away"):
         check_frames(_two_waters(9.0, n_frames=10))
     with warnings.catch_warnings():
@@ -72,7 +72,7 @@ def test_molecules_of_a_smiles_stand_side_by_side() -> None:
         water = [0, *range(3, 5)]
         others = [k for k in range(len(atoms)) if k not in water]
         assert atoms.get_all_distances()[np.ix_(water, others)].min() > 1.7
-        assert not parted(atoms.positions)
+        assert not has_parted(atoms.positions)
     assert not np.allclose(first.get_all_distances(), second.get_all_distances(), atol=0.1)
 
 
@@ -94,9 +94,9 @@ def test_chains_that_go_through_a_cell_are_endless_and_molecules_cut_by_a_face_a
     cell = 9.0 * np.eye(3)
     chain = np.array([[1.5 * n, 4.0, 4.0] for n in range(6)])
     bonds = np.array([[n, n + 1] for n in range(5)])
-    assert not endless(chain, bonds, cell)
-    assert not endless((chain + 7.0) % 9.0, bonds, cell)
-    assert endless(chain, np.concatenate([bonds, [[5, 0]]]), cell)
+    assert not connects_to_own_image(chain, bonds, cell)
+    assert not connects_to_own_image((chain + 7.0) % 9.0, bonds, cell)
+    assert connects_to_own_image(chain, np.concatenate([bonds, [[5, 0]]]), cell)
 
 
 def test_narrow_cells_are_refused_in_words():

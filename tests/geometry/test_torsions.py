@@ -6,9 +6,8 @@ from MDAnalysis.lib.distances import calc_dihedrals
 
 from mdaug.errors import DataError
 from mdaug.geometry.bonds import bond_images, bond_name, find_bonds, smaller_fragment
-from mdaug.geometry.periodic_images import minimum_image
+from mdaug.geometry.pairs import half_width, minimum_image
 from mdaug.geometry.torsions import (
-    half_width,
     rotatable_torsions,
     torsion_angles,
     without_straight,

@@ -5,8 +5,8 @@ from ase.units import Hartree
 from mdaug.analysis.reference_curves import reference_from_csv
 from mdaug.analysis.scan import ScanResult
 from mdaug.errors import DataError
-from mdaug.quantum.scans import parse_scan, scan_energies, scan_sites
-from mdaug.quantum.single_point_jobs import SiteEnergy
+from mdaug.quantum.scans import parse_scan, scan_energies, scan_jobs
+from mdaug.quantum.single_point_jobs import SinglePointResult
 
 
 def test_names_columns_and_values(ethanol):
@@ -31,7 +31,7 @@ def test_other_texts_are_refused(ethanol, text):
 
 def test_breaking_points_follow_the_next_further_out(ethanol):
     scans = [parse_scan("angle:0-1-2=100:110:10", ethanol), parse_scan("bond:2-3=1:2:0.25", ethanol)]
-    sites = scan_sites(scans, ethanol)
+    sites = scan_jobs(scans, ethanol)
     assert [site.scan for site in sites] == [0, 0, 0, 1, 1, 1, 1, 1]
     assert [site.follows for site in sites] == [None, None, None, None, None, 6, 7, None]
     assert [bool(site.breaking) for site in sites] == [False] * 5 + [True] * 3
@@ -39,7 +39,7 @@ def test_breaking_points_follow_the_next_further_out(ethanol):
 
 
 def test_points_of_a_grid_follow_only_where_the_same_bonds_break(ethanol):
-    sites = scan_sites([parse_scan("bond:2-3=1:2:0.5+bond:1-2=1.3:2.3:0.5", ethanol)], ethanol)[1:]
+    sites = scan_jobs([parse_scan("bond:2-3=1:2:0.5+bond:1-2=1.3:2.3:0.5", ethanol)], ethanol)[1:]
     # rows: O-H 1, 1.5, 2; columns: C-O 1.3, 1.8, 2.3 (breaking beyond 1.26 and 1.85)
     assert [len(site.breaking) for site in sites] == [0, 0, 1, 1, 1, 2, 1, 1, 2]
     assert [site.follows for site in sites] == [None, None, None, 7, 8, 9, 8, None, None]
@@ -52,15 +52,15 @@ def record(energy, **more):
 @pytest.fixture
 def computed(ethanol):
     scan = parse_scan("bond:2-3=1:2:0.25", ethanol)
-    unknown, paired = SiteEnergy(record(None)), record(None, spin_square=0.0)
+    unknown, paired = SinglePointResult(record(None)), record(None, spin_square=0.0)
     half, broken = record(-0.82, spin_square=0.5), record(-0.82, spin_square=1.01)
     energies = [
-        SiteEnergy(record(-1.0)),
+        SinglePointResult(record(-1.0)),
         unknown,
-        SiteEnergy(record(-0.9), paired, breaking=True),
-        SiteEnergy(record(-0.84), half, breaking=True),
-        SiteEnergy(record(-0.84), broken, breaking=True),
-        SiteEnergy(None, broken, breaking=True),
+        SinglePointResult(record(-0.9), paired, breaking=True),
+        SinglePointResult(record(-0.84), half, breaking=True),
+        SinglePointResult(record(-0.84), broken, breaking=True),
+        SinglePointResult(None, broken, breaking=True),
     ]
     return scan_energies([scan], energies)[0]
 
@@ -75,8 +75,8 @@ def test_energies_go_over_to_the_unrestricted_ones_and_are_zero_at_the_start(com
 
 
 def test_the_core_is_added_and_without_it_the_energy_is_unknown():
-    assert SiteEnergy(record(-1.0), core=record(-0.1)).energy_eV / Hartree == pytest.approx(-1.1)
-    assert np.isnan(SiteEnergy(record(-1.0), core=record(None)).energy_eV)
+    assert SinglePointResult(record(-1.0), core=record(-0.1)).energy_eV / Hartree == pytest.approx(-1.1)
+    assert np.isnan(SinglePointResult(record(-1.0), core=record(None)).energy_eV)
 
 
 def test_csv_is_what_mdaug_scan_reads(computed, tmp_path):
@@ -96,6 +96,6 @@ def test_csv_is_what_mdaug_scan_reads(computed, tmp_path):
 
 def test_without_a_zero_there_is_no_scan(ethanol):
     scan = parse_scan("bond:2-3=1:2:0.5", ethanol)
-    unknown = SiteEnergy(record(None))
+    unknown = SinglePointResult(record(None))
     with pytest.raises(DataError, match="no zero"):
         scan_energies([scan], [unknown] * 4)

@@ -1,10 +1,16 @@
+"""Keys of geometries and the store of finished points."""
+
+import os
+import time
+
 import numpy as np
 import pytest
 
 from mdaug.geometry.bonds import find_bonds
-from mdaug.quantum import Level, PointStore, Site, compute
-from mdaug.quantum.scans import parse_scan, scan_energies, scan_sites
+from mdaug.quantum import Level, PointStore, SinglePointJob, compute
+from mdaug.quantum.scans import parse_scan, scan_energies, scan_jobs
 from mdaug.quantum.single_point import single_point
+from mdaug.quantum.single_point_jobs import JobQueue
 
 LEVEL = Level(method="hf", basis="sto-3g")
 
@@ -25,7 +31,7 @@ def counted(monkeypatch):
 @pytest.fixture
 def scanned(water):
     scans = [parse_scan(text, water) for text in ("bond:0-1=0.9:1.95:0.35", "bond:0-2=0.9:1.95:0.35")]
-    return scans, scan_sites(scans, water), find_bonds(water)
+    return scans, scan_jobs(scans, water), find_bonds(water)
 
 
 def test_mirror_bonds_are_computed_once_and_breaking_points_twice(scanned, counted, tmp_path):
@@ -92,6 +98,73 @@ def test_processes_give_the_same(scanned, tmp_path):
 
 def test_a_triplet_is_unrestricted_everywhere(water, tmp_path):
     level = LEVEL.model_copy(update={"multiplicity": 3})
-    found = compute([Site(water)], find_bonds(water), level, PointStore(tmp_path / "points.jsonl"))[0]
+    found = compute([SinglePointJob(water)], find_bonds(water), level, PointStore(tmp_path / "points.jsonl"))[
+        0
+    ]
     assert found.restricted is None
     assert found.spin_square == pytest.approx(2.0, abs=0.05)
+
+
+def square(number):
+    return number**2
+
+
+def fail_once_there(path):
+    while not path.exists():
+        time.sleep(0.02)
+    raise ValueError("no energy")
+
+
+def wait_long(path):
+    path.write_text(str(os.getpid()))
+    time.sleep(600)
+
+
+def threads():
+    return os.environ["OMP_NUM_THREADS"], os.getpid()
+
+
+def test_urgent_jobs_go_first_and_results_may_add_jobs():
+    queue, seen = JobQueue(), []
+
+    def first(result):
+        seen.append(result)
+        queue.add((0,), (square, (9,)), seen.append)
+
+    for urgency, number in ((3, 3), (1, 1), (2, 2)):
+        queue.add((urgency,), (square, (number,)), first if number == 1 else seen.append)
+    queue.run(1)
+    assert seen == [1, 81, 4, 9]
+
+
+def test_processes_have_one_thread_and_leave_the_environment_alone(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    queue, seen = JobQueue(), []
+    for k in range(3):
+        queue.add((k,), (threads, ()), seen.append)
+    queue.run(2)
+    assert [count for count, _ in seen] == ["1"] * 3
+    assert os.getpid() not in {pid for _, pid in seen}
+    assert "OMP_NUM_THREADS" not in os.environ
+
+
+def test_after_an_error_the_other_processes_are_ended(tmp_path):
+    queue, path = JobQueue(), tmp_path / "pid"
+    queue.add((1,), (wait_long, (path,)), print)
+    queue.add((2,), (fail_once_there, (path,)), print)
+    with pytest.raises(ValueError, match="no energy"):
+        queue.run(2)
+    process = int(path.read_text())
+    for _ in range(1000):
+        if not _runs(process):
+            return
+        time.sleep(0.02)
+    pytest.fail("the waiting process is still there")
+
+
+def _runs(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

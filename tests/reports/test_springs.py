@@ -12,7 +12,7 @@ from mdaug.frames import FrameSet
 from mdaug.reports.figures_springs import plot_springs
 from mdaug.reports.springs_table import format_k, rich_springs_table, springs_table
 from mdaug.reports.style import BLUE, save
-from mdaug.springs import SpringOptions, analyse_springs
+from mdaug.springs import SpringOptions, analyze_springs
 from mdaug.units import EV_PER_KCAL_MOL, KCAL_MOL_PER_EV
 
 
@@ -24,7 +24,7 @@ def analysis():
     frames = FrameSet(
         np.array([8, 1, 1]), positions, np.zeros(150), np.zeros((150, 3, 3)), temperature_K=300.0
     )
-    return analyse_springs(frames, SpringOptions(components={"H-H": 2}, bootstrap=20))
+    return analyze_springs(frames, SpringOptions(components={"H-H": 2}, bootstrap=20))
 
 
 def test_each_pair_has_a_panel_with_its_mixture_and_springs(analysis, tmp_path):

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from mdaug.data import load_frames
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
-from mdaug.springs import SpringOptions, analyse_springs, fit_springs
+from mdaug.springs import SpringOptions, analyze_springs, fit_springs
 from mdaug.units import BOLTZMANN_EV_K, KCAL_MOL_PER_EV
 
 COMPONENTS = {"H-H": 4, "H-C": 3, "H-O": 4, "C-C": 1, "C-O": 2}
@@ -44,7 +44,7 @@ def ccsdt(shared_data):
 
 @pytest.fixture(scope="module")
 def analysis(ccsdt):
-    return analyse_springs(ccsdt, SpringOptions(components=COMPONENTS, convergence="published"))
+    return analyze_springs(ccsdt, SpringOptions(components=COMPONENTS, convergence="published"))
 
 
 @pytest.mark.parametrize("convergence", ["converged", "published"])
@@ -147,9 +147,9 @@ def test_springs_do_not_depend_on_the_order_of_atoms_or_the_place(ccsdt):
 
 def test_duplicates_are_drawn_together():
     bonds = np.random.default_rng(0).normal(1.0, 0.05, 100)
-    alone = analyse_springs(diatomic(bonds), SpringOptions(components={"H-F": 1}))
+    alone = analyze_springs(diatomic(bonds), SpringOptions(components={"H-F": 1}))
     doubled = replace(diatomic(np.tile(bonds, 4)), group=np.tile(np.arange(100), 4))
-    copies = analyse_springs(doubled, SpringOptions(components={"H-F": 1}))
+    copies = analyze_springs(doubled, SpringOptions(components={"H-F": 1}))
 
     def width(analysis):
         low, high = analysis.intervals["H-F"].k

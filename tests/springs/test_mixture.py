@@ -2,9 +2,21 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
+from sklearn.mixture import GaussianMixture
 
-from mdaug.springs.likelihood import Mixture
-from mdaug.springs.mixture import _valleys, choose_n_components, find_peaks, fit_converged, fit_mixture, join
+from mdaug.springs.mixture import (
+    Mixture,
+    _valleys,
+    bootstrap_mixtures,
+    choose_n_components,
+    find_peaks,
+    fit_converged,
+    fit_mixture,
+    histogram,
+    join,
+    maximize_likelihood,
+)
 
 
 def mixture(*components):
@@ -107,3 +119,83 @@ def test_separate_peaks_are_all_found_whatever_the_seed():
 
 def test_few_distances_get_few_components():
     assert choose_n_components(np.array([1.0, 1.1, 1.2, 1.3]), 12, 0) == 1
+
+
+TRUTH = Mixture(np.array([1.0, 1.45, 2.2]), np.array([0.05, 0.2, 0.12]), np.array([0.3, 0.5, 0.2]))
+
+
+def sample(n, seed=0):
+    rng = np.random.default_rng(seed)
+    component = rng.choice(3, n, p=TRUTH.weights)
+    return rng.normal(TRUTH.means[component], TRUTH.sigmas[component])
+
+
+def test_density_integrates_to_one():
+    grid = np.linspace(-1, 5, 6001)
+    assert trapezoid(TRUTH.component_densities(grid), grid, axis=0) == pytest.approx(TRUTH.weights)
+
+
+def test_maximum_is_the_one_that_scikit_learn_finds():
+    distances = sample(4000)
+    model = GaussianMixture(
+        3,
+        tol=1e-10,
+        max_iter=10_000,
+        reg_covar=1e-12,
+        means_init=TRUTH.means[:, None],
+        weights_init=TRUTH.weights,
+        precisions_init=1 / TRUTH.sigmas[:, None, None] ** 2,
+    ).fit(distances[:, None])
+    ours, likelihood = maximize_likelihood(distances, np.ones((1, len(distances))), TRUTH, tol=1e-10)
+    np.testing.assert_allclose(ours.means[0], model.means_[:, 0], rtol=1e-4)
+    np.testing.assert_allclose(ours.sigmas[0] ** 2, model.covariances_[:, 0, 0], rtol=1e-3)
+    np.testing.assert_allclose(ours.weights[0], model.weights_, rtol=1e-3)
+    assert likelihood[0] == pytest.approx(model.score(distances[:, None]), abs=1e-6)
+
+
+def test_weights_count_as_repetitions():
+    distances = sample(500)
+    times = np.random.default_rng(1).integers(0, 4, size=(2, 500))
+    together, _ = maximize_likelihood(distances, times.astype(float), TRUTH, tol=1e-9)
+    for row, counts in enumerate(times):
+        repeated = np.repeat(distances, counts)
+        alone, _ = maximize_likelihood(repeated, np.ones((1, len(repeated))), TRUTH, tol=1e-9)
+        np.testing.assert_allclose(together.sigmas[row], alone.sigmas[0], rtol=1e-9)
+        np.testing.assert_allclose(together.means[row], alone.means[0], rtol=1e-9)
+
+
+def test_histogram_keeps_every_distance_within_half_a_bin():
+    distances = sample(1000)
+    centers, bins = histogram(distances, 0.01)
+    assert len(np.unique(bins)) == len(centers)
+    assert np.abs(centers[bins] - distances).max() <= 0.005 + 1e-12
+
+
+def test_a_component_does_not_collapse_on_one_distance():
+    start = Mixture(np.array([1.0, 2.0]), np.array([0.1, 0.1]), np.array([0.5, 0.5]))
+    end, _ = maximize_likelihood(np.array([1.0, 1.1, 1.2, 2.0]), np.ones((1, 4)), start, tol=1e-9)
+    assert np.all(end.sigmas > 1e-5)
+
+
+def one(distances):
+    return Mixture(np.array([distances.mean()]), np.array([distances.std()]), np.ones(1))
+
+
+def test_spread_of_independent_distances_is_the_standard_error():
+    distances = np.random.default_rng(0).normal(1.5, 0.1, 1000)
+    resampled = bootstrap_mixtures(distances, np.arange(1000), one(distances), 400, 0)
+    assert resampled.means.std() == pytest.approx(0.1 / np.sqrt(1000), rel=0.15)
+    assert resampled.sigmas.std() == pytest.approx(0.1 / np.sqrt(2000), rel=0.15)
+
+
+def test_frames_are_drawn_not_pairs():
+    # ten equal distances in every frame are no more information than one
+    distances = np.repeat(np.random.default_rng(0).normal(1.5, 0.1, 100), 10)
+    resampled = bootstrap_mixtures(distances, np.repeat(np.arange(100), 10), one(distances), 400, 0)
+    assert resampled.means.std() == pytest.approx(0.1 / np.sqrt(100), rel=0.2)
+
+
+def test_same_seed_same_intervals():
+    distances = np.random.default_rng(0).normal(1.5, 0.1, 50)
+    first, second = (bootstrap_mixtures(distances, np.arange(50), one(distances), 5, 7) for _ in range(2))
+    np.testing.assert_array_equal(first.sigmas, second.sigmas)

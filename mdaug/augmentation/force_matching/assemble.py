@@ -10,7 +10,7 @@ from mdaug.augmentation.force_matching.terms import make_terms
 from mdaug.augmentation.force_matching.topology import Topology, find_topology
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.internal_coordinates import cosines, lengths
-from mdaug.geometry.periodic_images import narrowest_width
+from mdaug.geometry.pairs import narrowest_width
 
 
 def initial_force_field(frames: FrameSet) -> ForceField:

@@ -22,8 +22,8 @@ from mdaug.augmentation.force_matching.intermolecular import Between
 from mdaug.augmentation.force_matching.terms import Terms
 from mdaug.augmentation.force_matching.topology import Topology
 from mdaug.frames import FloatArray, IntArray
-from mdaug.geometry.internal_coordinates import cosines, lengths, twists
-from mdaug.geometry.periodic_images import pair_lengths
+from mdaug.geometry.internal_coordinates import cosines, lengths, torsion_terms
+from mdaug.geometry.pairs import pair_lengths
 
 STRETCH_SLOPE = 2.0
 """1/Å, of the stretch variable in cross terms and of soft pairs."""
@@ -174,7 +174,7 @@ class ForceField:
         far = np.flatnonzero(self.topology.separation >= 3)
         soft = torch.exp(-STRETCH_SLOPE * (d[:, far] - torch.as_tensor(self.contact[far])))
         one = torch.ones_like(r[:, :1])
-        return torch.cat([x, u, twists(positions, self.topology.torsions, cells), soft, one], dim=1)
+        return torch.cat([x, u, torsion_terms(positions, self.topology.torsions, cells), soft, one], dim=1)
 
     def _products(self, primitives: Tensor, r: Tensor) -> Tensor:
         factors = torch.as_tensor(self.terms.factors)

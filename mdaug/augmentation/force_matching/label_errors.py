@@ -14,7 +14,7 @@ from ase.build.rotate import rotation_matrix_from_points
 
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.geometry.periodic_images import minimum_image
+from mdaug.geometry.pairs import minimum_image
 from mdaug.units import EV_PER_KCAL_MOL
 
 N_FRAMES, N_NEIGHBOURS = 150, 4

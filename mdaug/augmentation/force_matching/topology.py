@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import shortest_path
 
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet, IntArray
-from mdaug.geometry.molecules import endless, mean_bonds, molecular_cells, molecule_of_atom
+from mdaug.geometry.molecules import connects_to_own_image, mean_bonds, molecular_cells, molecule_of_atom
 from mdaug.geometry.pairs import molecule_pairs
 
 
@@ -66,7 +66,7 @@ def find_topology(frames: FrameSet) -> Topology:
         raise DataError(
             f"{frames.name}: a force field is matched to molecules, and these frames have no bond"
         )
-    if cells is not None and endless(frames.positions[0], bonds, cells[0]):
+    if cells is not None and connects_to_own_image(frames.positions[0], bonds, cells[0]):
         raise DataError(
             f"{frames.name}: a force field is matched to molecules, and here bonds go on from cell to cell"
         )

@@ -13,7 +13,7 @@ from mdaug.augmentation.force_matching.label_errors import ErrorModel, estimate_
 from mdaug.augmentation.force_matching.label_rule import MatchedRule, change_by, strained_molecules
 from mdaug.augmentation.potential_labels import switch
 from mdaug.augmentation.spring_labels import Labels
-from mdaug.geometry.periodic_images import pair_lengths
+from mdaug.geometry.pairs import pair_lengths
 from mdaug.springs import SpringOptions, fit_springs
 from mdaug.units import EV_PER_KCAL_MOL
 

@@ -7,16 +7,18 @@ from pyscf import mcscf, scf
 
 from mdaug.frames import FrameSet
 from mdaug.geometry.bonds import find_bonds
-from mdaug.quantum.broken_symmetry import (
+from mdaug.quantum.level import Level
+from mdaug.quantum.mean_field import (
     breaking_bonds,
     broken_symmetry,
+    build_molecule,
     flipped,
     fragment_colors,
+    mean_field,
     median_bonds,
+    spin_square,
     unrestricted_solution,
 )
-from mdaug.quantum.level import Level
-from mdaug.quantum.mean_field import build_molecule, mean_field, spin_square
 from mdaug.quantum.single_point import guess_or_none, single_point
 
 H2_BOND = np.array([[0, 1]])

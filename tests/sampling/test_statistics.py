@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mdaug.sampling.correlation import autocorrelation, correlation_time
+from mdaug.sampling.statistics import autocorrelation, correlation_time
 
 
 def test_white_noise_has_half_a_step() -> None:
