@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from mdaug.reports.bench_tables import bench_tables
+from mdaug.reports.bench import bench_tables
 from mdaug.reports.html import Table, format_cell
 
 

@@ -9,8 +9,7 @@ from mdaug.bench import BenchOptions, run_bench
 from mdaug.cli.common import OutputOptions, find_model, open_run
 from mdaug.cli.progress import console, steps_of_many
 from mdaug.files import write_json
-from mdaug.reports.bench_tables import bench_tables
-from mdaug.reports.figures_bench import save_bench_figure
+from mdaug.reports.bench import bench_tables, save_bench_figure
 from mdaug.reports.terminal import print_table
 from mdaug.workflows.environment import describe_environment
 

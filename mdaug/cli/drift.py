@@ -13,7 +13,7 @@ from mdaug.cli.common import OutputOptions, open_run
 from mdaug.cli.progress import console
 from mdaug.errors import DataError
 from mdaug.files import write_json
-from mdaug.reports.drift_page import verdict, write_drift_report
+from mdaug.reports.drift import verdict, write_drift_report
 
 
 def drift(

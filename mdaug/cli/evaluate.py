@@ -11,7 +11,7 @@ from mdaug.cli.progress import console, counted
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.options import Device, Precision
-from mdaug.reports.figures_accuracy import save_accuracy_figure
+from mdaug.reports.accuracy import save_accuracy_figure
 from mdaug.reports.html import Table
 from mdaug.reports.terminal import print_table
 from mdaug.workflows.use_model import Model, Part, load_model, own_frames

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from mdaug.cli.common import find_model
 from mdaug.deployment.manifest import read_manifest
 from mdaug.errors import DataError
-from mdaug.reports.model_tables import model_tables
+from mdaug.reports.model import model_tables
 from mdaug.reports.terminal import print_table
 
 

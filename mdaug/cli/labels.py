@@ -11,8 +11,8 @@ from mdaug.cli.progress import console, counted
 from mdaug.data import write_extxyz
 from mdaug.files import write_json
 from mdaug.quantum.calculators import GFN2, charged_calculator
-from mdaug.reports.figures_labels import save_labels_figure
 from mdaug.reports.html import Cell, Table
+from mdaug.reports.labels import save_labels_figure
 from mdaug.reports.terminal import print_table
 from mdaug.workflows.labels import make_rules, study_labels
 from mdaug.workflows.labels_draw import LabelStudyOptions, StudyFrames, draw_study

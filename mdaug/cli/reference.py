@@ -22,7 +22,7 @@ from mdaug.quantum.calculators import check_spin
 from mdaug.quantum.labeled_frames import frame_jobs, rms_difference_eV, write_labeled
 from mdaug.quantum.mean_field import median_bonds, pyscf
 from mdaug.quantum.scans import parse_scan, scan_energies, scan_jobs
-from mdaug.reports.figures_reference import save_reference_figure
+from mdaug.reports.reference_scans import save_reference_figure
 from mdaug.sampling.structures import formal_charge, starting_structures
 from mdaug.units import KCAL_MOL_PER_EV
 

@@ -21,8 +21,8 @@ from mdaug.files import write_json, write_text
 from mdaug.frames import FloatArray
 from mdaug.options import Device, Precision
 from mdaug.quantum.calculators import GFN2
-from mdaug.reports.figures_scan import save_scan_figure
 from mdaug.reports.html import Cell, Table
+from mdaug.reports.scan import save_scan_figure
 from mdaug.reports.terminal import print_table
 from mdaug.workflows.use_model import Model, load_models, own_level, start_structure
 

@@ -7,8 +7,7 @@ from rich.console import Console
 
 from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.progress import counted
-from mdaug.reports.figures_springs import plot_springs
-from mdaug.reports.springs_table import rich_springs_table
+from mdaug.reports.springs import plot_springs, rich_springs_table
 from mdaug.reports.style import save
 from mdaug.springs import SpringOptions, analyze_springs, write_springs
 

@@ -17,8 +17,8 @@ from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
-from mdaug.reports.figures_stability import save_stability_figure
 from mdaug.reports.html import Table
+from mdaug.reports.stability import save_stability_figure
 from mdaug.reports.terminal import print_table
 from mdaug.workflows.use_model import own_frames
 

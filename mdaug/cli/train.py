@@ -16,8 +16,8 @@ from mdaug.data import SplitOptions
 from mdaug.errors import MDAugError
 from mdaug.models import SchNetOptions
 from mdaug.options import TrainingDevice
+from mdaug.reports.accuracy import errors_table
 from mdaug.reports.terminal import print_table
-from mdaug.reports.training_page import errors_table
 from mdaug.springs import SpringOptions
 from mdaug.training import Group, TrainOptions, join_group
 from mdaug.workflows.config import RunConfig, load_config

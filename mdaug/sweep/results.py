@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mdaug.files import write_json, write_text
-from mdaug.reports.figures_sweep import save_importances, save_scans
 from mdaug.reports.html import Cell, Table
+from mdaug.reports.sweep import save_importances, save_scans
 from mdaug.sweep.study import Sweep, open_study
 
 if TYPE_CHECKING:

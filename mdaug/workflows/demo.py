@@ -16,7 +16,7 @@ from mdaug.analysis.scan_metrics import scan_metrics
 from mdaug.errors import MDAugError
 from mdaug.files import write_json
 from mdaug.processes import one_thread_each
-from mdaug.reports.demo_page import DemoLane, write_demo_report
+from mdaug.reports.demo import DemoLane, write_demo_report
 from mdaug.training import TrainState
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.environment import describe_environment

@@ -17,7 +17,7 @@ from mdaug.deployment import export_model
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
-from mdaug.reports.training_page import TrainingReport, write_training_report
+from mdaug.reports.training import TrainingReport, write_training_report
 from mdaug.springs import SpringAnalysis, analyze_springs, write_springs
 from mdaug.training import Group, TrainResult, TrainState, pick_device, train
 from mdaug.workflows.config import RunConfig, save_config

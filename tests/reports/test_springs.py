@@ -9,8 +9,7 @@ from rich.console import Console
 from scipy.integrate import trapezoid
 
 from mdaug.frames import FrameSet
-from mdaug.reports.figures_springs import plot_springs
-from mdaug.reports.springs_table import format_k, rich_springs_table, springs_table
+from mdaug.reports.springs import format_k, plot_springs, rich_springs_table, springs_table
 from mdaug.reports.style import BLUE, save
 from mdaug.springs import SpringOptions, analyze_springs
 from mdaug.units import EV_PER_KCAL_MOL, KCAL_MOL_PER_EV
@@ -39,14 +38,17 @@ def test_each_pair_has_a_panel_with_its_mixture_and_springs(analysis, tmp_path):
     assert save(panels[0], tmp_path / "springs.png").stat().st_size > 10_000
 
 
-def test_table_holds_both_fits_and_the_intervals(analysis):
+def test_the_table_shows_the_converged_fit_first_and_the_published_one_last(analysis):
     row = next(row for row in springs_table(analysis).rows if row[0] == "H-O")
     springs, interval = analysis.converged.pairs["H-O"], analysis.intervals["H-O"]
-    assert float(row[1]) == pytest.approx(analysis.published.pairs["H-O"].distance[0], abs=1e-3)
-    assert float(row[6]) == pytest.approx(springs.k[0] * KCAL_MOL_PER_EV, rel=0.01)
-    low, high = row[7].split("–")
+    assert float(row[1]) == pytest.approx(springs.distance[0], abs=1e-3)
+    assert float(row[3]) == pytest.approx(springs.k[0] * KCAL_MOL_PER_EV, rel=0.01)
+    low, high = row[4].split("–")
     assert float(low) == pytest.approx(interval.k[0][0] * KCAL_MOL_PER_EV, rel=0.01)
-    assert float(low) < float(row[6]) < float(high)
+    assert float(low) < float(row[3]) < float(high)
+    published = analysis.published.pairs["H-O"]
+    assert float(row[6]) == pytest.approx(published.distance[0], abs=1e-3)
+    assert float(row[7]) == pytest.approx(published.k[0] * KCAL_MOL_PER_EV, rel=0.01)
 
 
 def test_table_fits_an_ordinary_terminal(analysis):

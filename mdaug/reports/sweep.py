@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-from mdaug.reports.figures_scan import HIGHEST_KCAL_MOL, LOWEST_KCAL_MOL
+from mdaug.reports.scan import HIGHEST_KCAL_MOL, LOWEST_KCAL_MOL
 from mdaug.reports.style import BLUE, REFERENCE, new_figure, save
 
 Curve = np.ndarray

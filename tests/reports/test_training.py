@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from mdaug.reports.figures_training import plot_training
 from mdaug.reports.style import AUGMENTED, RAW
+from mdaug.reports.training import plot_training
 from mdaug.training.history import Epoch, History
 
 

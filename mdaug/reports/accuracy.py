@@ -1,5 +1,6 @@
 """Parity plots: predicted against true energies and forces."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mdaug.analysis.accuracy import AccuracyResult
+from mdaug.reports.html import Table
 from mdaug.reports.style import BLUE, COLORS, new_axes, new_figure, save
 from mdaug.units import KCAL_MOL_PER_EV
 
@@ -68,3 +70,24 @@ def _finish(ax: Axes, quantity: str, text: str) -> None:
 
 def _cycle(n: int) -> list[str]:
     return [COLORS[k % len(COLORS)] for k in range(n)]
+
+
+def errors_table(results: Mapping[str, AccuracyResult]) -> Table:
+    """Return a row of errors for each named model."""
+    columns = [
+        "model",
+        "energy MAE (kcal/mol)",
+        "force MAE (kcal/mol/Å)",
+        "energy RMSE (kcal/mol)",
+        "force RMSE (kcal/mol/Å)",
+        "frames",
+    ]
+    keys = (
+        "energy_mae_kcal_mol",
+        "force_mae_kcal_mol_A",
+        "energy_rmse_kcal_mol",
+        "force_rmse_kcal_mol_A",
+        "n_frames",
+    )
+    entries = {name: result.to_json() for name, result in results.items()}
+    return Table(columns, [[name, *(entry[key] for key in keys)] for name, entry in entries.items()])

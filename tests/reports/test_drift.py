@@ -4,7 +4,7 @@ import numpy as np
 
 from mdaug.analysis.drift import energy_drift, timestep_scaling
 from mdaug.analysis.thermo_log import ThermoLog
-from mdaug.reports.figures_drift import drift_figure, plot_drift
+from mdaug.reports.drift import drift_figure, plot_drift
 from mdaug.reports.style import save
 
 

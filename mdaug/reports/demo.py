@@ -9,13 +9,12 @@ from mdaug.analysis.drift import DriftResult
 from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import scan_metrics
 from mdaug.analysis.stability import StabilityResult
-from mdaug.reports.drift_page import drift_table
-from mdaug.reports.figures_drift import drift_figure
-from mdaug.reports.figures_scan import scan_figure
-from mdaug.reports.figures_stability import stability_figure
+from mdaug.reports.drift import drift_figure, drift_table
 from mdaug.reports.html import Cell, Picture, Section, Table, write_page
+from mdaug.reports.scan import scan_figure
+from mdaug.reports.stability import stability_figure
 from mdaug.reports.style import save
-from mdaug.reports.training_page import accuracy_section, curves_section, springs_section
+from mdaug.reports.training import accuracy_section, curves_section, springs_section
 from mdaug.springs import SpringAnalysis
 from mdaug.training.history import History
 

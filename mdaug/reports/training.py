@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
+
 from mdaug.analysis.accuracy import AccuracyResult
-from mdaug.reports.figures_accuracy import save_accuracy_figure
-from mdaug.reports.figures_springs import plot_springs
-from mdaug.reports.figures_training import plot_training
-from mdaug.reports.html import Picture, Section, Table, write_page
-from mdaug.reports.springs_table import springs_table
-from mdaug.reports.style import save
+from mdaug.reports.accuracy import errors_table, save_accuracy_figure
+from mdaug.reports.html import Picture, Section, write_page
+from mdaug.reports.springs import plot_springs, springs_table
+from mdaug.reports.style import AUGMENTED, RAW, new_figure, save
 from mdaug.springs import SpringAnalysis
 from mdaug.training.history import History
 
@@ -93,27 +94,6 @@ def accuracy_section(folder: Path, results: Mapping[str, AccuracyResult | None])
     return [Section("Accuracy", text, pictures, [errors_table(known)])]
 
 
-def errors_table(results: Mapping[str, AccuracyResult]) -> Table:
-    """Return a row of errors for each named model."""
-    columns = [
-        "model",
-        "energy MAE (kcal/mol)",
-        "force MAE (kcal/mol/Å)",
-        "energy RMSE (kcal/mol)",
-        "force RMSE (kcal/mol/Å)",
-        "frames",
-    ]
-    keys = (
-        "energy_mae_kcal_mol",
-        "force_mae_kcal_mol_A",
-        "energy_rmse_kcal_mol",
-        "force_rmse_kcal_mol_A",
-        "n_frames",
-    )
-    entries = {name: result.to_json() for name, result in results.items()}
-    return Table(columns, [[name, *(entry[key] for key in keys)] for name, entry in entries.items()])
-
-
 def _title(report: TrainingReport) -> str:
     return f"Force field from {report.data}: {report.name}"
 
@@ -136,3 +116,39 @@ def _summary(report: TrainingReport) -> str:
             f"energy MAE {errors['energy_mae_kcal_mol']:.3f} kcal/mol."
         )
     return text
+
+
+_COLORS = {"raw": RAW, "augmented": AUGMENTED}
+
+
+def plot_training(
+    histories: Mapping[str, History], axes: tuple[Axes, Axes] | None = None
+) -> tuple[Axes, Axes]:
+    """Draw the errors on the validation frames against the epoch, forces left and energies right.
+
+    Parameters
+    ----------
+    histories
+        Name of a training (``raw``, ``augmented``) -> its history.
+    axes
+        Two panels to draw into; default: a new figure.
+    """
+    if axes is None:
+        axes = new_figure(1, 2, width=10.0)[1]
+    forces, energies = axes
+    for name, history in histories.items():
+        epochs = [epoch.epoch for epoch in history.epochs]
+        look: dict[str, Any] = {"label": name, "color": _COLORS.get(name), "linewidth": 1.2}
+        forces.plot(epochs, [epoch.validation_force_mae_kcal_mol_A for epoch in history.epochs], **look)
+        energies.plot(epochs, [epoch.validation_energy_mae_kcal_mol for epoch in history.epochs], **look)
+    forces.set_ylabel("validation force MAE (kcal/mol/Å)")
+    energies.set_ylabel("validation energy MAE (kcal/mol)")
+    for panel in axes:
+        panel.set_xlabel("epoch")
+        panel.set_yscale("log")
+        panel.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+        panel.yaxis.set_major_formatter("{x:g}")
+        panel.yaxis.set_minor_formatter("{x:g}")
+        if len(histories) > 1:
+            panel.legend()
+    return forces, energies

@@ -2,8 +2,7 @@
 
 import pytest
 
-from mdaug.reports.bench_tables import bench_tables
-from mdaug.reports.figures_bench import bench_figure, plot_boxes, plot_times, save_bench_figure
+from mdaug.reports.bench import bench_figure, bench_tables, plot_boxes, plot_times, save_bench_figure
 
 SPREAD = {"min": 1.0, "median": 2.0, "max": 3.0}
 
