@@ -1,0 +1,85 @@
+"""The bond graph of every frame: which atoms are bonded where, and how often."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from ase.data import covalent_radii
+
+from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.geometry.bonds import BOND_SCALE, BoolArray, bonded
+from mdaug.geometry.pairs import frame_pairs, molecule_pairs
+
+DISTANCES_AT_ONCE = 4_000_000
+"""Distances held in memory at once."""
+
+
+@dataclass(frozen=True)
+class BondGraphs:
+    """The bonds of each of several frames.
+
+    Parameters
+    ----------
+    pairs
+        Shape (n_pairs, 2), i < j, sorted: every two atoms that are bonded in at least one frame.
+    present
+        Shape (n_frames, n_pairs): whether the pair is bonded in the frame.
+    """
+
+    pairs: IntArray
+    present: BoolArray
+
+    def bonds(self, frame: int) -> IntArray:
+        """Return the bonds of one frame, shape (n_bonds, 2), i < j, sorted."""
+        return self.pairs[self.present[frame]]
+
+    @property
+    def occurrence(self) -> FloatArray:
+        """The share of the frames in which each pair is bonded, shape (n_pairs,)."""
+        return self.present.mean(axis=0)
+
+
+def frame_bond_graphs(frames: FrameSet, scale: float = BOND_SCALE) -> BondGraphs:
+    """Return the bonds of every frame by covalent radii, in periodic directions to the nearest image.
+
+    Parameters
+    ----------
+    frames
+        Of a molecule, several molecules or a cell.
+    scale
+        Atoms closer than this times the sum of their covalent radii are bonded.
+    """
+    n_atoms = frames.n_atoms
+    if n_atoms < 2:
+        return BondGraphs(np.empty((0, 2), np.int64), np.zeros((len(frames), 0), bool))
+    codes = _molecule_bonds(frames, scale) if frames.cells is None else _cell_bonds(frames, scale)
+    every = np.unique(np.concatenate(codes)) if codes else np.empty(0, np.int64)
+    present = np.zeros((len(frames), len(every)), bool)
+    for n, code in enumerate(codes):
+        present[n, np.searchsorted(every, code)] = True
+    return BondGraphs(np.stack([every // n_atoms, every % n_atoms], axis=1), present)
+
+
+def _molecule_bonds(frames: FrameSet, scale: float) -> list[IntArray]:
+    """Return the bonds of each frame as numbers i · n_atoms + j, from all distances at once."""
+    idx_i, idx_j = molecule_pairs(frames.n_atoms)
+    code = idx_i * frames.n_atoms + idx_j
+    step = max(1, DISTANCES_AT_ONCE // len(code))
+    codes: list[IntArray] = []
+    for start in range(0, len(frames), step):
+        positions = frames.positions[start : start + step]
+        distances = np.linalg.norm(positions[:, idx_j] - positions[:, idx_i], axis=2) / scale * BOND_SCALE
+        codes += [code[close] for close in bonded(frames.atomic_numbers, idx_i, idx_j, distances)]
+    return codes
+
+
+def _cell_bonds(frames: FrameSet, scale: float) -> list[IntArray]:
+    """Return the bonds of each frame as numbers i · n_atoms + j, i < j, from neighbor lists."""
+    reach = 2.0 * scale * float(covalent_radii[frames.atomic_numbers].max())
+    codes: list[IntArray] = []
+    for n in range(len(frames)):
+        idx_i, idx_j, r_ij = frame_pairs(frames, n, reach)
+        distances = np.linalg.norm(r_ij, axis=1) / scale * BOND_SCALE
+        close = bonded(frames.atomic_numbers, idx_i, idx_j, distances) & (idx_i != idx_j)
+        low, high = np.minimum(idx_i, idx_j)[close], np.maximum(idx_i, idx_j)[close]
+        codes.append(np.unique(low * frames.n_atoms + high))
+    return codes
