@@ -1,5 +1,7 @@
 # make demo   sets everything up in .venv and ends with a report about a force field trained in minutes
-# make test   sets everything up and passes all tests
+# make test   sets everything up and passes all tests, on all cores
+# make test-quick  the tests of a minute
+# make check  style, types and import contracts
 # make docs   builds the documentation into site/
 # make lowest installs the oldest releases that pyproject.toml allows (gigabytes: torch with CUDA) and runs chosen tests
 # Needs python3 (3.11 or newer) with venv and pip, and a C++ compiler.
@@ -10,13 +12,16 @@ BIN := $(VENV)/bin
 # one thread a process: the demo and the tests run side by side on the cores themselves
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test check docs lowest clean
+.PHONY: demo test test-quick check docs lowest clean
 
 demo: $(VENV)/installed
 	$(BIN)/mdaug demo --overwrite --out runs/demo
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
+
+test-quick: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -n auto -m "not (slow or lammps or pyscf or tblite or optuna)"
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check

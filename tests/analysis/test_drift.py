@@ -6,6 +6,8 @@ from mdaug.analysis.drift import energy_drift, timestep_scaling
 from mdaug.analysis.thermo_log import ThermoLog
 from mdaug.errors import DataError
 
+pytestmark = pytest.mark.slow
+
 SLOPE = 0.01  # meV/atom/ps
 N_ATOMS = 9
 

@@ -25,6 +25,7 @@ def test_a_morse_diatomic_vibrates_with_the_closed_form(morse, pair_potential):
     assert found.zero_point_energy_eV == pytest.approx(0.5 * expected * 1.239841984e-4, rel=1e-4)
 
 
+@pytest.mark.tblite
 def test_water_agrees_with_ase_and_has_no_trace_of_rigid_motion(tmp_path):
     calculator = calculator_factory("GFN2-xTB")()
     relaxed = relax(calculator, molecule("H2O"))

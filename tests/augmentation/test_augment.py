@@ -14,6 +14,8 @@ from mdaug.data import load_frames, write_extxyz
 from mdaug.errors import DataError
 from mdaug.springs import Springs
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = AugmentOptions(
     n_frames=20, n_displaced=2, epsilon=0.2, n_stretched=0, rule="gradient", replacement=False, seed=5
 )

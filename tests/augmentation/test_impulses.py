@@ -16,6 +16,8 @@ from mdaug.errors import DataError
 from mdaug.springs import Springs, fit_springs
 from mdaug.units import EV_PER_KCAL_MOL, FS
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = AugmentOptions(n_frames=2, n_stretched=3, n_kicked=8, rule="matched")
 
 

@@ -68,6 +68,7 @@ def test_rules_keep_their_names(frames, springs):
         assert make_rule(frames, springs, AugmentOptions(rule=name)).name == name
 
 
+@pytest.mark.tblite
 def test_gfn2_labels_of_gfn2_frames_are_exact():
     frames = load_frames("ethanol").select(slice(0, 2))
     displaced = displace(frames, {}, AugmentOptions(epsilon=0.3, n_displaced=9), np.random.default_rng(0))
@@ -78,6 +79,7 @@ def test_gfn2_labels_of_gfn2_frames_are_exact():
     np.testing.assert_allclose(labels.forces, forces, atol=5e-4)
 
 
+@pytest.mark.tblite
 def test_gfn2_labels_have_the_parents_slope():
     frames = load_frames("ethanol").select(slice(0, 1))
     other = replace(frames, forces=frames.forces + 0.3 * np.eye(9, 3))

@@ -9,6 +9,8 @@ from mdaug.calculators.core import Core
 from mdaug.deployment import export_model, load_model
 from mdaug.geometry.pairs import molecule_pairs, neighbor_pairs
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(2)
 CELL = np.array([[5.5, 0.0, 0.0], [0.6, 5.0, 0.0], [-0.4, 0.5, 5.2]])
 STRUCTURES = {

@@ -11,6 +11,8 @@ from mdaug.bench.bulk import make_box
 from mdaug.deployment import export_model
 from mdaug.errors import DataError
 
+pytestmark = pytest.mark.slow
+
 SPREAD = {"min", "median", "max"}
 
 

@@ -7,6 +7,8 @@ import pytest
 from mdaug.bench import run_bench
 from mdaug.bench.schnetpack import WORKER, PeerError
 
+pytestmark = pytest.mark.slow
+
 STAND_IN = """
 import json, sys
 for line in sys.stdin:

@@ -14,6 +14,8 @@ from mdaug.cli import app
 from mdaug.errors import MDAugError
 from mdaug.options import Options
 
+pytestmark = pytest.mark.slow
+
 
 class Toy(Options):
     """Options of the toy command."""

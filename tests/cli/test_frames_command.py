@@ -1,6 +1,7 @@
 """`mdaug frames` and `mdaug dataset` as a user types them."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import ase.io
@@ -14,6 +15,7 @@ from mdaug.sampling import generate
 SHORT = ["--n-frames=4", "--n-replicas=2", "--spacing=5", "--equilibration=0.01", "--temperature=300"]
 
 
+@pytest.mark.tblite
 @pytest.mark.parametrize("suffix", ["xyz", "npz"])
 def test_frames_of_a_smiles(tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["frames", "[OH-]", *SHORT, "--format", suffix, "--out", str(tmp_path / "o")]) == 0
@@ -25,6 +27,8 @@ def test_frames_of_a_smiles(tmp_path: Path, suffix: str, capsys: pytest.CaptureF
     assert "kinetic temperature" in capsys.readouterr().out
 
 
+@pytest.mark.tblite
+@pytest.mark.tblite
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -71,6 +75,7 @@ def _copper(folder: Path) -> Path:
     return folder / "cu.xyz"
 
 
+@pytest.mark.tblite
 @pytest.mark.parametrize("arguments", ["{", "[1]"])
 def test_calculator_arguments_must_be_an_object(
     tmp_path: Path, arguments: str, capsys: pytest.CaptureFixture[str]
@@ -79,13 +84,17 @@ def test_calculator_arguments_must_be_an_object(
     assert "--calculator-arguments" in capsys.readouterr().err
 
 
+@pytest.mark.reference_sets("ethanol_ccsd_t_1000.npz")
 def test_dataset_lists_installs_and_explains(
-    tmp_path: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    reference_set: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("MDAUG_CACHE", str(tmp_path / "cache"))
     assert main(["dataset"]) == 0
     assert "not fetched" in capsys.readouterr().out
-    copy = shared_data / "ethanol_ccsd_t_1000.npz"
+    copy = reference_set("ethanol_ccsd_t_1000.npz")
     assert main(["dataset", "ethanol-ccsdt", "--from", str(copy)]) == 0
     assert (tmp_path / "cache" / "ethanol_ccsd_t-train.npz").read_bytes() == copy.read_bytes()
     assert main(["dataset", "ethanol-ccsdt", "--from", str(tmp_path / "none")]) == 1
@@ -93,6 +102,7 @@ def test_dataset_lists_installs_and_explains(
     assert main(["dataset", "ethanol"]) == 0
 
 
+@pytest.mark.tblite
 def test_a_stopped_run_keeps_its_replicas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     """Resumed, only the unfinished replica is run, and the frames are those of an uninterrupted run."""
     sample = generate._run

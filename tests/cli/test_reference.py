@@ -11,6 +11,8 @@ from ase.build import molecule
 
 from mdaug.cli.app import main
 
+pytestmark = pytest.mark.pyscf
+
 QUICK = ["--method=hf", "--basis=sto-3g", "--workers=1"]
 
 

@@ -21,6 +21,8 @@ from mdaug.files import write_json, write_text
 from mdaug.frames import FrameSet
 from mdaug.quantum.calculators import calculator_factory
 
+pytestmark = pytest.mark.tblite
+
 MANIFEST = {
     "training": {
         "data": "own.xyz",

@@ -1,5 +1,6 @@
 """Named sets: in the cache only if they are what they claim to be."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pooch
@@ -13,8 +14,11 @@ from mdaug.frames import FrameSet
 CCSDT = "ethanol_ccsd_t_1000.npz"
 
 
-def test_the_reference_case_from_a_copy_at_hand(shared_data: Path, own_cache: Path) -> None:
-    path = install("ethanol-ccsdt", shared_data / CCSDT)
+@pytest.mark.reference_sets("ethanol_ccsd_t_1000.npz")
+def test_the_reference_case_from_a_copy_at_hand(
+    reference_set: Callable[[str], Path], own_cache: Path
+) -> None:
+    path = install("ethanol-ccsdt", reference_set(CCSDT))
     assert path.parent == own_cache
     with pytest.warns(UserWarning, match=r"998 of 1000 frames are distinct; duplicates \(280/736, 773/826\)"):
         frames = load_frames("ethanol-ccsdt")
@@ -22,9 +26,11 @@ def test_the_reference_case_from_a_copy_at_hand(shared_data: Path, own_cache: Pa
     assert frames.energies[0] == pytest.approx(-97089.07088252 / 23.060548, abs=1e-4)
 
 
-def test_another_file_is_refused(shared_data: Path) -> None:
+def test_another_file_is_refused(tmp_path: Path) -> None:
+    other = tmp_path / "other.npz"
+    other.write_bytes(b"PK other frames")
     with pytest.raises(DataError, match="not ethanol-ccsdt: its SHA-256 is"):
-        install("ethanol-ccsdt", shared_data / "si64_pbe_110.xyz")
+        install("ethanol-ccsdt", other)
     with pytest.raises(DataError, match="mdaug dataset ethanol-ccsdt"):
         cached_path("ethanol-ccsdt")
 
@@ -61,11 +67,12 @@ def test_offline_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
         fetch("ethanol-ccsdt")
 
 
-def test_a_download_is_checked(monkeypatch: pytest.MonkeyPatch, shared_data: Path) -> None:
+@pytest.mark.reference_sets("ethanol_ccsd_t_1000.npz")
+def test_a_download_is_checked(monkeypatch: pytest.MonkeyPatch, reference_set: Callable[[str], Path]) -> None:
     monkeypatch.setattr(pooch, "HTTPDownloader", _downloader(b"<html>moved</html>"))
     with pytest.raises(DataError, match="another file came"):
         fetch("ethanol-ccsdt")
-    monkeypatch.setattr(pooch, "HTTPDownloader", _downloader((shared_data / CCSDT).read_bytes()))
+    monkeypatch.setattr(pooch, "HTTPDownloader", _downloader((reference_set(CCSDT)).read_bytes()))
     assert fetch("ethanol-ccsdt").name == REMOTE_SETS["ethanol-ccsdt"].filename
 
 

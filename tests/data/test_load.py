@@ -1,5 +1,6 @@
 """DATA to frames: units, thinning, temperature, and clear refusals."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 
 
-def test_kcal_mol_is_asked_for_where_a_file_hides_it(shared_data: Path) -> None:
-    path = shared_data / "ethanol_md17_pbe_2000.xyz"
+@pytest.mark.reference_sets("ethanol_md17_pbe_2000.xyz")
+def test_kcal_mol_is_asked_for_where_a_file_hides_it(reference_set: Callable[[str], Path]) -> None:
+    path = reference_set("ethanol_md17_pbe_2000.xyz")
     with pytest.raises(DataError, match=r"implausible units: .* state --units kcal/mol"):
         load_frames(path)
     assert load_frames(path, units="kcal/mol").energies[0] == pytest.approx(-4214.7746, abs=1e-3)

@@ -12,21 +12,29 @@ from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 
 FACTORS = (23.06, 1 / 23.06, 1000.0, 1e-3, 27.21, 1 / 27.21)
-SOURCES = (
+REFERENCE_SETS = (
     ("ethanol_ccsd_t_1000.npz", "kcal/mol"),
     ("ethanol_md17_pbe_2000.xyz", "kcal/mol"),
     ("si64_pbe_110.xyz", "eV"),
     ("ethanol_nff_dataset.pth.tar", "kcal/mol"),
 )
+SOURCES = (
+    pytest.param(("ethanol", "eV"), id="embedded"),
+    *(
+        pytest.param(source, id=source[0], marks=pytest.mark.reference_sets(source[0]))
+        for source in REFERENCE_SETS
+    ),
+)
 
 
-@pytest.fixture(scope="module", params=SOURCES, ids=lambda source: source[0])
-def real(request: pytest.FixtureRequest, shared_data) -> tuple[FrameSet, str]:
+@pytest.fixture(scope="module", params=SOURCES)
+def real(request: pytest.FixtureRequest, reference_set) -> tuple[FrameSet, str]:
     """Real frames, read in their true unit: this alone would fail if that were refused."""
     name, units = request.param
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return load_frames(shared_data / name, units=units), units
+        source = name if name == "ethanol" else reference_set(name)
+        return load_frames(source, units=units), units
 
 
 def _scaled(frames: FrameSet, factor: float) -> FrameSet:

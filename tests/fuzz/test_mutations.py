@@ -17,6 +17,8 @@ from tests.fuzz import samples
 from tests.fuzz.commands import commands_for, complaint, put
 from tests.fuzz.mutations import mutate
 
+pytestmark = pytest.mark.slow
+
 N_INPUTS = int(os.environ.get("MDAUG_FUZZ", "66"))
 SEED = int(os.environ.get("MDAUG_FUZZ_SEED", "0"))
 KINDS = [*samples.FRAMES, *samples.OTHERS]

@@ -66,6 +66,7 @@ def test_springs_between_molecules_are_said_to_be_none(cell_A: float | None) -> 
         fit_springs(_two_waters(3.0, cell_A=cell_A), SpringOptions())
 
 
+@pytest.mark.tblite
 def test_molecules_of_a_smiles_stand_side_by_side() -> None:
     first, second = starting_structures("O.CO", 2)
     for atoms in (first, second):
@@ -76,6 +77,7 @@ def test_molecules_of_a_smiles_stand_side_by_side() -> None:
     assert not np.allclose(first.get_all_distances(), second.get_all_distances(), atol=0.1)
 
 
+@pytest.mark.tblite
 def test_a_smiles_states_its_charge(tmp_path) -> None:
     assert [formal_charge(smiles) for smiles in ("CCO", "[NH4+]", "[O-]C=O.[Mg+2]")] == [0, 1, 1]
     molecule("H2O").write(tmp_path / "water.xyz")

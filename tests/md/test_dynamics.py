@@ -11,11 +11,12 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import CalculationFailed
 from ase.constraints import FixAtoms
-from tblite.ase import TBLite
 
 from mdaug.errors import DataError
 from mdaug.md import DynamicsOptions, run_dynamics
 from mdaug.units import BOLTZMANN_EV_K
+
+pytestmark = pytest.mark.tblite
 
 FILES = ("thermo.csv", "trajectory.dcd", "topology.pdb", "config.json")
 
@@ -242,6 +243,8 @@ def test_periodic_cell(tmp_path) -> None:
 
 
 def test_ethanol_with_gfn2_xtb_conserves_energy(ethanol, tmp_path) -> None:
+    from tblite.ase import TBLite
+
     calculator = TBLite(method="GFN2-xTB", verbosity=0)
     result = run_dynamics(ethanol, calculator, quick(steps=100), tmp_path)
     assert result.stopped_because is None

@@ -1,8 +1,11 @@
 import numpy as np
+import pytest
 
 from mdaug.geometry.rigid_motion import degrees_of_freedom, temperature_K
 from mdaug.md.langevin import RigidFreeLangevin
 from mdaug.units import FS
+
+pytestmark = pytest.mark.slow
 
 
 def test_thermostat_keeps_the_temperature_and_adds_no_rigid_motion(ethanol, springs) -> None:

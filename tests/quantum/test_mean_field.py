@@ -1,9 +1,9 @@
 import tracemalloc
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from ase import Atoms
-from pyscf import mcscf, scf
 
 from mdaug.frames import FrameSet
 from mdaug.geometry.bonds import find_bonds
@@ -20,6 +20,11 @@ from mdaug.quantum.mean_field import (
     unrestricted_solution,
 )
 from mdaug.quantum.single_point import guess_or_none, single_point
+
+if find_spec("pyscf"):
+    from pyscf import mcscf, scf
+
+pytestmark = pytest.mark.pyscf
 
 H2_BOND = np.array([[0, 1]])
 

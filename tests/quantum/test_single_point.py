@@ -1,11 +1,17 @@
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from ase.units import Hartree
-from pyscf import cc, gto, mp, scf
 
 from mdaug.errors import DataError
 from mdaug.quantum.level import Level
 from mdaug.quantum.single_point import composite_energy, core_correlation, single_point
+
+if find_spec("pyscf"):
+    from pyscf import cc, gto, mp, scf
+
+pytestmark = pytest.mark.pyscf
 
 
 def pyscf_water(water, basis):

@@ -12,6 +12,8 @@ from mdaug.quantum.scans import parse_scan, scan_energies, scan_jobs
 from mdaug.quantum.single_point import single_point
 from mdaug.quantum.single_point_jobs import JobQueue
 
+pytestmark = pytest.mark.pyscf
+
 LEVEL = Level(method="hf", basis="sto-3g")
 
 

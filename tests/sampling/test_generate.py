@@ -17,6 +17,8 @@ from mdaug.sampling.generate import GenerateOptions, generate_frames
 from mdaug.sampling.structures import starting_structures
 from mdaug.units import BOLTZMANN_EV_K
 
+pytestmark = pytest.mark.slow
+
 SPRING, LENGTH = 45.0, 0.97  # eV/Å², Å: as an O-H bond
 
 
@@ -130,6 +132,7 @@ def test_progress_counts_all_steps() -> None:
     assert told == [(n, 70) for n in range(1, 71)]
 
 
+@pytest.mark.tblite
 def test_the_embedded_frames_are_gfn2_xtb(ethanol: FrameSet) -> None:
     """Their labels can be asked for again, and their temperature by the virial theorem is 500 K."""
     make = calculator_factory("GFN2-xTB")
@@ -150,6 +153,7 @@ def test_the_embedded_frames_hold_both_conformers(ethanol: FrameSet) -> None:
     assert 0.05 < trans < 0.4
 
 
+@pytest.mark.tblite
 def test_smiles_give_different_conformers_in_their_own_order() -> None:
     first, second = starting_structures("C(C)O", 2, seed=1)
     assert first.numbers.tolist() == [6, 6, 8, 1, 1, 1, 1, 1, 1]
@@ -163,6 +167,7 @@ def test_a_structure_file_is_copied(tmp_path: Path) -> None:
     assert [atoms.positions.tolist() for atoms in structures] == [_dimer().positions.tolist()] * 3
 
 
+@pytest.mark.tblite
 @pytest.mark.parametrize("source", ["not a molecule", "C(C", ""])
 def test_neither_file_nor_smiles(source: str) -> None:
     with pytest.raises(DataError, match="neither a structure file nor a SMILES string"):
@@ -190,6 +195,7 @@ def test_missing_packages_say_how_to_install_them(monkeypatch: pytest.MonkeyPatc
         calculator_factory() if package == "tblite.ase" else starting_structures("CCO", 1)
 
 
+@pytest.mark.tblite
 def test_charge_and_spin_reach_the_calculator() -> None:
     neutral, cation = (
         calculator_factory(charge=charge, multiplicity=multiplicity)
@@ -228,6 +234,7 @@ def test_a_calculator_that_fails_is_named_with_its_reason() -> None:
         generate_frames([Atoms("Si2", [[0, 0, 0], [0, 0, 2.2]])], EMT, OPTIONS, name="H2O")
 
 
+@pytest.mark.tblite
 def test_electrons_must_fit_the_multiplicity() -> None:
     ammonium = starting_structures("[NH4+]", 1)[0]
     check_spin(ammonium, 1, 1)

@@ -20,6 +20,8 @@ from mdaug.sweep.study import Sweep, SweepOptions, open_study, own_trials, queue
 from mdaug.sweep.trial import objective_of, run_trial, trial_name
 from mdaug.workflows.config import RunConfig
 
+pytestmark = [pytest.mark.optuna, pytest.mark.slow]
+
 TINY = {
     "data": {"every": 40},
     "split": {"train": 16, "validation": 4, "test": 5},

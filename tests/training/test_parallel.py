@@ -13,6 +13,8 @@ import torch
 from mdaug.training import Group, train
 from mdaug.training.parallel import join_group
 
+pytestmark = pytest.mark.slow
+
 WORKER = Path(__file__).with_name("train_in_a_group.py")
 
 

@@ -10,6 +10,8 @@ from mdaug.workflows import demo
 from mdaug.workflows.demo import Throttle, run_demo
 from mdaug.workflows.validation import ProofOptions, hydrogen_bond
 
+pytestmark = pytest.mark.slow
+
 
 class InTurn:
     """One lane after the other in this process: starting processes takes longer than all they do here."""

@@ -12,6 +12,8 @@ from mdaug.errors import DataError
 from mdaug.workflows.explore import explore
 from mdaug.workflows.train import Watch, prepare_sets, train_force_field
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trained(tiny, tmp_path_factory):

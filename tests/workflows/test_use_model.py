@@ -11,6 +11,7 @@ from mdaug.workflows.use_model import own_level
 GFN2_TRAINING = {"level_of_theory": "GFN2-xTB", "charge": -1.0, "multiplicity": 2}
 
 
+@pytest.mark.tblite
 def test_the_own_level_has_charge_and_multiplicity_of_the_training() -> None:
     found = own_level(GFN2_TRAINING)
     assert [found.parameters[key] for key in ("method", "charge", "multiplicity")] == ["GFN2-xTB", -1, 2]

@@ -6,6 +6,8 @@ import pytest
 from mdaug.augmentation.explored import ExploreOptions, false_wells
 from mdaug.units import EV_PER_KCAL_MOL
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def visited(ethanol_frames, matched):

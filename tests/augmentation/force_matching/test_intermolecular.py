@@ -9,6 +9,8 @@ from mdaug.augmentation.force_matching.fit import level_plateaus, match, relaxed
 from mdaug.augmentation.force_matching.intermolecular import Between
 from mdaug.units import COULOMB_EV_A, KCAL_MOL_PER_EV
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def boxed(boxed_waters):

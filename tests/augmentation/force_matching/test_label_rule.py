@@ -17,6 +17,8 @@ from mdaug.geometry.pairs import pair_lengths
 from mdaug.springs import SpringOptions, fit_springs
 from mdaug.units import EV_PER_KCAL_MOL
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def rule(matched):

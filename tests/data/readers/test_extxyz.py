@@ -1,5 +1,6 @@
 """Extended xyz, as ASE and others write it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +44,9 @@ def test_the_free_energy_is_what_the_forces_belong_to(tmp_path: Path) -> None:
     assert frames.energies.tolist() == [-1.2]
 
 
-def test_stress_and_cell(shared_data: Path) -> None:
-    frames = read_contents(shared_data / "si64_pbe_110.xyz").frames
+@pytest.mark.reference_sets("si64_pbe_110.xyz")
+def test_stress_and_cell(reference_set: Callable[[str], Path]) -> None:
+    frames = read_contents(reference_set("si64_pbe_110.xyz")).frames
     assert frames.pbc == (True, True, True)
     assert frames.cells is not None and frames.stresses is not None
     assert frames.cells[0].tolist() == (np.eye(3) * 10.861999859992501).tolist()

@@ -1,6 +1,7 @@
 """NeuralForceField's data sets: the real file, a periodic one, and broken ones."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -45,9 +46,10 @@ def save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return write
 
 
-def test_the_real_file_holds_the_reference_frames(shared_data: Path) -> None:
-    found = read_contents(shared_data / "ethanol_nff_dataset.pth.tar")
-    expected = read_contents(shared_data / "ethanol_ccsd_t_1000.npz")
+@pytest.mark.reference_sets("ethanol_nff_dataset.pth.tar", "ethanol_ccsd_t_1000.npz")
+def test_the_real_file_holds_the_reference_frames(reference_set: Callable[[str], Path]) -> None:
+    found = read_contents(reference_set("ethanol_nff_dataset.pth.tar"))
+    expected = read_contents(reference_set("ethanol_ccsd_t_1000.npz"))
     assert found.units == expected.units == "kcal/mol"
     assert found.frames.positions == pytest.approx(expected.frames.positions, abs=1e-6)
     assert found.frames.forces == pytest.approx(expected.frames.forces, abs=1e-4)
