@@ -84,6 +84,7 @@ def assert_published(pair, springs):
         assert springs.k[row] * KCAL_MOL_PER_EV == pytest.approx(k, rel=0.15)
 
 
+@needs_ccsdt
 @pytest.mark.parametrize("pair", PUBLISHED)
 def test_published_table(analysis, pair):
     assert_published(pair, analysis.springs.pairs[pair])
