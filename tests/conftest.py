@@ -65,7 +65,7 @@ class _CollectCounts:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Collect the counts where tests run in workers."""
-    if config.pluginmanager.hasplugin("dsession"):
+    if config.pluginmanager.hasplugin("xdist") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_CollectCounts())
 
 
