@@ -27,9 +27,9 @@ def heading(path: Path, content: dict) -> str:
         f"{environment['processor']}, {environment['cpu_count']} cores, {', '.join(environment['devices'])}"
     )
     versions = [f"torch {environment['packages']['torch']}"]
-    if content["peer"]:
+    if content["baseline"]:
         versions.append(
-            ", ".join(f"{name} {version}" for name, version in content["peer"].items()) + " (peer)"
+            ", ".join(f"{name} {version}" for name, version in content["baseline"].items()) + " (baseline)"
         )
     return f"`{command}` ({path.parent.name}): {network}; {machine}; {'; '.join(versions)}."
 

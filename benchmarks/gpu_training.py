@@ -28,7 +28,7 @@ def compare(dtype: str) -> None:
     """Print by how much weights differ after three epochs from the same start."""
     cpu, gpu = (make_trainer(device, 64, 24, dtype, 200) for device in ("cpu", "cuda"))
     gpu.parameters.assign(cpu.parameters.copy().cuda())
-    gpu.averaged.copy_(cpu.averaged)
+    gpu.ema.copy_(cpu.ema)
     for _ in range(3):
         cpu.train_epoch()
         gpu.train_epoch()

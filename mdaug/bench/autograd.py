@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mdaug.deployment import load_model, read_manifest
 from mdaug.models import spline
 from mdaug.models.pair_prior import pair_energies
-from mdaug.models.radial import envelope, ssp
+from mdaug.models.radial import cutoff_function, ssp
 from mdaug.options import Precision
 
 Tensors = dict[str, Tensor]
@@ -46,7 +46,7 @@ class FilterNetworksOnPairs(nn.Module):
 
     def forward(self, d_ij: Tensor, block: int) -> Tensor:
         """W(d_ij) of a block, (n_pairs, n_filters)."""
-        cut = envelope(d_ij, self.cutoff) if self.smooth else (d_ij < self.cutoff).to(d_ij.dtype)
+        cut = cutoff_function(d_ij, self.cutoff) if self.smooth else (d_ij < self.cutoff).to(d_ij.dtype)
         dtype = self.out[block].dtype
         z = (d_ij.to(dtype).unsqueeze(-1) - self.centres[block]) / self.widths[block]
         hidden = ssp(torch.exp(-0.5 * z * z) @ self.hidden[block] + self.hidden_bias[block])
@@ -128,7 +128,7 @@ def load_autograd(
         filters = FilterSplines(tensors_of(script), n_interactions, float(script.filters.spacing))
     else:
         filters = FilterNetworksOnPairs(
-            tensors_of(script), manifest["cutoff_A"], manifest["envelope"] == "c2"
+            tensors_of(script), manifest["cutoff_A"], manifest["cutoff_function"] == "c2"
         )
     return torch.jit.script(AutogradSchNet(script, filters, n_interactions))
 

@@ -17,7 +17,7 @@ from mdaug.md.start_record import structure_from_json
 from mdaug.models import SchNet, SchNetOptions
 
 ENERGY_UNIT_EV = 1e-6
-"""Of untrained networks, ours and the peer's: forces so weak that atoms stay where they are in every run."""
+"""Energy unit of untrained networks, ours and the baseline's: forces are so weak that atoms hardly move."""
 
 _SIZES = (
     "n_atom_basis",
@@ -26,12 +26,12 @@ _SIZES = (
     "n_interactions",
     "filter_network",
     "filters",
-    "envelope",
+    "cutoff_function",
 )
 
 
 @dataclass(frozen=True)
-class Subject:
+class BenchmarkModel:
     """A model.pt and the structure in its manifest.
 
     `direct_path` is the same network with filters evaluated on every pair, where there is one.
@@ -48,13 +48,13 @@ class Subject:
         """Each atom's index (n_atoms,) among the model's elements."""
         return species_of(self.atoms.numbers, self.manifest["elements"])
 
-    def shaken(self, n: int, sigma_A: float = 0.02) -> FloatArray:
+    def rattled(self, n: int, sigma_A: float = 0.02) -> FloatArray:
         """Positions (n, n_atoms, 3) near those of the structure, always the same ones."""
         noise = np.random.default_rng(0).normal(scale=sigma_A, size=(n, *self.atoms.positions.shape))
         return self.atoms.get_positions() + noise
 
 
-def read_subject(path: Path) -> Subject:
+def read_benchmark_model(path: Path) -> BenchmarkModel:
     """Return the model at `path`.
 
     Raises
@@ -70,7 +70,7 @@ def read_subject(path: Path) -> Subject:
     sizes = {key: manifest[key] for key in _SIZES} | {"cutoff": manifest["cutoff_A"], "prior": prior}
     if manifest["n_knots"] is not None:
         sizes["n_knots"] = manifest["n_knots"]
-    return Subject(path, manifest, SchNetOptions(**sizes), structure_from_json(reference))
+    return BenchmarkModel(path, manifest, SchNetOptions(**sizes), structure_from_json(reference))
 
 
 def untrained_sizes(options: BenchOptions) -> SchNetOptions:
@@ -87,7 +87,7 @@ def untrained_sizes(options: BenchOptions) -> SchNetOptions:
     )
 
 
-def untrained_subject(options: BenchOptions, frames: FrameSet, folder: Path) -> Subject:
+def untrained_benchmark_model(options: BenchOptions, frames: FrameSet, folder: Path) -> BenchmarkModel:
     """Write model.pt with random weights for the molecule of `frames` into `folder`, and return it.
 
     direct.pt has the same weights, and its filter networks are evaluated on every pair.
@@ -109,4 +109,4 @@ def untrained_subject(options: BenchOptions, frames: FrameSet, folder: Path) -> 
         export_model(network, folder / name, training=training, dtype=options.dtype)
         for network, name in ((model, "model.pt"), (direct, "direct.pt"))
     ]
-    return replace(read_subject(paths[0]), direct_path=paths[1])
+    return replace(read_benchmark_model(paths[0]), direct_path=paths[1])

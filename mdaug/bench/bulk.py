@@ -11,7 +11,7 @@ import torch
 from ase import Atoms
 from scipy.spatial.transform import Rotation
 
-from mdaug.bench.benchmark_model import Subject
+from mdaug.bench.benchmark_model import BenchmarkModel
 from mdaug.bench.lower_bounds import (
     bare_products,
     evaluation_products,
@@ -31,7 +31,7 @@ DENSITY_AMU_A3 = 0.475
 
 SKIN_A = 1.0
 ROWS = 960
-"""Atoms whose products are timed at once for the floor: few enough to stay in cache."""
+"""Atoms whose products are timed at once for the lower_bound: few enough to stay in cache."""
 
 SWEEP_BYTES = 1 << 28
 """Of each of three arrays that are added to measure the memory: more than any cache holds."""
@@ -50,23 +50,23 @@ class Box:
     grown_bytes: int
 
     def to_json(self, clock: str) -> dict[str, Any]:
-        """Return times per atom and pair, floors and memory."""
+        """Return times per atom and pair, lower_bounds and memory."""
         whole, products = self.timings["evaluation"], self.timings["products"]
         per_atom = {
             name: spread([1e6 * s / one.case.items for s in one.seconds(clock)])
             for name, one in self.timings.items()
         }
         per_pair = 1 / max(1, self.n_pairs)
-        floors = [s * self.n_atoms / products.case.items for s in products.seconds(clock)]
-        beyond = [s - floor for s, floor in zip(whole.seconds(clock), floors, strict=True)]
+        lower_bounds = [s * self.n_atoms / products.case.items for s in products.seconds(clock)]
+        beyond = [s - lower_bound for s, lower_bound in zip(whole.seconds(clock), lower_bounds, strict=True)]
         rate = max(self.bytes_per_second)
         return {
             "n_atoms": self.n_atoms,
             "n_pairs": self.n_pairs,
             "us_per_atom": per_atom,
             "ns_per_pair_beyond_products": spread([1e9 * s * per_pair for s in beyond]),
-            "memory_floor_us_per_atom": 1e6 * self.traffic["least"] / rate / self.n_atoms,
-            "memory_floor_ns_per_pair": 1e9 * self.traffic["least"] / rate * per_pair,
+            "memory_lower_bound_us_per_atom": 1e6 * self.traffic["least"] / rate / self.n_atoms,
+            "memory_lower_bound_ns_per_pair": 1e9 * self.traffic["least"] / rate * per_pair,
             "gathered_ns_per_pair": 1e9 * self.traffic["gathered"] / rate * per_pair,
             "memory_bytes_per_second": spread(self.bytes_per_second),
             "peak_memory_bytes": self.peak_bytes,
@@ -75,7 +75,7 @@ class Box:
 
 
 def measure_boxes(
-    subject: Subject,
+    model: BenchmarkModel,
     options: BenchOptions,
     rounds: int,
     notes: list[str],
@@ -84,13 +84,13 @@ def measure_boxes(
     """Measure boxes from the smallest to the largest, until one does not fit into the memory of a GPU."""
     boxes, speed = [], _memory_speed(options, rounds)
     for n_atoms in sorted(options.bulk_atoms):
-        atoms = make_box(subject.atoms, n_atoms)
+        atoms = make_box(model.atoms, n_atoms)
 
         def report(done: int, total: int, n: int = len(atoms)) -> None:
             progress(f"box of {n} atoms", done, total)
 
         try:
-            boxes.append(_measure(subject, atoms, options, rounds, speed, report))
+            boxes.append(_measure(model, atoms, options, rounds, speed, report))
         except RuntimeError as error:  # TorchScript tells of full memory in its own way
             if "out of memory" not in str(error):
                 raise
@@ -120,7 +120,7 @@ def make_box(structure: Atoms, n_atoms: int) -> Atoms:
 
 
 def _measure(  # noqa: PLR0917
-    subject: Subject,
+    model: BenchmarkModel,
     atoms: Atoms,
     options: BenchOptions,
     rounds: int,
@@ -129,23 +129,23 @@ def _measure(  # noqa: PLR0917
 ) -> Box:
     device, threads, n = torch.device(options.device), max(options.threads), len(atoms)
     cell, itemsize = atoms.cell.array, getattr(torch, options.dtype).itemsize
-    n_pairs = len(neighbor_pairs(atoms.positions, cell, (True,) * 3, subject.sizes.cutoff)[0])
+    n_pairs = len(neighbor_pairs(atoms.positions, cell, (True,) * 3, model.sizes.cutoff)[0])
     held = forget_peak(device)
-    evaluate = _evaluate(subject, atoms, options)
+    evaluate = _evaluate(model, atoms, options)
     evaluate(2)
     peak = peak_bytes(device)
     rows = min(n, ROWS)
-    floor = bare_products(evaluation_products(subject.sizes, rows), getattr(torch, options.dtype), device)
+    lower_bound = bare_products(evaluation_products(model.sizes, rows), getattr(torch, options.dtype), device)
     here = partial(local_case, threads=threads, device=device)
     cases = [
         here("evaluation", "energy and forces", evaluate, items=n),
-        here("search", "search of pairs", _search(subject, atoms, device), items=n),
-        here("products", "bare products", repeated(floor), items=rows),
+        here("search", "search of pairs", _search(model, atoms, device), items=n),
+        here("products", "bare products", repeated(lower_bound), items=rows),
     ]
     timings = {timing.case.name: timing for timing in interleave(cases, rounds, options.block, progress)}
     traffic = {
-        "least": least_traffic(subject.sizes, n, n_pairs, itemsize),
-        "gathered": gathered_traffic(subject.sizes, n_pairs, itemsize),
+        "least": least_traffic(model.sizes, n, n_pairs, itemsize),
+        "gathered": gathered_traffic(model.sizes, n_pairs, itemsize),
     }
     return Box(n, n_pairs, timings, traffic, bytes_per_second, peak, peak - held)
 
@@ -159,11 +159,11 @@ def _memory_speed(options: BenchOptions, rounds: int) -> list[float]:
     return [swept / seconds for seconds in timing.seconds(options.clock)]
 
 
-def _evaluate(subject: Subject, atoms: Atoms, options: BenchOptions) -> Callable[[int], None]:
+def _evaluate(model: BenchmarkModel, atoms: Atoms, options: BenchOptions) -> Callable[[int], None]:
     """Evaluations while atoms move less than half the skin: pairs are not searched again."""
     atoms = atoms.copy()
     atoms.calc = MDAugCalculator(
-        subject.path, device=options.device, dtype=options.dtype, threads=max(options.threads), skin=SKIN_A
+        model.path, device=options.device, dtype=options.dtype, threads=max(options.threads), skin=SKIN_A
     )
     positions = cycle([atoms.get_positions(), atoms.get_positions() + 0.01])
 
@@ -174,9 +174,9 @@ def _evaluate(subject: Subject, atoms: Atoms, options: BenchOptions) -> Callable
     return repeated(evaluate)
 
 
-def _search(subject: Subject, atoms: Atoms, device: torch.device) -> Callable[[int], None]:
+def _search(model: BenchmarkModel, atoms: Atoms, device: torch.device) -> Callable[[int], None]:
     """Searches, each because all atoms have moved."""
     cell = atoms.cell.array
     positions = cycle([atoms.get_positions(), atoms.get_positions() + SKIN_A])
-    pair_list = PairList(subject.sizes.cutoff, SKIN_A, device, sort=True)
+    pair_list = PairList(model.sizes.cutoff, SKIN_A, device, sort=True)
     return repeated(lambda: pair_list.pairs(next(positions), cell, (True, True, True)))

@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.calculators.calculator import CalculatorError
 
 from mdaug.bench.autograd import directed, load_autograd
-from mdaug.bench.benchmark_model import Subject
+from mdaug.bench.benchmark_model import BenchmarkModel
 from mdaug.bench.lower_bounds import bare_products, evaluation_products
 from mdaug.bench.options import BenchOptions
 from mdaug.bench.timing import Case, local_case, repeated
@@ -44,44 +44,44 @@ RATIOS = (
 DYNAMICS = DynamicsOptions(timestep=0.5)
 
 
-def molecule_cases(subject: Subject, options: BenchOptions, notes: list[str]) -> list[Case]:
+def molecule_cases(model: BenchmarkModel, options: BenchOptions, notes: list[str]) -> list[Case]:
     """Return the cases of the structure in the model's manifest; why some are left out goes into `notes`."""
     device = torch.device(options.device)
-    products = evaluation_products(subject.sizes, len(subject.atoms))
-    floor = bare_products(products, getattr(torch, options.dtype), device)
+    products = evaluation_products(model.sizes, len(model.atoms))
+    lower_bound = bare_products(products, getattr(torch, options.dtype), device)
     cases = [
-        local_case("products", f"{len(products)} bare matrix products", repeated(floor), device=device),
-        local_case("torchscript", "closed form, TorchScript", _script(subject, options), device=device),
-        *_autograd_cases(subject, options),
-        local_case("ase", "energy and forces through ASE", _ase(subject, options), device=device),
-        local_case("ase_step", "NVE step, ASE's integrator", _ase_step(subject, options), device=device),
+        local_case("products", f"{len(products)} bare matrix products", repeated(lower_bound), device=device),
+        local_case("torchscript", "closed form, TorchScript", _script(model, options), device=device),
+        *_autograd_cases(model, options),
+        local_case("ase", "energy and forces through ASE", _ase(model, options), device=device),
+        local_case("ase_step", "NVE step, ASE's integrator", _ase_step(model, options), device=device),
     ]
     try:
-        cases[1:1] = _core_cases(subject, options)
+        cases[1:1] = _core_cases(model, options)
     except CoreUnavailableError as error:
         notes.append(f"no C++ core: {error}")
     if options.device == "cpu" and _lammps_is_built(notes):
         try:
-            engine = LammpsEngine(_resting(subject), DYNAMICS.timestep, subject.path, options.dtype)
+            engine = LammpsEngine(_resting(model), DYNAMICS.timestep, model.path, options.dtype)
             cases.append(local_case("lammps_step", "NVE step, LAMMPS", engine.advance))
         except CalculatorError as error:
             notes.append(f"no LAMMPS: {error}")
     return cases
 
 
-def _core_cases(subject: Subject, options: BenchOptions) -> list[Case]:
-    core = make_core(subject.path, options.dtype, options.device, threads=1)
-    species, positions = subject.species, cycle(subject.shaken(16)[:, None])
+def _core_cases(model: BenchmarkModel, options: BenchOptions) -> list[Case]:
+    core = make_core(model.path, options.dtype, options.device, threads=1)
+    species, positions = model.species, cycle(model.rattled(16)[:, None])
 
     def evaluate() -> None:
         core.evaluate_molecules(species, next(positions))
 
     def engine() -> CoreEngine:
-        return CoreEngine(_resting(subject), core, species, DYNAMICS, np.random.default_rng(0))
+        return CoreEngine(_resting(model), core, species, DYNAMICS, np.random.default_rng(0))
 
     def stepping(n_replicas: int) -> Callable[[int], None]:
         engines = [engine() for _ in range(n_replicas)]
-        start, forces = subject.atoms.get_positions(), engines[0].forces
+        start, forces = model.atoms.get_positions(), engines[0].forces
 
         def steps(n: int) -> None:
             for one in engines:
@@ -106,11 +106,11 @@ def _in_looks(n_steps: int, advance: Callable[[int], int]) -> None:
         n_steps -= DYNAMICS.thermo_every
 
 
-def _script(subject: Subject, options: BenchOptions) -> Callable[[int], None]:
+def _script(model: BenchmarkModel, options: BenchOptions) -> Callable[[int], None]:
     device = torch.device(options.device)
-    script = load_model(subject.path, options.dtype, options.device)
-    species, pairs = torch.from_numpy(subject.species).to(device), _pairs(subject, device)
-    positions = cycle(torch.from_numpy(subject.shaken(16)))
+    script = load_model(model.path, options.dtype, options.device)
+    species, pairs = torch.from_numpy(model.species).to(device), _pairs(model, device)
+    positions = cycle(torch.from_numpy(model.rattled(16)))
 
     def evaluate() -> None:
         with torch.inference_mode():
@@ -120,34 +120,34 @@ def _script(subject: Subject, options: BenchOptions) -> Callable[[int], None]:
     return repeated(evaluate)
 
 
-def _autograd_cases(subject: Subject, options: BenchOptions) -> list[Case]:
+def _autograd_cases(model: BenchmarkModel, options: BenchOptions) -> list[Case]:
     device = torch.device(options.device)
-    models = {"autograd": ("autograd, TorchScript", subject.path)}
-    if subject.direct_path is not None:
-        models["autograd_networks"] = ("autograd, filter networks on every pair", subject.direct_path)
+    models = {"autograd": ("autograd, TorchScript", model.path)}
+    if model.direct_path is not None:
+        models["autograd_networks"] = ("autograd, filter networks on every pair", model.direct_path)
     return [
-        local_case(name, label, _autograd(subject, path, options), device=device)
+        local_case(name, label, _autograd(model, path, options), device=device)
         for name, (label, path) in models.items()
     ]
 
 
-def _autograd(subject: Subject, path: Path, options: BenchOptions) -> Callable[[int], None]:
+def _autograd(model: BenchmarkModel, path: Path, options: BenchOptions) -> Callable[[int], None]:
     device = torch.device(options.device)
-    model = load_autograd(path, options.dtype, options.device)
-    species = torch.from_numpy(subject.species).to(device)
-    pairs = directed(*_pairs(subject, device))
-    positions = cycle(torch.from_numpy(subject.shaken(16)))
+    autograd = load_autograd(path, options.dtype, options.device)
+    species = torch.from_numpy(model.species).to(device)
+    pairs = directed(*_pairs(model, device))
+    positions = cycle(torch.from_numpy(model.rattled(16)))
 
     def evaluate() -> None:
-        model(species, next(positions).to(device), *pairs)[1].cpu()
+        autograd(species, next(positions).to(device), *pairs)[1].cpu()
 
     return repeated(evaluate)
 
 
-def _ase(subject: Subject, options: BenchOptions) -> Callable[[int], None]:
-    atoms = _resting(subject)
-    atoms.calc = MDAugCalculator(subject.path, device=options.device, dtype=options.dtype)
-    positions = cycle(subject.shaken(16))
+def _ase(model: BenchmarkModel, options: BenchOptions) -> Callable[[int], None]:
+    atoms = _resting(model)
+    atoms.calc = MDAugCalculator(model.path, device=options.device, dtype=options.dtype)
+    positions = cycle(model.rattled(16))
 
     def evaluate() -> None:
         atoms.positions = next(positions)
@@ -157,9 +157,9 @@ def _ase(subject: Subject, options: BenchOptions) -> Callable[[int], None]:
     return repeated(evaluate)
 
 
-def _ase_step(subject: Subject, options: BenchOptions) -> Callable[[int], None]:
-    atoms = _resting(subject)
-    atoms.calc = MDAugCalculator(subject.path, device=options.device, dtype=options.dtype)
+def _ase_step(model: BenchmarkModel, options: BenchOptions) -> Callable[[int], None]:
+    atoms = _resting(model)
+    atoms.calc = MDAugCalculator(model.path, device=options.device, dtype=options.dtype)
     engine = AseEngine(atoms, "nve", DYNAMICS, np.random.default_rng(0))
     start, forces = atoms.get_positions(), engine.forces
 
@@ -181,13 +181,13 @@ def _lammps_is_built(notes: list[str]) -> bool:
     return False
 
 
-def _pairs(subject: Subject, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    atoms = subject.atoms
-    return PairList(subject.sizes.cutoff, 1.0, device).pairs(atoms.get_positions(), None, (False,) * 3)
+def _pairs(model: BenchmarkModel, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    atoms = model.atoms
+    return PairList(model.sizes.cutoff, 1.0, device).pairs(atoms.get_positions(), None, (False,) * 3)
 
 
-def _resting(subject: Subject) -> Atoms:
-    atoms = subject.atoms.copy()
+def _resting(model: BenchmarkModel) -> Atoms:
+    atoms = model.atoms.copy()
     atoms.set_momenta(np.zeros((len(atoms), 3)))
     return atoms
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mdaug.bench.benchmark_model import ENERGY_UNIT_EV, Subject
+from mdaug.bench.benchmark_model import ENERGY_UNIT_EV, BenchmarkModel
 from mdaug.bench.options import BenchOptions
 from mdaug.bench.timing import Case, Run, Span
 from mdaug.errors import MDAugError
@@ -17,8 +17,8 @@ from mdaug.frames import FrameSet
 WORKER = Path(__file__).with_name("schnetpack_worker.py")
 
 
-class PeerError(MDAugError):
-    """The peer cannot be measured."""
+class BaselineError(MDAugError):
+    """The baseline cannot be measured."""
 
 
 class SchNetPack:
@@ -28,17 +28,17 @@ class SchNetPack:
     ----------
     python
         Of an environment with SchNetPack; that of mdaug if None.
-    subject, frames, options
+    model, frames, options
         Sizes, molecule, training frames, batch sizes.
 
     Raises
     ------
-    PeerError
+    BaselineError
         There is no such Python, or SchNetPack does not run in it.
     """
 
     def __init__(
-        self, python: Path | None, subject: Subject, frames: FrameSet, options: BenchOptions
+        self, python: Path | None, model: BenchmarkModel, frames: FrameSet, options: BenchOptions
     ) -> None:
         self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (closed by close)
         try:
@@ -52,12 +52,12 @@ class SchNetPack:
                 | {"PYTHONSAFEPATH": "1"},  # the files beside the worker are none of its modules
             )
         except OSError as error:
-            raise PeerError(
-                f"--peer-python {python}: {error.strerror}; expected the Python of an environment"
+            raise BaselineError(
+                f"--baseline-python {python}: {error.strerror}; expected the Python of an environment"
             ) from error
         try:
-            self.versions = self._ask({"setup": _setup(subject, frames, options)})["ready"]
-        except PeerError:
+            self.versions = self._ask({"setup": _setup(model, frames, options)})["ready"]
+        except BaselineError:
             self.close()
             raise
 
@@ -126,9 +126,9 @@ class SchNetPack:
             self._process.wait()
             self._errors.seek(0)
             last = (self._errors.read().strip().splitlines() or ["no message"])[-1]
-            raise PeerError(
+            raise BaselineError(
                 f"SchNetPack cannot be measured: {last}; name the Python of an environment with it "
-                "(`pip install schnetpack`) by --peer-python"
+                "(`pip install schnetpack`) by --baseline-python"
             )
         answer: dict[str, Any] = json.loads(line)
         return answer
@@ -139,8 +139,8 @@ def _times(n: int, epoch: Run, n_steps: int) -> Span:
     return Span(sum(span.wall for span in spans), sum(span.cpu for span in spans))
 
 
-def _setup(subject: Subject, frames: FrameSet, options: BenchOptions) -> dict[str, Any]:
-    sizes = subject.sizes
+def _setup(model: BenchmarkModel, frames: FrameSet, options: BenchOptions) -> dict[str, Any]:
+    sizes = model.sizes
     return {
         "n_atom_basis": sizes.n_atom_basis,
         "n_filters": sizes.n_filters,
@@ -152,8 +152,8 @@ def _setup(subject: Subject, frames: FrameSet, options: BenchOptions) -> dict[st
         "energy_unit": ENERGY_UNIT_EV,
         "timestep_fs": 0.5,
         "molecule": {
-            "atomic_numbers": subject.atoms.numbers.tolist(),
-            "positions": subject.shaken(options.inference).tolist(),
+            "atomic_numbers": model.atoms.numbers.tolist(),
+            "positions": model.rattled(options.inference).tolist(),
         },
         "frames": {
             "atomic_numbers": frames.atomic_numbers.tolist(),

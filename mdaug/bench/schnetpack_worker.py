@@ -1,7 +1,8 @@
 """SchNetPack measured in a process of its own, with the Python of its own environment.
 
-`mdaug bench --peer schnetpack` starts this file; nothing of mdaug is imported here, so that the two packages'
-pins never meet. One JSON object a line comes in on standard input, one goes out on standard output:
+`mdaug bench --baseline schnetpack` starts this file. It imports nothing of mdaug, so that both packages may
+need different versions of their dependencies. Each line on standard input is a JSON object and is answered by
+one on standard output:
 
     {"setup": {…}}                              -> {"ready": {"schnetpack": version, "torch": version}}
     {"case": name, "threads": n, "repeats": n}  -> {"wall_s": seconds, "cpu_s": seconds}
@@ -50,7 +51,7 @@ class Calculator(SpkCalculator):
         return model.eval()
 
 
-class Peer:
+class SchNetPackCases:
     """The model of the given sizes, its data, and the cases that can be timed."""
 
     def __init__(self, setup):
@@ -233,14 +234,14 @@ def make_data(setup):
 
 def serve(requests, answer):
     """Answer requests until there are none."""
-    peer = None
+    baseline = None
     for line in requests:
         request = json.loads(line)
         if "setup" in request:
-            peer = Peer(request["setup"])
+            baseline = SchNetPackCases(request["setup"])
             answer({"ready": {name: version(name) for name in ("schnetpack", "torch")}})
         else:
-            wall, cpu = peer.time(request["case"], request["threads"], request["repeats"])
+            wall, cpu = baseline.time(request["case"], request["threads"], request["repeats"])
             answer({"wall_s": wall, "cpu_s": cpu})
 
 

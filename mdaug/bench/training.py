@@ -30,13 +30,13 @@ def training_cases(sizes: SchNetOptions, frames: FrameSet, options: BenchOptions
     trainer = make_trainer(sizes, frames, options)
     products = training_products(sizes, size * frames.n_atoms)
     filters = [p for p in filter_products(sizes) for _ in range(3)]
-    floor = bare_products(products, getattr(torch, options.dtype), device)
+    lower_bound = bare_products(products, getattr(torch, options.dtype), device)
     of_filters = bare_products(filters, getattr(torch, options.dtype), device)
     cases = []
     for threads in options.threads:
         here = partial(local_case, threads=threads, device=device)
         cases += [
-            here("products", f"bare products of a step of {size}", repeated(floor), items=size),
+            here("products", f"bare products of a step of {size}", repeated(lower_bound), items=size),
             here("filter_products", "of these, filter networks", repeated(of_filters), items=size),
             here("training", "training", repeated(trainer.train_epoch), items=len(frames)),
         ]

@@ -17,8 +17,8 @@ from mdaug.workflows.environment import describe_environment
 def bench(
     model: Path | None = None,
     *,
-    peer: Literal["schnetpack"] | None = None,
-    peer_python: Path | None = None,
+    baseline: Literal["schnetpack"] | None = None,
+    baseline_python: Path | None = None,
     options: Annotated[BenchOptions, Parameter(name="*", consume_multiple=True)] = BenchOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
@@ -32,17 +32,19 @@ def bench(
     ----------
     model
         A model.pt or a run folder [default: an untrained network of --width, which is as fast].
-    peer
+    baseline
         Measure SchNetPack (2.1) with a network of the same sizes, too. It runs in a process of its own.
-    peer_python
+    baseline_python
         The Python of the environment where SchNetPack is installed, whose pins need not fit mdaug's
         [default: that of mdaug]; docs/speed.md has the commands that make one.
     """
     path = None if model is None else find_model(model).resolve()
-    asked = peer is not None or peer_python is not None
+    asked = baseline is not None or baseline_python is not None
     with open_run(output, command="bench") as run:
         with steps_of_many() as progress:
-            result = run_bench(path, options, peer=asked, peer_python=peer_python, progress=progress)
+            result = run_bench(
+                path, options, baseline=asked, baseline_python=baseline_python, progress=progress
+            )
         content = {"environment": describe_environment(), **result.to_json()}
         write_json(run.path / "bench.json", content)
         save_bench_figure(content, run.path / "bench.png")

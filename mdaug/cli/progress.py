@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 if TYPE_CHECKING:
     from mdaug.training import TrainState
-    from mdaug.workflows.train import Watch
+    from mdaug.workflows.train import TrainingCallbacks
 
 console = Console(stderr=True, highlight=False)
 
@@ -53,13 +53,13 @@ def steps_of_many() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def training_watch() -> Iterator["Watch"]:
+def training_callbacks() -> Iterator["TrainingCallbacks"]:
     """Show the stages of a training, with a bar for the springs and one for the epochs.
 
     Beside the latter stand the validation errors of energy (kcal/mol) and forces (kcal/mol/Å) and frames per
     second.
     """
-    from mdaug.workflows.train import Watch
+    from mdaug.workflows.train import TrainingCallbacks
 
     with started_when_needed() as bar:
 
@@ -68,7 +68,9 @@ def training_watch() -> Iterator["Watch"]:
             text = f"{errors} {state.geometries_per_second:.0f}/s"
             _advance(bar, "training", text, state.epoch, state.n_epochs)
 
-        yield Watch(stage=console.print, springs=partial(_advance, bar, "springs", ""), epoch=epoch)
+        yield TrainingCallbacks(
+            stage=console.print, springs=partial(_advance, bar, "springs", ""), epoch=epoch
+        )
 
 
 def _advance(bar: Progress, description: str, text: str, done: int, total: int) -> None:

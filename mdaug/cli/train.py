@@ -10,7 +10,7 @@ from mdaug.augmentation import AugmentOptions
 from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.help import section
 from mdaug.cli.lammps import prepare_lammps
-from mdaug.cli.progress import training_watch
+from mdaug.cli.progress import training_callbacks
 from mdaug.cli.settings import Changes, given_settings
 from mdaug.data import SplitOptions
 from mdaug.errors import MDAugError
@@ -19,9 +19,9 @@ from mdaug.options import TrainingDevice
 from mdaug.reports.accuracy import errors_table
 from mdaug.reports.terminal import print_table
 from mdaug.springs import SpringOptions
-from mdaug.training import Group, TrainOptions, join_group
+from mdaug.training import ProcessGroup, TrainOptions, join_group
 from mdaug.workflows.config import RunConfig, load_config
-from mdaug.workflows.train import CONFIG, help_to_train, train_force_field
+from mdaug.workflows.train import CONFIG, train_as_worker, train_force_field
 
 Switch = Annotated[bool, Parameter(negative="")]
 
@@ -80,23 +80,29 @@ def train(
     if not resume:
         load_config(config, changes)  # mistakes leave no run folder
     group = join_group()
-    if group.is_first:
-        _lead(config, changes, group, output, device=device, resume=resume)
+    if group.is_rank_zero:
+        _train_as_rank_zero(config, changes, group, output, device=device, resume=resume)
     else:
-        folder = Path(group.tell(""))
+        folder = Path(group.broadcast(""))
         settings = _settings(config, changes, folder, resume=resume)
-        help_to_train(settings, folder, group, device=device, resume=resume)
+        train_as_worker(settings, folder, group, device=device, resume=resume)
 
 
-def _lead(
-    config: Path | None, changes: Changes, group: Group, output: OutputOptions, *, device: str, resume: bool
+def _train_as_rank_zero(
+    config: Path | None,
+    changes: Changes,
+    group: ProcessGroup,
+    output: OutputOptions,
+    *,
+    device: str,
+    resume: bool,
 ) -> None:
     """Train in a run folder, as the first process of `group`, and say what came of it."""
-    with open_run(output, command="train", resume=resume) as run, training_watch() as watch:
+    with open_run(output, command="train", resume=resume) as run, training_callbacks() as callbacks:
         settings = _settings(config, changes, run.path, resume=resume)
-        group.tell(str(run.path))
+        group.broadcast(str(run.path))
         outcome = train_force_field(
-            settings, run.path, device=device, resume=resume, watch=watch, group=group
+            settings, run.path, device=device, resume=resume, callbacks=callbacks, group=group
         )
     if outcome.test is not None:
         print_table(errors_table({"test frames": outcome.test}))

@@ -1,7 +1,20 @@
-"""model.pt: the trained model as one self-describing TorchScript file."""
+"""model.pt: a trained model as one self-describing TorchScript file; write, read, check."""
 
-from mdaug.deployment.deployed_model import DeployedModel
-from mdaug.deployment.manifest import read_manifest
-from mdaug.deployment.model_file import export_model, load_model
+from typing import TYPE_CHECKING
+
+from mdaug.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from mdaug.deployment.deployed_model import DeployedModel
+    from mdaug.deployment.manifest import read_manifest
+    from mdaug.deployment.model_file import export_model, load_model
 
 __all__ = ["DeployedModel", "export_model", "load_model", "read_manifest"]
+
+_MODULES = {
+    "DeployedModel": "mdaug.deployment.deployed_model",
+    "export_model": "mdaug.deployment.model_file",
+    "load_model": "mdaug.deployment.model_file",
+    "read_manifest": "mdaug.deployment.manifest",
+}
+__getattr__ = lazy_exports(__name__, _MODULES)

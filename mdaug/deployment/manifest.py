@@ -59,7 +59,7 @@ def build_manifest(
         "n_knots": options.n_knots if options.filters == "spline" else None,
         "filter_network": options.filter_network,
         "n_gaussians": options.n_gaussians,
-        "envelope": options.envelope,
+        "cutoff_function": options.cutoff_function,
         "prior": None if model.prior is None else model.prior.description,
         "units": {"energy": "eV", "length": "angstrom"},
         "dtype": dtype,

@@ -56,7 +56,7 @@ class DirectFilters(nn.Module):
         super().__init__()
         self.networks = model.filter_networks
         self.cutoff = model.options.cutoff
-        self.smooth = model.options.envelope == "c2"
+        self.smooth = model.options.cutoff_function == "c2"
 
     def forward(self, d_ij: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """W and dW/dd of each block, (n_pairs, n_filters), at distances (n_pairs,) in float64.

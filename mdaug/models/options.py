@@ -43,7 +43,7 @@ class SchNetOptions(Options):
     n_knots: Annotated[int, Field(ge=8, le=10_000)] = 128
     """Intervals of the B-spline up to the cutoff."""
 
-    envelope: Annotated[Literal["c2", "none"], Parameter(group=PAPER_SETTINGS)] = "c2"
+    cutoff_function: Annotated[Literal["c2", "none"], Parameter(group=PAPER_SETTINGS)] = "c2"
     """Factor that takes filters to zero at the cutoff with two derivatives, or none (as published)."""
 
     prior: Literal["none", "zbl", "pair"] = "zbl"

@@ -10,7 +10,7 @@ from mdaug.models.graph import Graph, forces_from_pairs
 from mdaug.models.messages import Pairs
 from mdaug.models.options import SchNetOptions
 from mdaug.models.pair_prior import PairPrior
-from mdaug.models.radial import FilterNetworks, envelope
+from mdaug.models.radial import FilterNetworks, cutoff_function
 from mdaug.models.schnet import Network
 from mdaug.native import load_kernels
 
@@ -101,7 +101,7 @@ class SchNet(nn.Module):
         """Filters of all pairs of `graph`, or their tables where the fused kernels serve."""
         idx_i, idx_j, d_ij = graph.idx_i, graph.idx_j, graph.d_ij
         if self.options.filters == "direct":
-            smooth = self.options.envelope == "c2"
+            smooth = self.options.cutoff_function == "c2"
             filters, slopes = self.filter_networks.within(d_ij, self.options.cutoff, smooth)
             return Pairs(idx_i, idx_j, d_ij, list(filters), list(slopes), 0.0)
         tables = self.tables()
@@ -135,10 +135,10 @@ class SchNet(nn.Module):
 
 
 def _knot_factor(knots: Tensor, options: SchNetOptions) -> Tensor:
-    """The envelope on the knots, (n_knots + 3, 1): its last three values are zero."""
-    if options.envelope == "none":
+    """The cutoff_function on the knots, (n_knots + 3, 1): its last three values are zero."""
+    if options.cutoff_function == "none":
         return torch.ones_like(knots).unsqueeze(-1)
-    factor = envelope(knots, options.cutoff)
+    factor = cutoff_function(knots, options.cutoff)
     factor[-3:] = 0.0
     return factor.unsqueeze(-1)
 

@@ -1,4 +1,4 @@
-"""Functions of one distance, each with its slope: Gaussians, cutoff envelope, filter networks."""
+"""Functions of one distance, each with its slope: Gaussians, cutoff cutoff_function, filter networks."""
 
 import math
 
@@ -11,14 +11,14 @@ def ssp(x: Tensor) -> Tensor:
     return nn.functional.softplus(x) - math.log(2.0)
 
 
-def envelope(d: Tensor, cutoff: float) -> Tensor:
+def cutoff_function(d: Tensor, cutoff: float) -> Tensor:
     """1 − 28x⁶ + 48x⁷ − 21x⁸, x = d / cutoff: zero at the cutoff with two derivatives (arXiv:2003.03123)."""
     x = (d / cutoff).clamp(0.0, 1.0)
     return 1 + x**6 * (-28 + x * (48 - 21 * x))
 
 
-def envelope_slope(d: Tensor, cutoff: float) -> Tensor:
-    """Derivative of `envelope` in d."""
+def cutoff_function_slope(d: Tensor, cutoff: float) -> Tensor:
+    """Derivative of `cutoff_function` in d."""
     x = (d / cutoff).clamp(0.0, 1.0)
     return -168 * x**5 * (1 - x) ** 2 / cutoff
 
@@ -63,11 +63,11 @@ class FilterNetworks(nn.Module):
     def within(self, d: Tensor, cutoff: float, smooth: bool) -> tuple[Tensor, Tensor]:
         """Filters and their derivative at distances (n_distances,) of any precision, zero from the cutoff on.
 
-        Smooth, by the factor `envelope`, or as they are up to there.
+        Smooth, by the factor `cutoff_function`, or as they are up to there.
         """
         factor, factor_slope = (d < cutoff).to(d.dtype), torch.zeros_like(d)
         if smooth:
-            factor, factor_slope = envelope(d, cutoff), envelope_slope(d, cutoff)
+            factor, factor_slope = cutoff_function(d, cutoff), cutoff_function_slope(d, cutoff)
         dtype = self.out_weight.dtype
         filters, slopes = self.with_slope(d.to(dtype))
         cut, cut_slope = factor.to(dtype).unsqueeze(-1), factor_slope.to(dtype).unsqueeze(-1)

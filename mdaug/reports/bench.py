@@ -31,7 +31,7 @@ def plot_times(group: Mapping[str, Any], ax: Axes | None = None) -> Axes:
 
 
 def plot_boxes(boxes: list[Mapping[str, Any]], ax: Axes | None = None) -> Axes:
-    """Draw the time an atom takes in boxes, beside the floors."""
+    """Draw the time an atom takes in boxes, beside the lower_bounds."""
     ax = ax if ax is not None else new_axes()
     atoms = [box["n_atoms"] for box in boxes]
     of_all = [box["us_per_atom"]["evaluation"] for box in boxes]
@@ -41,8 +41,8 @@ def plot_boxes(boxes: list[Mapping[str, Any]], ax: Axes | None = None) -> Axes:
     )
     products = [box["us_per_atom"]["products"]["median"] for box in boxes]
     ax.plot(atoms, products, color=ORANGE, marker="s", label="bare products")
-    memory = [box["memory_floor_us_per_atom"] for box in boxes]
-    ax.plot(atoms, memory, color=GREEN, marker="^", label="memory floor")
+    memory = [box["memory_lower_bound_us_per_atom"] for box in boxes]
+    ax.plot(atoms, memory, color=GREEN, marker="^", label="memory lower bound")
     ax.set_xscale("log")
     ax.set_ylim(bottom=0)
     ax.set_xlabel("atoms in the periodic box")
@@ -121,11 +121,18 @@ def _boxes(boxes: list[Mapping[str, Any]]) -> Table:
     for box in boxes:
         us = box["us_per_atom"]
         whole = us["evaluation"]
-        floors = [us["products"]["median"], box["memory_floor_us_per_atom"]]
+        lower_bounds = [us["products"]["median"], box["memory_lower_bound_us_per_atom"]]
         rows.append(
-            [box["n_atoms"], whole["min"], whole["median"], whole["max"], *floors, us["search"]["median"]]
+            [
+                box["n_atoms"],
+                whole["min"],
+                whole["median"],
+                whole["max"],
+                *lower_bounds,
+                us["search"]["median"],
+            ]
         )
-    columns = ["atoms", "min", "median", "max", "bare products", "memory floor", "search of pairs"]
+    columns = ["atoms", "min", "median", "max", "bare products", "memory lower bound", "search of pairs"]
     return Table(columns, rows, "Periodic boxes, energy and forces: µs an atom")
 
 
@@ -135,7 +142,7 @@ def _pairs_and_memory(boxes: list[Mapping[str, Any]]) -> Table:
             box["n_atoms"],
             box["n_pairs"],
             box["ns_per_pair_beyond_products"]["median"],
-            box["memory_floor_ns_per_pair"],
+            box["memory_lower_bound_ns_per_pair"],
             box["gathered_ns_per_pair"],
             _whole(box["memory_bytes_per_atom"]),
             f"{box['peak_memory_bytes'] / 2**30:.2f}",
@@ -146,7 +153,7 @@ def _pairs_and_memory(boxes: list[Mapping[str, Any]]) -> Table:
         "atoms",
         "pairs",
         "ns a pair",
-        "memory floor",
+        "memory lower bound",
         "if no cache held a row",
         "bytes an atom",
         "peak GiB",

@@ -12,9 +12,6 @@ from mdaug.workflows.config import RunConfig
 
 Value = str | int | float | bool
 
-PAPER = "augment.epsilon=0.01,0.03,0.05,0.07,0.09,0.11,0.2,0.5"
-"""The grid of the paper's Fig. 3, in Å."""
-
 _RANGE = re.compile(r"(?P<low>[^:,]+):(?P<high>[^:,]+)(?P<log>:log)?")
 
 

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from mdaug.errors import MDAugError, MissingDependencyError
-from mdaug.options import Options, Positive, Seed, TrainingDevice
 from mdaug.processes import one_thread_each
+from mdaug.sweep.options import SweepOptions
 from mdaug.sweep.settings import check_settings, settings_of, settle
 from mdaug.sweep.space import Dimension, Range, changes_of, grid
 from mdaug.sweep.trial import objective_of, run_trial, trial_name
@@ -27,35 +27,6 @@ if TYPE_CHECKING:
 
 STUDY = "mdaug sweep"
 REPORTS = 50  # of the validation error in a training, to judge by it whether to go on
-
-
-class SweepOptions(Options):
-    """How a sweep is run."""
-
-    objective: Literal["scan", "forces"] = "scan"
-    """What is made small: the rms error of the X-H scan below 150 kcal/mol, or the validation forces' MAE."""
-
-    trials: Positive = 30
-    """Trainings in a search; a grid has as many as it has points."""
-
-    workers: Positive = 1
-    """Trainings at the same time, each on one core (or all on one GPU)."""
-
-    device: TrainingDevice = "auto"
-    """Where to train: auto takes the GPU if there is one."""
-
-    reference: Path | None = None
-    """Reference curve of the scan, a CSV file as for `mdaug scan` [default: GFN2-xTB for its own frames]."""
-
-    storage: str | None = None
-    """Optuna storage, such as postgresql://…, that workers on several machines share [default: study.db in
-    the run folder]."""
-
-    prune: bool = False
-    """Stop trainings whose validation forces are worse than the median's (with --objective forces)."""
-
-    seed: Seed = 0
-    """Seed of the search."""
 
 
 @dataclass(frozen=True)

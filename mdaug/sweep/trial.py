@@ -17,7 +17,7 @@ from mdaug.files import write_json, write_text
 from mdaug.md.start_record import structure_from_json
 from mdaug.training import TrainState
 from mdaug.workflows.config import RunConfig
-from mdaug.workflows.train import CONFIG, Watch, train_force_field
+from mdaug.workflows.train import CONFIG, TrainingCallbacks, train_force_field
 from mdaug.workflows.validation import ProofOptions, hydrogen_bond, scan_hydrogen
 
 RESULT = "trial.json"
@@ -50,7 +50,9 @@ def run_trial(
         if (folder / RESULT).exists():
             return read_trial(folder)
         resume = (folder / "checkpoint.pt").exists() and (folder / CONFIG).exists()
-        outcome = train_force_field(config, folder, device=device, resume=resume, watch=Watch(epoch=epoch))
+        outcome = train_force_field(
+            config, folder, device=device, resume=resume, callbacks=TrainingCallbacks(epoch=epoch)
+        )
         scan = _scan(outcome.model_path, reference)
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
         found = {"validation": results["validation"], "test": results["test"], "scan": None}

@@ -50,8 +50,8 @@ class FlatParameters:
         self.values.data.copy_(values)
 
     @contextmanager
-    def holding(self, values: Tensor) -> Iterator[None]:
-        """Have other values for the length of a block."""
+    def replaced_by(self, values: Tensor) -> Iterator[None]:
+        """Use other values, (n_parameters,), within a ``with`` block."""
         kept = self.copy()
         self.assign(values)
         try:

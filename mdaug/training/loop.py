@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -12,18 +13,18 @@ from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.models import SchNet, SchNetOptions
 from mdaug.training.checkpoint import load_checkpoint, save_checkpoint
+from mdaug.training.evaluation import Errors, errors
 from mdaug.training.history import Epoch, History
 from mdaug.training.options import TrainOptions
 from mdaug.training.pair_prior import choose_prior, without_prior
-from mdaug.training.parallel import Group
-from mdaug.training.predict import Errors, errors
+from mdaug.training.parallel import ProcessGroup
 from mdaug.training.reference_energies import energy_scale, reference_energies
 from mdaug.training.schedule import Schedule
 from mdaug.training.step import Step
 from mdaug.training.tensors import FrameTensors
 from mdaug.units import KCAL_MOL_PER_EV
 
-ALONE = Group()
+ALONE = ProcessGroup()
 
 CHECKPOINT_SECONDS = 60.0
 """Wall time between checkpoints."""
@@ -62,7 +63,7 @@ def train(
     device: str = "auto",
     resume: bool = False,
     progress: Callable[[TrainState], None] | None = None,
-    group: Group = ALONE,
+    group: ProcessGroup = ALONE,
 ) -> TrainResult:
     """Train SchNet on frames and return the weights that were best on the validation frames.
 
@@ -107,7 +108,7 @@ class Trainer:
         options: TrainOptions,
         device: torch.device,
         *,
-        group: Group = ALONE,
+        group: ProcessGroup = ALONE,
     ) -> None:
         torch.manual_seed(options.seed)
         torch.set_num_threads(options.threads or torch.get_num_threads())
@@ -122,7 +123,7 @@ class Trainer:
         self.train_set = FrameTensors(train_frames, self.model)
         self.validation_set = FrameTensors(validation_frames, self.model)
         self.step = Step(self.model, self.train_set, options, group)
-        self.parameters, self.averaged = self.step.parameters, self.step.averaged
+        self.parameters, self.ema = self.step.parameters, self.step.ema
         self.best = self.parameters.copy()
         steps = max(1, -(-len(train_frames) // options.batch_size))
         self.schedule = Schedule(options, steps)
@@ -161,12 +162,16 @@ class Trainer:
         for n, index in enumerate(batches):
             step = self.epoch * len(batches) + n
             total += self.step(index, step, self.schedule.learning_rate(step))
-        return float(self.group.add_up(total)) / len(batches)
+        return float(self.group.all_reduce(total)) / len(batches)
 
     def validate(self) -> Errors:
-        """Errors of the averaged weights on the validation frames."""
-        with self.parameters.holding(self.averaged):
+        """Errors of the EMA weights on the validation frames."""
+        with self.ema_weights():
             return errors(self.model, self.validation_set, self.group)
+
+    def ema_weights(self) -> AbstractContextManager[None]:
+        """Return a context in which the model has the exponential moving average of its weights."""
+        return self.parameters.replaced_by(self.ema)
 
     def _refuse_divergence(self, found: Errors) -> None:
         """Stop before weights that are no numbers are saved: no later epoch can mend them."""
@@ -185,7 +190,7 @@ class Trainer:
         # judged by absolute errors: squares of a few dozen frames are those of the one or two strangest
         score = weights.energy_weight**0.5 * found.energy_mae + weights.force_weight**0.5 * found.force_mae
         if self.schedule.epoch_done(score):
-            self.best.copy_(self.averaged)
+            self.best.copy_(self.ema)
             self.best_epoch = self.epoch
         scale = float(self.model.energy_scale) * KCAL_MOL_PER_EV
         self.history.append(
@@ -211,12 +216,12 @@ class Trainer:
 
     def save(self, folder: Path) -> None:
         """Write checkpoint.pt and history.csv (the first process of a group)."""
-        if not self.group.is_first:
+        if not self.group.is_rank_zero:
             return
         state = {
             "model": self.model.state_dict(),
             "optimizer": self.step.optimizer.state_dict(),
-            "averaged": self.averaged,
+            "ema": self.ema,
             "best": self.best,
             "schedule": self.schedule.state(),
             "history": self.history.rows(),
@@ -234,7 +239,7 @@ class Trainer:
         # with this device's settings: on a GPU recorded steps read the learning rate from a tensor
         own = {"param_groups": self.step.optimizer.state_dict()["param_groups"]}
         self.step.optimizer.load_state_dict(state["optimizer"] | own)
-        self.averaged.copy_(state["averaged"])
+        self.ema.copy_(state["ema"])
         self.best.copy_(state["best"])
         self.schedule.restore(state["schedule"])
         self.history = History.from_rows(state["history"])

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Group:
+class ProcessGroup:
     """The processes that train one model together; alone by default.
 
     Every process holds all frames and the same weights. Of each batch it takes its share, and the gradients
@@ -21,21 +21,21 @@ class Group:
     size: int = 1
 
     @property
-    def is_first(self) -> bool:
+    def is_rank_zero(self) -> bool:
         """Whether this process is the one that writes files and talks to the user."""
         return self.rank == 0
 
-    def share(self, index: Tensor) -> Tensor:
+    def shard(self, index: Tensor) -> Tensor:
         """The frames of this process among those of a batch (may be none)."""
         return index if self.size == 1 else index[self.rank :: self.size].contiguous()
 
-    def add_up(self, tensor: Tensor) -> Tensor:
+    def all_reduce(self, tensor: Tensor) -> Tensor:
         """Sum of a tensor over the processes, in place."""
         if self.size > 1:
             dist.all_reduce(tensor)
         return tensor
 
-    def tell(self, text: str) -> str:
+    def broadcast(self, text: str) -> str:
         """What the first process says, heard by all."""
         if self.size == 1:
             return text
@@ -44,15 +44,15 @@ class Group:
         return said[0]
 
 
-def join_group() -> Group:
+def join_group() -> ProcessGroup:
     """Join the processes that `torchrun` has started, if it has started any.
 
     On machines with GPUs process n of a machine takes GPU n (NCCL), else the CPU serves (Gloo).
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        return Group()
+        return ProcessGroup()
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     if not dist.is_initialized():
         dist.init_process_group("cuda:nccl,cpu:gloo" if torch.cuda.is_available() else "gloo")
-    return Group(dist.get_rank(), dist.get_world_size())
+    return ProcessGroup(dist.get_rank(), dist.get_world_size())

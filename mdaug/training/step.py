@@ -9,7 +9,7 @@ from mdaug.models import SchNet
 from mdaug.native import load_kernels
 from mdaug.training.flat_parameters import FlatParameters
 from mdaug.training.options import TrainOptions
-from mdaug.training.parallel import Group
+from mdaug.training.parallel import ProcessGroup
 from mdaug.training.tensors import Batch, FrameTensors
 
 PLAIN_RUNS = 3  # of a function before it is recorded: libraries choose their kernels in the first ones
@@ -22,14 +22,16 @@ class Step:
     therefore recorded once for each size of batch, as CUDA graphs, and replayed.
     """
 
-    def __init__(self, model: SchNet, frames: FrameTensors, options: TrainOptions, group: Group) -> None:
+    def __init__(
+        self, model: SchNet, frames: FrameTensors, options: TrainOptions, group: ProcessGroup
+    ) -> None:
         self.model, self.frames, self.options, self.group = model, frames, options, group
         self.parameters = FlatParameters(model)
-        self.averaged = self.parameters.copy()
-        device = self.averaged.device
+        self.ema = self.parameters.copy()
+        device = self.ema.device
         self.stream = torch.cuda.Stream() if device.type == "cuda" else None
         self.optimizer = make_optimizer(self.parameters.values, options, device)
-        self._share_of_new = torch.zeros((), device=device, dtype=self.averaged.dtype)
+        self._share_of_new = torch.zeros((), device=device, dtype=self.ema.dtype)
         self._gradients: dict[tuple[int, int], tuple[Tensor, Recorded]] = {}
         self._update = Recorded(self._move, self.stream)
 
@@ -43,8 +45,8 @@ class Step:
         # the average starts short and grows to its full length, so that early weights are forgotten
         decay = min(self.options.ema_decay, (1 + step) / (10 + step)) if self.options.ema_decay else 0.0
         self._share_of_new.fill_(1.0 - decay)
-        loss = self._gradient(self.group.share(index), len(index))
-        self.group.add_up(self.parameters.gradient)
+        loss = self._gradient(self.group.shard(index), len(index))
+        self.group.all_reduce(self.parameters.gradient)
         self._update()
         return loss
 
@@ -90,11 +92,11 @@ class Step:
         weights, new = self.parameters.values, self._share_of_new
         if weights.device.type == "cpu" and load_kernels():
             self._move_in_one_pass(float(new))
-            return self.averaged
+            return self.ema
         if self.options.clip_norm > 0:
             self.parameters.clip_grad_norm(self.options.clip_norm)
         self.optimizer.step()
-        return self.averaged.lerp_(weights.detach(), new)
+        return self.ema.lerp_(weights.detach(), new)
 
     def _move_in_one_pass(self, share_of_new: float) -> None:
         """What `_move` does, on the state that torch's Adam keeps."""
@@ -106,7 +108,7 @@ class Step:
             self.parameters.gradient,
             state["exp_avg"],
             state["exp_avg_sq"],
-            self.averaged,
+            self.ema,
             self.options.clip_norm,
             group["lr"],
             group["weight_decay"],

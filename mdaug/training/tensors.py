@@ -50,7 +50,7 @@ class FrameTensors:
         self.pair_rows = torch.as_tensor(_pair_rows([len(pairs[0]) for pairs in found]), device=device)
         self.n_pairs = len(distances) - 1
         ragged = bool((self.pair_rows == self.n_pairs).any())
-        self.fixed_size = not ragged or (device.type == "cuda" and model.options.envelope != "none")
+        self.fixed_size = not ragged or (device.type == "cuda" and model.options.cutoff_function != "none")
 
     def batch(self, index: Tensor) -> Batch:
         """Return the frames of `index` (n,) as one graph.

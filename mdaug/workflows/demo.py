@@ -20,7 +20,7 @@ from mdaug.reports.demo import DemoLane, write_demo_report
 from mdaug.training import TrainState
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.environment import describe_environment
-from mdaug.workflows.train import Watch, train_force_field
+from mdaug.workflows.train import TrainingCallbacks, train_force_field
 from mdaug.workflows.validation import ProofOptions, prove
 
 LANES = ("raw", "augmented")
@@ -147,7 +147,7 @@ def _lane(name: str, config: RunConfig, folder: Path, proof: ProofOptions, steps
         config,
         folder / name,
         device="cpu",
-        watch=Watch(springs=partial(tell, "springs"), epoch=tell_epoch),
+        callbacks=TrainingCallbacks(springs=partial(tell, "springs"), epoch=tell_epoch),
     )
     found = prove(
         outcome.model_path, outcome.sets.train, folder / name, proof, label=name, progress=Throttle(tell)

@@ -19,7 +19,7 @@ from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.reports.training import TrainingReport, write_training_report
 from mdaug.springs import SpringAnalysis, analyze_springs, write_springs
-from mdaug.training import Group, TrainResult, TrainState, pick_device, train
+from mdaug.training import ProcessGroup, TrainResult, TrainState, pick_device, train
 from mdaug.workflows.config import RunConfig, save_config
 from mdaug.workflows.environment import describe_environment
 from mdaug.workflows.training_summary import summarize_training
@@ -32,7 +32,7 @@ def _ignore(*_: object) -> None:
 
 
 @dataclass(frozen=True)
-class Watch:
+class TrainingCallbacks:
     """Who is told what during a training.
 
     Parameters
@@ -93,8 +93,8 @@ def train_force_field(
     *,
     device: str = "auto",
     resume: bool = False,
-    watch: Watch | None = None,
-    group: Group | None = None,
+    callbacks: TrainingCallbacks | None = None,
+    group: ProcessGroup | None = None,
 ) -> TrainingOutcome:
     """Train a force field as `config` says and leave everything a reader may ask for in `folder`.
 
@@ -104,10 +104,10 @@ def train_force_field(
         ``auto``, ``cpu`` or ``cuda``.
     resume
         Go on from the checkpoint in `folder`.
-    watch
+    callbacks
         Told how it goes.
     group
-        The processes that train together, of which this is the first; the others call `help_to_train`.
+        The processes that train together, of which this is the first; the others call `train_as_worker`.
 
     Raises
     ------
@@ -121,12 +121,12 @@ def train_force_field(
     >>> outcome.model_path, outcome.test.to_json()["force_mae_kcal_mol_A"]  # doctest: +SKIP
     (PosixPath('runs/mine/model.pt'), 0.42)
     """
-    watch, group = watch or Watch(), group or Group()
+    callbacks, group = callbacks or TrainingCallbacks(), group or ProcessGroup()
     pick_device(device)  # before minutes of springs and labels
-    sets = prepare_sets(config, watch)
+    sets = prepare_sets(config, callbacks)
     record_sets(sets, config, folder, resume=resume)
-    watch.stage(f"training on {len(sets.shown)} frames; validation errors E in kcal/mol, F in kcal/mol/Å")
-    training = _train(sets, config, folder, group, device=device, resume=resume, progress=watch.epoch)
+    callbacks.stage(f"training on {len(sets.shown)} frames; validation errors E in kcal/mol, F in kcal/mol/Å")
+    training = _train(sets, config, folder, group, device=device, resume=resume, progress=callbacks.epoch)
     summary = summarize_training(sets.train, config.model.cutoff) | {"augmented": sets.augmented is not None}
     model = export_model(training.model, folder / "model.pt", training=summary)
     test = accuracy(partial(predict, model), sets.test) if len(sets.test) else None
@@ -137,33 +137,35 @@ def train_force_field(
     return outcome
 
 
-def help_to_train(config: RunConfig, folder: Path, group: Group, *, device: str, resume: bool) -> None:
+def train_as_worker(
+    config: RunConfig, folder: Path, group: ProcessGroup, *, device: str, resume: bool
+) -> None:
     """Take part in the training that the first process of `group` runs in `folder`; writes nothing."""
-    sets = prepare_sets(config, Watch())
+    sets = prepare_sets(config, TrainingCallbacks())
     _train(sets, config, folder, group, device=device, resume=resume)
 
 
-def _train(sets: Sets, config: RunConfig, folder: Path, group: Group, **how: Any) -> TrainResult:
+def _train(sets: Sets, config: RunConfig, folder: Path, group: ProcessGroup, **how: Any) -> TrainResult:
     return train(sets.shown, sets.validation, config.model, config.training, folder, group=group, **how)
 
 
-def prepare_sets(config: RunConfig, watch: Watch) -> Sets:
+def prepare_sets(config: RunConfig, callbacks: TrainingCallbacks) -> Sets:
     """Read, split and augment the frames."""
     frames = config.data.load_frames()
     split = split_frames(frames, config.split)
     _refuse_empty_parts(frames, split)
     raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
     parts = f"{len(raw)} training, {len(validation)} validation, {len(test)} test"
-    watch.stage(f"{len(frames)} frames of {frames.name}: {parts}")
+    callbacks.stage(f"{len(frames)} frames of {frames.name}: {parts}")
     springs, augmented, explored = None, None, None
     if config.augment.enabled:
-        watch.stage("fitting springs to the training frames")
-        springs = analyze_springs(raw, config.springs, progress=watch.springs)
+        callbacks.stage("fitting springs to the training frames")
+        springs = analyze_springs(raw, config.springs, progress=callbacks.springs)
         augmented = augment(raw, springs.springs, config.augment)
-        watch.stage(f"{len(augmented)} augmented frames by rule {str(augmented.info['rule'][0])!r}")
+        callbacks.stage(f"{len(augmented)} augmented frames by rule {str(augmented.info['rule'][0])!r}")
         if config.augment.explored is not None:
             explored = _explored(config.augment.explored, raw)
-            watch.stage(f"{len(explored)} explored frames")
+            callbacks.stage(f"{len(explored)} explored frames")
     return Sets(split, raw, validation, test, springs, augmented, explored)
 
 

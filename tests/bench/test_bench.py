@@ -6,7 +6,7 @@ import pytest
 from ase.build import molecule
 
 from mdaug.bench import BenchOptions, run_bench
-from mdaug.bench.benchmark_model import read_subject
+from mdaug.bench.benchmark_model import read_benchmark_model
 from mdaug.bench.bulk import make_box
 from mdaug.deployment import export_model
 from mdaug.errors import DataError
@@ -35,7 +35,7 @@ def test_every_part_is_measured(options):
             assert len(case["wall_ms"]) == len(case["cpu_ms"])
     assert {case["threads"] for case in found["groups"]["inference"]["cases"]} == {1, 2}
     assert told[-1][1] == told[-1][2]
-    assert found["peer"] is None
+    assert found["baseline"] is None
 
 
 def test_boxes(options):
@@ -47,7 +47,7 @@ def test_boxes(options):
     assert set(box["us_per_atom"]) == {"evaluation", "search", "products"}
     assert box["peak_memory_bytes"] > 0
     assert set(box) >= {
-        *("ns_per_pair_beyond_products", "memory_floor_us_per_atom", "memory_floor_ns_per_pair"),
+        *("ns_per_pair_beyond_products", "memory_lower_bound_us_per_atom", "memory_lower_bound_ns_per_pair"),
         *("gathered_ns_per_pair", "memory_bytes_per_second", "memory_bytes_per_atom"),
     }
 
@@ -84,7 +84,7 @@ def test_a_crystal_has_no_molecule(make_model, tmp_path, tiny):
 def test_a_model_without_structure_is_refused(make_model, tmp_path):
     path = export_model(make_model(), tmp_path / "model.pt", training={})
     with pytest.raises(DataError, match="no reference structure"):
-        read_subject(path)
+        read_benchmark_model(path)
 
 
 def test_boxes_of_molecules_have_the_density_of_ethanol():

@@ -1,4 +1,4 @@
-"""The floors count the products that torch itself counts in the network."""
+"""The lower_bounds count the products that torch itself counts in the network."""
 
 import pytest
 import torch
@@ -71,9 +71,9 @@ def test_training_has_twice_as_many_products_backward(sizes, model):
         energies, forces = model(graph(n_atoms))
         (energies.sum() + forces.square().sum()).backward()
     n_basis, n_filters = sizes.n_atom_basis, sizes.n_filters
-    floor = flops(training_products(sizes, n_atoms))
+    lower_bound = flops(training_products(sizes, n_atoms))
     avoidable = flops([Product(n_atoms, n_basis, n_filters), Product(n_atoms, n_basis // 2, 1)])
-    assert counter.get_total_flops() == floor + 3 * avoidable
+    assert counter.get_total_flops() == lower_bound + 3 * avoidable
 
 
 def test_published_width_takes_the_products_that_the_issue_counts():

@@ -1,11 +1,11 @@
-"""The conversation with the peer's process, with a stand-in that answers as the worker does."""
+"""The conversation with the baseline's process, with a stand-in that answers as the worker does."""
 
 from pathlib import Path
 
 import pytest
 
 from mdaug.bench import run_bench
-from mdaug.bench.schnetpack import WORKER, PeerError
+from mdaug.bench.schnetpack import WORKER, BaselineError
 
 pytestmark = pytest.mark.slow
 
@@ -38,8 +38,8 @@ def worker(monkeypatch, tmp_path):
 
 def test_peer_stands_in_every_group(options, worker):
     worker(STAND_IN)
-    found = run_bench(None, options, peer=True).to_json()
-    assert found["peer"] == {"schnetpack": "2.1.x", "torch": "2.x"}
+    found = run_bench(None, options, baseline=True).to_json()
+    assert found["baseline"] == {"schnetpack": "2.1.x", "torch": "2.x"}
     cases = {key: {c["name"]: c for c in group["cases"]} for key, group in found["groups"].items()}
     assert cases["molecule"]["schnetpack_energy_forces"]["ms"]["median"] == pytest.approx(2000)
     assert cases["molecule"]["schnetpack_step"]["ms"]["median"] == pytest.approx(2000)
@@ -58,13 +58,13 @@ def test_peer_stands_in_every_group(options, worker):
 
 def test_a_worker_that_dies_says_why(options, worker):
     worker("raise SystemExit('no module named schnetpack')")
-    with pytest.raises(PeerError, match=r"no module named schnetpack.*--peer-python"):
-        run_bench(None, options, peer=True)
+    with pytest.raises(BaselineError, match=r"no module named schnetpack.*--baseline-python"):
+        run_bench(None, options, baseline=True)
 
 
 def test_a_python_that_is_none(options):
-    with pytest.raises(PeerError, match="--peer-python /nowhere/python"):
-        run_bench(None, options, peer=True, peer_python=Path("/nowhere/python"))
+    with pytest.raises(BaselineError, match="--baseline-python /nowhere/python"):
+        run_bench(None, options, baseline=True, baseline_python=Path("/nowhere/python"))
 
 
 def test_the_worker_imports_nothing_of_ours():

@@ -31,7 +31,7 @@ def test_files_and_tables(tmp_path, capsys, monkeypatch):
     ("arguments", "complaint"),
     [
         (["--device", "cuda"], "torch sees no CUDA device"),
-        (["--peer-python", "/nowhere/python"], "--peer-python /nowhere/python"),
+        (["--baseline-python", "/nowhere/python"], "--baseline-python /nowhere/python"),
         (["nowhere.pt"], "no model at nowhere.pt"),
     ],
 )

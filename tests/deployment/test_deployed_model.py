@@ -17,8 +17,8 @@ from mdaug.training import predict
 KINDS = [
     {"filters": "spline"},
     {"filters": "direct"},
-    {"filters": "direct", "filter_network": "nff", "envelope": "none"},
-    {"filters": "spline", "envelope": "none", "dropout": 0.3, "n_interactions": 3},
+    {"filters": "direct", "filter_network": "nff", "cutoff_function": "none"},
+    {"filters": "spline", "cutoff_function": "none", "dropout": 0.3, "n_interactions": 3},
     {"filters": "spline", "prior": "pair"},
     {"filters": "direct", "prior": "pair"},
 ]

@@ -28,7 +28,7 @@ def dimer_energy(model, species, d):
     p = {name: value.tolist() for name, value in model.named_parameters()}
     x = [p["network.embedding.weight"][s] for s in species]
     u = d / model.options.cutoff
-    envelope = 1 - 28 * u**6 + 48 * u**7 - 21 * u**8
+    cutoff_function = 1 - 28 * u**6 + 48 * u**7 - 21 * u**8
     for block in range(model.options.n_interactions):
         f = {name.split(".")[1]: p[name][block] for name in p if name.startswith("filter_networks")}
         gaussians = [
@@ -36,7 +36,9 @@ def dimer_energy(model, species, d):
             for mu, sigma in zip(f["centres"][0], f["widths"][0], strict=True)
         ]
         hidden = act(dense(gaussians, np.transpose(f["hidden_weight"]), f["hidden_bias"][0]))
-        filters = [w * envelope for w in dense(hidden, np.transpose(f["out_weight"]), f["out_bias"][0])]
+        filters = [
+            w * cutoff_function for w in dense(hidden, np.transpose(f["out_weight"]), f["out_bias"][0])
+        ]
         q = {
             name.split(".", 3)[3]: p[name] for name in p if name.startswith(f"network.interactions.{block}.")
         }

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mdaug.models.radial import FilterNetworks, envelope, envelope_slope, ssp
+from mdaug.models.radial import FilterNetworks, cutoff_function, cutoff_function_slope, ssp
 
 CUTOFF, H = 4.0, 1e-6
 DISTANCES = torch.linspace(0.3, 3.9, 25, dtype=torch.float64)
@@ -20,17 +20,17 @@ def test_ssp():
 
 def test_envelope_is_one_at_zero_and_flat_at_the_cutoff():
     d = torch.tensor([0.0, CUTOFF, CUTOFF + 1], dtype=torch.float64)
-    np.testing.assert_allclose(envelope(d, CUTOFF), [1, 0, 0], atol=1e-14)
-    np.testing.assert_allclose(envelope_slope(d, CUTOFF), [0, 0, 0], atol=1e-14)
+    np.testing.assert_allclose(cutoff_function(d, CUTOFF), [1, 0, 0], atol=1e-14)
+    np.testing.assert_allclose(cutoff_function_slope(d, CUTOFF), [0, 0, 0], atol=1e-14)
     near = torch.tensor([CUTOFF - 1e-2, CUTOFF - 1e-3], dtype=torch.float64)
-    value, slope = envelope(near, CUTOFF), envelope_slope(near, CUTOFF)
+    value, slope = cutoff_function(near, CUTOFF), cutoff_function_slope(near, CUTOFF)
     assert float(value[1] / value[0]) == pytest.approx(1e-3, rel=0.05)  # ~ u³
     assert float(slope[1] / slope[0]) == pytest.approx(1e-2, rel=0.05)  # ~ u²
 
 
 def test_envelope_slope():
-    numeric = (envelope(DISTANCES + H, CUTOFF) - envelope(DISTANCES - H, CUTOFF)) / (2 * H)
-    np.testing.assert_allclose(envelope_slope(DISTANCES, CUTOFF), numeric, atol=1e-9)
+    numeric = (cutoff_function(DISTANCES + H, CUTOFF) - cutoff_function(DISTANCES - H, CUTOFF)) / (2 * H)
+    np.testing.assert_allclose(cutoff_function_slope(DISTANCES, CUTOFF), numeric, atol=1e-9)
 
 
 def networks(n_hidden=6):

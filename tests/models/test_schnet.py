@@ -35,9 +35,11 @@ def plain_torch(monkeypatch):
     monkeypatch.setattr("mdaug.models.potential.load_kernels", lambda: False)
 
 
-@pytest.mark.parametrize(("filters", "filter_network", "envelope"), CASES)
-def test_slopes_are_the_autograd_gradient(make_model, graph, filters, filter_network, envelope):
-    model = make_model(filters=filters, filter_network=filter_network, envelope=envelope, n_interactions=3)
+@pytest.mark.parametrize(("filters", "filter_network", "cutoff_function"), CASES)
+def test_slopes_are_the_autograd_gradient(make_model, graph, filters, filter_network, cutoff_function):
+    model = make_model(
+        filters=filters, filter_network=filter_network, cutoff_function=cutoff_function, n_interactions=3
+    )
     graph = graph._replace(d_ij=graph.d_ij.requires_grad_())
     atomic, slope = model.network(graph.species, model.pairs(graph))
     (reference,) = torch.autograd.grad(atomic.sum(), graph.d_ij)
@@ -45,10 +47,10 @@ def test_slopes_are_the_autograd_gradient(make_model, graph, filters, filter_net
     torch.testing.assert_close(slope, reference, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize(("filters", "filter_network", "envelope"), CASES)
-def test_one_backward_pass_gives_what_two_give(make_model, graph, filters, filter_network, envelope):
+@pytest.mark.parametrize(("filters", "filter_network", "cutoff_function"), CASES)
+def test_one_backward_pass_gives_what_two_give(make_model, graph, filters, filter_network, cutoff_function):
     """Gradients of a loss on energies and forces, in every parameter."""
-    model = make_model(filters=filters, filter_network=filter_network, envelope=envelope)
+    model = make_model(filters=filters, filter_network=filter_network, cutoff_function=cutoff_function)
     wanted_energies, wanted_forces = torch.tensor([0.3, -0.2]).double(), torch.ones(8, 3).double()
 
     def gradients(energies, forces):

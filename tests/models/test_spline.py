@@ -70,9 +70,9 @@ def test_spline_filters_approach_the_network(make_model):
 
 
 def test_tables_end_in_three_zeros_unless_there_is_no_envelope(make_model):
-    for table in make_model(envelope="c2").tables():
+    for table in make_model(cutoff_function="c2").tables():
         assert not table[-3:].any() and table[-4].any()
-    for table in make_model(envelope="none").tables():
+    for table in make_model(cutoff_function="none").tables():
         assert table[-3:].all()
 
 

@@ -84,7 +84,7 @@ def test_a_resumed_optimiser_keeps_this_devices_settings(make_frames, model_opti
     state = {
         "model": trainer.model.state_dict(),
         "optimizer": deepcopy(trainer.step.optimizer.state_dict()),
-        "averaged": trainer.averaged,
+        "ema": trainer.ema,
         "best": trainer.best,
         "schedule": trainer.schedule.state(),
         "history": [],
@@ -146,7 +146,7 @@ def test_averages_by_hand(make_frames, model_options, make_options):
     for step, decay in enumerate((0.1, 0.15, 0.15)):  # 1/10, then 2/11 and 3/12 are above the limit
         trainer.step(torch.arange(8), step, 1e-3)
         expected = decay * expected + (1 - decay) * trainer.parameters.copy()
-        torch.testing.assert_close(trainer.averaged, expected, rtol=0, atol=1e-14)
+        torch.testing.assert_close(trainer.ema, expected, rtol=0, atol=1e-14)
 
 
 def test_the_loss_by_hand(make_frames, model_options, make_options):
@@ -191,7 +191,7 @@ def test_the_best_weights_are_kept(make_frames, model_options, make_options, tmp
     trainer.parameters.assign(
         torch.cat([p.detach().flatten() for p in result.model.parameters() if p.requires_grad])
     )
-    trainer.averaged.copy_(trainer.parameters.copy())
+    trainer.ema.copy_(trainer.parameters.copy())
     found = trainer.validate()
     assert 0.1 * found.energy_mae + found.force_mae == pytest.approx(min(scores), rel=1e-9)
 

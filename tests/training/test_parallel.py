@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from mdaug.training import Group, train
+from mdaug.training import ProcessGroup, train
 from mdaug.training.parallel import join_group
 
 pytestmark = pytest.mark.slow
@@ -50,21 +50,21 @@ def test_three_processes_train_as_one(make_frames, model_options, make_options, 
 
 def test_shares_of_a_batch():
     index = torch.arange(10, 17)
-    shares = [Group(rank, 3).share(index).tolist() for rank in range(3)]
+    shares = [ProcessGroup(rank, 3).shard(index).tolist() for rank in range(3)]
     assert shares == [[10, 13, 16], [11, 14], [12, 15]]
-    assert Group().share(index) is index
+    assert ProcessGroup().shard(index) is index
 
 
 def test_alone_without_torchrun(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     group = join_group()
-    assert group == Group() and group.is_first and group.tell("here") == "here"
+    assert group == ProcessGroup() and group.is_rank_zero and group.broadcast("here") == "here"
 
 
 @pytest.mark.parametrize("size", [1, 2])
 def test_only_the_first_writes(make_frames, model_options, make_options, tmp_path, monkeypatch, *, size):
     monkeypatch.setattr("mdaug.training.parallel.dist.all_reduce", lambda tensor: None)
-    group = Group(rank=size - 1, size=size)
+    group = ProcessGroup(rank=size - 1, size=size)
     train(
         make_frames(8), make_frames(4, seed=1), model_options, make_options(epochs=1), tmp_path, group=group
     )

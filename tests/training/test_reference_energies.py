@@ -6,7 +6,7 @@ import torch
 
 from mdaug.errors import DataError
 from mdaug.training import predict, train
-from mdaug.training.predict import errors
+from mdaug.training.evaluation import errors
 from mdaug.training.reference_energies import energy_scale, reference_energies
 from mdaug.training.tensors import FrameTensors
 from mdaug.units import EV_PER_KCAL_MOL

@@ -62,7 +62,7 @@ def test_weights_move_the_same_with_and_without_kernels(
         values = trainer.parameters.values
         state = trainer.step.optimizer.state[values]
         assert float(state["step"]) == 4
-        moved = values.detach() - start, trainer.averaged - start, trainer.parameters.gradient
+        moved = values.detach() - start, trainer.ema - start, trainer.parameters.gradient
         ends.append([*moved, state["exp_avg"], state["exp_avg_sq"]])
     for ours, torchs in zip(*ends, strict=True):
         largest = torchs.abs().max()

@@ -10,7 +10,7 @@ from mdaug.cli import app
 from mdaug.data import load_frames, write_extxyz
 from mdaug.errors import DataError
 from mdaug.workflows.explore import explore
-from mdaug.workflows.train import Watch, prepare_sets, train_force_field
+from mdaug.workflows.train import TrainingCallbacks, prepare_sets, train_force_field
 
 pytestmark = pytest.mark.slow
 
@@ -45,8 +45,10 @@ def test_wells_of_a_models_runs_are_trained_on_next(trained, tiny):
     images = ase.io.read(trained / "visited.xyz", ":")
     np.testing.assert_allclose(found.positions, [atoms.positions for atoms in images], atol=1e-5)
     write_extxyz(found, trained / "explored.xyz")
-    sets = prepare_sets(tiny.replace({"augment": {"explored": str(trained / "explored.xyz")}}), Watch())
-    plain = prepare_sets(tiny, Watch())
+    sets = prepare_sets(
+        tiny.replace({"augment": {"explored": str(trained / "explored.xyz")}}), TrainingCallbacks()
+    )
+    plain = prepare_sets(tiny, TrainingCallbacks())
     np.testing.assert_allclose(sets.shown.positions[: len(plain.shown)], plain.shown.positions)
     np.testing.assert_allclose(sets.shown.positions[len(plain.shown) :], found.positions, atol=1e-6)
     np.testing.assert_allclose(sets.shown.weights[len(plain.shown) :], 0.004)
@@ -59,7 +61,9 @@ def test_runs_of_other_atoms_are_refused(trained, tiny, tmp_path):
     frames = load_frames("ethanol", every=200)
     write_extxyz(frames, tmp_path / "ethanol.xyz")
     with pytest.raises(DataError, match="other atoms than those of"):
-        prepare_sets(tiny.replace({"augment": {"explored": str(tmp_path / "ethanol.xyz")}}), Watch())
+        prepare_sets(
+            tiny.replace({"augment": {"explored": str(tmp_path / "ethanol.xyz")}}), TrainingCallbacks()
+        )
 
 
 def test_all_replicas_of_a_run_are_looked_at(trained, tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from mdaug.training.history import History
 from mdaug.workflows.config import load_config
 from mdaug.workflows.export import export_run
 from mdaug.workflows.train import (
-    Watch,
+    TrainingCallbacks,
     describe_outcome,
     join_frames,
     prepare_sets,
@@ -83,7 +83,7 @@ def test_too_few_frames_to_split_say_what_to_do(tiny, tmp_path, n_frames, part):
     with pytest.raises(
         DataError, match=rf"few\.xyz: of {n_frames} frame.* none for {part}.*--split\.train 2"
     ):
-        prepare_sets(few, Watch())
+        prepare_sets(few, TrainingCallbacks())
 
 
 def test_each_part_is_that_of_split_json(outcome, tiny):
@@ -134,12 +134,16 @@ def test_a_resumed_training_gives_the_same_model(outcome, tiny, tmp_path, monkey
     # a checkpoint after every epoch, as a longer training has after every minute
     monkeypatch.setattr("mdaug.training.loop.Trainer._close_epoch", _closing_with_checkpoint(tmp_path))
     with pytest.raises(KilledError):
-        train_force_field(tiny, tmp_path, device="cpu", watch=Watch(epoch=kill_after_two))
+        train_force_field(tiny, tmp_path, device="cpu", callbacks=TrainingCallbacks(epoch=kill_after_two))
     monkeypatch.undo()
     assert not (tmp_path / "model.pt").exists()
     seen = []
     resumed = train_force_field(
-        tiny, tmp_path, device="cpu", resume=True, watch=Watch(epoch=lambda state: seen.append(state.epoch))
+        tiny,
+        tmp_path,
+        device="cpu",
+        resume=True,
+        callbacks=TrainingCallbacks(epoch=lambda state: seen.append(state.epoch)),
     )
     assert seen == [3]
     assert describe_outcome(resumed)["test"] == describe_outcome(outcome)["test"]
@@ -160,7 +164,7 @@ def _closing_with_checkpoint(folder):
 def test_defaults_augment_a_handful_of_frames(tiny):
     config = load_config(changes={"data": tiny.data.model_dump(), "split": tiny.split.model_dump()})
     told = []
-    made = prepare_sets(config, Watch(stage=told.append)).augmented
+    made = prepare_sets(config, TrainingCallbacks(stage=told.append)).augmented
     assert told[-1] == "1100 augmented frames by rule 'matched'"
     assert Counter(made.info["kind"].tolist()) == {"atoms": 200, "bond": 500, "kick": 400}
     assert np.isfinite(made.forces).all()
@@ -176,10 +180,10 @@ def test_nothing_is_written_before_all_is_found_good(tiny, tmp_path):
 
 
 def test_resuming_with_other_frames_is_refused(outcome, tiny, tmp_path):
-    record_sets(prepare_sets(tiny, Watch()), tiny, tmp_path, resume=False)
+    record_sets(prepare_sets(tiny, TrainingCallbacks()), tiny, tmp_path, resume=False)
     other = tiny.replace({"split": {"seed": 5}})
     with pytest.raises(DataError, match="not those of this run"):
-        record_sets(prepare_sets(other, Watch()), other, tmp_path, resume=True)
+        record_sets(prepare_sets(other, TrainingCallbacks()), other, tmp_path, resume=True)
 
 
 def test_export_writes_the_same_model_from_the_checkpoint(outcome, tmp_path):

@@ -8,7 +8,7 @@ from torch import Tensor
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.models import SchNet
 from mdaug.training.pair_prior import prior_results
-from mdaug.training.parallel import Group
+from mdaug.training.parallel import ProcessGroup
 from mdaug.training.tensors import FrameTensors, species_of
 
 BATCH = 50
@@ -24,17 +24,17 @@ class Errors:
     force_mse: float
 
 
-def errors(model: SchNet, frames: FrameTensors, group: Group | None = None) -> Errors:
+def errors(model: SchNet, frames: FrameTensors, group: ProcessGroup | None = None) -> Errors:
     """Errors of a model on frames, shared out among the processes; the model is left in evaluation mode."""
-    group = group or Group()
-    index = group.share(torch.arange(frames.n_frames, device=frames.energies.device))
+    group = group or ProcessGroup()
+    index = group.shard(torch.arange(frames.n_frames, device=frames.energies.device))
     energies, forces = predict_tensors(model, frames, index)
     de = (energies - frames.energies[index]).double()
     df = (forces - frames.forces[index]).double()
     sums = torch.stack([de.abs().sum(), df.abs().sum(), de.square().sum(), df.square().sum()])
     n = frames.n_frames
     counts = torch.tensor([n, 3 * n * frames.n_atoms] * 2, dtype=sums.dtype)
-    return Errors(*(group.add_up(sums).cpu() / counts).tolist())
+    return Errors(*(group.all_reduce(sums).cpu() / counts).tolist())
 
 
 def predict_tensors(model: SchNet, frames: FrameTensors, index: Tensor) -> tuple[Tensor, Tensor]:

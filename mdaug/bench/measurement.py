@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from mdaug.bench import inference, molecule, training
-from mdaug.bench.benchmark_model import Subject, read_subject, untrained_subject
+from mdaug.bench.benchmark_model import BenchmarkModel, read_benchmark_model, untrained_benchmark_model
 from mdaug.bench.bulk import Box, measure_boxes
 from mdaug.bench.options import BenchOptions
 from mdaug.bench.schnetpack import SchNetPack
@@ -76,10 +76,10 @@ class BenchResult:
     """Everything that was measured."""
 
     options: BenchOptions
-    subject: Subject
+    model: BenchmarkModel
     groups: list[Group]
     boxes: list[Box]
-    peer: dict[str, str] | None
+    baseline: dict[str, str] | None
     notes: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -88,12 +88,12 @@ class BenchResult:
         return {
             "options": self.options.model_dump(mode="json"),
             "model": {
-                "path": str(self.subject.path),
-                "sizes": self.subject.sizes.model_dump(),
-                "molecule": self.subject.atoms.get_chemical_formula(),
-                "n_atoms": len(self.subject.atoms),
+                "path": str(self.model.path),
+                "sizes": self.model.sizes.model_dump(),
+                "molecule": self.model.atoms.get_chemical_formula(),
+                "n_atoms": len(self.model.atoms),
             },
-            "peer": self.peer,
+            "baseline": self.baseline,
             "groups": {group.name: group.to_json(clock) for group in self.groups},
             "bulk": [box.to_json(clock) for box in self.boxes],
             "notes": self.notes,
@@ -104,23 +104,23 @@ def run_bench(
     model: Path | None,
     options: BenchOptions,
     *,
-    peer: bool = False,
-    peer_python: Path | None = None,
+    baseline: bool = False,
+    baseline_python: Path | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> BenchResult:
     """Measure a model.pt, or (None) an untrained network of the sizes in `options`.
 
     Parameters
     ----------
-    peer, peer_python
+    baseline, baseline_python
         Whether SchNetPack is measured too, and with which Python.
     progress
         Told what is measured, how much of it is done, and of how much.
 
     Raises
     ------
-    DataError, PeerError
-        The model, the device or the peer cannot be used.
+    DataError, BaselineError
+        The model, the device or the baseline cannot be used.
     """
     options = _complete(options)
     if options.device == "cuda" and not torch.cuda.is_available():
@@ -129,40 +129,48 @@ def run_bench(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stack.callback(torch.set_num_threads, threads)
-        subject = read_subject(model) if model else untrained_subject(options, frames, folder)
-        rival = None
-        if peer:
-            rival = SchNetPack(peer_python, subject, frames, options)
-            stack.callback(rival.close)
+        measured = (
+            read_benchmark_model(model) if model else untrained_benchmark_model(options, frames, folder)
+        )
+        schnetpack = None
+        if baseline:
+            schnetpack = SchNetPack(baseline_python, measured, frames, options)
+            stack.callback(schnetpack.close)
         notes: list[str] = []
-        plans = _plans(subject, frames, options, rival, notes)
+        plans = _plans(measured, frames, options, schnetpack, notes)
         groups = [_measure(plan, options, progress) for plan in plans]
         boxes = []
         if "bulk" in options.parts:
-            boxes = measure_boxes(subject, options, _long(options), notes, progress)
-        return BenchResult(options, subject, groups, boxes, rival.versions if rival else None, notes)
+            boxes = measure_boxes(measured, options, _long(options), notes, progress)
+        return BenchResult(
+            options, measured, groups, boxes, schnetpack.versions if schnetpack else None, notes
+        )
 
 
 def _plans(
-    subject: Subject, frames: FrameSet, options: BenchOptions, rival: SchNetPack | None, notes: list[str]
+    model: BenchmarkModel,
+    frames: FrameSet,
+    options: BenchOptions,
+    schnetpack: SchNetPack | None,
+    notes: list[str],
 ) -> Iterator[Plan]:
     """Give the groups that are wanted, each set up when its turn has come."""
-    parts, formula = set(options.parts), subject.atoms.get_chemical_formula()
-    if subject.atoms.pbc.any():
+    parts, formula = set(options.parts), model.atoms.get_chemical_formula()
+    if model.atoms.pbc.any():
         notes.append("the model's structure is periodic: no single molecule, no batches of them")
         parts -= {"molecule", "inference"}
     if "molecule" in parts:
-        cases = molecule.molecule_cases(subject, options, notes)
-        cases += rival.molecule_cases() if rival else []
+        cases = molecule.molecule_cases(model, options, notes)
+        cases += schnetpack.molecule_cases() if schnetpack else []
         yield Plan("molecule", f"One molecule of {formula}", "call", cases, options.rounds, molecule.RATIOS)
     if "training" in parts:
-        cases = training.training_cases(subject.sizes, frames, options)
-        cases += rival.training_cases(options) if rival else []
+        cases = training.training_cases(model.sizes, frames, options)
+        cases += schnetpack.training_cases(options) if schnetpack else []
         title = f"Training on ethanol, {options.batch_size} frames a step"
         yield Plan("training", title, "frame", cases, _long(options), training.RATIOS)
     if "inference" in parts:
-        cases = inference.inference_cases(subject, options)
-        cases += rival.inference_cases(options) if rival else []
+        cases = inference.inference_cases(model, options)
+        cases += schnetpack.inference_cases(options) if schnetpack else []
         title = f"{options.inference} molecules of {formula} at once"
         yield Plan("inference", title, "molecule", cases, options.rounds, inference.RATIOS)
 
