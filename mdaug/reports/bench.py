@@ -31,7 +31,7 @@ def plot_times(group: Mapping[str, Any], ax: Axes | None = None) -> Axes:
 
 
 def plot_boxes(boxes: list[Mapping[str, Any]], ax: Axes | None = None) -> Axes:
-    """Draw the time an atom takes in boxes, beside the lower_bounds."""
+    """Draw the time an atom takes in boxes, with its lower bounds."""
     ax = ax if ax is not None else new_axes()
     atoms = [box["n_atoms"] for box in boxes]
     of_all = [box["us_per_atom"]["evaluation"] for box in boxes]
@@ -121,14 +121,14 @@ def _boxes(boxes: list[Mapping[str, Any]]) -> Table:
     for box in boxes:
         us = box["us_per_atom"]
         whole = us["evaluation"]
-        lower_bounds = [us["products"]["median"], box["memory_lower_bound_us_per_atom"]]
+        bounds = [us["products"]["median"], box["memory_lower_bound_us_per_atom"]]
         rows.append(
             [
                 box["n_atoms"],
                 whole["min"],
                 whole["median"],
                 whole["max"],
-                *lower_bounds,
+                *bounds,
                 us["search"]["median"],
             ]
         )

@@ -3,7 +3,8 @@
 import pytest
 
 from mdaug.errors import DataError
-from mdaug.sweep.space import PAPER, Choices, Range, changes_of, grid, parse_space
+from mdaug.sweep.options import PAPER
+from mdaug.sweep.space import Choices, Range, changes_of, grid, parse_space
 from mdaug.workflows.config import RunConfig
 
 
