@@ -1,6 +1,7 @@
 # make demo   sets everything up in .venv and ends with a report about a force field trained in minutes
 # make test   sets everything up and passes all tests, on all cores
 # make test-quick  the tests of a minute
+# make coverage  prints which lines no test runs
 # make check  style, types and import contracts
 # make docs   builds the documentation into site/
 # make lowest installs the oldest releases that pyproject.toml allows (gigabytes: torch with CUDA) and runs chosen tests
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 # one thread a process: the demo and the tests run side by side on the cores themselves
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-quick check docs lowest clean
+.PHONY: demo test test-quick coverage check docs lowest clean
 
 demo: $(VENV)/installed
 	$(BIN)/mdaug demo --overwrite --out runs/demo
@@ -22,6 +23,9 @@ test: $(VENV)/installed-dev
 
 test-quick: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n auto -m "not (slow or lammps or pyscf or tblite or optuna)"
+
+coverage: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -n auto --cov=mdaug --cov-report=term-missing:skip-covered
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check
