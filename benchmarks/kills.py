@@ -38,7 +38,7 @@ TINY = {
 
 SMALL = TINY | {"augment.n-stretched": 0, "augment.rule": "gradient", "model.prior": "none"}
 
-RECOMMENDED = TINY | {"augment.n-stretched": 20, "augment.n-kicked": 20}
+RECOMMENDED = TINY | {"augment.n-stretched": 20, "augment.n-impulses": 20}
 """Labels, copies and prior as in a training without options; they are made again on every resume."""
 
 SWEEP = """

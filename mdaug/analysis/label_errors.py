@@ -112,7 +112,7 @@ class LabelCell:
     Parameters
     ----------
     kind
-        ``atoms`` or ``bond``.
+        ``displacement`` or ``stretch``.
     epsilon_A, n_displaced
         Of random displacements; None for stretched bonds.
     rules
@@ -129,7 +129,7 @@ class LabelCell:
 
     @property
     def name(self) -> str:
-        if self.kind == "bond":
+        if self.kind == "stretch":
             return "bond stretched"
         return f"{self.epsilon_A:g} Å, {self.n_displaced} atom{'s' if self.n_displaced != 1 else ''}"
 

@@ -18,16 +18,16 @@ from mdaug.units import EV_PER_KCAL_MOL
 MANY_MOLECULES = 8
 """From here on frames are a liquid's: each has an atom in as many surroundings as a copy could."""
 
-KICK_TIME_FS, TURNING_TIME_FS = 25.0, 500.0
-"""How long kicked copies move: in the first a molecule bends and stretches, in the second a few of them turn
-about each other; in a liquid they hinder each other, and frames hold all the ways they lie."""
+IMPULSE_TIME_FS, TURNING_TIME_FS = 25.0, 500.0
+"""How long atoms move after an impulse, at most: in 25 fs a molecule bends and stretches, in 500 fs a few
+molecules turn about each other (in a liquid they hinder each other, and the frames hold all orientations)."""
 
 ROUGH = 0.002
 """Share of the weight that labels get whose errors are asked for but not known."""
 
 
 def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None = None) -> FrameSet:
-    """Displace atoms, stretch bonds and kick atoms of randomly drawn frames, and label the results.
+    """Displace atoms, stretch bonds and apply impulses in randomly drawn frames, and label the results.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
     -------
     FrameSet
         Labelled copies: `n_frames` with atoms displaced at random, then `n_stretched` with a bond stretched,
-        then `n_kicked` of kicked atoms (rules that can move atoms only).
-        ``info`` holds for each the index of its parent in `frames` (``parent``), the ``rule``, the ``kind``
-        (atoms, bond or kick), the ``displacement`` Δr (n_atoms, 3) in Å and, for rules that know it,
-        ``force_error``, the expected error of a force component in eV/Å. ``group`` is the parent's, so
-        that a copy is never split from it; ``weights`` are the options'. Stresses are left out, as the
-        rules do not give them.
+        then `n_impulses` after an impulse to some atoms (only by rules that can move atoms).
+        ``info`` holds for each the index of its parent in `frames` (``parent``), the ``rule``, the
+        ``kind`` (``displacement``, ``stretch`` or ``impulse``), the ``displacement`` Δr (n_atoms, 3) in Å
+        and, for rules that estimate it, ``force_error``, the expected error of a force component in eV/Å.
+        ``group`` is the parent's, so that a copy is never split from it; ``weights`` are the
+        options'. Stresses are left out, as the rules do not give them.
 
     Raises
     ------
@@ -66,12 +66,16 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
     rule = make_rule(frames, springs, options)
     options = _settled(options, rule.name, frames)
     maker = CopyMaker(frames, rule.label, options, rng)
-    kinds = {"atoms": maker.displaced(), "bond": maker.stretched(), "kick": maker.kicked()}
+    kinds = {
+        "displacement": maker.displaced(),
+        "stretch": maker.stretched(),
+        "impulse": maker.with_impulses(),
+    }
     parts = [part for made in kinds.values() for part in made]
     if count(parts) == 0:
         raise DataError(
-            f"{frames.name}: rule {rule.name!r} makes no kicked copies and no others were asked for; "
-            "expected --n-frames or --n-stretched above 0, or --rule matched"
+            f"{frames.name}: rule {rule.name!r} makes no impulse frames and no others were asked for; "
+            "expected --n-frames or --n-stretched above 0, or --rule force-matched"
         )
     copies = joined(parts)
     parents = frames.select(copies.parent)
@@ -101,9 +105,9 @@ def _settled(options: AugmentOptions, rule_name: str, frames: FrameSet) -> Augme
     changes: dict[str, int | float] = {}
     if rule_name != options.rule:  # springs are off by hundreds of kcal/mol/Å where a bond is stretched
         changes["n_stretched"] = 0
-    if options.kick_time == 0:
+    if options.impulse_time == 0:
         turning = 1 < n_molecules < MANY_MOLECULES
-        changes["kick_time"] = TURNING_TIME_FS if turning else KICK_TIME_FS
+        changes["impulse_time"] = TURNING_TIME_FS if turning else IMPULSE_TIME_FS
     settled = options.model_copy(update=changes)
     _warn_of_many_molecules(frames, n_molecules, settled)
     return settled
@@ -111,12 +115,12 @@ def _settled(options: AugmentOptions, rule_name: str, frames: FrameSet) -> Augme
 
 def _warn_of_many_molecules(frames: FrameSet, n_molecules: int, options: AugmentOptions) -> None:
     """Say that copies of a liquid are large: more of them than frames cost much and win little."""
-    n_copies = options.n_frames + options.n_stretched + options.n_kicked
+    n_copies = options.n_frames + options.n_stretched + options.n_impulses
     if n_molecules >= MANY_MOLECULES and n_copies > 2 * len(frames):
         warnings.warn(
             f"{frames.name}: each of {n_copies} copies holds all {n_molecules} molecules, so training takes "
             f"{1 + n_copies / len(frames):.0f} times as long; take fewer (--n-frames, --n-stretched, "
-            "--n-kicked), or none: near the frames a raw model of a liquid is as good",
+            "--n-impulses), or none: near the frames a raw model of a liquid is as good",
             stacklevel=4,
         )
 
@@ -124,7 +128,7 @@ def _warn_of_many_molecules(frames: FrameSet, n_molecules: int, options: Augment
 def label_weights(labels: Labels, options: AugmentOptions) -> FloatArray:
     """Return the weight of each copy in a training loss: less where the labels' forces are expected wrong."""
     weights = np.full(len(labels.energy_change), options.weight)
-    if options.rule != "matched":
+    if options.rule != "force-matched":
         return weights
     if labels.force_error is None:  # nothing could be matched: the labels are by springs
         return ROUGH * weights

@@ -16,7 +16,7 @@ from mdaug.augmentation.displacements import (
     least_contacts,
     shortest_distances,
 )
-from mdaug.augmentation.impulses import Mover, kicked
+from mdaug.augmentation.impulses import PotentialRule, apply_impulses
 from mdaug.augmentation.label_rules import LabelRule
 from mdaug.augmentation.options import AugmentOptions
 from mdaug.augmentation.spring_labels import Labels
@@ -27,8 +27,8 @@ from mdaug.geometry.bonds import BoolArray
 from mdaug.springs.distances import blocks
 from mdaug.units import EV_PER_KCAL_MOL
 
-KICK_ATTEMPTS = 20
-"""Kicks of a frame before its copy is left out."""
+IMPULSE_ATTEMPTS = 20
+"""Impulses drawn for a frame before its augmented frame is left out."""
 
 
 @runtime_checkable
@@ -116,25 +116,27 @@ class CopyMaker:
             )
         return made
 
-    def kicked(self) -> list[Copies]:
-        """Make the kicked copies; none where the rule has no potential that moves atoms.
+    def with_impulses(self) -> list[Copies]:
+        """Make the frames that follow an impulse; none where the rule has no potential that moves atoms.
 
         A potential may have holes that the frames could not close: copies below all frames by more than these
         differ are drawn again, as are those that are too high.
         """
         options, mover, energies = self.options, self.rule, self.frames.energies
-        if options.n_kicked == 0 or not isinstance(mover, Mover):
+        if options.n_impulses == 0 or not isinstance(mover, PotentialRule):
             return []
 
         def draw(parents: FrameSet) -> Displacements:
-            return Displacements.of(parents, kicked(parents, mover, options, self.rng), options.cutoff)
+            return Displacements.of(
+                parents, apply_impulses(parents, mover, options, self.rng), options.cutoff
+            )
 
         lowest = energies.min() - np.ptp(energies)
-        made, n_left = self._until_good(options.n_kicked, draw, KICK_ATTEMPTS, lowest)
+        made, n_left = self._until_good(options.n_impulses, draw, IMPULSE_ATTEMPTS, lowest)
         if n_left:
             warnings.warn(
-                f"{self.frames.name}: {n_left} of {options.n_kicked} kicked copies are left out; each of "
-                f"{KICK_ATTEMPTS} kicks ended too high (--max-energy) or below all frames",
+                f"{self.frames.name}: {n_left} of {options.n_impulses} impulse frames are left out; each of "
+                f"{IMPULSE_ATTEMPTS} impulses ended too high (--max-energy) or below all frames",
                 stacklevel=3,
             )
         return made

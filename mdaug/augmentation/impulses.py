@@ -1,9 +1,9 @@
-"""Kicked copies: atoms of a frame get a kick and move on the potential that labels them.
+"""Impulses: atoms of a frame get momenta and move on the potential that labels the augmented frames.
 
 In turns, one to all atoms get momenta in random directions, as in heat, or two get momenta towards each
 other. Translation and rotation are taken out, and all move at constant energy for a while. A moment after the
-kick its energy is in a few bonds and angles, later it has spread: so the copies climb the walls around the
-frames on all sides, closed angles and close contacts among them, as far as the kick takes them.
+impulse its energy is in a few bonds and angles, later it has spread: so the copies climb the walls around the
+frames on all sides, closed angles and close contacts among them, as far as the impulse takes them.
 """
 
 from math import ceil
@@ -18,14 +18,14 @@ from mdaug.geometry.pairs import minimum_image
 from mdaug.units import EV_PER_KCAL_MOL, FS
 
 LEAST_STEPS = 50
-"""Steps that a kicked copy moves, however short its time."""
+"""Fewest steps that atoms move after an impulse, however short the time."""
 
 TIMESTEP_FS = 0.5
 """The longest step."""
 
 
 @runtime_checkable
-class Mover(Protocol):
+class PotentialRule(Protocol):
     """A rule whose potential can move atoms."""
 
     def forces_at(self, positions: FloatArray, cells: FloatArray | None) -> FloatArray:
@@ -33,8 +33,10 @@ class Mover(Protocol):
         ...
 
 
-def kicked(parents: FrameSet, mover: Mover, options: AugmentOptions, rng: np.random.Generator) -> FloatArray:
-    """Kick atoms of `parents` and follow all atoms by velocity Verlet for times up to `kick_time`.
+def apply_impulses(
+    parents: FrameSet, mover: PotentialRule, options: AugmentOptions, rng: np.random.Generator
+) -> FloatArray:
+    """Give impulses to atoms of `parents` and move all atoms by velocity Verlet for up to `impulse_time`.
 
     Returns
     -------
@@ -42,10 +44,10 @@ def kicked(parents: FrameSet, mover: Mover, options: AugmentOptions, rng: np.ran
     """
     masses = atomic_masses[parents.atomic_numbers][:, None]
     velocities = draw_velocities(
-        parents.positions, masses, options.kick_energy * EV_PER_KCAL_MOL, rng, parents.periodic_cells
+        parents.positions, masses, options.impulse_energy * EV_PER_KCAL_MOL, rng, parents.periodic_cells
     )
-    n_steps = max(LEAST_STEPS, ceil(options.kick_time / TIMESTEP_FS))
-    timestep = rng.uniform(0, options.kick_time, size=(len(parents), 1, 1)) * FS / n_steps
+    n_steps = max(LEAST_STEPS, ceil(options.impulse_time / TIMESTEP_FS))
+    timestep = rng.uniform(0, options.impulse_time, size=(len(parents), 1, 1)) * FS / n_steps
     positions = parents.positions.copy()
     cells = parents.periodic_cells
     forces = mover.forces_at(positions, cells)
@@ -66,8 +68,8 @@ def draw_velocities(
 ) -> FloatArray:
     """Return velocities (n_frames, n_atoms, 3), ASE units, of energies uniform in (0, `highest_eV`).
 
-    Of every other frame one to all atoms are kicked in random directions, of the rest two towards each other;
-    `masses` has shape (n_atoms, 1).
+    In every other frame one to all atoms get momenta in random directions, in the rest two towards each
+    other; `masses` has shape (n_atoms, 1).
     """
     at_random = np.arange(len(positions)) % 2 == 0
     drawn = np.where(
@@ -84,8 +86,8 @@ def draw_velocities(
 def _random_momenta(positions: FloatArray, masses: FloatArray, rng: np.random.Generator) -> FloatArray:
     """One to all atoms of each frame, drawn at random, as in heat."""
     n_frames, n_atoms, _ = positions.shape
-    n_kicked = rng.integers(1, n_atoms, endpoint=True, size=(n_frames, 1))
-    chosen = rng.permuted(np.tile(np.arange(n_atoms), (n_frames, 1)), axis=1) < n_kicked
+    n_moved = rng.integers(1, n_atoms, endpoint=True, size=(n_frames, 1))
+    chosen = rng.permuted(np.tile(np.arange(n_atoms), (n_frames, 1)), axis=1) < n_moved
     return rng.standard_normal(positions.shape) * np.sqrt(masses) * chosen[..., None]
 
 

@@ -38,9 +38,11 @@ def make_rule(frames: FrameSet, springs: Springs, options: AugmentOptions) -> Ma
     try:
         return MadeRule(options.rule, LABEL_RULES[options.rule](frames, springs, options))
     except DataError as error:
-        if options.rule != "matched":
+        if options.rule != "force-matched":
             raise
-        warnings.warn(f"rule 'matched': {error}; labels are made by rule 'gradient' instead", stacklevel=2)
+        warnings.warn(
+            f"rule 'force-matched': {error}; labels are made by rule 'gradient' instead", stacklevel=2
+        )
     return MadeRule("gradient", LABEL_RULES["gradient"](frames, springs, options))
 
 
@@ -67,6 +69,6 @@ RuleMaker = Callable[[FrameSet, Springs, AugmentOptions], LabelRule]
 
 LABEL_RULES: MappingProxyType[str, RuleMaker] = MappingProxyType(
     {name: partial(_by_springs, rule) for name, rule in SPRING_RULES.items()}
-    | {"matched": _matched, "gfn2-xtb": _semiempirical}
+    | {"force-matched": _matched, "gfn2-xtb": _semiempirical}
 )
 """Name -> what makes the rule."""

@@ -10,6 +10,8 @@ from mdaug.springs.springs import LookupRule
 
 Draw = Literal["shell", "ball"]
 
+RuleName = Literal["isotropic", "projected", "gradient", "signed", "force-matched", "gfn2-xtb"]
+
 
 class AugmentOptions(Options):
     """How displaced copies of frames are made and labelled."""
@@ -32,7 +34,7 @@ class AugmentOptions(Options):
 
     n_stretched: Count = 500
     """Copies made besides by stretching or compressing a bond drawn at random, rigidly.
-    Bonds in rings, in crystals, and those not tabulated (rule matched) stay."""
+    Bonds in rings, in crystals, and those not tabulated (rule force-matched) stay."""
 
     stretch_range: tuple[PositiveFloat, PositiveFloat] = (0.6, 2.5)
     """Shortest and longest length (drawn uniformly) of a stretched bond, in mean lengths of the bond."""
@@ -40,37 +42,37 @@ class AugmentOptions(Options):
     stretch_noise: Annotated[float, Field(ge=0)] = 0.02
     """The longest random displacement of each atom of a stretched copy, Å."""
 
-    n_kicked: Count = 400
-    """Copies made besides by kicking atoms of a frame (in turns one to all of them at random, and two towards
-    each other) and following them on the potential that labels. Rule matched only."""
+    n_impulses: Count = 400
+    """Frames made besides by impulses to atoms of a frame (in turns one to all of them at random, and
+    two towards each other) and following them on the potential that labels. Rule force-matched only."""
 
-    kick_energy: Annotated[float, Field(gt=0)] = 150.0
-    """The highest energy (drawn uniformly) of a kick, kcal/mol."""
+    impulse_energy: Annotated[float, Field(gt=0)] = 150.0
+    """The highest energy (drawn uniformly) of an impulse, kcal/mol."""
 
-    kick_time: Annotated[float, Field(ge=0, le=1e5)] = 0.0
-    """The longest time (drawn uniformly) that kicked copies move, fs; 0: 25, or 500 where frames hold two to
-    seven molecules, which turn about each other in that time."""
+    impulse_time: Annotated[float, Field(ge=0, le=1e5)] = 0.0
+    """The longest time (drawn uniformly) that atoms move after an impulse, fs; 0: 25, or 500 where
+    frames hold two to seven molecules, which turn about each other in that time."""
 
     max_energy: Annotated[float, Field(gt=0)] = 200.0
-    """Stretched and kicked copies labelled more than this (kcal/mol) above their parent are drawn again."""
+    """Stretch and impulse frames labeled more than this (kcal/mol) above their parent are drawn again."""
 
     lookup: LookupRule = "nearest"
     """Spring of a pair at its distance in the parent: of the nearest component (published), interpolated
     linearly between components, or their mean weighted by responsibility."""
 
-    rule: Literal["isotropic", "projected", "gradient", "signed", "matched", "gfn2-xtb"] = "matched"
+    rule: RuleName = "force-matched"
     """Labels: by springs, `isotropic` as published, `signed` as its Discussion proposes, `projected` on the
     change of the pair distances, or `gradient`, which adds the parent's own slope to the energy, so that
-    energy and forces agree; `matched`, by a force field matched to the frames' forces (molecules, liquids;
-    the most accurate); `gfn2-xtb`, by differences of GFN2-xTB (needs mdaug[xtb])."""
+    energy and forces agree; `force-matched`, by a force field matched to the frames' forces (molecules,
+    liquids; the most accurate); `gfn2-xtb`, by differences of GFN2-xTB (needs mdaug[xtb])."""
 
     weight: Annotated[float, Field(gt=0, le=1e9)] = 0.02
     """Weight of a copy in the training loss (a frame of the data: 1); small where labels are rough."""
 
     error_scale: Annotated[float, Field(gt=0)] = 5.0
-    """Rule matched, which estimates its errors: a copy whose forces are off by this (kcal/mol/Å) has half of
-    `weight`, as weight / (1 + (error / error_scale)²); where nothing can be matched, 0.002 of it. `inf`: all
-    matched copies have `weight`."""
+    """Rule force-matched, which estimates its errors: a copy whose forces are off by this (kcal/mol/Å) has
+    half of `weight`, as weight / (1 + (error / error_scale)²); where nothing can be matched, 0.002 of
+    it. `inf`: all have `weight`."""
 
     explored: Path | None = None
     """File of `mdaug explore`, whose frames are trained on with the copies, with their own weights."""
@@ -87,8 +89,8 @@ class AugmentOptions(Options):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "AugmentOptions":
-        if self.n_frames + self.n_stretched + self.n_kicked == 0:
-            raise ValueError("n_frames, n_stretched and n_kicked are all 0; expected at least one copy")
+        if self.n_frames + self.n_stretched + self.n_impulses == 0:
+            raise ValueError("n_frames, n_stretched and n_impulses are all 0; expected at least one copy")
         if self.stretch_range[0] >= self.stretch_range[1]:
             raise ValueError(f"stretch_range {self.stretch_range}: expected the shorter length first")
         return self

@@ -27,7 +27,7 @@ def augment(
         SpringOptions, Parameter(name="springs", group=section("Springs", 1))
     ] = SpringOptions(),
 ) -> None:
-    """Displace atoms, stretch bonds and kick atoms of frames drawn at random, and label these copies.
+    """Displace atoms, stretch bonds and apply impulses in frames drawn at random, and label the results.
 
     Writes augmented.xyz (extended xyz; each frame with energy, forces, parent, rule, kind, displacement and
     weight) and the springs of the frames, springs.json.
@@ -52,10 +52,11 @@ def augment(
         write_extxyz(made, run.path / "augmented.xyz")
     change = (made.energies - frames.energies[made.info["parent"]]) * KCAL_MOL_PER_EV
     n_moved = options.n_displaced or frames.n_atoms
+    atoms = f"{n_moved} atom{'s' if n_moved > 1 else ''}"
     whats = {
-        "atoms": f"with {n_moved} atom{'s' if n_moved > 1 else ''} displaced by up to {options.epsilon} Å",
-        "bond": "with a bond stretched or compressed",
-        "kick": f"after a kick of up to {options.kick_energy:g} kcal/mol",
+        "displacement": f"with {atoms} displaced by up to {options.epsilon} Å",
+        "stretch": "with a bond stretched or compressed",
+        "impulse": f"after an impulse of up to {options.impulse_energy:g} kcal/mol",
     }
     for kind, what in whats.items():
         copies = made.info["kind"] == kind

@@ -15,7 +15,7 @@ def plot_errors_by_displacement(study: LabelStudy, ax: Axes | None = None) -> Ax
     """Draw the rms error of ΔE against ε for every rule, a line style for each number of atoms displaced."""
     ax = ax if ax is not None else new_axes()
     for style, n in zip(("-", "--", ":", "-."), _counts(study), strict=False):
-        cells = [cell for cell in study.cells if cell.kind == "atoms" and cell.n_displaced == n]
+        cells = [cell for cell in study.cells if cell.kind == "displacement" and cell.n_displaced == n]
         epsilon = np.array([cell.epsilon_A for cell in cells], dtype=float)
         true = [cell.rms_true_kcal_mol for cell in cells]
         ax.plot(epsilon, true, style, color="#999999", linewidth=3, label=f"true ΔE, {n} displaced")

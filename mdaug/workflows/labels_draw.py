@@ -26,7 +26,7 @@ class LabelStudyOptions(Options):
         "signed",
         "projected",
         "gradient",
-        "matched",
+        "force-matched",
     )
     """Label rules; a look-up other than the nearest spring as isotropic:linear or gradient:responsibility."""
 
@@ -66,7 +66,7 @@ class Batch:
     Parameters
     ----------
     kind
-        ``atoms`` or ``bond``.
+        ``displacement`` or ``stretch``.
     epsilon_A, n_displaced
         Of random displacements, else None.
     parent
@@ -136,11 +136,11 @@ def draw_study(frames: FrameSet, options: LabelStudyOptions, *, stretched: bool)
             draw = AugmentOptions(epsilon=epsilon, n_displaced=n)
             parent = _parents(len(test), options.copies, rng)
             displaced = displace(test.select(parent), shortest_distances(train, draw), draw, rng)
-            batches.append(Batch("atoms", epsilon, n, parent, displaced))
+            batches.append(Batch("displacement", epsilon, n, parent, displaced))
     if stretched and options.stretched and not frames.periodic:
         parent = _parents(len(test), options.copies, rng)
         displaced = Stretcher(train).draw(test.select(parent), AugmentOptions(), rng)
-        batches.append(Batch("bond", None, None, parent, displaced))
+        batches.append(Batch("stretch", None, None, parent, displaced))
     return StudyFrames(train, test, batches)
 
 

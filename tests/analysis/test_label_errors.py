@@ -35,7 +35,7 @@ def test_copies_without_reference_are_left_out():
 def study(exact=True):
     near = {"a": errors("a", [0.1, 0.2], [0.2, 0.2]), "b": errors("b", [0.1, 0.2], [0.1, 0.4])}
     far = {"a": errors("a", [-20.0, 50.0], [-21.0, 50.0]), "b": errors("b", [-20.0, 50.0], [-20.0, 56.0])}
-    cells = [LabelCell("atoms", 0.05, 1, near, 0.0), LabelCell("bond", None, None, far, 0.0)]
+    cells = [LabelCell("displacement", 0.05, 1, near, 0.0), LabelCell("stretch", None, None, far, 0.0)]
     return LabelStudy("data", "truth", exact, cells)
 
 
@@ -47,7 +47,7 @@ def test_errors_by_size_gather_all_displacements():
 
 def test_json_holds_every_cell_and_rule():
     content = json.loads(json.dumps(study().to_json(), allow_nan=False))
-    assert [cell["kind"] for cell in content["cells"]] == ["atoms", "bond"]
+    assert [cell["kind"] for cell in content["cells"]] == ["displacement", "stretch"]
     assert set(content["cells"][0]["rules"]) == {"a", "b"}
     assert content["cells"][1]["rms_true_kcal_mol"] == pytest.approx(np.sqrt((400 + 2500) / 2))
     assert [cell.name for cell in study().cells] == ["0.05 Å, 1 atom", "bond stretched"]

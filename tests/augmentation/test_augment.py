@@ -85,9 +85,9 @@ def test_a_cell_across_its_boundary_gets_the_labels_of_the_molecule(frames, spri
 
 
 @pytest.mark.parametrize("vector_c", [[0.0, 0, 0], [0, 0, 1.0]])
-@pytest.mark.parametrize("rule", ["gradient", "matched"])
+@pytest.mark.parametrize("rule", ["gradient", "force-matched"])
 def test_a_film_of_molecules_gets_the_labels_of_the_molecule(frames, springs, rule, vector_c):
-    options = OPTIONS.model_copy(update={"rule": rule, "n_stretched": 10, "n_kicked": 0})
+    options = OPTIONS.model_copy(update={"rule": rule, "n_stretched": 10, "n_impulses": 0})
     cells = np.tile(np.eye(3) * 12.0, (len(frames), 1, 1))
     cells[:, 2] = vector_c
     wrapped = frames.positions.copy()
@@ -105,7 +105,7 @@ def test_a_film_of_molecules_gets_the_labels_of_the_molecule(frames, springs, ru
 def test_a_slab_gets_labels_by_springs(crystal, crystal_springs, vector_c):
     slab = replace(crystal, cells=crystal.cells.copy(), pbc=(True, True, False))
     slab.cells[:, 2] = vector_c
-    options = OPTIONS.model_copy(update={"rule": "matched", "n_frames": 4, "epsilon": 0.05})
+    options = OPTIONS.model_copy(update={"rule": "force-matched", "n_frames": 4, "epsilon": 0.05})
     with pytest.warns(UserWarning, match="here bonds go on from cell to cell; labels are made by rule 'grad"):
         made = augment(slab, crystal_springs, options)
     assert set(made.info["rule"]) == {"gradient"}

@@ -18,7 +18,9 @@ from mdaug.springs import Springs
 
 def test_crystals_get_gradient_labels_in_words(crystal, crystal_springs):
     with pytest.warns(UserWarning, match="bonds go on from cell to cell; labels are made by rule 'gradient'"):
-        made = augment(crystal, crystal_springs, AugmentOptions(n_frames=4, n_stretched=0, rule="matched"))
+        made = augment(
+            crystal, crystal_springs, AugmentOptions(n_frames=4, n_stretched=0, rule="force-matched")
+        )
     assert set(made.info["rule"]) == {"gradient"}
     same = augment(crystal, crystal_springs, AugmentOptions(n_frames=4, n_stretched=0, rule="gradient"))
     np.testing.assert_array_equal(made.forces, same.forces)
@@ -28,18 +30,18 @@ def test_where_nothing_can_be_matched_no_bond_is_stretched(frames, springs):
     """Springs are off by hundreds of kcal/mol/Å there."""
     with pytest.warns(UserWarning, match="rule 'gradient' instead"):
         made = augment(frames.select(slice(0, 3)), springs, AugmentOptions(n_frames=5, n_stretched=9))
-    assert made.info["kind"].tolist() == ["atoms"] * 5
+    assert made.info["kind"].tolist() == ["displacement"] * 5
 
 
 def test_bonds_without_a_table_are_matched_and_never_stretched(frames, springs):
     """One O-H is made O-B here, which is in no table; the other is stretched all the same."""
     strange = replace(frames, atomic_numbers=np.array([8, 5, 1]))
     pairs = {name: springs.pairs["H-O"] for name in ("H-O", "B-O", "H-B")}
-    options = AugmentOptions(n_frames=8, n_stretched=20, n_kicked=6)
+    options = AugmentOptions(n_frames=8, n_stretched=20, n_impulses=6)
     with pytest.warns(UserWarning, match="no dissociation energy is tabulated for B-O bonds"):
         made = augment(strange, Springs(springs.temperature_K, pairs), options)
-    assert set(made.info["rule"]) == {"matched"}
-    assert set(made.info["kind"]) == {"atoms", "bond", "kick"}
+    assert set(made.info["rule"]) == {"force-matched"}
+    assert set(made.info["kind"]) == {"displacement", "stretch", "impulse"}
 
     def lengths(some, atom):
         return np.linalg.norm(some.positions[:, atom] - some.positions[:, 0], axis=-1)
@@ -53,7 +55,7 @@ def test_bonds_without_a_table_are_matched_and_never_stretched(frames, springs):
 def test_too_few_frames_get_gradient_labels_in_words(frames, springs, n_frames):
     few = frames.select(slice(0, n_frames))
     with pytest.warns(UserWarning, match=r"too few frames .* at least 4; .*rule 'gradient'"):
-        assert make_rule(few, springs, AugmentOptions(rule="matched")).name == "gradient"
+        assert make_rule(few, springs, AugmentOptions(rule="force-matched")).name == "gradient"
 
 
 def test_errors_are_measured_between_frames_of_different_groups(frames):
@@ -100,7 +102,7 @@ def test_a_liquid_is_told_what_its_copies_cost(frames, springs):
         forces=np.tile(frames.forces[:4], (1, 8, 1)),
     )
     oxygen = Springs(springs.temperature_K, {**springs.pairs, "O-O": springs.pairs["H-H"]})
-    options = AugmentOptions(n_frames=30, n_stretched=0, n_kicked=0, rule="gradient")
+    options = AugmentOptions(n_frames=30, n_stretched=0, n_impulses=0, rule="gradient")
     with pytest.warns(
         UserWarning, match="30 copies holds all 8 molecules, so training takes 8 times as long"
     ):

@@ -70,12 +70,12 @@ def test_noise_moves_every_atom_a_little(ethanol):
 def test_copies_of_both_kinds_none_higher_than_allowed(frames, springs):
     options = AugmentOptions(n_frames=5, n_stretched=90, max_energy=100.0, rule="projected")
     made = augment(frames, springs, options)
-    assert made.info["kind"].tolist() == ["atoms"] * 5 + ["bond"] * 90
+    assert made.info["kind"].tolist() == ["displacement"] * 5 + ["stretch"] * 90
     change = made.energies - frames.energies[made.info["parent"]]
     assert change[5:].max() <= 100.0 * EV_PER_KCAL_MOL
     assert np.bincount(made.info["parent"][5:]).max() == 2
     only = augment(frames, springs, options.model_copy(update={"n_frames": 0}))
-    assert set(only.info["kind"]) == {"bond"}
+    assert set(only.info["kind"]) == {"stretch"}
 
 
 def test_labels_that_are_all_too_high_say_what_to_do(frames, springs, monkeypatch):
@@ -90,7 +90,7 @@ def test_crystals_are_refused(crystal, crystal_springs):
         augment(crystal, crystal_springs, AugmentOptions(n_frames=0, n_stretched=3, rule="gradient"))
     with pytest.warns(UserWarning, match="no stretched copies: .* no bond outside rings"):
         made = augment(crystal, crystal_springs, AugmentOptions(n_frames=4, n_stretched=3, rule="gradient"))
-    assert made.info["kind"].tolist() == ["atoms"] * 4
+    assert made.info["kind"].tolist() == ["displacement"] * 4
 
 
 def test_a_molecule_that_lies_across_a_face_of_its_cell_is_stretched_as_elsewhere(frames):
@@ -111,6 +111,6 @@ def test_bonds_that_are_left_alone_are_not_stretched(frames):
 
 def test_no_copies_at_all_make_no_sense():
     with pytest.raises(ValueError, match="at least one copy"):
-        AugmentOptions(n_frames=0, n_stretched=0, n_kicked=0)
+        AugmentOptions(n_frames=0, n_stretched=0, n_impulses=0)
     with pytest.raises(ValueError, match="shorter length first"):
         AugmentOptions(stretch_range=(2.0, 1.0))

@@ -5,12 +5,12 @@ from mdaug.data import load_frames
 
 
 def test_every_kind_of_copy_is_told_of(tmp_path, capsys):
-    copies = ["--n-frames=2", "--n-stretched=3", "--n-kicked=2", "--springs.bootstrap=0"]
+    copies = ["--n-frames=2", "--n-stretched=3", "--n-impulses=2", "--springs.bootstrap=0"]
     assert main(["augment", "ethanol", "--every=20", *copies, f"--out={tmp_path}"]) == 0
     told = capsys.readouterr().out.splitlines()
-    assert [line.split(", rule matched")[0] for line in told[:3]] == [
+    assert [line.split(", rule force-matched")[0] for line in told[:3]] == [
         "2 frames with 9 atoms displaced by up to 0.3 Å",
         "3 frames with a bond stretched or compressed",
-        "2 frames after a kick of up to 150 kcal/mol",
+        "2 frames after an impulse of up to 150 kcal/mol",
     ]
     assert len(load_frames(str(tmp_path / "augmented.xyz"))) == 7

@@ -36,7 +36,7 @@ def run(tmp_path, *more, level=MORSE):
 def test_table_json_and_figure(tmp_path, capsys):
     out, content = run(tmp_path, "--calculator", MORSE)
     assert content["exact"]
-    assert [cell["kind"] for cell in content["cells"]] == ["atoms"] * 4 + ["bond"]
+    assert [cell["kind"] for cell in content["cells"]] == ["displacement"] * 4 + ["stretch"]
     assert all(cell["n_copies"] == 6 for cell in content["cells"])
     assert (out / "labels.png").exists()
     assert (out / "frames.xyz").exists()
@@ -49,7 +49,7 @@ def test_table_json_and_figure(tmp_path, capsys):
 def test_another_level_tells_its_floor_in_words(tmp_path, capsys):
     _, content = run(tmp_path, "--calculator", MORSE, level="PBE")
     assert not content["exact"]
-    assert [cell["kind"] for cell in content["cells"]] == ["atoms"] * 4
+    assert [cell["kind"] for cell in content["cells"]] == ["displacement"] * 4
     captured = capsys.readouterr()
     assert "not the data's own level" in " ".join(captured.err.split())
     assert "floor" in captured.out
@@ -57,4 +57,4 @@ def test_another_level_tells_its_floor_in_words(tmp_path, capsys):
 
 def test_an_unknown_rule_is_wrong_usage(capsys):
     assert main(["labels", "--rules", "magic"]) == 2
-    assert "matched" in capsys.readouterr().err
+    assert "force-matched" in capsys.readouterr().err

@@ -85,12 +85,12 @@ def test_augment_with_more_copies_than_frames_says_what_to_do(water, tmp_path, c
 def test_augment_by_a_matched_field_makes_all_kinds_of_copies(water, tmp_path, capsys):
     out = tmp_path / "run"
     options = (
-        "--temperature 300 --rule matched --n-frames 4 --n-stretched 6 --n-kicked 3 --stretch-range 0.7 2.0 "
-        "--error-scale 2 --weight 1 --epsilon 0.1 --springs.components H-O=1 H-H=1"
+        "--temperature 300 --rule force-matched --n-frames 4 --n-stretched 6 --n-impulses 3 "
+        "--stretch-range 0.7 2.0 --error-scale 2 --weight 1 --epsilon 0.1 --springs.components H-O=1 H-H=1"
     )
     assert augment(water, out, options) == 0
     made = load_frames(out / "augmented.xyz")
-    assert made.info["kind"].tolist() == ["atoms"] * 4 + ["bond"] * 6 + ["kick"] * 3
+    assert made.info["kind"].tolist() == ["displacement"] * 4 + ["stretch"] * 6 + ["impulse"] * 3
     assert np.all(made.info["force_error"] > 0)
     assert np.all((made.weights > 0) & (made.weights < 1))
     assert "a bond stretched" in capsys.readouterr().out

@@ -29,7 +29,7 @@ CONFIG = {
     "data": {"temperature": 300.0},
     "split": {"train": 4, "validation": 2, "test": 1},
     "springs": {"bootstrap": 0, "max_components": 2},
-    "augment": {"n_frames": 2, "n_stretched": 2, "n_kicked": 2},
+    "augment": {"n_frames": 2, "n_stretched": 2, "n_impulses": 2},
     "model": TINY,
     "training": {"epochs": 1, "batch_size": 2},
 }

@@ -95,7 +95,7 @@ def test_mistakes_are_met_with_file_section_key_and_the_nearest(write, text, exp
 
 @pytest.mark.parametrize("name", WHOLE_NUMBERS)
 def test_numbers_that_nothing_could_hold_or_end_are_refused(write, name):
-    """Some filled the memory (n_kicked), some failed with words of NumPy, torch or scikit-learn."""
+    """Some filled the memory (n_impulses), some failed with words of NumPy, torch or scikit-learn."""
     section, key = name.split(".")
     with pytest.raises(SettingsError, match=rf"\[{section}\] {key} = {10**20}: Input should be less than"):
         load_config(write(f"[{section}]\n{key} = {10**20}\n"))

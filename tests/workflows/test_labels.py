@@ -47,7 +47,11 @@ def test_parents_are_test_frames_only_each_as_often(water):
         assert counts.sum() == 11
         assert np.ptp(counts) <= 1
         np.testing.assert_array_equal(batch.displaced.parents.positions, study.test.positions[batch.parent])
-    assert [(b.kind, b.n_displaced) for b in study.batches] == [("atoms", 1), ("atoms", 3), ("bond", None)]
+    assert [(b.kind, b.n_displaced) for b in study.batches] == [
+        ("displacement", 1),
+        ("displacement", 3),
+        ("stretch", None),
+    ]
 
 
 def test_the_datas_own_level_is_the_exact_truth(water):

@@ -1,4 +1,4 @@
-"""The rule `matched`: the change of a force field matched to the frames, on the parent's own slope."""
+"""The rule `force-matched`: the change of a force field matched to the frames, on the parent's own slope."""
 
 import warnings
 from dataclasses import dataclass
@@ -60,8 +60,8 @@ def matched_rule(frames: FrameSet) -> MatchedRule:
     names = {pair_name(*frames.atomic_numbers[[i, j]]) for i, j in rule.left_bonds}
     if names:
         warnings.warn(
-            f"rule 'matched': no dissociation energy is tabulated for {', '.join(sorted(names))} bonds, so "
-            "no copies are made in which they are stretched; there the model knows no more than the frames",
+            f"rule 'force-matched': no dissociation energy is tabulated for {', '.join(sorted(names))} "
+            "bonds, so no frames are made in which they are stretched; the model has the frames alone there",
             stacklevel=4,
         )
     return rule

@@ -144,10 +144,10 @@ def test_labels_in_a_cell_have_the_parents_slope_and_are_a_gradient(waters_rule,
 
 def test_copies_of_several_molecules_are_of_all_kinds_and_keep_their_contacts(boxed_waters):
     springs = fit_springs(replace(boxed_waters, temperature_K=300.0), SpringOptions(bootstrap=0))
-    options = AugmentOptions(n_frames=20, n_stretched=30, n_kicked=10)
+    options = AugmentOptions(n_frames=20, n_stretched=30, n_impulses=10)
     made = augment(boxed_waters, springs, options)
-    assert set(made.info["rule"]) == {"matched"}
-    assert np.bincount(np.unique(made.info["kind"], return_inverse=True)[1])[:2].tolist() == [20, 30]
+    assert set(made.info["rule"]) == {"force-matched"}
+    assert [np.sum(made.info["kind"] == kind) for kind in ("displacement", "stretch")] == [20, 30]
     idx = np.array([(i, j) for i in range(3) for j in range(3, 6)]).T
     oxygen_hydrogen = np.array([1, 2, 3, 6])  # of these nine pairs
     closest = {}
