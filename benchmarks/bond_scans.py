@@ -15,7 +15,7 @@ import ase.io
 import numpy as np
 from spread import mean_and_range
 
-from mdaug.analysis.reference_curves import reference_from_csv
+from mdaug.analysis.model_scan import reference_from_csv
 from mdaug.analysis.scan import ScanResult, bond_scan, scan_distances
 from mdaug.analysis.scan_metrics import scan_metrics
 from mdaug.calculators.ase_calculator import MDAugCalculator

@@ -19,7 +19,7 @@ import ase.io
 import numpy as np
 from ase import Atoms
 
-from mdaug.analysis.reference_curves import reference_from_csv
+from mdaug.analysis.model_scan import reference_from_csv
 from mdaug.analysis.relax import relax
 from mdaug.analysis.scan import bond_scan, scan_distances
 from mdaug.analysis.scan_metrics import scan_metrics

@@ -1,16 +1,18 @@
-"""Rigid scans along a bond: energy and force as two fragments are pushed together or pulled apart."""
+"""Rigid scans along a bond: energy and force while two fragments are pushed together or pulled apart."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import CalculationFailed, Calculator
+from ase.geometry import find_mic
 
-from mdaug.analysis.contacts import warn_of_contacts
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, IntArray
-from mdaug.geometry.bonds import bond_name, smaller_fragment
+from mdaug.geometry.bonds import bond_images, bond_name, find_bonds, smaller_fragment
+from mdaug.geometry.molecules import molecule_of_atom
 from mdaug.units import KCAL_MOL_PER_EV
 
 Progress = Callable[[int, int], None]
@@ -26,7 +28,9 @@ class ScanResult:
     label
         Name of the force field, for legends and file names.
     bond
-        The two atoms, 0-based, and in `name` as text, for example ``O2-H8``.
+        The two atoms, 0-based.
+    name
+        The bond as text, for example ``O2-H8``.
     moving
         Atoms that are moved, all by the same vector along the bond.
     zero_distance_A
@@ -43,7 +47,8 @@ class ScanResult:
     reference_label
         Name of the reference, for legends.
     training_range_A
-        Shortest and longest distance of this bond in the training frames, where known.
+        Shortest and longest distance of this bond in the training frames, Å; None where the model does not
+        record it.
     """
 
     label: str
@@ -59,11 +64,20 @@ class ScanResult:
     training_range_A: tuple[float, float] | None = None
 
     def with_reference(self, energy_kcal_mol: FloatArray, label: str) -> "ScanResult":
-        """Return the scan with a reference curve on the same distances, zero at the same geometry."""
+        """Return the scan with a reference curve.
+
+        Parameters
+        ----------
+        energy_kcal_mol
+            Shape (n_points,), on the distances of the scan, zero at the same start geometry; NaN where
+            unknown.
+        label
+            Name of the reference, for legends.
+        """
         return replace(self, reference_kcal_mol=np.asarray(energy_kcal_mol, float), reference_label=label)
 
     def to_csv(self) -> str:
-        """Return the text of `scan.csv`; unknown reference values are left empty."""
+        """Return the text of ``scan.csv``; unknown reference values are left empty."""
         columns = [self.distances_A, self.energy_kcal_mol, self.force_along_bond_kcal_mol_A]
         header = "distance_A,energy_kcal_mol,force_along_bond_kcal_mol_A"
         if self.reference_kcal_mol is not None:
@@ -85,7 +99,7 @@ def bond_scan(
     allow_failures: bool = False,
     progress: Progress | None = None,
 ) -> ScanResult:
-    """Move the smaller fragment rigidly along a bond and record energy and force, zero at `atoms`.
+    """Move the smaller fragment rigidly along a bond; energies are relative to that of `atoms`.
 
     Parameters
     ----------
@@ -96,15 +110,25 @@ def bond_scan(
     bond
         Two bonded atoms, 0-based, not in a ring.
     distances_A
-        Distances of the two atoms to visit, positive.
+        Distances of the two atoms to compute, Å, positive, at least two; sorted if they are not.
+    label
+        Name of the force field, for legends and file names.
     allow_failures
-        Put NaN where the calculator raises `CalculationFailed` (an SCF that does not converge) or gives no
-        finite number, instead of stopping; for references.
+        For references: put NaN where the calculator raises `CalculationFailed` (an SCF that does not
+        converge) or gives no finite number, instead of stopping.
+    progress
+        Called with (points done, points in all).
+
+    Returns
+    -------
+    ScanResult
+        Without reference and training range.
 
     Raises
     ------
     DataError
-        If the bond cannot be scanned, or the calculator gives no finite energy.
+        If the bond is in a ring or the two atoms are not bonded, the distances are not at least two positive
+        numbers, or the calculator gives no finite energy.
 
     Warns
     -----
@@ -125,7 +149,7 @@ def bond_scan(
     moving = smaller_fragment(atoms, bond)
     start, axis, zero_distance = _start(atoms, bond, moving)
     shifts = (distances - zero_distance)[:, None] * axis
-    warn_of_contacts(start, moving, shifts, distances)
+    _warn_of_contacts(start, moving, shifts, distances)
     zero = _energy_and_forces(calculator, start, allow_failures)[0]
     energies, forces = np.empty(len(distances)), np.empty(len(distances))
     for k, shift in enumerate(shifts):
@@ -149,7 +173,23 @@ def bond_scan(
 
 
 def scan_distances(first_A: float, last_A: float, step_A: float) -> FloatArray:
-    """Return the distances first, first + step, … up to and with last (the last step may be shorter)."""
+    """Return the distances first, first + step, … up to and including last (the last step may be shorter).
+
+    Parameters
+    ----------
+    first_A, last_A, step_A
+        Å, positive, with first < last.
+
+    Returns
+    -------
+    FloatArray
+        Shape (n_points,), increasing.
+
+    Raises
+    ------
+    DataError
+        If the range or the step is not positive, or the range is empty.
+    """
     if not 0 < first_A < last_A or step_A <= 0:
         raise DataError(
             f"scan range {first_A:g} to {last_A:g} Å by {step_A:g}: expected 0 < first < last and step > 0"
@@ -157,6 +197,43 @@ def scan_distances(first_A: float, last_A: float, step_A: float) -> FloatArray:
     n_steps = int(np.floor((last_A - first_A) / step_A + 1e-9))
     distances: FloatArray = first_A + step_A * np.arange(n_steps + 1, dtype=np.float64)
     return distances if last_A - distances[-1] < 1e-6 else np.append(distances, last_A)
+
+
+def _warn_of_contacts(start: Atoms, moving: IntArray, shifts: FloatArray, distances_A: FloatArray) -> None:
+    """Warn of the point closest to the start at which moved atoms touch another molecule or an image.
+
+    From there on the curve is not that of the bond alone. `shifts` (n_points, 3) in Å move the atoms
+    `moving`; `distances_A` (n_points,) are the lengths of the bond.
+    """
+    molecule = molecule_of_atom(len(start), find_bonds(start))
+    if molecule.max() == 0 and not start.pbc.any():
+        return
+    for k in np.argsort(np.linalg.norm(shifts, axis=1)):
+        contacts = _contacts(start, molecule, moving, shifts[k])
+        if len(contacts):
+            warnings.warn(
+                f"at {distances_A[k]:.2f} Å the moved atoms come within bonding distance of another molecule "
+                f"or image ({bond_name(start.numbers, contacts[0])}): from there on the curve is not that of "
+                "the bond alone; scan a shorter --range, or the molecule by itself",
+                stacklevel=3,
+            )
+            return
+
+
+def _contacts(start: Atoms, molecule: IntArray, moving: IntArray, shift: FloatArray) -> IntArray:
+    """Return the bonded pairs (n, 2) of moved atoms with atoms of other molecules or of an image."""
+    moved = start.copy()
+    moved.positions[moving] += shift
+    bonds = bond_images(moved)
+    i, j = bonds.index.T
+    vectors = start.positions[j] - start.positions[i]
+    same_image = (
+        find_mic(vectors, start.cell, start.pbc)[0] - vectors
+    )  # within the molecule, before the motion
+    other_image = np.linalg.norm(bonds.shifts - same_image, axis=1) > 1e-6
+    foreign = (molecule[i] != molecule[j]) | other_image
+    pairs: IntArray = bonds.index[foreign & (np.isin(i, moving) | np.isin(j, moving))]
+    return pairs
 
 
 def _start(atoms: Atoms, bond: tuple[int, int], moving: IntArray) -> tuple[Atoms, FloatArray, float]:

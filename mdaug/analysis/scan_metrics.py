@@ -1,4 +1,4 @@
-"""What is wrong with a scan curve, in numbers: error, false extrema, walls, force jumps, failure."""
+"""Metrics and verdicts of a scan curve: error, spurious extrema, walls, force jumps, spurious barrier."""
 
 from typing import Any
 
@@ -8,25 +8,41 @@ from scipy.signal import find_peaks
 
 from mdaug.analysis.scan import ScanResult
 from mdaug.frames import FloatArray, IntArray
+from mdaug.verdicts import Verdict
 
 PROMINENCE_KCAL_MOL = 0.5
 """Smaller bumps are noise: an extremum counts if the curve falls (rises) by more than this on both sides."""
 
 REFERENCE_LIMIT_KCAL_MOL = 150.0
-"""Points whose reference lies below this are the part of a scan that MD can reach."""
+"""Points whose energy lies below this are the part of a scan that MD can reach."""
+
+ERROR_LIMIT_KCAL_MOL = 5.0
+"""Largest rms error in the part of a scan that MD can reach: a barrier that much too low is crossed 4000
+times too often at 300 K."""
 
 REAL_MINIMUM_WITHIN_A = 0.2
-"""The one real minimum is the nearest to the start geometry, and not farther from it than this."""
+"""The one real minimum is the closest to the start geometry, and not farther from it than this. An extremum
+of the model is real where the reference has one of the same kind within this distance."""
 
-FALSE_BARRIER_WINDOW = (1.24, 1.86)
-"""Where the paper's Fig. 1 has its false barrier, in units of the start distance: O-H 1.2 to 1.8 Å."""
+SPURIOUS_BARRIER_WINDOW = (1.24, 1.86)
+"""Range of the spurious barrier in the paper's Fig. 1, in units of the start distance: O-H 1.2 to 1.8 Å."""
 
 
 def scan_metrics(scan: ScanResult, prominence_kcal_mol: float = PROMINENCE_KCAL_MOL) -> dict[str, Any]:
-    """Return the metrics of one scan as plain numbers, ready for `scan.json`.
+    """Return the metrics of one scan as plain numbers, ready for ``scan.json``.
 
-    Energies in kcal/mol, distances in Å, forces in kcal/mol/Å. Keys of the result are documented in
-    docs/validation.md.
+    Parameters
+    ----------
+    scan
+        The scan, with or without reference.
+    prominence_kcal_mol
+        An extremum counts if the curve leaves it by more than this on both sides.
+
+    Returns
+    -------
+    dict
+        Energies in kcal/mol, distances in Å, forces in kcal/mol/Å; ``"verdicts"`` of `scan_verdicts`. All
+        keys are documented in docs/validation.md.
     """
     distances, energy = scan.distances_A, scan.energy_kcal_mol
     minima, maxima = extrema(energy, prominence_kcal_mol)
@@ -57,18 +73,46 @@ def scan_metrics(scan: ScanResult, prominence_kcal_mol: float = PROMINENCE_KCAL_
         "reference": None
         if scan.reference_kcal_mol is None
         else _reference_metrics(scan, prominence_kcal_mol),
+        "verdicts": [verdict.to_json() for verdict in scan_verdicts(scan, prominence_kcal_mol)],
     }
 
 
+def scan_verdicts(scan: ScanResult, prominence_kcal_mol: float = PROMINENCE_KCAL_MOL) -> tuple[Verdict, ...]:
+    """Return the verdicts on the shape of a scan curve and on its error against the reference.
+
+    Parameters
+    ----------
+    scan
+        The scan, with or without reference.
+    prominence_kcal_mol
+        An extremum counts if the curve leaves it by more than this on both sides.
+    """
+    return _shape_verdict(scan, prominence_kcal_mol), _error_verdict(scan)
+
+
 def extrema(energy: FloatArray, prominence: float) -> tuple[IntArray, IntArray]:
-    """Return the indices of minima and maxima more prominent than `prominence`; ends never count."""
+    """Return the indices of minima and maxima of a curve; its ends never count.
+
+    Parameters
+    ----------
+    energy
+        Shape (n_points,).
+    prominence
+        Extrema that are less prominent are left out; in the unit of `energy`.
+    """
     minima, _ = find_peaks(-energy, prominence=prominence)
     maxima, _ = find_peaks(energy, prominence=prominence)
     return minima, maxima
 
 
 def largest_fall(energy: FloatArray) -> float:
-    """Return by how much a curve that should only rise falls at most below an earlier value."""
+    """Return by how much a curve that should only rise falls at most below an earlier value.
+
+    Parameters
+    ----------
+    energy
+        Shape (n_points,), from the minimum outwards.
+    """
     return float(np.max(np.maximum.accumulate(energy) - energy))
 
 
@@ -82,8 +126,8 @@ def _real_minimum(distances: FloatArray, minima: IntArray, zero_distance: float)
 def _force_metrics(scan: ScanResult) -> dict[str, float | None]:
     """Compare the forces with −dE/dd of a spline through the energies.
 
-    A jump is the force's change between neighbouring points; what the energies' curvature does not explain
-    of it points to a kink or a force that is not the energy's gradient.
+    A jump is the change of the force between neighboring points. The part that the curvature of the energies
+    does not explain points to a kink, or to a force that is not the gradient of the energy.
     """
     distances, force = scan.distances_A, scan.force_along_bond_kcal_mol_A
     jumps = np.diff(force)
@@ -111,9 +155,9 @@ def _force_metrics(scan: ScanResult) -> dict[str, float | None]:
 
 
 def _failure(scan: ScanResult, maxima: IntArray) -> dict[str, Any]:
-    """Tell whether the curve fails as in the paper's Fig. 1: a barrier too early, then falling energy."""
+    """Return whether the curve fails as in the paper's Fig. 1: a barrier too early, then falling energy."""
     ratio = scan.distances_A / scan.zero_distance_A
-    low, high = FALSE_BARRIER_WINDOW
+    low, high = SPURIOUS_BARRIER_WINDOW
     barrier = next((int(k) for k in maxima if low <= ratio[k] <= high), None)
     beyond = scan.energy_kcal_mol[ratio > 1.0]
     failure: dict[str, Any] = {
@@ -132,15 +176,17 @@ def _failure(scan: ScanResult, maxima: IntArray) -> dict[str, Any]:
 
 
 def _reference_metrics(scan: ScanResult, prominence: float) -> dict[str, Any] | None:
+    """Return errors against the reference, and its own extrema; points without reference are left out."""
     if scan.reference_kcal_mol is None:
         return None
-    known = np.isfinite(scan.reference_kcal_mol)
-    reference, error = scan.reference_kcal_mol[known], (scan.energy_kcal_mol - scan.reference_kcal_mol)[known]
+    has_reference = np.isfinite(scan.reference_kcal_mol)
+    reference = scan.reference_kcal_mol[has_reference]
+    error = scan.energy_kcal_mol[has_reference] - reference
     below = reference < REFERENCE_LIMIT_KCAL_MOL
     minima, maxima = extrema(reference, prominence)
     return {
         "label": scan.reference_label,
-        "n_points": int(known.sum()),
+        "n_points": int(has_reference.sum()),
         "rmse_kcal_mol": _rms(error),
         "n_points_below_150_kcal_mol": int(below.sum()),
         "rmse_below_150_kcal_mol": _rms(error[below]),
@@ -152,3 +198,51 @@ def _reference_metrics(scan: ScanResult, prominence: float) -> dict[str, Any] | 
 
 def _rms(values: FloatArray) -> float | None:
     return float(np.sqrt(np.mean(values**2))) if len(values) else None
+
+
+def _shape_verdict(scan: ScanResult, prominence: float) -> Verdict:
+    """Return an error for spurious extrema that MD can reach, a warning for those that it cannot."""
+    distances, energy = scan.distances_A, scan.energy_kcal_mol
+    minima, maxima = extrema(energy, prominence)
+    real = _real_minimum(distances, minima, scan.zero_distance_A)
+    start = int(np.abs(distances - scan.zero_distance_A).argmin()) if real is None else real
+    spurious = {
+        "minimum": [int(k) for k in minima if k != real and not _in_reference(scan, -1.0, k, prominence)],
+        "maximum": [int(k) for k in maxima if not _in_reference(scan, 1.0, k, prominence)],
+    }
+    places = [f"{kind} at {distances[k]:.2f} Å" for kind, indices in spurious.items() for k in indices]
+    name, n = f"shape of the {scan.name} scan", len(places)
+    if not places:
+        return Verdict(name, "ok", 0, 0, "One minimum, and no spurious extremum on either side of it.")
+    climbs = [
+        energy[min(k, start) : max(k, start) + 1].max() for indices in spurious.values() for k in indices
+    ]
+    lowest = float(min(climbs))
+    text = f"Spurious {', '.join(places)}; the limit is none. "
+    if lowest < REFERENCE_LIMIT_KCAL_MOL:
+        text += f"MD reaches it over {lowest:.0f} kcal/mol and may not come back."
+        return Verdict(name, "error", n, 0, text)
+    text += f"It lies above {REFERENCE_LIMIT_KCAL_MOL:.0f} kcal/mol, which MD hardly reaches."
+    return Verdict(name, "warning", n, 0, text)
+
+
+def _in_reference(scan: ScanResult, sign: float, k: int, prominence: float) -> bool:
+    """Return whether the reference has a maximum (sign 1) or minimum (−1) next to point `k` too."""
+    if scan.reference_kcal_mol is None:
+        return False
+    has_reference = np.isfinite(scan.reference_kcal_mol)
+    peaks, _ = find_peaks(sign * scan.reference_kcal_mol[has_reference], prominence=prominence)
+    places = scan.distances_A[has_reference][peaks]
+    return bool((np.abs(places - scan.distances_A[k]) <= REAL_MINIMUM_WITHIN_A).any())
+
+
+def _error_verdict(scan: ScanResult) -> Verdict:
+    """Compare the rms error in the part of the scan that MD can reach with `ERROR_LIMIT_KCAL_MOL`."""
+    name, limit = f"error of the {scan.name} scan", ERROR_LIMIT_KCAL_MOL
+    metrics = _reference_metrics(scan, PROMINENCE_KCAL_MOL)
+    rmse = None if metrics is None else metrics["rmse_below_150_kcal_mol"]
+    if metrics is None or rmse is None:
+        return Verdict(name, "cannot tell", None, limit, "No reference curve to compare with.")
+    where = f"against {metrics['label']} below {REFERENCE_LIMIT_KCAL_MOL:.0f} kcal/mol"
+    text = f"The rms error {where} is {rmse:.2g} kcal/mol; the limit is {limit:g}."
+    return Verdict(name, "ok" if rmse <= limit else "warning", rmse, limit, text)

@@ -9,7 +9,7 @@ from ase import Atoms
 from cyclopts import Parameter
 from pydantic import Field
 
-from mdaug.analysis.reference_curves import calculated_reference, reference_from_csv
+from mdaug.analysis.model_scan import calculated_reference, reference_from_csv
 from mdaug.analysis.relax import relax
 from mdaug.analysis.scan import ScanResult, bond_scan, scan_distances
 from mdaug.analysis.scan_metrics import scan_metrics

@@ -8,7 +8,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from mdaug.analysis.reference_curves import reference_from_csv
+from mdaug.analysis.model_scan import reference_from_csv
 from mdaug.analysis.scan import ScanResult, bond_scan, scan_distances
 from mdaug.analysis.scan_metrics import scan_metrics
 from mdaug.calculators.ase_calculator import MDAugCalculator

@@ -12,7 +12,7 @@ from ase.calculators.calculator import Calculator
 from ase.data import atomic_numbers
 
 from mdaug.analysis.drift import DriftResult, energy_drift
-from mdaug.analysis.reference_curves import calculated_reference
+from mdaug.analysis.model_scan import calculated_reference
 from mdaug.analysis.relax import relax
 from mdaug.analysis.scan import ScanResult, bond_scan, scan_distances
 from mdaug.analysis.scan_metrics import scan_metrics

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mdaug.analysis.scan import ScanResult, scan_distances
-from mdaug.analysis.scan_metrics import extrema, largest_fall, scan_metrics
+from mdaug.analysis.scan_metrics import extrema, largest_fall, scan_metrics, scan_verdicts
 
 D = scan_distances(0.6, 2.5, 0.02)
 WELL = 100.0 * (1 - np.exp(-2.2 * (D - 0.97))) ** 2
@@ -112,3 +112,39 @@ def test_extrema_and_falls_of_a_zigzag():
     minima, maxima = extrema(np.array([0.0, 3.0, 1.0, 2.0, 1.8, 5.0]), 0.5)
     assert (minima.tolist(), maxima.tolist()) == ([2], [1])
     assert largest_fall(np.array([0.0, 3.0, 1.0, 4.0, 3.5])) == 2.0
+
+
+def verdicts(scan):
+    return [verdict.verdict for verdict in scan_verdicts(scan)]
+
+
+def test_verdicts_of_a_clean_well_with_and_without_reference():
+    assert verdicts(scan_of(WELL)) == ["ok", "cannot tell"]
+    assert verdicts(scan_of(WELL).with_reference(WELL + bump(4.0, 1.2, 0.2), "DFT")) == ["ok", "ok"]
+    wrong = scan_of(WELL).with_reference(WELL + 6.0, "DFT")
+    assert verdicts(wrong) == ["ok", "warning"]
+    error = scan_verdicts(wrong)[1]
+    assert (error.value, error.limit) == (pytest.approx(6.0), 5.0)
+    assert error.text == "The rms error against DFT below 150 kcal/mol is 6 kcal/mol; the limit is 5."
+
+
+def test_a_spurious_minimum_that_md_reaches_is_an_error_and_one_out_of_reach_a_warning():
+    reached = scan_verdicts(scan_of(WELL - bump(30.0, 1.8, 0.1)))[0]
+    assert reached.verdict == "error"
+    assert reached.text.startswith("Spurious minimum at 1.78 Å, maximum at 1.64 Å; the limit is none.")
+    assert "MD reaches it over 57 kcal/mol" in reached.text
+    hill = bump(200.0, 1.6, 0.1)
+    assert verdicts(scan_of(WELL + hill))[0] == "warning"
+
+
+def test_an_extremum_that_the_reference_has_too_is_not_spurious():
+    curve = WELL - bump(30.0, 1.8, 0.1)
+    assert verdicts(scan_of(curve).with_reference(curve, "DFT"))[0] == "ok"
+    shifted = WELL - bump(30.0, 2.2, 0.1)
+    assert verdicts(scan_of(curve).with_reference(shifted, "DFT"))[0] == "error"
+
+
+def test_metrics_hold_the_verdicts():
+    content = scan_metrics(scan_of(WELL))["verdicts"]
+    assert [entry["verdict"] for entry in content] == ["ok", "cannot tell"]
+    assert content[0]["name"] == "shape of the O2-H8 scan"

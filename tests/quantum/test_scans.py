@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from ase.units import Hartree
 
-from mdaug.analysis.reference_curves import reference_from_csv
+from mdaug.analysis.model_scan import reference_from_csv
 from mdaug.analysis.scan import ScanResult
 from mdaug.errors import DataError
 from mdaug.quantum.scans import parse_scan, scan_energies, scan_jobs
