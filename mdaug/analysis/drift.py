@@ -1,22 +1,35 @@
-"""How fast an NVE run gains or loses energy, and how sure that is."""
+"""Energy drift of NVE runs with its 95 % interval, its verdict, and its dependence on the time step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import optimize, stats
 
-from mdaug.analysis.random_walk import slope_with_interval
 from mdaug.analysis.thermo_log import ThermoLog
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray
 from mdaug.sampling.statistics import autocorrelation, correlation_time
+from mdaug.verdicts import Level, Verdict
 
 N_BINS = 400
 """The run is averaged over this many bins before its correlation time is measured: vibrations average out."""
 
 N_BLOCKS = 32
-"""A line through fewer means tells scatter from wandering badly; more would hardly narrow the interval."""
+"""Fewer means cannot separate scatter from a random walk; more would hardly narrow the interval."""
+
+WALK_RATIOS = np.concatenate([[0.0], np.logspace(-4.0, 3.0, 15)])
+"""Variance of a step of the random walk / variance of the scatter, of block means: the values considered."""
+
+DRIFT_LIMIT_MEV_PER_ATOM_PS = 0.001
+"""A drift below this brings 1 meV/atom in a nanosecond, a heating by about 4 K."""
+
+DRIFT_ERROR_MEV_PER_ATOM_PS = 0.01
+"""A drift above this heats by more than 4 K in 100 ps."""
+
+VERLET_EXPONENT_WITHIN = 0.3
+"""The fluctuation of velocity Verlet grows as the time step squared; exponents within 2 ± this agree."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +48,23 @@ class DriftResult:
         |drift over the whole run| / standard deviation of the kinetic energy.
     correlation_time_ps
         Of the energy about the line, vibrations averaged out.
-    time_ps, energy_meV_per_atom
-        Shape (n_rows,): the total energy less its mean. `line_meV_per_atom` is the fitted line there.
+    n_atoms
+        Atoms of the system.
+    duration_ps
+        From the first row to the last.
+    n_blocks
+        Number of block means that the line is fitted to.
+    blocks_long_enough
+        False if a block is shorter than the correlation time: the energy moves as a random walk, and the
+        interval is wide.
+    timestep_fs
+        None if the table does not state it.
+    source
+        Where the table was read.
+    time_ps, energy_meV_per_atom, line_meV_per_atom
+        Shape (n_rows,): the total energy less its mean, and the fitted line.
     block_time_ps, block_energy_meV_per_atom
         Shape (n_blocks,): the means that the line is fitted to.
-    blocks_long_enough
-        False if a block is shorter than the correlation time: the energy wanders, and the interval is wide.
     """
 
     slope_meV_per_atom_ps: float
@@ -61,6 +85,32 @@ class DriftResult:
     block_time_ps: FloatArray
     block_energy_meV_per_atom: FloatArray
 
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the drift is below `DRIFT_LIMIT_MEV_PER_ATOM_PS`, from its 95 % interval.
+
+        ``"ok"`` if the whole interval is below the limit, ``"warning"`` (``"error"``) if all of it is beyond
+        the limit (beyond `DRIFT_ERROR_MEV_PER_ATOM_PS`), ``"cannot tell"`` if the limit lies within the
+        interval.
+        """
+        low, high = self.slope_ci95_meV_per_atom_ps
+        smallest = 0.0 if low <= 0.0 <= high else min(abs(low), abs(high))
+        limit = DRIFT_LIMIT_MEV_PER_ATOM_PS
+        level: Level = "ok"
+        if max(abs(low), abs(high)) <= limit:
+            finding = "The energy is conserved"
+        elif smallest > DRIFT_ERROR_MEV_PER_ATOM_PS:
+            level, finding = "error", "The energy drifts"
+        elif smallest > limit:
+            level, finding = "warning", "The energy drifts"
+        else:
+            level, finding = "cannot tell", f"{self.duration_ps:g} ps are too short to tell"
+        measured = f"{self.slope_meV_per_atom_ps:.2g} meV/atom/ps, 95 % interval {low:.2g} to {high:.2g}"
+        text = f"{finding}: {measured.replace('-', '−')}; the limit is {limit:g}."
+        if level == "cannot tell" and smallest > 0.0:
+            text += " A drift is seen, but not whether it is below the limit."
+        return Verdict("energy drift", level, self.slope_meV_per_atom_ps, limit, text)
+
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``drift.json`` for this run."""
         return {
@@ -77,20 +127,42 @@ class DriftResult:
             "blocks_long_enough": self.blocks_long_enough,
             "fitted": self.fitted,
             "thermo": self.source,
+            "verdicts": [self.verdict.to_json()],
         }
 
 
 @dataclass(frozen=True)
 class TimestepScaling:
-    """Fluctuation ∝ Δt^exponent; velocity Verlet has 2 as long as the time step resolves the vibrations."""
+    """Fluctuation = prefactor · Δt^exponent over several runs.
+
+    Velocity Verlet has the exponent 2 as long as the time step resolves the vibrations.
+
+    Parameters
+    ----------
+    exponent
+        Slope of log(fluctuation) against log(time step).
+    prefactor
+        Fluctuation in meV/atom at a time step of 1 fs.
+    timesteps_fs, rms_fluctuations
+        Shape (n_runs,), fs and meV/atom.
+    """
 
     exponent: float
     prefactor: float
     timesteps_fs: FloatArray
     rms_fluctuations: FloatArray
 
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the exponent is that of velocity Verlet, 2 ± `VERLET_EXPONENT_WITHIN`."""
+        agrees = abs(self.exponent - 2.0) <= VERLET_EXPONENT_WITHIN
+        text = f"The fluctuation grows as the time step to the power {self.exponent:.2f}; expected is 2."
+        if not agrees:
+            text += " The longest time step is too long, or round-off dominates."
+        return Verdict("time step", "ok" if agrees else "warning", self.exponent, 2.0, text)
+
     def to_json(self) -> dict[str, Any]:
-        """Return what ``drift.json`` holds of it."""
+        """Return the entry ``"timestep_scaling"`` of ``drift.json``."""
         return {
             "exponent": self.exponent,
             "timesteps_fs": self.timesteps_fs.tolist(),
@@ -99,21 +171,26 @@ class TimestepScaling:
 
 
 def energy_drift(log: ThermoLog) -> DriftResult:
-    """Fit a line to the total energy.
+    """Fit a line to the conserved energy of an NVE run.
 
-    The energy of velocity Verlet swings fast about a line, and wanders slowly, as vibrations exchange energy;
-    rows are anything but independent. So the run is cut into 32 blocks (Flyvbjerg and Petersen, DOI
-    10.1063/1.457480), whose means are taken as a line with scatter and a random walk about it
-    (`slope_with_interval`): the interval holds what the walk may have added to the slope.
+    The energy of velocity Verlet oscillates fast about a line, and changes slowly as vibrations exchange
+    energy; rows are not independent. So the run is cut into 32 blocks (Flyvbjerg and Petersen, DOI
+    10.1063/1.457480), whose means are modelled as a line with scatter and a random walk about it
+    (`slope_with_interval`): the interval includes what the walk may have added to the slope.
 
     Where ``shadow.csv`` lies beside the table the line is fitted to that energy, which velocity Verlet
     conserves: it does not follow the slow exchange of energy between vibrations, so the interval is several
     times narrower. Fluctuations are always those of the total energy.
 
+    Parameters
+    ----------
+    log
+        Energies at equal intervals, with the number of atoms.
+
     Raises
     ------
     DataError
-        If the number of atoms is unknown or the run has too few rows.
+        If the number of atoms is unknown or the run has fewer than 32 rows.
     """
     if log.n_atoms is None:
         raise DataError(f"{log.source}: the number of atoms is unknown; give --n-atoms")
@@ -126,12 +203,12 @@ def energy_drift(log: ThermoLog) -> DriftResult:
     block_time, block_energy = _means(time, N_BLOCKS), _means(conserved, N_BLOCKS)
     slope, interval = slope_with_interval(block_time, block_energy)
     line = slope * (time - time.mean())
-    kinetic_spread = float(log.kinetic_eV.std()) * 1000.0 / log.n_atoms
+    kinetic_std = float(log.kinetic_eV.std()) * 1000.0 / log.n_atoms
     return DriftResult(
         slope_meV_per_atom_ps=slope,
         slope_ci95_meV_per_atom_ps=interval,
         rms_fluctuation_meV_per_atom=float(np.sqrt(np.mean((energy - line) ** 2))),
-        drift_ratio=abs(slope) * duration / kinetic_spread if kinetic_spread > 0 else 0.0,
+        drift_ratio=abs(slope) * duration / kinetic_std if kinetic_std > 0 else 0.0,
         n_atoms=log.n_atoms,
         duration_ps=duration,
         n_blocks=N_BLOCKS,
@@ -148,20 +225,98 @@ def energy_drift(log: ThermoLog) -> DriftResult:
     )
 
 
-def _per_atom(energy_eV: FloatArray, n_atoms: int) -> FloatArray:
-    """Energies less their mean, meV/atom."""
-    return (energy_eV - energy_eV.mean()) * 1000.0 / n_atoms
-
-
 def timestep_scaling(results: Sequence[DriftResult]) -> TimestepScaling | None:
-    """Fit fluctuation = prefactor · Δt^exponent; None without two different known time steps."""
-    known = [result for result in results if result.timestep_fs and result.rms_fluctuation_meV_per_atom > 0]
-    timesteps = np.array([result.timestep_fs for result in known], dtype=np.float64)
+    """Fit fluctuation = prefactor · Δt^exponent.
+
+    Parameters
+    ----------
+    results
+        Runs of one system; those without a known time step or without fluctuation are left out.
+
+    Returns
+    -------
+    TimestepScaling or None
+        None without two different time steps.
+    """
+    usable = [result for result in results if result.timestep_fs and result.rms_fluctuation_meV_per_atom > 0]
+    timesteps = np.array([result.timestep_fs for result in usable], dtype=np.float64)
     if len(np.unique(timesteps)) < 2:
         return None
-    rms = np.array([result.rms_fluctuation_meV_per_atom for result in known])
+    rms = np.array([result.rms_fluctuation_meV_per_atom for result in usable])
     exponent, constant = np.polyfit(np.log(timesteps), np.log(rms), 1)
     return TimestepScaling(float(exponent), float(np.exp(constant)), timesteps, rms)
+
+
+def slope_with_interval(x: FloatArray, means: FloatArray) -> tuple[float, tuple[float, float]]:
+    """Return the slope of a series that scatters about a line and moves away from it as a random walk.
+
+    The series is modelled as line + scatter + random walk (the local level model with a trend: Harvey, DOI
+    10.1017/CBO9781107049994). For each ratio of walk to scatter generalized least squares give the slope and
+    Student's t with n − 2 degrees of freedom. As the ratio is unknown, the answer is the mean over
+    `WALK_RATIOS`, each weighted by the restricted likelihood of the data.
+
+    Parameters
+    ----------
+    x
+        Centers of n ≥ 4 blocks of equal length, shape (n,).
+    means
+        Mean of the series in each block, shape (n,).
+
+    Returns
+    -------
+    slope : float
+        In units of `means` per unit of `x`.
+    interval : tuple of float
+        95 % interval (low, high) of the slope.
+    """
+    n = len(means)
+    design = np.stack([np.ones(n), x - x.mean()], axis=1)
+    walk = _covariance_of_means(n)
+    fits = [_generalized_fit(design, means, np.eye(n) + ratio * walk) for ratio in WALK_RATIOS]
+    log_likelihoods, slopes, errors = map(np.array, zip(*fits, strict=True))
+    weights = np.exp(log_likelihoods - log_likelihoods.max())
+    weights /= weights.sum()
+    slope = float(weights @ slopes)
+    reach = abs(slopes - slope).max() + 1e3 * errors.max()
+
+    def quantile(p: float) -> float:
+        def excess(value: float) -> float:
+            return float(weights @ stats.t.cdf((value - slopes) / errors, n - 2)) - p
+
+        return float(optimize.brentq(excess, slope - reach, slope + reach, xtol=1e-9 * reach))
+
+    return slope, (quantile(0.025), quantile(0.975)) if errors.max() > 0 else (slope, slope)
+
+
+def _covariance_of_means(n: int) -> FloatArray:
+    """Return the covariance (n, n) of block means of a Brownian motion that gains unit variance in a
+    block."""
+    block = np.arange(n)
+    covariance = np.minimum(block[:, None], block) + 0.5
+    covariance[block, block] = block + 1.0 / 3.0
+    return covariance
+
+
+def _generalized_fit(design: FloatArray, means: FloatArray, covariance: FloatArray) -> tuple[float, ...]:
+    """Return the log restricted likelihood, the slope and its standard error."""
+    lower = np.linalg.cholesky(covariance)
+    whitened, target = np.linalg.solve(lower, design), np.linalg.solve(lower, means)
+    normal = whitened.T @ whitened
+    line = np.linalg.solve(normal, whitened.T @ target)
+    residual = target - whitened @ line
+    freedom = len(means) - 2
+    variance = float(residual @ residual) / freedom
+    log_likelihood = (
+        -np.log(np.diag(lower)).sum()
+        - 0.5 * np.linalg.slogdet(normal)[1]
+        - 0.5 * freedom * np.log(max(variance, np.finfo(float).tiny))
+    )
+    return log_likelihood, line[1], float(np.sqrt(variance * np.linalg.inv(normal)[1, 1]))
+
+
+def _per_atom(energy_eV: FloatArray, n_atoms: int) -> FloatArray:
+    """Return energies less their mean, meV/atom."""
+    return (energy_eV - energy_eV.mean()) * 1000.0 / n_atoms
 
 
 def _slow_correlation_time(time: FloatArray, energy: FloatArray) -> float:

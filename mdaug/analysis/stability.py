@@ -27,8 +27,17 @@ from mdaug.geometry.bonds import bond_name
 from mdaug.geometry.molecules import has_parted, molecule_of_atom
 from mdaug.geometry.pairs import half_width, pair_lengths
 from mdaug.geometry.torsions import rotatable_torsions, without_straight
+from mdaug.verdicts import Level, Verdict
 
 TOLERANCE_A = 0.5
+"""A bond is broken when it is farther than this from its mean length in the training frames."""
+
+SHORTEST_PS = 10.0
+"""A shorter run without a broken bond says little: bonds of raw models break after picoseconds."""
+
+HISTOGRAM_LIMIT = 0.2
+"""Largest ∫ |h(r) − h_training(r)| dr of a run like the training frames; two halves of a set have 0.03 to
+0.05."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,42 @@ class StabilityResult:
             return None
         return distance_histogram_error(self.visited, self.expected)
 
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Whether bonds held, molecules stayed together, and distances are those of the training frames."""
+        duration = float(self.times_ps[-1] - self.times_ps[0])
+        verdicts = [self._bonds_verdict(duration)]
+        if self.parted_at_ps is not None:
+            text = f"The molecules are more than 6 Å apart from {self.parted_at_ps:g} ps on."
+            verdicts.append(Verdict("molecules together", "warning", self.parted_at_ps, None, text))
+        error = self.distance_histogram_error
+        if error is not None:
+            alike, enough = error <= HISTOGRAM_LIMIT, duration >= SHORTEST_PS
+            text = f"∫|h(r) − h_training(r)| dr is {error:.2g}; the limit is {HISTOGRAM_LIMIT:g}."
+            if not alike and not enough:
+                text += f" {duration:g} ps are too short to tell; expected {SHORTEST_PS:g} ps."
+            level: Level = "ok" if alike else "warning" if enough else "cannot tell"
+            verdicts.append(Verdict("distances as in the frames", level, error, HISTOGRAM_LIMIT, text))
+        return tuple(verdicts)
+
+    def _bonds_verdict(self, duration_ps: float) -> Verdict:
+        """Return an error for a broken bond; without one, by the rule of three, how rare breaking must be."""
+        name = "no broken bond"
+        if self.time_to_failure_ps is not None:
+            text = (
+                f"{self.first_broken_bond} broke at {self.time_to_failure_ps:g} ps: more than "
+                f"{self.tolerance_A:g} Å from its mean in the training frames."
+            )
+            return Verdict(name, "error", self.time_to_failure_ps, None, text)
+        if duration_ps < SHORTEST_PS:
+            text = f"No bond broke; {duration_ps:g} ps are too short to tell, expected {SHORTEST_PS:g} ps."
+            return Verdict(name, "cannot tell", duration_ps, SHORTEST_PS, text)
+        text = (
+            f"No bond broke in {duration_ps:g} ps; on average a break takes over {duration_ps / 3:.2g} ps, "
+            "with 95 % confidence."
+        )
+        return Verdict(name, "ok", duration_ps, SHORTEST_PS, text)
+
     def torsion_populations(self) -> dict[str, dict[str, dict[str, float] | None]]:
         """Return for each torsion the fraction of frames per well: of the trajectory and in training."""
         return {
@@ -120,6 +165,7 @@ class StabilityResult:
             },
             "distance_histogram_error": self.distance_histogram_error,
             "torsion_populations": self.torsion_populations(),
+            "verdicts": [verdict.to_json() for verdict in self.verdicts],
         }
 
     @property

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from mdaug.analysis.drift import energy_drift, timestep_scaling
+from mdaug.analysis.drift import TimestepScaling, energy_drift, timestep_scaling
 from mdaug.analysis.thermo_log import ThermoLog
 from mdaug.errors import DataError
 
@@ -93,3 +95,40 @@ def test_what_is_missing_is_said() -> None:
         energy_drift(log(np.zeros(100), n_atoms=None))
     with pytest.raises(DataError, match="31 rows; a drift needs at least 32"):
         energy_drift(log(np.zeros(31)))
+
+
+def verdict_of(slope: float, low: float, high: float):
+    result = energy_drift(log(np.random.default_rng(0).standard_normal(100)))
+    changes = {"slope_meV_per_atom_ps": slope, "slope_ci95_meV_per_atom_ps": (low, high), "duration_ps": 1.0}
+    return replace(result, **changes).verdict
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict", "text"),
+    [
+        ((-0.0004, 0.0009), "ok", "The energy is conserved"),
+        ((0.0002, 0.0009), "ok", "The energy is conserved"),
+        ((-0.5, 0.7), "cannot tell", "1 ps are too short to tell"),
+        ((-0.0004, 0.0011), "cannot tell", "1 ps are too short to tell"),
+        ((0.0004, 0.0030), "cannot tell", "A drift is seen, but not whether it is below the limit."),
+        ((0.0011, 0.0500), "warning", "The energy drifts"),
+        ((-0.0500, -0.0011), "warning", "The energy drifts"),
+        ((0.011, 0.013), "error", "The energy drifts"),
+    ],
+)
+def test_the_verdict_compares_the_interval_with_the_limit(interval, verdict: str, text: str) -> None:
+    given = verdict_of(sum(interval) / 2, *interval)
+    assert given.verdict == verdict
+    assert text in given.text
+    assert given.limit == 0.001
+    assert given.text.count("the limit is 0.001.") == 1
+
+
+def test_the_verdict_is_in_the_json() -> None:
+    result = energy_drift(log(np.random.default_rng(0).standard_normal(100)))
+    assert result.to_json()["verdicts"] == [result.verdict.to_json()]
+
+
+@pytest.mark.parametrize(("exponent", "verdict"), [(2.1, "ok"), (1.6, "warning"), (0.0, "warning")])
+def test_the_exponent_is_compared_with_that_of_verlet(exponent: float, verdict: str) -> None:
+    assert TimestepScaling(exponent, 1.0, np.ones(2), np.ones(2)).verdict.verdict == verdict

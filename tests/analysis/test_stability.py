@@ -215,4 +215,32 @@ def test_molecules_that_part_are_told_with_their_time():
     positions[2:, 3:] += [6.0, 0, 0]
     found = stability(universe_of(waters, positions), training).to_json()
     assert (found["time_to_failure_ps"], found["parted_at_ps"]) == (None, pytest.approx(0.2))
+    assert [verdict["verdict"] for verdict in found["verdicts"]] == ["cannot tell", "warning"]
     assert stability(universe_of(waters, positions[:2]), training).parted_at_ps is None
+
+
+def verdicts_of(atoms, training, by, dt_ps, **options):
+    universe = universe_of(atoms, stretched(atoms, 2, 3, by), dt_ps)
+    return stability(universe, TrainingBonds.from_frames(training), **options).verdicts
+
+
+def test_a_short_run_without_a_broken_bond_cannot_tell(ethanol, training):
+    (short,) = verdicts_of(ethanol, training, [0.0, 0.1], dt_ps=9.9)
+    assert (short.verdict, short.value, short.limit) == ("cannot tell", pytest.approx(9.9), 10.0)
+    assert "9.9 ps are too short to tell" in short.text
+    (long,) = verdicts_of(ethanol, training, [0.0, 0.1], dt_ps=12.0)
+    assert long.verdict == "ok"
+    assert "over 4 ps" in long.text
+    (broken,) = verdicts_of(ethanol, training, [0.0, 0.7], dt_ps=0.1)
+    assert broken.verdict == "error"
+    assert broken.text.startswith("O2-H3 broke at 0.1 ps: more than 0.5 Å")
+
+
+@pytest.mark.parametrize(
+    ("by", "dt_ps", "verdict"),
+    [([-0.05, 0.0, 0.05], 6.0, "ok"), ([0.4] * 3, 6.0, "warning"), ([0.4] * 3, 1.0, "cannot tell")],
+)
+def test_distances_are_compared_with_those_of_the_frames(ethanol, training, by, dt_ps, verdict):
+    _, distances = verdicts_of(ethanol, training, by, dt_ps, frames=training)
+    assert (distances.name, distances.verdict) == ("distances as in the frames", verdict)
+    assert distances.limit == 0.2
