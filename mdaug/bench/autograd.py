@@ -38,8 +38,8 @@ class FilterNetworksOnPairs(nn.Module):
 
     def __init__(self, tensors: Tensors, cutoff: float, smooth: bool) -> None:
         super().__init__()
-        names = ("centres", "widths", "hidden_weight", "hidden_bias", "out_weight", "out_bias")
-        self.centres, self.widths, self.hidden, self.hidden_bias, self.out, self.out_bias = (
+        names = ("centers", "widths", "hidden_weight", "hidden_bias", "out_weight", "out_bias")
+        self.centers, self.widths, self.hidden, self.hidden_bias, self.out, self.out_bias = (
             list(tensors[f"filters.networks.{name}"].unbind(0)) for name in names
         )
         self.cutoff, self.smooth = cutoff, smooth
@@ -48,7 +48,7 @@ class FilterNetworksOnPairs(nn.Module):
         """W(d_ij) of a block, (n_pairs, n_filters)."""
         cut = cutoff_function(d_ij, self.cutoff) if self.smooth else (d_ij < self.cutoff).to(d_ij.dtype)
         dtype = self.out[block].dtype
-        z = (d_ij.to(dtype).unsqueeze(-1) - self.centres[block]) / self.widths[block]
+        z = (d_ij.to(dtype).unsqueeze(-1) - self.centers[block]) / self.widths[block]
         hidden = ssp(torch.exp(-0.5 * z * z) @ self.hidden[block] + self.hidden_bias[block])
         return (hidden @ self.out[block] + self.out_bias[block]) * cut.to(dtype).unsqueeze(-1)
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from mdaug.deployment.pair_filters import DirectFilters, SplineFilters
 from mdaug.models import SchNet
 from mdaug.models.graph import forces_from_pairs, pair_vectors, virial_from_pairs
-from mdaug.models.messages import Pairs
 from mdaug.models.pair_prior import pair_energies
+from mdaug.models.schnet import Pairs
 
 
 class DeployedModel(nn.Module):

@@ -1,4 +1,4 @@
-"""The input of the network: atoms, unordered pairs, and which system each belongs to."""
+"""Input of the network (atoms, unordered pairs, systems), and forces and virial from pair slopes."""
 
 from typing import NamedTuple
 
@@ -9,10 +9,21 @@ from torch import Tensor
 class Graph(NamedTuple):
     """A batch of one or more systems, flattened.
 
-    species: (n_atoms,) index of each atom's element in the model's list.
-    idx_i, idx_j: (n_pairs,) every pair within the cutoff once; i == j for an atom and its own periodic image.
-    d_ij: (n_pairs,) distances, Å.  unit_ij: (n_pairs, 3) from i to j.
-    system: (n_atoms,) index of each atom's system.
+    Attributes
+    ----------
+    species
+        Shape (n_atoms,), index of each atom's element in the model's list of elements.
+    idx_i, idx_j
+        Shape (n_pairs,), the atoms of each pair within the cutoff. Every pair occurs once; idx_i == idx_j for
+        an atom and its own periodic image.
+    d_ij
+        Shape (n_pairs,), distances, Å.
+    unit_ij
+        Shape (n_pairs, 3), unit vectors from atom i to atom j.
+    system
+        Shape (n_atoms,), index of each atom's system.
+    n_systems
+        Number of systems.
     """
 
     species: Tensor
@@ -25,16 +36,47 @@ class Graph(NamedTuple):
 
 
 def pair_vectors(positions: Tensor, idx_i: Tensor, idx_j: Tensor, shifts: Tensor) -> tuple[Tensor, Tensor]:
-    """Distances (n_pairs,) and unit vectors (n_pairs, 3) of r_ij = r_j − r_i + shifts."""
+    """Return lengths and directions of r_ij = r_j − r_i + shifts.
+
+    Parameters
+    ----------
+    positions
+        Shape (n_atoms, 3), Å.
+    idx_i, idx_j
+        Shape (n_pairs,), the atoms of each pair.
+    shifts
+        Shape (n_pairs, 3), Å, lattice vectors from the cell of j to that of its image.
+
+    Returns
+    -------
+    tuple of Tensor
+        Distances (n_pairs,), Å, and unit vectors (n_pairs, 3).
+    """
     r_ij = positions.index_select(0, idx_j) - positions.index_select(0, idx_i) + shifts
     d_ij = torch.sqrt((r_ij * r_ij).sum(-1))
     return d_ij, r_ij / d_ij.unsqueeze(-1)
 
 
 def forces_from_pairs(slope: Tensor, unit_ij: Tensor, idx_i: Tensor, idx_j: Tensor, n_atoms: int) -> Tensor:
-    """Forces (n_atoms, 3), F = −∂E/∂r, from the slopes ∂E/∂d_ij (n_pairs,) of all pairs.
+    """Return forces F = −∂E/∂r of a pairwise energy.
 
     A pair whose energy rises with distance (positive slope) pulls i towards j and j towards i.
+
+    Parameters
+    ----------
+    slope
+        Shape (n_pairs,), ∂E/∂d_ij, energy per Å.
+    unit_ij
+        Shape (n_pairs, 3), unit vectors from i to j.
+    idx_i, idx_j
+        Shape (n_pairs,), the atoms of each pair.
+    n_atoms
+        Number of atoms.
+
+    Returns
+    -------
+    Tensor
+        Shape (n_atoms, 3), energy per Å.
     """
     pull = slope.unsqueeze(-1) * unit_ij
     forces = torch.zeros((n_atoms, 3), dtype=slope.dtype, device=slope.device)
@@ -42,5 +84,20 @@ def forces_from_pairs(slope: Tensor, unit_ij: Tensor, idx_i: Tensor, idx_j: Tens
 
 
 def virial_from_pairs(slope: Tensor, unit_ij: Tensor, d_ij: Tensor) -> Tensor:
-    """Strain derivative ∂E/∂ε (3, 3) = Σ ∂E/∂d_ij r_ij ⊗ r_ij / d_ij; stress is this over the volume."""
+    """Return the strain derivative ∂E/∂ε = Σ ∂E/∂d_ij · r_ij ⊗ r_ij / d_ij.
+
+    Parameters
+    ----------
+    slope
+        Shape (n_pairs,), ∂E/∂d_ij, energy per Å.
+    unit_ij
+        Shape (n_pairs, 3), unit vectors from i to j.
+    d_ij
+        Shape (n_pairs,), distances, Å.
+
+    Returns
+    -------
+    Tensor
+        Shape (3, 3), energy; divided by the volume it is the stress, tension positive.
+    """
     return ((slope * d_ij).unsqueeze(-1) * unit_ij).T @ unit_ij

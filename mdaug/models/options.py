@@ -1,4 +1,4 @@
-"""What can be chosen about the network."""
+"""Options of the network."""
 
 from typing import Annotated, Literal
 
@@ -20,7 +20,7 @@ class SchNetOptions(Options):
     """Features of the messages."""
 
     n_gaussians: Annotated[int, Field(ge=2, le=10_000)] = 20
-    """Gaussians that expand a distance; fewer, wider ones: smoother filters, which learn less by heart."""
+    """Gaussians that expand a distance. Fewer, wider ones give smoother filters that overfit less."""
 
     n_interactions: Size = 3
     """Interaction blocks."""
@@ -29,23 +29,26 @@ class SchNetOptions(Options):
     """Distance beyond which atoms do not interact, Å."""
 
     trainable_gaussians: bool = False
-    """Train the centres and widths of the Gaussians."""
+    """Train the centers and widths of the Gaussians."""
 
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of hidden activations dropped in training."""
+    """Fraction of hidden activations that are dropped in training."""
 
     filter_network: Annotated[Literal["schutt", "nff"], Parameter(group=PAPER_SETTINGS)] = "schutt"
-    """Hidden units of the filter network: n_filters (Schütt 2017) or n_gaussians (NeuralForceField)."""
+    """Hidden units of the filter network: n_filters (schutt, Schütt 2017) or n_gaussians (nff,
+    NeuralForceField)."""
 
     filters: Annotated[Literal["spline", "direct"], Parameter(group=PAPER_SETTINGS)] = "spline"
-    """A filter is a cubic B-spline with coefficients from the network, or the network at every pair."""
+    """How filters are evaluated: as a cubic B-spline whose coefficients the filter network gives (spline), or
+    by the filter network at every pair (direct)."""
 
     n_knots: Annotated[int, Field(ge=8, le=10_000)] = 128
     """Intervals of the B-spline up to the cutoff."""
 
     cutoff_function: Annotated[Literal["c2", "none"], Parameter(group=PAPER_SETTINGS)] = "c2"
-    """Factor that takes filters to zero at the cutoff with two derivatives, or none (as published)."""
+    """Factor on the filters: zero with two derivatives at the cutoff (c2), or 1 up to the cutoff (none, as
+    published)."""
 
     prior: Literal["none", "zbl", "pair"] = "zbl"
-    """Fixed pair energies that the network adds to: none, the ZBL repulsion of close atoms, or Morse bonds
-    and walls fitted to the training frames (pair)."""
+    """Fixed pair energies added to the network: none, the ZBL repulsion of close atoms (zbl), or Morse bonds
+    and repulsive walls fitted to the training frames (pair)."""

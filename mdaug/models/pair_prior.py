@@ -1,8 +1,9 @@
-"""A fixed pair potential inside the model: Σ φ_ab(d) over all pairs, beside the network.
+"""A fixed pair potential inside the model: Σ φ_ab(d) over all pairs, added to the network.
 
-φ of each pair of elements a, b is a cubic B-spline table (`mdaug.models.spline`) with its own knots. It
-is not trained: the network learns what is left of energies and forces. Tables stay in float64 whatever the
-network runs in.
+φ of each pair of elements a, b is a cubic B-spline table (`mdaug.models.spline`) with its own knots. It is
+not trained: the network learns the energies and forces of the frames minus those of the prior. Tables stay in
+float64 whatever precision the network has. The closed forms that are tabulated are finite down to d = 0 and
+continue smoothly below it, as the ends of a spline table need.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from ase.data import chemical_symbols
+from ase.data import chemical_symbols, covalent_radii
 from torch import Tensor, nn
 
 from mdaug.frames import FloatArray
 from mdaug.models import spline
-from mdaug.models.pair_functions import zbl, zbl_range
+from mdaug.units import COULOMB_EV_A, EV_PER_KCAL_MOL
 
 ElementPair = tuple[int, int]
 """Atomic numbers, the smaller one first."""
@@ -28,9 +29,24 @@ PairFunction = Callable[[FloatArray], FloatArray]
 N_KNOTS = 512
 """Intervals of the tables up to the cutoff."""
 
+ZBL_RANGE = (0.375, 0.75)
+"""The ZBL repulsion is switched off between these multiples of the length of a single bond."""
+
+ZBL_CORE_A = 0.1
+"""Below this distance ZBL is continued by its Taylor polynomial of second order."""
+
+WELL_DEPTH = 110.0 * EV_PER_KCAL_MOL
+"""Depth of a Morse bond (eV): about the energy needed to break a single bond of light elements."""
+
+WALL_DECAY_PER_A = 3.6
+"""Decay constant of non-bonded repulsion: the C-C value of Williams (DOI 10.1063/1.1701684)."""
+
+_ZBL_SHARES = np.array([0.18175, 0.50986, 0.28022, 0.02817])
+_ZBL_DECAYS = np.array([3.19980, 0.94229, 0.40290, 0.20162])
+
 
 class PairPrior(nn.Module):
-    """Tables of φ_ab and what they were made of.
+    """Tables of φ_ab and the description of the functions that were tabulated.
 
     Parameters
     ----------
@@ -60,7 +76,15 @@ class PairPrior(nn.Module):
 
     @classmethod
     def blank(cls, atomic_numbers: Sequence[int], cutoff: float) -> "PairPrior":
-        """Return a prior of zeros, to be filled by `load_state_dict`."""
+        """Return a prior of zeros, to be filled by `load_state_dict`.
+
+        Parameters
+        ----------
+        atomic_numbers
+            Elements, ascending, as in the model.
+        cutoff
+            Å.
+        """
         n = len(atomic_numbers)
         return cls(atomic_numbers, np.zeros((n, n, N_KNOTS + 3)), cutoff, {})
 
@@ -70,20 +94,41 @@ class PairPrior(nn.Module):
         return self.cutoff / (self.table.shape[-1] - 3)
 
     def forward(self, species: Tensor, idx_i: Tensor, idx_j: Tensor, d_ij: Tensor) -> tuple[Tensor, Tensor]:
-        """φ (eV) and dφ/dd (eV/Å) of each pair, (n_pairs,); see `pair_energies`."""
-        of_i, of_j = species.index_select(0, idx_i), species.index_select(0, idx_j)
-        return pair_energies(self.table, self.spacing, of_i, of_j, d_ij)
+        """Return φ and dφ/dd of each pair; see `pair_energies`.
+
+        Parameters
+        ----------
+        species
+            Shape (n_atoms,), index of each atom's element.
+        idx_i, idx_j
+            Shape (n_pairs,), the atoms of each pair.
+        d_ij
+            Shape (n_pairs,), distances, Å.
+
+        Returns
+        -------
+        tuple of Tensor
+            Energies, eV, and slopes, eV/Å, both (n_pairs,).
+        """
+        species_i, species_j = species.index_select(0, idx_i), species.index_select(0, idx_j)
+        return pair_energies(self.table, self.spacing, species_i, species_j, d_ij)
 
     def get_extra_state(self) -> dict[str, Any]:
-        """What a checkpoint keeps beside the tables."""
+        """Return what a checkpoint saves besides the tables: the description."""
         return self.description
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take what a checkpoint has kept."""
+        """Restore the description from a checkpoint.
+
+        Parameters
+        ----------
+        state
+            From `get_extra_state`.
+        """
         self.description = state
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "PairPrior":
-        """Change device as asked, but leave the tables in float64."""
+        """Change the device, but leave the tables in float64."""
         exact = self.table
         super()._apply(fn, recurse)
         self.table = exact.to(self.table.device)
@@ -93,7 +138,24 @@ class PairPrior(nn.Module):
 def pair_energies(
     table: Tensor, spacing: float, species_i: Tensor, species_j: Tensor, d_ij: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """φ_ab(d) (eV) and its slope (eV/Å) for each pair, float64, (n_pairs,); zero at and beyond the cutoff."""
+    """Return φ_ab(d) and its slope for each pair; both are zero at and beyond the cutoff.
+
+    Parameters
+    ----------
+    table
+        Shape (n_elements, n_elements, n_rows), eV, float64.
+    spacing
+        Distance between knots, Å.
+    species_i, species_j
+        Shape (n_pairs,), index of the elements of each pair.
+    d_ij
+        Shape (n_pairs,), distances, Å.
+
+    Returns
+    -------
+    tuple of Tensor
+        Energies, eV, and slopes, eV/Å, both (n_pairs,) and float64.
+    """
     n_elements, _, n_rows = table.shape
     first, value, slope = spline.basis(d_ij.double(), spacing, n_rows)
     row = ((species_i * n_elements + species_j) * n_rows + first).unsqueeze(-1)
@@ -103,9 +165,21 @@ def pair_energies(
 
 
 def tabulate(function: PairFunction, cutoff: float) -> FloatArray:
-    """B-spline table (N_KNOTS + 3,) of a function of the distance that is zero at the cutoff.
+    """Return the B-spline table of a function of the distance that is zero at the cutoff.
 
-    c_k = f_k − (f_{k−1} − 2 f_k + f_{k+1})/6 gives cubics exactly and is off by O(spacing⁴) else.
+    c_k = f_k − (f_{k−1} − 2 f_k + f_{k+1})/6 is exact for cubics and off by O(spacing⁴) otherwise.
+
+    Parameters
+    ----------
+    function
+        From distances (Å) to energies (eV).
+    cutoff
+        Å.
+
+    Returns
+    -------
+    array
+        Shape (N_KNOTS + 3,), eV.
     """
     k = np.arange(-1, N_KNOTS + 4, dtype=np.float64)
     f = function((k - 1.0) * (cutoff / N_KNOTS))
@@ -121,28 +195,170 @@ def make_prior(
     functions: Mapping[ElementPair, PairFunction],
     parameters: Mapping[ElementPair, dict[str, float]],
 ) -> PairPrior:
-    """Tabulate `functions`, and ZBL for the other pairs of elements; `parameters` tell what the former are.
+    """Tabulate `functions`, and ZBL for the other pairs of elements.
 
-    Elements ascend, here as in the model.
+    Parameters
+    ----------
+    name
+        Name of the prior for the manifest: ``zbl`` or ``pair``.
+    atomic_numbers
+        Elements, ascending, as in the model.
+    cutoff
+        Å.
+    functions
+        φ by pair of elements.
+    parameters
+        Description of each function in `functions`, for the manifest.
+
+    Returns
+    -------
+    PairPrior
     """
     n = len(atomic_numbers)
     tables = np.zeros((n, n, N_KNOTS + 3))
-    described: dict[str, dict[str, float]] = {}
+    descriptions: dict[str, dict[str, float]] = {}
     for i, j in combinations_with_replacement(range(n), 2):
         pair = atomic_numbers[i], atomic_numbers[j]
         function = functions.get(pair, partial(zbl, first=pair[0], second=pair[1], cutoff=cutoff))
         tables[i, j] = tables[j, i] = tabulate(function, cutoff)
-        known = parameters.get(pair, describe_zbl(*pair, cutoff))
-        described["-".join(chemical_symbols[z] for z in pair)] = known
-    return PairPrior(atomic_numbers, tables, cutoff, {"name": name, "n_knots": N_KNOTS, "pairs": described})
+        symbols = "-".join(chemical_symbols[z] for z in pair)
+        descriptions[symbols] = parameters.get(pair, describe_zbl(*pair, cutoff))
+    return PairPrior(
+        atomic_numbers, tables, cutoff, {"name": name, "n_knots": N_KNOTS, "pairs": descriptions}
+    )
+
+
+def zbl_prior(atomic_numbers: Sequence[int], cutoff: float) -> PairPrior:
+    """Return the prior of ZBL repulsion for all pairs of elements.
+
+    Parameters
+    ----------
+    atomic_numbers
+        Elements, ascending, as in the model.
+    cutoff
+        Å.
+    """
+    return make_prior("zbl", atomic_numbers, cutoff, {}, {})
 
 
 def describe_zbl(first: int, second: int, cutoff: float) -> dict[str, float]:
-    """Return what there is to say of ZBL between two elements."""
+    """Return the ZBL switching distances of two elements for the manifest.
+
+    Parameters
+    ----------
+    first, second
+        Atomic numbers.
+    cutoff
+        Å.
+    """
     start, end = zbl_range(first, second, cutoff)
     return {"zbl_switched_off_from_A": start, "zbl_switched_off_to_A": end}
 
 
-def zbl_prior(atomic_numbers: Sequence[int], cutoff: float) -> PairPrior:
-    """Return the repulsion at short range alone."""
-    return make_prior("zbl", atomic_numbers, cutoff, {}, {})
+def bond_length(first: int, second: int) -> float:
+    """Return the length of a single bond (Å): the sum of the covalent radii.
+
+    Parameters
+    ----------
+    first, second
+        Atomic numbers.
+    """
+    return float(covalent_radii[first] + covalent_radii[second])
+
+
+def zbl_range(first: int, second: int, cutoff: float = np.inf) -> tuple[float, float]:
+    """Return the distances (Å) between which the ZBL repulsion of two elements is switched off.
+
+    Both are scaled down by the same factor where the second would exceed the cutoff.
+
+    Parameters
+    ----------
+    first, second
+        Atomic numbers.
+    cutoff
+        Å.
+    """
+    length = min(bond_length(first, second), cutoff / ZBL_RANGE[1])
+    return ZBL_RANGE[0] * length, ZBL_RANGE[1] * length
+
+
+def switch_off(d: FloatArray, start: float, end: float) -> FloatArray:
+    """Return 1 up to `start`, 0 from `end` on, 1 − 10t³ + 15t⁴ − 6t⁵ between: two derivatives everywhere.
+
+    Parameters
+    ----------
+    d
+        Distances, Å, any shape.
+    start, end
+        Å.
+    """
+    t = np.clip((d - start) / (end - start), 0.0, 1.0)
+    return 1.0 - t**3 * (10.0 - 15.0 * t + 6.0 * t * t)
+
+
+def zbl(d: FloatArray, first: int, second: int, cutoff: float = np.inf) -> FloatArray:
+    """Return the universal short-range repulsion of Ziegler, Biersack and Littmark, eV.
+
+    φ(d) = Z₁ Z₂ e²/(4π ε₀ d) · Σ_k c_k exp(−e_k d / a), a = 0.46850 Å / (Z₁^0.23 + Z₂^0.23)
+    (DOI 10.1007/978-1-4615-8103-1_3), times `switch_off` over `zbl_range`: it is zero at the distances of
+    stable molecules and beyond the cutoff.
+
+    Parameters
+    ----------
+    d
+        Distances, Å, any shape.
+    first, second
+        Atomic numbers.
+    cutoff
+        Å.
+    """
+    decays = _ZBL_DECAYS * (first**0.23 + second**0.23) / 0.46850
+    charges = first * second * COULOMB_EV_A
+    r = np.maximum(d, ZBL_CORE_A)[..., None]
+    terms = charges * _ZBL_SHARES * np.exp(-decays * r) / r
+    value = terms.sum(-1)
+    slope = -(terms * (decays + 1 / r)).sum(-1)
+    curvature = (terms * (decays**2 + 2 * decays / r + 2 / r**2)).sum(-1)
+    inside = np.minimum(d - ZBL_CORE_A, 0.0)
+    return (value + slope * inside + curvature * inside**2 / 2) * switch_off(
+        d, *zbl_range(first, second, cutoff)
+    )
+
+
+def well(d: FloatArray, r0: float, a: float, start: float, end: float) -> FloatArray:
+    """Return the energy of a Morse bond (DOI 10.1103/PhysRev.34.57), eV: −`WELL_DEPTH` at `r0`, 0 far away.
+
+    φ(d) = D (e^(−2a(d − r0)) − 2 e^(−a(d − r0))), switched off between `start` and `end`.
+
+    Parameters
+    ----------
+    d
+        Distances, Å, any shape.
+    r0
+        Length of the bond, Å.
+    a
+        Width of the well, 1/Å.
+    start, end
+        Distances between which it is switched off, Å.
+    """
+    e = np.exp(-a * (d - r0))
+    return WELL_DEPTH * (e * e - 2.0 * e) * switch_off(d, start, end)
+
+
+def wall(d: FloatArray, height: float, at: float, cutoff: float) -> FloatArray:
+    """Return the repulsion of atoms that are not bonded, φ(d) = h e^(−b(d − at)), eV.
+
+    b is `WALL_DECAY_PER_A`. It is switched off over the second half of the cutoff, where it is small.
+
+    Parameters
+    ----------
+    d
+        Distances, Å, any shape.
+    height
+        h, the energy at distance `at`, eV.
+    at
+        Å.
+    cutoff
+        Å.
+    """
+    return height * np.exp(-WALL_DECAY_PER_A * (d - at)) * switch_off(d, cutoff / 2, cutoff)

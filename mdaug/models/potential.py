@@ -1,4 +1,4 @@
-"""The trainable potential: reference energies and prior in float64, filters, network; energies and forces."""
+"""The trainable potential: filters and network, with reference energies and prior in float64."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,11 +7,10 @@ from torch import Tensor, nn
 
 from mdaug.models import spline
 from mdaug.models.graph import Graph, forces_from_pairs
-from mdaug.models.messages import Pairs
 from mdaug.models.options import SchNetOptions
 from mdaug.models.pair_prior import PairPrior
 from mdaug.models.radial import FilterNetworks, cutoff_function
-from mdaug.models.schnet import Network
+from mdaug.models.schnet import Network, Pairs
 from mdaug.native import load_kernels
 
 
@@ -23,13 +22,13 @@ class SchNet(nn.Module):
     options
         Sizes and kinds of the parts.
     atomic_numbers
-        The elements it knows, ascending; index in this list is an atom's `species`.
+        The model's elements, ascending; an atom's `species` is the index in this list.
     reference_energies
-        One energy (eV) an element, added to the network's in float64.
+        One energy (eV) per element, added to the network's energies in float64.
     energy_scale
-        Energy (eV) that one unit of the network's output stands for.
+        Energy (eV) of one unit of the network's output.
     prior
-        Pair energies added in float64; None where `options.prior` is ``none``.
+        Pair energies, added in float64; None if `options.prior` is ``none``.
 
     Raises
     ------
@@ -77,7 +76,7 @@ class SchNet(nn.Module):
         self.register_buffer("knot_factor", _knot_factor(knots, options), persistent=False)
         self.register_buffer("reference_energies", torch.tensor(reference_energies, dtype=torch.float64))
         self.register_buffer("energy_scale", torch.tensor(energy_scale, dtype=torch.float64))
-        _initialise(self)
+        _initialize(self)
 
     @property
     def spacing(self) -> float:
@@ -85,7 +84,18 @@ class SchNet(nn.Module):
         return self.options.cutoff / self.options.n_knots
 
     def forward(self, graph: Graph) -> tuple[Tensor, Tensor]:
-        """Energies (n_systems,) and forces (n_atoms, 3) without references and prior, in `energy_scale`."""
+        """Return energies and forces of the network alone, without reference energies and prior.
+
+        Parameters
+        ----------
+        graph
+            A batch of systems.
+
+        Returns
+        -------
+        tuple of Tensor
+            Energies (n_systems,) in units of `energy_scale`, and forces (n_atoms, 3) in these per Å.
+        """
         atomic, slope = self.atoms_and_pairs(graph)
         energies = torch.zeros(graph.n_systems, dtype=atomic.dtype, device=atomic.device)
         energies = energies.index_add(0, graph.system, atomic)
@@ -93,12 +103,30 @@ class SchNet(nn.Module):
         return energies, forces
 
     def atoms_and_pairs(self, graph: Graph) -> tuple[Tensor, Tensor]:
-        """What energies and forces are made of: an energy an atom, ∂E/∂d_ij a pair (per Å)."""
+        """Return the terms of energies and forces of the network.
+
+        Parameters
+        ----------
+        graph
+            A batch of systems.
+
+        Returns
+        -------
+        tuple of Tensor
+            Atomic energies (n_atoms,) in units of `energy_scale`, and slopes ∂E/∂d_ij (n_pairs,) in these
+            per Å.
+        """
         atomic, slope = self.network(graph.species, self.pairs(graph))
         return atomic, slope
 
     def pairs(self, graph: Graph) -> Pairs:
-        """Filters of all pairs of `graph`, or their tables where the fused kernels serve."""
+        """Return the pairs of a batch with filters, or with spline tables if the fused kernels are used.
+
+        Parameters
+        ----------
+        graph
+            A batch of systems.
+        """
         idx_i, idx_j, d_ij = graph.idx_i, graph.idx_j, graph.d_ij
         if self.options.filters == "direct":
             smooth = self.options.cutoff_function == "c2"
@@ -118,12 +146,12 @@ class SchNet(nn.Module):
         )
 
     def tables(self) -> list[Tensor]:
-        """Spline tables of all blocks, (n_knots + 3, n_filters) each."""
+        """Return the spline tables of all blocks, each (n_knots + 3, n_filters)."""
         dtype = self.network.readout.weight.dtype
         return list(self.filter_networks(self.knots.to(dtype)) * self.knot_factor.to(dtype))
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "SchNet":
-        """Change device or dtype as asked, but leave in float64 what is added in float64."""
+        """Change device or dtype, but leave in float64 what is added in float64."""
         exact = {
             name: getattr(self, name)
             for name in ("reference_energies", "energy_scale", "knots", "knot_factor")
@@ -135,7 +163,7 @@ class SchNet(nn.Module):
 
 
 def _knot_factor(knots: Tensor, options: SchNetOptions) -> Tensor:
-    """The cutoff_function on the knots, (n_knots + 3, 1): its last three values are zero."""
+    """Return the cutoff function on the knots, (n_knots + 3, 1), its last three values zero."""
     if options.cutoff_function == "none":
         return torch.ones_like(knots).unsqueeze(-1)
     factor = cutoff_function(knots, options.cutoff)
@@ -143,8 +171,8 @@ def _knot_factor(knots: Tensor, options: SchNetOptions) -> Tensor:
     return factor.unsqueeze(-1)
 
 
-def _initialise(model: nn.Module) -> None:
-    """Xavier-uniform weights and zero biases, as SchNetPack does."""
+def _initialize(model: nn.Module) -> None:
+    """Set Xavier-uniform weights and zero biases, as SchNetPack does."""
     for module in model.modules():
         if isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight)

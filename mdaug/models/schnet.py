@@ -1,18 +1,116 @@
-"""SchNet with its gradient written down: energies and pair forces in one forward pass, no tape.
+"""SchNet with a closed-form gradient: energies and pair slopes in one forward pass, without autograd.
 
 Schütt et al. 2017 (arXiv:1706.08566). In training, one backward pass through `Network.forward` gives the
-gradient of any loss on energies and forces; there is no double backward.
+gradient of any loss on energies and forces; no double backward is needed.
+
+On the CPU the fused kernels of `mdaug.native` read spline filters directly from their tables. Elsewhere (GPU,
+TorchScript, filters evaluated by the network) filters are tensors with one row per pair.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from mdaug.models.messages import Pairs, message_gradient, messages
 from mdaug.models.radial import ssp
 
 
+class Pairs(NamedTuple):
+    """Pairs of atoms as the interaction blocks read them.
+
+    Attributes
+    ----------
+    idx_i, idx_j
+        Shape (n_pairs,), the atoms of each unordered pair.
+    d_ij
+        Shape (n_pairs,), distances, Å.
+    filters
+        One tensor per block: W(d_ij), (n_pairs, n_filters); or, if `spacing` is positive, the spline table
+        (n_rows, n_filters) that the fused kernels read at `d_ij`.
+    slopes
+        One tensor per block: dW/dd (per Å), (n_pairs, n_filters); empty if `spacing` is positive.
+    spacing
+        Distance between the knots of the tables, Å; 0 if `filters` are values.
+    """
+
+    idx_i: Tensor
+    idx_j: Tensor
+    d_ij: Tensor
+    filters: list[Tensor]
+    slopes: list[Tensor]
+    spacing: float
+
+
+def messages(pairs: Pairs, block: int, x: Tensor) -> Tensor:
+    """Return v_i = Σ_j W(d_ij) ∘ x_j.
+
+    Parameters
+    ----------
+    pairs
+        Pairs with filters.
+    block
+        Index of the interaction block.
+    x
+        Shape (n_atoms, n_filters), transformed features of the atoms.
+
+    Returns
+    -------
+    Tensor
+        Shape (n_atoms, n_filters).
+    """
+    if not torch.jit.is_scripting() and pairs.spacing > 0:
+        return torch.ops.mdaug.spline_message(
+            pairs.filters[block], x, pairs.d_ij, pairs.idx_i, pairs.idx_j, pairs.spacing
+        )
+    return _sum_over_neighbors(pairs.filters[block], x, pairs.idx_i, pairs.idx_j)
+
+
+def message_gradient(pairs: Pairs, block: int, g: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gradient of ⟨g, messages(x)⟩ in `x` and in every distance.
+
+    Parameters
+    ----------
+    pairs
+        Pairs with filters.
+    block
+        Index of the interaction block.
+    g
+        Shape (n_atoms, n_filters), gradient of the energy in the messages.
+    x
+        Shape (n_atoms, n_filters), transformed features of the atoms.
+
+    Returns
+    -------
+    tuple of Tensor
+        Gradients in `x`, (n_atoms, n_filters), and in d_ij, (n_pairs,), per Å.
+    """
+    if not torch.jit.is_scripting() and pairs.spacing > 0:
+        return torch.ops.mdaug.spline_message_gradient(
+            pairs.filters[block], g, x, pairs.d_ij, pairs.idx_i, pairs.idx_j, pairs.spacing
+        )
+    idx_i, idx_j = pairs.idx_i, pairs.idx_j
+    g_i, g_j = g.index_select(0, idx_i), g.index_select(0, idx_j)
+    x_i, x_j = x.index_select(0, idx_i), x.index_select(0, idx_j)
+    slope = (pairs.slopes[block] * (g_i * x_j + g_j * x_i)).sum(-1)
+    return _sum_over_neighbors(pairs.filters[block], g, idx_i, idx_j), slope
+
+
+def _sum_over_neighbors(filters: Tensor, x: Tensor, idx_i: Tensor, idx_j: Tensor) -> Tensor:
+    to_i = filters * x.index_select(0, idx_j)
+    to_j = filters * x.index_select(0, idx_i)
+    return torch.zeros_like(x).index_add(0, idx_i, to_i).index_add(0, idx_j, to_j)
+
+
 class Interaction(nn.Module):
-    """The matrices of one interaction block: x += MLP(Σ_j (A x_j) ∘ W(d_ij))."""
+    """The matrices of one interaction block: x += MLP(Σ_j (A x_j) ∘ W(d_ij)).
+
+    Parameters
+    ----------
+    n_atom_basis
+        Features per atom.
+    n_filters
+        Features of the messages.
+    """
 
     def __init__(self, n_atom_basis: int, n_filters: int) -> None:
         super().__init__()
@@ -22,7 +120,15 @@ class Interaction(nn.Module):
 
 
 class Network(nn.Module):
-    """Atomic energies of SchNet and the slopes of the total energy in all pair distances."""
+    """Atomic energies of SchNet and the slopes of the total energy in all pair distances.
+
+    Parameters
+    ----------
+    n_species
+        Number of elements.
+    n_atom_basis, n_filters, n_interactions, dropout
+        See `SchNetOptions`.
+    """
 
     def __init__(
         self, n_species: int, n_atom_basis: int, n_filters: int, n_interactions: int, dropout: float
@@ -35,9 +141,21 @@ class Network(nn.Module):
         self.dropout = dropout
 
     def forward(self, species: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor]:
-        """Return atomic energies (n_atoms,) and ∂E/∂d_ij (n_pairs,).
+        """Return atomic energies and the slopes ∂E/∂d_ij of their sum.
 
-        Upwards x is an atom's features; downwards g is the gradient of the energy in the same quantity.
+        On the way up x are the features of an atom; on the way down g is the gradient of the energy in x.
+
+        Parameters
+        ----------
+        species
+            Shape (n_atoms,), index of each atom's element.
+        pairs
+            Pairs with filters.
+
+        Returns
+        -------
+        tuple of Tensor
+            Atomic energies (n_atoms,) and slopes (n_pairs,) (per Å), in units of the model's `energy_scale`.
         """
         if not torch.jit.is_scripting() and pairs.spacing > 0 and (self.dropout == 0.0 or not self.training):
             return torch.ops.mdaug.schnet(
@@ -50,9 +168,9 @@ class Network(nn.Module):
                 [*self.parameters(), *pairs.filters],
             )
         x = self.embedding(species)
-        sent: list[Tensor] = []  # A x of every block
-        act_slopes: list[Tensor] = []  # slope of the activation, with the dropout mask
-        weights: list[tuple[Tensor, Tensor, Tensor]] = []  # TorchScript runs no list of modules backwards
+        sent: list[Tensor] = []  # A x of each block
+        act_slopes: list[Tensor] = []  # slopes of the activations, with the dropout mask
+        weights: list[tuple[Tensor, Tensor, Tensor]] = []  # TorchScript cannot iterate a ModuleList backwards
         for block, interaction in enumerate(self.interactions):
             a = interaction.inward(x)
             hidden, act_slope = self._activate(interaction.hidden(messages(pairs, block, a)))
@@ -70,12 +188,12 @@ class Network(nn.Module):
             g_hidden = (g @ out_weight) * act_slopes[block]
             g_sent, slope_of_block = message_gradient(pairs, block, g_hidden @ hidden_weight, sent[block])
             slope = slope + slope_of_block
-            if block > 0:  # the first block's features are the embedding, which no position moves
+            if block > 0:  # the embedding does not depend on positions
                 g = g + g_sent @ inward_weight
         return energies, slope
 
     def _activate(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """The activation of u and its slope, both with the same dropout mask in training."""
+        """Return the activation of u and its slope, in training both with the same dropout mask."""
         value, slope = ssp(u), torch.sigmoid(u)
         if self.training and self.dropout > 0.0:
             mask = nn.functional.dropout(torch.ones_like(u), self.dropout, True)

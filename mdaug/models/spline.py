@@ -1,8 +1,8 @@
-"""Filters as cubic B-splines of the distance: value and slope are products with four rows of a small table.
+"""Filters as cubic B-splines of the distance: value and slope combine four rows of a small table.
 
-A table over `n_knots` equal intervals of [0, cutoff] has n_knots + 3 rows; row k belongs to the B-spline
-centred at (k − 1) · spacing. With its last three rows zero the filter vanishes at the cutoff with two
-derivatives.
+A table over `n_knots` equal intervals of [0, cutoff] has n_knots + 3 rows; row k is the coefficient of the
+B-spline centered at (k − 1) · spacing. If its last three rows are zero, the filter is zero at the cutoff with
+two derivatives.
 """
 
 import torch
@@ -10,14 +10,40 @@ from torch import Tensor
 
 
 def table_positions(n_knots: int, cutoff: float) -> Tensor:
-    """Distances (n_knots + 3,), Å, float64, on which the B-splines of a table are centred."""
+    """Return the centers of the B-splines of a table.
+
+    Parameters
+    ----------
+    n_knots
+        Number of intervals up to the cutoff.
+    cutoff
+        Å.
+
+    Returns
+    -------
+    Tensor
+        Shape (n_knots + 3,), Å, float64.
+    """
     return (torch.arange(n_knots + 3, dtype=torch.float64) - 1) * (cutoff / n_knots)
 
 
 def basis(d: Tensor, spacing: float, n_rows: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the first row (n,) and the four weights (n, 4) of the value and of the slope at distances `d`.
+    """Return the B-splines that are not zero at the given distances.
 
-    Distances at or beyond the end of the table get weights of zero.
+    Parameters
+    ----------
+    d
+        Shape (n,), distances, Å.
+    spacing
+        Distance between knots, Å.
+    n_rows
+        Rows of the table; distances at or beyond its end get weights of zero.
+
+    Returns
+    -------
+    tuple of Tensor
+        The first of four consecutive rows, (n,); their weights in the value, (n, 4), and in the slope (per
+        Å), (n, 4).
     """
     s = d / spacing
     inside = s < n_rows - 3
@@ -33,7 +59,22 @@ def basis(d: Tensor, spacing: float, n_rows: int) -> tuple[Tensor, Tensor, Tenso
 
 
 def evaluate(table: Tensor, row: Tensor, weights: Tensor) -> Tensor:
-    """Σ_m weights[:, m] · table[row + m]: (n, n_filters)."""
+    """Return Σ_m weights[:, m] · table[row + m].
+
+    Parameters
+    ----------
+    table
+        Shape (n_rows, n_filters).
+    row
+        Shape (n,), the first of four rows, from `basis`.
+    weights
+        Shape (n, 4), of value or slope, from `basis`.
+
+    Returns
+    -------
+    Tensor
+        Shape (n, n_filters).
+    """
     result = weights[:, 0:1] * table.index_select(0, row)
     for m in range(1, 4):
         result = result + weights[:, m : m + 1] * table.index_select(0, row + m)

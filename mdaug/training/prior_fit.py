@@ -13,15 +13,21 @@ from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bonds import BOND_SCALE
 from mdaug.geometry.pairs import all_frame_pairs
 from mdaug.models import spline
-from mdaug.models.pair_functions import WALL_DECAY_PER_A, WELL_DEPTH, bond_length, switch_off, wall, well, zbl
 from mdaug.models.pair_prior import (
     N_KNOTS,
+    WALL_DECAY_PER_A,
+    WELL_DEPTH,
     ElementPair,
     PairFunction,
     PairPrior,
+    bond_length,
     describe_zbl,
     make_prior,
+    switch_off,
     tabulate,
+    wall,
+    well,
+    zbl,
 )
 from mdaug.units import EV_PER_KCAL_MOL, KCAL_MOL_PER_EV
 

@@ -15,7 +15,7 @@ from mdaug.bench.lower_bounds import (
     training_products,
 )
 from mdaug.models import Graph, SchNet, SchNetOptions
-from mdaug.models.messages import Pairs
+from mdaug.models.schnet import Pairs
 
 SIZES = {"n_atom_basis": 12, "n_filters": 20, "n_gaussians": 8, "n_knots": 16, "prior": "none"}
 

@@ -33,7 +33,7 @@ def dimer_energy(model, species, d):
         f = {name.split(".")[1]: p[name][block] for name in p if name.startswith("filter_networks")}
         gaussians = [
             math.exp(-((d - mu) ** 2) / (2 * sigma**2))
-            for mu, sigma in zip(f["centres"][0], f["widths"][0], strict=True)
+            for mu, sigma in zip(f["centers"][0], f["widths"][0], strict=True)
         ]
         hidden = act(dense(gaussians, np.transpose(f["hidden_weight"]), f["hidden_bias"][0]))
         filters = [

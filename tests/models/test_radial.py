@@ -44,7 +44,7 @@ def networks(n_hidden=6):
 
 def test_gaussians_start_on_an_even_grid():
     made = networks()
-    np.testing.assert_allclose(made.centres[1, 0].detach(), [0, 1, 2, 3, 4])
+    np.testing.assert_allclose(made.centers[1, 0].detach(), [0, 1, 2, 3, 4])
     np.testing.assert_allclose(made.widths.detach(), np.ones((2, 1, 5)))
 
 
@@ -52,7 +52,7 @@ def test_filters_by_formula():
     made = networks()
     p = {name: value.detach().numpy() for name, value in made.named_parameters()}
     for block in range(2):
-        z = (DISTANCES.numpy()[:, None] - p["centres"][block]) / p["widths"][block]
+        z = (DISTANCES.numpy()[:, None] - p["centers"][block]) / p["widths"][block]
         hidden = np.exp(-(z**2) / 2) @ p["hidden_weight"][block] + p["hidden_bias"][block]
         expected = np.log(0.5 * np.exp(hidden) + 0.5) @ p["out_weight"][block] + p["out_bias"][block]
         np.testing.assert_allclose(made(DISTANCES)[block].detach(), expected, atol=1e-13)
@@ -70,7 +70,7 @@ def test_filter_slopes():
 
 def test_fixed_gaussians_are_not_trained(make_model):
     model = make_model(trainable_gaussians=False)
-    assert not model.filter_networks.centres.requires_grad
+    assert not model.filter_networks.centers.requires_grad
     assert not model.filter_networks.widths.requires_grad
     assert model.filter_networks.out_weight.requires_grad
 

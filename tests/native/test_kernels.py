@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mdaug.models import Graph, spline
-from mdaug.models.messages import Pairs, message_gradient, messages
+from mdaug.models.schnet import Pairs, message_gradient, messages
 from mdaug.native import load_kernels
 
 TOLERANCE = {torch.float32: {"rtol": 2e-4, "atol": 2e-5}, torch.float64: {"rtol": 1e-10, "atol": 1e-12}}

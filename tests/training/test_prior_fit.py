@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from mdaug.frames import FrameSet
-from mdaug.models.pair_functions import wall, well
-from mdaug.models.pair_prior import make_prior
+from mdaug.models.pair_prior import make_prior, wall, well
 from mdaug.training.pair_prior import prior_results
 from mdaug.training.prior_fit import fit_prior
 
