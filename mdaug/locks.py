@@ -1,64 +1,114 @@
-"""Files that one process at a time may write: a lock beside them, which ends as the process ends, however."""
+"""Locks for files that one process at a time may write; a lock ends with its process, even if it is killed.
+
+The lock is `flock` on a file beside the data. `filelock` is not used for it: where a file system has no locks,
+its releases fall back to a marker file in different ways, and a killed process leaves the marker behind.
+"""
 
 import errno
 import os
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, SoftFileLock, Timeout
-
 from mdaug.errors import MDAugError
 
+try:
+    import fcntl
+except ImportError:  # not a POSIX system: treated as a file system without locks
+    fcntl = None  # type: ignore[assignment]
+
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
-"""What file systems without locks answer."""
+"""Error numbers of file systems without locks."""
+
+_HELD = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK}
+"""Error numbers for a lock that another process holds."""
+
+_POLL_S = 0.05
 
 
 class BusyError(MDAugError):
-    """Another process is writing there."""
+    """Another process holds the lock."""
 
 
 def is_lock(path: Path) -> bool:
-    """Whether `path` is named as the files of locks are, such as one that a kill left."""
+    """Return whether `path` is named like a lock file, for example one that a killed process left.
+
+    Parameters
+    ----------
+    path
+        Any path; only its name counts.
+    """
     return path.name.startswith(".") and path.name.endswith(".lock")
 
 
 @contextmanager
-def locked(lock_file: Path, *, what: str, advice: str) -> Iterator[None]:
-    """Hold `lock_file` in the block; it is removed at the end, and means nothing if a kill leaves it.
+def locked(
+    lock_file: Path, *, what: str, advice: str = "", on_wait: Callable[[], None] | None = None
+) -> Iterator[None]:
+    """Hold a lock during the block, and remove the lock file at its end.
 
-    On a file system without locks a warning says so, and the block runs.
+    A lock file that a killed process left behind is free. On a file system without locks the block runs
+    after a warning.
 
     Parameters
     ----------
+    lock_file
+        Path of the lock file; its folder must exist.
     what
-        What the lock is for, as it is named to the user.
+        What the lock protects, for messages.
     advice
-        What to do if another process holds it.
+        What the user can do if another process holds the lock, for the message of `BusyError`.
+    on_wait
+        If given, wait for a lock that another process holds instead of raising `BusyError`; called once when
+        the waiting begins.
 
     Raises
     ------
     BusyError
-        Another process holds it; nothing is waited for.
+        Another process holds the lock, and `on_wait` is None.
     """
-    lock = FileLock(lock_file)
+    handle = None
     try:
-        lock.acquire(timeout=0)
-        if isinstance(lock, SoftFileLock):  # filelock's substitute, which a kill would leave locked
-            lock.release()
-            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    except Timeout:
-        raise BusyError(f"{what} is being written by another process; {advice}") from None
+        handle = _acquire(lock_file)
+        if handle is None and on_wait is None:
+            raise BusyError(f"{what} is being written by another process; {advice}")
+        if handle is None and on_wait is not None:
+            on_wait()
+            while (handle := _acquire(lock_file)) is None:
+                time.sleep(_POLL_S)
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
+        lock_file.unlink(missing_ok=True)
         warnings.warn(
             f"{what} cannot be locked ({error.strerror}): start no second process that writes there",
-            stacklevel=1,
+            stacklevel=1,  # the command line shows only warnings that modules of mdaug issue
         )
     try:
         yield
     finally:
-        lock_file.unlink(missing_ok=True)
-        lock.release()
+        if handle is not None:
+            lock_file.unlink(missing_ok=True)  # before it is free, so that nobody locks a removed file
+            os.close(handle)
+
+
+def _acquire(lock_file: Path) -> int | None:
+    """Return the file descriptor of the lock, None if another process holds it."""
+    if fcntl is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    while True:
+        handle = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(handle), os.stat(lock_file)):
+                return handle
+        except FileNotFoundError:
+            pass  # the previous holder removed the file between our open and our lock
+        except OSError as error:
+            os.close(handle)
+            if error.errno in _HELD:
+                return None
+            raise
+        os.close(handle)
