@@ -18,12 +18,12 @@ from ase.data import atomic_masses
 
 from mdaug.augmentation.force_matching.fit import match
 from mdaug.augmentation.force_matching.force_field import ForceField
-from mdaug.augmentation.impulses import without_rigid_motion
 from mdaug.calculators.evaluators import make_evaluator
 from mdaug.calculators.species import species_of
 from mdaug.deployment import read_manifest
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.pairs import molecule_pairs
+from mdaug.geometry.rigid_motion import rigid_basis, without_rigid_motion
 from mdaug.units import BOLTZMANN_EV_K, EV_PER_KCAL_MOL, FS, KCAL_MOL_PER_EV
 from mdaug.workflows.use_model import own_frames
 
@@ -74,7 +74,9 @@ def explore(
     rng, masses = np.random.default_rng(11), atomic_masses[frames.atomic_numbers][:, None]
     start = frames.positions[rng.choice(len(frames), N_RUNS)]
     drawn = rng.standard_normal(start.shape) * np.sqrt(BOLTZMANN_EV_K * temperature / masses)
-    positions, velocities = start.copy(), without_rigid_motion(start, drawn, masses)
+    basis = rigid_basis(start, masses[:, 0])
+    velocities = without_rigid_motion(masses * drawn, masses[:, 0], basis) / masses
+    positions = start.copy()
     lowest = field.evaluate(start)[0].min() + shift
     i, j = field.topology.bonds.T
     fell, broke, at = np.zeros(N_RUNS, dtype=bool), np.zeros(N_RUNS, dtype=bool), []

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from ase import Atoms
-from ase.calculators.calculator import Calculator
 from ase.data import chemical_symbols
 
 from mdaug.errors import DataError
@@ -90,18 +88,3 @@ def accuracy(predict: Predict, frames: FrameSet) -> AccuracyResult:
             bad = int(np.argwhere(~np.isfinite(values))[0][0])
             raise DataError(f"predicted {what} of frame {bad} of {frames.name} are not finite")
     return AccuracyResult(frames.atomic_numbers, frames.energies, energies, frames.forces, forces)
-
-
-def predict_with_calculator(
-    calculator: Calculator, frames: FrameSet, progress: Callable[[int, int], None] | None = None
-) -> tuple[FloatArray, FloatArray]:
-    """Return energies (eV) and forces (eV/Å) of `frames` by any ASE calculator, one frame after another."""
-    energies, forces = np.empty(len(frames)), np.empty(frames.positions.shape)
-    for k in range(len(frames)):
-        cell = None if frames.cells is None else frames.cells[k]
-        atoms = Atoms(frames.atomic_numbers, frames.positions[k], cell=cell, pbc=frames.pbc)
-        atoms.calc = calculator
-        energies[k], forces[k] = atoms.get_potential_energy(), atoms.get_forces()
-        if progress is not None:
-            progress(k + 1, len(frames))
-    return energies, forces

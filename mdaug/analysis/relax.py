@@ -13,6 +13,7 @@ from ase.optimize import BFGS, FIRE
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray
 from mdaug.geometry.bonds import bond_name, find_bonds
+from mdaug.geometry.rigid_motion import internal_basis
 from mdaug.units import KCAL_MOL_PER_EV
 
 _EV_PER_FREQUENCY = ase.units._hbar * 1e10 / np.sqrt(ase.units._e * ase.units._amu)
@@ -132,7 +133,8 @@ def vibrations(
     hessian = numerical_hessian(calculator, atoms, step_A=step_A, progress=progress)
     inverse_root_mass = np.repeat(atoms.get_masses(), 3) ** -0.5
     weighted = hessian * np.outer(inverse_root_mass, inverse_root_mass)
-    basis = _internal_basis(atoms)
+    basis = internal_basis(atoms.positions, atoms.get_masses(), 3 if atoms.pbc.any() else None)
+    basis = basis.reshape(len(basis), -1).T
     eigenvalues, vectors = np.linalg.eigh(basis.T @ weighted @ basis)
     energies = _EV_PER_FREQUENCY * np.sign(eigenvalues) * np.sqrt(np.abs(eigenvalues))
     modes = (basis @ vectors).T * inverse_root_mass
@@ -185,16 +187,3 @@ def relax_summary(relaxed: RelaxResult, vibration: Vibrations) -> dict[str, Any]
 
 def _largest_force(atoms: Atoms) -> float:
     return float(np.linalg.norm(atoms.get_forces(), axis=1).max())
-
-
-def _internal_basis(atoms: Atoms) -> FloatArray:
-    """Return an orthonormal basis, shape (3 n_atoms, n_modes), of mass-weighted motions that are internal."""
-    root_mass = np.sqrt(atoms.get_masses())[:, None]
-    centred = atoms.positions - atoms.get_center_of_mass()
-    rigid = [root_mass * axis for axis in np.eye(3)]
-    if not atoms.pbc.any():
-        rigid += [root_mass * np.cross(axis, centred) for axis in np.eye(3)]
-    columns = np.stack([motion.ravel() for motion in rigid], axis=1)
-    left, singular, _ = np.linalg.svd(columns, full_matrices=True)
-    # a linear molecule has one rotation less, an atom none
-    return left[:, int((singular > 1e-6 * singular[0]).sum()) :]

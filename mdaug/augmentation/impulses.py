@@ -15,6 +15,7 @@ from ase.data import atomic_masses
 from mdaug.augmentation.options import AugmentOptions
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.pairs import minimum_image
+from mdaug.geometry.rigid_motion import rigid_basis, without_rigid_motion
 from mdaug.units import EV_PER_KCAL_MOL, FS
 
 LEAST_STEPS = 50
@@ -77,7 +78,8 @@ def draw_velocities(
         _random_momenta(positions, masses, rng),
         _colliding_momenta(positions, rng, cells),
     )
-    velocities = without_rigid_motion(positions, drawn / masses, masses, turning=cells is not None)
+    basis = rigid_basis(positions, masses[:, 0], 3 if cells is not None else None)
+    velocities = without_rigid_motion(drawn, masses[:, 0], basis) / masses
     energies = 0.5 * np.sum(masses * velocities**2, axis=(1, 2))
     wanted = rng.uniform(0, highest_eV, size=len(positions))
     return velocities * np.sqrt(wanted / energies)[:, None, None]
@@ -102,23 +104,3 @@ def _colliding_momenta(
     momenta = np.zeros_like(positions)
     momenta[frame, i], momenta[frame, j] = towards, -towards
     return momenta
-
-
-def without_rigid_motion(
-    positions: FloatArray, velocities: FloatArray, masses: FloatArray, *, turning: bool = False
-) -> FloatArray:
-    """Return `velocities` (n_frames, n_atoms, 3) without net translation and rotation.
-
-    `masses` has shape (n_atoms, 1). The rotation is ω = I⁺ L; the pseudo-inverse leaves the axis of a
-    linear molecule alone. `turning` keeps it, as there is none to take out in a cell.
-    """
-    total = masses.sum()
-    arms = positions - np.sum(masses * positions, axis=1, keepdims=True) / total
-    drifting = velocities - np.sum(masses * velocities, axis=1, keepdims=True) / total
-    if turning:
-        return drifting
-    angular = np.sum(np.cross(arms, masses * drifting), axis=1)
-    squares = np.sum(masses * arms**2, axis=(1, 2))
-    inertia = squares[:, None, None] * np.eye(3) - np.einsum("fax,fay->fxy", masses * arms, arms)
-    rotation = np.einsum("fxy,fy->fx", np.linalg.pinv(inertia, rcond=1e-6, hermitian=True), angular)
-    return drifting - np.cross(rotation[:, None], arms)

@@ -5,12 +5,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from mdaug.analysis.accuracy import AccuracyResult, accuracy, predict_with_calculator
+from mdaug.analysis.accuracy import AccuracyResult, accuracy
 from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.progress import console, counted
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.options import Device, Precision
+from mdaug.quantum.calculators import calculate_frames
 from mdaug.reports.accuracy import save_accuracy_figure
 from mdaug.reports.html import Table
 from mdaug.reports.terminal import print_table
@@ -52,7 +53,7 @@ def evaluate(
     with open_run(output, command="evaluate") as run:
         with counted("frames") as progress:
             result = accuracy(
-                lambda frames: predict_with_calculator(loaded.calculator, frames, progress), frames
+                lambda frames: calculate_frames(loaded.calculator, frames, progress=progress), frames
             )
         about = {"model": str(loaded.path), "data": frames.name, "part": part if data is None else None}
         write_json(run.path / "evaluate.json", result.to_json() | about)

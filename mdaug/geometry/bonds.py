@@ -1,4 +1,4 @@
-"""Which atoms are bonded, how bonds are named, and what falls apart when one is cut."""
+"""Bond graph of a structure: bonds by covalent radii, their names, and the fragments on their two sides."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,7 +21,22 @@ BOND_SCALE = 1.25
 
 
 def bonded(atomic_numbers: IntArray, idx_i: IntArray, idx_j: IntArray, distances: FloatArray) -> BoolArray:
-    """Tell which of the pairs `idx_i`, `idx_j` with these distances (Å) are bonds, shape (n_pairs,)."""
+    """Return which pairs are bonds by their distance.
+
+    Parameters
+    ----------
+    atomic_numbers
+        Shape (n_atoms,).
+    idx_i, idx_j
+        Shape (n_pairs,).
+    distances
+        Shape (n_pairs,), Å.
+
+    Returns
+    -------
+    bonded
+        Shape (n_pairs,).
+    """
     radii = covalent_radii[atomic_numbers]
     close: BoolArray = distances < BOND_SCALE * (radii[idx_i] + radii[idx_j])
     return close
@@ -34,7 +49,7 @@ class BondImages:
     Parameters
     ----------
     index
-        Shape (n_bonds, 2); twice the same atom if it is bonded to its own image.
+        Shape (n_bonds, 2); the same atom twice if it is bonded to its own image.
     shifts
         Cartesian, Å, shape (n_bonds, 3): r_ij = r_j − r_i + shift.
     lengths
@@ -47,57 +62,116 @@ class BondImages:
 
 
 def bond_images(atoms: Atoms) -> BondImages:
-    """Return the bonds of one structure by covalent radii, in periodic directions to every image."""
-    reach = 2.0 * BOND_SCALE * float(covalent_radii[atoms.numbers].max())
-    idx_i, idx_j, shifts = structure_pairs(atoms, atoms.positions, reach)
+    """Return the bonds of a structure by covalent radii, to every periodic image.
+
+    Parameters
+    ----------
+    atoms
+        A molecule or a periodic cell.
+    """
+    longest = 2.0 * BOND_SCALE * float(covalent_radii[atoms.numbers].max())
+    idx_i, idx_j, shifts = structure_pairs(atoms, atoms.positions, longest)
     lengths = np.linalg.norm(atoms.positions[idx_j] - atoms.positions[idx_i] + shifts, axis=1)
     close = bonded(atoms.numbers, idx_i, idx_j, lengths)
     return BondImages(np.stack([idx_i, idx_j], axis=1)[close], shifts[close], lengths[close])
 
 
 def find_bonds(atoms: Atoms) -> IntArray:
-    """Return which atoms of one structure are bonded, each two once: shape (n_bonds, 2), i < j, in order."""
+    """Return the pairs of bonded atoms of a structure.
+
+    Parameters
+    ----------
+    atoms
+        A molecule or a periodic cell; two atoms bonded through several images count once.
+
+    Returns
+    -------
+    bonds
+        Shape (n_bonds, 2), i < j, in lexical order.
+    """
     index = np.sort(bond_images(atoms).index, axis=1)
     pairs: IntArray = np.unique(index[index[:, 0] != index[:, 1]], axis=0)
     return pairs
 
 
 def sides(n_atoms: int, bonds: IntArray, bond: tuple[int, int]) -> tuple[IntArray, IntArray] | None:
-    """Return the atoms on the side of i and on the side of j once bond (i, j) is cut; None in a ring."""
+    """Return the atoms on the two sides of a bond.
+
+    Parameters
+    ----------
+    n_atoms
+        Number of atoms.
+    bonds
+        All bonds, shape (n_bonds, 2), i < j.
+    bond
+        The bond (i, j) to cut, in either order.
+
+    Returns
+    -------
+    side_i, side_j
+        Indices of the atoms connected to i and to j without the bond; None if the bond is part of a ring.
+    """
     i, j = sorted(bond)
     kept = bonds[~((bonds[:, 0] == i) & (bonds[:, 1] == j))]
     graph = coo_array((np.ones(len(kept)), (kept[:, 0], kept[:, 1])), shape=(n_atoms, n_atoms))
-    _, part = connected_components(graph, directed=False)
-    if part[i] == part[j]:
+    _, fragment = connected_components(graph, directed=False)
+    if fragment[i] == fragment[j]:
         return None
-    return np.flatnonzero(part == part[bond[0]]), np.flatnonzero(part == part[bond[1]])
+    return np.flatnonzero(fragment == fragment[bond[0]]), np.flatnonzero(fragment == fragment[bond[1]])
 
 
 def moving_side(atomic_numbers: IntArray, bonds: IntArray, bond: tuple[int, int]) -> IntArray | None:
-    """Return the atoms that move when `bond` is stretched: the side with fewer atoms (if equal, the lighter).
+    """Return the atoms that move when a bond is stretched: the side with fewer atoms (if equal, the lighter).
 
-    None if the bond is part of a ring.
+    Parameters
+    ----------
+    atomic_numbers
+        Shape (n_atoms,).
+    bonds
+        All bonds, shape (n_bonds, 2), i < j.
+    bond
+        The bond (i, j) that is stretched.
+
+    Returns
+    -------
+    moving
+        Indices of the atoms; None if the bond is part of a ring.
     """
-    parts = sides(len(atomic_numbers), bonds, bond)
-    if parts is None:
+    both_sides = sides(len(atomic_numbers), bonds, bond)
+    if both_sides is None:
         return None
-    side_i, side_j = parts
-    size_i, size_j = ((len(side), atomic_masses[atomic_numbers[side]].sum()) for side in parts)
+    side_i, side_j = both_sides
+    size_i, size_j = ((len(side), atomic_masses[atomic_numbers[side]].sum()) for side in both_sides)
     return side_i if size_i < size_j else side_j
 
 
 def bond_name(atomic_numbers: IntArray, atoms: Iterable[int]) -> str:
-    """Return for example ``O2-H8``: symbols with 0-based indices; any number of atoms."""
+    """Return a name of symbols with 0-based indices, for example ``O2-H8``.
+
+    Parameters
+    ----------
+    atomic_numbers
+        Shape (n_atoms,).
+    atoms
+        Indices of the atoms; any number of them.
+    """
     return "-".join(f"{chemical_symbols[atomic_numbers[i]]}{i}" for i in atoms)
 
 
 def smaller_fragment(atoms: Atoms, bond: tuple[int, int]) -> IntArray:
-    """Return the `moving_side` of a bond of one structure.
+    """Return the `moving_side` of a bond of a structure.
+
+    Parameters
+    ----------
+    atoms
+        The structure, whose bonds follow from covalent radii.
+    bond
+        Indices of the two atoms.
 
     Raises
     ------
     DataError
-        If an index is out of range, the two atoms are not bonded, or the bond is part of a ring.
+        An index is out of range, the two atoms are not bonded, or the bond is part of a ring.
     """
     i, j = bond
     if not (0 <= i < len(atoms) and 0 <= j < len(atoms) and i != j):
@@ -105,10 +179,10 @@ def smaller_fragment(atoms: Atoms, bond: tuple[int, int]) -> IntArray:
     bonds = find_bonds(atoms)
     name = bond_name(atoms.numbers, bond)
     if [min(bond), max(bond)] not in bonds.tolist():
-        known = ", ".join(bond_name(atoms.numbers, pair) for pair in bonds[:12])
+        names = ", ".join(bond_name(atoms.numbers, pair) for pair in bonds[:12])
         raise DataError(
             f"{name} is not a bond of the structure ({atoms.get_distance(i, j, mic=True):.2f} Å apart); "
-            f"its bonds are {known}{', …' if len(bonds) > 12 else ''}"
+            f"its bonds are {names}{', …' if len(bonds) > 12 else ''}"
         )
     moving = moving_side(atoms.numbers, bonds, bond)
     if moving is None:

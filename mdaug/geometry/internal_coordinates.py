@@ -1,6 +1,6 @@
-"""Internal coordinates of positions (n_frames, n_atoms, 3), differentiable.
+"""Internal coordinates of many frames, differentiable by torch.
 
-`cells` (n_frames, 3, 3), where given, takes every vector to its nearest image.
+`cells` (n_frames, 3, 3), where given, shifts every vector to its nearest image.
 """
 
 import torch
@@ -10,28 +10,72 @@ from mdaug.frames import IntArray
 
 
 def cosines(positions: Tensor, angles: IntArray, cells: Tensor | None = None) -> Tensor:
-    """Return cos θ (n_frames, n_angles)."""
+    """Return the cosines of bond angles.
+
+    Parameters
+    ----------
+    positions
+        Shape (n_frames, n_atoms, 3), Å.
+    angles
+        Shape (n_angles, 3): atoms i, j, k with the vertex j in the middle.
+    cells
+        Shape (n_frames, 3, 3), Å; None for molecules.
+
+    Returns
+    -------
+    cosines
+        cos θ, shape (n_frames, n_angles).
+    """
     to_i = _units(_vectors(positions, angles[:, 1], angles[:, 0], cells))
     to_k = _units(_vectors(positions, angles[:, 1], angles[:, 2], cells))
     return (to_i * to_k).sum(-1)
 
 
 def torsion_terms(positions: Tensor, torsions: IntArray, cells: Tensor | None = None) -> Tensor:
-    """Return s cos φ, s² cos 2φ, s³ cos 3φ (n_frames, 3 n_torsions), s = sin θ sin θ' of the two angles.
+    """Return s cos φ, s² cos 2φ, s³ cos 3φ of torsions, with s = sin θ sin θ' of the two bond angles.
 
-    Smooth also where three atoms are in line, as the angle φ itself is not.
+    They are smooth also where three atoms are in line, where the torsion angle φ itself is not.
+
+    Parameters
+    ----------
+    positions
+        Shape (n_frames, n_atoms, 3), Å.
+    torsions
+        Shape (n_torsions, 4): chains of atoms a-b-c-d.
+    cells
+        Shape (n_frames, 3, 3), Å; None for molecules.
+
+    Returns
+    -------
+    terms
+        Shape (n_frames, 3 n_torsions), the three terms of a torsion together.
     """
     if not len(torsions):
         return positions.new_zeros(len(positions), 0)
     a, b, c = (_units(_vectors(positions, torsions[:, n], torsions[:, n + 1], cells)) for n in range(3))
-    normal, other = torch.linalg.cross(a, b), torch.linalg.cross(b, c)
-    t = (normal * other).sum(-1)
-    s2 = (normal**2).sum(-1) * (other**2).sum(-1)
+    first_normal, second_normal = torch.linalg.cross(a, b), torch.linalg.cross(b, c)
+    t = (first_normal * second_normal).sum(-1)
+    s2 = (first_normal**2).sum(-1) * (second_normal**2).sum(-1)
     return torch.stack([t, 2 * t**2 - s2, 4 * t**3 - 3 * t * s2], dim=-1).flatten(1)
 
 
 def lengths(positions: Tensor, pairs: IntArray, cells: Tensor | None = None) -> Tensor:
-    """Return the distances (n_frames, n_pairs) of the atoms of each pair."""
+    """Return the distances of pairs of atoms.
+
+    Parameters
+    ----------
+    positions
+        Shape (n_frames, n_atoms, 3), Å.
+    pairs
+        Shape (n_pairs, 2).
+    cells
+        Shape (n_frames, 3, 3), Å; None for molecules.
+
+    Returns
+    -------
+    lengths
+        Shape (n_frames, n_pairs), Å.
+    """
     return torch.linalg.vector_norm(_vectors(positions, pairs[:, 0], pairs[:, 1], cells), dim=-1)
 
 

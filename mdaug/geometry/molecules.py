@@ -1,4 +1,4 @@
-"""Which molecules frames hold, and whether they stay together."""
+"""Molecules of a set of frames: their bonds on average, their number, and whether they stay together."""
 
 import warnings
 
@@ -12,22 +12,32 @@ from mdaug.geometry.bonds import bonded
 from mdaug.geometry.pairs import molecule_pairs, narrowest_width, pair_lengths
 
 APART_A = 6.0
-"""Molecules whose nearest atoms are farther apart than this have has_parted: few networks reach so far."""
+"""Molecules whose nearest atoms are farther apart than this (Å) have parted: it exceeds usual cutoffs."""
 
 NARROWEST_A = 8.0
-"""Of a cell with molecules: a bond stretched to 2.5 lengths is shorter than half of it."""
+"""Smallest width (Å) of a cell with molecules: half of it exceeds a bond stretched 2.5-fold."""
 
 AT_ONCE = 4_000_000
-"""Pairs held in memory at once."""
+"""Largest number of pairs held in memory at once."""
 
 MAX_FRAMES = 300
-"""More frames than this, evenly spaced, tell nothing new."""
+"""Largest number of frames, evenly spaced, that are searched for parted molecules."""
 
 
 def molecule_of_atom(n_atoms: int, bonds: IntArray) -> IntArray:
-    """Return the number of the molecule that each atom belongs to, shape (n_atoms,), from 0.
+    """Return the number of the molecule that each atom belongs to.
 
-    `bonds` has shape (n_bonds, 2); an atom without a bond is a molecule of its own.
+    Parameters
+    ----------
+    n_atoms
+        Number of atoms.
+    bonds
+        Shape (n_bonds, 2); an atom without a bond is a molecule of its own.
+
+    Returns
+    -------
+    molecule
+        Shape (n_atoms,), numbered from 0.
     """
     graph = coo_array((np.ones(len(bonds)), bonds.T), shape=(n_atoms, n_atoms))
     numbers: IntArray = connected_components(graph, directed=False)[1].astype(np.int64)
@@ -35,45 +45,99 @@ def molecule_of_atom(n_atoms: int, bonds: IntArray) -> IntArray:
 
 
 def sampled_pair_lengths(frames: FrameSet) -> FloatArray:
-    """Return the distances (n_some, n_pairs), Å, of the pairs of `molecule_pairs`, to nearest images.
+    """Return distances of all pairs of atoms, to nearest images, in as many frames as fit in memory.
 
-    Of as many frames, evenly spaced, as fit in memory.
+    Parameters
+    ----------
+    frames
+        Molecules or cells; if they are too many, evenly spaced ones are taken.
+
+    Returns
+    -------
+    lengths
+        Shape (n_frames_taken, n_pairs), Å; pairs in the order of `molecule_pairs`.
     """
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
-    few = frames.evenly_spaced(max(1, AT_ONCE // max(1, len(idx_i))))
-    return pair_lengths(few.positions, few.periodic_cells, idx_i, idx_j)
+    sample = frames.evenly_spaced(max(1, AT_ONCE // max(1, len(idx_i))))
+    return pair_lengths(sample.positions, sample.periodic_cells, idx_i, idx_j)
 
 
 def mean_lengths(frames: FrameSet) -> FloatArray:
-    """Return the means over `sampled_pair_lengths` (n_pairs,), Å."""
+    """Return the mean of the `sampled_pair_lengths` over frames.
+
+    Parameters
+    ----------
+    frames
+        Molecules or cells.
+
+    Returns
+    -------
+    lengths
+        Shape (n_pairs,), Å; pairs in the order of `molecule_pairs`.
+    """
     return sampled_pair_lengths(frames).mean(axis=0)
 
 
 def mean_bonds(frames: FrameSet) -> tuple[IntArray, FloatArray]:
-    """Return the pairs (n_bonds, 2), i < j, bonded by their mean distance (Å), and that, shape (n_bonds,)."""
+    """Return the pairs of atoms that are bonded by their mean distance.
+
+    Parameters
+    ----------
+    frames
+        Molecules or cells.
+
+    Returns
+    -------
+    bonds
+        Shape (n_bonds, 2), i < j.
+    lengths
+        Mean lengths, shape (n_bonds,), Å.
+    """
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
     mean = mean_lengths(frames)
-    near = bonded(frames.atomic_numbers, idx_i, idx_j, mean)
-    return np.stack([idx_i, idx_j], axis=1)[near], mean[near]
+    is_bond = bonded(frames.atomic_numbers, idx_i, idx_j, mean)
+    return np.stack([idx_i, idx_j], axis=1)[is_bond], mean[is_bond]
 
 
 def frame_molecules(frames: FrameSet) -> IntArray:
-    """Return the molecule of each atom, shape (n_atoms,), by `mean_bonds`."""
+    """Return the number of the molecule of each atom, by `mean_bonds`.
+
+    Parameters
+    ----------
+    frames
+        Molecules or cells.
+
+    Returns
+    -------
+    molecule
+        Shape (n_atoms,), numbered from 0.
+    """
     return molecule_of_atom(frames.n_atoms, mean_bonds(frames)[0])
 
 
 def count_molecules(frames: FrameSet) -> int:
-    """Return how many molecules each frame holds."""
+    """Return how many molecules each frame holds.
+
+    Parameters
+    ----------
+    frames
+        Molecules or cells.
+    """
     return int(frame_molecules(frames).max()) + 1
 
 
 def molecular_cells(frames: FrameSet) -> FloatArray | None:
-    """Return the `periodic_cells` of `frames`.
+    """Return the `periodic_cells` of frames with molecules.
+
+    Parameters
+    ----------
+    frames
+        Molecules or cells.
 
     Raises
     ------
     DataError
-        If they are so narrow that molecules meet their own images.
+        The cells are so narrow that a molecule may touch its own image.
     """
     cells = frames.periodic_cells
     if cells is None:
@@ -81,43 +145,69 @@ def molecular_cells(frames: FrameSet) -> FloatArray | None:
     width = narrowest_width(cells)
     if width < NARROWEST_A:
         raise DataError(
-            f"{frames.name}: the cell is {width:.3g} Å wide; molecules are told from their images in cells "
-            f"of at least {NARROWEST_A:g} Å"
+            f"{frames.name}: the cell is {width:.3g} Å wide; to tell molecules from their images it must be "
+            f"at least {NARROWEST_A:g} Å wide"
         )
     return cells
 
 
 def connects_to_own_image(positions: FloatArray, bonds: IntArray, cell: FloatArray) -> bool:
-    """Tell whether bonds lead from some atom to its own image.
+    """Return whether a chain of bonds connects some atom to its own periodic image.
 
-    If not, every atom can be moved by whole cells such that no bond goes through a face.
+    If not, every atom can be shifted by lattice vectors such that no bond crosses a face of the cell.
+
+    Parameters
+    ----------
+    positions
+        Shape (n_atoms, 3), Å.
+    bonds
+        Shape (n_bonds, 2).
+    cell
+        Shape (3, 3), Å; rows are lattice vectors.
     """
     vectors = positions[bonds[:, 1]] - positions[bonds[:, 0]]
     crossed = np.round(vectors @ np.linalg.inv(cell))
-    ends = np.zeros((len(bonds), len(positions)))
-    ends[np.arange(len(bonds)), bonds[:, 1]] += 1
-    ends[np.arange(len(bonds)), bonds[:, 0]] -= 1
-    moves = np.linalg.lstsq(ends, crossed)[0]
-    return bool(np.abs(ends @ moves - crossed).max() > 1e-6)
+    incidence = np.zeros((len(bonds), len(positions)))
+    incidence[np.arange(len(bonds)), bonds[:, 1]] += 1
+    incidence[np.arange(len(bonds)), bonds[:, 0]] -= 1
+    shifts = np.linalg.lstsq(incidence, crossed)[0]
+    return bool(np.abs(incidence @ shifts - crossed).max() > 1e-6)
 
 
 def has_parted(positions: FloatArray) -> bool:
-    """Tell whether some of the atoms (n_atoms, 3), Å, have left the others by more than `APART_A`."""
+    """Return whether some atoms are farther than `APART_A` from all others.
+
+    Parameters
+    ----------
+    positions
+        Shape (n_atoms, 3), Å.
+    """
     idx_i, idx_j = molecule_pairs(len(positions))
-    near = pair_lengths(positions[None], None, idx_i, idx_j)[0] < APART_A
-    return bool(molecule_of_atom(len(positions), np.stack([idx_i, idx_j], axis=1)[near]).any())
+    within = pair_lengths(positions[None], None, idx_i, idx_j)[0] < APART_A
+    return bool(molecule_of_atom(len(positions), np.stack([idx_i, idx_j], axis=1)[within]).any())
 
 
 def warn_of_parting(frames: FrameSet) -> None:
-    """Warn of frames in which molecules have left each other, or a molecule has come apart."""
+    """Warn of frames in which molecules have parted or a fragment has left its molecule.
+
+    Parameters
+    ----------
+    frames
+        Molecules; periodic frames are not checked.
+
+    Warns
+    -----
+    UserWarning
+        In some frames `has_parted` is true.
+    """
     if frames.periodic:
         return
-    few = frames.evenly_spaced(MAX_FRAMES)
-    n_parted = sum(has_parted(positions) for positions in few.positions)
+    sample = frames.evenly_spaced(MAX_FRAMES)
+    n_parted = sum(has_parted(positions) for positions in sample.positions)
     if n_parted:
         warnings.warn(
-            f"{frames.name}: in {n_parted} of {len(few)} frames some atoms are more than {APART_A:g} Å away "
-            "from all others (evaporated, or broken off): a network does not see so far, and springs "
-            "mean nothing there; sample colder or shorter, or leave those frames out",
+            f"{frames.name}: in {n_parted} of {len(sample)} frames some atoms are more than {APART_A:g} Å "
+            "away from all others (evaporated, or broken off). The network's cutoff is shorter, and springs "
+            "have no meaning there; sample colder or shorter, or leave these frames out",
             stacklevel=2,
         )

@@ -1,4 +1,9 @@
-"""Atom pairs: all pairs of a molecule, neighbor pairs within a cutoff, nearest periodic images."""
+"""Atom pairs: all pairs of a molecule, neighbor pairs within a cutoff, nearest periodic images.
+
+Cells are those of `FrameSet.periodic_cells`: an open direction has a vector so long that no pair crosses it.
+"""
+
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from ase import Atoms
@@ -8,16 +13,32 @@ from numpy.typing import NDArray
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
 
-_GRID = 100_000
-"""Boxes into which vesin parts space at most. For more it widens them all alike, and divides by zero where a
-direction then has less than one."""
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ArrayOrTensor = TypeVar("ArrayOrTensor", FloatArray, "Tensor")
+
+_MAX_GRID_BOXES = 100_000
+"""Largest number of boxes in vesin's grid. For more it widens all boxes by one factor, and divides by zero
+where a direction then has less than one box."""
 
 _FARTHEST_A = 1e12
-"""Beyond, places are not known to 0.0001 Å."""
+"""Double precision resolves positions beyond this only to 0.0001 Å."""
 
 
 def molecule_pairs(n_atoms: int) -> tuple[IntArray, IntArray]:
-    """Return all unordered pairs ``idx_i < idx_j`` of a molecule, each of shape (n_pairs,)."""
+    """Return all unordered pairs of atoms.
+
+    Parameters
+    ----------
+    n_atoms
+        Number of atoms.
+
+    Returns
+    -------
+    idx_i, idx_j
+        Shape (n_pairs,), ``idx_i < idx_j``.
+    """
     idx_i, idx_j = np.triu_indices(n_atoms, k=1)
     return idx_i.astype(np.int64), idx_j.astype(np.int64)
 
@@ -25,12 +46,12 @@ def molecule_pairs(n_atoms: int) -> tuple[IntArray, IntArray]:
 def neighbor_pairs(
     positions: FloatArray, cell: FloatArray | None, pbc: tuple[bool, bool, bool], cutoff: float
 ) -> tuple[IntArray, IntArray, FloatArray]:
-    """Return each unordered pair within `cutoff` once, periodic images and an atom's own images included.
+    """Return each unordered pair within a cutoff once, periodic images and an atom's own images included.
 
     Parameters
     ----------
     positions
-        Shape (n_atoms, 3), Å; need not lie inside the cell.
+        Shape (n_atoms, 3), Å; may lie outside the cell.
     cell
         Shape (3, 3), Å, rows are lattice vectors; None for a molecule.
     pbc
@@ -48,92 +69,114 @@ def neighbor_pairs(
     Raises
     ------
     DataError
-        Atoms or a cell that are absurdly far stretched.
+        The atoms or the cell extend too far for a search.
     """
-    from vesin import NeighborList  # it loads torch where there is one, which takes seconds
+    from vesin import NeighborList  # it imports torch where torch is installed, which takes seconds
 
     neighbor_list = NeighborList(cutoff=cutoff, full_list=False)
     box = np.zeros((3, 3)) if cell is None else np.asarray(cell, dtype=np.float64)
     periodic = np.array(pbc, dtype=bool) if cell is not None else np.zeros(3, dtype=bool)
-    if _is_stretched(positions, box, periodic, cutoff):
-        spread = np.ptp(positions, axis=0)
-        if periodic.any() or spread.max() > _FARTHEST_A:
-            lattice = f" in a cell with vectors of {_numbers(np.linalg.norm(box, axis=1))} Å"
+    if _overstretches_grid(positions, box, periodic, cutoff):
+        extent = np.ptp(positions, axis=0)
+        if periodic.any() or extent.max() > _FARTHEST_A:
+            lattice = f" in a cell with vectors of {_product(np.linalg.norm(box, axis=1))} Å"
             raise DataError(
-                f"atoms spread over {_numbers(spread)} Å{lattice if periodic.any() else ''}, too far to be "
-                f"searched for pairs within {cutoff:g} Å; expected lengths in Å"
+                f"the atoms extend over {_product(extent)} Å{lattice if periodic.any() else ''}, too far "
+                f"for a search of pairs within {cutoff:g} Å; expected lengths in Å"
             )
-        return _far_apart(positions, cutoff)
+        return _pairs_by_tree(positions, cutoff)
     idx_i, idx_j, cell_shifts = neighbor_list.compute(
         points=np.ascontiguousarray(positions, dtype=np.float64), box=box, periodic=periodic, quantities="ijS"
     )
     return idx_i.astype(np.int64), idx_j.astype(np.int64), cell_shifts.astype(np.float64) @ box
 
 
-def _is_stretched(positions: FloatArray, box: FloatArray, periodic: NDArray[np.bool_], cutoff: float) -> bool:
-    """Whether vesin's grid would be left with no box in some direction."""
-    if len(positions) == 0:
-        return False
-    lengths = np.where(periodic, np.linalg.norm(box, axis=1), np.ptp(positions, axis=0))
-    boxes = np.log(np.maximum(1.0, lengths / cutoff))
-    return bool(boxes.sum() > np.log(_GRID) and boxes.min() - (boxes.sum() - np.log(_GRID)) / 3 < np.log(2.0))
-
-
-def _far_apart(positions: FloatArray, cutoff: float) -> tuple[IntArray, IntArray, FloatArray]:
-    """Pairs of atoms of which some are lost far away from the others."""
-    from scipy.spatial import cKDTree  # hardly ever needed
-
-    index = cKDTree(positions).query_pairs(cutoff, output_type="ndarray").astype(np.int64)
-    return index[:, 0], index[:, 1], np.zeros((len(index), 3))
-
-
-def _numbers(values: FloatArray) -> str:
-    return " × ".join(f"{value:.3g}" for value in values)
-
-
 def structure_pairs(
     atoms: Atoms, positions: FloatArray, cutoff: float
 ) -> tuple[IntArray, IntArray, FloatArray]:
-    """Return `neighbor_pairs` of a structure's atoms at `positions`, in its cell and periodic directions."""
+    """Return the `neighbor_pairs` of a structure's atoms at other positions, in its cell.
+
+    Parameters
+    ----------
+    atoms
+        Gives the cell and the periodic directions.
+    positions
+        Shape (n_atoms, 3), Å.
+    cutoff
+        Å.
+    """
     pbc = (bool(atoms.pbc[0]), bool(atoms.pbc[1]), bool(atoms.pbc[2]))
     return neighbor_pairs(positions, atoms.cell.array if any(pbc) else None, pbc, cutoff)
 
 
 def frame_pairs(frames: FrameSet, n: int, cutoff: float) -> tuple[IntArray, IntArray, FloatArray]:
-    """Return the pairs of frame `n` within `cutoff` (Å): idx_i, idx_j (n_pairs,) and r_ij (n_pairs, 3), Å."""
+    """Return the pairs of one frame within a cutoff.
+
+    Parameters
+    ----------
+    frames
+        Molecules or periodic cells.
+    n
+        Index of the frame.
+    cutoff
+        Å.
+
+    Returns
+    -------
+    idx_i, idx_j
+        Shape (n_pairs,).
+    r_ij
+        Shape (n_pairs, 3), Å, from atom i to (the image of) atom j.
+    """
     positions = frames.positions[n]
     if frames.cells is not None:
         idx_i, idx_j, shifts = neighbor_pairs(positions, frames.cells[n], frames.pbc, cutoff)
         return idx_i, idx_j, positions[idx_j] - positions[idx_i] + shifts
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
     r_ij = positions[idx_j] - positions[idx_i]
-    near = np.linalg.norm(r_ij, axis=1) < cutoff
-    return idx_i[near], idx_j[near], r_ij[near]
+    within = np.linalg.norm(r_ij, axis=1) < cutoff
+    return idx_i[within], idx_j[within], r_ij[within]
 
 
 def all_frame_pairs(frames: FrameSet, cutoff: float) -> tuple[IntArray, IntArray, FloatArray]:
-    """Return the pairs of all frames as `frame_pairs` does; atom a of frame n has index n · n_atoms + a."""
-    found = [frame_pairs(frames, n, cutoff) for n in range(len(frames))]
-    first_atom = np.repeat(np.arange(len(frames)) * frames.n_atoms, [len(pairs[0]) for pairs in found])
-    idx_i, idx_j, r_ij = (np.concatenate([pairs[k] for pairs in found]) for k in range(3))
+    """Return the pairs of all frames; atom a of frame n has index n · n_atoms + a.
+
+    Parameters
+    ----------
+    frames
+        Molecules or periodic cells.
+    cutoff
+        Å.
+
+    Returns
+    -------
+    idx_i, idx_j, r_ij
+        As of `frame_pairs`, one frame after another.
+    """
+    by_frame = [frame_pairs(frames, n, cutoff) for n in range(len(frames))]
+    first_atom = np.repeat(np.arange(len(frames)) * frames.n_atoms, [len(pairs[0]) for pairs in by_frame])
+    idx_i, idx_j, r_ij = (np.concatenate([pairs[k] for pairs in by_frame]) for k in range(3))
     return idx_i + first_atom, idx_j + first_atom, r_ij
 
 
 def minimum_image(vectors: FloatArray, cells: FloatArray | None, cutoff: float = 0.0) -> FloatArray:
-    """Return `vectors` (…, 3) shifted to their nearest periodic image; unchanged if `cells` is None.
+    """Return vectors shifted to their nearest periodic image.
 
     Parameters
     ----------
+    vectors
+        Shape (..., 3), Å.
     cells
-        Shape (3, 3), or (n_frames, 3, 3) for vectors of shape (n_frames, n, 3); rows are lattice vectors.
+        Shape (3, 3), or (n_frames, 3, 3) for vectors of shape (n_frames, n, 3), Å; rows are lattice vectors.
+        With None the vectors are returned unchanged.
     cutoff
-        Å. Images closer than half the cell's smallest width are exact; if `cutoff` is longer than that, all
-        are (by ASE's search, which is slow).
+        Å. Images closer than half the smallest width of the cell are always exact. If `cutoff` exceeds that,
+        all images are exact, by ASE's search, which is slow.
     """
     if cells is None:
         return vectors
     if 2 * cutoff <= narrowest_width(cells):
-        # a vector shorter than half of every width has fractions below 1/2: rounding finds it
+        # a vector shorter than half of every width has fractions below 1/2, so that rounding is right
         return vectors - np.round(vectors @ np.linalg.inv(cells)) @ cells
     if cells.ndim == 2:
         return find_mic(vectors, cells)[0]
@@ -143,16 +186,80 @@ def minimum_image(vectors: FloatArray, cells: FloatArray | None, cutoff: float =
 def pair_lengths(
     positions: FloatArray, cells: FloatArray | None, idx_i: IntArray, idx_j: IntArray
 ) -> FloatArray:
-    """Return |r_j − r_i| to the nearest image (n_frames, n_pairs) of positions (n_frames, n_atoms, 3)."""
+    """Return distances of atoms to the nearest image.
+
+    Parameters
+    ----------
+    positions
+        Shape (n_frames, n_atoms, 3), Å.
+    cells
+        As for `minimum_image`.
+    idx_i, idx_j
+        Shape (n_pairs,).
+
+    Returns
+    -------
+    lengths
+        |r_j − r_i|, shape (n_frames, n_pairs), Å.
+    """
     return np.linalg.norm(minimum_image(positions[:, idx_j] - positions[:, idx_i], cells), axis=-1)
 
 
 def narrowest_width(cells: FloatArray) -> float:
-    """Return the least distance (Å) between opposite faces of any of `cells` (…, 3, 3)."""
+    """Return the smallest distance (Å) between opposite faces of any cell.
+
+    Parameters
+    ----------
+    cells
+        Shape (..., 3, 3), Å; rows are lattice vectors.
+    """
     # the columns of the inverse are the reciprocal vectors, whose lengths are one over the widths
     return float(1 / np.linalg.norm(np.linalg.inv(cells), axis=-2).max())
 
 
 def half_width(cells: FloatArray) -> float:
-    """Return half the smallest distance between opposite faces of `cells` (…, 3, 3), Å."""
+    """Return half the `narrowest_width` (Å): shorter vectors have one nearest image.
+
+    Parameters
+    ----------
+    cells
+        Shape (..., 3, 3), Å; rows are lattice vectors.
+    """
     return 0.5 * narrowest_width(cells)
+
+
+def quintic_switch(t: ArrayOrTensor) -> ArrayOrTensor:
+    """Return 1 − 10t³ + 15t⁴ − 6t⁵, which has two continuous derivatives everywhere.
+
+    Parameters
+    ----------
+    t
+        Reduced distance, array or tensor of any shape; values below 0 count as 0 (result 1), values above 1
+        as 1 (result 0).
+    """
+    t = t.clip(0.0, 1.0)
+    return 1.0 - t**3 * (10.0 - 15.0 * t + 6.0 * t * t)
+
+
+def _overstretches_grid(
+    positions: FloatArray, box: FloatArray, periodic: NDArray[np.bool_], cutoff: float
+) -> bool:
+    """Return whether vesin's grid would have no box in some direction."""
+    if len(positions) == 0:
+        return False
+    lengths = np.where(periodic, np.linalg.norm(box, axis=1), np.ptp(positions, axis=0))
+    boxes = np.log(np.maximum(1.0, lengths / cutoff))
+    excess = boxes.sum() - np.log(_MAX_GRID_BOXES)
+    return bool(excess > 0 and boxes.min() - excess / 3 < np.log(2.0))
+
+
+def _pairs_by_tree(positions: FloatArray, cutoff: float) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return the pairs of a molecule some of whose atoms are very far from the others."""
+    from scipy.spatial import cKDTree  # rarely needed
+
+    index = cKDTree(positions).query_pairs(cutoff, output_type="ndarray").astype(np.int64)
+    return index[:, 0], index[:, 1], np.zeros((len(index), 3))
+
+
+def _product(lengths: FloatArray) -> str:
+    return " × ".join(f"{length:.3g}" for length in lengths)

@@ -10,10 +10,10 @@ LINEAR_WITHIN_A = 0.1
 """A molecule is linear if the root mean square distance of its atoms from one axis is below this (Å)."""
 
 SMALLEST_INERTIA = 1e-6
-"""An axis whose moment of inertia is below this fraction of the largest one is the axis of a linear molecule."""
+"""An axis whose moment of inertia is below this fraction of the largest is that of a linear molecule."""
 
 SMALLEST_RADIUS_A = 1e-6
-"""A system whose radius of gyration about an axis is below this (Å) does not rotate about it: a single atom."""
+"""Atoms whose radius of gyration about an axis is below this (Å) do not rotate about it: a single atom."""
 
 
 def n_rigid_motions(atoms: Atoms) -> int:
@@ -27,7 +27,7 @@ def n_rigid_motions(atoms: Atoms) -> int:
     Returns
     -------
     n_rigid
-        6 for a molecule, 5 for a linear one, 3 for an atom or a periodic cell, whose rotation is not conserved.
+        6 for a molecule, 5 for a linear one, 3 for an atom or a periodic cell.
     """
     if atoms.pbc.any() or len(atoms) == 1:
         return 3

@@ -17,6 +17,7 @@ from ase.data import chemical_symbols, covalent_radii
 from torch import Tensor, nn
 
 from mdaug.frames import FloatArray
+from mdaug.geometry.pairs import quintic_switch
 from mdaug.models import spline
 from mdaug.units import COULOMB_EV_A, EV_PER_KCAL_MOL
 
@@ -292,8 +293,7 @@ def switch_off(d: FloatArray, start: float, end: float) -> FloatArray:
     start, end
         Å.
     """
-    t = np.clip((d - start) / (end - start), 0.0, 1.0)
-    return 1.0 - t**3 * (10.0 - 15.0 * t + 6.0 * t * t)
+    return quintic_switch((np.asarray(d) - start) / (end - start))
 
 
 def zbl(d: FloatArray, first: int, second: int, cutoff: float = np.inf) -> FloatArray:

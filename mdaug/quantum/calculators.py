@@ -1,4 +1,4 @@
-"""ASE calculators by name: GFN2-xTB through tblite, or any class the user names."""
+"""ASE calculators by name (GFN2-xTB through tblite, or any class), and their results for many frames."""
 
 import importlib
 import inspect
@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator
+from ase.calculators.calculator import CalculationFailed, Calculator
 
 from mdaug.errors import DataError, MissingDependencyError
+from mdaug.frames import FloatArray, FrameSet
 
 GFN2 = "GFN2-xTB"
 XTB_METHODS = (GFN2, "GFN1-xTB", "IPEA1-xTB")
@@ -33,36 +35,110 @@ def calculator_factory(
     arguments
         Keyword arguments of the calculator.
     charge, multiplicity
-        Of the whole system; given to calculators that take them.
+        Of the whole system; passed to calculators that take them.
 
     Raises
     ------
     MissingDependencyError
-        If tblite or the named module is not installed.
+        tblite or the named module is not installed.
     DataError
-        If `name` is neither, or a charged system meets a calculator that takes no charge.
+        `name` is neither a method nor a class, or the calculator takes no charge and the system has one.
     """
     if name in XTB_METHODS:
         make = _tblite()
         xtb = {"method": name, "verbosity": 0, "charge": charge, "multiplicity": multiplicity}
         return lambda: make(**(xtb | (arguments or {})))
     make = _imported(name)
-    given = _charge_arguments(make, name, charge, multiplicity)
-    return lambda: make(**(given | (arguments or {})))
+    charge_arguments = _charge_arguments(make, name, charge, multiplicity)
+    return lambda: make(**(charge_arguments | (arguments or {})))
 
 
 def charged_calculator(name: str, charge: float | None, multiplicity: float | None) -> Calculator:
-    """Return a calculator of `calculator_factory`; without a charge or multiplicity, of a neutral singlet."""
+    """Return a calculator of `calculator_factory`.
+
+    Parameters
+    ----------
+    name
+        As for `calculator_factory`.
+    charge, multiplicity
+        Of the whole system; None means 0 and 1.
+    """
     return calculator_factory(name, charge=int(charge or 0), multiplicity=int(multiplicity or 1))()
+
+
+def calculate_frames(
+    calculator: Calculator,
+    frames: FrameSet,
+    positions: FloatArray | None = None,
+    *,
+    allow_failures: bool = False,
+    advice: str = "leave it out, or use another calculator",
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Return energies and forces of many frames, by any ASE calculator, one frame after another.
+
+    Parameters
+    ----------
+    calculator
+        Gives energy and forces.
+    frames
+        Give atomic numbers, cells and periodic directions, and the positions if there are no others.
+    positions
+        Shape (n_frames, n_atoms, 3), Å: other positions of the same atoms.
+    allow_failures
+        Return NaN for a frame on which the calculator fails, instead of raising.
+    advice
+        What the user can do about a failure, for the message.
+    progress
+        Called with (frames done, frames in all).
+
+    Returns
+    -------
+    energies
+        Shape (n_frames,), eV.
+    forces
+        Shape (n_frames, n_atoms, 3), eV/Å.
+
+    Raises
+    ------
+    DataError
+        The calculator fails on a frame.
+    """
+    positions = frames.positions if positions is None else positions
+    energies, forces = np.full(len(positions), np.nan), np.full_like(positions, np.nan)
+    for n, frame_positions in enumerate(positions):
+        cell = None if frames.cells is None else frames.cells[n]
+        atoms = Atoms(frames.atomic_numbers, frame_positions, cell=cell, pbc=frames.pbc)
+        atoms.calc = calculator
+        try:
+            energies[n], forces[n] = atoms.get_potential_energy(), atoms.get_forces()
+        except CalculationFailed as error:
+            calculator.reset()
+            if not allow_failures:
+                raise DataError(
+                    f"{frames.name}: {type(calculator).__name__} fails on frame {n} ({error}); {advice}"
+                ) from error
+        if progress is not None:
+            progress(n + 1, len(positions))
+    return energies, forces
 
 
 def check_spin(atoms: Atoms, charge: int, multiplicity: int) -> None:
     """Refuse a multiplicity that the number of electrons does not allow.
 
+    Parameters
+    ----------
+    atoms
+        The whole system.
+    charge
+        Total charge, e.
+    multiplicity
+        Spin multiplicity 2S+1.
+
     Raises
     ------
     DataError
-        For an odd number of electrons with an odd multiplicity, or both even.
+        The number of electrons and the multiplicity are both odd or both even.
     """
     n_electrons = int(atoms.numbers.sum()) - charge
     if (n_electrons + multiplicity) % 2 == 0:
@@ -87,7 +163,7 @@ def _imported(name: str) -> Any:
     if not attribute:
         raise DataError(f"calculator {name!r}: expected one of {', '.join(XTB_METHODS)} or module:Class")
     try:
-        with _own_modules():
+        with _working_folder_on_path():
             return getattr(importlib.import_module(module), attribute)
     except ImportError as error:
         raise MissingDependencyError(
@@ -99,23 +175,24 @@ def _imported(name: str) -> Any:
 
 
 @contextmanager
-def _own_modules() -> Iterator[None]:
-    """Let a module in the working folder be found, after all installed ones."""
-    sys.path.append(os.getcwd())
+def _working_folder_on_path() -> Iterator[None]:
+    """Allow imports of modules in the working folder; installed modules of the same name take precedence."""
+    folder = os.getcwd()
+    sys.path.append(folder)
     try:
         yield
     finally:
-        sys.path.remove(os.getcwd())
+        sys.path.remove(folder)
 
 
 def _charge_arguments(make: Any, name: str, charge: int, multiplicity: int) -> dict[str, int]:
-    """Return charge and multiplicity as the calculator takes them; refuse to lose a charge silently."""
+    """Return charge and multiplicity as keyword arguments of the calculator; refuse to ignore a charge."""
     takes = inspect.signature(make).parameters
-    wanted = {"charge": (charge, 0), "multiplicity": (multiplicity, 1)}
-    lost = [key for key, (value, default) in wanted.items() if key not in takes and value != default]
-    if lost:
+    values = {"charge": (charge, 0), "multiplicity": (multiplicity, 1)}
+    ignored = [key for key, (value, default) in values.items() if key not in takes and value != default]
+    if ignored:
         raise DataError(
-            f"calculator {name!r} takes no {' or '.join(lost)}: "
-            "leave --charge and --multiplicity out and give them in its own words with --calculator-arguments"
+            f"calculator {name!r} takes no {' or '.join(ignored)}: "
+            "leave --charge and --multiplicity out, and pass its own arguments with --calculator-arguments"
         )
-    return {key: value for key, (value, _) in wanted.items() if key in takes}
+    return {key: value for key, (value, _) in values.items() if key in takes}

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.units import Bohr, Hartree
-from scipy.linalg import null_space
 
-from mdaug.frames import FloatArray, IntArray
+from mdaug.frames import IntArray
+from mdaug.geometry.rigid_motion import internal_basis
 from mdaug.quantum.level import COMPOSITE, Level
 from mdaug.quantum.mean_field import (
     Bond,
@@ -182,7 +182,7 @@ def _forces(method: Any) -> Record:
 def _forces_by_differences(atoms: Atoms, level: Level, solver: Any) -> Record:
     """Return DF-MP2's forces by central differences in the directions that deform the molecule."""
     density, forces = solver.make_rdm1(), np.zeros_like(atoms.positions)
-    for direction in deformations(atoms.positions):
+    for direction in internal_basis(atoms.positions, np.ones(len(atoms))):
         energies = []
         for sign in (1, -1):
             moved = Atoms(atoms.numbers, atoms.positions + sign * STEP_A * direction)
@@ -191,13 +191,6 @@ def _forces_by_differences(atoms: Atoms, level: Level, solver: Any) -> Record:
             energies.append(_df_mp2(field, level).e_tot)
         forces -= direction * (energies[0] - energies[1]) / (2 * STEP_A) * Hartree
     return {"forces_eV_A": forces.tolist()}
-
-
-def deformations(positions: FloatArray) -> FloatArray:
-    """Return orthonormal directions (n, n_atoms, 3) at right angles to moving and turning the molecule."""
-    centred, axes = positions - positions.mean(axis=0), np.eye(3)
-    rigid = [np.tile(axis, (len(centred), 1)) for axis in axes] + [np.cross(axis, centred) for axis in axes]
-    return null_space(np.reshape(rigid, (6, -1)), rcond=1e-8).T.reshape(-1, *positions.shape)
 
 
 def _record(energy: float, parts: dict[str, float], solver: Any, unrestricted: bool) -> Record:

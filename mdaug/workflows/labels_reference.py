@@ -10,9 +10,9 @@ from ase.io import iread
 
 from mdaug.augmentation import Labels
 from mdaug.augmentation.force_matching.label_errors import neighbour_pairs
-from mdaug.augmentation.semiempirical import evaluate
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.quantum.calculators import calculate_frames
 from mdaug.workflows.labels_draw import Batch, StudyFrames
 
 TOLERANCE_A = 1e-4
@@ -35,7 +35,7 @@ def calculated_reference(
     progress: Callable[[int, int], None] | None = None,
 ) -> Reference:
     """Evaluate `calculator` on the geometries of a study; where it fails they are left out."""
-    found = evaluate(calculator, study.test, study.geometries, allow_failures=True, progress=progress)
+    found = calculate_frames(calculator, study.test, study.geometries, allow_failures=True, progress=progress)
     return Reference(name, *found)
 
 

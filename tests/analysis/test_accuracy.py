@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from mdaug.analysis.accuracy import accuracy, predict_with_calculator
+from mdaug.analysis.accuracy import accuracy
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
+from mdaug.quantum.calculators import calculate_frames
 from mdaug.units import EV_PER_KCAL_MOL
 
 KCAL = EV_PER_KCAL_MOL
@@ -41,7 +42,7 @@ def test_no_shift_is_fitted(water):
 def test_calculator_sees_every_frame(water, morse, pair_potential):
     calculator = pair_potential(morse.energy, morse.slope)
     seen = []
-    energies, forces = predict_with_calculator(calculator, water, lambda *done: seen.append(done))
+    energies, forces = calculate_frames(calculator, water, progress=lambda *done: seen.append(done))
     distances = [np.linalg.norm(r[[0, 0, 1]] - r[[1, 2, 2]], axis=1) for r in water.positions]
     assert energies == pytest.approx([morse.energy(d).sum() for d in distances])
     assert forces.shape == (2, 3, 3)

@@ -10,9 +10,10 @@ from mdaug.augmentation import AugmentOptions, augment
 from mdaug.augmentation.displacements import displace
 from mdaug.augmentation.force_matching.label_errors import neighbour_pairs
 from mdaug.augmentation.label_rules import make_rule
-from mdaug.augmentation.semiempirical import evaluate, semiempirical_rule
+from mdaug.augmentation.semiempirical import semiempirical_rule
 from mdaug.augmentation.spring_labels import SPRING_RULES
 from mdaug.data import load_frames
+from mdaug.quantum.calculators import calculate_frames
 from mdaug.springs import Springs
 
 
@@ -76,7 +77,7 @@ def test_gfn2_labels_of_gfn2_frames_are_exact():
     displaced = displace(frames, {}, AugmentOptions(epsilon=0.3, n_displaced=9), np.random.default_rng(0))
     rule = semiempirical_rule(frames)
     labels = rule(displaced)
-    energies, forces = evaluate(rule.calculator, frames, frames.positions + displaced.displacements)
+    energies, forces = calculate_frames(rule.calculator, frames, frames.positions + displaced.displacements)
     np.testing.assert_allclose(labels.energy_change, energies - frames.energies, atol=1e-4)
     np.testing.assert_allclose(labels.forces, forces, atol=5e-4)
 

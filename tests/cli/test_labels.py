@@ -5,10 +5,10 @@ import json
 import numpy as np
 from ase.calculators.morse import MorsePotential
 
-from mdaug.augmentation.semiempirical import evaluate
 from mdaug.cli.app import main
 from mdaug.data import write_extxyz
 from mdaug.frames import FrameSet
+from mdaug.quantum.calculators import calculate_frames
 
 MORSE = "ase.calculators.morse:MorsePotential"
 
@@ -17,7 +17,7 @@ def write_water(path, level):
     rng = np.random.default_rng(0)
     positions = np.array([[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]]) + 0.03 * rng.standard_normal((40, 3, 3))
     empty = FrameSet(np.array([8, 1, 1]), positions, np.zeros(40), np.zeros((40, 3, 3)), temperature_K=300.0)
-    energies, forces = evaluate(MorsePotential(), empty, positions)
+    energies, forces = calculate_frames(MorsePotential(), empty, positions)
     made = FrameSet(
         empty.atomic_numbers, positions, energies, forces, temperature_K=300.0, level_of_theory=level
     )

@@ -13,13 +13,12 @@ import pytest
 from ase.build import molecule
 from ase.io import read, write
 
-from mdaug.analysis.accuracy import predict_with_calculator
 from mdaug.cli.app import main
 from mdaug.data import write_extxyz
 from mdaug.data.splits import Split
 from mdaug.files import write_json, write_text
 from mdaug.frames import FrameSet
-from mdaug.quantum.calculators import calculator_factory
+from mdaug.quantum.calculators import calculate_frames, calculator_factory
 
 pytestmark = pytest.mark.tblite
 
@@ -70,7 +69,7 @@ def water_frames() -> FrameSet:
     water = molecule("H2O")
     shaken = water.positions + np.random.default_rng(1).normal(scale=0.03, size=(12, 3, 3))
     frames = FrameSet(water.numbers, shaken, np.zeros(12), np.zeros((12, 3, 3)), temperature_K=300.0)
-    energies, forces = predict_with_calculator(calculator_factory("GFN2-xTB")(), frames)
+    energies, forces = calculate_frames(calculator_factory("GFN2-xTB")(), frames)
     energies[10] += 0.1  # the first of the two test frames is mislabelled
     return FrameSet(water.numbers, shaken, energies, forces, temperature_K=300.0)
 

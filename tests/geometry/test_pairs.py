@@ -4,11 +4,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from ase.geometry import find_mic
 
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
-from mdaug.geometry.pairs import minimum_image, molecule_pairs, narrowest_width, neighbor_pairs, pair_lengths
+from mdaug.geometry.pairs import (
+    minimum_image,
+    molecule_pairs,
+    narrowest_width,
+    neighbor_pairs,
+    pair_lengths,
+    quintic_switch,
+)
 
 
 def test_molecule_pairs_are_all_unordered_pairs() -> None:
@@ -60,9 +68,9 @@ def test_a_wide_sheet_has_the_pairs_of_its_atoms() -> None:
 
 def test_absurd_lengths_are_refused() -> None:
     positions, cell = np.array([[0.0, 0, 0], [0.5, 0, 0]]), np.diag([1e9, 5.0, 5.0])
-    with pytest.raises(DataError, match=r"cell with vectors of 1e\+09 × 5 × 5 Å, too far .* in Å"):
+    with pytest.raises(DataError, match=r"cell with vectors of 1e\+09 × 5 × 5 Å, too far for .* in Å"):
         neighbor_pairs(positions, cell, (True, True, True), 3.0)
-    with pytest.raises(DataError, match=r"atoms spread over 5e\+299 × 0 × 0 Å, too far .* in Å"):
+    with pytest.raises(DataError, match=r"atoms extend over 5e\+299 × 0 × 0 Å, too far for .* in Å"):
         neighbor_pairs(1e300 * positions, None, (False, False, False), 3.0)
 
 
@@ -119,3 +127,14 @@ def test_pair_lengths_go_through_a_face():
     assert pair_lengths(positions, cells, *idx)[0] == pytest.approx(np.hypot(0.5, 0.1))
     film = FrameSet(np.ones(2), positions, np.zeros(1), np.zeros_like(positions), cells=cells, pbc=FILM)
     assert pair_lengths(positions, film.periodic_cells, *idx)[0] == pytest.approx(np.hypot(0.5, 8.9))
+
+
+def test_the_switch_has_two_derivatives_that_end_at_zero_and_is_the_same_for_tensors():
+    t = np.linspace(-0.5, 1.5, 4001)
+    switch = quintic_switch(t)
+    assert (switch[t <= 0] == 1).all() and (switch[t >= 1] == 0).all() and switch[2000] == 0.5
+    slope = np.gradient(switch, t)
+    assert np.abs(np.diff(slope)).max() < 6 * (t[1] - t[0])  # the second derivative is 5.77 at most
+    curvature = np.gradient(slope, t)
+    assert np.abs(np.diff(curvature)).max() < 61 * (t[1] - t[0])  # the third is 60 at the ends
+    assert quintic_switch(torch.as_tensor(t)).numpy() == pytest.approx(switch, abs=1e-15)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from ase.calculators.morse import MorsePotential
 
-from mdaug.augmentation.semiempirical import evaluate
 from mdaug.data import write_extxyz
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
+from mdaug.quantum.calculators import calculate_frames
 from mdaug.workflows.labels import make_rules, study_labels
 from mdaug.workflows.labels_draw import LabelStudyOptions, draw_study
 from mdaug.workflows.labels_reference import (
@@ -34,7 +34,7 @@ def water():
     molecule = np.array([[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
     positions = molecule + 0.04 * rng.standard_normal((80, 3, 3))
     empty = FrameSet(np.array([8, 1, 1]), positions, np.zeros(80), np.zeros((80, 3, 3)), temperature_K=300.0)
-    energies, forces = evaluate(morse(), empty, positions)
+    energies, forces = calculate_frames(morse(), empty, positions)
     return replace(empty, energies=energies, forces=forces, level_of_theory="Morse")
 
 
@@ -60,7 +60,7 @@ def test_the_datas_own_level_is_the_exact_truth(water):
     assert reference_floor(study.test, reference) < 1e-9
     for batch in study.batches:
         labels = true_labels(batch, study, reference)
-        energies, forces = evaluate(morse(), study.test, batch.positions)
+        energies, forces = calculate_frames(morse(), study.test, batch.positions)
         np.testing.assert_allclose(labels.energy_change, energies - batch.displaced.parents.energies)
         np.testing.assert_allclose(labels.forces, forces, atol=1e-9)
 

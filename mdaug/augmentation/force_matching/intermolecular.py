@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mdaug.frames import FloatArray, IntArray
+from mdaug.geometry.pairs import quintic_switch
 from mdaug.units import COULOMB_EV_A
 
 SOFT_DECAY_PER_A = 2.0
@@ -75,5 +76,4 @@ class Between:
     def _switch(self, d: Tensor) -> Tensor:
         if self.reach is None:
             return torch.ones_like(d)
-        t = torch.clamp((d / self.reach - SWITCHED_FROM) / (1 - SWITCHED_FROM), 0, 1)
-        return 1 - t**3 * (10 - 15 * t + 6 * t * t)
+        return quintic_switch((d / self.reach - SWITCHED_FROM) / (1 - SWITCHED_FROM))
