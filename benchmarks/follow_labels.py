@@ -18,7 +18,7 @@ from mdaug.analysis.scan import bond_scan, scan_distances
 from mdaug.analysis.scan_metrics import extrema
 from mdaug.augmentation.force_matching.label_rule import matched_rule
 from mdaug.calculators.ase_calculator import MDAugCalculator
-from mdaug.md.start_record import structure_from_json
+from mdaug.frames import structure_from_json
 from mdaug.sweep.space import changes_of, grid, parse_space
 from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.workflows.config import load_config

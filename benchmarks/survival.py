@@ -29,7 +29,7 @@ from scipy.stats import binomtest
 from mdaug import MDAugCalculator
 from mdaug.analysis.relax import relax
 from mdaug.files import write_json
-from mdaug.md.start_record import structure_from_json
+from mdaug.frames import structure_from_json
 from mdaug.reports.style import COLORS, new_figure, save
 from mdaug.units import EV_PER_KCAL_MOL
 

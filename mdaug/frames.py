@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from ase import Atoms
 from ase.data import chemical_symbols
 from ase.formula import Formula
 from ase.geometry import complete_cell
@@ -133,3 +134,21 @@ class FrameSet:
             weights=self.weights[index],
             info={key: values[index] for key, values in self.info.items()},
         )
+
+
+def structure_from_json(content: dict[str, Any]) -> Atoms:
+    """Return a structure that a model's manifest or the record of a run holds.
+
+    Parameters
+    ----------
+    content
+        ``"atomic_numbers"`` and ``"positions"`` (Å); ``"cell"`` (Å) and ``"pbc"`` if periodic; ``"masses"``
+        (amu) if not the standard ones. Other keys are ignored.
+
+    Raises
+    ------
+    KeyError, ValueError
+        If a key is missing or the lengths differ.
+    """
+    keys = {name: content[name] for name in ("cell", "pbc", "masses") if name in content}
+    return Atoms(content["atomic_numbers"], content["positions"], **keys)

@@ -12,8 +12,7 @@ from mdaug.bench.options import BenchOptions
 from mdaug.calculators.species import species_of
 from mdaug.deployment import export_model, read_manifest
 from mdaug.errors import DataError
-from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.md.start_record import structure_from_json
+from mdaug.frames import FloatArray, FrameSet, IntArray, structure_from_json
 from mdaug.models import SchNet, SchNetOptions
 
 ENERGY_UNIT_EV = 1e-6

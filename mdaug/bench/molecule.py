@@ -21,9 +21,9 @@ from mdaug.calculators.lammps import PLUGIN, plugin_folder
 from mdaug.deployment import load_model
 from mdaug.geometry.verlet_list import PairList
 from mdaug.md import DynamicsOptions
-from mdaug.md.ase_integrator import AseEngine
-from mdaug.md.core_integrator import CoreEngine, advance_together
-from mdaug.md.lammps_integrator import LammpsEngine
+from mdaug.md.ase_integrator import AseIntegrator
+from mdaug.md.core_integrator import CoreIntegrator, advance_together
+from mdaug.md.lammps_integrator import LammpsIntegrator
 
 RATIOS = (
     ("core", "products"),
@@ -62,7 +62,7 @@ def molecule_cases(model: BenchmarkModel, options: BenchOptions, notes: list[str
         notes.append(f"no C++ core: {error}")
     if options.device == "cpu" and _lammps_is_built(notes):
         try:
-            engine = LammpsEngine(_resting(model), DYNAMICS.timestep, model.path, options.dtype)
+            engine = LammpsIntegrator(_resting(model), DYNAMICS.timestep, model.path, options.dtype)
             cases.append(local_case("lammps_step", "NVE step, LAMMPS", engine.advance))
         except CalculatorError as error:
             notes.append(f"no LAMMPS: {error}")
@@ -76,8 +76,8 @@ def _core_cases(model: BenchmarkModel, options: BenchOptions) -> list[Case]:
     def evaluate() -> None:
         core.evaluate_molecules(species, next(positions))
 
-    def engine() -> CoreEngine:
-        return CoreEngine(_resting(model), core, species, DYNAMICS, np.random.default_rng(0))
+    def engine() -> CoreIntegrator:
+        return CoreIntegrator(_resting(model), core, species, DYNAMICS, np.random.default_rng(0))
 
     def stepping(n_replicas: int) -> Callable[[int], None]:
         engines = [engine() for _ in range(n_replicas)]
@@ -160,7 +160,7 @@ def _ase(model: BenchmarkModel, options: BenchOptions) -> Callable[[int], None]:
 def _ase_step(model: BenchmarkModel, options: BenchOptions) -> Callable[[int], None]:
     atoms = _resting(model)
     atoms.calc = MDAugCalculator(model.path, device=options.device, dtype=options.dtype)
-    engine = AseEngine(atoms, "nve", DYNAMICS, np.random.default_rng(0))
+    engine = AseIntegrator(atoms, "nve", DYNAMICS, np.random.default_rng(0))
     start, forces = atoms.get_positions(), engine.forces
 
     def steps(n: int) -> None:

@@ -1,35 +1,42 @@
-"""Moves atoms with an ASE integrator and any ASE calculator."""
+"""Integrators of ASE atoms with any ASE calculator: velocity Verlet, Langevin, and the equilibration."""
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import CalculatorError
+from ase.md.md import MolecularDynamics
 from ase.md.verlet import VelocityVerlet
 
 from mdaug.frames import FloatArray
-from mdaug.md.langevin import RigidFreeLangevin
+from mdaug.geometry.rigid_motion import n_rigid_motions, thermal_momenta
+from mdaug.md.guard import Guard
 from mdaug.md.options import DynamicsOptions
 from mdaug.units import FS
 
+OBSERVE_EVERY = 10
+"""Steps of the equilibration between checks of the guard."""
 
-class AseEngine:
-    """Atoms in motion: velocity Verlet (``"nve"``) or Langevin (``"nvt"``).
 
-    One evaluation of the calculator a step, and nothing else: energies are asked for when they are read.
+class AseIntegrator:
+    """Moves atoms by velocity Verlet (``"nve"``) or Langevin dynamics (``"nvt"``).
+
+    One evaluation of the calculator a step, and nothing else: energies are computed only when they are read.
 
     Parameters
     ----------
     atoms
         With calculator and momenta; moved in place.
     ensemble
-        What moves them.
+        ``"nve"`` or ``"nvt"``; the ensemble of `options` is not used.
     options
         Time step, temperature and friction.
     rng
         Noise of the thermostat.
     forces
-        At the current positions, eV/Å, where known; otherwise they are computed.
+        At the current positions, shape (n_atoms, 3), eV/Å; computed if None.
     """
 
     def __init__(
@@ -53,7 +60,18 @@ class AseEngine:
         self.forces = atoms.get_forces() if forces is None else forces
 
     def advance(self, n_steps: int) -> int:
-        """Take `n_steps` steps and return how many were taken: fewer when forces are no longer finite."""
+        """Take steps.
+
+        Parameters
+        ----------
+        n_steps
+            Number of steps.
+
+        Returns
+        -------
+        int
+            Steps taken: fewer than `n_steps` when the forces are no longer finite.
+        """
         step, forces = self._dynamics.step, self.forces
         done = 0
         while done < n_steps:
@@ -68,3 +86,132 @@ class AseEngine:
     def potential_eV(self) -> float:
         """Potential energy at the current positions."""
         return float(self.atoms.get_potential_energy())
+
+
+class RigidFreeLangevin(MolecularDynamics):
+    """Langevin dynamics, BAOAB splitting (DOI 10.1093/amrx/abs010), without rigid motion.
+
+    A step is half a change of momenta by the forces (B), half a change of positions (A), friction and noise
+    (O), A, and B. The noise has no net momentum and no net angular momentum, and the other parts conserve
+    both, so a molecule that starts without translation and rotation keeps 3N − 6 degrees of freedom, each
+    with k_B T / 2.
+
+    Parameters
+    ----------
+    atoms
+        With calculator and momenta.
+    timestep
+        ASE units (``0.5 * mdaug.units.FS``).
+    temperature_K
+        Of the thermostat.
+    friction
+        1 / ASE time unit.
+    rng
+        Source of the noise; its state belongs to the state of the run.
+    """
+
+    def __init__(
+        self, atoms: Atoms, timestep: float, temperature_K: float, friction: float, rng: np.random.Generator
+    ) -> None:
+        super().__init__(atoms, timestep)
+        self.temperature_K, self.rng = temperature_K, rng
+        self.n_rigid = n_rigid_motions(atoms)
+        self.kept = np.exp(-friction * timestep)
+
+    def step(self, forces: FloatArray | None = None) -> FloatArray:
+        """Advance by one time step.
+
+        Parameters
+        ----------
+        forces
+            At the current positions, shape (n_atoms, 3), eV/Å; computed if None.
+
+        Returns
+        -------
+        FloatArray
+            Forces at the new positions, eV/Å.
+        """
+        atoms, masses = self.atoms, self.masses
+        if forces is None:
+            forces = atoms.get_forces(md=True)
+        momenta = atoms.get_momenta() + 0.5 * self.dt * forces
+        positions = atoms.get_positions() + 0.5 * self.dt * momenta / masses
+        noise = thermal_momenta(positions, masses[:, 0], self.temperature_K, self.n_rigid, self.rng)
+        momenta = self.kept * momenta + np.sqrt(1.0 - self.kept**2) * noise
+        atoms.set_positions(positions + 0.5 * self.dt * momenta / masses)
+        forces = atoms.get_forces(md=True)
+        atoms.set_momenta(momenta + 0.5 * self.dt * forces)
+        return forces
+
+
+def equilibrate(
+    atoms: Atoms,
+    options: DynamicsOptions,
+    guard: Guard,
+    rng: np.random.Generator,
+    progress: Callable[[int, int], None],
+) -> str | None:
+    """Give `atoms` thermal momenta and run the thermostat for ``options.equilibration``, in place.
+
+    A canonical state has a total energy that scatters by √(3N − 6) k_B T, and NVE would keep the energy that
+    it began with: the mean temperature of a run of ethanol would be off by a fifth. So before NVE the
+    thermostat then continues (at most as long again) until the total energy next crosses its mean over the
+    second half.
+
+    Parameters
+    ----------
+    atoms
+        With calculator; positions and momenta change.
+    options
+        Time step, temperature, friction and length of the equilibration.
+    guard
+        Checks the state every `OBSERVE_EVERY` steps.
+    rng
+        Of momenta and noise.
+    progress
+        Called with (steps done, steps in all).
+
+    Returns
+    -------
+    str or None
+        What the guard found wrong, which ends the equilibration.
+    """
+    momenta = thermal_momenta(
+        atoms.get_positions(), atoms.get_masses(), options.temperature, n_rigid_motions(atoms), rng
+    )
+    atoms.set_momenta(momenta)
+    n_steps = round(1000.0 * options.equilibration / options.timestep)
+    if n_steps == 0:
+        return None
+    integrator = AseIntegrator(atoms, "nvt", options, rng)
+    done, energies = 0, []
+    try:
+        for done in range(1, n_steps + 1):
+            integrator.advance(1)
+            if 2 * done > n_steps:
+                energies.append(_total_energy(integrator))
+            if done % OBSERVE_EVERY == 0 or done == n_steps:
+                progress(done, n_steps)
+                violation = guard.violation(
+                    atoms.get_positions(), integrator.potential_eV, atoms.get_kinetic_energy()
+                )
+                if violation:
+                    return f"{violation}, {done * options.timestep:g} fs into the equilibration"
+        if options.ensemble == "nve":
+            _advance_to_energy(integrator, float(np.mean(energies)), energies[-1], n_steps)
+    except CalculatorError as error:
+        return f"the calculator failed {done * options.timestep:g} fs into the equilibration: {error}"
+    return None
+
+
+def _advance_to_energy(integrator: AseIntegrator, target: float, energy: float, at_most: int) -> None:
+    """Advance until the total energy crosses `target`, at most so many steps."""
+    above = energy > target
+    for _ in range(at_most):
+        integrator.advance(1)
+        if (_total_energy(integrator) > target) != above:
+            return
+
+
+def _total_energy(integrator: AseIntegrator) -> float:
+    return float(integrator.potential_eV + integrator.atoms.get_kinetic_energy())

@@ -1,6 +1,6 @@
-"""Moves molecules with the C++ core: many copies at once, without Python in the step."""
+"""Integrators of molecules in the C++ core: many replicas as one batch, without Python in the step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ from mdaug.calculators.evaluators import make_core
 from mdaug.calculators.species import species_of
 from mdaug.frames import FloatArray, IntArray
 from mdaug.geometry.rigid_motion import n_rigid_motions
-from mdaug.md.loop import Engine
+from mdaug.md.loop import Integrator, MakeIntegrator
 from mdaug.md.options import DynamicsOptions
 from mdaug.options import Precision
 from mdaug.units import BOLTZMANN_EV_K, FS
@@ -23,21 +23,23 @@ NOISE_STEPS = 1000
 State = tuple[FloatArray, FloatArray, FloatArray]
 
 
-class CoreEngine:
-    """One molecule in motion: for a model.pt what `AseEngine` is for any calculator.
+class CoreIntegrator:
+    """Moves one molecule with a model.pt; see `advance_together` for several.
 
     Parameters
     ----------
     atoms
         Not periodic, with momenta; moved in place. For Langevin, not linear.
-    core, species
-        The model, and each atom's index among its elements.
+    core
+        The model.
+    species
+        Index of each atom's element among the elements of the model, shape (n_atoms,).
     options
         Ensemble, time step, temperature and friction.
     rng
         Noise of the thermostat.
     forces
-        At the current positions, eV/Å, where known; otherwise they are computed.
+        At the current positions, shape (n_atoms, 3), eV/Å; computed if None.
     """
 
     def __init__(  # noqa: PLR0917
@@ -50,58 +52,81 @@ class CoreEngine:
         forces: FloatArray | None = None,
     ) -> None:
         self.atoms, self.core, self.species, self.options, self.rng = atoms, core, species, options, rng
-        energies, found = core.evaluate_molecules(species, atoms.get_positions()[None])
+        energies, computed = core.evaluate_molecules(species, atoms.get_positions()[None])
         self.potential_eV = float(energies[0])
-        self.forces = found[0] if forces is None else forces
+        self.forces = computed[0] if forces is None else forces
 
     def advance(self, n_steps: int) -> int:
-        """Take `n_steps` steps and return how many were taken: fewer when forces are no longer finite."""
+        """Take steps.
+
+        Parameters
+        ----------
+        n_steps
+            Number of steps.
+
+        Returns
+        -------
+        int
+            Steps taken: fewer than `n_steps` when the forces are no longer finite.
+        """
         return advance_together([self], n_steps)
 
 
-def advance_together(engines: list[CoreEngine], n_steps: int) -> int:
-    """Move copies of one molecule as a batch; each goes where it would go alone, to the last bit.
+def advance_together(integrators: Sequence[Integrator], n_steps: int) -> int:
+    """Advance replicas of one molecule as a batch; each moves as it would alone, to the last bit.
+
+    Parameters
+    ----------
+    integrators
+        `CoreIntegrator` of the same molecule and model, with the same options but for the seed.
+    n_steps
+        Number of steps.
 
     Returns
     -------
     int
-        Steps taken: fewer than `n_steps` when the forces on one of them are no longer finite.
+        Steps taken: fewer than `n_steps` when the forces on one of the replicas are no longer finite.
     """
-    positions = np.stack([engine.atoms.get_positions() for engine in engines])
-    momenta = np.stack([engine.atoms.get_momenta() for engine in engines])
-    forces = np.stack([engine.forces for engine in engines])
-    move = _verlet if engines[0].options.ensemble == "nve" else _langevin
-    done, energies = move(engines, n_steps, (positions, momenta, forces))
-    for k, engine in enumerate(engines):
-        engine.atoms.set_positions(positions[k])
-        engine.atoms.set_momenta(momenta[k])
-        engine.forces, engine.potential_eV = forces[k], float(energies[k])
+    replicas = cast(Sequence[CoreIntegrator], integrators)
+    positions = np.stack([replica.atoms.get_positions() for replica in replicas])
+    momenta = np.stack([replica.atoms.get_momenta() for replica in replicas])
+    forces = np.stack([replica.forces for replica in replicas])
+    move = _verlet if replicas[0].options.ensemble == "nve" else _langevin
+    done, energies = move(replicas, n_steps, (positions, momenta, forces))
+    for k, replica in enumerate(replicas):
+        replica.atoms.set_positions(positions[k])
+        replica.atoms.set_momenta(momenta[k])
+        replica.forces, replica.potential_eV = forces[k], float(energies[k])
     return done
 
 
-def _verlet(engines: list[CoreEngine], n_steps: int, state: State) -> tuple[int, FloatArray]:
-    one = engines[0]
+def _verlet(replicas: Sequence[CoreIntegrator], n_steps: int, state: State) -> tuple[int, FloatArray]:
+    """Advance positions, momenta and forces in place; return the steps taken and the potential energies."""
+    one = replicas[0]
     timestep = one.options.timestep * FS
     return one.core.verlet(one.species, one.atoms.get_masses(), timestep, n_steps, state)
 
 
-def _langevin(engines: list[CoreEngine], n_steps: int, state: State) -> tuple[int, FloatArray]:
-    one, options = engines[0], engines[0].options
+def _langevin(replicas: Sequence[CoreIntegrator], n_steps: int, state: State) -> tuple[int, FloatArray]:
+    """As `_verlet`, with the noise of each replica's own generator."""
+    one, options = replicas[0], replicas[0].options
     friction, kT = options.friction / (1000.0 * FS), BOLTZMANN_EV_K * options.temperature
-    done, energies = 0, np.array([engine.potential_eV for engine in engines])
+    done, energies = 0, np.array([replica.potential_eV for replica in replicas])
     while done < n_steps:
-        asked = min(NOISE_STEPS, n_steps - done)
-        noise = np.stack([engine.rng.standard_normal((asked, len(engine.atoms), 3)) for engine in engines])
+        wanted = min(NOISE_STEPS, n_steps - done)
+        noise = np.stack(
+            [replica.rng.standard_normal((wanted, len(replica.atoms), 3)) for replica in replicas]
+        )
         taken, energies = one.core.langevin(
             one.species, one.atoms.get_masses(), options.timestep * FS, (friction, kT, noise), state
         )
         done += taken
-        if taken < asked:
+        if taken < wanted:
             break
     return done, energies
 
 
-def core_engines(
+def core_integrators(
     model: Path,
     manifest: dict[str, Any],
     atoms: Atoms,
@@ -109,36 +134,39 @@ def core_engines(
     ensemble: str,
     dtype: Precision | None,
     device: str,
-) -> Callable[[Atoms, DynamicsOptions, np.random.Generator, FloatArray | None], Engine]:
-    """Return what makes engines of one core, as `run_dynamics` wants it.
+) -> MakeIntegrator:
+    """Return what makes integrators that share one core, for `run_dynamics` and `run_replicas`.
 
     Parameters
     ----------
+    model
+        A model.pt.
     manifest
-        Of the model.
+        Its manifest.
     atoms
         The molecule that will move.
+    ensemble
+        ``"nve"`` or ``"nvt"``.
+    dtype
+        Precision of the network; the model's if None.
+    device
+        Where the model is evaluated.
 
     Raises
     ------
     CoreUnavailableError
-        The core cannot evaluate the model here, or moves no such system.
+        If the core cannot evaluate the model here, or does not support such a system.
     """
     if atoms.pbc.any():
         raise CoreUnavailableError("it moves molecules; these atoms are periodic")
     if ensemble == "nvt" and n_rigid_motions(atoms) < 6:
-        raise CoreUnavailableError("its thermostat knows no linear molecules")
+        raise CoreUnavailableError("its thermostat does not support linear molecules")
     core = make_core(model, dtype, device, threads=1)
     species = species_of(atoms.numbers, manifest["elements"])
 
     def make(
         atoms: Atoms, options: DynamicsOptions, rng: np.random.Generator, forces: FloatArray | None
-    ) -> Engine:
-        return CoreEngine(atoms, core, species, options, rng, forces)
+    ) -> Integrator:
+        return CoreIntegrator(atoms, core, species, options, rng, forces)
 
     return make
-
-
-def advance_replicas(engines: Sequence[Engine], n_steps: int) -> int:
-    """Do `advance_together` with engines that `core_engines` made."""
-    return advance_together(cast(list[CoreEngine], list(engines)), n_steps)

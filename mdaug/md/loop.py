@@ -1,4 +1,4 @@
-"""Advances one or several runs from one look to the next: rows, frames, guard, restart files."""
+"""Loop of one or several runs: advances them to the next step that is recorded, checked or saved."""
 
 import time
 from collections.abc import Callable
@@ -15,17 +15,17 @@ from mdaug.md.options import DynamicsOptions
 from mdaug.md.recorder import Recorder, State
 
 
-class Engine(Protocol):
-    """Atoms in motion, whatever moves them.
+class Integrator(Protocol):
+    """What moves the atoms of a run.
 
     Parameters
     ----------
     atoms
         Positions and momenta are those of the last step taken.
     forces
-        At these positions, eV/Å.
+        At these positions, shape (n_atoms, 3), eV/Å.
     rng
-        Of the thermostat's noise, which the restart file keeps; None where there is none.
+        Noise of the thermostat, which the restart file keeps; None where there is none.
     """
 
     atoms: Atoms
@@ -33,38 +33,76 @@ class Engine(Protocol):
 
     @property
     def rng(self) -> np.random.Generator | None:
-        """See above; read only, so that an engine may promise one."""
+        """Noise of the thermostat; read only, so that an integrator may always have one."""
 
     def advance(self, n_steps: int) -> int:
-        """Take `n_steps` steps and return how many were taken: fewer when forces are no longer finite."""
+        """Take steps.
+
+        Parameters
+        ----------
+        n_steps
+            Number of steps.
+
+        Returns
+        -------
+        int
+            Steps taken: fewer than `n_steps` when forces are no longer finite.
+        """
 
     @property
     def potential_eV(self) -> float:
         """Potential energy at the current positions."""
 
 
+MakeIntegrator = Callable[[Atoms, DynamicsOptions, np.random.Generator, FloatArray | None], Integrator]
+"""Makes an integrator of atoms (with calculator and momenta), options, noise, and forces where known
+(eV/Å)."""
+
+Advance = Callable[[list[Integrator], int], int]
+"""Advances several integrators by a number of steps at once and returns the number of steps taken."""
+
+
 class Run:
-    """One run: what moves its atoms, who looks at them, and where that is written.
+    """One run: its integrator, its guard, and its files.
+
+    Parameters
+    ----------
+    integrator
+        Moves the atoms.
+    options
+        Length of the run, and how often it is recorded.
+    guard
+        Checks every recorded state.
+    recorder
+        Writes the files.
 
     Attributes
     ----------
     step
         Steps taken, those before a resume included.
     stopped
-        What ended the run early, or None.
+        Why the run ended early, or None.
     steps_per_second
-        Of wall time in `drive`.
+        Of wall time in `run_all`.
     """
 
-    def __init__(self, engine: Engine, options: DynamicsOptions, guard: Guard, recorder: Recorder) -> None:
-        self.engine, self.options, self.guard, self.recorder = engine, options, guard, recorder
-        self.n_degrees = degrees_of_freedom(engine.atoms)
+    def __init__(
+        self, integrator: Integrator, options: DynamicsOptions, guard: Guard, recorder: Recorder
+    ) -> None:
+        self.integrator, self.options, self.guard, self.recorder = integrator, options, guard, recorder
+        self.n_degrees = degrees_of_freedom(integrator.atoms)
         self.step, self.stopped, self.steps_per_second = 0, None, 0.0  # type: int, str | None, float
 
     def begin(self, resumed_at: int | None) -> None:
-        """Record the first state, or go on at a step whose state is on the disk."""
+        """Record the first state, or continue at a step whose state is on the disk.
+
+        Parameters
+        ----------
+        resumed_at
+            Step of the restart file; None for a new run.
+        """
         if resumed_at is None:
-            self.look()
+            self.observe()
             if not self.stopped:
                 self.checkpoint()
         else:
@@ -76,56 +114,61 @@ class Run:
         """Whether no step is left to take."""
         return self.stopped is not None or self.step >= self.options.steps
 
-    def look(self) -> None:
-        """Record the state if it is time to, or if it is broken, which stops the run."""
-        potential, kinetic = self.engine.potential_eV, float(self.engine.atoms.get_kinetic_energy())
-        positions = self.engine.atoms.get_positions()
-        broken = self.guard.complaint(positions, potential, kinetic)
-        if broken or self.step % self.options.thermo_every == 0:
+    def observe(self) -> None:
+        """Check the state, which may stop the run, and record it if it is time to or if it stopped the
+        run."""
+        potential, kinetic = self.integrator.potential_eV, float(self.integrator.atoms.get_kinetic_energy())
+        positions = self.integrator.atoms.get_positions()
+        violation = self.guard.violation(positions, potential, kinetic)
+        if violation or self.step % self.options.thermo_every == 0:
             temperature = temperature_K(kinetic, self.n_degrees)
-            self.recorder.row(self.step, potential, kinetic, temperature, self.engine.forces)
-        if broken or self.step % self.options.frames_every == 0:
+            self.recorder.row(self.step, potential, kinetic, temperature, self.integrator.forces)
+        if violation or self.step % self.options.frames_every == 0:
             self.recorder.frame(positions)
-        if broken:
-            self.stopped = f"{broken}, at step {self.step}"
+        if violation:
+            self.stopped = f"{violation}, at step {self.step}"
 
     def checkpoint(self) -> None:
         """Put all files on the disk."""
-        engine = self.engine
-        momenta, positions = engine.atoms.get_momenta(), engine.atoms.get_positions()
-        noise: dict[str, Any] = {} if engine.rng is None else dict(engine.rng.bit_generator.state)
-        self.recorder.checkpoint(State(self.step, positions, momenta, engine.forces, noise))
+        atoms, rng = self.integrator.atoms, self.integrator.rng
+        noise: dict[str, Any] = {} if rng is None else dict(rng.bit_generator.state)
+        self.recorder.checkpoint(
+            State(self.step, atoms.get_positions(), atoms.get_momenta(), self.integrator.forces, noise)
+        )
 
     def end(self, seconds: float) -> None:
-        """Put the last state on the disk, unless it is broken; the steps took so many seconds."""
+        """Put the last state on the disk, unless the guard stopped the run.
+
+        Parameters
+        ----------
+        seconds
+            Wall time of the steps.
+        """
         if self.step > self._first:
             self.steps_per_second = (self.step - self._first) / seconds
             if not self.stopped:
                 self.checkpoint()
 
 
-def drive(
-    runs: list[Run],
-    advance: Callable[[list[Engine], int], int],
-    progress: Callable[[int, int], None],
-) -> None:
-    """Take every run to its last step, or to where its guard stops it; the others go on without it.
+def run_all(runs: list[Run], advance: Advance, progress: Callable[[int, int], None]) -> None:
+    """Take every run to its last step, or to where its guard stops it; the others continue without it.
 
     Parameters
     ----------
     runs
-        All with the same options, but for the seed. Runs at different steps (they were killed) wait for the
-        last one.
+        All with the same options, but for the seed. Where runs are at different steps (they were killed),
+        those ahead wait for the last one.
     advance
-        Moves several engines by so many steps at once.
+        Advances several integrators at once.
     progress
-        Told the steps that the last one has done, and of how many.
+        Called with (steps done by the last run, steps in all).
     """
     began = written = time.perf_counter()
-    while going := [run for run in runs if not run.ended]:
-        step = min(run.step for run in going)
-        together = [run for run in going if run.step == step]
-        _advance(together, advance, min([_next_look(together[0]), *(r.step for r in going if r.step > step)]))
+    while unfinished := [run for run in runs if not run.ended]:
+        step = min(run.step for run in unfinished)
+        together = [run for run in unfinished if run.step == step]
+        ahead = [run.step for run in unfinished if run.step > step]
+        _advance(together, advance, min([_next_observed_step(together[0]), *ahead]))
         progress(together[0].step, together[0].options.steps)
         if time.perf_counter() - written >= together[0].options.checkpoint_every:
             for run in together:
@@ -137,9 +180,10 @@ def drive(
                 run.end(time.perf_counter() - began)
 
 
-def _advance(runs: list[Run], advance: Callable[[list[Engine], int], int], wanted: int) -> None:
+def _advance(runs: list[Run], advance: Advance, target: int) -> None:
+    """Advance runs that are at the same step to the step `target` and observe them."""
     try:
-        done = advance([run.engine for run in runs], wanted - runs[0].step)
+        done = advance([run.integrator for run in runs], target - runs[0].step)
     except CalculatorError as error:
         for run in runs:
             run.stopped = f"the calculator failed after step {run.step}: {error}"
@@ -147,13 +191,13 @@ def _advance(runs: list[Run], advance: Callable[[list[Engine], int], int], wante
     for run in runs:
         run.step += done
         try:
-            run.look()
+            run.observe()
         except CalculatorError as error:
             run.stopped = f"the calculator failed after step {run.step}: {error}"
 
 
-def _next_look(run: Run) -> int:
-    """The next step that anyone wants to look at."""
+def _next_observed_step(run: Run) -> int:
+    """Return the next step that is recorded, or the last one."""
     options = run.options
     return min(
         *((run.step // every + 1) * every for every in (options.thermo_every, options.frames_every)),

@@ -1,4 +1,4 @@
-"""What a molecular dynamics run is asked for."""
+"""Options of a molecular dynamics run."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from mdaug.options import Options, Seed
 
 
 class DynamicsOptions(Options):
-    """How atoms are moved, and how often what is written."""
+    """How atoms are moved, how long, and how often results are written."""
 
     steps: Annotated[int, Field(ge=0)] = 100_000
     """Steps after the equilibration."""
@@ -21,32 +21,32 @@ class DynamicsOptions(Options):
     """Temperature of the equilibration and of the thermostat in K."""
 
     ensemble: Annotated[Literal["nve", "nvt"], Parameter(parse=False)] = "nve"
-    """nve: velocity Verlet, energy conserved. nvt: Langevin thermostat. On the command line two commands."""
+    """nve: velocity Verlet, conserves the energy. nvt: Langevin thermostat. Two commands of the CLI."""
 
     equilibration: Annotated[float, Field(ge=0)] = 5.0
     """Langevin dynamics before the first step in ps."""
 
     friction: Annotated[float, Field(ge=0)] = 10.0
-    """Friction of the Langevin dynamics in 1/ps; 0: none, and no noise, which conserves the energy."""
+    """Friction of the Langevin dynamics in 1/ps; with 0 there is no noise and the energy is conserved."""
 
     seed: Seed = 0
-    """Of the starting velocities and the thermostat."""
+    """Seed of the starting velocities and the thermostat."""
 
     thermo_every: Annotated[int, Field(ge=1)] = 10
-    """Steps between rows of thermo.csv; the guard looks as often."""
+    """Steps between rows of thermo.csv and checks of the guard."""
 
     frames_every: Annotated[int, Field(ge=1)] = 20
     """Steps between frames of trajectory.dcd."""
 
     guard: bool = True
-    """Stop a run whose bonds break, whose atoms collide or whose temperature is absurd."""
+    """Stop a run whose bonds break, whose atoms collide or whose temperature exceeds ten times the target."""
 
     max_stretch: Annotated[float, Field(gt=1)] = 1.5
-    """The guard's limit: a bond this many times longer, or shorter, than at the start is broken."""
+    """Limit of the guard: a bond this many times longer, or shorter, than at the start is broken."""
 
     checkpoint_every: Annotated[float, Field(ge=0)] = 5.0
     """Wall time between restart files in s."""
 
 
 MAY_CHANGE_ON_RESUME = frozenset({"steps", "guard", "max_stretch", "checkpoint_every"})
-"""Everything else decides where the atoms go or what the files hold, so a resumed run must keep it."""
+"""All other options determine the trajectory or the files, so a resumed run must keep them."""

@@ -1,4 +1,4 @@
-"""What a run writes while it runs: thermo table, trajectory, restart file; the same for every engine."""
+"""Files of a run: thermo table, trajectory and restart file; the same for every integrator."""
 
 import math
 from contextlib import ExitStack
@@ -12,21 +12,22 @@ from mdaug.frames import FloatArray
 from mdaug.geometry.bonds import find_bonds
 from mdaug.md.options import DynamicsOptions
 from mdaug.md.restart import Restart, write_restart
-from mdaug.md.shadow_energy import ShadowTable
-from mdaug.md.thermo import ThermoTable
+from mdaug.md.tables import ShadowTable, ThermoTable
 from mdaug.md.trajectory import DcdTrajectory, write_topology
 
 
 @dataclass(frozen=True)
 class State:
-    """What an engine knows at the end of a step.
+    """State of a run at the end of a step.
 
     Parameters
     ----------
+    step
+        Steps since the start of the run.
     positions, momenta, forces
         Shape (n_atoms, 3); Å, ASE's momentum unit, eV/Å.
     random_state
-        Of the thermostat's noise.
+        Of the generator of the thermostat's noise; empty where there is none.
     """
 
     step: int
@@ -37,7 +38,19 @@ class State:
 
 
 class Recorder:
-    """Writes the files of one run; a resumed run's files are first cut back to `restart`."""
+    """Writes the files of one run.
+
+    Parameters
+    ----------
+    folder
+        Folder of the run.
+    atoms
+        Start structure.
+    options
+        Ensemble, time step, and steps between frames.
+    restart
+        State of a run to resume, to which the files are first cut back; None for a new run.
+    """
 
     def __init__(self, folder: Path, atoms: Atoms, options: DynamicsOptions, restart: Restart | None) -> None:
         self._folder, self._options = folder, options
@@ -73,7 +86,19 @@ class Recorder:
     def row(
         self, step: int, potential_eV: float, kinetic_eV: float, temperature_K: float, forces: FloatArray
     ) -> None:
-        """Append a row to the thermo table, and in NVE the energy that the integrator conserves."""
+        """Append a row to the thermo table, and in NVE to the table of the shadow energy.
+
+        Parameters
+        ----------
+        step
+            Steps since the start of the run.
+        potential_eV, kinetic_eV
+            Energies of the whole system.
+        temperature_K
+            Temperature of the internal degrees of freedom.
+        forces
+            Shape (n_atoms, 3), eV/Å.
+        """
         time_fs = round(step * self._options.timestep, 9)
         self._thermo.write(step, time_fs, potential_eV, kinetic_eV, temperature_K)
         if self._shadow is not None:
@@ -83,11 +108,23 @@ class Recorder:
             self._temperature_sum += temperature_K
 
     def frame(self, positions: FloatArray) -> None:
-        """Append a frame to the trajectory."""
+        """Append a frame to the trajectory.
+
+        Parameters
+        ----------
+        positions
+            Shape (n_atoms, 3), Å, not wrapped into the cell.
+        """
         self._trajectory.write(positions)
 
     def checkpoint(self, state: State) -> None:
-        """Put the files on the disk, then the restart file that says how much of them belongs to it."""
+        """Put the files on the disk, then the restart file, which states how much of them belongs to it.
+
+        Parameters
+        ----------
+        state
+            State of the run.
+        """
         if self._shadow is not None:
             self._shadow.sync()
         restart = Restart(

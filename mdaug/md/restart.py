@@ -1,4 +1,4 @@
-"""The state of a run on disk: enough to go on as if nothing had happened."""
+"""Files from which a run is resumed: config.json (start and options) and restart.npz (the last state)."""
 
 import json
 from dataclasses import dataclass
@@ -6,27 +6,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ase import Atoms
+from pydantic import ValidationError
 
 from mdaug.errors import DataError
-from mdaug.files import atomic_path
-from mdaug.frames import FloatArray
+from mdaug.files import atomic_path, write_json
+from mdaug.frames import FloatArray, structure_from_json
+from mdaug.md.options import MAY_CHANGE_ON_RESUME, DynamicsOptions
 
+CONFIG_FILE = "config.json"
 RESTART_FILE = "restart.npz"
 
 
 @dataclass(frozen=True)
 class Restart:
-    """A run at one step, and how long its files were then.
+    """A run at one step, and the lengths of its files at that step.
 
     Parameters
     ----------
+    step
+        Steps since the start of the run.
     positions, momenta, forces
         Shape (n_atoms, 3); Å, ASE's momentum unit, eV/Å. The forces too, so that the first step of a resumed
         run uses the very same ones.
     random_state
         Of the thermostat's generator; empty for NVE.
     thermo_bytes, trajectory_bytes
-        Lengths of the files that belong to this step; what follows is cut off on resuming.
+        Lengths of the files that belong to this step; a resume cuts off what follows.
     n_rows, temperature_sum_K
         Of the thermo table, for the mean temperature.
     """
@@ -43,7 +49,15 @@ class Restart:
 
 
 def write_restart(folder: Path, restart: Restart) -> None:
-    """Write the restart file whole or not at all; a kill leaves the one before."""
+    """Write the restart file whole or not at all; a kill leaves the previous one.
+
+    Parameters
+    ----------
+    folder
+        Folder of the run.
+    restart
+        State to write.
+    """
     with atomic_path(folder / RESTART_FILE) as temporary:
         np.savez(
             temporary,
@@ -61,10 +75,18 @@ def write_restart(folder: Path, restart: Restart) -> None:
 def read_restart(folder: Path, n_atoms: int) -> Restart | None:
     """Return what `write_restart` wrote, or None if there is no such file.
 
+    Parameters
+    ----------
+    folder
+        Folder of the run.
+    n_atoms
+        Number of atoms that the state must have.
+
     Raises
     ------
     DataError
-        If the file is not a restart file of `n_atoms` atoms, or the tables are shorter than they were.
+        If the file is not a restart file of `n_atoms` atoms, or the tables are shorter than the restart file
+        states.
     """
     path = folder / RESTART_FILE
     if not path.exists():
@@ -96,3 +118,85 @@ def read_restart(folder: Path, n_atoms: int) -> Restart | None:
                 "restore it, or start anew with --overwrite"
             )
     return restart
+
+
+def write_start(folder: Path, atoms: Atoms, options: DynamicsOptions, about: dict[str, Any]) -> None:
+    """Write ``config.json``, from which the run can be resumed and repeated.
+
+    Parameters
+    ----------
+    folder
+        Folder of the run.
+    atoms
+        Start structure.
+    options
+        Options of the run.
+    about
+        JSON-compatible record of the model: which one, at which precision.
+    """
+    start: dict[str, Any] = {
+        "atomic_numbers": atoms.numbers.tolist(),
+        "positions": atoms.positions.tolist(),
+        "masses": atoms.get_masses().tolist(),
+    }
+    if atoms.pbc.any():
+        start |= {"cell": atoms.cell.array.tolist(), "pbc": atoms.pbc.tolist()}
+    write_json(folder / CONFIG_FILE, {"options": options.model_dump(), "about": about, "start": start})
+
+
+def read_start(folder: Path) -> tuple[Atoms, DynamicsOptions, dict[str, Any]] | None:
+    """Return start structure, options and record of the model, or None where no run has begun.
+
+    Parameters
+    ----------
+    folder
+        Folder of the run.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged.
+    """
+    path = folder / CONFIG_FILE
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        atoms = structure_from_json(content["start"])
+        return atoms, DynamicsOptions(**content["options"]), dict(content["about"])
+    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        raise DataError(f"{path}: not the record of a run ({type(error).__name__}: {error})") from error
+
+
+def resumed_start(folder: Path, atoms: Atoms, options: DynamicsOptions) -> Atoms:
+    """Return the recorded start structure of a run to resume.
+
+    Parameters
+    ----------
+    folder
+        Folder of the run.
+    atoms
+        Start structure of the new run where none is recorded, which is then returned.
+    options
+        Options of the resumed run.
+
+    Raises
+    ------
+    DataError
+        If the recorded atoms, or an option that must not change, differ.
+    """
+    recorded = read_start(folder)
+    if recorded is None:
+        return atoms
+    start, before, _ = recorded
+    if start.numbers.tolist() != atoms.numbers.tolist():
+        raise DataError(
+            f"{folder}: cannot resume with other atoms ({start.symbols} before, {atoms.symbols} now)"
+        )
+    for name, value in before.model_dump().items():
+        now = getattr(options, name)
+        if now != value and name not in MAY_CHANGE_ON_RESUME:
+            raise DataError(
+                f"{folder}: cannot resume with {name} {now}: it was {value}; leave it out, or start a new run"
+            )
+    return start

@@ -1,4 +1,4 @@
-"""The trajectory, whichever engine moves the atoms: a DCD file that can be cut and appended to, and its PDB.
+"""Trajectory of a run: a DCD file that can be cut and appended to, and its topology as PDB.
 
 Written here, byte by byte, because MDAnalysis' writer cannot append and gives every molecule a cell record.
 Layout as in CHARMM (and VMD's plugin): three header records, then for each frame the cell (only if periodic)
@@ -28,7 +28,7 @@ _FRAME_COUNT_OFFSET = 8
 
 
 class DcdTrajectory:
-    """Appends frames to a DCD file whose times and cell MDAnalysis, VMD and OVITO read as they are.
+    """Appends frames to a DCD file whose times and cell MDAnalysis, VMD and OVITO read correctly.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class DcdTrajectory:
         The file.
     atoms
         For the number of atoms and the cell. A periodic cell is written with its first vector along x, as the
-        format knows only lengths and angles, and positions are rotated with it.
+        format has only lengths and angles, and positions are rotated with it.
     steps_per_frame, timestep_fs
         Time between frames is their product; the first frame has time 0.
     keep_bytes
@@ -64,7 +64,13 @@ class DcdTrajectory:
             self._file.seek(0, os.SEEK_END)
 
     def write(self, positions: FloatArray) -> None:
-        """Append one frame; positions in Å, shape (n_atoms, 3), not wrapped into the cell."""
+        """Append one frame.
+
+        Parameters
+        ----------
+        positions
+            Shape (n_atoms, 3), Å, not wrapped into the cell.
+        """
         if self._cell is not None:
             self._file.write(_record(self._cell.tobytes()))
             positions = positions @ self._rotation
@@ -99,6 +105,10 @@ def write_topology(path: Path, atoms: Atoms, bonds: IntArray) -> None:
 
     Parameters
     ----------
+    path
+        The file.
+    atoms
+        Structure; its cell is written as in `DcdTrajectory`.
     bonds
         Shape (n_bonds, 2), 0-based atom indices.
     """

@@ -14,7 +14,7 @@ from mdaug.analysis.scan_metrics import scan_metrics
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.errors import DataError
 from mdaug.files import write_json, write_text
-from mdaug.md.start_record import structure_from_json
+from mdaug.frames import structure_from_json
 from mdaug.training import TrainState
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.train import CONFIG, TrainingCallbacks, train_force_field

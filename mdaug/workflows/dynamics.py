@@ -13,11 +13,11 @@ from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.calculators.core import CoreUnavailableError
 from mdaug.errors import DataError
 from mdaug.md import DynamicsOptions, DynamicsResult, run_dynamics
-from mdaug.md.core_integrator import advance_replicas, core_engines
-from mdaug.md.dynamics import MakeEngine
-from mdaug.md.lammps_integrator import lammps_engines
-from mdaug.md.replicas import run_replicas
-from mdaug.md.start_record import read_start
+from mdaug.md.core_integrator import advance_together, core_integrators
+from mdaug.md.dynamics import run_replicas
+from mdaug.md.lammps_integrator import lammps_integrators
+from mdaug.md.loop import MakeIntegrator
+from mdaug.md.restart import read_start
 from mdaug.options import Device, Options, Precision
 from mdaug.workflows.runs import find_model
 from mdaug.workflows.use_model import start_structure
@@ -93,20 +93,20 @@ def run_model(run: ModelRun, folder: Path, progress: Callable[[str, int, int], N
     DataError
         If the engine asked for cannot serve.
     """
-    make_engine, about = _engine_maker(run), dict(run.about)
+    make_integrator, about = _integrator_maker(run), dict(run.about)
     if about.get("engine") != "lammps":
-        about["engine"] = "core" if make_engine else "ase"
-    shared: dict[str, Any] = {"make_engine": make_engine, "resume": run.resume, "about": about}
+        about["engine"] = "core" if make_integrator else "ase"
+    shared: dict[str, Any] = {"make_integrator": make_integrator, "resume": run.resume, "about": about}
     shared["progress"] = progress
     n_replicas = about.get("replicas", 1)
     if n_replicas == 1:
         return [run_dynamics(run.start, run.calculator, run.options, folder, **shared)]
     return run_replicas(
-        run.start, run.calculator, run.options, folder, n_replicas, advance=advance_replicas, **shared
+        run.start, run.calculator, run.options, folder, n_replicas, advance=advance_together, **shared
     )
 
 
-def _engine_maker(run: ModelRun) -> MakeEngine | None:
+def _integrator_maker(run: ModelRun) -> MakeIntegrator | None:
     """Return what makes the engines of LAMMPS or the core, None for ASE's."""
     about, ensemble = run.about, run.options.ensemble
     asked, several = about.get("engine", "ase"), about.get("replicas", 1) > 1
@@ -116,12 +116,12 @@ def _engine_maker(run: ModelRun) -> MakeEngine | None:
                 "engine lammps takes one run at constant energy (its thermostat would turn molecules); "
                 "use --engine auto"
             )
-        return lammps_engines(Path(about["model"]), about["dtype"])
+        return lammps_integrators(Path(about["model"]), about["dtype"])
     reason = "ase was asked for"
     if asked != "ase":
         given = {"ensemble": ensemble, "dtype": about["dtype"], "device": about["device"]}
         try:
-            return core_engines(Path(about["model"]), run.calculator.manifest, run.start, **given)
+            return core_integrators(Path(about["model"]), run.calculator.manifest, run.start, **given)
         except CoreUnavailableError as error:
             reason = str(error)
     if asked == "core":

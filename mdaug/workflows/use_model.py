@@ -11,8 +11,7 @@ from ase.calculators.calculator import Calculator
 
 from mdaug.data.splits import Split
 from mdaug.errors import DataError
-from mdaug.frames import FrameSet
-from mdaug.md.start_record import structure_from_json
+from mdaug.frames import FrameSet, structure_from_json
 from mdaug.options import Device, Precision
 from mdaug.quantum.calculators import GFN2, charged_calculator
 from mdaug.sampling.structures import starting_structures

@@ -23,10 +23,9 @@ from mdaug.analysis.trajectory import open_trajectory
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.errors import MissingDependencyError
 from mdaug.files import write_json, write_text
-from mdaug.frames import FrameSet
+from mdaug.frames import FrameSet, structure_from_json
 from mdaug.geometry.bonds import find_bonds
 from mdaug.md import DynamicsOptions, run_dynamics
-from mdaug.md.start_record import structure_from_json
 from mdaug.options import Options
 from mdaug.quantum.calculators import GFN2
 from mdaug.workflows.use_model import own_level

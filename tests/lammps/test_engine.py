@@ -17,14 +17,14 @@ import numpy as np
 from ase import Atoms
 from mdaug import MDAugCalculator
 from mdaug.md import DynamicsOptions, run_dynamics
-from mdaug.md.lammps_integrator import lammps_engines
+from mdaug.md.lammps_integrator import lammps_integrators
 
 model = sys.argv[1]
 positions, numbers = np.load("positions.npy"), np.load("numbers.npy")
 options = DynamicsOptions(steps=40, timestep=0.1, temperature=20.0, equilibration=0.002, guard=False)
-for name, make in {"ase": None, "lammps": lammps_engines(model, None)}.items():
+for name, make in {"ase": None, "lammps": lammps_integrators(model, None)}.items():
     atoms = Atoms(numbers, positions)
-    run_dynamics(atoms, MDAugCalculator(model), options, name, make_engine=make)
+    run_dynamics(atoms, MDAugCalculator(model), options, name, make_integrator=make)
 """
 
 

@@ -3,8 +3,7 @@
 from types import SimpleNamespace
 
 from mdaug.md import DynamicsOptions, loop
-from mdaug.md.dynamics import with_ase
-from mdaug.md.replicas import run_replicas
+from mdaug.md.dynamics import make_ase_integrator, run_replicas
 
 
 def test_the_preparation_of_one_replica_is_no_time_of_the_others(
@@ -15,14 +14,14 @@ def test_the_preparation_of_one_replica_is_no_time_of_the_others(
 
     def prepare(*args):
         clock.seconds += 1000.0
-        return with_ase(*args)
+        return make_ase_integrator(*args)
 
-    def advance(engines, n_steps):
+    def advance(integrators, n_steps):
         clock.seconds += n_steps / 50.0
-        return min(engine.advance(n_steps) for engine in engines)
+        return min(integrator.advance(n_steps) for integrator in integrators)
 
     options = DynamicsOptions(steps=20, equilibration=0.0)
     results = run_replicas(
-        ethanol, springs(ethanol), options, tmp_path, 3, make_engine=prepare, advance=advance
+        ethanol, springs(ethanol), options, tmp_path, 3, make_integrator=prepare, advance=advance
     )
     assert [round(result.steps_per_second, 6) for result in results] == [50.0, 50.0, 50.0]

@@ -8,7 +8,7 @@ from ase.calculators.morse import MorsePotential
 from mdaug.analysis.drift import energy_drift
 from mdaug.analysis.thermo_log import read_thermo
 from mdaug.md import DynamicsOptions, run_dynamics
-from mdaug.md.shadow_energy import ShadowTable, shadow_correction
+from mdaug.md.tables import ShadowTable, shadow_correction
 from mdaug.units import FS
 
 

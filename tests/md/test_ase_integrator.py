@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mdaug.geometry.rigid_motion import degrees_of_freedom, temperature_K
-from mdaug.md.langevin import RigidFreeLangevin
+from mdaug.md.ase_integrator import RigidFreeLangevin
 from mdaug.units import FS
 
 pytestmark = pytest.mark.slow

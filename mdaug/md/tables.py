@@ -1,0 +1,172 @@
+"""Tables that a run appends to: thermo.csv with energies, shadow.csv with the energy that Verlet
+conserves."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from mdaug.frames import FloatArray
+from mdaug.units import FS
+
+THERMO_COLUMNS = ("step", "time_fs", "potential_eV", "kinetic_eV", "total_eV", "temperature_K")
+SHADOW_COLUMNS = ("step", "time_fs", "shadow_eV")
+
+
+class AppendedTable:
+    """Appends rows of a step and of numbers to a CSV file.
+
+    Numbers are written with as many digits as a float64 needs to be read back the same, so that a drift of
+    1e-9 eV survives an offset of thousands of eV.
+
+    Parameters
+    ----------
+    path
+        The file.
+    columns
+        Their names; the first one is the step.
+    keep_bytes
+        None: start a new file. Otherwise keep that many bytes of the old one and append.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str], keep_bytes: int | None) -> None:
+        self._file = path.open("w" if keep_bytes is None else "r+", encoding="ascii", newline="")
+        if keep_bytes is None:
+            self._file.write(",".join(columns) + "\n")
+        else:
+            self._file.truncate(keep_bytes)
+            self._file.seek(0, os.SEEK_END)
+
+    def append(self, step: int, *values: float) -> None:
+        """Append one row.
+
+        Parameters
+        ----------
+        step
+            First column.
+        *values
+            The other columns, in their order.
+        """
+        self._file.write(f"{step}," + ",".join(repr(float(value)) for value in values) + "\n")
+
+    def sync(self) -> int:
+        """Put everything on the disk and return the size in bytes."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return os.fstat(self._file.fileno()).st_size
+
+    def close(self) -> None:
+        """Write what is buffered and close."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class ThermoTable(AppendedTable):
+    """Appends rows to ``thermo.csv``.
+
+    Parameters
+    ----------
+    path
+        The file.
+    keep_bytes
+        None: start a new file. Otherwise keep that many bytes of the old one (from the restart file) and
+        append, which drops the rows written after the restart file.
+    """
+
+    def __init__(self, path: Path, keep_bytes: int | None = None) -> None:
+        super().__init__(path, THERMO_COLUMNS, keep_bytes)
+
+    def write(self, step: int, time_fs: float, potential: float, kinetic: float, temperature: float) -> None:
+        """Append one row.
+
+        Parameters
+        ----------
+        step
+            Steps since the start of the run.
+        time_fs
+            The same in fs.
+        potential, kinetic
+            Energies of the whole system, eV.
+        temperature
+            K.
+        """
+        self.append(step, time_fs, potential, kinetic, potential + kinetic, temperature)
+
+
+def shadow_correction(forces: FloatArray, masses: FloatArray, timestep_fs: float) -> float:
+    """Return Δt²/24 Σ_i |F_i|²/m_i, to be added to the total energy.
+
+    Velocity Verlet conserves H̃ = E + Δt² (p·V″p / 12m² − |F|² / 24m) + O(Δt⁴) (Hairer, Lubich and Wanner,
+    DOI 10.1017/S0962492902000144). With d²V/dt² = p·V″p/m² − |F|²/m this is
+    E + Δt² |F|²/24m + Δt²/12 d²V/dt², and the last term has no mean over times longer than a vibration. The
+    remainder follows the slow changes of the energy as vibrations exchange energy, which are no drift.
+
+    Parameters
+    ----------
+    forces
+        Shape (n_atoms, 3), eV/Å.
+    masses
+        Shape (n_atoms,), amu.
+    timestep_fs
+        Time step, fs.
+
+    Returns
+    -------
+    float
+        eV.
+    """
+    squares = (forces**2).sum(axis=1) / masses
+    return float((timestep_fs * FS) ** 2 / 24.0 * squares.sum())
+
+
+class ShadowTable(AppendedTable):
+    """Appends rows to ``shadow.csv``.
+
+    Parameters
+    ----------
+    path
+        The file.
+    masses
+        Shape (n_atoms,), amu.
+    timestep_fs
+        Time step, fs.
+    resumed_at
+        None: start a new file. Otherwise keep the rows up to this step and append.
+    """
+
+    def __init__(self, path: Path, masses: FloatArray, timestep_fs: float, resumed_at: int | None) -> None:
+        self._masses, self._timestep_fs = masses, timestep_fs
+        kept = _length_until(path, resumed_at) if resumed_at is not None and path.is_file() else 0
+        super().__init__(path, SHADOW_COLUMNS, kept or None)
+
+    def write(self, step: int, time_fs: float, total_eV: float, forces: FloatArray) -> None:
+        """Append one row.
+
+        Parameters
+        ----------
+        step
+            Steps since the start of the run.
+        time_fs
+            The same in fs.
+        total_eV
+            Total energy, eV.
+        forces
+            Shape (n_atoms, 3), eV/Å.
+        """
+        shadow = total_eV + shadow_correction(forces, self._masses, self._timestep_fs)
+        self.append(step, time_fs, shadow)
+
+
+def _length_until(path: Path, step: int) -> int:
+    """Return the bytes of the header and the rows up to `step`; an unfinished last line is left out."""
+    length = 0
+    for n, line in enumerate(path.read_bytes().splitlines(keepends=True)):
+        if not line.endswith(b"\n") or (n > 0 and int(line.split(b",", 1)[0]) > step):
+            break
+        length += len(line)
+    return length
