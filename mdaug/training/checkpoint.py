@@ -1,38 +1,65 @@
-"""checkpoint.pt: written whole, read without executing anything."""
+"""checkpoint.pt: written atomically, read without executing anything; the model of a checkpoint."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from mdaug.errors import DataError
 from mdaug.files import atomic_path, damaged_member
+from mdaug.models import SchNet, SchNetOptions
+from mdaug.models.pair_prior import PairPrior
+from mdaug.training.step import FlatParameters
 
 FORMAT = "mdaug checkpoint 1"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any], fingerprint: str) -> None:
-    """Write `state` atomically; `fingerprint` tells which options and frames it belongs to."""
+    """Write a checkpoint atomically.
+
+    Parameters
+    ----------
+    path
+        The file.
+    state
+        Tensors and plain values.
+    fingerprint
+        Identifies the options and frames of the training.
+    """
     with atomic_path(path) as temporary:
         torch.save({"format": FORMAT, "fingerprint": fingerprint, "state": state}, temporary)
 
 
 def load_checkpoint(path: Path, fingerprint: str | None = None) -> dict[str, Any]:
-    """Read a checkpoint (of `fingerprint`, if given); only tensors and plain values are unpickled.
+    """Read a checkpoint; only tensors and plain values are unpickled.
+
+    Parameters
+    ----------
+    path
+        The file.
+    fingerprint
+        Expected fingerprint; None accepts any.
+
+    Returns
+    -------
+    dict
+        The `state` that was saved.
 
     Raises
     ------
     DataError
-        The file is no mdaug checkpoint, or belongs to other options or frames.
+        The file is not a checkpoint of mdaug, or belongs to other options or frames.
     """
     try:
         damaged = damaged_member(path)
         content = torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # zipfile and torch raise whatever a broken file makes them
+    except Exception as error:  # a broken file makes zipfile and torch raise errors of many kinds
         reason = (str(error).splitlines() or ["it ends too early"])[0]
         raise DataError(f"{path} is not a readable checkpoint ({reason})") from error
     if damaged is not None:
-        raise DataError(f"{path} is damaged (wrong checksum of {damaged}); take a copy, or train anew")
+        raise DataError(f"{path} is damaged (wrong checksum of {damaged}); use another copy, or train again")
     if not isinstance(content, dict) or content.get("format") != FORMAT or "state" not in content:
         raise DataError(f"{path} is not a checkpoint of this version (expected format {FORMAT!r})")
     if fingerprint is not None and content.get("fingerprint") != fingerprint:
@@ -41,3 +68,34 @@ def load_checkpoint(path: Path, fingerprint: str | None = None) -> dict[str, Any
             "with --overwrite"
         )
     return content["state"]
+
+
+def restore_model(checkpoint: Path, options: SchNetOptions, atomic_numbers: Sequence[int]) -> SchNet:
+    """Return the model of a checkpoint with its best EMA weights so far, in evaluation mode.
+
+    Parameters
+    ----------
+    checkpoint
+        The file.
+    options
+        Options of the model that was trained.
+    atomic_numbers
+        Elements of the model, ascending.
+
+    Raises
+    ------
+    DataError
+        The file is not a checkpoint, or belongs to a model of other sizes or elements.
+    """
+    state = load_checkpoint(checkpoint)
+    if not isinstance(state, dict) or not isinstance(state.get("best"), Tensor) or "model" not in state:
+        raise DataError(f"{checkpoint}: contains no weights of a training")
+    prior = None if options.prior == "none" else PairPrior.blank(atomic_numbers, options.cutoff)
+    zeros = [0.0] * len(atomic_numbers)
+    try:
+        model = SchNet(options, atomic_numbers, zeros, 1.0, prior).to(state["best"].dtype)
+        model.load_state_dict(state["model"])
+        FlatParameters(model).assign(state["best"])
+    except (RuntimeError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(f"{checkpoint}: does not fit the model in config.toml beside it") from error
+    return model.eval()

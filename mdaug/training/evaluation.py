@@ -1,4 +1,4 @@
-"""Energies and forces of many frames, and their errors."""
+"""Energies and forces of many frames by a model in training, and their errors."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,17 @@ class Errors:
 
 
 def errors(model: SchNet, frames: FrameTensors, group: ProcessGroup | None = None) -> Errors:
-    """Errors of a model on frames, shared out among the processes; the model is left in evaluation mode."""
+    """Return the errors of a model on frames; the model is left in evaluation mode.
+
+    Parameters
+    ----------
+    model
+        The model.
+    frames
+        Frames with energies and forces.
+    group
+        Processes among which the frames are distributed; None for this process alone.
+    """
     group = group or ProcessGroup()
     index = group.shard(torch.arange(frames.n_frames, device=frames.energies.device))
     energies, forces = predict_tensors(model, frames, index)
@@ -38,9 +48,21 @@ def errors(model: SchNet, frames: FrameTensors, group: ProcessGroup | None = Non
 
 
 def predict_tensors(model: SchNet, frames: FrameTensors, index: Tensor) -> tuple[Tensor, Tensor]:
-    """Energies (n,) and forces (n, n_atoms, 3) of the frames `index`, without references and prior.
+    """Return energies and forces of the network alone, without reference energies and prior.
 
-    In energy scales (and Å).
+    Parameters
+    ----------
+    model
+        The model; it is left in evaluation mode.
+    frames
+        Frames.
+    index
+        Shape (n,), which of them.
+
+    Returns
+    -------
+    tuple of Tensor
+        Energies (n,) in units of the model's energy scale, and forces (n, n_atoms, 3) in these per Å.
     """
     model.eval()
     energies = torch.empty(len(index), dtype=frames.energies.dtype, device=index.device)
@@ -54,14 +76,28 @@ def predict_tensors(model: SchNet, frames: FrameTensors, index: Tensor) -> tuple
 
 
 def predict(model: SchNet, frames: FrameSet) -> tuple[FloatArray, FloatArray]:
-    """Energies (n_frames,), eV, and forces (n_frames, n_atoms, 3), eV/Å; references and prior included."""
+    """Return energies and forces of frames, with reference energies and prior.
+
+    Parameters
+    ----------
+    model
+        The model; it is left in evaluation mode.
+    frames
+        Frames of the model's elements.
+
+    Returns
+    -------
+    tuple of array
+        Energies (n_frames,), eV, and forces (n_frames, n_atoms, 3), eV/Å, F = −∂E/∂r.
+    """
     scale = float(model.energy_scale)
     tensors = FrameTensors(frames, model)
-    every = torch.arange(tensors.n_frames, device=tensors.energies.device)
-    energies, forces = predict_tensors(model, tensors, every)
+    index = torch.arange(tensors.n_frames, device=tensors.energies.device)
+    network_energies, network_forces = predict_tensors(model, tensors, index)
     reference = float(model.reference_energies.cpu()[species_of(frames, model)].sum())
-    found = energies.double().cpu().numpy() * scale + reference, forces.double().cpu().numpy() * scale
+    energies = network_energies.double().cpu().numpy() * scale + reference
+    forces = network_forces.double().cpu().numpy() * scale
     if model.prior is None:
-        return found
-    of_prior = prior_results(frames, model.prior)
-    return found[0] + of_prior[0], found[1] + of_prior[1]
+        return energies, forces
+    prior_energies, prior_forces = prior_results(frames, model.prior)
+    return energies + prior_energies, forces + prior_forces

@@ -1,4 +1,4 @@
-"""The training loop: steps, validation, averaged weights, checkpoints, resume."""
+"""The training loop: steps, validation of the EMA weights, checkpoints, resume."""
 
 import time
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,13 +19,12 @@ from mdaug.training.history import Epoch, History
 from mdaug.training.options import TrainOptions
 from mdaug.training.pair_prior import choose_prior, without_prior
 from mdaug.training.parallel import ProcessGroup
-from mdaug.training.reference_energies import energy_scale, reference_energies
 from mdaug.training.schedule import Schedule
 from mdaug.training.step import Step
-from mdaug.training.tensors import FrameTensors
+from mdaug.training.tensors import FrameTensors, energy_scale, reference_energies
 from mdaug.units import KCAL_MOL_PER_EV
 
-ALONE = ProcessGroup()
+ONE_PROCESS = ProcessGroup()
 
 CHECKPOINT_SECONDS = 60.0
 """Wall time between checkpoints."""
@@ -32,7 +32,7 @@ CHECKPOINT_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class TrainState:
-    """What a progress display shows after each epoch."""
+    """State of a training after an epoch, for a progress display."""
 
     epoch: int
     n_epochs: int
@@ -45,7 +45,19 @@ class TrainState:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A trained model (its best averaged weights, in evaluation mode) and how it came about."""
+    """A trained model and the history of its training.
+
+    Attributes
+    ----------
+    model
+        With the best EMA weights, in evaluation mode.
+    history
+        All epochs.
+    best_epoch
+        Epoch (counted from 1) of the best validation error.
+    seconds
+        Wall time of all epochs, those before a resume included.
+    """
 
     model: SchNet
     history: History
@@ -63,18 +75,50 @@ def train(
     device: str = "auto",
     resume: bool = False,
     progress: Callable[[TrainState], None] | None = None,
-    group: ProcessGroup = ALONE,
+    group: ProcessGroup = ONE_PROCESS,
 ) -> TrainResult:
-    """Train SchNet on frames and return the weights that were best on the validation frames.
+    """Train SchNet on frames, and return the model with the weights of the lowest validation error.
 
-    Writes ``checkpoint.pt`` (atomically, about once a minute and at the end) and ``history.csv`` into
-    `folder`. With `resume` the training goes on from the checkpoint; on the CPU the result is the same bit
-    for bit. The processes of a `group` train one model together; the first of them writes the files.
+    Writes ``checkpoint.pt`` (atomically, about once a minute and at the end) and ``history.csv``. On the CPU
+    a resumed training gives the same result bit for bit as one that was not interrupted.
+
+    Parameters
+    ----------
+    train_frames
+        Frames to train on, raw and augmented, with weights in the loss.
+    validation_frames
+        Frames whose errors choose the weights that are kept.
+    model_options
+        Sizes and kinds of the parts of the network.
+    train_options
+        Loss, optimizer, learning rate, number of epochs.
+    folder
+        Existing folder for the files.
+    device
+        ``auto`` (the GPU if there is one), ``cpu`` or ``cuda``.
+    resume
+        Continue from the checkpoint in `folder`, if there is one.
+    progress
+        Called after each epoch.
+    group
+        Processes that train the model together; rank zero writes the files.
+
+    Returns
+    -------
+    TrainResult
 
     Raises
     ------
     DataError
-        No frames, a checkpoint that does not belong to these options and frames, or a training that diverges.
+        There are no frames, the checkpoint does not belong to these options and frames, or the training
+        diverges.
+
+    Examples
+    --------
+    >>> split = split_frames(frames, SplitOptions())
+    >>> train_frames, validation = frames.select(split.train), frames.select(split.validation)
+    >>> result = train(train_frames, validation, SchNetOptions(), TrainOptions(epochs=100), Path("runs/mine"))
+    >>> export_model(result.model, "runs/mine/model.pt", training={})
     """
     for frames, what in ((train_frames, "training"), (validation_frames, "validation")):
         if len(frames) == 0:
@@ -89,7 +133,18 @@ def train(
 
 
 def pick_device(device: str) -> torch.device:
-    """``auto``: the GPU where there is one, else the CPU."""
+    """Return the torch device.
+
+    Parameters
+    ----------
+    device
+        ``auto`` (the GPU if there is one), ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    DataError
+        ``cuda`` without a GPU.
+    """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cuda" and not torch.cuda.is_available():
@@ -98,7 +153,15 @@ def pick_device(device: str) -> torch.device:
 
 
 class Trainer:
-    """A model in training: everything that a checkpoint holds."""
+    """A model in training, with everything that a checkpoint saves.
+
+    Parameters
+    ----------
+    train_frames, validation_frames, model_options, options, group
+        As for `train`.
+    device
+        Device of the training.
+    """
 
     def __init__(
         self,
@@ -108,7 +171,7 @@ class Trainer:
         options: TrainOptions,
         device: torch.device,
         *,
-        group: ProcessGroup = ALONE,
+        group: ProcessGroup = ONE_PROCESS,
     ) -> None:
         torch.manual_seed(options.seed)
         torch.set_num_threads(options.threads or torch.get_num_threads())
@@ -116,9 +179,9 @@ class Trainer:
         dtype = getattr(torch, options.dtype)
         numbers = sorted(set(train_frames.atomic_numbers.tolist()))
         prior = choose_prior(train_frames, numbers, model_options)
-        rest = without_prior(train_frames, prior)
-        references = reference_energies(rest, numbers, options.reference)
-        scale = energy_scale(rest, options.scale)
+        targets = without_prior(train_frames, prior)
+        references = reference_energies(targets, numbers, options.reference)
+        scale = energy_scale(targets, options.scale)
         self.model = SchNet(model_options, numbers, references, scale, prior).to(device, dtype)
         self.train_set = FrameTensors(train_frames, self.model)
         self.validation_set = FrameTensors(validation_frames, self.model)
@@ -134,16 +197,24 @@ class Trainer:
         )
 
     def run(self, folder: Path, progress: Callable[[TrainState], None] | None) -> None:
-        """Train from the present epoch to the last."""
+        """Train from the present epoch to the last.
+
+        Parameters
+        ----------
+        folder
+            Folder for checkpoint.pt and history.csv.
+        progress
+            Called after each epoch.
+        """
         saved = started = time.perf_counter()
         before = self.seconds
         while self.epoch < self.options.epochs and not self.schedule.stop:
             epoch_started = time.perf_counter()
             loss = self.train_epoch()
             rate = self.train_set.n_frames / (time.perf_counter() - epoch_started)
-            found = self.validate()
-            self._refuse_divergence(found)
-            self._close_epoch(loss, found)
+            validation = self.validate()
+            self._refuse_divergence(validation)
+            self._close_epoch(loss, validation)
             self.seconds = before + time.perf_counter() - started
             if progress is not None:
                 progress(self._state(rate))
@@ -153,7 +224,7 @@ class Trainer:
         self.save(folder)
 
     def train_epoch(self) -> float:
-        """One pass over the training frames; returns the mean loss."""
+        """Do one pass over the training frames, and return the mean loss."""
         self.model.train()
         generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + self.epoch)
         order = torch.randperm(self.train_set.n_frames, generator=generator).to(self.device)
@@ -165,7 +236,7 @@ class Trainer:
         return float(self.group.all_reduce(total)) / len(batches)
 
     def validate(self) -> Errors:
-        """Errors of the EMA weights on the validation frames."""
+        """Return the errors of the EMA weights on the validation frames."""
         with self.ema_weights():
             return errors(self.model, self.validation_set, self.group)
 
@@ -173,28 +244,36 @@ class Trainer:
         """Return a context in which the model has the exponential moving average of its weights."""
         return self.parameters.replaced_by(self.ema)
 
-    def _refuse_divergence(self, found: Errors) -> None:
-        """Stop before weights that are no numbers are saved: no later epoch can mend them."""
-        if not isfinite(found.energy_mse + found.force_mse):
+    def _refuse_divergence(self, validation: Errors) -> None:
+        """Stop before weights that are not finite are saved: later epochs cannot recover."""
+        if not isfinite(validation.energy_mse + validation.force_mse):
             raise DataError(
                 f"the training diverged in epoch {self.epoch + 1}: its validation errors are not finite; "
                 f"give a lower learning rate (now {self.options.learning_rate:g}), lower weights, "
                 "or --training.dtype float64"
             )
 
-    def _close_epoch(self, loss: float, found: Errors) -> None:
-        weights = self.options
-        validation_loss = weights.energy_weight * found.energy_mse + weights.force_weight * found.force_mse
+    def _close_epoch(self, loss: float, validation: Errors) -> None:
+        """Record an epoch, and keep its EMA weights if they are the best."""
+        energy_weight, force_weight = self.options.energy_weight, self.options.force_weight
+        validation_loss = energy_weight * validation.energy_mse + force_weight * validation.force_mse
         rate = self.schedule.learning_rate(self.epoch * self.schedule.steps_per_epoch)
         self.epoch += 1
-        # judged by absolute errors: squares of a few dozen frames are those of the one or two strangest
-        score = weights.energy_weight**0.5 * found.energy_mae + weights.force_weight**0.5 * found.force_mae
+        # absolute errors: one or two unusual frames dominate the squared errors of a few dozen
+        score = energy_weight**0.5 * validation.energy_mae + force_weight**0.5 * validation.force_mae
         if self.schedule.epoch_done(score):
             self.best.copy_(self.ema)
             self.best_epoch = self.epoch
         scale = float(self.model.energy_scale) * KCAL_MOL_PER_EV
         self.history.append(
-            Epoch(self.epoch, rate, loss, validation_loss, found.energy_mae * scale, found.force_mae * scale)
+            Epoch(
+                self.epoch,
+                rate,
+                loss,
+                validation_loss,
+                validation.energy_mae * scale,
+                validation.force_mae * scale,
+            )
         )
 
     def _state(self, rate: float) -> TrainState:
@@ -210,12 +289,18 @@ class Trainer:
         )
 
     def result(self) -> TrainResult:
-        """The best averaged weights, in evaluation mode."""
+        """Return the model with its best EMA weights, in evaluation mode."""
         self.parameters.assign(self.best)
         return TrainResult(self.model.eval(), self.history, self.best_epoch, self.seconds)
 
     def save(self, folder: Path) -> None:
-        """Write checkpoint.pt and history.csv (the first process of a group)."""
+        """Write checkpoint.pt and history.csv (rank zero only).
+
+        Parameters
+        ----------
+        folder
+            Folder for the files.
+        """
         if not self.group.is_rank_zero:
             return
         state = {
@@ -233,10 +318,16 @@ class Trainer:
         save_checkpoint(folder / "checkpoint.pt", state, self.fingerprint)
         self.history.write(folder / "history.csv")
 
-    def restore(self, state: dict) -> None:
-        """Go back to the moment of `save`."""
+    def restore(self, state: dict[str, Any]) -> None:
+        """Restore the state at `save`.
+
+        Parameters
+        ----------
+        state
+            From `load_checkpoint`.
+        """
         self.model.load_state_dict(state["model"])
-        # with this device's settings: on a GPU recorded steps read the learning rate from a tensor
+        # parameter groups of this device: on a GPU recorded steps read the learning rate from a tensor
         own = {"param_groups": self.step.optimizer.state_dict()["param_groups"]}
         self.step.optimizer.load_state_dict(state["optimizer"] | own)
         self.ema.copy_(state["ema"])

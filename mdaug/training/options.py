@@ -1,4 +1,4 @@
-"""What can be chosen about the training."""
+"""Options of the training."""
 
 from typing import Annotated, Literal
 
@@ -7,18 +7,18 @@ from pydantic import Field
 
 from mdaug.options import PAPER_SETTINGS, Count, Options, Positive, Precision, Seed
 
-Share = Annotated[float, Field(ge=0, lt=1)]
-NotNegative = Annotated[float, Field(ge=0, le=1e9)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+NonNegative = Annotated[float, Field(ge=0, le=1e9)]
 
 
 class TrainOptions(Options):
-    """Optimisation of the network."""
+    """Optimization of the network."""
 
     epochs: Positive = 800
     """Passes over the training frames."""
 
     batch_size: Positive = 20
-    """Frames a step."""
+    """Frames per step."""
 
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     """Highest learning rate."""
@@ -26,54 +26,57 @@ class TrainOptions(Options):
     optimizer: Annotated[Literal["adam", "adamw"], Parameter(group=PAPER_SETTINGS)] = "adam"
     """Adam, or AdamW with weight_decay."""
 
-    weight_decay: Annotated[NotNegative, Parameter(group=PAPER_SETTINGS)] = 0.0
+    weight_decay: Annotated[NonNegative, Parameter(group=PAPER_SETTINGS)] = 0.0
     """Decoupled weight decay (AdamW only)."""
 
     schedule: Literal["cosine", "plateau", "constant"] = "cosine"
-    """How the learning rate falls: half a cosine to zero, by plateaus of the validation error, or not."""
+    """How the learning rate falls: along half a cosine to zero (cosine), when the validation error stops
+    falling (plateau), or not (constant)."""
 
-    warmup_epochs: NotNegative = 1.0
+    warmup_epochs: NonNegative = 1.0
     """Epochs over which the learning rate rises from zero."""
 
     plateau_patience: Count = 50
-    """Epochs without a better validation error before the learning rate is multiplied by plateau_factor."""
+    """Epochs without a lower validation error before the learning rate is multiplied by plateau_factor."""
 
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Factor on the learning rate at a plateau."""
 
-    energy_weight: NotNegative = 0.01
-    """Weight of the squared energy errors (a frame) in the loss."""
+    energy_weight: NonNegative = 0.01
+    """Weight of the squared energy errors (per frame) in the loss."""
 
-    force_weight: NotNegative = 1.0
-    """Weight of the squared force errors (a component) in the loss, energies and forces in the same unit."""
+    force_weight: NonNegative = 1.0
+    """Weight of the squared force errors (per component) in the loss, in the unit of the energies."""
 
     loss: Annotated[Literal["mse", "huber"], Parameter(group=PAPER_SETTINGS)] = "mse"
-    """Squared errors, or Huber's: linear beyond huber_delta."""
+    """Mean squared errors (mse), or the Huber loss, which is linear beyond huber_delta."""
 
     huber_delta: Annotated[float, Field(gt=0), Parameter(group=PAPER_SETTINGS)] = 0.02
-    """Where Huber's loss turns linear, in units of `scale`."""
+    """Error beyond which the Huber loss is linear, in units of `scale`."""
 
-    ema_decay: Share = 0.999
-    """Decay a step of the averaged weights that are validated and kept; 0 keeps the last weights."""
+    ema_decay: Fraction = 0.999
+    """Decay per step of the exponential moving average (EMA) of the weights, which is validated and kept; 0
+    keeps the last weights."""
 
-    clip_norm: NotNegative = 10.0
-    """Longest gradient that is not shortened; 0 never shortens."""
+    clip_norm: NonNegative = 10.0
+    """Norm to which longer gradients are clipped; 0: no clipping."""
 
     early_stopping: Count = 0
-    """Stop after so many epochs without a better validation error; 0 never stops early."""
+    """Stop after this many epochs without a lower validation error; 0: never."""
 
     reference: Annotated[Literal["mean", "element"], Parameter(group=PAPER_SETTINGS)] = "mean"
-    """Energies taken off before training: one mean an atom, or least squares an element."""
+    """Reference energies subtracted before training: one mean per atom (mean), or least squares per element
+    (element)."""
 
     scale: Literal["forces", "kcal/mol", "eV"] = "forces"
-    """Unit of the network's output: the rms force of all frames that are trained on (copies too, less the
-    prior's) times 1 Å, or a fixed one."""
+    """Unit of the network's output: the rms force (minus that of the prior) of all training frames, augmented
+    ones included, times 1 Å (forces), or a fixed unit."""
 
     dtype: Precision = "float32"
     """Precision of training."""
 
     threads: Annotated[int, Field(ge=0, le=1024)] = 1
-    """CPU threads; 0 takes all. Batches of small molecules gain little from a second one."""
+    """CPU threads; 0: all. A second thread hardly speeds up batches of small molecules."""
 
     seed: Seed = 0
     """Seed of weights, batches and dropout."""

@@ -1,4 +1,4 @@
-"""Data-parallel training: the processes of one training, as `torchrun` starts them."""
+"""Data-parallel training: the processes that `torchrun` starts for one training."""
 
 import os
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """The processes that train one model together; alone by default.
+    """The processes that train one model together; by default one.
 
-    Every process holds all frames and the same weights. Of each batch it takes its share, and the gradients
-    are added up, so that the weights are those of one process with the whole batch, up to rounding (and to
-    dropout, whose masks are drawn by each process for its own frames).
+    Every process holds all frames and the same weights. It takes its shard of each batch, and the gradients
+    are summed over the processes, so that the weights are those of one process with the whole batch, up to
+    rounding (and to dropout, whose masks each process draws for its own frames).
     """
 
     rank: int = 0
@@ -22,32 +22,50 @@ class ProcessGroup:
 
     @property
     def is_rank_zero(self) -> bool:
-        """Whether this process is the one that writes files and talks to the user."""
+        """Whether this is the process that writes files and prints."""
         return self.rank == 0
 
     def shard(self, index: Tensor) -> Tensor:
-        """The frames of this process among those of a batch (may be none)."""
+        """Return the frames of a batch that this process evaluates (may be none).
+
+        Parameters
+        ----------
+        index
+            Shape (n,), indices of the frames of the batch.
+        """
         return index if self.size == 1 else index[self.rank :: self.size].contiguous()
 
     def all_reduce(self, tensor: Tensor) -> Tensor:
-        """Sum of a tensor over the processes, in place."""
+        """Sum a tensor over the processes, in place, and return it.
+
+        Parameters
+        ----------
+        tensor
+            Of the same shape in all processes.
+        """
         if self.size > 1:
             dist.all_reduce(tensor)
         return tensor
 
     def broadcast(self, text: str) -> str:
-        """What the first process says, heard by all."""
+        """Return the text of rank zero in all processes.
+
+        Parameters
+        ----------
+        text
+            Used in rank zero only.
+        """
         if self.size == 1:
             return text
-        said = [text]
-        dist.broadcast_object_list(said, src=0)
-        return said[0]
+        objects = [text]
+        dist.broadcast_object_list(objects, src=0)
+        return objects[0]
 
 
 def join_group() -> ProcessGroup:
-    """Join the processes that `torchrun` has started, if it has started any.
+    """Join the processes that `torchrun` started; without `torchrun`, return a group of one.
 
-    On machines with GPUs process n of a machine takes GPU n (NCCL), else the CPU serves (Gloo).
+    On machines with GPUs process n of a machine uses GPU n (NCCL), otherwise the CPU (Gloo).
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return ProcessGroup()

@@ -1,4 +1,4 @@
-"""Learning rate: warm-up, then cosine, plateau or constant."""
+"""Learning rate: warm-up, then cosine, plateau or constant; early stopping."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -8,7 +8,23 @@ from mdaug.training.options import TrainOptions
 
 @dataclass
 class Schedule:
-    """Gives the learning rate of every step; its state is four numbers that a checkpoint keeps."""
+    """Learning rate of every step; four numbers of its state are saved in a checkpoint.
+
+    Parameters
+    ----------
+    options
+        Options of the training.
+    steps_per_epoch
+        Steps of an epoch.
+    factor
+        Product of the plateau factors so far.
+    best
+        Lowest validation error so far.
+    bad_epochs
+        Epochs since the best one or the last plateau.
+    epochs_since_best
+        Epochs since the best one.
+    """
 
     options: TrainOptions
     steps_per_epoch: int
@@ -18,7 +34,13 @@ class Schedule:
     epochs_since_best: int = 0
 
     def learning_rate(self, step: int) -> float:
-        """Learning rate of step `step`, counted from 0."""
+        """Return the learning rate of a step.
+
+        Parameters
+        ----------
+        step
+            Index of the step in the whole training.
+        """
         options = self.options
         total = options.epochs * self.steps_per_epoch
         warmup = min(options.warmup_epochs * self.steps_per_epoch, total / 2)
@@ -30,7 +52,13 @@ class Schedule:
         return rate
 
     def epoch_done(self, error: float) -> bool:
-        """Take note of an epoch's validation error; True if it is the best so far."""
+        """Record the validation error of an epoch, and return whether it is the lowest so far.
+
+        Parameters
+        ----------
+        error
+            Any measure; lower is better.
+        """
         if error < self.best:
             self.best, self.bad_epochs, self.epochs_since_best = error, 0, 0
             return True
@@ -48,9 +76,17 @@ class Schedule:
         return patience > 0 and self.epochs_since_best >= patience
 
     def state(self) -> dict[str, float | int]:
-        kept = asdict(self)
-        return {key: kept[key] for key in ("factor", "best", "bad_epochs", "epochs_since_best")}
+        """Return the numbers that a checkpoint saves."""
+        state = asdict(self)
+        return {key: state[key] for key in ("factor", "best", "bad_epochs", "epochs_since_best")}
 
     def restore(self, state: dict[str, float | int]) -> None:
+        """Set the numbers from a checkpoint.
+
+        Parameters
+        ----------
+        state
+            From `state`.
+        """
         for key, value in state.items():
             setattr(self, key, value)

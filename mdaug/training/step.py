@@ -1,25 +1,123 @@
-"""One step of the optimiser: loss, gradient, its sum over processes, new weights, averaged weights."""
+"""One optimization step: loss, gradient, sum over processes, new weights, their moving average (EMA)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mdaug.models import SchNet
 from mdaug.native import load_kernels
-from mdaug.training.flat_parameters import FlatParameters
 from mdaug.training.options import TrainOptions
 from mdaug.training.parallel import ProcessGroup
 from mdaug.training.tensors import Batch, FrameTensors
 
-PLAIN_RUNS = 3  # of a function before it is recorded: libraries choose their kernels in the first ones
+PLAIN_RUNS = 3  # runs of a function before it is recorded: libraries choose their kernels in the first ones
+
+
+class FlatParameters:
+    """The trainable parameters of a model as views into one tensor.
+
+    Optimizer, clipping and averaging are then one operation each.
+
+    Parameters
+    ----------
+    model
+        Its parameters are moved into the tensor.
+
+    Attributes
+    ----------
+    values
+        Shape (n_parameters,), a leaf whose ``grad`` collects the gradients of backward passes.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        self.values = nn.Parameter(torch.cat([p.detach().flatten() for p in parameters]))
+        self.values.grad = torch.zeros_like(self.values)
+        offset = 0
+        for p in parameters:
+            end = offset + p.numel()
+            p.data = self.values.data[offset:end].view_as(p)
+            p.grad = self.values.grad[offset:end].view_as(p)
+            offset = end
+
+    @property
+    def gradient(self) -> Tensor:
+        """The collected gradient, (n_parameters,)."""
+        assert self.values.grad is not None
+        return self.values.grad
+
+    def zero_grad(self) -> None:
+        """Set the gradient to zero, in place (the parameters' own gradients are views)."""
+        self.gradient.zero_()
+
+    def clip_grad_norm(self, max_norm: float) -> None:
+        """Scale the gradient down to a norm if it is longer.
+
+        Parameters
+        ----------
+        max_norm
+            The norm.
+        """
+        self.gradient.mul_((max_norm / (self.gradient.norm() + 1e-12)).clamp(max=1.0))
+
+    def copy(self) -> Tensor:
+        """Return a copy of the present values."""
+        return self.values.detach().clone()
+
+    def assign(self, values: Tensor) -> None:
+        """Set all parameters.
+
+        Parameters
+        ----------
+        values
+            Shape (n_parameters,).
+        """
+        self.values.data.copy_(values)
+
+    @contextmanager
+    def replaced_by(self, values: Tensor) -> Iterator[None]:
+        """Use other values within a ``with`` block.
+
+        Parameters
+        ----------
+        values
+            Shape (n_parameters,).
+        """
+        present = self.copy()
+        self.assign(values)
+        try:
+            yield
+        finally:
+            self.assign(present)
 
 
 class Step:
-    """Steps on batches of `frames`, and what they change: `parameters`, `optimizer`, `averaged`.
+    """Optimization steps on batches of frames, with the state that they change.
 
-    A step for a small molecule is hundreds of kernels of a few microseconds each. On a GPU they are
-    therefore recorded once for each size of batch, as CUDA graphs, and replayed.
+    A step for a small molecule is hundreds of kernels of a few microseconds each. On a GPU they are therefore
+    recorded once for each size of batch, as CUDA graphs, and replayed.
+
+    Parameters
+    ----------
+    model
+        The model that is trained.
+    frames
+        Training frames.
+    options
+        Options of the training.
+    group
+        Processes that train the model together.
+
+    Attributes
+    ----------
+    parameters
+        Weights of the model.
+    ema
+        Their exponential moving average, (n_parameters,).
+    optimizer
+        Adam or AdamW.
     """
 
     def __init__(
@@ -31,36 +129,54 @@ class Step:
         device = self.ema.device
         self.stream = torch.cuda.Stream() if device.type == "cuda" else None
         self.optimizer = make_optimizer(self.parameters.values, options, device)
-        self._share_of_new = torch.zeros((), device=device, dtype=self.ema.dtype)
+        self._one_minus_decay = torch.zeros((), device=device, dtype=self.ema.dtype)
         self._gradients: dict[tuple[int, int], tuple[Tensor, Recorded]] = {}
-        self._update = Recorded(self._move, self.stream)
+        self._update = Recorded(self._update_weights, self.stream)
 
     def __call__(self, index: Tensor, step: int, learning_rate: float) -> Tensor:
-        """Step number `step` on the frames `index`; returns this process's part of the loss."""
+        """Do one step, and return this process's part of the loss.
+
+        Parameters
+        ----------
+        index
+            Shape (n,), the frames of the batch.
+        step
+            Index of the step in the whole training.
+        learning_rate
+            Learning rate of the step.
+        """
         for group in self.optimizer.param_groups:
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(learning_rate)
             else:
                 group["lr"] = learning_rate
-        # the average starts short and grows to its full length, so that early weights are forgotten
+        # the decay grows with the steps, so that the average loses the first weights quickly
         decay = min(self.options.ema_decay, (1 + step) / (10 + step)) if self.options.ema_decay else 0.0
-        self._share_of_new.fill_(1.0 - decay)
+        self._one_minus_decay.fill_(1.0 - decay)
         loss = self._gradient(self.group.shard(index), len(index))
         self.group.all_reduce(self.parameters.gradient)
         self._update()
         return loss
 
     def loss(self, batch: Batch, n_frames: int) -> Tensor:
-        """Weighted loss of frames of a batch of `n_frames`, in squared units of the energy scale."""
+        """Return the weighted loss, in squared units of the energy scale.
+
+        Parameters
+        ----------
+        batch
+            The frames of this process.
+        n_frames
+            Frames of the batch in all processes.
+        """
         energy_weight = self.options.energy_weight / n_frames
         force_weight = self.options.force_weight / (n_frames * 3 * self.frames.n_atoms)
         graph = batch.graph
         if self.options.loss == "mse" and graph.d_ij.device.type == "cpu" and load_kernels():
             pairs = graph.idx_i, graph.idx_j, graph.unit_ij
             targets = batch.energies, batch.forces, batch.weights
-            found = self.model.atoms_and_pairs(graph)
+            atomic, slopes = self.model.atoms_and_pairs(graph)
             return torch.ops.mdaug.frame_loss(
-                *found, *pairs, graph.system, *targets, energy_weight, force_weight
+                atomic, slopes, *pairs, graph.system, *targets, energy_weight, force_weight
             )
         energies, forces = self.model(graph)
         of_atoms = batch.weights.index_select(0, graph.system).unsqueeze(-1)
@@ -76,10 +192,11 @@ class Step:
             return self._backward(index, n_frames)
         key = len(index), n_frames
         if key not in self._gradients:
-            held = index.clone()
-            self._gradients[key] = held, Recorded(lambda: self._backward(held, n_frames), self.stream)
-        held, recorded = self._gradients[key]
-        held.copy_(index)
+            static_index = index.clone()
+            recorded = Recorded(lambda: self._backward(static_index, n_frames), self.stream)
+            self._gradients[key] = static_index, recorded
+        static_index, recorded = self._gradients[key]
+        static_index.copy_(index)
         return recorded()
 
     def _backward(self, index: Tensor, n_frames: int) -> Tensor:
@@ -88,18 +205,18 @@ class Step:
         loss.backward()
         return loss.detach()
 
-    def _move(self) -> Tensor:
-        weights, new = self.parameters.values, self._share_of_new
+    def _update_weights(self) -> Tensor:
+        weights, one_minus_decay = self.parameters.values, self._one_minus_decay
         if weights.device.type == "cpu" and load_kernels():
-            self._move_in_one_pass(float(new))
+            self._update_in_one_pass(float(one_minus_decay))
             return self.ema
         if self.options.clip_norm > 0:
             self.parameters.clip_grad_norm(self.options.clip_norm)
         self.optimizer.step()
-        return self.ema.lerp_(weights.detach(), new)
+        return self.ema.lerp_(weights.detach(), one_minus_decay)
 
-    def _move_in_one_pass(self, share_of_new: float) -> None:
-        """What `_move` does, on the state that torch's Adam keeps."""
+    def _update_in_one_pass(self, one_minus_decay: float) -> None:
+        """Do the same as `_update_weights` in one C++ kernel, on the state of torch's Adam."""
         weights, state = self.parameters.values, self.optimizer.state[self.parameters.values]
         (group,) = self.optimizer.param_groups
         state["step"] += 1
@@ -115,7 +232,7 @@ class Step:
             *group["betas"],
             group["eps"],
             int(state["step"]),
-            share_of_new,
+            one_minus_decay,
         )
 
     def _penalty(self, error: Tensor) -> Tensor:
@@ -126,7 +243,15 @@ class Step:
 
 
 class Recorded:
-    """A function of tensors that stay in place: on a GPU recorded after some plain runs, then replayed."""
+    """A function of tensors that stay in place; on a GPU recorded after some plain runs, then replayed.
+
+    Parameters
+    ----------
+    function
+        Returns a tensor.
+    stream
+        CUDA stream of the recording; None on the CPU, where the function is called each time.
+    """
 
     def __init__(self, function: Callable[[], Tensor], stream: "torch.cuda.Stream | None") -> None:
         self.function, self.stream = function, stream
@@ -135,6 +260,7 @@ class Recorded:
         self.result: Tensor | None = None
 
     def __call__(self) -> Tensor:
+        """Call the function, or replay its recording."""
         if self.stream is None:
             return self.function()
         self.stream.wait_stream(torch.cuda.current_stream())
@@ -158,7 +284,17 @@ class Recorded:
 def make_optimizer(
     values: torch.nn.Parameter, options: TrainOptions, device: torch.device
 ) -> torch.optim.Optimizer:
-    """Adam or AdamW; on a GPU with a learning rate that a recorded step reads anew each time."""
+    """Return Adam or AdamW; on a GPU with a learning rate that a recorded step reads each time.
+
+    Parameters
+    ----------
+    values
+        All weights, (n_parameters,).
+    options
+        Options of the training.
+    device
+        Device of the weights.
+    """
     on_gpu = device.type == "cuda"
     rate = torch.tensor(options.learning_rate, device=device) if on_gpu else options.learning_rate
     kind = torch.optim.Adam if options.optimizer == "adam" else torch.optim.AdamW

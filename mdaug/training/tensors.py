@@ -1,4 +1,7 @@
-"""Frames as tensors on the device, with their pairs found once: a batch is an index away."""
+"""Frames as tensors on the device, with their pairs; reference energies and the unit of energy.
+
+Pairs are searched once, so that a batch needs an index operation only.
+"""
 
 from typing import NamedTuple
 
@@ -12,10 +15,23 @@ from mdaug.frames import FrameSet, IntArray
 from mdaug.geometry.pairs import frame_pairs
 from mdaug.models import Graph, SchNet
 from mdaug.training.pair_prior import without_prior
+from mdaug.units import EV_PER_KCAL_MOL
 
 
 class Batch(NamedTuple):
-    """A graph with its targets in units of the model's energy scale (and Å), and a weight for each frame."""
+    """A graph with its targets in units of the model's energy scale (and Å), and a weight for each frame.
+
+    Attributes
+    ----------
+    graph
+        The atoms and pairs of all frames.
+    energies
+        Shape (n_frames,).
+    forces
+        Shape (n_frames · n_atoms, 3).
+    weights
+        Shape (n_frames,), weights in the loss.
+    """
 
     graph: Graph
     energies: Tensor
@@ -24,7 +40,23 @@ class Batch(NamedTuple):
 
 
 class FrameTensors:
-    """All frames of a set on the device of a model, energies and forces without its prior in its units."""
+    """All frames of a set on the device of a model.
+
+    Energies and forces are those of the frames minus reference energies and prior, in units of the model's
+    energy scale (and Å).
+
+    Parameters
+    ----------
+    frames
+        Frames of the model's elements.
+    model
+        Gives device, precision, cutoff, reference energies, prior and energy scale.
+
+    Raises
+    ------
+    DataError
+        The frames have an element that the model does not have.
+    """
 
     def __init__(self, frames: FrameSet, model: SchNet) -> None:
         parameter = next(model.parameters())
@@ -32,39 +64,45 @@ class FrameTensors:
         self.n_frames, self.n_atoms = len(frames), frames.n_atoms
         species = species_of(frames, model)
         reference = float(model.reference_energies.cpu()[species].sum())
-        energy_scale = float(model.energy_scale)
+        scale = float(model.energy_scale)
         frames = without_prior(frames, model.prior)
         self.species = torch.as_tensor(species, device=device)
-        self.energies = torch.as_tensor((frames.energies - reference) / energy_scale).to(device, dtype)
-        self.forces = torch.as_tensor(frames.forces / energy_scale).to(device, dtype)
+        self.energies = torch.as_tensor((frames.energies - reference) / scale).to(device, dtype)
+        self.forces = torch.as_tensor(frames.forces / scale).to(device, dtype)
         self.weights = torch.as_tensor(frames.weights).to(device, dtype)
-        found = [frame_pairs(frames, n, model.options.cutoff) for n in range(len(frames))]
+        # the last pair fills up batches: see `batch`
+        pairs = [frame_pairs(frames, n, model.options.cutoff) for n in range(len(frames))]
         self.idx_i, self.idx_j = (
-            torch.as_tensor(np.concatenate([*(pairs[k] for pairs in found), [0]]), device=device)
+            torch.as_tensor(np.concatenate([*(of_frame[k] for of_frame in pairs), [0]]), device=device)
             for k in (0, 1)
         )
-        vectors = np.concatenate([*(pairs[2] for pairs in found), [[model.options.cutoff, 0.0, 0.0]]])
+        vectors = np.concatenate([*(of_frame[2] for of_frame in pairs), [[model.options.cutoff, 0.0, 0.0]]])
         distances = np.linalg.norm(vectors, axis=1)
         self.d_ij = torch.as_tensor(distances).to(device, dtype)
         self.unit_ij = torch.as_tensor(vectors / distances[:, None]).to(device, dtype)
-        self.pair_rows = torch.as_tensor(_pair_rows([len(pairs[0]) for pairs in found]), device=device)
+        self.pair_rows = torch.as_tensor(_pair_rows([len(of_frame[0]) for of_frame in pairs]), device=device)
         self.n_pairs = len(distances) - 1
         ragged = bool((self.pair_rows == self.n_pairs).any())
         self.fixed_size = not ragged or (device.type == "cuda" and model.options.cutoff_function != "none")
 
     def batch(self, index: Tensor) -> Batch:
-        """Return the frames of `index` (n,) as one graph.
+        """Return frames as one graph.
 
         With `fixed_size` all batches of n frames have the same number of pairs: the lists of frames with
-        fewer are filled up with a pair at the cutoff, where filters and slopes are zero.
+        fewer pairs are filled up with a pair at the cutoff, where filters and slopes are zero.
+
+        Parameters
+        ----------
+        index
+            Shape (n,), which frames.
         """
         n = len(index)
         frame = torch.arange(n, device=index.device).unsqueeze(1)
         rows = self.pair_rows.index_select(0, index)
         pair, first_atom = rows.flatten(), (frame * self.n_atoms).expand_as(rows).flatten()
         if not self.fixed_size:
-            found = pair < self.n_pairs
-            pair, first_atom = pair[found], first_atom[found]
+            exists = pair < self.n_pairs
+            pair, first_atom = pair[exists], first_atom[exists]
         graph = Graph(
             species=self.species.repeat(n),
             idx_i=self.idx_i.index_select(0, pair) + first_atom,
@@ -78,7 +116,7 @@ class FrameTensors:
 
 
 def _pair_rows(counts: list[int]) -> IntArray:
-    """Rows of each frame's pairs among those of all, (n_frames, longest); the row after the last fills up."""
+    """Return the rows of each frame's pairs, (n_frames, largest count), filled up with the last row."""
     ends = np.cumsum(counts)
     place = np.arange(max(counts, default=0))
     rows = (ends - counts)[:, None] + place
@@ -86,19 +124,63 @@ def _pair_rows(counts: list[int]) -> IntArray:
 
 
 def species_of(frames: FrameSet, model: SchNet) -> IntArray:
-    """Index (n_atoms,) of each atom's element among the model's.
+    """Return the index (n_atoms,) of each atom's element among the model's.
+
+    Parameters
+    ----------
+    frames
+        Frames of one molecule or crystal.
+    model
+        The model.
 
     Raises
     ------
     DataError
-        The model does not know an element of the frames.
+        The frames have an element that the model does not have.
     """
     unknown = sorted(set(frames.atomic_numbers.tolist()) - set(model.atomic_numbers))
     if unknown:
-        strange, known = (
+        missing, elements = (
             ", ".join(chemical_symbols[z] for z in numbers) for numbers in (unknown, model.atomic_numbers)
         )
         raise DataError(
-            f"{frames.name} has {strange}, which the model does not know; its elements are {known}"
+            f"{frames.name} has {missing}, which the model was not trained on; its elements are {elements}"
         )
     return np.searchsorted(model.atomic_numbers, frames.atomic_numbers)
+
+
+def reference_energies(frames: FrameSet, atomic_numbers: list[int], kind: str) -> list[float]:
+    """Return one energy (eV) per element, such that their sum is the mean energy of the frames.
+
+    All frames have the same composition, so both kinds give the same total. Least squares per element is the
+    minimum-norm solution, weighted by how often an element occurs.
+
+    Parameters
+    ----------
+    frames
+        Training frames.
+    atomic_numbers
+        Elements of the model; the energies have this order.
+    kind
+        ``mean``, the same energy for every atom, or ``element``, least squares.
+    """
+    counts = np.array([(frames.atomic_numbers == z).sum() for z in atomic_numbers], dtype=float)
+    mean = float(frames.energies.mean())
+    if kind == "element":
+        return list(mean * counts / (counts @ counts))
+    return [mean / frames.n_atoms] * len(atomic_numbers)
+
+
+def energy_scale(frames: FrameSet, kind: str) -> float:
+    """Return the unit (eV) of the network's output.
+
+    Parameters
+    ----------
+    frames
+        Training frames, without the prior.
+    kind
+        ``forces``, their rms times 1 Å; ``kcal/mol`` or ``eV``.
+    """
+    if kind == "forces":
+        return float(np.sqrt(np.mean(frames.forces**2))) or 1.0
+    return EV_PER_KCAL_MOL if kind == "kcal/mol" else 1.0

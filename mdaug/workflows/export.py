@@ -5,7 +5,7 @@ from pathlib import Path
 from mdaug.deployment import export_model
 from mdaug.errors import DataError
 from mdaug.options import Precision
-from mdaug.training.restore import restore_model
+from mdaug.training.checkpoint import restore_model
 from mdaug.workflows.config import load_config
 from mdaug.workflows.train import CONFIG
 from mdaug.workflows.training_summary import summarize_training

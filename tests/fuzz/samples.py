@@ -19,7 +19,7 @@ from mdaug.deployment import export_model
 from mdaug.frames import FrameSet
 from mdaug.models import SchNet, SchNetOptions
 from mdaug.training.checkpoint import save_checkpoint
-from mdaug.training.flat_parameters import FlatParameters
+from mdaug.training.step import FlatParameters
 
 NUMBERS = np.array([8, 1, 1])
 EQUILIBRIUM = np.array([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]])

@@ -13,8 +13,8 @@ from mdaug.geometry.pairs import molecule_pairs
 from mdaug.models import SchNetOptions
 from mdaug.models.pair_prior import zbl_prior
 from mdaug.training import predict, train
+from mdaug.training.checkpoint import restore_model
 from mdaug.training.pair_prior import choose_prior, prior_results, without_prior
-from mdaug.training.restore import restore_model
 from mdaug.training.tensors import FrameTensors
 
 

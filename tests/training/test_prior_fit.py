@@ -9,8 +9,7 @@ import torch
 
 from mdaug.frames import FrameSet
 from mdaug.models.pair_prior import make_prior, wall, well
-from mdaug.training.pair_prior import prior_results
-from mdaug.training.prior_fit import fit_prior
+from mdaug.training.pair_prior import fit_prior, prior_results
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import torch
 from mdaug.errors import DataError
 from mdaug.training import predict, train
 from mdaug.training.evaluation import errors
-from mdaug.training.reference_energies import energy_scale, reference_energies
-from mdaug.training.tensors import FrameTensors
+from mdaug.training.tensors import FrameTensors, energy_scale, reference_energies
 from mdaug.units import EV_PER_KCAL_MOL
 
 OFFSET = -97_000 * EV_PER_KCAL_MOL
@@ -74,5 +73,5 @@ def test_frames_with_an_unknown_element_are_refused(make_frames, make_model):
     frames, model = make_frames(), make_model()
     frames.atomic_numbers[1] = 7
     for ask in (lambda: predict(model, frames), lambda: FrameTensors(frames, model)):
-        with pytest.raises(DataError, match="toy water has N, which the model does not know"):
+        with pytest.raises(DataError, match="toy water has N, which the model was not trained on"):
             ask()
