@@ -130,11 +130,9 @@ def _parse_arguments(text: str) -> dict:
 def _print_summary(first_line: str, measured: SamplingStatistics, sampling: GenerateOptions) -> None:
     console = Console(highlight=False)
     console.print(first_line)
-    kinetic = f"{measured.kinetic_temperature_K:.1f} ± {measured.kinetic_temperature_error_K:.1f} K"
-    console.print(f"kinetic temperature {kinetic} (thermostat: {sampling.temperature:g} K)")
-    if measured.virial_temperature_K is not None:
-        virial = f"{measured.virial_temperature_K:.1f} ± {measured.virial_temperature_error_K:.1f} K"
-        console.print(f"virial temperature  {virial}")
+    for verdict in measured.verdicts(sampling.temperature):
+        style = None if verdict.verdict == "ok" else "yellow"
+        console.print(f"{verdict.mark} {verdict.text} (thermostat)", style=style)
     console.print(
         f"energy correlation time {measured.energy_correlation_time_fs:.0f} fs; correlation between frames "
         f"{sampling.spacing:g} fs apart: {measured.energy_correlation_at_spacing:.2f}",

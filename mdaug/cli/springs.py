@@ -43,6 +43,6 @@ def springs(
         f"({len(frames)} frames)"
     )
     if found:
-        console.print(found.text, style=None if found.agrees else "yellow")
+        console.print(found.verdict.text, style=None if found.verdict.verdict == "ok" else "yellow")
     print(run.path / "springs.json")
     print(run.path / "springs.png")

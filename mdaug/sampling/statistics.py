@@ -1,38 +1,42 @@
-"""Statistics of a sampling: autocorrelation times, kinetic and virial temperature."""
+"""Statistics of a sampling: autocorrelation times, kinetic and virial temperature and their verdicts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm, t
 
 from mdaug.frames import FloatArray
 from mdaug.units import BOLTZMANN_EV_K
+from mdaug.verdicts import Level, Verdict
 
+LARGEST_DEVIATION = 0.25
+"""A measured temperature disagrees if it is off by more than this share of the expected one."""
 
-def autocorrelation(series: FloatArray) -> FloatArray:
-    """Return the normalised autocorrelation C(t), C(0) = 1, of an equally spaced series, shape (n,)."""
-    fluctuation = np.asarray(series, dtype=np.float64) - np.mean(series)
-    n = len(fluctuation)
-    spectrum = np.fft.rfft(fluctuation, n=2 * n)  # padded: no wrap-around
-    covariance = np.fft.irfft(np.abs(spectrum) ** 2)[:n] / np.arange(n, 0, -1)
-    return covariance / covariance[0] if covariance[0] > 0 else np.eye(1, n)[0]
+SIGNIFICANT_SIGMAS = 4.0
+"""And by more than this number of standard errors (for few samples: by as improbable a deviation)."""
 
-
-def correlation_time(correlation: FloatArray, window: float = 5.0) -> float:
-    """Return the integrated autocorrelation time ½ + Σ C(t), in steps, of a given C(t).
-
-    The sum ends at the first t ≥ `window`·τ(t), where noise would begin to dominate (Sokal's automatic
-    window, DOI 10.1007/978-1-4899-0319-8_6). Uncorrelated values have ½; a mean of n values has the error
-    of a mean of n/(2τ) independent ones.
-    """
-    tau = np.cumsum(correlation) - 0.5
-    beyond = np.arange(len(tau)) >= window * tau
-    return float(max(tau[np.argmax(beyond)] if beyond.any() else tau[-1], 0.5))
+WIDEST_INTERVAL = 0.5
+"""A 95 % confidence interval wider than this share of the expected temperature proves no agreement."""
 
 
 @dataclass(frozen=True)
 class SamplingStatistics:
-    """What the thermometers read over all steps after equilibration; ``_error`` is one standard error."""
+    """Temperatures and correlation times over all steps after equilibration.
+
+    Parameters
+    ----------
+    kinetic_temperature_K, virial_temperature_K
+        Means; the virial one is None for a cell or a single atom.
+    kinetic_temperature_error_K, virial_temperature_error_K
+        Standard errors of these means.
+    energy_correlation_time_fs
+        Integrated autocorrelation time of the potential energy.
+    energy_correlation_at_spacing
+        Autocorrelation of the potential energy between one frame and the next.
+    n_steps
+        Number of steps over all replicas.
+    """
 
     kinetic_temperature_K: float
     kinetic_temperature_error_K: float
@@ -42,19 +46,41 @@ class SamplingStatistics:
     energy_correlation_at_spacing: float
     n_steps: int
 
+    def verdicts(self, temperature_K: float) -> list[Verdict]:
+        """Return the `temperature_verdict` of each measured temperature.
+
+        Parameters
+        ----------
+        temperature_K
+            Temperature of the thermostat, K.
+        """
+        measured = [("kinetic temperature", self.kinetic_temperature_K, self.kinetic_temperature_error_K)]
+        if self.virial_temperature_K is not None and self.virial_temperature_error_K is not None:
+            measured.append(
+                ("virial temperature", self.virial_temperature_K, self.virial_temperature_error_K)
+            )
+        return [temperature_verdict(*one, temperature_K) for one in measured]
+
 
 def sampling_statistics(
     steps: Sequence[FloatArray], n_atoms: int, *, periodic: bool, timestep_fs: float, per_frame: int
 ) -> SamplingStatistics:
-    """Read the thermometers: kinetic over 3N degrees of freedom, virial −⟨Σ r·F⟩/k_B over 3N − 3.
+    """Return the kinetic temperature over 3N and the virial temperature over 3N − 3 degrees of freedom.
 
-    The potential is blind to translation alone: rotations count in the virial, as Σ r·∂U/∂r is taken over
-    all 3N − 3 Cartesian coordinates relative to the centre.
+    The virial temperature is −⟨Σ r·F⟩/((3N − 3) k_B). The potential is invariant to translation only:
+    rotations count in the virial, as Σ r·∂U/∂r runs over all 3N − 3 Cartesian coordinates relative to the
+    center.
 
     Parameters
     ----------
     steps
         For each replica an array (n_steps, 3): potential and kinetic energy, virial −Σ r·F, eV.
+    n_atoms
+        Number of atoms.
+    periodic
+        Whether there is a cell, which has no virial as positions are not unique.
+    timestep_fs
+        Time between steps.
     per_frame
         Steps between frames.
     """
@@ -74,6 +100,83 @@ def sampling_statistics(
         energy_correlation_at_spacing=float(correlation[min(per_frame, len(correlation) - 1)]),
         n_steps=sum(len(one) for one in steps),
     )
+
+
+def temperature_verdict(
+    name: str, measured_K: float, error_K: float, expected_K: float, *, n_samples: int | None = None
+) -> Verdict:
+    """Compare a measured temperature with the expected one, by significance and by precision.
+
+    ``"warning"``: off by more than 25 % and by more than four standard errors. ``"ok"``: off by at most 25 %,
+    and the 95 % confidence interval is at most half the expected temperature wide. ``"cannot tell"``:
+    neither, as the measurement is too imprecise.
+
+    Parameters
+    ----------
+    name
+        Of the check, as ``"virial temperature"``.
+    measured_K, error_K
+        Mean and its standard error, K.
+    expected_K
+        Temperature of the thermostat, or that stated for the frames, K.
+    n_samples
+        Number of independent samples that `error_K` was estimated from; few samples make wide intervals
+        (Student's t). None: many.
+    """
+    few = None if n_samples is None else max(n_samples - 1, 1)
+    half_width = error_K * float(norm.isf(0.025) if few is None else t.isf(0.025, few))
+    significant = error_K * float(
+        SIGNIFICANT_SIGMAS if few is None else t.isf(norm.sf(SIGNIFICANT_SIGMAS), few)
+    )
+    off, limit = abs(measured_K - expected_K), LARGEST_DEVIATION * expected_K
+    verdict: Level = "cannot tell"
+    if off > limit and off > significant:
+        verdict, conclusion = "warning", f"differs from {expected_K:g} K"
+    elif off <= limit and 2 * half_width <= WIDEST_INTERVAL * expected_K:
+        verdict, conclusion = "ok", f"agrees with {expected_K:g} K"
+    else:
+        conclusion = f"is too imprecise to be compared with {expected_K:g} K"
+    return Verdict(
+        name, verdict, measured_K, expected_K, f"{name} {measured_K:.0f} ± {error_K:.0f} K {conclusion}"
+    )
+
+
+def autocorrelation(series: FloatArray) -> FloatArray:
+    """Return the normalized autocorrelation C(t), C(0) = 1, of an equally spaced series.
+
+    Parameters
+    ----------
+    series
+        Shape (n,).
+
+    Returns
+    -------
+    correlation
+        Shape (n,); that of a constant series is 1, 0, 0, ….
+    """
+    fluctuation = np.asarray(series, dtype=np.float64) - np.mean(series)
+    n = len(fluctuation)
+    spectrum = np.fft.rfft(fluctuation, n=2 * n)  # padded: no wrap-around
+    covariance = np.fft.irfft(np.abs(spectrum) ** 2)[:n] / np.arange(n, 0, -1)
+    return covariance / covariance[0] if covariance[0] > 0 else np.eye(1, n)[0]
+
+
+def correlation_time(correlation: FloatArray, window: float = 5.0) -> float:
+    """Return the integrated autocorrelation time τ = ½ + Σ C(t), in steps.
+
+    Uncorrelated values have ½; a mean of n values has the error of a mean of n/(2τ) independent ones.
+
+    Parameters
+    ----------
+    correlation
+        C(t), shape (n,).
+    window
+        The sum ends at the first t ≥ `window`·τ(t), where noise would begin to dominate (Sokal's automatic
+        window, DOI 10.1007/978-1-4899-0319-8_6).
+    """
+    tau = np.cumsum(correlation) - 0.5
+    beyond = np.arange(len(tau)) >= window * tau
+    return float(max(tau[np.argmax(beyond)] if beyond.any() else tau[-1], 0.5))
 
 
 def _mean_and_error(series: list[FloatArray]) -> tuple[float, float]:

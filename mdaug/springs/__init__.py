@@ -1,4 +1,4 @@
-"""Pair distances -> mixtures of Gaussians -> spring constants k = k_B T / σ²."""
+"""Spring constants k = k_B T / σ² from Gaussian mixtures of pair distances."""
 
 from mdaug.springs.fit import SpringAnalysis, analyze_springs, fit_springs
 from mdaug.springs.options import SpringOptions

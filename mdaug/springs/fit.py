@@ -1,4 +1,4 @@
-"""From frames to springs: k_m = k_B T / σ_m² of each component of each element pair."""
+"""Fit of springs to frames: k_m = k_B T / σ_m² of each component of each element pair."""
 
 import warnings
 from collections.abc import Callable
@@ -25,26 +25,34 @@ from mdaug.springs.springs import PairSprings, Springs
 from mdaug.units import BOLTZMANN_EV_K, EV_PER_KCAL_MOL
 
 Progress = Callable[[int, int], None]
-"""Called with the numbers of element pairs done and in all."""
+"""Called with (element pairs done, element pairs in all)."""
 
 FITS = MappingProxyType({"published": fit_mixture, "converged": fit_converged})
 
 STIFFEST = 5000.0 * EV_PER_KCAL_MOL
-"""eV/Å². No bond is so stiff (that of N₂ has 3300 kcal/mol/Å²)."""
+"""eV/Å². No bond is as stiff (that of N₂ has 3300 kcal/mol/Å²)."""
 
 LIGHT = 0.01
-"""Share of an element pair's distances below which a peak that is too stiff is none."""
+"""A peak stiffer than `STIFFEST` with less than this share of the distances is left out."""
 
 HISTOGRAM_BINS = 120
-"""The most bins of a histogram to be shown."""
+"""Largest number of bins of a histogram."""
 
 LEAST_SAMPLES = 5
-"""A peak of fewer distances is left out when peaks are found automatically: its width would be noise."""
+"""Peaks of fewer distances are left out (automatic choice only): their width would be noise."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """95 % intervals of the springs of one element pair: low and high, each of shape (n_springs,)."""
+    """95 % confidence intervals of the springs of one element pair.
+
+    Parameters
+    ----------
+    distance
+        Low and high ends, each of shape (n_springs,), Å.
+    k
+        Low and high ends, each of shape (n_springs,), eV/Å².
+    """
 
     distance: tuple[FloatArray, FloatArray]
     k: tuple[FloatArray, FloatArray]
@@ -52,14 +60,14 @@ class Interval:
 
 @dataclass(frozen=True)
 class SpringAnalysis:
-    """Springs with what is needed to judge them.
+    """Springs at both convergences, their confidence intervals, and histograms of the distances.
 
     Parameters
     ----------
     springs
-        As `fit_springs` gives them.
+        Those of `fit_springs`: the ones of the convergence that the options name.
     published, converged
-        The fits at scikit-learn's default convergence and at the maximum of the likelihood; one is `springs`.
+        The fits at scikit-learn's default convergence and at the maximum of the likelihood.
     intervals
         Of the converged fit, by pair name; empty without bootstrap.
     histograms
@@ -82,11 +90,15 @@ def fit_springs(
     ----------
     frames
         Sampled at `frames.temperature_K`, which must be known.
+    options
+        Options of the fit; None means the defaults.
+    progress
+        Called with (element pairs done, element pairs in all).
 
     Raises
     ------
     DataError
-        If the temperature is unknown, a pair has too few distances, or its distances do not vary.
+        The temperature is unknown, a pair has too few distances, or its distances do not vary.
 
     Examples
     --------
@@ -107,9 +119,22 @@ def fit_springs(
 def analyze_springs(
     frames: FrameSet, options: SpringOptions | None = None, *, progress: Progress | None = None
 ) -> SpringAnalysis:
-    """Fit the springs at both convergences, with histograms and bootstrap intervals over the frames.
+    """Fit the springs at both convergences, with histograms and confidence intervals by bootstrap.
 
-    Parameters and errors are those of `fit_springs`. Frames of one group (duplicates) are drawn together.
+    Parameters
+    ----------
+    frames
+        Sampled at `frames.temperature_K`, which must be known. The bootstrap draws frames of one group
+        (duplicates) together.
+    options
+        Options of the fit; None means the defaults.
+    progress
+        Called with (element pairs done, element pairs in all).
+
+    Raises
+    ------
+    DataError
+        As of `fit_springs`.
     """
     options = options or SpringOptions()
     temperature_K, samples = _checked(frames, options)
@@ -137,12 +162,12 @@ def _checked(
 ) -> tuple[float, dict[str, tuple[FloatArray, IntArray]]]:
     if frames.temperature_K is None:
         raise DataError(
-            f"{frames.name}: the temperature of the frames is not known, and k = k_B T / σ² needs it; "
+            f"{frames.name}: the temperature of the frames is not known, but k = k_B T / σ² needs it; "
             "state it with --temperature K"
         )
     if len(frames) == 1 and not frames.periodic:
         raise DataError(
-            f"{frames.name}: a single frame; springs are read from how distances vary from frame to frame: "
+            f"{frames.name}: a single frame; springs follow from how distances vary between frames: "
             "give the frames of a simulation"
         )
     samples = pair_distances(frames, options.cutoff)
@@ -152,25 +177,25 @@ def _checked(
             "springs need at least two atoms within the cutoff"
         )
     _warn_of_molecules(frames)
-    unknown = set(options.n_components) - set(samples)
-    if unknown:
+    missing = set(options.n_components) - set(samples)
+    if missing:
         raise DataError(
-            f"{frames.name}: components were given for {', '.join(sorted(unknown))}, but the frames have "
+            f"{frames.name}: components were given for {', '.join(sorted(missing))}, but the frames have "
             f"only {', '.join(samples)}; name pairs of the frames"
         )
     return frames.temperature_K, samples
 
 
 def _warn_of_molecules(frames: FrameSet) -> None:
-    """Say that atoms of different molecules have no spring between them, although one is fitted."""
+    """Warn that peaks of distances between molecules are fitted, but are no springs."""
     n_molecules = count_molecules(frames)
     if n_molecules == 1:
         return
-    held = f"{n_molecules} molecules" if n_molecules < frames.n_atoms else "atoms that are not bonded"
+    content = f"{n_molecules} molecules" if n_molecules < frames.n_atoms else "atoms that are not bonded"
     warnings.warn(
-        f"{frames.name}: the frames hold {held} and drift about: what is fitted to the distances between "
-        "them tells how they are packed, not how stiff anything is; only springs within a molecule are "
-        "springs",
+        f"{frames.name}: the frames contain {content}, which move relative to each other: the fit to "
+        "distances between them describes their packing, not a stiffness; only springs within a molecule have a "
+        "meaning",
         stacklevel=3,
     )
 
@@ -192,7 +217,7 @@ def _fit(
             f"{needed}; give more frames or fewer components"
         )
     if np.ptp(distances) < options.min_width:
-        # one constant distance: nothing to part into components
+        # one constant distance has one component
         constant = Mixture(np.array([distances.mean()]), np.array([distances.std()]), np.ones(1))
         return dict.fromkeys(convergences, (constant, np.zeros(1, dtype=np.int64)))
     distances = np.sort(distances)  # so that the order of atoms and frames does not matter
@@ -226,7 +251,7 @@ def _springs(name: str, mixture: Mixture, temperature_K: float, options: SpringO
         raise DataError(
             f"{name}: the distances around {at} vary by less than {options.min_width} Å, so no spring "
             "constant can be read from them; expected thermal frames without constrained bonds "
-            "(to take them as that wide: --limit-width)"
+            "(--limit-width widens them to that)"
         )
     sigma = np.maximum(mixture.sigmas, options.min_width)
     return PairSprings(mixture.means, BOLTZMANN_EV_K * temperature_K / sigma**2, mixture.weights, sigma)

@@ -11,7 +11,7 @@ from mdaug.springs.distances import pair_name
 
 
 def _component_counts(value: Any) -> Any:
-    """Bring {"C-H": 3} (TOML, Python) and ["C-H=3"] (command line) to ("H-C=3",)."""
+    """Convert {"C-H": 3} (TOML, Python) and ["C-H=3"] (command line) to ("H-C=3",)."""
     if isinstance(value, dict):
         value = [f"{pair}={count}" for pair, count in value.items()]
     elif isinstance(value, str):
@@ -30,22 +30,23 @@ def _component_count(item: str) -> str:
 
 
 class SpringOptions(Options):
-    """How pair distances become springs."""
+    """Options of the fit of springs to pair distances."""
 
     components: Annotated[
         tuple[str, ...],
         BeforeValidator(_component_counts),
         Parameter(consume_multiple=True),
     ] = ()
-    """Gaussians of an element pair, as H-H=4 H-C=3; in TOML a table {H-H = 4}. Pairs not named are chosen
-    automatically: components by BIC, then those without a dip between them joined to one peak."""
+    """Number of Gaussians of an element pair, as H-H=4 H-C=3; in TOML a table {H-H = 4}. For other pairs it
+    is chosen automatically: components by BIC, then those without a dip between them are joined to one
+    peak."""
 
     convergence: Literal["converged", "published"] = "converged"
-    """How far the mixtures are optimised: `converged` to the maximum of the likelihood, or `published` with
+    """Convergence of the fits: `converged` to the maximum of the likelihood, or `published` with
     scikit-learn's defaults, which gives the published table."""
 
     max_components: Positive = 12
-    """The most Gaussians tried for an element pair when they are chosen automatically."""
+    """Largest number of Gaussians tried for an element pair (automatic choice only)."""
 
     dip: Annotated[float, Field(gt=0, le=1)] = 0.9
     """Neighbouring components are one peak unless the density between them falls below this fraction of the
@@ -61,10 +62,10 @@ class SpringOptions(Options):
     """Peaks narrower than this (Å) are not thermal (constrained bonds) and are refused."""
 
     limit_width: bool = False
-    """Take peaks narrower than `min_width` as that wide, which limits their k, instead of refusing them."""
+    """Widen peaks narrower than `min_width` to it, which limits their k, instead of refusing them."""
 
     max_samples: Annotated[int, Field(ge=100)] = 100_000
-    """Of more distances than this of one element pair, so many are drawn at random for the fit."""
+    """Largest number of distances of an element pair in a fit; of more, so many are drawn at random."""
 
     seed: Seed = 0
     """Seed of the fits, of drawn samples and of the bootstrap."""

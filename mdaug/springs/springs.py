@@ -1,4 +1,4 @@
-"""Spring constants of pairs of elements, and how a pair at some distance gets its own."""
+"""Spring constants of element pairs, and the one of a pair at a given distance; the file springs.json."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ LookupRule = Literal["nearest", "linear", "responsibility"]
 UNITS = "distance in Angstrom, k in kcal/mol/Angstrom^2"
 
 STIFFEST, FARTHEST, HOTTEST = 1e9, 1e6, 1e9
-"""Of a file of springs, kcal/mol/Å², Å and K: what is larger ends in numbers that overflow."""
+"""Largest values accepted from springs.json, in kcal/mol/Å², Å and K; larger ones would overflow."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +46,53 @@ class PairSprings:
 
     @property
     def mixture(self) -> Mixture:
-        """The distribution of distances that these springs stand for."""
+        """The mixture of Gaussians that the springs follow from."""
         return Mixture(self.distance, self.sigma, self.weight)
 
     def nearest(self, d: FloatArray) -> FloatArray:
-        """Return k of the component whose mean is nearest, as published; halfway the shorter one's."""
+        """Return k of the component whose mean is nearest, the published rule; halfway the shorter one's.
+
+        Parameters
+        ----------
+        d
+            Distances, Å, any shape.
+
+        Returns
+        -------
+        k
+            eV/Å², of the shape of `d`.
+        """
         halfway = 0.5 * (self.distance[1:] + self.distance[:-1])
         return self.k[np.searchsorted(halfway, d)]
 
     def linear(self, d: FloatArray) -> FloatArray:
-        """Interpolate k linearly between the means; constant outside them."""
+        """Return k, interpolated linearly between the means and constant outside them.
+
+        Parameters
+        ----------
+        d
+            Distances, Å, any shape.
+
+        Returns
+        -------
+        k
+            eV/Å², of the shape of `d`.
+        """
         return np.interp(d, self.distance, self.k)
 
     def responsibilities(self, d: FloatArray) -> FloatArray:
-        """Return γ_m(d) = w_m N_m(d) / Σ_n w_n N_n(d), shape (*d.shape, n_springs), which sum to one."""
+        """Return the responsibilities γ_m(d) = w_m N_m(d) / Σ_n w_n N_n(d), which sum to one.
+
+        Parameters
+        ----------
+        d
+            Distances, Å, any shape.
+
+        Returns
+        -------
+        responsibilities
+            Shape (*d.shape, n_springs).
+        """
         z = (np.asarray(d)[..., None] - self.distance) / self.sigma
         logs = np.log(self.weight / self.sigma) - 0.5 * z**2
         shares = np.exp(logs - logs.max(-1, keepdims=True))
@@ -68,7 +101,17 @@ class PairSprings:
     def responsibility(self, d: FloatArray) -> FloatArray:
         """Return Σ_m γ_m(d) k_m; more than 3σ outside the end components their own k.
 
-        So far out the widest component would take over, wherever it lies.
+        So far out the widest component would dominate, wherever it lies.
+
+        Parameters
+        ----------
+        d
+            Distances, Å, any shape.
+
+        Returns
+        -------
+        k
+            eV/Å², of the shape of `d`.
         """
         k = self.responsibilities(d) @ self.k
         k = np.where(d < self.distance[0] - 3 * self.sigma[0], self.k[0], k)
@@ -100,17 +143,32 @@ class Springs:
     pairs: Mapping[str, PairSprings]
 
     def lookup(self, pair: str, d: FloatArray, rule: LookupRule = "nearest") -> FloatArray:
-        """Return k (eV/Å²) of atom pairs of element pair `pair` at distances `d` (Å), of the shape of `d`.
+        """Return the spring constants of atom pairs of one element pair.
+
+        Parameters
+        ----------
+        pair
+            Name of the element pair, as ``"H-O"``.
+        d
+            Distances, Å, any shape.
+        rule
+            ``"nearest"`` component (published), ``"linear"`` interpolation, or ``"responsibility"``-weighted
+            mean.
+
+        Returns
+        -------
+        k
+            eV/Å², of the shape of `d`.
 
         Raises
         ------
         DataError
-            If there are no springs for that element pair.
+            There are no springs for that element pair.
         """
         if pair not in self.pairs:
             raise DataError(
-                f"no springs for the element pair {pair} (there are: {', '.join(self.pairs)}); "
-                "fit them on frames that hold this pair"
+                f"no springs for the element pair {pair}, only for {', '.join(self.pairs)}; "
+                "fit them to frames that contain this pair"
             )
         return LOOKUPS[rule](self.pairs[pair], np.asarray(d, dtype=float))
 
@@ -127,7 +185,18 @@ class Springs:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Springs":
-        """Make springs from the content of springs.json; σ follows from k and the temperature."""
+        """Return springs from the content of springs.json; σ follows from k and the temperature.
+
+        Parameters
+        ----------
+        content
+            The parsed JSON.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError, AttributeError
+            The content has another form than `to_json` gives, or numbers out of range.
+        """
         temperature_K = float(content["temperature_K"])
         if not 0 < temperature_K < HOTTEST:
             raise ValueError(f"temperature_K is {temperature_K:g}")
@@ -144,17 +213,30 @@ class Springs:
         return cls(temperature_K, pairs)
 
     def write(self, path: Path | str, more: Mapping[str, Any] | None = None) -> None:
-        """Write springs.json, with the keys of `more` besides."""
+        """Write springs.json.
+
+        Parameters
+        ----------
+        path
+            File to write.
+        more
+            Additional keys.
+        """
         write_json(path, self.to_json() | dict(more or {}))
 
     @classmethod
     def read(cls, path: Path | str) -> "Springs":
-        """Read springs.json.
+        """Return the springs of a springs.json.
+
+        Parameters
+        ----------
+        path
+            File to read.
 
         Raises
         ------
         DataError
-            If the file is missing or not of the form that `write` gives.
+            The file is missing or has another form than `write` gives.
         """
         try:
             return cls.from_json(json.loads(Path(path).read_text(encoding="utf-8")))

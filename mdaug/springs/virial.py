@@ -1,4 +1,4 @@
-"""Whether frames were sampled with the forces that they carry: virial temperature and mean bond forces."""
+"""Consistency of sampling and forces: virial temperature and mean forces along bonds."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,17 +9,31 @@ import numpy as np
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.bonds import bond_name, moving_side
 from mdaug.geometry.molecules import mean_bonds
+from mdaug.sampling.statistics import temperature_verdict
 from mdaug.springs.springs import Springs
 from mdaug.units import BOLTZMANN_EV_K, KCAL_MOL_PER_EV
+from mdaug.verdicts import Verdict
 
-AGREEMENT = 0.25
-"""Sampling and forces disagree when the virial temperature is off that of the frames by more than this
-share of it and by more than four standard errors (made as if frames were independent)."""
+MEANING = {
+    "ok": "the frames were sampled with these forces at this temperature",
+    "warning": "either the forces are of another level of theory than the dynamics that made the geometries "
+    "(then springs are those of the dynamics, not of the forces), or temperature or units are wrong, or the "
+    "frames are not of equilibrium",
+    "cannot tell": "more or longer sampled frames are needed",
+}
 
 
 @dataclass(frozen=True)
 class BondForce:
-    """The force along a bond, averaged over the frames, kcal/mol/Å: positive pushes its atoms apart."""
+    """The force along a bond, averaged over the frames.
+
+    Parameters
+    ----------
+    name
+        Of the bond, as ``O2-H8``.
+    mean_kcal_mol_A, standard_error_kcal_mol_A
+        Positive pushes the atoms apart.
+    """
 
     name: str
     mean_kcal_mol_A: float
@@ -28,14 +42,16 @@ class BondForce:
 
 @dataclass(frozen=True)
 class Consistency:
-    """Sampling against forces.
+    """Comparison of the sampling with the forces.
 
     Parameters
     ----------
     virial_temperature_K, standard_error_K
-        −⟨Σ r·F⟩/((3N − 3) k_B) and the standard error of the mean over frames (as if independent).
+        −⟨Σ r·F⟩/((3N − 3) k_B) and the standard error of the mean, as if frames were independent.
     temperature_K
-        At which the frames were sampled.
+        Temperature at which the frames were sampled.
+    n_frames
+        Number of frames.
     bonds
         Mean forces along the bonds.
     """
@@ -43,67 +59,94 @@ class Consistency:
     virial_temperature_K: float
     standard_error_K: float
     temperature_K: float
+    n_frames: int
     bonds: list[BondForce]
 
     @property
-    def text(self) -> str:
-        """Say in one line what was found, and what it means if sampling and forces disagree."""
+    def verdict(self) -> Verdict:
+        """The `temperature_verdict` of the virial temperature, with what it means and the bond forces."""
+        verdict = temperature_verdict(
+            "virial temperature",
+            self.virial_temperature_K,
+            self.standard_error_K,
+            self.temperature_K,
+            n_samples=self.n_frames,
+        )
         forces = [bond.mean_kcal_mol_A for bond in self.bonds]
         bonds = (
-            f", mean forces along bonds {min(forces):.1f} to {max(forces):.1f} kcal/mol/Å" if forces else ""
+            f"; mean forces along bonds {min(forces):.1f} to {max(forces):.1f} kcal/mol/Å" if forces else ""
         )
-        found = f"virial temperature {self.virial_temperature_K:.0f} ± {self.standard_error_K:.0f} K{bonds}"
-        if self.agrees:
-            return f"{found}: sampling at {self.temperature_K:g} K and forces agree"
-        stated = f"as the frames are said to be of {self.temperature_K:g} K"
-        return (
-            f"{found}: sampling and forces disagree, {stated}. Either the forces are of another level of "
-            "theory than the dynamics that made the geometries (then springs are those of the dynamics, not "
-            "of the forces), or temperature or units are wrong, or the frames are not of equilibrium"
-        )
-
-    @property
-    def agrees(self) -> bool:
-        off = abs(self.virial_temperature_K - self.temperature_K)
-        return off <= max(AGREEMENT * self.temperature_K, 4 * self.standard_error_K)
+        text = f"{verdict.text}: {MEANING[verdict.verdict]}{bonds}"
+        return Verdict(verdict.name, verdict.verdict, verdict.value, verdict.limit, text)
 
     def to_json(self) -> dict[str, Any]:
         """Return the keys that springs.json has besides those of its contract."""
         return {
             "virial_temperature_K": self.virial_temperature_K,
             "virial_standard_error_K": self.standard_error_K,
-            "sampling_and_forces_agree": self.agrees,
+            "sampling_and_forces": self.verdict.to_json(),
             "mean_bond_forces_kcal_mol_A": {bond.name: bond.mean_kcal_mol_A for bond in self.bonds},
         }
 
 
 def consistency(frames: FrameSet) -> Consistency | None:
-    """Compare the sampling of molecular `frames` with their forces; None where no virial can be had.
+    """Compare the sampling of molecules with their forces.
 
-    In the canonical ensemble of the forces ⟨Σ r·F⟩ = −(3N − 3) k_B T for a free molecule, as the centre of
+    In the canonical ensemble of the forces ⟨Σ r·F⟩ = −(3N − 3) k_B T for a free molecule, as the center of
     mass carries no force (R. Clausius; D. Frenkel, B. Smit, DOI 10.1016/B978-0-12-267351-1.X5000-7). Forces
     of another potential than the one that drove the sampling, or in other units, give another temperature.
-    A periodic cell has no such virial, as its positions are not unique.
+
+    Parameters
+    ----------
+    frames
+        Molecules.
+
+    Returns
+    -------
+    consistency
+        None without a virial: periodic frames, whose positions are not unique, frames of unknown temperature,
+        a single frame or a single atom.
     """
     if frames.periodic or frames.temperature_K is None or len(frames) < 2 or frames.n_atoms < 2:
         return None
-    centred = frames.positions - frames.positions.mean(axis=1, keepdims=True)
-    virial = -np.sum(centred * frames.forces, axis=(1, 2)) / ((3 * frames.n_atoms - 3) * BOLTZMANN_EV_K)
+    centered = frames.positions - frames.positions.mean(axis=1, keepdims=True)
+    virial = -np.sum(centered * frames.forces, axis=(1, 2)) / ((3 * frames.n_atoms - 3) * BOLTZMANN_EV_K)
     mean, error = _mean(virial)
-    return Consistency(mean, error, frames.temperature_K, bond_forces(frames))
+    return Consistency(mean, error, frames.temperature_K, len(frames), bond_forces(frames))
 
 
 def write_springs(springs: Springs, frames: FrameSet, path: Path) -> Consistency | None:
-    """Write the springs.json of `frames`, with the keys of `consistency`, and return the latter."""
-    found = consistency(frames)
-    springs.write(path, found.to_json() if found else None)
-    return found
+    """Write the springs.json of some frames, with the keys of their consistency.
+
+    Parameters
+    ----------
+    springs
+        Fitted to the frames.
+    frames
+        The frames.
+    path
+        File to write.
+
+    Returns
+    -------
+    consistency
+        That of `frames`, or None.
+    """
+    compared = consistency(frames)
+    springs.write(path, compared.to_json() if compared else None)
+    return compared
 
 
 def bond_forces(frames: FrameSet) -> list[BondForce]:
-    """Return the mean force along each bond outside rings, on the side that moves when it is stretched."""
+    """Return the mean force along each bond outside rings, on the side that moves when it is stretched.
+
+    Parameters
+    ----------
+    frames
+        Molecules; bonds are those of the mean distances.
+    """
     bonds, _ = mean_bonds(frames)
-    found = []
+    forces = []
     for bond in bonds.tolist():
         moving = moving_side(frames.atomic_numbers, bonds, bond)
         if moving is None:
@@ -112,9 +155,10 @@ def bond_forces(frames: FrameSet) -> list[BondForce]:
         vector = frames.positions[:, moving_atom] - frames.positions[:, fixed_atom]
         unit = vector / np.linalg.norm(vector, axis=1, keepdims=True)
         along = np.sum(frames.forces[:, moving].sum(axis=1) * unit, axis=1) * KCAL_MOL_PER_EV
-        found.append(BondForce(bond_name(frames.atomic_numbers, bond), *_mean(along)))
-    return found
+        forces.append(BondForce(bond_name(frames.atomic_numbers, bond), *_mean(along)))
+    return forces
 
 
 def _mean(values: FloatArray) -> tuple[float, float]:
+    """Return the mean and its standard error, as if the values were independent."""
     return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))

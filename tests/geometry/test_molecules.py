@@ -61,7 +61,7 @@ def test_parting_is_told_once_nothing_is_near() -> None:
 @pytest.mark.parametrize("cell_A", [None, 9.0])
 def test_springs_between_molecules_are_said_to_be_none(cell_A: float | None) -> None:
     with pytest.warns(
-        UserWarning, match="hold 2 molecules and drift about: .* only springs within a molecule are springs"
+        UserWarning, match="contain 2 molecules, which move .* only springs within a molecule have a meaning"
     ):
         fit_springs(_two_waters(3.0, cell_A=cell_A), SpringOptions())
 

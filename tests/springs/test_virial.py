@@ -30,8 +30,8 @@ def test_virial_temperature_is_that_of_the_sampling(solid):
     found = consistency(solid)
     assert found.virial_temperature_K == pytest.approx(TEMPERATURE_K, abs=4 * found.standard_error_K)
     assert found.standard_error_K < 0.1 * TEMPERATURE_K
-    assert found.agrees
-    assert "sampling at 400 K and forces agree" in found.text
+    assert found.verdict.verdict == "ok"
+    assert "agrees with 400 K: the frames were sampled with these forces" in found.verdict.text
 
 
 def test_origin_and_net_force_change_nothing(solid):
@@ -44,11 +44,24 @@ def test_origin_and_net_force_change_nothing(solid):
 
 
 @pytest.mark.parametrize("factor", [KCAL_MOL_PER_EV, 1 / KCAL_MOL_PER_EV, 1.6])
-def test_wrong_units_and_stiffer_forces_disagree_in_words(solid, factor):
+def test_wrong_units_and_stiffer_forces_are_warned_of(solid, factor):
     found = consistency(replace(solid, forces=factor * solid.forces))
-    assert not found.agrees
-    assert "disagree" in found.text
-    assert "units" in found.text
+    assert found.verdict.verdict == "warning"
+    assert "differs from 400 K" in found.verdict.text
+    assert "units" in found.verdict.text
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_few_frames_do_not_tell(solid, seed):
+    """Of 10 frames the virial temperature is off by hundreds of K, on either side, and may be negative."""
+    chosen = solid.select(np.random.default_rng(seed).choice(len(solid), 10, replace=False))
+    noisy = replace(chosen, forces=chosen.forces + np.random.default_rng(seed).normal(0, 3.0, (10, 3, 3)))
+    compared = consistency(noisy)
+    assert compared.verdict.verdict == "cannot tell"
+    assert (
+        "is too imprecise to be compared with 400 K: more or longer sampled frames" in compared.verdict.text
+    )
+    assert compared.to_json()["sampling_and_forces"]["verdict"] == "cannot tell"
 
 
 def test_forces_of_longer_bonds_push_apart(solid):
