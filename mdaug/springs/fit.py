@@ -194,8 +194,8 @@ def _warn_of_molecules(frames: FrameSet) -> None:
     content = f"{n_molecules} molecules" if n_molecules < frames.n_atoms else "atoms that are not bonded"
     warnings.warn(
         f"{frames.name}: the frames contain {content}, which move relative to each other: the fit to "
-        "distances between them describes their packing, not a stiffness; only springs within a molecule have a "
-        "meaning",
+        "distances between them describes their packing, not a stiffness; only springs within a molecule "
+        "have a meaning",
         stacklevel=3,
     )
 
