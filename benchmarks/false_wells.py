@@ -19,7 +19,7 @@ from ase.data import atomic_masses
 from mdaug.augmentation.force_matching.fit import match
 from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.calculators.evaluators import make_evaluator
-from mdaug.calculators.species import species_of
+from mdaug.calculators.structures import species_of
 from mdaug.deployment import read_manifest
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.pairs import molecule_pairs

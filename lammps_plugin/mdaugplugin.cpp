@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The thin loader that every `lmp` of the environment loads at its start: it registers `pair_style mdaug` and
-// opens the pair style itself, and with it libtorch, only when an input asks for it.
+// The thin loader that every `lmp` of the environment loads at its start. It registers `pair_style mdaug`; the pair
+// style itself, and with it libtorch, is loaded when an input uses the style.
 //
-// It uses LAMMPS' C interface alone, so that it meets a LAMMPS other than the one it was compiled for with words.
+// It uses only LAMMPS' C interface, so that a version mismatch gives a readable error.
 
 #include <dlfcn.h>
 
@@ -23,7 +23,7 @@ void lammps_error(void *lammps, int error_type, const char *message);
 
 namespace {
 
-constexpr int ERROR_ALL = 2;  // on all ranks, as they all meet the same pair_style
+constexpr int ERROR_ALL = 2;    // on all ranks: all of them run the same pair_style
 constexpr const char *REMEDY =
     "; run 'mdaug lammps build' with the Python that LAMMPS belongs to, or CMake (lammps_plugin/CMakeLists.txt)";
 
@@ -44,7 +44,7 @@ lammpsplugin_factory load_factory(std::string &problem)
     return nullptr;
   }
   void *symbol = dlsym(library, "mdaug_create_pair");
-  if (symbol == nullptr) problem = path + " is not its library";
+  if (symbol == nullptr) problem = path + " lacks the function mdaug_create_pair";
   return reinterpret_cast<lammpsplugin_factory>(symbol);
 }
 
@@ -54,7 +54,7 @@ void *create_pair(void *lammps)
   std::string problem;
   if (lammps_version(lammps) != MDAUG_LAMMPS_VERSION)
     problem = "compiled for LAMMPS " + std::to_string(MDAUG_LAMMPS_VERSION) + ", but this is LAMMPS " +
-        std::to_string(lammps_version(lammps));
+              std::to_string(lammps_version(lammps));
   else if (factory == nullptr)
     factory = load_factory(problem);
   if (!problem.empty()) {
@@ -65,12 +65,12 @@ void *create_pair(void *lammps)
   return factory(lammps);
 }
 
-}  // namespace
+}    // namespace
 
 extern "C" void lammpsplugin_init(void *lammps, void *handle, void *regfunc)
 {
   lammpsplugin_t plugin;
-  plugin.version = nullptr;  // create_pair compares it, as LAMMPS only notes a difference
+  plugin.version = nullptr;    // LAMMPS would only warn of a difference; create_pair refuses it
   plugin.style = "pair";
   plugin.name = "mdaug";
   plugin.info = "SchNet force fields of mdaug (model.pt)";

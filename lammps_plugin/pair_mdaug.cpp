@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * pair_style mdaug: what happens before a run and in each step of it.
+ * pair_style mdaug: preparation of a run, and the evaluation in each step.
  */
 
 #include "pair_mdaug_model.h"
@@ -62,7 +62,7 @@ void PairMDAug::init_style()
   check_masses();
   neighbor->add_request(this, NeighConst::REQ_FULL);
 
-  // rows travel as doubles; hybrid asks for its substyles' widths only when they are created
+  // rows are sent as doubles; hybrid reads the widths of its substyles only when they are created
   const size_t row_bytes = mdaug_row_width(model->core) * mdaug_element_size(model->core);
   comm_forward = static_cast<int>((row_bytes + sizeof(double) - 1) / sizeof(double));
   force->pair->comm_forward = MAX(force->pair->comm_forward, comm_forward);
@@ -102,8 +102,8 @@ void PairMDAug::gather_atoms()
   };
   for (int ii = 0; ii < list->inum; ++ii) add(list->ilist[ii]);
   m.n_owned = static_cast<int>(m.atoms.size());
-  for (int i = atom->nlocal; i < n_all; ++i) add(i);    // also those that only pass through to other ranks
-  if (m.atoms.empty()) m.row_species.push_back(0);      // a row that nobody sees: all ranks exchange rows
+  for (int i = atom->nlocal; i < n_all; ++i) add(i);    // including those that are only forwarded to other ranks
+  if (m.atoms.empty()) m.row_species.push_back(0);      // a dummy row: all ranks exchange rows
 }
 
 void PairMDAug::gather_neighbors()

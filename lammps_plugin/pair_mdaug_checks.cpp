@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * pair_style mdaug: refuses what other commands of an input would do to its numbers without a word.
+ * pair_style mdaug: refuses other commands of an input that would silently make its results wrong.
  */
 
 #include "pair_mdaug_model.h"
@@ -22,7 +22,7 @@ using namespace LAMMPS_NS;
 
 namespace {
 
-// Comm lets derived classes alone see the group of comm_modify group (0: all).
+// The group of comm_modify group (0: all) is a protected member of Comm.
 struct Borders : Comm {
   static int group(const Comm *comm) { return comm->*(&Borders::bordergroup); }
 };
@@ -34,7 +34,7 @@ struct Borders : Comm {
 void PairMDAug::check_commands()
 {
   if (Borders::group(comm))
-    error->all(FLERR, "pair_style mdaug: comm_modify group leaves out ghosts that the model needs; take it out");
+    error->all(FLERR, "pair_style mdaug: comm_modify group leaves out ghosts that the model needs; remove it");
   for (int k = 0; k < modify->nfix; ++k)
     if (utils::strmatch(modify->fix[k]->style, "^gcmc"))
       error->all(FLERR,
@@ -42,13 +42,12 @@ void PairMDAug::check_commands()
                  "its whole energy, so its moves do not balance; take it out");
   for (int k = 0; k < modify->ncompute; ++k)
     if (strcmp(modify->compute[k]->style, "heat/flux") == 0)
-      error->all(FLERR,
-                 "pair_style mdaug: compute heat/flux is wrong for many-body forces; take conductivities from a "
-                 "gradient of temperature (fix ehex, fix thermal/conductivity)");
+      error->all(FLERR, "pair_style mdaug: compute heat/flux is wrong for many-body forces; take conductivities from a "
+                        "gradient of temperature (fix ehex, fix thermal/conductivity)");
 }
 
-// Elements in another order than the types' show where a lighter element has the larger mass. Isotopes and
-// repartitioned masses do not come near; argon and potassium, tellurium and iodine lie within the 5 %.
+// If the elements are in another order than the types, a lighter element has the larger mass. Isotopes and repartitioned
+// masses differ by less; argon and potassium, tellurium and iodine are within the 5 %.
 void PairMDAug::check_masses()
 {
   if (atom->mass == nullptr || comm->me != 0) return;
@@ -64,7 +63,7 @@ void PairMDAug::check_masses()
 
 // ---- in a run -------------------------------------------------------------------------------------------------
 
-// What LAMMPS itself sees to when it prepares a run; 'pre no' leaves that out.
+// LAMMPS ensures this when it prepares a run; 'pre no' skips that.
 void PairMDAug::check_prepared()
 {
   const double ghost_cutoff = MAX(comm->cutghostuser, neighbor->cutneighmax);
@@ -76,7 +75,7 @@ void PairMDAug::check_prepared()
     error->all(FLERR, "pair_style mdaug: its settings or its model have changed; run without 'pre no'");
 }
 
-// A list that has just been built must hold all pairs of the model's atoms.
+// A neighbor list that has just been built must contain all pairs of the model's atoms.
 void PairMDAug::check_list()
 {
   if (neighbor->ago != 0) return;
@@ -88,7 +87,7 @@ void PairMDAug::check_list()
 void PairMDAug::check_special_bonds()
 {
   if (atom->molecular == Atom::ATOMIC) return;
-  const bool alone = force->pair == this;    // the weights are meant for the model, which cannot weigh
+  const bool alone = force->pair == this;    // then the weights apply to the model, which cannot scale pairs
   int lost = 0;
   for (int k = 1; k <= 3; ++k) {
     if (neighbor->special_flag[k] != 0 && !(alone && force->special_lj[k] != 1.0)) continue;
@@ -99,7 +98,7 @@ void PairMDAug::check_special_bonds()
   }
   if (on_any_rank(lost))
     error->all(FLERR,
-               "pair_style mdaug: special_bonds would scale or drop bonded pairs, all of which the model needs; set "
+               "pair_style mdaug: special_bonds scales or drops bonded pairs, but the model needs all of them; set "
                "special_bonds lj/coul 1 1 1, or under hybrid weights above 0 and 'pair_modify pair mdaug special "
                "lj/coul 1 1 1'");
 }
@@ -116,7 +115,7 @@ void PairMDAug::check_hybrid()
                    i, j);
 }
 
-// neigh_modify exclude may part the model's atoms into sets that do not see each other, each a system of its own.
+// neigh_modify exclude may separate the atoms of the model into non-interacting sets, each a system of its own.
 void PairMDAug::check_exclusions()
 {
   if (!neighbor->exclude) return;
@@ -133,8 +132,8 @@ void PairMDAug::check_exclusions()
   }
   if (lost)
     error->all(FLERR,
-               "pair_style mdaug: neigh_modify exclude drops pairs that the model needs; it may only part all atoms "
-               "of the model into two groups or into molecules (molecule/inter)");
+               "pair_style mdaug: neigh_modify exclude drops pairs that the model needs; it may only separate all "
+               "atoms of the model into two groups or into molecules (molecule/inter)");
 }
 
 // Whether there are atoms of the model, on any rank, in neither group, the one, the other, and both.

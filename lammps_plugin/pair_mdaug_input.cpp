@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * pair_style mdaug: what an input or a restart file says.
+ * pair_style mdaug: its commands in an input, and restart files.
  */
 
 #include "pair_mdaug_model.h"
@@ -18,7 +18,7 @@ using namespace LAMMPS_NS;
 
 void PairMDAug::settings(int narg, char **arg)
 {
-  // a second pair_style mdaug in an input changes this one: what it does not say is the default again
+  // a second pair_style mdaug in an input changes this one: options that it omits get their defaults
   model->threads = 1;
   model->precision.clear();
   drop_core();
@@ -38,7 +38,7 @@ void PairMDAug::set_option(const std::string &name, const std::string &value)
       error->all(FLERR, "pair_style mdaug: precision must be float32 or float64, not {}", value);
     model->precision = value;
   } else if (value != "cpu") {
-    error->all(FLERR, "pair_style mdaug: device must be cpu, not {}: the pair style computes on CPUs", value);
+    error->all(FLERR, "pair_style mdaug: device must be cpu, not {}: the pair style runs on CPUs only", value);
   }
 }
 
@@ -47,8 +47,9 @@ void PairMDAug::coeff(int narg, char **arg)
   if (narg < 4 || strcmp(arg[0], "*") != 0 || strcmp(arg[1], "*") != 0)
     error->all(FLERR, "pair_coeff for mdaug: expected * * MODEL.pt and an element or NULL for each atom type");
   if (narg - 3 != atom->ntypes)
-    error->all(FLERR, "pair_coeff for mdaug: {} elements given for {} atom types; name one, or NULL, for each "
-               "(a path with spaces stands in quotes)",
+    error->all(FLERR,
+               "pair_coeff for mdaug: {} elements given for {} atom types; name one, or NULL, for each "
+               "(put a path with spaces in quotes)",
                narg - 3, atom->ntypes);
   load(arg[2]);
   set_elements(std::vector<std::string>(arg + 3, arg + narg));
@@ -64,8 +65,8 @@ void PairMDAug::drop_core()
 void PairMDAug::load(const std::string &path)
 {
   if (mdaug_abi() != MDAUG_CORE_ABI)
-    error->all(FLERR, "pair_style mdaug: compiled for core ABI {}, found {}; run 'mdaug lammps build'",
-               MDAUG_CORE_ABI, mdaug_abi());
+    error->all(FLERR, "pair_style mdaug: compiled for core ABI {}, found {}; run 'mdaug lammps build'", MDAUG_CORE_ABI,
+               mdaug_abi());
   drop_core();
   std::array<char, 1024> problem{};
   const char *precision = model->precision.empty() ? nullptr : model->precision.c_str();
@@ -77,7 +78,7 @@ void PairMDAug::load(const std::string &path)
   MPI_Allreduce(&loaded, &everywhere, 1, MPI_INT, MPI_MIN, world);
   if (!loaded) error->all(FLERR, "pair_coeff for mdaug: {}", problem.data());
   if (!everywhere) error->all(FLERR, "pair_coeff for mdaug: {}: not every rank could load it", path);
-  model->weights = mdaug::json_value(mdaug_manifest(model->core), "weights_sha256");
+  model->weights = mdaug::core::json_value(mdaug_manifest(model->core), "weights_sha256");
 }
 
 // After read_restart, or a pair_style mdaug that changed the settings.
@@ -86,7 +87,7 @@ void PairMDAug::load_again()
   const std::string before = model->weights;
   load(model->path);
   if (model->weights != before)
-    error->all(FLERR, "pair_style mdaug: {} is another model than before; name it with pair_coeff to go on with it",
+    error->all(FLERR, "pair_style mdaug: {} is another model than before; give a pair_coeff command to use it",
                model->path);
   set_elements(model->symbols);
 }
@@ -102,13 +103,14 @@ void PairMDAug::set_elements(const std::vector<std::string> &symbols)
     if (symbol == "NULL") continue;
     model->species[type] = mdaug_species(model->core, symbol.c_str());
     if (model->species[type] < 0) {
-      std::string known;
-      for (int k = 0; k < mdaug_n_elements(model->core); ++k) known += std::string(" ") + mdaug_symbol(model->core, k);
-      error->all(FLERR, "pair_coeff for mdaug: {} does not know element {} of atom type {}; it knows{}", model->path,
-                 symbol, type, known);
+      std::string elements;
+      for (int k = 0; k < mdaug_n_elements(model->core); ++k) elements += std::string(" ") + mdaug_symbol(model->core, k);
+      error->all(FLERR, "pair_coeff for mdaug: {} has no element {} (atom type {}); its elements are{}", model->path,
+                 symbol, type, elements);
     }
   }
-  // hybrid leaves pairs of types that are not set to others; alone, the style covers all, and NULL has no forces
+  // hybrid gives pairs of types that are not set to other styles; alone, the style covers all pairs, and those with
+  // NULL have no forces
   const bool alone = force->pair == this;
   for (int i = 1; i <= n; ++i)
     for (int j = 1; j <= n; ++j) setflag[i][j] = alone || (model->species[i] >= 0 && model->species[j] >= 0);
@@ -119,11 +121,11 @@ void PairMDAug::set_elements(const std::vector<std::string> &symbols)
 void PairMDAug::write_restart(FILE *file)
 {
   write_restart_settings(file);
-  std::string words = model->path + '\n' + model->weights;
-  for (const auto &symbol : model->symbols) words += '\n' + symbol;
-  const int size = static_cast<int>(words.size());
+  std::string text = model->path + '\n' + model->weights;
+  for (const auto &symbol : model->symbols) text += '\n' + symbol;
+  const int size = static_cast<int>(text.size());
   fwrite(&size, sizeof(int), 1, file);
-  fwrite(words.data(), 1, size, file);
+  fwrite(text.data(), 1, size, file);
 }
 
 void PairMDAug::write_restart_settings(FILE *file)
@@ -139,12 +141,12 @@ void PairMDAug::read_restart(FILE *file)
   int size = 0;
   if (comm->me == 0) utils::sfread(FLERR, &size, sizeof(int), 1, file, nullptr, error);
   MPI_Bcast(&size, 1, MPI_INT, 0, world);
-  std::string words(size, ' ');
-  if (comm->me == 0) utils::sfread(FLERR, words.data(), 1, size, file, nullptr, error);
-  MPI_Bcast(words.data(), size, MPI_CHAR, 0, world);
+  std::string text(size, ' ');
+  if (comm->me == 0) utils::sfread(FLERR, text.data(), 1, size, file, nullptr, error);
+  MPI_Bcast(text.data(), size, MPI_CHAR, 0, world);
 
-  // the model is loaded by init_style, unless a pair_coeff names another before
-  std::vector<std::string> lines = utils::split_lines(words);
+  // init_style loads the model, unless a pair_coeff names another one before
+  std::vector<std::string> lines = utils::split_lines(text);
   model->path = lines.at(0);
   model->weights = lines.at(1);
   model->symbols.assign(lines.begin() + 2, lines.end());

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * What pair_style mdaug holds: the core with its settings, and the buffers of one evaluation.
+ * State of pair_style mdaug: the core with its settings, and the buffers of one evaluation.
  */
 
 #ifndef LMP_PAIR_MDAUG_MODEL_H
@@ -22,14 +22,14 @@ struct PairMDAug::Model {
   int threads = 1;
   std::string precision;    // "": that of the manifest
   std::string path;
-  std::string weights;                 // their hash, by the manifest
-  std::vector<std::string> symbols;    // by atom type − 1; "NULL" for types that the model does not see
+  std::string weights;                 // hash of the weights, from the manifest
+  std::vector<std::string> symbols;    // by atom type − 1; "NULL" for types that the model ignores
   std::vector<int> species;            // by atom type; −1 for those
   double energy_unit = 1.0;            // eV in LAMMPS' unit of energy
 
-  // rows of the core: owned atoms that the model sees, then ghosts
-  std::vector<int> row;      // of each owned and ghost atom of LAMMPS, −1 where the model does not see it
-  std::vector<int> atoms;    // the other way round
+  // rows of the core: owned atoms of the model, then ghosts
+  std::vector<int> row;      // of each owned and ghost atom of LAMMPS, −1 if the model ignores it
+  std::vector<int> atoms;    // the LAMMPS index of each row
   int n_owned = 0;
   std::vector<int32_t> row_species, idx_j;
   std::vector<int64_t> first;
@@ -37,7 +37,7 @@ struct PairMDAug::Model {
 
   std::vector<double> energies, forces, atomic_strains;
   std::array<double, 6> strain{};
-  mdaug_rows exchanged{};    // what forward communication carries now
+  mdaug_rows exchanged{};    // rows that forward communication exchanges now
 
   ~Model() { mdaug_free(core); }
   size_t row_bytes() const { return exchanged.width * exchanged.element_size; }
@@ -45,8 +45,8 @@ struct PairMDAug::Model {
   size_t memory() const
   {
     const size_t integers = row.capacity() + atoms.capacity() + row_species.capacity() + idx_j.capacity();
-    const size_t numbers = r_ij.capacity() + energies.capacity() + forces.capacity() +
-        atomic_strains.capacity() + first.capacity();
+    const size_t numbers =
+        r_ij.capacity() + energies.capacity() + forces.capacity() + atomic_strains.capacity() + first.capacity();
     return integers * sizeof(int) + numbers * sizeof(double) + (core ? mdaug_memory(core) : 0);
   }
 };

@@ -9,7 +9,7 @@ import torch
 from ase import Atoms
 
 from mdaug.bench.options import BenchOptions
-from mdaug.calculators.species import species_of
+from mdaug.calculators.structures import species_of
 from mdaug.deployment import export_model, read_manifest
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray, structure_from_json

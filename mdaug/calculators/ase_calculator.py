@@ -11,8 +11,8 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 from torch import Tensor
 
-from mdaug.calculators.evaluators import Engine, make_evaluator
-from mdaug.calculators.species import StructureError, check_positions, species_of
+from mdaug.calculators.evaluators import EvaluatorName, make_evaluator
+from mdaug.calculators.structures import StructureError, check_positions, species_of
 from mdaug.deployment import read_manifest
 from mdaug.frames import FloatArray, IntArray
 from mdaug.geometry.verlet_list import PairList
@@ -22,8 +22,8 @@ from mdaug.options import Precision
 class MDAugCalculator(Calculator):
     """Energy (eV), forces (eV/Å), stress (eV/Å³, tension positive) and atomic energies (eV) of a model.pt.
 
-    The file alone is enough. Works for molecules and for cells that are periodic in any directions, also
-    cells smaller than the cutoff; ``stress`` needs all three.
+    The file alone is enough. Molecules and cells periodic in any directions are supported, including cells
+    smaller than the cutoff; ``stress`` needs all three directions.
 
     Parameters
     ----------
@@ -35,19 +35,18 @@ class MDAugCalculator(Calculator):
         Precision of the network, ``float32`` or ``float64``; the manifest's if None. Positions, sums and
         results are float64 in both.
     threads
-        CPU threads; 0 takes torch's setting. With TorchScript they are torch's, for the whole process. Small
-        molecules gain nothing from more than one.
+        CPU threads; 0 takes torch's setting. With TorchScript this sets torch's threads of the whole process.
+        Small molecules gain nothing from more than one.
     skin
-        Å; in periodic systems and large molecules pairs are searched again when an atom has moved more than
-        half of it.
-    engine
-        What evaluates the model: ``core``, the C++ core, compiled at its first use on a machine;
-        ``torchscript``; ``auto``, the core on a CPU, and TorchScript, with a warning that says why, where
-        that cannot be.
+        Å, at least 0; in periodic systems and large molecules pairs are searched again when an atom has moved
+        more than half of it.
+    evaluator
+        ``core``, the C++ core, compiled at its first use on a machine; ``torchscript``; or ``auto``: the core
+        on a CPU, or TorchScript, with a warning that says why, where the core is not available.
 
     Attributes
     ----------
-    engine
+    evaluator
         ``core`` or ``torchscript``.
     manifest
         The model's manifest (see `mdaug.deployment.read_manifest`).
@@ -55,9 +54,9 @@ class MDAugCalculator(Calculator):
     Raises
     ------
     DataError
-        The file is no model of ours; the core was asked for by name and is not to be had. From `calculate`:
-        an element that the model does not know, positions that are not finite, atoms at the same place, or a
-        periodic direction without a cell vector.
+        The file is not a model of mdaug; `evaluator` is ``core`` and the core is not available. From
+        `calculate`: an element that the model does not know, positions that are not finite, atoms at the same
+        place, or a periodic direction without a cell vector.
 
     Examples
     --------
@@ -77,12 +76,12 @@ class MDAugCalculator(Calculator):
         threads: int = 1,
         skin: float = 1.0,
         *,
-        engine: Engine = "auto",
+        evaluator: EvaluatorName = "auto",
     ) -> None:
         super().__init__()
         self.manifest: dict[str, Any] = read_manifest(model)
         self._device = torch.device(device)
-        self._evaluate, self.engine = make_evaluator(model, dtype, device, threads, engine)
+        self._evaluate, self.evaluator = make_evaluator(model, dtype, device, threads, evaluator)
         self._pair_list = PairList(self.manifest["cutoff_A"], skin, self._device, sort=True)
         self._numbers: IntArray | None = None
 
@@ -92,7 +91,15 @@ class MDAugCalculator(Calculator):
         properties: Sequence[str] = ("energy",),
         system_changes: Sequence[str] = all_changes,
     ) -> None:
-        """Fill ``results``; all properties come from one evaluation."""
+        """Fill ``results`` with all properties, from one evaluation.
+
+        Parameters
+        ----------
+        atoms
+            The atoms; those of the last call if None.
+        properties, system_changes
+            Ignored, part of ASE's interface.
+        """
         if atoms is not None:
             self.atoms = atoms.copy()
         positions = self.atoms.positions
@@ -104,7 +111,15 @@ class MDAugCalculator(Calculator):
         self.results = self._results(self._in_order(positions, pairs))
 
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
-        """Return what differs from the atoms of the last evaluation: exact, and much quicker than ASE's."""
+        """Return what differs from the atoms of the last evaluation; much faster than ASE's own method.
+
+        Parameters
+        ----------
+        atoms
+            Atoms to compare.
+        tol
+            Ignored: any difference counts.
+        """
         before = self.atoms
         if before is None:
             return list(all_changes)
@@ -117,7 +132,7 @@ class MDAugCalculator(Calculator):
         return [name for name, unchanged in same.items() if not unchanged]
 
     def _in_order(self, positions: FloatArray, pairs: tuple[Tensor, Tensor, Tensor]) -> dict[str, FloatArray]:
-        """Evaluate atoms in the order of the pair list, and give values of atoms in their own."""
+        """Evaluate atoms in the order of the pair list; return values in the order of the atoms."""
         order = self._pair_list.order
         if order is None:
             return self._evaluate(self._species, positions, pairs)

@@ -1,6 +1,6 @@
-"""The C++ core that evaluates a model.pt, called from Python.
+"""Python binding of the C++ core that evaluates a model.pt.
 
-``mdaug/native/core/mdaug_core.h`` is its manual.
+The manual is ``mdaug/native/core/mdaug_core.h``.
 """
 
 import ctypes
@@ -16,42 +16,43 @@ import numpy as np
 
 from mdaug.errors import DataError, MDAugError
 from mdaug.frames import FloatArray, IntArray
-from mdaug.native.build import build_core, reason_of
+from mdaug.native.build import build_core
+from mdaug.native.compiler import error_text
 from mdaug.options import Precision
 
-ABI = 2
+ABI = 3
 _ERROR_BYTES = 1000
 
 _HANDLE = c_void_p
 
 
 class CoreUnavailableError(MDAugError):
-    """This machine or this model has to do without the core; TorchScript evaluates the same function."""
+    """The core is not available here or cannot evaluate this model; TorchScript computes the same."""
 
 
 class Rows(ctypes.Structure):
-    """What neighbours on other ranks need between two stages (``mdaug_rows``)."""
+    """Rows that ranks exchange between two stages (``mdaug_rows``)."""
 
     _fields_ = (("data", c_void_p), ("width", c_int64), ("element_size", c_size_t))
 
 
 @cache
 def load_library() -> CDLL:
-    """Return the core's library, compiled at the first use on this machine (some 20 s).
+    """Return the library of the core, compiled at the first use on this machine (some 20 s).
 
-    ``MDAUG_NO_CORE=1`` switches it off.
+    ``MDAUG_NO_CORE=1`` switches the core off.
 
     Raises
     ------
     CoreUnavailableError
-        It is switched off, or cannot be compiled or loaded.
+        The core is switched off, or cannot be compiled or loaded.
     """
     if os.environ.get("MDAUG_NO_CORE"):
         raise CoreUnavailableError("MDAUG_NO_CORE is set")
     try:
         library = CDLL(str(build_core()))
     except (OSError, subprocess.SubprocessError) as error:
-        raise CoreUnavailableError(reason_of(error)) from error
+        raise CoreUnavailableError(error_text(error)) from error
     _declare(library)
     if library.mdaug_abi() != ABI:
         raise CoreUnavailableError(f"its ABI is {library.mdaug_abi()}, expected {ABI}")
@@ -76,7 +77,7 @@ def _declare(library: CDLL) -> None:
 
 
 class Core:
-    """A model.pt in the core.
+    """A model.pt loaded by the core.
 
     Parameters
     ----------
@@ -85,7 +86,7 @@ class Core:
     dtype
         Precision of the network; the manifest's if None.
     threads
-        Of each evaluation.
+        Number of threads of each evaluation.
 
     Raises
     ------
@@ -107,13 +108,30 @@ class Core:
 
     @property
     def memory_bytes(self) -> int:
-        """Held by weights and buffers."""
+        """Size of weights and buffers."""
         return int(self._library.mdaug_memory(self._handle))
 
     def evaluate(
         self, species: IntArray, positions: FloatArray, idx_i: IntArray, idx_j: IntArray, shifts: FloatArray
     ) -> dict[str, FloatArray]:
-        """Do what `DeployedModel.evaluate` does, with arrays."""
+        """Return what `DeployedModel.evaluate` returns, as arrays.
+
+        Parameters
+        ----------
+        species
+            Indices (n_atoms,) of the atoms' elements in the manifest.
+        positions
+            Shape (n_atoms, 3), Å.
+        idx_i, idx_j
+            Shape (n_pairs,): every unordered pair once.
+        shifts
+            Shape (n_pairs, 3), Å: r_ij = r_j − r_i + shift.
+
+        Raises
+        ------
+        DataError
+            A species or an atom of a pair does not exist.
+        """
         n_atoms = len(species)
         energies, forces, strain = np.empty(n_atoms), np.empty((n_atoms, 3)), np.empty(6)
         arrays = [_integers(species), _doubles(positions)]
@@ -135,12 +153,12 @@ class Core:
         }
 
     def evaluate_molecules(self, species: IntArray, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return energies (n,), eV, and forces (n, n_atoms, 3), eV/Å, of n copies of a molecule.
+        """Return energies (n,), eV, and forces (n, n_atoms, 3), eV/Å, of n replicas of a molecule.
 
         Parameters
         ----------
         species
-            Shape (n_atoms,), the same for each copy.
+            Shape (n_atoms,), the same for each replica.
         positions
             Shape (n, n_atoms, 3), Å.
         """
@@ -164,7 +182,7 @@ class Core:
         n_steps: int,
         state: tuple[FloatArray, FloatArray, FloatArray],
     ) -> tuple[int, FloatArray]:
-        """Move n copies of a molecule by velocity Verlet, in place.
+        """Integrate n replicas of a molecule by velocity Verlet, in place.
 
         Parameters
         ----------
@@ -172,6 +190,8 @@ class Core:
             Shape (n_atoms,); masses in amu.
         timestep
             ASE units.
+        n_steps
+            Number of steps.
         state
             Positions, momenta and forces, each (n, n_atoms, 3), float64 and contiguous; ASE units.
 
@@ -180,8 +200,8 @@ class Core:
         int, array
             Steps taken: fewer than `n_steps` when forces are no longer finite. Potential energies (n,), eV.
         """
-        how = c_double(timestep), c_int64(n_steps)
-        return self._move(self._library.mdaug_verlet, species, masses, how, state)
+        settings = c_double(timestep), c_int64(n_steps)
+        return self._integrate(self._library.mdaug_verlet, species, masses, settings, state)
 
     def langevin(
         self,
@@ -191,15 +211,15 @@ class Core:
         thermostat: tuple[float, float, FloatArray],
         state: tuple[FloatArray, FloatArray, FloatArray],
     ) -> tuple[int, FloatArray]:
-        """Move n copies of a molecule that is not linear by Langevin dynamics (BAOAB), in place.
+        """Integrate n replicas of a nonlinear molecule by Langevin dynamics (BAOAB), in place.
 
         Parameters
         ----------
         species, masses, timestep, state
             As for `verlet`.
         thermostat
-            Friction, 1 / ASE time unit; k_B T, eV; standard normal numbers (n, n_steps, n_atoms, 3), which
-            become noise without net momentum and angular momentum.
+            Friction, 1 / ASE time unit; k_B T, eV; standard normal numbers (n, n_steps, n_atoms, 3), from
+            which noise without net momentum and angular momentum is made.
 
         Returns
         -------
@@ -208,18 +228,18 @@ class Core:
         """
         friction, kT, noise = thermostat
         noise = _doubles(noise)
-        how = *map(c_double, (timestep, friction, kT)), _pointer(noise), c_int64(noise.shape[1])
-        return self._move(self._library.mdaug_langevin, species, masses, how, state)
+        settings = *map(c_double, (timestep, friction, kT)), _pointer(noise), c_int64(noise.shape[1])
+        return self._integrate(self._library.mdaug_langevin, species, masses, settings, state)
 
-    def _move(
+    def _integrate(
         self,
         function: Callable[..., int],
         species: IntArray,
         masses: FloatArray,
-        how: tuple[Any, ...],
+        settings: tuple[Any, ...],
         state: tuple[FloatArray, FloatArray, FloatArray],
     ) -> tuple[int, FloatArray]:
-        """Call a function of the library that moves copies; `how` is what it takes before the state."""
+        """Call a function of the library that integrates; `settings` are its arguments before the state."""
         species, masses = _integers(species), _doubles(masses)
         energies, done = np.empty(len(state[0])), c_int64()
         self._check(
@@ -228,7 +248,7 @@ class Core:
                 c_int64(len(energies)),
                 c_int64(len(species)),
                 *map(_pointer, (species, masses)),
-                *how,
+                *settings,
                 *map(_pointer, (*state, energies)),
                 byref(done),
             )

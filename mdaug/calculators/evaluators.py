@@ -1,4 +1,4 @@
-"""Which engine evaluates a model.pt: the C++ core where it can, TorchScript elsewhere; the same function."""
+"""Evaluators of a model.pt: the C++ core where it is available, TorchScript elsewhere; both give the same."""
 
 import warnings
 from collections.abc import Callable
@@ -14,42 +14,58 @@ from mdaug.errors import DataError
 from mdaug.frames import FloatArray, IntArray
 from mdaug.options import Precision
 
-Engine = Literal["auto", "core", "torchscript"]
-Evaluator = Callable[[IntArray, FloatArray, tuple[Tensor, Tensor, Tensor]], dict[str, FloatArray]]
-"""From species, positions and pairs (idx_i, idx_j, shifts) to what `DeployedModel.evaluate` returns."""
+EvaluatorName = Literal["auto", "core", "torchscript"]
+Evaluate = Callable[[IntArray, FloatArray, tuple[Tensor, Tensor, Tensor]], dict[str, FloatArray]]
+"""Takes species, positions, pairs (idx_i, idx_j, shifts); returns what `DeployedModel.evaluate` returns."""
 
 
 def make_evaluator(
-    model: str | Path, dtype: Precision | None, device: str, threads: int, engine: Engine
-) -> tuple[Evaluator, Literal["core", "torchscript"]]:
-    """Return what evaluates `model`, and its name; parameters as for `MDAugCalculator`.
+    model: str | Path, dtype: Precision | None, device: str, threads: int, evaluator: EvaluatorName
+) -> tuple[Evaluate, Literal["core", "torchscript"]]:
+    """Return the function that evaluates `model`, and the name of the evaluator.
+
+    Parameters
+    ----------
+    model, dtype, device, threads, evaluator
+        As for `MDAugCalculator`.
 
     Raises
     ------
     DataError
-        The core is asked for by name and is not to be had; `load_model` refuses the file.
+        `evaluator` is ``core`` and the core is not available; `load_model` refuses the file.
     """
-    if engine != "torchscript":
+    if evaluator != "torchscript":
         try:
             return _with_core(make_core(model, dtype, device, threads)), "core"
         except CoreUnavailableError as error:
-            if engine == "core":
+            if evaluator == "core":
                 raise DataError(f"{model}: the C++ core cannot evaluate it ({error})") from error
-            instead = _with_torchscript(model, dtype, device, threads)  # refuses what is wrong with the file
+            evaluate = _with_torchscript(model, dtype, device, threads)  # raises if the file itself is wrong
             if device == "cpu":
                 warnings.warn(f"using TorchScript, slower than the C++ core: {error}", stacklevel=3)
-            return instead, "torchscript"
+            return evaluate, "torchscript"
     return _with_torchscript(model, dtype, device, threads), "torchscript"
 
 
 def make_core(model: str | Path, dtype: Precision | None, device: str, threads: int) -> Core:
-    """Return the core for `model`; CoreUnavailableError where it cannot serve."""
+    """Return the C++ core with `model` loaded.
+
+    Parameters
+    ----------
+    model, dtype, device, threads
+        As for `MDAugCalculator`.
+
+    Raises
+    ------
+    CoreUnavailableError
+        The device is not the CPU, there is no core on this machine, or it cannot evaluate this model.
+    """
     if device != "cpu":
         raise CoreUnavailableError(f"it runs on the CPU, not on {device}")
     return Core(model, dtype, threads or torch.get_num_threads())
 
 
-def _with_core(core: Core) -> Evaluator:
+def _with_core(core: Core) -> Evaluate:
     def evaluate(
         species: IntArray, positions: FloatArray, pairs: tuple[Tensor, Tensor, Tensor]
     ) -> dict[str, FloatArray]:
@@ -59,7 +75,7 @@ def _with_core(core: Core) -> Evaluator:
     return evaluate
 
 
-def _with_torchscript(model: str | Path, dtype: Precision | None, device: str, threads: int) -> Evaluator:
+def _with_torchscript(model: str | Path, dtype: Precision | None, device: str, threads: int) -> Evaluate:
     if threads > 0:
         torch.set_num_threads(threads)
     script = load_model(model, dtype, device)

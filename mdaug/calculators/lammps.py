@@ -1,6 +1,6 @@
-"""Where the compiled pair style for LAMMPS lies: all that an `lmp` of this environment asks at its start.
+"""Location of the compiled LAMMPS pair style, which every `lmp` of this environment looks up at its start.
 
-Imports nothing heavy: `lmp` and ``import lammps`` import this module, on every rank.
+Imports nothing heavy, as ``import lammps`` and every MPI rank import it too.
 """
 
 import hashlib
@@ -20,12 +20,17 @@ FAILURE = "failed.txt"
 
 
 def sources_folder() -> Path:
-    """Return the folder of the pair style's C++."""
+    """Return the folder with the source of the pair style."""
     return resource_folder("lammps_plugin")
 
 
 def package_folder(name: str) -> Path:
-    """Return where an installed package lies, without importing it.
+    """Return the folder of an installed package, without importing it.
+
+    Parameters
+    ----------
+    name
+        Of the package.
 
     Raises
     ------
@@ -51,7 +56,7 @@ def plugin_folder() -> Path:
         folder = package_folder(package)
         key.update(f"{metadata.version(package)} {folder}\n".encode())
     key.update(f"{os.uname().machine} {instruction_sets()}\n".encode())
-    for folder in (sources_folder(), NATIVE_FOLDER / "core"):
+    for folder in (sources_folder(), NATIVE_FOLDER / "common", NATIVE_FOLDER / "core"):
         for source in sorted(path for path in folder.iterdir() if path.suffix in (".cpp", ".h")):
             key.update(source.read_bytes())
     return cache_folder() / "lammps" / key.hexdigest()[:16]
@@ -60,42 +65,48 @@ def plugin_folder() -> Path:
 def entry_point() -> str:
     """Return the folder that LAMMPS searches for plugins; build the plugin in it if there is none.
 
-    LAMMPS calls this through the entry-point group ``lammps.plugins`` and dies of an error: there is none,
-    whatever happens, and `lmp` goes on without the pair style.
+    LAMMPS calls this through the entry-point group ``lammps.plugins`` and would stop at an exception.
+    So none is raised: where the plugin cannot be built, one line says why, and `lmp` goes on without it.
     """
     try:
         folder = plugin_folder()
         if not (folder / PLUGIN).exists():
-            reason = _reason(folder) or _build_apart(folder)
+            reason = _failure(folder) or _build_in_subprocess(folder)
             if reason:
-                _tell(f"pair_style mdaug is not available: {reason}; then run 'mdaug lammps build'")
+                _print(f"pair_style mdaug is not available: {reason}; then run 'mdaug lammps build'")
         return str(folder)
     except Exception as error:
-        _tell(f"pair_style mdaug is not available: {error}")
+        _print(f"pair_style mdaug is not available: {error}")
         return str(PACKAGE_FOLDER / "no-plugin")
 
 
 def is_registered() -> bool:
-    """Whether LAMMPS asks `entry_point`: mdaug is installed, and not only lies on the path."""
+    """Whether LAMMPS calls `entry_point`: true if mdaug is installed, false if it is only on the path."""
     return bool(metadata.entry_points(group="lammps.plugins", name="mdaug"))
 
 
-def _build_apart(folder: Path) -> str:
-    """Build in a process of its own, which alone imports torch, and return why it failed, or ""."""
-    _tell(f"compiling pair_style mdaug into {folder}, once (a minute or two)")
+def _build_in_subprocess(folder: Path) -> str:
+    """Build in a process of its own, which alone imports torch; return why it failed, or ""."""
+    _print(f"compiling pair_style mdaug into {folder}, once (a minute or two)")
     command = [sys.executable, "-m", "mdaug.calculators.lammps_build"]
-    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    said = ended.stderr.splitlines() or ["the compilation ended without a word"]
-    return (_reason(folder) or said[-1]) if ended.returncode else ""
+    last = "the compilation ended without a message"
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stderr or ():
+            last = line.strip() or last
+            if line.startswith("mdaug: waiting"):
+                _print(line.strip().removeprefix("mdaug: "))
+    return (_failure(folder) or last) if process.returncode else ""
 
 
-def _reason(folder: Path) -> str:
+def _failure(folder: Path) -> str:
     """Why an earlier build into `folder` failed, or ""."""
     failure = folder / FAILURE
     return failure.read_text(encoding="utf-8").strip() if failure.exists() else ""
 
 
-def _tell(message: str) -> None:
+def _print(message: str) -> None:
     """Write one line to standard error, from the first rank only."""
     if os.environ.get("PMI_RANK", os.environ.get("OMPI_COMM_WORLD_RANK", "0")) == "0":
         print(f"mdaug: {message}", file=sys.stderr)

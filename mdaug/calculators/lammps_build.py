@@ -10,8 +10,6 @@ import warnings
 from importlib import metadata, util
 from pathlib import Path
 
-from filelock import FileLock
-
 from mdaug.calculators.lammps import (
     FAILURE,
     PLUGIN,
@@ -22,6 +20,7 @@ from mdaug.calculators.lammps import (
 )
 from mdaug.errors import MDAugError
 from mdaug.files import write_text
+from mdaug.native.compiler import compilation_lock, find_compiler, run_compiler, unfinished
 from mdaug.resources import NATIVE_FOLDER
 
 
@@ -42,7 +41,7 @@ def build(*, anew: bool = False) -> Path:
     folder = expected_folder()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
+        with compilation_lock(folder.with_suffix(".lock"), "pair_style mdaug"):
             if anew or not (folder / PLUGIN).exists():
                 _compile_or_tell(folder)
     except OSError as error:
@@ -120,19 +119,18 @@ def _environment() -> dict[str, str]:
 
 
 def _compile_into(folder: Path) -> None:
-    """Compile beside `folder` and move the result there, so that no `lmp` meets half a plugin."""
-    unfinished = folder.with_suffix(".part")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir()
-    for command in _commands(unfinished):
-        subprocess.run(command, check=True, capture_output=True, text=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    unfinished.replace(folder)
+    """Compile beside `folder` and rename the result, so that no `lmp` finds half a plugin."""
+    with unfinished(folder) as output:
+        output.mkdir()
+        for command in _commands(output):
+            run_compiler(command)
+        shutil.rmtree(folder, ignore_errors=True)
+        output.replace(folder)
 
 
 def _commands(output: Path) -> list[list[str]]:
     """Compiler calls; the pair style comes first, as only the loader makes LAMMPS see the plugin."""
-    from mdaug.native.build import build_core, find_compiler  # imports torch, which only this needs
+    from mdaug.native.build import build_core  # imports torch, which only this needs
 
     sources, lammps = sources_folder(), package_folder("lammps")
     headers = lammps / "include" / "lammps"

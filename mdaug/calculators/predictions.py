@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mdaug.calculators.evaluators import make_evaluator
-from mdaug.calculators.species import check_positions, species_of
+from mdaug.calculators.structures import check_positions, species_of
 from mdaug.deployment import read_manifest
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.pairs import molecule_pairs, neighbor_pairs
@@ -33,16 +33,16 @@ def predict(
     frames
         Molecules or periodic cells.
     batch_size
-        Frames evaluated at once.
+        Number of frames evaluated at once.
     device, dtype
         As for `MDAugCalculator`.
     progress
-        Told how many frames are done, and of how many.
+        Called with the number of frames done and the number of all frames.
 
     Raises
     ------
     DataError
-        The file is no model of ours, the model does not know an element, or positions are not finite.
+        The file is not a model of mdaug, the model does not know an element, or positions are not finite.
     """
     for n, positions in enumerate(frames.positions):
         check_positions(positions, f"{frames.name}, frame {n}: ")
@@ -53,21 +53,21 @@ def predict(
     energies, forces = np.empty(len(frames)), np.empty(frames.positions.shape)
     for start in range(0, len(frames), batch_size):
         part = slice(start, min(start + batch_size, len(frames)))
-        some, n_frames = frames.select(part), part.stop - part.start
-        pairs = _pairs_of_all(some, manifest["cutoff_A"], where)
-        found = evaluate(np.tile(species, n_frames), some.positions.reshape(-1, 3), pairs)
-        energies[part] = found["atomic_energies"].reshape(n_frames, -1).sum(1)
-        forces[part] = found["forces"].reshape(n_frames, -1, 3)
+        batch, n_frames = frames.select(part), part.stop - part.start
+        pairs = _pairs_of_all(batch, manifest["cutoff_A"], where)
+        values = evaluate(np.tile(species, n_frames), batch.positions.reshape(-1, 3), pairs)
+        energies[part] = values["atomic_energies"].reshape(n_frames, -1).sum(1)
+        forces[part] = values["forces"].reshape(n_frames, -1, 3)
         if progress is not None:
             progress(part.stop, len(frames))
     return energies, forces
 
 
 def _pairs_of_all(frames: FrameSet, cutoff: float, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """idx_i, idx_j and shifts of all frames, as of one system without pairs in between."""
-    found = [_pairs(frames, n, cutoff) for n in range(len(frames))]
-    offset = np.repeat(np.arange(len(frames)) * frames.n_atoms, [len(pairs[0]) for pairs in found])
-    idx_i, idx_j, shifts = (np.concatenate([pairs[k] for pairs in found]) for k in range(3))
+    """idx_i, idx_j and shifts of all frames, numbered as one system without pairs between frames."""
+    pairs_of_frames = [_pairs(frames, n, cutoff) for n in range(len(frames))]
+    offset = np.repeat(np.arange(len(frames)) * frames.n_atoms, [len(pairs[0]) for pairs in pairs_of_frames])
+    idx_i, idx_j, shifts = (np.concatenate([pairs[k] for pairs in pairs_of_frames]) for k in range(3))
     tensors = [torch.as_tensor(values, device=device) for values in (idx_i + offset, idx_j + offset, shifts)]
     return tensors[0], tensors[1], tensors[2]
 

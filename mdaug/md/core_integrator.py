@@ -9,7 +9,7 @@ from ase import Atoms
 
 from mdaug.calculators.core import Core, CoreUnavailableError
 from mdaug.calculators.evaluators import make_core
-from mdaug.calculators.species import species_of
+from mdaug.calculators.structures import species_of
 from mdaug.frames import FloatArray, IntArray
 from mdaug.geometry.rigid_motion import n_rigid_motions
 from mdaug.md.loop import Integrator, MakeIntegrator

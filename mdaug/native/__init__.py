@@ -1,5 +1,17 @@
 """C++ that is compiled on the user's machine."""
 
-from mdaug.native.build import build, load_kernels
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["build", "load_kernels"]
+if TYPE_CHECKING:
+    from mdaug.native.build import load_kernels
+
+__all__ = ["load_kernels"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import torch only where the kernels are used: each `lmp` may import `mdaug.native.compiler`."""
+    if name == "load_kernels":
+        from mdaug.native.build import load_kernels
+
+        return load_kernels
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import warnings
@@ -12,15 +11,14 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from filelock import FileLock
 
 from mdaug.cache import cache_folder
+from mdaug.native.compiler import compilation_lock, error_text, find_compiler, run_compiler, unfinished
 from mdaug.processor import instruction_sets
 from mdaug.resources import NATIVE_FOLDER
 
-_CORE = NATIVE_FOLDER / "core"
-# what -ffast-math stands for, without its start-up code that makes tiny numbers zero in the whole process;
-# glibc declares its vector exp and log only where the macro is defined
+# The flags that -ffast-math implies, without its start-up code, which would flush denormal numbers to zero in
+# the whole process. glibc declares its vector exp and log only where the macro is defined.
 _NO_TRAPS = ("-fno-math-errno", "-fno-trapping-math")
 _FAST_MATH = (
     *_NO_TRAPS,
@@ -34,13 +32,11 @@ _FAST_MATH = (
 
 @dataclass(frozen=True)
 class Library:
-    """A shared library of ours: what it is made of."""
+    """A shared library of mdaug: the files in ``mdaug/native/NAME`` and the headers in ``common``."""
 
     name: str
-    folder: Path
     options: tuple[str, ...]
-    shared: tuple[Path, ...] = ()
-    """Headers of another library."""
+    description: str
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -50,50 +46,51 @@ class Library:
     @property
     def sources(self) -> list[Path]:
         """Files that the compiler is given."""
-        return sorted(self.folder.glob("*.cpp"))
+        return sorted((NATIVE_FOLDER / self.name).glob("*.cpp"))
 
     @property
     def headers(self) -> list[Path]:
-        """Files that those include."""
-        return [*sorted(self.folder.glob("*.h")), *self.shared]
+        """Files that the sources may include."""
+        folders = NATIVE_FOLDER / self.name, NATIVE_FOLDER / "common"
+        return [path for folder in folders for path in sorted(folder.glob("*.h"))]
 
 
-KERNELS = Library("kernels", NATIVE_FOLDER / "kernels", _FAST_MATH, (_CORE / "spline.h",))
+KERNELS = Library("kernels", _FAST_MATH, "its training kernels")
 """Operations that make training fast."""
 
-CORE = Library("core", _CORE, (*_NO_TRAPS, "-fvisibility=hidden"))
+CORE = Library("core", (*_NO_TRAPS, "-fvisibility=hidden"), "its core")
 """The deployed model for ASE and LAMMPS, behind the C ABI of ``mdaug_core.h``."""
 
 
 @cache
 def load_kernels() -> bool:
-    """Make ``torch.ops.mdaug.*`` available; False (with a warning saying why) where that cannot be.
+    """Make ``torch.ops.mdaug.*`` available; return False, with a warning that says why, if that fails.
 
     The first call on a machine compiles for about half a minute; later ones find the library in the cache.
-    ``MDAUG_NO_KERNELS=1`` switches the kernels off: everything then runs on plain torch operations.
+    ``MDAUG_NO_KERNELS=1`` switches the kernels off: training then uses plain torch operations.
     """
     if os.environ.get("MDAUG_NO_KERNELS"):
         return False
     try:
-        torch.ops.load_library(build())
+        torch.ops.load_library(build_library(KERNELS))
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-        warnings.warn(f"training without C++ kernels, about half as fast: {reason_of(error)}", stacklevel=2)
+        warnings.warn(f"training without C++ kernels, about half as fast: {error_text(error)}", stacklevel=2)
         return False
     return True
 
 
-def reason_of(error: Exception) -> str:
-    """Return why a library could not be built or loaded: the compiler's last words, or the error's."""
-    return str(getattr(error, "stderr", None) or error).strip()[-400:]
-
-
 def build_core() -> Path:
-    """Return the shared library of the deployed model's core; see `build`."""
-    return build(CORE)
+    """Return the shared library of the deployed model's core; see `build_library`."""
+    return build_library(CORE)
 
 
-def build(library: Library = KERNELS) -> Path:
+def build_library(library: Library) -> Path:
     """Return a shared library, compiled if the cache has none for this torch, machine, compiler and source.
+
+    Parameters
+    ----------
+    library
+        `KERNELS` or `CORE`.
 
     Raises
     ------
@@ -105,30 +102,19 @@ def build(library: Library = KERNELS) -> Path:
     compiler = find_compiler()
     path = cache_folder() / "native" / f"{library.name}-{_key(compiler, library)}.so"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
+    with compilation_lock(path.with_suffix(".lock"), library.description):
         if not path.exists():
-            unfinished = path.with_suffix(".part")
-            command = _command(compiler, library, unfinished)
             if sys.stderr.isatty():
-                print(
-                    f"mdaug: compiling its {library.name} for this machine, once (half a minute)",
-                    file=sys.stderr,
-                )
-            subprocess.run(command, check=True, capture_output=True, text=True)
-            unfinished.replace(path)
+                what = f"compiling {library.description} for this machine, once (half a minute)"
+                print(f"mdaug: {what}", file=sys.stderr)
+            with unfinished(path) as output:
+                run_compiler(_command(compiler, library, output))
+                output.replace(path)
     return path
 
 
-def find_compiler() -> str:
-    """Return the path of a C++ compiler: that of ``CXX``, c++, g++ or clang++; OSError if there is none."""
-    compiler = shutil.which(os.environ.get("CXX", "c++")) or shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        raise OSError("no C++ compiler found (install g++ or set CXX)")
-    return compiler
-
-
-def _key(compiler: str, library: Library = KERNELS) -> str:
-    """Everything that the compiled library depends on."""
+def _key(compiler: str, library: Library) -> str:
+    """Hash of everything that the compiled library depends on."""
     machine = [platform.machine(), instruction_sets()]
     parts = [torch.__version__, torch.__path__[0], *machine, compiler, _version(compiler), *library.flags]
     sources = b"".join(path.read_bytes() for path in (*library.sources, *library.headers))
@@ -136,7 +122,7 @@ def _key(compiler: str, library: Library = KERNELS) -> str:
 
 
 def _version(compiler: str) -> str:
-    """What the compiler says of itself: an upgrade, at the same path, gets another build."""
+    """Version of the compiler: an upgraded one at the same path gets another build."""
     return subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
 
 
@@ -149,7 +135,7 @@ def _command(compiler: str, library: Library, output: Path) -> list[str]:
         f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}",
         f"-I{include}",
         f"-I{include / 'torch' / 'csrc' / 'api' / 'include'}",
-        *(f"-I{header.parent}" for header in library.shared),
+        f"-I{NATIVE_FOLDER}",
         *map(str, library.sources),
         "-o",
         str(output),

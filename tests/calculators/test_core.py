@@ -11,7 +11,7 @@ from ase import Atoms
 from ase.build import molecule
 
 from mdaug.calculators.core import Core, CoreUnavailableError, Rows, load_library
-from mdaug.calculators.species import species_of
+from mdaug.calculators.structures import species_of
 from mdaug.deployment import export_model, load_model, read_manifest
 from mdaug.errors import DataError
 from mdaug.geometry.pairs import molecule_pairs, neighbor_pairs

@@ -123,11 +123,11 @@ def test_sorted_pairs_are_those_of_the_sorted_atoms(positions):
     assert np.linalg.norm(r_ij, axis=1).max() < 4.0
 
 
-@pytest.mark.parametrize("engine", ["core", "torchscript"])
-def test_energies_and_forces_are_those_of_unsorted_atoms(model_path, positions, engine):
+@pytest.mark.parametrize("evaluator", ["core", "torchscript"])
+def test_energies_and_forces_are_those_of_unsorted_atoms(model_path, positions, evaluator):
     rng = np.random.default_rng(3)
     atoms = Atoms(rng.choice([1, 6, 8], 300), positions, cell=CELL, pbc=True)
-    plain, ordered = (MDAugCalculator(model_path, engine=engine) for _ in range(2))
+    plain, ordered = (MDAugCalculator(model_path, evaluator=evaluator) for _ in range(2))
     plain._pair_list.sort = False
     for _ in range(3):
         values = [_values(atoms, calculator) for calculator in (plain, ordered)]

@@ -51,7 +51,7 @@ def test_the_input_is_good_otherwise(lab):
     ("changes", "expected"),
     [
         ({"units": "units lj"}, "units lj are not supported; use real or metal"),
-        ({"coeff": "pair_coeff * * {model} H Xx"}, "does not know element Xx of atom type 2"),
+        ({"coeff": "pair_coeff * * {model} H Xx"}, "has no element Xx (atom type 2)"),
         ({"coeff": "pair_coeff * * {model} H C O"}, "3 elements given for 2 atom types"),
         ({"coeff": "pair_coeff 1 2 {model} H C"}, "must start with * *"),
         ({"coeff": ""}, "pair"),
@@ -90,7 +90,7 @@ def test_elements_in_another_order_than_the_masses_are_a_warning(lab):
 
 
 @pytest.mark.parametrize(
-    ("coeff", "expected"), [("{model} H Xx", "does not know element Xx"), ("nowhere.pt H C", "no such file")]
+    ("coeff", "expected"), [("{model} H Xx", "has no element Xx"), ("nowhere.pt H C", "no such file")]
 )
 def test_ranks_refuse_with_one_voice(lab, coeff, expected):
     assert expected in refuse(lab, coeff=f"pair_coeff * * {coeff}", ranks=2)

@@ -106,7 +106,7 @@ def test_a_restart_file_does_not_take_another_model_that_has_its_path(structures
     lab.run("read_restart now.restart\npair_coeff * * model.pt H C O NULL\nrun 0\n")
 
 
-def test_a_path_with_spaces_stands_in_quotes(structures, lab):
+def test_a_path_with_spaces_needs_quotes(structures, lab):
     """Within a variable of the command line, too, as the shipped inputs have one."""
     copyfile(lab.model, lab.folder / "my model.pt")
     script = lab.prepare(
@@ -114,7 +114,7 @@ def test_a_path_with_spaces_stands_in_quotes(structures, lab):
     )
     lab.run("variable path index '\"my model.pt\"'\n" + script)
     printed = lab.run("variable path index 'my model.pt'\n" + script, fails=True)
-    assert "a path with spaces stands in quotes" in printed
+    assert "put a path with spaces in quotes" in printed
 
 
 def test_several_instances_in_one_python_process(structures, lab, model_path):

@@ -5,24 +5,22 @@ import sys
 
 import pytest
 
-from mdaug.native import build, load_kernels
-from mdaug.native.build import _key, find_compiler
+from mdaug.native import load_kernels
+from mdaug.native.build import CORE, KERNELS, _key, build_library
+from mdaug.native.compiler import find_compiler
 
 
 def test_a_built_library_is_found_again(monkeypatch):
-    library = build()
-    run = subprocess.run
-    monkeypatch.setattr(
-        subprocess, "run", lambda call, **how: pytest.fail("again") if "-o" in call else run(call, **how)
-    )
-    assert build() == library
+    library = build_library(KERNELS)
+    monkeypatch.setattr("mdaug.native.build.run_compiler", lambda command: pytest.fail("compiled again"))
+    assert build_library(KERNELS) == library
     assert library.stat().st_size > 0
 
 
 def test_another_torch_gets_another_build(monkeypatch):
-    before = _key(find_compiler())
+    before = _key(find_compiler(), CORE)
     monkeypatch.setattr("torch.__version__", "9.9.9")
-    assert _key(find_compiler()) != before
+    assert _key(find_compiler(), CORE) != before
 
 
 def test_another_compiler_and_an_upgraded_one_at_the_same_path_get_another_build(tmp_path):
@@ -31,13 +29,13 @@ def test_another_compiler_and_an_upgraded_one_at_the_same_path_get_another_build
         compiler = tmp_path / name
         compiler.write_text(f"#!/bin/sh\necho 'compiler (Some Linux) {version}'\n")
         compiler.chmod(0o755)
-        keys.append(_key(str(compiler)))
+        keys.append(_key(str(compiler), CORE))
     assert keys[0] == keys[1]
     assert len(set(keys)) == 3
 
 
 @pytest.mark.parametrize("watched", [True, False])
-def test_who_sits_at_the_terminal_is_told_why_it_takes_so_long(watched, monkeypatch, tmp_path, capsys):
+def test_compilation_prints_a_message_at_a_terminal(watched, monkeypatch, tmp_path, capsys):
     compiler = tmp_path / "c++"
     compiler.write_text(
         '#!/bin/sh\n[ "$1" = --version ] && exit\nwhile [ "$1" != -o ]; do shift; done\n: > "$2"\n'
@@ -46,10 +44,10 @@ def test_who_sits_at_the_terminal_is_told_why_it_takes_so_long(watched, monkeypa
     monkeypatch.setenv("CXX", str(compiler))
     monkeypatch.setenv("MDAUG_CACHE", str(tmp_path))
     monkeypatch.setattr(sys.stderr, "isatty", lambda: watched)
-    build()
-    told = "mdaug: compiling its kernels for this machine, once (half a minute)\n"
-    assert capsys.readouterr().err == (told if watched else "")
-    build()
+    build_library(KERNELS)
+    message = "mdaug: compiling its training kernels for this machine, once (half a minute)\n"
+    assert capsys.readouterr().err == (message if watched else "")
+    build_library(KERNELS)
     assert capsys.readouterr().err == ""
 
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The zip file that a TorchScript model is: sizes and checksums of its members, at which torch does not look.
+// Reader of the zip file of a TorchScript model: sizes and checksums of its members, which torch does not check.
 // After PKWARE's APPNOTE.TXT 6.3.10: end records 4.3.14 to 4.3.16, directory 4.3.12, 64-bit sizes 4.5.3.
 
 #pragma once
@@ -13,17 +13,17 @@
 #include <string>
 #include <vector>
 
-namespace mdaug {
+namespace mdaug::core {
 
 class Archive {
-public:
+  public:
     struct Member {
         std::string name;
         uint64_t size;
     };
 
-    // Reads the whole file. Throws std::runtime_error on what is no zip file, and names a stored member whose checksum is
-    // wrong; compressed ones (the program, which the core does not run) are left to torch.
+    // Reads the whole file. Throws std::runtime_error if it is not a zip file, or if the checksum of a stored member is
+    // wrong; checking compressed members (the program, which the core does not run) is left to torch.
     explicit Archive(const std::string& path) : bytes_(std::filesystem::file_size(path)) {
         std::ifstream file(path, std::ios::binary);
         if (!file.read(bytes_.data(), static_cast<std::streamsize>(bytes_.size()))) fail("it cannot be read");
@@ -34,7 +34,7 @@ public:
 
     const std::vector<Member>& members() const { return members_; }
 
-private:
+  private:
     static constexpr uint32_t END = 0x06054b50, END_64 = 0x06064b50, END_64_LOCATOR = 0x07064b50;
     static constexpr uint32_t DIRECTORY_ENTRY = 0x02014b50, FULL = 0xffffffff;
 
@@ -69,7 +69,8 @@ private:
     uint64_t read_entry(uint64_t at) {
         const auto method = get<uint16_t>(at + 10);
         const auto checksum = get<uint32_t>(at + 16);
-        const auto name_size = get<uint16_t>(at + 28), extra_size = get<uint16_t>(at + 30), comment_size = get<uint16_t>(at + 32);
+        const auto name_size = get<uint16_t>(at + 28), extra_size = get<uint16_t>(at + 30),
+                   comment_size = get<uint16_t>(at + 32);
         uint64_t size = get<uint32_t>(at + 24), header = get<uint32_t>(at + 42);
         const uint64_t extra = at + 46 + name_size, next = extra + extra_size + comment_size;
         if (next > bytes_.size()) fail("it ends early");
@@ -80,7 +81,7 @@ private:
         return next;
     }
 
-    // Sizes that do not fit in 32 bits stand in an extra field: uncompressed, compressed, place of the member.
+    // Sizes that do not fit in 32 bits are in an extra field: uncompressed, compressed, offset of the member.
     void widen(uint64_t& size, bool compressed_is_wide, uint64_t& header, uint64_t at, uint64_t end) const {
         while (at + 4 <= end && get<uint16_t>(at) != 1) at += 4 + get<uint16_t>(at + 2);
         at += 4;
@@ -123,4 +124,4 @@ private:
     }
 };
 
-}  // namespace mdaug
+}  // namespace mdaug::core

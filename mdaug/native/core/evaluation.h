@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// One evaluation of the model, stage by stage: pairs (pairs.h) and atoms (network.h) in turn.
+// One evaluation of the model, stage by stage: pairs (common/pairs.h) and atoms (atomwise.h) in turn.
 //
 // Stages 0 … L − 1 go up: v = messages of a_l, h_l = activation(H v + b), a_{l+1}; the last one goes through the readout
 // and down to g = ∂E/∂v of block L − 1. Stages L … 2L − 1 go down: ∂E/∂a_l = messages of g, slopes ∂E/∂d of all pairs,
-// and g of the block below. What neighbours need of an atom is one row a stage: a_{l+1}, or g.
+// and g of the block below. What neighbors need of an atom is one row per stage: a_{l+1}, or g.
 
 #pragma once
 
@@ -11,14 +11,17 @@
 
 #include <utility>
 
-#include "network.h"
-#include "pairs.h"
+#include "atomwise.h"
+#include "common/pairs.h"
 #include "prior.h"
 
-namespace mdaug {
+namespace mdaug::core {
 
 constexpr int64_t ROW_BLOCK = 60;  // atoms at a time: their rows stay in cache from one product to the next
-constexpr int64_t PAIR_CHUNK = 2048;
+
+struct Displacement {
+    double x, y, z, d;  // r_ij and its length
+};
 
 class AnyEvaluation {
   public:
@@ -33,8 +36,11 @@ class AnyEvaluation {
     virtual void add_pair(int64_t i, int64_t j, double x, double y, double z) = 0;
     virtual void end_of_atom(int64_t i) = 0;  // directed pairs only: all pairs of i have been added
     virtual void start(bool directed) = 0;
-    virtual void* stage(int stage) = 0;  // the rows to exchange, or nullptr
+    virtual void* stage(int stage) = 0;  // returns the rows to exchange, or nullptr
     virtual void finish(double* energies, double* forces, double* strain, double* atomic_strains) const = 0;
+
+    // Added to the energy of each atom of an element: reference energies, unless set otherwise.
+    virtual void set_energy_offsets(const std::vector<double>& offsets) = 0;
 
     int n_stages = 0;
 };
@@ -44,8 +50,8 @@ class Evaluation final : public AnyEvaluation {
   public:
     Evaluation(const ModelFile& file, int threads)
         : network_(file), prior_(file), sent_(network_.n_blocks), kept_(network_.n_blocks),
-          act_slopes_(network_.n_blocks), reference_energies_(file.at("reference_energies").data), cutoff_(file.cutoff), spacing_(file.spacing),
-          energy_scale_(file.energy_scale), threads_(threads) {
+          act_slopes_(network_.n_blocks), energy_offsets_(file.at("reference_energies").data), cutoff_(file.cutoff),
+          spacing_(file.spacing), energy_scale_(file.energy_scale), threads_(threads) {
         n_stages = 2 * network_.n_blocks;
         scratch_.reserve(threads * ROW_BLOCK * scratch_width());
     }
@@ -61,6 +67,7 @@ class Evaluation final : public AnyEvaluation {
     void start(bool directed) override;
     void* stage(int stage) override;
     void finish(double* energies, double* forces, double* strain, double* atomic_strains) const override;
+    void set_energy_offsets(const std::vector<double>& offsets) override { energy_offsets_ = offsets; }
 
   private:
     // Scratch of a block of rows: u, t or the readout's value and slope.
@@ -69,29 +76,27 @@ class Evaluation final : public AnyEvaluation {
 
     template <typename Body>
     void each_row_block(const Body& body);
-    template <typename Body>
-    void each_chunk(const Body& body);
     void send(int block);
-    template <bool WANTED>
+    template <bool WITH_GA>
     void send_gradient(int block);
     void up(int block, int64_t row, int64_t n, T* scratch);
     void read_out(int64_t row, int64_t n, T* scratch);
     void down(int block, int64_t row, int64_t n, T* scratch);
     T* gradient(int block) { return gradients_[block % 2].get(); }  // ∂E/∂v of a block; two alternate
 
-    Network<T> network_;
+    AtomwiseNetwork<T> network_;
     Prior prior_;
     std::vector<Buffer<T>> sent_;        // a_l, all rows
     std::vector<Buffer<T>> kept_;        // h_l on the way up, ∂E/∂a_l on the way down; owned rows
     std::vector<Buffer<T>> act_slopes_;  // slopes of the activations, owned rows
-    Buffer<T> features_;                 // y on the way up, ∂E/∂y on the way down, owned rows, where they are formed
+    Buffer<T> features_;                 // y on the way up, ∂E/∂y on the way down, owned rows; if sums_features
     Buffer<T> readout_slopes_, gradients_[2], scratch_, slopes_;
     Buffer<int32_t> species_;
     Buffer<int64_t> first_;
     Buffer<Pair<T>> pairs_;
-    Buffer<Vector> vectors_;
+    Buffer<Displacement> displacements_;
     Buffer<double> energies_;
-    std::vector<double> reference_energies_;
+    std::vector<double> energy_offsets_;  // (n_elements), eV
     double cutoff_, spacing_, energy_scale_;
     int64_t n_local_ = 0, n_total_ = 0, n_pairs_ = 0;
     int threads_;
@@ -100,9 +105,9 @@ class Evaluation final : public AnyEvaluation {
 
 template <typename T>
 size_t Evaluation<T>::bytes() const {
-    size_t sum = network_.bytes() + prior_.bytes() + features_.bytes() + readout_slopes_.bytes() + gradients_[0].bytes() +
-                 gradients_[1].bytes() + scratch_.bytes() + slopes_.bytes() + species_.bytes() + first_.bytes() + pairs_.bytes() +
-                 vectors_.bytes() + energies_.bytes();
+    size_t sum = network_.bytes() + prior_.bytes() + features_.bytes() + readout_slopes_.bytes() +
+                 gradients_[0].bytes() + gradients_[1].bytes() + scratch_.bytes() + slopes_.bytes() + species_.bytes() +
+                 first_.bytes() + pairs_.bytes() + displacements_.bytes() + energies_.bytes();
     for (const auto* list : {&sent_, &kept_, &act_slopes_})
         for (const auto& buffer : *list) sum += buffer.bytes();
     return sum;
@@ -111,7 +116,7 @@ size_t Evaluation<T>::bytes() const {
 template <typename T>
 void Evaluation<T>::begin(int64_t n_local, int64_t n_total, int64_t max_pairs) {
     n_local_ = n_local, n_total_ = n_total, n_pairs_ = 0;
-    const int64_t n_rows = std::max<int64_t>(n_total, 1);  // ranks without atoms hand out rows, too
+    const int64_t n_rows = std::max<int64_t>(n_total, 1);  // ranks without atoms return rows, too
     for (auto& sent : sent_) sent.reserve(n_rows * network_.n_filters);
     for (auto& kept : kept_) kept.reserve(n_local * kept_width());
     for (auto& slopes : act_slopes_) slopes.reserve(n_local * network_.n_basis);
@@ -123,17 +128,17 @@ void Evaluation<T>::begin(int64_t n_local, int64_t n_total, int64_t max_pairs) {
     first_.reserve(n_local + 1);
     first_.get()[0] = 0;
     pairs_.reserve(max_pairs);
-    vectors_.reserve(max_pairs);
+    displacements_.reserve(max_pairs);
     slopes_.reserve(max_pairs);
 }
 
 template <typename T>
 void Evaluation<T>::add_pair(int64_t i, int64_t j, double x, double y, double z) {
     const double d = std::sqrt(x * x + y * y + z * z);
-    if (d >= cutoff_) return;  // NaN goes on, into the results
+    if (d >= cutoff_) return;  // NaN passes, so that the results are NaN, as they are for two atoms at one place
     pairs_.get()[n_pairs_] =
-        locate<T>(static_cast<int32_t>(i), static_cast<int32_t>(j), d, spacing_, network_.n_table_rows);
-    vectors_.get()[n_pairs_] = {x, y, z, d};
+        locate<T>(static_cast<int32_t>(i), static_cast<int32_t>(j), d > 0 ? d : NAN, spacing_, network_.n_table_rows);
+    displacements_.get()[n_pairs_] = {x, y, z, d};
     ++n_pairs_;
 }
 
@@ -153,7 +158,7 @@ void* Evaluation<T>::stage(int stage) {
         return stage + 1 < n_blocks ? sent_[stage + 1].get() : gradient(stage);
     }
     const int block = 2 * n_blocks - 1 - stage;
-    if (block == 0) {  // what it sent depends on elements alone: no position moves it
+    if (block == 0) {  // its messages depend on elements alone, not on positions
         send_gradient<false>(0);
         return nullptr;
     }
@@ -171,14 +176,6 @@ void Evaluation<T>::each_row_block(const Body& body) {
              scratch_.get() + omp_get_thread_num() * ROW_BLOCK * scratch_width());
 }
 
-// Unordered pairs, a few at a time: they and their atoms' rows stay in cache from one block of features to the next.
-template <typename T>
-template <typename Body>
-void Evaluation<T>::each_chunk(const Body& body) {
-    for (int64_t p = 0; p < n_pairs_; p += PAIR_CHUNK)
-        body(pairs_.get() + p, std::min(PAIR_CHUNK, n_pairs_ - p), slopes_.get() + p);
-}
-
 // Messages of a: v, into where g of the same block will be.
 template <typename T>
 void Evaluation<T>::send(int block) {
@@ -186,29 +183,31 @@ void Evaluation<T>::send(int block) {
     const T* a = sent_[block].get();
     T* v = gradient(block);
     if (!directed_) {
-        std::fill_n(v, n_local_ * network_.n_filters, T(0));
-        return each_chunk([&](const Pair<T>* pairs, int64_t n, T*) { add_messages(pairs, n, table, a, v); });
+        std::fill_n(v, n_local_ * table.width, T(0));
+        return for_each_chunk(pairs_.get(), n_pairs_, [&](int64_t, const Pair<T>* pairs, int64_t n) {
+            add_messages(pairs, n, table, a, v, {0, table.width});
+        });
     }
     each_row_block([&](int64_t row, int64_t n, T*) {
-        directed_messages(pairs_.get(), first_.get(), table, a, v, row, row + n);
+        directed_messages({pairs_.get(), first_.get(), row, row + n}, table, a, v);
     });
 }
 
-// Slopes of the pairs and, if WANTED, the gradient ∂E/∂a of what the block sent.
+// Slopes of the pairs and, if WITH_GA, the gradient ∂E/∂a of the messages that the block sent.
 template <typename T>
-template <bool WANTED>
+template <bool WITH_GA>
 void Evaluation<T>::send_gradient(int block) {
     const Table<T> table{network_.tables[block].get(), network_.n_filters};
     const T *a = sent_[block].get(), *g = gradient(block);
     T* ga = kept_[block].get();
     if (!directed_) {
-        if (WANTED) std::fill_n(ga, n_local_ * network_.n_filters, T(0));
-        return each_chunk([&](const Pair<T>* pairs, int64_t n, T* slopes) {
-            add_gradient<WANTED>(pairs, n, table, a, g, ga, slopes);
+        if (WITH_GA) std::fill_n(ga, n_local_ * table.width, T(0));
+        return for_each_chunk(pairs_.get(), n_pairs_, [&](int64_t first, const Pair<T>* pairs, int64_t n) {
+            add_gradient<WITH_GA>(pairs, n, table, a, g, ga, slopes_.get() + first, {0, table.width});
         });
     }
     each_row_block([&](int64_t row, int64_t n, T*) {
-        directed_gradient<WANTED>(pairs_.get(), first_.get(), table, a, g, ga, slopes_.get(), row, row + n);
+        directed_gradient<WITH_GA>({pairs_.get(), first_.get(), row, row + n}, table, a, g, ga, slopes_.get());
     });
 }
 
@@ -252,7 +251,7 @@ void Evaluation<T>::read_out(int64_t row, int64_t n, T* u) {
             s[r * width + k] *= w[k];
         }
         const int32_t species = species_.get()[row + r];
-        energies_.get()[row + r] = (sum + network_.readout_bias) * energy_scale_ + reference_energies_[species];
+        energies_.get()[row + r] = (sum + network_.readout_bias) * energy_scale_ + energy_offsets_[species];
     }
     down(network_.n_blocks - 1, row, n, u);
 }
@@ -266,7 +265,7 @@ void Evaluation<T>::down(int block, int64_t row, int64_t n, T* t) {
     std::fill_n(t, n * basis, T(0));
     if (last || !network_.sums_features) add_product(n, width, basis, read, network_.to_readout[block].get(), t);
     if (network_.sums_features) {
-        T* gy = features_.get() + row * basis;  // ∂E/∂y, where y was
+        T* gy = features_.get() + row * basis;  // ∂E/∂y overwrites y
         if (last) {
             std::fill_n(gy, n * basis, T(0));
             add_product(n, width, basis, read, network_.readout_hidden.get(), gy);
@@ -295,7 +294,7 @@ void Evaluation<T>::finish(double* energies, double* forces, double* strain, dou
     double sum[6] = {};
     const double share = directed_ ? 0.5 : 1.0;
     for (int64_t p = 0; p < n_pairs_; ++p) {
-        const auto [x, y, z, d] = vectors_.get()[p];
+        const auto [x, y, z, d] = displacements_.get()[p];
         const int64_t i = pairs_.get()[p].i, j = pairs_.get()[p].j;
         double slope = slopes_.get()[p] * energy_scale_;
         if (!prior_.empty()) {
@@ -320,4 +319,4 @@ void Evaluation<T>::finish(double* energies, double* forces, double* strain, dou
     if (strain) std::copy_n(sum, 6, strain);
 }
 
-}  // namespace mdaug
+}  // namespace mdaug::core

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The little of JSON that reading a manifest needs: values of the outermost object, which our own exporter wrote.
+// A minimal JSON reader for manifests: values of the outermost object, as mdaug writes it.
 
 #pragma once
 
 #include <string>
 #include <vector>
 
-namespace mdaug {
+namespace mdaug::core {
 
 // The text of the value of `key` in the outermost object; empty if there is none.
 inline std::string json_value(const std::string& text, const std::string& key) {
@@ -36,16 +36,16 @@ inline std::string json_value(const std::string& text, const std::string& key) {
     return {};
 }
 
-// The strings in a JSON string or array of strings (without escapes: symbols and names of ours have none).
+// The strings in a JSON string or array of strings (without escapes, which symbols and names do not need).
 inline std::vector<std::string> json_strings(const std::string& value) {
-    std::vector<std::string> found;
+    std::vector<std::string> strings;
     for (size_t at = value.find('"'); at != std::string::npos; at = value.find('"', at)) {
         const size_t end = value.find('"', at + 1);
         if (end == std::string::npos) break;
-        found.push_back(value.substr(at + 1, end - at - 1));
+        strings.push_back(value.substr(at + 1, end - at - 1));
         at = end + 1;
     }
-    return found;
+    return strings;
 }
 
-}  // namespace mdaug
+}  // namespace mdaug::core

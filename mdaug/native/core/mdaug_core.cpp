@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The C ABI: checks what comes in, keeps exceptions in.
+// The C ABI: checks arguments and turns exceptions into error texts.
 
 #include "mdaug_core.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <limits>
 #include <memory>
@@ -12,19 +11,20 @@
 #include <string>
 #include <vector>
 
+#include "dynamics.h"
 #include "evaluation.h"
 #include "model_file.h"
-#include "thermostat.h"
 
-using mdaug::AnyEvaluation;
-using mdaug::ModelFile;
+using mdaug::core::AnyEvaluation;
+using mdaug::core::ModelFile;
+using mdaug::core::Replicas;
 
 struct mdaug_core {
     ModelFile file;
     int threads;
     std::unique_ptr<AnyEvaluation> evaluation;
-    std::vector<double> energies;        // atomic energies of molecules
-    std::vector<int64_t> first, filled;  // directed pairs of each atom, where they are made of unordered ones
+    std::vector<double> energies;        // atomic energies of replicas
+    std::vector<int64_t> first, filled;  // directed pairs of each atom, where they are made from unordered ones
     std::vector<int32_t> neighbor;
     std::vector<double> vectors;
     std::string error;
@@ -34,7 +34,7 @@ namespace {
 
 constexpr int64_t MAX_ROWS = std::numeric_limits<int32_t>::max();
 
-// Runs body, and tells of what it throws by return value and mdaug_error.
+// Runs body; returns 1 if it throws, and keeps the text for mdaug_error.
 template <typename Body>
 int guarded(mdaug_core* core, const Body& body) {
     try {
@@ -52,7 +52,8 @@ int guarded(mdaug_core* core, const Body& body) {
 }
 
 [[noreturn]] void refuse(const std::string& what, int64_t index, int64_t value, const std::string& expected) {
-    throw std::runtime_error(what + " " + std::to_string(index) + " is " + std::to_string(value) + ", expected " + expected);
+    throw std::runtime_error(what + " " + std::to_string(index) + " is " + std::to_string(value) + ", expected " +
+                             expected);
 }
 
 void check_size(const char* what, int64_t n) {
@@ -62,10 +63,10 @@ void check_size(const char* what, int64_t n) {
 
 template <typename Index>
 void set_species(mdaug_core* core, int64_t n, const Index* species, int64_t row = 0) {
-    const int64_t known = static_cast<int64_t>(core->file.symbols.size());
+    const int64_t n_elements = static_cast<int64_t>(core->file.symbols.size());
     for (int64_t k = 0; k < n; ++k) {
-        if (species[k] < 0 || species[k] >= known)
-            refuse("species of atom", k, species[k], "0 to " + std::to_string(known - 1));
+        if (species[k] < 0 || species[k] >= n_elements)
+            refuse("species of atom", k, species[k], "0 to " + std::to_string(n_elements - 1));
         core->evaluation->set_species(row + k, species[k]);
     }
 }
@@ -98,10 +99,10 @@ void add_directed(mdaug_core* core, int64_t n_atoms, const double* positions, co
     for (int64_t p = 0; p < pairs.n; ++p) {
         double r[3];
         vector_of(positions, pairs, p, r);
-        const int64_t there = core->filled[pairs.i[p]]++, back = core->filled[pairs.j[p]]++;
-        core->neighbor[there] = static_cast<int32_t>(pairs.j[p]);
-        core->neighbor[back] = static_cast<int32_t>(pairs.i[p]);
-        for (int k = 0; k < 3; ++k) core->vectors[3 * there + k] = r[k], core->vectors[3 * back + k] = -r[k];
+        const int64_t ij = core->filled[pairs.i[p]]++, ji = core->filled[pairs.j[p]]++;
+        core->neighbor[ij] = static_cast<int32_t>(pairs.j[p]);
+        core->neighbor[ji] = static_cast<int32_t>(pairs.i[p]);
+        for (int k = 0; k < 3; ++k) core->vectors[3 * ij + k] = r[k], core->vectors[3 * ji + k] = -r[k];
     }
     for (int64_t i = 0; i < n_atoms; ++i) {
         for (int64_t p = first[i]; p < first[i + 1]; ++p) {
@@ -120,13 +121,13 @@ void add_unordered(mdaug_core* core, const double* positions, const Pairs& pairs
     }
 }
 
-// Energies (n_systems) and forces of copies of a molecule.
+// Energies (n_systems) and forces of replicas of a molecule.
 void evaluate_molecules(mdaug_core* core, int64_t n_systems, int64_t n_atoms, const int64_t* species,
                         const double* positions, double* energies, double* forces) {
     auto& evaluation = *core->evaluation;
     const int64_t n_rows = n_systems * n_atoms;
-    check_size("number of atoms of all copies", n_rows);
-    const bool directed = core->threads > 1 && n_rows > mdaug::ROW_BLOCK;
+    check_size("number of atoms of all replicas", n_rows);
+    const bool directed = core->threads > 1 && n_rows > mdaug::core::ROW_BLOCK;
     evaluation.begin(n_rows, n_rows, n_rows * (n_atoms - 1) / (directed ? 1 : 2));
     for (int64_t s = 0; s < n_systems; ++s) set_species(core, n_atoms, species, s * n_atoms);
     for (int64_t i = 0; i < n_rows; ++i) {
@@ -147,47 +148,28 @@ void evaluate_molecules(mdaug_core* core, int64_t n_systems, int64_t n_atoms, co
     }
 }
 
+void evaluate_replicas(mdaug_core* core, const Replicas& replicas) {
+    evaluate_molecules(core, replicas.n_systems, replicas.n_atoms, replicas.species, replicas.positions,
+                       replicas.energies, replicas.forces);
+}
+
 std::unique_ptr<AnyEvaluation> make_evaluation(const ModelFile& file, const std::string& dtype, int threads) {
-    if (dtype == "float32") return std::make_unique<mdaug::Evaluation<float>>(file, threads);
-    if (dtype == "float64") return std::make_unique<mdaug::Evaluation<double>>(file, threads);
+    if (dtype == "float32") return std::make_unique<mdaug::core::Evaluation<float>>(file, threads);
+    if (dtype == "float64") return std::make_unique<mdaug::core::Evaluation<double>>(file, threads);
     throw std::runtime_error("dtype '" + dtype + "': expected 'float32' or 'float64'");
 }
 
-// Copies of a molecule in motion; arrays as mdaug_verlet has them.
-struct Moving {
-    int64_t n_systems, n_atoms;
-    const int64_t* species;
-    const double* masses;
-    double timestep;
-    double *positions, *momenta, *forces, *energies;
-    int64_t size() const { return 3 * n_systems * n_atoms; }
-};
-
-void drift(const Moving& moving, double time) {
-    for (int64_t k = 0; k < moving.size(); ++k)
-        moving.positions[k] += time * moving.momenta[k] / moving.masses[k / 3 % moving.n_atoms];
-}
-
-bool kick(const Moving& moving) {
-    bool finite = true;
-    for (int64_t k = 0; k < moving.size(); ++k) {
-        moving.momenta[k] += 0.5 * moving.timestep * moving.forces[k];
-        finite = finite && std::isfinite(moving.forces[k]);
-    }
-    return finite;
-}
-
-// Steps of half a kick, move(step), new forces, half a kick; returns how many: stops where forces are not finite.
-template <typename Move>
-int64_t advance(mdaug_core* core, const Moving& moving, int64_t n_steps, const Move& move) {
-    for (int64_t step = 0; step < n_steps; ++step) {
-        kick(moving);
-        move(step);
-        evaluate_molecules(core, moving.n_systems, moving.n_atoms, moving.species, moving.positions, moving.energies,
-                           moving.forces);
-        if (!kick(moving)) return step + 1;
-    }
-    return n_steps;
+// What an atom of each element would have as its energy without neighbors, without reference energies.
+std::vector<double> lone_atom_energies(mdaug_core* core) {
+    auto& evaluation = *core->evaluation;
+    const int64_t n = core->file.symbols.size();
+    std::vector<double> energies(n), forces(3 * n);
+    evaluation.set_energy_offsets(std::vector<double>(n, 0.0));
+    evaluation.begin(n, n, 0);
+    for (int64_t k = 0; k < n; ++k) evaluation.set_species(k, k), evaluation.end_of_atom(k);
+    run_stages(evaluation, false);
+    evaluation.finish(energies.data(), forces.data(), nullptr, nullptr);
+    return energies;
 }
 
 }  // namespace
@@ -203,7 +185,7 @@ mdaug_core* mdaug_load(const char* path, const char* dtype, int threads, char* e
         core->file = ModelFile::read(path);
         core->threads = std::max(1, threads);
         core->evaluation = make_evaluation(core->file, dtype ? dtype : core->file.dtype, core->threads);
-        core->file.tensors = {{"atomic_numbers", core->file.at("atomic_numbers")}};  // the evaluation has its own
+        core->file.keep_only({"atomic_numbers", "reference_energies"});  // the evaluation has its own weights
         return core.release();
     } catch (const std::exception& caught) {
         reason = caught.what();
@@ -236,8 +218,8 @@ const char* mdaug_symbol(const mdaug_core* core, int species) {
 
 int mdaug_species(const mdaug_core* core, const char* symbol) {
     const auto& symbols = core->file.symbols;
-    const auto found = std::find(symbols.begin(), symbols.end(), symbol);
-    return found == symbols.end() ? -1 : static_cast<int>(found - symbols.begin());
+    const auto place = std::find(symbols.begin(), symbols.end(), symbol);
+    return place == symbols.end() ? -1 : static_cast<int>(place - symbols.begin());
 }
 
 size_t mdaug_element_size(const mdaug_core* core) { return core->evaluation->element_size(); }
@@ -248,16 +230,27 @@ size_t mdaug_memory(const mdaug_core* core) {
            core->neighbor.capacity() * sizeof(int32_t) + core->vectors.capacity() * sizeof(double);
 }
 
-int mdaug_evaluate(mdaug_core* core, int64_t n_atoms, const int64_t* species, const double* positions,
-                   int64_t n_pairs, const int64_t* idx_i, const int64_t* idx_j, const double* shifts,
-                   double* energies, double* forces, double* strain) {
+int mdaug_set_reference(mdaug_core* core, int with_reference) {
+    return guarded(core, [&](AnyEvaluation& evaluation) {
+        auto offsets = core->file.at("reference_energies").data;
+        if (!with_reference) {
+            offsets = lone_atom_energies(core);
+            for (auto& offset : offsets) offset = -offset;
+        }
+        evaluation.set_energy_offsets(offsets);
+    });
+}
+
+int mdaug_evaluate(mdaug_core* core, int64_t n_atoms, const int64_t* species, const double* positions, int64_t n_pairs,
+                   const int64_t* idx_i, const int64_t* idx_j, const double* shifts, double* energies, double* forces,
+                   double* strain) {
     return guarded(core, [&](AnyEvaluation& evaluation) {
         check_size("n_atoms", n_atoms);
         const Pairs pairs{n_pairs, idx_i, idx_j, shifts};
         for (int64_t p = 0; p < n_pairs; ++p)
             for (const int64_t k : {idx_i[p], idx_j[p]})
                 if (k < 0 || k >= n_atoms) refuse("an atom of pair", p, k, "0 to n_atoms - 1");
-        const bool directed = core->threads > 1 && n_atoms > mdaug::ROW_BLOCK;
+        const bool directed = core->threads > 1 && n_atoms > mdaug::core::ROW_BLOCK;
         evaluation.begin(n_atoms, n_atoms, directed ? 2 * n_pairs : n_pairs);
         set_species(core, n_atoms, species);
         directed ? add_directed(core, n_atoms, positions, pairs) : add_unordered(core, positions, pairs);
@@ -274,29 +267,31 @@ int mdaug_evaluate_molecules(mdaug_core* core, int64_t n_systems, int64_t n_atom
 }
 
 int mdaug_verlet(mdaug_core* core, int64_t n_systems, int64_t n_atoms, const int64_t* species, const double* masses,
-                 double timestep, int64_t n_steps, double* positions, double* momenta, double* forces,
-                 double* energies, int64_t* done) {
+                 double timestep, int64_t n_steps, double* positions, double* momenta, double* forces, double* energies,
+                 int64_t* done) {
     *done = 0;
     return guarded(core, [&](AnyEvaluation&) {
-        const Moving moving{n_systems, n_atoms, species, masses, timestep, positions, momenta, forces, energies};
-        *done = advance(core, moving, n_steps, [&](int64_t) { drift(moving, timestep); });
+        const Replicas replicas{n_systems, n_atoms, species, masses, timestep, positions, momenta, forces, energies};
+        const auto move = [&](int64_t) { mdaug::core::drift(replicas, timestep); };
+        *done = mdaug::core::integrate(replicas, n_steps, move, [&] { evaluate_replicas(core, replicas); });
     });
 }
 
 int mdaug_langevin(mdaug_core* core, int64_t n_systems, int64_t n_atoms, const int64_t* species, const double* masses,
-                   double timestep, double friction, double kT, const double* noise, int64_t n_steps,
-                   double* positions, double* momenta, double* forces, double* energies, int64_t* done) {
+                   double timestep, double friction, double kT, const double* noise, int64_t n_steps, double* positions,
+                   double* momenta, double* forces, double* energies, int64_t* done) {
     *done = 0;
     return guarded(core, [&](AnyEvaluation&) {
-        const Moving moving{n_systems, n_atoms, species, masses, timestep, positions, momenta, forces, energies};
-        mdaug::Thermostat thermostat(n_atoms, masses, timestep, friction, kT);
+        const Replicas replicas{n_systems, n_atoms, species, masses, timestep, positions, momenta, forces, energies};
+        mdaug::core::Thermostat thermostat(n_atoms, masses, timestep, friction, kT);
         const int64_t size = 3 * n_atoms;
-        *done = advance(core, moving, n_steps, [&](int64_t step) {
-            drift(moving, 0.5 * timestep);
+        const auto move = [&](int64_t step) {
+            mdaug::core::drift(replicas, 0.5 * timestep);
             for (int64_t k = 0; k < n_systems; ++k)
                 thermostat.apply(positions + k * size, noise + (k * n_steps + step) * size, momenta + k * size);
-            drift(moving, 0.5 * timestep);
-        });
+            mdaug::core::drift(replicas, 0.5 * timestep);
+        };
+        *done = mdaug::core::integrate(replicas, n_steps, move, [&] { evaluate_replicas(core, replicas); });
     });
 }
 
@@ -314,7 +309,7 @@ int mdaug_begin(mdaug_core* core, int64_t n_local, int64_t n_total, const int32_
         set_species(core, n_total, species);
         for (int64_t i = 0; i < n_local; ++i) {
             for (int64_t p = first[i]; p < first[i + 1]; ++p) {
-                if (idx_j[p] < 0 || idx_j[p] >= n_total) refuse("neighbour", p, idx_j[p], "0 to n_total - 1");
+                if (idx_j[p] < 0 || idx_j[p] >= n_total) refuse("neighbor", p, idx_j[p], "0 to n_total - 1");
                 evaluation.add_pair(i, idx_j[p], r_ij[3 * p], r_ij[3 * p + 1], r_ij[3 * p + 2]);
             }
             evaluation.end_of_atom(i);

@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: MIT
  *
  * mdaug core: energies, forces and strain derivatives of a model.pt that `mdaug train` wrote. C ABI over C++; needs
- * libtorch, knows neither Python nor LAMMPS. This header is the manual.
+ * libtorch, but neither Python nor LAMMPS. This header is the manual.
  *
- * Units: eV, Å, and derivatives of them. With mdaug_verlet and mdaug_langevin also amu and ASE's time unit, Å sqrt(amu/eV) = 10.18 fs.
+ * Units: eV, Å, and derivatives of them. With mdaug_verlet and mdaug_langevin also amu and ASE's time unit,
+ * Å sqrt(amu/eV) = 10.18 fs.
  *
  * Geometry: r_ij = r_j − r_i + shift points from atom i to (an image of) atom j. forces = −∂E/∂r. strain = ∂E/∂ε is
  * the derivative of the energy in a homogeneous strain, six numbers in the order xx, yy, zz, xy, xz, yz: positive
- * where the energy rises with stretching. Over the volume it is ASE's stress; LAMMPS' virial is MINUS this.
- * Pairs at or beyond the cutoff add nothing and may be given; a pair at distance zero makes the results NaN.
+ * where the energy rises with stretching. Divided by the volume it is ASE's stress; LAMMPS' virial is MINUS this.
+ * Pairs at or beyond the cutoff may be given and contribute nothing; a pair at distance zero makes the results NaN.
  *
- * Precision: the network runs in the dtype of the core (rows handed out are of it); coordinates, forces, energies and
+ * Precision: the network runs in the dtype of the core, which is also that of exchanged rows; coordinates, forces, energies and
  * all sums over pairs and atoms are double.
  *
- * Errors: nothing throws or exits. Functions that can fail return 0 for success, otherwise 1, and mdaug_error() gives
+ * Errors: nothing throws or exits. Functions that can fail return 0 for success, otherwise 1, and mdaug_error() returns
  * one line of UTF-8 text. After a failed call the core may be used again.
  *
- * Threads: one core serves one thread at a time; several cores serve several threads. Each call computes with the
- * number of OpenMP threads that mdaug_load got, and leaves torch's (and so OpenMP's) setting alone.
+ * Threads: one core serves one thread at a time; several cores serve several threads. Each call uses the
+ * number of OpenMP threads given to mdaug_load and does not change torch's (and so OpenMP's) setting.
  *
- * Memory: all buffers belong to the core, grow when a larger system comes and never shrink; once they have grown a
- * step allocates nothing. Arrays passed in are only read during the call, unless stated; arrays of results belong to
- * the caller, are overwritten (never added to), and may be NULL where said.
+ * Memory: all buffers belong to the core, grow with the largest system evaluated and never shrink; after
+ * that a step allocates nothing. Input arrays are only read, and only during the call, unless stated; arrays of results
+ * belong to the caller, are overwritten (never added to), and may be NULL where stated.
  */
 #ifndef MDAUG_CORE_H
 #define MDAUG_CORE_H
@@ -34,12 +35,12 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define MDAUG_API __attribute__((visibility("default"))) /* the library hides everything else */
+#define MDAUG_API __attribute__((visibility("default"))) /* all other symbols are hidden */
 #else
 #define MDAUG_API
 #endif
 
-#define MDAUG_CORE_ABI 2
+#define MDAUG_CORE_ABI 3
 
 /* MDAUG_CORE_ABI of the library; compare it with this header's after dlopen. */
 MDAUG_API int mdaug_abi(void);
@@ -52,8 +53,8 @@ typedef struct mdaug_core mdaug_core;
  *   dtype    "float32", "float64", or NULL for the one in the manifest.
  *   threads  OpenMP threads of each call, at least 1.
  *   error    gets one line of text (cut to error_size bytes, terminated) if NULL is returned; may be NULL.
- * Refused, each with a line that says what and what to do: no such file, no model of mdaug's, another format version,
- * an unknown dtype, filters that are no splines (those models run as TorchScript only). */
+ * Fails, with a line that states the problem and its remedy, for: a missing file, a file that is not a model of mdaug,
+ * another format version, an unknown dtype, filters that are not splines (such models run as TorchScript only). */
 MDAUG_API mdaug_core* mdaug_load(const char* path, const char* dtype, int threads, char* error, size_t error_size);
 
 MDAUG_API void mdaug_free(mdaug_core* core); /* NULL is fine */
@@ -66,14 +67,19 @@ MDAUG_API const char* mdaug_manifest(const mdaug_core* core);
 
 MDAUG_API double mdaug_cutoff(const mdaug_core* core); /* Å */
 
-/* Elements that the model knows. A "species" is an index into them: 0 <= species < mdaug_n_elements. */
+/* Elements of the model. A "species" is an index into them: 0 <= species < mdaug_n_elements. */
 MDAUG_API int mdaug_n_elements(const mdaug_core* core);
 MDAUG_API int mdaug_atomic_number(const mdaug_core* core, int species);
 MDAUG_API const char* mdaug_symbol(const mdaug_core* core, int species); /* "H"; valid as long as the core */
-MDAUG_API int mdaug_species(const mdaug_core* core, const char* symbol); /* −1: not known */
+MDAUG_API int mdaug_species(const mdaug_core* core, const char* symbol); /* −1: not an element of the model */
 
 MDAUG_API size_t mdaug_element_size(const mdaug_core* core); /* of the network's numbers: 4 or 8 bytes */
 MDAUG_API size_t mdaug_memory(const mdaug_core* core);       /* bytes held by all buffers and weights */
+
+/* Whether energies include the reference energies of the elements; they do after mdaug_load. With 0 energies are relative
+ * to single atoms, as the model evaluates them: an atom without neighbors has the energy zero. Forces do not change.
+ * Returns 0 for success. */
+MDAUG_API int mdaug_set_reference(mdaug_core* core, int with_reference);
 
 /* ---- Whole systems ------------------------------------------------------------------------------------------- */
 
@@ -83,31 +89,31 @@ MDAUG_API size_t mdaug_memory(const mdaug_core* core);       /* bytes held by al
  *   idx_i, idx_j  (n_pairs): every UNORDERED pair once (not both i-j and j-i); i == j is an atom and its own periodic
  *              image, once for two opposite images.
  *   shifts     (n_pairs, 3), Å, Cartesian; NULL: all zero.
- *   energies   (n_atoms), eV, with reference energies; they add up to the energy of the system(s).
+ *   energies   (n_atoms), eV; their sum is the energy of the system(s).
  *   forces     (n_atoms, 3), eV/Å
  *   strain     (6), eV, summed over all systems; may be NULL. */
 MDAUG_API int mdaug_evaluate(mdaug_core* core, int64_t n_atoms, const int64_t* species, const double* positions,
                              int64_t n_pairs, const int64_t* idx_i, const int64_t* idx_j, const double* shifts,
                              double* energies, double* forces, double* strain);
 
-/* Evaluate n_systems copies of one molecule, all pairs of each; no cell.
- *   species    (n_atoms), the same for each copy
+/* Evaluate n_systems replicas of one molecule, all pairs of each; no cell.
+ *   species    (n_atoms), the same for each replica
  *   positions  (n_systems, n_atoms, 3), Å
- *   energies   (n_systems), eV: of each copy, unlike in mdaug_evaluate
+ *   energies   (n_systems), eV: one per replica, unlike in mdaug_evaluate
  *   forces     (n_systems, n_atoms, 3), eV/Å */
 MDAUG_API int mdaug_evaluate_molecules(mdaug_core* core, int64_t n_systems, int64_t n_atoms, const int64_t* species,
                                        const double* positions, double* energies, double* forces);
 
-/* Velocity Verlet for n_systems independent copies of a molecule: per step p += ½ dt F; r += dt p / m; F = F(r);
- * p += ½ dt F. Takes n_steps steps, or fewer: stops after the first step at which any copy's forces are not finite.
+/* Velocity Verlet for n_systems independent replicas of a molecule: per step p += ½ dt F; r += dt p / m; F = F(r);
+ * p += ½ dt F. Takes n_steps steps, or fewer: stops after the first step at which the forces of any replica are not finite.
  *   masses     (n_atoms), amu        timestep  Å sqrt(amu/eV)
  *   positions, momenta, forces       (n_systems, n_atoms, 3); Å, sqrt(amu eV), eV/Å. All three are read and
  *              overwritten; on entry forces are those at positions.
  *   energies   (n_systems), eV, potential, at the last positions (untouched if n_steps is 0)
  *   done       gets the number of steps taken. */
 MDAUG_API int mdaug_verlet(mdaug_core* core, int64_t n_systems, int64_t n_atoms, const int64_t* species,
-                           const double* masses, double timestep, int64_t n_steps, double* positions, double* momenta, double* forces,
-                           double* energies, int64_t* done);
+                           const double* masses, double timestep, int64_t n_steps, double* positions, double* momenta,
+                           double* forces, double* energies, int64_t* done);
 
 /* Langevin dynamics (BAOAB, DOI 10.1093/amrx/abs010): per step p += ½ dt F; r += ½ dt p / m; friction and noise
  * p = c p + √(1 − c²) R with c = exp(−friction dt); r += ½ dt p / m; F = F(r); p += ½ dt F. R are Maxwell–Boltzmann
@@ -123,8 +129,8 @@ MDAUG_API int mdaug_langevin(mdaug_core* core, int64_t n_systems, int64_t n_atom
 
 /* ---- One rank's share of a system, in stages (LAMMPS with MPI) -------------------------------------------------
  *
- * The rank owns atoms 0 … n_local − 1; rows n_local … n_total − 1 are ghosts: copies of atoms that this or another
- * rank owns, periodic images included. Per evaluation:
+ * The rank owns atoms 0 … n_local − 1; rows n_local … n_total − 1 are ghosts: atoms that another rank owns, and periodic
+ * images. Per evaluation:
  *
  *     mdaug_begin(core, n_local, n_total, species, first, idx_j, r_ij);
  *     for (int stage = 0; stage < mdaug_n_stages(core); ++stage) {
@@ -134,28 +140,28 @@ MDAUG_API int mdaug_langevin(mdaug_core* core, int64_t n_systems, int64_t n_atom
  *     }
  *     mdaug_finish(core, energies, forces, strain, NULL);
  *
- * Each stage fills rows of owned atoms; between stages the caller copies each owner's row to its ghosts. Nothing flows
- * back: forces come out on owned atoms only and are complete, as every rank adds up both directions of its atoms'
- * pairs. Ranks without atoms (n_local = 0) make the same calls. The number of stages, and which of them hand out
- * rows, is the same on all ranks.
+ * Each stage fills rows of owned atoms; between stages the caller copies each owner's row to its ghosts. No reverse
+ * communication is needed: forces are given for owned atoms only and are complete, as every rank sums both directions of
+ * its atoms' pairs. Ranks without atoms (n_local = 0) make the same calls. The number of stages, and which of them
+ * return rows, is the same on all ranks.
  */
 
 /* Rows to exchange: row k begins at data + k * width * element_size, k < n_total. NULL data: nothing to exchange. */
 typedef struct {
     void* data;
-    int64_t width;       /* numbers in a row: mdaug_row_width, always the same */
+    int64_t width;       /* numbers in a row: always mdaug_row_width */
     size_t element_size; /* bytes of a number: 4 (float) or 8 (double) */
 } mdaug_rows;
 
 MDAUG_API int64_t mdaug_row_width(const mdaug_core* core); /* known after loading: for comm_forward */
 MDAUG_API int mdaug_n_stages(const mdaug_core* core);      /* twice the number of interaction blocks */
 
-/* Begin an evaluation. Everything passed in is copied or used up: nothing need outlive the call.
+/* Begin an evaluation. All arguments are copied: none need outlive the call.
  *   species   (n_total), ghosts too
- *   first     (n_local + 1): neighbours of owned atom i are entries first[i] … first[i + 1] − 1 of idx_j and r_ij
- *   idx_j     rows of the neighbours (0 <= idx_j < n_total): DIRECTED, every neighbour within the cutoff of every
- *             owned atom, so a pair of two owned atoms appears twice. Row i itself for an atom's own image where no
- *             ghost stands for it.
+ *   first     (n_local + 1): neighbors of owned atom i are entries first[i] … first[i + 1] − 1 of idx_j and r_ij
+ *   idx_j     rows of the neighbors (0 <= idx_j < n_total): DIRECTED, every neighbor within the cutoff of every
+ *             owned atom, so a pair of two owned atoms appears twice. Row i itself stands for an image of
+ *             atom i that is not a ghost.
  *   r_ij      (first[n_local], 3), Å: r_j − r_i. */
 MDAUG_API int mdaug_begin(mdaug_core* core, int64_t n_local, int64_t n_total, const int32_t* species,
                           const int64_t* first, const int32_t* idx_j, const double* r_ij);
@@ -164,7 +170,7 @@ MDAUG_API int mdaug_begin(mdaug_core* core, int64_t n_local, int64_t n_total, co
 MDAUG_API int mdaug_stage(mdaug_core* core, int stage, mdaug_rows* rows);
 
 /* Results for owned atoms.
- *   energies        (n_local), eV, with reference energies
+ *   energies        (n_local), eV
  *   forces          (n_local, 3), eV/Å, complete
  *   strain          (6), eV: this rank's share, half of each directed pair; the sum over ranks is the system's.
  *                   May be NULL.

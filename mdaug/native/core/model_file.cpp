@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads a model.pt with torch, after checks that torch does not make.
 
 #include "model_file.h"
 
@@ -14,7 +15,7 @@
 #include "json.h"
 #include "sha256.h"
 
-namespace mdaug {
+namespace mdaug::core {
 
 namespace {
 
@@ -26,9 +27,11 @@ Array array_of(const at::Tensor& tensor) {
     return {{data, data + copy.numel()}, copy.sizes().vec()};
 }
 
-std::string first_sentence(const std::string& text) { return text.substr(0, std::min(text.find('\n'), text.find(". "))); }
+std::string first_sentence(const std::string& text) {
+    return text.substr(0, std::min(text.find('\n'), text.find(". ")));
+}
 
-// torch fills a tensor from fewer bytes than it has, and reads beyond them.
+// torch reads beyond the end of a member that has fewer bytes than its tensor needs.
 void check_sizes(const torch::jit::Module& module, const Archive& archive) {
     std::multiset<uint64_t> needed, stored;
     std::set<const void*> seen;
@@ -60,28 +63,30 @@ torch::jit::Module open(const std::string& path, std::string& manifest) {
 
 void check(const std::string& path, const std::string& manifest) {
     if (manifest.empty())
-        throw std::runtime_error(path + ": a TorchScript file, but without manifest.json; expected one written by mdaug");
+        throw std::runtime_error(path +
+                                 ": a TorchScript file, but without manifest.json; expected one written by mdaug");
     const auto version = json_value(manifest, "format_version");
     if (std::find(std::begin(FORMAT_VERSIONS), std::end(FORMAT_VERSIONS), version) == std::end(FORMAT_VERSIONS))
         throw std::runtime_error(path + ": model of format version " + (version.empty() ? "none" : version) +
                                  ", expected 1 or 2; export it again with this version of mdaug, or use the version "
                                  "that wrote it");
     if (json_value(manifest, "filters") != "\"spline\"")
-        throw std::runtime_error(path + ": its filters are no splines, which the C++ core cannot evaluate; "
-                                        "use it as TorchScript, or train with filters = \"spline\"");
+        throw std::runtime_error(path +
+                                 ": its filters are no splines, which the C++ core cannot evaluate; "
+                                 "use it as TorchScript, or train with filters = \"spline\"");
 }
 
-// Files of older versions say nothing of a prior.
+// Files of format version 1 do not mention a prior.
 bool has_prior(const torch::jit::Module& module) {
     return module.hasattr("prior_table") && !module.attr("prior_table").isNone();
 }
 
 std::map<std::string, at::Tensor> tensors_of(const torch::jit::Module& module) {
-    std::map<std::string, at::Tensor> found;
-    for (const auto& named : module.named_parameters()) found[named.name] = named.value;
-    for (const auto& named : module.named_buffers()) found[named.name] = named.value;
-    if (has_prior(module)) found["prior_table"] = module.attr("prior_table").toTensor();
-    return found;
+    std::map<std::string, at::Tensor> tensors;
+    for (const auto& named : module.named_parameters()) tensors[named.name] = named.value;
+    for (const auto& named : module.named_buffers()) tensors[named.name] = named.value;
+    if (has_prior(module)) tensors["prior_table"] = module.attr("prior_table").toTensor();
+    return tensors;
 }
 
 // The manifest has the hash of names and bytes of all tensors, by name (weights_sha256 in mdaug/deployment/manifest.py).
@@ -100,14 +105,18 @@ void check_weights(const std::string& path, const std::string& manifest,
 }  // namespace
 
 const Array& ModelFile::at(const std::string& name) const {
-    const auto found = tensors.find(name);
-    if (found == tensors.end())
+    const auto item = tensors.find(name);
+    if (item == tensors.end())
         throw std::runtime_error("the model lacks the tensor " + name + "; export it again with this version of mdaug");
-    return found->second;
+    return item->second;
 }
 
 const Array& ModelFile::block(int l, const std::string& name) const {
     return at("network.interactions." + std::to_string(l) + "." + name);
+}
+
+void ModelFile::keep_only(const std::set<std::string>& names) {
+    std::erase_if(tensors, [&](const auto& item) { return !names.contains(item.first); });
 }
 
 ModelFile ModelFile::read(const std::string& path) {
@@ -131,4 +140,4 @@ ModelFile ModelFile::read(const std::string& path) {
     return file;
 }
 
-}  // namespace mdaug
+}  // namespace mdaug::core

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
-// What a model.pt holds: its manifest, and every tensor by name in float64.
+// The content of a model.pt: its manifest, and every tensor by name in float64.
 
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
-namespace mdaug {
+namespace mdaug::core {
 
 struct Array {
     std::vector<double> data;  // row-major
@@ -19,15 +20,17 @@ struct ModelFile {
     std::string manifest, dtype;
     std::vector<std::string> symbols;
     double cutoff, energy_scale, spacing;
-    double prior_spacing;  // of the tensor "prior_table" (n_elements, n_elements, n_rows), which is there if it is > 0
+    double prior_spacing;  // > 0: there is a tensor "prior_table" (n_elements, n_elements, n_rows)
     int n_interactions;
     std::map<std::string, Array> tensors;
 
     const Array& at(const std::string& name) const;
     const Array& block(int l, const std::string& name) const;  // of interaction block l
 
-    // Throws std::runtime_error with one line saying what is wrong with the file and what to do.
+    void keep_only(const std::set<std::string>& names);  // frees all other tensors
+
+    // Throws std::runtime_error with one line that states the problem and its remedy.
     static ModelFile read(const std::string& path);
 };
 
-}  // namespace mdaug
+}  // namespace mdaug::core

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The fixed pair potential beside the network, Σ φ_ab(d) over unordered pairs: a cubic B-spline for each pair of
-// elements, in double whatever the network runs in.
+// elements, in double, whatever the number type of the network.
 
 #pragma once
 
 #include <vector>
 
 #include "model_file.h"
-#include "pairs.h"
+#include "common/spline.h"
 
-namespace mdaug {
+namespace mdaug::core {
 
 class Prior {
   public:
@@ -27,13 +27,13 @@ class Prior {
     bool empty() const { return !(spacing_ > 0); }
     size_t bytes() const { return table_.capacity() * sizeof(double); }
 
-    // At a distance below the cutoff; NaN where `locate` gives that.
+    // At a distance below the cutoff; NaN for a distance that is NaN.
     Value at(int32_t species_i, int32_t species_j, double d) const {
         const auto pair = locate<double>(0, 0, d, spacing_, n_rows_);
         const double* c = table_.data() + (species_i * n_elements_ + species_j) * n_rows_ + pair.row;
-        Value found{0, 0};
-        for (int m = 0; m < 4; ++m) found.energy += pair.value[m] * c[m], found.slope += pair.slope[m] * c[m];
-        return found;
+        Value value{0, 0};
+        for (int m = 0; m < 4; ++m) value.energy += pair.value[m] * c[m], value.slope += pair.slope[m] * c[m];
+        return value;
     }
 
   private:
@@ -42,4 +42,4 @@ class Prior {
     double spacing_;
 };
 
-}  // namespace mdaug
+}  // namespace mdaug::core

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Matrix products y += x W and y += x Wᵀ of a few rows, both from one copy of W, so that all matrices of a model stay
-// in the second-level cache. A row's result depends on that row alone, bit for bit, whatever rows are beside it.
+// Matrix products y += x W and y += x Wᵀ of a few rows, both from one stored W, so that all matrices of a model stay
+// in the second-level cache. The result of a row depends on that row alone, bit for bit.
 //
 // Matrices are row-major without gaps; all widths are whole vectors.
 
@@ -10,9 +10,9 @@
 #include <array>
 #include <utility>
 
-#include "vectors.h"
+#include "common/vectors.h"
 
-namespace mdaug {
+namespace mdaug::core {
 
 template <typename T, int ROWS, int VECTORS>
 inline void tile_of_product(int64_t depth, int64_t width, const T* __restrict x, const T* __restrict w,
@@ -20,10 +20,10 @@ inline void tile_of_product(int64_t depth, int64_t width, const T* __restrict x,
     constexpr int L = LANES<T>;
     Vec<T> sum[ROWS][VECTORS];
     for (int r = 0; r < ROWS; ++r)
-        for (int v = 0; v < VECTORS; ++v) sum[r][v] = load(y + r * width + v * L);
+        for (int v = 0; v < VECTORS; ++v) sum[r][v] = load<Vec<T>>(y + r * width + v * L);
     for (int64_t k = 0; k < depth; ++k) {
         Vec<T> row[VECTORS];
-        for (int v = 0; v < VECTORS; ++v) row[v] = load(w + k * width + v * L);
+        for (int v = 0; v < VECTORS; ++v) row[v] = load<Vec<T>>(w + k * width + v * L);
         for (int r = 0; r < ROWS; ++r)
             for (int v = 0; v < VECTORS; ++v) sum[r][v] += x[r * depth + k] * row[v];
     }
@@ -42,9 +42,9 @@ void rows_of_product(int64_t depth, int64_t width, const T* x, const T* w, T* y)
 // y (n, width) += x (n, depth) W (depth, width)
 template <typename T>
 void add_product(int64_t n, int64_t depth, int64_t width, const T* x, const T* w, T* y) {
-    using Rows = void (*)(int64_t, int64_t, const T*, const T*, T*);
+    using RowsOfProduct = void (*)(int64_t, int64_t, const T*, const T*, T*);
     static constexpr auto by_rows = []<size_t... R>(std::index_sequence<R...>) {
-        return std::array<Rows, sizeof...(R)>{rows_of_product<T, R + 1>...};
+        return std::array<RowsOfProduct, sizeof...(R)>{rows_of_product<T, R + 1>...};
     }(std::make_index_sequence<MAX_TILE_ROWS>());
     for (int64_t begin = 0; begin < n;) {
         const int64_t left = n - begin, tiles = (left + MAX_TILE_ROWS - 1) / MAX_TILE_ROWS;
@@ -86,17 +86,17 @@ void add_product_transposed(int64_t n, int64_t depth, int64_t width, const T* __
     constexpr int L = LANES<T>;
     for (int64_t c = 0; c < width; c += L) {
         for (int64_t r = 0; r < n; ++r) {
-            const T *__restrict xr = x + r * depth, *__restrict wc = w + c * depth;
+            const T* __restrict xr = x + r * depth, * __restrict wc = w + c * depth;
             Vec<T> sum[L] = {};
             for (int64_t k = 0; k < depth; k += L) {
-                const Vec<T> xk = load(xr + k);
+                const Vec<T> xk = load<Vec<T>>(xr + k);
 #pragma GCC unroll 16
-                for (int l = 0; l < L; ++l) sum[l] += xk * load(wc + l * depth + k);
+                for (int l = 0; l < L; ++l) sum[l] += xk * load<Vec<T>>(wc + l * depth + k);
             }
             T* out = y + r * width + c;
-            store(out, load(out) + transposed_sums<T>(sum));
+            store(out, load<Vec<T>>(out) + transposed_sums<T>(sum));
         }
     }
 }
 
-}  // namespace mdaug
+}  // namespace mdaug::core

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SHA-256 (FIPS 180-4), by the instructions that most processors have for it: 1 ms a MB, 5 ms without them.
+// SHA-256 (FIPS 180-4), with the instructions that most processors have for it: 1 ms per MB, 5 ms without them.
 
 #pragma once
 
@@ -14,10 +14,10 @@
 #include <immintrin.h>
 #endif
 
-namespace mdaug {
+namespace mdaug::core {
 
 class Sha256 {
-public:
+  public:
     void update(const void* data, size_t n) {
         auto bytes = static_cast<const uint8_t*>(data);
         length_ += n;
@@ -50,7 +50,7 @@ public:
         return text;
     }
 
-private:
+  private:
     static constexpr size_t BLOCK = 64;
     alignas(16) static constexpr std::array<uint32_t, 64> K{
         0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -69,7 +69,7 @@ private:
     uint64_t length_ = 0;
 
 #ifdef __SHA__
-    // Words of the state as the instructions want them: a b e f and c d g h, the first one highest.
+    // The instructions take the words of the state in the order a b e f and c d g h, the first one highest.
     void mix(const uint8_t* data, size_t n_blocks) {
         const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
         __m128i abef = _mm_set_epi32(state_[0], state_[1], state_[4], state_[5]);
@@ -88,8 +88,8 @@ private:
                 abef = _mm_sha256rnds2_epu32(abef, cdgh, sum);
                 if (k >= 12) continue;
                 const __m128i &last = w[(k + 3) % 4], seventh = _mm_alignr_epi8(last, w[(k + 2) % 4], 4);
-                w[k % 4] = _mm_sha256msg2_epu32(
-                    _mm_add_epi32(_mm_sha256msg1_epu32(w[k % 4], w[(k + 1) % 4]), seventh), last);
+                w[k % 4] =
+                    _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(w[k % 4], w[(k + 1) % 4]), seventh), last);
             }
             abef = _mm_add_epi32(abef, abef_before);
             cdgh = _mm_add_epi32(cdgh, cdgh_before);
@@ -114,9 +114,10 @@ private:
             uint32_t a = state_[0], b = state_[1], c = state_[2], d = state_[3];
             uint32_t e = state_[4], f = state_[5], g = state_[6], h = state_[7];
             for (int k = 0; k < 64; ++k) {
-                const uint32_t one = h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) +
-                                     (g ^ (e & (f ^ g))) + K[k] + w[k];
-                const uint32_t two = (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & b) | (c & (a | b)));
+                const uint32_t one =
+                    h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) + (g ^ (e & (f ^ g))) + K[k] + w[k];
+                const uint32_t two =
+                    (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & b) | (c & (a | b)));
                 h = g, g = f, f = e, e = d + one, d = c, c = b, b = a, a = one + two;
             }
             const std::array<uint32_t, 8> after{a, b, c, d, e, f, g, h};
@@ -126,4 +127,4 @@ private:
 #endif
 };
 
-}  // namespace mdaug
+}  // namespace mdaug::core

@@ -1,5 +1,6 @@
-// The squared-error loss of a batch of frames as one operation with its gradient written by hand, for training on the
-// CPU: what mdaug.models.graph.forces_from_pairs and mdaug.training.step.Step.loss say, in two loops instead of some forty
+// SPDX-License-Identifier: MIT
+// The squared-error loss of a batch of frames as one operation with a hand-written gradient, for training on the CPU: the
+// same as mdaug.models.graph.forces_from_pairs and mdaug.training.step.Step.loss, in two loops instead of some forty
 // small operations.
 
 #include <ATen/TensorOperators.h>
@@ -8,53 +9,56 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
-#include "spline_pairs.h"
+#include <vector>
+
+#include "tensors.h"
 
 namespace {
 
-using namespace mdaug;
+using namespace mdaug::training;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Σ_s w_s (E_s − target)², all of it times `weight`; leaves its derivative in each atom's energy.
+// Σ_s w_s (E_s − target)², all of it times `weight`; writes its derivative in each atom's energy to bar_atomic.
 template <typename T>
-double energy_part(const Tensor& atomic, const int64_t* system, const Tensor& targets, const T* weights, double weight,
+double energy_loss(const Tensor& atomic, const int64_t* system, const Tensor& targets, const T* weights, double weight,
                    T* bar_atomic) {
     const T *of_atom = in<T>(atomic), *target = in<T>(targets);
-    std::vector<T> off(targets.numel());
-    for (size_t s = 0; s < off.size(); ++s) off[s] = -target[s];
-    for (int64_t a = 0; a < atomic.numel(); ++a) off[system[a]] += of_atom[a];
+    std::vector<T> error(targets.numel());
+    for (size_t s = 0; s < error.size(); ++s) error[s] = -target[s];
+    for (int64_t a = 0; a < atomic.numel(); ++a) error[system[a]] += of_atom[a];
     double loss = 0;
-    for (size_t s = 0; s < off.size(); ++s) loss += weights[s] * off[s] * off[s];
+    for (size_t s = 0; s < error.size(); ++s) loss += weights[s] * error[s] * error[s];
     for (int64_t a = 0; a < atomic.numel(); ++a)
-        bar_atomic[a] = static_cast<T>(2 * weight) * weights[system[a]] * off[system[a]];
+        bar_atomic[a] = static_cast<T>(2 * weight) * weights[system[a]] * error[system[a]];
     return weight * loss;
 }
 
-// Σ_i w_s |F_i − target|², all of it times `weight`, with F_i = Σ_j ∂E/∂d_ij u_ij; leaves its derivative in each slope.
+// Σ_i w_s |F_i − target|², all of it times `weight`, with F_i = Σ_j ∂E/∂d_ij u_ij; writes its derivative in each
+// slope to bar_slope.
 template <typename T>
-double force_part(const Tensor& slope, const int64_t* idx_i, const int64_t* idx_j, const T* unit, const int64_t* system,
+double force_loss(const Tensor& slope, const int64_t* idx_i, const int64_t* idx_j, const T* unit, const int64_t* system,
                   const Tensor& targets, const T* weights, double weight, T* bar_slope) {
     const T *of_pair = in<T>(slope), *target = in<T>(targets);
     const int64_t n_atoms = targets.size(0), n_pairs = slope.numel();
-    std::vector<T> off(target, target + 3 * n_atoms);
-    for (auto& component : off) component = -component;
+    std::vector<T> error(target, target + 3 * n_atoms);
+    for (auto& component : error) component = -component;
     for (int64_t p = 0; p < n_pairs; ++p)
         for (int k = 0; k < 3; ++k) {
             const T pull = of_pair[p] * unit[3 * p + k];
-            off[3 * idx_i[p] + k] += pull;
-            off[3 * idx_j[p] + k] -= pull;
+            error[3 * idx_i[p] + k] += pull;
+            error[3 * idx_j[p] + k] -= pull;
         }
     double loss = 0;
     for (int64_t a = 0; a < n_atoms; ++a)
         for (int k = 0; k < 3; ++k) {
-            T& component = off[3 * a + k];
+            T& component = error[3 * a + k];
             loss += weights[system[a]] * component * component;
             component *= static_cast<T>(2 * weight) * weights[system[a]];  // from here on ∂loss/∂F
         }
     for (int64_t p = 0; p < n_pairs; ++p) {
         T sum = 0;
-        for (int k = 0; k < 3; ++k) sum += unit[3 * p + k] * (off[3 * idx_i[p] + k] - off[3 * idx_j[p] + k]);
+        for (int k = 0; k < 3; ++k) sum += unit[3 * p + k] * (error[3 * idx_i[p] + k] - error[3 * idx_j[p] + k]);
         bar_slope[p] = sum;
     }
     return weight * loss;
@@ -66,22 +70,23 @@ struct FrameLoss : torch::autograd::Function<FrameLoss> {
                           const Tensor& forces, const Tensor& weights, double energy_weight, double force_weight) {
         at::AutoDispatchBelowADInplaceOrView guard;
         const auto bar_atomic = at::empty_like(atomic), bar_slope = at::empty_like(slope);
-        const auto of_system = in<int64_t>(system);
-        double loss = 0;
-        MDAUG_BY_DTYPE(atomic,
-                       loss = energy_part(atomic, of_system, energies, in<T>(weights), energy_weight, out<T>(bar_atomic)) +
-                              force_part(slope, in<int64_t>(idx_i), in<int64_t>(idx_j), in<T>(unit_ij), of_system, forces,
-                                         in<T>(weights), force_weight, out<T>(bar_slope));)
+        const auto system_of = in<int64_t>(system);
+        const double loss = with_dtype_of(atomic, [&]<typename T>() {
+            const T* w = in<T>(weights);
+            return energy_loss(atomic, system_of, energies, w, energy_weight, out<T>(bar_atomic)) +
+                   force_loss(slope, in<int64_t>(idx_i), in<int64_t>(idx_j), in<T>(unit_ij), system_of, forces, w,
+                              force_weight, out<T>(bar_slope));
+        });
         ctx->save_for_backward({bar_atomic, bar_slope});
         return at::scalar_tensor(loss, atomic.options());
     }
 
     static variable_list backward(AutogradContext* ctx, variable_list grads) {
         const auto saved = ctx->get_saved_variables();
-        variable_list found(11);
-        found[0] = saved[0] * grads[0];
-        found[1] = saved[1] * grads[0];
-        return found;
+        variable_list results(11);
+        results[0] = saved[0] * grads[0];
+        results[1] = saved[1] * grads[0];
+        return results;
     }
 };
 
@@ -96,7 +101,8 @@ Tensor frame_loss(const Tensor& atomic, const Tensor& slope, const Tensor& idx_i
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(mdaug, m) {
-    m.def("frame_loss(Tensor atomic, Tensor slope, Tensor idx_i, Tensor idx_j, Tensor unit_ij, Tensor system, "
-          "Tensor energies, Tensor forces, Tensor weights, float energy_weight, float force_weight) -> Tensor",
-          frame_loss);
+    m.def(
+        "frame_loss(Tensor atomic, Tensor slope, Tensor idx_i, Tensor idx_j, Tensor unit_ij, Tensor system, "
+        "Tensor energies, Tensor forces, Tensor weights, float energy_weight, float force_weight) -> Tensor",
+        frame_loss);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Vectors of the processor's own width, and aligned arrays that only grow.
+// SIMD vectors of the processor's own width, and aligned arrays that grow on demand.
 
 #pragma once
 
@@ -31,36 +31,39 @@ using Vec = typename VecOf<T>::type;
 template <typename T>
 constexpr int LANES = VECTOR_BYTES / sizeof(T);
 
-// All rows are this wide: the width rounded up to whole vectors, the rest zero.
+// The width rounded up to whole vectors: rows of the core are this wide, filled up with zeros.
 template <typename T>
 constexpr int64_t padded(int64_t width) {
     return (width + LANES<T> - 1) / LANES<T> * LANES<T>;
 }
 
-template <typename T>
-inline Vec<T> load(const T* p) {
-    return *reinterpret_cast<const Vec<T>*>(p);
+// V is a vector, or a single number where fewer than a vector are left. Addresses need no alignment.
+template <typename V, typename T>
+inline V load(const T* p) {
+    V v;
+    std::memcpy(&v, p, sizeof(V));
+    return v;
 }
 
-template <typename T>
-inline void store(T* p, Vec<T> v) {
-    *reinterpret_cast<Vec<T>*>(p) = v;
+template <typename V, typename T>
+inline void store(T* p, V v) {
+    std::memcpy(p, &v, sizeof(V));
 }
 
-template <typename T>
-inline T sum_of_lanes(Vec<T> v) {
-    T parts[LANES<T>], sum = 0;
-    std::memcpy(parts, &v, sizeof(v));
-    for (int half = LANES<T> / 2; half > 0; half /= 2)
+template <typename T, typename V>
+inline T sum_of_lanes(V v) {
+    constexpr int n_lanes = sizeof(V) / sizeof(T);
+    T parts[n_lanes];
+    std::memcpy(parts, &v, sizeof(V));
+    for (int half = n_lanes / 2; half > 0; half /= 2)
         for (int l = 0; l < half; ++l) parts[l] += parts[l + half];
-    sum = parts[0];
-    return sum;
+    return parts[0];
 }
 
 template <typename T>
 class Buffer {
   public:
-    // Room for n numbers; what was in it is lost when it grows. New memory is zero.
+    // Makes room for n numbers. Growing discards the content; new memory is zero.
     void reserve(int64_t n) {
         if (n <= size_) return;
         const size_t bytes = (n * sizeof(T) + 63) / 64 * 64;

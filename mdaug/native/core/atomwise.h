@@ -2,12 +2,12 @@
 // The atom-wise part of SchNet, upwards (features) and downwards (gradients), for a few rows at a time.
 //
 // In mdaug/models/schnet.py block l has matrices A (inward), H (hidden), O (out) and x += O h. x is the embedding plus
-// all O_m h_m, so what the next block sends is
+// all O_m h_m, so the messages of the next block are made from
 //     a_l = A_l (embedding + Σ_{m<l} bias_m)  +  Σ_{m<l} (A_l O_m) h_m,
-// a table by element plus products with matrices multiplied beforehand; likewise for the readout with matrix R.
-// For 3 blocks of equal widths that makes 15 products where the layers one by one would take 17. From 4 blocks on
-// it is better to form y = Σ O_m h_m, from which a_l = A_l y and the readout follow, and to multiply beforehand only
-// the last block's O with R: 22 products where the layers would take 23.
+// a table by element plus products with matrices multiplied in advance; likewise for the readout with matrix R. With 3
+// blocks of equal widths these are 15 products; layer by layer there would be 17. From 4 blocks on it is better to form
+// y = Σ O_m h_m, from which a_l = A_l y and the readout follow, and to multiply in advance only O of the last block with
+// R: 22 products instead of 23.
 
 #pragma once
 
@@ -17,30 +17,30 @@
 
 #include "model_file.h"
 #include "products.h"
-#include "spline.h"
+#include "common/activation.h"
 
-namespace mdaug {
+namespace mdaug::core {
 
 template <typename T>
-struct Network {
+struct AtomwiseNetwork {
     int n_blocks;
-    int64_t n_basis, n_filters, n_readout, n_table_rows;       // widths are padded ones
-    std::vector<Buffer<T>> hidden, hidden_bias;                // H (n_basis, n_filters)
-    bool sums_features;                                        // y is formed
-    std::vector<std::vector<Buffer<T>>> between;               // [l][m < l]: A_l O_m (n_filters, n_basis), if it is not
-    std::vector<Buffer<T>> to_readout;                         // R O_m (n_readout, n_basis), only the last one if it is
-    std::vector<Buffer<T>> inward, out;                        // A_l (n_filters, n_basis), O_l, if it is
-    Buffer<T> readout_hidden;                                  // R, if it is
-    std::vector<Buffer<T>> sent_start;                         // [l]: a_l by element (n_elements, n_filters)
-    Buffer<T> readout_start, readout;                          // (n_elements, n_readout), (n_readout)
-    std::vector<Buffer<T>> tables;                             // (n_table_rows, n_filters)
+    int64_t n_basis, n_filters, n_readout, n_table_rows;  // padded widths
+    std::vector<Buffer<T>> hidden, hidden_bias;           // H (n_basis, n_filters)
+    bool sums_features;                                   // true from 4 blocks on: form y
+    std::vector<std::vector<Buffer<T>>> between;  // [l][m < l]: A_l O_m (n_filters, n_basis); if not sums_features
+    std::vector<Buffer<T>> to_readout;            // R O_m (n_readout, n_basis); only the last one if sums_features
+    std::vector<Buffer<T>> inward, out;           // A_l (n_filters, n_basis), O_l; if sums_features
+    Buffer<T> readout_hidden;                     // R; if sums_features
+    std::vector<Buffer<T>> sent_start;            // [l]: a_l by element (n_elements, n_filters)
+    Buffer<T> readout_start, readout;             // (n_elements, n_readout), (n_readout)
+    std::vector<Buffer<T>> tables;                // (n_table_rows, n_filters)
     double readout_bias;
 
-    explicit Network(const ModelFile& file);
+    explicit AtomwiseNetwork(const ModelFile& file);
     size_t bytes() const;
 };
 
-// Row-major matrices in float64, for what is multiplied beforehand.
+// A row-major matrix in float64, for products in advance.
 struct Matrix {
     int64_t rows, columns;
     std::vector<double> data;
@@ -49,7 +49,7 @@ struct Matrix {
         : rows(a.shape.size() == 2 ? a.shape[0] : 1), columns(a.shape.back()), data(a.data) {}
     Matrix(int64_t rows, int64_t columns) : rows(rows), columns(columns), data(rows * columns) {}
 
-    // x W, and x Wᵀ with a bias
+    // x W
     Matrix times(const Matrix& w) const {
         Matrix y(rows, w.columns);
         for (int64_t r = 0; r < rows; ++r)
@@ -85,7 +85,7 @@ struct Matrix {
 };
 
 template <typename T>
-Network<T>::Network(const ModelFile& file) : n_blocks(file.n_interactions) {
+AtomwiseNetwork<T>::AtomwiseNetwork(const ModelFile& file) : n_blocks(file.n_interactions) {
     const Matrix table(file.at("filters.table")), readout_matrix(file.at("network.readout_hidden.weight"));
     const int64_t filters = table.columns / n_blocks;
     n_filters = padded<T>(filters);
@@ -116,7 +116,7 @@ Network<T>::Network(const ModelFile& file) : n_blocks(file.n_interactions) {
 }
 
 template <typename T>
-size_t Network<T>::bytes() const {
+size_t AtomwiseNetwork<T>::bytes() const {
     size_t sum = readout_start.bytes() + readout.bytes() + readout_hidden.bytes();
     for (const auto* list : {&hidden, &hidden_bias, &to_readout, &inward, &out, &sent_start, &tables})
         for (const auto& buffer : *list) sum += buffer.bytes();
@@ -135,4 +135,4 @@ inline void look_up(int64_t n, int64_t width, const int32_t* species, const T* t
     for (int64_t r = 0; r < n; ++r) std::memcpy(rows + r * width, table + species[r] * width, width * sizeof(T));
 }
 
-}  // namespace mdaug
+}  // namespace mdaug::core
