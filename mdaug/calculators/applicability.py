@@ -227,7 +227,7 @@ def check_applicability(atoms: Atoms, manifest: Mapping[str, Any], *, strict: bo
 
 
 def _trained_molecules(training: Mapping[str, Any]) -> list[Molecule]:
-    """Return the molecules that a manifest records, or those of its reference structure if it has no record."""
+    """Return the molecules that a manifest records, or those of its reference structure if it has none."""
     if training.get("molecules"):
         return [
             Molecule(entry["formula"], entry["graph"], tuple(sorted(entry["bonds"].items())))
