@@ -12,7 +12,7 @@ from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.units import KCAL_MOL_PER_EV
 
 Predict = Callable[[FrameSet], tuple[FloatArray, FloatArray]]
-"""Gives energies (n_frames,), eV, and forces (n_frames, n_atoms, 3), eV/Å, of frames."""
+"""Returns energies (n_frames,), eV, and forces (n_frames, n_atoms, 3), eV/Å, of frames."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class AccuracyResult:
     atomic_numbers
         Shape (n_atoms,).
     energies_eV, predicted_energies_eV
-        Shape (n_frames,), compared as given: no shift is fitted.
+        Shape (n_frames,), compared as they are: no shift is fitted.
     forces_eV_A, predicted_forces_eV_A
         Shape (n_frames, n_atoms, 3); errors are over their components.
     """
@@ -71,7 +71,14 @@ class AccuracyResult:
 
 
 def accuracy(predict: Predict, frames: FrameSet) -> AccuracyResult:
-    """Return the errors of `predict` on `frames`.
+    """Return the errors of predicted energies and forces.
+
+    Parameters
+    ----------
+    predict
+        Returns energies and forces of frames.
+    frames
+        Frames with the true energies and forces.
 
     Raises
     ------

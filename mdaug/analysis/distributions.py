@@ -1,4 +1,4 @@
-"""What a set of frames visits: its distances h(r) and its torsions."""
+"""Distributions of pair distances h(r) and torsions of a set of frames or a trajectory."""
 
 import numpy as np
 
@@ -17,16 +17,16 @@ CHUNK = 256
 
 
 class Sample:
-    """Pools the pair distances and torsions of frames that are added bit by bit.
+    """Pools the pair distances and torsions of frames that are added in blocks.
 
     Parameters
     ----------
     torsions
-        Shape (n_torsions, 4).
+        Shape (n_torsions, 4), atom indices.
     edges_A
         Edges of the bins of h(r), shape (n_bins + 1,).
     keep_longer
-        Count distances beyond the last edge in the last bin, so that a molecule that has flown apart is seen.
+        Count distances beyond the last edge in the last bin, so that a molecule that has fallen apart shows.
         For a cell they are left out, as the last edge is half of its width.
     """
 
@@ -39,7 +39,15 @@ class Sample:
         self._angles = [np.empty((0, len(torsions)))]
 
     def add(self, positions: FloatArray, cells: FloatArray | None) -> None:
-        """Add positions (n_frames, n_atoms, 3) with cells (n_frames, 3, 3) or None."""
+        """Add frames.
+
+        Parameters
+        ----------
+        positions
+            Shape (n_frames, n_atoms, 3), Å.
+        cells
+            Shape (n_frames, 3, 3), Å; None for molecules.
+        """
         if len(positions) == 0:
             return
         distances = pair_lengths(positions, cells, *molecule_pairs(positions.shape[1]))
@@ -51,7 +59,7 @@ class Sample:
 
     @property
     def density(self) -> FloatArray:
-        """The normalised histogram h(r) of all pairs, 1/Å; its integral is one."""
+        """The normalized histogram h(r) of all pairs, 1/Å; its integral is one."""
         density: FloatArray = self._counts / (self._counts.sum() * np.diff(self.edges_A))
         return density
 
@@ -62,9 +70,16 @@ class Sample:
 
 
 def sample_like(frames: FrameSet, torsions: IntArray) -> Sample:
-    """Return an empty sample whose h(r) suits `frames`.
+    """Return an empty sample with bins for `frames`.
 
-    It reaches 1 Å beyond their longest distance, or for cells up to half the narrowest width.
+    The bins reach 1 Å beyond the longest distance, or for cells up to half the narrowest width.
+
+    Parameters
+    ----------
+    frames
+        Frames that the bins are chosen for.
+    torsions
+        Shape (n_torsions, 4), atom indices.
     """
     if frames.periodic_cells is not None:
         return Sample(torsions, _edges(half_width(frames.periodic_cells)), keep_longer=False)
@@ -74,7 +89,15 @@ def sample_like(frames: FrameSet, torsions: IntArray) -> Sample:
 
 
 def sample_of(frames: FrameSet, torsions: IntArray) -> Sample:
-    """Return the distances and torsions of `frames`."""
+    """Return the distances and torsions of frames.
+
+    Parameters
+    ----------
+    frames
+        The frames.
+    torsions
+        Shape (n_torsions, 4), atom indices.
+    """
     sample = sample_like(frames, torsions)
     for positions, cells in chunks(frames):
         sample.add(positions, cells)
@@ -85,12 +108,23 @@ def distance_histogram_error(one: Sample, other: Sample) -> float:
     """Return ∫ |h(r) − h'(r)| dr, from 0 (same) to 2 (no overlap), of two samples with the same bins.
 
     The mean absolute error of h(r) in "Forces are not enough" (arXiv:2210.07237).
+
+    Parameters
+    ----------
+    one, other
+        Samples with at least one frame each.
     """
     return float(np.abs(one.density - other.density) @ np.diff(one.edges_A))
 
 
 def populations(angles: FloatArray) -> dict[str, float]:
-    """Return the fraction of angles (n_frames,), degrees, −180 to 180, in each of the `WELLS`."""
+    """Return the fraction of angles in each of the `WELLS`.
+
+    Parameters
+    ----------
+    angles
+        Shape (n_frames,), degrees, −180 to 180.
+    """
     trans = np.abs(angles) >= 120.0
     positive = ~trans & (angles >= 0)
     fractions = (trans.mean(), positive.mean(), (~trans & ~positive).mean())
@@ -98,7 +132,13 @@ def populations(angles: FloatArray) -> dict[str, float]:
 
 
 def chunks(frames: FrameSet) -> list[tuple[FloatArray, FloatArray | None]]:
-    """Return positions and periodic cells of `frames`, `CHUNK` frames at a time."""
+    """Return positions and periodic cells, `CHUNK` frames at a time.
+
+    Parameters
+    ----------
+    frames
+        The frames.
+    """
     cells = frames.periodic_cells
     return [
         (frames.positions[k : k + CHUNK], None if cells is None else cells[k : k + CHUNK])

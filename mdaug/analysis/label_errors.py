@@ -1,5 +1,4 @@
-"""How right labels of displaced frames are: their errors against a reference, by displacement and by
-energy."""
+"""Errors of label rules against a reference, by kind of displacement and by change of energy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,17 +18,17 @@ SIZE_EDGES_KCAL_MOL = (0.0, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 
 @dataclass(frozen=True)
 class LabelErrors:
-    """Labels of one rule for the copies of one kind, beside the truth.
+    """Labels of one rule for augmented frames of one kind, compared with a reference.
 
     Parameters
     ----------
     rule
         Its name.
     true_change, change
-        ΔE by the reference and by the rule, kcal/mol, shape (n_copies,).
+        ΔE by the reference and by the rule, kcal/mol, shape (n_frames,).
     force_error
-        Rms over the force components of each copy, kcal/mol/Å, shape (n_copies,); NaN where the reference has
-        no forces.
+        Rms over the force components of each frame, kcal/mol/Å, shape (n_frames,); NaN where the reference
+        has no forces.
     """
 
     rule: str
@@ -41,22 +40,28 @@ class LabelErrors:
     def between(
         cls, rule: str, true: tuple[FloatArray, FloatArray], labels: tuple[FloatArray, FloatArray]
     ) -> "LabelErrors":
-        """Compare (ΔE, F') of the reference and of the rule, eV and eV/Å; copies without reference are
-        left out.
+        """Compare the labels of a rule with the reference; frames without reference are left out.
 
-        ΔE has shape (n_copies,), F' (n_copies, n_atoms, 3).
+        Parameters
+        ----------
+        rule
+            Its name.
+        true, labels
+            ΔE, shape (n_frames,), eV, and F', shape (n_frames, n_atoms, 3), eV/Å, of the reference and of the
+            rule; NaN where the reference has none.
         """
-        known = np.isfinite(true[0])
-        force_error = np.sqrt(np.mean((labels[1] - true[1])[known] ** 2, axis=(1, 2)))
+        has_reference = np.isfinite(true[0])
+        force_error = np.sqrt(np.mean((labels[1] - true[1])[has_reference] ** 2, axis=(1, 2)))
         return cls(
             rule,
-            true[0][known] * KCAL_MOL_PER_EV,
-            labels[0][known] * KCAL_MOL_PER_EV,
+            true[0][has_reference] * KCAL_MOL_PER_EV,
+            labels[0][has_reference] * KCAL_MOL_PER_EV,
             force_error * KCAL_MOL_PER_EV,
         )
 
     @property
     def error(self) -> FloatArray:
+        """ΔE of the rule minus that of the reference, kcal/mol, shape (n_frames,)."""
         return self.change - self.true_change
 
     @property
@@ -66,15 +71,15 @@ class LabelErrors:
 
     @property
     def sign_errors(self) -> float:
-        """Share of the changes that matter whose sign is wrong."""
+        """Fraction of wrong signs, of changes above `SMALLEST_SIGNED_KCAL_MOL`."""
         signed = np.abs(self.true_change) > SMALLEST_SIGNED_KCAL_MOL
         wrong = np.sign(self.change[signed]) != np.sign(self.true_change[signed])
         return float(np.mean(wrong)) if len(wrong) else 0.0
 
     def to_json(self) -> dict[str, float | None]:
-        """Return rms, median of the size and mean of the error, wrong signs, and the rms force error.
+        """Return rms, median size and mean of the error, wrong signs, and the rms force error.
 
-        The last is None where no forces are known.
+        The last is None where the reference has no forces.
         """
         with_forces = self.force_error[np.isfinite(self.force_error)]
         return {
@@ -87,7 +92,18 @@ class LabelErrors:
 
 
 def by_size(parts: Sequence[LabelErrors]) -> list[dict[str, Any]]:
-    """Return the rms errors of one rule over all its copies, by the size of the true |ΔE|."""
+    """Return the rms errors of one rule by the size of the true |ΔE|.
+
+    Parameters
+    ----------
+    parts
+        Errors of the rule for each kind of displacement.
+
+    Returns
+    -------
+    list of dict
+        For each bin that holds frames: its edges, the number of frames, and the rms error, kcal/mol.
+    """
     size = np.abs(np.concatenate([part.true_change for part in parts]))
     error = np.concatenate([part.error for part in parts])
     rows = []
@@ -98,7 +114,7 @@ def by_size(parts: Sequence[LabelErrors]) -> list[dict[str, Any]]:
                 {
                     "from_kcal_mol": low,
                     "to_kcal_mol": high,
-                    "n_copies": int(inside.sum()),
+                    "n_frames": int(inside.sum()),
                     "rms_kcal_mol": _rms(error[inside]),
                 }
             )
@@ -107,7 +123,7 @@ def by_size(parts: Sequence[LabelErrors]) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class LabelCell:
-    """Copies of one kind of displacement, labelled by all rules.
+    """Augmented frames of one kind of displacement, labeled by all rules.
 
     Parameters
     ----------
@@ -118,7 +134,7 @@ class LabelCell:
     rules
         Rule -> errors.
     floor_kcal_mol
-        What the reference itself may be off, rms; 0 where it is the data's own level.
+        Rms error of the reference itself; 0 where it is at the level of theory of the data.
     """
 
     kind: str
@@ -129,20 +145,23 @@ class LabelCell:
 
     @property
     def name(self) -> str:
+        """The kind of displacement in words."""
         if self.kind == "stretch":
             return "bond stretched"
         return f"{self.epsilon_A:g} Å, {self.n_displaced} atom{'s' if self.n_displaced != 1 else ''}"
 
     @property
     def rms_true_kcal_mol(self) -> float:
+        """Root mean square of the reference's ΔE."""
         return _rms(next(iter(self.rules.values())).true_change)
 
     def to_json(self) -> dict[str, Any]:
+        """Return the entry of ``"cells"`` in labels.json."""
         return {
             "kind": self.kind,
             "epsilon_A": self.epsilon_A,
             "n_displaced": self.n_displaced,
-            "n_copies": len(next(iter(self.rules.values())).change),
+            "n_frames": len(next(iter(self.rules.values())).change),
             "rms_true_kcal_mol": self.rms_true_kcal_mol,
             "floor_kcal_mol": self.floor_kcal_mol,
             "rules": {name: errors.to_json() for name, errors in self.rules.items()},
@@ -151,7 +170,19 @@ class LabelCell:
 
 @dataclass(frozen=True)
 class LabelStudy:
-    """All cells, and what the truth was."""
+    """Errors of all rules for all kinds of displacement.
+
+    Parameters
+    ----------
+    data
+        Name of the frames.
+    truth
+        Name of the reference.
+    exact
+        Whether the reference is at the level of theory of the data.
+    cells
+        One for each kind of displacement.
+    """
 
     data: str
     truth: str
@@ -160,11 +191,12 @@ class LabelStudy:
 
     @property
     def rules(self) -> list[str]:
+        """Names of the label rules."""
         return list(self.cells[0].rules)
 
     @property
     def has_forces(self) -> bool:
-        """Whether forces of any copy are known."""
+        """Whether the reference has forces of any frame."""
         return any(np.isfinite(errors.force_error).any() for errors in self.cells[0].rules.values())
 
     def by_size(self) -> dict[str, list[dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""The nearest minimum and its harmonic frequencies."""
+"""Minimum of a structure and its harmonic frequencies."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,9 +33,9 @@ class RelaxResult:
     max_force_eV_A
         Largest norm of the force on an atom.
     converged
-        Whether `max_force_eV_A` is below what was asked for.
+        Whether `max_force_eV_A` is below the limit.
     n_steps
-        Optimiser steps taken.
+        Optimizer steps taken.
     """
 
     atoms: Atoms
@@ -63,6 +63,7 @@ class Vibrations:
 
     @property
     def n_imaginary(self) -> int:
+        """Number of imaginary frequencies."""
         return int((self.frequencies_cm1 < 0).sum())
 
     @property
@@ -80,14 +81,20 @@ def relax(
     max_steps: int = 1000,
     progress: Callable[[int, float], None] | None = None,
 ) -> RelaxResult:
-    """Move the atoms of a copy of `atoms` to the nearest minimum (cell fixed).
+    """Return the minimum next to a structure, with the cell fixed.
 
-    BFGS does it in tens of steps; FIRE follows if BFGS has not arrived after half of `max_steps`.
+    BFGS needs tens of steps; FIRE follows if BFGS has not converged after half of `max_steps`.
 
     Parameters
     ----------
+    calculator
+        Any ASE calculator with energy and forces.
+    atoms
+        Start structure; not changed.
     fmax_eV_A
-        Converged when no atom feels a larger force.
+        Converged when the force on no atom is larger.
+    max_steps
+        Steps after which to give up.
     progress
         Called with (steps taken, largest force in eV/Å) after each step.
 
@@ -125,10 +132,22 @@ def vibrations(
     step_A: float = 0.005,
     progress: Callable[[int, int], None] | None = None,
 ) -> Vibrations:
-    """Return the harmonic frequencies of `atoms` (Γ point for a cell) by central differences of forces.
+    """Return the harmonic frequencies of a structure (Γ point for a cell).
 
-    The mass-weighted Hessian is taken in the space orthogonal to translations and, for a molecule,
-    infinitesimal rotations, so a molecule has 3N − 6 frequencies (3N − 5 if linear), a cell 3N − 3.
+    The Hessian is made of central differences of the forces. The mass-weighted Hessian is taken in the space
+    orthogonal to translations and, for a molecule, infinitesimal rotations, so a molecule has 3N − 6
+    frequencies (3N − 5 if linear), a cell 3N − 3.
+
+    Parameters
+    ----------
+    calculator
+        Any ASE calculator with forces.
+    atoms
+        Structure, as a rule a minimum; not changed.
+    step_A
+        Displacement of the central differences, Å.
+    progress
+        Called with (displaced coordinates done, coordinates in all).
     """
     hessian = numerical_hessian(calculator, atoms, step_A=step_A, progress=progress)
     inverse_root_mass = np.repeat(atoms.get_masses(), 3) ** -0.5
@@ -149,7 +168,24 @@ def numerical_hessian(
     step_A: float = 0.005,
     progress: Callable[[int, int], None] | None = None,
 ) -> FloatArray:
-    """Return ∂²E/∂r∂r, shape (3 n_atoms, 3 n_atoms), eV/Å², symmetric, from central differences of forces."""
+    """Return the Hessian ∂²E/∂r∂r from central differences of forces.
+
+    Parameters
+    ----------
+    calculator
+        Any ASE calculator with forces.
+    atoms
+        Structure; not changed.
+    step_A
+        Displacement, Å.
+    progress
+        Called with (displaced coordinates done, coordinates in all).
+
+    Returns
+    -------
+    FloatArray
+        Shape (3 n_atoms, 3 n_atoms), eV/Å², symmetric.
+    """
     moved = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, calculator=calculator)
     n = 3 * len(atoms)
     hessian = np.empty((n, n))
@@ -166,7 +202,15 @@ def numerical_hessian(
 
 
 def relax_summary(relaxed: RelaxResult, vibration: Vibrations) -> dict[str, Any]:
-    """Return what `relax.json` holds, as plain numbers."""
+    """Return the content of ``relax.json``.
+
+    Parameters
+    ----------
+    relaxed
+        The minimum.
+    vibration
+        Its vibrations.
+    """
     atoms = relaxed.atoms
     return {
         "energy_eV": relaxed.energy_eV,

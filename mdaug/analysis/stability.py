@@ -1,4 +1,4 @@
-"""Does a trajectory stay the molecule it started as, and does it visit what the training frames visit?
+"""Stability of a trajectory: first broken bond, and distances and torsions compared with the training frames.
 
 Criterion and h(r) error of "Forces are not enough" (Fu et al. 2023, arXiv:2210.07237): a run has failed at
 the first frame in which any bond is more than 0.5 Å off its mean length in the training frames.
@@ -42,7 +42,7 @@ HISTOGRAM_LIMIT = 0.2
 
 @dataclass(frozen=True)
 class StabilityResult:
-    """What became of a trajectory.
+    """Broken bonds of a trajectory, and its distances and torsions before.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class StabilityResult:
     broken_bond
         Row of `bonds` that is farthest off in the first failed frame; None if no frame has failed.
     torsions
-        Rotatable torsions, shape (n_torsions, 4).
+        Rotatable torsions, shape (n_torsions, 4), atom indices.
     visited, expected
         Distances and torsions of the frames before failure, and of the training frames; None where no frames
         were given.
@@ -136,7 +136,7 @@ class StabilityResult:
         return Verdict(name, "ok", duration_ps, SHORTEST_PS, text)
 
     def torsion_populations(self) -> dict[str, dict[str, dict[str, float] | None]]:
-        """Return for each torsion the fraction of frames per well: of the trajectory and in training."""
+        """Return the fraction of frames in each well, of trajectory and training frames, for each torsion."""
         return {
             bond_name(self.bonds.atomic_numbers, torsion): {
                 "trajectory": _populations(self.visited, k),
@@ -146,7 +146,7 @@ class StabilityResult:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `stability.json` holds."""
+        """Return the content of ``stability.json``."""
         broken = None if self.broken_bond is None else self.bonds.bonds[self.broken_bond].tolist()
         per_bond = zip(self.bonds.names, self.bonds.mean_A, self.bond_max_deviation_A, strict=True)
         return {
@@ -170,7 +170,7 @@ class StabilityResult:
 
     @property
     def n_frames_before_failure(self) -> int:
-        """Frames that the distributions are of."""
+        """Number of frames before the first failure, which the distributions are of."""
         bad = np.flatnonzero(self.deviation_A > self.tolerance_A)
         return int(bad[0]) if len(bad) else len(self.deviation_A)
 
@@ -193,7 +193,7 @@ def stability(
     bonds
         Bonds and their mean lengths in the training frames.
     frames
-        The training frames themselves, for h(r) and torsions.
+        The training frames, for h(r) and torsions; without them neither is computed.
     tolerance_A
         A bond is broken when it is farther than this from its mean length.
     progress
@@ -203,7 +203,7 @@ def stability(
     ------
     DataError
         If the trajectory's atoms are not those of the training frames, it has no frames, no cell where the
-        frames have one, or a cell too small to tell a bond from its image.
+        frames have one, or a cell too small to distinguish a bond from its image.
     """
     _check(universe, bonds, frames)
     torsions = rotatable_torsions(bonds.atomic_numbers, bonds.bonds)
@@ -247,12 +247,12 @@ def stability(
 def _check(universe: mda.Universe, bonds: TrainingBonds, frames: FrameSet | None) -> None:
     if len(universe.trajectory) == 0:
         raise DataError("the trajectory has no frames; expected at least one")
-    found, known = atomic_numbers(universe), bonds.atomic_numbers
-    if frames is not None and not np.array_equal(frames.atomic_numbers, known):
-        raise DataError(f"{frames.name}: its atoms or their order differ from those whose bonds are watched")
-    if not np.array_equal(found, known):
+    numbers, expected = atomic_numbers(universe), bonds.atomic_numbers
+    if frames is not None and not np.array_equal(frames.atomic_numbers, expected):
+        raise DataError(f"{frames.name}: its atoms or their order differ from those of the bonds")
+    if not np.array_equal(numbers, expected):
         raise DataError(
-            f"the trajectory's atoms are {_atoms(found)}, those of the training frames {_atoms(known)}; "
+            f"the trajectory's atoms are {_atoms(numbers)}, those of the training frames {_atoms(expected)}; "
             "expected the same in the same order (--data names the frames)"
         )
     cells = next(_blocks(universe, 1, bonds)).cells
@@ -261,14 +261,14 @@ def _check(universe: mda.Universe, bonds: TrainingBonds, frames: FrameSet | None
     if cells is not None and half_width(cells) < bonds.mean_A.max():
         raise DataError(
             f"half the trajectory's cell ({half_width(cells):.2f} Å) is shorter than its longest bond "
-            f"({bonds.mean_A.max():.2f} Å), so a bond cannot be told from its image; use a larger cell"
+            f"({bonds.mean_A.max():.2f} Å): too short to distinguish a bond from its image; use a larger cell"
         )
 
 
 def _blocks(universe: mda.Universe, size: int, bonds: TrainingBonds) -> Iterator[Block]:
-    """Yield the trajectory in blocks; its cell, if it has one, makes images as that of the training frames.
+    """Yield the trajectory in blocks, its cell open in the directions in which the frames are not periodic.
 
-    Of molecules trained on without a cell, it does so in all directions.
+    For training frames without a cell, a cell of the trajectory is periodic in all directions.
     """
     pbc = bonds.pbc if any(bonds.pbc) else (True, True, True)
     for block in blocks(universe, size):

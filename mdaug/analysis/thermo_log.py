@@ -1,4 +1,4 @@
-"""Energies over time, read from our ``thermo.csv`` or from a LAMMPS log."""
+"""Energies over time, read from ``thermo.csv`` or from a LAMMPS log."""
 
 import json
 import re
@@ -30,7 +30,7 @@ class ThermoLog:
     time_ps, total_eV, kinetic_eV
         Shape (n_rows,). The total energy is that of the whole system.
     timestep_fs
-        None if the log does not tell.
+        None if the log does not state it.
     n_atoms
         None if unknown.
     source
@@ -50,21 +50,23 @@ class ThermoLog:
 
 
 def read_thermo(path: Path | str, *, n_atoms: int | None = None, units: str | None = None) -> ThermoLog:
-    """Read ``thermo.csv`` (or the run folder it lies in) or a LAMMPS log, whichever the content is.
+    """Read ``thermo.csv`` or a LAMMPS log, whichever the content is.
 
     Of several runs in a LAMMPS log the last is taken. A last line cut off by a kill is left out.
 
     Parameters
     ----------
+    path
+        The file, or the folder of a run of `mdaug nve`.
     n_atoms
-        Of the system; otherwise from the LAMMPS log, or ``topology.pdb`` beside the table.
+        Atoms of the system; if None, from the LAMMPS log, or ``topology.pdb`` beside the table.
     units
-        Of a LAMMPS log that does not state them: ``real`` or ``metal``.
+        Unit style of a LAMMPS log that does not state it: ``real`` or ``metal``.
 
     Raises
     ------
     DataError
-        If the file is neither, lacks a column, holds energies that are not finite, or those of `mdaug nvt`.
+        If the file is neither, lacks a column, holds energies that are not finite, or is of `mdaug nvt`.
     """
     path = Path(path)
     if path.is_dir():
@@ -126,20 +128,20 @@ def _from_csv(lines: list[str], path: Path) -> ThermoLog:
 
 
 def _refuse_thermostat(config: Path) -> None:
-    """Refuse the table of `mdaug nvt`, which is told from the record beside it."""
+    """Refuse the table of `mdaug nvt`, which the config.json beside it identifies."""
     try:
         ensemble = json.loads(config.read_text(encoding="utf-8"))["options"]["ensemble"]
     except (OSError, ValueError, KeyError, TypeError):
         return  # some other program's file, or none
     if ensemble == "nvt":
         raise DataError(
-            f"{config.parent}: a run at constant temperature, whose thermostat changes the energy; name one "
-            "of `mdaug nve`"
+            f"{config.parent}: a run at constant temperature, whose thermostat changes the energy; "
+            "expected one of `mdaug nve`"
         )
 
 
 def _shadow_beside(path: Path, steps: FloatArray) -> FloatArray | None:
-    """Energies in ``shadow.csv`` at `steps`; None if it is not there or not of all of them."""
+    """Return the energies in ``shadow.csv`` at `steps`; None if it is missing or lacks one of them."""
     shadow = path.parent / "shadow.csv"
     if path.name != "thermo.csv" or not shadow.is_file():
         return None
@@ -147,10 +149,10 @@ def _shadow_beside(path: Path, steps: FloatArray) -> FloatArray | None:
         line.split(",") for line in shadow.read_text(encoding="utf-8", errors="replace").split("\n")[1:-1]
     ]
     try:
-        found = {float(step): float(energy) for step, _, energy in rows}
+        energy_at = {float(step): float(energy) for step, _, energy in rows}
     except ValueError:
         return None
-    energies = np.array([found.get(step, np.nan) for step in steps])
+    energies = np.array([energy_at.get(step, np.nan) for step in steps])
     return energies if np.isfinite(energies).all() else None
 
 
@@ -243,10 +245,11 @@ def _lammps_units(lines: list[str], path: Path, units: str | None) -> tuple[floa
 
 
 def _last(pattern: str, lines: list[str]) -> str | None:
-    found = None
+    """Return the last match of the group in `pattern` that is no LAMMPS variable."""
+    value = None
     expression = re.compile(pattern)
     for line in lines:
         match = expression.match(line)
         if match and not match[1].startswith("$"):
-            found = match[1]
-    return found
+            value = match[1]
+    return value

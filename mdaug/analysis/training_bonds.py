@@ -1,4 +1,4 @@
-"""The bonds of the training frames and their mean lengths, from the frames or from a model's manifest."""
+"""Bonds of the training frames with their lengths, from the frames or from a model's manifest."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +44,11 @@ class TrainingBonds:
     def from_frames(cls, frames: FrameSet) -> "TrainingBonds":
         """Return the pairs whose mean distance (nearest image) is that of a bond.
 
+        Parameters
+        ----------
+        frames
+            The training frames.
+
         Raises
         ------
         DataError
@@ -60,6 +65,11 @@ class TrainingBonds:
     @classmethod
     def from_manifest(cls, manifest: dict[str, Any]) -> "TrainingBonds":
         """Return the bonds recorded in a model's manifest.
+
+        Parameters
+        ----------
+        manifest
+            Manifest of the model.
 
         Raises
         ------
@@ -81,10 +91,24 @@ class TrainingBonds:
 def training_range_A(
     manifest: dict[str, Any], atomic_numbers: IntArray, bond: tuple[int, int]
 ) -> tuple[float, float] | None:
-    """Return the shortest and longest distance of a bond in the frames that a model was trained on.
+    """Return the shortest and longest distance of a bond in the training frames of a model, Å.
 
-    As far as the manifest tells: the range of that very bond, or its mean ± 3 standard deviations, or the
-    range of all pairs of its elements; None if it tells nothing.
+    From the manifest: the range of that bond, or its mean ± 3 standard deviations, or the range of all pairs
+    of its elements.
+
+    Parameters
+    ----------
+    manifest
+        Manifest of the model.
+    atomic_numbers
+        Shape (n_atoms,).
+    bond
+        The two atoms, 0-based.
+
+    Returns
+    -------
+    tuple of float or None
+        None if the manifest records none of these.
     """
     training = manifest.get("training") or {}
     for entry in training.get("bonds") or []:
@@ -93,5 +117,5 @@ def training_range_A(
                 return float(entry["range_A"][0]), float(entry["range_A"][1])
             return entry["mean_A"] - 3 * entry["std_A"], entry["mean_A"] + 3 * entry["std_A"]
     elements = "-".join(chemical_symbols[number] for number in sorted(atomic_numbers[list(bond)]))
-    found = (training.get("distance_range_A") or {}).get(elements)
-    return None if found is None else (float(found[0]), float(found[1]))
+    of_elements = (training.get("distance_range_A") or {}).get(elements)
+    return None if of_elements is None else (float(of_elements[0]), float(of_elements[1]))

@@ -1,4 +1,4 @@
-"""Trajectories that MDAnalysis opens, read in blocks."""
+"""Trajectories, opened with MDAnalysis and read in blocks."""
 
 import warnings
 from collections.abc import Iterator
@@ -16,7 +16,17 @@ from mdaug.frames import FloatArray, IntArray
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive frames: times (n,) in ps, positions (n, n_atoms, 3) in Å, cells (n, 3, 3) or None."""
+    """Consecutive frames.
+
+    Parameters
+    ----------
+    times_ps
+        Shape (n_frames,).
+    positions
+        Shape (n_frames, n_atoms, 3), Å.
+    cells
+        Shape (n_frames, 3, 3), Å; None without a cell.
+    """
 
     times_ps: FloatArray
     positions: FloatArray
@@ -30,6 +40,8 @@ def open_trajectory(
 
     Parameters
     ----------
+    trajectory
+        The file or the run folder.
     topology
         Names the atoms. By default ``topology.pdb`` beside the trajectory; formats that name their atoms
         (xyz, pdb) need none.
@@ -66,7 +78,12 @@ def open_trajectory(
 
 
 def atomic_numbers(universe: mda.Universe) -> IntArray:
-    """Return the atomic numbers of a universe's atoms.
+    """Return the atomic numbers of the atoms, shape (n_atoms,).
+
+    Parameters
+    ----------
+    universe
+        Topology and trajectory.
 
     Raises
     ------
@@ -85,7 +102,15 @@ def atomic_numbers(universe: mda.Universe) -> IntArray:
 
 
 def blocks(universe: mda.Universe, size: int = 512) -> Iterator[Block]:
-    """Yield the trajectory's frames, `size` at a time; a last frame cut off by a kill ends it."""
+    """Yield the frames of a trajectory in blocks; an incomplete last frame ends it.
+
+    Parameters
+    ----------
+    universe
+        Topology and trajectory.
+    size
+        Largest number of frames in a block.
+    """
     trajectory = universe.trajectory
     for start in range(0, len(trajectory), size):
         times, positions, cells = [], [], []

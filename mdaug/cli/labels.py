@@ -103,7 +103,7 @@ def _size_table(study: LabelStudy) -> Table:
     for place, size in enumerate(next(iter(found.values()))):
         span = f"{size['from_kcal_mol']:g} to {size['to_kcal_mol']:g}"
         errors = [_short(found[rule][place]["rms_kcal_mol"]) for rule in study.rules]
-        rows.append([span, size["n_copies"], *errors])
+        rows.append([span, size["n_frames"], *errors])
     return Table(["true |ΔE|", "copies", *study.rules], rows, "rms error of ΔE (kcal/mol), all displacements")
 
 

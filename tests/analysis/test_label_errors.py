@@ -41,7 +41,7 @@ def study(exact=True):
 
 def test_errors_by_size_gather_all_displacements():
     found = study().by_size()
-    assert [(row["from_kcal_mol"], row["n_copies"]) for row in found["a"]] == [(0.0, 2), (10.0, 1), (30.0, 1)]
+    assert [(row["from_kcal_mol"], row["n_frames"]) for row in found["a"]] == [(0.0, 2), (10.0, 1), (30.0, 1)]
     assert [row["rms_kcal_mol"] for row in found["b"]] == pytest.approx([np.sqrt(0.02), 0.0, 6.0])
 
 

@@ -37,7 +37,7 @@ def test_table_json_and_figure(tmp_path, capsys):
     out, content = run(tmp_path, "--calculator", MORSE)
     assert content["exact"]
     assert [cell["kind"] for cell in content["cells"]] == ["displacement"] * 4 + ["stretch"]
-    assert all(cell["n_copies"] == 6 for cell in content["cells"])
+    assert all(cell["n_frames"] == 6 for cell in content["cells"])
     assert (out / "labels.png").exists()
     assert (out / "frames.xyz").exists()
     shown = capsys.readouterr().out
