@@ -1,7 +1,7 @@
-"""Whether the tensors of a TorchScript archive have all their bytes.
+"""Check of a TorchScript archive: are all bytes of its tensors in the file?
 
-torch loads a tensor whose bytes are missing from the file, and reads beyond them. Nothing in the archive is
-executed here.
+If bytes are missing, torch loads the tensor nevertheless and reads beyond the end of its memory. Nothing in
+the archive is executed here.
 """
 
 import io
@@ -24,12 +24,17 @@ _ITEM_BYTES = {
 
 
 def short_storage(archive: zipfile.ZipFile) -> str | None:
-    """Return the first member of an archive that holds fewer bytes than its tensor needs, None if none does.
+    """Return the first member of an archive that has fewer bytes than its tensor, None if there is none.
+
+    Parameters
+    ----------
+    archive
+        A TorchScript file, open for reading.
 
     Raises
     ------
     Exception
-        Whatever zipfile and pickle make of a broken file.
+        zipfile and pickle raise errors of many kinds for a broken file.
     """
     names = archive.namelist()
     pickled = next((name for name in names if name.endswith("/data.pkl")), None)
@@ -46,7 +51,7 @@ def short_storage(archive: zipfile.ZipFile) -> str | None:
 
 
 class _StandIn:
-    """Takes the place of every class and function that a pickle names, and does nothing."""
+    """Stands in for every class and function that a pickle names, and does nothing."""
 
     def __new__(cls, *_: object) -> "_StandIn":
         return object.__new__(cls)
@@ -59,7 +64,7 @@ class _StandIn:
 
 
 class _Sizes(pickle.Unpickler):
-    """Notes the bytes of each storage that a pickle refers to."""
+    """Records the number of bytes of each storage that a pickle refers to."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(io.BytesIO(content))

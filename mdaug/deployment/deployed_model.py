@@ -5,7 +5,6 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from mdaug.deployment.pair_filters import DirectFilters, SplineFilters
 from mdaug.models import SchNet
 from mdaug.models.graph import forces_from_pairs, pair_vectors, virial_from_pairs
 from mdaug.models.pair_prior import pair_energies
@@ -13,10 +12,15 @@ from mdaug.models.schnet import Pairs
 
 
 class DeployedModel(nn.Module):
-    """A trained SchNet with its reference energies, prior and units, in eV and Å.
+    """A trained SchNet with reference energies and prior, in eV and Å.
 
-    Geometry, reference energies, prior and sums are in float64; the network is in the dtype of its weights
-    (float64 in the file; ``.to(torch.float32)`` converts the network and nothing else).
+    Geometry, reference energies, prior and sums are computed in float64, the network in the precision of its
+    weights (float64 in the file; ``.to(torch.float32)`` converts the network only).
+
+    Parameters
+    ----------
+    model
+        The trained model; it is not changed.
     """
 
     atomic_numbers: Tensor
@@ -30,7 +34,7 @@ class DeployedModel(nn.Module):
         self.network.dropout = 0.0
         self.filters = SplineFilters(model) if model.options.filters == "spline" else DirectFilters(model)
         self.register_buffer("atomic_numbers", torch.tensor(model.atomic_numbers))
-        self.reference_energies = model.reference_energies.clone()  # a plain attribute: stays in float64
+        self.reference_energies = model.reference_energies.clone()  # not a buffer: stays in float64
         self.energy_scale = float(model.energy_scale)
         self.prior_table = None if model.prior is None else model.prior.table.clone()  # likewise
         self.prior_spacing = 0.0 if model.prior is None else model.prior.spacing
@@ -39,7 +43,7 @@ class DeployedModel(nn.Module):
     def forward(
         self, atomic_numbers: Tensor, positions: Tensor, idx_i: Tensor, idx_j: Tensor, shifts: Tensor
     ) -> dict[str, Tensor]:
-        """Evaluate one system, or several that share no pair.
+        """Return energy, forces and strain derivative of one system, or of several without common pairs.
 
         Parameters
         ----------
@@ -50,7 +54,7 @@ class DeployedModel(nn.Module):
         idx_i, idx_j
             Shape (n_pairs,), int64: every unordered pair within the cutoff once (not both i-j and j-i); i ==
             j for an atom and its own periodic image (once for two opposite images). Pairs beyond the cutoff
-            add nothing.
+            contribute nothing.
         shifts
             Shape (n_pairs, 3), Å, Cartesian: r_ij = positions[idx_j] − positions[idx_i] + shifts; zeros in a
             molecule.
@@ -59,14 +63,25 @@ class DeployedModel(nn.Module):
         -------
         dict
             ``energy`` (), eV; ``atomic_energies`` (n_atoms,), eV, which add up to it; ``forces`` (n_atoms,
-            3), eV/Å, F = −∂E/∂r; ``strain_derivative`` (3, 3), eV, ∂E/∂ε: over the volume it is the stress,
-            tension positive. All float64. For several systems add up the atomic energies of each.
+            3), eV/Å, F = −∂E/∂r; ``strain_derivative`` (3, 3), eV, ∂E/∂ε: divided by the volume it is the
+            stress, tension positive. All float64. For several systems, sum the atomic energies of each.
         """
         return self.evaluate(self.species(atomic_numbers), positions, idx_i, idx_j, shifts)
 
     @torch.jit.export
     def species(self, atomic_numbers: Tensor) -> Tensor:
-        """Index (n_atoms,) of each atom's element among the model's; ValueError for one it does not know."""
+        """Return the index (n_atoms,) of each atom's element among the model's.
+
+        Parameters
+        ----------
+        atomic_numbers
+            Shape (n_atoms,), int64.
+
+        Raises
+        ------
+        ValueError
+            The model does not have an element.
+        """
         same = atomic_numbers.unsqueeze(-1).eq(self.atomic_numbers)
         if not bool(same.any(-1).all()):
             raise ValueError("atomic_numbers: an element that the model does not know")
@@ -76,7 +91,15 @@ class DeployedModel(nn.Module):
     def evaluate(
         self, species: Tensor, positions: Tensor, idx_i: Tensor, idx_j: Tensor, shifts: Tensor
     ) -> dict[str, Tensor]:
-        """Do the same as `forward`, from `species` found beforehand."""
+        """Return the same as `forward`, given `species` instead of atomic numbers.
+
+        Parameters
+        ----------
+        species
+            Shape (n_atoms,), from `species`.
+        positions, idx_i, idx_j, shifts
+            As for `forward`.
+        """
         d_ij, unit_ij = pair_vectors(positions.double(), idx_i, idx_j, shifts.double())
         filters, slopes = self.filters(d_ij)
         pairs = Pairs(idx_i, idx_j, d_ij, filters, slopes, 0.0)
@@ -97,3 +120,96 @@ class DeployedModel(nn.Module):
             "forces": forces_from_pairs(slope, unit_ij, idx_i, idx_j, positions.shape[0]),
             "strain_derivative": virial_from_pairs(slope, unit_ij, d_ij),
         }
+
+
+class SplineFilters(nn.Module):
+    """Filters as cubic B-splines of the distance, with the tables of all interaction blocks side by side.
+
+    Parameters
+    ----------
+    model
+        The trained model.
+
+    Attributes
+    ----------
+    table
+        Shape (n_knots + 3, n_interactions · n_filters); row k is the coefficients of the B-spline centered at
+        (k − 1) · spacing.
+    weights
+        Shape (4, 8), float64. With the powers 1, t, t², t³ of the position t within an interval it gives the
+        weights of four rows in the value (columns 0 to 3) and in the slope, per Å (columns 4 to 7).
+    """
+
+    table: Tensor
+    weights: Tensor
+
+    def __init__(self, model: SchNet) -> None:
+        super().__init__()
+        tables = [table.detach() for table in model.tables()]
+        self.n_interactions = len(tables)
+        self.spacing = model.spacing
+        self.register_buffer("table", torch.cat(tables, dim=1))
+        # rows: powers of t; not a buffer, so that .to(float32) leaves it in float64
+        value = torch.tensor([[1, 4, 1, 0], [-3, 0, 3, 0], [3, -6, 3, 0], [-1, 3, -3, 1]]).double() / 6
+        slope = torch.tensor([[-1, 0, 1, 0], [2, -4, 2, 0], [-1, 3, -3, 1], [0, 0, 0, 0]]).double() / 2
+        self.weights = torch.cat([value, slope / model.spacing], dim=1)
+
+    def forward(self, d_ij: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Return W and dW/dd (per Å) of each block; both are zero at and beyond the cutoff.
+
+        Parameters
+        ----------
+        d_ij
+            Shape (n_pairs,), distances, Å, float64.
+
+        Returns
+        -------
+        tuple of list of Tensor
+            One tensor (n_pairs, n_filters) for each block.
+        """
+        n_pairs, (n_rows, n_columns) = d_ij.shape[0], self.table.shape
+        s = d_ij / self.spacing
+        row = s.floor().clamp(0, n_rows - 4)
+        t = s - row
+        one = (s < n_rows - 3).to(d_ij.dtype)
+        t1 = one * t
+        t2 = t1 * t
+        weights = torch.stack([one, t1, t2, t2 * t], dim=-1) @ self.weights
+        four = torch.arange(4, device=d_ij.device)
+        rows = self.table.index_select(0, (row.long().unsqueeze(-1) + four).flatten())
+        weights = weights.view(n_pairs, 2, 4).to(self.table.dtype)
+        both = torch.bmm(weights, rows.view(n_pairs, 4, n_columns))
+        width = n_columns // self.n_interactions
+        return list(both[:, 0].split(width, 1)), list(both[:, 1].split(width, 1))
+
+
+class DirectFilters(nn.Module):
+    """Filters as networks that are evaluated at every pair, as published.
+
+    Parameters
+    ----------
+    model
+        The trained model.
+    """
+
+    def __init__(self, model: SchNet) -> None:
+        super().__init__()
+        self.networks = model.filter_networks
+        self.cutoff = model.options.cutoff
+        self.smooth = model.options.cutoff_function == "c2"
+
+    def forward(self, d_ij: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Return W and dW/dd (per Å) of each block; both are zero at and beyond the cutoff.
+
+        Parameters
+        ----------
+        d_ij
+            Shape (n_pairs,), distances, Å, float64.
+
+        Returns
+        -------
+        tuple of list of Tensor
+            One tensor (n_pairs, n_filters) for each block.
+        """
+        filters, slopes = self.networks.within(d_ij, self.cutoff, self.smooth)
+        return list(filters.unbind(0)), list(slopes.unbind(0))

@@ -1,4 +1,4 @@
-"""manifest.json inside a model.pt: what the model is, for every program that reads it."""
+"""manifest.json inside a model.pt: the description of the model for every program that reads it."""
 
 import hashlib
 import json
@@ -21,19 +21,19 @@ from mdaug.options import PRECISIONS
 
 NAME = "manifest.json"
 FORMAT_VERSION = 2
-"""Written for models with a prior, which readers of version 1 would leave out; others stay at 1."""
+"""Version of models with a prior, which readers of version 1 would ignore; models without one have 1."""
 
 READABLE = (1, FORMAT_VERSION)
 _KEYS = ("elements", "cutoff_A", "n_interactions", "dtype", "units", "training", "weights_sha256", "versions")
-_RIGHT: dict[str, Callable[[Any], bool]] = {
-    "elements": lambda found: isinstance(found, list) and set(map(str, found)) <= set(chemical_symbols[1:]),
-    "cutoff_A": lambda found: isinstance(found, int | float) and 0 < found < float("inf"),
-    "dtype": lambda found: found in PRECISIONS,
-    "units": lambda found: isinstance(found, dict),
-    "training": lambda found: isinstance(found, dict),
-    "versions": lambda found: isinstance(found, dict),
+_VALID: dict[str, Callable[[Any], bool]] = {
+    "elements": lambda value: isinstance(value, list) and set(map(str, value)) <= set(chemical_symbols[1:]),
+    "cutoff_A": lambda value: isinstance(value, int | float) and 0 < value < float("inf"),
+    "dtype": lambda value: value in PRECISIONS,
+    "units": lambda value: isinstance(value, dict),
+    "training": lambda value: isinstance(value, dict),
+    "versions": lambda value: isinstance(value, dict),
 }
-"""What the values must be for those who read them to go on."""
+"""Conditions on values that readers depend on."""
 
 
 def build_manifest(
@@ -41,10 +41,23 @@ def build_manifest(
 ) -> dict[str, Any]:
     """Return the manifest of a model.
 
-    Keys: format_version; elements (symbols, in the model's order); cutoff_A and the other sizes of the
-    network; prior (name, number of knots, parameters of each pair of elements; null if there is none); units;
-    dtype (the precision it runs in unless another is asked for; the file holds float64); training (see
-    `export_model`); weights_sha256 (of all tensors: the same network has the same); versions.
+    Parameters
+    ----------
+    model
+        The trained model.
+    deployed
+        The same model as it is written, whose tensors are hashed.
+    training
+        See `export_model`.
+    dtype
+        Default precision of the network; the file holds float64.
+
+    Returns
+    -------
+    dict
+        format_version; elements (symbols, in the model's order); cutoff_A and the other sizes of the network;
+        prior (name, number of knots, parameters of each pair of elements; null if there is none); units;
+        dtype; training; weights_sha256 (of all tensors); versions.
     """
     options = model.options
     return {
@@ -76,10 +89,15 @@ def build_manifest(
 def read_manifest(path: str | Path) -> dict[str, Any]:
     """Return the manifest of a model.pt; nothing in the file is executed.
 
+    Parameters
+    ----------
+    path
+        The file.
+
     Raises
     ------
     DataError
-        The file is missing, no model of ours, damaged, or of another format version.
+        The file is missing, was not written by mdaug, is damaged, or has another format version.
     """
     path = Path(path)
     if not path.is_file():
@@ -94,15 +112,15 @@ def read_manifest(path: str | Path) -> dict[str, Any]:
     missing = [key for key in _KEYS if key not in manifest]
     if missing:
         raise DataError(f"{path}: {NAME} lacks {', '.join(missing)}; export the model again")
-    wrong = [key for key, is_right in _RIGHT.items() if not is_right(manifest[key])]
+    wrong = [key for key, is_valid in _VALID.items() if not is_valid(manifest[key])]
     if wrong:
         shown = repr(manifest[wrong[0]])[:80]
-        raise DataError(f"{path}: {NAME} has {wrong[0]} = {shown}, which no model has; export it again")
+        raise DataError(f"{path}: {NAME} has {wrong[0]} = {shown}, which is not valid; export it again")
     return manifest
 
 
 def _extra_file(path: Path) -> bytes:
-    """The bytes of manifest.json, which TorchScript keeps under ``<archive>/extra/`` of a zip file."""
+    """Return the bytes of manifest.json, which TorchScript stores in the folder extra/ of a zip file."""
     try:
         damaged = damaged_member(path)
         if damaged is not None:
@@ -112,17 +130,17 @@ def _extra_file(path: Path) -> bytes:
             short = short_storage(archive)
             if short is not None:
                 raise zipfile.BadZipFile(f"{short} has fewer bytes than its tensor")
-            found = [name for name in names if name.endswith(f"/extra/{NAME}")]
-            if found:
-                return archive.read(found[0])
-    except Exception as error:  # zipfile raises whatever a broken file makes it
+            manifests = [name for name in names if name.endswith(f"/extra/{NAME}")]
+            if manifests:
+                return archive.read(manifests[0])
+    except Exception as error:  # a broken file makes zipfile raise errors of many kinds
         raise DataError(
             f"{path}: not a model.pt, or damaged ({error}); expected a TorchScript file"
         ) from error
     if any(name.endswith("/constants.pkl") for name in names):
         raise DataError(f"{path}: a TorchScript file, but without {NAME}; expected one written by mdaug")
     raise DataError(
-        f"{path}: no deployed model (a checkpoint?); expected the model.pt that mdaug train writes"
+        f"{path}: not a deployed model (a checkpoint?); expected the model.pt that mdaug train writes"
     )
 
 
@@ -137,7 +155,13 @@ def _parse(path: Path, content: bytes) -> dict[str, Any]:
 
 
 def weights_sha256(deployed: DeployedModel | torch.jit.ScriptModule) -> str:
-    """Return the hash of all tensors, of the deployed module or of what TorchScript loaded from a file."""
+    """Return the SHA-256 of all tensors and their names.
+
+    Parameters
+    ----------
+    deployed
+        The module before it is written, or loaded from a file.
+    """
     digest = hashlib.sha256()
     tensors = deployed.state_dict()
     if deployed.prior_table is not None:

@@ -1,4 +1,4 @@
-"""model.pt: a TorchScript file with its manifest inside."""
+"""model.pt: a TorchScript file that contains its manifest."""
 
 import io
 import json
@@ -20,28 +20,27 @@ def export_model(
 ) -> Path:
     """Write `model` as a TorchScript file that anyone can load, and return its path.
 
-    The file is unfrozen and uses torch's own operators only: ``torch.jit.load(path)`` runs anywhere, without
-    mdaug (`DeployedModel.forward` tells inputs and outputs). Its weights are float64, whatever the training
-    used.
+    The file is not frozen and uses operators of torch only: ``torch.jit.load(path)`` works without mdaug (see
+    `DeployedModel.forward` for inputs and outputs). Its weights are float64, whatever the training used.
 
     Parameters
     ----------
     model
         The trained model; it is not changed.
     path
-        Where to write, atomically.
+        The file, written atomically.
     training
-        What the model was trained on, kept in the manifest: data, level_of_theory, temperature_K, n_train,
+        Description of the training for the manifest: data, level_of_theory, temperature_K, n_train,
         distance_range_A, bonds, reference_structure. JSON values only, no NaN.
     dtype
-        Precision in which the model runs unless its user asks for another; that of the training if None.
+        Default precision of the network; None for that of the training.
     """
     path = Path(path)
     deployed = DeployedModel(model).eval()
     dtype = dtype or str(next(model.parameters()).dtype).removeprefix("torch.")  # type: ignore[assignment]
     manifest = build_manifest(model, deployed, training, str(dtype))
     text = json.dumps(manifest, indent=2, allow_nan=False)
-    content = io.BytesIO()  # torch would keep the temporary file's name in it
+    content = io.BytesIO()  # torch stores the name of a file in the archive
     torch.jit.save(torch.jit.script(deployed), content, _extra_files={NAME: text})
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.getvalue())
@@ -58,14 +57,14 @@ def load_model(
     path
         The file.
     dtype
-        Precision of the network, ``float32`` or ``float64``; the manifest's if None.
+        Precision of the network, ``float32`` or ``float64``; None for that of the manifest.
     device
         ``cpu`` or ``cuda``.
 
     Raises
     ------
     DataError
-        `read_manifest` refuses the file, TorchScript cannot load it, or dtype or device is not to be had.
+        `read_manifest` refuses the file, TorchScript cannot load it, or dtype or device is not available.
     """
     manifest = read_manifest(path)
     dtype = dtype or manifest["dtype"]
@@ -75,10 +74,10 @@ def load_model(
         raise DataError(f"device {device!r} for {path}: torch sees no CUDA device; use 'cpu'")
     try:
         model = torch.jit.load(str(path), map_location=device)
-        found = weights_sha256(model)
-    except Exception as error:  # torch raises whatever a broken file makes it
+        sha256 = weights_sha256(model)
+    except Exception as error:  # a broken file makes torch raise errors of many kinds
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path}: TorchScript cannot load the model ({reason}); export it again") from error
-    if found != manifest["weights_sha256"]:
+    if sha256 != manifest["weights_sha256"]:
         raise DataError(f"{path}: its weights are not those of its manifest; take the original file")
     return model.to(getattr(torch, dtype)).eval()
