@@ -1,6 +1,6 @@
-"""The same network as everybody would write it: forces by automatic differentiation, in TorchScript.
+"""The same network written in the usual way: forces by automatic differentiation, in TorchScript.
 
-What the closed form is compared with, in speed and in its numbers.
+The closed form is compared with it, in speed and in numbers.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,17 @@ Tensors = dict[str, Tensor]
 
 
 class FilterSplines(nn.Module):
-    """Filters from their tables."""
+    """Filters from their spline tables.
+
+    Parameters
+    ----------
+    tensors
+        Tensors of the model.pt by name.
+    n_interactions
+        Number of interaction blocks.
+    spacing
+        Distance between knots, Å.
+    """
 
     def __init__(self, tensors: Tensors, n_interactions: int, spacing: float) -> None:
         super().__init__()
@@ -27,14 +37,32 @@ class FilterSplines(nn.Module):
         self.spacing = spacing
 
     def forward(self, d_ij: Tensor, block: int) -> Tensor:
-        """W(d_ij) of a block, (n_pairs, n_filters)."""
+        """Return the filters of a block, (n_pairs, n_filters).
+
+        Parameters
+        ----------
+        d_ij
+            Shape (n_pairs,), distances, Å.
+        block
+            Index of the interaction block.
+        """
         table = self.tables[block]
         row, weights, _ = spline.basis(d_ij, self.spacing, table.shape[0])
         return spline.evaluate(table, row, weights.to(table.dtype))
 
 
 class FilterNetworksOnPairs(nn.Module):
-    """Filters from their networks, evaluated on every pair, as published."""
+    """Filters from their networks, evaluated at every pair, as published.
+
+    Parameters
+    ----------
+    tensors
+        Tensors of the model.pt by name.
+    cutoff
+        Å.
+    smooth
+        Whether filters are multiplied by the cutoff function.
+    """
 
     def __init__(self, tensors: Tensors, cutoff: float, smooth: bool) -> None:
         super().__init__()
@@ -45,7 +73,15 @@ class FilterNetworksOnPairs(nn.Module):
         self.cutoff, self.smooth = cutoff, smooth
 
     def forward(self, d_ij: Tensor, block: int) -> Tensor:
-        """W(d_ij) of a block, (n_pairs, n_filters)."""
+        """Return the filters of a block, (n_pairs, n_filters).
+
+        Parameters
+        ----------
+        d_ij
+            Shape (n_pairs,), distances, Å.
+        block
+            Index of the interaction block.
+        """
         cut = cutoff_function(d_ij, self.cutoff) if self.smooth else (d_ij < self.cutoff).to(d_ij.dtype)
         dtype = self.out[block].dtype
         z = (d_ij.to(dtype).unsqueeze(-1) - self.centers[block]) / self.widths[block]
@@ -54,14 +90,16 @@ class FilterNetworksOnPairs(nn.Module):
 
 
 class AutogradSchNet(nn.Module):
-    """SchNet of a model.pt, written as its equations stand, F = −∂E/∂r by automatic differentiation.
+    """SchNet of a model.pt, written like its equations, with F = −∂E/∂r by automatic differentiation.
 
     Parameters
     ----------
     script
-        A loaded model.pt, whose tensors it shares.
+        A loaded model.pt, whose tensors are shared.
     filters
-        Its filters as a function of distances.
+        Its filters as a function of distance.
+    n_interactions
+        Number of interaction blocks.
     """
 
     def __init__(self, script: torch.jit.ScriptModule, filters: nn.Module, n_interactions: int) -> None:
@@ -91,7 +129,12 @@ class AutogradSchNet(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return the energy (), eV, and forces (n_atoms, 3), eV/Å.
 
-        ``idx_i``, ``idx_j``: every directed pair, i-j and j-i; otherwise as `DeployedModel.evaluate`.
+        Parameters
+        ----------
+        species, positions, shifts
+            As for `DeployedModel.evaluate`.
+        idx_i, idx_j
+            Shape (n_directed_pairs,), both directions of each pair, i-j and j-i.
         """
         positions = positions.detach().requires_grad_(True)
         d_ij = torch.norm(positions[idx_j] - positions[idx_i] + shifts, dim=1)
@@ -119,7 +162,16 @@ def load_autograd(
 ) -> Callable[..., tuple[Tensor, Tensor]]:
     """Return the network of a model.pt with forces by autograd, in TorchScript.
 
-    Filters are those of the file: splines, or networks on every pair.
+    Filters are evaluated as in the file: from splines, or by networks at every pair.
+
+    Parameters
+    ----------
+    path
+        The model.pt.
+    dtype
+        Precision of the network; None for that of the manifest.
+    device
+        ``cpu`` or ``cuda``.
     """
     manifest = read_manifest(path)
     script, n_interactions = load_model(path, dtype, device), manifest["n_interactions"]
@@ -134,11 +186,25 @@ def load_autograd(
 
 
 def tensors_of(script: torch.jit.ScriptModule) -> Tensors:
-    """Return weights and tables by name, without gradients."""
+    """Return weights and tables by name, without gradients.
+
+    Parameters
+    ----------
+    script
+        A loaded model.pt.
+    """
     named = dict(script.named_parameters()) | dict(script.named_buffers())
     return {name: tensor.detach() for name, tensor in named.items()}
 
 
 def directed(idx_i: Tensor, idx_j: Tensor, shifts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return both directions of unordered pairs."""
+    """Return both directions of unordered pairs.
+
+    Parameters
+    ----------
+    idx_i, idx_j
+        Shape (n_pairs,), the atoms of each pair.
+    shifts
+        Shape (n_pairs, 3), Å.
+    """
     return torch.cat([idx_i, idx_j]), torch.cat([idx_j, idx_i]), torch.cat([shifts, -shifts])

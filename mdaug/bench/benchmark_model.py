@@ -1,4 +1,4 @@
-"""What is measured: a model.pt, its sizes, and the molecule it is asked about."""
+"""The model that is measured: a model.pt, its sizes, and the structure in its manifest."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +33,18 @@ _SIZES = (
 class BenchmarkModel:
     """A model.pt and the structure in its manifest.
 
-    `direct_path` is the same network with filters evaluated on every pair, where there is one.
+    Attributes
+    ----------
+    path
+        The model.pt.
+    manifest
+        Its manifest.
+    sizes
+        Sizes of the network.
+    atoms
+        The reference structure of the manifest.
+    direct_path
+        The same network with filters that are evaluated at every pair; None for a trained model.
     """
 
     path: Path
@@ -44,27 +55,40 @@ class BenchmarkModel:
 
     @property
     def species(self) -> IntArray:
-        """Each atom's index (n_atoms,) among the model's elements."""
+        """Index (n_atoms,) of each atom's element among the model's."""
         return species_of(self.atoms.numbers, self.manifest["elements"])
 
     def rattled(self, n: int, sigma_A: float = 0.02) -> FloatArray:
-        """Positions (n, n_atoms, 3) near those of the structure, always the same ones."""
+        """Return positions (n, n_atoms, 3), Å, of the structure plus Gaussian noise, with a fixed seed.
+
+        Parameters
+        ----------
+        n
+            Number of sets of positions.
+        sigma_A
+            Standard deviation of the noise, Å.
+        """
         noise = np.random.default_rng(0).normal(scale=sigma_A, size=(n, *self.atoms.positions.shape))
         return self.atoms.get_positions() + noise
 
 
 def read_benchmark_model(path: Path) -> BenchmarkModel:
-    """Return the model at `path`.
+    """Return the model in a file.
+
+    Parameters
+    ----------
+    path
+        A model.pt.
 
     Raises
     ------
     DataError
-        It is no model of ours, or its manifest holds no structure.
+        The file was not written by mdaug, or its manifest has no structure.
     """
     manifest = read_manifest(path)
     reference = (manifest.get("training") or {}).get("reference_structure")
     if reference is None:
-        raise DataError(f"{path}: its manifest holds no reference structure; export it again from its run")
+        raise DataError(f"{path}: its manifest has no reference structure; export it again from its run")
     prior = (manifest.get("prior") or {"name": "none"})["name"]
     sizes = {key: manifest[key] for key in _SIZES} | {"cutoff": manifest["cutoff_A"], "prior": prior}
     if manifest["n_knots"] is not None:
@@ -73,7 +97,13 @@ def read_benchmark_model(path: Path) -> BenchmarkModel:
 
 
 def untrained_sizes(options: BenchOptions) -> SchNetOptions:
-    """Return the sizes of the network, without a prior, that is measured where no model is named."""
+    """Return the sizes of the untrained network, which has no prior.
+
+    Parameters
+    ----------
+    options
+        Options of the measurement.
+    """
     return SchNetOptions(
         n_atom_basis=options.width,
         n_filters=options.width,
@@ -87,9 +117,18 @@ def untrained_sizes(options: BenchOptions) -> SchNetOptions:
 
 
 def untrained_benchmark_model(options: BenchOptions, frames: FrameSet, folder: Path) -> BenchmarkModel:
-    """Write model.pt with random weights for the molecule of `frames` into `folder`, and return it.
+    """Write and return a model with random weights.
 
-    direct.pt has the same weights, and its filter networks are evaluated on every pair.
+    direct.pt beside it has the same weights, and its filter networks are evaluated at every pair.
+
+    Parameters
+    ----------
+    options
+        Sizes of the network.
+    frames
+        Frames of the molecule; the one of lowest energy is the reference structure.
+    folder
+        Folder for model.pt and direct.pt.
     """
     torch.manual_seed(0)
     elements = sorted(set(frames.atomic_numbers.tolist()))

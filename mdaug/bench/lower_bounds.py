@@ -1,4 +1,4 @@
-"""What nobody can avoid: the matrix products of a network, and what has to pass through memory."""
+"""Lower bounds of the times: the matrix products of a network, and the bytes that pass through memory."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -22,10 +22,17 @@ class Product(NamedTuple):
 
 
 def evaluation_products(sizes: SchNetOptions, n_atoms: int) -> list[Product]:
-    """Return the products of energy and forces of `n_atoms` atoms, layer by layer up and down again.
+    """Return the products of one evaluation of energy and forces, layer by layer, forward and backward.
 
-    Left out: the first block's A x, a table by element, and its gradient, which moves nothing; the last
-    layer of the readout, a product with one column.
+    Not included: A x of the first block, which is a table by element, and its gradient, which is not needed;
+    the last layer of the readout, a product with one column.
+
+    Parameters
+    ----------
+    sizes
+        Sizes of the network.
+    n_atoms
+        Number of atoms.
     """
     n_basis, n_filters = sizes.n_atom_basis, sizes.n_filters
     up = []
@@ -38,7 +45,13 @@ def evaluation_products(sizes: SchNetOptions, n_atoms: int) -> list[Product]:
 
 
 def filter_products(sizes: SchNetOptions) -> list[Product]:
-    """Return the products of the filter networks of all blocks on the knots of their splines."""
+    """Return the products of the filter networks of all blocks on the knots of their splines.
+
+    Parameters
+    ----------
+    sizes
+        Sizes of the network.
+    """
     n_rows = sizes.n_knots + 3
     n_hidden = sizes.n_filters if sizes.filter_network == "schutt" else sizes.n_gaussians
     block = [Product(n_rows, sizes.n_gaussians, n_hidden), Product(n_rows, n_hidden, sizes.n_filters)]
@@ -46,10 +59,17 @@ def filter_products(sizes: SchNetOptions) -> list[Product]:
 
 
 def training_products(sizes: SchNetOptions, n_atoms: int) -> list[Product]:
-    """Return the products of a training step on `n_atoms` atoms: each forward product and two backward.
+    """Return the products of a training step: each product of the evaluation and two of its gradient.
 
-    y = x W has the gradients ḡ Wᵀ in x and xᵀ ḡ in W. Included are the filter networks on the knots; where
-    their Gaussians are not trained, nothing asks for the gradient in them.
+    y = x W has the gradients ḡ Wᵀ in x and xᵀ ḡ in W. The filter networks on the knots are included, without
+    the gradients in Gaussians that are not trained.
+
+    Parameters
+    ----------
+    sizes
+        Sizes of the network.
+    n_atoms
+        Number of atoms of the batch.
     """
     filters = filter_products(sizes)
     forward = evaluation_products(sizes, n_atoms) + filters
@@ -63,7 +83,15 @@ def training_products(sizes: SchNetOptions, n_atoms: int) -> list[Product]:
 def bare_products(
     products: Sequence[Product], dtype: torch.dtype, device: torch.device
 ) -> Callable[[], None]:
-    """Return what computes `products` with ``torch.mm`` and nothing else, each from matrices of its own."""
+    """Return a function that computes products with ``torch.mm``, each from matrices of its own.
+
+    Parameters
+    ----------
+    products
+        The products.
+    dtype, device
+        Of the matrices.
+    """
     operands = [
         (
             torch.randn(p.rows, p.depth, dtype=dtype, device=device),
@@ -82,11 +110,21 @@ def bare_products(
 
 
 def least_traffic(sizes: SchNetOptions, n_atoms: int, n_pairs: int, itemsize: int) -> int:
-    """Return the bytes of one evaluation that pass through memory even if every row is moved once a stage.
+    """Return the bytes that one evaluation moves through memory if every row is moved once per stage.
 
-    Up, block by block: A x and the features in and out, the slopes of the activation out. Down: the gradient
-    in v and A x in, the slopes in, the gradients in and out. Of each unordered pair and stage two indices
-    and its distance in; down, its slope in and out.
+    Forward, per block: A x and the features are read and written, the slopes of the activation written.
+    Backward: the gradient in v, A x and the slopes are read, the gradients read and written. For each
+    unordered pair two indices and the distance are read in both stages, and its slope is read and written
+    backward.
+
+    Parameters
+    ----------
+    sizes
+        Sizes of the network.
+    n_atoms, n_pairs
+        Numbers of atoms and of unordered pairs.
+    itemsize
+        Bytes of a number.
     """
     n_basis, n_filters = sizes.n_atom_basis, sizes.n_filters
     of_atom = (2 * n_filters + 3 * n_basis) + (3 * n_filters + 3 * n_basis)
@@ -95,16 +133,33 @@ def least_traffic(sizes: SchNetOptions, n_atoms: int, n_pairs: int, itemsize: in
 
 
 def gathered_traffic(sizes: SchNetOptions, n_pairs: int, itemsize: int) -> int:
-    """Return the bytes of neighbours' rows if none of them were in a cache when its pair comes.
+    """Return the bytes of the rows of neighbors if none of them is in a cache when it is needed.
 
-    Of an unordered pair: up, A x of both atoms in and v of both in and out; down, A x and the gradient of
-    both in, and its sum for both in and out.
+    Per unordered pair, forward: A x of both atoms is read, v of both is read and written. Backward: A x and
+    the gradient of both are read, and the sums of both are read and written.
+
+    Parameters
+    ----------
+    sizes
+        Sizes of the network.
+    n_pairs
+        Number of unordered pairs.
+    itemsize
+        Bytes of a number.
     """
     return sizes.n_interactions * n_pairs * (2 * 3 + 2 * 4) * sizes.n_filters * itemsize
 
 
 def memory_sweep(n_bytes: int, device: torch.device) -> tuple[Callable[[], None], int]:
-    """Return what adds two arrays of `n_bytes` into a third, and the bytes that this moves."""
+    """Return a function that adds two arrays into a third, and the bytes that this moves.
+
+    Parameters
+    ----------
+    n_bytes
+        Size of each array.
+    device
+        Device of the arrays.
+    """
     a, b, c = (torch.ones(n_bytes // 4, device=device) for _ in range(3))
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""The whole measurement: groups of cases, each timed in turn."""
+"""The measurement of `mdaug bench`: groups of cases, each timed in turn."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from mdaug.bench import inference, molecule, training
+from mdaug.bench.batches import INFERENCE_RATIOS, TRAINING_RATIOS, inference_cases, training_cases
 from mdaug.bench.benchmark_model import BenchmarkModel, read_benchmark_model, untrained_benchmark_model
 from mdaug.bench.bulk import Box, measure_boxes
+from mdaug.bench.molecule import MOLECULE_RATIOS, molecule_cases
 from mdaug.bench.options import BenchOptions
 from mdaug.bench.schnetpack import SchNetPack
-from mdaug.bench.timing import Case, Timing, interleave, ratio, spread
+from mdaug.bench.timing import Case, Timing, interleave, min_median_max, ratio
 from mdaug.data import load_frames
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
@@ -24,10 +25,10 @@ from mdaug.frames import FrameSet
 Progress = Callable[[str, int, int], None]
 
 QUICK = {"rounds": 5, "block": 0.05, "frames": 200, "bulk_atoms": (1_000, 3_000)}
-"""What --quick changes, unless it is given."""
+"""Options that --quick changes unless they are given."""
 
 LONG_ROUNDS = 3
-"""Training and boxes take long: so many times fewer turns."""
+"""Training and boxes take long: the number of rounds is divided by this."""
 
 
 class Plan(NamedTuple):
@@ -42,8 +43,22 @@ class Plan(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Group:
-    """Cases that were timed in turn, and which of their times are compared."""
+class CaseGroup:
+    """Cases that were timed in turn.
+
+    Attributes
+    ----------
+    name
+        Key in bench.json.
+    title
+        Title of table and figure.
+    unit
+        An item: call, frame or molecule.
+    timings
+        One for each case and number of threads.
+    ratios
+        Names of the cases whose times are divided, slow and fast.
+    """
 
     name: str
     title: str
@@ -52,7 +67,13 @@ class Group:
     ratios: Sequence[tuple[str, str]]
 
     def to_json(self, clock: str) -> dict[str, Any]:
-        """Return times in ms, items a second, and ratios."""
+        """Return times in ms, items per second, and ratios.
+
+        Parameters
+        ----------
+        clock
+            ``wall`` or ``cpu``.
+        """
         return {
             "title": self.title,
             "unit": self.unit,
@@ -61,29 +82,45 @@ class Group:
         }
 
     def _ratios(self, clock: str) -> list[dict[str, Any]]:
-        found = {(timing.case.name, timing.case.threads): timing for timing in self.timings}
+        timings = {(timing.case.name, timing.case.threads): timing for timing in self.timings}
         threads = sorted({timing.case.threads for timing in self.timings})
         return [
-            {"slow": slow, "fast": fast, "threads": n, **ratio(found[slow, n], found[fast, n], clock)}
+            {"slow": slow, "fast": fast, "threads": n, **ratio(timings[slow, n], timings[fast, n], clock)}
             for slow, fast in self.ratios
             for n in threads
-            if (slow, n) in found and (fast, n) in found
+            if (slow, n) in timings and (fast, n) in timings
         ]
 
 
 @dataclass(frozen=True)
 class BenchResult:
-    """Everything that was measured."""
+    """All measurements.
+
+    Attributes
+    ----------
+    options
+        Options of the measurement.
+    model
+        The model.
+    groups
+        Groups of cases.
+    boxes
+        Periodic boxes.
+    baseline
+        Versions of the baseline and its torch; None if it was not measured.
+    notes
+        Sentences on what could not be measured.
+    """
 
     options: BenchOptions
     model: BenchmarkModel
-    groups: list[Group]
+    groups: list[CaseGroup]
     boxes: list[Box]
     baseline: dict[str, str] | None
     notes: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what bench.json holds."""
+        """Return the content of bench.json."""
         clock = self.options.clock
         return {
             "options": self.options.model_dump(mode="json"),
@@ -108,14 +145,24 @@ def run_bench(
     baseline_python: Path | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> BenchResult:
-    """Measure a model.pt, or (None) an untrained network of the sizes in `options`.
+    """Measure a model, its training, and the baseline.
 
     Parameters
     ----------
-    baseline, baseline_python
-        Whether SchNetPack is measured too, and with which Python.
+    model
+        A model.pt; None for an untrained network of the sizes in `options`.
+    options
+        Parts, sizes and duration of the measurement.
+    baseline
+        Whether SchNetPack is measured too.
+    baseline_python
+        Python of the environment of SchNetPack; None for that of mdaug.
     progress
-        Told what is measured, how much of it is done, and of how much.
+        Called with what is measured, the number of finished measurements and their total.
+
+    Returns
+    -------
+    BenchResult
 
     Raises
     ------
@@ -154,30 +201,30 @@ def _plans(
     schnetpack: SchNetPack | None,
     notes: list[str],
 ) -> Iterator[Plan]:
-    """Give the groups that are wanted, each set up when its turn has come."""
+    """Yield the groups to be measured; each is set up when it is requested."""
     parts, formula = set(options.parts), model.atoms.get_chemical_formula()
     if model.atoms.pbc.any():
         notes.append("the model's structure is periodic: no single molecule, no batches of them")
         parts -= {"molecule", "inference"}
     if "molecule" in parts:
-        cases = molecule.molecule_cases(model, options, notes)
+        cases = molecule_cases(model, options, notes)
         cases += schnetpack.molecule_cases() if schnetpack else []
-        yield Plan("molecule", f"One molecule of {formula}", "call", cases, options.rounds, molecule.RATIOS)
+        yield Plan("molecule", f"One molecule of {formula}", "call", cases, options.rounds, MOLECULE_RATIOS)
     if "training" in parts:
-        cases = training.training_cases(model.sizes, frames, options)
+        cases = training_cases(model.sizes, frames, options)
         cases += schnetpack.training_cases(options) if schnetpack else []
-        title = f"Training on ethanol, {options.batch_size} frames a step"
-        yield Plan("training", title, "frame", cases, _long(options), training.RATIOS)
+        title = f"Training on ethanol, {options.batch_size} frames per step"
+        yield Plan("training", title, "frame", cases, _long(options), TRAINING_RATIOS)
     if "inference" in parts:
-        cases = inference.inference_cases(model, options)
+        cases = inference_cases(model, options)
         cases += schnetpack.inference_cases(options) if schnetpack else []
         title = f"{options.inference} molecules of {formula} at once"
-        yield Plan("inference", title, "molecule", cases, options.rounds, inference.RATIOS)
+        yield Plan("inference", title, "molecule", cases, options.rounds, INFERENCE_RATIOS)
 
 
-def _measure(plan: Plan, options: BenchOptions, progress: Progress) -> Group:
+def _measure(plan: Plan, options: BenchOptions, progress: Progress) -> CaseGroup:
     timings = interleave(plan.cases, plan.rounds, options.block, partial(progress, plan.name))
-    return Group(plan.name, plan.title, plan.unit, timings, plan.ratios)
+    return CaseGroup(plan.name, plan.title, plan.unit, timings, plan.ratios)
 
 
 def _long(options: BenchOptions) -> int:
@@ -185,7 +232,7 @@ def _long(options: BenchOptions) -> int:
 
 
 def _complete(options: BenchOptions) -> BenchOptions:
-    """Apply --quick and --bulk, and take whole batches of frames."""
+    """Apply --quick and --bulk, and round the number of frames to whole batches."""
     changes: dict[str, Any] = {}
     if options.quick:
         changes = {name: value for name, value in QUICK.items() if name not in options.model_fields_set}
@@ -197,7 +244,7 @@ def _complete(options: BenchOptions) -> BenchOptions:
 
 
 def _frames(n: int) -> FrameSet:
-    """Return `n` of the embedded ethanol frames, repeated where there are not so many."""
+    """Return `n` of the embedded ethanol frames, repeated if there are fewer."""
     frames = load_frames("ethanol")
     return frames.select(np.arange(n) % len(frames))
 
@@ -210,9 +257,9 @@ def _case_json(timing: Timing, clock: str) -> dict[str, Any]:
         "threads": case.threads,
         "items": case.items,
         "calls": timing.calls,
-        "ms": spread([1e3 * s for s in seconds]),
-        "ms_per_item": spread([1e3 * s / case.items for s in seconds]),
-        "items_per_second": spread([case.items / s for s in seconds]),
+        "ms": min_median_max([1e3 * s for s in seconds]),
+        "ms_per_item": min_median_max([1e3 * s / case.items for s in seconds]),
+        "items_per_second": min_median_max([case.items / s for s in seconds]),
         "wall_ms": [1e3 * s for s in timing.wall],
         "cpu_ms": [1e3 * s for s in timing.cpu],
     }

@@ -1,4 +1,4 @@
-"""One molecule: energy and forces on every path, and a whole step of molecular dynamics on every path."""
+"""Cases of one molecule: energy and forces, and a step of molecular dynamics, by every evaluator."""
 
 from collections.abc import Callable
 from itertools import cycle
@@ -25,7 +25,7 @@ from mdaug.md.ase_integrator import AseIntegrator
 from mdaug.md.core_integrator import CoreIntegrator, advance_together
 from mdaug.md.lammps_integrator import LammpsIntegrator
 
-RATIOS = (
+MOLECULE_RATIOS = (
     ("core", "products"),
     ("torchscript", "core"),
     ("autograd", "core"),
@@ -39,13 +39,23 @@ RATIOS = (
     ("schnetpack_step", "own_step"),
     ("schnetpack_step", "ase_step"),
 )
-"""Which times are divided by which, where both were measured."""
+"""Which times are divided by which, if both were measured."""
 
 DYNAMICS = DynamicsOptions(timestep=0.5)
 
 
 def molecule_cases(model: BenchmarkModel, options: BenchOptions, notes: list[str]) -> list[Case]:
-    """Return the cases of the structure in the model's manifest; why some are left out goes into `notes`."""
+    """Return the cases of the structure in the model's manifest.
+
+    Parameters
+    ----------
+    model
+        The model.
+    options
+        Device, precision, number of replicas.
+    notes
+        Gets a sentence for each case that is not available.
+    """
     device = torch.device(options.device)
     products = evaluation_products(model.sizes, len(model.atoms))
     lower_bound = bare_products(products, getattr(torch, options.dtype), device)
@@ -84,10 +94,10 @@ def _core_cases(model: BenchmarkModel, options: BenchOptions) -> list[Case]:
         start, forces = model.atoms.get_positions(), engines[0].forces
 
         def steps(n: int) -> None:
-            for one in engines:
-                _rest(one.atoms, start)
-                one.forces = forces
-            _in_looks(n, lambda k: advance_together(engines, k))
+            for one_engine in engines:
+                _rest(one_engine.atoms, start)
+                one_engine.forces = forces
+            _in_intervals(n, lambda k: advance_together(engines, k))
 
         return steps
 
@@ -99,8 +109,8 @@ def _core_cases(model: BenchmarkModel, options: BenchOptions) -> list[Case]:
     ]
 
 
-def _in_looks(n_steps: int, advance: Callable[[int], int]) -> None:
-    """Stop as often as `mdaug nve` does to look at the atoms."""
+def _in_intervals(n_steps: int, advance: Callable[[int], int]) -> None:
+    """Advance in the intervals in which `mdaug nve` writes thermo data."""
     while n_steps > 0:
         advance(min(n_steps, DYNAMICS.thermo_every))
         n_steps -= DYNAMICS.thermo_every
@@ -124,7 +134,7 @@ def _autograd_cases(model: BenchmarkModel, options: BenchOptions) -> list[Case]:
     device = torch.device(options.device)
     models = {"autograd": ("autograd, TorchScript", model.path)}
     if model.direct_path is not None:
-        models["autograd_networks"] = ("autograd, filter networks on every pair", model.direct_path)
+        models["autograd_networks"] = ("autograd, filter networks at every pair", model.direct_path)
     return [
         local_case(name, label, _autograd(model, path, options), device=device)
         for name, (label, path) in models.items()
@@ -175,7 +185,7 @@ def _lammps_is_built(notes: list[str]) -> bool:
     try:
         if (plugin_folder() / PLUGIN).exists():
             return True
-        notes.append("no LAMMPS: its plugin is not built; run `mdaug lammps build`")
+        notes.append("no LAMMPS: its plugin is not built, run `mdaug lammps build`")
     except ModuleNotFoundError as error:
         notes.append(f"no LAMMPS: {error}")
     return False
@@ -193,6 +203,6 @@ def _resting(model: BenchmarkModel) -> Atoms:
 
 
 def _rest(atoms: Atoms, positions: np.ndarray) -> None:
-    """Every measurement begins alike."""
+    """Put the atoms at rest at the start positions of each measurement."""
     atoms.set_positions(positions)
     atoms.set_momenta(np.zeros((len(atoms), 3)))

@@ -1,4 +1,4 @@
-"""What `mdaug bench` is asked to measure."""
+"""Options of `mdaug bench`."""
 
 from typing import Annotated, Literal
 
@@ -15,46 +15,47 @@ BULK_ATOMS = (1_000, 3_000, 10_000, 30_000, 100_000)
 
 
 class BenchOptions(Options):
-    """What is measured, and for how long."""
+    """Parts, sizes and duration of the measurement."""
 
     width: Count = 256
-    """Features per atom and of the filters of the untrained network, where no MODEL is named."""
+    """Features per atom and of the filters of the untrained network that is measured without a MODEL."""
 
     interactions: Count = 3
-    """Its interaction blocks."""
+    """Interaction blocks of the untrained network."""
 
     filter_network: Annotated[Literal["schutt", "nff"], Parameter(group=PAPER_SETTINGS)] = "schutt"
-    """Its filter network: hidden units as many as filters (schutt) or as Gaussians (nff)."""
+    """Hidden units of its filter network: as many as filters (schutt) or as Gaussians (nff)."""
 
     gaussians: Annotated[int, Field(ge=2)] = 32
-    """Its Gaussians."""
+    """Gaussians of the untrained network."""
 
     knots: Annotated[int, Field(ge=8)] = 128
-    """Its intervals of the spline filters."""
+    """Intervals of its spline filters."""
 
     cutoff: Annotated[float, Field(gt=0)] = 5.0
-    """Its cutoff in Å."""
+    """Cutoff of the untrained network, Å."""
 
     dtype: Precision = "float32"
     """Precision of the network."""
 
     device: Device = "cpu"
-    """Where everything runs."""
+    """Device of all measurements."""
 
     threads: tuple[Count, ...] = (1,)
-    """CPU threads of training and batches, one measurement each; a molecule has one, boxes have the most."""
+    """Numbers of CPU threads for training and batches, one measurement each. A molecule is measured with one
+    thread, boxes with the largest number."""
 
     parts: tuple[Part, ...] = PARTS
-    """What is measured: molecule, training, inference, bulk."""
+    """Parts of the measurement: molecule, training, inference, bulk."""
 
     bulk: bool = False
-    """Measure bulk, too."""
+    """Measure periodic boxes as well."""
 
     bulk_atoms: tuple[Count, ...] = BULK_ATOMS
     """Sizes of the periodic boxes, atoms."""
 
     replicas: Count = 32
-    """Copies of the molecule that are moved as one batch."""
+    """Replicas of the molecule that are propagated as one batch."""
 
     batch_size: Count = 50
     """Molecules of a training step."""
@@ -63,16 +64,16 @@ class BenchOptions(Options):
     """Molecules evaluated at once."""
 
     frames: Annotated[int, Field(ge=4)] = 1000
-    """Ethanol frames that are trained on."""
+    """Ethanol frames of the training."""
 
     rounds: Count = 15
-    """Turns in which everything is timed once; of these the minimum, median and maximum are given."""
+    """Rounds in which everything is timed once; minimum, median and maximum over the rounds are reported."""
 
     block: Annotated[float, Field(gt=0)] = 0.3
-    """Seconds of a measurement in a turn."""
+    """Seconds of each measurement in a round."""
 
     quick: bool = False
-    """Five short turns, to see how it works; too few to quote."""
+    """Five short rounds, to try the command; too few for results to be quoted."""
 
     clock: Literal["wall", "cpu"] = "wall"
-    """Clock of table and ratios: wall, or cpu (CPU time, where other work keeps the cores busy)."""
+    """Clock of tables and ratios: wall, or cpu (CPU time, for machines with other load)."""

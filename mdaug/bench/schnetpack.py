@@ -1,4 +1,4 @@
-"""SchNetPack in a process of its own: started, asked, timed in turn with ours."""
+"""The baseline SchNetPack in a process of its own, timed in turn with mdaug."""
 
 import json
 import os
@@ -27,9 +27,13 @@ class SchNetPack:
     Parameters
     ----------
     python
-        Of an environment with SchNetPack; that of mdaug if None.
-    model, frames, options
-        Sizes, molecule, training frames, batch sizes.
+        Python of an environment with SchNetPack; None for that of mdaug.
+    model
+        Sizes of the network, and the molecule.
+    frames
+        Training frames.
+    options
+        Batch sizes, device, precision.
 
     Raises
     ------
@@ -48,8 +52,7 @@ class SchNetPack:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 text=True,
-                env=os.environ
-                | {"PYTHONSAFEPATH": "1"},  # the files beside the worker are none of its modules
+                env=os.environ | {"PYTHONSAFEPATH": "1"},  # do not import the files beside the worker
             )
         except OSError as error:
             raise BaselineError(
@@ -62,7 +65,15 @@ class SchNetPack:
             raise
 
     def run(self, case: str, threads: int) -> Run:
-        """Return what lets the worker do a case so many times."""
+        """Return a function that runs a case n times in the worker.
+
+        Parameters
+        ----------
+        case
+            Name of the case in schnetpack_worker.py.
+        threads
+            CPU threads.
+        """
 
         def run(n: int) -> Span:
             answer = self._ask({"case": case, "threads": threads, "repeats": n})
@@ -71,26 +82,32 @@ class SchNetPack:
         return run
 
     def molecule_cases(self) -> list[Case]:
-        """Return energy and forces by its ASE calculator, and a step by ASE's integrator with it."""
+        """Return energy and forces by its ASE calculator, and a step of ASE's integrator with it."""
         return [
             Case("schnetpack_energy_forces", "SchNetPack, through ASE", self.run("energy_forces", 1)),
             Case("schnetpack_step", "SchNetPack, NVE step, ASE's integrator", self.run("nve_step", 1)),
         ]
 
     def training_cases(self, options: BenchOptions) -> list[Case]:
-        """Return steps with batches made beforehand, and epochs as its users run them."""
+        """Return steps with prepared batches, and epochs by its own training loop.
+
+        Parameters
+        ----------
+        options
+            Number of frames, batch size, threads.
+        """
         n_steps, size = options.frames // options.batch_size, options.batch_size
         cases = []
         for threads in options.threads:
             step, epoch = self.run("training_step", threads), self.run("training_loader", threads)
             flushed = self.run("training_step_flushed", threads)
-            label = "SchNetPack, batches made beforehand"
+            label = "SchNetPack, prepared batches"
             cases += [
                 Case("schnetpack_step", label, step, size, threads),
-                Case("schnetpack_flushed", f"{label}, denormals flushed", flushed, size, threads),
+                Case("schnetpack_flushed", f"{label}, denormals flushed to zero", flushed, size, threads),
                 Case(
                     "schnetpack_loader",
-                    "SchNetPack, as its users run it",
+                    "SchNetPack, its own training loop",
                     lambda n, epoch=epoch: _times(n, epoch, n_steps),  # type: ignore[misc]
                     n_steps * size,
                     threads,
@@ -99,7 +116,13 @@ class SchNetPack:
         return cases
 
     def inference_cases(self, options: BenchOptions) -> list[Case]:
-        """Return the evaluation of a batch made beforehand."""
+        """Return the evaluation of a prepared batch.
+
+        Parameters
+        ----------
+        options
+            Number of molecules, threads.
+        """
         return [
             Case("schnetpack", "SchNetPack", self.run("inference", threads), options.inference, threads)
             for threads in options.threads

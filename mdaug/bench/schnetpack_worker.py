@@ -16,7 +16,9 @@ import sys
 import tempfile
 import time
 import typing
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +26,7 @@ from ase import Atoms, units
 from ase.md.verlet import VelocityVerlet
 from torch.utils.data import dataloader
 
-# a type variable that SchNetPack 2.1 imports and torch 2.13 has no more
+# a type variable that SchNetPack 2.1 imports and torch 2.13 no longer has
 vars(dataloader).setdefault("T_co", typing.TypeVar("T_co", covariant=True))
 
 import pytorch_lightning as pl
@@ -34,27 +36,30 @@ from schnetpack.data import AtomsDataModule
 from schnetpack.interfaces.ase_interface import SpkCalculator
 
 LOSS_WEIGHTS = {"energy": 0.01, "forces": 0.99}
-"""Those of SchNetPack's own experiment (schnetpack/configs/experiment/md17.yaml)."""
+"""Loss weights of SchNetPack's own experiment (schnetpack/configs/experiment/md17.yaml)."""
 
+
+Seconds = tuple[float, float]
+"""Of the wall clock, and of CPU time."""
 
 FLUSHED = "_flushed"
-"""Ends the name of a case in which denormal numbers count as zero.
+"""Suffix of cases in which denormal numbers are flushed to zero.
 
-Gaussians far from a distance are such numbers, and products with them are slow on many processors.
+Gaussians far from a distance are denormal, and products with denormal numbers are slow on many processors.
 """
 
 
 class Calculator(SpkCalculator):
-    """Its ASE calculator, given the model itself instead of a pickle of it."""
+    """The ASE calculator of SchNetPack, given the model itself instead of a pickle of it."""
 
-    def _load_model(self, model):
+    def _load_model(self, model: Any) -> Any:
         return model.eval()
 
 
 class SchNetPackCases:
-    """The model of the given sizes, its data, and the cases that can be timed."""
+    """The model of the given sizes, its data, and the cases that are timed."""
 
-    def __init__(self, setup):
+    def __init__(self, setup: dict[str, Any]) -> None:
         self.device = torch.device(setup["device"])
         self.setup = setup
         self.numbers = np.array(setup["molecule"]["atomic_numbers"])
@@ -76,8 +81,8 @@ class SchNetPackCases:
         )
         self.molecules = self.calculator.converter([Atoms(self.numbers, r) for r in self.positions])
 
-    def time(self, case, threads, repeats):
-        """Seconds of `repeats` calls: of the wall clock, and of this process's CPU time."""
+    def time(self, case: str, threads: int, repeats: int) -> Seconds:
+        """Return the seconds of `repeats` calls: of the wall clock, and of CPU time of this process."""
         torch.set_num_threads(threads)
         torch.set_flush_denormal(case.endswith(FLUSHED))
         if case == "training_loader":
@@ -94,21 +99,21 @@ class SchNetPackCases:
         self._synchronize()
         return time.perf_counter() - wall, time.process_time() - cpu
 
-    def _energy_forces(self, repeats):
-        """Both from one evaluation, as its calculator gives them when asked for both at once."""
+    def _energy_forces(self, repeats: int) -> None:
+        """Compute both in one evaluation."""
         self.task.eval()
         atoms = Atoms(self.numbers, self.positions[0])
         for k in range(repeats):
             atoms.positions = self.positions[k % len(self.positions)]
             self.calculator.calculate(atoms, ["energy", "forces"])
 
-    def _nve(self, repeats):
+    def _nve(self, repeats: int) -> None:
         self.task.eval()
         atoms = Atoms(self.numbers, self.positions[0])
         atoms.calc = self.calculator
         VelocityVerlet(atoms, self.setup["timestep_fs"] * units.fs).run(repeats)
 
-    def _training_steps(self, repeats):
+    def _training_steps(self, repeats: int) -> None:
         self.task.train()
         for k in range(repeats):
             batch = dict(self.batches[k % len(self.batches)])
@@ -119,8 +124,8 @@ class SchNetPackCases:
             loss.backward()
             self.optimizer.step()
 
-    def _lightning_epoch(self, n_steps):
-        """An epoch as its users run it: Lightning's loop, neighbour lists made by the loader on the way."""
+    def _lightning_epoch(self, n_steps: int) -> Seconds:
+        """Run an epoch of Lightning's loop, with neighbor lists made by the loader."""
         clock = EpochClock(self._synchronize)
         trainer = pl.Trainer(
             max_epochs=1,
@@ -141,39 +146,42 @@ class SchNetPackCases:
         self.task.to(self.device)
         return clock.seconds
 
-    def _inference(self, repeats):
+    def _inference(self, repeats: int) -> None:
         self.task.eval()
         for _ in range(repeats):
             batch = dict(self.molecules)
             batch["_positions"] = batch["_positions"].detach()
             self.task.model(batch)["forces"].cpu()
 
-    def _to_device(self, batch):
+    def _to_device(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         return {name: tensor.to(self.device) for name, tensor in batch.items()}
 
-    def _synchronize(self):
+    def _synchronize(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
 
 class EpochClock(pl.Callback):
-    """Times an epoch of Lightning's, without what Lightning does before and after."""
+    """Times an epoch of Lightning, without set-up and teardown."""
 
-    def __init__(self, synchronize):
+    def __init__(self, synchronize: Callable[[], None]) -> None:
         self.synchronize = synchronize
-        self.seconds = None
+        self.began: Seconds = (0.0, 0.0)
+        self.seconds: Seconds = (0.0, 0.0)
 
-    def on_train_epoch_start(self, trainer, pl_module):
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        """Start the clock."""
         self.began = time.perf_counter(), time.process_time()
 
-    def on_train_epoch_end(self, trainer, pl_module):
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Stop the clock."""
         self.synchronize()
         wall, cpu = self.began
         self.seconds = time.perf_counter() - wall, time.process_time() - cpu
 
 
-def make_task(setup, **schedule):
-    """SchNet of the given sizes with energy and forces; loss and optimiser of its own MD17 experiment."""
+def make_task(setup: dict[str, Any], **schedule: Any) -> Any:
+    """Return SchNet of the given sizes, with loss and optimizer of SchNetPack's own MD17 experiment."""
     representation = spk.representation.SchNet(
         n_atom_basis=setup["n_atom_basis"],
         n_filters=setup["n_filters"],
@@ -203,8 +211,8 @@ def make_task(setup, **schedule):
     )
 
 
-def make_data(setup):
-    """Its data module over the frames, with the transforms of its own MD17 experiment."""
+def make_data(setup: dict[str, Any]) -> Any:
+    """Return the data module of the frames, with the transforms of SchNetPack's own MD17 experiment."""
     given = setup["frames"]
     frames = [Atoms(given["atomic_numbers"], positions) for positions in given["positions"]]
     targets = [
@@ -232,25 +240,26 @@ def make_data(setup):
     return data
 
 
-def serve(requests, answer):
-    """Answer requests until there are none."""
-    baseline = None
+def serve(requests: Iterable[str], answer: Callable[[dict[str, Any]], None]) -> None:
+    """Answer requests until the input ends."""
+    cases: SchNetPackCases | None = None
     for line in requests:
         request = json.loads(line)
         if "setup" in request:
-            baseline = SchNetPackCases(request["setup"])
+            cases = SchNetPackCases(request["setup"])
             answer({"ready": {name: version(name) for name in ("schnetpack", "torch")}})
         else:
-            wall, cpu = baseline.time(request["case"], request["threads"], request["repeats"])
+            assert cases is not None, "the first request is the setup"
+            wall, cpu = cases.time(request["case"], request["threads"], request["repeats"])
             answer({"wall_s": wall, "cpu_s": cpu})
 
 
-def main():
-    """Keep standard output for answers alone, and files in a folder that goes away."""
+def main() -> None:
+    """Serve with standard output for answers only, and files in a temporary folder."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 
-    def answer(content):
+    def answer(content: dict[str, Any]) -> None:
         print(json.dumps(content), file=answers, flush=True)
 
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Cases that are timed in turn, A B C A B C …, so that what else the machine does falls on all alike."""
+"""Interleaved timing, A B C A B C …, so that other load of the machine affects all cases alike."""
 
 import math
 import statistics
@@ -18,29 +18,29 @@ class Span(NamedTuple):
 
 
 Run = Callable[[int], Span]
-"""Does its work so many times and tells how long that took."""
+"""Does its work n times and returns the time that took."""
 
 
 WARM_UP_CALLS, WARM_UP_S = 40, 2.0
-"""Calls before anything counts, or as many as fit into so many seconds: TorchScript compiles in its first."""
+"""Number and time limit of calls before the measurement: TorchScript compiles in its first calls."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """Something to be timed.
+    """A piece of work to be timed.
 
     Parameters
     ----------
     name
         Key in bench.json.
     label
-        The same for people.
+        Name in tables and figures.
     run
         Does the work.
     items
-        Things that one call handles (molecules of a batch): times are given per call and per item.
+        Number of items per call (molecules of a batch); times are reported per call and per item.
     threads
-        CPU threads that it may use.
+        CPU threads.
     """
 
     name: str
@@ -52,7 +52,17 @@ class Case:
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds per call, one number a round."""
+    """Seconds per call, one number per round.
+
+    Attributes
+    ----------
+    case
+        The case.
+    wall, cpu
+        Seconds of the wall clock and of CPU time.
+    calls
+        Calls per round.
+    """
 
     case: Case
     wall: list[float]
@@ -60,7 +70,13 @@ class Timing:
     calls: int
 
     def seconds(self, clock: str) -> list[float]:
-        """Those of the wall clock, or of the CPU."""
+        """Return the seconds of one clock.
+
+        Parameters
+        ----------
+        clock
+            ``wall`` or ``cpu``.
+        """
         return self.cpu if clock == "cpu" else self.wall
 
 
@@ -73,7 +89,17 @@ def local_case(
     threads: int = 1,
     device: torch.device = torch.device("cpu"),
 ) -> Case:
-    """Return the case of `body`, which does its work so many times in this process."""
+    """Return a case that runs in this process.
+
+    Parameters
+    ----------
+    name, label, items, threads
+        As for `Case`.
+    body
+        Does its work n times.
+    device
+        Device that is synchronized before the clock is read.
+    """
 
     def run(n: int) -> Span:
         torch.set_num_threads(threads)
@@ -87,7 +113,13 @@ def local_case(
 
 
 def repeated(body: Callable[[], object]) -> Callable[[int], None]:
-    """Make a function that calls `body` so many times."""
+    """Return a function that calls `body` n times.
+
+    Parameters
+    ----------
+    body
+        One call.
+    """
 
     def run(n: int) -> None:
         for _ in range(n):
@@ -102,9 +134,23 @@ def interleave(
     block_s: float,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Timing]:
-    """Time all `cases` in turn, `rounds` times.
+    """Time all cases in turn, in several rounds.
 
-    Before the first round each is warmed up, and given as many calls a round as fill `block_s` seconds.
+    Parameters
+    ----------
+    cases
+        The cases.
+    rounds
+        Number of rounds.
+    block_s
+        Seconds of each case per round; they determine the number of calls, after a warm-up.
+    progress
+        Called with the number of finished measurements and their total.
+
+    Returns
+    -------
+    list of Timing
+        One for each case.
     """
     total = len(cases) * (rounds + 1)
     calls = []
@@ -112,30 +158,44 @@ def interleave(
         calls.append(_calls(case, block_s))
         progress(n + 1, total)
     spans: list[list[Span]] = [[] for _ in cases]
-    for turn in range(rounds):
+    for round_index in range(rounds):
         for n, case in enumerate(cases):
             spans[n].append(case.run(calls[n]))
-            progress((turn + 1) * len(cases) + n + 1, total)
+            progress((round_index + 1) * len(cases) + n + 1, total)
     return [
-        Timing(case, [s.wall / count for s in found], [s.cpu / count for s in found], count)
-        for case, found, count in zip(cases, spans, calls, strict=True)
+        Timing(case, [s.wall / count for s in of_case], [s.cpu / count for s in of_case], count)
+        for case, of_case, count in zip(cases, spans, calls, strict=True)
     ]
 
 
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Return minimum, median and maximum."""
+def min_median_max(values: Sequence[float]) -> dict[str, float]:
+    """Return minimum, median and maximum.
+
+    Parameters
+    ----------
+    values
+        At least one.
+    """
     return {"min": min(values), "median": statistics.median(values), "max": max(values)}
 
 
 def ratio(slow: Timing, fast: Timing, clock: str) -> dict[str, float]:
-    """Spread over the rounds of the time of `slow`, per item, over that of `fast` in the same round."""
+    """Return minimum, median and maximum over the rounds of the ratio of two times per item.
+
+    Parameters
+    ----------
+    slow, fast
+        Numerator and denominator, measured in the same rounds.
+    clock
+        ``wall`` or ``cpu``.
+    """
     share = fast.case.items / slow.case.items
     pairs = zip(slow.seconds(clock), fast.seconds(clock), strict=True)
-    return spread([share * a / b for a, b in pairs])
+    return min_median_max([share * a / b for a, b in pairs])
 
 
 def _calls(case: Case, block_s: float) -> int:
-    """How many calls fill a block, found after `WARM_UP_CALLS` or a block's time."""
+    """Return how many calls fill a block, after a warm-up."""
     done, began = 0, time.perf_counter()
     while done < WARM_UP_CALLS and (done == 0 or time.perf_counter() - began < WARM_UP_S):
         case.run(1)

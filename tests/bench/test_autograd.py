@@ -26,7 +26,7 @@ KINDS = {
     "splines": {},
     "a prior": {"prior": "pair"},
     "networks": {"filters": "direct"},
-    "networks, no cutoff_function": {"filters": "direct", "cutoff_function": "none"},
+    "networks, no cutoff function": {"filters": "direct", "cutoff_function": "none"},
 }
 
 

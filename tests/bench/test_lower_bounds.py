@@ -1,4 +1,4 @@
-"""The lower_bounds count the products that torch itself counts in the network."""
+"""The lower bounds count the products that torch itself counts in the network."""
 
 import pytest
 import torch

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mdaug.bench.timing import Case, Span, Timing, interleave, local_case, ratio, repeated, spread
+from mdaug.bench.timing import Case, Span, Timing, interleave, local_case, min_median_max, ratio, repeated
 
 
 def clockwork(seconds: float, order: list, name: str) -> Case:
@@ -35,7 +35,7 @@ def test_ratios_are_of_the_same_turn_and_per_item():
 
 
 def test_spread():
-    assert spread([3.0, 1.0, 2.0]) == {"min": 1.0, "median": 2.0, "max": 3.0}
+    assert min_median_max([3.0, 1.0, 2.0]) == {"min": 1.0, "median": 2.0, "max": 3.0}
 
 
 def test_local_cases_are_called_as_often_as_asked():
