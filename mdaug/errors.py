@@ -1,4 +1,4 @@
-"""Errors whose message is written for the user: what was wrong, where, what was expected, what to do."""
+"""Errors with messages for users: what was wrong, where, what was expected, what to do."""
 
 
 class MDAugError(Exception):
@@ -6,12 +6,12 @@ class MDAugError(Exception):
 
 
 class DataError(MDAugError):
-    """The frames, a file or a model given by the user cannot be used as they are."""
+    """Frames, a file or a model that the user gave cannot be used."""
 
 
 class SettingsError(DataError):
-    """A setting that does not exist or cannot have this value: wrong usage, exit code 2."""
+    """A setting does not exist or cannot have this value: wrong usage, exit code 2."""
 
 
 class MissingDependencyError(MDAugError):
-    """An optional package or tool is needed for what was asked; the message says how to install it."""
+    """An optional package or tool is needed; the message says how to install it."""

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Atomic writing of files: a file is replaced as a whole or left untouched."""
 
 import json
 import os
@@ -14,10 +14,15 @@ _TEMPORARY = ".mdaug-"
 
 @contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
-    """Give a temporary path beside `path` and move it over `path` if the block succeeds.
+    """Provide a temporary path beside a file, which replaces the file if the block succeeds.
 
-    The temporary file keeps the suffix of `path`, as many writers choose the format by it. After an error
+    The temporary file has the suffix of `path`, as many writers choose the format by it. After an error
     (full disk, kill) the old file is untouched.
+
+    Parameters
+    ----------
+    path
+        File to write; its folder is created.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,37 +40,75 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 
 
 def is_leftover(path: Path) -> bool:
-    """Whether `path` is a temporary file of `atomic_path`; one that a kill left, if nobody is writing."""
+    """Return whether a file is a temporary file of `atomic_path`: one that a kill left, or one being written.
+
+    Parameters
+    ----------
+    path
+        Any path; only its name counts.
+    """
     return path.name.startswith(_TEMPORARY)
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of `atomic_path` that a kill left in `folder`."""
+    """Remove the temporary files of `atomic_path` that a kill left.
+
+    Parameters
+    ----------
+    folder
+        Folder that no other process is writing to.
+    """
     for path in folder.iterdir():
         if is_leftover(path):
             path.unlink(missing_ok=True)
 
 
 def damaged_member(path: Path | str) -> str | None:
-    """Return the first member of a zip file whose checksum is wrong, which torch does not look at.
+    """Return the first member of a zip file whose checksum is wrong, which torch does not check.
+
+    Parameters
+    ----------
+    path
+        A zip file, such as a model.pt.
 
     Raises
     ------
     zipfile.BadZipFile
-        It is no zip file.
+        The file is no zip file.
     """
     with zipfile.ZipFile(path) as archive:
         return archive.testzip()
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write `text` (UTF-8) atomically."""
+    """Write a text file (UTF-8) atomically.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    text
+        Its content.
+    """
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path | str, content: Any) -> None:
-    """Write `content` as indented JSON atomically; NaN is refused, as JSON has none."""
+    """Write indented JSON atomically.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    content
+        Content that `json` can write.
+
+    Raises
+    ------
+    ValueError
+        A number is NaN or infinite, which JSON does not have.
+    """
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 

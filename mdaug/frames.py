@@ -1,4 +1,4 @@
-"""The frames of one molecule or cell: what every other room works on."""
+"""Frames of one molecule or cell: the data that all packages work on."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,13 +15,24 @@ IntArray = NDArray[np.int64]
 
 
 OPEN_A = 1e6
-"""Length of a cell in a direction that is not periodic: nothing reaches through it."""
+"""Length of a cell (Å) in a direction that is not periodic, which no pair crosses."""
 
 
 def image_cells(cells: FloatArray, pbc: tuple[bool, bool, bool]) -> FloatArray:
-    """Return `cells` (n_frames, 3, 3), open where they are not periodic, whatever vector they have there.
+    """Return cells in which directions that are not periodic are open.
 
-    An open direction is at right angles to the periodic ones.
+    Parameters
+    ----------
+    cells
+        Shape (n_frames, 3, 3), Å, rows are lattice vectors; vectors of directions that are not periodic are
+        ignored.
+    pbc
+        Periodic directions.
+
+    Returns
+    -------
+    cells
+        Shape (n_frames, 3, 3), Å; an open direction is orthogonal to the periodic ones and `OPEN_A` long.
     """
     if all(pbc):
         return cells
@@ -56,16 +67,16 @@ class FrameSet:
     charge, multiplicity
         Total charge (e) and spin multiplicity 2S+1; None where not given.
     name
-        Where the frames came from (file or set), for messages and reports.
+        File or set of the frames, for messages and reports.
     level_of_theory
-        Of the energies and forces, where known: ``"GFN2-xTB"``, ``"CCSD(T)/cc-pVTZ"``.
+        Level of theory of energies and forces, where known: ``"GFN2-xTB"``, ``"CCSD(T)/cc-pVTZ"``.
     group
-        Shape (n_frames,): frames with equal numbers (duplicates, a frame and its displaced copies) are never
-        split between training, validation and test.
+        Shape (n_frames,): frames with equal numbers (duplicates, a frame and its augmented frames) are never
+        split between training, validation and test. By default each frame has its own.
     weights
         Shape (n_frames,): weight of each frame in a training loss; 1 where not given.
     info
-        Per-frame records, kept through extended xyz (parent, rule, …): key -> (n_frames, …).
+        Per-frame records, which extended xyz files keep (parent, rule, …): key -> shape (n_frames, …).
     """
 
     atomic_numbers: IntArray
@@ -95,34 +106,48 @@ class FrameSet:
 
     def __repr__(self) -> str:
         formula = Formula.from_list([chemical_symbols[number] for number in self.atomic_numbers])
-        what = [f"{self.name}: {len(self)} frames of {formula.format('hill')}"]
+        words = [f"{self.name}: {len(self)} frames of {formula.format('hill')}"]
         if self.level_of_theory is not None:
-            what.append(self.level_of_theory)
+            words.append(self.level_of_theory)
         if self.temperature_K is not None:
-            what.append(f"{self.temperature_K:g} K")
-        return f"FrameSet({', '.join(what)})"
+            words.append(f"{self.temperature_K:g} K")
+        return f"FrameSet({', '.join(words)})"
 
     @property
     def n_atoms(self) -> int:
+        """Number of atoms in each frame."""
         return len(self.atomic_numbers)
 
     @property
     def periodic(self) -> bool:
+        """Whether any direction is periodic."""
         return any(self.pbc)
 
     @property
     def periodic_cells(self) -> FloatArray | None:
-        """The `image_cells` (n_frames, 3, 3), Å, of periodic frames; None of others."""
+        """The `image_cells` of periodic frames, shape (n_frames, 3, 3), Å; None for molecules."""
         return image_cells(self.cells, self.pbc) if self.cells is not None and self.periodic else None
 
     def evenly_spaced(self, n_frames: int) -> "FrameSet":
-        """Return at most `n_frames` of the frames, from the first to the last."""
+        """Return evenly spaced frames, the first and the last among them.
+
+        Parameters
+        ----------
+        n_frames
+            Largest number of frames returned.
+        """
         if n_frames >= len(self):
             return self
         return self.select(np.unique(np.linspace(0, len(self) - 1, n_frames).astype(int)))
 
     def select(self, index: IntArray | slice) -> "FrameSet":
-        """Return the frames of `index`, everything per frame taken along."""
+        """Return some of the frames, with all their per-frame data.
+
+        Parameters
+        ----------
+        index
+            Indices of the frames, or a slice.
+        """
         return replace(
             self,
             positions=self.positions[index],

@@ -1,4 +1,4 @@
-"""The base of every option group: validated, immutable, each option documented once, where it is defined."""
+"""Base class of option groups, and types of common options."""
 
 from typing import Annotated, Literal, get_args
 
@@ -6,31 +6,34 @@ from cyclopts import Group
 from pydantic import BaseModel, ConfigDict, Field
 
 Count = Annotated[int, Field(ge=0, le=10_000_000)]
-"""How many are made or repeated; more would fill the memory, or not end."""
+"""A number of things; a larger one would fill the memory or take forever."""
 
 Positive = Annotated[int, Field(ge=1, le=10_000_000)]
-"""The same, at least one."""
+"""A number of things, at least one."""
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-"""Where random draws start; NumPy takes none below 0, scikit-learn none above."""
+"""Seed of random numbers, in the range that NumPy and scikit-learn accept."""
 
 Precision = Literal["float32", "float64"]
-"""Of the numbers in a network."""
+"""Floating-point type of a network."""
 
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 Device = Literal["cpu", "cuda"]
-"""Where a network runs."""
+"""Device that a network runs on."""
 
 TrainingDevice = Literal["auto", Device]
-"""Where it is trained; auto is the GPU where there is one."""
+"""Device that a network is trained on; auto is the GPU if there is one."""
 
 PAPER_SETTINGS = Group("Settings of the paper and for comparison", sort_key=1000)
-"""Help heading, the last one, of options that reproduce the paper or serve comparisons and that nobody else
-needs: ``Annotated[TYPE, Parameter(group=PAPER_SETTINGS)]`` in an option class moves the field there."""
+"""The last heading in the help, for options that only reproduce the paper or serve comparisons:
+``Annotated[TYPE, Parameter(group=PAPER_SETTINGS)]`` in an option class moves a field there."""
 
 
 class Options(BaseModel):
-    """A group of options, read alike from Python, from the command line and from a section of a TOML file."""
+    """A group of options for Python, the command line and a section of a TOML file: validated and immutable.
+
+    The docstring of each field is its help text.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)

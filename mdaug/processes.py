@@ -1,16 +1,16 @@
-"""Several processes at once, one core each."""
+"""Settings of child processes, of which one runs on each core."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""Read by the libraries of a process when they are loaded."""
+"""Environment variables that numerical libraries read when they are loaded."""
 
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Let the processes started in the block compute on one thread, as there is one for each core."""
+    """Make processes that start in the block compute on one thread each."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))
     try:

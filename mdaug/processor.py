@@ -1,4 +1,7 @@
-"""What /proc/cpuinfo says of the processor, where there is one. Imports nothing heavy, as `mdaug.cache`."""
+"""Name and instruction sets of the processor, from /proc/cpuinfo where it exists.
+
+Imports only the standard library, as every start of `lmp` imports this module.
+"""
 
 import platform
 from pathlib import Path
@@ -7,7 +10,13 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def cpuinfo(*keys: str) -> str:
-    """Return the first line of /proc/cpuinfo that begins with one of `keys`; "" if there is none."""
+    """Return the first line of /proc/cpuinfo that begins with one of some keys, "" if there is none.
+
+    Parameters
+    ----------
+    *keys
+        Beginnings of lines, such as ``"flags"``.
+    """
     try:
         with CPUINFO.open(encoding="utf-8", errors="replace") as lines:
             return next((line.strip() for line in lines if line.startswith(keys)), "")
@@ -16,10 +25,10 @@ def cpuinfo(*keys: str) -> str:
 
 
 def instruction_sets() -> str:
-    """Name what code may be compiled for: a cache shared by several machines keeps one build for each."""
+    """Return the instruction sets, which key the compiled libraries in a cache that machines share."""
     return cpuinfo("flags", "Features") or platform.processor()
 
 
 def processor_name() -> str:
-    """Return for example ``AMD EPYC 7763 64-Core Processor``."""
+    """Return the name, for example ``AMD EPYC 7763 64-Core Processor``."""
     return cpuinfo("model name").partition(":")[2].strip() or platform.processor()

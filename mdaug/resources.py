@@ -1,6 +1,6 @@
-"""Where files that come with the package lie: beside it in a checkout, inside it in a wheel.
+"""Folders that come with the package: beside it in a checkout, inside it in a wheel.
 
-Imports nothing heavy: every start of `lmp` imports this module.
+Imports only the standard library, as every start of `lmp` imports this module.
 """
 
 from pathlib import Path
@@ -12,6 +12,12 @@ NATIVE_FOLDER = PACKAGE_FOLDER / "native"
 
 
 def resource_folder(name: str) -> Path:
-    """Return the folder ``inputs`` or ``lammps_plugin``."""
+    """Return a folder of the distribution.
+
+    Parameters
+    ----------
+    name
+        ``"inputs"`` or ``"lammps_plugin"``.
+    """
     inside = PACKAGE_FOLDER / name
     return inside if inside.is_dir() else PACKAGE_FOLDER.parent / name

@@ -1,4 +1,4 @@
-"""The one place with constants and conversions.
+"""Constants and conversions of units.
 
 Internal units are ASE's: energy eV, length Å, mass amu, time Å·sqrt(amu/eV). Users see fs, K and kcal/mol.
 """

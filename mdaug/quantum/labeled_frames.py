@@ -1,4 +1,4 @@
-"""Frames with ab-initio energies: computed, written, compared with the data's own."""
+"""Frames with ab-initio energies: their jobs, the labeled extended xyz, comparison with other energies."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,50 +17,82 @@ from mdaug.quantum.single_point_jobs import SinglePointJob, SinglePointResult
 
 
 def frame_jobs(frames: FrameSet, bonds: IntArray) -> list[SinglePointJob]:
-    """Return a site for each frame of a molecule with these `bonds` (n_bonds, 2)."""
-    sites = []
+    """Return a job for each frame.
+
+    Parameters
+    ----------
+    frames
+        Molecules.
+    bonds
+        Bonds of the molecule, shape (n_bonds, 2); a stretched one is treated as breaking.
+    """
+    jobs = []
     for positions in frames.positions:
         atoms = Atoms(frames.atomic_numbers, positions)
-        sites.append(SinglePointJob(atoms, breaking_bonds(atoms, bonds)))
-    return sites
+        jobs.append(SinglePointJob(atoms, breaking_bonds(atoms, bonds)))
+    return jobs
 
 
 def write_labeled(
-    sites: Sequence[SinglePointJob], energies: Sequence[SinglePointResult], level: Level, path: Path
+    jobs: Sequence[SinglePointJob], results: Sequence[SinglePointResult], level: Level, path: Path
 ) -> int:
-    """Write the known sites as extended xyz (eV, eV/Å) and return their number.
+    """Write the geometries that have an energy as extended xyz (eV, eV/Å).
 
     The comment line holds the energy, the level, and where a bond breaks ``spin_square``,
     ``restricted_energy`` and ``unrestricted_energy``.
+
+    Parameters
+    ----------
+    jobs
+        The geometries.
+    results
+        The result of each job.
+    level
+        Level of theory of the results.
+    path
+        File to write.
+
+    Returns
+    -------
+    n_written
+        Number of geometries written.
     """
-    labelled = [
-        _labelled(site, found, level)
-        for site, found in zip(sites, energies, strict=True)
-        if np.isfinite(found.energy_eV)
+    labeled = [
+        _labeled(job, result, level)
+        for job, result in zip(jobs, results, strict=True)
+        if np.isfinite(result.energy_eV)
     ]
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
-        write_extxyz(stream, labelled)
-    return len(labelled)
+        write_extxyz(stream, labeled)
+    return len(labeled)
 
 
 def rms_difference_eV(energies: FloatArray, reference: FloatArray) -> float:
-    """Return the root mean square of their difference after its mean is taken off; unknown ones left out."""
+    """Return the root mean square difference after subtraction of its mean, eV.
+
+    Parameters
+    ----------
+    energies
+        Shape (n,), eV; NaN where unknown, which is left out.
+    reference
+        Shape (n,), eV.
+    """
     difference = (energies - reference)[np.isfinite(energies)]
     return float(difference.std()) if len(difference) > 1 else float("nan")
 
 
-def _labelled(site: SinglePointJob, found: SinglePointResult, level: Level) -> Atoms:
-    atoms = site.atoms.copy()
-    results: dict[str, Any] = {"energy": found.energy_eV}
-    forces = [record["forces_eV_A"] for record in found.records if "forces_eV_A" in record]
+def _labeled(job: SinglePointJob, result: SinglePointResult, level: Level) -> Atoms:
+    atoms = job.atoms.copy()
+    properties: dict[str, Any] = {"energy": result.energy_eV}
+    forces = [record["forces_eV_A"] for record in result.records if "forces_eV_A" in record]
     if len(forces) == 1:  # where a bond breaks there are two, and the energy is a mixture
-        results["forces"] = np.array(forces[0])
-    atoms.calc = SinglePointCalculator(atoms, **results)
+        properties["forces"] = np.array(forces[0])
+    atoms.calc = SinglePointCalculator(atoms, **properties)
     atoms.info = {"level_of_theory": level.name, "charge": level.charge, "multiplicity": level.multiplicity}
-    if found.unrestricted is not None:
-        atoms.info["spin_square"] = found.spin_square
-        if np.isfinite(found.unrestricted_eV):
-            atoms.info["unrestricted_energy"] = found.unrestricted_eV
-        if np.isfinite(found.restricted_eV):
-            atoms.info["restricted_energy"] = found.restricted_eV
+    if result.unrestricted is not None:
+        atoms.info["spin_square"] = result.spin_square
+        if np.isfinite(result.unrestricted_eV):
+            atoms.info["unrestricted_energy"] = result.unrestricted_eV
+        if np.isfinite(result.restricted_eV):
+            atoms.info["restricted_energy"] = result.restricted_eV
     return atoms

@@ -1,4 +1,4 @@
-"""What is computed: method, basis sets, charge, spin."""
+"""Level of theory: method, basis sets, charge, spin."""
 
 from pydantic import field_validator
 
@@ -11,7 +11,7 @@ WITH_FORCES = ("hf", "mp2", "df-mp2")
 
 
 class Level(Options):
-    """Method and basis set of the reference."""
+    """Level of theory of ab-initio energies."""
 
     method: str = COMPOSITE
     """composite (DF-MP2 in --basis + [CCSD(T) − MP2] in --correction-basis), hf, mp2, df-mp2, ccsd, ccsd(t),
@@ -27,17 +27,17 @@ class Level(Options):
     """Leave the core electrons out of the correlation (of the composite: out of [CCSD(T) − MP2] only)."""
 
     core_correlation: bool = True
-    """Of the composite with frozen core: add the core electrons' part of DF-MP2, so that all electrons are
+    """With the composite and a frozen core, add the core electrons' part of DF-MP2, so that all electrons are
     correlated in --basis."""
 
     forces: bool = False
-    """Compute forces too: hf, mp2, df-mp2 (by differences) and density functionals only."""
+    """Also compute forces: hf, mp2, df-mp2 (by differences) and density functionals only."""
 
     charge: int = 0
     """Total charge in e."""
 
     multiplicity: int = 1
-    """Spin multiplicity 2S+1; above 1 everything is unrestricted."""
+    """Spin multiplicity 2S+1; above 1 all orbitals are unrestricted."""
 
     @field_validator("method")
     @classmethod
@@ -46,14 +46,17 @@ class Level(Options):
 
     @property
     def is_density_functional(self) -> bool:
+        """Whether the method is a density functional."""
         return self.method not in (COMPOSITE, *WAVE_FUNCTIONS)
 
     @property
     def has_forces(self) -> bool:
+        """Whether forces can be computed at this level."""
         return self.is_density_functional or self.method in WITH_FORCES
 
     @property
     def adds_core(self) -> bool:
+        """Whether the correlation of the core electrons is computed and added."""
         return self.method == COMPOSITE and self.frozen_core and self.core_correlation
 
     @property
@@ -63,7 +66,7 @@ class Level(Options):
 
     @property
     def name(self) -> str:
-        """As people write it, for example ``CCSD(T)/cc-pVTZ``."""
+        """Usual notation, for example ``CCSD(T)/cc-pVTZ``."""
         if self.method == COMPOSITE:
             core = "" if self.adds_core or not self.frozen_core else "frozen-core "
             return f"{core}DF-MP2/{self.basis} + [CCSD(T) - MP2]/{self.correction_basis}"
@@ -71,7 +74,7 @@ class Level(Options):
 
     @property
     def identity(self) -> str:
-        """Everything that changes a stored energy, as text: part of its key."""
+        """All settings that change a stored energy, as text: part of its key."""
         correction = f" {self.correction_basis}" if self.method == COMPOSITE else ""
         core = "frozen core" if self.frozen_core else "all electrons"
         return (

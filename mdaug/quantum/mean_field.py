@@ -21,16 +21,21 @@ MAX_STABILITY_ROUNDS = 8
 
 
 class NotConvergedError(MDAugError):
-    """A point whose equations were not solved; it is kept as unknown."""
+    """The equations of a point did not converge; its energy is stored as unknown."""
 
 
 def pyscf(module: str) -> Any:
-    """Import ``pyscf.module``.
+    """Import and return a module of PySCF.
+
+    Parameters
+    ----------
+    module
+        Name without ``pyscf.``.
 
     Raises
     ------
     MissingDependencyError
-        If PySCF is not installed.
+        PySCF is not installed.
     """
     _name_processor()
     try:
@@ -42,21 +47,33 @@ def pyscf(module: str) -> Any:
 
 
 def _name_processor() -> None:
-    """Tell the OpenBLAS 0.3.3 in PySCF's wheels which kernels to take, unless the user did.
+    """Choose the kernels of the OpenBLAS 0.3.3 in PySCF's wheels, unless the user did.
 
-    It takes processors newer than itself for a Prescott of 2004: coupled cluster is then 1.5 times slower.
+    It treats processors newer than itself as a Prescott of 2004, which makes coupled cluster 1.5 times
+    slower.
     """
     if "avx2" in cpuinfo("flags").split():
         os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
 
 
 def build_molecule(atoms: Atoms, basis: str, level: Level, multiplicity: int | None = None) -> Any:
-    """Return PySCF's molecule of `atoms` (Å); `multiplicity` overrides the level's.
+    """Return PySCF's molecule.
+
+    Parameters
+    ----------
+    atoms
+        The geometry.
+    basis
+        Basis set, by PySCF's name.
+    level
+        Gives charge and multiplicity.
+    multiplicity
+        Overrides the level's.
 
     Raises
     ------
     DataError
-        If PySCF does not know the basis for these elements, or the electrons cannot have that spin.
+        PySCF has no such basis for these elements, or the electrons cannot have that spin.
     """
     multiplicity = multiplicity or level.multiplicity
     gto = pyscf("gto")
@@ -69,17 +86,23 @@ def build_molecule(atoms: Atoms, basis: str, level: Level, multiplicity: int | N
             verbose=0,
         )
     except (RuntimeError, KeyError, ValueError) as error:
-        what = f"basis {basis!r}, charge {level.charge}, multiplicity {multiplicity}"
-        raise DataError(f"{what} of {atoms.get_chemical_formula()}: PySCF says {error}") from error
+        settings = f"basis {basis!r}, charge {level.charge}, multiplicity {multiplicity}"
+        raise DataError(f"{settings} of {atoms.get_chemical_formula()}: PySCF fails with: {error}") from error
 
 
 def mean_field(
     molecule: Any, level: Level, *, unrestricted: bool, fitted: bool = False, guess: Any = None
 ) -> Any:
-    """Return a converged mean-field object.
+    """Return PySCF's converged mean-field object.
 
     Parameters
     ----------
+    molecule
+        From `build_molecule`.
+    level
+        Gives the method: a density functional, or Hartree-Fock for wave functions.
+    unrestricted
+        Separate orbitals for both spins.
     fitted
         Density fitting (PySCF's default auxiliary basis for JK).
     guess
@@ -88,7 +111,7 @@ def mean_field(
     Raises
     ------
     NotConvergedError
-        If neither DIIS nor the second-order solver converges.
+        Neither DIIS nor the second-order solver converges.
     """
     if level.is_density_functional:
         solver = _kohn_sham(molecule, level.method, unrestricted)
@@ -115,20 +138,25 @@ def _kohn_sham(molecule: Any, functional: str, unrestricted: bool) -> Any:
 
 
 def stable(solver: Any) -> Any:
-    """Return an unrestricted solution without internal instability, at or below `solver`.
+    """Return an unrestricted solution without internal instability, at or below a given one.
 
-    The stability analysis (DOI 10.1063/1.434318) turns the orbitals along the unstable direction, from
-    where the second-order solver goes downhill, until none is left.
+    The stability analysis (DOI 10.1063/1.434318) rotates the orbitals along the unstable direction, from
+    where the second-order solver goes downhill, until no instability is left.
+
+    Parameters
+    ----------
+    solver
+        Converged unrestricted mean field.
 
     Raises
     ------
     NotConvergedError
-        If an instability is left after 8 rounds.
+        An instability is left after 8 rounds.
     """
-    analyse = pyscf("scf.stability").uhf_internal
+    analyze = pyscf("scf.stability").uhf_internal
     for _ in range(MAX_STABILITY_ROUNDS):
-        # with_symmetry: PySCF's search would start alike for both spins and never see them part
-        orbitals, is_stable = analyse(solver, with_symmetry=False, return_status=True)
+        # with symmetry, PySCF's search would treat both spins alike and never separate them
+        orbitals, is_stable = analyze(solver, with_symmetry=False, return_status=True)
         if is_stable:
             return solver
         solver = _second_order(solver, orbitals)
@@ -136,7 +164,13 @@ def stable(solver: Any) -> Any:
 
 
 def spin_square(solver: Any) -> float:
-    """Return ⟨S²⟩ of an unrestricted solution: 0 for a pure singlet, 1 for a broken-symmetry diradical."""
+    """Return ⟨S²⟩ of an unrestricted solution: 0 for a pure singlet, 1 for a broken-symmetry diradical.
+
+    Parameters
+    ----------
+    solver
+        Converged unrestricted mean field.
+    """
     return float(solver.spin_square()[0])
 
 
@@ -157,19 +191,37 @@ Bond = tuple[int, int]
 
 
 def breaking_bonds(atoms: Atoms, bonds: IntArray) -> tuple[Bond, ...]:
-    """Return those of `bonds` (n_bonds, 2) that are stretched beyond 1.3 covalent radii and in no ring."""
-    found = []
+    """Return the bonds that are longer than 1.3 times the sum of covalent radii and not in a ring.
+
+    Parameters
+    ----------
+    atoms
+        The geometry.
+    bonds
+        Bonds of the molecule, shape (n_bonds, 2).
+    """
+    breaking = []
     for i, j in bonds.tolist():
         limit = STRETCHED * (covalent_radii[atoms.numbers[i]] + covalent_radii[atoms.numbers[j]])
         if atoms.get_distance(i, j) > limit and sides(len(atoms), bonds, (i, j)) is not None:
-            found.append((i, j))
-    return tuple(found)
+            breaking.append((i, j))
+    return tuple(breaking)
 
 
 def median_bonds(frames: FrameSet) -> IntArray:
-    """Return the bonds (n_bonds, 2) of molecules by their median distances.
+    """Return the bonds of molecules by their median distances.
 
-    Some frames with broken bonds, which such sets often have, shift a mean and not a median.
+    Frames with broken bonds, which reference sets often contain, shift a mean but not a median.
+
+    Parameters
+    ----------
+    frames
+        Molecules.
+
+    Returns
+    -------
+    bonds
+        Shape (n_bonds, 2), i < j.
     """
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
     median = np.median(sampled_pair_lengths(frames), axis=0)
@@ -179,8 +231,19 @@ def median_bonds(frames: FrameSet) -> IntArray:
 def broken_symmetry(atoms: Atoms, breaking: tuple[Bond, ...], bonds: IntArray, level: Level) -> Any:
     """Return a stable unrestricted solution with opposite spins at both ends of each breaking bond.
 
-    It starts from the high-spin state with one electron more on either side of each breaking bond, whose
-    spins are then flipped on every other fragment.
+    The start is the high-spin state with one more unpaired electron on either side of each breaking bond,
+    whose spins are then flipped on every other fragment.
+
+    Parameters
+    ----------
+    atoms
+        The geometry.
+    breaking
+        Breaking bonds.
+    bonds
+        All bonds, shape (n_bonds, 2).
+    level
+        Level of theory; its small basis is used.
     """
     colors = fragment_colors(len(atoms), bonds, breaking)
     n_open = 2 * len(breaking)
@@ -191,15 +254,32 @@ def broken_symmetry(atoms: Atoms, breaking: tuple[Bond, ...], bonds: IntArray, l
 
 
 def unrestricted_solution(atoms: Atoms, level: Level, guess: Any = None) -> Any:
-    """Return a stable unrestricted solution in the level's small basis, started from `guess` (2, n, n)."""
+    """Return a stable unrestricted solution in the level's small basis.
+
+    Parameters
+    ----------
+    atoms
+        The geometry.
+    level
+        Level of theory.
+    guess
+        Density matrix to start from, shape (2, n, n); None for PySCF's own.
+    """
     molecule = build_molecule(atoms, level.small_basis, level)
     return stable(mean_field(molecule, level, unrestricted=True, guess=guess))
 
 
 def flipped(density: FloatArray, on_flipped: Any) -> FloatArray:
-    """Return `density` (2, n, n) with alpha and beta exchanged among the basis functions `on_flipped` (n,).
+    """Return a density matrix with alpha and beta exchanged among some basis functions.
 
     Blocks between flipped and unflipped functions take the mean of both spins.
+
+    Parameters
+    ----------
+    density
+        Shape (2, n, n).
+    on_flipped
+        Shape (n,): whether each basis function is flipped.
     """
     new = density.copy()
     inside, between = (
@@ -212,10 +292,25 @@ def flipped(density: FloatArray, on_flipped: Any) -> FloatArray:
 
 
 def fragment_colors(n_atoms: int, bonds: IntArray, breaking: tuple[Bond, ...]) -> IntArray:
-    """Return 0 or 1 for each atom, shape (n_atoms,): different at both ends of each breaking bond only."""
+    """Return 0 or 1 for each atom: different at both ends of breaking bonds, and only there.
+
+    Parameters
+    ----------
+    n_atoms
+        Number of atoms.
+    bonds
+        All bonds, shape (n_bonds, 2).
+    breaking
+        Breaking bonds, none of them in a ring.
+
+    Returns
+    -------
+    colors
+        Shape (n_atoms,).
+    """
     colors = np.zeros(n_atoms, dtype=np.int64)
     for bond in breaking:
-        parts = sides(n_atoms, bonds, bond)
-        assert parts is not None, "breaking bonds are in no ring"
-        colors[parts[1]] ^= 1
+        both_sides = sides(n_atoms, bonds, bond)
+        assert both_sides is not None, "breaking bonds are not in rings"
+        colors[both_sides[1]] ^= 1
     return colors

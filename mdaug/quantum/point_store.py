@@ -12,24 +12,34 @@ import numpy as np
 from ase import Atoms
 
 from mdaug.errors import DataError
+from mdaug.frames import FloatArray
 from mdaug.locks import locked
 from mdaug.quantum.level import Level
 
 DECIMALS = 6
-"""Distances (Å) that agree to this many decimals are the same."""
+"""Distances (Å) that agree to this many decimals count as equal."""
 
 
 PointKind = Literal["restricted", "unrestricted", "core"]
-"""What is stored of a geometry: total energies, and the correlation of the core electrons."""
+"""Kinds of records of a geometry: total energies, and the correlation of the core electrons."""
 
 
 def point_key(atoms: Atoms, level: Level, kind: PointKind) -> str:
-    """Return the key under which an energy of `atoms` at `level` is stored.
+    """Return the key under which a record of a geometry is stored.
 
     Each atom is described by its element and the sorted list of its distances to the others with their
-    elements; the key is of the sorted list of atoms. Energies do not change under turning, mirroring and
-    exchange of like atoms, so equivalent bonds of a symmetric molecule are computed once. Forces do, so
-    with forces the key is of the positions themselves.
+    elements; the key is a hash of the sorted list of atoms. It does not change under translation, rotation,
+    reflection and exchange of atoms of one element, nor does the energy, so equivalent bonds of a symmetric
+    molecule are computed once. With forces, which do change, the key is a hash of the positions.
+
+    Parameters
+    ----------
+    atoms
+        The geometry.
+    level
+        Level of theory.
+    kind
+        Kind of the record.
     """
     if level.forces:
         described = [(int(z), *row) for z, row in zip(atoms.numbers, _rounded(atoms.positions), strict=True)]
@@ -40,7 +50,7 @@ def point_key(atoms: Atoms, level: Level, kind: PointKind) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _surroundings(atoms: Atoms) -> list[tuple]:
+def _surroundings(atoms: Atoms) -> list[tuple[Any, ...]]:
     distances = _rounded(atoms.get_all_distances())
     numbers = atoms.numbers.tolist()
     return [
@@ -49,8 +59,8 @@ def _surroundings(atoms: Atoms) -> list[tuple]:
     ]
 
 
-def _rounded(values: np.ndarray) -> list:
-    # adding zero turns −0.0 into 0.0, which print differently
+def _rounded(values: FloatArray) -> list[Any]:
+    # −0.0 and 0.0 print differently; adding zero makes both 0.0
     return (np.round(values, DECIMALS) + 0.0).tolist()
 
 
@@ -58,15 +68,20 @@ Record = dict[str, Any]
 
 
 class PointStore:
-    """Records by key, kept in `path` (JSON lines); every new one is on disk at once.
+    """Store of records by key in a file of JSON lines.
 
-    A line is written at once at the end of the file, so a run that is killed loses at most the points it
-    was computing: a torn last line is left out on reading. Files of several runs may be joined by `cat`.
+    Each new record is appended and synced to disk immediately, so a killed run loses only the points it was
+    computing; an incomplete last line is ignored on reading. Files of several runs may be joined by `cat`.
+
+    Parameters
+    ----------
+    path
+        The file; it need not exist.
 
     Raises
     ------
     DataError
-        If the file cannot be read, or a line other than the last is not such a record.
+        The file cannot be read, or a line other than the last is not a record.
     """
 
     def __init__(self, path: Path) -> None:
@@ -78,22 +93,29 @@ class PointStore:
         return len(self._records)
 
     def get(self, key: str) -> Record | None:
+        """Return the record of a key, None if there is none.
+
+        Parameters
+        ----------
+        key
+            From `point_key`.
+        """
         return self._records.get(key)
 
     @contextmanager
     def writing(self) -> Iterator[Callable[[str, Record], None]]:
-        """Keep other processes from writing to the file, and give the function that adds a record to it.
+        """Lock the file during a block; the context is the function that adds a record under a key.
 
-        The file is read again before, as another process may have added to it.
+        The file is read again first, as another process may have added records.
 
         Raises
         ------
         BusyError
-            Another process is writing to it.
+            Another process is writing to the file.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lock = self.path.with_name(f".{self.path.name}.lock")
-        with locked(lock, what=str(self.path), advice="wait for its end, or take a copy of the file"):
+        with locked(lock, what=str(self.path), advice="wait until it ends, or work on a copy of the file"):
             length = self._read()
             if length is not None:
                 os.truncate(self.path, length)
@@ -108,9 +130,9 @@ class PointStore:
         self._records[key] = record
 
     def _read(self) -> int | None:
-        """Read the whole lines and return their bytes together; None where there is no file."""
+        """Read the complete lines and return their total length in bytes, None if there is no file."""
         try:
-            *lines, _torn = self.path.read_bytes().split(b"\n")
+            *lines, _incomplete = self.path.read_bytes().split(b"\n")
         except FileNotFoundError:
             return None
         except OSError as error:

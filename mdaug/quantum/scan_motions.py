@@ -1,4 +1,4 @@
-"""Motions of a scan: what moves, along which coordinate, from a fixed start geometry."""
+"""Motions of a scan: the atoms that move, along which coordinate, from a fixed start geometry."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,11 +22,17 @@ class Motion:
     Parameters
     ----------
     kind
-        ``bond``: the smaller fragment moves rigidly along it, as in `mdaug scan`. ``angle`` i-j-k: all beyond
-        bond j-k turns rigidly about j in the plane of the three. ``torsion`` i-j-k-l: all beyond bond j-k
-        turns rigidly about it. ``approach`` i-j: the two atoms alone move along their line, each by half.
+        ``bond`` i-j: the smaller fragment moves rigidly along it, as in `mdaug scan`. ``angle`` i-j-k: all
+        atoms beyond bond j-k rotate rigidly about j in the plane of the three. ``torsion`` i-j-k-l: all atoms
+        beyond bond j-k rotate rigidly about it. ``approach`` i-j: the two atoms alone move along their line,
+        each by half.
     atoms
-        0-based.
+        Indices, 0-based.
+
+    Raises
+    ------
+    DataError
+        The kind does not exist, or needs another number of different atoms.
     """
 
     kind: Kind
@@ -43,14 +49,27 @@ class Motion:
 
     @property
     def is_distance(self) -> bool:
+        """Whether the coordinate is a distance (Å) and not an angle (degrees)."""
         return self.kind in ("bond", "approach")
 
     def name(self, atomic_numbers: IntArray) -> str:
-        """Return for example ``bond O2-H8``."""
+        """Return a name, for example ``bond O2-H8``.
+
+        Parameters
+        ----------
+        atomic_numbers
+            Shape (n_atoms,).
+        """
         return f"{self.kind} {bond_name(atomic_numbers, self.atoms)}"
 
     def value(self, atoms: Atoms) -> float:
-        """Return the coordinate of `atoms`: Å, or degrees (torsions −180 to 180, IUPAC's sign)."""
+        """Return the value of the coordinate: Å, or degrees (torsions −180 to 180, IUPAC's sign).
+
+        Parameters
+        ----------
+        atoms
+            The geometry.
+        """
         if self.is_distance:
             return float(atoms.get_distance(*self.atoms))
         if self.kind == "angle":
@@ -58,9 +77,19 @@ class Motion:
         return float((atoms.get_dihedral(*self.atoms) + 180) % 360 - 180)
 
     def mover(self, start: Atoms) -> Callable[[Atoms, float], Atoms]:
-        """Return ``move(atoms, value)``: `atoms` moved by the difference of `value` to that of `start`.
+        """Return a function ``move(atoms, value)``, which gives the coordinate a new value.
 
-        What moves and along which direction is that of `start`, so motions of several coordinates add up.
+        The moving atoms and the direction are those of `start`, so motions of several coordinates add up.
+
+        Parameters
+        ----------
+        start
+            The start geometry.
+
+        Raises
+        ------
+        DataError
+            An index is out of range, or the motion would not separate the molecule into two fragments.
         """
         if max(self.atoms) >= len(start):
             raise DataError(f"scan of {self.kind} {self.atoms}: atoms count from 0 to {len(start) - 1}")
@@ -94,28 +123,41 @@ class Motion:
         return move
 
     def _turning(self, start: Atoms) -> Callable[[Atoms, float], Atoms]:
-        """Angles and torsions: what lies beyond a bond turns about an axis through its near end."""
-        *_, near, far = self.atoms if self.kind == "angle" else self.atoms[:3]
-        parts = sides(len(start), find_bonds(start), (near, far))
-        if parts is None:
-            raise DataError(f"{self.name(start.numbers)}: no bond that parts the molecule, so nothing turns")
-        center, along = start.positions[near], start.positions[far] - start.positions[near]
-        outer = start.positions[self.atoms[0]] - center
-        axis = along if self.kind == "torsion" else np.cross(outer, along)
-        zero = self.value(start)
+        """Return the motion of an angle or torsion: all beyond a bond rotates about its inner atom."""
+        *_, inner, outer = self.atoms if self.kind == "angle" else self.atoms[:3]
+        both_sides = sides(len(start), find_bonds(start), (inner, outer))
+        if both_sides is None:
+            raise DataError(f"{self.name(start.numbers)}: no bond separates two fragments that could rotate")
+        center, along = start.positions[inner], start.positions[outer] - start.positions[inner]
+        arm = start.positions[self.atoms[0]] - center
+        axis = along if self.kind == "torsion" else np.cross(arm, along)
+        zero, rotating = self.value(start), both_sides[1]
 
         def move(atoms: Atoms, value: float) -> Atoms:
             moved = atoms.copy()
-            moved.positions[parts[1]] = _rotated(moved.positions[parts[1]], center, axis, value - zero)
+            moved.positions[rotating] = _rotated(moved.positions[rotating], center, axis, value - zero)
             return moved
 
         return move
 
 
 def default_grid(motion: Motion, start: Atoms) -> tuple[float, float, float]:
-    """Return first, last and step: 0.6 to 2.5 times a bond by 0.05 Å (on multiples of it, 0.6 Å at least).
+    """Return the default range of a coordinate.
 
-    Angles 60 to 180° by 5°, torsions −180 to 180° by 10°, approaches 0.4 to 1.2 times the distance by 0.1 Å.
+    Bonds: 0.6 to 2.5 times the length by 0.05 Å, on multiples of 0.05 Å, at least 0.6 Å. Angles: 60 to 180°
+    by 5°. Torsions: −180 to 180° by 10°. Approaches: 0.4 to 1.2 times the distance by 0.1 Å.
+
+    Parameters
+    ----------
+    motion
+        The coordinate.
+    start
+        The start geometry.
+
+    Returns
+    -------
+    first, last, step
+        Å or degrees.
     """
     value = motion.value(start)
     match motion.kind:
@@ -130,12 +172,22 @@ def default_grid(motion: Motion, start: Atoms) -> tuple[float, float, float]:
 
 
 def grid(first: float, last: float, step: float) -> FloatArray:
-    """Return first, first + step, … up to `last`, rounded to 1e-6 so that equal geometries are equal.
+    """Return the values of a range, rounded to 1e-6 so that equal geometries have equal coordinates.
+
+    Parameters
+    ----------
+    first, last, step
+        Å or degrees.
+
+    Returns
+    -------
+    values
+        first, first + step, … up to `last`.
 
     Raises
     ------
     DataError
-        If the range is empty.
+        The range is empty.
     """
     if not first < last or step <= 0:
         raise DataError(f"scan range {first:g}:{last:g}:{step:g}: expected first < last and step > 0")
@@ -147,7 +199,7 @@ def _multiple(value: float, step: float) -> float:
 
 
 def _rotated(points: FloatArray, center: FloatArray, axis: FloatArray, degrees: float) -> FloatArray:
-    """Rodrigues' rotation of `points` (n, 3) about `axis` through `center`, right-handed."""
+    """Rotate `points` (n, 3) about `axis` through `center`, right-handed (Rodrigues' formula)."""
     unit, angle = axis / np.linalg.norm(axis), np.radians(degrees)
     relative = points - center
     along = np.outer(relative @ unit, unit)

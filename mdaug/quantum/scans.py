@@ -1,4 +1,4 @@
-"""Scans of one or two coordinates: their geometries, their energies, and the CSV that keeps them."""
+"""Scans of one or two coordinates: geometries, energies, and their CSV."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ase import Atoms
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray
 from mdaug.geometry.bonds import bond_name, find_bonds
-from mdaug.quantum.mean_field import breaking_bonds
+from mdaug.quantum.mean_field import Bond, breaking_bonds
 from mdaug.quantum.scan_motions import Motion, default_grid, grid
 from mdaug.quantum.single_point_jobs import SinglePointJob, SinglePointResult
 from mdaug.units import KCAL_MOL_PER_EV
@@ -18,7 +18,7 @@ from mdaug.units import KCAL_MOL_PER_EV
 
 @dataclass(frozen=True)
 class Scan:
-    """A grid of geometries, the last coordinate running fastest.
+    """A grid of geometries, in which the last coordinate changes fastest.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Scan:
     values
         Shape (n_points, n_motions), Å or degrees.
     points
-        The geometries, one a row of `values`.
+        The geometries, one for each row of `values`.
     """
 
     motions: tuple[Motion, ...]
@@ -36,11 +36,12 @@ class Scan:
 
     @property
     def name(self) -> str:
-        """For files, for example ``bond-O2-H8`` or ``bond-O2-H8+bond-C0-O2``."""
+        """Name for files, for example ``bond-O2-H8`` or ``bond-O2-H8+bond-C0-O2``."""
         return "+".join(motion.name(self.points[0].numbers).replace(" ", "-") for motion in self.motions)
 
     @property
     def columns(self) -> list[str]:
+        """Names of the coordinates in the CSV."""
         units = ["distance_A" if motion.is_distance else f"{motion.kind}_deg" for motion in self.motions]
         if len(units) == 1:
             return units
@@ -51,9 +52,16 @@ class Scan:
 
 @dataclass(frozen=True)
 class ScanEnergies:
-    """Energies of a scan in kcal/mol, zero at the start geometry; NaN where unknown.
+    """Energies of a scan, relative to the start geometry; NaN where unknown.
 
-    `gap_kcal_mol` is restricted minus unrestricted, NaN where one of them was not computed.
+    Parameters
+    ----------
+    scan
+        The geometries.
+    energy_kcal_mol, restricted_kcal_mol, unrestricted_kcal_mol
+        Shape (n_points,).
+    spin_square
+        ⟨S²⟩ of the unrestricted solution, shape (n_points,).
     """
 
     scan: Scan
@@ -64,6 +72,7 @@ class ScanEnergies:
 
     @property
     def gap_kcal_mol(self) -> FloatArray:
+        """Restricted minus unrestricted energy, shape (n_points,); NaN where one was not computed."""
         return self.restricted_kcal_mol - self.unrestricted_kcal_mol
 
     def to_csv(self) -> str:
@@ -85,12 +94,19 @@ class ScanEnergies:
 
 
 def parse_scan(text: str, start: Atoms) -> Scan:
-    """Return the scan that ``kind:i-j[=first:last:step]`` names; two joined by ``+`` make a grid.
+    """Return the scan that a text describes.
+
+    Parameters
+    ----------
+    text
+        ``kind:i-j[=first:last:step]``; two of them joined by ``+`` make a grid.
+    start
+        The start geometry.
 
     Raises
     ------
     DataError
-        If the text is something else, or the atoms cannot be moved so.
+        The text has another form, or the atoms cannot be moved in this way.
 
     Examples
     --------
@@ -115,45 +131,60 @@ def parse_scan(text: str, start: Atoms) -> Scan:
 
 
 def scan_jobs(scans: Sequence[Scan], start: Atoms) -> list[SinglePointJob]:
-    """Return the start geometry as the first site, then all points of all scans in order."""
-    sites = [SinglePointJob(Atoms(start.numbers, start.positions))]
+    """Return the jobs of scans: the start geometry first, then all points of all scans in order.
+
+    Parameters
+    ----------
+    scans
+        The most important one first.
+    start
+        The start geometry, whose energy is the zero of all scans.
+    """
+    jobs = [SinglePointJob(Atoms(start.numbers, start.positions))]
     bonds = find_bonds(start)
     for number, scan in enumerate(scans):
         breaking = [breaking_bonds(point, bonds) for point in scan.points]
         shape = [len(np.unique(column)) for column in scan.values.T]
         order = np.arange(len(scan.points)).reshape(shape)
-        offset = len(sites)
+        offset = len(jobs)
         for k, point in enumerate(scan.points):
             follows = _further_out(order, k, breaking)
             link = None if follows is None else offset + follows
-            sites.append(SinglePointJob(point, breaking[k], link, number))
-    return sites
+            jobs.append(SinglePointJob(point, breaking[k], link, number))
+    return jobs
 
 
 def scan_energies(scans: Sequence[Scan], energies: Sequence[SinglePointResult]) -> list[ScanEnergies]:
-    """Sort the `energies` of `scan_jobs` into scans, relative to the start geometry.
+    """Return the energies of scans, relative to the start geometry.
+
+    Parameters
+    ----------
+    scans
+        The scans.
+    energies
+        Results of `scan_jobs`.
 
     Raises
     ------
     DataError
-        If the start geometry has no energy.
+        The start geometry has no energy.
     """
-    zero, position, found = energies[0].energy_eV, 1, []
+    zero, position, curves = energies[0].energy_eV, 1, []
     if np.isnan(zero):
-        raise DataError("the start geometry has no energy, so the scans have no zero: it did not converge")
+        raise DataError("the energy of the start geometry, which is the zero of the scans, did not converge")
     for scan in scans:
         part = energies[position : position + len(scan.points)]
         position += len(scan.points)
-        found.append(
+        curves.append(
             ScanEnergies(
                 scan,
-                _relative([site.energy_eV for site in part], zero),
-                _relative([site.restricted_eV for site in part], zero),
-                _relative([site.unrestricted_eV for site in part], zero),
-                np.array([site.spin_square for site in part]),
+                _relative([result.energy_eV for result in part], zero),
+                _relative([result.restricted_eV for result in part], zero),
+                _relative([result.unrestricted_eV for result in part], zero),
+                np.array([result.spin_square for result in part]),
             )
         )
-    return found
+    return curves
 
 
 def _relative(energies_eV: list[float], zero_eV: float) -> FloatArray:
@@ -176,12 +207,12 @@ def _parse_motion(text: str, start: Atoms) -> tuple[Motion, FloatArray]:
     return motion, grid(*(given or default_grid(motion, start)))
 
 
-def _further_out(order: np.ndarray, k: int, breaking: list[tuple]) -> int | None:
+def _further_out(order: np.ndarray, k: int, breaking: list[tuple[Bond, ...]]) -> int | None:
     """Return the next point further out along a breaking coordinate that breaks the same bonds."""
     index = np.unravel_index(k, order.shape)
     for axis in range(order.ndim):
         if index[axis] + 1 < order.shape[axis]:
-            neighbour = int(order[(*index[:axis], index[axis] + 1, *index[axis + 1 :])])
-            if breaking[k] and breaking[neighbour] == breaking[k]:
-                return neighbour
+            neighbor = int(order[(*index[:axis], index[axis] + 1, *index[axis + 1 :])])
+            if breaking[k] and breaking[neighbor] == breaking[k]:
+                return neighbor
     return None

@@ -1,4 +1,4 @@
-"""One geometry at one level: total energy, its parts, and forces where asked."""
+"""Single point of one geometry at one level of theory: total energy, its parts, and forces."""
 
 import time
 from collections.abc import Callable
@@ -27,17 +27,33 @@ from mdaug.quantum.point_store import PointKind, Record
 CC_CYCLES = 150
 CC_DIIS_SPACE = 10
 STEP_A = 0.003
-"""Of central differences: 0.01 kcal/mol/Å off where a bond to hydrogen is compressed."""
+"""Step of central differences (Å): its error is 0.01 kcal/mol/Å for a compressed bond to hydrogen."""
 PAIRED = 1e-3
-"""Below this ⟨S²⟩ an unrestricted solution is the restricted one, and is not computed again."""
+"""Below this ⟨S²⟩ an unrestricted solution is taken for the restricted one and not computed again."""
 
 
 def guess_or_none(
     atoms: Atoms, level: Level, bonds: IntArray, breaking: tuple[Bond, ...], start: Any = None
 ) -> Any:
-    """Return the density (2, n, n) of the stable unrestricted solution in the small basis.
+    """Return the density matrix of the stable unrestricted solution in the small basis.
 
-    It is followed from a neighbour's density `start`, or made anew; None if it does not converge.
+    Parameters
+    ----------
+    atoms
+        The geometry.
+    level
+        Level of theory.
+    bonds
+        Bonds of the molecule, shape (n_bonds, 2).
+    breaking
+        Breaking bonds.
+    start
+        Density matrix of a neighboring geometry to start from, shape (2, n, n); None for a new guess.
+
+    Returns
+    -------
+    density
+        Shape (2, n, n); None if the solution does not converge.
     """
     try:
         if start is None and breaking:
@@ -48,17 +64,23 @@ def guess_or_none(
 
 
 def single_point(atoms: Atoms, level: Level, *, unrestricted: bool, guess: Any = None) -> Record:
-    """Return what the store keeps of one point.
+    """Return the record of one point.
 
     Parameters
     ----------
+    atoms
+        The geometry.
+    level
+        Level of theory.
     unrestricted
-        Unrestricted orbitals, from the density `guess` (2, n, n) in the level's small basis.
+        Use unrestricted orbitals.
+    guess
+        Density matrix to start from, shape (2, n, n), in the level's small basis.
 
     Returns
     -------
     Record
-        ``energy_Eh`` (null if it did not converge, with ``error``), ``parts_Eh``, ``spin_square`` (of the
+        ``energy_Eh`` (None if it did not converge, with ``error``), ``parts_Eh``, ``spin_square`` (of the
         unrestricted solution), ``forces_eV_A``, ``seconds``, and the geometry.
     """
     compute = _composite if level.method == COMPOSITE else _plain
@@ -67,9 +89,17 @@ def single_point(atoms: Atoms, level: Level, *, unrestricted: bool, guess: Any =
 
 
 def core_correlation(atoms: Atoms, level: Level) -> Record:
-    """Return as ``energy_Eh`` what the core electrons add to DF-MP2 in the large basis.
+    """Return the record of the core electrons' part of DF-MP2 in the large basis.
 
-    From restricted orbitals even where a bond breaks: the core does not feel whether its spins are paired.
+    It is computed from restricted orbitals even where a bond breaks: the core hardly depends on the spins of
+    the bond.
+
+    Parameters
+    ----------
+    atoms
+        The geometry.
+    level
+        Level of theory.
     """
 
     def compute() -> Record:
@@ -84,21 +114,21 @@ def core_correlation(atoms: Atoms, level: Level) -> Record:
 def _recorded(atoms: Atoms, level: Level, kind: PointKind, compute: Callable[[], Record]) -> Record:
     started = time.perf_counter()
     try:
-        found = compute()
+        result = compute()
     except NotConvergedError as error:
-        found = {"energy_Eh": None, "error": str(error)}
+        result = {"energy_Eh": None, "error": str(error)}
     return {
         "level": level.identity,
         "orbitals": kind,
         "numbers": atoms.numbers.tolist(),
         "positions_A": atoms.positions.round(8).tolist(),
-        **found,
+        **result,
         "seconds": round(time.perf_counter() - started, 1),
     }
 
 
 def _composite(atoms: Atoms, level: Level, unrestricted: bool, guess: Any) -> Record:
-    """DF-MP2 in the large basis + [CCSD(T) − MP2] in the small one; nothing where the spins are paired."""
+    """Return DF-MP2 in the large basis + [CCSD(T) − MP2] in the small one; no energy if spins are paired."""
     small = _converged(atoms, level, unrestricted, guess)
     if unrestricted and level.multiplicity == 1 and spin_square(small) < PAIRED:
         return {"energy_Eh": None, "spin_square": 0.0}
@@ -112,12 +142,18 @@ def _composite(atoms: Atoms, level: Level, unrestricted: bool, guess: Any) -> Re
         "hf_large": large.e_tot,
         "mp2_large": _df_mp2(large, level).e_tot,
     }
-    found = _record(composite_energy(parts), parts, small, unrestricted)
-    return found | ({"spin_square_large": spin_square(large)} if unrestricted else {})
+    record = _record(composite_energy(parts), parts, small, unrestricted)
+    return record | ({"spin_square_large": spin_square(large)} if unrestricted else {})
 
 
 def composite_energy(parts: dict[str, float]) -> float:
-    """Return E = MP2/large + CCSD(T)/small − MP2/small, Hartree."""
+    """Return E = MP2/large + CCSD(T)/small − MP2/small.
+
+    Parameters
+    ----------
+    parts
+        ``mp2_large``, ``ccsd(t)_small`` and ``mp2_small``, Hartree.
+    """
     return parts["mp2_large"] + parts["ccsd(t)_small"] - parts["mp2_small"]
 
 
@@ -129,16 +165,16 @@ def _plain(atoms: Atoms, level: Level, unrestricted: bool, guess: Any) -> Record
         return _record(parts["total"], parts, solver, unrestricted)
     correlated = {"mp2": _mp2, "df-mp2": _df_mp2}.get(level.method, lambda solver, _: solver)(solver, level)
     parts["total"] = correlated.e_tot
-    found = _record(correlated.e_tot, parts, solver, unrestricted)
+    record = _record(correlated.e_tot, parts, solver, unrestricted)
     if not level.forces:
-        return found
+        return record
     if level.method == "df-mp2":  # PySCF has no gradient of it
-        return found | _forces_by_differences(atoms, level, solver)
-    return found | _forces(correlated)
+        return record | _forces_by_differences(atoms, level, solver)
+    return record | _forces(correlated)
 
 
 def _converged(atoms: Atoms, level: Level, unrestricted: bool, guess: Any) -> Any:
-    """Return the mean field in the small basis; without a guess an unrestricted one is made stable."""
+    """Return the mean field in the small basis; an unrestricted one without a guess is made stable."""
     molecule = build_molecule(atoms, level.small_basis, level)
     fitted = level.method == "df-mp2"
     solver = mean_field(molecule, level, unrestricted=unrestricted, fitted=fitted, guess=guess)
@@ -156,7 +192,7 @@ def _mp2(solver: Any, level: Level) -> Any:
 
 
 def _df_mp2(solver: Any, level: Level) -> Any:
-    """MP2 with fitted integrals (the basis' own auxiliary set for MP2)."""
+    """Return MP2 with fitted integrals (the auxiliary set of the basis for MP2)."""
     unrestricted = solver.mo_coeff[0].ndim == 2
     fitted = pyscf("mp.dfump2_native").DFUMP2 if unrestricted else pyscf("mp.dfmp2_native").DFRMP2
     method = fitted(solver, frozen=_n_core(solver, level))
@@ -180,7 +216,7 @@ def _forces(method: Any) -> Record:
 
 
 def _forces_by_differences(atoms: Atoms, level: Level, solver: Any) -> Record:
-    """Return DF-MP2's forces by central differences in the directions that deform the molecule."""
+    """Return DF-MP2's forces by central differences along internal motions."""
     density, forces = solver.make_rdm1(), np.zeros_like(atoms.positions)
     for direction in internal_basis(atoms.positions, np.ones(len(atoms))):
         energies = []

@@ -22,12 +22,15 @@ from mdaug.quantum.mean_field import Bond
 from mdaug.quantum.point_store import PointKind, PointStore, Record, point_key
 from mdaug.quantum.single_point import PAIRED, core_correlation, guess_or_none, single_point
 
-Job = tuple[Callable[..., Any], tuple[Any, ...]]
-"""A function of a module and its arguments."""
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
+"""A function of a module (so that another process can import it) and its arguments."""
+
+Priority = tuple[int, ...]
+"""Smaller ones come first."""
 
 
 class JobQueue:
-    """Jobs with urgencies; a job that finishes may add others.
+    """Queue of function calls with priorities; a call that finishes may add others.
 
     Examples
     --------
@@ -38,23 +41,37 @@ class JobQueue:
     """
 
     def __init__(self) -> None:
-        self._ready: list[tuple[tuple, int, Job, Callable[[Any], None]]] = []
+        self._ready: list[tuple[Priority, int, Call, Callable[[Any], None]]] = []
         self._n_added = 0
 
-    def add(self, urgency: tuple, job: Job, done: Callable[[Any], None]) -> None:
-        """Queue `job`, smaller urgency first; `done` gets its result in this process and may call `add`."""
-        heapq.heappush(self._ready, (urgency, self._n_added, job, done))
+    def add(self, priority: Priority, call: Call, done: Callable[[Any], None]) -> None:
+        """Add a call.
+
+        Parameters
+        ----------
+        priority
+            Calls of smaller priority run first.
+        call
+            Function and arguments.
+        done
+            Called with the result, in this process; may add calls.
+        """
+        heapq.heappush(self._ready, (priority, self._n_added, call, done))
         self._n_added += 1
 
     def run(self, n_workers: int) -> None:
-        """Run all jobs, at most `n_workers` processes at once; with one worker, in this process.
+        """Run all calls.
 
-        No more are handed out than can start at once, so the most urgent is always next.
+        Parameters
+        ----------
+        n_workers
+            Number of processes, each with one thread; with 1 all calls run in this process. No more calls are
+            submitted than processes are idle, so that the order of priorities holds.
 
         Raises
         ------
         Exception
-            What a job raised; the other workers are stopped.
+            The exception of a call; the other processes are terminated.
         """
         if n_workers == 1:
             while self._ready:
@@ -62,7 +79,7 @@ class JobQueue:
                 done(function(*arguments))
             return
         with _pool(n_workers) as pool:
-            running: dict[Future, Callable[[Any], None]] = {}
+            running: dict[Future[Any], Callable[[Any], None]] = {}
             while self._ready or running:
                 while self._ready and len(running) < n_workers:
                     _, _, (function, arguments), done = heapq.heappop(self._ready)
@@ -74,22 +91,24 @@ class JobQueue:
 
 @contextmanager
 def _pool(n_workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Give a pool of single-threaded processes; after an error or an interrupt they are ended at once."""
-    already_there = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(n_workers, multiprocessing.get_context("spawn"), initializer=_leave_interrupts)
+    """Provide a pool of single-threaded processes; after an error or an interrupt they are terminated."""
+    other_processes = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(
+        n_workers, multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
+    )
     try:
         with one_thread_each():
             yield pool
         pool.shutdown()
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in set(multiprocessing.active_children()) - already_there:
+        for process in set(multiprocessing.active_children()) - other_processes:
             process.terminate()
         raise
 
 
-def _leave_interrupts() -> None:
-    """Ctrl-C reaches every process of the terminal; only the parent acts on it."""
+def _ignore_interrupts() -> None:
+    """Ignore Ctrl-C, which reaches every process of the terminal; only the parent handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -97,22 +116,23 @@ Progress = Callable[[int, int], None]
 """Called with (points done, points in all)."""
 
 WEIGHT_POWER = 4
-"""Restricted CCSD(T) is the better one until a bond is nearly broken (docs/reference.md has the numbers)."""
+"""Restricted CCSD(T) is the more accurate one until a bond is nearly broken (figures in
+docs/reference.md)."""
 
 
 @dataclass(frozen=True)
 class SinglePointJob:
-    """A geometry whose energy is wanted.
+    """A geometry whose energy is to be computed.
 
     Parameters
     ----------
     atoms
         The geometry.
     breaking
-        Bonds that are breaking: an unrestricted solution is sought there.
+        Bonds that are breaking, which need an unrestricted solution.
     follows
-        Position, in the list of sites, of the neighbour further out whose unrestricted solution is the
-        first guess here; None: a new guess is made.
+        Index, in the list of jobs, of the next geometry further out, whose unrestricted solution is the
+        first guess here; None if a new guess is made.
     scan
         Number of the scan; earlier scans are computed first.
     """
@@ -125,12 +145,14 @@ class SinglePointJob:
 
 @dataclass(frozen=True)
 class SinglePointResult:
-    """What is known of a site: records of the store, None where not computed or not wanted.
+    """The result of a job: records of the store, None where not computed or not needed.
 
     Parameters
     ----------
+    restricted, unrestricted
+        Records of the total energies.
     core
-        Of the core electrons' correlation, which is added to every energy; None where it is not wanted.
+        Record of the core electrons' correlation, which is added to every energy; None if it is not needed.
     breaking
         Whether a bond is breaking.
     """
@@ -142,7 +164,7 @@ class SinglePointResult:
 
     @property
     def energy_eV(self) -> float:
-        """The restricted energy, going over to the unrestricted one as the spins part; NaN where unknown.
+        """Energy: restricted, and unrestricted as the spins of a bond separate; NaN if unknown.
 
         E = (1 − w) E_restricted + w E_unrestricted with w = ⟨S²⟩⁴, at most 1: continuous
         where the broken-symmetry solution begins.
@@ -158,10 +180,12 @@ class SinglePointResult:
 
     @property
     def restricted_eV(self) -> float:
+        """Restricted energy with core correlation; NaN if unknown."""
         return _energy_eV(self.restricted, self.core)
 
     @property
     def unrestricted_eV(self) -> float:
+        """Unrestricted energy with core correlation; NaN if unknown."""
         return _energy_eV(self.unrestricted, self.core)
 
     @property
@@ -171,11 +195,12 @@ class SinglePointResult:
 
     @property
     def records(self) -> list[Record]:
+        """The records that exist."""
         return [record for record in (self.restricted, self.unrestricted, self.core) if record is not None]
 
 
 def compute(
-    sites: Sequence[SinglePointJob],
+    jobs: Sequence[SinglePointJob],
     bonds: IntArray,
     level: Level,
     store: PointStore,
@@ -183,21 +208,40 @@ def compute(
     n_workers: int = 1,
     progress: Progress | None = None,
 ) -> list[SinglePointResult]:
-    """Return the energies of `sites`; each is in `store` as soon as it is known.
+    """Return the energies of many geometries; each is stored as soon as it is computed.
 
-    A breaking site gets both energies: the difference shows how far either is to be trusted.
+    Where a bond breaks, both the restricted and the unrestricted energy are computed: their difference is a
+    measure of the error of either.
 
     Parameters
     ----------
+    jobs
+        The geometries.
     bonds
         Bonds of the molecule, shape (n_bonds, 2).
     n_workers
-        Processes of one thread each; 0 computes nothing and returns what the store holds.
+        Processes of one thread each; 0 computes nothing and returns what the store contains.
+    level
+        Level of theory.
+    store
+        Store of finished points; those it contains are not computed again.
+    progress
+        Called with (points done, points in all).
+
+    Returns
+    -------
+    results
+        One for each job.
+
+    Raises
+    ------
+    BusyError
+        Another process is writing to the store.
     """
-    plan = _Plan(list(sites), bonds, level, store, progress or (lambda _done, _total: None))
+    plan = _Plan(list(jobs), bonds, level, store, progress or (lambda _done, _total: None))
     if n_workers:
         plan.run(n_workers)
-    return [plan.energy(site) for site in sites]
+    return [plan.result(job) for job in jobs]
 
 
 def _energy_eV(record: Record | None, core: Record | None) -> float:
@@ -205,20 +249,20 @@ def _energy_eV(record: Record | None, core: Record | None) -> float:
     return np.nan if energy is None or added is None else float(energy + added) * Hartree
 
 
-def _kinds(site: SinglePointJob, level: Level) -> list[PointKind]:
-    """Return what is to be computed of a site."""
+def _kinds(job: SinglePointJob, level: Level) -> list[PointKind]:
+    """Return the kinds of records that a job needs."""
     if level.multiplicity > 1:
         kinds: list[PointKind] = ["unrestricted"]
     else:
-        kinds = ["restricted", "unrestricted"] if site.breaking else ["restricted"]
+        kinds = ["restricted", "unrestricted"] if job.breaking else ["restricted"]
     return [*kinds, "core"] if level.adds_core else kinds
 
 
 @dataclass
 class _Plan:
-    """Which jobs are left, and what follows from each."""
+    """Records that are missing, and the order in which they are computed."""
 
-    sites: list[SinglePointJob]
+    jobs: list[SinglePointJob]
     bonds: IntArray
     level: Level
     store: PointStore
@@ -227,34 +271,34 @@ class _Plan:
     done: int = 0
     total: int = 0
 
-    def energy(self, site: SinglePointJob) -> SinglePointResult:
-        known = {
-            kind: self.store.get(point_key(site.atoms, self.level, kind)) for kind in get_args(PointKind)
+    def result(self, job: SinglePointJob) -> SinglePointResult:
+        records = {
+            kind: self.store.get(point_key(job.atoms, self.level, kind)) for kind in get_args(PointKind)
         }
-        core = (known["core"] or {"energy_Eh": None}) if self.level.adds_core else None
-        unrestricted = known["unrestricted"] if "unrestricted" in _kinds(site, self.level) else None
-        return SinglePointResult(known["restricted"], unrestricted, core, bool(site.breaking))
+        core = (records["core"] or {"energy_Eh": None}) if self.level.adds_core else None
+        unrestricted = records["unrestricted"] if "unrestricted" in _kinds(job, self.level) else None
+        return SinglePointResult(records["restricted"], unrestricted, core, bool(job.breaking))
 
     def run(self, n_workers: int) -> None:
-        """Compute what the store does not hold."""
-        wanted: dict[str, tuple[int, PointKind]] = {}
-        for k, site in enumerate(self.sites):
-            for kind in _kinds(site, self.level):
-                wanted.setdefault(point_key(site.atoms, self.level, kind), (k, kind))
-        if self._missing(wanted):
+        """Compute the records that the store does not contain."""
+        needed: dict[str, tuple[int, PointKind]] = {}
+        for k, job in enumerate(self.jobs):
+            for kind in _kinds(job, self.level):
+                needed.setdefault(point_key(job.atoms, self.level, kind), (k, kind))
+        if self._missing(needed):
             with self.store.writing() as self._add:
-                self._queue(self._missing(wanted))
+                self._queue(self._missing(needed))
                 self.queue.run(n_workers)
 
-    def _missing(self, wanted: dict[str, tuple[int, PointKind]]) -> dict[str, tuple[int, PointKind]]:
-        missing = {key: point for key, point in wanted.items() if self.store.get(key) is None}
-        self.total = len(wanted)
+    def _missing(self, needed: dict[str, tuple[int, PointKind]]) -> dict[str, tuple[int, PointKind]]:
+        missing = {key: point for key, point in needed.items() if self.store.get(key) is None}
+        self.total = len(needed)
         self.done = self.total - len(missing)
         self.progress(self.done, self.total)
         return missing
 
     def _queue(self, missing: dict[str, tuple[int, PointKind]]) -> None:
-        self._wanted_guesses = {k: key for key, (k, kind) in missing.items() if kind == "unrestricted"}
+        self._key_of_guess = {k: key for key, (k, kind) in missing.items() if kind == "unrestricted"}
         self._followers = self._needed_followers()
         for key, (k, kind) in missing.items():
             if kind != "unrestricted":
@@ -263,40 +307,40 @@ class _Plan:
             self._add_guess(k, None)
 
     def _needed_followers(self) -> dict[int | None, list[int]]:
-        """Return, for each site (None: for none), those that start from it on the way to missing points."""
+        """Return, for each job (and None), the jobs whose guess starts from its solution."""
         needed: set[int] = set()
-        for k in self._wanted_guesses:
+        for k in self._key_of_guess:
             link: int | None = k
             while link is not None and link not in needed:
                 needed.add(link)
-                link = self.sites[link].follows
+                link = self.jobs[link].follows
         followers: dict[int | None, list[int]] = defaultdict(list)
         for k in sorted(needed):
-            followers[self.sites[k].follows].append(k)
+            followers[self.jobs[k].follows].append(k)
         return followers
 
     def _add_guess(self, k: int, start: Any) -> None:
-        site = self.sites[k]
-        job = (guess_or_none, (site.atoms, self.level, self.bonds, site.breaking, start))
-        self.queue.add((site.scan, 0, k), job, partial(self._guessed, k))
+        job = self.jobs[k]
+        call = (guess_or_none, (job.atoms, self.level, self.bonds, job.breaking, start))
+        self.queue.add((job.scan, 0, k), call, partial(self._guessed, k))
 
     def _guessed(self, k: int, guess: Any) -> None:
-        if k in self._wanted_guesses:
-            self._add_point(k, self._wanted_guesses[k], "unrestricted", guess)
+        if k in self._key_of_guess:
+            self._add_point(k, self._key_of_guess[k], "unrestricted", guess)
         for follower in self._followers[k]:
             self._add_guess(follower, guess)
 
     def _add_point(self, k: int, key: str, kind: PointKind, guess: Any = None) -> None:
-        site = self.sites[k]
-        jobs: dict[PointKind, Callable[..., Record]] = {
+        job = self.jobs[k]
+        functions: dict[PointKind, Callable[..., Record]] = {
             "restricted": partial(single_point, unrestricted=False),
             "unrestricted": partial(single_point, unrestricted=True, guess=guess),
             "core": core_correlation,
         }
-        # the core takes seconds and completes points of earlier runs, so it comes early
+        # core correlation takes seconds and completes points of earlier runs, so it comes early
         self.queue.add(
-            (site.scan, kind != "core", k),
-            (jobs[kind], (site.atoms, self.level)),
+            (job.scan, kind != "core", k),
+            (functions[kind], (job.atoms, self.level)),
             partial(self._computed, key),
         )
 

@@ -1,1 +1,1 @@
-"""Frames made by MD with any ASE calculator, and the statistics of a sampling."""
+"""Sampling of frames by MD with any ASE calculator, and statistics of the sampling."""

@@ -1,7 +1,7 @@
-"""Frames where a user has none: Langevin MD with any ASE calculator, checked by two thermometers."""
+"""Sampling of frames by Langevin MD with any ASE calculator."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -13,35 +13,36 @@ from pydantic import Field, model_validator
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.options import Options, Positive, Seed
+from mdaug.quantum.calculators import calculate_frames
 from mdaug.sampling.replica_parts import ReplicaParts
 from mdaug.sampling.statistics import SamplingStatistics, sampling_statistics
 from mdaug.units import BOLTZMANN_EV_K, FS
 
 POSITION_DECIMALS = 6
-"""Frames are rounded to this many decimals of Å *before* they are labelled, so that files lose nothing."""
+"""Positions are rounded to this many decimals (Å) *before* they are labeled, so that files lose nothing."""
 
 
-CALCULATORS_RAISE = (CalculatorError, NotImplementedError, RuntimeError, ValueError)
-"""What calculators raise for a structure that they cannot evaluate."""
+CALCULATOR_ERRORS = (CalculatorError, NotImplementedError, RuntimeError, ValueError)
+"""Errors of calculators for a structure that they cannot evaluate."""
 
 
 class GenerateOptions(Options):
-    """How frames are sampled."""
+    """Options of the sampling."""
 
     temperature: Annotated[float, Field(gt=0)] = 500.0
     """Temperature of the thermostat in K."""
 
     n_frames: Positive = 1000
-    """Frames to write, over all replicas."""
+    """Number of frames, over all replicas."""
 
     n_replicas: Positive = 8
-    """Independent runs, from different conformers where the structure is a SMILES string."""
+    """Number of independent runs; from a SMILES string each starts from another conformer."""
 
     spacing: Annotated[float, Field(gt=0)] = 150.0
     """Time between frames of a replica in fs."""
 
     equilibration: Annotated[float, Field(ge=0)] = 2.0
-    """Time before the first frame of each replica in ps."""
+    """Time before the sampling of each replica in ps."""
 
     timestep: Annotated[float, Field(gt=0)] = 0.5
     """Time step in fs."""
@@ -50,26 +51,30 @@ class GenerateOptions(Options):
     """Friction of the Langevin thermostat in 1/ps."""
 
     seed: Seed = 0
-    """Of the conformers, the starting velocities and the thermostat."""
+    """Seed of the conformers, the starting velocities and the thermostat."""
 
     @model_validator(mode="after")
     def _each_replica_has_frames(self) -> "GenerateOptions":
         if self.n_replicas > self.n_frames:
-            raise ValueError(f"{self.n_replicas} replicas for {self.n_frames} frames; expected a frame each")
+            raise ValueError(
+                f"{self.n_replicas} replicas for {self.n_frames} frames; expected a frame per replica"
+            )
         return self
 
     @property
     def steps_per_frame(self) -> int:
+        """Number of MD steps between frames."""
         return max(1, round(self.spacing / self.timestep))
 
     @property
     def equilibration_steps(self) -> int:
+        """Number of MD steps before the sampling."""
         return round(self.equilibration * 1000 / self.timestep)
 
 
 @dataclass(frozen=True)
 class _Replica:
-    """One run: a row of (potential, kinetic, virial −Σ r·F) in eV a step; positions and labels a frame."""
+    """One run: (potential, kinetic, virial −Σ r·F) in eV of each step; positions and labels of each frame."""
 
     steps: FloatArray
     positions: FloatArray
@@ -90,58 +95,71 @@ def generate_frames(
     progress: Callable[[int, int], None] | None = None,
     parts: ReplicaParts | None = None,
 ) -> tuple[FrameSet, SamplingStatistics]:
-    """Sample frames by BAOAB Langevin dynamics (DOI 10.1063/1.4802990), one replica from each of `starts`.
+    """Sample frames by BAOAB Langevin dynamics (DOI 10.1063/1.4802990), one replica from each start.
 
     BAOAB samples positions with an error that vanishes in the harmonic limit, so bond fluctuations, hence
-    spring constants, carry no time-step bias; the kinetic temperature reads low by (ωΔt)²/4 in each mode.
+    spring constants, carry no time-step bias; the kinetic temperature is low by (ωΔt)²/4 in each mode.
 
     Parameters
     ----------
     starts
-        Starting structures of one system, one a replica.
+        Starting structures of one system, one per replica.
     make_calculator
-        Gives a new calculator; called once a replica.
+        Returns a new calculator; called once per replica.
+    options
+        Temperature, number of frames, times, friction and seed.
+    name, level_of_theory, charge, multiplicity
+        Recorded in the frames; `name` also stands in messages.
     progress
         Called with (MD steps done, MD steps in all).
     parts
-        Where finished replicas are kept, and found again.
+        Store of finished replicas; those it holds are not run again.
 
     Returns
     -------
     frames
-        Molecules are centred on their centre of mass; ``info`` holds ``replica`` and ``time_fs``.
-    sampling
+        Molecules are centered on their center of mass; ``info`` holds ``replica`` and ``time_fs``.
+    statistics
         Measured temperatures and correlation time.
 
     Raises
     ------
     DataError
-        If the dynamics blow up, the calculator fails, or `parts` holds replicas of other settings.
+        The dynamics blow up, the calculator fails, or `parts` holds replicas of other settings.
     """
     counts = [len(part) for part in np.array_split(np.arange(options.n_frames), len(starts))]
     replicas = _run_replicas(
         starts, counts, make_calculator, options, name=name, progress=progress, parts=parts
     )
-    x, y, z = (bool(p) for p in starts[0].pbc)
-    frame_times = [np.arange(1, n + 1) * options.steps_per_frame * options.timestep for n in counts]
-    frames = FrameSet(
-        atomic_numbers=starts[0].numbers.astype(np.int64),
+    frames = replace(
+        _joined(starts[0], replicas, options),
+        name=name,
+        level_of_theory=level_of_theory,
+        charge=charge,
+        multiplicity=multiplicity,
+    )
+    return frames, _statistics(replicas, frames, options)
+
+
+def _joined(start: Atoms, replicas: list[_Replica], options: GenerateOptions) -> FrameSet:
+    """Return the frames of all replicas, one after another."""
+    counts = [len(replica.positions) for replica in replicas]
+    times_fs = [np.arange(1, n + 1) * options.steps_per_frame * options.timestep for n in counts]
+    x, y, z = (bool(p) for p in start.pbc)
+    return FrameSet(
+        atomic_numbers=start.numbers.astype(np.int64),
         positions=np.concatenate([replica.positions for replica in replicas]),
         energies=np.concatenate([replica.energies for replica in replicas]),
         forces=np.concatenate([replica.forces for replica in replicas]),
-        cells=np.repeat(replicas[0].cell[None], options.n_frames, axis=0) if starts[0].pbc.any() else None,
+        cells=np.repeat(replicas[0].cell[None], sum(counts), axis=0) if start.pbc.any() else None,
         pbc=(x, y, z),
         temperature_K=options.temperature,
-        charge=charge,
-        multiplicity=multiplicity,
-        name=name,
-        level_of_theory=level_of_theory,
-        info={
-            "replica": np.repeat(np.arange(len(starts)), counts),
-            "time_fs": np.concatenate(frame_times),
-        },
+        info={"replica": np.repeat(np.arange(len(counts)), counts), "time_fs": np.concatenate(times_fs)},
     )
-    return frames, sampling_statistics(
+
+
+def _statistics(replicas: list[_Replica], frames: FrameSet, options: GenerateOptions) -> SamplingStatistics:
+    return sampling_statistics(
         [replica.steps for replica in replicas],
         frames.n_atoms,
         periodic=frames.periodic,
@@ -160,22 +178,22 @@ def _run_replicas(
     progress: Callable[[int, int], None] | None,
     parts: ReplicaParts | None,
 ) -> list[_Replica]:
-    """Run from each start until it has its count of frames, or take what `parts` keeps of it."""
+    """Return a replica from each start, with its count of frames, from `parts` or by MD."""
     total = len(starts) * options.equilibration_steps + options.n_frames * options.steps_per_frame
     seeds = np.random.SeedSequence(options.seed).spawn(len(starts))
     replicas: list[_Replica] = []
     done = 0
     for k, (start, count, seed) in enumerate(zip(starts, counts, seeds, strict=True)):
-        kept = None if parts is None else parts.read(k)
-        if kept is not None:
-            replicas.append(_Replica(**kept))
+        finished = None if parts is None else parts.read(k)
+        if finished is not None:
+            replicas.append(_Replica(**finished))
         else:
             atoms = start.copy()
             atoms.calc = make_calculator()
             tick = _Ticker(progress, done, total)
             try:
                 replicas.append(_run(atoms, options, count, np.random.default_rng(seed), tick))
-            except CALCULATORS_RAISE as error:
+            except CALCULATOR_ERRORS as error:
                 raise DataError(
                     f"{name}: the calculator failed in replica {k}, at MD step {tick.done - done}: "
                     f"{type(error).__name__}: {error}; are structure, charge and multiplicity right?"
@@ -187,7 +205,7 @@ def _run_replicas(
 
 
 class _Ticker:
-    """Counts MD steps over all replicas and tells the caller."""
+    """Counts MD steps over all replicas and reports them."""
 
     def __init__(self, progress: Callable[[int, int], None] | None, done: int, total: int) -> None:
         self.progress, self.done, self.total = progress, done, total
@@ -241,7 +259,7 @@ def _observe(atoms: Atoms, time_fs: float) -> tuple[float, float, float]:
 
 
 def _stored_positions(atoms: Atoms) -> FloatArray:
-    """Return positions as files keep them; the thermostat lets a molecule wander, so it is centred."""
+    """Return rounded positions; a molecule, which the thermostat moves about, is centered."""
     positions = atoms.get_positions()
     if not atoms.pbc.any():
         positions -= atoms.get_center_of_mass()
@@ -250,8 +268,14 @@ def _stored_positions(atoms: Atoms) -> FloatArray:
 
 def _label(atoms: Atoms, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return energies (n_frames,) and forces (n_frames, n_atoms, 3) at exactly the stored positions."""
-    energies, forces = np.empty(len(positions)), np.empty_like(positions)
-    for frame, stored in enumerate(positions):
-        atoms.set_positions(stored)
-        energies[frame], forces[frame] = atoms.get_potential_energy(), atoms.get_forces()
-    return energies, forces
+    n_frames = len(positions)
+    x, y, z = (bool(p) for p in atoms.pbc)
+    frames = FrameSet(
+        atoms.numbers,
+        positions,
+        np.empty(n_frames),
+        np.empty_like(positions),
+        cells=np.repeat(np.array(atoms.cell)[None], n_frames, axis=0) if atoms.pbc.any() else None,
+        pbc=(x, y, z),
+    )
+    return calculate_frames(atoms.calc, frames)

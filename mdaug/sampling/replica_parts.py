@@ -1,4 +1,4 @@
-"""Finished replicas of a sampling on disk, so that a killed one goes on with the next."""
+"""Store of finished replicas of a sampling, so that a killed run can resume."""
 
 import shutil
 from dataclasses import dataclass
@@ -14,44 +14,62 @@ from mdaug.frames import FloatArray
 
 @dataclass(frozen=True)
 class ReplicaParts:
-    """A folder with one npz for each finished replica.
+    """Store of finished replicas: a folder with one npz file each.
 
     Parameters
     ----------
     folder
-        Made when the first replica is kept.
+        Created when the first replica is stored.
     settings
-        All that the replicas depend on, as text; parts of other settings are refused.
+        All settings that the replicas depend on, as text; replicas of other settings are refused.
     """
 
     folder: Path
     settings: str
 
     def read(self, replica: int) -> dict[str, FloatArray] | None:
-        """Return the arrays kept of a replica, None if it is not finished.
+        """Return the arrays of a finished replica.
+
+        Parameters
+        ----------
+        replica
+            Number of the replica.
+
+        Returns
+        -------
+        arrays
+            Name -> array; None if the replica is not finished.
 
         Raises
         ------
         DataError
-            The file is damaged or of other settings.
+            The file is damaged, or of other settings.
         """
         path = self._path(replica)
         if not path.exists():
             return None
         try:
             with np.load(path, allow_pickle=False) as archive:
-                found = {name: archive[name] for name in archive.files}
-            settings = str(found.pop("settings"))
-        except Exception as error:  # numpy and zipfile raise whatever a damaged file makes them
+                arrays = {name: archive[name] for name in archive.files}
+            settings = str(arrays.pop("settings"))
+        except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
             raise DataError(f"{path}: not a finished replica ({error}); remove it to run it again") from error
         if settings != self.settings:
             raise DataError(
                 f"{path}: of other settings or another structure; resume with the same ones, or start anew"
             )
-        return found
+        return arrays
 
     def write(self, replica: int, **arrays: Any) -> None:
-        """Keep the arrays of a finished replica."""
+        """Store the arrays of a finished replica.
+
+        Parameters
+        ----------
+        replica
+            Number of the replica.
+        **arrays
+            Name -> array.
+        """
         with atomic_path(self._path(replica)) as temporary:
             np.savez(temporary, settings=np.array(self.settings), **arrays)
 

@@ -1,4 +1,4 @@
-"""Structures to start MD from: a file that ASE reads, or a SMILES string."""
+"""Starting structures of MD: from a file that ASE reads, or from a SMILES string."""
 
 import warnings
 from importlib import import_module
@@ -16,7 +16,7 @@ from mdaug.errors import DataError, MissingDependencyError
 from mdaug.frames import FloatArray, IntArray
 
 CONTACT_A = 2.2
-"""Molecules of one SMILES string are put beside each other at this distance of their nearest atoms."""
+"""Distance (Å) of the nearest atoms of molecules of one SMILES string, which are placed side by side."""
 
 
 def starting_structures(source: str | Path, n: int, seed: int = 0) -> list[Atoms]:
@@ -31,14 +31,14 @@ def starting_structures(source: str | Path, n: int, seed: int = 0) -> list[Atoms
     n
         Number of structures.
     seed
-        Of the embedding.
+        Seed of the embedding.
 
     Raises
     ------
     DataError
-        If `source` is neither a readable structure file nor a SMILES string.
+        `source` is neither a readable structure file nor a SMILES string.
     MissingDependencyError
-        If a SMILES string is given and RDKit is not installed.
+        `source` is a SMILES string and RDKit is not installed.
     """
     if Path(source).is_file():
         return [_read_structure(Path(source)).copy() for _ in range(n)]
@@ -53,22 +53,32 @@ def _read_structure(path: Path) -> Atoms:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             atoms = read(path, index=-1)
-    except Exception as error:  # ASE's readers raise whatever their parser meets
+    except Exception as error:  # ASE's readers raise errors of many kinds
         raise DataError(
             f"{path}: not a structure that ASE reads ({type(error).__name__}: {error})"
         ) from error
     if not isinstance(atoms, Atoms) or len(atoms) == 0:
-        raise DataError(f"{path}: holds no atoms")
+        raise DataError(f"{path}: contains no atoms")
     return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
 
 
 def formal_charge(source: str | Path) -> int | None:
-    """Return the charge that a SMILES string states, None for a structure file.
+    """Return the charge of a SMILES string.
+
+    Parameters
+    ----------
+    source
+        As for `starting_structures`.
+
+    Returns
+    -------
+    charge
+        e; None for a structure file.
 
     Raises
     ------
     DataError, MissingDependencyError
-        As `starting_structures`.
+        As of `starting_structures`.
     """
     if Path(source).is_file():
         return None
@@ -80,11 +90,11 @@ def _embed(smiles: str, n: int, seed: int) -> list[Atoms]:
     conformers = chem.EmbedMultipleConfs(molecule, numConfs=n, randomSeed=seed)
     if len(conformers) < n:
         raise DataError(f"{smiles}: RDKit embeds no 3D structure; give a structure file instead")
-    parts = [np.array(part) for part in chem.GetMolFrags(molecule)]
+    molecules = [np.array(fragment) for fragment in chem.GetMolFrags(molecule)]
     for number, conformer in enumerate(conformers):
         rng = np.random.default_rng([seed, number])
         placed = molecule.GetConformer(conformer)
-        for atom, position in enumerate(side_by_side(placed.GetPositions(), parts, rng)):
+        for atom, position in enumerate(side_by_side(placed.GetPositions(), molecules, rng)):
             placed.SetAtomPosition(atom, position.tolist())
     if chem.MMFFHasAllMoleculeParams(molecule):
         chem.MMFFOptimizeMoleculeConfs(molecule)
@@ -93,7 +103,7 @@ def _embed(smiles: str, n: int, seed: int) -> list[Atoms]:
 
 
 def _molecule(smiles: str) -> tuple[Any, Any]:
-    """Return RDKit's molecule of a SMILES string, with hydrogens, and the module that made it."""
+    """Return RDKit's molecule of a SMILES string, with hydrogens, and the module ``rdkit.Chem.AllChem``."""
     try:
         chem, rd_logger = import_module("rdkit.Chem.AllChem"), import_module("rdkit.RDLogger")
     except ImportError as error:
@@ -108,16 +118,28 @@ def _molecule(smiles: str) -> tuple[Any, Any]:
     return chem.AddHs(molecule), chem
 
 
-def side_by_side(positions: FloatArray, parts: list[IntArray], rng: np.random.Generator) -> FloatArray:
-    """Return `positions` (n_atoms, 3), Å, with each part moved out of the earlier ones.
+def side_by_side(positions: FloatArray, molecules: list[IntArray], rng: np.random.Generator) -> FloatArray:
+    """Return positions in which each molecule is moved away from the earlier ones, in a random direction.
 
-    The parts are molecules, each at the origin, as RDKit embeds them; directions are drawn at random.
+    Parameters
+    ----------
+    positions
+        Shape (n_atoms, 3), Å; RDKit embeds every molecule at the origin.
+    molecules
+        Indices of the atoms of each molecule.
+    rng
+        Source of the directions.
+
+    Returns
+    -------
+    positions
+        Shape (n_atoms, 3), Å.
     """
     placed = positions.copy()
-    for k, part in enumerate(parts[1:], 1):
-        earlier = placed[np.concatenate(parts[:k])]
+    for k, molecule in enumerate(molecules[1:], 1):
+        earlier = placed[np.concatenate(molecules[:k])]
         direction = rng.normal(size=3)
         direction /= np.linalg.norm(direction)
-        while cdist(placed[part], earlier).min() < CONTACT_A:
-            placed[part] += 0.1 * direction
+        while cdist(placed[molecule], earlier).min() < CONTACT_A:
+            placed[molecule] += 0.1 * direction
     return placed

@@ -97,5 +97,5 @@ def test_csv_is_what_mdaug_scan_reads(computed, tmp_path):
 def test_without_a_zero_there_is_no_scan(ethanol):
     scan = parse_scan("bond:2-3=1:2:0.5", ethanol)
     unknown = SinglePointResult(record(None))
-    with pytest.raises(DataError, match="no zero"):
+    with pytest.raises(DataError, match="the zero of the scans, did not converge"):
         scan_energies([scan], [unknown] * 4)
