@@ -143,7 +143,7 @@ def test_resumed_run_equals_the_uninterrupted_one(ethanol, springs, tmp_path, en
 def test_kill_9_at_random_moments_loses_nothing(ethanol, springs, tmp_path) -> None:
     options = quick(steps=1500, equilibration=0.02, checkpoint_every=0.01)
     run_dynamics(ethanol, springs(ethanol), options, tmp_path / "whole")
-    folder, rng = tmp_path / "killed", np.random.default_rng(0)
+    folder, rng, exit_codes = tmp_path / "killed", np.random.default_rng(0), []
     fork = multiprocessing.get_context("fork")
     for _ in range(5):
         process = fork.Process(
@@ -155,6 +155,8 @@ def test_kill_9_at_random_moments_loses_nothing(ethanol, springs, tmp_path) -> N
         time.sleep(0.05 + 0.25 * rng.random())
         os.kill(process.pid, signal.SIGKILL)
         process.join()
+        exit_codes.append(process.exitcode)
+    assert exit_codes.count(-signal.SIGKILL) >= 2  # else there was nothing to resume
     run_dynamics(ethanol, springs(ethanol), options, folder, resume=True)
     for name in FILES:
         assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name

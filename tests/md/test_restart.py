@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -45,10 +47,22 @@ def test_damaged_file(tmp_path, restart, keep) -> None:
         read_restart(tmp_path, 3)
 
 
+class Touch:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
 def test_pickles_are_not_opened(tmp_path) -> None:
-    np.savez(tmp_path / RESTART_FILE, integers=np.array([print], dtype=object))
+    trace = tmp_path / "executed"
+    np.savez(tmp_path / RESTART_FILE, integers=np.array([Touch(trace)], dtype=object))
     with pytest.raises(DataError, match="not a restart file"):
         read_restart(tmp_path, 3)
+    assert not trace.exists()
 
 
 def test_other_atoms_and_lost_tables(tmp_path, restart) -> None:
