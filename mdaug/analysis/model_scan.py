@@ -15,10 +15,10 @@ from scipy.interpolate import CubicSpline
 
 from mdaug.analysis.relax import relax
 from mdaug.analysis.scan import Progress, ScanResult, bond_scan, scan_distances
-from mdaug.analysis.training_bonds import training_range_A
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray
 from mdaug.geometry.bonds import find_bonds
+from mdaug.geometry.training_bonds import training_range_A
 
 DISTANCE = "distance_A"
 ENERGY = "energy_kcal_mol"

@@ -1,7 +1,9 @@
 """Stability of a trajectory: first broken bond, and distances and torsions compared with the training frames.
 
 Criterion and h(r) error of "Forces are not enough" (Fu et al. 2023, arXiv:2210.07237): a run has failed at
-the first frame in which any bond is more than 0.5 Å off its mean length in the training frames.
+the first frame in which any bond is more than 0.5 Å off its mean length in the training frames, here also
+outside the range of that bond in the frames. A hydrogen that the frames show at several partners counts by
+its distance to the nearest of them.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,14 +21,14 @@ from mdaug.analysis.distributions import (
     sample_like,
     sample_of,
 )
-from mdaug.analysis.training_bonds import TrainingBonds
 from mdaug.analysis.trajectory import Block, atomic_numbers, blocks
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray, image_cells
-from mdaug.geometry.bonds import bond_name
+from mdaug.geometry.bonds import BoolArray, bond_name
 from mdaug.geometry.molecules import has_parted, molecule_of_atom
-from mdaug.geometry.pairs import half_width, pair_lengths
+from mdaug.geometry.pairs import half_width
 from mdaug.geometry.torsions import rotatable_torsions, without_straight
+from mdaug.geometry.training_bonds import TrainingBonds
 from mdaug.verdicts import Level, Verdict
 
 TOLERANCE_A = 0.5
@@ -49,12 +51,15 @@ class StabilityResult:
     bonds
         Bonds with their mean lengths in the training frames.
     tolerance_A
-        A bond is broken when it is farther than this from its mean.
+        A bond is broken when it is farther than this from its mean, and farther than half of it outside its
+        range in the training frames.
     times_ps
         Shape (n_frames,), as in the trajectory.
     deviation_A
         Largest |length − mean| of any bond per frame, shape (n_frames,); infinite where a position is not a
         finite number.
+    failed
+        Whether a bond is broken in each frame, shape (n_frames,).
     bond_max_deviation_A
         Largest finite |length − mean| of each bond, shape (n_bonds,).
     broken_bond
@@ -73,6 +78,7 @@ class StabilityResult:
     tolerance_A: float
     times_ps: FloatArray
     deviation_A: FloatArray
+    failed: BoolArray
     bond_max_deviation_A: FloatArray
     broken_bond: int | None
     torsions: IntArray
@@ -85,7 +91,7 @@ class StabilityResult:
         """Time of the first failed frame, None if none has failed."""
         if self.broken_bond is None:
             return None
-        return float(self.times_ps[np.flatnonzero(self.deviation_A > self.tolerance_A)[0]])
+        return float(self.times_ps[np.flatnonzero(self.failed)[0]])
 
     @property
     def first_broken_bond(self) -> str | None:
@@ -123,7 +129,7 @@ class StabilityResult:
         if self.time_to_failure_ps is not None:
             text = (
                 f"{self.first_broken_bond} broke at {self.time_to_failure_ps:g} ps: more than "
-                f"{self.tolerance_A:g} Å from its mean in the training frames."
+                f"{self.tolerance_A:g} Å from its mean, and outside its range, in the training frames."
             )
             return Verdict(name, "error", self.time_to_failure_ps, None, text)
         if duration_ps < SHORTEST_PS:
@@ -171,8 +177,8 @@ class StabilityResult:
     @property
     def n_frames_before_failure(self) -> int:
         """Number of frames before the first failure, which the distributions are of."""
-        bad = np.flatnonzero(self.deviation_A > self.tolerance_A)
-        return int(bad[0]) if len(bad) else len(self.deviation_A)
+        failed = np.flatnonzero(self.failed)
+        return int(failed[0]) if len(failed) else len(self.failed)
 
 
 def stability(
@@ -195,7 +201,8 @@ def stability(
     frames
         The training frames, for h(r) and torsions; without them neither is computed.
     tolerance_A
-        A bond is broken when it is farther than this from its mean length.
+        A bond is broken when it is farther than this from its mean length, Å, and farther than half of it
+        outside its range in the training frames.
     progress
         Called with (frames done, frames in all).
 
@@ -210,24 +217,27 @@ def stability(
     if frames is not None:
         torsions = without_straight(torsions, frames.positions, frames.periodic_cells)
     visited = None if frames is None else sample_like(frames, torsions)
-    times, deviations, broken_bond, parted_at = [], [], None, None
+    times, deviations, failures, broken_bond, parted_at = [], [], [], None, None
     several = molecule_of_atom(len(bonds.atomic_numbers), bonds.bonds).any()
     largest = np.zeros(len(bonds.bonds))
     for block in _blocks(universe, CHUNK, bonds):
-        deviation = _deviations(block, bonds)
+        lengths = bonds.lengths(block.positions, block.cells)
+        deviation, broken = _deviations(lengths, bonds), _broken(lengths, bonds, tolerance_A)
         largest = np.maximum(largest, np.where(np.isfinite(deviation), deviation, 0.0).max(axis=0))
         times.append(block.times_ps)
         deviations.append(deviation.max(axis=1))
+        failures.append(broken.any(axis=1))
         if several and block.cells is None and parted_at is None:
             frames_in_time = zip(block.times_ps, block.positions, strict=True)
             parted_at = next((time for time, positions in frames_in_time if has_parted(positions)), None)
         if broken_bond is None:
-            bad = np.flatnonzero(deviations[-1] > tolerance_A)
-            good = slice(0, bad[0] if len(bad) else None)
+            failed = np.flatnonzero(failures[-1])
+            good = slice(0, failed[0] if len(failed) else None)
             if visited is not None:
                 visited.add(block.positions[good], None if block.cells is None else block.cells[good])
-            if len(bad):
-                broken_bond = int(deviation[bad[0]].argmax())
+            if len(failed):
+                first = failed[0]
+                broken_bond = int(np.where(broken[first], deviation[first], -1.0).argmax())
         if progress is not None:
             progress(sum(map(len, times)), len(universe.trajectory))
     return StabilityResult(
@@ -235,6 +245,7 @@ def stability(
         tolerance_A=tolerance_A,
         times_ps=np.concatenate(times),
         deviation_A=np.concatenate(deviations),
+        failed=np.concatenate(failures),
         bond_max_deviation_A=largest,
         broken_bond=broken_bond,
         torsions=torsions,
@@ -282,10 +293,18 @@ def _atoms(numbers: IntArray) -> str:
     )
 
 
-def _deviations(block: Block, bonds: TrainingBonds) -> FloatArray:
+def _deviations(lengths: FloatArray, bonds: TrainingBonds) -> FloatArray:
     """Return |length − mean| (n_frames, n_bonds); infinite where a position is not finite."""
-    lengths = pair_lengths(block.positions, block.cells, bonds.bonds[:, 0], bonds.bonds[:, 1])
     return np.nan_to_num(np.abs(lengths - bonds.mean_A), nan=np.inf, posinf=np.inf)
+
+
+def _broken(lengths: FloatArray, bonds: TrainingBonds, tolerance_A: float) -> BoolArray:
+    """Return which bonds are broken (n_frames, n_bonds): off their mean, and off their range in the
+    frames."""
+    shortest = np.fmin(bonds.mean_A - tolerance_A, bonds.range_A[:, 0] - 0.5 * tolerance_A)
+    longest = np.fmax(bonds.mean_A + tolerance_A, bonds.range_A[:, 1] + 0.5 * tolerance_A)
+    intact: BoolArray = (shortest <= lengths) & (lengths <= longest)  # a NaN is within no limits
+    return ~intact
 
 
 def _populations(sample: Sample | None, torsion: int) -> dict[str, float] | None:

@@ -13,12 +13,12 @@ from mdaug.analysis.model_scan import calculated_reference, reference_from_csv
 from mdaug.analysis.relax import relax
 from mdaug.analysis.scan import ScanResult, bond_scan, scan_distances
 from mdaug.analysis.scan_metrics import scan_metrics
-from mdaug.analysis.training_bonds import training_range_A
 from mdaug.cli.common import OutputOptions, open_run
 from mdaug.cli.progress import console, counted
 from mdaug.errors import DataError, MissingDependencyError
 from mdaug.files import write_json, write_text
 from mdaug.frames import FloatArray
+from mdaug.geometry.training_bonds import training_range_A
 from mdaug.options import Device, Precision
 from mdaug.quantum.calculators import GFN2
 from mdaug.reports.html import Cell, Table

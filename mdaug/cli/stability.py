@@ -9,7 +9,6 @@ from pydantic import Field
 
 from mdaug.analysis.stability import TOLERANCE_A, StabilityResult
 from mdaug.analysis.stability import stability as judge
-from mdaug.analysis.training_bonds import TrainingBonds
 from mdaug.analysis.trajectory import open_trajectory
 from mdaug.cli.common import DataOptions, OutputOptions, find_model, open_run
 from mdaug.cli.progress import console, counted
@@ -17,6 +16,7 @@ from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
+from mdaug.geometry.training_bonds import TrainingBonds
 from mdaug.reports.html import Table
 from mdaug.reports.stability import save_stability_figure
 from mdaug.reports.terminal import print_table

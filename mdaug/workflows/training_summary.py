@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from ase.data import chemical_symbols
 
-from mdaug.analysis.training_bonds import TrainingBonds
-from mdaug.errors import DataError
 from mdaug.frames import FrameSet
+from mdaug.geometry.molecules import mean_bonds
 from mdaug.geometry.pairs import pair_lengths
+from mdaug.geometry.training_bonds import shared_hydrogens
 from mdaug.springs.distances import pair_distances
 
 
@@ -17,7 +17,8 @@ def summarize_training(frames: FrameSet, cutoff: float) -> dict[str, Any]:
 
     It holds the data's name and level of theory, the range of distances of each element pair (those that
     the model has seen; its users should not trust it far outside), the bonds with mean, spread and range
-    of their lengths, and the frame of lowest energy.
+    of their lengths, hydrogens that are bonded to different atoms in different frames, and the frame of
+    lowest energy.
     """
     return {
         "data": frames.name,
@@ -28,6 +29,7 @@ def summarize_training(frames: FrameSet, cutoff: float) -> dict[str, Any]:
         "n_train": len(frames),
         "distance_range_A": _distance_ranges(frames, cutoff),
         "bonds": _bonds(frames),
+        "shared_hydrogens": [hydrogen.to_json() for hydrogen in shared_hydrogens(frames)],
         "reference_structure": _lowest_frame(frames),
     }
 
@@ -38,11 +40,10 @@ def _distance_ranges(frames: FrameSet, cutoff: float) -> dict[str, list[float]]:
 
 
 def _bonds(frames: FrameSet) -> list[dict[str, Any]]:
-    try:
-        bonds = TrainingBonds.from_frames(frames)
-    except DataError:  # atoms, or noble gases: nothing is bonded
+    pairs, _ = mean_bonds(frames)
+    if not len(pairs):  # atoms, or noble gases: nothing is bonded
         return []
-    idx_i, idx_j = bonds.bonds.T
+    idx_i, idx_j = pairs.T
     lengths = pair_lengths(frames.positions, frames.periodic_cells, idx_i, idx_j)
     return [
         {

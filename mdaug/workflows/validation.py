@@ -18,13 +18,13 @@ from mdaug.analysis.scan import ScanResult, bond_scan, scan_distances
 from mdaug.analysis.scan_metrics import scan_metrics
 from mdaug.analysis.stability import StabilityResult, stability
 from mdaug.analysis.thermo_log import read_thermo
-from mdaug.analysis.training_bonds import TrainingBonds, training_range_A
 from mdaug.analysis.trajectory import open_trajectory
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.errors import MissingDependencyError
 from mdaug.files import write_json, write_text
 from mdaug.frames import FrameSet, structure_from_json
 from mdaug.geometry.bonds import find_bonds
+from mdaug.geometry.training_bonds import TrainingBonds, training_range_A
 from mdaug.md import DynamicsOptions, run_dynamics
 from mdaug.options import Options
 from mdaug.quantum.calculators import GFN2

@@ -3,12 +3,14 @@ from dataclasses import replace
 import MDAnalysis as mda
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk, molecule
 
 from mdaug.analysis.stability import stability
-from mdaug.analysis.training_bonds import TrainingBonds
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
+from mdaug.geometry.training_bonds import TrainingBonds, shared_hydrogens
+from mdaug.workflows.training_summary import summarize_training
 
 
 def frames_of(atoms, positions, cells=None):
@@ -244,3 +246,47 @@ def test_distances_are_compared_with_those_of_the_frames(ethanol, training, by, 
     _, distances = verdicts_of(ethanol, training, by, dt_ps, frames=training)
     assert (distances.name, distances.verdict) == ("distances as in the frames", verdict)
     assert distances.limit == 0.2
+
+
+WATERS = Atoms("OHO", [[0.0, 0, 0], [0.98, 0, 0], [2.6, 0, 0]])
+"""A proton between two oxygens 2.6 Å apart."""
+
+
+def proton_at(*x_A: float) -> np.ndarray:
+    positions = np.repeat(WATERS.positions[None], len(x_A), axis=0)
+    positions[:, 1, 0] = x_A
+    return positions
+
+
+SHARED = frames_of(WATERS, proton_at(0.98, 1.05, 1.3, 1.6, 1.5, 0.97))
+
+
+def test_a_shared_proton_is_recorded_with_its_partners():
+    (proton,) = TrainingBonds.from_frames(SHARED).shared
+    assert (proton.atom, proton.partners) == (1, (0, 2))
+    assert proton.range_A == pytest.approx((0.97, 1.3))
+    assert proton.mean_A == pytest.approx(np.mean([0.98, 1.05, 1.3, 1.0, 1.1, 0.97]))
+    assert shared_hydrogens(frames_of(WATERS, proton_at(0.98, 1.2))) == ()
+
+
+@pytest.mark.parametrize("source", ["frames", "manifest"])
+def test_a_proton_transfer_that_the_frames_show_is_no_broken_bond(source):
+    bonds = TrainingBonds.from_frames(SHARED)
+    if source == "manifest":
+        bonds = TrainingBonds.from_manifest({"training": summarize_training(SHARED, 5.0)})
+    there_and_back = universe_of(WATERS, proton_at(0.98, 1.6, 1.65, 0.97))
+    assert stability(there_and_back, bonds).time_to_failure_ps is None
+    lost = proton_at(0.98, 1.6, 1.65)
+    lost[2, 1, 1] = 1.9
+    result = stability(universe_of(WATERS, lost), bonds)
+    assert (result.time_to_failure_ps, result.first_broken_bond) == (pytest.approx(0.2), "O0-H1")
+    never_shared = TrainingBonds.from_frames(frames_of(WATERS, proton_at(0.98, 1.05)))
+    assert stability(there_and_back, never_shared).time_to_failure_ps == pytest.approx(0.1)
+
+
+def test_a_bond_that_the_frames_show_longer_is_no_broken_bond(ethanol):
+    long = TrainingBonds.from_frames(frames_of(ethanol, stretched(ethanol, 2, 3, [0.0, 0.0, 0.0, 0.6])))
+    universe = universe_of(ethanol, stretched(ethanol, 2, 3, [0.0, 0.8, 0.9]))
+    assert stability(universe, long).time_to_failure_ps == pytest.approx(0.2)
+    old = replace(long, range_A=np.full((8, 2), np.nan))
+    assert stability(universe, old).time_to_failure_ps == pytest.approx(0.1)
