@@ -15,6 +15,7 @@ from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FloatArray
 from mdaug.geometry.rigid_motion import degrees_of_freedom
+from mdaug.geometry.training_bonds import TrainingBonds
 from mdaug.md.ase_integrator import AseIntegrator, equilibrate
 from mdaug.md.guard import Guard
 from mdaug.md.loop import Advance, Integrator, MakeIntegrator, Run, run_all
@@ -104,7 +105,8 @@ def run_dynamics(
     atoms
         Start structure; not changed. Its momenta are not used.
     calculator
-        Any ASE calculator with energy and forces; it also runs the equilibration.
+        Any ASE calculator with energy and forces; it also runs the equilibration. Of a model the guard takes
+        the ranges of the bonds in the training frames.
     options
         Ensemble, temperature, length, and how often results are written.
     folder
@@ -254,7 +256,7 @@ def _prepare_run(
     write_start(folder, start, options, settings.about)
     moving = Atoms(start.numbers, start.positions, masses=start.get_masses(), cell=start.cell, pbc=start.pbc)
     moving.calc = calculator
-    guard = Guard(start, options)
+    guard = Guard(start, options, _training_bonds(calculator))
     stopped = None
     rng = np.random.default_rng(options.seed)
     if restart is None:
@@ -306,6 +308,15 @@ def _restart(folder: Path, atoms: Atoms, options: DynamicsOptions, resume: bool)
             f"{folder}: the run is at step {restart.step} already, beyond --steps {options.steps}"
         )
     return restart
+
+
+def _training_bonds(calculator: Calculator) -> TrainingBonds | None:
+    """Return the bonds that a model's manifest records; None of other calculators and where it records
+    none."""
+    try:
+        return TrainingBonds.from_manifest(getattr(calculator, "manifest", {}))
+    except DataError:
+        return None
 
 
 def _check_structure(atoms: Atoms) -> None:

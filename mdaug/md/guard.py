@@ -4,10 +4,11 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 
-from mdaug.frames import FloatArray
-from mdaug.geometry.bonds import bond_images, bond_name
+from mdaug.frames import FloatArray, image_cells
+from mdaug.geometry.bonds import BondImages, bond_images, bond_name
 from mdaug.geometry.pairs import structure_pairs
 from mdaug.geometry.rigid_motion import degrees_of_freedom, temperature_K
+from mdaug.geometry.training_bonds import SharedHydrogen, TrainingBonds
 from mdaug.md.options import DynamicsOptions
 
 COLLIDED_WITHIN = 0.5
@@ -15,6 +16,11 @@ COLLIDED_WITHIN = 0.5
 
 HOTTEST = 10.0
 """A run hotter than this times its temperature (and by six degrees of freedom more) has blown up."""
+
+
+WIDER_THAN_FRAMES = 1.25
+"""A bond holds up to this times its longest length in the training frames (and down to its shortest over
+this)."""
 
 
 class Guard:
@@ -27,16 +33,37 @@ class Guard:
     options
         Temperature of the run; ``max_stretch``, longest and (its inverse) shortest length of a bond relative
         to `start`; with ``guard`` off only energies and positions that are not finite are violations.
+    trained
+        Bonds of the model's training frames. A bond that the frames show longer (shorter) than
+        ``max_stretch`` allows is limited by its range there, and a hydrogen that they show at several
+        partners by the distance to the nearest of them. Ignored if its atoms are not those of `start`.
     """
 
-    def __init__(self, start: Atoms, options: DynamicsOptions) -> None:
+    def __init__(self, start: Atoms, options: DynamicsOptions, trained: TrainingBonds | None = None) -> None:
         self._start = start
-        self._bonds = bond_images(start)
-        self._on, self._max_stretch = options.guard, options.max_stretch
+        self._on = options.guard
         self._radii = COLLIDED_WITHIN * covalent_radii[start.numbers]
         self._n_degrees = degrees_of_freedom(start)
         # the six are for a diatomic, whose one vibration often holds ten times its mean energy
         self._hottest_K = HOTTEST * options.temperature * (1.0 + 6.0 / self._n_degrees)
+        if trained is not None and not np.array_equal(trained.atomic_numbers, start.numbers):
+            trained = None
+        self._cells = image_cells(start.cell.array[None], tuple(start.pbc)) if start.pbc.any() else None
+        self._bonds, self._shared = _split_bonds(bond_images(start), trained.shared if trained else ())
+        lengths, stretch = self._bonds.lengths, options.max_stretch
+        shown = _ranges_in_frames(self._bonds, trained)
+        self._shortest = np.fmin(lengths / stretch, shown[:, 0] / WIDER_THAN_FRAMES)
+        self._longest = np.fmax(lengths * stretch, shown[:, 1] * WIDER_THAN_FRAMES)
+        self._shared_limits = []
+        for hydrogen in self._shared:
+            nearest = float(hydrogen.nearest_A(start.positions[None], self._cells)[0])
+            shortest, longest = hydrogen.range_A
+            self._shared_limits.append(
+                (
+                    min(nearest / stretch, shortest / WIDER_THAN_FRAMES),
+                    max(nearest * stretch, longest * WIDER_THAN_FRAMES),
+                )
+            )
 
     def violation(self, positions: FloatArray, potential_eV: float, kinetic_eV: float) -> str | None:
         """Return what is wrong with a state, in words, or None.
@@ -55,7 +82,7 @@ class Guard:
         temperature = temperature_K(kinetic_eV, self._n_degrees)
         if temperature > self._hottest_K:
             return f"temperature is {temperature:.0f} K (limit {self._hottest_K:.0f} K)"
-        return self._broken_bond(positions) or self._collision(positions)
+        return self._broken_bond(positions) or self._lost_hydrogen(positions) or self._collision(positions)
 
     def _broken_bond(self, positions: FloatArray) -> str | None:
         bonds = self._bonds
@@ -63,15 +90,29 @@ class Guard:
             return None
         vectors = positions[bonds.index[:, 1]] - positions[bonds.index[:, 0]] + bonds.shifts
         lengths = np.sqrt(np.einsum("bx,bx->b", vectors, vectors))
-        stretch = lengths / bonds.lengths
-        worst = int(np.argmax(np.maximum(stretch, 1.0 / np.maximum(stretch, 1e-12))))
-        if 1.0 / self._max_stretch <= stretch[worst] <= self._max_stretch:
+        worst = int(
+            np.argmax(np.maximum(lengths / self._longest, self._shortest / np.maximum(lengths, 1e-12)))
+        )
+        if self._shortest[worst] <= lengths[worst] <= self._longest[worst]:
             return None
+        at_start = bonds.lengths[worst]
         return (
             f"bond {bond_name(self._start.numbers, bonds.index[worst])} is {lengths[worst]:.2f} Å long, "
-            f"{stretch[worst]:.2f} times its length at the start (limits {1 / self._max_stretch:.2f} "
-            f"and {self._max_stretch:.2f})"
+            f"{lengths[worst] / at_start:.2f} times its length at the start (limits "
+            f"{self._shortest[worst] / at_start:.2f} and {self._longest[worst] / at_start:.2f})"
         )
+
+    def _lost_hydrogen(self, positions: FloatArray) -> str | None:
+        numbers = self._start.numbers
+        for hydrogen, (shortest, longest) in zip(self._shared, self._shared_limits, strict=True):
+            nearest = float(hydrogen.nearest_A(positions[None], self._cells)[0])
+            if not shortest <= nearest <= longest:
+                partners = ", ".join(bond_name(numbers, [partner]) for partner in hydrogen.partners)
+                return (
+                    f"{bond_name(numbers, [hydrogen.atom])} is {nearest:.2f} Å from the nearest of its "
+                    f"partners {partners} (limits {shortest:.2f} and {longest:.2f} Å)"
+                )
+        return None
 
     def _collision(self, positions: FloatArray) -> str | None:
         idx_i, idx_j, shifts = structure_pairs(self._start, positions, 2.0 * float(self._radii.max()))
@@ -83,3 +124,29 @@ class Guard:
         pair = collided[0]
         name = bond_name(self._start.numbers, (idx_i[pair], idx_j[pair]))
         return f"atoms {name} are {distances[pair]:.2f} Å apart (limit {limits[pair]:.2f} Å)"
+
+
+def _split_bonds(
+    bonds: BondImages, shared: tuple[SharedHydrogen, ...]
+) -> tuple[BondImages, list[SharedHydrogen]]:
+    """Return the bonds without those of shared hydrogens to their partners, and the hydrogens that have
+    any."""
+    kept, bonded_hydrogens = np.ones(len(bonds.index), dtype=bool), []
+    for hydrogen in shared:
+        has_partner = np.isin(bonds.index, hydrogen.partners).any(axis=1)
+        to_partner = (bonds.index == hydrogen.atom).any(axis=1) & has_partner
+        if to_partner.any():
+            kept &= ~to_partner
+            bonded_hydrogens.append(hydrogen)
+    return BondImages(bonds.index[kept], bonds.shifts[kept], bonds.lengths[kept]), bonded_hydrogens
+
+
+def _ranges_in_frames(bonds: BondImages, trained: TrainingBonds | None) -> FloatArray:
+    """Return the shortest and longest length of each bond in the training frames, NaN where unknown."""
+    ranges = np.full((len(bonds.index), 2), np.nan)
+    if trained is not None:
+        row = {tuple(pair): k for k, pair in enumerate(trained.bonds.tolist())}
+        for k, (i, j) in enumerate(bonds.index.tolist()):
+            if (min(i, j), max(i, j)) in row:
+                ranges[k] = trained.range_A[row[min(i, j), max(i, j)]]
+    return ranges

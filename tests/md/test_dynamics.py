@@ -200,6 +200,17 @@ def test_without_guard_only_nan_stops(ethanol, springs, tmp_path) -> None:
     assert result.stopped_because.startswith("energy or positions are not finite, at step")
 
 
+def test_the_ranges_of_a_models_manifest_reach_the_guard(ethanol, springs, tmp_path) -> None:
+    stretched_hydroxyl = ethanol.copy()
+    stretched_hydroxyl.positions[3] += 0.4 * (ethanol.positions[3] - ethanol.positions[2])
+    calculator, options = springs(stretched_hydroxyl, 2.0), quick(steps=80)
+    assert "bond O2-H3" in run_dynamics(ethanol, calculator, options, tmp_path / "plain").stopped_because
+    bond = {"atoms": [2, 3], "mean_A": 1.2, "range_A": [0.9, 2.0]}
+    structure = {"atomic_numbers": ethanol.numbers.tolist()}
+    calculator.manifest = {"training": {"bonds": [bond], "reference_structure": structure}}
+    assert run_dynamics(ethanol, calculator, options, tmp_path / "trained").stopped_because is None
+
+
 def test_a_blow_up_in_the_equilibration_is_told(ethanol, springs, tmp_path) -> None:
     options = quick(timestep=9.0, equilibration=1.0)
     result = run_dynamics(ethanol, springs(ethanol), options, tmp_path)
