@@ -49,7 +49,7 @@ class SpringOptions(Options):
     """Largest number of Gaussians tried for an element pair (automatic choice only)."""
 
     dip: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Neighbouring components are one peak unless the density between them falls below this fraction of the
+    """Neighboring components are one peak unless the density between them falls below this fraction of the
     lower of the two (automatic choice only)."""
 
     min_weight: Annotated[float, Field(ge=0, lt=0.5)] = 0.002

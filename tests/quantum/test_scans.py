@@ -21,11 +21,20 @@ def test_names_columns_and_values(ethanol):
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["bond", "bond:2", "bond:2-3=1:2", "bond:a-b", "bond:2-3=1:2:x", "2-3", "bond:2-3+bond:1-2+bond:0-1"],
+    ("text", "message"),
+    [
+        ("bond", "scan bond: expected kind:i-j"),
+        ("bond:2", "scan of bond 2: expected 2 different atoms"),
+        ("bond:2-3=1:2", "scan bond:2-3=1:2: expected kind:i-j"),
+        ("bond:a-b", "scan bond:a-b: expected kind:i-j"),
+        ("bond:2-3=1:2:x", "scan bond:2-3=1:2:x: expected kind:i-j"),
+        ("bond:2-3=2:1:0.1", "scan range 2:1:0.1: expected first < last"),
+        ("2-3", "scan 2-3: expected kind:i-j"),
+        ("bond:2-3=1:2:1+bond:1-2=1:2:1+bond:0-1=1:2:1", "expected one coordinate, or two joined by"),
+    ],
 )
-def test_other_texts_are_refused(ethanol, text):
-    with pytest.raises(DataError, match=r"scan|expected"):
+def test_other_texts_are_refused(ethanol, text, message):
+    with pytest.raises(DataError, match=message):
         parse_scan(text, ethanol)
 
 

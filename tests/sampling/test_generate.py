@@ -1,7 +1,5 @@
 """Frames made by MD sample the canonical ensemble, and carry labels of exactly their positions."""
 
-import importlib
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +8,10 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 
-from mdaug.errors import DataError, MissingDependencyError
+from mdaug.errors import DataError
 from mdaug.frames import FrameSet
-from mdaug.quantum.calculators import calculator_factory, check_spin
+from mdaug.quantum.calculators import calculator_factory
 from mdaug.sampling.generate import GenerateOptions, generate_frames
-from mdaug.sampling.structures import starting_structures
 from mdaug.units import BOLTZMANN_EV_K
 
 pytestmark = pytest.mark.slow
@@ -93,7 +90,7 @@ def test_both_thermometers_read_the_thermostat(made) -> None:
     assert 0 < sampling.energy_correlation_time_fs < 100
 
 
-def test_frames_are_shared_out_labelled_and_centred(made) -> None:
+def test_frames_are_shared_out_labeled_and_centered(made) -> None:
     frames, sampling = made
     assert len(frames) == 401
     assert np.bincount(frames.info["replica"]).tolist() == [101, 100, 100, 100]
@@ -153,93 +150,9 @@ def test_the_embedded_frames_hold_both_conformers(ethanol: FrameSet) -> None:
     assert 0.05 < trans < 0.4
 
 
-@pytest.mark.tblite
-def test_smiles_give_different_conformers_in_their_own_order() -> None:
-    first, second = starting_structures("C(C)O", 2, seed=1)
-    assert first.numbers.tolist() == [6, 6, 8, 1, 1, 1, 1, 1, 1]
-    assert first.get_distance(0, 2) < 1.6 and first.get_distance(2, 8) < 1.1
-    assert abs(first.get_all_distances() - second.get_all_distances()).max() > 0.01
-
-
-def test_a_structure_file_is_copied(tmp_path: Path) -> None:
-    _dimer().write(tmp_path / "oh.xyz")
-    structures = starting_structures(tmp_path / "oh.xyz", 3)
-    assert [atoms.positions.tolist() for atoms in structures] == [_dimer().positions.tolist()] * 3
-
-
-@pytest.mark.tblite
-@pytest.mark.parametrize("source", ["not a molecule", "C(C", ""])
-def test_neither_file_nor_smiles(source: str) -> None:
-    with pytest.raises(DataError, match="neither a structure file nor a SMILES string"):
-        starting_structures(source, 1)
-
-
-def test_an_unreadable_file(tmp_path: Path) -> None:
-    (tmp_path / "a.xyz").write_text("nonsense")
-    with pytest.raises(DataError, match="not a structure that ASE reads"):
-        starting_structures(tmp_path / "a.xyz", 1)
-
-
-@pytest.mark.parametrize("package", ["tblite.ase", "rdkit.Chem.AllChem"])
-def test_missing_packages_say_how_to_install_them(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
-    imported = importlib.import_module
-
-    def fail(name: str, *more):
-        if name == package:
-            raise ImportError(name)
-        return imported(name, *more)
-
-    monkeypatch.setattr(importlib, "import_module", fail)
-    monkeypatch.setattr("mdaug.sampling.structures.import_module", fail)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'mdaug\[xtb\]'"):
-        calculator_factory() if package == "tblite.ase" else starting_structures("CCO", 1)
-
-
-@pytest.mark.tblite
-def test_charge_and_spin_reach_the_calculator() -> None:
-    neutral, cation = (
-        calculator_factory(charge=charge, multiplicity=multiplicity)
-        for charge, multiplicity in ((0, 2), (1, 1))
-    )
-    energies = []
-    for make in (neutral, cation):
-        atoms = _dimer()
-        atoms.calc = make()
-        energies.append(atoms.get_potential_energy())
-    assert energies[1] > energies[0] + 5  # ionisation costs eV
-
-
-def test_any_ase_calculator() -> None:
-    assert isinstance(calculator_factory("ase.calculators.emt:EMT", {"asap_cutoff": True})(), EMT)
-    with pytest.raises(DataError, match=r"takes no charge: leave --charge"):
-        calculator_factory("ase.calculators.emt:EMT", charge=1)
-    with pytest.raises(DataError, match=r"module ase\.calculators\.emt has no Emt"):
-        calculator_factory("ase.calculators.emt:Emt")
-    with pytest.raises(DataError, match=r"expected one of GFN2-xTB, .* or module:Class"):
-        calculator_factory("emt")
-    with pytest.raises(MissingDependencyError, match=r"module no\.such cannot be imported"):
-        calculator_factory("no.such:Thing")
-
-
-def test_a_calculator_of_ones_own_lies_in_the_working_folder(tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "my_potential.py").write_text("from ase.calculators.emt import EMT as Mine\n")
-    with pytest.raises(MissingDependencyError, match="put it into this folder"):
-        calculator_factory("my_potential:Mine")
-    monkeypatch.chdir(tmp_path)
-    assert isinstance(calculator_factory("my_potential:Mine")(), EMT)
-
-
 def test_a_calculator_that_fails_is_named_with_its_reason() -> None:
     with pytest.raises(DataError, match=r"H2O: the calculator failed in replica 0, at MD step 0: NotImpl"):
         generate_frames([Atoms("Si2", [[0, 0, 0], [0, 0, 2.2]])], EMT, OPTIONS, name="H2O")
-
-
-@pytest.mark.tblite
-def test_electrons_must_fit_the_multiplicity() -> None:
-    ammonium = starting_structures("[NH4+]", 1)[0]
-    check_spin(ammonium, 1, 1)
-    with pytest.raises(DataError, match=r"11 electrons with charge \+0 cannot have multiplicity 1; is the"):
-        check_spin(ammonium, 0, 1)
 
 
 def test_the_embedded_file_says_how_it_was_made() -> None:
@@ -249,4 +162,4 @@ def test_the_embedded_file_says_how_it_was_made() -> None:
         command = str(archive["command"])
     docs = Path(__file__).parents[2] / "docs" / "data.md"
     assert command in docs.read_text(encoding="utf-8")
-    assert json.loads(json.dumps(command)).startswith("mdaug frames")
+    assert command.startswith("mdaug frames")

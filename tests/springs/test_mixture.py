@@ -197,5 +197,8 @@ def test_frames_are_drawn_not_pairs():
 
 def test_same_seed_same_intervals():
     distances = np.random.default_rng(0).normal(1.5, 0.1, 50)
-    first, second = (bootstrap_mixtures(distances, np.arange(50), one(distances), 5, 7) for _ in range(2))
+    first, second, other = (
+        bootstrap_mixtures(distances, np.arange(50), one(distances), 5, seed) for seed in (7, 7, 8)
+    )
     np.testing.assert_array_equal(first.sigmas, second.sigmas)
+    assert not np.array_equal(first.sigmas, other.sigmas)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mdaug.errors import DataError
@@ -32,8 +32,8 @@ def test_nearest_takes_the_spring_of_the_closest_mean(d, component):
 
 @given(distances)
 def test_nearest_is_the_smallest_difference(d):
-    if np.ptp(np.sort(np.abs(d - THREE.distance))[:2]) > 1e-9:
-        assert SPRINGS.lookup("H-O", d, "nearest") == THREE.k[np.argmin(np.abs(d - THREE.distance))]
+    assume(np.ptp(np.sort(np.abs(d - THREE.distance))[:2]) > 1e-9)
+    assert SPRINGS.lookup("H-O", d, "nearest") == THREE.k[np.argmin(np.abs(d - THREE.distance))]
 
 
 def test_linear_by_hand():
@@ -130,5 +130,5 @@ def test_a_broken_springs_json_is_one_clear_line(tmp_path, text):
 
 
 def test_a_missing_springs_json_is_one_clear_line(tmp_path):
-    with pytest.raises(DataError, match="none"):
+    with pytest.raises(DataError, match=r"none\.json cannot be read as springs \(FileNotFoundError"):
         Springs.read(tmp_path / "none.json")
