@@ -3,13 +3,17 @@
 The list is closed: each of these formats is data or text, none can run code when read.
 """
 
+import sqlite3
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import ase.db
 import ase.io
 from ase import Atoms
+from ase.db.core import Database
+from ase.db.sqlite import SQLite3Database
 
 from mdaug.data.readers.contents import Contents, Reader
 from mdaug.data.readers.from_atoms import frames_from_atoms
@@ -54,18 +58,48 @@ def _gaussian(path: Path) -> list[Atoms]:
     return _images("gaussian-out")(path)
 
 
-def _rows(kind: str) -> Callable[[Path], list[Atoms]]:
-    """Return a function giving the structures of an ASE database, their key-value pairs in ``info``."""
+def _json_rows(path: Path) -> list[Atoms]:
+    """Return the structures of an ASE database in JSON."""
+    return _structures(ase.db.connect(path, type="json"))
 
-    def images(path: Path) -> list[Atoms]:
-        found = []
-        for row in ase.db.connect(path, type=kind).select():
-            atoms = row.toatoms()
-            atoms.info |= row.key_value_pairs
-            found.append(atoms)
-        return found
 
-    return images
+def _sqlite_rows(path: Path) -> list[Atoms]:
+    """Return the structures of an ASE database in SQLite, which is opened read-only."""
+    with closing(_read_only(path)) as connection:
+        _check_tables(connection)
+        database = SQLite3Database(str(path.resolve()), use_lock_file=False)
+        # ASE would open the file for writing, and add its tables to a database of another kind
+        database.connection = connection  # type: ignore[assignment]
+        database.change_count = 0
+        return _structures(database)
+
+
+def _structures(database: Database) -> list[Atoms]:
+    """Return the structures of an ASE database, their key-value pairs in ``info``."""
+    structures = []
+    for row in database.select():
+        atoms = row.toatoms()
+        atoms.info |= row.key_value_pairs
+        structures.append(atoms)
+    return structures
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    """Open a SQLite database without writing to it or, where that is possible, beside it."""
+    in_use = any(path.with_name(path.name + end).exists() for end in ("-wal", "-journal"))
+    # an immutable file gets no lock and no files beside it, but changes in a journal are not seen
+    uri = f"{path.resolve().as_uri()}?{'mode=ro' if in_use else 'mode=ro&immutable=1'}"
+    return sqlite3.connect(uri, uri=True, timeout=20)
+
+
+def _check_tables(connection: sqlite3.Connection) -> None:
+    """Refuse a SQLite database of another kind."""
+    columns = {row[1] for row in connection.execute("PRAGMA table_info(systems)")}
+    if not {"numbers", "positions", "cell"} <= columns:
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")]
+        raise ValueError(
+            f"a SQLite database without ASE's table of systems; its tables: {', '.join(tables[:8]) or 'none'}"
+        )
 
 
 READERS = (
@@ -76,6 +110,6 @@ READERS = (
     _reader("FHI-aims output", (b"Invoking FHI-aims ...",), _images("aims-output")),
     _reader("Quantum ESPRESSO output", (b"Program PWSCF",), _images("espresso-out")),
     _reader("ASE trajectory", (b"ASE-Trajectory",), _images("traj")),
-    _reader("ASE database (SQLite)", (b"SQLite format 3\x00",), _rows("db")),
-    _reader("ASE database (JSON)", (b'{"1": {',), _rows("json")),
+    _reader("ASE database (SQLite)", (b"SQLite format 3\x00",), _sqlite_rows),
+    _reader("ASE database (JSON)", (b'{"1": {',), _json_rows),
 )

@@ -1,5 +1,7 @@
 """What ASE reads: its own files and the outputs of AIMD codes (small samples in each code's words)."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import ase.db
@@ -58,6 +60,65 @@ def test_databases(tmp_path: Path, images: list[Atoms], suffix: str) -> None:
 def test_trajectory(tmp_path: Path, images: list[Atoms]) -> None:
     ase.io.write(tmp_path / "frames", images, format="traj")
     _equal(tmp_path / "frames", images)
+
+
+def _beside(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["CREATE TABLE places (name TEXT)", "INSERT INTO places VALUES ('Rome')"],
+        ["CREATE TABLE systems (name TEXT)", "CREATE TABLE places (name TEXT)"],
+        ["PRAGMA journal_mode=WAL", "CREATE TABLE places (name TEXT)"],
+        ["PRAGMA user_version=1"],
+    ],
+)
+def test_a_database_of_another_kind_is_refused_and_left_as_it_is(
+    tmp_path: Path, statements: list[str]
+) -> None:
+    """ASE adds its 16 tables to any SQLite database that it opens."""
+    path = tmp_path / "places.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+    before = _beside(tmp_path)
+    with pytest.raises(DataError, match=r"SQLite database without ASE's table of systems; its tables: "):
+        read_contents(path)
+    assert _beside(tmp_path) == before
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_an_ase_database_is_not_written_to(tmp_path: Path, images: list[Atoms], mode: str) -> None:
+    path = tmp_path / "a.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA journal_mode={mode}")
+    with ase.db.connect(path) as database:
+        for atoms in images:
+            database.write(atoms)
+    before = _beside(tmp_path)
+    tmp_path.chmod(0o555)
+    try:
+        _equal(path, images)
+    finally:
+        tmp_path.chmod(0o755)
+    assert _beside(tmp_path) == before
+
+
+def test_rows_that_are_only_in_the_journal_are_read(tmp_path: Path, images: list[Atoms]) -> None:
+    """While another process writes, the newest rows are in a file beside the database."""
+    path = tmp_path / "a.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE keeps_the_journal (name TEXT)")
+        connection.commit()
+        with ase.db.connect(path) as database:
+            for atoms in images:
+                database.write(atoms)
+        assert path.with_name("a.db-wal").stat().st_size > 0
+        _equal(path, images)
 
 
 def test_a_broken_database_is_told(tmp_path: Path) -> None:
