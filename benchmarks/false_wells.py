@@ -1,6 +1,6 @@
 """Whether models have false wells: short MD with each, from held-out frames with hot velocities.
 
-    python benchmarks/false_wells.py RUN … --temperatures 4000 6000
+    python benchmarks/label_spurious_minima.py RUN … --temperatures 4000 6000
 
 RUN is a folder of `mdaug train` on one molecule. Counted are trajectories (of 120, 500 fs each) on which the
 model's energy falls 20 kcal/mol below that of the force field matched to the training frames, and those on
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from ase.data import atomic_masses
 
-from mdaug.augmentation.force_matching.fit import match
+from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.calculators.evaluators import make_evaluator
 from mdaug.calculators.structures import species_of
@@ -40,7 +40,7 @@ def main() -> None:
     given = parser.parse_args()
     for run in given.runs:
         train, test = own_frames(run / "model.pt", "train"), own_frames(run / "model.pt", "test")
-        field, model = match(train), model_of(run / "model.pt", train.atomic_numbers)
+        field, model = match_forces(train), model_of(run / "model.pt", train.atomic_numbers)
         shift = train.energies.mean() - field.evaluate(train.positions)[0].mean()
         for temperature in given.temperatures:
             fell, broke, at = explore(test, model, field, shift, temperature)

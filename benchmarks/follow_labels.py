@@ -16,7 +16,7 @@ import numpy as np
 from mdaug.analysis.relax import relax
 from mdaug.analysis.scan import bond_scan, scan_distances
 from mdaug.analysis.scan_metrics import extrema
-from mdaug.augmentation.force_matching.label_rule import matched_rule
+from mdaug.augmentation.force_matching.label_rule import force_matched_rule
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.frames import structure_from_json
 from mdaug.sweep.space import changes_of, grid, parse_space
@@ -42,7 +42,7 @@ def main() -> None:
         print(
             f"E {test['energy_mae_kcal_mol']:.4f} kcal/mol, F {test['force_mae_kcal_mol_A']:.4f} kcal/mol/Å"
         )
-    field = matched_rule(outcome.sets.train).field
+    field = force_matched_rule(outcome.sets.train).field
     calculator = MDAugCalculator(outcome.model_path, dtype="float64")
     training = calculator.manifest["training"]
     atoms = relax(calculator, structure_from_json(training["reference_structure"])).atoms

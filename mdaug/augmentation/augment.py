@@ -1,11 +1,11 @@
-"""From frames and springs to augmented frames."""
+"""Make augmented frames from frames and springs."""
 
 import warnings
 from dataclasses import replace
 
 import numpy as np
 
-from mdaug.augmentation.augmented_frames import CopyMaker, count, joined
+from mdaug.augmentation.augmented_frames import AugmentedFrameMaker, count, joined
 from mdaug.augmentation.label_rules import make_rule
 from mdaug.augmentation.options import AugmentOptions
 from mdaug.augmentation.spring_labels import Labels
@@ -16,14 +16,15 @@ from mdaug.springs.springs import Springs
 from mdaug.units import EV_PER_KCAL_MOL
 
 MANY_MOLECULES = 8
-"""From here on frames are a liquid's: each has an atom in as many surroundings as a copy could."""
+"""Least number of molecules of a liquid; its frames show each atom in as many surroundings as augmented
+frames."""
 
 IMPULSE_TIME_FS, TURNING_TIME_FS = 25.0, 500.0
 """How long atoms move after an impulse, at most: in 25 fs a molecule bends and stretches, in 500 fs a few
 molecules turn about each other (in a liquid they hinder each other, and the frames hold all orientations)."""
 
 ROUGH = 0.002
-"""Share of the weight that labels get whose errors are asked for but not known."""
+"""Fraction of the weight that labels of rule gradient get where they stand in for force-matched ones."""
 
 
 def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None = None) -> FrameSet:
@@ -32,25 +33,27 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
     Parameters
     ----------
     frames
-        The frames to draw from, and to make the rule from.
+        The frames to draw from and to make the rule from.
     springs
-        Of all element pairs of `frames`.
+        Springs of all element pairs of `frames`.
+    options
+        Numbers, sizes and label rule; None for the defaults.
 
     Returns
     -------
     FrameSet
-        Labelled copies: `n_frames` with atoms displaced at random, then `n_stretched` with a bond stretched,
+        Labeled frames: `n_frames` with atoms displaced at random, then `n_stretched` with a bond stretched,
         then `n_impulses` after an impulse to some atoms (only by rules that can move atoms).
         ``info`` holds for each the index of its parent in `frames` (``parent``), the ``rule``, the
         ``kind`` (``displacement``, ``stretch`` or ``impulse``), the ``displacement`` Δr (n_atoms, 3) in Å
         and, for rules that estimate it, ``force_error``, the expected error of a force component in eV/Å.
-        ``group`` is the parent's, so that a copy is never split from it; ``weights`` are the
+        ``group`` is the parent's, so that an augmented frame is never split from it; ``weights`` are the
         options'. Stresses are left out, as the rules do not give them.
 
     Raises
     ------
     DataError
-        If the options ask for more frames or atoms than there are, springs are missing for an element pair,
+        If the options need more frames or atoms than there are, springs are missing for an element pair,
         atoms cannot be kept apart, or the rule cannot be made from these frames.
 
     Examples
@@ -65,42 +68,42 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
     rng = np.random.default_rng(options.seed)
     rule = make_rule(frames, springs, options)
     options = _settled(options, rule.name, frames)
-    maker = CopyMaker(frames, rule.label, options, rng)
+    maker = AugmentedFrameMaker(frames, rule.label, options, rng)
     kinds = {
         "displacement": maker.displaced(),
         "stretch": maker.stretched(),
         "impulse": maker.with_impulses(),
     }
-    parts = [part for made in kinds.values() for part in made]
-    if count(parts) == 0:
+    batches = [batch for made in kinds.values() for batch in made]
+    if count(batches) == 0:
         raise DataError(
-            f"{frames.name}: rule {rule.name!r} makes no impulse frames and no others were asked for; "
+            f"{frames.name}: rule {rule.name!r} makes no impulse frames, and no others are wanted; "
             "expected --n-frames or --n-stretched above 0, or --rule force-matched"
         )
-    copies = joined(parts)
-    parents = frames.select(copies.parent)
+    augmented = joined(batches)
+    parents = frames.select(augmented.parent)
     info = {
-        "parent": copies.parent,
+        "parent": augmented.parent,
         "rule": np.full(len(parents), rule.name),
         "kind": np.repeat(list(kinds), [count(made) for made in kinds.values()]),
-        "displacement": copies.displacements,
+        "displacement": augmented.displacements,
     }
-    if copies.labels.force_error is not None:
-        info["force_error"] = copies.labels.force_error
+    if augmented.labels.force_error is not None:
+        info["force_error"] = augmented.labels.force_error
     return replace(
         parents,
-        positions=parents.positions + copies.displacements,
-        energies=parents.energies + copies.labels.energy_change,
-        forces=copies.labels.forces,
+        positions=parents.positions + augmented.displacements,
+        energies=parents.energies + augmented.labels.energy_change,
+        forces=augmented.labels.forces,
         stresses=None,
-        weights=label_weights(copies.labels, options),
+        weights=label_weights(augmented.labels, options),
         name=f"{frames.name}, augmented",
         info=info,
     )
 
 
 def _settled(options: AugmentOptions, rule_name: str, frames: FrameSet) -> AugmentOptions:
-    """Return `options` with what hangs on the frames decided; warns of many copies of a liquid."""
+    """Return `options` with the settings that depend on the frames; warns if a liquid is augmented much."""
     n_molecules = count_molecules(frames)
     changes: dict[str, int | float] = {}
     if rule_name != options.rule:  # springs are off by hundreds of kcal/mol/Å where a bond is stretched
@@ -114,22 +117,30 @@ def _settled(options: AugmentOptions, rule_name: str, frames: FrameSet) -> Augme
 
 
 def _warn_of_many_molecules(frames: FrameSet, n_molecules: int, options: AugmentOptions) -> None:
-    """Say that copies of a liquid are large: more of them than frames cost much and win little."""
-    n_copies = options.n_frames + options.n_stretched + options.n_impulses
-    if n_molecules >= MANY_MOLECULES and n_copies > 2 * len(frames):
+    """Warn of more augmented frames of a liquid than are worth their cost."""
+    n_augmented = options.n_frames + options.n_stretched + options.n_impulses
+    if n_molecules >= MANY_MOLECULES and n_augmented > 2 * len(frames):
         warnings.warn(
-            f"{frames.name}: each of {n_copies} copies holds all {n_molecules} molecules, so training takes "
-            f"{1 + n_copies / len(frames):.0f} times as long; take fewer (--n-frames, --n-stretched, "
-            "--n-impulses), or none: near the frames a raw model of a liquid is as good",
+            f"{frames.name}: each of {n_augmented} augmented frames holds all {n_molecules} molecules, so "
+            f"training takes {1 + n_augmented / len(frames):.0f} times as long; take fewer (--n-frames, "
+            "--n-stretched, --n-impulses), or none: near the frames a raw model of a liquid is as good",
             stacklevel=4,
         )
 
 
 def label_weights(labels: Labels, options: AugmentOptions) -> FloatArray:
-    """Return the weight of each copy in a training loss: less where the labels' forces are expected wrong."""
+    """Return weights in a training loss, shape (n_frames,): less where the labels are expected to be wrong.
+
+    Parameters
+    ----------
+    labels
+        Labels of augmented frames.
+    options
+        Weight, error scale and label rule.
+    """
     weights = np.full(len(labels.energy_change), options.weight)
     if options.rule != "force-matched":
         return weights
-    if labels.force_error is None:  # nothing could be matched: the labels are by springs
+    if labels.force_error is None:  # no force field: the labels are of rule gradient
         return ROUGH * weights
     return weights / (1 + (labels.force_error / (options.error_scale * EV_PER_KCAL_MOL)) ** 2)

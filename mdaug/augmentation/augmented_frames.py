@@ -1,4 +1,4 @@
-"""The three kinds of labelled copies of some frames."""
+"""The three kinds of augmented frames: displacements, stretches and impulses, with labels."""
 
 import warnings
 from collections.abc import Callable
@@ -28,25 +28,35 @@ from mdaug.springs.distances import blocks
 from mdaug.units import EV_PER_KCAL_MOL
 
 IMPULSE_ATTEMPTS = 20
-"""Impulses drawn for a frame before its augmented frame is left out."""
+"""Impulses drawn for a parent before its augmented frame is left out."""
 
 
 @runtime_checkable
-class Judge(Protocol):
-    """A rule that does not know everything."""
+class LimitedRule(Protocol):
+    """A label rule that is valid for some displacements only."""
 
     @property
-    def left_bonds(self) -> list[tuple[int, int]]:
-        """Bonds that are not to be stretched."""
+    def excluded_bonds(self) -> list[tuple[int, int]]:
+        """Bonds that must not be stretched."""
         ...
 
-    def knows(self, displaced: Displacements) -> BoolArray:
-        """Tell which copies (n_copies,) it may label."""
+    def covers(self, displaced: Displacements) -> BoolArray:
+        """Return which displaced frames it can label, shape (n_frames,)."""
         ...
 
 
-class Copies(NamedTuple):
-    """Labelled copies: their parents' indices, displacements and labels."""
+class AugmentedBatch(NamedTuple):
+    """Several augmented frames.
+
+    Parameters
+    ----------
+    parent
+        Indices of the parents, shape (n_frames,).
+    displacements
+        Δr, Å, shape (n_frames, n_atoms, 3).
+    labels
+        Energies and forces.
+    """
 
     parent: IntArray
     displacements: FloatArray
@@ -54,8 +64,20 @@ class Copies(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CopyMaker:
-    """Makes copies of `frames` and labels them by `rule`, in parts."""
+class AugmentedFrameMaker:
+    """Makes labeled augmented frames, in batches.
+
+    Parameters
+    ----------
+    frames
+        The parents.
+    rule
+        Returns the labels of displaced frames.
+    options
+        Numbers and sizes of the displacements.
+    rng
+        Random numbers.
+    """
 
     frames: FrameSet
     rule: LabelRule
@@ -64,16 +86,16 @@ class CopyMaker:
 
     @property
     def n_pairs(self) -> int:
-        """Of atoms in a frame."""
+        """Number of pairs of atoms in a frame."""
         return self.frames.n_atoms * (self.frames.n_atoms - 1) // 2
 
     @cached_property
     def contacts(self) -> FloatArray | None:
-        """The least distances between molecules; None for one."""
+        """Least distances of atoms of different molecules; None for one molecule."""
         return least_contacts(self.frames)
 
-    def displaced(self) -> list[Copies]:
-        """Make the copies with atoms displaced at random, block by block."""
+    def displaced(self) -> list[AugmentedBatch]:
+        """Return the frames with atoms displaced at random."""
         parent = draw_parents(len(self.frames), self.options, self.rng)
         shortest = shortest_distances(self.frames, self.options)
         contacts = self.contacts if self.options.min_distance_fraction else None
@@ -82,33 +104,38 @@ class CopyMaker:
             displaced = displace(
                 self.frames.select(parent[block]), shortest, self.options, self.rng, contacts
             )
-            known = self._known(displaced)
-            labels = _some(self.rule(displaced), known)
-            made.append(Copies(parent[block][known], displaced.displacements[known], labels))
+            valid = self._covered(displaced)
+            labels = _selected(self.rule(displaced), valid)
+            made.append(AugmentedBatch(parent[block][valid], displaced.displacements[valid], labels))
         return made
 
-    def stretched(self) -> list[Copies]:
-        """Make the copies with a bond stretched, drawn again where their labels are too high.
+    def stretched(self) -> list[AugmentedBatch]:
+        """Return the frames with a bond stretched, drawn again where their energies are too high.
 
-        None, with a warning, where frames have no bond that can be stretched but other copies are made.
+        None, with a warning, if no bond can be stretched and other kinds are made.
+
+        Raises
+        ------
+        DataError
+            If no bond can be stretched and no other kind is made, or every stretch of a frame is too high.
         """
         options, name = self.options, self.frames.name
         if options.n_stretched == 0:
             return []
         try:
-            left = self.rule.left_bonds if isinstance(self.rule, Judge) else ()
-            stretcher = Stretcher(self.frames, left)
+            excluded = self.rule.excluded_bonds if isinstance(self.rule, LimitedRule) else ()
+            stretcher = Stretcher(self.frames, excluded)
         except DataError as error:
             if options.n_frames == 0:
                 raise
-            warnings.warn(f"no stretched copies: {error}", stacklevel=3)
+            warnings.warn(f"no stretched frames: {error}", stacklevel=3)
             return []
 
         def draw(parents: FrameSet) -> Displacements:
             return stretcher.draw(parents, options, self.rng)
 
-        made, n_left = self._until_good(options.n_stretched, draw, ATTEMPTS)
-        if n_left:
+        made, n_missing = self._until_good(options.n_stretched, draw, ATTEMPTS)
+        if n_missing:
             raise DataError(
                 f"{name}: in {ATTEMPTS} draws rule {options.rule!r} labelled every stretch of a frame "
                 f"more than {options.max_energy:g} kcal/mol above it; give a narrower "
@@ -116,83 +143,85 @@ class CopyMaker:
             )
         return made
 
-    def with_impulses(self) -> list[Copies]:
-        """Make the frames that follow an impulse; none where the rule has no potential that moves atoms.
+    def with_impulses(self) -> list[AugmentedBatch]:
+        """Return the frames after an impulse; none if the rule has no potential.
 
-        A potential may have holes that the frames could not close: copies below all frames by more than these
-        differ are drawn again, as are those that are too high.
+        Frames that are too high are drawn again, as are those below all parents by more than the range of
+        the parents' energies (a spurious minimum of the potential).
         """
-        options, mover, energies = self.options, self.rule, self.frames.energies
-        if options.n_impulses == 0 or not isinstance(mover, PotentialRule):
+        options, rule, energies = self.options, self.rule, self.frames.energies
+        if options.n_impulses == 0 or not isinstance(rule, PotentialRule):
             return []
 
         def draw(parents: FrameSet) -> Displacements:
-            return Displacements.of(
-                parents, apply_impulses(parents, mover, options, self.rng), options.cutoff
-            )
+            return Displacements.of(parents, apply_impulses(parents, rule, options, self.rng), options.cutoff)
 
         lowest = energies.min() - np.ptp(energies)
-        made, n_left = self._until_good(options.n_impulses, draw, IMPULSE_ATTEMPTS, lowest)
-        if n_left:
+        made, n_missing = self._until_good(options.n_impulses, draw, IMPULSE_ATTEMPTS, lowest)
+        if n_missing:
             warnings.warn(
-                f"{self.frames.name}: {n_left} of {options.n_impulses} impulse frames are left out; each of "
-                f"{IMPULSE_ATTEMPTS} impulses ended too high (--max-energy) or below all frames",
+                f"{self.frames.name}: {n_missing} of {options.n_impulses} impulse frames are left out; each "
+                f"of {IMPULSE_ATTEMPTS} impulses ended too high (--max-energy) or below all frames",
                 stacklevel=3,
             )
         return made
 
     def _until_good(
-        self, n_copies: int, draw: Callable[[FrameSet], Displacements], attempts: int, lowest: float = -np.inf
-    ) -> tuple[list[Copies], int]:
-        """Draw copies, again where labelled over `max_energy` or to less than `lowest` (eV), or with contacts
-        closer than allowed.
+        self, n_frames: int, draw: Callable[[FrameSet], Displacements], attempts: int, lowest: float = -np.inf
+    ) -> tuple[list[AugmentedBatch], int]:
+        """Return augmented frames, and how many could not be made in `attempts` draws.
 
-        All frames take their turns as parents. Returns the copies, and how many never were good.
+        Drawn again are frames that rise by more than `max_energy` or fall below `lowest` (eV), that have too
+        close contacts, or that the rule does not cover. All frames are parents equally often.
         """
-        rounds = -(-n_copies // len(self.frames))
+        rounds = -(-n_frames // len(self.frames))
         turns = [self.rng.permutation(len(self.frames)) for _ in range(rounds)]
-        parent = np.concatenate(turns)[:n_copies]
-        made: list[Copies] = []
+        parent = np.concatenate(turns)[:n_frames]
+        made: list[AugmentedBatch] = []
         for _ in range(attempts):
-            left = []
+            rejected = []
             for block in blocks(len(parent), self.n_pairs):
                 displaced = draw(self.frames.select(parent[block]))
                 labels = self.rule(displaced)
                 good = labels.energy_change <= self.options.max_energy * EV_PER_KCAL_MOL
                 good &= displaced.parents.energies + labels.energy_change >= lowest
-                good &= self._may_be(displaced)
-                made.append(Copies(parent[block][good], displaced.displacements[good], _some(labels, good)))
-                left.append(parent[block][~good])
-            parent = np.concatenate(left)
+                good &= self._allowed(displaced)
+                made.append(
+                    AugmentedBatch(
+                        parent[block][good], displaced.displacements[good], _selected(labels, good)
+                    )
+                )
+                rejected.append(parent[block][~good])
+            parent = np.concatenate(rejected)
             if not len(parent):
                 break
         return made, len(parent)
 
-    def _may_be(self, displaced: Displacements) -> BoolArray:
-        """Tell which copies have no contacts closer than allowed, and no bond that the rule does not know."""
-        known = self._known(displaced)
+    def _allowed(self, displaced: Displacements) -> BoolArray:
+        """Return which frames the rule covers and whose molecules keep their distance."""
+        covered = self._covered(displaced)
         if self.contacts is None:
-            return known
-        apart = np.linalg.norm(displaced.displaced_vectors, axis=-1) >= self.contacts
-        return known & apart.all(axis=1)
+            return covered
+        distant = np.linalg.norm(displaced.displaced_vectors, axis=-1) >= self.contacts
+        return covered & distant.all(axis=1)
 
-    def _known(self, displaced: Displacements) -> BoolArray:
-        everything = np.ones(len(displaced.parents), dtype=bool)
-        return self.rule.knows(displaced) if isinstance(self.rule, Judge) else everything
-
-
-def count(parts: list[Copies]) -> int:
-    """Return the number of copies in all parts."""
-    return sum(len(part.parent) for part in parts)
+    def _covered(self, displaced: Displacements) -> BoolArray:
+        every = np.ones(len(displaced.parents), dtype=bool)
+        return self.rule.covers(displaced) if isinstance(self.rule, LimitedRule) else every
 
 
-def joined(parts: list[Copies]) -> Copies:
-    """Return all parts as one."""
-    labels = [part.labels for part in parts]
+def count(batches: list[AugmentedBatch]) -> int:
+    """Return the number of frames in all batches."""
+    return sum(len(batch.parent) for batch in batches)
+
+
+def joined(batches: list[AugmentedBatch]) -> AugmentedBatch:
+    """Return all batches as one."""
+    labels = [batch.labels for batch in batches]
     errors = [label.force_error for label in labels if label.force_error is not None]
-    return Copies(
-        np.concatenate([part.parent for part in parts]),
-        np.concatenate([part.displacements for part in parts]),
+    return AugmentedBatch(
+        np.concatenate([batch.parent for batch in batches]),
+        np.concatenate([batch.displacements for batch in batches]),
         Labels(
             np.concatenate([label.energy_change for label in labels]),
             np.concatenate([label.forces for label in labels]),
@@ -201,6 +230,6 @@ def joined(parts: list[Copies]) -> Copies:
     )
 
 
-def _some(labels: Labels, chosen: np.ndarray) -> Labels:
+def _selected(labels: Labels, chosen: np.ndarray) -> Labels:
     error = None if labels.force_error is None else labels.force_error[chosen]
     return Labels(labels.energy_change[chosen], labels.forces[chosen], error)

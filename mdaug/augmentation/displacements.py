@@ -1,4 +1,4 @@
-"""Which atoms of which frames are displaced, and by what."""
+"""Random displacements of atoms, with a guard against close contacts."""
 
 from dataclasses import dataclass
 
@@ -12,15 +12,16 @@ from mdaug.geometry.pairs import pair_lengths
 from mdaug.springs.distances import blocks, element_pairs, pair_distances, pair_vectors
 
 ATTEMPTS = 1000
-"""Draws of a frame's displacements before the guard gives up."""
+"""Draws of a frame's displacements before an error."""
 
 CONTACT = 0.85
-"""Atoms of different molecules come no closer than this times the shortest distance of such atoms."""
+"""Least distance of atoms of different molecules, in shortest distances of their element pair in the
+frames."""
 
 
 @dataclass(frozen=True)
 class Displacements:
-    """Frames with the displacements of their atoms and the pairs that feel them.
+    """Frames with displacements of their atoms, and the pairs of atoms.
 
     Parameters
     ----------
@@ -42,7 +43,17 @@ class Displacements:
 
     @classmethod
     def of(cls, parents: FrameSet, displacements: FloatArray, cutoff: float) -> "Displacements":
-        """Return `displacements` with the pairs of `parents`; those of a cell within `cutoff` (Å)."""
+        """Return displacements with the pairs of atoms of `parents`.
+
+        Parameters
+        ----------
+        parents
+            The frames that are displaced.
+        displacements
+            Δr, shape (n_frames, n_atoms, 3), Å.
+        cutoff
+            Longest pair of periodic frames, Å.
+        """
         idx_i, idx_j, _ = element_pairs(parents.atomic_numbers)
         return cls(parents, displacements, idx_i, idx_j, pair_vectors(parents, idx_i, idx_j, cutoff))
 
@@ -53,17 +64,26 @@ class Displacements:
 
 
 def draw_parents(n_frames: int, options: AugmentOptions, rng: np.random.Generator) -> IntArray:
-    """Return the indices of the frames to displace.
+    """Return the indices of the frames to displace, shape (options.n_frames,).
+
+    Parameters
+    ----------
+    n_frames
+        Number of frames to draw from.
+    options
+        Number of draws, with or without replacement.
+    rng
+        Random numbers.
 
     Raises
     ------
     DataError
-        If more are asked for than there are, without replacement.
+        If `options` want more frames than there are, without replacement.
     """
     if not options.replacement and options.n_frames > n_frames:
         raise DataError(
-            f"{options.n_frames} augmented frames were asked for, but there are only {n_frames} to draw "
-            "from; ask for fewer (--n-frames), or draw with replacement (--replacement)"
+            f"{options.n_frames} augmented frames without replacement, but there are {n_frames} frames to "
+            "draw from; give a lower --n-frames, or draw with replacement (--replacement)"
         )
     return rng.choice(n_frames, options.n_frames, replace=options.replacement)
 
@@ -71,11 +91,21 @@ def draw_parents(n_frames: int, options: AugmentOptions, rng: np.random.Generato
 def draw_displacements(
     n_frames: int, n_atoms: int, options: AugmentOptions, rng: np.random.Generator
 ) -> FloatArray:
-    """Displace `n_displaced` random atoms (0: all) of each frame by independent random vectors, 0 < |Δr| ≤ ε.
+    """Displace `n_displaced` random atoms (0: all) of each frame by random vectors, 0 < |Δr| ≤ ε.
+
+    Parameters
+    ----------
+    n_frames, n_atoms
+        Number of frames, and of atoms in each.
+    options
+        ε, `n_displaced` and the distribution of the vectors.
+    rng
+        Random numbers.
 
     Returns
     -------
-    Shape (n_frames, n_atoms, 3), Å.
+    FloatArray
+        Δr, Å, shape (n_frames, n_atoms, 3).
     """
     chosen = rng.permuted(np.tile(np.arange(n_atoms), (n_frames, 1)), axis=1)
     chosen = chosen[:, : options.n_displaced or n_atoms]
@@ -88,7 +118,19 @@ def draw_displacements(
 def random_vectors(
     shape: tuple[int, ...], longest: float, draw: Draw, rng: np.random.Generator
 ) -> FloatArray:
-    """Return vectors (*shape, 3) of lengths in (0, longest], distributed as `draw` says."""
+    """Return random vectors of lengths in (0, longest], shape (*shape, 3).
+
+    Parameters
+    ----------
+    shape
+        Shape of the array of vectors.
+    longest
+        Longest length.
+    draw
+        ``shell``: uniform in direction and in length; ``ball``: uniform in the ball.
+    rng
+        Random numbers.
+    """
     directions = rng.standard_normal((*shape, 3))
     directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
     fractions = 1.0 - rng.random((*shape, 1))  # uniform in (0, 1]
@@ -105,24 +147,30 @@ def displace(
     rng: np.random.Generator,
     contacts: FloatArray | None = None,
 ) -> Displacements:
-    """Draw displacements of `parents`, again where atoms would come too close.
+    """Draw displacements of `parents`, again where atoms come too close.
 
     Parameters
     ----------
+    parents
+        The frames to displace.
     shortest
-        Least distance (Å) allowed to each element pair; empty for no limit.
+        Least distance (Å) of each element pair; empty for no limit.
+    options
+        Number of displaced atoms, their longest displacement and its distribution.
+    rng
+        Random numbers.
     contacts
-        From `least_contacts`.
+        Least distances of atoms of different molecules, from `least_contacts`; None for one molecule.
 
     Raises
     ------
     DataError
-        If there are fewer atoms than are to be displaced, or no allowed displacement is found.
+        If the frames have fewer atoms than `options.n_displaced`, or no allowed displacement is found.
     """
     if options.n_displaced > parents.n_atoms:
         raise DataError(
-            f"{parents.name}: {options.n_displaced} atoms were to be displaced, but the frames have "
-            f"{parents.n_atoms}; ask for at most that many (--n-displaced)"
+            f"{parents.name}: --n-displaced is {options.n_displaced}, but the frames have "
+            f"{parents.n_atoms} atoms; expected at most that many"
         )
     idx_i, idx_j, members = element_pairs(parents.atomic_numbers)
     vectors = pair_vectors(parents, idx_i, idx_j, options.cutoff)
@@ -152,9 +200,14 @@ def displace(
 
 
 def least_contacts(frames: FrameSet) -> FloatArray | None:
-    """Return the least distance (Å) allowed to each pair of atoms of different molecules, 0 to others.
+    """Return the least distances of atoms of different molecules, Å, shape (n_pairs,); None for one molecule.
 
-    Shape (n_pairs,), in the order of `Displacements`; None for one molecule (a crystal is one, too).
+    0 for pairs of one molecule; in the order of the pairs of `Displacements`. A crystal is one molecule.
+
+    Parameters
+    ----------
+    frames
+        Frames of the same molecules.
     """
     molecule = frame_molecules(frames)
     if not molecule.any():
@@ -165,15 +218,23 @@ def least_contacts(frames: FrameSet) -> FloatArray | None:
         part = frames.select(block)
         lengths = pair_lengths(part.positions, part.periodic_cells, idx_i, idx_j)
         closest = np.minimum(closest, lengths.min(axis=0))
-    least, apart = np.zeros(len(idx_i)), molecule[idx_i] != molecule[idx_j]
+    least, different = np.zeros(len(idx_i)), molecule[idx_i] != molecule[idx_j]
     for index in members.values():
-        between = index[apart[index]]
+        between = index[different[index]]
         least[between] = CONTACT * closest[between].min(initial=np.inf)
     return least
 
 
 def shortest_distances(frames: FrameSet, options: AugmentOptions) -> dict[str, float]:
-    """Return the least distance (Å) that the guard allows to each element pair; empty if it is off."""
+    """Return the least distance (Å) of each element pair; empty without limit.
+
+    Parameters
+    ----------
+    frames
+        Frames whose shortest distances are taken.
+    options
+        `min_distance_fraction`, and the `cutoff` of periodic frames.
+    """
     if options.min_distance_fraction == 0:
         return {}
     samples = pair_distances(frames, options.cutoff)

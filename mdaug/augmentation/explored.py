@@ -1,7 +1,8 @@
-"""Frames that a model's own dynamics visited, labelled by the force field matched to its training frames.
+"""Spurious minima that a model's own MD reaches, labeled by the force-matched field for retraining.
 
-A network has false wells where there is neither frame nor copy, and its dynamics find them. The matched force
-field M is right to a few kcal/mol there, so what was visited becomes copies, without any ab-initio energy.
+A network has spurious minima where it was trained on no frame, and its MD finds them. The force-matched
+field M is right to a few kcal/mol there, so visited frames become augmented frames without any ab-initio
+energy.
 """
 
 from dataclasses import replace
@@ -10,58 +11,60 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from mdaug.augmentation.force_matching.fit import match
+from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.options import Options, Positive, Seed
 from mdaug.units import EV_PER_KCAL_MOL
 
 
 class ExploreOptions(Options):
-    """Which of the visited frames are kept."""
+    """Which visited frames are kept."""
 
     n_kept: Positive = 500
-    """At most so many, drawn at random."""
+    """Most frames kept, drawn at random."""
 
     gap: Annotated[float, Field(gt=0)] = 3.0
-    """Only frames to which the model gives so much less than the matched force field, kcal/mol."""
+    """Least difference between the energies of the force-matched field and of the model, kcal/mol."""
 
     max_energy: Annotated[float, Field(gt=0)] = 200.0
-    """Only frames that the force field puts at most this above the lowest training frame (kcal/mol)."""
+    """Highest energy of the force-matched field above the lowest training frame, kcal/mol."""
 
     weight: Annotated[float, Field(gt=0, le=1e9)] = 0.004
-    """Weight of each in the training loss (a frame of the data: 1, other copies: 0.02 or less)."""
+    """Weight of each in the training loss (a frame of the data: 1, other augmented frames: 0.02 or less)."""
 
     seed: Seed = 0
-    """Seed of the draw."""
+    """Seed of the random draw."""
 
 
-def false_wells(
+def label_spurious_minima(
     train: FrameSet, positions: FloatArray, energies: FloatArray, options: ExploreOptions
 ) -> FrameSet:
-    """Return the visited frames that a model holds for much lower than they are, labelled by M.
+    """Return the visited frames whose energy a model underestimates, labeled by the force-matched field.
 
     Parameters
     ----------
     train
-        The model's training frames, without a cell; M is matched to them and has their mean energy.
+        The model's training frames, without a cell; the field is fitted to them and has their mean energy.
     positions
-        Of the visited frames, Å, shape (n_visited, n_atoms, 3).
+        Positions of the visited frames, Å, shape (n_visited, n_atoms, 3).
     energies
-        What the model gives them, eV, shape (n_visited,).
+        Energies of the model, eV, shape (n_visited,).
+    options
+        Thresholds, number and weight.
 
     Raises
     ------
     DataError
-        If no force field can be matched to `train`.
+        If no force field can be fitted to `train`.
     """
-    field = match(train)
+    field = match_forces(train)
     zero = np.mean(train.energies - field.evaluate(train.positions)[0])
     labels, forces = field.evaluate(positions)
     labels = labels + zero
-    wrong = labels - energies > options.gap * EV_PER_KCAL_MOL
-    wrong &= labels - train.energies.min() <= options.max_energy * EV_PER_KCAL_MOL
+    underestimated = labels - energies > options.gap * EV_PER_KCAL_MOL
+    underestimated &= labels - train.energies.min() <= options.max_energy * EV_PER_KCAL_MOL
     rng = np.random.default_rng(options.seed)
-    kept = np.sort(rng.permutation(np.flatnonzero(wrong))[: options.n_kept])
+    kept = np.sort(rng.permutation(np.flatnonzero(underestimated))[: options.n_kept])
     return replace(
         train.select(np.zeros(len(kept), dtype=np.int64)),
         positions=positions[kept],

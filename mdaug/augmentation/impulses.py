@@ -22,20 +22,28 @@ LEAST_STEPS = 50
 """Fewest steps that atoms move after an impulse, however short the time."""
 
 TIMESTEP_FS = 0.5
-"""The longest step."""
+"""Longest step, fs."""
 
 
 @runtime_checkable
 class PotentialRule(Protocol):
-    """A rule whose potential can move atoms."""
+    """A label rule with a potential, whose forces can move atoms."""
 
     def forces_at(self, positions: FloatArray, cells: FloatArray | None) -> FloatArray:
-        """Return forces (n_frames, n_atoms, 3), eV/Å, at `positions` in Å, in `cells` if there are."""
+        """Return forces, eV/Å, shape (n_frames, n_atoms, 3).
+
+        Parameters
+        ----------
+        positions
+            Å, shape (n_frames, n_atoms, 3).
+        cells
+            Cell vectors in rows, Å, shape (n_frames, 3, 3); None for no cell.
+        """
         ...
 
 
 def apply_impulses(
-    parents: FrameSet, mover: PotentialRule, options: AugmentOptions, rng: np.random.Generator
+    parents: FrameSet, rule: PotentialRule, options: AugmentOptions, rng: np.random.Generator
 ) -> FloatArray:
     """Give impulses to atoms of `parents` and move all atoms by velocity Verlet for up to `impulse_time`.
 
@@ -51,11 +59,11 @@ def apply_impulses(
     timestep = rng.uniform(0, options.impulse_time, size=(len(parents), 1, 1)) * FS / n_steps
     positions = parents.positions.copy()
     cells = parents.periodic_cells
-    forces = mover.forces_at(positions, cells)
+    forces = rule.forces_at(positions, cells)
     for _ in range(n_steps):
         velocities += 0.5 * timestep * forces / masses
         positions += timestep * velocities
-        forces = mover.forces_at(positions, cells)
+        forces = rule.forces_at(positions, cells)
         velocities += 0.5 * timestep * forces / masses
     return positions - parents.positions
 

@@ -1,4 +1,4 @@
-"""The label rules by name: each is made from the frames and their springs, then labels displaced frames."""
+"""Label rules by name: each is made from frames and their springs, then labels displaced frames."""
 
 import warnings
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mdaug.augmentation.displacements import Displacements
 from mdaug.augmentation.options import AugmentOptions
-from mdaug.augmentation.semiempirical import semiempirical_rule
+from mdaug.augmentation.potential_labels import semiempirical_rule
 from mdaug.augmentation.spring_labels import SPRING_RULES, Labels, SpringRule, read_springs
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
@@ -18,17 +18,34 @@ LabelRule = Callable[[Displacements], Labels]
 
 
 class MadeRule(NamedTuple):
-    """A rule ready for use, and its name: that of the one that was asked for, or of its fallback."""
+    """A label rule and its name, which is that of the fallback where the chosen rule cannot be made.
+
+    Parameters
+    ----------
+    name
+        Name in `LABEL_RULES`.
+    label
+        Returns the labels of displaced frames.
+    """
 
     name: str
     label: LabelRule
 
 
 def make_rule(frames: FrameSet, springs: Springs, options: AugmentOptions) -> MadeRule:
-    """Make the rule of `options` for displaced copies of `frames`.
+    """Return the label rule of `options` for displaced copies of `frames`.
 
-    Frames that no force field can be matched to (crystals, atoms without bonds, too few frames) get
+    Frames that no force field can be fitted to (crystals, atoms without bonds, too few frames) get
     `gradient` labels instead, with a warning.
+
+    Parameters
+    ----------
+    frames
+        The frames that the rule is made from.
+    springs
+        Springs of all their element pairs.
+    options
+        Name of the rule and how it looks up springs.
 
     Raises
     ------
@@ -53,12 +70,10 @@ def _by_springs(rule: SpringRule, frames: FrameSet, springs: Springs, options: A
     return label
 
 
-def _matched(frames: FrameSet, springs: Springs, options: AugmentOptions) -> LabelRule:
-    from mdaug.augmentation.force_matching.label_rule import (
-        matched_rule,  # torch, which the other rules do without
-    )
+def _force_matched(frames: FrameSet, springs: Springs, options: AugmentOptions) -> LabelRule:
+    from mdaug.augmentation.force_matching.label_rule import force_matched_rule  # imports torch
 
-    return matched_rule(frames)
+    return force_matched_rule(frames)
 
 
 def _semiempirical(frames: FrameSet, springs: Springs, options: AugmentOptions) -> LabelRule:
@@ -69,6 +84,6 @@ RuleMaker = Callable[[FrameSet, Springs, AugmentOptions], LabelRule]
 
 LABEL_RULES: MappingProxyType[str, RuleMaker] = MappingProxyType(
     {name: partial(_by_springs, rule) for name, rule in SPRING_RULES.items()}
-    | {"force-matched": _matched, "gfn2-xtb": _semiempirical}
+    | {"force-matched": _force_matched, "gfn2-xtb": _semiempirical}
 )
-"""Name -> what makes the rule."""
+"""Name -> function that makes the rule."""

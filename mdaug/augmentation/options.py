@@ -1,11 +1,11 @@
-"""What can be chosen when frames are augmented."""
+"""Options of augmentation."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
+from cyclopts import Parameter
 from pydantic import Field, PositiveFloat, model_validator
 
-from mdaug.options import Count, Options, Seed
+from mdaug.options import PAPER_SETTINGS, Count, Options, Seed
 from mdaug.springs.springs import LookupRule
 
 Draw = Literal["shell", "ball"]
@@ -14,40 +14,40 @@ RuleName = Literal["isotropic", "projected", "gradient", "signed", "force-matche
 
 
 class AugmentOptions(Options):
-    """How displaced copies of frames are made and labelled."""
+    """How augmented frames are made and labeled."""
 
     epsilon: Annotated[float, Field(gt=0)] = 0.3
-    """The longest displacement of an atom, Å."""
+    """Longest displacement of an atom, Å."""
 
     n_displaced: Count = 0
-    """Atoms displaced in each copy; 0 displaces all."""
+    """Atoms displaced in each frame; 0 displaces all."""
 
     n_frames: Count = 200
-    """Copies made by displacing atoms at random, each of a frame drawn at random."""
+    """Augmented frames with atoms displaced at random."""
 
-    replacement: bool = True
-    """Draw frames with replacement, so that there may be more copies than frames."""
+    replacement: Annotated[bool, Parameter(group=PAPER_SETTINGS)] = True
+    """Setting of the paper. Draw parent frames with replacement."""
 
-    draw: Draw = "shell"
-    """Displacements: directions uniform on the sphere and lengths uniform in (0, epsilon] (`shell`), or
-    uniform in the ball of radius epsilon (`ball`)."""
+    draw: Annotated[Draw, Parameter(group=PAPER_SETTINGS)] = "shell"
+    """Setting of the paper. Displacements: directions uniform on the sphere and lengths uniform in (0,
+    epsilon] (`shell`), or uniform in the ball of radius epsilon (`ball`)."""
 
     n_stretched: Count = 500
-    """Copies made besides by stretching or compressing a bond drawn at random, rigidly.
-    Bonds in rings, in crystals, and those not tabulated (rule force-matched) stay."""
+    """Augmented frames with one bond, drawn at random, stretched or compressed rigidly. Bonds in rings, in
+    crystals and, with rule force-matched, bonds without tabulated curve are not stretched."""
 
     stretch_range: tuple[PositiveFloat, PositiveFloat] = (0.6, 2.5)
-    """Shortest and longest length (drawn uniformly) of a stretched bond, in mean lengths of the bond."""
+    """Shortest and longest length of a stretched bond, in mean lengths; drawn uniformly."""
 
     stretch_noise: Annotated[float, Field(ge=0)] = 0.02
-    """The longest random displacement of each atom of a stretched copy, Å."""
+    """Longest random displacement of each atom of a stretched frame, Å."""
 
     n_impulses: Count = 400
     """Frames made besides by impulses to atoms of a frame (in turns one to all of them at random, and
     two towards each other) and following them on the potential that labels. Rule force-matched only."""
 
     impulse_energy: Annotated[float, Field(gt=0)] = 150.0
-    """The highest energy (drawn uniformly) of an impulse, kcal/mol."""
+    """Highest energy of an impulse, kcal/mol; drawn uniformly."""
 
     impulse_time: Annotated[float, Field(ge=0, le=1e5)] = 0.0
     """The longest time (drawn uniformly) that atoms move after an impulse, fs; 0: 25, or 500 where
@@ -56,9 +56,9 @@ class AugmentOptions(Options):
     max_energy: Annotated[float, Field(gt=0)] = 200.0
     """Stretch and impulse frames labeled more than this (kcal/mol) above their parent are drawn again."""
 
-    lookup: LookupRule = "nearest"
-    """Spring of a pair at its distance in the parent: of the nearest component (published), interpolated
-    linearly between components, or their mean weighted by responsibility."""
+    lookup: Annotated[LookupRule, Parameter(group=PAPER_SETTINGS)] = "nearest"
+    """Setting of the paper. Spring of a pair at its distance in the parent: of the nearest component
+    (published), interpolated linearly between components, or their mean weighted by responsibility."""
 
     rule: RuleName = "force-matched"
     """Labels: by springs, `isotropic` as published, `signed` as its Discussion proposes, `projected` on the
@@ -67,30 +67,29 @@ class AugmentOptions(Options):
     liquids; the most accurate); `gfn2-xtb`, by differences of GFN2-xTB (needs mdaug[xtb])."""
 
     weight: Annotated[float, Field(gt=0, le=1e9)] = 0.02
-    """Weight of a copy in the training loss (a frame of the data: 1); small where labels are rough."""
+    """Weight of an augmented frame in the training loss (a frame of the data: 1)."""
 
     error_scale: Annotated[float, Field(gt=0)] = 5.0
-    """Rule force-matched, which estimates its errors: a copy whose forces are off by this (kcal/mol/Å) has
-    half of `weight`, as weight / (1 + (error / error_scale)²); where nothing can be matched, 0.002 of
-    it. `inf`: all have `weight`."""
-
-    explored: Path | None = None
-    """File of `mdaug explore`, whose frames are trained on with the copies, with their own weights."""
+    """Rule force-matched: an augmented frame with this expected force error (kcal/mol/Å) has half of
+    `weight`, as weight / (1 + (error / error_scale)²). `inf`: all have `weight`. Labels of rule gradient
+    that stand in for force-matched ones have 0.002 of `weight`."""
 
     min_distance_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.7
-    """Atoms never come closer than this fraction of the shortest distance of their element pair in the
-    frames; 0 allows any."""
+    """Least distance of two atoms, in shortest distances of their element pair in the frames; 0 for no
+    limit."""
 
     cutoff: Annotated[float, Field(gt=0)] = 5.0
     """Periodic frames: pairs farther apart than this (Å) have no spring. Molecules: all pairs have one."""
 
     seed: Seed = 0
-    """Seed of the draws."""
+    """Seed of the random draws."""
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "AugmentOptions":
         if self.n_frames + self.n_stretched + self.n_impulses == 0:
-            raise ValueError("n_frames, n_stretched and n_impulses are all 0; expected at least one copy")
+            raise ValueError(
+                "n_frames, n_stretched and n_impulses are all 0; expected at least one augmented frame"
+            )
         if self.stretch_range[0] >= self.stretch_range[1]:
             raise ValueError(f"stretch_range {self.stretch_range}: expected the shorter length first")
         return self

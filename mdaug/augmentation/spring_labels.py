@@ -1,4 +1,4 @@
-"""Labels from springs: the energy and forces that displaced frames are given, one function a rule.
+"""Labels from springs: energies and forces of displaced frames, one function per rule.
 
 With the springs k_ij read at the parent's distance and held, and s_ij = d'_ij − d_ij (signed):
 
@@ -8,7 +8,7 @@ With the springs k_ij read at the parent's distance and held, and s_ij = d'_ij �
 - signed      ΔE = Σ_i σ_i Σ_{j≠i} ½ k_ij |Δr_i|²                       F'_i = F_i − σ_i Σ_j k_ij Δr_i
   with σ_i = −1 where F_i·Δr_i > 0, else 1
 
-docs/theory.md says what each is worth.
+docs/theory.md compares their errors.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class Labels:
     forces
         F', eV/Å, shape (n_frames, n_atoms, 3).
     force_error
-        Expected rms error of a force component, eV/Å, shape (n_frames,); None where the rule cannot tell.
+        Expected rms error of a force component, eV/Å, shape (n_frames,); None where the rule has no estimate.
     """
 
     energy_change: FloatArray
@@ -47,7 +47,19 @@ SpringRule = Callable[[Displacements, FloatArray], Labels]
 
 
 def read_springs(displaced: Displacements, springs: Springs, rule: LookupRule, cutoff: float) -> FloatArray:
-    """Return k_ij (eV/Å²) at the parents' distances, shape (n_frames, n_pairs); 0 beyond a cell's cutoff."""
+    """Return k_ij at the parents' distances, eV/Å², shape (n_frames, n_pairs); 0 beyond a cell's cutoff.
+
+    Parameters
+    ----------
+    displaced
+        Frames with displacements.
+    springs
+        Springs of all their element pairs.
+    rule
+        How a spring is chosen by distance.
+    cutoff
+        Longest pair of periodic frames that has a spring, Å.
+    """
     parents = displaced.parents
     d = np.linalg.norm(displaced.vectors, axis=-1)
     within = d <= cutoff if parents.periodic else np.ones_like(d, dtype=bool)
@@ -59,9 +71,16 @@ def read_springs(displaced: Displacements, springs: Springs, rule: LookupRule, c
 
 
 def isotropic(displaced: Displacements, k: FloatArray) -> Labels:
-    """Label as published: all springs of a displaced atom push it back, whatever the direction.
+    """Return labels as published: all springs of a displaced atom push it back, whatever the direction.
 
     A pair with both ends displaced counts once for each end. The forces do not add up to zero.
+
+    Parameters
+    ----------
+    displaced
+        Frames with displacements.
+    k
+        k_ij, eV/Å², shape (n_frames, n_pairs).
     """
     total = k @ _incidence(displaced, sign=1.0)  # K_i = Σ_j k_ij, (n_frames, n_atoms)
     squared = np.sum(displaced.displacements**2, axis=-1)
@@ -70,13 +89,29 @@ def isotropic(displaced: Displacements, k: FloatArray) -> Labels:
 
 
 def projected(displaced: Displacements, k: FloatArray) -> Labels:
-    """Label by the change of the pair distances; the parent's own slope is left out of the energy."""
+    """Return labels from the change of pair distances; the energy leaves out the parent's own slope.
+
+    Parameters
+    ----------
+    displaced
+        Frames with displacements.
+    k
+        k_ij, eV/Å², shape (n_frames, n_pairs).
+    """
     energy, slope = _spring_energy(displaced, k)
     return Labels(energy, displaced.parents.forces - slope)
 
 
 def gradient(displaced: Displacements, k: FloatArray) -> Labels:
-    """Label by the parent's slope plus the change of the pair distances: forces are the exact gradient."""
+    """Return labels from the parent's slope and the change of pair distances; forces are the exact gradient.
+
+    Parameters
+    ----------
+    displaced
+        Frames with displacements.
+    k
+        k_ij, eV/Å², shape (n_frames, n_pairs).
+    """
     energy, slope = _spring_energy(displaced, k)
     forces = displaced.parents.forces
     work = np.sum(forces * displaced.displacements, axis=(1, 2))
@@ -84,10 +119,17 @@ def gradient(displaced: Displacements, k: FloatArray) -> Labels:
 
 
 def signed(displaced: Displacements, k: FloatArray) -> Labels:
-    """Label as the paper's Discussion proposes: downhill the springs lower the energy instead of raising it.
+    """Return labels as the paper's Discussion proposes: downhill the springs lower the energy.
 
-    An atom displaced along its force, that is down its gradient, counts negative. The energy has a kink where
-    a displacement is at right angles to the force.
+    An atom displaced along its force counts negative. The energy has a kink where a displacement is at right
+    angles to the force.
+
+    Parameters
+    ----------
+    displaced
+        Frames with displacements.
+    k
+        k_ij, eV/Å², shape (n_frames, n_pairs).
     """
     total = k @ _incidence(displaced, sign=1.0)
     forces, shift = displaced.parents.forces, displaced.displacements

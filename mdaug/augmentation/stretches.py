@@ -1,4 +1,4 @@
-"""Rigid stretches: the smaller side of a bond moves along it, nothing else changes but for a little noise."""
+"""Rigid stretches: the smaller side of a bond moves along it, and all atoms get a little noise."""
 
 from collections.abc import Collection
 
@@ -20,39 +20,70 @@ def stretched(
     factor: float,
     cell: FloatArray | None = None,
 ) -> FloatArray:
-    """Return `positions` (n_atoms, 3) with `moving` shifted so that `bond` is `factor` times as long."""
+    """Return positions with one bond `factor` times as long, Å, shape (n_atoms, 3).
+
+    Parameters
+    ----------
+    positions
+        Å, shape (n_atoms, 3).
+    bond
+        Indices of its two atoms.
+    moving
+        Indices of the atoms on the side that moves.
+    factor
+        New length over present length.
+    cell
+        Cell vectors in rows, Å, shape (3, 3); None for no cell.
+    """
     shifted = positions.copy()
     shifted[moving] += (factor - 1) * _towards_moving(positions, bond, moving, cell)
     return shifted
 
 
 class Stretcher:
-    """Draws rigid stretches of the bonds of some frames, but for those `left` alone.
+    """Draws rigid stretches of bonds.
+
+    Parameters
+    ----------
+    frames
+        Frames of the same molecules.
+    excluded
+        Bonds (i, j), i < j, that must not be stretched.
 
     Raises
     ------
     DataError
-        If the frames have no bond outside rings (and chains that go through a cell are rings), or a cell too
-        narrow.
+        If the frames have no such bond outside rings (a chain of bonds from an atom to its own image is a
+        ring), or a cell too narrow.
     """
 
-    def __init__(self, frames: FrameSet, left: Collection[tuple[int, int]] = ()) -> None:
+    def __init__(self, frames: FrameSet, excluded: Collection[tuple[int, int]] = ()) -> None:
         molecular_cells(frames)
         bonds, mean = mean_bonds(frames)
-        found = [
+        candidates = [
             ((int(i), int(j)), moving_side(frames.atomic_numbers, bonds, (i, j)), length)
             for (i, j), length in zip(bonds, mean, strict=True)
         ]
         self.bonds = [
             (bond, moving, length)
-            for bond, moving, length in found
-            if moving is not None and bond not in left
+            for bond, moving, length in candidates
+            if moving is not None and bond not in excluded
         ]
         if not self.bonds:
             raise DataError(f"{frames.name}: no bond outside rings that may be stretched")
 
     def draw(self, parents: FrameSet, options: AugmentOptions, rng: np.random.Generator) -> Displacements:
-        """Stretch a random bond of each parent to a random length, plus noise on all atoms."""
+        """Return one random bond of each parent stretched to a random length, with noise on all atoms.
+
+        Parameters
+        ----------
+        parents
+            The frames to stretch.
+        options
+            Range of lengths, noise, and the cutoff of periodic frames.
+        rng
+            Random numbers.
+        """
         displacements = random_vectors((len(parents), parents.n_atoms), options.stretch_noise, "ball", rng)
         factors = rng.uniform(*options.stretch_range, size=len(parents))
         chosen = rng.integers(len(self.bonds), size=len(parents))
@@ -69,5 +100,6 @@ class Stretcher:
 def _towards_moving(
     positions: FloatArray, bond: tuple[int, int], moving: IntArray, cell: FloatArray | None
 ) -> FloatArray:
+    """Return the vector along the bond from the fixed to the moving atom, Å."""
     fixed_atom, moving_atom = bond if bond[1] in moving else bond[::-1]
     return minimum_image(positions[moving_atom] - positions[fixed_atom], cell)

@@ -6,7 +6,6 @@ from typing import Annotated
 from cyclopts import Parameter
 from pydantic import Field
 
-from mdaug.augmentation import AugmentOptions
 from mdaug.cli.common import DataOptions, OutputOptions, open_run
 from mdaug.cli.help import section
 from mdaug.cli.lammps import prepare_lammps
@@ -20,7 +19,7 @@ from mdaug.reports.accuracy import errors_table
 from mdaug.reports.terminal import print_table
 from mdaug.springs import SpringOptions
 from mdaug.training import ProcessGroup, TrainOptions, join_group
-from mdaug.workflows.config import RunConfig, load_config
+from mdaug.workflows.config import RunConfig, TrainingAugmentOptions, load_config
 from mdaug.workflows.train import CONFIG, train_as_worker, train_force_field
 
 Switch = Annotated[bool, Parameter(negative="")]
@@ -44,7 +43,9 @@ def train(
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
     split: Annotated[SplitOptions, _keys("split", "Training, validation, test frames", 0)] = SplitOptions(),
     springs: Annotated[SpringOptions, _keys("springs", "Springs", 1)] = SpringOptions(),
-    augment: Annotated[AugmentOptions, _keys("augment", "Augmentation", 2)] = AugmentOptions(),
+    augment: Annotated[
+        TrainingAugmentOptions, _keys("augment", "Augmentation", 2)
+    ] = TrainingAugmentOptions(),
     model: Annotated[SchNetOptions, _keys("model", "Network", 3)] = SchNetOptions(),
     training: Annotated[TrainOptions, _keys("training", "Optimisation", 4)] = TrainOptions(),
 ) -> None:

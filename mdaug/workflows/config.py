@@ -35,8 +35,15 @@ class DataSection(DataOptions):
         return self.load(self.source)
 
 
-class AugmentSection(AugmentOptions):
+class TrainingAugmentOptions(AugmentOptions):
     """Augmentation of the training frames."""
+
+    explored: Path | None = None
+    """File of `mdaug explore`; its frames are trained on too, with their own weights."""
+
+
+class AugmentSection(TrainingAugmentOptions):
+    """Augmentation of the training frames, or none."""
 
     enabled: bool = True
     """Train on augmented frames too; false trains the raw model."""

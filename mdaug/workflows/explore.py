@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mdaug.analysis.trajectory import open_trajectory
-from mdaug.augmentation.explored import ExploreOptions, false_wells
+from mdaug.augmentation.explored import ExploreOptions, label_spurious_minima
 from mdaug.calculators.predictions import predict
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
@@ -44,7 +44,7 @@ def explore(
     nothing = np.zeros(len(positions))
     visited = FrameSet(train.atomic_numbers, positions, nothing, np.zeros_like(positions))
     energies, _ = predict(path, visited, progress=progress)
-    return false_wells(train, positions, energies, options), len(positions)
+    return label_spurious_minima(train, positions, energies, options), len(positions)
 
 
 def _positions(trajectory: Path, n_atoms: int) -> FloatArray:

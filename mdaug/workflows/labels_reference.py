@@ -9,7 +9,7 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError
 from ase.io import iread
 
 from mdaug.augmentation import Labels
-from mdaug.augmentation.force_matching.label_errors import neighbour_pairs
+from mdaug.augmentation.force_matching.label_rule import similar_frames
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.quantum.calculators import calculate_frames
@@ -118,7 +118,7 @@ def reference_floor(test: FrameSet, reference: Reference) -> float:
             f"{test.name}: the frames are periodic and the reference is not of their own level of theory, so "
             "its error cannot be measured; give a calculator of that level"
         )
-    near = neighbour_pairs(test)
+    near = similar_frames(test)
     residual = near.parents.forces - reference.forces[near.parent]
     change = reference.energies[near.other] - reference.energies[near.parent]
     own = test.energies[near.other] - near.parents.energies

@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mdaug.augmentation import AugmentOptions, augment
-from mdaug.augmentation import augmented_frames as copies
+from mdaug.augmentation import AugmentOptions, augment, augmented_frames
 from mdaug.augmentation.displacements import displace
 from mdaug.augmentation.spring_labels import SPRING_RULES, read_springs
 from mdaug.data import load_frames, write_extxyz
@@ -145,7 +144,7 @@ def test_same_seed_same_frames(frames, springs):
 
 def test_many_blocks_are_as_good_as_one(frames, springs, monkeypatch):
     monkeypatch.setattr(
-        copies, "blocks", lambda n_frames, n_pairs: [slice(0, 7), slice(7, 8), slice(8, n_frames)]
+        augmented_frames, "blocks", lambda n_frames, n_pairs: [slice(0, 7), slice(7, 8), slice(8, n_frames)]
     )
     made = augment(frames, springs, OPTIONS)
     assert len(made) == 20

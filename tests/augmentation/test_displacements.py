@@ -62,7 +62,7 @@ def test_parents_are_drawn_once_each_unless_with_replacement():
     rng = np.random.default_rng(0)
     assert sorted(draw_parents(30, AugmentOptions(n_frames=30, replacement=False), rng)) == list(range(30))
     assert len(set(draw_parents(30, AugmentOptions(n_frames=90), rng))) > 15
-    with pytest.raises(DataError, match=r"31 augmented frames .* only 30.*--replacement"):
+    with pytest.raises(DataError, match=r"31 augmented frames .* 30 frames to draw.*--replacement"):
         draw_parents(30, AugmentOptions(n_frames=31, replacement=False), rng)
 
 
@@ -92,7 +92,7 @@ def test_an_impossible_guard_says_which_atoms(frames):
 
 
 def test_more_atoms_than_there_are_is_refused(frames):
-    with pytest.raises(DataError, match="4 atoms were to be displaced, but the frames have 3"):
+    with pytest.raises(DataError, match="--n-displaced is 4, but the frames have 3 atoms"):
         displace(frames, {}, AugmentOptions(n_displaced=4), np.random.default_rng(0))
 
 

@@ -8,7 +8,7 @@ from ase.data import atomic_masses
 from scipy import stats
 
 from mdaug.augmentation import AugmentOptions, augment
-from mdaug.augmentation.augmented_frames import CopyMaker, count, joined
+from mdaug.augmentation.augmented_frames import AugmentedFrameMaker, count, joined
 from mdaug.augmentation.impulses import apply_impulses, draw_velocities
 from mdaug.augmentation.spring_labels import Labels
 from mdaug.data import load_frames
@@ -131,7 +131,7 @@ def test_a_few_molecules_get_time_to_turn(n_molecules, time_fs, frames, springs,
         seen.append(maker.options.impulse_time)
         return []
 
-    monkeypatch.setattr(CopyMaker, "with_impulses", watch)
+    monkeypatch.setattr(AugmentedFrameMaker, "with_impulses", watch)
     shifts = np.repeat(6.0 * np.arange(n_molecules)[:, None] * np.eye(3)[:1], 3, axis=0)
     several = replace(
         frames,
@@ -161,8 +161,10 @@ class Falling(Held):
         return Labels(change, displaced.parents.forces, np.ones(len(change)))
 
 
-def test_copies_in_holes_of_the_potential_are_drawn_again(ethanol, monkeypatch):
-    maker = CopyMaker(ethanol, Falling(ethanol.positions[:1], 20.0), OPTIONS, np.random.default_rng(0))
+def test_frames_in_spurious_minima_of_the_potential_are_drawn_again(ethanol, monkeypatch):
+    maker = AugmentedFrameMaker(
+        ethanol, Falling(ethanol.positions[:1], 20.0), OPTIONS, np.random.default_rng(0)
+    )
     made = joined(maker.with_impulses())
     assert sorted(made.parent) == sorted(set(made.parent))
     np.testing.assert_array_equal(made.labels.energy_change, [0.1] * 8)

@@ -8,9 +8,9 @@ import pytest
 
 from mdaug.augmentation import AugmentOptions, augment
 from mdaug.augmentation.displacements import displace
-from mdaug.augmentation.force_matching.label_errors import neighbour_pairs
+from mdaug.augmentation.force_matching.label_rule import similar_frames
 from mdaug.augmentation.label_rules import make_rule
-from mdaug.augmentation.semiempirical import semiempirical_rule
+from mdaug.augmentation.potential_labels import semiempirical_rule
 from mdaug.augmentation.spring_labels import SPRING_RULES
 from mdaug.data import load_frames
 from mdaug.quantum.calculators import calculate_frames
@@ -61,7 +61,7 @@ def test_too_few_frames_get_gradient_labels_in_words(frames, springs, n_frames):
 
 def test_errors_are_measured_between_frames_of_different_groups(frames):
     few = frames.select(slice(0, 5))  # groups 0, 0, 1, 1, 2
-    near = neighbour_pairs(few)
+    near = similar_frames(few)
     assert np.all(few.group[near.parent] != few.group[near.other])
     assert np.bincount(near.parent).tolist() == [3, 3, 3, 3, 4]
 
@@ -105,7 +105,7 @@ def test_a_liquid_is_told_what_its_copies_cost(frames, springs):
     oxygen = Springs(springs.temperature_K, {**springs.pairs, "O-O": springs.pairs["H-H"]})
     options = AugmentOptions(n_frames=30, n_stretched=0, n_impulses=0, rule="gradient")
     with pytest.warns(
-        UserWarning, match="30 copies holds all 8 molecules, so training takes 8 times as long"
+        UserWarning, match="30 augmented frames holds all 8 molecules, so training takes 8 times as long"
     ):
         augment(box, oxygen, options)
     with warnings.catch_warnings():

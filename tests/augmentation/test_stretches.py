@@ -88,7 +88,7 @@ def test_labels_that_are_all_too_high_say_what_to_do(frames, springs, monkeypatc
 def test_crystals_are_refused(crystal, crystal_springs):
     with pytest.raises(DataError, match="no bond outside rings"):
         augment(crystal, crystal_springs, AugmentOptions(n_frames=0, n_stretched=3, rule="gradient"))
-    with pytest.warns(UserWarning, match="no stretched copies: .* no bond outside rings"):
+    with pytest.warns(UserWarning, match="no stretched frames: .* no bond outside rings"):
         made = augment(crystal, crystal_springs, AugmentOptions(n_frames=4, n_stretched=3, rule="gradient"))
     assert made.info["kind"].tolist() == ["displacement"] * 4
 
@@ -104,13 +104,13 @@ def test_a_molecule_that_lies_across_a_face_of_its_cell_is_stretched_as_elsewher
 
 
 def test_bonds_that_are_left_alone_are_not_stretched(frames):
-    assert [bond for bond, _, _ in Stretcher(frames, left=[(0, 1)]).bonds] == [(0, 2)]
+    assert [bond for bond, _, _ in Stretcher(frames, excluded=[(0, 1)]).bonds] == [(0, 2)]
     with pytest.raises(DataError, match="no bond outside rings that may be stretched"):
-        Stretcher(frames, left=[(0, 1), (0, 2)])
+        Stretcher(frames, excluded=[(0, 1), (0, 2)])
 
 
 def test_no_copies_at_all_make_no_sense():
-    with pytest.raises(ValueError, match="at least one copy"):
+    with pytest.raises(ValueError, match="at least one augmented frame"):
         AugmentOptions(n_frames=0, n_stretched=0, n_impulses=0)
     with pytest.raises(ValueError, match="shorter length first"):
         AugmentOptions(stretch_range=(2.0, 1.0))

@@ -14,3 +14,9 @@ def test_every_kind_of_copy_is_told_of(tmp_path, capsys):
         "2 frames after an impulse of up to 150 kcal/mol",
     ]
     assert len(load_frames(str(tmp_path / "augmented.xyz"))) == 7
+
+
+def test_frames_of_explore_belong_to_train_alone(tmp_path, capsys):
+    """`mdaug augment` writes augmented frames and trains nothing: the option is unknown there."""
+    assert main(["augment", "ethanol", "--every=20", "--explored=missing.xyz", f"--out={tmp_path}"]) == 2
+    assert "explored" in capsys.readouterr().err

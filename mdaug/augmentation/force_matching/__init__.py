@@ -1,1 +1,1 @@
-"""A valence force field matched to the frames' own forces, and the label rule made of it."""
+"""A valence force field fitted to the forces of the frames, and the label rule that uses it."""

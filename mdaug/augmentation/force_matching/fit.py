@@ -1,9 +1,9 @@
-"""Matching a force field to the forces of frames: regularised Gauss-Newton.
+"""Force matching: a force field is fitted to the forces of frames by regularized Gauss-Newton steps.
 
-Minimised is Σ (F − F_M)²/w_F² + Σ ((θ − θ_table)/w)², over forces and parameters. Products are linear in
-their coefficients, so that their part of the Jacobian is made once; that of bonds and repulsion at each
-step. Then the plateaus D are set so that the molecule at M's own minimum, a bond stretched to 2.5 times
-its length, has the tabulated energy, and the rest is fitted again.
+Minimized is Σ (F − F_M)²/w_F² + Σ ((θ − θ_table)/w)², over forces and parameters. Products are linear in
+their coefficients, so their part of the Jacobian is computed once, that of bonds and repulsion at each
+step. Then the plateaus D are set so that M, with a bond stretched to 2.5 times its length from M's own
+minimum, has the tabulated energy, and the other parameters are fitted again.
 """
 
 from dataclasses import dataclass, replace
@@ -12,29 +12,37 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
-from mdaug.augmentation.force_matching.assemble import initial_force_field
-from mdaug.augmentation.force_matching.force_field import N_BOND_PARAMETERS, ForceField
-from mdaug.augmentation.force_matching.intermolecular import LOG_WALL_WIDTH
+from mdaug.augmentation.force_matching.force_field import (
+    LOG_REPULSION_WIDTH,
+    N_BOND_PARAMETERS,
+    ForceField,
+    IntermolecularTerms,
+)
+from mdaug.augmentation.force_matching.tabulated_parameters import bond_shape, repulsion
+from mdaug.augmentation.force_matching.terms import make_terms
+from mdaug.augmentation.force_matching.topology import Topology, find_topology
 from mdaug.augmentation.stretches import stretched
-from mdaug.frames import FloatArray, FrameSet
+from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bonds import moving_side
+from mdaug.geometry.internal_coordinates import cosines, lengths
 from mdaug.geometry.molecules import count_molecules
+from mdaug.geometry.pairs import narrowest_width
 from mdaug.units import EV_PER_KCAL_MOL
 
 FORCE_WIDTH = 1.0 * EV_PER_KCAL_MOL
-"""w_F, eV/Å: what a force component may be off."""
+"""w_F, expected error of a force component, eV/Å."""
 
 BOND_WIDTHS = (0.05, 0.5, 1.0, 2.0)
-"""Of r0 (Å), δ0, δ1, δ2 (1/Å): what frames know of length, stiffness and anharmonicity."""
+"""Prior widths of r0 (Å), δ0, δ1, δ2 (1/Å) about the mean length and 0."""
 
 REPULSION_WIDTH = 0.2
-"""Of ln A: frames hardly know it, as angles do the same near equilibrium."""
+"""Prior width of ln A; frames hardly determine A, as angle terms have the same effect near equilibrium."""
 
 MAX_FRAMES = 300
-"""More frames than this, evenly chosen, would not change the parameters."""
+"""Frames used in a fit, evenly spaced; more would not change the parameters."""
 
 LEAST_FRAMES = 100
-"""Of several molecules at least so many are taken, if there are."""
+"""Frames of several molecules used in a fit, at least, if there are as many."""
 
 MAX_STEPS, HALVINGS, LEAST_GAIN = 12, 8, 1e-3
 PLATEAU_ROUNDS = 2
@@ -44,31 +52,123 @@ PLATEAU_LENGTHS = 2.5
 """Multiple of a bond's length at which the tabulated plateau is reached."""
 
 
-def match(frames: FrameSet) -> ForceField:
-    """Match a force field to the forces of `frames`.
+def match_forces(frames: FrameSet) -> ForceField:
+    """Return a force field fitted to the forces of `frames`.
 
     Parameters
     ----------
     frames
-        Of molecules, near equilibrium, all bonds intact.
+        Frames of molecules near equilibrium, with all bonds intact.
 
     Raises
     ------
     DataError
-        If the frames are not of molecules, or a bond is not tabulated.
+        If the frames are of a crystal, of a cell too narrow, or without bonds.
     """
-    few = _enough(frames)
+    few = _frames_for_fit(frames)
     field = initial_force_field(few)
     fit = _Fit(few, field.parameters, _widths(field), linear_jacobian(field, few))
     field = fit.run(field)
     for _ in range(PLATEAU_ROUNDS):
-        field = fit.run(level_plateaus(field, *_lowest(few)))
+        field = fit.run(set_plateaus(field, *_lowest(few)))
     return field
+
+
+def initial_force_field(frames: FrameSet) -> ForceField:
+    """Return the force field of `frames` before any fit, with tabulated parameters isolated.
+
+    Parameters
+    ----------
+    frames
+        Frames of molecules; their mean bond lengths and angles are the reference values of the terms.
+
+    Raises
+    ------
+    DataError
+        If the frames are not of molecules.
+    """
+    topology = find_topology(frames)
+    terms = make_terms(topology)
+    positions = torch.as_tensor(frames.positions)
+    cells = None if frames.periodic_cells is None else torch.as_tensor(frames.periodic_cells)
+    intermolecular = _intermolecular_terms(topology, frames)
+    classes, z = topology.classes, frames.atomic_numbers
+    bond_kind = _kinds([tuple(sorted(classes[list(bond)])) for bond in topology.bonds])
+    pair_names = [
+        (*sorted(z[pair].tolist()), int(n))
+        for pair, n in zip(topology.pairs, topology.separation, strict=True)
+    ]
+    pair_kind = _kinds(pair_names)
+    mean_lengths = _class_means(lengths(positions, topology.bonds, cells).numpy().mean(0), bond_kind)
+    angle_kind = _kinds([min((a := tuple(classes[list(angle)])), a[::-1]) for angle in topology.angles])
+    cosine = _class_means(cosines(positions, topology.angles, cells).numpy().mean(0), angle_kind)
+    shapes = [
+        bond_shape(z[topology.bonds[b, 0]], z[topology.bonds[b, 1]], mean_lengths[b])
+        for b in _firsts(bond_kind)
+    ]
+    walls = [repulsion(z[pair[0]], z[pair[1]]) for pair in topology.pairs]
+    parameters = np.concatenate(
+        [
+            np.zeros(terms.n_coefficients + intermolecular.n_coefficients),
+            *(np.array([mean_lengths[b], 0.0, 0.0, 0.0]) for b in _firsts(bond_kind)),
+            np.log([walls[p].strength_eV for p in _firsts(pair_kind)]),
+            np.log(intermolecular.strength),
+        ]
+    )
+    return ForceField(
+        topology=topology,
+        terms=terms,
+        bond_kind=bond_kind,
+        pair_kind=pair_kind,
+        tabulated=np.array([shape.plateau_eV for shape in shapes]),
+        plateaus=np.array([shape.plateau_eV for shape in shapes]),
+        shapes=np.array([shape[1:4] for shape in shapes]),
+        is_tabulated=np.array([shape.tabulated for shape in shapes]),
+        mean_lengths=mean_lengths,
+        mean_cosines=cosine,
+        steepness=np.array([wall.steepness for wall in walls]),
+        contact=np.array([wall.contact_A for wall in walls]),
+        intermolecular=intermolecular,
+        parameters=parameters,
+    )
+
+
+def _intermolecular_terms(topology: Topology, frames: FrameSet) -> IntermolecularTerms:
+    """Return the terms between molecules with the tabulated repulsion alone."""
+    pairs, z = topology.intermolecular_pairs, topology.atomic_numbers
+    kind = _kinds([tuple(sorted(topology.classes[pair].tolist())) for pair in pairs])
+    walls = [repulsion(*z[pairs[p]]) for p in _firsts(kind)]
+    cells = frames.periodic_cells
+    reach = None if cells is None else narrowest_width(cells) / 2
+    table = np.array(walls).reshape(-1, 3)
+    return IntermolecularTerms(
+        pairs=pairs,
+        kind=kind,
+        strength=table[:, 0],
+        steepness=table[:, 1],
+        contact=table[:, 2],
+        reach=reach,
+    )
+
+
+def _kinds(keys: list[tuple[int, ...]]) -> IntArray:
+    """Number equal keys alike, in order of first appearance."""
+    numbers = {key: n for n, key in enumerate(dict.fromkeys(keys))}
+    return np.array([numbers[key] for key in keys], dtype=np.int64)
+
+
+def _firsts(kinds: IntArray) -> list[int]:
+    """Return the first member of each kind."""
+    return np.unique(kinds, return_index=True)[1].tolist()
+
+
+def _class_means(values: FloatArray, kinds: IntArray) -> FloatArray:
+    return (np.bincount(kinds, values) / np.bincount(kinds))[kinds]
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """The problem: frames, priors and their widths, and the constant part of the Jacobian."""
+    """A least-squares problem: frames, priors and their widths, the constant part of the Jacobian."""
 
     frames: FrameSet
     prior: FloatArray
@@ -76,7 +176,7 @@ class _Fit:
     linear: FloatArray
 
     def run(self, field: ForceField) -> ForceField:
-        """Return `field` with the parameters that fit best, its plateaus held."""
+        """Return `field` with the parameters that fit best at fixed plateaus."""
         cost, residual = self.cost(field)
         for _ in range(MAX_STEPS):
             step = self.step(field, residual)
@@ -94,7 +194,7 @@ class _Fit:
         return field
 
     def cost(self, field: ForceField) -> tuple[float, FloatArray]:
-        """Return what is minimised, and the residual forces, flat."""
+        """Return the function that is minimized, and the residual forces, flat."""
         residual = (
             self.frames.forces - field.evaluate(self.frames.positions, self.frames.periodic_cells)[1]
         ).ravel()
@@ -103,15 +203,15 @@ class _Fit:
 
     def step(self, field: ForceField, residual: FloatArray) -> FloatArray:
         """Return the Gauss-Newton step."""
-        bent = jacobian(field, self.frames, slice(field.n_linear, None))
-        design = np.concatenate([self.linear, bent], axis=1)
+        nonlinear = jacobian(field, self.frames, slice(field.n_linear, None))
+        design = np.concatenate([self.linear, nonlinear], axis=1)
         normal = design.T @ design / FORCE_WIDTH**2 + np.diag(self.widths**-2.0)
         pull = design.T @ residual / FORCE_WIDTH**2 - (field.parameters - self.prior) / self.widths**2
         return np.linalg.solve(normal, pull)
 
 
 def linear_jacobian(field: ForceField, frames: FrameSet) -> FloatArray:
-    """Return the part of the Jacobian that no parameter changes."""
+    """Return ∂F/∂θ of the linear coefficients, which is constant; shapes as in `jacobian`."""
     return jacobian(field, frames, slice(0, field.n_linear))
 
 
@@ -119,6 +219,15 @@ def jacobian(field: ForceField, frames: FrameSet, chosen: slice) -> FloatArray:
     """Return ∂F/∂θ of the chosen parameters, shape (n_frames · n_atoms · 3, n_chosen).
 
     u·∂F/∂θ is linear in u, so its derivative with respect to u is a column: two backward passes.
+
+    Parameters
+    ----------
+    field
+        The force field and the parameters at which the derivative is taken.
+    frames
+        Where it is taken.
+    chosen
+        Which parameters.
     """
     theta = torch.as_tensor(field.parameters).clone().requires_grad_()
     blocks, cells = [], frames.periodic_cells
@@ -135,13 +244,20 @@ def jacobian(field: ForceField, frames: FrameSet, chosen: slice) -> FloatArray:
     return np.concatenate(blocks)
 
 
-def level_plateaus(field: ForceField, start: FloatArray, cell: FloatArray | None = None) -> ForceField:
+def set_plateaus(field: ForceField, start: FloatArray, cell: FloatArray | None = None) -> ForceField:
     """Return `field` with D such that each kind of bond reaches its tabulated energy; rings keep theirs.
 
-    `start` (n_atoms, 3) is where the minimum is searched from; molecules do not feel each other there.
+    Parameters
+    ----------
+    field
+        The force field; its terms between molecules are left out here.
+    start
+        Positions from which the minimum is searched, Å, shape (n_atoms, 3).
+    cell
+        Cell vectors in rows, Å, shape (3, 3); None for no cell.
     """
-    alone = field.apart()
-    minimum = relaxed(alone, start, cell)
+    isolated = field.without_intermolecular()
+    minimum = minimized(isolated, start, cell)
     cells = None if cell is None else np.stack([cell, cell])
     plateaus = field.plateaus.copy()
     for kind in range(len(plateaus)):
@@ -150,37 +266,48 @@ def level_plateaus(field: ForceField, start: FloatArray, cell: FloatArray | None
         if moving is None:
             continue
         far = stretched(minimum, bond, moving, PLATEAU_LENGTHS, cell)
-        low, high = alone.evaluate(np.stack([minimum, far]), cells)[0]
+        low, high = isolated.evaluate(np.stack([minimum, far]), cells)[0]
         plateaus[kind] += field.tabulated[kind] - (high - low)
     return replace(field, plateaus=plateaus)
 
 
-def relaxed(field: ForceField, start: FloatArray, cell: FloatArray | None = None) -> FloatArray:
-    """Return the positions (n_atoms, 3) of the minimum next to `start`."""
+def minimized(field: ForceField, start: FloatArray, cell: FloatArray | None = None) -> FloatArray:
+    """Return the positions of the nearest minimum, Å, shape (n_atoms, 3).
+
+    Parameters
+    ----------
+    field
+        The force field.
+    start
+        Positions, Å, shape (n_atoms, 3).
+    cell
+        Cell vectors in rows, Å, shape (3, 3); None for no cell.
+    """
 
     def energy_and_slope(flat: FloatArray) -> tuple[float, FloatArray]:
         energies, forces = field.evaluate(flat.reshape(1, -1, 3), None if cell is None else cell[None])
         return float(energies[0]), -forces[0].ravel()
 
-    found = minimize(energy_and_slope, start.ravel(), jac=True, method="L-BFGS-B", options={"gtol": 1e-4})
-    return found.x.reshape(-1, 3)
+    optimum = minimize(energy_and_slope, start.ravel(), jac=True, method="L-BFGS-B", options={"gtol": 1e-4})
+    return optimum.x.reshape(-1, 3)
 
 
 def _widths(field: ForceField) -> FloatArray:
+    """Return the prior widths of all parameters."""
     n_repulsions = (
         len(field.parameters)
         - field.n_linear
         - N_BOND_PARAMETERS * len(field.plateaus)
-        - len(field.between.contact)
+        - len(field.intermolecular.contact)
     )
     bonds = np.tile(BOND_WIDTHS, len(field.plateaus))
     walls = np.full(n_repulsions, REPULSION_WIDTH)
-    between = np.full(len(field.between.contact), LOG_WALL_WIDTH)
-    return np.concatenate([field.terms.widths, field.between.widths, bonds, walls, between])
+    intermolecular = np.full(len(field.intermolecular.contact), LOG_REPULSION_WIDTH)
+    return np.concatenate([field.terms.widths, field.intermolecular.widths, bonds, walls, intermolecular])
 
 
-def _enough(frames: FrameSet) -> FrameSet:
-    """Return as many frames as it takes: fewer of many molecules, as each has them all."""
+def _frames_for_fit(frames: FrameSet) -> FrameSet:
+    """Return the frames used in a fit: fewer if each holds many molecules."""
     n_molecules = count_molecules(frames)
     return frames.evenly_spaced(max(MAX_FRAMES // n_molecules, min(MAX_FRAMES, LEAST_FRAMES)))
 

@@ -1,14 +1,14 @@
-"""A valence force field whose bonds break: energy of positions, exact forces by torch's autograd.
+"""A valence force field with bonds that break; forces by automatic differentiation.
 
 E = Σ_b V(r_b) + Σ_p A_p exp(−B_p (d_p − R_p)) + Σ_t c_t Π primitives Π gates, with
 
 - bonds: expanded Morse oscillator V(r) = D (1 − exp(−β(z) (r − r0)))², z = (r − r0)/(r + r0), between 0 at
   r0 and the plateau D; β = β0 + β1 z + β2 z² + (δ0 + δ1 z + δ2 z²) exp(−(z/0.25)⁴) for r > r0 is the
-  tabulated shape with the stiffness and anharmonicity of the frames near r0;
+  tabulated shape, with the stiffness and anharmonicity of the frames near r0;
 - non-bonded pairs: repulsion that falls off exponentially;
-- between molecules, the terms of between.py;
-- terms.py's products, each times g = ½ (1 − tanh((r/r̄ − 1.5)/0.15)) of every bond it stands on, so that
-  nothing but the plateau is left of a broken bond.
+- between molecules, `IntermolecularTerms`;
+- the products of terms.py, each times g = ½ (1 − tanh((r/r̄ − 1.5)/0.15)) of every bond it depends on, so
+  that a broken bond keeps its plateau alone.
 """
 
 from dataclasses import dataclass, replace
@@ -18,65 +18,141 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mdaug.augmentation.force_matching.intermolecular import Between
 from mdaug.augmentation.force_matching.terms import Terms
 from mdaug.augmentation.force_matching.topology import Topology
 from mdaug.frames import FloatArray, IntArray
 from mdaug.geometry.internal_coordinates import cosines, lengths, torsion_terms
-from mdaug.geometry.pairs import pair_lengths
+from mdaug.geometry.pairs import pair_lengths, quintic_switch
+from mdaug.units import COULOMB_EV_A
 
 STRETCH_SLOPE = 2.0
 """1/Å, of the stretch variable in cross terms and of soft pairs."""
 
-GATE_CENTRE, GATE_WIDTH = 1.5, 0.15
-"""A bond has let go half at this multiple of its mean length, over about this width."""
+GATE_CENTER, GATE_WIDTH = 1.5, 0.15
+"""A term is halved where one of its bonds has this multiple of its mean length; width of that switch."""
 
 REACH = 0.25
-"""z up to which the frames' own shape of a stretched bond is believed: 0.25 is r = 1.67 r0."""
+"""z up to which the fitted shape of a stretched bond counts (z = 0.25 is r = 1.67 r0)."""
 
 N_BOND_PARAMETERS = 4
-"""r0, δ0, δ1, δ2."""
+"""r0, δ0, δ1, δ2 of each kind of bond."""
 
 BLOCK = 1000
-"""Frames evaluated at once, if they are small."""
+"""Frames evaluated at once, at most."""
 
 PAIRS_AT_ONCE = 500_000
-"""Pairs of atoms of different molecules in them, at most."""
+"""Pairs of atoms of different molecules evaluated at once, at most."""
 
 
-@dataclass(frozen=True)
+SOFT_DECAY_PER_A = 2.0
+"""Decay of the soft exponential between molecules."""
+
+INTERMOLECULAR_WIDTHS = (0.1, 0.1)
+"""Prior widths of a (eV) and q (e²)."""
+
+LOG_REPULSION_WIDTH = 0.2
+"""Prior width of ln A."""
+
+SWITCHED_FROM = 0.6
+"""Fraction of the reach at which pairs of a cell begin to be switched off."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntermolecularTerms:
+    """Terms in the distance of two atoms of different molecules.
+
+    E = Σ_p S(d_p) [A_k exp(−B_k (d_p − R_k)) + a_k exp(−2 (d_p − R_k)) + q_k e²/(4π ε₀ d_p)], k the kind of
+    the pair p (the classes of its two atoms); S is 1 without a cell, and in a cell goes smoothly to zero at
+    `reach`, as no pair has more than one image there.
+
+    Parameters
+    ----------
+    pairs
+        Shape (n_pairs, 2).
+    kind
+        Shape (n_pairs,): pairs of equal classes have equal numbers, from 0.
+    strength, steepness, contact
+        Tabulated A (eV), B (1/Å) and R (Å) of each kind, shape (n_kinds,).
+    reach
+        Distance (Å) beyond which pairs of a cell have no energy; None where all pairs count.
+    """
+
+    pairs: IntArray
+    kind: IntArray
+    strength: FloatArray
+    steepness: FloatArray
+    contact: FloatArray
+    reach: float | None
+
+    @property
+    def n_coefficients(self) -> int:
+        """Number of linear coefficients, a and q of each kind."""
+        return len(INTERMOLECULAR_WIDTHS) * len(self.contact)
+
+    @property
+    def widths(self) -> FloatArray:
+        """Prior widths of the linear coefficients, shape (n_coefficients,)."""
+        return np.tile(INTERMOLECULAR_WIDTHS, len(self.contact))
+
+    def energy(self, d: Tensor, coefficients: Tensor, log_walls: Tensor) -> Tensor:
+        """Return the energies (n_frames,) in eV.
+
+        Parameters
+        ----------
+        d
+            Distances, Å, shape (n_frames, n_pairs).
+        coefficients
+            a (eV) and q (e²) of each kind, those of a kind together, shape (n_coefficients,).
+        log_walls
+            ln(A/eV) of each kind, shape (n_kinds,).
+        """
+        near = d - torch.as_tensor(self.contact[self.kind])
+        c = coefficients.reshape(-1, len(INTERMOLECULAR_WIDTHS))[torch.as_tensor(self.kind)]
+        walls = torch.exp(log_walls)[torch.as_tensor(self.kind)]
+        wall = walls * torch.exp(-torch.as_tensor(self.steepness[self.kind]) * near)
+        soft = c[:, 0] * torch.exp(-SOFT_DECAY_PER_A * near)
+        return ((wall + soft + c[:, 1] * COULOMB_EV_A / d) * self._switch(d)).sum(-1)
+
+    def _switch(self, d: Tensor) -> Tensor:
+        if self.reach is None:
+            return torch.ones_like(d)
+        return quintic_switch((d / self.reach - SWITCHED_FROM) / (1 - SWITCHED_FROM))
+
+
+@dataclass(frozen=True, kw_only=True)
 class ForceField:
-    """A force field matched to frames, or to be matched.
+    """A valence force field: its terms, tabulated constants and fitted parameters.
 
     Parameters
     ----------
     topology
-        Of the molecules.
+        Bonds, angles, torsions and non-bonded pairs of the molecules.
     terms
-        The linear terms.
+        The products of internal coordinates, linear in their coefficients.
     bond_kind
         Shape (n_bonds,): equivalent bonds have equal numbers.
     pair_kind
         Shape (n_pairs,): repulsion by elements and separation.
     tabulated
-        Energy of each bond kind when it is broken, eV.
+        Energy of each bond kind when it is broken, eV, shape (n_kinds,).
     plateaus
-        D of each bond kind, eV.
+        D of each bond kind, eV, shape (n_kinds,).
     shapes
         Tabulated β0, β1, β2 of each bond kind, 1/Å, shape (n_kinds, 3).
     is_tabulated
-        Shape (n_kinds,): False for bonds whose curve is a guess; the frames know them near r̄ only.
+        Shape (n_kinds,): False for bonds without tabulated curve, which the frames describe near r̄ only.
     mean_lengths
         r̄ of the bonds, shape (n_bonds,), Å.
     mean_cosines
         c̄ of the angles, shape (n_angles,).
     steepness, contact
         B (1/Å) and R (Å) of each non-bonded pair, shape (n_pairs,).
-    between
-        What molecules do to each other.
+    intermolecular
+        Terms between molecules.
     parameters
-        Linear coefficients (of terms, then between molecules), then r0 (Å), δ0, δ1, δ2 (1/Å) of each bond
-        kind, then ln(A/eV) of each pair kind and of each kind of pair between molecules.
+        Shape (n_parameters,): linear coefficients (of terms, then between molecules), then r0 (Å), δ0, δ1,
+        δ2 (1/Å) of each bond kind, then ln(A/eV) of each pair kind and of each kind of pair between
+        molecules.
     """
 
     topology: Topology
@@ -91,33 +167,47 @@ class ForceField:
     mean_cosines: FloatArray
     steepness: FloatArray
     contact: FloatArray
-    between: Between
+    intermolecular: IntermolecularTerms
     parameters: FloatArray
 
     def with_parameters(self, parameters: FloatArray) -> "ForceField":
+        """Return the force field with other `parameters`, shape (n_parameters,)."""
         return replace(self, parameters=parameters)
 
     @property
     def n_linear(self) -> int:
-        """Of the parameters, how many are linear coefficients."""
-        return self.terms.n_coefficients + self.between.n_coefficients
+        """Number of linear coefficients, the first of the parameters."""
+        return self.terms.n_coefficients + self.intermolecular.n_coefficients
 
-    def apart(self) -> "ForceField":
-        """Return the force field of the same molecules that do not feel each other."""
+    def without_intermolecular(self) -> "ForceField":
+        """Return the force field of the same molecules without any term between them."""
         none = np.zeros((0, 2), dtype=np.int64)
-        return replace(self, between=replace(self.between, pairs=none, kind=none[:, 0]))
+        return replace(self, intermolecular=replace(self.intermolecular, pairs=none, kind=none[:, 0]))
 
     def blocks(self, n_frames: int, at_once: int) -> list[slice]:
-        """Cut frames into blocks of `at_once`, or of fewer where they have many pairs between molecules."""
-        step = max(1, min(at_once, PAIRS_AT_ONCE // max(1, len(self.between.pairs))))
+        """Return slices that cut frames into blocks.
+
+        Parameters
+        ----------
+        n_frames
+            Number of frames.
+        at_once
+            Frames in a block, at most; fewer are taken where frames have many pairs between molecules.
+        """
+        step = max(1, min(at_once, PAIRS_AT_ONCE // max(1, len(self.intermolecular.pairs))))
         return [slice(start, start + step) for start in range(0, n_frames, step)]
 
     def evaluate(
         self, positions: FloatArray, cells: FloatArray | None = None
     ) -> tuple[FloatArray, FloatArray]:
-        """Return energies (n_frames,) in eV and forces (n_frames, n_atoms, 3) in eV/Å of `positions` in Å.
+        """Return energies (n_frames,) in eV and forces (n_frames, n_atoms, 3) in eV/Å.
 
-        `cells` has shape (n_frames, 3, 3), or is None for no cell.
+        Parameters
+        ----------
+        positions
+            Å, shape (n_frames, n_atoms, 3).
+        cells
+            Cell vectors in rows, Å, shape (n_frames, 3, 3); None for no cell.
         """
         energies, forces = [], []
         parameters = torch.as_tensor(self.parameters)
@@ -130,27 +220,53 @@ class ForceField:
         return np.concatenate(energies), np.concatenate(forces)
 
     def broken(self, positions: FloatArray, cells: FloatArray | None = None) -> FloatArray:
-        """Return Σ_b 4 g_b (1 − g_b) (n_frames,): 0 with all bonds intact or gone, 1 with one half broken."""
+        """Return Σ_b 4 g_b (1 − g_b), shape (n_frames,): 0 with bonds intact or gone, 1 with one half broken.
+
+        Parameters
+        ----------
+        positions
+            Å, shape (n_frames, n_atoms, 3).
+        cells
+            Cell vectors in rows, Å, shape (n_frames, 3, 3); None for no cell.
+        """
         stretch = pair_lengths(positions, cells, *self.topology.bonds.T) / self.mean_lengths
-        return np.sum(1 - np.tanh((stretch - GATE_CENTRE) / GATE_WIDTH) ** 2, axis=-1)
+        return np.sum(1 - np.tanh((stretch - GATE_CENTER) / GATE_WIDTH) ** 2, axis=-1)
 
     @property
-    def guessed(self) -> IntArray:
-        """The bonds (n, 2) whose curve is a guess."""
+    def untabulated_bonds(self) -> IntArray:
+        """The bonds without tabulated curve, shape (n, 2)."""
         return self.topology.bonds[~self.is_tabulated[self.bond_kind]]
 
-    def guessed_stretch(self, positions: FloatArray, cells: FloatArray | None = None) -> FloatArray:
-        """Return the lengths of the `guessed` bonds in mean lengths, shape (n_frames, n)."""
+    def untabulated_stretch(self, positions: FloatArray, cells: FloatArray | None = None) -> FloatArray:
+        """Return the lengths of the `untabulated_bonds` over their mean lengths, shape (n_frames, n).
+
+        Parameters
+        ----------
+        positions
+            Å, shape (n_frames, n_atoms, 3).
+        cells
+            Cell vectors in rows, Å, shape (n_frames, 3, 3); None for no cell.
+        """
         means = self.mean_lengths[~self.is_tabulated[self.bond_kind]]
-        return pair_lengths(positions, cells, *self.guessed.T) / means
+        return pair_lengths(positions, cells, *self.untabulated_bonds.T) / means
 
     def energy(self, positions: Tensor, parameters: Tensor, cells: Tensor | None = None) -> Tensor:
-        """Return the energies (n_frames,) of `positions` (n_frames, n_atoms, 3), differentiable in both."""
+        """Return the energies (n_frames,) in eV, differentiable with respect to positions and parameters.
+
+        Parameters
+        ----------
+        positions
+            Å, shape (n_frames, n_atoms, 3).
+        parameters
+            As the attribute of that name.
+        cells
+            Cell vectors in rows, Å, shape (n_frames, 3, 3); None for no cell.
+        """
         n_linear, n_bond = self.n_linear, N_BOND_PARAMETERS * len(self.plateaus)
-        coefficients, rest = parameters[: self.terms.n_coefficients], parameters[n_linear:]
-        bent = rest[:n_bond].reshape(-1, N_BOND_PARAMETERS)[torch.as_tensor(self.bond_kind)]
-        n_walls = len(rest) - n_bond - len(self.between.contact)
-        strengths = torch.exp(rest[n_bond : n_bond + n_walls])[torch.as_tensor(self.pair_kind)]
+        coefficients, nonlinear = parameters[: self.terms.n_coefficients], parameters[n_linear:]
+        own_shape = nonlinear[:n_bond].reshape(-1, N_BOND_PARAMETERS)[torch.as_tensor(self.bond_kind)]
+        n_walls = len(nonlinear) - n_bond - len(self.intermolecular.contact)
+        strengths = torch.exp(nonlinear[n_bond : n_bond + n_walls])[torch.as_tensor(self.pair_kind)]
         bonds, pairs = self.topology.bonds, self.topology.pairs
         r = lengths(positions, bonds, cells)
         d = lengths(positions, pairs, cells)
@@ -158,15 +274,15 @@ class ForceField:
             -torch.as_tensor(self.steepness) * (d - torch.as_tensor(self.contact))
         )
         plateaus, shapes = (torch.as_tensor(a[self.bond_kind]) for a in (self.plateaus, self.shapes))
-        stretched = expanded_morse(r, plateaus, shapes, bent)
+        stretched = expanded_morse(r, plateaus, shapes, own_shape)
         products = self._products(self._primitives(positions, r, d, cells), r)
         c = coefficients[torch.as_tensor(self.terms.parameter)]
         inside = stretched.sum(-1) + repelled.sum(-1) + products @ c
-        if not len(self.between.pairs):
+        if not len(self.intermolecular.pairs):
             return inside
-        apart = lengths(positions, self.between.pairs, cells)
-        own = parameters[self.terms.n_coefficients : n_linear]
-        return inside + self.between.energy(apart, own, rest[n_bond + n_walls :])
+        distances = lengths(positions, self.intermolecular.pairs, cells)
+        between = parameters[self.terms.n_coefficients : n_linear]
+        return inside + self.intermolecular.energy(distances, between, nonlinear[n_bond + n_walls :])
 
     def _primitives(self, positions: Tensor, r: Tensor, d: Tensor, cells: Tensor | None) -> Tensor:
         x = 1 - torch.exp(-STRETCH_SLOPE * (r - torch.as_tensor(self.mean_lengths)))
@@ -180,25 +296,29 @@ class ForceField:
         factors = torch.as_tensor(self.terms.factors)
         products = primitives[:, factors[:, 0]] * primitives[:, factors[:, 1]] * primitives[:, factors[:, 2]]
         stretch = r / torch.as_tensor(self.mean_lengths)
-        log_gates = -torch.nn.functional.softplus(2 * (stretch - GATE_CENTRE) / GATE_WIDTH)
+        log_gates = -torch.nn.functional.softplus(2 * (stretch - GATE_CENTER) / GATE_WIDTH)
         return products * torch.exp(log_gates @ torch.as_tensor(self.terms.gates.T.astype(float)))
 
 
-def expanded_morse(r: Tensor, plateaus: Tensor, shapes: Tensor, bent: Tensor) -> Tensor:
-    """Return V(r) (n_frames, n_bonds) of the module's first lines.
+def expanded_morse(r: Tensor, plateaus: Tensor, shapes: Tensor, own_shape: Tensor) -> Tensor:
+    """Return the expanded Morse oscillator V(r) of the module docstring, eV, shape (n_frames, n_bonds).
 
     (R. J. Le Roy in Demaison, Boggs, Császár (eds.), Equilibrium Molecular Structures, CRC Press 2011,
     chapter 6; z is Šurkus' variable.)
 
     Parameters
     ----------
+    r
+        Bond lengths, Å, shape (n_frames, n_bonds).
+    plateaus
+        D of each bond, eV, shape (n_bonds,).
     shapes
-        β0, β1, β2 of each bond, shape (n_bonds, 3).
-    bent
-        r0, δ0, δ1, δ2 of each bond, shape (n_bonds, 4).
+        Tabulated β0, β1, β2 of each bond, 1/Å, shape (n_bonds, 3).
+    own_shape
+        Fitted r0 (Å), δ0, δ1, δ2 (1/Å) of each bond, shape (n_bonds, 4).
     """
     beta0, beta1, beta2 = shapes.unbind(-1)
-    r0, delta0, delta1, delta2 = bent.unbind(-1)
+    r0, delta0, delta1, delta2 = own_shape.unbind(-1)
     z = (r - r0) / (r + r0)
     own = (delta0 + delta1 * z + delta2 * z**2) * torch.exp(-((torch.relu(z) / REACH) ** 4))
     beta = beta0 + beta1 * z + beta2 * z**2 + own

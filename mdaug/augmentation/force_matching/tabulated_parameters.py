@@ -4,8 +4,8 @@ Bonds: how high the energy is when the bond, its fragments rigid, has 2.5 times 
 plateau: nothing relaxes, so it is higher than a bond enthalpy), and the shape of the curve, for single
 (1), double (2) and triple (3) bonds. H-C, H-O, C-C and C-O: broken-symmetry UCCSD(T) scans of methane,
 water, methanol and ethane (water cc-pVTZ, others cc-pVDZ with the plateau brought to cc-pVTZ by MP2). The
-others are estimates: mean bond enthalpy, zero-point energy and relaxation of the fragments added, good to
-about 8 kcal/mol, with the shape of the nearest kind of bond.
+others are estimates, good to about 8 kcal/mol: mean bond enthalpy plus zero-point energy and relaxation of
+the fragments, with the shape of the nearest kind of bond.
 
 Non-bonded repulsion: exponential, 0.3 kcal/mol at the sum of Bondi's radii (DOI 10.1021/j100785a001).
 """
@@ -19,7 +19,7 @@ from mdaug.units import EV_PER_KCAL_MOL
 
 
 class BondShape(NamedTuple):
-    """Energy at 2.5 bond lengths (eV), β0, β1, β2 (1/Å) of the expanded Morse oscillator; or a guess."""
+    """Energy at 2.5 bond lengths (eV), β0, β1, β2 (1/Å) of the expanded Morse oscillator."""
 
     plateau_eV: float
     beta0: float
@@ -28,7 +28,7 @@ class BondShape(NamedTuple):
     tabulated: bool = True
 
 
-class Wall(NamedTuple):
+class Repulsion(NamedTuple):
     """Repulsion A exp(−B (d − R)): A (eV), B (1/Å), R (Å)."""
 
     strength_eV: float
@@ -73,25 +73,40 @@ _BONDS = MappingProxyType(
     }
 )
 
-GUESS = BondShape(80.0 * EV_PER_KCAL_MOL, *_SINGLE, tabulated=False)
-"""Of a bond that is not tabulated: frames tell its length and stiffness, nothing tells how it breaks."""
+UNTABULATED = BondShape(80.0 * EV_PER_KCAL_MOL, *_SINGLE, tabulated=False)
+"""Curve of a bond that is not in the table: the frames determine its length and stiffness, not how it
+breaks."""
 
 DOUBLE, TRIPLE = 0.925, 0.83
 """Bonds shorter than these multiples of the sum of covalent radii are double and triple ones."""
 
 
 def bond_shape(z_i: int, z_j: int, length_A: float) -> BondShape:
-    """Return the tabulated curve of a bond between two elements with this mean length; else `GUESS`."""
+    """Return the tabulated curve of a bond between two elements with this mean length; else `UNTABULATED`.
+
+    Parameters
+    ----------
+    z_i, z_j
+        Atomic numbers, in any order.
+    length_A
+        Mean length, which decides between single, double and triple bonds.
+    """
     ratio = length_A / (covalent_radii[z_i] + covalent_radii[z_j])
     order = 1 + (ratio < DOUBLE) + (ratio < TRIPLE)
     a, b = (chemical_symbols[z] for z in sorted((z_i, z_j)))
-    found = next((_BONDS[a, b, n] for n in (order, *range(order, 0, -1)) if (a, b, n) in _BONDS), None)
-    if found is None:
-        return GUESS
-    plateau, shape = found
+    entry = next((_BONDS[a, b, n] for n in (order, *range(order, 0, -1)) if (a, b, n) in _BONDS), None)
+    if entry is None:
+        return UNTABULATED
+    plateau, shape = entry
     return BondShape(plateau * EV_PER_KCAL_MOL, *shape)
 
 
-def repulsion(z_i: int, z_j: int) -> Wall:
-    """Return the tabulated repulsion of two atoms that are not bonded."""
-    return Wall(0.3 * EV_PER_KCAL_MOL, 3.6, float(vdw_radii[z_i] + vdw_radii[z_j]))
+def repulsion(z_i: int, z_j: int) -> Repulsion:
+    """Return the tabulated repulsion of two atoms that are not bonded.
+
+    Parameters
+    ----------
+    z_i, z_j
+        Atomic numbers, in any order.
+    """
+    return Repulsion(0.3 * EV_PER_KCAL_MOL, 3.6, float(vdw_radii[z_i] + vdw_radii[z_j]))

@@ -1,4 +1,4 @@
-"""The terms of a matched force field: products of internal coordinates, equal for equivalent atoms.
+"""Terms of a force-matched field: products of internal coordinates, equal for equivalent atoms.
 
 Internal coordinates ("primitives", in this order): x = 1 − exp(−2 (r − r̄)) of each bond, u = cos θ − c̄ of
 each angle, T1, T2, T3 of each torsion, exp(−2 (d − R)) of each pair three or more bonds apart.
@@ -15,7 +15,7 @@ from mdaug.augmentation.force_matching.topology import Topology
 from mdaug.frames import FloatArray, IntArray
 
 N_FACTORS = 3
-"""The most primitives in a product."""
+"""Most primitives in a product."""
 
 WIDTHS_EV = {
     "u": 3.0,
@@ -33,7 +33,8 @@ WIDTHS_EV = {
     "uuT": 1.0,
     "pair": 1.0,
 }
-"""Prior widths of the coefficients by kind of term, eV: frames decide, but none runs away."""
+"""Prior widths of the coefficients by kind of term, eV; wide, so that the frames determine the
+coefficients."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,11 @@ class Terms:
     Parameters
     ----------
     factors
-        Shape (n_terms, 3): primitives; `n_primitives` stands for a factor 1.
+        Shape (n_terms, 3): indices of primitives; `n_primitives` stands for a factor 1.
     gates
-        Shape (n_terms, n_bonds): True for the bonds whose breaking lets the term go.
+        Shape (n_terms, n_bonds): True for the bonds whose breaking switches the term off.
     parameter
-        Shape (n_terms,): which coefficient.
+        Shape (n_terms,): index of the coefficient.
     widths
         Shape (n_coefficients,): prior widths, eV.
     """
@@ -59,6 +60,7 @@ class Terms:
 
     @property
     def n_coefficients(self) -> int:
+        """Number of coefficients."""
         return len(self.widths)
 
 
@@ -71,7 +73,13 @@ class _Term:
 
 
 def make_terms(topology: Topology) -> Terms:
-    """List all terms of a molecule and give equivalent ones a common coefficient."""
+    """Return all terms of the molecules, equivalent ones with a common coefficient.
+
+    Parameters
+    ----------
+    topology
+        Bonds, angles, torsions and pairs of the molecules.
+    """
     builder = _Builder(topology)
     terms = list(builder.all())
     keys = {key: number for number, key in enumerate(dict.fromkeys((t.kind, t.label) for t in terms))}
@@ -85,7 +93,7 @@ def make_terms(topology: Topology) -> Terms:
 
 
 class _Builder:
-    """Numbers the primitives and walks through the molecule term by term."""
+    """Numbers the primitives and lists the terms of a molecule."""
 
     def __init__(self, topology: Topology) -> None:
         self.topology = topology
@@ -174,7 +182,9 @@ class _Builder:
         (outer,), (other,) = self.bonds((i, j)), self.bonds((k, m))
         yield _Term("xx", ("far", self.label(chain)), (outer, other), bonds)
 
-    def others(self, centre: int, excluded: tuple[int, ...]) -> list[int]:
-        """Return the neighbours of `centre` without those `excluded`."""
-        near = [a for bond in self.topology.bonds.tolist() if centre in bond for a in bond if a != centre]
-        return [a for a in near if a not in excluded]
+    def others(self, center: int, excluded: tuple[int, ...]) -> list[int]:
+        """Return the neighbors of `center` without those `excluded`."""
+        neighbors = [
+            a for bond in self.topology.bonds.tolist() if center in bond for a in bond if a != center
+        ]
+        return [a for a in neighbors if a not in excluded]

@@ -15,28 +15,28 @@ from mdaug.geometry.pairs import molecule_pairs
 
 @dataclass(frozen=True)
 class Topology:
-    """What is bonded to what.
+    """Bonds, angles, torsions and non-bonded pairs of some molecules.
 
     Parameters
     ----------
     atomic_numbers
         Shape (n_atoms,).
     classes
-        Shape (n_atoms,): atoms that the bond graph cannot tell apart have equal numbers.
+        Shape (n_atoms,): equal for atoms that are equivalent in the bond graph.
     bonds
         Shape (n_bonds, 2), i < j.
     angles
-        Shape (n_angles, 3), the centre in the middle.
+        Shape (n_angles, 3), the center in the middle.
     torsions
         Shape (n_torsions, 4), along three bonds.
     pairs
         Shape (n_pairs, 2): atoms of one molecule, two or more bonds apart.
     separation
         Shape (n_pairs,): bonds between the two atoms, 4 for four or more.
-    between
-        Shape (n, 2): atoms of different molecules.
+    intermolecular_pairs
+        Shape (n_pairs, 2): atoms of different molecules.
     molecule
-        Shape (n_atoms,): which molecule each atom belongs to.
+        Shape (n_atoms,): number of each atom's molecule, from 0.
     """
 
     atomic_numbers: IntArray
@@ -46,12 +46,17 @@ class Topology:
     torsions: IntArray
     pairs: IntArray
     separation: IntArray
-    between: IntArray
+    intermolecular_pairs: IntArray
     molecule: IntArray
 
 
 def find_topology(frames: FrameSet) -> Topology:
-    """Read the topology from the mean distances of `frames`.
+    """Return the topology of the molecules in `frames`.
+
+    Parameters
+    ----------
+    frames
+        Frames of the same molecules.
 
     Raises
     ------
@@ -63,17 +68,15 @@ def find_topology(frames: FrameSet) -> Topology:
     graph = coo_array((np.ones(len(bonds)), bonds.T), shape=(frames.n_atoms,) * 2).tocsr()
     steps = shortest_path(graph, directed=False, unweighted=True)
     if len(bonds) == 0:
-        raise DataError(
-            f"{frames.name}: a force field is matched to molecules, and these frames have no bond"
-        )
+        raise DataError(f"{frames.name}: a force field is fitted to molecules, and these frames have no bond")
     if cells is not None and connects_to_own_image(frames.positions[0], bonds, cells[0]):
         raise DataError(
-            f"{frames.name}: a force field is matched to molecules, and here bonds go on from cell to cell"
+            f"{frames.name}: a force field is fitted to molecules, and here bonds go on from cell to cell"
         )
-    neighbours = [np.flatnonzero(row == 1).tolist() for row in steps]
-    angles = [(i, j, k) for j in range(frames.n_atoms) for i, k in combinations(neighbours[j], 2)]
+    neighbors = [np.flatnonzero(row == 1).tolist() for row in steps]
+    angles = [(i, j, k) for j in range(frames.n_atoms) for i, k in combinations(neighbors[j], 2)]
     torsions = [
-        (i, j, k, m) for j, k in bonds.tolist() for i in neighbours[j] for m in neighbours[k]
+        (i, j, k, m) for j, k in bonds.tolist() for i in neighbors[j] for m in neighbors[k]
         if i != k and m not in (i, j)
     ]  # fmt: skip
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
@@ -81,7 +84,7 @@ def find_topology(frames: FrameSet) -> Topology:
     inside = (apart >= 2) & np.isfinite(apart)
     return Topology(
         frames.atomic_numbers,
-        atom_classes(frames.atomic_numbers, neighbours),
+        atom_classes(frames.atomic_numbers, neighbors),
         bonds,
         np.array(angles, dtype=np.int64).reshape(-1, 3),
         np.array(torsions, dtype=np.int64).reshape(-1, 4),
@@ -92,17 +95,24 @@ def find_topology(frames: FrameSet) -> Topology:
     )
 
 
-def atom_classes(atomic_numbers: IntArray, neighbours: list[list[int]]) -> IntArray:
-    """Refine the elements by the classes of the neighbours until nothing changes.
+def atom_classes(atomic_numbers: IntArray, neighbors: list[list[int]]) -> IntArray:
+    """Return classes of equivalent atoms: elements, refined by the neighbors' classes until nothing changes.
 
     The order of refinement does not depend on the order of the atoms (H. L. Morgan,
     DOI 10.1021/c160017a018).
+
+    Parameters
+    ----------
+    atomic_numbers
+        Shape (n_atoms,).
+    neighbors
+        Indices of the atoms bonded to each atom.
     """
     classes = np.asarray(atomic_numbers)
     while True:
-        keys = [(int(classes[i]), sorted(classes[near].tolist())) for i, near in enumerate(neighbours)]
-        distinct = sorted({(key, tuple(near)) for key, near in keys})
-        refined = np.array([distinct.index((key, tuple(near))) for key, near in keys])
+        keys = [(int(classes[i]), sorted(classes[adjacent].tolist())) for i, adjacent in enumerate(neighbors)]
+        distinct = sorted({(own, tuple(adjacent)) for own, adjacent in keys})
+        refined = np.array([distinct.index((own, tuple(adjacent))) for own, adjacent in keys])
         if len(distinct) == len(np.unique(classes)):
             return refined
         classes = refined

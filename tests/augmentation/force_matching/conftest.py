@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mdaug.augmentation.force_matching.assemble import initial_force_field
-from mdaug.augmentation.force_matching.fit import match
+from mdaug.augmentation.force_matching.fit import initial_force_field, match_forces
 from mdaug.data import load_frames
 from mdaug.frames import FrameSet
 
@@ -25,7 +24,7 @@ def unmatched(ethanol_frames):
 @pytest.fixture(scope="session")
 def matched(ethanol_frames):
     torch.set_num_threads(1)
-    return match(ethanol_frames)
+    return match_forces(ethanol_frames)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mdaug.augmentation.explored import ExploreOptions, false_wells
+from mdaug.augmentation.explored import ExploreOptions, label_spurious_minima
 from mdaug.units import EV_PER_KCAL_MOL
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ def visited(ethanol_frames, matched):
 def test_only_wells_are_kept_and_labelled_by_the_force_field(ethanol_frames, visited):
     positions, energies, forces = visited
     below = np.array([10.0, 2.0, 10.0, -10.0]) * EV_PER_KCAL_MOL
-    found = false_wells(ethanol_frames, positions, energies - below, ExploreOptions(weight=0.01))
+    found = label_spurious_minima(ethanol_frames, positions, energies - below, ExploreOptions(weight=0.01))
     np.testing.assert_array_equal(found.positions, positions[[0, 2]])
     np.testing.assert_allclose(found.energies, energies[[0, 2]], atol=1e-9)
     np.testing.assert_allclose(found.forces, forces[[0, 2]], atol=1e-9)
@@ -37,9 +37,11 @@ def test_frames_that_are_too_high_are_left_and_the_seed_draws(ethanol_frames, vi
     assert rise.argmax() == 3
     predicted = energies - 10.0 * EV_PER_KCAL_MOL
     options = ExploreOptions(max_energy=float(rise[:3].max()) + 0.1)
-    assert len(false_wells(ethanol_frames, positions, predicted, options)) == 3
+    assert len(label_spurious_minima(ethanol_frames, positions, predicted, options)) == 3
     drawn = [
-        false_wells(ethanol_frames, positions, predicted, ExploreOptions(n_kept=2, seed=seed)).energies
+        label_spurious_minima(
+            ethanol_frames, positions, predicted, ExploreOptions(n_kept=2, seed=seed)
+        ).energies
         for seed in (0, 0, 1, 2, 3)
     ]
     np.testing.assert_array_equal(drawn[0], drawn[1])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mdaug.augmentation.force_matching.fit import jacobian, match
+from mdaug.augmentation.force_matching.fit import jacobian, match_forces
 from mdaug.augmentation.force_matching.tabulated_parameters import bond_shape
 from mdaug.data import load_frames
 from mdaug.frames import FrameSet
@@ -24,7 +24,7 @@ def test_forces_of_other_frames_are_matched(matched, unmatched):
 
 def test_forces_of_a_known_field_are_found_again(matched, ethanol_frames):
     known = replace(ethanol_frames, forces=matched.evaluate(ethanol_frames.positions)[1])
-    again = match(known)
+    again = match_forces(known)
     error = again.evaluate(known.positions)[1] - known.forces
     assert np.sqrt(np.mean(error**2)) * KCAL_MOL_PER_EV < 0.2
 
@@ -56,7 +56,7 @@ def test_a_diatomic_has_its_bond_alone():
         positions[:, 1, 2], forces[:, 1, 2], forces[:, 0, 2] = r, -slope, slope
         return FrameSet(np.array([1, 1]), positions, plateau * (1 - falling) ** 2, forces)
 
-    field = match(frames(np.linspace(0.68, 0.82, 15)))
+    field = match_forces(frames(np.linspace(0.68, 0.82, 15)))
     assert field.terms.n_coefficients == 0
     far = frames(np.array([0.74, 0.55, 0.9, 1.2, 1.85]))
     energies = field.evaluate(far.positions)[0]

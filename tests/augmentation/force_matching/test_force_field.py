@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mdaug.augmentation.force_matching.fit import relaxed
+from mdaug.augmentation.force_matching.fit import minimized
 from mdaug.augmentation.force_matching.force_field import REACH, expanded_morse
 from mdaug.augmentation.stretches import stretched
 from mdaug.geometry.bonds import moving_side
@@ -66,7 +66,7 @@ def test_expanded_morse_has_its_minimum_its_plateau_and_the_tabulated_shape_far_
 @pytest.fixture(scope="module")
 def scans(matched, ethanol_frames):
     """Energies (kcal/mol) of all bonds from 0.6 to 2.5 lengths."""
-    minimum = relaxed(matched, ethanol_frames.positions[ethanol_frames.energies.argmin()])
+    minimum = minimized(matched, ethanol_frames.positions[ethanol_frames.energies.argmin()])
     topology = matched.topology
     factors = np.arange(0.6, 2.505, 0.01)
     found = []
@@ -93,7 +93,7 @@ def test_broken_bonds_end_on_the_tabulated_plateau(matched, scans):
 
 def test_nothing_pulls_a_broken_bond_aside(matched, ethanol_frames):
     """With the O-H bond 3 lengths long, bending it costs nothing and moves nothing."""
-    minimum = relaxed(matched, ethanol_frames.positions[0])
+    minimum = minimized(matched, ethanol_frames.positions[0])
     far = stretched(minimum, (2, 8), np.array([8]), 3.5)
     aside = far.copy()
     aside[8] += np.array([0.3, -0.2, 0.1])

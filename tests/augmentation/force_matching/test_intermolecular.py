@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mdaug.augmentation.force_matching.assemble import initial_force_field
-from mdaug.augmentation.force_matching.fit import level_plateaus, match, relaxed
-from mdaug.augmentation.force_matching.intermolecular import Between
+from mdaug.augmentation.force_matching.fit import initial_force_field, match_forces, minimized, set_plateaus
+from mdaug.augmentation.force_matching.force_field import IntermolecularTerms
 from mdaug.units import COULOMB_EV_A, KCAL_MOL_PER_EV
 
 pytestmark = pytest.mark.slow
@@ -15,12 +14,19 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def boxed(boxed_waters):
     torch.set_num_threads(1)
-    return match(boxed_waters)
+    return match_forces(boxed_waters)
 
 
 def between(reach):
     pairs, table = np.array([[0, 1]]), np.array([1e-9])
-    return Between(pairs, np.array([0]), table, np.array([3.6]), np.array([3.0]), reach)
+    return IntermolecularTerms(
+        pairs=pairs,
+        kind=np.array([0]),
+        strength=table,
+        steepness=np.array([3.6]),
+        contact=np.array([3.0]),
+        reach=reach,
+    )
 
 
 def energy_of(one, d, soft, charges):
@@ -44,9 +50,9 @@ def test_in_a_cell_it_ends_smoothly_at_the_reach():
 
 
 def test_what_molecules_do_to_each_other_is_found_again(water_frames):
-    field = match(water_frames)
+    field = match_forces(water_frames)
     residual = water_frames.forces - field.evaluate(water_frames.positions)[1]
-    alone = water_frames.forces - field.apart().evaluate(water_frames.positions)[1]
+    alone = water_frames.forces - field.without_intermolecular().evaluate(water_frames.positions)[1]
     assert residual.std() * KCAL_MOL_PER_EV < 0.5
     assert alone.std() > 5 * residual.std()
 
@@ -87,6 +93,6 @@ def test_plateaus_are_those_of_molecules_by_themselves(water_frames):
     charged[field.terms.n_coefficients + 1 : field.n_linear : 2] = [0.69, -0.34, 0.17]
     start = water_frames.positions[0].copy()
     start[3:] = np.array([[2.85, 0, 0], [3.2, 0.6, 0.7], [3.2, 0.2, -0.9]])
-    plain, close = (level_plateaus(field.with_parameters(p), start) for p in (field.parameters, charged))
-    assert np.linalg.norm(relaxed(field.with_parameters(charged), start)[3] - start[0]) < 3.5
+    plain, close = (set_plateaus(field.with_parameters(p), start) for p in (field.parameters, charged))
+    assert np.linalg.norm(minimized(field.with_parameters(charged), start)[3] - start[0]) < 3.5
     np.testing.assert_allclose(close.plateaus, plain.plateaus, atol=1e-3)

@@ -8,9 +8,15 @@ import pytest
 from mdaug.augmentation import AugmentOptions, augment
 from mdaug.augmentation.augment import label_weights
 from mdaug.augmentation.displacements import displace
-from mdaug.augmentation.force_matching.fit import match
-from mdaug.augmentation.force_matching.label_errors import ErrorModel, estimate_errors, neighbour_pairs
-from mdaug.augmentation.force_matching.label_rule import MatchedRule, change_by, strained_molecules
+from mdaug.augmentation.force_matching.fit import match_forces
+from mdaug.augmentation.force_matching.label_rule import (
+    ErrorModel,
+    ForceMatchedRule,
+    estimate_errors,
+    label_changes,
+    similar_frames,
+    strained_molecules,
+)
 from mdaug.augmentation.potential_labels import switch
 from mdaug.augmentation.spring_labels import Labels
 from mdaug.geometry.pairs import pair_lengths
@@ -22,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def rule(matched):
-    return MatchedRule(matched, ErrorModel(0.1))
+    return ForceMatchedRule(matched, ErrorModel(0.1))
 
 
 @pytest.fixture
@@ -56,7 +62,7 @@ def test_no_displacement_is_the_parent(rule, displaced):
 
 def test_the_first_order_is_the_parents_own_whatever_the_field(unmatched, displaced):
     small = replace(displaced, displacements=1e-4 * displaced.displacements)
-    labels, _ = change_by(unmatched, small.parents, small.displacements)
+    labels, _ = label_changes(unmatched, small.parents, small.displacements)
     slope = -np.sum(small.parents.forces * small.displacements, axis=(1, 2))
     np.testing.assert_allclose(labels.energy_change, slope, atol=2e-6)
     assert np.abs(slope).max() > 2e-5
@@ -66,7 +72,7 @@ def test_far_out_only_the_field_speaks(matched, ethanol_frames):
     parents = ethanol_frames.select(slice(0, 1))
     shift = np.zeros_like(parents.positions)
     shift[0, 8] = 6.0
-    labels, _ = change_by(matched, parents, shift)
+    labels, _ = label_changes(matched, parents, shift)
     moved = matched.evaluate(parents.positions + shift)
     expected = moved[0] - matched.evaluate(parents.positions)[0]
     np.testing.assert_allclose(labels.energy_change, expected, atol=1e-3)
@@ -75,8 +81,8 @@ def test_far_out_only_the_field_speaks(matched, ethanol_frames):
 
 def test_true_energies_of_other_frames_are_met(matched, ethanol_frames):
     """From each frame to its neighbours, many kcal/mol away, the label is right to about one."""
-    near = neighbour_pairs(ethanol_frames)
-    labels, strain = change_by(matched, near.parents, near.displacements)
+    near = similar_frames(ethanol_frames)
+    labels, strain = label_changes(matched, near.parents, near.displacements)
     error = np.sqrt(np.mean((labels.forces - near.forces) ** 2)) / EV_PER_KCAL_MOL
     first_order = np.sqrt(np.mean((near.parents.forces - near.forces) ** 2)) / EV_PER_KCAL_MOL
     assert np.median(strain) > 5 * EV_PER_KCAL_MOL
@@ -93,7 +99,7 @@ def test_neighbours_are_turned_onto_the_frame(ethanol_frames):
     half = np.arange(6) % 2 == 1
     positions = np.where(half[:, None, None], few.positions @ turn.T + 3.0, few.positions)
     forces = np.where(half[:, None, None], few.forces @ turn.T, few.forces)
-    plain, turned = neighbour_pairs(few), neighbour_pairs(replace(few, positions=positions, forces=forces))
+    plain, turned = similar_frames(few), similar_frames(replace(few, positions=positions, forces=forces))
     np.testing.assert_array_equal(turned.other, plain.other)
     for before, after in zip(plain[3:], turned[3:], strict=True):
         np.testing.assert_allclose(np.linalg.norm(after, axis=-1), np.linalg.norm(before, axis=-1), atol=1e-9)
@@ -128,7 +134,7 @@ def test_weights_halve_at_the_error_scale():
 
 @pytest.fixture(scope="module")
 def waters_rule(boxed_waters):
-    return MatchedRule(match(boxed_waters), ErrorModel(0.1))
+    return ForceMatchedRule(match_forces(boxed_waters), ErrorModel(0.1))
 
 
 def test_labels_in_a_cell_have_the_parents_slope_and_are_a_gradient(waters_rule, boxed_waters):
@@ -163,8 +169,8 @@ def test_strain_is_that_of_one_molecule(waters_rule, boxed_waters):
     change[0, :3, 0], change[1, :, 0] = 1.0, 1.0
     shift = np.full((3, 6, 3), 0.1)
     np.testing.assert_allclose(strained_molecules(shift, change, molecule), [1.0, 2.0, 1.0])
-    near = neighbour_pairs(boxed_waters)
-    _, strain = change_by(waters_rule.field, near.parents, near.displacements)
+    near = similar_frames(boxed_waters)
+    _, strain = label_changes(waters_rule.field, near.parents, near.displacements)
     before = waters_rule.field.evaluate(near.parents.positions, near.parents.cells)
     after = waters_rule.field.evaluate(near.parents.positions + near.displacements, near.parents.cells)
     whole = np.abs(after[0] - before[0] + np.sum(before[1] * near.displacements, axis=(1, 2)))
@@ -173,7 +179,7 @@ def test_strain_is_that_of_one_molecule(waters_rule, boxed_waters):
 
 
 def test_neighbours_in_a_cell_are_at_their_nearest_images(boxed_waters):
-    near = neighbour_pairs(boxed_waters)
+    near = similar_frames(boxed_waters)
     arrived = near.parents.positions + near.displacements - boxed_waters.positions[near.other]
     fractions = arrived @ np.linalg.inv(boxed_waters.cells[0])
     np.testing.assert_allclose(fractions, np.round(fractions), atol=1e-9)

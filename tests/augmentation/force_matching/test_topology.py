@@ -46,7 +46,7 @@ def test_several_molecules_have_bonds_within_and_pairs_between(water_frames, box
         assert topology.molecule.tolist() == [0, 0, 0, 1, 1, 1]
         assert topology.classes[[1, 2, 4, 5]].tolist() == [topology.classes[1]] * 4
         assert topology.pairs.tolist() == [[1, 2], [4, 5]]
-        assert sorted(map(tuple, topology.between.tolist())) == [
+        assert sorted(map(tuple, topology.intermolecular_pairs.tolist())) == [
             (i, j) for i in range(3) for j in range(3, 6)
         ]
 
