@@ -4,12 +4,14 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import MDAnalysis as mda
 import numpy as np
 from ase.data import atomic_numbers as number_of
 from MDAnalysis.lib.mdamath import triclinic_vectors
 
+from mdaug.analysis.lammps_dump import DumpHeader, open_dump, read_dump_header
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, IntArray
 
@@ -34,9 +36,15 @@ class Block:
 
 
 def open_trajectory(
-    trajectory: Path, topology: Path | None = None, *, frame_time_fs: float | None = None
+    trajectory: Path,
+    topology: Path | None = None,
+    *,
+    frame_time_fs: float | None = None,
+    needs_times: bool = True,
 ) -> mda.Universe:
     """Open a trajectory file, or the run folder of `mdaug nve` that holds ``trajectory.dcd``.
+
+    Besides the formats that MDAnalysis recognizes by their name, LAMMPS dumps of any name are read.
 
     Parameters
     ----------
@@ -44,15 +52,18 @@ def open_trajectory(
         The file or the run folder.
     topology
         Names the atoms. By default ``topology.pdb`` beside the trajectory; formats that name their atoms
-        (xyz, pdb) need none.
+        (xyz, pdb, LAMMPS dumps with a column ``element``) need none.
     frame_time_fs
-        Time between frames, where the format (xyz) does not know it.
+        Time between frames, for files without it: xyz, and all files of LAMMPS, whose dumps hold step numbers
+        and whose DCD files hold a time step in unknown units.
+    needs_times
+        False: open a file without times as well; its times are then meaningless.
 
     Raises
     ------
     DataError
         If a file is missing, MDAnalysis cannot read it, trajectory and topology do not fit, or the time
-        between frames is neither in the file nor given.
+        between frames is neither in the file nor given, or both and different.
     """
     path = trajectory / "trajectory.dcd" if trajectory.is_dir() else trajectory
     if topology is None and (path.parent / "topology.pdb").is_file():
@@ -60,21 +71,53 @@ def open_trajectory(
     for file in (path, topology):
         if file is not None and not file.is_file():
             raise DataError(f"{file}: no such file; expected a trajectory that MDAnalysis reads")
-    files = [str(path)] if topology in (None, path) else [str(topology), str(path)]
-    time = {} if frame_time_fs is None else {"dt": frame_time_fs / 1000.0}
+    dump = read_dump_header(path)
+    has_times = frame_time_fs is not None or not needs_times
+    if not has_times and (dump is not None or _is_lammps_dcd(path)):
+        raise DataError(
+            f"{path}: LAMMPS writes no time in known units into it; give the time between frames with "
+            "--frame-time, in fs (time step times dump interval)"
+        )
+    universe = _open(path, topology, dump, None if frame_time_fs is None else frame_time_fs / 1000.0)
+    if not has_times and not {"dt", "time"} & universe.trajectory[0].data.keys():
+        raise DataError(f"{path}: its format has no time between frames; give it with --frame-time, in fs")
+    if frame_time_fs is not None and len(universe.trajectory) > 1:
+        own_fs = 1000.0 * (universe.trajectory[1].time - universe.trajectory[0].time)
+        if abs(own_fs - frame_time_fs) > 1e-3 * frame_time_fs:
+            raise DataError(
+                f"{path}: its frames are {own_fs:g} fs apart, not {frame_time_fs:g}; leave --frame-time out"
+            )
+    return universe
+
+
+def _open(
+    path: Path, topology: Path | None, dump: DumpHeader | None, frame_time_ps: float | None
+) -> mda.Universe:
+    """Open the files with MDAnalysis; its complaints become a DataError that names the file."""
+    options: dict[str, Any] = {} if frame_time_ps is None or dump is not None else {"dt": frame_time_ps}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            universe = mda.Universe(*files, to_guess=("types", "masses", "elements"), **time)
-            first = universe.trajectory[0]
+            if dump is None:
+                files = [str(path)] if topology in (None, path) else [str(topology), str(path)]
+                universe = mda.Universe(*files, to_guess=("types", "masses", "elements"), **options)
+            else:
+                universe = open_dump(path, topology, dump, frame_time_ps)
+            universe.trajectory[0]
+    except DataError:
+        raise
     except Exception as error:  # MDAnalysis raises whatever its parsers meet
         hint = "" if topology else "; name the topology (atoms and their order) with --topology"
-        raise DataError(
-            f"{path}: MDAnalysis cannot read it ({' '.join(str(error).split())}){hint}"
-        ) from error
-    if not {"dt", "time"} & first.data.keys():
-        raise DataError(f"{path}: its format has no time between frames; give it with --frame-time, in fs")
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: MDAnalysis cannot read it ({reason}){hint}") from error
     return universe
+
+
+def _is_lammps_dcd(path: Path) -> bool:
+    """Return whether a DCD file is from LAMMPS: its time step is in the units of the run, not in CHARMM's."""
+    with path.open("rb") as file:
+        start = file.read(1024)
+    return start[4:8] == b"CORD" and b"LAMMPS" in start
 
 
 def atomic_numbers(universe: mda.Universe) -> IntArray:

@@ -55,7 +55,7 @@ def stability(
     tolerance
         How far a bond may be off its mean, in Å.
     frame_time
-        Time between frames in fs, for formats without it (xyz).
+        Time between frames in fs, for files without it (xyz, LAMMPS dump and DCD).
     """
     universe = open_trajectory(trajectory, topology, frame_time_fs=frame_time)
     frames = None if data is None else source.load(data)

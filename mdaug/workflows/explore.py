@@ -49,7 +49,7 @@ def explore(
 
 def _positions(trajectory: Path, n_atoms: int) -> FloatArray:
     """Return all positions (n_frames, n_atoms, 3), Å."""
-    universe = open_trajectory(trajectory, frame_time_fs=1.0)
+    universe = open_trajectory(trajectory, needs_times=False)
     if len(universe.atoms) != n_atoms:
         raise DataError(f"{trajectory}: {len(universe.atoms)} atoms, the model was trained on {n_atoms}")
     # copies, as some readers fill one array again and again

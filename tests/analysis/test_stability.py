@@ -290,3 +290,13 @@ def test_a_bond_that_the_frames_show_longer_is_no_broken_bond(ethanol):
     assert stability(universe, long).time_to_failure_ps == pytest.approx(0.2)
     old = replace(long, range_A=np.full((8, 2), np.nan))
     assert stability(universe, old).time_to_failure_ps == pytest.approx(0.1)
+
+
+def test_the_broken_bond_is_named_and_not_one_that_the_frames_show_as_long(ethanol):
+    long = TrainingBonds.from_frames(frames_of(ethanol, stretched(ethanol, 2, 3, [0.0, 0.0, 0.0, 0.8])))
+    positions = stretched(ethanol, 2, 3, [0.0, 0.8])
+    axis = ethanol.positions[6] - ethanol.positions[0]
+    positions[1, 6] += 0.52 * axis / np.linalg.norm(axis)
+    result = stability(universe_of(ethanol, positions), long)
+    assert result.deviation_A[1] > 0.55  # O2-H3, which is within its range
+    assert result.first_broken_bond == "C0-H6"

@@ -1,9 +1,12 @@
+import gzip
+
 import MDAnalysis as mda
 import numpy as np
 import pytest
 
 from mdaug.analysis.trajectory import atomic_numbers, blocks, open_trajectory
 from mdaug.errors import DataError
+from mdaug.md.trajectory import DcdTrajectory
 
 
 def write_xyz(path, atoms, n_frames):
@@ -57,3 +60,103 @@ def test_unreadable_trajectories_are_named(tmp_path):
     (tmp_path / "trajectory.dcd").write_text("not a trajectory")
     with pytest.raises(DataError, match=r"trajectory\.dcd.*--topology"):
         open_trajectory(tmp_path)
+
+
+def write_dump(path, atoms, n_frames, *, every=10, boundary="pp pp pp", columns="id element x y z", first=0):
+    """A LAMMPS dump whose atoms move by 1 Å a frame along x, in changing order."""
+    text, rng = "", np.random.default_rng(0)
+    for k in range(n_frames):
+        rows = []
+        for i, (symbol, (x, y, z)) in enumerate(zip(atoms.symbols, atoms.positions, strict=True)):
+            row = {"id": i + 1, "element": symbol, "type": 1, "x": x + k, "y": y, "z": z}
+            rows.append(" ".join(str(row[column]) for column in columns.split()))
+        rng.shuffle(rows)
+        text += f"ITEM: TIMESTEP\n{first + k * every}\nITEM: NUMBER OF ATOMS\n{len(atoms)}\n"
+        text += f"ITEM: BOX BOUNDS {boundary}\n" + 3 * "-10 20\n"
+        text += f"ITEM: ATOMS {columns}\n" + "\n".join(rows) + "\n"
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    return path
+
+
+@pytest.mark.parametrize("name", ["run.lammpstrj", "run.dump", "run.lammpsdump", "run.lammpstrj.gz"])
+@pytest.mark.parametrize("first", [0, 5000])
+def test_times_of_a_lammps_dump_are_the_frame_time_and_not_that_times_its_steps(
+    ethanol, tmp_path, name, first
+):
+    path = write_dump(tmp_path / name, ethanol, 4, first=first)
+    universe = open_trajectory(path, frame_time_fs=5.0)
+    (block,) = blocks(universe)
+    assert block.times_ps == pytest.approx([0.0, 0.005, 0.010, 0.015])
+    assert atomic_numbers(universe).tolist() == ethanol.numbers.tolist()
+    differences = np.linalg.norm(block.positions - block.positions[:, :1], axis=2)
+    expected = np.linalg.norm(ethanol.positions - ethanol.positions[0], axis=1)
+    np.testing.assert_allclose(differences, np.repeat(expected[None], 4, axis=0), atol=1e-5)
+    np.testing.assert_allclose(block.cells, np.repeat(30.0 * np.eye(3)[None], 4, axis=0), atol=1e-4)
+
+
+def test_files_of_lammps_need_the_frame_time(ethanol, tmp_path):
+    dump = write_dump(tmp_path / "run.lammpstrj", ethanol, 3)
+    with pytest.raises(DataError, match=r"run\.lammpstrj: LAMMPS writes no time .* --frame-time"):
+        open_trajectory(dump)
+    assert len(open_trajectory(dump, needs_times=False).trajectory) == 3
+    dcd = tmp_path / "trajectory.dcd"
+    with DcdTrajectory(dcd, ethanol, 10, 0.0005) as file:
+        for _ in range(3):
+            file.write(ethanol.positions)
+    ethanol.write(tmp_path / "topology.pdb")
+    (block,) = blocks(open_trajectory(tmp_path))
+    assert block.times_ps == pytest.approx([0.0, 5e-6, 10e-6], rel=1e-4)  # ours is in CHARMM's units
+    content = bytearray(dcd.read_bytes())
+    title = content.index(b"positions in Angstrom")
+    content[title : title + 17] = b"Written by LAMMPS"
+    dcd.write_bytes(content)
+    with pytest.raises(DataError, match=r"trajectory\.dcd: LAMMPS writes no time .* --frame-time"):
+        open_trajectory(tmp_path)
+    (block,) = blocks(open_trajectory(tmp_path, frame_time_fs=5.0))
+    assert block.times_ps == pytest.approx([0.0, 0.005, 0.010])
+
+
+def test_a_dump_is_periodic_where_lammps_is(ethanol, tmp_path):
+    shrunk = write_dump(tmp_path / "shrunk.dump", ethanol, 2, boundary="mm mm mm")
+    (block,) = blocks(open_trajectory(shrunk, frame_time_fs=1.0))
+    assert block.cells is None
+    slab = write_dump(tmp_path / "slab.dump", ethanol, 2, boundary="pp pp ff")
+    (block,) = blocks(open_trajectory(slab, frame_time_fs=1.0))
+    assert np.diagonal(block.cells[1])[:2] == pytest.approx(30.0)
+    assert block.cells[1, 2, 2] > 1e5
+
+
+def test_dumps_that_cannot_be_understood_are_refused(ethanol, tmp_path):
+    with pytest.raises(DataError, match="without a column id"):
+        open_trajectory(
+            write_dump(tmp_path / "1.dump", ethanol, 2, columns="element x y z"), frame_time_fs=1.0
+        )
+    nameless = write_dump(tmp_path / "2.dump", ethanol, 2, columns="id type x y z")
+    with pytest.raises(DataError, match=r"names no elements.*--topology"):
+        open_trajectory(nameless, frame_time_fs=1.0)
+    ethanol.write(tmp_path / "names.pdb")
+    universe = open_trajectory(nameless, tmp_path / "names.pdb", frame_time_fs=1.0)
+    assert atomic_numbers(universe).tolist() == ethanol.numbers.tolist()
+    with_time = tmp_path / "3.dump"
+    with_time.write_text("ITEM: UNITS\nreal\nITEM: TIME\n0.0\n" + nameless.read_text())
+    with pytest.raises(DataError, match="dump_modify units no time no"):
+        open_trajectory(with_time, frame_time_fs=1.0)
+    cut = tmp_path / "4.dump"
+    cut.write_text("ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n")
+    with pytest.raises(DataError, match="not a complete frame"):
+        open_trajectory(cut, frame_time_fs=1.0)
+
+
+def test_a_frame_time_that_contradicts_the_file_is_refused(ethanol, tmp_path):
+    ethanol.write(tmp_path / "topology.pdb")
+    source = mda.Universe(str(tmp_path / "topology.pdb"))
+    path = tmp_path / "run.ncdf"
+    with mda.Writer(str(path), n_atoms=9) as writer:
+        for time in (0.0, 0.01, 0.02):
+            source.trajectory.ts.time = time
+            writer.write(source.atoms)
+    (block,) = blocks(open_trajectory(path))
+    assert block.times_ps == pytest.approx([0.0, 0.01, 0.02])
+    assert len(open_trajectory(path, frame_time_fs=10.0).trajectory) == 3
+    with pytest.raises(DataError, match=r"its frames are 10 fs apart, not 5; leave --frame-time out"):
+        open_trajectory(path, frame_time_fs=5.0)
