@@ -1,4 +1,4 @@
-"""What came out of a sweep: rows, files, figures."""
+"""Results of a sweep: table, files, figures."""
 
 import csv
 import io
@@ -22,18 +22,47 @@ MIN_FOR_IMPORTANCE = 8
 
 @dataclass(frozen=True)
 class Row:
-    """A trial in plain numbers: parameters, objective (None unless complete), state, what it found."""
+    """A trial in the table of results.
+
+    Attributes
+    ----------
+    parameters
+        Values by SECTION.KEY.
+    objective
+        The number that the sweep minimizes; None unless the trial is complete.
+    state
+        complete, pruned, failed or running.
+    folder
+        Folder of the trial.
+    result
+        Content of its trial.json; None unless it is complete.
+    error
+        Why it failed.
+    """
 
     parameters: dict[str, Any]
     objective: float | None
     state: str
     folder: Path
-    found: dict[str, Any] | None
+    result: dict[str, Any] | None
     error: str | None
 
 
 def write_results(sweep: Sweep, trials: "list[optuna.trial.FrozenTrial]") -> list[Row]:
-    """Write sweep.csv, sweep.json, scans.png and, where it can be told, importance.png."""
+    """Write sweep.csv, sweep.json, scans.png and, for several keys, importance.png.
+
+    Parameters
+    ----------
+    sweep
+        The sweep.
+    trials
+        From `run_sweep`.
+
+    Returns
+    -------
+    list of Row
+        The best trial first.
+    """
     rows = [_row(trial, sweep) for trial in trials]
     rows.sort(key=lambda row: (row.objective is None, row.objective))
     importances = _importances(sweep)
@@ -56,7 +85,15 @@ def write_results(sweep: Sweep, trials: "list[optuna.trial.FrozenTrial]") -> lis
 
 
 def table(rows: list[Row], objective: str) -> Table:
-    """Return the trials as a table, the best first."""
+    """Return the trials as a table.
+
+    Parameters
+    ----------
+    rows
+        From `write_results`.
+    objective
+        ``scan`` or ``forces``.
+    """
     keys = sorted({key for row in rows for key in row.parameters})
     columns = [
         *(key.partition(".")[2] for key in keys),
@@ -67,15 +104,20 @@ def table(rows: list[Row], objective: str) -> Table:
         "state",
     ]
     caption = (
-        "Trials, the best first: errors of the test frames (kcal/mol/Å, kcal/mol), rms error of the scan "
-        f"below 150 kcal/mol, its false extrema; judged by {objective}"
+        "Trials, the best first: MAE of the test frames (forces kcal/mol/Å, energies kcal/mol), rms error of "
+        f"the scan below 150 kcal/mol, its spurious extrema; sorted by {objective}"
     )
     return Table(columns, [_cells(row, keys) for row in rows], caption)
 
 
 def _cells(row: Row, keys: list[str]) -> list[Cell]:
     flat = _flat(row)
-    shown = ("test_force_mae_kcal_mol_A", "test_energy_mae_kcal_mol", "scan_rmse_kcal_mol", "n_false_extrema")
+    shown = (
+        "test_force_mae_kcal_mol_A",
+        "test_energy_mae_kcal_mol",
+        "scan_rmse_kcal_mol",
+        "n_spurious_extrema",
+    )
     return [*(row.parameters.get(key) for key in keys), *(flat[name] for name in shown), row.state]
 
 
@@ -87,14 +129,14 @@ def _row(trial: "optuna.trial.FrozenTrial", sweep: Sweep) -> Row:
         objective=trial.value if complete else None,
         state=trial.state.name.lower(),
         folder=folder,
-        found=trial.user_attrs.get("found") if complete else None,
+        result=trial.user_attrs.get("result") if complete else None,
         error=trial.user_attrs.get("error"),
     )
 
 
 def _flat(row: Row) -> dict[str, Any]:
-    found = row.found or {}
-    test, validation, scan = (found.get(name) or {} for name in ("test", "validation", "scan"))
+    result = row.result or {}
+    test, validation, scan = (result.get(name) or {} for name in ("test", "validation", "scan"))
     return row.parameters | {
         "objective": row.objective,
         "state": row.state,
@@ -102,7 +144,7 @@ def _flat(row: Row) -> dict[str, Any]:
         "test_force_mae_kcal_mol_A": test.get("force_mae_kcal_mol_A"),
         "test_energy_mae_kcal_mol": test.get("energy_mae_kcal_mol"),
         "scan_rmse_kcal_mol": (scan.get("reference") or {}).get("rmse_below_150_kcal_mol"),
-        "n_false_extrema": (scan["n_spurious_minima"] + scan["n_spurious_maxima"]) if scan else None,
+        "n_spurious_extrema": (scan["n_spurious_minima"] + scan["n_spurious_maxima"]) if scan else None,
     }
 
 
@@ -115,9 +157,9 @@ def _csv(rows: list[dict[str, Any]]) -> str:
 
 
 def _curve(row: Row) -> np.ndarray | None:
-    """Return the columns of a trial's scan.csv, None where there is none."""
+    """Return the columns of a trial's scan.csv, None without one."""
     path = row.folder / "scan.csv"
-    if row.found is None or not path.exists():
+    if row.result is None or not path.exists():
         return None
     return np.genfromtxt(path, delimiter=",", names=True)
 
@@ -134,7 +176,7 @@ def _label(parameters: dict[str, Any]) -> str:
 
 
 def _importances(sweep: Sweep) -> dict[str, float]:
-    """Share of each parameter in the objective's variance (fANOVA); empty for few trials or one parameter."""
+    """Return the fraction of each parameter in the variance of the objective (fANOVA), {} for few trials."""
     from optuna.importance import get_param_importances
 
     study = open_study(sweep)
@@ -145,5 +187,5 @@ def _importances(sweep: Sweep) -> dict[str, float]:
         warnings.simplefilter("ignore")
         try:
             return dict(get_param_importances(study))
-        except (ValueError, RuntimeError):  # all trials alike
+        except (ValueError, RuntimeError):  # the objective is the same in all trials
             return {}

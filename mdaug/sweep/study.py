@@ -1,4 +1,4 @@
-"""The trials of a sweep: made, shared out among workers, taken up again after a kill, told about."""
+"""The trials of a sweep as an Optuna study: workers, resume, progress."""
 
 import importlib
 import multiprocessing
@@ -16,8 +16,15 @@ from filelock import FileLock
 from mdaug.errors import MDAugError, MissingDependencyError
 from mdaug.processes import one_thread_each
 from mdaug.sweep.options import SweepOptions
-from mdaug.sweep.settings import check_settings, settings_of, settle
-from mdaug.sweep.space import Dimension, Range, changes_of, grid
+from mdaug.sweep.space import (
+    Dimension,
+    Range,
+    changes_of,
+    check_settings,
+    grid,
+    record_settings,
+    settings_of,
+)
 from mdaug.sweep.trial import objective_of, run_trial, trial_name
 from mdaug.training import TrainState
 from mdaug.workflows.config import RunConfig
@@ -26,12 +33,12 @@ if TYPE_CHECKING:
     import optuna
 
 STUDY = "mdaug sweep"
-REPORTS = 50  # of the validation error in a training, to judge by it whether to go on
+REPORTS = 50  # number of validation errors in a training that decide whether it is pruned
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """Everything a worker needs to know.
+    """A sweep, as its workers need it.
 
     Parameters
     ----------
@@ -39,8 +46,10 @@ class Sweep:
         The training that is varied.
     space
         What is varied.
+    options
+        How the sweep is run.
     folder
-        Gets a folder for each trial under ``trials``.
+        Run folder, with a folder for each trial under ``trials``.
     """
 
     config: RunConfig
@@ -50,34 +59,41 @@ class Sweep:
 
     @property
     def storage(self) -> str:
-        """Where the trials are kept."""
+        """Optuna storage of the trials."""
         return self.options.storage or f"sqlite:///{(self.folder / 'study.db').resolve()}"
 
     @property
     def n_trials(self) -> int:
-        """Trainings in all."""
+        """Number of trainings."""
         points = grid(self.space)
         return self.options.trials if points is None else len(points)
 
 
 def run_sweep(sweep: Sweep, progress: Callable[[int, int, str], None]) -> "list[optuna.trial.FrozenTrial]":
-    """Run what is left of a sweep, with several workers if asked, and return its trials in order.
+    """Run the remaining trials of a sweep, and return all its trials in order.
+
+    Parameters
+    ----------
+    sweep
+        The sweep.
+    progress
+        Called with the number of finished trials, their total, and a line on the others.
 
     Raises
     ------
     MDAugError
-        Pruning was asked for a scan, the sweep was begun with other settings, the storage failed, or no
-        trial succeeded.
+        Pruning by the scan, a sweep that was started with other settings, a failure of the storage, or of all
+        trials.
     MissingDependencyError
         Optuna is not installed.
     """
     if sweep.options.prune and sweep.options.objective != "forces":
-        raise MDAugError("--prune judges trainings by their forces; use it with --objective forces")
+        raise MDAugError("--prune compares validation forces; use it with --objective forces")
     settings = settings_of(sweep.config, sweep.space, sweep.options.objective, sweep.options.reference)
-    with storage_faults(sweep):
+    with storage_errors(sweep):
         study = open_study(sweep)
         check_settings(settings, study.user_attrs.get("settings", {}), sweep.storage)
-        settle(sweep.folder, settings)
+        record_settings(sweep.folder, settings)
         study.set_user_attr("settings", settings)
         queue(study, sweep)
         _run_workers(study, sweep, progress)
@@ -89,38 +105,44 @@ def run_sweep(sweep: Sweep, progress: Callable[[int, int, str], None]) -> "list[
 
 
 def _run_workers(study: "optuna.Study", sweep: Sweep, progress: Callable[[int, int, str], None]) -> None:
-    """Start the workers and wait for their ends; what stopped one of them is raised here."""
+    """Start the workers and wait until they end; an error of a worker is raised here."""
     context = multiprocessing.get_context("spawn")
-    faults: multiprocessing.SimpleQueue[str] = context.SimpleQueue()
+    errors: multiprocessing.SimpleQueue[str] = context.SimpleQueue()
     workers = [
-        context.Process(target=_work, args=(sweep, faults), daemon=True) for _ in range(sweep.options.workers)
+        context.Process(target=_work, args=(sweep, errors), daemon=True) for _ in range(sweep.options.workers)
     ]
     with one_thread_each():
         for worker in workers:
             worker.start()
         try:
             while any(worker.is_alive() for worker in workers):
-                _tell(study, sweep, progress)
+                _report_progress(study, sweep, progress)
                 time.sleep(0.5)
         finally:
             for worker in workers:
                 worker.terminate()
                 worker.join()
-    _tell(study, sweep, progress)
-    if not faults.empty():
-        raise MDAugError(faults.get())
+    _report_progress(study, sweep, progress)
+    if not errors.empty():
+        raise MDAugError(errors.get())
 
 
-def _work(sweep: Sweep, faults: "multiprocessing.SimpleQueue[str]") -> None:
+def _work(sweep: Sweep, errors: "multiprocessing.SimpleQueue[str]") -> None:
     try:
         work(sweep)
     except (MDAugError, OSError) as error:
-        faults.put(str(error))
+        errors.put(str(error))
 
 
 @contextmanager
-def storage_faults(sweep: Sweep) -> Iterator[None]:
-    """Say in one line what is wrong with the storage of the trials."""
+def storage_errors(sweep: Sweep) -> Iterator[None]:
+    """Turn errors of the storage of the trials into one line.
+
+    Parameters
+    ----------
+    sweep
+        The sweep.
+    """
     optuna, sqlalchemy = _optuna(), importlib.import_module("sqlalchemy.exc")
     try:
         yield
@@ -128,13 +150,24 @@ def storage_faults(sweep: Sweep) -> Iterator[None]:
         cause = error.__cause__ or error
         reason = str(getattr(cause, "orig", None) or cause).strip().splitlines()[0]
         raise MDAugError(
-            f"the study in {sweep.storage} cannot be read or written ({reason}); finished trials are kept, "
-            "--resume goes on"
+            f"the study in {sweep.storage} cannot be read or written ({reason}); finished trials are kept; "
+            "--resume continues the sweep"
         ) from error
 
 
 def open_study(sweep: Sweep) -> "optuna.Study":
-    """Open or create the study of a sweep; MissingDependencyError if its storage needs another package."""
+    """Open or create the study of a sweep.
+
+    Parameters
+    ----------
+    sweep
+        The sweep.
+
+    Raises
+    ------
+    MissingDependencyError
+        Optuna, or a package that the storage needs, is not installed.
+    """
     optuna = _optuna()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warmup = max(1, sweep.config.training.epochs // 3)
@@ -154,7 +187,15 @@ def open_study(sweep: Sweep) -> "optuna.Study":
 
 
 def queue(study: "optuna.Study", sweep: Sweep) -> None:
-    """Put the points of a grid in the queue, and again those that a killed worker of this machine had."""
+    """Put the points of a grid in the queue, and again those of workers of this machine that were killed.
+
+    Parameters
+    ----------
+    study
+        The study.
+    sweep
+        The sweep.
+    """
     optuna = _optuna()
     for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
         host, _, process = str(trial.user_attrs.get("worker", ":")).partition(":")
@@ -168,15 +209,29 @@ def queue(study: "optuna.Study", sweep: Sweep) -> None:
 
 
 def work(sweep: Sweep) -> None:
-    """Run trials until none is left; what a worker process does."""
-    with storage_faults(sweep):
+    """Run trials until none is left, in a worker process.
+
+    Parameters
+    ----------
+    sweep
+        The sweep.
+    """
+    with storage_errors(sweep):
         study = open_study(sweep)
         while (trial := _next_trial(study, sweep)) is not None:
             _run(trial, study, sweep)
 
 
 def own_trials(study: "optuna.Study", sweep: Sweep) -> "list[optuna.trial.FrozenTrial]":
-    """Return the trials that count: of equal ones the last, without those that were never begun."""
+    """Return the started trials of a sweep, of equal ones the last.
+
+    Parameters
+    ----------
+    study
+        The study, which other sweeps may share.
+    sweep
+        The sweep.
+    """
     last = {
         str(sorted(_parameters(trial).items())): trial
         for trial in study.get_trials(deepcopy=False)
@@ -190,9 +245,9 @@ def _next_trial(study: "optuna.Study", sweep: Sweep) -> "optuna.Trial | None":
     with FileLock(sweep.folder / ".next"):
         trials = study.get_trials(deepcopy=False)
         waiting = any(trial.state.name == "WAITING" for trial in trials)
-        begun = sum(trial.state.name in ("RUNNING", "COMPLETE", "PRUNED") for trial in trials)
+        started = sum(trial.state.name in ("RUNNING", "COMPLETE", "PRUNED") for trial in trials)
         failed = sum("error" in trial.user_attrs for trial in trials)
-        if not waiting and (grid(sweep.space) is not None or begun + failed >= sweep.n_trials):
+        if not waiting and (grid(sweep.space) is not None or started + failed >= sweep.n_trials):
             return None
         trial = study.ask()
         trial.set_user_attr("worker", f"{socket.gethostname()}:{os.getpid()}")
@@ -200,7 +255,7 @@ def _next_trial(study: "optuna.Study", sweep: Sweep) -> "optuna.Trial | None":
 
 
 def _run(trial: "optuna.Trial", study: "optuna.Study", sweep: Sweep) -> None:
-    """Run one trial and tell the study how it ended."""
+    """Run one trial and record its result in the study."""
     optuna = _optuna()
     parameters = {dimension.key: _suggest(trial, dimension) for dimension in sweep.space}
     every = max(1, sweep.config.training.epochs // REPORTS)
@@ -215,9 +270,9 @@ def _run(trial: "optuna.Trial", study: "optuna.Study", sweep: Sweep) -> None:
         config = sweep.config.replace(changes_of(parameters, sweep.config))
         folder = sweep.folder / "trials" / trial_name(parameters, config)
         trial.set_user_attr("folder", folder.name)
-        found = run_trial(config, folder, sweep.options.reference, epoch, device=sweep.options.device)
-        trial.set_user_attr("found", found)  # other machines do not see the folder
-        study.tell(trial, objective_of(found, sweep.options.objective))
+        result = run_trial(config, folder, sweep.options.reference, epoch, device=sweep.options.device)
+        trial.set_user_attr("result", result)  # other machines may not have access to the folder
+        study.tell(trial, objective_of(result, sweep.options.objective))
     except optuna.TrialPruned:
         study.tell(trial, state=optuna.trial.TrialState.PRUNED)
     except (MDAugError, OSError) as error:
@@ -228,17 +283,17 @@ def _run(trial: "optuna.Trial", study: "optuna.Study", sweep: Sweep) -> None:
 def _suggest(trial: "optuna.Trial", dimension: Dimension) -> Any:
     if not isinstance(dimension, Range):
         return trial.suggest_categorical(dimension.key, dimension.values)
-    if dimension.whole:
+    if dimension.is_integer:
         return trial.suggest_int(dimension.key, int(dimension.low), int(dimension.high), log=dimension.log)
     return trial.suggest_float(dimension.key, dimension.low, dimension.high, log=dimension.log)
 
 
 def _parameters(trial: "optuna.trial.FrozenTrial") -> dict[str, Any]:
-    """Return what a trial runs with, known or asked for."""
+    """Return the parameters of a trial, suggested or queued."""
     return dict(trial.params or trial.system_attrs.get("fixed_params", {}))
 
 
-def _tell(study: "optuna.Study", sweep: Sweep, progress: Callable[[int, int, str], None]) -> None:
+def _report_progress(study: "optuna.Study", sweep: Sweep, progress: Callable[[int, int, str], None]) -> None:
     states = [trial.state.name for trial in own_trials(study, sweep)]
     running = states.count("RUNNING")
     progress(len(states) - running, sweep.n_trials, f"{running} running, {states.count('FAIL')} failed")

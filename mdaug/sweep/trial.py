@@ -1,4 +1,4 @@
-"""One trial: a training in a folder of its own, and what became of it."""
+"""One trial of a sweep: a training in a folder of its own, its scan and its errors."""
 
 import hashlib
 import json
@@ -31,17 +31,21 @@ def run_trial(
     *,
     device: str = "auto",
 ) -> dict[str, Any]:
-    """Train and scan in `folder`, or go on where a killed trial stopped; return what trial.json holds.
+    """Train and scan, or continue a trial that was killed; return the content of trial.json.
 
-    A trial that is finished is not run again. Two workers never run the same one at once.
+    A finished trial is not run again. Two workers never run the same trial at once.
 
     Parameters
     ----------
+    config
+        Settings of the training.
+    folder
+        Folder of the trial.
     reference
-        Curve of the O-H (or other X-H) scan, zero at the model's reference structure; None takes GFN2-xTB
-        for models of GFN2-xTB frames, and no reference for others.
+        CSV file with the reference curve of the O-H (or other X-H) scan, zero at the model's reference
+        structure; None for GFN2-xTB if the model was trained on its frames, and no reference otherwise.
     epoch
-        Told the state of the training after each epoch.
+        Called with the state of the training after each epoch.
     device
         ``auto``, ``cpu`` or ``cuda``.
     """
@@ -55,29 +59,50 @@ def run_trial(
         )
         scan = _scan(outcome.model_path, reference)
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-        found = {"validation": results["validation"], "test": results["test"], "scan": None}
+        content = {"validation": results["validation"], "test": results["test"], "scan": None}
         if scan is not None:
             write_text(folder / "scan.csv", scan.to_csv())
-            found["scan"] = scan_metrics(scan)
-        write_json(folder / RESULT, found)
-        return found
+            content["scan"] = scan_metrics(scan)
+        write_json(folder / RESULT, content)
+        return content
 
 
 def read_trial(folder: Path) -> dict[str, Any]:
-    """Return what a finished trial left."""
+    """Return the content of trial.json.
+
+    Parameters
+    ----------
+    folder
+        Folder of a finished trial.
+    """
     content: dict[str, Any] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     return content
 
 
 def trial_name(parameters: dict[str, Any], config: RunConfig) -> str:
-    """Name a trial's folder by its parameters, and by all else it depends on."""
-    said = "_".join(f"{key.rpartition('.')[2]}={value}" for key, value in sorted(parameters.items()))
-    whole = hashlib.sha256(repr(config).encode()).hexdigest()[:8]
-    return f"{said.replace('/', '-')[:80]}_{whole}"
+    """Return the name of a trial's folder: its parameters, and a hash of all settings.
+
+    Parameters
+    ----------
+    parameters
+        Values by SECTION.KEY.
+    config
+        Settings of the training.
+    """
+    text = "_".join(f"{key.rpartition('.')[2]}={value}" for key, value in sorted(parameters.items()))
+    digest = hashlib.sha256(repr(config).encode()).hexdigest()[:8]
+    return f"{text.replace('/', '-')[:80]}_{digest}"
 
 
-def objective_of(found: dict[str, Any], objective: str) -> float:
-    """Return the number that the sweep makes small.
+def objective_of(result: dict[str, Any], objective: str) -> float:
+    """Return the number that the sweep minimizes.
+
+    Parameters
+    ----------
+    result
+        Content of trial.json.
+    objective
+        ``scan`` or ``forces``.
 
     Raises
     ------
@@ -85,12 +110,12 @@ def objective_of(found: dict[str, Any], objective: str) -> float:
         The trial has no scan with a reference.
     """
     if objective == "forces":
-        return float(found["validation"]["force_mae_kcal_mol_A"])
-    reference = (found["scan"] or {}).get("reference")
+        return float(result["validation"]["force_mae_kcal_mol_A"])
+    reference = (result["scan"] or {}).get("reference")
     if reference is None:
         raise DataError(
-            "the scan has no reference curve to be judged by; give one with --reference FILE, "
-            "or judge by the validation forces with --objective forces"
+            "the scan has no reference curve; give one with --reference FILE, "
+            "or minimize the errors of the validation forces with --objective forces"
         )
     return float(reference["rmse_below_150_kcal_mol"])
 

@@ -18,7 +18,7 @@ def test_lists_are_choices_and_colons_are_ranges():
         Range("augment.epsilon", 0.01, 0.5, log=True),
         Range("augment.n_frames", 50, 400, log=False),
     ]
-    assert space[2].whole and not space[1].whole
+    assert space[2].is_integer and not space[1].is_integer
     assert grid(space) is None
 
 
@@ -47,8 +47,8 @@ def test_components_of_one_pair_keep_the_others():
         (["augment.epsilon"], "expected SECTION.KEY="),
         (["augment.epsilon=0.5:0.1"], "LOW < HIGH"),
         (["augment.rule=a:b"], "LOW < HIGH"),
-        (["augment.epsilon=0:0.1:log"], "starts above zero"),
-        (["augment.epsilon=0.1", "augment.epsilon=0.2"], "named twice"),
+        (["augment.epsilon=0:0.1:log"], "must start above zero"),
+        (["augment.epsilon=0.1", "augment.epsilon=0.2"], "given twice"),
         (["augment.epsilom=0.1"], "did you mean 'epsilon'"),
         (["augment.epsilon=-0.1,0.1"], "greater than 0"),
         (["augment.rule=isotropic,harmonic"], "'harmonic'"),

@@ -97,7 +97,7 @@ def test_a_sweep_goes_on_with_its_own_settings_only(make_sweep, tmp_path, monkey
         )
         shared.folder.mkdir(exist_ok=True)
         for wrong in (other, shared, fresh):
-            with pytest.raises(MDAugError, match=f"the sweep in .* was begun with {said}; give the same"):
+            with pytest.raises(MDAugError, match=f"the sweep in .* was started with {said}; give the same"):
                 run_sweep(wrong, lambda *_: None)
         assert not list(shared.folder.iterdir())
     curve.write_text("distance_A,energy_kcal_mol\n1.0,0.0\n")
