@@ -1,4 +1,4 @@
-"""Scans of every bond of a molecule by several models: errors, false extrema, walls.
+"""Scans of every bond of a molecule by several models: errors, spurious minima and maxima, walls.
 
     python benchmarks/bond_scans.py raw=RUN ours=RUN … --structure inputs/reference/ethanol.xyz \
         --references inputs/reference --out FOLDER
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import ase.io
 import numpy as np
-from spread import mean_and_range
+from summary_statistics import mean_and_range
 
 from mdaug.analysis.model_scan import reference_from_csv
 from mdaug.analysis.scan import ScanResult, bond_scan, scan_distances
@@ -56,11 +56,11 @@ def scan_one(calculator, atoms, bond, label, references) -> ScanResult:
 
 
 def measure(scan: ScanResult) -> dict:
-    found = scan_metrics(scan)
+    metrics = scan_metrics(scan)
     row = {
         "bond": scan.name,
-        "n_false_extrema": found["n_spurious_minima"] + found["n_spurious_maxima"],
-        "monotonic": found["inner_wall_monotonic"] and found["outer_wall_monotonic"],
+        "n_spurious_extrema": metrics["n_spurious_minima"] + metrics["n_spurious_maxima"],
+        "monotonic": metrics["inner_wall_monotonic"] and metrics["outer_wall_monotonic"],
         "end_kcal_mol": float(scan.energy_kcal_mol[-1]),
     }
     if scan.reference_kcal_mol is None:
@@ -90,7 +90,7 @@ def table(rows: list[dict]) -> list[str]:
         errors = [
             mean_and_range([row.get(f"rms_{part}") for row in same]) for part in ("all", "inner", "outer")
         ]
-        extrema = ", ".join(str(row["n_false_extrema"]) for row in same)
+        extrema = ", ".join(str(row["n_spurious_extrema"]) for row in same)
         walls = f"{sum(row['monotonic'] for row in same)} of {len(same)}"
         ends = mean_and_range([row["end_kcal_mol"] for row in same])
         lines.append(

@@ -1,4 +1,4 @@
-"""Stiffness of bonds by the spread of their lengths and by forces; equal where sampling and forces agree.
+"""Stiffness of bonds from the variance of their lengths and from forces, which agree for consistent frames.
 
     python benchmarks/bond_stiffness.py FRAMES … [--temperature 500] [--units kcal/mol]
 

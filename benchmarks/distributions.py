@@ -50,9 +50,9 @@ def main() -> None:
         folder = simulate(Path(run), given)
         visited = [read(replica) for replica in sorted(folder.glob("replica-*"))]
         row = compare(frames, bonds, label, visited, [frames.positions])
-        told = json.loads((folder / "nve.json").read_text())
+        summary = json.loads((folder / "nve.json").read_text())
         row |= {"run": Path(run).name, "n_runs": given.replicas}
-        row["n_survived"] = sum(reason is None for reason in told["stopped_because"])
+        row["n_survived"] = sum(reason is None for reason in summary["stopped_because"])
         rows.append(row)
         write_json(given.out / "distributions.json", rows)
     print("\n".join(table(rows)))

@@ -40,9 +40,9 @@ def main() -> None:
     print("| model | run | mean difference (cm⁻¹) | largest |\n|---|---|---|---|")
     for text in given.models:
         label, _, run = text.partition("=")
-        _, found = minimum_and_modes(MDAugCalculator(Path(run) / "model.pt", dtype="float64"), atoms)
-        modes[Path(run).name] = found.tolist()
-        off = np.abs(found - frequencies)
+        _, own = minimum_and_modes(MDAugCalculator(Path(run) / "model.pt", dtype="float64"), atoms)
+        modes[Path(run).name] = own.tolist()
+        off = np.abs(own - frequencies)
         print(f"| {label} | {Path(run).name} | {off.mean():.1f} | {off.max():.1f} |", flush=True)
     write_json(given.out / "modes.json", modes)
 

@@ -1,10 +1,10 @@
-"""kill -9 at random moments, full disks and read-only folders: nothing finished is lost, everything goes on.
+"""kill -9 at random moments, full disks and read-only folders: nothing finished is lost, everything resumes.
 
-``python benchmarks/kills.py --out DIR --kills 30`` starts tiny runs of `train` (labels by springs, and the
-recommended ones), `nve` (own loop and LAMMPS), `sweep`, `reference` and `springs`, kills each of them several
-times, goes on the way the command offers, and compares what is there in the end with an uninterrupted run;
+``python benchmarks/kills.py --out DIR --kills 30`` starts tiny runs of `train` (spring labels, and
+the recommended settings), `nve` (own loop and LAMMPS), `sweep`, `reference` and `springs`, kills each of them
+several times, resumes as the command offers, and compares the result with an uninterrupted run;
 each run is killed at most PER_RUN times, so that there are several comparisons. It prints a line for each
-command and writes kills.json. Runs are forked from this process, so that no start pays for the imports.
+command and writes kills.json. Runs are forked from this process, so that no start repeats the imports.
 """
 
 import argparse
@@ -39,7 +39,7 @@ TINY = {
 SMALL = TINY | {"augment.n-stretched": 0, "augment.rule": "gradient", "model.prior": "none"}
 
 RECOMMENDED = TINY | {"augment.n-stretched": 20, "augment.n-impulses": 20}
-"""Labels, copies and prior as in a training without options; they are made again on every resume."""
+"""Labels, augmented frames and prior of the recommended settings; they are made again on every resume."""
 
 SWEEP = """
 [split]
@@ -224,11 +224,11 @@ def _torn(out: Path) -> list[str]:
 
 def _finished(out: Path) -> dict[Path, bytes]:
     """Return what is finished in an unfinished run: trials, and whole lines of points."""
-    found = {path: path.read_bytes() for path in out.glob("trials/*/trial.json")}
+    contents = {path: path.read_bytes() for path in out.glob("trials/*/trial.json")}
     points = out / "points.jsonl"
     if points.exists():
-        found[points] = points.read_bytes().rpartition(b"\n")[0]
-    return found
+        contents[points] = points.read_bytes().rpartition(b"\n")[0]
+    return contents
 
 
 def _keeps(path: Path, was: bytes) -> bool:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from spread import spread
+from summary_statistics import min_median_max
 
 from mdaug.workflows.inputs import inputs_folder
 
@@ -70,9 +70,9 @@ def table(boxes: list[Box]) -> Iterator[str]:
     yield "| atoms | ranks | steps | thousand atom-steps/s | µs an atom-step | memory of a rank (MiB) |"
     yield "|---|---|---|---|---|---|"
     for box in boxes:
-        speeds = spread([speed / 1000 for speed in box.speeds], ".1f")
-        costs = spread([1e6 / speed for speed in box.speeds], ".2f")
-        memories = spread([memory / 2**20 for memory in box.memories], ".0f")
+        speeds = min_median_max([speed / 1000 for speed in box.speeds], ".1f")
+        costs = min_median_max([1e6 / speed for speed in box.speeds], ".2f")
+        memories = min_median_max([memory / 2**20 for memory in box.memories], ".0f")
         yield f"| {box.n_atoms:,} | {box.ranks} | {box.steps} | {speeds} | {costs} | {memories} |"
 
 
@@ -83,7 +83,7 @@ def conclusions(boxes: list[Box]) -> Iterator[str]:
         for box in boxes:
             if box.n == one.n and box.ranks > 1:
                 pairs = zip(box.speeds, one.speeds, strict=True)
-                efficiency = spread([many / (box.ranks * single) for many, single in pairs], ".3f")
+                efficiency = min_median_max([many / (box.ranks * single) for many, single in pairs], ".3f")
                 yield f"efficiency of {box.ranks} ranks, {box.n_atoms:,} atoms: {efficiency}"
     if len(alone) > 1:
         costs = [1 / median(box.speeds) for box in alone]

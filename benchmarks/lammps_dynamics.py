@@ -47,9 +47,9 @@ def main() -> None:
                 cells.append(f"{slopes[engine][-1]:.5f} ({low:.5f} to {high:.5f})")
             print(f"| {seed} | {difference(*folders):.1e} | {' | '.join(cells)} |", flush=True)
     print()
-    for engine, found in slopes.items():
-        scatter = f" ± {stdev(found):.5f} (standard deviation)" if len(found) > 1 else ""
-        print(f"{engine}: {mean(found):.5f}{scatter} meV/atom/ps")
+    for engine, run_slopes in slopes.items():
+        scatter = f" ± {stdev(run_slopes):.5f} (standard deviation)" if len(run_slopes) > 1 else ""
+        print(f"{engine}: {mean(run_slopes):.5f}{scatter} meV/atom/ps")
 
 
 def simulate(model: Path, engine: str, seed: int, options: argparse.Namespace, folder: Path) -> None:

@@ -1,8 +1,8 @@
-"""How long `lmp` takes to start with and without the plugin: wall time and CPU time, min / median / max.
+"""Start-up time of `lmp` with and without the plugin: wall time and CPU time, min / median / max.
 
 python benchmarks/lammps_startup.py [--starts 20] [--ranks 1 2 8]
 
-The kinds of start take turns, so that what else the machine does strikes them alike. "without plugin" hides
+The kinds of start take turns, so that other load on the machine affects all alike. "without plugin" hides
 mdaug's entry point from LAMMPS; "pair_style mdaug" has an input that uses it, and so loads libtorch.
 """
 
@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from spread import spread
+from summary_statistics import min_median_max
 
 from mdaug.calculators.lammps_build import build
 
@@ -42,9 +42,10 @@ def main() -> None:
         for _ in range(options.starts):
             for name, (code, script) in STARTS.items():
                 times[name].append(start(code, script, ranks))
-        for name, found in times.items():
+        for name, rows in times.items():
             wall, cpu = (
-                spread([1000 * value for value in column], ".0f") for column in zip(*found, strict=True)
+                min_median_max([1000 * value for value in column], ".0f")
+                for column in zip(*rows, strict=True)
             )
             print(f"| {ranks} | {name} | {wall} | {cpu} |", flush=True)
 

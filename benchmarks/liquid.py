@@ -1,10 +1,10 @@
-"""How molecules are packed: distances between them in trajectories of a liquid beside those in frames.
+"""Distances between molecules in trajectories of a liquid and in the training frames.
 
     python benchmarks/liquid.py frames=FRAMES.xyz LABEL=MD_FOLDER …
 
-The first is what the others are held to; all need the same atoms and a cell. Prints for each pair of elements
+The first is the reference; all need the same atoms and a cell. Prints for each pair of elements
 of different molecules the first maximum of g(r) (place in Å, height) and ∫|h(r) − h'(r)| dr (0 to 2), h the
-normalised histogram up to half the cell's width.
+normalized histogram up to half the cell's width.
 """
 
 import sys

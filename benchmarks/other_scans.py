@@ -3,7 +3,7 @@
     python benchmarks/other_scans.py raw=RUN ours=RUN … --references inputs/reference --out FOLDER
 
 Takes every scan of the folder (as `mdaug reference` writes it) that is not of one bond: the geometries of its
-xyz, the energies of its csv, zero at the start geometry (its ethanol.xyz). Errors are over the points below
+xyz, the curve of its csv, zero at the start geometry (its ethanol.xyz). Errors are over the points below
 150 kcal/mol. Runs with the same label are seeds of one kind.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import ase.io
 import numpy as np
-from spread import mean_and_range
+from summary_statistics import mean_and_range
 
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.files import write_json
@@ -38,9 +38,9 @@ def main() -> None:
         zero = energy(calculator, start)
         for name in names:
             frames = ase.io.read(given.references / f"{name}.xyz", index=":")
-            found = np.array([energy(calculator, frame) for frame in frames]) - zero
-            rows.append({"scan": name, "model": label, "run": Path(run).name, **measure(given, name, found)})
-            curves.setdefault(name, []).append((label, found))
+            curve = np.array([energy(calculator, frame) for frame in frames]) - zero
+            rows.append({"scan": name, "model": label, "run": Path(run).name, **measure(given, name, curve)})
+            curves.setdefault(name, []).append((label, curve))
     write_json(given.out / "other_scans.json", rows)
     draw(given, curves, given.out / "other_scans.png")
     print("| scan | model | runs | rms below 150 kcal/mol | largest error |")
@@ -60,9 +60,9 @@ def reference(given: argparse.Namespace, name: str) -> np.ndarray:
     return np.genfromtxt(given.references / f"{name}.csv", delimiter=",", names=True)
 
 
-def measure(given: argparse.Namespace, name: str, found: np.ndarray) -> dict[str, float]:
+def measure(given: argparse.Namespace, name: str, curve: np.ndarray) -> dict[str, float]:
     true = reference(given, name)["energy_kcal_mol"]
-    error = (found - true)[true < LIMIT_KCAL_MOL]
+    error = (curve - true)[true < LIMIT_KCAL_MOL]
     return {"rms": float(np.sqrt(np.mean(error**2))), "largest": float(np.abs(error).max())}
 
 
@@ -73,14 +73,14 @@ def draw(given: argparse.Namespace, curves: dict, path: Path) -> None:
         table, labels = reference(given, name), list(dict.fromkeys(label for label, _ in by_run))
         true, two = table["energy_kcal_mol"], "+" in name
         coordinate = table.dtype.names[0]
-        for label, found in by_run:
+        for label, curve in by_run:
             color = COLORS[labels.index(label)]
             known = label in ax.get_legend_handles_labels()[1]
             shown = "_" if known else label
             if two:
-                ax.plot(true, found, ".", color=color, label=shown)
+                ax.plot(true, curve, ".", color=color, label=shown)
             else:
-                ax.plot(table[coordinate], found, color=color, label=shown, linewidth=1.2)
+                ax.plot(table[coordinate], curve, color=color, label=shown, linewidth=1.2)
         if two:
             ax.axline((0, 0), slope=1, color=REFERENCE, linestyle="--", linewidth=1.2)
             ax.set_xlabel("reference (kcal/mol)")

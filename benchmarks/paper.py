@@ -5,7 +5,7 @@
 
 RUN are folders of `mdaug train ethanol-ccsdt --config paper …`. `--anchors` is frames.xyz of `mdaug reference
 ethanol-ccsdt --every 125`, `--start` start.xyz of `mdaug reference inputs/reference/ethanol.xyz --scan
-bond:2-8`: together they tell the set's energy at the reference geometry. Writes paper.json; dynamics
+bond:2-8`: together they give the set's energy at the reference geometry. Writes paper.json; dynamics
 that has run is not run again, so the command can be started again as runs come in. `paper_report.py` draws.
 """
 
@@ -73,7 +73,7 @@ def settings(run: Path) -> dict:
         "name": run.name,
         "n_displaced": augment.n_displaced if on else None,
         "epsilon_A": augment.epsilon if on else None,
-        "n_copies": augment.n_frames if on else 0,
+        "n_augmented": augment.n_frames if on else 0,
         "seed": config.training.seed,
     }
 
@@ -95,7 +95,7 @@ def scan(calculator: MDAugCalculator, atoms: Atoms, reference: Path) -> dict:
     length = atoms.get_distance(*BOND)
     made = bond_scan(calculator, atoms, BOND, scan_distances(0.6 * length, 2.5 * length, 0.01), label="")
     made = reference_from_csv(made, reference)
-    found = scan_metrics(made)
+    metrics = scan_metrics(made)
     ratio, error = made.distances_A / length, made.energy_kcal_mol - made.reference_kcal_mol
     low = made.reference_kcal_mol < 150
     parts = {"inner": low & (ratio > 0.77) & (ratio < 1.55), "outer": low & (ratio >= 1.55)}
@@ -103,10 +103,10 @@ def scan(calculator: MDAugCalculator, atoms: Atoms, reference: Path) -> dict:
         "distance_A": made.distances_A.tolist(),
         "energy_kcal_mol": made.energy_kcal_mol.tolist(),
         "reference_kcal_mol": [None if np.isnan(e) else float(e) for e in made.reference_kcal_mol],
-        "rms_kcal_mol": found["reference"]["rmse_below_150_kcal_mol"],
+        "rms_kcal_mol": metrics["reference"]["rmse_below_150_kcal_mol"],
         **{f"rms_{name}_kcal_mol": float(np.sqrt(np.mean(error[part] ** 2))) for name, part in parts.items()},
-        "n_false_extrema": found["n_spurious_minima"] + found["n_spurious_maxima"],
-        "failure": found["failure"],
+        "n_spurious_extrema": metrics["n_spurious_minima"] + metrics["n_spurious_maxima"],
+        "failure": metrics["failure"],
         "end_kcal_mol": float(made.energy_kcal_mol[-1]),
     }
 
@@ -167,10 +167,10 @@ def conserve(run: Path, temperature_K: float, given: argparse.Namespace) -> dict
             "float64",
         ]
         mdaug(["nve", str(run), *options, "--out", str(folder), "--overwrite"])
-    told = json.loads((folder / "nve.json").read_text())
-    row = {"temperature_K": temperature_K, "stopped_because": told["stopped_because"]}
-    row["ps"] = told["completed_steps"] * TIMESTEP_FS / 1000
-    if told["stopped_because"]:
+    summary = json.loads((folder / "nve.json").read_text())
+    row = {"temperature_K": temperature_K, "stopped_because": summary["stopped_because"]}
+    row["ps"] = summary["completed_steps"] * TIMESTEP_FS / 1000
+    if summary["stopped_because"]:
         return row
     if not (folder / "drift" / "drift.json").exists():
         mdaug(["drift", str(folder), "--out", str(folder / "drift"), "--overwrite"])

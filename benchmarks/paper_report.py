@@ -77,7 +77,7 @@ def run_table(runs: list[dict]) -> list[str]:
             "" if off is None else f"{off:+.2f}",
             f"{equilibrium['force_rms_kcal_mol_A']:.2f}",
             *(f"{scan[key]:.1f}" for key in ("rms_kcal_mol", "rms_inner_kcal_mol", "rms_outer_kcal_mol")),
-            str(scan["n_false_extrema"]),
+            str(scan["n_spurious_extrema"]),
             shown,
             f"{scan['end_kcal_mol']:.0f}",
         ]

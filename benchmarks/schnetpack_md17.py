@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from ase import Atoms
-from curve import CLOCKS, Curve
+from error_curve import CLOCKS, Curve
 
 sys.path.append(str(Path(__file__).parents[1] / "mdaug" / "bench"))
 from schnetpack_worker import (  # which knows how to import SchNetPack beside newer torch
@@ -117,9 +117,9 @@ class HeldOut(pl.Callback):
             for loaded in self.loader:
                 batch = {name: tensor.to(task.device) for name, tensor in loaded.items()}
                 targets = {name: batch[name] for name in LOSS_WEIGHTS}
-                found = task.predict_without_postprocessing(batch)
-                energies.append((found["energy"] - targets["energy"]).detach().abs())
-                forces.append((found["forces"] - targets["forces"]).detach().abs())
+                predictions = task.predict_without_postprocessing(batch)
+                energies.append((predictions["energy"] - targets["energy"]).detach().abs())
+                forces.append((predictions["forces"] - targets["forces"]).detach().abs())
         return float(torch.cat(energies).mean()), float(torch.cat(forces).mean())
 
 

@@ -1,10 +1,10 @@
-"""How models of a crystal go beyond their frames: thermal displacements, scaled, from the perfect crystal.
+"""Extrapolation of models of a crystal: scaled thermal displacements from the perfect crystal.
 
     python benchmarks/silicon.py ours=RUN raw=RUN --data si64_pbe_110.xyz --units eV --temperature 800
 
 The first frame is the perfect crystal. The displacements of the held-out frames from it are scaled by 0.5
 to 3; at 0 and 1 the energy is the data's own, elsewhere the square of the scale times that at 1 (a harmonic
-crystal) says roughly what to expect. Prints meV an atom, and whether any energy falls as the scale grows.
+crystal) is a rough expectation. Prints meV per atom, and whether any energy falls as the scale grows.
 """
 
 import argparse

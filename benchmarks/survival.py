@@ -1,15 +1,15 @@
-"""How long models survive MD: replicas of every model at several temperatures, until they fail or end.
+"""Survival of models in MD: replicas of every model at several temperatures, until they fail or end.
 
     python benchmarks/survival.py raw=RUN raw=RUN … ours=RUN … --ensemble nve langevin --out FOLDER
 
 Runs `mdaug nve --replicas N` (langevin: `mdaug nvt`) for each model and temperature. Finished runs are kept
-and unfinished ones resumed, so it can be started again, with more --ps as well; --count only tells what is
-there. On a machine to itself give it --workers, one a core.
+and unfinished ones resumed, so it can be started again, with more --ps as well; --count only counts what is
+there. On an idle machine use --workers, one for each core.
 
 A run fails when the guard stops it (a bond 1.5 times as long or short as at the start; atoms collide; ten
 times the temperature: "heating"), or when its potential energy falls more than 1 kcal/mol below the model's
 relaxed minimum, whichever is first (rows of thermo.csv, every 10 fs). A run that fails in the equilibration
-has lived 0 ps. Writes survival.json and survival.png; intervals are Wilson's.
+counts as 0 ps. Writes survival.json and survival.png; intervals are Wilson's.
 """
 
 import argparse
@@ -40,7 +40,7 @@ BELOW_KCAL_MOL = 1.0
 TEMPERATURES_K = {"nve": (300.0, 500.0, 1000.0), "langevin": (500.0, 1000.0, 1500.0)}
 COMMANDS = {"nve": "nve", "langevin": "nvt"}
 KINDS = {"bond": "bond", "atoms": "collapse", "temperature": "heating", "energy or": "not finite"}
-"""How the guard's complaint begins -> kind of failure; one more is BELOW."""
+"""Beginning of the guard's message -> kind of failure; BELOW is one more."""
 BELOW = "below minimum"
 ALIVE = "alive"
 
@@ -69,11 +69,11 @@ def main() -> None:
     rows = []
     for label, ensemble, temperature in dict.fromkeys((j.label, j.ensemble, j.temperature) for j in jobs):
         condition = (label, ensemble, temperature)
-        found = [
+        lives = [
             fates(job, given.ps) for job in jobs if (job.label, job.ensemble, job.temperature) == condition
         ]
-        if any(found):
-            rows.append(summary(*condition, [one for one in found if one]))
+        if any(lives):
+            rows.append(summary(*condition, [by_model for by_model in lives if by_model]))
     write_json(given.out / "survival.json", rows)
     draw(rows, given.ps, given.out / "survival.png")
     print_table(rows, given.ps)
@@ -131,14 +131,14 @@ def fates(job: Job, ps: float) -> list[tuple[float, str]] | None:
     path = job.folder / f"{job.command}.json"
     if not path.exists():
         return None
-    told, minimum = json.loads(path.read_text()), minimum_eV(job.model)
-    ended = zip(told["completed_steps"], told["stopped_because"], strict=True)
-    found = [
+    record, minimum = json.loads(path.read_text()), minimum_eV(job.model)
+    ended = zip(record["completed_steps"], record["stopped_because"], strict=True)
+    lives = [
         fate(job.folder / f"replica-{k}" / "thermo.csv", minimum, done, reason, ps)
         for k, (done, reason) in enumerate(ended)
     ]
-    missing = told["options"]["steps"] < steps_in(ps) and any(kind == ALIVE for _, kind in found)
-    return None if missing else found
+    missing = record["options"]["steps"] < steps_in(ps) and any(kind == ALIVE for _, kind in lives)
+    return None if missing else lives
 
 
 def fate(thermo: Path, minimum: float, done: int, reason: str | None, ps: float) -> tuple[float, str]:
@@ -153,9 +153,9 @@ def fate(thermo: Path, minimum: float, done: int, reason: str | None, ps: float)
     return min(ends)
 
 
-def summary(label: str, ensemble: str, temperature: float, found: list[list[tuple[float, str]]]) -> dict:
-    every = [one for model in found for one in model]
-    n_alive = [sum(kind == ALIVE for _, kind in model) for model in found]
+def summary(label: str, ensemble: str, temperature: float, lives: list[list[tuple[float, str]]]) -> dict:
+    every = [life for model in lives for life in model]
+    n_alive = [sum(kind == ALIVE for _, kind in model) for model in lives]
     interval = binomtest(sum(n_alive), len(every)).proportion_ci(method="wilson")
     failed = [time for time, kind in every if kind != ALIVE]
     return {
@@ -194,7 +194,7 @@ def print_table(rows: list[dict], ps: float) -> None:
 
 
 def draw(rows: list[dict], ps: float, path: Path) -> None:
-    """One panel a condition; each curve is shifted up by 0.012 so that equal ones can be told apart."""
+    """One panel a condition; each curve is shifted up by 0.012 so that equal ones are visible."""
     ensembles = list(dict.fromkeys(row["ensemble"] for row in rows))
     conditions = {
         e: sorted({row["temperature_K"] for row in rows if row["ensemble"] == e}) for e in ensembles

@@ -4,12 +4,12 @@
     python benchmarks/time_to_accuracy.py schnetpack --out FOLDER --minutes 60 --python spk/bin/python
     python benchmarks/time_to_accuracy.py draw       --out FOLDER
 
-All train on the same 852 frames of the reference set, choose by the same 50, and are asked about the same
-98. `mdaug`: `inputs/ethanol.toml`, the making of its labels on the clock. `mdaug_raw`: raw frames alone.
+All train on the same 852 frames of the reference set, validate on the same 50, and are tested on the same
+98. `mdaug`: `inputs/ethanol.toml`, the time to make its labels included. `mdaug_raw`: raw frames alone.
 `schnetpack`: its own MD17 experiment, as schnetpack_md17.py says; `schnetpack_flushed`: the same with
-denormal numbers, which slow it down, counted as zero. Time is that of training and validation; the questions
-about held-out frames are not in it. Started again, each side goes on where it was, until its minutes are
-used up. `draw` writes time_to_accuracy.json and .png of the sides there are.
+denormal numbers, which slow it down, counted as zero. Time is that of training and validation, without the
+evaluation of held-out frames. Started again, each side continues until its minutes are used up. `draw` writes
+time_to_accuracy.json and .png of the finished sides.
 
 With `--clock cpu` time is CPU time of the process (one thread, no loader processes): core-minutes, for
 machines on which other work runs.
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from curve import CLOCKS, Curve, read_curve
+from error_curve import CLOCKS, Curve, read_curve
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
@@ -92,9 +92,9 @@ def train_mdaug(out: Path, given: argparse.Namespace) -> None:
     def after_epoch(state: TrainState) -> None:
         curve.stop()
         chosen_by, trainer.validation_set = trainer.validation_set, asked
-        found = trainer.validate()
+        errors = trainer.validate()
         trainer.validation_set = chosen_by
-        curve.add(state.epoch, found.energy_mae * unit, found.force_mae * unit)
+        curve.add(state.epoch, errors.energy_mae * unit, errors.force_mae * unit)
         if curve.seconds > 60 * given.minutes:
             trainer.save(out)
             raise TimeIsUp
@@ -135,8 +135,8 @@ def draw(out: Path) -> None:
     reached = {side: {"clock": clock} | describe(rows) for side, rows in curves.items()}
     write_json(out / "time_to_accuracy.json", reached)
     save(_plot(curves, clock), out / "time_to_accuracy.png")
-    for side, found in reached.items():
-        print(side, found)
+    for side, times in reached.items():
+        print(side, times)
 
 
 def describe(rows: list[Row]) -> dict[str, Any]:

@@ -31,11 +31,11 @@ def main() -> None:
         trainer.train_epoch()
         times: dict[bool, list[float]] = {False: [], True: []}
         for _ in range(TURNS):
-            for fused, found in times.items():
+            for fused, durations_ms in times.items():
                 mdaug.training.step.load_kernels = lambda fused=fused: fused
                 began = time.process_time()
                 trainer.train_epoch()
-                found.append((time.process_time() - began) * 1e3 / -(-N_FRAMES // batch))
+                durations_ms.append((time.process_time() - began) * 1e3 / -(-N_FRAMES // batch))
         before, now = (f"{min(t):.2f} / {statistics.median(t):.2f} / {max(t):.2f}" for t in times.values())
         print(f"{width} x {interactions}, batch {batch}: before {before}, now {now} ms", flush=True)
 

@@ -1,10 +1,10 @@
-"""How far models of GFN2-xTB frames are from GFN2-xTB on what their own dynamics visit.
+"""Errors of models against GFN2-xTB along their own trajectories.
 
-    python benchmarks/truth_on_path.py ours=MD ours=MD … raw=MD … --out FOLDER
+    python benchmarks/trajectory_errors.py ours=MD ours=MD … raw=MD … --out FOLDER
 
 MD are run folders of `mdaug nve` or `nvt`, of one run or of replicas, whose model was trained on GFN2-xTB
-energies (as of `benchmarks/survival.py` and `distributions.py`). Of every replica frames are taken evenly,
-and GFN2-xTB asked for their energies and forces; frames where it does not converge are counted.
+energies (as of `benchmarks/survival.py` and `distributions.py`). Frames are taken evenly from every replica
+and recomputed by GFN2-xTB; frames where it does not converge are counted.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def main() -> None:
         rows.append(row)
         columns = ("n_frames", "energy_rms", "energy_largest", "force_rms", "n_failed")
         print(f"| {label} | {row['run']} | " + " | ".join(f"{row[name]:.3g}" for name in columns) + " |")
-        write_json(given.out / "truth_on_path.json", rows)
+        write_json(given.out / "trajectory_errors.json", rows)
 
 
 def compare(folder: Path, truth: Calculator, n_frames: int) -> dict:
@@ -52,9 +52,9 @@ def compare(folder: Path, truth: Calculator, n_frames: int) -> dict:
             except CalculationFailed:
                 n_failed += 1
                 continue
-            energy, found = ask(model, atoms)
+            energy, model_forces = ask(model, atoms)
             energies.append((energy - true_energy) * KCAL_MOL_PER_EV)
-            forces.append((found - true_forces) * KCAL_MOL_PER_EV)
+            forces.append((model_forces - true_forces) * KCAL_MOL_PER_EV)
     errors = np.array(energies)
     return {
         "n_frames": len(errors),

@@ -1,10 +1,10 @@
-"""Train with given settings and see how far the model's bond scans are from the labels' own force field.
+"""Train with given settings and compare the model's bond scans with the force-matched field of the labels.
 
-    python benchmarks/follow_labels.py FRAMES --out FOLDER --set augment.weight=0.1 --set model.prior=zbl …
+    python benchmarks/label_agreement.py FRAMES --out FOLDER --set augment.weight=0.1 --set model.prior=zbl …
 
 Needs no reference calculation, so settings can be chosen without looking at the molecule that is reported.
 Prints the held-out errors and, for every bond from 0.6 to 2.5 times its length, the rms difference to the
-matched force field where that is below 150 kcal/mol, and false extrema.
+force-matched field where that is below 150 kcal/mol, and spurious minima and maxima.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def main() -> None:
     training = calculator.manifest["training"]
     atoms = relax(calculator, structure_from_json(training["reference_structure"])).atoms
     rows = [compare(calculator, field, atoms, tuple(bond["atoms"])) for bond in training["bonds"]]
-    (given.out / "follow_labels.json").write_text(json.dumps(rows, indent=2))
+    (given.out / "label_agreement.json").write_text(json.dumps(rows, indent=2))
     for row in rows:
         print(row)
 
@@ -68,7 +68,7 @@ def compare(calculator, field, atoms, bond) -> dict:
     return {
         "bond": scan.name,
         "rms_kcal_mol": round(float(np.sqrt(np.mean((scan.energy_kcal_mol - labels)[low] ** 2))), 2),
-        "n_false_extrema": len(minima) + len(maxima) - 1,
+        "n_spurious_extrema": len(minima) + len(maxima) - 1,
         "end_kcal_mol": round(float(scan.energy_kcal_mol[-1]), 1),
         "labels_end_kcal_mol": round(float(labels[-1]), 1),
     }

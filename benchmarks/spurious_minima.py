@@ -1,11 +1,11 @@
-"""Whether models have false wells: short MD with each, from held-out frames with hot velocities.
+"""Spurious minima of models, by short MD with each, from held-out frames with hot velocities.
 
-    python benchmarks/label_spurious_minima.py RUN … --temperatures 4000 6000
+    python benchmarks/spurious_minima.py RUN … --temperatures 4000 6000
 
-RUN is a folder of `mdaug train` on one molecule. Counted are trajectories (of 120, 500 fs each) on which the
-model's energy falls 20 kcal/mol below that of the force field matched to the training frames, and those on
+RUN is a folder of `mdaug train` on one molecule. It counts trajectories (of 120, 500 fs each) on which the
+model's energy falls 20 kcal/mol below that of the force-matched field of the training frames, and those on
 which a bond breaks (1.7 times its mean length) while the two agree.
-The temperature is that of the first velocities; about half of their energy becomes potential energy.
+The temperature is that of the initial velocities; about half of their energy becomes potential energy.
 """
 
 import argparse
@@ -61,8 +61,8 @@ def model_of(path: Path, atomic_numbers: np.ndarray) -> Evaluate:
         first = np.arange(n_frames)[:, None] * len(species)
         pairs = [torch.as_tensor((first + idx).ravel()) for idx in (idx_i, idx_j)]
         shifts = torch.zeros(len(pairs[0]), 3, dtype=torch.float64)
-        found = evaluate(np.tile(species, n_frames), positions.reshape(-1, 3), (*pairs, shifts))
-        return found["atomic_energies"].reshape(n_frames, -1).sum(1), found["forces"].reshape(positions.shape)
+        out = evaluate(np.tile(species, n_frames), positions.reshape(-1, 3), (*pairs, shifts))
+        return out["atomic_energies"].reshape(n_frames, -1).sum(1), out["forces"].reshape(positions.shape)
 
     return energies_and_forces
 

@@ -1,6 +1,6 @@
-"""Errors against time of training, a row an epoch; shared by both sides of time_to_accuracy.py.
+"""Held-out errors against training time, one row an epoch; used by both sides of time_to_accuracy.py.
 
-Of mdaug nothing is imported here: SchNetPack's Python reads this, too.
+Imports nothing of mdaug, since SchNetPack's environment runs it too.
 """
 
 import csv
@@ -33,10 +33,10 @@ class Curve:
     """A CSV file with a row an epoch, and the clock that runs while there is training."""
 
     def __init__(self, path, clock, last_epoch):
-        found, rows = read_curve(path)
-        if found not in (None, clock):
+        earlier_clock, rows = read_curve(path)
+        if earlier_clock not in (None, clock):
             raise SystemExit(
-                f"{path} was begun with --clock {found}; go on with that, or take another folder"
+                f"{path} was begun with --clock {earlier_clock}; continue with that, or use another folder"
             )
         kept = [row for row in rows if row[1] <= last_epoch]
         self.path, self.now = path, CLOCKS[clock]

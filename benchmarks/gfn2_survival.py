@@ -1,9 +1,9 @@
-"""How long a molecule lives by GFN2-xTB itself, the truth of the embedded frames: survival.py with no model.
+"""Survival of a molecule in MD with GFN2-xTB itself, the level of the embedded frames, as in survival.py.
 
-    python benchmarks/true_survival.py [--temperature 1000] [--replicas 4] [--ps 100] --out FOLDER
+    python benchmarks/gfn2_survival.py [--temperature 1000] [--replicas 4] [--ps 100] --out FOLDER
 
-Langevin dynamics with the settings of `survival.py`, judged as there; started again it goes on. A replica of
-ethanol takes about a quarter of an hour of one core.
+Langevin dynamics with the settings and criteria of `survival.py`; started again it continues. A replica
+of ethanol takes about a quarter of an hour of one core.
 """
 
 import argparse
@@ -32,11 +32,11 @@ def main() -> None:
     lowest = relax(calculator_factory("GFN2-xTB")(), start)
     given.out.mkdir(parents=True, exist_ok=True)
     ase.io.write(given.out / "start.xyz", lowest.atoms)
-    found = []
+    lives = []
     for seed in range(given.replicas):
-        found.append(replica(start, lowest.energy_eV, seed, given))
-        print(seed, *found[-1], flush=True)
-        write_json(given.out / "true_survival.json", found)
+        lives.append(replica(start, lowest.energy_eV, seed, given))
+        print(seed, *lives[-1], flush=True)
+        write_json(given.out / "gfn2_survival.json", lives)
 
 
 def replica(start: Atoms, minimum_eV: float, seed: int, given: argparse.Namespace) -> tuple[float, str]:
