@@ -1,5 +1,6 @@
 """Atomic writing of files: a file is replaced as a whole or left untouched."""
 
+import errno
 import json
 import os
 import tempfile
@@ -7,7 +8,9 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from mdaug.errors import DataError
 
 _TEMPORARY = ".mdaug-"
 
@@ -116,3 +119,32 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def open_without_link(path: Path, mode: str, **options: Any) -> IO[Any]:
+    """Open a file for writing in place, but none that a symbolic link points to.
+
+    Parameters
+    ----------
+    path
+        The file.
+    mode
+        As for `open`.
+    **options
+        As for `open`.
+
+    Raises
+    ------
+    DataError
+        If `path` is a symbolic link: writing would change a file elsewhere.
+    """
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+    try:
+        return open(path, mode, opener=opener, **options)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise DataError(f"{path}: a symbolic link; expected a file of this run or none") from error
+        raise

@@ -1,6 +1,7 @@
 """Files from which a run is resumed: config.json (start and options) and restart.npz (the last state)."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from ase import Atoms
 from pydantic import ValidationError
 
+from mdaug import __version__
 from mdaug.errors import DataError
 from mdaug.files import atomic_path, write_json
 from mdaug.frames import FloatArray, structure_from_json
@@ -16,6 +18,10 @@ from mdaug.md.options import MAY_CHANGE_ON_RESUME, DynamicsOptions
 
 CONFIG_FILE = "config.json"
 RESTART_FILE = "restart.npz"
+RUN_FILES = (CONFIG_FILE, RESTART_FILE, "thermo.csv", "shadow.csv", "trajectory.dcd", "topology.pdb")
+
+WRITTEN_BY = "mdaug "
+"""Mark in config.json of the program, before its version: other programs write files of that name too."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +147,13 @@ def write_start(folder: Path, atoms: Atoms, options: DynamicsOptions, about: dic
     }
     if atoms.pbc.any():
         start |= {"cell": atoms.cell.array.tolist(), "pbc": atoms.pbc.tolist()}
-    write_json(folder / CONFIG_FILE, {"options": options.model_dump(), "about": about, "start": start})
+    content = {
+        "written_by": f"{WRITTEN_BY}{__version__}",
+        "options": options.model_dump(),
+        "about": about,
+        "start": start,
+    }
+    write_json(folder / CONFIG_FILE, content)
 
 
 def read_start(folder: Path) -> tuple[Atoms, DynamicsOptions, dict[str, Any]] | None:
@@ -155,17 +167,41 @@ def read_start(folder: Path) -> tuple[Atoms, DynamicsOptions, dict[str, Any]] | 
     Raises
     ------
     DataError
-        If the file is damaged.
+        If the file is damaged or not of mdaug, or a file of the run is a symbolic link.
     """
     path = folder / CONFIG_FILE
+    _refuse_links(folder)
     if not path.exists():
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if not str(content.get("written_by", "")).startswith(WRITTEN_BY):
+            raise DataError(f"{path}: not written by mdaug; resume in the folder of one of its runs")
         atoms = structure_from_json(content["start"])
         return atoms, DynamicsOptions(**content["options"]), dict(content["about"])
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
         raise DataError(f"{path}: not the record of a run ({type(error).__name__}: {error})") from error
+
+
+def check_own_record(folder: Path) -> None:
+    """Refuse the record of another user, whose model a resume would load.
+
+    Parameters
+    ----------
+    folder
+        Folder of the run.
+
+    Raises
+    ------
+    DataError
+        If config.json belongs to another user.
+    """
+    path = folder / CONFIG_FILE
+    if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
+        raise DataError(
+            f"{path} belongs to another user, and a resume loads the model that it names; name the model as "
+            "MODEL if you trust it"
+        )
 
 
 def resumed_start(folder: Path, atoms: Atoms, options: DynamicsOptions) -> Atoms:
@@ -200,3 +236,13 @@ def resumed_start(folder: Path, atoms: Atoms, options: DynamicsOptions) -> Atoms
                 f"{folder}: cannot resume with {name} {now}: it was {value}; leave it out, or start a new run"
             )
     return start
+
+
+def _refuse_links(folder: Path) -> None:
+    """Refuse files of a run that are links: cutting them back would change a file elsewhere."""
+    for name in RUN_FILES:
+        if (folder / name).is_symlink():
+            raise DataError(
+                f"{folder / name}: a symbolic link, which mdaug never writes; a resume would change the file "
+                "that it points to; resume in the folder of a run of mdaug"
+            )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from mdaug.files import open_without_link
 from mdaug.frames import FloatArray
 from mdaug.units import FS
 
@@ -30,7 +31,8 @@ class AppendedTable:
     """
 
     def __init__(self, path: Path, columns: Sequence[str], keep_bytes: int | None) -> None:
-        self._file = path.open("w" if keep_bytes is None else "r+", encoding="ascii", newline="")
+        mode = "w" if keep_bytes is None else "r+"
+        self._file = open_without_link(path, mode, encoding="ascii", newline="")
         if keep_bytes is None:
             self._file.write(",".join(columns) + "\n")
         else:

@@ -15,7 +15,7 @@ from ase import Atoms
 from ase.cell import Cell
 
 from mdaug import __version__
-from mdaug.files import write_text
+from mdaug.files import open_without_link, write_text
 from mdaug.frames import FloatArray, IntArray
 
 AKMA_TIME_FS = 48.88821
@@ -56,7 +56,7 @@ class DcdTrajectory:
         self._header_bytes = len(header)
         records = 3 * (4 * len(atoms) + 8) + (56 if self._cell is not None else 0)
         self._frame_bytes = records
-        self._file = path.open("w+b" if keep_bytes is None else "r+b")
+        self._file = open_without_link(path, "w+b" if keep_bytes is None else "r+b")
         if keep_bytes is None:
             self._file.write(header)
         else:

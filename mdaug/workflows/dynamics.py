@@ -17,7 +17,7 @@ from mdaug.md.core_integrator import advance_together, core_integrators
 from mdaug.md.dynamics import run_replicas
 from mdaug.md.lammps_integrator import lammps_integrators
 from mdaug.md.loop import MakeIntegrator
-from mdaug.md.restart import read_start
+from mdaug.md.restart import CONFIG_FILE, check_own_record, read_start
 from mdaug.options import Device, Options, Precision
 from mdaug.workflows.runs import find_model
 from mdaug.workflows.use_model import start_structure
@@ -69,9 +69,14 @@ def prepare_run(
     DataError
         If there is no such model, structure or run.
     """
-    begun = (read_start(folder) or read_start(folder / "replica-0")) if asked.resume else None
+    begun, run_folder = None, folder
+    if asked.resume:
+        run_folder = folder if (folder / CONFIG_FILE).exists() else folder / "replica-0"
+        begun = read_start(run_folder)
     if begun is not None:
         start, before, about = begun
+        if model is None:
+            check_own_record(run_folder)
         changed = before.model_copy(update=options.model_dump(exclude_unset=True))
         return ModelRun(start, _same_model(about, model), changed, about, resume=True)
     path = find_model(model).resolve()

@@ -3,6 +3,7 @@ import gzip
 import MDAnalysis as mda
 import numpy as np
 import pytest
+from ase import Atoms
 
 from mdaug.analysis.trajectory import atomic_numbers, blocks, open_trajectory
 from mdaug.errors import DataError
@@ -83,6 +84,7 @@ def write_dump(path, atoms, n_frames, *, every=10, boundary="pp pp pp", columns=
 def test_times_of_a_lammps_dump_are_the_frame_time_and_not_that_times_its_steps(
     ethanol, tmp_path, name, first
 ):
+    ethanol += Atoms("OH", ethanol.positions[2:4] + 5.0)  # more than nine atoms: ids of two digits
     path = write_dump(tmp_path / name, ethanol, 4, first=first)
     universe = open_trajectory(path, frame_time_fs=5.0)
     (block,) = blocks(universe)

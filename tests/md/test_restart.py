@@ -1,10 +1,12 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mdaug.errors import DataError
-from mdaug.md.restart import RESTART_FILE, Restart, read_restart, write_restart
+from mdaug.md import DynamicsOptions, run_dynamics
+from mdaug.md.restart import RESTART_FILE, Restart, check_own_record, read_restart, write_restart
 
 
 @pytest.fixture
@@ -72,3 +74,50 @@ def test_other_atoms_and_lost_tables(tmp_path, restart) -> None:
     (tmp_path / "thermo.csv").write_text("x" * 99)
     with pytest.raises(DataError, match=r"thermo.csv: 99 bytes, but 100"):
         read_restart(tmp_path, 3)
+
+
+@pytest.fixture
+def begun(ethanol, springs, tmp_path) -> Path:
+    folder = tmp_path / "run"
+    run_dynamics(ethanol, springs(ethanol), SHORT, folder)
+    return folder
+
+
+SHORT = DynamicsOptions(steps=20, equilibration=0.0)
+
+
+@pytest.mark.parametrize("name", ["thermo.csv", "shadow.csv", "trajectory.dcd", "config.json", "restart.npz"])
+def test_a_link_in_the_folder_of_a_run_is_never_written_through(ethanol, springs, begun, tmp_path, name):
+    elsewhere = tmp_path / "elsewhere"
+    content = (begun / name).read_bytes() + b"more than the restart file counts"
+    elsewhere.write_bytes(content)
+    (begun / name).unlink()
+    (begun / name).symlink_to(elsewhere)
+    longer = SHORT.model_copy(update={"steps": 40})
+    with pytest.raises(DataError, match=rf"{name}: a symbolic link"):
+        run_dynamics(ethanol, springs(ethanol), longer, begun, resume=True)
+    assert elsewhere.read_bytes() == content
+    for leftover in ("restart.npz", "config.json"):
+        (begun / leftover).unlink(missing_ok=True)
+    if name in ("thermo.csv", "shadow.csv", "trajectory.dcd"):
+        with pytest.raises(DataError, match=rf"{name}: a symbolic link"):
+            run_dynamics(ethanol, springs(ethanol), SHORT, begun)
+        assert elsewhere.read_bytes() == content
+
+
+def test_a_folder_without_the_mark_of_mdaug_is_not_resumed(ethanol, springs, begun):
+    config = json.loads((begun / "config.json").read_text())
+    assert config["written_by"].startswith("mdaug ")
+    del config["written_by"]
+    (begun / "config.json").write_text(json.dumps(config))
+    before = (begun / "thermo.csv").read_bytes()
+    with pytest.raises(DataError, match=r"config.json: not written by mdaug"):
+        run_dynamics(ethanol, springs(ethanol), SHORT, begun, resume=True)
+    assert (begun / "thermo.csv").read_bytes() == before
+
+
+def test_the_record_of_another_user_is_recognized(begun, monkeypatch):
+    check_own_record(begun)
+    monkeypatch.setattr("os.getuid", lambda: 12345)
+    with pytest.raises(DataError, match=r"config.json belongs to another user.*name the model"):
+        check_own_record(begun)
