@@ -145,7 +145,7 @@ class LabelCell:
 
     @property
     def name(self) -> str:
-        """The kind of displacement in words."""
+        """The kind of displacement, for tables: ``0.1 Å, 2 atoms``."""
         if self.kind == "stretch":
             return "bond stretched"
         return f"{self.epsilon_A:g} Å, {self.n_displaced} atom{'s' if self.n_displaced != 1 else ''}"

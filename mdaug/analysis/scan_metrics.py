@@ -1,4 +1,4 @@
-"""Metrics and verdicts of a scan curve: error, spurious extrema, walls, force jumps, spurious barrier."""
+"""Metrics and verdicts of a scan curve: error, spurious minima and maxima, walls, force jumps."""
 
 from typing import Any
 
@@ -201,7 +201,7 @@ def _rms(values: FloatArray) -> float | None:
 
 
 def _shape_verdict(scan: ScanResult, prominence: float) -> Verdict:
-    """Return an error for spurious extrema that MD can reach, a warning for those that it cannot."""
+    """Return an error for a spurious minimum or maximum in reach of MD, a warning for one out of reach."""
     distances, energy = scan.distances_A, scan.energy_kcal_mol
     minima, maxima = extrema(energy, prominence)
     real = _real_minimum(distances, minima, scan.zero_distance_A)
@@ -213,7 +213,7 @@ def _shape_verdict(scan: ScanResult, prominence: float) -> Verdict:
     places = [f"{kind} at {distances[k]:.2f} Å" for kind, indices in spurious.items() for k in indices]
     name, n = f"shape of the {scan.name} scan", len(places)
     if not places:
-        return Verdict(name, "ok", 0, 0, "One minimum, and no spurious extremum on either side of it.")
+        return Verdict(name, "ok", 0, 0, "One minimum, and no other minimum or maximum on either side of it.")
     climbs = [
         energy[min(k, start) : max(k, start) + 1].max() for indices in spurious.values() for k in indices
     ]

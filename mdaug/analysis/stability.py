@@ -189,7 +189,7 @@ def stability(
     tolerance_A: float = TOLERANCE_A,
     progress: Callable[[int, int], None] | None = None,
 ) -> StabilityResult:
-    """Find the first broken bond of a trajectory and compare what came before with the training frames.
+    """Find the first broken bond of a trajectory and compare the frames before it with the training frames.
 
     Parameters
     ----------

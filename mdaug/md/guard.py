@@ -66,7 +66,7 @@ class Guard:
             )
 
     def violation(self, positions: FloatArray, potential_eV: float, kinetic_eV: float) -> str | None:
-        """Return what is wrong with a state, in words, or None.
+        """Return what is wrong with a state, as text, or None.
 
         Parameters
         ----------

@@ -22,21 +22,21 @@ def test_errors_by_hand(water):
     forces[0, 0, 0] = 12.0 * KCAL  # oxygen: one component of six
     forces[1, 1, 2] = -12.0 * KCAL  # hydrogen: one component of twelve
     energies = water.energies + np.array([3.0, -1.0]) * KCAL
-    found = accuracy(lambda frames: (energies, forces), water).to_json()
-    assert found["energy_mae_kcal_mol"] == pytest.approx(2.0)
-    assert found["energy_rmse_kcal_mol"] == pytest.approx(np.sqrt(5.0))
-    assert found["energy_mean_error_kcal_mol"] == pytest.approx(1.0)
-    assert found["energy_largest_error_kcal_mol"] == pytest.approx(3.0)
-    assert found["force_mae_kcal_mol_A"] == pytest.approx(24.0 / 18)
-    assert found["force_rmse_kcal_mol_A"] == pytest.approx(4.0)
-    assert found["force_largest_error_kcal_mol_A"] == pytest.approx(12.0)
-    assert found["force_mae_by_element_kcal_mol_A"] == pytest.approx({"H": 1.0, "O": 2.0})
-    assert found["n_frames"] == 2
+    errors = accuracy(lambda frames: (energies, forces), water).to_json()
+    assert errors["energy_mae_kcal_mol"] == pytest.approx(2.0)
+    assert errors["energy_rmse_kcal_mol"] == pytest.approx(np.sqrt(5.0))
+    assert errors["energy_mean_error_kcal_mol"] == pytest.approx(1.0)
+    assert errors["energy_largest_error_kcal_mol"] == pytest.approx(3.0)
+    assert errors["force_mae_kcal_mol_A"] == pytest.approx(24.0 / 18)
+    assert errors["force_rmse_kcal_mol_A"] == pytest.approx(4.0)
+    assert errors["force_largest_error_kcal_mol_A"] == pytest.approx(12.0)
+    assert errors["force_mae_by_element_kcal_mol_A"] == pytest.approx({"H": 1.0, "O": 2.0})
+    assert errors["n_frames"] == 2
 
 
 def test_no_shift_is_fitted(water):
-    found = accuracy(lambda frames: (frames.energies + 0.5, frames.forces), water).to_json()
-    assert found["energy_mae_kcal_mol"] == pytest.approx(0.5 / KCAL)
+    errors = accuracy(lambda frames: (frames.energies + 0.5, frames.forces), water).to_json()
+    assert errors["energy_mae_kcal_mol"] == pytest.approx(0.5 / KCAL)
 
 
 def test_calculator_sees_every_frame(water, morse, pair_potential):

@@ -10,9 +10,9 @@ def sample(x, *, keep_longer):
     """Three atoms on a line at `x`."""
     positions = np.zeros((1, 3, 3))
     positions[0, :, 0] = x
-    found = Sample(NO_TORSIONS, 0.05 * np.arange(101), keep_longer=keep_longer)
-    found.add(positions, None)
-    return found
+    pooled = Sample(NO_TORSIONS, 0.05 * np.arange(101), keep_longer=keep_longer)
+    pooled.add(positions, None)
+    return pooled
 
 
 def test_pairs_beyond_the_last_bin_are_not_forgotten_in_a_molecule():

@@ -17,19 +17,19 @@ def errors(rule, true, change, force=0.0):
 
 
 def test_rms_median_bias_and_signs():
-    found = errors("rule", [1.0, -2.0, 0.01, 4.0], [2.0, 1.0, -0.5, 4.0], force=2.0).to_json()
+    summary = errors("rule", [1.0, -2.0, 0.01, 4.0], [2.0, 1.0, -0.5, 4.0], force=2.0).to_json()
     off = np.array([1.0, 3.0, -0.51, 0.0])
-    assert found["rms_kcal_mol"] == pytest.approx(np.sqrt(np.mean(off**2)))
-    assert found["median_kcal_mol"] == pytest.approx(0.755)
-    assert found["bias_kcal_mol"] == pytest.approx(off.mean())
-    assert found["sign_errors"] == pytest.approx(1 / 3)  # 0.01 has no sign that matters
-    assert found["force_rms_kcal_mol_A"] == pytest.approx(2.0)
+    assert summary["rms_kcal_mol"] == pytest.approx(np.sqrt(np.mean(off**2)))
+    assert summary["median_kcal_mol"] == pytest.approx(0.755)
+    assert summary["bias_kcal_mol"] == pytest.approx(off.mean())
+    assert summary["sign_errors"] == pytest.approx(1 / 3)  # 0.01 has no sign that matters
+    assert summary["force_rms_kcal_mol_A"] == pytest.approx(2.0)
 
 
 def test_copies_without_reference_are_left_out():
-    found = errors("rule", [1.0, np.nan, 3.0], [1.5, 2.0, 3.5])
-    np.testing.assert_allclose(found.error, 0.5)
-    assert len(found.force_error) == 2
+    summary = errors("rule", [1.0, np.nan, 3.0], [1.5, 2.0, 3.5])
+    np.testing.assert_allclose(summary.error, 0.5)
+    assert len(summary.force_error) == 2
 
 
 def study(exact=True):
@@ -40,9 +40,13 @@ def study(exact=True):
 
 
 def test_errors_by_size_gather_all_displacements():
-    found = study().by_size()
-    assert [(row["from_kcal_mol"], row["n_frames"]) for row in found["a"]] == [(0.0, 2), (10.0, 1), (30.0, 1)]
-    assert [row["rms_kcal_mol"] for row in found["b"]] == pytest.approx([np.sqrt(0.02), 0.0, 6.0])
+    summary = study().by_size()
+    assert [(row["from_kcal_mol"], row["n_frames"]) for row in summary["a"]] == [
+        (0.0, 2),
+        (10.0, 1),
+        (30.0, 1),
+    ]
+    assert [row["rms_kcal_mol"] for row in summary["b"]] == pytest.approx([np.sqrt(0.02), 0.0, 6.0])
 
 
 def test_json_holds_every_cell_and_rule():

@@ -24,10 +24,10 @@ def scan(morse, pair_potential):
 def test_calculated_reference_is_zero_at_the_same_geometry(scan, pair_potential):
     start = Atoms("OH", [[0, 0, 0], [0, 0, 1.0]])
     harmonic = pair_potential(lambda d: 7.0 + (d - 0.9) ** 2, lambda d: 2 * (d - 0.9))
-    found = calculated_reference(scan, harmonic, start, "harmonic")
+    with_curve = calculated_reference(scan, harmonic, start, "harmonic")
     expected = ((scan.distances_A - 0.9) ** 2 - 0.01) * KCAL_MOL_PER_EV
-    np.testing.assert_allclose(found.reference_kcal_mol, expected, atol=1e-9)
-    assert found.reference_label == "harmonic"
+    np.testing.assert_allclose(with_curve.reference_kcal_mol, expected, atol=1e-9)
+    assert with_curve.reference_label == "harmonic"
 
 
 def test_csv_is_interpolated_and_not_shifted(scan, tmp_path):
@@ -35,12 +35,12 @@ def test_csv_is_interpolated_and_not_shifted(scan, tmp_path):
     coarse = np.arange(0.9, 1.5, 0.05)
     rows = [f"{d},{100 * (d - 1) ** 2 + 5}" for d in coarse]
     path.write_text("distance_A,energy_kcal_mol\n" + "\n".join(rows) + "\n")
-    found = reference_from_csv(scan, path)
+    with_curve = reference_from_csv(scan, path)
     inside = (scan.distances_A >= 0.9) & (scan.distances_A <= coarse[-1])
     expected = 100 * (scan.distances_A[inside] - 1) ** 2 + 5
-    np.testing.assert_allclose(found.reference_kcal_mol[inside], expected, atol=1e-9)
-    assert np.isnan(found.reference_kcal_mol[~inside]).all()
-    assert found.reference_label == "ccsdt"
+    np.testing.assert_allclose(with_curve.reference_kcal_mol[inside], expected, atol=1e-9)
+    assert np.isnan(with_curve.reference_kcal_mol[~inside]).all()
+    assert with_curve.reference_label == "ccsdt"
 
 
 @pytest.mark.parametrize(

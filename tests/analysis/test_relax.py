@@ -17,12 +17,12 @@ def test_a_morse_diatomic_vibrates_with_the_closed_form(morse, pair_potential):
     assert relaxed.converged
     assert relaxed.atoms.get_distance(0, 1) == pytest.approx(morse.length, abs=1e-6)
     assert relaxed.energy_eV == pytest.approx(0.0, abs=1e-9)
-    found = vibrations(calculator, relaxed.atoms, step_A=0.001)
+    vibration = vibrations(calculator, relaxed.atoms, step_A=0.001)
     mass_O, mass_H = relaxed.atoms.get_masses() * ase.units._amu
     k = 2 * morse.depth * morse.stiffness**2 * ase.units._e * 1e20  # N/m
     expected = np.sqrt(k * (1 / mass_O + 1 / mass_H)) / (2 * np.pi * ase.units._c * 100)
-    assert found.frequencies_cm1 == pytest.approx([expected], rel=1e-4)  # linear: 3N − 5 = 1
-    assert found.zero_point_energy_eV == pytest.approx(0.5 * expected * 1.239841984e-4, rel=1e-4)
+    assert vibration.frequencies_cm1 == pytest.approx([expected], rel=1e-4)  # linear: 3N − 5 = 1
+    assert vibration.zero_point_energy_eV == pytest.approx(0.5 * expected * 1.239841984e-4, rel=1e-4)
 
 
 @pytest.mark.tblite
@@ -30,17 +30,17 @@ def test_water_agrees_with_ase_and_has_no_trace_of_rigid_motion(tmp_path):
     calculator = calculator_factory("GFN2-xTB")()
     relaxed = relax(calculator, molecule("H2O"))
     assert relaxed.max_force_eV_A < 1e-4
-    found = vibrations(calculator, relaxed.atoms)
+    vibration = vibrations(calculator, relaxed.atoms)
     watched = relaxed.atoms.copy()
     watched.calc = calculator
     by_ase = AseVibrations(watched, name=str(tmp_path / "vibrations"), delta=0.005)
     by_ase.run()
-    assert found.frequencies_cm1 == pytest.approx(by_ase.get_frequencies()[-3:].real, abs=0.5)
-    assert found.n_imaginary == 0
+    assert vibration.frequencies_cm1 == pytest.approx(by_ase.get_frequencies()[-3:].real, abs=0.5)
+    assert vibration.n_imaginary == 0
     # no mode moves the centre of mass or turns the molecule
     masses, centred = relaxed.atoms.get_masses(), relaxed.atoms.positions - relaxed.atoms.get_center_of_mass()
-    assert np.abs(np.einsum("a,max->mx", masses, found.modes)).max() < 1e-10
-    assert np.abs(np.einsum("a,max->mx", masses, np.cross(centred, found.modes))).max() < 1e-10
+    assert np.abs(np.einsum("a,max->mx", masses, vibration.modes)).max() < 1e-10
+    assert np.abs(np.einsum("a,max->mx", masses, np.cross(centred, vibration.modes))).max() < 1e-10
 
 
 def test_the_mode_of_the_diatomic_is_along_the_bond(morse, pair_potential):
@@ -53,17 +53,17 @@ def test_the_mode_of_the_diatomic_is_along_the_bond(morse, pair_potential):
 
 def test_an_imaginary_frequency_is_negative(pair_potential):
     top = pair_potential(lambda d: -((d - 1.0) ** 2), lambda d: -2 * (d - 1.0))
-    found = vibrations(top, Atoms("OH", [[0, 0, 0], [0, 0, 1.0]]))
-    assert found.n_imaginary == 1
-    assert found.frequencies_cm1[0] < -100
-    assert found.zero_point_energy_eV == 0.0
+    vibration = vibrations(top, Atoms("OH", [[0, 0, 0], [0, 0, 1.0]]))
+    assert vibration.n_imaginary == 1
+    assert vibration.frequencies_cm1[0] < -100
+    assert vibration.zero_point_energy_eV == 0.0
 
 
 def test_a_cell_keeps_its_rotations_and_loses_translations():
-    found = vibrations(EMT(), bulk("Cu", cubic=True))
-    assert len(found.frequencies_cm1) == 3 * 4 - 3
-    assert found.n_imaginary == 0
-    assert found.frequencies_cm1[0] > 50
+    vibration = vibrations(EMT(), bulk("Cu", cubic=True))
+    assert len(vibration.frequencies_cm1) == 3 * 4 - 3
+    assert vibration.n_imaginary == 0
+    assert vibration.frequencies_cm1[0] > 50
 
 
 def test_hessian_is_that_of_the_pair(morse, pair_potential):

@@ -76,21 +76,21 @@ def test_a_curve_without_minimum_near_the_start_has_no_real_one():
 def test_errors_to_the_reference_and_below_150():
     reference = np.linspace(200.0, 0.0, len(D))
     scan = scan_of(reference + np.where(reference < 150.0, 3.0, 40.0)).with_reference(reference, "true")
-    found = scan_metrics(scan)["reference"]
+    against_reference = scan_metrics(scan)["reference"]
     below = int((reference < 150.0).sum())
     everything = np.sqrt((below * 9.0 + (len(D) - below) * 1600.0) / len(D))
-    assert found["rmse_below_150_kcal_mol"] == pytest.approx(3.0)
-    assert found["n_points_below_150_kcal_mol"] == below
-    assert found["rmse_kcal_mol"] == pytest.approx(everything)
-    assert found["largest_error_kcal_mol"] == pytest.approx(40.0)
+    assert against_reference["rmse_below_150_kcal_mol"] == pytest.approx(3.0)
+    assert against_reference["n_points_below_150_kcal_mol"] == below
+    assert against_reference["rmse_kcal_mol"] == pytest.approx(everything)
+    assert against_reference["largest_error_kcal_mol"] == pytest.approx(40.0)
 
 
 def test_unknown_reference_points_are_left_out():
     reference = WELL.copy()
     reference[:10] = np.nan
-    found = scan_metrics(scan_of(WELL + 2.0).with_reference(reference, "true"))["reference"]
-    assert found["n_points"] == len(D) - 10
-    assert found["rmse_kcal_mol"] == pytest.approx(2.0)
+    against_reference = scan_metrics(scan_of(WELL + 2.0).with_reference(reference, "true"))["reference"]
+    assert against_reference["n_points"] == len(D) - 10
+    assert against_reference["rmse_kcal_mol"] == pytest.approx(2.0)
 
 
 def test_a_force_that_jumps_where_the_energy_does_not():

@@ -9,7 +9,7 @@ from ase.build import bulk, molecule
 from mdaug.analysis.stability import stability
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
-from mdaug.geometry.training_bonds import TrainingBonds, shared_hydrogens
+from mdaug.geometry.training_bonds import TrainingBonds
 from mdaug.workflows.training_summary import summarize_training
 
 
@@ -40,25 +40,18 @@ def training(ethanol):
     return frames_of(ethanol, stretched(ethanol, 2, 3, [-0.05, 0.0, 0.05]))
 
 
-def test_means_are_over_the_training_frames(ethanol, training):
-    bonds = TrainingBonds.from_frames(training)
-    assert bonds.names[-1] == "O2-H3"
-    assert bonds.mean_A[-1] == pytest.approx(ethanol.get_distance(2, 3))
-    assert len(bonds.bonds) == 8
-
-
 def test_first_broken_bond_and_its_time(ethanol, training):
     by = [0.0, 0.2, -0.3, 0.45, 0.55, 0.1, 1.2]
     result = stability(
         universe_of(ethanol, stretched(ethanol, 2, 3, by)), TrainingBonds.from_frames(training)
     )
-    found = result.to_json()
-    assert found["time_to_failure_ps"] == pytest.approx(0.4)
-    assert found["first_broken_bond"] == "O2-H3"
-    assert found["first_broken_atoms"] == [2, 3]
-    assert found["max_bond_deviation_A"] == pytest.approx(1.2, abs=1e-5)
-    assert found["n_frames_before_failure"] == 4
-    assert found["duration_ps"] == pytest.approx(0.6)
+    content = result.to_json()
+    assert content["time_to_failure_ps"] == pytest.approx(0.4)
+    assert content["first_broken_bond"] == "O2-H3"
+    assert content["first_broken_atoms"] == [2, 3]
+    assert content["max_bond_deviation_A"] == pytest.approx(1.2, abs=1e-5)
+    assert content["n_frames_before_failure"] == 4
+    assert content["duration_ps"] == pytest.approx(0.6)
     assert result.deviation_A == pytest.approx(np.abs(by), abs=1e-5)
 
 
@@ -76,11 +69,11 @@ def test_of_several_broken_bonds_the_farthest_is_named(ethanol, training):
 
 def test_a_whole_run_has_no_failure(ethanol, training):
     positions = stretched(ethanol, 2, 3, np.linspace(-0.4, 0.4, 700))
-    found = stability(universe_of(ethanol, positions), TrainingBonds.from_frames(training)).to_json()
-    assert found["time_to_failure_ps"] is None
-    assert found["first_broken_bond"] is None
-    assert found["max_bond_deviation_A"] == pytest.approx(0.4, abs=1e-5)
-    assert found["n_frames"] == found["n_frames_before_failure"] == 700
+    content = stability(universe_of(ethanol, positions), TrainingBonds.from_frames(training)).to_json()
+    assert content["time_to_failure_ps"] is None
+    assert content["first_broken_bond"] is None
+    assert content["max_bond_deviation_A"] == pytest.approx(0.4, abs=1e-5)
+    assert content["n_frames"] == content["n_frames_before_failure"] == 700
 
 
 def test_failure_in_a_late_block_is_at_its_own_time(ethanol, training):
@@ -102,12 +95,12 @@ def test_tolerance_can_be_chosen(ethanol, training):
 def test_positions_that_are_not_numbers_are_a_failure(ethanol, training):
     positions = stretched(ethanol, 2, 3, [0.0, 0.1, 0.2])
     positions[1, 3] = np.nan
-    found = stability(
+    content = stability(
         universe_of(ethanol, positions), TrainingBonds.from_frames(training), frames=training
     ).to_json()
-    assert found["time_to_failure_ps"] == pytest.approx(0.1)
-    assert found["first_broken_bond"] == "O2-H3"
-    assert found["max_bond_deviation_A"] == pytest.approx(0.2, abs=1e-5)
+    assert content["time_to_failure_ps"] == pytest.approx(0.1)
+    assert content["first_broken_bond"] == "O2-H3"
+    assert content["max_bond_deviation_A"] == pytest.approx(0.2, abs=1e-5)
 
 
 def test_same_frames_have_no_histogram_error_and_the_failed_are_left_out(ethanol, training):
@@ -136,34 +129,16 @@ def test_torsion_populations_before_failure(ethanol, training):
         turned.set_dihedral(0, 1, 2, 3, angle, indices=[3])
         frames.append(turned.positions)
     result = stability(universe_of(ethanol, frames), TrainingBonds.from_frames(training), frames=training)
-    found = result.to_json()["torsion_populations"]["C0-C1-O2-H3"]
-    assert found["trajectory"] == pytest.approx({"trans": 0.2, "gauche+": 0.6, "gauche-": 0.2})
-    assert found["training"] == {"trans": 1.0, "gauche+": 0.0, "gauche-": 0.0}
+    content = result.to_json()["torsion_populations"]["C0-C1-O2-H3"]
+    assert content["trajectory"] == pytest.approx({"trans": 0.2, "gauche+": 0.6, "gauche-": 0.2})
+    assert content["training"] == {"trans": 1.0, "gauche+": 0.0, "gauche-": 0.0}
 
 
 def test_without_frames_there_are_no_distributions(ethanol, training):
     universe = universe_of(ethanol, stretched(ethanol, 2, 3, [0.0]))
-    found = stability(universe, TrainingBonds.from_frames(training)).to_json()
-    assert found["distance_histogram_error"] is None
-    assert found["torsion_populations"]["C0-C1-O2-H3"] == {"trajectory": None, "training": None}
-
-
-def test_bonds_of_a_manifest(ethanol, training):
-    wanted = TrainingBonds.from_frames(training)
-    manifest = {
-        "training": {
-            "bonds": [
-                {"atoms": [int(i), int(j)], "mean_A": float(mean), "std_A": 0.03}
-                for (i, j), mean in zip(wanted.bonds, wanted.mean_A, strict=True)
-            ],
-            "reference_structure": {"atomic_numbers": ethanol.numbers.tolist(), "positions": []},
-        }
-    }
-    bonds = TrainingBonds.from_manifest(manifest)
-    assert bonds.names == wanted.names
-    assert bonds.mean_A == pytest.approx(wanted.mean_A)
-    with pytest.raises(DataError, match="no training bonds"):
-        TrainingBonds.from_manifest({"training": {}})
+    content = stability(universe, TrainingBonds.from_frames(training)).to_json()
+    assert content["distance_histogram_error"] is None
+    assert content["torsion_populations"]["C0-C1-O2-H3"] == {"trajectory": None, "training": None}
 
 
 def test_a_cell_is_followed_through_its_walls():
@@ -215,9 +190,9 @@ def test_molecules_that_part_are_told_with_their_time():
     training = TrainingBonds.from_frames(frames_of(waters, waters.positions[None]))
     positions = np.repeat(waters.positions[None], 4, axis=0)
     positions[2:, 3:] += [6.0, 0, 0]
-    found = stability(universe_of(waters, positions), training).to_json()
-    assert (found["time_to_failure_ps"], found["parted_at_ps"]) == (None, pytest.approx(0.2))
-    assert [verdict["verdict"] for verdict in found["verdicts"]] == ["cannot tell", "warning"]
+    content = stability(universe_of(waters, positions), training).to_json()
+    assert (content["time_to_failure_ps"], content["parted_at_ps"]) == (None, pytest.approx(0.2))
+    assert [verdict["verdict"] for verdict in content["verdicts"]] == ["cannot tell", "warning"]
     assert stability(universe_of(waters, positions[:2]), training).parted_at_ps is None
 
 
@@ -259,14 +234,6 @@ def proton_at(*x_A: float) -> np.ndarray:
 
 
 SHARED = frames_of(WATERS, proton_at(0.98, 1.05, 1.3, 1.6, 1.5, 0.97))
-
-
-def test_a_shared_proton_is_recorded_with_its_partners():
-    (proton,) = TrainingBonds.from_frames(SHARED).shared
-    assert (proton.atom, proton.partners) == (1, (0, 2))
-    assert proton.range_A == pytest.approx((0.97, 1.3))
-    assert proton.mean_A == pytest.approx(np.mean([0.98, 1.05, 1.3, 1.0, 1.1, 0.97]))
-    assert shared_hydrogens(frames_of(WATERS, proton_at(0.98, 1.2))) == ()
 
 
 @pytest.mark.parametrize("source", ["frames", "manifest"])

@@ -27,12 +27,12 @@ def test_blocks_hold_every_frame_once(ethanol, tmp_path):
     write_xyz(path, ethanol, 7)
     universe = open_trajectory(path, frame_time_fs=5.0)
     assert atomic_numbers(universe).tolist() == ethanol.numbers.tolist()
-    found = list(blocks(universe, 3))
-    assert [len(block.times_ps) for block in found] == [3, 3, 1]
-    starts = np.concatenate([block.positions[:, 0, 0] for block in found])
+    read = list(blocks(universe, 3))
+    assert [len(block.times_ps) for block in read] == [3, 3, 1]
+    starts = np.concatenate([block.positions[:, 0, 0] for block in read])
     assert np.diff(starts) == pytest.approx(np.ones(6))
-    assert np.concatenate([block.times_ps for block in found]) == pytest.approx(0.005 * np.arange(7))
-    assert found[0].cells is None
+    assert np.concatenate([block.times_ps for block in read]) == pytest.approx(0.005 * np.arange(7))
+    assert read[0].cells is None
 
 
 def test_time_between_frames_is_asked_for_where_the_format_has_none(ethanol, tmp_path):

@@ -38,8 +38,8 @@ def integrators(model, ethanol, ensemble):
 
 def quick(**changes) -> DynamicsOptions:
     """Return a short run; random weights hold no molecule together, so nobody guards the bonds."""
-    few = {"steps": 60, "timestep": 0.2, "equilibration": 0.002, "temperature": 30.0, "guard": False}
-    return DynamicsOptions(**few | {"thermo_every": 5, "frames_every": 7} | changes)
+    short = {"steps": 60, "timestep": 0.2, "equilibration": 0.002, "temperature": 30.0, "guard": False}
+    return DynamicsOptions(**short | {"thermo_every": 5, "frames_every": 7} | changes)
 
 
 def table(folder):
@@ -89,9 +89,9 @@ def replicas(ethanol, model, integrators, folder, options, **more):
 def test_each_replica_is_the_run_that_it_would_be_alone(
     ethanol, model, integrators, ensemble, tmp_path
 ) -> None:
-    told, options = [], quick(ensemble=ensemble, seed=4)
+    calls, options = [], quick(ensemble=ensemble, seed=4)
     results = replicas(
-        ethanol, model, integrators, tmp_path / "all", options, progress=lambda *args: told.append(args)
+        ethanol, model, integrators, tmp_path / "all", options, progress=lambda *args: calls.append(args)
     )
     assert [result.completed_steps for result in results] == [60, 60, 60]
     for k in range(3):
@@ -101,8 +101,8 @@ def test_each_replica_is_the_run_that_it_would_be_alone(
             mine = (tmp_path / "all" / f"replica-{k}" / name).read_bytes()
             assert mine == (tmp_path / str(k) / name).read_bytes(), name
     assert len({(tmp_path / str(k) / "thermo.csv").read_bytes() for k in range(3)}) == 3
-    assert told[0][::2] == ("equilibration", 30)
-    assert told[-1] == ("dynamics", 60, 60)
+    assert calls[0][::2] == ("equilibration", 30)
+    assert calls[-1] == ("dynamics", 60, 60)
 
 
 @pytest.mark.parametrize("ensemble", ["nve"], indirect=True)
@@ -184,10 +184,10 @@ def test_langevin_is_at_its_temperature_in_momenta_and_in_positions(make_model, 
             curvature[k, look] = laplacian(copy)
     momenta_K = temperature_K(kinetic.mean(axis=1), degrees_of_freedom(atoms))
     positions_K = squares.mean(axis=1) / curvature.mean(axis=1) / BOLTZMANN_EV_K
-    for found in (momenta_K, positions_K):
-        error = found.std(ddof=1) / np.sqrt(n_replicas)
+    for measured_K in (momenta_K, positions_K):
+        error = measured_K.std(ddof=1) / np.sqrt(n_replicas)
         assert error < 0.04 * wanted_K
-        assert abs(found.mean() - wanted_K) < 4.0 * error
+        assert abs(measured_K.mean() - wanted_K) < 4.0 * error
     for copy in copies:
         assert np.abs(copy.atoms.get_momenta().sum(axis=0)).max() < 1e-9
         assert np.abs(copy.atoms.get_angular_momentum()).max() < 1e-8

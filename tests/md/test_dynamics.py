@@ -87,10 +87,10 @@ def test_runs_start_near_the_mean_energy(ethanol, springs, tmp_path) -> None:
 
 
 def test_results_are_written(ethanol, springs, tmp_path) -> None:
-    told = []
+    calls = []
     options = quick(steps=105, equilibration=0.05)
     result = run_dynamics(
-        ethanol, springs(ethanol), options, tmp_path, progress=lambda *args: told.append(args)
+        ethanol, springs(ethanol), options, tmp_path, progress=lambda *args: calls.append(args)
     )
     written = json.loads((tmp_path / "nve.json").read_text())
     assert written["completed_steps"] == 105
@@ -98,8 +98,8 @@ def test_results_are_written(ethanol, springs, tmp_path) -> None:
     assert written["steps_per_second"] == result.steps_per_second > 0
     assert written["degrees_of_freedom"] == 21
     assert written["mean_temperature_K"] == pytest.approx(table(tmp_path)["temperature_K"].mean())
-    assert told[0] == ("equilibration", 10, 100)
-    assert told[-1] == ("dynamics", 105, 105)
+    assert calls[0] == ("equilibration", 10, 100)
+    assert calls[-1] == ("dynamics", 105, 105)
     header = (tmp_path / "thermo.csv").read_text().splitlines()[0]
     assert header == "step,time_fs,potential_eV,kinetic_eV,total_eV,temperature_K"
 
