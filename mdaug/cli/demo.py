@@ -1,5 +1,7 @@
-"""`mdaug demo`: the whole path, raw and augmented side by side."""
+"""`mdaug demo`: train with and without augmentation, validate both models and compare them."""
 
+import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +12,12 @@ from cyclopts import Parameter
 from rich.progress import TaskID
 
 from mdaug.cli.common import DataOptions, OutputOptions, open_run
-from mdaug.cli.progress import started_when_needed
+from mdaug.cli.progress import console, started_when_needed
+from mdaug.reports.demo import conclusions, demo_verdicts, next_commands, summary_table
+from mdaug.reports.terminal import print_next, print_table, print_verdicts
 from mdaug.workflows.config import load_config
 from mdaug.workflows.demo import Show, Step, run_demo
-from mdaug.workflows.validation import ProofOptions
+from mdaug.workflows.validation import ValidationOptions
 
 
 def demo(
@@ -22,11 +26,11 @@ def demo(
     config: Path = Path("demo"),
     source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
-    proof: Annotated[ProofOptions, Parameter(name="*", group="Proof")] = ProofOptions(),
+    options: Annotated[ValidationOptions, Parameter(name="*", group="Validation")] = ValidationOptions(),
 ) -> None:
-    """Train with and without augmentation and compare, from springs to stability, in one report.
+    """Train with and without augmentation and compare both models: accuracy, bond scan, hot dynamics.
 
-    Takes about four minutes on two CPU cores with the embedded frames. The run folder gets report.html
+    Takes about five minutes on two CPU cores with the embedded frames. The run folder gets report.html
     and the full run folders raw/ and augmented/, whose model.pt every other command takes.
 
     Parameters
@@ -40,15 +44,33 @@ def demo(
     changes = {"data": source.model_dump(exclude_unset=True) | ({} if data is None else {"source": data})}
     settings = load_config(config, changes)
     with open_run(output, command="demo") as run, _shown() as show:
-        report = run_demo(settings, run.path, proof, show=show)
+        outcome = run_demo(settings, run.path, options, show=show)
+    print_verdicts(demo_verdicts(outcome.lanes))
+    print_table(summary_table(outcome.lanes))
+    print(*conclusions(outcome.lanes), sep="\n")
+    print()
+    print(f"report {outcome.report.resolve()}")
     print(f"done in {(time.monotonic() - began) / 60.0:.1f} minutes")
-    print(*(f"model  {model}" for model in sorted(run.path.glob("*/model.pt"))), sep="\n")
-    print(f"report {report.resolve()}")
+    for line in _activation():
+        print(line)
+    print_next(next_commands(run.path, outcome.lanes))
+
+
+def _activation() -> list[str]:
+    """Return the line that puts `mdaug` on the path, unless it is there already."""
+    script = Path(sys.prefix) / "bin" / "activate"
+    if os.environ.get("VIRTUAL_ENV") == sys.prefix or not script.is_file():
+        return []
+    shown = script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script
+    return ["first activate the environment:", f"  source {shown}"]
 
 
 @contextmanager
 def _shown() -> Iterator[Show]:
-    """Show a bar for each lane, which starts anew with every stage."""
+    """Show a bar for each model, which starts anew with every stage; without a terminal a line a stage."""
+    if not console.is_terminal:
+        yield _stage_lines()
+        return
     with started_when_needed() as bar:
         stages: dict[str, str] = {}
         tasks: dict[str, TaskID] = {}
@@ -64,3 +86,17 @@ def _shown() -> Iterator[Show]:
             bar.update(task, completed=step.done, total=step.total, text=step.words)
 
         yield show
+
+
+def _stage_lines() -> Show:
+    """Return a function that prints a line whenever a model enters a stage."""
+    began = time.monotonic()
+    stages: dict[str, str] = {}
+
+    def show(step: Step) -> None:
+        if stages.get(step.lane) != step.what:
+            stages[step.lane] = step.what
+            seconds = time.monotonic() - began
+            print(f"{seconds:4.0f} s  {step.lane}: {step.what}", file=sys.stderr, flush=True)
+
+    return show

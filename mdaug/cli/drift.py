@@ -13,7 +13,8 @@ from mdaug.cli.common import OutputOptions, open_run
 from mdaug.cli.progress import console
 from mdaug.errors import DataError
 from mdaug.files import write_json
-from mdaug.reports.drift import verdict, write_drift_report
+from mdaug.reports.drift import drift_verdicts, next_commands, write_drift_report
+from mdaug.reports.terminal import print_next, print_verdicts
 
 
 def drift(
@@ -49,16 +50,15 @@ def drift(
             content["timestep_scaling"] = scaling.to_json()
         write_json(run.path / "drift.json", content)
         page = write_drift_report(run.path, results, scaling)
+    print_verdicts(drift_verdicts(results, scaling))
     for result in results:
-        print(verdict(result))
         fluctuation = f"rms fluctuation {result.rms_fluctuation_meV_per_atom:.2g} meV/atom"
         ratio = f"drift ratio {result.drift_ratio:.2g}".replace("-", "\u2212")
-        print(f"  {fluctuation}, {ratio}, {result.n_blocks} blocks")
+        print(f"{result.source}: {fluctuation}, {ratio}, {result.n_blocks} blocks")
     for path in thermo:
         _tell_if_stopped(path)
-    if scaling is not None:
-        print(f"fluctuation ∝ Δt^{scaling.exponent:.2f}")
     print(f"report {page}")
+    print_next(next_commands(results))
 
 
 def _tell_if_stopped(path: Path) -> None:

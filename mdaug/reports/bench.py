@@ -1,4 +1,4 @@
-"""Figure of `mdaug bench`: times of all paths, and the cost of an atom in boxes of growing size."""
+"""Figures and tables of `mdaug bench`: times of each code, and the cost of an atom in growing boxes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mdaug.reports.html import Cell, Table
-from mdaug.reports.style import BLACK, BLUE, GREEN, ORANGE, VERMILION, new_axes, new_figure, save
+from mdaug.reports.style import AUGMENTED, BLACK, BROAD, GRAY, OTHER_CODE, new_axes, new_figure, save
 
 
 def plot_times(group: Mapping[str, Any], ax: Axes | None = None) -> Axes:
@@ -37,12 +37,18 @@ def plot_boxes(boxes: list[Mapping[str, Any]], ax: Axes | None = None) -> Axes:
     of_all = [box["us_per_atom"]["evaluation"] for box in boxes]
     spread = [[t["median"] - t["min"] for t in of_all], [t["max"] - t["median"] for t in of_all]]
     ax.errorbar(
-        atoms, [t["median"] for t in of_all], yerr=spread, color=BLUE, marker="o", label="energy and forces"
+        atoms,
+        [t["median"] for t in of_all],
+        yerr=spread,
+        color=AUGMENTED,
+        marker="o",
+        linewidth=BROAD,
+        label="energy and forces",
     )
     products = [box["us_per_atom"]["products"]["median"] for box in boxes]
-    ax.plot(atoms, products, color=ORANGE, marker="s", label="bare products")
+    ax.plot(atoms, products, color=GRAY, linestyle="--", marker="s", label="bare products")
     memory = [box["memory_lower_bound_us_per_atom"] for box in boxes]
-    ax.plot(atoms, memory, color=GREEN, marker="^", label="memory lower bound")
+    ax.plot(atoms, memory, color=GRAY, linestyle=":", marker="^", label="memory lower bound")
     ax.set_xscale("log")
     ax.set_ylim(bottom=0)
     ax.set_xlabel("atoms in the periodic box")
@@ -73,8 +79,8 @@ def save_bench_figure(result: Mapping[str, Any], path: Path) -> None:
 
 def _color(name: str) -> str:
     if "products" in name:
-        return ORANGE
-    return VERMILION if name.startswith("schnetpack") else BLUE
+        return GRAY
+    return OTHER_CODE if name.startswith("schnetpack") else AUGMENTED
 
 
 def _label(case: Mapping[str, Any], several: bool) -> str:

@@ -1,15 +1,18 @@
-"""Figures of energy drift: total energy against time, and its fluctuation against the time step."""
+"""Energy drift: figures against time and time step, table, and page."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mdaug.analysis.drift import DriftResult, TimestepScaling
-from mdaug.reports.html import Cell, Section, Table, write_page
-from mdaug.reports.style import BLACK, COLORS, SKY, VERMILION, new_axes, new_figure, save
+from mdaug.reports.html import Cell, Opening, Picture, Section, Table, write_page
+from mdaug.reports.style import BLACK, GRAY, LIMIT, model_color, new_axes, new_figure, save
+from mdaug.verdicts import Verdict
 
 MOST_POINTS = 4000
 """More rows than this are thinned for drawing (the fit has used them all)."""
@@ -19,39 +22,28 @@ _LONGEST = 50
 
 
 def plot_drift(result: DriftResult, ax: Axes | None = None) -> Axes:
-    """Draw the total energy, its block means, and the fitted line with the 95 % band of its slope."""
+    """Draw the energy, its block means, and the fitted line with the 95 % band of its slope.
+
+    Parameters
+    ----------
+    result
+        From `energy_drift`.
+    ax
+        Where to draw; default: a new figure.
+    """
     ax = ax if ax is not None else new_axes()
     time, every = result.time_ps, -(-len(result.time_ps) // MOST_POINTS)
-    ax.plot(
-        time[::every],
-        result.energy_meV_per_atom[::every],
-        color=SKY,
-        linewidth=0.4,
-        alpha=0.7,
-        label="total energy",
-        rasterized=True,
-    )
+    style: dict[str, Any] = {"color": model_color(result.source), "linewidth": 0.5, "alpha": 0.45}
+    energy = result.energy_meV_per_atom[::every]
+    ax.plot(time[::every], energy, label="total energy", rasterized=True, **style)
     low, high = result.slope_ci95_meV_per_atom_ps
     wedge = 0.5 * (high - low) * np.abs(time - result.block_time_ps.mean())
     line = result.line_meV_per_atom
-    ax.fill_between(
-        time,
-        line - wedge,
-        line + wedge,
-        color=VERMILION,
-        alpha=0.25,
-        linewidth=0,
-        label="95 % interval of the slope",
-    )
-    ax.plot(time, line, color=VERMILION, linewidth=1.6, label="fitted line")
-    ax.plot(
-        result.block_time_ps,
-        result.block_energy_meV_per_atom,
-        "o",
-        color=BLACK,
-        markersize=3.5,
-        label=f"means of {result.n_blocks} blocks",
-    )
+    band: dict[str, Any] = {"color": LIMIT, "alpha": 0.2, "linewidth": 0}
+    ax.fill_between(time, line - wedge, line + wedge, label="95 % interval of the slope", **band)
+    ax.plot(time, line, color=LIMIT, linewidth=1.8, label="fitted line")
+    means: dict[str, Any] = {"color": BLACK, "markersize": 3.5, "label": f"means of {result.n_blocks} blocks"}
+    ax.plot(result.block_time_ps, result.block_energy_meV_per_atom, "o", **means)
     ax.set_xlim(time[0], time[-1])
     ax.set_xlabel("time (ps)")
     ax.set_ylabel("energy − mean (meV/atom)")
@@ -61,15 +53,25 @@ def plot_drift(result: DriftResult, ax: Axes | None = None) -> Axes:
 
 
 def plot_timestep_scaling(scaling: TimestepScaling, ax: Axes | None = None) -> Axes:
-    """Draw the rms fluctuation against the time step on logarithmic axes, with the fit and the law Δt²."""
+    """Draw the rms fluctuation against the time step on logarithmic axes, with the fit and the law Δt².
+
+    Parameters
+    ----------
+    scaling
+        From `timestep_scaling`.
+    ax
+        Where to draw; default: a new figure.
+    """
     ax = ax if ax is not None else new_axes()
     timesteps, rms = scaling.timesteps_fs, scaling.rms_fluctuations
     span = np.geomspace(timesteps.min() / 1.15, timesteps.max() * 1.15, 50)
     ax.loglog(timesteps, rms, "o", color=BLACK, markersize=6, label="runs")
     fit = scaling.prefactor * span**scaling.exponent
-    ax.loglog(span, fit, color=VERMILION, label=f"fit: $Δt^{{{scaling.exponent:.2f}}}$")
+    ax.loglog(span, fit, color=LIMIT, label=f"fit: $Δt^{{{scaling.exponent:.2f}}}$")
     square = np.exp(np.mean(np.log(rms / timesteps**2)))
-    ax.loglog(span, square * span**2, "--", color=COLORS[0], linewidth=1.2, label="Δt²")
+    ax.loglog(
+        span, square * span**2, "--", color=GRAY, linewidth=1.4, label="Δt², the law of velocity Verlet"
+    )
     ticks = np.unique(timesteps)
     ends = [rms.min(), rms.max()]  # decades are often none or one
     ax.set_yticks(ends, [f"{value:.2g}" for value in ends])
@@ -82,7 +84,15 @@ def plot_timestep_scaling(scaling: TimestepScaling, ax: Axes | None = None) -> A
 
 
 def drift_figure(results: Sequence[DriftResult], scaling: TimestepScaling | None = None) -> Figure:
-    """Return one panel a run, and one for the scaling if there is one."""
+    """Return one panel for each run, and one for the scaling if there is one.
+
+    Parameters
+    ----------
+    results
+        From `energy_drift`.
+    scaling
+        From `timestep_scaling`.
+    """
     n_panels = len(results) + (scaling is not None)
     figure, panels = new_figure(n_panels, 1, width=10.0, height=3.7 * n_panels, squeeze=False)
     for result, ax in zip(results, panels[:, 0], strict=False):
@@ -95,17 +105,23 @@ def drift_figure(results: Sequence[DriftResult], scaling: TimestepScaling | None
 def _title(result: DriftResult) -> str:
     low, high = result.slope_ci95_meV_per_atom_ps
     step = "" if result.timestep_fs is None else f" in steps of {result.timestep_fs:g} fs"
-    source = result.source if len(result.source) <= _LONGEST else f"…{result.source[1 - _LONGEST :]}"
     slope = f"{result.slope_meV_per_atom_ps:.2g} meV/atom/ps, 95 % interval {low:.2g} to {high:.2g}"
-    return f"{source}, {round(result.duration_ps, 1):g} ps{step}\n" + slope.replace("-", "\u2212")
+    return f"{_shortened(result.source)}, {round(result.duration_ps, 1):g} ps{step}\n" + slope.replace(
+        "-", "\u2212"
+    )
+
+
+def _shortened(source: str) -> str:
+    """Return the name of a run, or the end of a long one."""
+    return source if len(source) <= _LONGEST else f"…{source[1 - _LONGEST :]}"
 
 
 _METHOD = (
-    "Each run is cut into blocks of equal length. Their mean energies are taken for a line with scatter and "
-    "a random walk about it, as the energy of an MD run wanders without drifting; the slope and its 95 % "
-    "interval are averages over all ratios of walk to scatter, by how likely each makes the run. The line "
-    "is fitted to the energy in the table: the shadow energy, which velocity Verlet conserves, where "
-    "the run has one, else the total energy.\n\n"
+    "Each run is divided into blocks of equal length. Their mean energies are modeled as a line with scatter "
+    "and a random walk about it, because the energy of an MD run fluctuates slowly without drifting; the "
+    "slope and its 95 % interval are averages over all ratios of walk to scatter, weighted by likelihood. "
+    "The line is fitted to the energy named in the table: the shadow energy, which velocity Verlet "
+    "conserves, where the run recorded it, else the total energy.\n\n"
     "The rms fluctuation is that of single rows about the line; for velocity Verlet it falls as the square "
     "of the time step. The drift ratio is the drift over the whole run divided by the standard deviation of "
     "the kinetic energy."
@@ -115,15 +131,69 @@ _METHOD = (
 def write_drift_report(
     folder: Path, results: Sequence[DriftResult], scaling: TimestepScaling | None = None, *, footer: str = ""
 ) -> Path:
-    """Write drift.png and drift.html into `folder`."""
-    figure = save(drift_figure(results, scaling), folder / "drift.png")
+    """Write drift.png and drift.html, and return the page's path.
+
+    Parameters
+    ----------
+    folder
+        Gets both files.
+    results
+        One for each run.
+    scaling
+        Of the fluctuation with the time step, where there are several.
+    footer
+        Text at the end of the page.
+    """
+    figure = Picture(save(drift_figure(results, scaling), folder / "drift.png"), wide=True)
     section = Section("Energy", _METHOD, [figure], [drift_table(results)])
-    summary = "\n\n".join([verdict(result) for result in results] + _scaling_text(scaling))
-    return write_page(folder / "drift.html", "Energy drift", [section], summary=summary, footer=footer)
+    opening = Opening(drift_verdicts(results, scaling), next_commands=next_commands(results))
+    return write_page(folder / "drift.html", "Energy drift", [section], opening=opening, footer=footer)
+
+
+def drift_verdicts(results: Sequence[DriftResult], scaling: TimestepScaling | None = None) -> list[Verdict]:
+    """Return the verdicts of all runs, named by the run where there are several.
+
+    Parameters
+    ----------
+    results
+        One for each run.
+    scaling
+        Of the fluctuation with the time step, where there are several.
+    """
+    verdicts = [result.verdict for result in results]
+    if len(results) > 1:
+        pairs = zip(results, verdicts, strict=True)
+        verdicts = [
+            replace(verdict, name=f"{verdict.name} of {_shortened(result.source)}")
+            for result, verdict in pairs
+        ]
+    return verdicts if scaling is None else [*verdicts, scaling.verdict]
+
+
+def next_commands(results: Sequence[DriftResult]) -> list[tuple[str, str]]:
+    """Return the commands to run after a drift.
+
+    Parameters
+    ----------
+    results
+        One for each run.
+    """
+    commands = []
+    if any(result.verdict.verdict == "cannot tell" for result in results):
+        commands.append(("mdaug nve --resume --steps 200000", "a longer run narrows the interval"))
+    if any(result.verdict.verdict in ("warning", "error") for result in results):
+        commands.append(("mdaug nve --timestep 0.25", "does a shorter time step remove the drift?"))
+    return [*commands, ("mdaug stability RUN", "do bonds hold in this run?")]
 
 
 def drift_table(results: Sequence[DriftResult]) -> Table:
-    """Return a row for each run."""
+    """Return a row of figures for each run.
+
+    Parameters
+    ----------
+    results
+        One for each run.
+    """
     columns = [
         "run",
         "time step (fs)",
@@ -151,23 +221,3 @@ def drift_table(results: Sequence[DriftResult]) -> Table:
         for result in results
     ]
     return Table(columns, rows)
-
-
-def verdict(result: DriftResult) -> str:
-    """Say in a sentence whether the energy drifts, and whether the run was long enough to tell."""
-    low, high = result.slope_ci95_meV_per_atom_ps
-    finding = "no drift is seen" if low <= 0.0 <= high else "the energy drifts"
-    slope = f"{result.slope_meV_per_atom_ps:.2g} meV/atom/ps, 95 % interval {low:.2g} to {high:.2g}."
-    text = f"{result.source}: {finding}; " + slope.replace("-", "\u2212")
-    if not result.blocks_long_enough:
-        text += (
-            f" The energy wanders, its correlation time is {result.correlation_time_ps:.2g} ps: "
-            "the interval allows for that, a longer run narrows it."
-        )
-    return text
-
-
-def _scaling_text(scaling: TimestepScaling | None) -> list[str]:
-    if scaling is None:
-        return []
-    return [f"The fluctuation grows as the time step to the power {scaling.exponent:.2f}; the law is 2."]

@@ -1,4 +1,4 @@
-"""One self-contained page: text, tables and figures in a single file that opens offline anywhere."""
+"""A self-contained HTML page: verdicts, text, tables, figures and 3D views in one file that works offline."""
 
 import base64
 import re
@@ -12,13 +12,25 @@ from markupsafe import Markup, escape
 
 from mdaug import __version__
 from mdaug.files import write_text
+from mdaug.reports.molecule import MoleculeView
+from mdaug.verdicts import Verdict
 
 Cell = str | int | float | None
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under named columns. Floats are shown with four significant digits, None as a dash."""
+    """Rows under named columns. Floats are shown with four significant digits, None as a dash.
+
+    Parameters
+    ----------
+    columns
+        Headings.
+    rows
+        One cell for each column.
+    caption
+        Text above the table.
+    """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
@@ -27,17 +39,41 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG file and what it shows."""
+    """A PNG file and what it shows.
+
+    Parameters
+    ----------
+    path
+        The file; it is copied into the page.
+    caption
+        Text below the figure, also read out by screen readers.
+    wide
+        On a narrow screen the figure keeps a readable size and scrolls.
+    """
 
     path: Path
     caption: str = ""
+    wide: bool = False
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with plain text (blank lines part paragraphs, `x` is code), figures and tables, in turn.
+    """A heading with text, figures, 3D views and tables, in this order.
 
-    `listing` is text as it is in a file, such as settings; it is folded away until asked for.
+    Parameters
+    ----------
+    title
+        Heading.
+    text
+        Plain text; blank lines separate paragraphs, `x` is code.
+    figures
+        PNG files.
+    tables
+        Shown after the figures.
+    listing
+        Text as it is in a file, such as settings; folded until the reader opens it.
+    views
+        Molecules to turn in 3D, shown after the figures.
     """
 
     title: str
@@ -45,30 +81,108 @@ class Section:
     figures: Sequence[Path | Picture] = field(default_factory=list)
     tables: Sequence[Table] = field(default_factory=list)
     listing: str = ""
+    views: Sequence[MoleculeView] = field(default_factory=list)
 
 
-def write_page(
-    path: Path | str, title: str, sections: Sequence[Section], *, summary: str = "", footer: str = ""
-) -> Path:
-    """Write `sections` under `title` to `path` as one HTML file with style and figures inside.
+@dataclass(frozen=True)
+class Opening:
+    """What a page opens with, for a reader in a hurry.
 
     Parameters
     ----------
+    verdicts
+        Shown as a table under the title.
     summary
-        Plain text under the title: what a reader in a hurry should know.
+        Plain text below them; blank lines separate paragraphs.
+    next_commands
+        Command lines and their purposes.
+    """
+
+    verdicts: Sequence[Verdict] = ()
+    summary: str = ""
+    next_commands: Sequence[tuple[str, str]] = ()
+
+
+def write_page(
+    path: Path | str,
+    title: str,
+    sections: Sequence[Section],
+    *,
+    opening: Opening = Opening(),
+    footer: str = "",
+) -> Path:
+    """Write one HTML file with style, script and figures inside, and return its path.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    title
+        Heading of the page.
+    sections
+        Content, in order.
+    opening
+        Verdicts, summary and next commands above the sections.
     footer
         Plain text at the end, such as the command that made the page.
     """
     template = _environment().get_template("page.html.j2")
     page = template.render(
-        title=title, summary=summary, sections=sections, footer=footer, version=__version__
+        title=title,
+        verdicts=opening.verdicts,
+        verdict_table=verdict_table(opening.verdicts),
+        summary=opening.summary,
+        next_commands=next_lines(opening.next_commands)[1:],
+        sections=sections,
+        footer=footer,
+        version=__version__,
     )
     write_text(path, page)
     return Path(path)
 
 
+def verdict_table(verdicts: Sequence[Verdict]) -> Table:
+    """Return one row for each verdict: mark, check, measured value, limit and what follows.
+
+    Parameters
+    ----------
+    verdicts
+        In the order in which they are shown.
+    """
+    rows: list[list[Cell]] = [
+        [verdict.mark, verdict.name, _rounded(verdict.value), _rounded(verdict.limit), verdict.text]
+        for verdict in verdicts
+    ]
+    return Table(["", "check", "value", "limit", "meaning"], rows)
+
+
+def next_lines(commands: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the lines that end a command's output: ``next:``, then one command a line with its purpose.
+
+    Parameters
+    ----------
+    commands
+        Pairs of command line and purpose, such as ``("mdaug info", "about the model")``.
+    """
+    width = max((len(command) for command, _ in commands), default=0)
+    return ["next:", *(f"  {command:<{width}}  # {purpose}" for command, purpose in commands)]
+
+
+def _rounded(value: float | str | None) -> str:
+    """Return a number with three digits, as text so that it stands beside words in the same column."""
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else f"{value:.3g}".replace("-", "\u2212")
+
+
 def format_cell(value: Cell) -> str:
-    """Return `value` as a reader wants it: floats with four significant digits."""
+    """Return the text of a cell: floats with four significant digits, a dash for None.
+
+    Parameters
+    ----------
+    value
+        Text, number or None.
+    """
     if value is None:
         return "–"
     if isinstance(value, bool | int | str):
@@ -98,4 +212,9 @@ def _picture(figure: Path | Picture) -> dict[str, Any]:
     picture = figure if isinstance(figure, Picture) else Picture(figure)
     data = base64.b64encode(picture.path.read_bytes()).decode("ascii")
     alternative = picture.caption or picture.path.stem.replace("_", " ")
-    return {"uri": f"data:image/png;base64,{data}", "caption": picture.caption, "alt": alternative}
+    return {
+        "uri": f"data:image/png;base64,{data}",
+        "caption": picture.caption,
+        "alt": alternative,
+        "wide": picture.wide,
+    }

@@ -1,19 +1,80 @@
-"""What a model file says of itself, as tables: network, training, reach of the data, errors."""
+"""Tables of a model file (network, training, bonds, errors), and its molecule with atom indices."""
 
+from pathlib import Path
 from typing import Any
 
-from mdaug.reports.html import Cell, Table
+import numpy as np
+from ase import Atoms
+
+from mdaug.reports.html import Cell, Section, Table
+from mdaug.reports.molecule import MoleculeView, draw_molecule
+from mdaug.reports.style import save
+
+
+def molecule_section(
+    folder: Path, atoms: Atoms, bonds: list[dict[str, Any]], marked: tuple[int, int] | None = None
+) -> Section:
+    """Return the section with a drawing of the molecule, its 3D view and the table of its bonds.
+
+    Parameters
+    ----------
+    folder
+        Gets molecule.png.
+    atoms
+        The structure.
+    bonds
+        Entry ``"bonds"`` of a model's manifest: ``{"atoms": [i, j], "mean_A", "std_A"}`` each.
+    marked
+        A bond to draw dashed.
+    """
+    index = np.array([bond["atoms"] for bond in bonds], dtype=np.int64).reshape(-1, 2)
+    figure = save(draw_molecule(atoms, bonds=index, marked=marked), folder / "molecule.png")
+    text = "The lowest training frame, with atom indices from 0 as in ASE."
+    if len(index):
+        i, j = index[-1]
+        names = f"{atoms.symbols[i]}{i}-{atoms.symbols[j]}{j}"
+        text += f" Commands take them: `mdaug scan --bond {i} {j}` is the bond {names}."
+    view = MoleculeView([atoms], index, marked, "The molecule in 3D.")
+    return Section("Molecule", text, [figure], [bonds_table(list(atoms.symbols), bonds)], views=[view])
+
+
+def bonds_table(symbols: list[str], bonds: list[dict[str, Any]]) -> Table:
+    """Return the bonds of the training frames: elements, indices, mean length and its spread.
+
+    Parameters
+    ----------
+    symbols
+        Chemical symbol of each atom; may be empty if it is not known.
+    bonds
+        Entry ``"bonds"`` of a model's manifest.
+    """
+
+    def name(atoms: list[int]) -> str:
+        return " – ".join(f"{symbols[atom]}{atom}" if atom < len(symbols) else str(atom) for atom in atoms)
+
+    rows: list[list[Cell]] = [
+        [name(bond["atoms"]), " ".join(map(str, bond["atoms"])), bond.get("mean_A"), bond.get("std_A")]
+        for bond in bonds
+    ]
+    return Table(["bond", "--bond", "mean (Å)", "spread (Å)"], rows, "bonds in the training frames")
 
 
 def model_tables(about: dict[str, Any]) -> list[Table]:
-    """Return the tables of ``{"model": path, "manifest": …, "results": … or None}``, without empty ones."""
+    """Return the tables of a model, without empty ones.
+
+    Parameters
+    ----------
+    about
+        ``{"model": path, "manifest": …, "results": … or None}``.
+    """
     manifest, results = about["manifest"], about["results"] or {}
     training = manifest["training"]
+    symbols = (training.get("reference_structure") or {}).get("symbols", [])
     tables = [
         Table(["model", ""], _network(manifest), str(about["model"])),
         Table(["training data", ""], _data(training, results.get("training") or {})),
         Table(["pair", "nearest (Å)", "farthest (Å)"], _ranges(training), "distances in the training frames"),
-        Table(["bond", "mean (Å)", "spread (Å)"], _bonds(training), "bonds in the training frames"),
+        bonds_table(symbols, training.get("bonds") or []),
         Table(["frames", "number", "energy MAE (kcal/mol)", "force MAE (kcal/mol/Å)"], _errors(results)),
     ]
     return [table for table in tables if table.rows]
@@ -55,16 +116,6 @@ def _data(training: dict[str, Any], run: dict[str, Any]) -> list[list[Cell]]:
 def _ranges(training: dict[str, Any]) -> list[list[Cell]]:
     ranges = training.get("distance_range_A") or {}
     return [[pair, low, high] for pair, (low, high) in ranges.items()]
-
-
-def _bonds(training: dict[str, Any]) -> list[list[Cell]]:
-    symbols = (training.get("reference_structure") or {}).get("symbols", [])
-
-    def name(atoms: list[int]) -> str:
-        return " – ".join(f"{symbols[atom]}{atom}" if atom < len(symbols) else str(atom) for atom in atoms)
-
-    bonds = training.get("bonds") or []
-    return [[name(bond["atoms"]), bond.get("mean_A"), bond.get("std_A")] for bond in bonds]
 
 
 def _errors(results: dict[str, Any]) -> list[list[Cell]]:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mdaug.quantum.scans import ScanEnergies
-from mdaug.reports.style import BLUE, GREEN, ORANGE, VERMILION, new_axes, new_figure, save
+from mdaug.reports.style import GRAY, PURPLE, REFERENCE, SKY, new_axes, new_figure, save
 
 HIGHEST_KCAL_MOL = 250.0
 N_COLUMNS = 4
@@ -29,14 +29,14 @@ def plot_reference_scan(scan: ScanEnergies, ax: Axes | None = None) -> Axes:
         return ax
     values = scan.scan.values[:, 0]
     breaking = np.isfinite(scan.unrestricted_kcal_mol)
-    ax.plot(values, scan.energy_kcal_mol, color=BLUE, marker=".", markersize=4)
+    ax.plot(values, scan.energy_kcal_mol, color=REFERENCE, marker=".", markersize=4, label="energy")
     if breaking.any():
         for energies, color, label in (
-            (scan.restricted_kcal_mol, VERMILION, "restricted"),
-            (scan.unrestricted_kcal_mol, GREEN, "unrestricted"),
+            (scan.restricted_kcal_mol, SKY, "restricted"),
+            (scan.unrestricted_kcal_mol, PURPLE, "unrestricted"),
         ):
             ax.plot(values, np.where(breaking, energies, np.nan), color=color, linestyle=":", label=label)
-        ax.plot(values[breaking], 100 * scan.spin_square[breaking], color=ORANGE, label="100 ⟨S²⟩")
+        ax.plot(values[breaking], 100 * scan.spin_square[breaking], color=GRAY, label="100 ⟨S²⟩")
         ax.legend(frameon=False, fontsize=8)
     known = scan.energy_kcal_mol[np.isfinite(scan.energy_kcal_mol)]
     if len(known):
@@ -72,4 +72,4 @@ def _draw_grid(scan: ScanEnergies, ax: Axes) -> None:
         drawn = ax.contourf(
             second, first, np.ma.masked_invalid(energies), levels, cmap="viridis", extend="both"
         )
-        ax.figure.colorbar(drawn, ax=ax)
+        ax.figure.colorbar(drawn, ax=ax, label="energy (kcal/mol)")

@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 
 from mdaug.frames import FloatArray
 from mdaug.reports.html import Table
-from mdaug.reports.style import BLUE, VERMILION, new_figure
+from mdaug.reports.style import BLACK, PALE_GRAY, SKY, new_figure
 from mdaug.springs import PairSprings, SpringAnalysis
 from mdaug.springs.fit import Interval
 from mdaug.units import KCAL_MOL_PER_EV
@@ -53,11 +53,11 @@ def _plot_pair(panel: Axes, name: str, springs: PairSprings, density: np.ndarray
     margin = 2 * springs.sigma.max() + 0.02 * (edges[-1] - edges[0])
     d = np.linspace(edges[0] - min(margin, 0.3), edges[-1] + min(margin, 0.3), 2000)
     parts = springs.mixture.component_densities(d)
-    panel.stairs(density, edges, fill=True, color="#c8c8c8", label="frames")
-    panel.plot(d, parts.sum(-1), color=BLUE, linewidth=1.5, label="mixture")
+    panel.stairs(density, edges, fill=True, color=PALE_GRAY, label="frames")
+    panel.plot(d, parts.sum(-1), color=BLACK, linewidth=1.2, label="mixture")
     for index, part in enumerate(parts.T):
         label = "components" if index == 0 else None
-        panel.plot(d, part, color=VERMILION, linewidth=1.0, linestyle="--", label=label)
+        panel.plot(d, part, color=SKY, linewidth=1.4, linestyle="--", label=label)
     top = max(density.max(), parts.sum(-1).max())
     for mean, k in zip(springs.distance, springs.k, strict=True):
         # above the curve and the histogram around the mean, so that the number covers neither
@@ -120,7 +120,13 @@ def _published_cells(springs: PairSprings, m: int | None) -> tuple[str, ...]:
 
 
 def rich_springs_table(analysis: SpringAnalysis) -> RichTable:
-    """Return `springs_table` for the terminal."""
+    """Return `springs_table` for the terminal.
+
+    Parameters
+    ----------
+    analysis
+        From `analyze_springs`.
+    """
     table = springs_table(analysis)
     shown = RichTable(box=SIMPLE_HEAD, pad_edge=False, caption=table.caption, caption_justify="left")
     for number, column in enumerate(table.columns):
@@ -136,7 +142,13 @@ def rich_springs_table(analysis: SpringAnalysis) -> RichTable:
 
 
 def format_k(k: float) -> str:
-    """Return a spring (eV/Å²) in kcal/mol/Å² with three digits, never in powers of ten."""
+    """Return a spring constant as text in kcal/mol/Å² with three digits, never in powers of ten.
+
+    Parameters
+    ----------
+    k
+        Spring constant, eV/Å².
+    """
     k_kcal = k * KCAL_MOL_PER_EV
     return f"{k_kcal:.3g}" if k_kcal < 999.5 else f"{k_kcal:.0f}"
 

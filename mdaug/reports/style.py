@@ -1,4 +1,4 @@
-"""How every figure of mdaug looks. Matplotlib's object interface only: no window, no global state.
+"""Style of all figures: colors, line widths, sizes. Matplotlib's object interface only, no global state.
 
 Examples
 --------
@@ -7,12 +7,17 @@ Examples
 >>> save(figure, "line.png")  # doctest: +SKIP
 """
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ase.data import atomic_numbers
+from ase.data.colors import jmol_colors
 from cycler import cycler
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from mdaug.files import atomic_path
@@ -27,12 +32,57 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#d55e00",
     "#cc79a7",
 )
-"""Okabe and Ito's colours, told apart by colour-blind readers (DOI 10.1038/nmeth.1618)."""
+"""Colors of Okabe and Ito, which color-blind readers can tell apart (DOI 10.1038/nmeth.1618)."""
 
-RAW, AUGMENTED, REFERENCE = VERMILION, BLUE, BLACK
-"""A model, trained on raw or augmented frames, and the truth have the same colour in every figure."""
+GRAY, PALE_GRAY = "#707070", "#c8c8c8"
+"""Of fits, floors and histograms: what is no model."""
+
+AUGMENTED, RAW, PUBLISHED, BASELINE, OTHER_CODE, REFERENCE = BLUE, VERMILION, ORANGE, PURPLE, GREEN, BLACK
+"""The color of each kind of model, the same in every figure; the reference is the ab-initio truth."""
+
+LIMIT = "#8f2d8f"
+"""Of tolerances, failures and marked bonds."""
+
+COLOR_OF_KIND = {
+    "raw": RAW,
+    "augmented": AUGMENTED,
+    "recommended": AUGMENTED,
+    "ours": AUGMENTED,
+    "mdaug": AUGMENTED,
+    "matched": AUGMENTED,
+    "published": PUBLISHED,
+    "paper": PUBLISHED,
+    "isotropic": PUBLISHED,
+    "pair": BASELINE,
+    "baseline": BASELINE,
+    "schnetpack": OTHER_CODE,
+    "reference": REFERENCE,
+    "gfn2": REFERENCE,
+    "ccsd": REFERENCE,
+}
+"""The first of these words in a label decides its color, see `model_styles`."""
+
+SPARE_COLORS = (SKY, GRAY, GREEN, PURPLE, ORANGE, YELLOW)
+"""Of further models, as far as no kind among them has the color."""
 
 COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+"""For curves that are no models, in this order."""
+
+BROAD, NARROW = 2.4, 1.6
+"""Line width of the augmented (recommended) model, and of all others."""
+
+ELEMENT_COLORS = {
+    "H": "#a8b0b8",
+    "C": "#454545",
+    "N": "#3050f8",
+    "O": "#e0281e",
+    "F": "#5fb32e",
+    "Si": "#c99a6b",
+    "P": "#e07b00",
+    "S": "#c9a400",
+    "Cl": "#1fae1f",
+}
+"""Of the commonest elements, visible on white; see `element_color` for the others."""
 
 STYLE: Any = {
     "axes.prop_cycle": cycler(color=COLORS),
@@ -54,13 +104,76 @@ STYLE: Any = {
 DPI = 150
 
 
+def model_styles(labels: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the line style of each model: its color by kind, the augmented one broadest and on top.
+
+    Parameters
+    ----------
+    labels
+        Names of models or label rules. Names without a word of `COLOR_OF_KIND`, and the second of the same
+        kind, get colors that no kind has.
+
+    Returns
+    -------
+    dict
+        Label -> ``{"color", "linewidth", "zorder"}`` for ``Axes.plot``.
+    """
+    styles: dict[str, dict[str, Any]] = {}
+    taken: set[str] = set()
+    for label in labels:
+        color = _color_of_kind(label)
+        if color is None or color in taken:
+            color = next((spare for spare in SPARE_COLORS if spare not in taken), GRAY)
+        taken.add(color)
+        best = color == AUGMENTED
+        styles[label] = {"color": color, "linewidth": BROAD if best else NARROW, "zorder": 3 if best else 2.5}
+    return styles
+
+
+def model_color(label: str) -> str:
+    """Return the color of one model by the kind that its label names; the augmented model's if it names none.
+
+    Parameters
+    ----------
+    label
+        Name of a model or run, such as ``"raw"``.
+    """
+    return _color_of_kind(label) or AUGMENTED
+
+
+def _color_of_kind(label: str) -> str | None:
+    """Return the color of the first kind of `COLOR_OF_KIND` that is a word of `label`."""
+    words = re.split(r"[^a-z0-9]+", label.lower())
+    return next((color for kind, color in COLOR_OF_KIND.items() if kind in words), None)
+
+
+def element_color(symbol: str) -> str:
+    """Return the color of an element, for molecules and for points of its atoms.
+
+    Parameters
+    ----------
+    symbol
+        Chemical symbol, such as ``"O"``.
+    """
+    if symbol in ELEMENT_COLORS:
+        return ELEMENT_COLORS[symbol]
+    red, green, blue = (0.8 * float(part) for part in jmol_colors[atomic_numbers[symbol]])
+    return str(to_hex((red, green, blue)))
+
+
 def new_figure(
     n_rows: int = 1, n_columns: int = 1, *, width: float = 6.4, height: float | None = None, **subplots: Any
 ) -> tuple[Figure, Any]:
     """Return a figure and its axes (one, or an array as from ``Figure.subplots``).
 
-    `width` and `height` are in inches for the whole figure; the height default is 0.62 of a column's
-    width for each row. Further arguments (``sharex``, ``squeeze``, …) go to ``Figure.subplots``.
+    Parameters
+    ----------
+    n_rows, n_columns
+        Number of panels.
+    width, height
+        Of the whole figure in inches; the default height is 0.62 of a column's width for each row.
+    **subplots
+        Passed on to ``Figure.subplots`` (``sharex``, ``squeeze``, …).
     """
     if height is None:
         height = 0.62 * width / n_columns * n_rows
@@ -76,7 +189,15 @@ def new_axes() -> Axes:
 
 
 def save(figure: Any, path: Path | str) -> Path:
-    """Write `figure` (or the figure of given axes) to `path` as PNG, whole or not at all."""
+    """Write a figure as PNG, whole or not at all, and return `path`.
+
+    Parameters
+    ----------
+    figure
+        A figure, or axes of it.
+    path
+        PNG file to write.
+    """
     path = Path(path)
     if isinstance(figure, Axes):
         figure = figure.figure

@@ -1,14 +1,29 @@
-"""The tables of the reports, in a terminal."""
+"""Tables, verdicts and next commands in a terminal."""
+
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
-from mdaug.reports.html import Table, format_cell
+from mdaug.reports.html import Table, format_cell, next_lines, verdict_table
+from mdaug.verdicts import Verdict
+
+STYLES = {"ok": "green", "cannot tell": "yellow", "warning": "yellow", "error": "bold red"}
+"""Style of a verdict's mark."""
 
 
 def print_table(table: Table, console: Console | None = None) -> None:
-    """Print `table` (default: to standard output), numbers to the right."""
+    """Print a table, numbers to the right.
+
+    Parameters
+    ----------
+    table
+        What to print; its caption comes first.
+    console
+        Where to; default: standard output.
+    """
     console = console or Console()
     shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for position, column in enumerate(table.columns):
@@ -20,3 +35,35 @@ def print_table(table: Table, console: Console | None = None) -> None:
     if table.caption:
         console.print(table.caption, style="italic", highlight=False, markup=False)
     console.print(shown)
+
+
+def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) -> None:
+    """Print the table of verdicts that opens the report, with colored marks.
+
+    Parameters
+    ----------
+    verdicts
+        In the order in which they are shown.
+    console
+        Where to; default: standard output.
+    """
+    console = console or Console()
+    table = verdict_table(verdicts)
+    shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column, ratio in zip(table.columns, (None, None, None, None, 1), strict=True):
+        justify = "right" if column in ("value", "limit") else "left"
+        shown.add_column(column, justify=justify, ratio=ratio, overflow="fold")  # type: ignore[arg-type]
+    for verdict, (mark, *cells) in zip(verdicts, table.rows, strict=True):
+        shown.add_row(Text(str(mark), style=STYLES[verdict.verdict]), *(Text(str(cell)) for cell in cells))
+    console.print(shown)
+
+
+def print_next(commands: Sequence[tuple[str, str]]) -> None:
+    """Print ``next:`` and the commands with their purposes, as plain lines to copy.
+
+    Parameters
+    ----------
+    commands
+        Pairs of command line and purpose.
+    """
+    print(*next_lines(commands), sep="\n")

@@ -1,20 +1,40 @@
-"""The page of a training: what it learnt from, how it went, how well it does on unseen frames."""
+"""Report of a training: verdicts, molecule, springs, augmented frames, curves, errors, scan, settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from ase import Atoms
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 
 from mdaug.analysis.accuracy import AccuracyResult
+from mdaug.analysis.scan import ScanResult
+from mdaug.frames import FloatArray
 from mdaug.reports.accuracy import errors_table, save_accuracy_figure
-from mdaug.reports.html import Picture, Section, write_page
+from mdaug.reports.html import Cell, Opening, Picture, Section, Table, write_page
+from mdaug.reports.model import molecule_section
+from mdaug.reports.scan import scan_section
 from mdaug.reports.springs import plot_springs, springs_table
-from mdaug.reports.style import AUGMENTED, RAW, new_figure, save
+from mdaug.reports.style import (
+    GREEN,
+    PALE_GRAY,
+    PURPLE,
+    SKY,
+    model_color,
+    model_styles,
+    new_axes,
+    new_figure,
+    save,
+)
 from mdaug.springs import SpringAnalysis
 from mdaug.training.history import History
+from mdaug.verdicts import Verdict
+
+COLORS_OF_FRAMES = {"raw": PALE_GRAY, "displacement": SKY, "stretch": GREEN, "impulse": PURPLE}
+"""Of the raw frames and of each kind of augmented frames."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +47,24 @@ class TrainingReport:
         Of the frames.
     name
         ``raw`` or ``augmented``.
+    model
+        Path of the model.pt.
+    structure
+        The training frame of lowest energy.
+    bonds
+        Entry ``"bonds"`` of the model's manifest.
+    frame_energies_kcal_mol
+        Kind of frames (``"raw"``, ``"displacement"``, …) -> energies above the lowest raw frame.
+    history
+        Errors of each epoch.
+    springs
+        None for a raw model.
+    test
+        Errors on test frames, None without any.
+    scan
+        Scan of a bond to hydrogen, None if there is no such bond.
+    verdicts
+        What the page opens with.
     results
         The content of results.json.
     settings
@@ -36,32 +74,87 @@ class TrainingReport:
     data: str
     level_of_theory: str | None
     name: str
+    model: Path
+    structure: Atoms
+    bonds: list[dict[str, Any]]
+    frame_energies_kcal_mol: Mapping[str, FloatArray]
     history: History
     springs: SpringAnalysis | None
     test: AccuracyResult | None
+    scan: ScanResult | None
+    verdicts: list[Verdict]
     results: Mapping[str, Any]
     settings: str
 
 
 def write_training_report(folder: Path, report: TrainingReport) -> Path:
-    """Write the figures and report.html of a training into `folder`."""
+    """Write the figures and report.html of a training, and return the page's path.
+
+    Parameters
+    ----------
+    folder
+        Run folder of the training.
+    report
+        The content.
+    """
     sections = [
+        molecule_section(folder, report.structure, report.bonds),
         *springs_section(folder, report.springs),
+        frames_section(folder, report.frame_energies_kcal_mol),
         curves_section(folder, {report.name: report.history}),
         *accuracy_section(folder, {report.name: report.test}),
+        *scan_section(folder, [] if report.scan is None else [report.scan]),
         settings_section(report.settings),
     ]
-    return write_page(folder / "report.html", _title(report), sections, summary=_summary(report))
+    opening = Opening(report.verdicts, _summary(report), next_commands(report))
+    return write_page(
+        folder / "report.html", f"Force field from {report.data}: {report.name}", sections, opening=opening
+    )
+
+
+def next_commands(report: TrainingReport) -> list[tuple[str, str]]:
+    """Return the commands to run after a training.
+
+    Parameters
+    ----------
+    report
+        The content of its page.
+    """
+    folder = report.model.parent
+    commands = [(f"mdaug info {folder}", "what the model is, and the indices of its atoms")]
+    if report.scan is not None:
+        i, j = report.scan.bond
+        commands.append((f"mdaug scan {folder} --bond {i} {j}", "energy along a bond, any that you name"))
+    return [
+        *commands,
+        (f"mdaug nve {folder} --out nve", "dynamics at constant energy, for `mdaug drift nve`"),
+        (f"mdaug nvt {folder} --replicas 8 --temperature 1000 --out hot", "does it survive hot dynamics?"),
+        ("mdaug lammps", "use the model in LAMMPS"),
+    ]
 
 
 def settings_section(settings: str) -> Section:
-    """Return the section with the text of config.toml."""
-    text = "All of `config.toml` beside this page: `mdaug train --config config.toml` trains so again."
+    """Return the section with the text of config.toml.
+
+    Parameters
+    ----------
+    settings
+        That text.
+    """
+    text = "All of `config.toml` beside this page: `mdaug train --config config.toml` repeats the training."
     return Section("Settings", text, listing=settings)
 
 
 def springs_section(folder: Path, springs: SpringAnalysis | None) -> list[Section]:
-    """Return the section of the springs with its figure and table, or none."""
+    """Return the section of the springs with its figure and table, or none.
+
+    Parameters
+    ----------
+    folder
+        Gets springs.png.
+    springs
+        None for a raw model.
+    """
     if springs is None:
         return []
     figure = save(plot_springs(springs)[0], folder / "springs.png")
@@ -69,36 +162,148 @@ def springs_section(folder: Path, springs: SpringAnalysis | None) -> list[Sectio
         "Distances of each pair of elements in the training frames (bars), their Gaussian mixture (line) and "
         "its components. A component of width σ around μ is a spring of constant k = k_B T / σ²."
     )
-    return [Section("Springs", text, [figure], [springs_table(springs)])]
+    return [Section("Springs", text, [Picture(figure, wide=True)], [springs_table(springs)])]
+
+
+def frames_section(folder: Path, energies_kcal_mol: Mapping[str, FloatArray]) -> Section:
+    """Return the section of the frames that the model was trained on, raw and augmented.
+
+    Parameters
+    ----------
+    folder
+        Gets frames.png.
+    energies_kcal_mol
+        Kind of frames -> energies above the lowest raw frame.
+    """
+    figure = save(plot_frame_energies(energies_kcal_mol), folder / "frames.png")
+    rows: list[list[Cell]] = [
+        [kind, len(energies), *(float(value) for value in np.percentile(energies, [5, 50, 95]))]
+        for kind, energies in energies_kcal_mol.items()
+        if len(energies)
+    ]
+    columns = ["frames", "number", "5 % below (kcal/mol)", "median", "95 % below"]
+    text = "Energies of the training frames above the lowest raw frame: how far up the model has data."
+    if len(rows) > 1:
+        text += (
+            " Augmented frames are raw frames with atoms displaced at random, with a bond stretched or "
+            "compressed, or with atoms set in motion by an impulse; their energies and forces come from what "
+            "was learned from the raw frames."
+        )
+    return Section("Training frames", text, [figure], [Table(columns, rows)])
 
 
 def curves_section(folder: Path, histories: Mapping[str, History]) -> Section:
-    """Return the section of the training curves with its figure."""
+    """Return the section of the training and validation curves with its figure.
+
+    Parameters
+    ----------
+    folder
+        Gets training.png.
+    histories
+        Name of a model -> its epochs.
+    """
     figure = save(plot_training(histories)[0], folder / "training.png")
-    return Section(
-        "Training", "Errors on the validation frames after each epoch, of the averaged weights.", [figure]
+    text = (
+        "After each epoch: the loss on the training frames (augmented ones included, dotted) and on the "
+        "validation frames, and the errors on the validation frames, of the averaged weights."
     )
+    return Section("Training", text, [Picture(figure, wide=True)])
 
 
 def accuracy_section(folder: Path, results: Mapping[str, AccuracyResult | None]) -> list[Section]:
-    """Return the section of the errors on the test frames, or none without test frames."""
-    known = {name: result for name, result in results.items() if result is not None}
-    if not known:
+    """Return the section of the errors on the test frames, or none without test frames.
+
+    Parameters
+    ----------
+    folder
+        Gets the parity plots.
+    results
+        Name of a model -> errors.
+    """
+    tested = {name: result for name, result in results.items() if result is not None}
+    if not tested:
         return []
     pictures = []
-    for name, result in known.items():
-        path = folder / (f"parity_{name}.png" if len(known) > 1 else "parity.png")
-        save_accuracy_figure(result, path)
-        pictures.append(Picture(path, name if len(known) > 1 else ""))
-    text = "Errors on test frames, which neither the training nor the choice of the model has seen."
-    return [Section("Accuracy", text, pictures, [errors_table(known)])]
+    for name, result in tested.items():
+        path = folder / (f"parity_{name}.png" if len(tested) > 1 else "parity.png")
+        save_accuracy_figure(result, path, color=model_color(name))
+        pictures.append(Picture(path, name if len(tested) > 1 else ""))
+    text = "Errors on test frames, which neither the training nor the choice of the best epoch has used."
+    return [Section("Accuracy", text, pictures, [errors_table(tested)])]
 
 
-def _title(report: TrainingReport) -> str:
-    return f"Force field from {report.data}: {report.name}"
+def plot_frame_energies(energies_kcal_mol: Mapping[str, FloatArray], ax: Axes | None = None) -> Axes:
+    """Draw histograms of the energies of raw and augmented frames.
+
+    Parameters
+    ----------
+    energies_kcal_mol
+        Kind of frames -> energies above the lowest raw frame.
+    ax
+        Where to draw; default: a new figure.
+    """
+    ax = ax if ax is not None else new_axes()
+    drawn = {kind: energies for kind, energies in energies_kcal_mol.items() if len(energies)}
+    highest = max(float(energies.max()) for energies in drawn.values())
+    edges = np.linspace(0.0, max(highest, 1.0), 51)
+    styles = model_styles(drawn)
+    for kind, energies in drawn.items():
+        color = COLORS_OF_FRAMES.get(kind, styles[kind]["color"])
+        label = f"{kind} ({len(energies)})"
+        counts, _ = np.histogram(energies, edges)
+        ax.stairs(counts, edges, fill=kind == "raw", color=color, linewidth=1.8, label=label)
+    ax.set_yscale("log")
+    ax.set_ylim(bottom=0.7)
+    ax.set_xlabel("energy above the lowest raw frame (kcal/mol)")
+    ax.set_ylabel("frames")
+    ax.legend(frameon=False)
+    return ax
+
+
+def plot_training(
+    histories: Mapping[str, History], axes: tuple[Axes, Axes, Axes] | None = None
+) -> tuple[Axes, Axes, Axes]:
+    """Draw losses, and the errors of forces and energies on the validation frames, against the epoch.
+
+    Parameters
+    ----------
+    histories
+        Name of a training (``raw``, ``augmented``) -> its history.
+    axes
+        Three panels to draw into: losses, forces, energies; default: a new figure.
+    """
+    if axes is None:
+        axes = new_figure(1, 3, width=13.0, height=3.9)[1]
+    losses, forces, energies = axes
+    for name, style in model_styles(histories).items():
+        history = histories[name].epochs
+        epochs = [epoch.epoch for epoch in history]
+        of_model = {**style, "label": name}
+        losses.plot(
+            epochs, [epoch.validation_loss for epoch in history], **style, label=f"{name}, validation"
+        )
+        thin = {**style, "linewidth": 1.0, "linestyle": ":"}
+        losses.plot(epochs, [epoch.training_loss for epoch in history], **thin, label=f"{name}, training")
+        forces.plot(epochs, [epoch.validation_force_mae_kcal_mol_A for epoch in history], **of_model)
+        energies.plot(epochs, [epoch.validation_energy_mae_kcal_mol for epoch in history], **of_model)
+    losses.set_ylabel("loss")
+    forces.set_ylabel("validation force MAE (kcal/mol/Å)")
+    energies.set_ylabel("validation energy MAE (kcal/mol)")
+    for panel in axes:
+        panel.set_xlabel("epoch")
+        panel.set_yscale("log")
+    for panel in (forces, energies):
+        panel.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+        panel.yaxis.set_major_formatter("{x:g}")
+        panel.yaxis.set_minor_formatter("{x:g}")
+        if len(histories) > 1:
+            panel.legend(frameon=False)
+    losses.legend(frameon=False)
+    return losses, forces, energies
 
 
 def _summary(report: TrainingReport) -> str:
+    """Return what was trained on what, how well, and where the model is."""
     counts = report.results["training"]
     theory = f" ({report.level_of_theory})" if report.level_of_theory else ""
     frames = f"{counts['n_raw_frames']} frames of {report.data}{theory}"
@@ -108,47 +313,4 @@ def _summary(report: TrainingReport) -> str:
         f"SchNet trained on {frames} in {counts['seconds'] / 60:.1f} minutes; "
         f"best of {counts['epochs']} epochs: {counts['best_epoch']}."
     )
-    if report.test is not None:
-        errors = report.test.to_json()
-        text += (
-            f" On {errors['n_frames']} test frames: "
-            f"force MAE {errors['force_mae_kcal_mol_A']:.3f} kcal/mol/Å, "
-            f"energy MAE {errors['energy_mae_kcal_mol']:.3f} kcal/mol."
-        )
-    return text
-
-
-_COLORS = {"raw": RAW, "augmented": AUGMENTED}
-
-
-def plot_training(
-    histories: Mapping[str, History], axes: tuple[Axes, Axes] | None = None
-) -> tuple[Axes, Axes]:
-    """Draw the errors on the validation frames against the epoch, forces left and energies right.
-
-    Parameters
-    ----------
-    histories
-        Name of a training (``raw``, ``augmented``) -> its history.
-    axes
-        Two panels to draw into; default: a new figure.
-    """
-    if axes is None:
-        axes = new_figure(1, 2, width=10.0)[1]
-    forces, energies = axes
-    for name, history in histories.items():
-        epochs = [epoch.epoch for epoch in history.epochs]
-        look: dict[str, Any] = {"label": name, "color": _COLORS.get(name), "linewidth": 1.2}
-        forces.plot(epochs, [epoch.validation_force_mae_kcal_mol_A for epoch in history.epochs], **look)
-        energies.plot(epochs, [epoch.validation_energy_mae_kcal_mol for epoch in history.epochs], **look)
-    forces.set_ylabel("validation force MAE (kcal/mol/Å)")
-    energies.set_ylabel("validation energy MAE (kcal/mol)")
-    for panel in axes:
-        panel.set_xlabel("epoch")
-        panel.set_yscale("log")
-        panel.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
-        panel.yaxis.set_major_formatter("{x:g}")
-        panel.yaxis.set_minor_formatter("{x:g}")
-        if len(histories) > 1:
-            panel.legend()
-    return forces, energies
+    return f"{text}\n\nThe model: `{report.model.resolve()}`"

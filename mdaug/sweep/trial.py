@@ -8,8 +8,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from mdaug.analysis.model_scan import reference_from_csv
-from mdaug.analysis.scan import ScanResult, bond_scan, scan_distances
+from mdaug.analysis.model_scan import bond_to_hydrogen, scan_grid, scan_model
+from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import scan_metrics
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.errors import DataError
@@ -18,7 +18,6 @@ from mdaug.frames import structure_from_json
 from mdaug.training import TrainState
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.train import CONFIG, TrainingCallbacks, train_force_field
-from mdaug.workflows.validation import ProofOptions, hydrogen_bond, scan_hydrogen
 
 RESULT = "trial.json"
 
@@ -57,7 +56,7 @@ def run_trial(
         outcome = train_force_field(
             config, folder, device=device, resume=resume, callbacks=TrainingCallbacks(epoch=epoch)
         )
-        scan = _scan(outcome.model_path, reference)
+        scan = outcome.scan if reference is None else _scan(outcome.model_path, reference)
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
         content = {"validation": results["validation"], "test": results["test"], "scan": None}
         if scan is not None:
@@ -120,19 +119,20 @@ def objective_of(result: dict[str, Any], objective: str) -> float:
     return float(reference["rmse_below_150_kcal_mol"])
 
 
-def _scan(model: Path, reference: Path | None) -> ScanResult | None:
+def _scan(model: Path, reference: Path) -> ScanResult | None:
+    """Scan a bond to hydrogen from the model's reference structure, where `reference` has its zero."""
     calculator = MDAugCalculator(model, dtype="float64")
-    training, label, options = calculator.manifest["training"], model.parent.name, ProofOptions()
+    training = calculator.manifest["training"]
     start = structure_from_json(training["reference_structure"])
-    if reference is None:
-        return scan_hydrogen(calculator, start, options, label=label, progress=_quiet)
-    bond = hydrogen_bond(training, start)
+    bond = bond_to_hydrogen(training, start)
     if bond is None:
         return None
-    length = start.get_distance(*bond, mic=bool(start.pbc.any()))
-    distances = scan_distances(options.scan_from * length, options.scan_to * length, options.scan_step)
-    return reference_from_csv(bond_scan(calculator, start, bond, distances, label=label), reference)
-
-
-def _quiet(*_: object) -> None:
-    pass
+    return scan_model(
+        calculator,
+        calculator.manifest,
+        start,
+        bond,
+        scan_grid(start, bond),
+        label=model.parent.name,
+        reference=reference,
+    )

@@ -1,4 +1,4 @@
-"""The whole path twice, side by side: one model of raw frames, one of raw and augmented frames."""
+"""Demo: train and validate a model of raw frames and one of raw and augmented frames at the same time."""
 
 import multiprocessing
 import traceback
@@ -13,22 +13,37 @@ from queue import Empty
 from typing import Any
 
 from mdaug.analysis.scan_metrics import scan_metrics
+from mdaug.deployment import read_manifest
 from mdaug.errors import MDAugError
 from mdaug.files import write_json
+from mdaug.frames import structure_from_json
 from mdaug.processes import one_thread_each
 from mdaug.reports.demo import DemoLane, write_demo_report
 from mdaug.training import TrainState
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.environment import describe_environment
 from mdaug.workflows.train import TrainingCallbacks, train_force_field
-from mdaug.workflows.validation import ProofOptions, prove
+from mdaug.workflows.training_summary import frame_energies_kcal_mol
+from mdaug.workflows.validation import ValidationOptions, accuracy_verdict, validate
 
 LANES = ("raw", "augmented")
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a lane is doing: `done` of `total`, with a few words."""
+    """Progress of one model.
+
+    Parameters
+    ----------
+    lane
+        Name of the model.
+    what
+        The stage, such as ``"training"``.
+    done, total
+        Steps of the stage done, and in all.
+    words
+        Shown behind the count, such as errors.
+    """
 
     lane: str
     what: str
@@ -40,57 +55,80 @@ class Step:
 Show = Callable[[Step], None]
 
 
+@dataclass(frozen=True)
+class DemoOutcome:
+    """Report of a demo and the results that it shows.
+
+    Parameters
+    ----------
+    report
+        Path of report.html.
+    lanes
+        The raw and the augmented model.
+    """
+
+    report: Path
+    lanes: list[DemoLane]
+
+
 def run_demo(
-    config: RunConfig, folder: Path, proof: ProofOptions | None = None, *, show: Show | None = None
-) -> Path:
-    """Train and prove a raw and an augmented model at the same time, each on one core; return the report.
+    config: RunConfig, folder: Path, options: ValidationOptions | None = None, *, show: Show | None = None
+) -> DemoOutcome:
+    """Train and validate a raw and an augmented model at the same time, each on one core.
 
     Parameters
     ----------
     config
-        Of both; ``[augment] enabled`` is set for each.
+        Settings of both; ``[augment] enabled`` is set for each.
     folder
-        Gets ``raw/`` and ``augmented/``, full run folders, and ``report.html``.
+        Gets ``raw/`` and ``augmented/``, full run folders, ``results.json`` and ``report.html``.
+    options
+        How long and how hot the models are tested.
     show
-        Told every step of both lanes.
+        Called with each step of both models.
+
+    Raises
+    ------
+    MDAugError
+        The first error of either model.
     """
-    lanes = _run_lanes(config, folder, proof or ProofOptions(), show or (lambda _: None))
+    lanes = _run_lanes(config, folder, options or ValidationOptions(), show or (lambda _: None))
     write_json(folder / "results.json", {lane.name: _describe(lane) for lane in lanes})
     write_json(folder / "environment.json", describe_environment())
-    return write_demo_report(folder, lanes)
+    return DemoOutcome(write_demo_report(folder, lanes), lanes)
 
 
-def _run_lanes(config: RunConfig, folder: Path, proof: ProofOptions, show: Show) -> list[DemoLane]:
+def _run_lanes(config: RunConfig, folder: Path, options: ValidationOptions, show: Show) -> list[DemoLane]:
     with _processes() as processes:
         for name in LANES:
             settings = config.replace({"augment": {"enabled": name == "augmented"}})
-            processes.start(name, settings, folder, proof)
+            processes.start(name, settings, folder, options)
         return _collect(processes, show)
 
 
 def _collect(processes: "Processes", show: Show) -> list[DemoLane]:
-    """Show steps until every lane has given its result; the first error of a lane ends all."""
-    found: dict[str, DemoLane] = {}
-    while len(found) < len(LANES):
-        dead = [name for name in LANES if name not in found and not processes.alive(name)]
+    """Show steps until both models have a result; the first error of either is raised."""
+    results: dict[str, DemoLane] = {}
+    while len(results) < len(LANES):
+        dead = [name for name in LANES if name not in results and not processes.alive(name)]
         try:
             message = processes.messages.get(timeout=0.5)
         except Empty:
             if dead:
-                reason = "its process was killed, perhaps for want of memory"
+                reason = "its process was killed, perhaps because the memory was exhausted"
                 raise MDAugError(f"the {dead[0]} model is not finished: {reason}") from None
             continue
         if isinstance(message, Step):
             show(message)
         elif isinstance(message, DemoLane):
-            found[message.name] = message
+            results[message.name] = message
         else:
             raise message
-    return [found[name] for name in LANES]
+    return [results[name] for name in LANES]
 
 
 class Processes:
-    """A process for each lane, and the queue on which they tell steps, then a result or an error."""
+    """One process for each model, and the queue on which they send steps, then a result or an error."""
 
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("spawn")
@@ -98,7 +136,7 @@ class Processes:
         self.messages: Queue[Step | DemoLane | Exception] = self._context.Queue()
 
     def start(self, name: str, *arguments: Any) -> None:
-        """Run `_tell_lane` in a process of its own."""
+        """Run `_tell_lane` in its own process."""
         process = self._context.Process(
             target=_tell_lane, args=(name, *arguments, self.messages), daemon=True
         )
@@ -124,17 +162,17 @@ def _processes() -> Iterator[Processes]:
         processes.stop()
 
 
-def _tell_lane(name: str, config: RunConfig, folder: Path, proof: ProofOptions, messages: Any) -> None:
-    """Run a lane and put its result, or what went wrong, on the queue."""
+def _tell_lane(name: str, config: RunConfig, folder: Path, options: ValidationOptions, messages: Any) -> None:
+    """Train and validate one model, and put the result or the error on the queue."""
     try:
-        messages.put(_lane(name, config, folder, proof, messages))
+        messages.put(_lane(name, config, folder, options, messages))
     except Exception as error:
         error.add_note(f"in the process of the {name} model:\n{traceback.format_exc()}")
         messages.put(error)
 
 
-def _lane(name: str, config: RunConfig, folder: Path, proof: ProofOptions, steps: Any) -> DemoLane:
-    """Train and prove one model; runs in a process of its own."""
+def _lane(name: str, config: RunConfig, folder: Path, options: ValidationOptions, steps: Any) -> DemoLane:
+    """Train and validate one model; runs in its own process."""
 
     def tell(what: str, done: int, total: int, words: str = "") -> None:
         steps.put(Step(name, what, done, total, words))
@@ -149,27 +187,47 @@ def _lane(name: str, config: RunConfig, folder: Path, proof: ProofOptions, steps
         device="cpu",
         callbacks=TrainingCallbacks(springs=partial(tell, "springs"), epoch=tell_epoch),
     )
-    found = prove(
-        outcome.model_path, outcome.sets.train, folder / name, proof, label=name, progress=Throttle(tell)
+    sets = outcome.sets
+    validation = validate(
+        outcome.model_path,
+        sets.train,
+        folder / name,
+        options,
+        scan=outcome.scan,
+        label=name,
+        progress=Throttle(tell),
     )
+    summary = read_manifest(outcome.model_path)["training"]
     return DemoLane(
         name=name,
-        n_frames=len(outcome.sets.shown),
-        data=outcome.sets.train.name,
-        springs=outcome.sets.springs,
+        n_frames=len(sets.shown),
+        data=sets.train.name,
+        structure=structure_from_json(summary["reference_structure"]),
+        bonds=summary["bonds"],
+        frame_energies_kcal_mol=frame_energies_kcal_mol(sets.train, sets.copies),
+        springs=sets.springs,
         history=outcome.training.history,
         seconds=outcome.training.seconds,
         test=outcome.test,
-        scan=found.scan,
-        drift=found.drift,
-        stability=found.stability,
-        nve_stopped=found.nve_stopped,
-        nvt_stopped=found.nvt_stopped,
+        scan=validation.scan,
+        drift=validation.drift,
+        stability=validation.stability,
+        survival=validation.survival,
+        nve_stopped=validation.nve_stopped,
+        nvt_stopped=validation.nvt_stopped,
+        failure=validation.failure,
+        verdicts=[accuracy_verdict(outcome.test), *validation.verdicts],
     )
 
 
 class Throttle:
-    """Passes on one call in a hundredth of the work: steps of dynamics are too many to send each."""
+    """Pass on about a hundred calls for each stage: steps of dynamics are too many to send each of them.
+
+    Parameters
+    ----------
+    tell
+        Called with (what, done, total).
+    """
 
     def __init__(self, tell: Callable[[str, int, int], None]) -> None:
         self.tell, self.last = tell, ("", -1)
@@ -187,6 +245,7 @@ def _describe(lane: DemoLane) -> dict[str, Any]:
         "scan": scan_metrics(lane.scan) if lane.scan else None,
         "drift": lane.drift.to_json() if lane.drift else None,
         "stability": lane.stability.to_json(),
+        "survival": lane.survival.to_json() if lane.survival else None,
         "nve_stopped_because": lane.nve_stopped,
         "nvt_stopped_because": lane.nvt_stopped,
         "training_seconds": lane.seconds,

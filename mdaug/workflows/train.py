@@ -10,19 +10,22 @@ from typing import Any
 import numpy as np
 
 from mdaug.analysis.accuracy import AccuracyResult, accuracy
+from mdaug.analysis.scan import ScanResult
+from mdaug.analysis.scan_metrics import scan_verdicts
 from mdaug.augmentation import augment
 from mdaug.calculators.predictions import predict
 from mdaug.data import Split, load_frames, split_frames, write_extxyz
-from mdaug.deployment import export_model
+from mdaug.deployment import export_model, read_manifest
 from mdaug.errors import DataError
 from mdaug.files import write_json
-from mdaug.frames import FrameSet
+from mdaug.frames import FrameSet, structure_from_json
 from mdaug.reports.training import TrainingReport, write_training_report
 from mdaug.springs import SpringAnalysis, analyze_springs, write_springs
 from mdaug.training import ProcessGroup, TrainResult, TrainState, pick_device, train
 from mdaug.workflows.config import RunConfig, save_config
 from mdaug.workflows.environment import describe_environment
-from mdaug.workflows.training_summary import summarize_training
+from mdaug.workflows.training_summary import frame_energies_kcal_mol, summarize_training
+from mdaug.workflows.validation import ValidationOptions, accuracy_verdict, scan_bond_to_hydrogen
 
 CONFIG = "config.toml"
 
@@ -81,6 +84,7 @@ class TrainingOutcome:
     sets: Sets
     training: TrainResult
     test: AccuracyResult | None
+    scan: ScanResult | None = None
 
     @property
     def model_path(self) -> Path:
@@ -130,7 +134,9 @@ def train_force_field(
     summary = summarize_training(sets.train, config.model.cutoff) | {"augmented": sets.augmented is not None}
     model = export_model(training.model, folder / "model.pt", training=summary)
     test = accuracy(partial(predict, model), sets.test) if len(sets.test) else None
-    outcome = TrainingOutcome(folder, sets, training, test)
+    callbacks.stage("scanning a bond to hydrogen")
+    scan = scan_bond_to_hydrogen(folder / "model.pt", folder, ValidationOptions(), label=_kind(sets))
+    outcome = TrainingOutcome(folder, sets, training, test, scan)
     write_json(folder / "results.json", describe_outcome(outcome))
     write_json(folder / "environment.json", describe_environment())
     write_training_report(folder, _report(outcome))
@@ -237,14 +243,27 @@ def _record_split(path: Path, split: Split, *, resume: bool) -> None:
     write_json(path, split.to_json())
 
 
+def _kind(sets: Sets) -> str:
+    """Return the kind of model, which decides its color in figures."""
+    return "raw" if sets.augmented is None else "augmented"
+
+
 def _report(outcome: TrainingOutcome) -> TrainingReport:
+    summary = read_manifest(outcome.model_path)["training"]
+    scan = [] if outcome.scan is None else scan_verdicts(outcome.scan)
     return TrainingReport(
         data=outcome.sets.train.name,
         level_of_theory=outcome.sets.train.level_of_theory,
-        name="raw" if outcome.sets.augmented is None else "augmented",
+        name=_kind(outcome.sets),
+        model=outcome.model_path,
+        structure=structure_from_json(summary["reference_structure"]),
+        bonds=summary["bonds"],
+        frame_energies_kcal_mol=frame_energies_kcal_mol(outcome.sets.train, outcome.sets.copies),
         history=outcome.training.history,
         springs=outcome.sets.springs,
         test=outcome.test,
+        scan=outcome.scan,
+        verdicts=[accuracy_verdict(outcome.test), *scan],
         results=describe_outcome(outcome),
         settings=(outcome.folder / CONFIG).read_text(encoding="utf-8"),
     )

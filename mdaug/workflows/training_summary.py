@@ -1,15 +1,17 @@
 """What a deployed model says of its training: the manifest's entry "training"."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from ase.data import chemical_symbols
 
-from mdaug.frames import FrameSet
+from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.molecules import mean_bonds
 from mdaug.geometry.pairs import pair_lengths
 from mdaug.geometry.training_bonds import shared_hydrogens
 from mdaug.springs.distances import pair_distances
+from mdaug.units import KCAL_MOL_PER_EV
 
 
 def summarize_training(frames: FrameSet, cutoff: float) -> dict[str, Any]:
@@ -32,6 +34,29 @@ def summarize_training(frames: FrameSet, cutoff: float) -> dict[str, Any]:
         "shared_hydrogens": [hydrogen.to_json() for hydrogen in shared_hydrogens(frames)],
         "reference_structure": _lowest_frame(frames),
     }
+
+
+def frame_energies_kcal_mol(raw: FrameSet, augmented: Sequence[FrameSet]) -> dict[str, FloatArray]:
+    """Return the energies of the training frames above the lowest raw frame, by kind of frames.
+
+    Parameters
+    ----------
+    raw
+        The raw training frames.
+    augmented
+        Augmented frames, whose ``info["kind"]`` names their kinds, and explored ones.
+
+    Returns
+    -------
+    dict
+        ``"raw"`` and the kinds -> energies, kcal/mol.
+    """
+    energies: dict[str, FloatArray] = {"raw": raw.energies}
+    for frames in augmented:
+        kinds = frames.info.get("kind", np.full(len(frames), "explored"))
+        energies |= {str(kind): frames.energies[kinds == kind] for kind in dict.fromkeys(kinds)}
+    lowest = raw.energies.min()
+    return {kind: (values - lowest) * KCAL_MOL_PER_EV for kind, values in energies.items()}
 
 
 def _distance_ranges(frames: FrameSet, cutoff: float) -> dict[str, list[float]]:

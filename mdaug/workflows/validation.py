@@ -1,165 +1,340 @@
-"""The proof of a model in short: a bond scan, a run at constant energy, a thermostatted run."""
+"""Validation of a model in short: bond scan, energy drift, stability, survival of hot runs."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator
-from ase.data import atomic_numbers
+from pydantic import Field
 
+from mdaug.analysis.accuracy import AccuracyResult
 from mdaug.analysis.drift import DriftResult, energy_drift
-from mdaug.analysis.model_scan import calculated_reference
+from mdaug.analysis.model_scan import bond_to_hydrogen, minimum_with_same_bonds, scan_grid, scan_model
 from mdaug.analysis.relax import relax
-from mdaug.analysis.scan import ScanResult, bond_scan, scan_distances
-from mdaug.analysis.scan_metrics import scan_metrics
+from mdaug.analysis.scan import ScanResult
+from mdaug.analysis.scan_metrics import scan_metrics, scan_verdicts
 from mdaug.analysis.stability import StabilityResult, stability
+from mdaug.analysis.survival import SurvivalResult, survival
 from mdaug.analysis.thermo_log import read_thermo
 from mdaug.analysis.trajectory import open_trajectory
 from mdaug.calculators.ase_calculator import MDAugCalculator
-from mdaug.errors import MissingDependencyError
+from mdaug.errors import DataError, MissingDependencyError
 from mdaug.files import write_json, write_text
 from mdaug.frames import FrameSet, structure_from_json
 from mdaug.geometry.bonds import find_bonds
-from mdaug.geometry.training_bonds import TrainingBonds, training_range_A
-from mdaug.md import DynamicsOptions, run_dynamics
+from mdaug.geometry.training_bonds import TrainingBonds
+from mdaug.md import DynamicsOptions, DynamicsResult
 from mdaug.options import Options
 from mdaug.quantum.calculators import GFN2
+from mdaug.reports.molecule import MoleculeView
+from mdaug.verdicts import Verdict
+from mdaug.workflows.dynamics import ModelRunOptions, prepare_run, run_model
 from mdaug.workflows.use_model import own_level
 
 Progress = Callable[[str, int, int], None]
 """Called with (what, done, total)."""
 
+MOST_ATOMS_OF_REFERENCE = 60
+"""Systems with more atoms are scanned without relaxing them and without a GFN2-xTB reference: minutes."""
 
-class ProofOptions(Options):
-    """How long and how far a model is tried."""
+FORCE_LIMIT_KCAL_MOL_A = 1.0
+"""Force MAE on test frames up to which a model counts as accurate; forces of frames at 500 K have an rms of
+about 25."""
 
-    scan_from: float = 0.6
+LAST_FRAMES = 40
+"""Frames before a failure that the 3D view of a report shows."""
+
+
+class ValidationOptions(Options):
+    """How long and how far a model is tested."""
+
+    scan_from: Annotated[float, Field(gt=0)] = 0.6
     """First distance of the scan, in units of the bond's length."""
 
-    scan_to: float = 2.5
+    scan_to: Annotated[float, Field(gt=0)] = 2.5
     """Last distance of the scan, in units of the bond's length."""
 
-    scan_step: float = 0.02
+    scan_step: Annotated[float, Field(gt=0)] = 0.02
     """Distance between points of the scan in Å."""
 
-    nve_ps: float = 10.0
+    nve_ps: Annotated[float, Field(gt=0)] = 10.0
     """Length of the run at constant energy."""
 
-    nve_temperature: float = 300.0
+    nve_temperature: Annotated[float, Field(gt=0)] = 300.0
     """Its temperature in K."""
 
-    nvt_ps: float = 20.0
+    nvt_ps: Annotated[float, Field(gt=0)] = 20.0
     """Length of the thermostatted run at the temperature of the frames."""
 
-    timestep: float = 0.5
-    """Time step of both runs in fs."""
+    hot_temperature: Annotated[float, Field(gt=0)] = 1000.0
+    """Temperature of the hot runs in K."""
 
-    equilibration: float = 1.0
-    """Langevin dynamics before both in ps."""
+    hot_ps: Annotated[float, Field(gt=0)] = 20.0
+    """Length of each hot run."""
+
+    hot_replicas: Annotated[int, Field(ge=2)] = 8
+    """Number of hot runs."""
+
+    timestep: Annotated[float, Field(gt=0)] = 0.5
+    """Time step of all runs in fs."""
+
+    equilibration: Annotated[float, Field(ge=0)] = 1.0
+    """Langevin dynamics before each run in ps."""
 
 
 @dataclass(frozen=True)
-class Proof:
-    """What became of a model: each is None where it could not be had."""
+class Validation:
+    """Results of the validation of one model.
+
+    Parameters
+    ----------
+    scan
+        None if no hydrogen is bonded.
+    drift
+        None if the run at constant energy was stopped.
+    stability
+        Of the run at the temperature of the frames.
+    survival
+        Of the hot runs; None where several runs at once are not possible (periodic systems).
+    nve_stopped, nvt_stopped
+        Why the guard stopped a run, None if it did not.
+    failure
+        The last frames of the hot run that failed first, None if none did.
+    """
 
     scan: ScanResult | None
     drift: DriftResult | None
     stability: StabilityResult
+    survival: SurvivalResult | None
     nve_stopped: str | None
     nvt_stopped: str | None
+    failure: MoleculeView | None
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """The verdicts of all parts."""
+        drift = None if self.drift is None else self.drift.verdict
+        if drift is None:
+            text = f"The run was stopped: {self.nve_stopped}."
+            drift = Verdict("energy drift", "error", None, None, text)
+        survived = [] if self.survival is None else [self.survival.verdict]
+        scan = [] if self.scan is None else scan_verdicts(self.scan)
+        return [*scan, drift, *self.stability.verdicts, *survived]
 
 
-def prove(
-    model: Path, frames: FrameSet, folder: Path, options: ProofOptions, *, label: str, progress: Progress
-) -> Proof:
-    """Scan a bond to hydrogen and run dynamics, judged by the training `frames`; files go into `folder`."""
-    calculator = MDAugCalculator(model, dtype="float64")
-    training = calculator.manifest["training"]
-    start = structure_from_json(training["reference_structure"])
-    scan = scan_hydrogen(calculator, start, options, label=label, progress=progress)
-    if scan is not None:
-        write_text(folder / "scan.csv", scan.to_csv())
-        write_json(folder / "scan.json", scan_metrics(scan))
-    nve_stopped = _dynamics(calculator, start, folder / "nve", options, progress, ensemble="nve")
-    nvt_stopped = _dynamics(
-        calculator, start, folder / "nvt", options, progress, ensemble="nvt", temperature=frames.temperature_K
-    )
-    judged = stability(open_trajectory(folder / "nvt"), TrainingBonds.from_frames(frames), frames=frames)
+def validate(
+    model: Path,
+    frames: FrameSet,
+    folder: Path,
+    options: ValidationOptions,
+    *,
+    scan: ScanResult | None,
+    label: str,
+    progress: Progress,
+) -> Validation:
+    """Run dynamics with a model and judge them by the training frames.
+
+    Parameters
+    ----------
+    model
+        The model.pt.
+    frames
+        Its training frames.
+    folder
+        Gets the runs ``nve/``, ``nvt/`` and ``hot/``, and the results as JSON.
+    options
+        How long and how hot.
+    scan
+        The scan made after the training, see `scan_bond_to_hydrogen`.
+    label
+        Name of the model, for legends.
+    progress
+        Called with (what, done, total).
+    """
+    bonds = TrainingBonds.from_frames(frames)
+    conditions: dict[str, Any] = {"length_ps": options.nve_ps, "temperature": options.nve_temperature}
+    (nve,) = _run(model, folder / "nve", options, progress, ensemble="nve", **conditions)
+    conditions = {"length_ps": options.nvt_ps, "temperature": frames.temperature_K or options.nve_temperature}
+    (nvt,) = _run(model, folder / "nvt", options, progress, **conditions)
+    judged = stability(open_trajectory(folder / "nvt"), bonds, frames=frames)
     write_json(folder / "stability.json", judged.to_json())
-    drift = None if nve_stopped else replace(energy_drift(read_thermo(folder / "nve")), source=label)
-    if drift is not None:
+    drift = None
+    if not nve.stopped_because:
+        drift = replace(energy_drift(read_thermo(folder / "nve")), source=label)
         write_json(folder / "drift.json", drift.to_json())
-    return Proof(scan, drift, judged, nve_stopped, nvt_stopped)
+    lives = _hot_runs(model, bonds, folder / "hot", options, progress)
+    return Validation(
+        scan=scan,
+        drift=drift,
+        stability=judged,
+        survival=lives,
+        nve_stopped=nve.stopped_because,
+        nvt_stopped=nvt.stopped_because,
+        failure=None if lives is None else _first_failure(folder / "hot", lives, bonds),
+    )
 
 
-def scan_hydrogen(
-    calculator: MDAugCalculator, start: Atoms, options: ProofOptions, *, label: str, progress: Progress
+def scan_bond_to_hydrogen(
+    model: Path, folder: Path, options: ValidationOptions, *, label: str, progress: Progress | None = None
 ) -> ScanResult | None:
-    """Scan the bond of a hydrogen to the heaviest atom that has one; None if no hydrogen is bonded.
+    """Scan the bond of a hydrogen to the heaviest atom that has one; write ``scan.csv`` and ``scan.json``.
 
     For a model of GFN2-xTB frames the reference is GFN2-xTB, and the start geometry its minimum; else the
-    model's own, if it has one with the bonds of the start.
+    start is the model's own minimum, if it has one with the bonds of the lowest training frame.
+
+    Parameters
+    ----------
+    model
+        The model.pt.
+    folder
+        Gets the files.
+    options
+        Range and step of the scan.
+    label
+        Name of the model, for legends.
+    progress
+        Called with (``"scan"`` or ``"reference"``, points done, points in all).
+
+    Returns
+    -------
+    ScanResult or None
+        None if no hydrogen is bonded, or the bond cannot be scanned.
     """
-    bond = hydrogen_bond(calculator.manifest["training"], start)
+    calculator = MDAugCalculator(model, dtype="float64")
+    training = calculator.manifest["training"]
+    atoms = structure_from_json(training["reference_structure"])
+    bond = bond_to_hydrogen(training, atoms)
     if bond is None:
         return None
-    reference = _reference(calculator.manifest["training"])
-    atoms = _minimum(reference or calculator, start)
-    length = atoms.get_distance(*bond, mic=bool(atoms.pbc.any()))
-    distances = scan_distances(options.scan_from * length, options.scan_to * length, options.scan_step)
-    scan = bond_scan(calculator, atoms, bond, distances, label=label, progress=partial(progress, "scan"))
-    scan = replace(scan, training_range_A=training_range_A(calculator.manifest, atoms.numbers, bond))
-    if reference is None:
-        return scan
-    return calculated_reference(scan, reference, atoms, GFN2, progress=partial(progress, "reference"))
-
-
-def _minimum(calculator: Calculator, start: Atoms) -> Atoms:
-    relaxed = relax(calculator, start)
-    intact = relaxed.converged and np.array_equal(find_bonds(relaxed.atoms), find_bonds(start))
-    return relaxed.atoms if intact else start
-
-
-def hydrogen_bond(training: dict[str, Any], atoms: Atoms) -> tuple[int, int] | None:
-    """Return the bond (heavy atom, hydrogen) whose heavy atom is the heaviest; the first of equals."""
-    hydrogen = atomic_numbers["H"]
-    bonds = [sorted(bond["atoms"], key=lambda k: -atoms.numbers[k]) for bond in training["bonds"]]
-    found = [(i, j) for i, j in bonds if atoms.numbers[j] == hydrogen]
-    return max(found, key=lambda bond: atoms.numbers[bond[0]], default=None)
-
-
-def _reference(training: dict[str, Any]) -> Calculator | None:
+    reference = None
+    if len(atoms) <= MOST_ATOMS_OF_REFERENCE:
+        reference = _reference(training)
+        atoms = minimum_with_same_bonds(reference or calculator, atoms)
+    ends = (options.scan_from, options.scan_to)
+    distances = scan_grid(atoms, bond, relative_range=ends, step_A=options.scan_step)
     try:
-        return own_level(training)
-    except MissingDependencyError:
+        scan = scan_model(
+            calculator,
+            calculator.manifest,
+            atoms,
+            bond,
+            distances,
+            label=label,
+            reference=reference,
+            reference_label=GFN2,
+            progress=progress,
+        )
+    except DataError:  # the bond is part of a ring, or an energy is not finite
         return None
+    write_text(folder / "scan.csv", scan.to_csv())
+    write_json(folder / "scan.json", scan_metrics(scan))
+    return scan
 
 
-def _dynamics(
-    calculator: Calculator,
-    start: Atoms,
+def accuracy_verdict(test: AccuracyResult | None) -> Verdict:
+    """Return whether the force error on test frames is below `FORCE_LIMIT_KCAL_MOL_A`.
+
+    Parameters
+    ----------
+    test
+        Errors on the test frames; None without test frames.
+    """
+    name, limit = "accuracy on test frames", FORCE_LIMIT_KCAL_MOL_A
+    if test is None:
+        return Verdict(name, "cannot tell", None, limit, "There are no test frames (`--split.test`).")
+    errors = test.to_json()
+    value = errors["force_mae_kcal_mol_A"]
+    text = (
+        f"The force MAE is {value:.2g} kcal/mol/Å on {errors['n_frames']} frames, the limit is {limit:g}; "
+        f"the energy MAE is {errors['energy_mae_kcal_mol']:.2g} kcal/mol."
+    )
+    return Verdict(name, "ok" if value <= limit else "warning", value, limit, text)
+
+
+def structures_before(folder: Path, time_ps: float, n_frames: int = LAST_FRAMES) -> list[Atoms]:
+    """Return the structures of a run up to a time, the last one at or just after it.
+
+    Parameters
+    ----------
+    folder
+        Run folder with ``trajectory.dcd`` and ``topology.pdb``.
+    time_ps
+        Time of a failure.
+    n_frames
+        At most this many structures.
+    """
+    universe = open_trajectory(folder)
+    times = np.array([frame.time for frame in universe.trajectory])
+    last = min(int(np.searchsorted(times, time_ps - 1e-3)), len(times) - 1)
+    symbols = list(universe.atoms.elements)
+    return [
+        Atoms(symbols, frame.positions.astype(float))
+        for frame in universe.trajectory[max(0, last - n_frames + 1) : last + 1]
+    ]
+
+
+def _reference(training: dict[str, Any]) -> Any:
+    """Return the calculator of the frames' level of theory, None where it is not at hand."""
+    with contextlib.suppress(MissingDependencyError):
+        return own_level(training)
+    return None
+
+
+def _run(
+    model: Path,
     folder: Path,
-    options: ProofOptions,
+    options: ValidationOptions,
     progress: Progress,
     *,
-    ensemble: Literal["nve", "nvt"],
-    temperature: float | None = None,
-) -> str | None:
-    """Run dynamics in `folder`; return why it stopped early, or None."""
-    length_ps = options.nve_ps if ensemble == "nve" else options.nvt_ps
+    length_ps: float,
+    temperature: float,
+    ensemble: Literal["nve", "nvt"] = "nvt",
+    replicas: int = 1,
+) -> Sequence[DynamicsResult]:
+    """Run dynamics from the lowest training frame in `folder`."""
     dynamics = DynamicsOptions(
         ensemble=ensemble,
         steps=round(1000.0 * length_ps / options.timestep),
         timestep=options.timestep,
-        temperature=temperature or options.nve_temperature,
+        temperature=temperature,
         equilibration=options.equilibration,
     )
+    run = prepare_run(model, ModelRunOptions(dtype="float64", replicas=replicas), dynamics, folder)
+    return run_model(run, folder, lambda phase, done, total: progress(f"{folder.name} {phase}", done, total))
 
-    def tell(phase: str, done: int, total: int) -> None:
-        progress(f"{ensemble} {phase}", done, total)
 
-    return run_dynamics(start, calculator, dynamics, folder, progress=tell).stopped_because
+def _hot_runs(
+    model: Path, bonds: TrainingBonds, folder: Path, options: ValidationOptions, progress: Progress
+) -> SurvivalResult | None:
+    """Run replicas at the high temperature; None where replicas are not possible."""
+    n_runs = options.hot_replicas
+    conditions: dict[str, Any] = {"length_ps": options.hot_ps, "temperature": options.hot_temperature}
+    try:
+        results = _run(model, folder, options, progress, replicas=n_runs, **conditions)
+    except DataError:  # periodic, or a linear molecule: the core cannot move several at once
+        return None
+    calculator = MDAugCalculator(model, dtype="float64")
+    relaxed = relax(calculator, structure_from_json(calculator.manifest["training"]["reference_structure"]))
+    lives = survival(
+        [folder / f"replica-{k}" for k in range(n_runs)],
+        [result.stopped_because for result in results],
+        bonds,
+        temperature_K=options.hot_temperature,
+        duration_ps=options.hot_ps,
+        minimum_eV=relaxed.energy_eV if relaxed.converged else None,
+    )
+    write_json(folder.parent / "survival.json", lives.to_json())
+    return lives
+
+
+def _first_failure(folder: Path, lives: SurvivalResult, bonds: TrainingBonds) -> MoleculeView | None:
+    """Return the last structures of the run that failed first."""
+    if lives.first_failure is None:
+        return None
+    life = lives.lives[lives.first_failure]
+    structures = structures_before(folder / f"replica-{lives.first_failure}", life.lived_ps)
+    drawn = bonds.bonds if life.broken_bond is not None else find_bonds(structures[-1])
+    return MoleculeView(structures, drawn, life.broken_bond, f"{life.failure}, after {life.lived_ps:.3g} ps.")

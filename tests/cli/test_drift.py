@@ -39,8 +39,10 @@ def test_one_run(runs, tmp_path, capsys) -> None:
     page = (tmp_path / "out" / "drift.html").read_text()
     assert "data:image/png;base64," in page
     assert "http" not in page.replace("http://www.w3.org", "")
-    said = capsys.readouterr().out
-    assert said.startswith(f"{runs[0] / 'thermo.csv'}: ") and "meV/atom/ps" in said
+    printed = capsys.readouterr().out
+    assert "energy drift" in printed and "meV/atom/ps" in printed
+    assert f"{runs[0] / 'thermo.csv'}: rms fluctuation" in printed
+    assert "next:" in printed
 
 
 @pytest.mark.parametrize("content", ['{"stopped_because": "atoms collided"}', "[]", "no JSON"])

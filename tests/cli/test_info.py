@@ -53,7 +53,7 @@ def test_tables_of_a_run_folder(run, capsys):
         "best epoch 782",
         "training time (s) 468.4",
         "H-O 0.8776 3.717",
-        "O0 – H1 0.9776 0.03638",
+        "O0 – H1 0 1 0.9776 0.03638",
         "held out 98 0.04188 0.2661",
     ):
         assert expected in lines

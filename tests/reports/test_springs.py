@@ -10,7 +10,7 @@ from scipy.integrate import trapezoid
 
 from mdaug.frames import FrameSet
 from mdaug.reports.springs import format_k, plot_springs, rich_springs_table, springs_table
-from mdaug.reports.style import BLUE, save
+from mdaug.reports.style import BLACK, save
 from mdaug.springs import SpringOptions, analyze_springs
 from mdaug.units import EV_PER_KCAL_MOL, KCAL_MOL_PER_EV
 
@@ -33,7 +33,7 @@ def test_each_pair_has_a_panel_with_its_mixture_and_springs(analysis, tmp_path):
         assert panel.get_xlabel() == "distance (Å)"
         assert panel.get_ylabel() == "probability density (1/Å)"
         assert [text.get_text() for text in panel.texts] == [format_k(k) for k in springs.k]
-        mixture = next(line for line in panel.lines if to_hex(line.get_color()) == BLUE)
+        mixture = next(line for line in panel.lines if to_hex(line.get_color()) == BLACK)
         assert trapezoid(*mixture.get_data()[::-1]) == pytest.approx(1.0, abs=0.05)
     assert save(panels[0], tmp_path / "springs.png").stat().st_size > 10_000
 

@@ -6,7 +6,19 @@ import matplotlib
 import pytest
 from matplotlib.axes import Axes
 
-from mdaug.reports.style import COLORS, new_axes, new_figure, save
+from mdaug.reports.style import (
+    AUGMENTED,
+    COLORS,
+    OTHER_CODE,
+    PUBLISHED,
+    RAW,
+    element_color,
+    model_color,
+    model_styles,
+    new_axes,
+    new_figure,
+    save,
+)
 
 
 def test_a_figure_is_a_readable_png_and_replaces_the_old_whole(tmp_path):
@@ -43,3 +55,24 @@ def test_no_global_state_is_touched():
     new_figure()
     assert dict(matplotlib.rcParams) == before
     assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+
+
+def test_each_kind_of_model_has_its_color_and_the_recommended_is_the_broadest():
+    labels = ["paper, n = 9", "raw-0", "recommended", "SchNetPack 2.1", "mine"]
+    styles = model_styles(labels)
+    colors = [styles[label]["color"] for label in labels]
+    assert colors[:4] == [PUBLISHED, RAW, AUGMENTED, OTHER_CODE]
+    assert len(set(colors)) == len(colors)
+    widths = {label: style["linewidth"] for label, style in styles.items()}
+    assert max(widths, key=lambda label: widths[label]) == "recommended"
+    assert model_color("raw") == RAW and model_color("some run") == AUGMENTED
+
+
+def test_two_of_a_kind_can_be_told_apart():
+    styles = model_styles(["raw-0", "raw-1", "raw-2"])
+    assert styles["raw-0"]["color"] == RAW
+    assert len({style["color"] for style in styles.values()}) == 3
+
+
+def test_every_element_has_a_color():
+    assert element_color("O") != element_color("Xe")

@@ -1,21 +1,22 @@
-"""Training curves show what was trained, in the colours of all figures."""
+"""Training curves and histograms show what was trained, in the colors of all figures."""
 
 import numpy as np
 
 from mdaug.reports.style import AUGMENTED, RAW
-from mdaug.reports.training import plot_training
+from mdaug.reports.training import frames_section, plot_frame_energies, plot_training
 from mdaug.training.history import Epoch, History
 
 
 def history(factor: float) -> History:
-    return History([Epoch(n, 1e-3, 1.0, 1.0, factor / n, 10 * factor / n) for n in range(1, 21)])
+    return History([Epoch(n, 1e-3, 3.0 / n, 2.0 / n, factor / n, 10 * factor / n) for n in range(1, 21)])
 
 
 def test_each_training_is_a_curve_of_its_errors():
-    forces, energies = plot_training({"raw": history(1.0), "augmented": history(2.0)})
+    _, forces, energies = plot_training({"raw": history(1.0), "augmented": history(2.0)})
     for panel, factor in ((forces, 10.0), (energies, 1.0)):
         raw, augmented = panel.get_lines()
         assert (raw.get_color(), augmented.get_color()) == (RAW, AUGMENTED)
+        assert augmented.get_linewidth() > raw.get_linewidth()
         np.testing.assert_allclose(raw.get_ydata(), factor / np.arange(1, 21))
         np.testing.assert_allclose(augmented.get_ydata(), 2 * factor / np.arange(1, 21))
         assert panel.get_yscale() == "log"
@@ -23,5 +24,17 @@ def test_each_training_is_a_curve_of_its_errors():
     assert "kcal/mol/Å" in forces.get_ylabel()
 
 
-def test_a_single_training_needs_no_legend():
-    assert plot_training({"training": history(1.0)})[0].get_legend() is None
+def test_training_and_validation_losses_are_both_drawn_and_named():
+    losses, forces, _ = plot_training({"raw": history(1.0)})
+    drawn = {line.get_label(): line.get_ydata()[0] for line in losses.get_lines()}
+    assert drawn == {"raw, validation": 2.0, "raw, training": 3.0}
+    assert forces.get_legend() is None
+
+
+def test_frames_of_each_kind_are_counted(tmp_path):
+    energies = {"raw": np.arange(40.0), "stretch": np.array([10.0, 100.0, 150.0]), "impulse": np.empty(0)}
+    labels = [text.get_text() for text in plot_frame_energies(energies).get_legend().get_texts()]
+    assert labels == ["raw (40)", "stretch (3)"]
+    (table,) = frames_section(tmp_path, energies).tables
+    assert [row[:2] for row in table.rows] == [["raw", 40], ["stretch", 3]]
+    assert table.rows[1][3] == 100.0

@@ -1,14 +1,16 @@
 """The demo on a handful of frames: two models, one page."""
 
 import json
+from html import escape
 from queue import Queue
 
 import pytest
 
 from mdaug.errors import DataError, MDAugError
+from mdaug.reports.demo import demo_verdicts
 from mdaug.workflows import demo
 from mdaug.workflows.demo import Throttle, run_demo
-from mdaug.workflows.validation import ProofOptions, hydrogen_bond
+from mdaug.workflows.validation import ValidationOptions
 
 pytestmark = pytest.mark.slow
 
@@ -34,13 +36,17 @@ def _lanes_in_turn(monkeypatch):
     monkeypatch.setattr(demo, "Processes", InTurn)
 
 
+SHORT = ValidationOptions(
+    nve_ps=0.2, nvt_ps=0.1, hot_ps=0.1, hot_replicas=2, equilibration=0.02, scan_step=0.2
+)
+
+
 def test_the_demo_ends_in_one_page_about_both_models(tiny, tmp_path):
     steps = []
-    proof = ProofOptions(nve_ps=0.2, nvt_ps=0.1, equilibration=0.02, scan_step=0.2)
     config = tiny.replace({"training": {"epochs": 1}})
-    report = run_demo(config, tmp_path, proof, show=steps.append)
-    page = report.read_text(encoding="utf-8")
-    for heading in ("In short", "Springs", "Training", "Accuracy", "Bond scan", "Energy drift", "Stability"):
+    outcome = run_demo(config, tmp_path, SHORT, show=steps.append)
+    page = outcome.report.read_text(encoding="utf-8")
+    for heading in ("Results", "Hot dynamics", "Bond scan", "Molecule", "Springs", "Training", "Accuracy"):
         assert f"<h2>{heading}</h2>" in page
     assert 'src="data:image/png' in page
     assert 'src="/' not in page
@@ -49,7 +55,12 @@ def test_the_demo_ends_in_one_page_about_both_models(tiny, tmp_path):
     for lane in ("raw", "augmented"):
         assert (tmp_path / lane / "model.pt").is_file()
         assert results[lane]["scan"]["atoms"] == [0, 1]
-        assert {step.what for step in steps if step.lane == lane} >= {"training", "scan"}
+        assert results[lane]["survival"]["n_runs"] == 2
+        assert {step.what for step in steps if step.lane == lane} >= {"training", "hot dynamics"}
+    verdicts = demo_verdicts(outcome.lanes)
+    assert {"energy drift: raw", "survival at 1000 K: augmented"} <= {verdict.name for verdict in verdicts}
+    for verdict in verdicts:
+        assert escape(verdict.text) in page
 
 
 def test_a_lane_that_is_killed_is_told(tiny, tmp_path, monkeypatch):
@@ -62,16 +73,6 @@ def test_a_lane_that_fails_is_told(tiny, tmp_path):
     broken = tiny.replace({"data": {"source": str(tmp_path / "missing.xyz")}})
     with pytest.raises(DataError, match=r"missing\.xyz"):
         run_demo(broken, tmp_path / "run")
-
-
-def test_the_scanned_bond_is_hydrogens_to_the_heaviest():
-    from ase.build import molecule
-
-    ethanol = molecule("CH3CH2OH")
-    bonds = [{"atoms": [0, 1]}, {"atoms": [1, 2]}, {"atoms": [2, 3]}, {"atoms": [0, 4]}]
-    i, j = hydrogen_bond({"bonds": bonds}, ethanol)
-    assert (ethanol.symbols[i], ethanol.symbols[j]) == ("O", "H")
-    assert hydrogen_bond({"bonds": []}, ethanol) is None
 
 
 def test_long_runs_tell_a_hundred_times():

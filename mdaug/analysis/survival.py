@@ -1,0 +1,150 @@
+"""How many of several runs of one model live, and what ended the others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mdaug.analysis.stability import stability
+from mdaug.analysis.trajectory import open_trajectory
+from mdaug.geometry.training_bonds import TrainingBonds
+from mdaug.units import KCAL_MOL_PER_EV
+from mdaug.verdicts import Verdict
+
+FALL_KCAL_MOL = 5.0
+"""A run whose potential energy is this far below the model's minimum is in a spurious minimum; other
+conformers of a molecule hardly lie so much lower than the one of the lowest training frame."""
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Life:
+    """One run: how long it lived and what ended it.
+
+    Parameters
+    ----------
+    lived_ps
+        Time of the failure, or the length of the run.
+    failure
+        What happened, in words; None for a run that lived to its end.
+    broken_bond
+        The two atoms of the bond that was farthest off at the failure, if one was broken.
+    """
+
+    lived_ps: float
+    failure: str | None = None
+    broken_bond: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class SurvivalResult:
+    """What became of several runs of one model under the same conditions.
+
+    Parameters
+    ----------
+    temperature_K
+        Of the thermostat.
+    duration_ps
+        Length of a run that lives.
+    lives
+        One for each run.
+    """
+
+    temperature_K: float
+    duration_ps: float
+    lives: tuple[Life, ...]
+
+    @property
+    def n_survived(self) -> int:
+        """Number of runs that lived to their end."""
+        return sum(life.failure is None for life in self.lives)
+
+    @property
+    def first_failure(self) -> int | None:
+        """Index of the run that failed first, None if none has."""
+        failed = [k for k, life in enumerate(self.lives) if life.failure is not None]
+        return min(failed, key=lambda k: self.lives[k].lived_ps, default=None)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether all runs lived."""
+        n, n_runs = self.n_survived, len(self.lives)
+        name = f"survival at {self.temperature_K:g} K"
+        text = f"{n} of {n_runs} runs lived {self.duration_ps:g} ps"
+        if self.first_failure is not None:
+            first = self.lives[self.first_failure]
+            text += f"; the first to fail, after {first.lived_ps:.2g} ps: {first.failure}."
+            return Verdict(name, "error", n_runs - n, 0, text)
+        at_least = (1.0 - CONFIDENCE) ** (1.0 / n_runs)
+        text += f"; with {CONFIDENCE:.0%} confidence at least {at_least:.0%} of all such runs do."
+        return Verdict(name, "ok", 0, 0, text)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of ``survival.json``."""
+        return {
+            "temperature_K": self.temperature_K,
+            "duration_ps": self.duration_ps,
+            "n_runs": len(self.lives),
+            "n_survived": self.n_survived,
+            "lived_ps": [life.lived_ps for life in self.lives],
+            "failures": [life.failure for life in self.lives],
+            "verdicts": [self.verdict.to_json()],
+        }
+
+
+def survival(
+    folders: Sequence[Path],
+    stopped: Sequence[str | None],
+    bonds: TrainingBonds,
+    *,
+    temperature_K: float,
+    duration_ps: float,
+    minimum_eV: float | None,
+) -> SurvivalResult:
+    """Find when each run failed: stopped, a bond broken, or fallen far below the model's minimum.
+
+    Parameters
+    ----------
+    folders
+        Run folders with ``thermo.csv`` and ``trajectory.dcd``.
+    stopped
+        Why each run was stopped early, None for one that was not.
+    bonds
+        Bonds of the training frames.
+    temperature_K, duration_ps
+        Of the runs.
+    minimum_eV
+        Energy of the minimum next to the start, eV; None if there is none to compare with.
+    """
+    lives = [
+        _life(folder, reason, bonds, duration_ps, minimum_eV)
+        for folder, reason in zip(folders, stopped, strict=True)
+    ]
+    return SurvivalResult(temperature_K, duration_ps, tuple(lives))
+
+
+def _life(
+    folder: Path, stopped: str | None, bonds: TrainingBonds, duration_ps: float, minimum_eV: float | None
+) -> Life:
+    """Return what came first in one run."""
+    thermo = np.atleast_1d(np.genfromtxt(folder / "thermo.csv", delimiter=",", names=True, ndmin=1))
+    times_ps, potential_eV = thermo["time_fs"] / 1000.0, thermo["potential_eV"]
+    ends = [Life(duration_ps)]
+    result = stability(open_trajectory(folder), bonds)
+    broken = None if result.broken_bond is None else tuple(map(int, bonds.bonds[result.broken_bond]))
+    if result.time_to_failure_ps is not None:
+        failure = f"{result.first_broken_bond} broke"
+        ends.append(Life(result.time_to_failure_ps, failure, (broken[0], broken[1]) if broken else None))
+    if stopped is not None:
+        last = float(times_ps[-1]) if len(times_ps) else 0.0
+        ends.append(Life(last, stopped, (broken[0], broken[1]) if broken else None))
+    if minimum_eV is not None:
+        below = (minimum_eV - potential_eV) * KCAL_MOL_PER_EV
+        fallen = np.flatnonzero(below > FALL_KCAL_MOL)
+        if len(fallen):
+            failure = f"its energy fell {FALL_KCAL_MOL:g} kcal/mol below the minimum (a spurious minimum)"
+            ends.append(Life(float(times_ps[fallen[0]]), failure))
+    return min(ends, key=lambda life: life.lived_ps)
