@@ -15,6 +15,7 @@ from scipy.interpolate import CubicSpline
 
 from mdaug.analysis.relax import relax
 from mdaug.analysis.scan import Progress, ScanResult, bond_scan, scan_distances
+from mdaug.calculators.applicability import mismatches
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray
 from mdaug.geometry.bonds import find_bonds
@@ -48,8 +49,8 @@ def scan_model(
     calculator
         The model as an ASE calculator.
     manifest
-        Manifest of the model, for the range of the bond in its training frames; ``{}`` for a calculator
-        without one.
+        Manifest of the model, for the range of the bond in its training frames and for how `atoms` differ
+        from them; ``{}`` for a calculator without one.
     atoms
         Start geometry, where model and reference have zero energy; not changed.
     bond
@@ -72,7 +73,11 @@ def scan_model(
     """
     report = progress or (lambda part, done, total: None)
     scan = bond_scan(calculator, atoms, bond, distances_A, label=label, progress=partial(report, "scan"))
-    scan = replace(scan, training_range_A=training_range_A(manifest, atoms.numbers, bond))
+    scan = replace(
+        scan,
+        training_range_A=training_range_A(manifest, atoms.numbers, bond),
+        unlike_training=tuple(mismatches(atoms, manifest)),
+    )
     if reference is None:
         return scan
     if isinstance(reference, Path):

@@ -49,6 +49,8 @@ class ScanResult:
     training_range_A
         Shortest and longest distance of this bond in the training frames, Å; None where the model does not
         record it.
+    unlike_training
+        How the start geometry differs from the model's training frames, each a sentence.
     """
 
     label: str
@@ -62,6 +64,7 @@ class ScanResult:
     reference_kcal_mol: FloatArray | None = None
     reference_label: str | None = None
     training_range_A: tuple[float, float] | None = None
+    unlike_training: tuple[str, ...] = ()
 
     def with_reference(self, energy_kcal_mol: FloatArray, label: str) -> "ScanResult":
         """Return the scan with a reference curve.

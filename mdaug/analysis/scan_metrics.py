@@ -73,6 +73,7 @@ def scan_metrics(scan: ScanResult, prominence_kcal_mol: float = PROMINENCE_KCAL_
         "reference": None
         if scan.reference_kcal_mol is None
         else _reference_metrics(scan, prominence_kcal_mol),
+        "unlike_training": list(scan.unlike_training),
         "verdicts": [verdict.to_json() for verdict in scan_verdicts(scan, prominence_kcal_mol)],
     }
 

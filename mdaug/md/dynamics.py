@@ -11,6 +11,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, CalculatorError
 
+from mdaug.calculators.applicability import mismatches
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FloatArray
@@ -47,6 +48,9 @@ class DynamicsResult:
         Of the temperature: 3N − 6 for a molecule.
     options
         Options of the run.
+    unlike_training
+        How the start structure differs from the model's training frames, each a sentence; empty if it does
+        not and for other calculators.
     """
 
     completed_steps: int
@@ -57,6 +61,7 @@ class DynamicsResult:
     n_atoms: int
     degrees_of_freedom: int
     options: DynamicsOptions
+    unlike_training: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``nve.json`` (``nvt.json``)."""
@@ -69,6 +74,7 @@ class DynamicsResult:
             "n_atoms": self.n_atoms,
             "degrees_of_freedom": self.degrees_of_freedom,
             "options": self.options.model_dump(),
+            "unlike_training": list(self.unlike_training),
         }
 
 
@@ -215,6 +221,7 @@ def run_replicas(
         "stopped_because": [result.stopped_because for result in results],
         "steps_per_second": sum(result.steps_per_second for result in results),
         "options": options.model_dump(),
+        "unlike_training": list(results[0].unlike_training),
     }
     write_json(folder / f"{options.ensemble}.json", summary)
     return results
@@ -253,7 +260,6 @@ def _prepare_run(
     start = resumed_start(folder, atoms, options) if settings.resume else atoms
     _check_structure(start)
     restart = _restart(folder, start, options, settings.resume)
-    write_start(folder, start, options, settings.about)
     moving = Atoms(start.numbers, start.positions, masses=start.get_masses(), cell=start.cell, pbc=start.pbc)
     moving.calc = calculator
     guard = Guard(start, options, _training_bonds(calculator))
@@ -261,6 +267,8 @@ def _prepare_run(
     rng = np.random.default_rng(options.seed)
     if restart is None:
         _check_calculator(moving)
+    write_start(folder, start, options, settings.about)
+    if restart is None:
         stopped = equilibrate(moving, options, guard, rng, partial(settings.progress, "equilibration"))
     else:
         moving.set_positions(restart.positions)
@@ -271,12 +279,15 @@ def _prepare_run(
     if stopped:
         recorder.frame(moving.get_positions())
         no_forces = np.zeros((len(moving), 3))
-        run = Run(make_ase_integrator(moving, options, rng, no_forces), options, guard, recorder)
-        run.stopped = stopped
-        return run
-    integrator = settings.make_integrator(moving, options, rng, restart.forces if restart else None)
+        integrator = make_ase_integrator(moving, options, rng, no_forces)
+    else:
+        integrator = settings.make_integrator(moving, options, rng, restart.forces if restart else None)
     run = Run(integrator, options, guard, recorder)
-    run.begin(restart.step if restart else None)
+    run.unlike_training = tuple(mismatches(start, getattr(calculator, "manifest", {})))
+    if stopped:
+        run.stopped = stopped
+    else:
+        run.begin(restart.step if restart else None)
     return run
 
 
@@ -292,6 +303,7 @@ def _write_result(run: Run, folder: Path) -> DynamicsResult:
         n_atoms=len(run.integrator.atoms),
         degrees_of_freedom=run.n_degrees,
         options=options,
+        unlike_training=run.unlike_training,
     )
     write_json(folder / f"{options.ensemble}.json", result.to_json())
     return result

@@ -84,6 +84,8 @@ class Run:
         Why the run ended early, or None.
     steps_per_second
         Of wall time in `run_all`.
+    unlike_training
+        How the start structure differs from the model's training frames, each a sentence.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Run:
         self.integrator, self.options, self.guard, self.recorder = integrator, options, guard, recorder
         self.n_degrees = degrees_of_freedom(integrator.atoms)
         self.step, self.stopped, self.steps_per_second = 0, None, 0.0  # type: int, str | None, float
+        self.unlike_training: tuple[str, ...] = ()
 
     def begin(self, resumed_at: int | None) -> None:
         """Record the first state, or continue at a step whose state is on the disk.

@@ -11,6 +11,7 @@ from mdaug.analysis.model_scan import (
     scan_model,
 )
 from mdaug.analysis.scan import bond_scan, scan_distances
+from mdaug.analysis.scan_metrics import scan_metrics
 from mdaug.errors import DataError
 from mdaug.units import KCAL_MOL_PER_EV
 
@@ -67,7 +68,9 @@ def test_missing_file(scan, tmp_path):
 def test_a_model_scan_has_training_range_and_reference(morse, pair_potential, tmp_path):
     start = Atoms("OH", [[0, 0, 0], [0, 0, 1.0]])
     model = pair_potential(morse.energy, morse.slope)
-    manifest = {"training": {"bonds": [{"atoms": [0, 1], "mean_A": 1.0, "range_A": [0.9, 1.2]}]}}
+    trained = {"atomic_numbers": [7, 1], "positions": [[0, 0, 0], [0, 0, 1.0]]}
+    bonds = [{"atoms": [0, 1], "mean_A": 1.0, "range_A": [0.9, 1.2]}]
+    manifest = {"training": {"bonds": bonds, "reference_structure": trained}}
     distances = scan_grid(start, (0, 1), range_A=(0.8, 1.6))
     calls = []
     result = scan_model(
@@ -83,6 +86,8 @@ def test_a_model_scan_has_training_range_and_reference(morse, pair_potential, tm
     )
     assert (result.label, result.training_range_A) == ("mine", (0.9, 1.2))
     assert result.reference_label == "harmonic"
+    assert scan_metrics(result)["unlike_training"] == list(result.unlike_training)
+    assert result.unlike_training[0].startswith("trained on HN; this is HO:")
     np.testing.assert_allclose(
         result.reference_kcal_mol, ((distances - 0.9) ** 2 - 0.01) * KCAL_MOL_PER_EV, atol=1e-9
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk
+from ase.build import bulk, molecule
 from ase.calculators.calculator import CalculationFailed
 from ase.constraints import FixAtoms
 
@@ -206,9 +206,32 @@ def test_the_ranges_of_a_models_manifest_reach_the_guard(ethanol, springs, tmp_p
     calculator, options = springs(stretched_hydroxyl, 2.0), quick(steps=80)
     assert "bond O2-H3" in run_dynamics(ethanol, calculator, options, tmp_path / "plain").stopped_because
     bond = {"atoms": [2, 3], "mean_A": 1.2, "range_A": [0.9, 2.0]}
-    structure = {"atomic_numbers": ethanol.numbers.tolist()}
+    structure = {"atomic_numbers": ethanol.numbers.tolist(), "positions": ethanol.positions.tolist()}
     calculator.manifest = {"training": {"bonds": [bond], "reference_structure": structure}}
     assert run_dynamics(ethanol, calculator, options, tmp_path / "trained").stopped_because is None
+
+
+def test_a_structure_unlike_the_training_frames_is_recorded(ethanol, springs, tmp_path) -> None:
+    trained = {"atomic_numbers": ethanol.numbers.tolist(), "positions": ethanol.positions.tolist()}
+    for name, atoms in (("same", ethanol), ("other", molecule("CH3COCH3"))):
+        calculator = springs(atoms)
+        calculator.manifest = {"training": {"reference_structure": trained}}
+        result = run_dynamics(atoms, calculator, quick(steps=10), tmp_path / name)
+        written = json.loads((tmp_path / name / "nve.json").read_text())["unlike_training"]
+        assert written == list(result.unlike_training)
+        assert [text[:32] for text in written] == (
+            [] if name == "same" else ["trained on C2H6O; this is C3H6O:"]
+        )
+
+
+def test_a_calculator_that_refuses_the_structure_leaves_no_record_of_a_run(
+    ethanol, springs, tmp_path
+) -> None:
+    strict = springs(ethanol)
+    strict.calculate = lambda *args, **kwargs: (_ for _ in ()).throw(DataError("trained on CH4O"))
+    with pytest.raises(DataError, match="trained on CH4O"):
+        run_dynamics(ethanol, strict, quick(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_blow_up_in_the_equilibration_is_told(ethanol, springs, tmp_path) -> None:
