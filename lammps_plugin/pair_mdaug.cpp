@@ -58,6 +58,7 @@ void PairMDAug::init_style()
     model->energy_unit = 1.0;
   else
     error->all(FLERR, "pair_style mdaug: units {} are not supported; use real or metal", units);
+  model->checked_step = -1;
   check_commands();
   check_masses();
   neighbor->add_request(this, NeighConst::REQ_FULL);
@@ -80,8 +81,10 @@ void PairMDAug::compute(int eflag, int vflag)
   ev_init(eflag, vflag);
   check_prepared();
   gather_atoms();
+  check_insertions();
   check_list();
   gather_neighbors();
+  if (!model->compared) compare_with_training();
   evaluate();
   add_results();
 }

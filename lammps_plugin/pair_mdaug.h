@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * pair_style mdaug [threads N] [precision float32|float64] [device cpu]
+ * pair_style mdaug [threads N] [precision float32|float64] [device cpu] [reference yes|no] [strict yes|no]
  * pair_coeff * * model.pt ELEMENT …       one element symbol, or NULL, for each atom type
  *
  * SchNet force fields that `mdaug train` wrote. Each rank computes its own atoms; per interaction block the ghosts'
@@ -54,14 +54,18 @@ class PairMDAug : public Pair {
   void load_again();
   void set_elements(const std::vector<std::string> &);
   void check_commands();
+  void check_fixes();
+  void refuse_insertions();
   void check_masses();
   void check_prepared();
+  void check_insertions();
   void check_list();
   void check_special_bonds();
   void check_hybrid();
   void check_exclusions();
   std::array<int, 4> occupied(int, int);
   bool on_any_rank(int);
+  void compare_with_training();
   void gather_atoms();
   void gather_neighbors();
   void evaluate();

@@ -14,8 +14,10 @@
 #include "modify.h"
 #include "neigh_list.h"
 #include "neighbor.h"
+#include "update.h"
 #include "utils.h"
 
+#include <algorithm>
 #include <cstring>
 
 using namespace LAMMPS_NS;
@@ -35,15 +37,42 @@ void PairMDAug::check_commands()
 {
   if (Borders::group(comm))
     error->all(FLERR, "pair_style mdaug: comm_modify group leaves out ghosts that the model needs; remove it");
-  for (int k = 0; k < modify->nfix; ++k)
-    if (utils::strmatch(modify->fix[k]->style, "^gcmc"))
-      error->all(FLERR,
-                 "pair_style mdaug: fix gcmc counts an atom that it deletes as a lone one, and an inserted one with "
-                 "its whole energy, so its moves do not balance; take it out");
+  check_fixes();
   for (int k = 0; k < modify->ncompute; ++k)
     if (strcmp(modify->compute[k]->style, "heat/flux") == 0)
       error->all(FLERR, "pair_style mdaug: compute heat/flux is wrong for many-body forces; take conductivities from a "
                         "gradient of temperature (fix ehex, fix thermal/conductivity)");
+}
+
+// These fixes compare the energy of the system with and without an atom. They leave a deleted atom in the system without
+// neighbors, so its energy must be zero then: true of `reference no`, but not of whole molecules.
+void PairMDAug::check_fixes()
+{
+  Model &m = *model;
+  m.insertion_style.clear();
+  m.n_model_atoms = -1;
+  for (int k = 0; k < modify->nfix; ++k) {
+    const std::string style = modify->fix[k]->style;
+    const bool deletes = utils::strmatch(style, "^gcmc") || utils::strmatch(style, "^charge/regulation");
+    if (!deletes && !utils::strmatch(style, "^widom")) continue;
+    if (!m.reference && !(deletes && atom->nmolecule > 0)) continue;
+    m.insertion_style = style;
+    const bool only_model_types = std::find(m.species.begin() + 1, m.species.end(), -1) == m.species.end();
+    if (only_model_types) refuse_insertions();
+  }
+}
+
+void PairMDAug::refuse_insertions()
+{
+  if (!model->reference)
+    error->all(FLERR,
+               "pair_style mdaug: fix {} counts a deleted molecule with the energy of a lone molecule, so its moves do "
+               "not balance; it may insert and delete single atoms of the model, or molecules of type NULL",
+               model->insertion_style);
+  error->all(FLERR,
+             "pair_style mdaug: fix {} counts the energies of lone atoms in the moves by which it inserts or deletes "
+             "atoms of the model, so they do not balance; use 'pair_style mdaug reference no'",
+             model->insertion_style);
 }
 
 // If the elements are in another order than the types, a lighter element has the larger mass. Isotopes and repartitioned
@@ -66,6 +95,10 @@ void PairMDAug::check_masses()
 // LAMMPS ensures this when it prepares a run; 'pre no' skips that.
 void PairMDAug::check_prepared()
 {
+  if (model->checked_step != update->firststep) {
+    check_commands();
+    model->checked_step = update->firststep;
+  }
   const double ghost_cutoff = MAX(comm->cutghostuser, neighbor->cutneighmax);
   const double cutoff = model->core ? mdaug_cutoff(model->core) : 0.0;
   if (ghost_cutoff < cutoff)
@@ -73,6 +106,19 @@ void PairMDAug::check_prepared()
                ghost_cutoff, cutoff);
   if (comm_forward == 0)
     error->all(FLERR, "pair_style mdaug: its settings or its model have changed; run without 'pre no'");
+}
+
+// Fixes keep the types that they insert to themselves, so atoms of the model are counted. A fix that tries a deletion
+// takes the atom out of the group `all`.
+void PairMDAug::check_insertions()
+{
+  Model &m = *model;
+  if (m.insertion_style.empty()) return;
+  bigint n_owned = 0, n_atoms = 0;
+  for (int n = 0; n < m.n_owned; ++n) n_owned += atom->mask[m.atoms[n]] & 1;
+  MPI_Allreduce(&n_owned, &n_atoms, 1, MPI_LMP_BIGINT, MPI_SUM, world);
+  if (m.n_model_atoms >= 0 && n_atoms != m.n_model_atoms) refuse_insertions();
+  m.n_model_atoms = n_atoms;
 }
 
 // A neighbor list that has just been built must contain all pairs of the model's atoms.

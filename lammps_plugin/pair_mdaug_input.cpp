@@ -21,14 +21,18 @@ void PairMDAug::settings(int narg, char **arg)
   // a second pair_style mdaug in an input changes this one: options that it omits get their defaults
   model->threads = 1;
   model->precision.clear();
+  model->reference = true;
+  model->strict = false;
   drop_core();
   for (int k = 0; k < narg; k += 2) set_option(arg[k], k + 1 < narg ? arg[k + 1] : "");
 }
 
 void PairMDAug::set_option(const std::string &name, const std::string &value)
 {
-  if (name != "threads" && name != "precision" && name != "device")
-    error->all(FLERR, "pair_style mdaug: unknown option {}; expected threads, precision or device", name);
+  const bool yes_or_no = name == "reference" || name == "strict";
+  if (name != "threads" && name != "precision" && name != "device" && !yes_or_no)
+    error->all(FLERR, "pair_style mdaug: unknown option {}; expected threads, precision, device, reference or strict",
+               name);
   if (value.empty()) error->all(FLERR, "pair_style mdaug: option {} needs a value", name);
   if (name == "threads") {
     model->threads = utils::inumeric(FLERR, value, false, lmp);
@@ -37,6 +41,10 @@ void PairMDAug::set_option(const std::string &name, const std::string &value)
     if (value != "float32" && value != "float64")
       error->all(FLERR, "pair_style mdaug: precision must be float32 or float64, not {}", value);
     model->precision = value;
+  } else if (yes_or_no) {
+    if (value != "yes" && value != "no")
+      error->all(FLERR, "pair_style mdaug: {} must be yes or no, not {}", name, value);
+    (name == "strict" ? model->strict : model->reference) = value == "yes";
   } else if (value != "cpu") {
     error->all(FLERR, "pair_style mdaug: device must be cpu, not {}: the pair style runs on CPUs only", value);
   }
@@ -78,6 +86,8 @@ void PairMDAug::load(const std::string &path)
   MPI_Allreduce(&loaded, &everywhere, 1, MPI_INT, MPI_MIN, world);
   if (!loaded) error->all(FLERR, "pair_coeff for mdaug: {}", problem.data());
   if (!everywhere) error->all(FLERR, "pair_coeff for mdaug: {}: not every rank could load it", path);
+  check(mdaug_set_reference(model->core, model->reference));
+  model->compared = false;
   model->weights = mdaug::core::json_value(mdaug_manifest(model->core), "weights_sha256");
 }
 
@@ -104,7 +114,8 @@ void PairMDAug::set_elements(const std::vector<std::string> &symbols)
     model->species[type] = mdaug_species(model->core, symbol.c_str());
     if (model->species[type] < 0) {
       std::string elements;
-      for (int k = 0; k < mdaug_n_elements(model->core); ++k) elements += std::string(" ") + mdaug_symbol(model->core, k);
+      for (int k = 0; k < mdaug_n_elements(model->core); ++k)
+        elements += std::string(" ") + mdaug_symbol(model->core, k);
       error->all(FLERR, "pair_coeff for mdaug: {} has no element {} (atom type {}); its elements are{}", model->path,
                  symbol, type, elements);
     }
@@ -130,8 +141,9 @@ void PairMDAug::write_restart(FILE *file)
 
 void PairMDAug::write_restart_settings(FILE *file)
 {
-  const std::array<int, 2> numbers = {model->threads,
-                                      model->precision.empty() ? 0 : (model->precision == "float32" ? 4 : 8)};
+  const std::array<int, 4> numbers = {model->threads,
+                                      model->precision.empty() ? 0 : (model->precision == "float32" ? 4 : 8),
+                                      model->reference, model->strict};
   fwrite(numbers.data(), sizeof(int), numbers.size(), file);
 }
 
@@ -157,9 +169,11 @@ void PairMDAug::read_restart(FILE *file)
 
 void PairMDAug::read_restart_settings(FILE *file)
 {
-  std::array<int, 2> numbers{};
+  std::array<int, 4> numbers{};
   if (comm->me == 0) utils::sfread(FLERR, numbers.data(), sizeof(int), numbers.size(), file, nullptr, error);
   MPI_Bcast(numbers.data(), numbers.size(), MPI_INT, 0, world);
   model->threads = numbers[0];
   model->precision = numbers[1] == 0 ? "" : (numbers[1] == 4 ? "float32" : "float64");
+  model->reference = numbers[2] != 0;
+  model->strict = numbers[3] != 0;
 }

@@ -21,11 +21,18 @@ struct PairMDAug::Model {
   mdaug_core *core = nullptr;
   int threads = 1;
   std::string precision;    // "": that of the manifest
+  bool reference = true;    // energies include reference energies
+  bool strict = false;      // refuse structures that differ from the training frames
   std::string path;
   std::string weights;                 // hash of the weights, from the manifest
   std::vector<std::string> symbols;    // by atom type − 1; "NULL" for types that the model ignores
   std::vector<int> species;            // by atom type; −1 for those
   double energy_unit = 1.0;            // eV in LAMMPS' unit of energy
+
+  bool compared = false;          // with the training frames, since the model was loaded
+  bigint checked_step = -1;       // first step of the run whose fixes and computes have been checked
+  std::string insertion_style;    // of a fix that must not insert or delete atoms of the model; "": no such fix
+  bigint n_model_atoms = -1;      // on all ranks, at the first evaluation of the run; -1: not counted yet
 
   // rows of the core: owned atoms of the model, then ghosts
   std::vector<int> row;      // of each owned and ghost atom of LAMMPS, −1 if the model ignores it

@@ -1,7 +1,8 @@
 """Whether a structure is like those that a model was trained on.
 
-The manifest of a model records the molecules of its training frames (``training["molecules"]``) and the
-range of distances of each pair of elements (``training["distance_range_A"]``). Imports no torch.
+The manifest of a model records the molecules of its training frames (``training["molecules"]``), the longest
+bonds that define them (``training["bond_limits_A"]``), and the range of distances of each pair of elements
+(``training["distance_range_A"]``). Imports no torch.
 """
 
 import warnings
@@ -13,12 +14,12 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.data import chemical_symbols
+from ase.data import chemical_symbols, covalent_radii
 from ase.symbols import Symbols
 
 from mdaug.calculators.structures import StructureError
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.geometry.bonds import BondImages, bond_images
+from mdaug.geometry.bonds import BOND_SCALE, BondImages, bond_images
 from mdaug.geometry.molecules import molecule_of_atom
 from mdaug.geometry.pairs import structure_pairs
 
@@ -87,6 +88,22 @@ def molecule_record(frames: FrameSet) -> list[dict[str, Any]]:
         {"formula": kind.formula, "graph": kind.graph, "bonds": dict(kind.bonds), "share": count / n_all}
         for kind, count in total.most_common()
     ]
+
+
+def bond_limits_A(elements: Iterable[int]) -> dict[str, float]:
+    """Return the entry ``training["bond_limits_A"]`` of a manifest: the longest bond of each element pair.
+
+    Parameters
+    ----------
+    elements
+        Atomic numbers.
+    """
+    numbers = sorted({int(number) for number in elements})
+    return {
+        pair_name(a, b): float(BOND_SCALE * (covalent_radii[a] + covalent_radii[b]))
+        for n, a in enumerate(numbers)
+        for b in numbers[n:]
+    }
 
 
 def _molecules(numbers: IntArray, bonds: BondImages) -> Counter[Molecule]:
@@ -192,8 +209,8 @@ def mismatches(atoms: Atoms, manifest: Mapping[str, Any]) -> list[str]:
     """
     training = manifest.get("training") or {}
     trained = _trained_molecules(training)
-    found = _other_molecules(molecules_of(atoms), trained) if trained else []
-    return [*found, *_closer_pairs(atoms, training.get("distance_range_A") or {})]
+    differences = _other_molecules(molecules_of(atoms), trained) if trained else []
+    return [*differences, *_closer_pairs(atoms, training.get("distance_range_A") or {})]
 
 
 def check_applicability(atoms: Atoms, manifest: Mapping[str, Any], *, strict: bool = False) -> list[str]:
@@ -218,12 +235,12 @@ def check_applicability(atoms: Atoms, manifest: Mapping[str, Any], *, strict: bo
     StructureError
         `strict`, and there is a difference.
     """
-    found = mismatches(atoms, manifest)
-    if found and strict:
-        raise StructureError(f"{'; '.join(found)} (refused by the strict option)")
-    for text in found:
+    differences = mismatches(atoms, manifest)
+    if differences and strict:
+        raise StructureError(f"{'; '.join(differences)} (refused by the strict option)")
+    for text in differences:
         warnings.warn(text, stacklevel=2)
-    return found
+    return differences
 
 
 def _trained_molecules(training: Mapping[str, Any]) -> list[Molecule]:
@@ -253,12 +270,12 @@ def _other_molecules(kinds: Counter[Molecule], trained: list[Molecule]) -> list[
     formulas = {kind.formula for kind in trained}
     others = [kind for kind, _ in kinds.most_common() if kind.formula not in formulas]
     if others:
-        knows = (
+        remark = (
             "a model of one molecule knows only that molecule"
             if len(formulas) == 1
             else "a model knows only the molecules of its training frames"
         )
-        return [f"trained on {_formulas(trained)}; this is {_formulas(others)}: {knows}"]
+        return [f"trained on {_formulas(trained)}; this is {_formulas(others)}: {remark}"]
     graphs = {(kind.formula, kind.graph) for kind in trained}
     other = next((kind for kind in kinds if (kind.formula, kind.graph) not in graphs), None)
     if other is None:
@@ -277,16 +294,16 @@ def _closer_pairs(atoms: Atoms, ranges: Mapping[str, Iterable[float]]) -> list[s
         return []
     idx_i, idx_j, shifts = structure_pairs(atoms, atoms.positions, max(nearest.values()))
     distances = np.linalg.norm(atoms.positions[idx_j] - atoms.positions[idx_i] + shifts, axis=1)
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for p in np.argsort(distances):
         i, j = int(idx_i[p]), int(idx_j[p])
         name = pair_name(atoms.numbers[i], atoms.numbers[j])
-        if name not in found and distances[p] < nearest.get(name, 0.0) - CLOSER_A:
-            found[name] = (
+        if name not in texts and distances[p] < nearest.get(name, 0.0) - CLOSER_A:
+            texts[name] = (
                 f"atoms {i} and {j} ({name}) are {distances[p]:.2f} Å apart; the shortest {name} distance "
                 f"in training is {nearest[name]:.2f} Å"
             )
-    return list(found.values())
+    return list(texts.values())
 
 
 def _formulas(kinds: Iterable[Molecule]) -> str:

