@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from ase.data import chemical_symbols
 
+from mdaug.calculators.applicability import bond_limits_A, molecule_record
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.molecules import mean_bonds
 from mdaug.geometry.pairs import pair_lengths
@@ -18,7 +19,8 @@ def summarize_training(frames: FrameSet, cutoff: float) -> dict[str, Any]:
     """Return the summary of the raw training frames that scans, dynamics and stability start from.
 
     It holds the data's name and level of theory, the range of distances of each element pair (those that
-    the model has seen; its users should not trust it far outside), the bonds with mean, spread and range
+    the model has seen; its users should not trust it far outside), the kinds of molecules and the longest
+    bonds that define them (see `mdaug.calculators.applicability`), the bonds with mean, spread and range
     of their lengths, hydrogens that are bonded to different atoms in different frames, and the frame of
     lowest energy.
     """
@@ -30,6 +32,8 @@ def summarize_training(frames: FrameSet, cutoff: float) -> dict[str, Any]:
         "multiplicity": frames.multiplicity,
         "n_train": len(frames),
         "distance_range_A": _distance_ranges(frames, cutoff),
+        "bond_limits_A": bond_limits_A(frames.atomic_numbers),
+        "molecules": molecule_record(frames),
         "bonds": _bonds(frames),
         "shared_hydrogens": [hydrogen.to_json() for hydrogen in shared_hydrogens(frames)],
         "reference_structure": _lowest_frame(frames),

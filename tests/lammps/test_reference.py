@@ -56,7 +56,8 @@ def test_an_insertion_far_from_all_atoms_costs_nothing(lab):
     assert abs(float(line.split()[1])) < 0.01
 
 
-EXCHANGE = """fix gas all gcmc 1 {moves} 0 {type} 1 300 {mu} 0.1 full_energy
+EXCHANGE = """group gas type {type}
+fix gas gas gcmc 1 {moves} 0 {type} 1 300 {mu} 0.1 full_energy
 thermo_style custom step atoms pe
 run 3
 """
