@@ -198,6 +198,9 @@ def run_replicas(
     """
     report = progress or _no_progress
     folders = [folder / f"replica-{k}" for k in range(n_replicas)]
+    for replica_folder in folders:
+        if replica_folder.is_symlink():
+            raise DataError(f"{replica_folder}: a symbolic link; expected a folder of this run or none")
     with ExitStack() as open_files:
         runs = []
         for k, replica_folder in enumerate(folders):
