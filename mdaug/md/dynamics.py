@@ -1,31 +1,19 @@
 """Molecular dynamics runs, one or several replicas, from a structure to their files."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator, CalculatorError
+from ase.calculators.calculator import Calculator
 
-from mdaug.calculators.applicability import mismatches
 from mdaug.errors import DataError
 from mdaug.files import write_json
-from mdaug.frames import FloatArray
-from mdaug.geometry.rigid_motion import degrees_of_freedom
-from mdaug.geometry.training_bonds import TrainingBonds
-from mdaug.md.ase_integrator import AseIntegrator, equilibrate
-from mdaug.md.guard import Guard
-from mdaug.md.loop import Advance, Integrator, MakeIntegrator, Run, run_all
+from mdaug.md.loop import Advance, MakeIntegrator, Run, run_all
 from mdaug.md.options import DynamicsOptions
-from mdaug.md.recorder import Recorder
-from mdaug.md.restart import RESTART_FILE, Restart, read_restart, resumed_start, write_start
-
-Progress = Callable[[str, int, int], None]
-"""Called with (phase, steps done, steps in all); the phases are ``"equilibration"`` and ``"dynamics"``."""
+from mdaug.md.prepare import Progress, RunSettings, make_ase_integrator, prepare_run
 
 
 @dataclass(frozen=True)
@@ -76,16 +64,6 @@ class DynamicsResult:
             "options": self.options.model_dump(),
             "unlike_training": list(self.unlike_training),
         }
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Settings:
-    """How runs are prepared; fields as the parameters of `run_dynamics`."""
-
-    resume: bool
-    progress: Progress
-    about: dict[str, Any]
-    make_integrator: MakeIntegrator
 
 
 def run_dynamics(
@@ -146,14 +124,14 @@ def run_dynamics(
     True
     """
     report = progress or _no_progress
-    settings = _Settings(
+    settings = RunSettings(
         resume=resume,
         progress=report,
         about=about or {},
         make_integrator=make_integrator or make_ase_integrator,
     )
     with ExitStack() as open_files:
-        run = _prepare_run(atoms, calculator, options, Path(folder), open_files=open_files, settings=settings)
+        run = prepare_run(atoms, calculator, options, Path(folder), open_files=open_files, settings=settings)
         run_all(
             [run], lambda integrators, n_steps: integrators[0].advance(n_steps), partial(report, "dynamics")
         )
@@ -204,7 +182,7 @@ def run_replicas(
     with ExitStack() as open_files:
         runs = []
         for k, replica_folder in enumerate(folders):
-            settings = _Settings(
+            settings = RunSettings(
                 resume=resume,
                 progress=_progress_of_replica(report, k, n_replicas),
                 about=about or {},
@@ -212,7 +190,7 @@ def run_replicas(
             )
             own_options = options.model_copy(update={"seed": options.seed + k})
             runs.append(
-                _prepare_run(
+                prepare_run(
                     atoms, calculator, own_options, replica_folder, open_files=open_files, settings=settings
                 )
             )
@@ -228,70 +206,6 @@ def run_replicas(
     }
     write_json(folder / f"{options.ensemble}.json", summary)
     return results
-
-
-def make_ase_integrator(
-    atoms: Atoms, options: DynamicsOptions, rng: np.random.Generator, forces: FloatArray | None
-) -> Integrator:
-    """Return what moves `atoms` with their ASE calculator.
-
-    Parameters
-    ----------
-    atoms
-        With calculator and momenta; moved in place.
-    options
-        Ensemble, time step, temperature and friction.
-    rng
-        Noise of the thermostat.
-    forces
-        At the current positions, shape (n_atoms, 3), eV/Å; computed if None.
-    """
-    return AseIntegrator(atoms, options.ensemble, options, rng, forces)
-
-
-def _prepare_run(
-    atoms: Atoms,
-    calculator: Calculator,
-    options: DynamicsOptions,
-    folder: Path,
-    *,
-    open_files: ExitStack,
-    settings: _Settings,
-) -> Run:
-    """Return a run at its first step, or at that of its restart file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    start = resumed_start(folder, atoms, options) if settings.resume else atoms
-    _check_structure(start)
-    restart = _restart(folder, start, options, settings.resume)
-    moving = Atoms(start.numbers, start.positions, masses=start.get_masses(), cell=start.cell, pbc=start.pbc)
-    moving.calc = calculator
-    guard = Guard(start, options, _training_bonds(calculator))
-    stopped = None
-    rng = np.random.default_rng(options.seed)
-    if restart is None:
-        _check_calculator(moving)
-    write_start(folder, start, options, settings.about)
-    if restart is None:
-        stopped = equilibrate(moving, options, guard, rng, partial(settings.progress, "equilibration"))
-    else:
-        moving.set_positions(restart.positions)
-        moving.set_momenta(restart.momenta)
-        if restart.random_state:
-            rng.bit_generator.state = restart.random_state
-    recorder = open_files.enter_context(Recorder(folder, start, options, restart))
-    if stopped:
-        recorder.frame(moving.get_positions())
-        no_forces = np.zeros((len(moving), 3))
-        integrator = make_ase_integrator(moving, options, rng, no_forces)
-    else:
-        integrator = settings.make_integrator(moving, options, rng, restart.forces if restart else None)
-    run = Run(integrator, options, guard, recorder)
-    run.unlike_training = tuple(mismatches(start, getattr(calculator, "manifest", {})))
-    if stopped:
-        run.stopped = stopped
-    else:
-        run.begin(restart.step if restart else None)
-    return run
 
 
 def _write_result(run: Run, folder: Path) -> DynamicsResult:
@@ -310,51 +224,6 @@ def _write_result(run: Run, folder: Path) -> DynamicsResult:
     )
     write_json(folder / f"{options.ensemble}.json", result.to_json())
     return result
-
-
-def _restart(folder: Path, atoms: Atoms, options: DynamicsOptions, resume: bool) -> Restart | None:
-    if not resume:
-        if (folder / RESTART_FILE).exists():
-            raise DataError(f"{folder} holds another run; resume it, or choose another folder")
-        return None
-    restart = read_restart(folder, len(atoms))
-    if restart is not None and restart.step > options.steps:
-        raise DataError(
-            f"{folder}: the run is at step {restart.step} already, beyond --steps {options.steps}"
-        )
-    return restart
-
-
-def _training_bonds(calculator: Calculator) -> TrainingBonds | None:
-    """Return the bonds that a model's manifest records; None of other calculators and where it records
-    none."""
-    try:
-        return TrainingBonds.from_manifest(getattr(calculator, "manifest", {}))
-    except DataError:
-        return None
-
-
-def _check_structure(atoms: Atoms) -> None:
-    if atoms.constraints:
-        raise DataError(
-            "the start structure has constraints (fixed atoms), which are not supported; remove them"
-        )
-    if not np.isfinite(atoms.positions).all():
-        raise DataError("the start structure has positions that are not finite")
-    if degrees_of_freedom(atoms) <= 0:
-        raise DataError(
-            f"{atoms.symbols}: nothing is left to move without translation; give at least two atoms"
-        )
-
-
-def _check_calculator(atoms: Atoms) -> None:
-    """Evaluate the start structure, so that a calculator that fails is reported before anything moves."""
-    try:
-        finite = np.isfinite(atoms.get_forces()).all() and np.isfinite(atoms.get_potential_energy())
-    except CalculatorError as error:
-        raise DataError(f"the calculator cannot evaluate the start structure: {error}") from error
-    if not finite:
-        raise DataError("the calculator gives energy or forces that are not finite at the start structure")
 
 
 def _no_progress(phase: str, done: int, total: int) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from mdaug.errors import DataError
 from mdaug.md import DynamicsOptions, loop
-from mdaug.md.dynamics import make_ase_integrator, run_replicas
+from mdaug.md.dynamics import run_replicas
+from mdaug.md.prepare import make_ase_integrator
 
 
 def test_the_preparation_of_one_replica_is_no_time_of_the_others(
