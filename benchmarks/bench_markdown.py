@@ -21,7 +21,7 @@ def markdown(table: Table) -> str:
 def heading(path: Path, content: dict) -> str:
     """Say what was measured, where, and with what."""
     environment, sizes = content["environment"], content["model"]["sizes"]
-    command = " ".join(["mdaug", *environment["command"][1:]])
+    command = environment["commands"][0]
     network = f"{sizes['n_atom_basis']} features, {sizes['n_interactions']} interactions"
     machine = (
         f"{environment['processor']}, {environment['cpu_count']} cores, {', '.join(environment['devices'])}"

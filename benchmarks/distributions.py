@@ -18,13 +18,13 @@ import numpy as np
 
 from mdaug.analysis.distributions import Sample, distance_histogram_error, populations, sample_like
 from mdaug.analysis.trajectory import blocks, open_trajectory
-from mdaug.cli.common import DataOptions
 from mdaug.files import write_json
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.bonds import bond_name
 from mdaug.geometry.pairs import pair_lengths
 from mdaug.geometry.torsions import rotatable_torsions
 from mdaug.geometry.training_bonds import TrainingBonds
+from mdaug.workflows.options import DataOptions
 
 TIMESTEP_FS = 0.5
 

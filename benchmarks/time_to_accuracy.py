@@ -79,8 +79,8 @@ def train_mdaug(out: Path, given: argparse.Namespace) -> None:
     curve = Curve(out / "curve.csv", given.clock, sys.maxsize if checkpoint.exists() else 0)
     curve.start()
     if config.augment.enabled:
-        springs = analyze_springs(training, config.springs).springs
-        training = join_frames(training, augment(training, springs, config.augment))
+        springs = analyze_springs(training, config.spring_options).springs
+        training = join_frames(training, augment(training, springs, config.augment_options))
     trainer = Trainer(training, validation, config.model, options, pick_device(given.device))
     if checkpoint.exists():
         trainer.restore(load_checkpoint(checkpoint, trainer.fingerprint))

@@ -1,4 +1,4 @@
-"""``python -m mdaug``: the command from a checkout that is not installed."""
+"""``python -m mdaug``: the command `mdaug`."""
 
 import sys
 

@@ -15,3 +15,7 @@ class SettingsError(DataError):
 
 class MissingDependencyError(MDAugError):
     """An optional package or tool is needed; the message says how to install it."""
+
+
+class InterruptedRunError(KeyboardInterrupt):
+    """Ctrl-C during a command; the message names what was kept and how to continue. Exit code 130."""

@@ -3,16 +3,19 @@
 import errno
 import json
 import os
+import re
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, Any
 
 from mdaug.errors import DataError
 
 _TEMPORARY = ".mdaug-"
+_LEFTOVER = re.compile(r"\.mdaug-(?P<stem>.+)-[a-z0-9_]{8}(?P<suffix>\.[^.]*)?")
 
 
 @contextmanager
@@ -42,6 +45,18 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def leftover_of(path: Path) -> str | None:
+    """Return the name of the file that a temporary file of `atomic_path` was to replace, if it is one.
+
+    Parameters
+    ----------
+    path
+        Any path; only its name counts.
+    """
+    parts = _LEFTOVER.fullmatch(path.name)
+    return f"{parts['stem']}{parts['suffix'] or ''}" if parts else None
+
+
 def is_leftover(path: Path) -> bool:
     """Return whether a file is a temporary file of `atomic_path`: one that a kill left, or one being written.
 
@@ -50,19 +65,23 @@ def is_leftover(path: Path) -> bool:
     path
         Any path; only its name counts.
     """
-    return path.name.startswith(_TEMPORARY)
+    return leftover_of(path) is not None
 
 
-def remove_leftovers(folder: Path) -> None:
+def remove_leftovers(folder: Path, patterns: Iterable[str]) -> None:
     """Remove the temporary files of `atomic_path` that a kill left.
 
     Parameters
     ----------
     folder
         Folder that no other process is writing to.
+    patterns
+        Names, with wildcards, of the files that are written there; temporary files of others stay.
     """
+    names = list(patterns)
     for path in folder.iterdir():
-        if is_leftover(path):
+        target = leftover_of(path)
+        if target is not None and path.is_file() and any(fnmatchcase(target, name) for name in names):
             path.unlink(missing_ok=True)
 
 

@@ -1,8 +1,11 @@
 """Settings of child processes, of which one runs on each core."""
 
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Environment variables that numerical libraries read when they are loaded."""
@@ -21,3 +24,21 @@ def one_thread_each() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def start_worker(process: BaseProcess) -> None:
+    """Start a process that ignores Ctrl-C: the terminal sends it to all, and the parent ends its workers.
+
+    Parameters
+    ----------
+    process
+        Of the start method "spawn", not started yet. It ignores SIGINT from its first instruction on.
+    """
+    if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
+        process.start()
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process.start()
+    finally:
+        signal.signal(signal.SIGINT, handler)

@@ -13,8 +13,8 @@ Draw = Literal["shell", "ball"]
 RuleName = Literal["isotropic", "projected", "gradient", "signed", "force-matched", "gfn2-xtb"]
 
 
-class AugmentOptions(Options):
-    """How augmented frames are made and labeled."""
+class AugmentSettings(Options):
+    """Options of the augmentation but the cutoff, which in a training is the model's."""
 
     epsilon: Annotated[float, Field(gt=0)] = 0.3
     """Longest displacement of an atom, Å."""
@@ -78,14 +78,11 @@ class AugmentOptions(Options):
     """Least distance of two atoms, in shortest distances of their element pair in the frames; 0 for no
     limit."""
 
-    cutoff: Annotated[float, Field(gt=0)] = 5.0
-    """Periodic frames: pairs farther apart than this (Å) have no spring. Molecules: all pairs have one."""
-
     seed: Seed = 0
     """Seed of the random draws."""
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> "AugmentOptions":
+    def _makes_sense(self) -> "AugmentSettings":
         if self.n_frames + self.n_stretched + self.n_impulses == 0:
             raise ValueError(
                 "n_frames, n_stretched and n_impulses are all 0; expected at least one augmented frame"
@@ -93,3 +90,10 @@ class AugmentOptions(Options):
         if self.stretch_range[0] >= self.stretch_range[1]:
             raise ValueError(f"stretch_range {self.stretch_range}: expected the shorter length first")
         return self
+
+
+class AugmentOptions(AugmentSettings):
+    """How augmented frames are made and labeled."""
+
+    cutoff: Annotated[float, Field(gt=0)] = 5.0
+    """Frames with a cell: pairs farther apart than this (Å) have no spring. Molecules: all pairs have one."""

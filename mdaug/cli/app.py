@@ -1,4 +1,4 @@
-"""The command `mdaug`: one thin file a command, imported only when it is called."""
+"""The command `mdaug`: one thin file per command, imported only when it is called."""
 
 import difflib
 import os
@@ -17,61 +17,82 @@ from mdaug import __doc__ as purpose
 from mdaug import __version__
 from mdaug.cli.help import HELP_ALL, HelpFormatter, show_all
 from mdaug.errors import MDAugError, SettingsError
+from mdaug.workflows import environment
 
 COMMANDS = {
-    "The whole path": {
-        "demo": "Springs, augmentation, training and proof on the embedded ethanol frames, in minutes.",
+    "Whole pipeline": {
+        "demo": "Train and test a raw and an augmented model on embedded ethanol frames, in minutes.",
         "train": "Train a force field on raw and augmented frames: model.pt and a report.",
         "sweep": "Train over a grid of settings or by a search, and compare the scans.",
     },
     "Frames": {
-        "frames": "Make frames by molecular dynamics of a structure file or a SMILES.",
-        "dataset": "Download a named set of frames, checked.",
-        "springs": "Learn how stiff every pair of atoms is.",
-        "augment": "Write physically labelled distorted frames.",
-        "explore": "Label what a model's own dynamics fell into, for its next training.",
-        "reference": "Ab-initio energies of frames or scans, by PySCF.",
+        "frames": "Sample frames by molecular dynamics from a structure file or SMILES string.",
+        "dataset": "Download a named set of frames and check it.",
+        "springs": "Fit the spring constants of all element pairs.",
+        "augment": "Write augmented frames: distorted geometries with energies and forces.",
+        "explore": "Find spurious minima that a model's own MD reaches; label them for retraining.",
+        "reference": "Compute ab-initio energies of frames or scans by PySCF.",
     },
-    "Use of a model": {
-        "info": "What a model is: elements, cutoff, training data and their range, errors.",
-        "nve": "Molecular dynamics at constant energy, with a guard and restarts.",
-        "nvt": "The same at constant temperature: Langevin dynamics.",
-        "relax": "Minimum and harmonic frequencies.",
+    "Using a model": {
+        "info": "Show elements, cutoff, training data and their range, errors of a model.",
+        "nve": "Run molecular dynamics at constant energy, with a guard and restarts.",
+        "nvt": "Run molecular dynamics at constant temperature (Langevin).",
+        "relax": "Find the minimum and harmonic frequencies.",
         "export": "Write model.pt from a training checkpoint.",
-        "lammps": "The pair style for LAMMPS: build, path, check, inputs.",
+        "lammps": "Build and test the pair style for LAMMPS; copy inputs.",
     },
-    "Proof": {
-        "evaluate": "Errors of energies and forces on frames.",
-        "scan": "Energy and force along a bond, beside a reference.",
-        "drift": "Energy drift of NVE runs, with its interval.",
-        "labels": "Errors of label rules against a reference.",
-        "stability": "When, and by which bond, a trajectory broke.",
-        "bench": "Speed on this machine, with lower bounds and SchNetPack as the baseline.",
+    "Testing a model": {
+        "evaluate": "Compute the errors of energies and forces on frames.",
+        "scan": "Scan energy and force along a bond, beside a reference.",
+        "drift": "Fit the energy drift of NVE runs, with a confidence interval.",
+        "stability": "Find when, and by which bond, a trajectory broke.",
+        "labels": "Measure the errors of label rules against a reference.",
+        "bench": "Measure the speed on this machine.",
     },
 }
 """Groups of commands with the line each has in `mdaug --help`."""
+
+MODULES = {"nve": "dynamics", "nvt": "dynamics"}
+"""Modules of commands that do not have one of their own name."""
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 _PACKAGE = Path(__file__).parents[1]
 
 _NAMES = [name for group in COMMANDS.values() for name in group]
 
 _SWITCHES = ["--help", HELP_ALL, "--debug", "-h", "--version", "--install-completion", "--shell", "--output"]
-"""Of `mdaug` itself; the first three may stand anywhere."""
+"""Options of `mdaug` itself; the first three may stand anywhere."""
 
 _LONGEST = 1000
-"""Characters of a message; of longer ones the middle is left out."""
+"""Most characters of a message; the middle of a longer one is left out."""
 
 _EPILOGUE = "`mdaug COMMAND --help` explains a command; `--debug` anywhere shows the traceback of an error."
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run `mdaug` with `argv` (default: the process' arguments).
+    """Run `mdaug`.
+
+    Parameters
+    ----------
+    argv
+        Arguments [default: those of the process].
 
     Returns
     -------
     int
-        0 on success, 2 on wrong usage, 1 on a failure, which is told in one line on standard error.
+        0 on success, 2 on wrong usage, 130 after Ctrl-C, 1 on any other failure; each but the first with one
+        line on standard error.
     """
+    token = environment.arguments.set(list(sys.argv[1:] if argv is None else argv))
+    try:
+        return _main(argv)
+    finally:
+        environment.arguments.reset(token)
+
+
+def _main(argv: list[str] | None) -> int:
     arguments, debug = _without("--debug", sys.argv[1:] if argv is None else argv)
     arguments, help_all = _without(HELP_ALL, arguments)
     if help_all:
@@ -79,7 +100,7 @@ def main(argv: list[str] | None = None) -> int:
     show_all.set(help_all)
     with warnings.catch_warnings():
         if not debug:
-            warnings.showwarning = _warn
+            warnings.showwarning = _show_warning
         return _run(arguments, debug)
 
 
@@ -88,18 +109,30 @@ def _run(arguments: list[str], debug: bool) -> int:
         if arguments and arguments[0] not in (*_SWITCHES, *_NAMES):
             return _fail(_unknown_command(arguments[0]), code=2)
         build_app(called=arguments[0] if arguments else None)(arguments)
-    except BrokenPipeError:  # `mdaug … | head` has read enough
+    except BrokenPipeError:  # the reader of `mdaug … | head` has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exc()
-        return _fail(_in_one_line(error), code=2 if isinstance(error, CycloptsError | SettingsError) else 1)
+        return _fail(_in_one_line(error), code=_exit_code(error))
     return 0
 
 
+def _exit_code(error: BaseException) -> int:
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    return 2 if isinstance(error, CycloptsError | SettingsError) else 1
+
+
 def build_app(called: str | None = None) -> App:
-    """Return the app; `called` is the command about to run, whose help is its own docstring."""
+    """Return the app.
+
+    Parameters
+    ----------
+    called
+        The command about to run; its help is its own docstring, which is not imported for the others.
+    """
     app = App(
         name="mdaug",
         version=__version__,
@@ -122,7 +155,7 @@ def build_app(called: str | None = None) -> App:
         group = Group(title, sort_key=order)
         for position, (name, summary) in enumerate(commands.items()):
             app.command(
-                f"mdaug.cli.{name}:{name}",
+                f"mdaug.cli.{MODULES.get(name, name)}:{name}",
                 name=name,
                 group=group,
                 sort_key=position,
@@ -132,28 +165,28 @@ def build_app(called: str | None = None) -> App:
 
 
 def _without(flag: str, argv: list[str]) -> tuple[list[str], bool]:
-    """Take `flag` out of `argv` wherever it stands, and say whether it was there."""
+    """Return `argv` without `flag`, wherever it stands, and whether it was there."""
     end = argv.index("--") if "--" in argv else len(argv)
     kept = [argument for argument in argv[:end] if argument != flag]
     return kept + argv[end:], len(kept) < end
 
 
 def _unknown_command(name: str) -> str:
-    what, known = ("option", _SWITCHES) if name.startswith("-") else ("command", _NAMES)
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean `mdaug {nearest[0]}`?" if nearest else f"the {what}s are {', '.join(known)}"
+    what, names = ("option", _SWITCHES) if name.startswith("-") else ("command", _NAMES)
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean `mdaug {nearest[0]}`?" if nearest else f"the {what}s are {', '.join(names)}"
     return f"unknown {what} {name!r}; {hint}"
 
 
 def _unknown_option(error: UnknownOptionError) -> str:
-    """Say what cyclopts says, or name the switch of `mdaug` itself that is meant, which it cannot know."""
+    """Return cyclopts' message, or name the switch of `mdaug` itself that is meant."""
     given = error.token.keyword or error.token.value
     nearest = difflib.get_close_matches(given, _SWITCHES[:3], n=1, cutoff=0.8)
     return f"Unknown option: {given}. Did you mean {nearest[0]}?" if nearest else str(error)
 
 
 def _in_one_line(error: BaseException) -> str:
-    """Say what was wrong, as far as the error knows, in one line."""
+    """Return what was wrong in one line."""
     match error:
         case OptionError(__cause__=pydantic.ValidationError() as cause):
             text = _validation_line(cause, group=_option_group(error))
@@ -164,11 +197,11 @@ def _in_one_line(error: BaseException) -> str:
         case MDAugError() | CycloptsError():
             text = str(error)
         case KeyboardInterrupt():
-            text = "interrupted; what was finished is kept"
+            text = str(error) or "interrupted"
         case OSError(strerror=str() as reason):
             text = f"{error.filename}: {reason}" if error.filename else reason
         case MemoryError():
-            text = f"not enough memory; ask for less, or give fewer frames. {error}"
+            text = f"not enough memory; reduce the sizes, or give fewer frames. {error}"
         case _:
             text = (
                 f"unexpected {type(error).__name__}: {error} (a fault of mdaug; --debug shows the traceback)"
@@ -177,7 +210,7 @@ def _in_one_line(error: BaseException) -> str:
 
 
 def _validation_line(error: pydantic.ValidationError, group: str | None = None) -> str:
-    """Return the first complaint, named as a key or (with the options' `group`) as what the user typed."""
+    """Return the first wrong value, named as a key or (with the options' `group`) as what the user typed."""
     first = error.errors(include_url=False)[0]
     keys = [str(part) for part in first["loc"]]
     name = ".".join(keys) or error.title
@@ -193,21 +226,23 @@ def _option_group(error: OptionError) -> str:
     return name.removeprefix("--").strip("*.")
 
 
-def _warn(message: Warning | str, category: type[Warning], filename: str, *_: object, **__: object) -> None:
-    """Show warnings that mdaug gives its users; those of the libraries below mean nothing to them."""
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, *_: object, **__: object
+) -> None:
+    """Show the warnings of mdaug; those of other libraries mean nothing to its users."""
     if issubclass(category, UserWarning) and Path(filename).is_relative_to(_PACKAGE):
-        _tell("warning", "yellow", str(message))
+        _print_line("warning", "yellow", str(message))
 
 
 def _fail(message: str, *, code: int) -> int:
-    _tell("error", "bold red", message)
+    _print_line("error", "bold red", message)
     return code
 
 
-def _tell(what: str, style: str, message: str) -> None:
+def _print_line(what: str, style: str, message: str) -> None:
     """Write one line to standard error."""
-    said = " ".join(message.split())
-    if len(said) > _LONGEST:  # it quotes a file that is broken
-        said = f"{said[: _LONGEST // 2]} … {said[-_LONGEST // 2 :]}"
-    line = Text.assemble((f"mdaug: {what}: ", style), said)
+    text = " ".join(message.split())
+    if len(text) > _LONGEST:  # it quotes a broken file
+        text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
+    line = Text.assemble((f"mdaug: {what}: ", style), text)
     Console(stderr=True, soft_wrap=True, highlight=False).print(line)

@@ -1,19 +1,17 @@
-"""`mdaug augment`: displaced copies of frames with energies and forces."""
+"""`mdaug augment`: augmented frames with energies and forces."""
 
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 from cyclopts import Parameter
 
-from mdaug.augmentation import AugmentOptions
-from mdaug.augmentation import augment as augment_frames
-from mdaug.cli.common import DataOptions, OutputOptions, open_run
+from mdaug.augmentation.options import AugmentOptions
+from mdaug.cli.arguments import given_options, refuse
 from mdaug.cli.help import section
-from mdaug.cli.progress import counted
-from mdaug.data import write_extxyz
-from mdaug.springs import SpringOptions, Springs, fit_springs, write_springs
-from mdaug.units import KCAL_MOL_PER_EV
+from mdaug.cli.progress import print_next, progress_bars
+from mdaug.springs.options import SpringOptions
+from mdaug.workflows.options import DataOptions, OutputOptions
+from mdaug.workflows.runs import open_run
 
 
 def augment(
@@ -27,43 +25,40 @@ def augment(
         SpringOptions, Parameter(name="springs", group=section("Springs", 1))
     ] = SpringOptions(),
 ) -> None:
-    """Displace atoms, stretch bonds and apply impulses in frames drawn at random, and label the results.
+    """Write augmented frames: frames with displaced atoms, stretched bonds or impulses, with their labels.
 
     Writes augmented.xyz (extended xyz; each frame with energy, forces, parent, rule, kind, displacement and
-    weight) and the springs of the frames, springs.json.
+    weight) and the springs of the frames, springs.json. `mdaug train` does the same by itself.
 
     Parameters
     ----------
     data
-        A file of frames or a named set.
+        A file of frames or the name of a set.
     springs_file
-        A springs.json to use instead of fitting springs to the frames.
+        Use the springs of this springs.json instead of fitting springs to the frames.
     """
-    frames = source.load(data)
-    with open_run(output, command="augment") as run:
-        if springs_file is not None:
-            known = Springs.read(springs_file)
-            known.write(run.path / "springs.json")
-        else:
-            with counted("springs") as progress:
-                known = fit_springs(frames, springs, progress=progress)
-            write_springs(known, frames, run.path / "springs.json")
-        made = augment_frames(frames, known, options)
-        write_extxyz(made, run.path / "augmented.xyz")
-    change = (made.energies - frames.energies[made.info["parent"]]) * KCAL_MOL_PER_EV
+    from mdaug.workflows.augment import augment_data
+
+    if springs_file is not None:
+        refuse([f"--springs.{name[2:]}" for name in given_options(springs)], "with --springs-file")
+    inputs = [data, springs_file]
+    with open_run(output, command="augment", inputs=inputs) as run, progress_bars() as progress:
+        frames = source.load(data)
+        kinds = augment_data(
+            frames, options, run.path, springs=springs, springs_file=springs_file, progress=progress
+        )
     n_moved = options.n_displaced or frames.n_atoms
     atoms = f"{n_moved} atom{'s' if n_moved > 1 else ''}"
-    whats = {
+    descriptions = {
         "displacement": f"with {atoms} displaced by up to {options.epsilon} Å",
         "stretch": "with a bond stretched or compressed",
         "impulse": f"after an impulse of up to {options.impulse_energy:g} kcal/mol",
     }
-    for kind, what in whats.items():
-        copies = made.info["kind"] == kind
-        if copies.any():
-            print(
-                f"{copies.sum()} frames {what}, rule {made.info['rule'][0]}: energy change "
-                f"{np.mean(change[copies]):.2f} ± {np.std(change[copies]):.2f} kcal/mol, "
-                f"weight {np.mean(made.weights[copies]):.3g} on average"
-            )
+    for kind in kinds:
+        print(
+            f"{kind.n_frames} frames {descriptions[kind.name]}, rule {kind.rule}: energy change "
+            f"{kind.mean_change_kcal_mol:.2f} ± {kind.std_change_kcal_mol:.2f} kcal/mol, "
+            f"mean weight {kind.mean_weight:.3g}"
+        )
     print(run.path / "augmented.xyz")
+    print_next(f"mdaug train {data}  trains on the frames and on augmented frames that it makes itself")

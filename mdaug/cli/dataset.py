@@ -1,14 +1,15 @@
-"""`mdaug dataset`: named sets of frames, fetched once and checked."""
+"""`mdaug dataset`: named sets of frames, downloaded once and checked."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
 
-from mdaug.cache import cache_folder
-from mdaug.data.datasets import EMBEDDED_SETS, REMOTE_SETS, fetch, install
+from mdaug.cli.arguments import refuse
+from mdaug.cli.progress import print_next
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def dataset(
@@ -17,35 +18,51 @@ def dataset(
     *,
     source: Annotated[Path | None, Parameter(name="--from")] = None,
 ) -> None:
-    """Download a named set of frames into the user's cache, checked by SHA-256; with no NAME, list all.
+    """Download a named set of frames into the user's cache and check its SHA-256; without NAME, list all.
 
-    Afterwards every command takes the name as its DATA. The environment variable MDAUG_CACHE names another
-    folder than the user's cache.
+    Then every command takes the name as its DATA. The environment variable MDAUG_CACHE names another folder
+    than the user's cache.
 
     Parameters
     ----------
     name
-        Of the set, as ethanol-ccsdt.
+        Name of the set, as ethanol-ccsdt.
     source
-        A copy of the file at hand, to be used instead of a download.
+        Use this copy of the file instead of a download.
     """
+    from rich.console import Console
+
+    from mdaug.data.datasets import EMBEDDED_SETS, fetch, install
+
     console = Console(highlight=False, soft_wrap=True)
+    given = [] if source is None else ["--from"]
     if name is None:
+        refuse(given, "without NAME")
         console.print(_table())
     elif name in EMBEDDED_SETS:
-        console.print(f"{name}: part of mdaug, nothing to fetch ({EMBEDDED_SETS[name]})")
+        refuse(given, f"with {name}, which is part of mdaug")
+        console.print(f"{name}: part of mdaug, nothing to download ({EMBEDDED_SETS[name]})", markup=False)
     else:
         path = fetch(name, progressbar=console.is_terminal) if source is None else install(name, source)
-        console.print(f"{name}: {path}, SHA-256 as expected")
+        console.print(f"{name}: {path}, SHA-256 as expected", markup=False)
+    if name is not None:
+        print_next(f"mdaug springs {name}  fits its springs", f"mdaug train {name}  trains a force field")
 
 
-def _table() -> Table:
+def _table() -> "Table":
+    from rich.table import Table
+
+    from mdaug.cache import cache_folder
+    from mdaug.data.datasets import EMBEDDED_SETS, REMOTE_SETS
+
     table = Table("set", "what", "where", title="Named sets of frames")
     for name in EMBEDDED_SETS:
         table.add_row(name, "1000 ethanol frames at 500 K, GFN2-xTB", "part of mdaug")
     for name, remote in REMOTE_SETS.items():
         here = (cache_folder() / remote.filename).is_file()
         table.add_row(
-            name, f"{remote.description}, {remote.level_of_theory}", "fetched" if here else "not fetched yet"
+            name,
+            f"{remote.description}, {remote.level_of_theory}",
+            "in the cache" if here else "not downloaded",
         )
     return table

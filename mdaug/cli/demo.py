@@ -6,18 +6,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from rich.progress import TaskID
 
-from mdaug.cli.common import DataOptions, OutputOptions, open_run
+from mdaug.cli.arguments import given_settings
 from mdaug.cli.progress import console, started_when_needed
-from mdaug.reports.demo import conclusions, demo_verdicts, next_commands, summary_table
-from mdaug.reports.terminal import print_next, print_table, print_verdicts
 from mdaug.workflows.config import load_config
-from mdaug.workflows.demo import Show, Step, run_demo
-from mdaug.workflows.validation import ValidationOptions
+from mdaug.workflows.options import DataOptions, OutputOptions, ValidationOptions
+from mdaug.workflows.runs import open_run
+
+if TYPE_CHECKING:
+    from mdaug.workflows.demo import Show, Step
 
 
 def demo(
@@ -36,14 +36,18 @@ def demo(
     Parameters
     ----------
     data
-        A file of frames or a named set [default: ethanol, embedded].
+        A file of frames or the name of a set [default: ethanol, embedded].
     config
-        TOML file, or the name of a shipped one.
+        A TOML file, or the name of a shipped one.
     """
     began = time.monotonic()
-    changes = {"data": source.model_dump(exclude_unset=True) | ({} if data is None else {"source": data})}
-    settings = load_config(config, changes)
-    with open_run(output, command="demo") as run, _shown() as show:
+    settings = load_config(config, given_settings(data, source, None))
+    from mdaug.reports.demo import conclusions, demo_verdicts, next_commands, summary_table
+    from mdaug.reports.terminal import print_next, print_table, print_verdicts
+    from mdaug.workflows.demo import run_demo
+
+    inputs = [data, config, settings.data.source]
+    with open_run(output, command="demo", inputs=inputs) as run, _shown() as show:
         outcome = run_demo(settings, run.path, options, show=show)
     print_verdicts(demo_verdicts(outcome.lanes))
     print_table(summary_table(outcome.lanes))
@@ -66,16 +70,18 @@ def _activation() -> list[str]:
 
 
 @contextmanager
-def _shown() -> Iterator[Show]:
+def _shown() -> Iterator["Show"]:
     """Show a bar for each model, which starts anew with every stage; without a terminal a line a stage."""
     if not console.is_terminal:
         yield _stage_lines()
         return
+    from rich.progress import TaskID
+
     with started_when_needed() as bar:
         stages: dict[str, str] = {}
         tasks: dict[str, TaskID] = {}
 
-        def show(step: Step) -> None:
+        def show(step: "Step") -> None:
             if step.lane not in tasks:
                 bar.start()
                 tasks[step.lane], stages[step.lane] = bar.add_task(step.lane, text=""), ""
@@ -88,12 +94,12 @@ def _shown() -> Iterator[Show]:
         yield show
 
 
-def _stage_lines() -> Show:
+def _stage_lines() -> "Show":
     """Return a function that prints a line whenever a model enters a stage."""
     began = time.monotonic()
     stages: dict[str, str] = {}
 
-    def show(step: Step) -> None:
+    def show(step: "Step") -> None:
         if stages.get(step.lane) != step.what:
             stages[step.lane] = step.what
             seconds = time.monotonic() - began

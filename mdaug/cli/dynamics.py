@@ -1,73 +1,108 @@
-"""What `mdaug nve` and `mdaug nvt` share: the run, its progress, its summary."""
+"""`mdaug nve` and `mdaug nvt`: molecular dynamics with a trained model."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from rich.progress import TaskID
+from cyclopts import Parameter
 
-from mdaug.cli.common import OutputOptions, open_run
-from mdaug.cli.progress import console, started_when_needed
-from mdaug.md import DynamicsOptions, DynamicsResult
-from mdaug.md.dynamics import Progress
-from mdaug.workflows.dynamics import ModelRunOptions, prepare_run, run_model
+from mdaug.cli.arguments import given_options, refuse
+from mdaug.cli.progress import console, print_next, progress_bars, warn
+from mdaug.md.options import DynamicsOptions
+from mdaug.workflows.options import ModelRunOptions, OutputOptions
+from mdaug.workflows.runs import open_run
+
+if TYPE_CHECKING:
+    from mdaug.md import DynamicsResult
 
 HEATED = 1.6
-"""A run at constant energy begins near its mean; one so many times hotter than asked for has found a hole."""
+"""A run at constant energy starts near its mean; if it gets this many times hotter, it fell into a spurious
+minimum."""
 
 
-def move(
+def nve(
+    model: Path | None = None,
+    *,
+    settings: Annotated[ModelRunOptions, Parameter(name="*")] = ModelRunOptions(),
+    dynamics: Annotated[DynamicsOptions, Parameter(name="*")] = DynamicsOptions(),
+    output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
+) -> None:
+    """Run molecular dynamics at constant energy, after an equilibration at the temperature.
+
+    Writes thermo.csv, trajectory.dcd with topology.pdb, restart.npz and nve.json. Translation and rotation
+    of a molecule are removed, and temperatures count 3N − 6 degrees of freedom. A run that blows up is
+    stopped with the reason in nve.json; the exit code is 0. `mdaug nvt` keeps the temperature instead.
+
+    Parameters
+    ----------
+    model
+        A model.pt or a run folder [default: the latest run].
+    """
+    _run("nve", model, settings, dynamics, output)
+
+
+def nvt(
+    model: Path | None = None,
+    *,
+    settings: Annotated[ModelRunOptions, Parameter(name="*")] = ModelRunOptions(),
+    dynamics: Annotated[DynamicsOptions, Parameter(name="*")] = DynamicsOptions(),
+    output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
+) -> None:
+    """Run molecular dynamics at constant temperature (Langevin, BAOAB; DOI 10.1093/amrx/abs010).
+
+    Start, options, guard, replicas, resuming and files are those of `mdaug nve`; the result is nvt.json. The
+    noise does not rotate or move the molecule as a whole. The energy is not conserved, so that there is no
+    drift to measure.
+
+    Parameters
+    ----------
+    model
+        A model.pt or a run folder [default: the latest run].
+    """
+    _run("nvt", model, settings, dynamics, output)
+
+
+def _run(
     ensemble: Literal["nve", "nvt"],
     model: Path | None,
-    how: ModelRunOptions,
+    settings: ModelRunOptions,
     dynamics: DynamicsOptions,
     output: OutputOptions,
 ) -> None:
-    """Run the command `ensemble`."""
+    from mdaug.workflows.dynamics import prepare_run, run_model
+
     options = dynamics.model_copy(update={"ensemble": ensemble})
-    with open_run(output, command=ensemble, resume=how.resume) as folder:
-        run = prepare_run(model, how, options, folder.path)
-        with _shown(run.options) as progress:
+    if settings.resume:
+        fixed = given_options(settings, without=("resume", "extxyz"))
+        refuse(fixed, "with --resume, which continues with the settings of the run")
+    inputs = [model, settings.structure]
+    with open_run(output, command=ensemble, resume=settings.resume, subject=model, inputs=inputs) as folder:
+        run = prepare_run(model, settings, options, folder.path)
+        with progress_bars(_speed(run.options.timestep)) as progress:
             results = run_model(run, folder.path, progress)
     for k, result in enumerate(results):
         _print_summary(folder.path / f"replica-{k}" if len(results) > 1 else folder.path, result)
+    drift = f"mdaug drift {folder.path}  fits the energy drift"
+    print_next(f"mdaug stability {folder.path}  tests whether a bond broke", *([drift] * (ensemble == "nve")))
 
 
-@contextmanager
-def _shown(options: DynamicsOptions) -> Iterator[Progress]:
-    """Show a bar a phase, with steps/s and ns/day."""
-    with started_when_needed() as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def update(phase: str, done: int, total: int) -> None:
-            if phase not in tasks:
-                bar.start()
-                tasks[phase] = bar.add_task(phase, total=total, completed=done, text="")
-            task = bar.tasks[tasks[phase]]
-            text = ""
-            if task.speed:
-                text = f"{task.speed:.0f} steps/s  {task.speed * options.timestep * 86400e-6:.2f} ns/day"
-            bar.update(task.id, completed=done, text=text)
-
-        yield update
+def _speed(timestep_fs: float) -> Callable[[float], str]:
+    return lambda speed: f"{speed:.0f} steps/s  {speed * timestep_fs * 86400e-6:.2f} ns/day"
 
 
-def _print_summary(folder: Path, result: DynamicsResult) -> None:
+def _print_summary(folder: Path, result: "DynamicsResult") -> None:
     duration = result.completed_steps * result.options.timestep / 1000.0
     print(f"{result.completed_steps} steps, {duration:g} ps in {folder}")
     if result.mean_temperature_K is not None:
         freedom = f"{result.degrees_of_freedom} degrees of freedom"
         print(f"mean temperature {result.mean_temperature_K:.0f} K over {freedom}")
         if result.mean_temperature_K > HEATED * result.options.temperature:
-            console.print(
-                f"much hotter than the {result.options.temperature:g} K asked for: the run fell into a state "
-                "far below the one it began in, maybe a hole of the model where there are no frames "
-                "(`mdaug stability` compares)",
-                style="yellow",
-                soft_wrap=True,
+            warn(
+                f"much hotter than the {result.options.temperature:g} K of the equilibration: the run fell "
+                "far below the energy at which it started, probably into a spurious minimum of the model "
+                "where there are no frames (`mdaug stability` compares)"
             )
     if result.steps_per_second:
         print(f"{result.steps_per_second:.0f} steps/s, {result.ns_per_day:.2f} ns/day")
     if result.stopped_because:
-        console.print(f"stopped: {result.stopped_because}", style="bold yellow", soft_wrap=True)
+        console.print(f"stopped: {result.stopped_because}", style="bold yellow", soft_wrap=True, markup=False)

@@ -1,4 +1,4 @@
-"""`mdaug explore`: where a model's own dynamics went wrong, for its next training."""
+"""`mdaug explore`: spurious minima that a model's own MD reaches, labeled for retraining."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,12 +6,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from mdaug.augmentation.explored import ExploreOptions
-from mdaug.cli.common import OutputOptions, open_run
-from mdaug.cli.progress import console, counted
-from mdaug.data import write_extxyz
+from mdaug.cli.progress import console, print_next, progress_bars
 from mdaug.errors import DataError
-from mdaug.files import write_json
-from mdaug.workflows.explore import explore as find_false_wells
+from mdaug.workflows.options import OutputOptions
+from mdaug.workflows.runs import open_run
 
 
 def explore(
@@ -20,11 +18,11 @@ def explore(
     options: Annotated[ExploreOptions, Parameter(name="*")] = ExploreOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
-    """Find false wells that a model's own dynamics fell into, and label them for its next training.
+    """Find spurious minima that a model's own MD reaches, and label them for retraining.
 
-    The labels are those of the force field matched to the model's training frames; nothing is computed ab
-    initio. Writes explored.xyz, which `mdaug train --augment.explored` adds to the copies, and explore.json.
-    For molecules without a cell.
+    The labels come from the force field matched to the model's training frames; nothing is computed ab
+    initio. Writes explored.xyz, which `mdaug train --augment.explored` adds to the augmented frames, and
+    explore.json. For molecules without a cell.
 
     Parameters
     ----------
@@ -33,16 +31,22 @@ def explore(
     model
         The model that ran, in the folder of its training [default: the latest run].
     """
+    from mdaug.workflows.explore import explore_trajectories
+
     if not trajectories:
         raise DataError("no trajectory; name folders of `mdaug nve` or `mdaug nvt` that this model ran")
-    with open_run(output, command="explore") as run:
-        with counted("visited frames") as progress:
-            found, n_visited = find_false_wells(trajectories, model, options, progress)
-        write_json(run.path / "explore.json", {"n_visited": n_visited, "n_kept": len(found)})
-        if len(found):
-            write_extxyz(found, run.path / "explored.xyz")
-    if len(found) == 0:
-        console.print(f"none of {n_visited} visited frames lies in a false well", style="green")
+    inputs = [*trajectories, model]
+    with (
+        open_run(output, command="explore", subject=model, inputs=inputs) as run,
+        progress_bars() as progress,
+    ):
+        exploration = explore_trajectories(trajectories, model, options, run.path, progress)
+    if exploration.n_kept == 0:
+        console.print(f"none of {exploration.n_visited} frames lies in a spurious minimum", style="green")
         return
-    print(f"{len(found)} of {n_visited} visited frames lie in false wells, or as many as --n-kept keeps")
+    print(
+        f"{exploration.n_kept} of {exploration.n_visited} frames in spurious minima are kept "
+        "(at most --n-kept)"
+    )
     print(run.path / "explored.xyz")
+    print_next(f"mdaug train --augment.explored {run.path / 'explored.xyz'}")

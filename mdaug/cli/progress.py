@@ -1,4 +1,4 @@
-"""Progress on the terminal: what is done, how fast, and how long it will take."""
+"""What commands show on the terminal while they work, and the next step after it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,41 +15,19 @@ if TYPE_CHECKING:
 console = Console(stderr=True, highlight=False)
 
 
-def make_progress() -> Progress:
-    """Return the bar of all commands: what, bar, count, time left, and a text of the task's own."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=16),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[text]}"),
-        console=console,
-    )
-
-
 @contextmanager
-def started_when_needed() -> Iterator[Progress]:
-    """Give the bar, shown from its first task on, so that an early error stands alone."""
-    bar = make_progress()
-    try:
-        yield bar
-    finally:
-        if bar.tasks:
-            bar.stop()
+def progress_bars(
+    text: Callable[[float], str] | None = None,
+) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for each stage, and give the function that is called with (stage, done, total).
 
-
-@contextmanager
-def counted(description: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar and give the function that is told (done, total)."""
+    Parameters
+    ----------
+    text
+        Makes the text beside a bar from the speed in items per second.
+    """
     with started_when_needed() as bar:
-        yield partial(_advance, bar, description, "")
-
-
-@contextmanager
-def steps_of_many() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar for each thing that is done, and give the function that is told (what, done, total)."""
-    with started_when_needed() as bar:
-        yield lambda what, done, total: _advance(bar, what, "", done, total)
+        yield partial(_report, bar, text)
 
 
 @contextmanager
@@ -65,23 +43,80 @@ def training_callbacks() -> Iterator["TrainingCallbacks"]:
 
         def epoch(state: "TrainState") -> None:
             errors = f"E {state.energy_mae_kcal_mol:.3f} F {state.force_mae_kcal_mol_A:.3f}"
-            text = f"{errors} {state.geometries_per_second:.0f}/s"
-            _advance(bar, "training", text, state.epoch, state.n_epochs)
+            advance(
+                bar, "training", state.epoch, state.n_epochs, f"{errors} {state.geometries_per_second:.0f}/s"
+            )
 
-        yield TrainingCallbacks(
-            stage=console.print, springs=partial(_advance, bar, "springs", ""), epoch=epoch
-        )
+        stage = partial(console.print, markup=False)
+        yield TrainingCallbacks(stage=stage, springs=partial(advance, bar, "springs"), epoch=epoch)
 
 
-def _advance(bar: Progress, description: str, text: str, done: int, total: int) -> None:
-    """Bring the task of that description to `done`; made, and the bar started, when it is first told of.
+@contextmanager
+def started_when_needed() -> Iterator[Progress]:
+    """Give a display of progress that is shown from its first bar on, so that an early error stands alone."""
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=16),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[text]}", markup=False),
+        console=console,
+    )
+    try:
+        yield bar
+    finally:
+        if bar.tasks:
+            bar.stop()
 
-    Nothing to do is no task.
+
+def advance(bar: Progress, stage: str, done: int, total: int, text: str = "") -> None:
+    """Set the bar of a stage; it is added at the first call, if there is anything to do.
+
+    Parameters
+    ----------
+    bar
+        The display.
+    stage
+        Name of the stage.
+    done, total
+        Items done, and all items.
+    text
+        Shown beside the bar.
     """
-    task = next((task.id for task in bar.tasks if task.description == description), None)
-    if task is None and total == 0:
+    task = next((task.id for task in bar.tasks if task.description == stage), None)
+    if total == 0:
         return
     if task is None:
         bar.start()
-        task = bar.add_task(description, total=total, text=text)
+        task = bar.add_task(stage, total=total, text=text)
     bar.update(task, completed=done, total=total, text=text)
+
+
+def warn(text: str) -> None:
+    """Print a remark on a result in yellow on standard error.
+
+    Parameters
+    ----------
+    text
+        One or two sentences.
+    """
+    console.print(text, style="yellow", soft_wrap=True, markup=False)
+
+
+def print_next(*commands: str) -> None:
+    """Print the commands that a user may want next.
+
+    Parameters
+    ----------
+    *commands
+        Command lines, each with its purpose after two spaces.
+    """
+    from mdaug.reports import terminal
+
+    pairs = [command.partition("  ") for command in commands]
+    terminal.print_next([(line, purpose) for line, _, purpose in pairs])
+
+
+def _report(bar: Progress, text: Callable[[float], str] | None, stage: str, done: int, total: int) -> None:
+    speed = next((task.speed for task in bar.tasks if task.description == stage), None)
+    advance(bar, stage, done, total, text(speed) if text and speed else "")

@@ -1,15 +1,13 @@
-"""`mdaug springs`: how stiff every pair of elements is, read from the frames."""
+"""`mdaug springs`: spring constants of all element pairs from the frames."""
 
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
-from mdaug.cli.common import DataOptions, OutputOptions, open_run
-from mdaug.cli.progress import counted
-from mdaug.reports.springs import plot_springs, rich_springs_table
-from mdaug.reports.style import save
-from mdaug.springs import SpringOptions, analyze_springs, write_springs
+from mdaug.cli.progress import print_next, progress_bars, warn
+from mdaug.springs.options import SpringOptions
+from mdaug.workflows.options import DataOptions, OutputOptions
+from mdaug.workflows.runs import open_run
 
 
 def springs(
@@ -19,30 +17,35 @@ def springs(
     options: Annotated[SpringOptions, Parameter(name="*")] = SpringOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
-    """Fit springs k = k_B T / σ² to the distances of every element pair.
+    """Fit the spring constants k = k_B T / σ² of all element pairs to the distances in the frames.
 
-    Writes springs.json (k in kcal/mol/Å²) and springs.png, and prints the fit with its 95 % intervals. For a
-    molecule it also compares the sampling with the forces: their virial temperature must be that of the
-    frames, and the mean forces along bonds near zero.
+    Writes springs.json (k in kcal/mol/Å²) and springs.png, and prints the fit with 95 % confidence
+    intervals. For a molecule it also checks the sampling against the forces: the virial temperature must be
+    that of the frames, and the mean forces along bonds must be near zero.
 
     Parameters
     ----------
     data
-        A file of frames or a named set.
+        A file of frames or the name of a set.
     """
-    frames = source.load(data)
-    with open_run(output, command="springs") as run:
-        with counted("springs") as progress:
-            analysis = analyze_springs(frames, options, progress=progress)
-        found = write_springs(analysis.springs, frames, run.path / "springs.json")
-        save(plot_springs(analysis)[0], run.path / "springs.png")
+    from rich.console import Console
+
+    from mdaug.reports.springs import rich_springs_table
+    from mdaug.workflows.springs import learn_springs
+
+    with open_run(output, command="springs", inputs=[data]) as run, progress_bars() as progress:
+        result = learn_springs(source.load(data), options, run.path, progress)
     console = Console(highlight=False)
-    console.print(rich_springs_table(analysis))
+    console.print(rich_springs_table(result.analysis))
     console.print(
-        f"springs.json holds the {options.convergence} fit at {analysis.springs.temperature_K:g} K "
-        f"({len(frames)} frames)"
+        f"springs.json holds the {options.convergence} fit at {result.analysis.springs.temperature_K:g} K "
+        f"({result.n_frames} frames)"
     )
-    if found:
-        console.print(found.verdict.text, style=None if found.verdict.verdict == "ok" else "yellow")
+    if result.consistency is not None:
+        verdict = result.consistency.verdict
+        (console.print if verdict.verdict == "ok" else warn)(verdict.text)
     print(run.path / "springs.json")
     print(run.path / "springs.png")
+    print_next(
+        "mdaug augment  writes augmented frames", "mdaug train  fits, augments and trains in one command"
+    )

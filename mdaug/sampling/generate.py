@@ -2,18 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, CalculatorError
 from ase.md.langevinbaoab import LangevinBAOAB
-from pydantic import Field, model_validator
 
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
-from mdaug.options import Options, Positive, Seed
 from mdaug.quantum.calculators import calculate_frames
+from mdaug.sampling.options import GenerateOptions
 from mdaug.sampling.replica_parts import ReplicaParts
 from mdaug.sampling.statistics import SamplingStatistics, sampling_statistics
 from mdaug.units import BOLTZMANN_EV_K, FS
@@ -24,52 +22,6 @@ POSITION_DECIMALS = 6
 
 CALCULATOR_ERRORS = (CalculatorError, NotImplementedError, RuntimeError, ValueError)
 """Errors of calculators for a structure that they cannot evaluate."""
-
-
-class GenerateOptions(Options):
-    """Options of the sampling."""
-
-    temperature: Annotated[float, Field(gt=0)] = 500.0
-    """Temperature of the thermostat in K."""
-
-    n_frames: Positive = 1000
-    """Number of frames, over all replicas."""
-
-    n_replicas: Positive = 8
-    """Number of independent runs; from a SMILES string each starts from another conformer."""
-
-    spacing: Annotated[float, Field(gt=0)] = 150.0
-    """Time between frames of a replica in fs."""
-
-    equilibration: Annotated[float, Field(ge=0)] = 2.0
-    """Time before the sampling of each replica in ps."""
-
-    timestep: Annotated[float, Field(gt=0)] = 0.5
-    """Time step in fs."""
-
-    friction: Annotated[float, Field(gt=0)] = 20.0
-    """Friction of the Langevin thermostat in 1/ps."""
-
-    seed: Seed = 0
-    """Seed of the conformers, the starting velocities and the thermostat."""
-
-    @model_validator(mode="after")
-    def _each_replica_has_frames(self) -> "GenerateOptions":
-        if self.n_replicas > self.n_frames:
-            raise ValueError(
-                f"{self.n_replicas} replicas for {self.n_frames} frames; expected a frame per replica"
-            )
-        return self
-
-    @property
-    def steps_per_frame(self) -> int:
-        """Number of MD steps between frames."""
-        return max(1, round(self.spacing / self.timestep))
-
-    @property
-    def equilibration_steps(self) -> int:
-        """Number of MD steps before the sampling."""
-        return round(self.equilibration * 1000 / self.timestep)
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ def _component_count(item: str) -> str:
     return f"{pair_name(*(atomic_numbers[symbol] for symbol in symbols))}={count}"
 
 
-class SpringOptions(Options):
-    """Options of the fit of springs to pair distances."""
+class SpringSettings(Options):
+    """Options of a spring fit but the cutoff, which in a training is the model's."""
 
     components: Annotated[
         tuple[str, ...],
@@ -55,9 +55,6 @@ class SpringOptions(Options):
     min_weight: Annotated[float, Field(ge=0, lt=0.5)] = 0.002
     """Peaks with less than this share of an element pair's distances are left out (automatic choice only)."""
 
-    cutoff: Annotated[float, Field(gt=0)] = 5.0
-    """Periodic frames: pairs up to this distance (Å), the model's cutoff. Molecules: all pairs."""
-
     min_width: Annotated[float, Field(gt=0)] = 1e-3
     """Peaks narrower than this (Å) are not thermal (constrained bonds) and are refused."""
 
@@ -77,3 +74,10 @@ class SpringOptions(Options):
     def n_components(self) -> dict[str, int]:
         """The given numbers of components by pair name."""
         return {pair: int(count) for pair, count in (item.split("=") for item in self.components)}
+
+
+class SpringOptions(SpringSettings):
+    """Options of the fit of springs to pair distances."""
+
+    cutoff: Annotated[float, Field(gt=0)] = 5.0
+    """Frames with a cell: pairs up to this distance (Å). Molecules: all pairs."""

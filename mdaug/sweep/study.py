@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from mdaug.errors import MDAugError, MissingDependencyError
-from mdaug.processes import one_thread_each
+from mdaug.processes import one_thread_each, start_worker
 from mdaug.sweep.options import SweepOptions
 from mdaug.sweep.space import (
     Dimension,
@@ -113,7 +113,7 @@ def _run_workers(study: "optuna.Study", sweep: Sweep, progress: Callable[[int, i
     ]
     with one_thread_each():
         for worker in workers:
-            worker.start()
+            start_worker(worker)
         try:
             while any(worker.is_alive() for worker in workers):
                 _report_progress(study, sweep, progress)

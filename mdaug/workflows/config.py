@@ -1,25 +1,28 @@
-"""The configuration of a training run: a TOML file with one section for each room it passes through."""
+"""The configuration of a training: a TOML file with one section for each package it passes through."""
 
 import difflib
+import hashlib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import tomli_w
+from cyclopts import Parameter
 from pydantic import ValidationError
 
-from mdaug.augmentation import AugmentOptions
+from mdaug.augmentation.options import AugmentOptions, AugmentSettings
 from mdaug.data.splits import SplitOptions
 from mdaug.errors import DataError, SettingsError
 from mdaug.files import write_text
-from mdaug.frames import FrameSet
-from mdaug.models import SchNetOptions
+from mdaug.models.options import SchNetOptions
 from mdaug.options import Options
-from mdaug.springs import SpringOptions
-from mdaug.training import TrainOptions
-from mdaug.workflows.data import DataOptions
+from mdaug.springs.options import SpringOptions, SpringSettings
+from mdaug.training.options import TrainOptions
 from mdaug.workflows.inputs import find_config
+from mdaug.workflows.options import DataOptions
+
+if TYPE_CHECKING:
+    from mdaug.frames import FrameSet
 
 Sections = Mapping[str, Mapping[str, Any]]
 
@@ -28,44 +31,78 @@ class DataSection(DataOptions):
     """Which frames, and how to read them."""
 
     source: str = "ethanol"
-    """A file or a named set."""
+    """A file or the name of a set. In a TOML file a relative path is relative to that file, or, where there
+    is no such file, to the working folder."""
 
-    def load_frames(self) -> FrameSet:
-        """Return the frames."""
+    sha256: str | None = None
+    """SHA-256 of the file. A training records it; a file with other content is refused."""
+
+    def load_frames(self) -> "FrameSet":
+        """Return the frames.
+
+        Raises
+        ------
+        DataError
+            If the file has changed since its hash was recorded, or cannot be used.
+        """
+        source = Path(self.source)
+        if self.sha256 is not None and source.is_file() and file_hash(source) != self.sha256:
+            raise DataError(
+                f"{source}: not the file that this configuration was made with (its SHA-256 differs); give "
+                "that file, or take sha256 out of [data] to use the present one"
+            )
         return self.load(self.source)
 
 
-class TrainingAugmentOptions(AugmentOptions):
+class AugmentSection(AugmentSettings):
     """Augmentation of the training frames."""
 
-    explored: Path | None = None
-    """File of `mdaug explore`; its frames are trained on too, with their own weights."""
-
-
-class AugmentSection(TrainingAugmentOptions):
-    """Augmentation of the training frames, or none."""
-
-    enabled: bool = True
+    enabled: Annotated[bool, Parameter(parse=False)] = True
     """Train on augmented frames too; false trains the raw model."""
+
+    explored: Path | None = None
+    """File of `mdaug explore`, whose frames are added to the augmented frames, with their own weights."""
 
 
 class RunConfig(Options):
-    """All settings of a training run. The defaults are those of ``inputs/ethanol.toml``."""
+    """All settings of a training. The defaults are those of ``inputs/ethanol.toml``."""
 
     data: DataSection = DataSection()
     split: SplitOptions = SplitOptions()
-    springs: SpringOptions = SpringOptions()
+    springs: SpringSettings = SpringSettings()
     augment: AugmentSection = AugmentSection()
     model: SchNetOptions = SchNetOptions()
     training: TrainOptions = TrainOptions()
 
+    @property
+    def spring_options(self) -> SpringOptions:
+        """Options of the spring fit; its cutoff is the model's."""
+        return SpringOptions(**self.springs.model_dump(exclude_unset=True), cutoff=self.model.cutoff)
+
+    @property
+    def augment_options(self) -> AugmentOptions:
+        """Options of the augmentation; its cutoff is the model's."""
+        settings = self.augment.model_dump(exclude={"enabled", "explored"}, exclude_unset=True)
+        return AugmentOptions(**settings, cutoff=self.model.cutoff)
+
     def replace(self, changes: Sections) -> "RunConfig":
-        """Return a validated copy with the keys in `changes` replaced."""
+        """Return a validated copy with some keys replaced.
+
+        Parameters
+        ----------
+        changes
+            Section -> key -> value.
+
+        Raises
+        ------
+        SettingsError
+            For an unknown section or key, or a wrong value.
+        """
         return _validate(_merge(self.model_dump(), changes), "the given options")
 
 
 def load_config(path: Path | str | None = None, changes: Sections | None = None) -> RunConfig:
-    """Read a configuration: `changes` (such as command-line options) over the file's keys over the defaults.
+    """Read a configuration. Precedence: `changes` (command-line options), then the file, then the defaults.
 
     Parameters
     ----------
@@ -90,12 +127,49 @@ def load_config(path: Path | str | None = None, changes: Sections | None = None)
     if path is None:
         return _validate(_merge({}, changes or {}), "the given options")
     file = find_config(path)
-    return _validate(_merge(_read_toml(file), changes or {}), str(file))
+    return _validate(_merge(_with_full_paths(_read_toml(file), file), changes or {}), str(file))
 
 
 def save_config(config: RunConfig, path: Path) -> None:
-    """Write every setting of `config` as TOML that `load_config` reads back equal."""
-    write_text(path, tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
+    """Write every setting as TOML that trains again from any folder: with full paths and the data's hash.
+
+    Parameters
+    ----------
+    config
+        Settings of a training.
+    path
+        File to write.
+    """
+    import tomli_w
+
+    sections = config.model_dump(mode="json", exclude_none=True)
+    source = Path(config.data.source)
+    if source.is_file():
+        sections["data"] |= {"source": str(source.resolve()), "sha256": file_hash(source)}
+    if config.augment.explored is not None:
+        sections["augment"]["explored"] = str(config.augment.explored.resolve())
+    write_text(path, tomli_w.dumps(sections))
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits.
+
+    Parameters
+    ----------
+    path
+        The file.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _with_full_paths(sections: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Return `sections` with the paths that are relative to `file` in full."""
+    for name, key in (("data", "source"), ("augment", "explored")):
+        value = sections.get(name, {}).get(key)
+        if isinstance(value, str) and (place := file.resolve().parent / value).is_file():
+            sections[name][key] = str(place)
+    return sections
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -113,6 +187,8 @@ def _merge(sections: Mapping[str, Any], changes: Sections) -> dict[str, dict[str
     merged = {name: dict(keys) for name, keys in sections.items()}
     for name, keys in changes.items():
         merged.setdefault(name, {}).update(keys)
+    if "source" in changes.get("data", {}) and "sha256" not in changes["data"]:
+        merged["data"].pop("sha256", None)  # of another file
     return merged
 
 
@@ -120,29 +196,31 @@ def _validate(sections: Mapping[str, Any], where: str) -> RunConfig:
     try:
         return RunConfig.model_validate(sections)
     except ValidationError as error:
-        raise SettingsError(f"{where}: {_complaint(error)}") from error
+        raise SettingsError(f"{where}: {_violation(error)}") from error
 
 
-def _complaint(error: ValidationError) -> str:
-    """Say in one line what the first wrong section, key or value is and what was expected."""
+def _violation(error: ValidationError) -> str:
+    """Return in one line the first wrong section, key or value and what was expected."""
     first = error.errors(include_url=False)[0]
     section, *rest = (str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         if not rest:
             return f"unknown section [{section}]; {_nearest(section, list(RunConfig.model_fields), '[{}]')}"
-        known = list(RunConfig.model_fields[section].default.__class__.model_fields)
-        return f"[{section}] has no key {rest[0]!r}; {_nearest(rest[0], known, '{!r}')}"
+        keys = list(RunConfig.model_fields[section].default.__class__.model_fields)
+        if rest[0] == "cutoff":
+            return f"[{section}] has no key 'cutoff'; set cutoff in [model], it holds for all"
+        return f"[{section}] has no key {rest[0]!r}; {_nearest(rest[0], keys, '{!r}')}"
     message = first["msg"].removeprefix("Value error, ")
     if not rest:
         return f"[{section}]: {message}"
     return f"[{section}] {'.'.join(rest)} = {first['input']!r}: {message}"
 
 
-def _nearest(name: str, known: list[str], form: str) -> str:
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+def _nearest(name: str, names: list[str], form: str) -> str:
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if nearest:
         return f"did you mean {form.format(nearest[0])}?"
-    return f"known are {', '.join(known)}"
+    return f"known are {', '.join(names)}"
 
 
 def _section_names() -> str:

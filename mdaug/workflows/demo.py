@@ -17,14 +17,14 @@ from mdaug.deployment import read_manifest
 from mdaug.errors import MDAugError
 from mdaug.files import write_json
 from mdaug.frames import structure_from_json
-from mdaug.processes import one_thread_each
+from mdaug.processes import one_thread_each, start_worker
 from mdaug.reports.demo import DemoLane, write_demo_report
 from mdaug.training import TrainState
 from mdaug.workflows.config import RunConfig
-from mdaug.workflows.environment import describe_environment
+from mdaug.workflows.options import ValidationOptions
 from mdaug.workflows.train import TrainingCallbacks, train_force_field
 from mdaug.workflows.training_summary import frame_energies_kcal_mol
-from mdaug.workflows.validation import ValidationOptions, accuracy_verdict, validate
+from mdaug.workflows.validation import accuracy_verdict, validate
 
 LANES = ("raw", "augmented")
 
@@ -94,7 +94,6 @@ def run_demo(
     """
     lanes = _run_lanes(config, folder, options or ValidationOptions(), show or (lambda _: None))
     write_json(folder / "results.json", {lane.name: _describe(lane) for lane in lanes})
-    write_json(folder / "environment.json", describe_environment())
     return DemoOutcome(write_demo_report(folder, lanes), lanes)
 
 
@@ -136,11 +135,11 @@ class Processes:
         self.messages: Queue[Step | DemoLane | Exception] = self._context.Queue()
 
     def start(self, name: str, *arguments: Any) -> None:
-        """Run `_tell_lane` in its own process."""
+        """Run `_report_lane` in its own process."""
         process = self._context.Process(
-            target=_tell_lane, args=(name, *arguments, self.messages), daemon=True
+            target=_report_lane, args=(name, *arguments, self.messages), daemon=True
         )
-        process.start()
+        start_worker(process)
         self._running[name] = process
 
     def alive(self, name: str) -> bool:
@@ -162,7 +161,9 @@ def _processes() -> Iterator[Processes]:
         processes.stop()
 
 
-def _tell_lane(name: str, config: RunConfig, folder: Path, options: ValidationOptions, messages: Any) -> None:
+def _report_lane(
+    name: str, config: RunConfig, folder: Path, options: ValidationOptions, messages: Any
+) -> None:
     """Train and validate one model, and put the result or the error on the queue."""
     try:
         messages.put(_lane(name, config, folder, options, messages))
@@ -174,18 +175,18 @@ def _tell_lane(name: str, config: RunConfig, folder: Path, options: ValidationOp
 def _lane(name: str, config: RunConfig, folder: Path, options: ValidationOptions, steps: Any) -> DemoLane:
     """Train and validate one model; runs in its own process."""
 
-    def tell(what: str, done: int, total: int, words: str = "") -> None:
+    def report(what: str, done: int, total: int, words: str = "") -> None:
         steps.put(Step(name, what, done, total, words))
 
-    def tell_epoch(state: TrainState) -> None:
+    def report_epoch(state: TrainState) -> None:
         errors = f"E {state.energy_mae_kcal_mol:.3f} F {state.force_mae_kcal_mol_A:.3f}"
-        tell("training", state.epoch, state.n_epochs, errors)
+        report("training", state.epoch, state.n_epochs, errors)
 
     outcome = train_force_field(
         config,
         folder / name,
         device="cpu",
-        callbacks=TrainingCallbacks(springs=partial(tell, "springs"), epoch=tell_epoch),
+        callbacks=TrainingCallbacks(springs=partial(report, "springs"), epoch=report_epoch),
     )
     sets = outcome.sets
     validation = validate(
@@ -195,16 +196,16 @@ def _lane(name: str, config: RunConfig, folder: Path, options: ValidationOptions
         options,
         scan=outcome.scan,
         label=name,
-        progress=Throttle(tell),
+        progress=Throttle(report),
     )
     summary = read_manifest(outcome.model_path)["training"]
     return DemoLane(
         name=name,
-        n_frames=len(sets.shown),
+        n_frames=len(sets.all_training),
         data=sets.train.name,
         structure=structure_from_json(summary["reference_structure"]),
         bonds=summary["bonds"],
-        frame_energies_kcal_mol=frame_energies_kcal_mol(sets.train, sets.copies),
+        frame_energies_kcal_mol=frame_energies_kcal_mol(sets.train, sets.added),
         springs=sets.springs,
         history=outcome.training.history,
         seconds=outcome.training.seconds,

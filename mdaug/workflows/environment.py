@@ -1,9 +1,12 @@
-"""What a result depended on besides its inputs: versions, machine, commit, threads."""
+"""What a result depended on besides its inputs: command line, versions, machine, commit, threads."""
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextvars import ContextVar
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -11,15 +14,32 @@ from typing import Any
 import mdaug
 from mdaug.processor import processor_name
 
-_PACKAGES = ("mdaug", "torch", "numpy", "scipy", "scikit-learn", "ase", "MDAnalysis", "vesin", "tblite")
+_PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "ase", "MDAnalysis", "vesin", "tblite")
+
+arguments: ContextVar[list[str] | None] = ContextVar("arguments", default=None)
+"""Arguments of the running `mdaug` command; None outside of one."""
 
 
-def describe_environment() -> dict[str, Any]:
-    """Return what `environment.json` records of the process and its machine."""
+def command_line() -> str:
+    """Return the running command as one would type it."""
+    given = arguments.get()
+    return shlex.join(sys.argv if given is None else ["mdaug", *given])
+
+
+def describe_environment(commands: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return what `environment.json` records of the process and its machine.
+
+    Parameters
+    ----------
+    commands
+        Command lines of the run, oldest first: the original one and those with ``--resume``
+        [default: the running command].
+    """
     return {
-        "command": sys.argv,
+        "commands": [command_line()] if commands is None else list(commands),
+        "folder": str(Path.cwd()),
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": {"mdaug": mdaug.__version__, **{name: _version(name) for name in _PACKAGES}},
         "mdaug_commit": _commit(Path(mdaug.__file__).parents[1]),
         "platform": platform.platform(),
         "processor": processor_name(),

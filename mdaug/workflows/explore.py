@@ -1,6 +1,8 @@
-"""Where a model's own dynamics went wrong: trajectories -> frames for its next training."""
+"""Spurious minima that a model's own MD reaches: trajectories -> labeled frames for its next training."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,26 +10,49 @@ import numpy as np
 from mdaug.analysis.trajectory import open_trajectory
 from mdaug.augmentation.explored import ExploreOptions, label_spurious_minima
 from mdaug.calculators.predictions import predict
+from mdaug.data import write_extxyz
 from mdaug.errors import DataError
+from mdaug.files import write_json
 from mdaug.frames import FloatArray, FrameSet
+from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.runs import find_model
 from mdaug.workflows.use_model import own_frames
 
 
-def explore(
+@dataclass(frozen=True)
+class Exploration:
+    """Frames of spurious minima, labeled, and how many frames were looked at."""
+
+    frames: FrameSet
+    n_visited: int
+
+    @property
+    def n_kept(self) -> int:
+        """Number of labeled frames."""
+        return len(self.frames)
+
+
+def explore_trajectories(
     trajectories: Sequence[Path],
     model: Path | None,
     options: ExploreOptions,
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[FrameSet, int]:
-    """Return the frames of `trajectories` in false wells of `model`, labelled, and how many were seen.
+    folder: Path,
+    progress: Progress = ignore,
+) -> Exploration:
+    """Label the frames of `trajectories` in spurious minima of `model`; write explore.json and explored.xyz.
 
     Parameters
     ----------
     trajectories
         Files, folders of `mdaug nve` and `mdaug nvt`, or such folders of several replicas.
+    model
+        A model.pt in the folder of its training, that folder, or None for the latest run.
+    options
+        What is a spurious minimum, and how many frames are kept.
+    folder
+        Where the files go.
     progress
-        Told how many frames the model has been asked for, of how many.
+        Called with the stage "visited frames" and the numbers of frames evaluated and in all.
 
     Raises
     ------
@@ -39,12 +64,16 @@ def explore(
     train = own_frames(path, "train")
     if train.periodic:
         raise DataError(f"{path}: its frames have a cell; expected a model of molecules without one")
-    files = [file for folder in trajectories for file in sorted(folder.glob("replica-*")) or [folder]]
+    files = [file for path in trajectories for file in sorted(path.glob("replica-*")) or [path]]
     positions = np.concatenate([_positions(file, train.n_atoms) for file in files])
-    nothing = np.zeros(len(positions))
-    visited = FrameSet(train.atomic_numbers, positions, nothing, np.zeros_like(positions))
-    energies, _ = predict(path, visited, progress=progress)
-    return label_spurious_minima(train, positions, energies, options), len(positions)
+    unlabeled = FrameSet(train.atomic_numbers, positions, np.zeros(len(positions)), np.zeros_like(positions))
+    energies, _ = predict(path, unlabeled, progress=partial(progress, "visited frames"))
+    exploration = Exploration(label_spurious_minima(train, positions, energies, options), len(positions))
+    counts = {"n_visited": exploration.n_visited, "n_kept": exploration.n_kept}
+    write_json(folder / "explore.json", counts)
+    if exploration.n_kept:
+        write_extxyz(exploration.frames, folder / "explored.xyz")
+    return exploration
 
 
 def _positions(trajectory: Path, n_atoms: int) -> FloatArray:
@@ -52,5 +81,5 @@ def _positions(trajectory: Path, n_atoms: int) -> FloatArray:
     universe = open_trajectory(trajectory, needs_times=False)
     if len(universe.atoms) != n_atoms:
         raise DataError(f"{trajectory}: {len(universe.atoms)} atoms, the model was trained on {n_atoms}")
-    # copies, as some readers fill one array again and again
+    # copied, as some readers fill one array again and again
     return np.array([frame.positions.copy() for frame in universe.trajectory], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""model.pt anew from the checkpoint of a training, finished or not."""
+"""model.pt from the checkpoint of a training, finished or not."""
 
 from pathlib import Path
 
@@ -17,10 +17,12 @@ def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None =
 
     Parameters
     ----------
+    run
+        Folder of a training.
     path
-        Where to write; default: model.pt in `run`.
+        File to write [default: model.pt in `run`].
     dtype
-        Precision in which the model runs unless its user asks for another; default: that of the training.
+        Precision in which the model runs unless its user chooses another [default: that of the training].
 
     Raises
     ------

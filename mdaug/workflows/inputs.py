@@ -1,4 +1,4 @@
-"""Where the shipped configurations lie: beside the package in a checkout, inside it in a wheel."""
+"""The shipped TOML configurations and LAMMPS inputs."""
 
 from pathlib import Path
 
@@ -13,7 +13,12 @@ def inputs_folder() -> Path:
 
 
 def copy_lammps_inputs(folder: Path) -> list[Path]:
-    """Copy the shipped LAMMPS inputs into `folder` and return where they are now.
+    """Copy the shipped LAMMPS inputs into `folder` and return the copies.
+
+    Parameters
+    ----------
+    folder
+        Created if it does not exist.
 
     Raises
     ------
@@ -23,7 +28,9 @@ def copy_lammps_inputs(folder: Path) -> list[Path]:
     copies = {folder / source.name: source.read_text() for source in sorted(inputs_folder().glob("*.in"))}
     for path, text in copies.items():
         if path.exists() and path.read_text() != text:
-            raise DataError(f"{path} is there and differs from the shipped one; move it, or copy elsewhere")
+            raise DataError(
+                f"{path} exists and differs from the shipped one; move it, or work in another folder"
+            )
     for path, text in copies.items():
         write_text(path, text)
     return list(copies)
@@ -31,6 +38,11 @@ def copy_lammps_inputs(folder: Path) -> list[Path]:
 
 def find_config(name: str | Path) -> Path:
     """Return `name` if it is a file, else the shipped configuration of that name (``paper``, ``demo.toml``).
+
+    Parameters
+    ----------
+    name
+        A TOML file, or the name of a shipped one.
 
     Raises
     ------

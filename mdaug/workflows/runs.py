@@ -1,34 +1,25 @@
-"""Run folders: made, protected, resumed, and found again as `runs/latest`."""
+"""Run folders: created, protected, resumed, and found again as `runs/latest`."""
 
-import json
-import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from mdaug.errors import DataError, MDAugError
-from mdaug.files import is_leftover, remove_leftovers, write_json
-from mdaug.locks import BusyError, is_lock, locked
-from mdaug.options import Options
+from mdaug.errors import DataError, InterruptedRunError
+from mdaug.files import write_json
+from mdaug.workflows.environment import command_line, describe_environment
+from mdaug.workflows.options import OutputOptions
+from mdaug.workflows.ownership import ASIDE, Claim, claim_folder, is_foreign, read_record
+from mdaug.workflows.run_files import ENVIRONMENT, README, write_readme
 
 RUNS = Path("runs")
-RECORD = "run.json"
-"""Every run folder holds this record of what was run and whether it finished."""
+"""Default runs go here, below the working folder."""
 
-LOCK = ".lock"
-"""Held in the folder of a run as long as its process lives."""
+_TIME = re.compile(r"-\d{8}-\d{6}(-\d+)?$")
 
-
-class OutputOptions(Options):
-    """Where results go."""
-
-    out: Path | None = None
-    """Folder for the results [default: runs/TIME]."""
-
-    overwrite: bool = False
-    """Replace the run of the same command in that folder."""
+Input = Path | str | None
 
 
 @dataclass(frozen=True)
@@ -39,182 +30,139 @@ class Run:
 
 
 @contextmanager
-def open_run(output: OutputOptions, *, command: str, resume: bool | None = None) -> Iterator[Run]:
-    """Make (or with `resume` reopen) a run folder and mark it finished when the block succeeds.
+def open_run(
+    output: OutputOptions,
+    *,
+    command: str,
+    resume: bool | None = None,
+    subject: Path | None = None,
+    inputs: Sequence[Input] = (),
+) -> Iterator[Run]:
+    """Create (or with `resume` reopen) a run folder, and mark it finished when the block succeeds.
 
-    No other process gets the folder meanwhile. A replaced run is put aside and deleted only when the new one
-    has finished; it comes back if the new one fails before it wrote a file. Folders of runs that failed so
-    early are removed.
+    No other process gets the folder meanwhile. ``run.json`` records the command and which files it wrote;
+    ``--overwrite`` replaces those and nothing else. They are kept aside until the new run has finished, and
+    come back if it fails before it wrote a file. Folders of runs that failed so early are removed.
 
     Parameters
     ----------
+    output
+        ``--out`` and ``--overwrite``.
+    command
+        Name of the command: a key of `mdaug.workflows.run_files.FILES`.
     resume
         True continues the run of `output.out`, or the newest unfinished one of this command under ``runs``
-        that no process is at; None says that the command cannot resume, so an unfinished run may be written
-        over.
+        that no process is at; None says that the command cannot resume, so that an unfinished run may be
+        written over.
+    subject
+        Model or run that this run is about; its name becomes part of the default folder's.
+    inputs
+        Files and folders that the command reads; names of sets and missing files are ignored.
 
     Raises
     ------
     MDAugError
-        If the folder holds a run that would be overwritten, another process is at it, or there is none to
-        resume.
+        Before anything is changed: the folder holds a run or files that would be overwritten, one of
+        `inputs` would be, another process is at the folder, or there is none to resume.
+    InterruptedRunError
+        After Ctrl-C in the block.
     """
     with ExitStack() as held:
-        path, replaced = _claim(held, output, command, resume)
-        remove_leftovers(path)
+        default = RUNS / _default_name(command, subject)
+        claim = claim_folder(held, output, command, resume=resume, default=default, inputs=inputs)
+        commands = [*claim.commands, command_line()]
         started = _now()
-        _record(path, command, started=started, finished=None)
+        claim.begin(commands, started)
         try:
-            yield Run(path)
-        except BaseException:
-            _clear_failed(path, replaced)
+            yield Run(claim.path)
+        except BaseException as error:
+            kept = claim.fail()
+            if kept and not is_foreign(claim.path / README):
+                write_readme(claim.path, command, commands)
+            if isinstance(error, KeyboardInterrupt):
+                raise InterruptedRunError(_interrupted(claim, kept, resume)) from error
             raise
-        _record(path, command, started=started, finished=_now())
-        if replaced is not None:
-            shutil.rmtree(replaced)
-    if (path / "model.pt").exists() and path.parent.resolve() == RUNS.resolve():
-        _point_latest_to(path)
+        explain_folder(claim.path, command, commands)
+        claim.finish(commands, started, _now())
+    _point_latest_to(claim.path)
+
+
+def explain_folder(folder: Path, command: str, commands: Sequence[str] | None = None) -> None:
+    """Write environment.json and README.txt of a run.
+
+    Parameters
+    ----------
+    folder
+        The run folder.
+    command
+        Name of the command.
+    commands
+        The command lines of the run, oldest first [default: those in its run.json, or the running one].
+    """
+    record = read_record(folder) or {}
+    commands = commands or record.get("commands") or [command_line()]
+    if not is_foreign(folder / ENVIRONMENT):
+        write_json(folder / ENVIRONMENT, describe_environment(commands))
+    if not is_foreign(folder / README):
+        write_readme(folder, command, commands)
 
 
 def find_model(model: Path | None) -> Path:
-    """Return the model file named by a file, a run folder, or (None) the newest finished run."""
+    """Return the model file that a file, a run folder or (None) the newest finished training names.
+
+    Parameters
+    ----------
+    model
+        A model.pt, a run folder, or None for ``runs/latest``.
+
+    Raises
+    ------
+    DataError
+        If there is no such file.
+    """
     path = model if model is not None else RUNS / "latest"
-    found = path / "model.pt" if path.is_dir() else path
-    if not found.is_file():
+    file = path / "model.pt" if path.is_dir() else path
+    if not file.is_file():
         inside = sorted(str(file.parent) for file in path.glob("*/model.pt"))  # a demo has two
         hint = f"name {' or '.join(inside)}" if inside else "name a model.pt or a run folder"
+        if (path / ASIDE / "model.pt").is_file():
+            hint = f"an interrupted --overwrite keeps the earlier model in {path / ASIDE}"
         if model is None:
             hint = "train one first (`mdaug train`) or name a model.pt"
-        raise DataError(f"no model at {found}; {hint}")
-    return found
+        raise DataError(f"no model at {file}; {hint}")
+    return file
 
 
-def read_record(path: Path) -> dict[str, str | None] | None:
-    """Return the record of the run in folder `path`, None where there is none."""
-    try:
-        record = json.loads((path / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return record if isinstance(record, dict) else None
+def model_label(path: Path) -> str:
+    """Return the name of a model in tables, figures and folder names: that of its run folder or file.
+
+    Parameters
+    ----------
+    path
+        A model file.
+    """
+    return path.parent.name if path.name == "model.pt" else path.stem
 
 
-def _claim(
-    held: ExitStack, output: OutputOptions, command: str, resume: bool | None
-) -> tuple[Path, Path | None]:
-    """Return the folder for a run, locked as long as `held` is open, and where a replaced run was put."""
-    if resume:
-        return _take_one_of(_to_resume(output.out, command), held), None
-    if output.out is None:
-        return _take(_new_folder(RUNS / f"{datetime.now():%Y%m%d-%H%M%S}"), held), None
-    path = _take(output.out, held)
-    if not _to_replace(path, command, overwrite=output.overwrite, can_resume=resume is not None):
-        return path, None
-    replaced = _put_aside(path)
-    return _take(path, held), replaced
+def _default_name(command: str, subject: Path | None) -> str:
+    parts = [command, f"{datetime.now():%Y%m%d-%H%M%S}"]
+    if subject is not None:
+        name = subject.resolve()
+        if name.is_file():
+            name = name.parent if name.name in ("model.pt", "thermo.csv") else name.with_suffix("")
+        # the time of the subject is dropped, so that names of runs about runs do not grow
+        parts.insert(1, _TIME.sub("", name.name) or "run")
+    return "-".join(parts)
 
 
-def _take(path: Path, held: ExitStack) -> Path:
-    path.mkdir(parents=True, exist_ok=True)
-    advice = "wait for its end, or give another folder with --out"
-    held.enter_context(locked(path / LOCK, what=str(path), advice=advice))
-    return path
-
-
-def _take_one_of(paths: list[Path], held: ExitStack) -> Path:
-    """Take the first folder that no other process is at; the last one's error if there is none."""
-    *others, last = paths
-    for path in others:
-        with suppress(BusyError):
-            return _take(path, held)
-    return _take(last, held)
-
-
-def _to_replace(path: Path, command: str, *, overwrite: bool, can_resume: bool) -> bool:
-    """Whether `path` holds a run that is to be replaced as a whole; MDAugError if it must not be."""
-    record = read_record(path)
-    if record is None:
-        return False
-    finished = bool(record.get("finished"))
-    if not (finished or _has_results(path)):
-        return False
-    if record.get("command") != command:
-        raise MDAugError(
-            f"{path} holds a run of `mdaug {record.get('command')}`; give another folder with --out"
-        )
-    if not (finished or can_resume):
-        return False
-    if not overwrite:
-        raise MDAugError(_refusal(path, finished=finished))
-    return True
-
-
-def _has_results(path: Path) -> bool:
-    return any(not (entry.name == RECORD or is_lock(entry) or is_leftover(entry)) for entry in path.iterdir())
-
-
-def _refusal(path: Path, *, finished: bool) -> str:
-    if finished:
-        return f"{path} holds a finished run; give another folder with --out, or --overwrite to replace it"
-    return f"{path} holds an unfinished run; continue it with --resume or replace it with --overwrite"
-
-
-def _to_resume(out: Path | None, command: str) -> list[Path]:
-    """Return the folder named, or those of unfinished runs of `command` under ``runs``, the newest first."""
-    if out is not None:
-        record = read_record(out)
-        if record is None:
-            raise MDAugError(f"nothing to resume in {out}: it holds no {RECORD} of an earlier run")
-        if record.get("command") != command:
-            raise MDAugError(f"{out} holds a run of `mdaug {record.get('command')}`; resume it with that")
-        return [out]
-    candidates = [
-        path
-        for path in RUNS.glob("*")
-        if not path.is_symlink()
-        and (record := read_record(path))
-        and record.get("command") == command
-        and not record.get("finished")
-    ]
-    if not candidates:
-        raise MDAugError(f"no unfinished `mdaug {command}` under {RUNS}/ to resume; name one with --out")
-    return sorted(candidates, key=lambda path: path.stat().st_mtime, reverse=True)
-
-
-def _new_folder(path: Path) -> Path:
-    """Make a folder that nobody has, even if two runs start in the same second."""
-    candidate, n = path, 1
-    while True:
-        try:
-            candidate.mkdir(parents=True)
-        except FileExistsError:
-            n += 1
-            candidate = path.with_name(f"{path.name}-{n}")
-        else:
-            return candidate
-
-
-def _put_aside(path: Path) -> Path:
-    aside = path.with_name(f"{path.name}.replaced-{datetime.now():%Y%m%d-%H%M%S-%f}")
-    path.rename(aside)
-    (aside / LOCK).unlink(missing_ok=True)
-    return aside
-
-
-def _clear_failed(path: Path, replaced: Path | None) -> None:
-    """Leave no trace of a run that failed before its first result."""
-    if _has_results(path):
-        return
-    (path / RECORD).unlink(missing_ok=True)
-    remove_leftovers(path)
-    (path / LOCK).unlink(missing_ok=True)
-    with suppress(OSError):  # the lock of another file that a kill left
-        path.rmdir()
-    if replaced is not None:
-        replaced.rename(path)
-
-
-def _record(path: Path, command: str, *, started: str, finished: str | None) -> None:
-    write_json(path / RECORD, {"command": command, "started": started, "finished": finished})
+def _interrupted(claim: Claim, kept: bool, resume: bool | None) -> str:
+    if not kept:
+        return "interrupted; nothing was written"
+    if resume is not None:
+        return f"interrupted; continue with `mdaug {claim.command} --resume --out {claim.path}`"
+    if claim.command == "reference":
+        return f"interrupted; the same command with --out {claim.path} continues from the finished points"
+    return f"interrupted; {claim.path} holds the files written until then"
 
 
 def _now() -> str:
@@ -222,6 +170,10 @@ def _now() -> str:
 
 
 def _point_latest_to(path: Path) -> None:
+    """Let ``runs/latest`` point to `path` if it holds a model and lies in ``runs``."""
+    path = path.resolve()  # --out may have been runs/latest itself
+    if not (path / "model.pt").exists() or path.parent != RUNS.resolve():
+        return
     temporary = RUNS / f".latest-{path.name}"
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(path.name)

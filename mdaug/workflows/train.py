@@ -1,4 +1,4 @@
-"""Augmented training: frames -> split -> springs -> augmented frames -> model -> held-out errors."""
+"""Augmented training: frames -> split -> springs -> augmented frames -> model -> errors on test frames."""
 
 import json
 from collections.abc import Callable
@@ -23,34 +23,32 @@ from mdaug.reports.training import TrainingReport, write_training_report
 from mdaug.springs import SpringAnalysis, analyze_springs, write_springs
 from mdaug.training import ProcessGroup, TrainResult, TrainState, pick_device, train
 from mdaug.workflows.config import RunConfig, save_config
-from mdaug.workflows.environment import describe_environment
+from mdaug.workflows.options import ValidationOptions
+from mdaug.workflows.progress import ignore
+from mdaug.workflows.runs import explain_folder
 from mdaug.workflows.training_summary import frame_energies_kcal_mol, summarize_training
-from mdaug.workflows.validation import ValidationOptions, accuracy_verdict, scan_bond_to_hydrogen
+from mdaug.workflows.validation import accuracy_verdict, scan_bond_to_hydrogen
 
 CONFIG = "config.toml"
 
 
-def _ignore(*_: object) -> None:
-    pass
-
-
 @dataclass(frozen=True)
 class TrainingCallbacks:
-    """Who is told what during a training.
+    """Functions that are called during a training.
 
     Parameters
     ----------
     stage
-        Told a line of text at each stage.
+        Called with a line of text at each stage.
     springs
-        Told how many element pairs are fitted, of how many.
+        Called with the numbers of element pairs that are fitted and of all.
     epoch
-        Told the state of the training after each epoch.
+        Called with the state of the training after each epoch.
     """
 
-    stage: Callable[[str], None] = _ignore
-    springs: Callable[[int, int], None] = _ignore
-    epoch: Callable[[TrainState], None] = _ignore
+    stage: Callable[[str], None] = ignore
+    springs: Callable[[int, int], None] = ignore
+    epoch: Callable[[TrainState], None] = ignore
 
 
 @dataclass(frozen=True)
@@ -66,14 +64,14 @@ class Sets:
     explored: FrameSet | None = None
 
     @property
-    def copies(self) -> list[FrameSet]:
+    def added(self) -> list[FrameSet]:
         """What the network is trained on besides the raw frames."""
         return [frames for frames in (self.augmented, self.explored) if frames is not None]
 
     @property
-    def shown(self) -> FrameSet:
+    def all_training(self) -> FrameSet:
         """All frames that the network is trained on, raw ones first."""
-        return reduce(join_frames, self.copies, self.train)
+        return reduce(join_frames, self.added, self.train)
 
 
 @dataclass(frozen=True)
@@ -100,23 +98,27 @@ def train_force_field(
     callbacks: TrainingCallbacks | None = None,
     group: ProcessGroup | None = None,
 ) -> TrainingOutcome:
-    """Train a force field as `config` says and leave everything a reader may ask for in `folder`.
+    """Train a force field and write model, errors, report and all intermediate files into `folder`.
 
     Parameters
     ----------
+    config
+        All settings, from `load_config`.
+    folder
+        The run folder; it is created if it does not exist.
     device
         ``auto``, ``cpu`` or ``cuda``.
     resume
-        Go on from the checkpoint in `folder`.
+        Continue from the checkpoint in `folder`.
     callbacks
-        Told how it goes.
+        Functions that are called on the way.
     group
         The processes that train together, of which this is the first; the others call `train_as_worker`.
 
     Raises
     ------
     DataError
-        From any room on the way; nothing of the run is marked finished then.
+        If the frames or the settings cannot be used.
 
     Examples
     --------
@@ -129,7 +131,9 @@ def train_force_field(
     pick_device(device)  # before minutes of springs and labels
     sets = prepare_sets(config, callbacks)
     record_sets(sets, config, folder, resume=resume)
-    callbacks.stage(f"training on {len(sets.shown)} frames; validation errors E in kcal/mol, F in kcal/mol/Å")
+    callbacks.stage(
+        f"training on {len(sets.all_training)} frames; validation errors E in kcal/mol, F in kcal/mol/Å"
+    )
     training = _train(sets, config, folder, group, device=device, resume=resume, progress=callbacks.epoch)
     summary = summarize_training(sets.train, config.model.cutoff) | {"augmented": sets.augmented is not None}
     model = export_model(training.model, folder / "model.pt", training=summary)
@@ -138,25 +142,54 @@ def train_force_field(
     scan = scan_bond_to_hydrogen(folder / "model.pt", folder, ValidationOptions(), label=_kind(sets))
     outcome = TrainingOutcome(folder, sets, training, test, scan)
     write_json(folder / "results.json", describe_outcome(outcome))
-    write_json(folder / "environment.json", describe_environment())
     write_training_report(folder, _report(outcome))
+    explain_folder(folder, "train")
     return outcome
 
 
 def train_as_worker(
     config: RunConfig, folder: Path, group: ProcessGroup, *, device: str, resume: bool
 ) -> None:
-    """Take part in the training that the first process of `group` runs in `folder`; writes nothing."""
+    """Take part in the training that the first process of `group` runs in `folder`; writes nothing.
+
+    Parameters
+    ----------
+    config
+        The settings of the first process.
+    folder
+        Its run folder.
+    group
+        The processes that train together.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    resume
+        Whether the first process continues from a checkpoint.
+    """
     sets = prepare_sets(config, TrainingCallbacks())
     _train(sets, config, folder, group, device=device, resume=resume)
 
 
-def _train(sets: Sets, config: RunConfig, folder: Path, group: ProcessGroup, **how: Any) -> TrainResult:
-    return train(sets.shown, sets.validation, config.model, config.training, folder, group=group, **how)
+def _train(sets: Sets, config: RunConfig, folder: Path, group: ProcessGroup, **options: Any) -> TrainResult:
+    return train(
+        sets.all_training, sets.validation, config.model, config.training, folder, group=group, **options
+    )
 
 
 def prepare_sets(config: RunConfig, callbacks: TrainingCallbacks) -> Sets:
-    """Read, split and augment the frames."""
+    """Read, split and augment the frames.
+
+    Parameters
+    ----------
+    config
+        All settings.
+    callbacks
+        Functions that are called on the way.
+
+    Raises
+    ------
+    DataError
+        If the frames cannot be used, or are too few for the split.
+    """
     frames = config.data.load_frames()
     split = split_frames(frames, config.split)
     _refuse_empty_parts(frames, split)
@@ -166,8 +199,8 @@ def prepare_sets(config: RunConfig, callbacks: TrainingCallbacks) -> Sets:
     springs, augmented, explored = None, None, None
     if config.augment.enabled:
         callbacks.stage("fitting springs to the training frames")
-        springs = analyze_springs(raw, config.springs, progress=callbacks.springs)
-        augmented = augment(raw, springs.springs, config.augment)
+        springs = analyze_springs(raw, config.spring_options, progress=callbacks.springs)
+        augmented = augment(raw, springs.springs, config.augment_options)
         callbacks.stage(f"{len(augmented)} augmented frames by rule {str(augmented.info['rule'][0])!r}")
         if config.augment.explored is not None:
             explored = _explored(config.augment.explored, raw)
@@ -177,12 +210,12 @@ def prepare_sets(config: RunConfig, callbacks: TrainingCallbacks) -> Sets:
 
 def _explored(path: Path, raw: FrameSet) -> FrameSet:
     """Read the frames of `mdaug explore`; DataError if they are of other atoms than `raw`."""
-    found = load_frames(path, units="eV", temperature_K=raw.temperature_K)
-    if not np.array_equal(found.atomic_numbers, raw.atomic_numbers) or found.periodic != raw.periodic:
+    frames = load_frames(path, units="eV", temperature_K=raw.temperature_K)
+    if not np.array_equal(frames.atomic_numbers, raw.atomic_numbers) or frames.periodic != raw.periodic:
         raise DataError(
             f"{path}: other atoms than those of {raw.name}; give what `mdaug explore` wrote for it"
         )
-    return found
+    return frames
 
 
 def _refuse_empty_parts(frames: FrameSet, split: Split) -> None:
@@ -195,7 +228,24 @@ def _refuse_empty_parts(frames: FrameSet, split: Split) -> None:
 
 
 def record_sets(sets: Sets, config: RunConfig, folder: Path, *, resume: bool) -> None:
-    """Write config.toml, split.json and, for an augmented model, springs.json and augmented.xyz."""
+    """Write config.toml, split.json and, for an augmented model, springs.json and augmented.xyz.
+
+    Parameters
+    ----------
+    sets
+        The frames of the training.
+    config
+        All settings.
+    folder
+        The run folder.
+    resume
+        Whether the run is continued: then its split must be the same.
+
+    Raises
+    ------
+    DataError
+        If the split of a resumed run is another one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     save_config(config, folder / CONFIG)
     _record_split(folder / "split.json", sets.split, resume=resume)
@@ -205,7 +255,13 @@ def record_sets(sets: Sets, config: RunConfig, folder: Path, *, resume: bool) ->
 
 
 def join_frames(first: FrameSet, second: FrameSet) -> FrameSet:
-    """Return the frames of both sets, which are of the same atoms; per-frame records are left out."""
+    """Return the frames of both sets in one; per-frame records are left out.
+
+    Parameters
+    ----------
+    first, second
+        Frames of the same atoms.
+    """
 
     def both(name: str) -> Any:
         a, b = getattr(first, name), getattr(second, name)
@@ -216,7 +272,13 @@ def join_frames(first: FrameSet, second: FrameSet) -> FrameSet:
 
 
 def describe_outcome(outcome: TrainingOutcome) -> dict[str, Any]:
-    """Return the content of results.json."""
+    """Return the content of results.json.
+
+    Parameters
+    ----------
+    outcome
+        A finished training.
+    """
     sets, training = outcome.sets, outcome.training
     best = training.history.epochs[training.best_epoch - 1]
     return {
@@ -231,7 +293,7 @@ def describe_outcome(outcome: TrainingOutcome) -> dict[str, Any]:
             "epochs": len(training.history.epochs),
             "seconds": training.seconds,
             "n_raw_frames": len(sets.train),
-            "n_augmented_frames": sum(map(len, sets.copies)),
+            "n_augmented_frames": sum(map(len, sets.added)),
         },
     }
 
@@ -258,7 +320,7 @@ def _report(outcome: TrainingOutcome) -> TrainingReport:
         model=outcome.model_path,
         structure=structure_from_json(summary["reference_structure"]),
         bonds=summary["bonds"],
-        frame_energies_kcal_mol=frame_energies_kcal_mol(outcome.sets.train, outcome.sets.copies),
+        frame_energies_kcal_mol=frame_energies_kcal_mol(outcome.sets.train, outcome.sets.added),
         history=outcome.training.history,
         springs=outcome.sets.springs,
         test=outcome.test,

@@ -1,4 +1,4 @@
-"""What a deployed model says of its training: the manifest's entry "training"."""
+"""Summary of a training for the manifest of its model: the entry "training"."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,11 +18,17 @@ from mdaug.units import KCAL_MOL_PER_EV
 def summarize_training(frames: FrameSet, cutoff: float) -> dict[str, Any]:
     """Return the summary of the raw training frames that scans, dynamics and stability start from.
 
-    It holds the data's name and level of theory, the range of distances of each element pair (those that
-    the model has seen; its users should not trust it far outside), the kinds of molecules and the longest
-    bonds that define them (see `mdaug.calculators.applicability`), the bonds with mean, spread and range
-    of their lengths, hydrogens that are bonded to different atoms in different frames, and the frame of
-    lowest energy.
+    It holds the data's name and level of theory, the range of distances of each element pair (outside of it
+    the model is not to be trusted), the kinds of molecules and the longest bonds that define them (see
+    `mdaug.calculators.applicability`), the bonds with mean, standard deviation and range of their lengths,
+    hydrogens that are bonded to different atoms in different frames, and the frame of lowest energy.
+
+    Parameters
+    ----------
+    frames
+        The raw training frames.
+    cutoff
+        Of the model, Å.
     """
     return {
         "data": frames.name,

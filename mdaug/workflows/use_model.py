@@ -1,24 +1,24 @@
-"""A trained model as the commands that use it need it: calculator, manifest, start, own frames and level."""
+"""A trained model for the commands that use one: calculator, manifest, start structure, own frames, level."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from mdaug.data.splits import Split
+from mdaug.deployment.manifest import read_manifest
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet, structure_from_json
 from mdaug.options import Device, Precision
 from mdaug.quantum.calculators import GFN2, charged_calculator
 from mdaug.sampling.structures import starting_structures
 from mdaug.workflows.config import load_config
-from mdaug.workflows.runs import find_model
-
-Part = Literal["train", "validation", "test"]
+from mdaug.workflows.options import Part
+from mdaug.workflows.runs import find_model, model_label
 
 
 @dataclass(frozen=True)
@@ -34,24 +34,43 @@ class Model:
 def load_model(model: Path | None, *, device: Device = "cpu", dtype: Precision | None = None) -> Model:
     """Load a model.pt, that of a run folder, or (None) that of the newest run.
 
+    Parameters
+    ----------
+    model
+        A model.pt, a run folder, or None for ``runs/latest``.
+    device, dtype
+        As for `MDAugCalculator`.
+
     Raises
     ------
     DataError
         If there is none or it cannot be used.
     """
     path = find_model(model).resolve()
-    # imported late, so that a wrong path is told before torch is loaded
+    # imported late, so that a wrong path is found before torch is imported
     from mdaug.calculators.ase_calculator import MDAugCalculator
 
     calculator = MDAugCalculator(path, device=device, dtype=dtype)
-    label = path.parent.name if path.name == "model.pt" else path.stem
-    return Model(path, label, calculator, calculator.manifest)
+    return Model(path, model_label(path), calculator, calculator.manifest)
 
 
 def load_models(
     models: Sequence[Path], *, device: Device = "cpu", dtype: Precision | None = None
 ) -> list[Model]:
-    """Load several models (none named: the newest run's) under labels that differ."""
+    """Load several models (none named: the newest run's) under labels that differ.
+
+    Parameters
+    ----------
+    models
+        Files model.pt or run folders.
+    device, dtype
+        As for `MDAugCalculator`.
+
+    Raises
+    ------
+    DataError
+        If one of them does not exist or cannot be used.
+    """
     named: list[Path | None] = [*models] or [None]
     loaded = [load_model(model, device=device, dtype=dtype) for model in named]
     labels = [model.label for model in loaded]
@@ -64,7 +83,14 @@ def load_models(
 
 
 def start_structure(manifest: dict[str, Any], path: Path, structure: str | None) -> Atoms:
-    """Return the structure of a file or SMILES, or (None) the lowest training frame of a model.
+    """Return the structure of a file or SMILES string, or (None) the lowest training frame of a model.
+
+    Parameters
+    ----------
+    manifest, path
+        Of the model.
+    structure
+        A structure file or SMILES string.
 
     Raises
     ------
@@ -80,7 +106,12 @@ def start_structure(manifest: dict[str, Any], path: Path, structure: str | None)
 
 
 def own_level(training: dict[str, Any]) -> Calculator | None:
-    """Return the calculator of the level of theory that a manifest's `training` names; None unless GFN2-xTB.
+    """Return the calculator of the level of theory that a manifest names; None unless GFN2-xTB.
+
+    Parameters
+    ----------
+    training
+        The entry "training" of the manifest.
 
     Raises
     ------
@@ -95,15 +126,23 @@ def own_level(training: dict[str, Any]) -> Calculator | None:
 def own_frames(path: Path, part: Part) -> FrameSet:
     """Return the frames that the model at `path` was trained, validated or tested on.
 
+    Parameters
+    ----------
+    path
+        A model.pt in the folder of its training, beside config.toml and split.json.
+    part
+        Which frames.
+
     Raises
     ------
     DataError
-        If the model does not lie in the folder of its training, whose config.toml and split.json tell.
+        If the model does not lie in the folder of its training, or the frames are not found or have changed.
     """
     config, split = path.parent / "config.toml", path.parent / "split.json"
     if not (config.is_file() and split.is_file()):
         raise DataError(
-            f"{path}: no config.toml and split.json beside it to tell its {part} frames; name frames as DATA"
+            f"{path}: no config.toml and split.json beside it, which record its {part} frames; name frames "
+            "as DATA"
         )
     frames = load_config(config).data.load_frames()
     index = getattr(Split.from_json(json.loads(split.read_text(encoding="utf-8"))), part)
@@ -112,3 +151,33 @@ def own_frames(path: Path, part: Part) -> FrameSet:
             f"{split}: no {part} frames, or not among the {len(frames)} of {frames.name}; name frames as DATA"
         )
     return frames.select(index)
+
+
+def describe_model(model: Path | None) -> dict[str, Any]:
+    """Return path, manifest and (from results.json beside the file, if it exists) results of a model.
+
+    Parameters
+    ----------
+    model
+        A model.pt, a run folder, or None for the latest run. Nothing in the file is executed.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read.
+    """
+    path = find_model(model)
+    return {"model": str(path), "manifest": read_manifest(path), "results": _results(path)}
+
+
+def _results(model: Path) -> dict[str, Any] | None:
+    path = model.with_name("results.json")
+    if not path.is_file():
+        return None
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path}: not readable JSON ({error}); expected the results of a training") from error
+    if not isinstance(results, dict):
+        raise DataError(f"{path}: holds no JSON object; expected the results of a training")
+    return results

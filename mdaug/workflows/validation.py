@@ -1,14 +1,13 @@
 """Validation of a model in short: bond scan, energy drift, stability, survival of hot runs."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms
-from pydantic import Field
 
 from mdaug.analysis.accuracy import AccuracyResult
 from mdaug.analysis.drift import DriftResult, energy_drift
@@ -27,15 +26,13 @@ from mdaug.frames import FrameSet, structure_from_json
 from mdaug.geometry.bonds import find_bonds
 from mdaug.geometry.training_bonds import TrainingBonds
 from mdaug.md import DynamicsOptions, DynamicsResult
-from mdaug.options import Options
 from mdaug.quantum.calculators import GFN2
 from mdaug.reports.molecule import MoleculeView
 from mdaug.verdicts import Verdict
-from mdaug.workflows.dynamics import ModelRunOptions, prepare_run, run_model
+from mdaug.workflows.dynamics import prepare_run, run_model
+from mdaug.workflows.options import ModelRunOptions, ValidationOptions
+from mdaug.workflows.progress import Progress
 from mdaug.workflows.use_model import own_level
-
-Progress = Callable[[str, int, int], None]
-"""Called with (what, done, total)."""
 
 MOST_ATOMS_OF_REFERENCE = 60
 """Systems with more atoms are scanned without relaxing them and without a GFN2-xTB reference: minutes."""
@@ -46,43 +43,6 @@ about 25."""
 
 LAST_FRAMES = 40
 """Frames before a failure that the 3D view of a report shows."""
-
-
-class ValidationOptions(Options):
-    """How long and how far a model is tested."""
-
-    scan_from: Annotated[float, Field(gt=0)] = 0.6
-    """First distance of the scan, in units of the bond's length."""
-
-    scan_to: Annotated[float, Field(gt=0)] = 2.5
-    """Last distance of the scan, in units of the bond's length."""
-
-    scan_step: Annotated[float, Field(gt=0)] = 0.02
-    """Distance between points of the scan in Å."""
-
-    nve_ps: Annotated[float, Field(gt=0)] = 10.0
-    """Length of the run at constant energy."""
-
-    nve_temperature: Annotated[float, Field(gt=0)] = 300.0
-    """Its temperature in K."""
-
-    nvt_ps: Annotated[float, Field(gt=0)] = 20.0
-    """Length of the thermostatted run at the temperature of the frames."""
-
-    hot_temperature: Annotated[float, Field(gt=0)] = 1000.0
-    """Temperature of the hot runs in K."""
-
-    hot_ps: Annotated[float, Field(gt=0)] = 20.0
-    """Length of each hot run."""
-
-    hot_replicas: Annotated[int, Field(ge=2)] = 8
-    """Number of hot runs."""
-
-    timestep: Annotated[float, Field(gt=0)] = 0.5
-    """Time step of all runs in fs."""
-
-    equilibration: Annotated[float, Field(ge=0)] = 1.0
-    """Langevin dynamics before each run in ps."""
 
 
 @dataclass(frozen=True)

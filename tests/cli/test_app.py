@@ -132,7 +132,7 @@ def test_too_little_memory_is_no_fault_of_mdaug(toy, capsys):
     toy(fail)
     assert app.main(["demo"]) == 1
     assert (
-        "not enough memory; ask for less, or give fewer frames. Unable to allocate 8.00 PiB"
+        "not enough memory; reduce the sizes, or give fewer frames. Unable to allocate 8.00 PiB"
         in one_error_line(capsys)
     )
 
@@ -161,7 +161,7 @@ def test_an_interruption_is_one_line(toy, capsys):
         raise KeyboardInterrupt
 
     toy(fail)
-    assert app.main(["demo"]) == 1
+    assert app.main(["demo"]) == 130
     assert "interrupted" in one_error_line(capsys)
 
 

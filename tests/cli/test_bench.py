@@ -30,13 +30,13 @@ def test_files_and_tables(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--device", "cuda"], "torch sees no CUDA device"),
-        (["--baseline-python", "/nowhere/python"], "--baseline-python /nowhere/python"),
+        ([*TINY, "--device", "cuda"], "torch sees no CUDA device"),
+        ([*TINY, "--baseline-python", "/nowhere/python"], "--baseline-python /nowhere/python"),
         (["nowhere.pt"], "no model at nowhere.pt"),
     ],
 )
 def test_what_cannot_be_done(tmp_path, capsys, monkeypatch, arguments, complaint):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert main(["bench", *arguments, *TINY, "--out", str(tmp_path / "run")]) == 1
+    assert main(["bench", *arguments, "--out", str(tmp_path / "run")]) == 1
     assert complaint in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "run").exists()

@@ -49,7 +49,7 @@ def test_one_run(runs, tmp_path, capsys) -> None:
 def test_a_run_that_its_guard_stopped_is_told(runs, tmp_path, capsys, content) -> None:
     (runs[0] / "nve.json").write_text(content)
     assert main(["drift", str(runs[0]), str(runs[1]), "--out", str(tmp_path / "out")]) == 0
-    told = f"{runs[0]}: its guard stopped this run: atoms collided"
+    told = f"{runs[0]}: the guard stopped this run: atoms collided"
     assert (told in " ".join(capsys.readouterr().err.split())) == ("stopped" in content)
 
 

@@ -32,7 +32,7 @@ def test_frames_of_a_smiles(tmp_path: Path, suffix: str, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["[OH-]", "--charge=1"], "the SMILES string has charge -1, --charge says +1"),
+        (["[OH-]", "--charge=1"], "the SMILES string has charge -1, --charge is +1"),
         (["[CH3]"], "9 electrons with charge +0 cannot have multiplicity 1"),
     ],
 )
@@ -93,7 +93,7 @@ def test_dataset_lists_installs_and_explains(
 ) -> None:
     monkeypatch.setenv("MDAUG_CACHE", str(tmp_path / "cache"))
     assert main(["dataset"]) == 0
-    assert "not fetched" in capsys.readouterr().out
+    assert "not downloaded" in capsys.readouterr().out
     copy = reference_set("ethanol_ccsd_t_1000.npz")
     assert main(["dataset", "ethanol-ccsdt", "--from", str(copy)]) == 0
     assert (tmp_path / "cache" / "ethanol_ccsd_t-train.npz").read_bytes() == copy.read_bytes()
@@ -117,7 +117,7 @@ def test_a_stopped_run_keeps_its_replicas(tmp_path: Path, monkeypatch: pytest.Mo
     command = ["frames", "O", *SHORT, "--calculator", "ase.calculators.emt:EMT"]
     assert main([*command, "--out", str(tmp_path / "whole")]) == 0
     monkeypatch.setattr(generate, "_run", stopped_in_the_second)
-    assert main([*command, "--out", str(tmp_path / "o")]) == 1
+    assert main([*command, "--out", str(tmp_path / "o")]) == 130
     assert main([*command, "--out", str(tmp_path / "o")]) == 1
     assert "holds an unfinished run; continue it with --resume" in capsys.readouterr().err
     assert main([*command, "--seed=1", "--resume", "--out", str(tmp_path / "o")]) == 1

@@ -27,7 +27,7 @@ def write_water(path, level):
 def run(tmp_path, *more, level=MORSE):
     write_water(tmp_path / "water.xyz", level)
     out = tmp_path / "run"
-    command = ["labels", str(tmp_path / "water.xyz"), "--rules", "isotropic", "gradient", "--copies", "6"]
+    command = ["labels", str(tmp_path / "water.xyz"), "--rules", "isotropic", "gradient", "--n-frames", "6"]
     command += ["--epsilons", "0.02", "0.05", "--out", str(out), *more]
     assert main(command) == 0
     return out, json.loads((out / "labels.json").read_text())

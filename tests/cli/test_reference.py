@@ -50,7 +50,7 @@ def test_an_interrupted_command_goes_on_and_a_finished_one_is_kept(water, tmp_pa
 
     with monkeypatch.context() as patch:
         patch.setattr("mdaug.quantum.single_point_jobs.single_point", interrupted)
-        assert main([*command, f"--out={out}"]) == 1
+        assert main([*command, f"--out={out}"]) == 130
     assert main([*command, f"--out={out}"]) == 0
     assert main([*command, f"--out={out}"]) == 1
     assert "finished run" in capsys.readouterr().err

@@ -21,7 +21,7 @@ def given(monkeypatch, tmp_path):
         (folder / "model.pt").touch()
         return SimpleNamespace(test=None, folder=folder, model_path=folder / "model.pt")
 
-    monkeypatch.setattr("mdaug.cli.train.train_force_field", pretend)
+    monkeypatch.setattr("mdaug.workflows.train.train_force_field", pretend)
 
     def run(*argv: str):
         assert app.main(["train", *argv]) == 0
@@ -117,6 +117,6 @@ def test_settings_of_the_paper_come_last_in_the_help_under_their_own_heading(cap
     _, heading, paper = capsys.readouterr().out.partition(PAPER_SETTINGS.name)
     assert heading
     assert "--training.optimizer" in paper
-    assert "--model.cutoff" not in paper
+    assert "--model.cutoff " not in paper
     assert app.main(["train", "--help"]) == 0
     assert "--training.optimizer" in capsys.readouterr().out.partition(PAPER_SETTINGS.name)[2]

@@ -287,6 +287,6 @@ def test_pruning_stops_trainings_worse_than_the_median(make_sweep, monkeypatch):
 
 def test_the_command(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mdaug.cli.sweep.run_sweep", lambda plan, progress: pytest.fail(str(plan.options)))
+    monkeypatch.setattr("mdaug.sweep.run_sweep", lambda plan, progress: pytest.fail(str(plan.options)))
     assert app.main(["sweep", "--vary", "augment.rul=a"]) == 2
     assert "did you mean 'rule'" in capsys.readouterr().err

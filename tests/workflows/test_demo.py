@@ -10,7 +10,7 @@ from mdaug.errors import DataError, MDAugError
 from mdaug.reports.demo import demo_verdicts
 from mdaug.workflows import demo
 from mdaug.workflows.demo import Throttle, run_demo
-from mdaug.workflows.validation import ValidationOptions
+from mdaug.workflows.options import ValidationOptions
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +22,7 @@ class InTurn:
         self.messages = Queue()
 
     def start(self, *arguments):
-        demo._tell_lane(*arguments, self.messages)
+        demo._report_lane(*arguments, self.messages)
 
     def alive(self, name):
         return False

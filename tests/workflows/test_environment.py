@@ -12,7 +12,7 @@ def test_it_names_versions_machine_and_command(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     found = environment.describe_environment()
     assert found["packages"]["numpy"] == version("numpy")
-    assert found["command"] == ["mdaug", "train"]
+    assert found["commands"] == ["mdaug train"]
     assert found["thread_settings"]["OMP_NUM_THREADS"] == "3"
     assert found["platform"]
     json.dumps(found, allow_nan=False)

@@ -9,7 +9,7 @@ from mdaug.augmentation.explored import ExploreOptions
 from mdaug.cli import app
 from mdaug.data import load_frames, write_extxyz
 from mdaug.errors import DataError
-from mdaug.workflows.explore import explore
+from mdaug.workflows.explore import explore_trajectories
 from mdaug.workflows.train import TrainingCallbacks, prepare_sets, train_force_field
 
 pytestmark = pytest.mark.slow
@@ -39,9 +39,12 @@ def in_a_well(monkeypatch):
 
 
 @pytest.mark.usefixtures("in_a_well")
-def test_wells_of_a_models_runs_are_trained_on_next(trained, tiny):
-    found, n_visited = explore([trained / "visited.xyz"], trained / "model", ExploreOptions())
-    assert n_visited == len(found) == 10
+def test_wells_of_a_models_runs_are_trained_on_next(trained, tiny, tmp_path):
+    exploration = explore_trajectories(
+        [trained / "visited.xyz"], trained / "model", ExploreOptions(), tmp_path
+    )
+    found = exploration.frames
+    assert exploration.n_visited == len(found) == 10
     images = ase.io.read(trained / "visited.xyz", ":")
     np.testing.assert_allclose(found.positions, [atoms.positions for atoms in images], atol=1e-5)
     write_extxyz(found, trained / "explored.xyz")
@@ -49,15 +52,19 @@ def test_wells_of_a_models_runs_are_trained_on_next(trained, tiny):
         tiny.replace({"augment": {"explored": str(trained / "explored.xyz")}}), TrainingCallbacks()
     )
     plain = prepare_sets(tiny, TrainingCallbacks())
-    np.testing.assert_allclose(sets.shown.positions[: len(plain.shown)], plain.shown.positions)
-    np.testing.assert_allclose(sets.shown.positions[len(plain.shown) :], found.positions, atol=1e-6)
-    np.testing.assert_allclose(sets.shown.weights[len(plain.shown) :], 0.004)
+    np.testing.assert_allclose(
+        sets.all_training.positions[: len(plain.all_training)], plain.all_training.positions
+    )
+    np.testing.assert_allclose(
+        sets.all_training.positions[len(plain.all_training) :], found.positions, atol=1e-6
+    )
+    np.testing.assert_allclose(sets.all_training.weights[len(plain.all_training) :], 0.004)
 
 
 def test_runs_of_other_atoms_are_refused(trained, tiny, tmp_path):
     ase.io.write(tmp_path / "other.xyz", [ase.Atoms("HF", [[0, 0, 0], [0, 0, 0.92]])] * 2, format="xyz")
     with pytest.raises(DataError, match=r"other\.xyz: 2 atoms, the model was trained on 3"):
-        explore([tmp_path / "other.xyz"], trained / "model", ExploreOptions())
+        explore_trajectories([tmp_path / "other.xyz"], trained / "model", ExploreOptions(), tmp_path / "out")
     frames = load_frames("ethanol", every=200)
     write_extxyz(frames, tmp_path / "ethanol.xyz")
     with pytest.raises(DataError, match="other atoms than those of"):
@@ -83,8 +90,8 @@ def test_all_replicas_of_a_run_are_looked_at(trained, tmp_path, monkeypatch):
     ]
     assert app.main(["nve", str(trained / "model"), *how]) == 0
     n_frames = [len(open_trajectory(folder).trajectory) for folder in sorted(tmp_path.glob("md/replica-*"))]
-    _, n_visited = explore([tmp_path / "md"], trained / "model", ExploreOptions())
-    assert n_visited == sum(n_frames) > n_frames[0] > 3
+    exploration = explore_trajectories([tmp_path / "md"], trained / "model", ExploreOptions(), tmp_path)
+    assert exploration.n_visited == sum(n_frames) > n_frames[0] > 3
 
 
 @pytest.mark.usefixtures("in_a_well")
@@ -95,6 +102,6 @@ def test_the_command(trained, tmp_path, monkeypatch, capsys):
     assert app.main(["explore", *runs, *model]) == 0
     assert len(load_frames("found/explored.xyz", temperature_K=300.0)) == 10
     assert app.main(["explore", *runs, *model, "--gap", "1e6", "--overwrite"]) == 0
-    assert "none of 10 visited frames" in capsys.readouterr().err
+    assert "none of 10 frames lies in a spurious minimum" in capsys.readouterr().err
     assert app.main(["explore", *model, "--overwrite"]) == 1
     assert "no trajectory; name folders" in capsys.readouterr().err

@@ -12,16 +12,18 @@ from mdaug.data import write_extxyz
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.quantum.calculators import calculate_frames
-from mdaug.workflows.labels import make_rules, study_labels
-from mdaug.workflows.labels_draw import LabelStudyOptions, draw_study
-from mdaug.workflows.labels_reference import (
+from mdaug.workflows.labels import (
     calculated_reference,
+    draw_study,
+    make_rules,
     read_reference,
     reference_floor,
+    study_labels,
     true_labels,
 )
+from mdaug.workflows.options import LabelStudyOptions
 
-OPTIONS = LabelStudyOptions(rules=("isotropic", "gradient"), epsilons=(0.05,), copies=11)
+OPTIONS = LabelStudyOptions(rules=("isotropic", "gradient"), epsilons=(0.05,), n_frames=11)
 
 
 def morse(**changes):
@@ -124,7 +126,7 @@ def test_a_reference_file_says_the_same_as_its_calculator(water, tmp_path):
 
 
 def test_forces_of_the_parents_are_enough_for_energies(water, tmp_path):
-    study = draw_study(water, OPTIONS.model_copy(update={"parents": 4}), stretched=False)
+    study = draw_study(water, OPTIONS.model_copy(update={"n_parents": 4}), stretched=False)
     assert len(study.test) == 4
     reference = calculated_reference(study, morse(r0=1.02), "Morse")
     write_reference(tmp_path / "reference.xyz", study, reference, forces_of=4)
@@ -151,7 +153,7 @@ def test_reference_files_of_other_geometries_are_refused(water, tmp_path):
     reference = calculated_reference(study, morse(), "Morse")
     write_reference(tmp_path / "reference.xyz", study, reference, forces_of=100)
     other = draw_study(water, OPTIONS.model_copy(update={"seed": 1}), stretched=True)
-    with pytest.raises(DataError, match=r"geometry \d+ is .* Å off"):
+    with pytest.raises(DataError, match=r"geometry \d+ differs by .* Å from"):
         read_reference(tmp_path / "reference.xyz", other)
     write_reference(tmp_path / "few.xyz", study, reference, forces_of=3)
     with pytest.raises(DataError, match=r"no energy and forces of 5 of the 8 parents"):

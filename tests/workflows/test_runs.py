@@ -1,12 +1,17 @@
 """Run folders keep what was finished, say what is unfinished, and are found again."""
 
+import json
 import os
+import re
+import sys
 from pathlib import Path
 
 import pytest
 
-from mdaug.errors import DataError, MDAugError
-from mdaug.workflows.runs import RUNS, OutputOptions, find_model, open_run, read_record
+from mdaug.errors import DataError, InterruptedRunError, MDAugError
+from mdaug.workflows.options import OutputOptions
+from mdaug.workflows.ownership import read_record
+from mdaug.workflows.runs import RUNS, find_model, open_run
 
 
 @pytest.fixture(autouse=True)
@@ -49,13 +54,22 @@ def test_a_finished_run_is_refused_and_untouched():
     assert (path / "model.pt").read_text() == "result"
 
 
-def test_overwrite_replaces_and_leaves_nothing_of_the_old():
+def test_overwrite_replaces_the_files_of_the_run_and_no_others():
     path = finish(OutputOptions(out=Path("a")))
-    (path / "old.png").touch()
-    finish(OutputOptions(out=path, overwrite=True), "new")
-    assert (path / "model.pt").read_text() == "new"
-    assert not (path / "old.png").exists()
+    (path / "notes.txt").write_text("mine")
+    with open_run(OutputOptions(out=path, overwrite=True), command="train") as run:
+        assert not (path / "model.pt").exists()
+        (run.path / "history.csv").write_text("new")
+    assert not (path / "model.pt").exists()  # the new run wrote none
+    assert (path / "notes.txt").read_text() == "mine"
     assert os.listdir() == ["a"]
+    assert {file.name for file in path.iterdir()} == {
+        "history.csv",
+        "notes.txt",
+        "run.json",
+        "environment.json",
+        "README.txt",
+    }
 
 
 def test_overwrite_that_fails_before_its_first_result_brings_the_old_back():
@@ -69,17 +83,69 @@ def test_overwrite_that_fails_before_its_first_result_brings_the_old_back():
     assert os.listdir() == ["a"]
 
 
-def test_overwrite_that_fails_later_keeps_both():
+def interrupt_overwrite(can_resume: bool | None, *, results: bool = True) -> Path:
+    """Leave what a killed --overwrite leaves; the run that it was replacing has an own model and a note."""
     path = finish(OutputOptions(out=Path("a")))
     with (
         pytest.raises(ZeroDivisionError),
-        open_run(OutputOptions(out=path, overwrite=True), command="train") as run,
+        open_run(OutputOptions(out=path, overwrite=True), command="train", resume=can_resume) as run,
     ):
-        (run.path / "checkpoint.pt").touch()
+        (run.path / "checkpoint.pt").write_text("half")
         raise ZeroDivisionError
-    aside = next(Path().glob("a.replaced-*"))
-    assert (aside / "model.pt").read_text() == "result"
-    assert (path / "checkpoint.pt").exists()
+    if not results:
+        (path / "checkpoint.pt").unlink()
+    return path
+
+
+def test_an_interrupted_overwrite_is_found_and_the_old_run_restored():
+    path = interrupt_overwrite(None)
+    with (
+        pytest.warns(UserWarning, match=r"a: an earlier --overwrite was interrupted.*is restored"),
+        pytest.raises(MDAugError, match="finished run"),
+    ):
+        finish(OutputOptions(out=path))
+    assert (path / "model.pt").read_text() == "result"
+    assert read_record(path)["finished"]
+    assert not (path / "checkpoint.pt").exists()
+    assert not list(path.glob(".mdaug*"))
+
+
+def test_an_interrupted_overwrite_that_can_be_resumed_is_not_lost_either():
+    path = interrupt_overwrite(False)
+    with pytest.raises(MDAugError, match=r"was replacing an earlier one.*--resume"):
+        finish(OutputOptions(out=path), resume=False)
+    assert (path / "checkpoint.pt").read_text() == "half"
+    assert finish(OutputOptions(out=path), "new", resume=True) == path
+    assert (path / "model.pt").read_text() == "new"
+    assert not list(path.glob(".mdaug*"))
+
+
+def test_a_kill_before_the_first_result_of_an_overwrite_restores_the_old_run():
+    path = interrupt_overwrite(False, results=False)
+    with pytest.warns(UserWarning, match="is restored"), pytest.raises(MDAugError, match="finished run"):
+        finish(OutputOptions(out=path), resume=False)
+    assert (path / "model.pt").read_text() == "result"
+
+
+@pytest.mark.parametrize("moved", [["run.json"], ["run.json", "model.pt"]])
+def test_a_kill_while_the_old_run_is_put_aside_loses_nothing(moved):
+    path = finish(OutputOptions(out=Path("a")))
+    (path / ".mdaug-replaced").mkdir()
+    for name in moved:
+        (path / name).rename(path / ".mdaug-replaced" / name)
+    with pytest.warns(UserWarning, match="is restored"), pytest.raises(MDAugError, match="finished run"):
+        finish(OutputOptions(out=path))
+    assert (path / "model.pt").read_text() == "result"
+    assert not list(path.glob(".mdaug*"))
+
+
+def test_a_kill_while_the_old_files_are_deleted_keeps_the_new_run():
+    path = finish(OutputOptions(out=Path("a")), "new")
+    (path / ".mdaug-replaced").mkdir()
+    (path / ".mdaug-replaced" / "model.pt").write_text("old")
+    with pytest.raises(MDAugError, match="finished run"):
+        finish(OutputOptions(out=path))
+    assert (path / "model.pt").read_text() == "new"
 
 
 def test_a_run_that_fails_before_its_first_result_leaves_no_folder():
@@ -122,7 +188,7 @@ def test_the_run_of_another_command_is_never_written_over(make, overwrite, can_r
 def test_another_command_may_take_the_folder_of_a_run_killed_before_its_first_result():
     Path("a").mkdir()
     Path("a/run.json").write_text('{"command": "train", "started": "", "finished": null}')
-    Path("a/.lock").touch()
+    Path("a/.mdaug.lock").touch()
     with open_run(OutputOptions(out=Path("a")), command="springs"):
         Path("a/springs.json").write_text("{}")
     assert read_record(Path("a"))["command"] == "springs"
@@ -156,6 +222,8 @@ def test_a_folder_whose_process_lives_is_neither_resumed_nor_replaced():
     assert {path.name for path in Path("a").iterdir()} == {
         "run.json",
         "checkpoint.pt",
+        "environment.json",
+        "README.txt",
         ".mdaug-thermo-abcdefgh.csv",
     }
 
@@ -176,7 +244,12 @@ def test_overwrite_holds_the_new_folder_too():
         with pytest.raises(MDAugError, match="another process"):
             finish(OutputOptions(out=path, overwrite=True))
     assert os.listdir() == ["a"]
-    assert {file.name for file in path.iterdir()} == {"run.json", "model.pt"}
+    assert {file.name for file in path.iterdir()} == {
+        "run.json",
+        "model.pt",
+        "environment.json",
+        "README.txt",
+    }
 
 
 def test_nothing_to_resume_is_said():
@@ -201,3 +274,151 @@ def test_models_are_found_by_file_folder_or_newest_run():
         finish(OutputOptions(out=Path("demo") / name))
     with pytest.raises(DataError, match=r"no model at demo/model.pt; name demo/augmented or demo/raw"):
         find_model(Path("demo"))
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", ["config.toml", "springs.json", "augmented.xyz", "run.json"])
+def test_files_that_no_run_wrote_are_not_overwritten(name, overwrite, monkeypatch):
+    Path("mine").mkdir()
+    monkeypatch.chdir("mine")
+    Path(name).write_text("mine")
+    output = OutputOptions(out=Path(), overwrite=overwrite)
+    with pytest.raises(MDAugError, match=rf"{name} would be overwritten"), open_run(output, command="train"):
+        raise AssertionError
+    assert os.listdir() == [name]
+    assert Path(name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_the_working_folder_may_be_the_run_folder(overwrite):
+    Path("notes.txt").write_text("mine")
+    for text in ("first", "second"):
+        with open_run(OutputOptions(out=Path(), overwrite=overwrite), command="springs") as run:
+            (run.path / "springs.json").write_text(text)
+        assert Path("springs.json").read_text() == text
+        if not overwrite:
+            break
+    assert Path("notes.txt").read_text() == "mine"
+
+
+def test_a_folder_of_runs_survives_an_overwrite():
+    finish(OutputOptions())
+    before = {file: file.read_bytes() for file in RUNS.rglob("*") if file.is_file()}
+    for _ in range(2):
+        with open_run(OutputOptions(out=RUNS, overwrite=True), command="springs") as run:
+            (run.path / "springs.json").write_text("{}")
+    assert before.items() <= {file: file.read_bytes() for file in RUNS.rglob("*") if file.is_file()}.items()
+
+
+def test_an_input_among_the_files_to_replace_is_refused():
+    with open_run(OutputOptions(out=Path("a")), command="augment") as run:
+        (run.path / "augmented.xyz").write_text("frames")
+    output, inputs = OutputOptions(out=Path("a"), overwrite=True), [Path("a/augmented.xyz")]
+    with (
+        pytest.raises(MDAugError, match=r"augmented\.xyz is read by this command and would be overwritten"),
+        open_run(output, command="augment", inputs=inputs),
+    ):
+        raise AssertionError
+    assert Path("a/augmented.xyz").read_text() == "frames"
+
+
+def test_an_input_beside_the_files_to_replace_stays():
+    Path("a").mkdir()
+    Path("a/frames.xyz").write_text("frames")
+    for overwrite in (False, True):
+        output = OutputOptions(out=Path("a"), overwrite=overwrite)
+        with open_run(output, command="springs", inputs=["a/frames.xyz"]) as run:
+            assert Path("a/frames.xyz").read_text() == "frames"
+            (run.path / "springs.json").write_text("{}")
+    assert Path("a/frames.xyz").read_text() == "frames"
+
+
+def test_a_link_may_be_the_run_folder_and_stays_one():
+    Path("disk").mkdir()
+    Path("a").symlink_to("disk")
+    for overwrite in (False, True):
+        finish(OutputOptions(out=Path("a"), overwrite=overwrite))
+    assert Path("a").is_symlink()
+    assert Path("disk/model.pt").exists()
+    Path("b").symlink_to("nowhere")
+    with pytest.raises(MDAugError, match="b is a link to a folder that does not exist"):
+        finish(OutputOptions(out=Path("b")))
+    Path("c").write_text("a file")
+    with pytest.raises(MDAugError, match="c is a file; expected a folder"):
+        finish(OutputOptions(out=Path("c")))
+
+
+def test_latest_may_be_overwritten_and_still_points_to_its_run():
+    path = finish(OutputOptions())
+    finish(OutputOptions(out=RUNS / "latest", overwrite=True), "new")
+    assert (RUNS / "latest").resolve() == path.resolve()
+    assert (path / "model.pt").read_text() == "new"
+
+
+def test_a_run_with_links_in_place_of_its_files_is_not_resumed():
+    interrupt(Path("a"))
+    Path("victim").write_text("precious")
+    Path("a/history.csv").symlink_to("../victim")
+    with pytest.raises(MDAugError, match=r"a/history\.csv is a link"):
+        finish(OutputOptions(out=Path("a")), resume=True)
+    assert Path("victim").read_text() == "precious"
+
+
+def test_a_readme_of_someone_else_stays():
+    Path("a").mkdir()
+    for name in ("README.txt", "environment.json"):
+        Path("a", name).write_text("mine")
+    for overwrite in (False, True):
+        finish(OutputOptions(out=Path("a"), overwrite=overwrite))
+        assert Path("a/README.txt").read_text() == Path("a/environment.json").read_text() == "mine"
+
+
+def test_a_record_from_elsewhere_names_no_files_outside_the_folder():
+    Path("a").mkdir()
+    Path("victim").write_text("precious")
+    files = ["../victim", str(Path("victim").resolve()), "run.json"]
+    record = {"command": "train", "started": "", "finished": "x", "files": files}
+    Path("a/run.json").write_text(json.dumps(record))
+    finish(OutputOptions(out=Path("a"), overwrite=True))
+    assert Path("victim").read_text() == "precious"
+
+
+def test_default_folders_are_named_after_command_and_subject():
+    with open_run(OutputOptions(), command="train") as training:
+        (training.path / "model.pt").touch()
+    assert re.fullmatch(r"train-\d{8}-\d{6}", training.path.name)
+    with open_run(OutputOptions(), command="nve", subject=RUNS / "latest") as dynamics:
+        pass
+    assert re.fullmatch(r"nve-train-\d{8}-\d{6}", dynamics.path.name)
+    named = finish(OutputOptions(out=Path("ethanol")))
+    for subject in (named, named / "model.pt"):
+        with open_run(OutputOptions(), command="drift", subject=subject) as run:
+            pass
+        assert re.fullmatch(r"drift-ethanol-\d{8}-\d{6}(-2)?", run.path.name)
+
+
+def test_a_folder_explains_itself_with_the_commands_of_a_resumed_run_too(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["mdaug", "train", "frames.xyz"])
+    interrupt(Path("a"))
+    assert "mdaug train frames.xyz" in Path("a/README.txt").read_text()
+    monkeypatch.setattr(sys, "argv", ["mdaug", "train", "--resume"])
+    finish(OutputOptions(out=Path("a")), resume=True)
+    commands = ["mdaug train frames.xyz", "mdaug train --resume"]
+    assert json.loads(Path("a/environment.json").read_text())["commands"] == commands
+    readme = Path("a/README.txt").read_text()
+    assert all(line in readme for line in [*commands, "model.pt  ", "checkpoint.pt  "])
+    assert "history.csv" not in readme
+
+
+def test_ctrl_c_names_the_way_to_continue():
+    with (
+        pytest.raises(InterruptedRunError, match=r"continue with `mdaug train --resume --out a`"),
+        open_run(OutputOptions(out=Path("a")), command="train", resume=False) as run,
+    ):
+        (run.path / "checkpoint.pt").touch()
+        raise KeyboardInterrupt
+    with (
+        pytest.raises(InterruptedRunError, match="interrupted; nothing was written"),
+        open_run(OutputOptions(), command="scan"),
+    ):
+        raise KeyboardInterrupt

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.springs import Springs, consistency, fit_springs
 from mdaug.training.history import History
-from mdaug.workflows.config import load_config
+from mdaug.workflows.config import file_hash, load_config
 from mdaug.workflows.export import export_run
 from mdaug.workflows.train import (
     TrainingCallbacks,
@@ -47,7 +48,9 @@ def test_a_device_that_is_not_there_is_told_before_anything_is_computed(tiny, tm
 
 
 def test_the_resolved_configuration_trains_again(outcome, tiny):
-    assert load_config(outcome.folder / "config.toml") == tiny
+    config = load_config(outcome.folder / "config.toml")
+    assert config.data.sha256 == file_hash(Path(tiny.data.source))
+    assert config.replace({"data": {"sha256": None}}) == tiny
 
 
 def test_results_are_those_of_the_model_file_on_the_held_out_frames(outcome):
@@ -68,7 +71,7 @@ def test_springs_and_augmented_frames_come_from_training_frames_only(outcome, ti
     assert set(augmented.group) <= set(train.group)
     springs = Springs.read(outcome.folder / "springs.json")
     assert springs.temperature_K == 300.0
-    assert springs.to_json() == fit_springs(train, tiny.springs).to_json()
+    assert springs.to_json() == fit_springs(train, tiny.spring_options).to_json()
     content = json.loads((outcome.folder / "springs.json").read_text())
     assert content == springs.to_json() | consistency(train).to_json()  # as `mdaug springs` writes it
     assert set(springs.pairs) == {"H-H", "H-O"}
@@ -96,8 +99,8 @@ def test_each_part_is_that_of_split_json(outcome, tiny):
 
 def test_held_out_frames_are_no_frame_that_was_trained_on(outcome):
     sets = outcome.sets
-    assert not set(sets.shown.group) & (set(sets.validation.group) | set(sets.test.group))
-    assert len(sets.shown) == 24 + 6
+    assert not set(sets.all_training.group) & (set(sets.validation.group) | set(sets.test.group))
+    assert len(sets.all_training) == 24 + 6
 
 
 def test_the_model_file_alone_tells_what_it_was_trained_on(outcome):
@@ -118,7 +121,7 @@ def test_the_model_file_alone_tells_what_it_was_trained_on(outcome):
 def test_a_raw_training_shows_the_raw_frames_only(tiny, tmp_path):
     raw = tiny.replace({"augment": {"enabled": False}, "training": {"epochs": 1}})
     outcome = train_force_field(raw, tmp_path, device="cpu")
-    assert len(outcome.sets.shown) == 24
+    assert len(outcome.sets.all_training) == 24
     assert not (tmp_path / "augmented.xyz").exists()
     assert read_manifest(outcome.model_path)["training"]["augmented"] is False
 

@@ -1,0 +1,90 @@
+"""Arguments of commands: those that go together, and those that change a training configuration."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mdaug.errors import SettingsError
+from mdaug.options import Options
+from mdaug.workflows.options import DataOptions
+
+Changes = dict[str, dict[str, Any]]
+
+
+def given_settings(
+    data: str | None,
+    source: DataOptions,
+    epochs: int | None,
+    sections: Mapping[str, Options] | None = None,
+    seed: int | None = None,
+) -> Changes:
+    """Return the options that were given, as section -> key -> value for `load_config`.
+
+    Parameters
+    ----------
+    data
+        Frames, if named.
+    source
+        How to read them.
+    epochs
+        Epochs, if given.
+    sections
+        Options named by section and key.
+    seed
+        For every section that has a seed and was given none of its own.
+    """
+    changes: Changes = {"data": source.model_dump(exclude_unset=True), "training": {}}
+    for name, options in (sections or {}).items():
+        seeded = seed is not None and "seed" in type(options).model_fields
+        changes[name] = ({"seed": seed} if seeded else {}) | options.model_dump(exclude_unset=True)
+    if data is not None:
+        changes["data"]["source"] = data
+    if epochs is not None:
+        changes["training"]["epochs"] = epochs
+    return changes
+
+
+def given_options(options: Options, *, without: Iterable[str] = ()) -> list[str]:
+    """Return the options of a group that were given, as typed: ``["--units"]``.
+
+    Parameters
+    ----------
+    options
+        A group without a prefix.
+    without
+        Fields that are not of interest.
+    """
+    given = [name for name in type(options).model_fields if name in options.model_fields_set - set(without)]
+    return [f"--{name.replace('_', '-')}" for name in given]
+
+
+def refuse(options: Iterable[str], reason: str) -> None:
+    """Refuse options that would have no effect.
+
+    Parameters
+    ----------
+    options
+        Those that were given, as typed.
+    reason
+        Why they have none, as the second half of a sentence.
+
+    Raises
+    ------
+    SettingsError
+        If there are any.
+    """
+    names = list(options)
+    if names:
+        raise SettingsError(
+            f"{', '.join(names)}: no effect {reason}; leave {'it' if len(names) == 1 else 'them'} out"
+        )
+
+
+def typed(**values: object) -> list[str]:
+    """Return the names, as typed, of the options that were given: those that are not None.
+
+    Parameters
+    ----------
+    **values
+        Parameter name -> value.
+    """
+    return [f"--{name.replace('_', '-')}" for name, value in values.items() if value is not None]

@@ -1,0 +1,50 @@
+"""Speed of a model on this machine, with its file and figure."""
+
+from pathlib import Path
+from typing import Any
+
+from mdaug.bench import BenchOptions, run_bench
+from mdaug.files import write_json
+from mdaug.reports.bench import save_bench_figure
+from mdaug.workflows.environment import describe_environment
+from mdaug.workflows.progress import Progress, ignore
+from mdaug.workflows.runs import find_model
+
+
+def bench_model(
+    model: Path | None,
+    options: BenchOptions,
+    folder: Path,
+    *,
+    baseline: bool = False,
+    baseline_python: Path | None = None,
+    progress: Progress = ignore,
+) -> dict[str, Any]:
+    """Measure speed, write bench.json and bench.png into `folder`, and return the content of bench.json.
+
+    Parameters
+    ----------
+    model
+        A model.pt or a run folder; None for an untrained network.
+    options
+        What is measured.
+    folder
+        Where the files go.
+    baseline
+        Measure SchNetPack too.
+    baseline_python
+        The Python of SchNetPack's environment.
+    progress
+        Called with each stage and the numbers of its turns done and in all.
+
+    Raises
+    ------
+    DataError
+        If there is no such model.
+    """
+    path = None if model is None else find_model(model).resolve()
+    result = run_bench(path, options, baseline=baseline, baseline_python=baseline_python, progress=progress)
+    content = {"environment": describe_environment(), **result.to_json()}
+    write_json(folder / "bench.json", content)
+    save_bench_figure(content, folder / "bench.png")
+    return content

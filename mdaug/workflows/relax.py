@@ -1,0 +1,61 @@
+"""The minimum of a model and its harmonic frequencies, with their files."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mdaug.analysis.relax import RelaxResult, Vibrations, relax, relax_summary, vibrations
+from mdaug.files import atomic_path, write_json
+from mdaug.workflows.options import RelaxOptions
+from mdaug.workflows.progress import Progress, ignore
+from mdaug.workflows.use_model import load_model, start_structure
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """A relaxed structure and its frequencies."""
+
+    relaxed: RelaxResult
+    vibrations: Vibrations
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of relax.json."""
+        return relax_summary(self.relaxed, self.vibrations)
+
+
+def relax_model(
+    model: Path | None, options: RelaxOptions, folder: Path, progress: Progress = ignore
+) -> Relaxation:
+    """Relax a structure with a model and write relaxed.xyz and relax.json into `folder`.
+
+    Parameters
+    ----------
+    model
+        A model.pt, a run folder, or None for the latest run.
+    options
+        Start, limits and precision.
+    folder
+        Where the files go.
+    progress
+        Called with the stage "frequencies" and the numbers of displacements done and in all.
+
+    Raises
+    ------
+    DataError
+        If the model or the structure cannot be had, or the model cannot evaluate the structure.
+    """
+    loaded = load_model(model, device=options.device, dtype=options.dtype)
+    start = start_structure(loaded.manifest, loaded.path, options.structure)
+    relaxed = relax(loaded.calculator, start, fmax_eV_A=options.fmax, max_steps=options.max_steps)
+    frequencies = vibrations(
+        loaded.calculator,
+        relaxed.atoms,
+        step_A=options.displacement,
+        progress=partial(progress, "frequencies"),
+    )
+    with atomic_path(folder / "relaxed.xyz") as path:
+        relaxed.atoms.write(path, format="extxyz")
+    relaxation = Relaxation(relaxed, frequencies)
+    write_json(folder / "relax.json", relaxation.to_json())
+    return relaxation

@@ -1,0 +1,120 @@
+"""Stability of a trajectory against the training frames of a model, with file and figure."""
+
+import json
+import warnings
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from mdaug.analysis.stability import StabilityResult, stability
+from mdaug.analysis.trajectory import open_trajectory
+from mdaug.deployment import read_manifest
+from mdaug.errors import DataError
+from mdaug.files import write_json
+from mdaug.frames import FrameSet
+from mdaug.geometry.training_bonds import TrainingBonds
+from mdaug.reports.stability import save_stability_figure
+from mdaug.workflows.progress import Progress, ignore
+from mdaug.workflows.runs import find_model
+from mdaug.workflows.use_model import own_frames
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a trajectory is compared with: bonds, and the frames where they are at hand."""
+
+    bonds: TrainingBonds
+    frames: FrameSet | None
+
+
+def judge_trajectory(
+    trajectory: Path,
+    baseline: Baseline,
+    folder: Path,
+    *,
+    topology: Path | None = None,
+    tolerance_A: float,
+    frame_time_fs: float | None = None,
+    progress: Progress = ignore,
+) -> StabilityResult:
+    """Find the first broken bond and write stability.json and stability.png into `folder`.
+
+    Parameters
+    ----------
+    trajectory
+        A trajectory file or a folder of `mdaug nve`.
+    baseline
+        From `training_bonds`.
+    folder
+        Where the files go.
+    topology
+        File that names the atoms.
+    tolerance_A
+        Largest deviation of a bond's length from its mean.
+    frame_time_fs
+        Time between frames, for formats without it.
+    progress
+        Called with the stage "frames" and the numbers of frames done and in all.
+
+    Raises
+    ------
+    DataError
+        If the trajectory cannot be read, or is of other atoms.
+    """
+    universe = open_trajectory(trajectory, topology, frame_time_fs=frame_time_fs)
+    result = stability(
+        universe,
+        baseline.bonds,
+        frames=baseline.frames,
+        tolerance_A=tolerance_A,
+        progress=partial(progress, "frames"),
+    )
+    write_json(folder / "stability.json", result.to_json())
+    save_stability_figure(result, folder / "stability.png")
+    return result
+
+
+def training_bonds(trajectory: Path, frames: FrameSet | None, model: Path | None) -> Baseline:
+    """Return the bonds of the training frames that a trajectory is compared with.
+
+    Parameters
+    ----------
+    trajectory
+        Names its model, if `mdaug nve` wrote it.
+    frames
+        The training frames; None for those of the model.
+    model
+        The model [default: the one that made the trajectory, or the latest run].
+
+    Raises
+    ------
+    DataError
+        If there are neither frames nor a model.
+
+    Warns
+    -----
+    UserWarning
+        If the model does not lie in the folder of its training: then only its bonds are known.
+    """
+    if frames is not None:
+        return Baseline(TrainingBonds.from_frames(frames), frames)
+    try:
+        path = find_model(model or _made_by(trajectory)).resolve()
+    except DataError as error:
+        raise DataError(f"{error}; or name the training frames with --data") from error
+    try:
+        frames = own_frames(path, "train")
+    except DataError as error:
+        warnings.warn(f"bonds only, no distributions: {error}", stacklevel=2)
+        return Baseline(TrainingBonds.from_manifest(read_manifest(path)), None)
+    return Baseline(TrainingBonds.from_frames(frames), frames)
+
+
+def _made_by(trajectory: Path) -> Path | None:
+    """Return the model that the record of `mdaug nve` beside the trajectory names, if it still exists."""
+    folder = trajectory if trajectory.is_dir() else trajectory.parent
+    try:
+        made_by = json.loads((folder / "config.json").read_text(encoding="utf-8"))["about"]["model"]
+        return Path(made_by) if Path(made_by).is_file() else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
