@@ -6,34 +6,13 @@ energy.
 """
 
 from dataclasses import replace
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field
 
 from mdaug.augmentation.force_matching.fit import match_forces
+from mdaug.augmentation.options import ExploreOptions
 from mdaug.frames import FloatArray, FrameSet
-from mdaug.options import Options, Positive, Seed
 from mdaug.units import EV_PER_KCAL_MOL
-
-
-class ExploreOptions(Options):
-    """Which visited frames are kept."""
-
-    n_kept: Positive = 500
-    """Most frames kept, drawn at random."""
-
-    gap: Annotated[float, Field(gt=0)] = 3.0
-    """Least difference between the energies of the force-matched field and of the model, kcal/mol."""
-
-    max_energy: Annotated[float, Field(gt=0)] = 200.0
-    """Highest energy of the force-matched field above the lowest training frame, kcal/mol."""
-
-    weight: Annotated[float, Field(gt=0, le=1e9)] = 0.004
-    """Weight of each in the training loss (a frame of the data: 1, other augmented frames: 0.02 or less)."""
-
-    seed: Seed = 0
-    """Seed of the random draw."""
 
 
 def label_spurious_minima(

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from pydantic import Field, PositiveFloat, model_validator
 
-from mdaug.options import PAPER_SETTINGS, Count, Options, Seed
-from mdaug.springs.springs import LookupRule
+from mdaug.options import PAPER_SETTINGS, Count, Options, Positive, Seed
+from mdaug.springs.options import LookupRule
 
 Draw = Literal["shell", "ball"]
 
@@ -97,3 +97,22 @@ class AugmentOptions(AugmentSettings):
 
     cutoff: Annotated[float, Field(gt=0)] = 5.0
     """Frames with a cell: pairs farther apart than this (Å) have no spring. Molecules: all pairs have one."""
+
+
+class ExploreOptions(Options):
+    """Which visited frames are kept."""
+
+    n_kept: Positive = 500
+    """Most frames kept, drawn at random."""
+
+    gap: Annotated[float, Field(gt=0)] = 3.0
+    """Least difference between the energies of the force-matched field and of the model, kcal/mol."""
+
+    max_energy: Annotated[float, Field(gt=0)] = 200.0
+    """Highest energy of the force-matched field above the lowest training frame, kcal/mol."""
+
+    weight: Annotated[float, Field(gt=0, le=1e9)] = 0.004
+    """Weight of each in the training loss (a frame of the data: 1, other augmented frames: 0.02 or less)."""
+
+    seed: Seed = 0
+    """Seed of the random draw."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from mdaug.augmentation.explored import ExploreOptions
+from mdaug.augmentation.options import ExploreOptions
 from mdaug.cli.progress import console, print_next, progress_bars
 from mdaug.errors import DataError
 from mdaug.workflows.options import OutputOptions

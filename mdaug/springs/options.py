@@ -7,7 +7,9 @@ from cyclopts import Parameter
 from pydantic import BeforeValidator, Field
 
 from mdaug.options import Options, Positive, Seed
-from mdaug.springs.distances import pair_name
+
+LookupRule = Literal["nearest", "linear", "responsibility"]
+"""How the spring of a pair at a distance is found; see `mdaug.springs.springs.LOOKUPS`."""
 
 
 def _component_counts(value: Any) -> Any:
@@ -20,6 +22,8 @@ def _component_counts(value: Any) -> Any:
 
 
 def _component_count(item: str) -> str:
+    from mdaug.springs.distances import pair_name
+
     pair, _, count = item.partition("=")
     symbols = pair.split("-")
     if len(symbols) != 2 or not count.isdigit() or int(count) < 1:

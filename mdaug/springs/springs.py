@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +13,8 @@ from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FloatArray
 from mdaug.springs.mixture import Mixture
+from mdaug.springs.options import LookupRule
 from mdaug.units import BOLTZMANN_EV_K, EV_PER_KCAL_MOL, KCAL_MOL_PER_EV
-
-LookupRule = Literal["nearest", "linear", "responsibility"]
 
 UNITS = "distance in Angstrom, k in kcal/mol/Angstrom^2"
 

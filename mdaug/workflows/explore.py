@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from mdaug.analysis.trajectory import open_trajectory
-from mdaug.augmentation.explored import ExploreOptions, label_spurious_minima
+from mdaug.augmentation.explored import label_spurious_minima
+from mdaug.augmentation.options import ExploreOptions
 from mdaug.calculators.predictions import predict
 from mdaug.data import write_extxyz
 from mdaug.errors import DataError

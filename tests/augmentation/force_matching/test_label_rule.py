@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from mdaug.augmentation import AugmentOptions, augment
-from mdaug.augmentation.augment import label_weights
 from mdaug.augmentation.displacements import displace
 from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.augmentation.force_matching.label_rule import (
@@ -17,6 +16,7 @@ from mdaug.augmentation.force_matching.label_rule import (
     similar_frames,
     strained_molecules,
 )
+from mdaug.augmentation.generate import label_weights
 from mdaug.augmentation.potential_labels import switch
 from mdaug.augmentation.spring_labels import Labels
 from mdaug.geometry.pairs import pair_lengths
