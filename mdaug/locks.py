@@ -45,7 +45,12 @@ def is_lock(path: Path) -> bool:
 
 @contextmanager
 def locked(
-    lock_file: Path, *, what: str, advice: str = "", on_wait: Callable[[], None] | None = None
+    lock_file: Path,
+    *,
+    what: str,
+    advice: str = "",
+    on_wait: Callable[[], None] | None = None,
+    silence_s: float = 0.0,
 ) -> Iterator[None]:
     """Hold a lock during the block, and remove the lock file at its end.
 
@@ -61,8 +66,10 @@ def locked(
     advice
         What the user can do if another process holds the lock, for the message of `BusyError`.
     on_wait
-        If given, wait for a lock that another process holds instead of raising `BusyError`; called once when
-        the waiting begins.
+        If given, wait for a lock that another process holds instead of raising `BusyError`; called once, when
+        the waiting has taken `silence_s`.
+    silence_s
+        Seconds.
 
     Raises
     ------
@@ -75,9 +82,7 @@ def locked(
         if handle is None and on_wait is None:
             raise BusyError(f"{what} is being written by another process; {advice}")
         if handle is None and on_wait is not None:
-            on_wait()
-            while (handle := _acquire(lock_file)) is None:
-                time.sleep(_POLL_S)
+            handle = _wait(lock_file, on_wait, silence_s)
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
@@ -92,6 +97,17 @@ def locked(
         if handle is not None:
             lock_file.unlink(missing_ok=True)  # before it is free, so that nobody locks a removed file
             os.close(handle)
+
+
+def _wait(lock_file: Path, on_wait: Callable[[], None], silence_s: float) -> int:
+    """Return the file descriptor of the lock as soon as it is free."""
+    began, announced = time.monotonic(), False
+    while (handle := _acquire(lock_file)) is None:
+        if not announced and time.monotonic() - began >= silence_s:
+            on_wait()
+            announced = True
+        time.sleep(_POLL_S)
+    return handle
 
 
 def _acquire(lock_file: Path) -> int | None:

@@ -50,10 +50,13 @@ def load_library() -> CDLL:
     if os.environ.get("MDAUG_NO_CORE"):
         raise CoreUnavailableError("MDAUG_NO_CORE is set")
     try:
-        library = CDLL(str(build_core()))
+        path = build_core()
+        library = CDLL(str(path))
+        _declare(library)
     except (OSError, subprocess.SubprocessError) as error:
         raise CoreUnavailableError(error_text(error)) from error
-    _declare(library)
+    except AttributeError as error:  # a library of something else
+        raise CoreUnavailableError(f"{path} lacks functions of mdaug's core ({error}); remove it") from error
     if library.mdaug_abi() != ABI:
         raise CoreUnavailableError(f"its ABI is {library.mdaug_abi()}, expected {ABI}")
     return library

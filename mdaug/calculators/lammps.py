@@ -10,7 +10,7 @@ import sys
 from importlib import metadata, util
 from pathlib import Path
 
-from mdaug.cache import cache_folder
+from mdaug.cache import cache_folder, check_private
 from mdaug.processor import instruction_sets
 from mdaug.resources import NATIVE_FOLDER, PACKAGE_FOLDER, resource_folder
 
@@ -70,6 +70,7 @@ def entry_point() -> str:
     """
     try:
         folder = plugin_folder()
+        _check_libraries(folder)
         if not (folder / PLUGIN).exists():
             reason = _failure(folder) or _build_in_subprocess(folder)
             if reason:
@@ -78,6 +79,13 @@ def entry_point() -> str:
     except Exception as error:
         _print(f"pair_style mdaug is not available: {error}")
         return str(PACKAGE_FOLDER / "no-plugin")
+
+
+def _check_libraries(folder: Path) -> None:
+    """Refuse a plugin, or a core that it is linked to, that another user may have written."""
+    native = cache_folder() / "native"
+    libraries = folder.parent, folder, *folder.glob("*.so"), native, *native.glob("core-*.so")
+    check_private(*(path for path in libraries if path.exists()))
 
 
 def is_registered() -> bool:

@@ -10,6 +10,7 @@ import warnings
 from importlib import metadata, util
 from pathlib import Path
 
+from mdaug.cache import UntrustedFileError, make_private, private_folder
 from mdaug.calculators.lammps import (
     FAILURE,
     PLUGIN,
@@ -40,10 +41,12 @@ def build(*, anew: bool = False) -> Path:
     """
     folder = expected_folder()
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(folder.parent.name)
         with compilation_lock(folder.with_suffix(".lock"), "pair_style mdaug"):
             if anew or not (folder / PLUGIN).exists():
                 _compile_or_record(folder)
+    except UntrustedFileError:
+        raise
     except OSError as error:
         place = f"cannot write to {folder.parent} ({error.strerror or error})"
         raise MDAugError(f"{place}; set MDAUG_CACHE to a folder that can be written") from error
@@ -124,6 +127,8 @@ def _compile_into(folder: Path) -> None:
         output.mkdir()
         for command in _commands(output):
             run_compiler(command)
+        for path in (output, *output.iterdir()):
+            make_private(path)
         shutil.rmtree(folder, ignore_errors=True)
         output.replace(folder)
 

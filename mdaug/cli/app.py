@@ -1,6 +1,7 @@
 """The command `mdaug`: one thin file per command, imported only when it is called."""
 
 import difflib
+import io
 import os
 import sys
 import traceback
@@ -93,6 +94,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _main(argv: list[str] | None) -> int:
+    _prepare_process()
     arguments, debug = _without("--debug", sys.argv[1:] if argv is None else argv)
     arguments, help_all = _without(HELP_ALL, arguments)
     if help_all:
@@ -102,6 +104,17 @@ def _main(argv: list[str] | None) -> int:
         if not debug:
             warnings.showwarning = _show_warning
         return _run(arguments, debug)
+
+
+def _prepare_process() -> None:
+    """Prevent failures that have nothing to do with the command, some of them after its computation."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal or pipe of ASCII, say, cannot show Å
+            stream.reconfigure(errors="replace")
+    try:
+        Path.home()
+    except RuntimeError:  # ASE cannot be imported then
+        os.environ["HOME"] = "/nonexistent"
 
 
 def _run(arguments: list[str], debug: bool) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from mdaug.cache import cache_folder
+from mdaug.cache import check_private, make_private, private_folder
 from mdaug.native.compiler import compilation_lock, error_text, find_compiler, run_compiler, unfinished
 from mdaug.processor import instruction_sets
 from mdaug.resources import NATIVE_FOLDER
@@ -72,7 +72,10 @@ def load_kernels() -> bool:
     if os.environ.get("MDAUG_NO_KERNELS"):
         return False
     try:
-        torch.ops.load_library(build_library(KERNELS))
+        path = build_library(KERNELS)
+        torch.ops.load_library(path)
+        if not hasattr(torch.ops.mdaug, "spline_message"):
+            raise OSError(f"{path} lacks mdaug's operations; remove it")
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         warnings.warn(f"training without C++ kernels, about half as fast: {error_text(error)}", stacklevel=2)
         return False
@@ -95,13 +98,13 @@ def build_library(library: Library) -> Path:
     Raises
     ------
     OSError
-        No C++ compiler is found, or the cache cannot be written.
+        No C++ compiler is found, or the cache cannot be written, or (`UntrustedFileError`) another user may
+        have written the library.
     subprocess.CalledProcessError
         The compiler failed; its messages are in ``stderr``.
     """
     compiler = find_compiler()
-    path = cache_folder() / "native" / f"{library.name}-{_key(compiler, library)}.so"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = private_folder("native") / f"{library.name}-{_key(compiler, library)}.so"
     with compilation_lock(path.with_suffix(".lock"), library.description):
         if not path.exists():
             if sys.stderr.isatty():
@@ -109,7 +112,9 @@ def build_library(library: Library) -> Path:
                 print(f"mdaug: {what}", file=sys.stderr)
             with unfinished(path) as output:
                 run_compiler(_command(compiler, library, output))
+                make_private(output)
                 output.replace(path)
+    check_private(path)
     return path
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from mdaug.locks import locked
 
 _SECONDS_OF_SILENCE = 1.0
 
@@ -73,16 +73,14 @@ def compilation_lock(lock_file: Path, what: str) -> Iterator[None]:
     OSError
         The lock cannot be written.
     """
-    lock = FileLock(lock_file)
-    try:
-        lock.acquire(timeout=_SECONDS_OF_SILENCE)
-    except Timeout:
-        print(f"mdaug: waiting for another mdaug process that compiles {what}", file=sys.stderr, flush=True)
-        lock.acquire()
-    try:
+    message = f"mdaug: waiting for another mdaug process that compiles {what}"
+    with locked(
+        lock_file,
+        what=f"The compilation of {what}",
+        on_wait=lambda: print(message, file=sys.stderr, flush=True),
+        silence_s=_SECONDS_OF_SILENCE,
+    ):
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The C++ core gives what TorchScript and the eager model give, whole and in stages."""
 
 import ctypes
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import torch
 from ase import Atoms
 from ase.build import molecule
 
+from mdaug.calculators import MDAugCalculator
 from mdaug.calculators.core import Core, CoreUnavailableError, Rows, load_library
 from mdaug.calculators.structures import species_of
 from mdaug.deployment import export_model, load_model, read_manifest
 from mdaug.errors import DataError
 from mdaug.geometry.pairs import molecule_pairs, neighbor_pairs
+from mdaug.native.compiler import find_compiler
 
 TOLERANCE = {"float64": 1e-10, "float32": 1e-5}
 
@@ -350,3 +353,37 @@ def test_a_model_cut_short_is_refused(path, kept, tmp_path):
     (tmp_path / "cut.pt").write_bytes(content[: int(kept * len(content))])
     with pytest.raises(CoreUnavailableError, match=r"cut\.pt: not a model\.pt, or damaged"):
         Core(tmp_path / "cut.pt")
+
+
+@pytest.fixture
+def forget():
+    """Load the library of the core anew, and forget it afterwards."""
+    load_library.cache_clear()
+    yield
+    load_library.cache_clear()
+
+
+def test_a_library_of_something_else_ends_in_torchscript_with_a_warning(
+    forget, make_model, tmp_path, monkeypatch
+):
+    source, library = tmp_path / "other.c", tmp_path / "core-0.so"
+    source.write_text("int nothing(void) { return 0; }\n")
+    command = [find_compiler(), "-x", "c", "-shared", "-fPIC", str(source), "-o", str(library)]
+    subprocess.run(command, check=True)
+    monkeypatch.setattr("mdaug.calculators.core.build_core", lambda: library)
+    model = export_model(make_model(), tmp_path / "model.pt", training={})
+    with pytest.warns(UserWarning, match=r"using TorchScript.*core-0\.so lacks functions of mdaug's core"):
+        calculator = MDAugCalculator(model)
+    assert np.isfinite(calculator.get_potential_energy(molecule("H2O")))
+
+
+def test_a_core_that_others_may_have_written_ends_in_torchscript_with_a_warning(
+    forget, make_model, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MDAUG_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cache" / "native").mkdir(parents=True)
+    (tmp_path / "cache" / "native").chmod(0o777)
+    model = export_model(make_model(), tmp_path / "model.pt", training={})
+    with pytest.warns(UserWarning, match=r"using TorchScript.*native can be written by other users"):
+        calculator = MDAugCalculator(model)
+    assert np.isfinite(calculator.get_potential_energy(molecule("H2O")))

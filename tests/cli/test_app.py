@@ -1,6 +1,7 @@
 """The one door of the command line: exit codes, error lines, nearest matches, light start."""
 
 import errno
+import os
 import subprocess
 import sys
 import warnings
@@ -248,3 +249,28 @@ def test_defaults_of_several_values_are_shown_as_typed(capsys: pytest.CaptureFix
     assert app.main(["labels", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "[default: 0.05 0.2 0.5]" in shown
+
+
+def run(arguments, **changes):
+    """Run `mdaug` in a process of its own, with variables set or (None) unset."""
+    environment = {key: value for key, value in (os.environ | changes).items() if value is not None}
+    command = [sys.executable, "-m", "mdaug", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, check=False)
+
+
+def test_a_terminal_of_ascii_shows_other_characters_as_question_marks(tmp_path):
+    ended = run(["springs", "ethanol", "--out", str(tmp_path / "o")], PYTHONIOENCODING="ascii", LC_ALL="C")
+    assert ended.returncode == 0, ended.stderr
+    assert b"kcal/mol/?" in ended.stdout
+    assert (tmp_path / "o" / "springs.json").is_file()
+
+
+def test_a_user_without_home_and_passwd_entry_can_run_commands(tmp_path):
+    code = (
+        "import os, pwd, sys; os.getuid = lambda: 54321; from mdaug.cli.app import main; "
+        f"sys.exit(main(['springs', 'ethanol', '--out', {str(tmp_path / 'o')!r}]))"
+    )
+    environment = {key: value for key, value in os.environ.items() if key not in ("HOME", "XDG_CACHE_HOME")}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "o" / "springs.json").is_file()

@@ -81,6 +81,24 @@ def test_lammps_goes_on_where_the_cache_cannot_be_written():
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("place", ["lammps", "lammps/KEY", "lammps/KEY/pair_mdaug.so", "native/core-0.so"])
+def test_a_plugin_that_others_may_have_written_is_not_loaded(tmp_path, monkeypatch, place):
+    monkeypatch.setenv("MDAUG_CACHE", str(tmp_path))
+    folder = plugin_folder()
+    for file in (folder / PLUGIN, folder / "pair_mdaug.so", tmp_path / "native" / "core-0.so"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(0o644)
+        file.parent.chmod(0o755)
+    folder.parent.chmod(0o755)
+    assert call_entry_point().stdout.split("\n")[0] == str(folder)
+    (tmp_path / place.replace("KEY", folder.name)).chmod(0o777)
+    ended = call_entry_point()
+    assert ended.stdout.split("\n")[0].endswith("no-plugin")
+    assert "pair_style mdaug is not available" in ended.stderr
+    assert "can be written by other users (mode 777)" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
 def test_a_package_that_only_lies_on_the_path_tells_lammps_of_its_plugin(monkeypatch):
     """As in a checkout that is not installed, whose entry point LAMMPS does not see."""
     monkeypatch.setattr(lammps_build, "is_registered", lambda: False)

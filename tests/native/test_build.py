@@ -82,6 +82,58 @@ def test_a_failing_compiler_is_a_warning_with_its_words(forget, monkeypatch, tmp
     assert not list((tmp_path / "cache").rglob("*.so"))
 
 
+PLANTED = """
+#include <stdio.h>
+#include <stdlib.h>
+__attribute__((constructor)) static void run(void) { fclose(fopen(getenv("PLANTED"), "w")); }
+"""
+
+
+@pytest.fixture
+def planted(monkeypatch, tmp_path):
+    """Return a library that is not mdaug's at the place of the kernels, and the file that it writes."""
+    monkeypatch.setenv("MDAUG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PLANTED", str(tmp_path / "it-ran"))
+    folder = tmp_path / "cache" / "native"
+    folder.mkdir(parents=True, mode=0o755)
+    source, library = tmp_path / "planted.c", folder / f"kernels-{_key(find_compiler(), KERNELS)}.so"
+    source.write_text(PLANTED)
+    command = [find_compiler(), "-x", "c", "-shared", "-fPIC", str(source), "-o", str(library)]
+    subprocess.run(command, check=True)
+    library.chmod(0o755)
+    return library, tmp_path / "it-ran"
+
+
+@pytest.mark.parametrize("place", ["library", "folder"])
+def test_a_library_that_others_may_have_written_is_not_loaded(forget, planted, place):
+    library, evidence = planted
+    (library if place == "library" else library.parent).chmod(0o777)
+    with pytest.warns(
+        UserWarning, match=r"without C\+\+ kernels.* can be written by other users \(mode 777\)"
+    ):
+        assert load_kernels() is False
+    assert not evidence.exists()
+
+
+def test_a_library_of_something_else_is_a_warning(forget, planted):
+    _, evidence = planted
+    with pytest.warns(UserWarning, match=r"without C\+\+ kernels.*\.so lacks mdaug's operations; remove it"):
+        assert load_kernels() is False
+    assert evidence.exists()  # a library of one's own is loaded
+
+
+def test_a_built_library_can_be_written_by_its_owner_only(monkeypatch, tmp_path):
+    compiler = tmp_path / "c++"
+    compiler.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && exit\nwhile [ "$1" != -o ]; do shift; done\n'
+        ': > "$2"\nchmod 777 "$2"\n'
+    )
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    monkeypatch.setenv("MDAUG_CACHE", str(tmp_path / "cache"))
+    assert build_library(KERNELS).stat().st_mode & 0o777 == 0o755
+
+
 def test_everything_runs_without_kernels(tmp_path):
     """A process that may not use them evaluates and differentiates the model."""
     code = """
