@@ -58,7 +58,6 @@ void PairMDAug::init_style()
     model->energy_unit = 1.0;
   else
     error->all(FLERR, "pair_style mdaug: units {} are not supported; use real or metal", units);
-  model->checked_step = -1;
   check_commands();
   check_masses();
   neighbor->add_request(this, NeighConst::REQ_FULL);

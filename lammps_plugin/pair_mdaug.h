@@ -53,6 +53,7 @@ class PairMDAug : public Pair {
   void load(const std::string &);
   void load_again();
   void set_elements(const std::vector<std::string> &);
+  std::array<int64_t, 4> this_run();
   void check_commands();
   void check_fixes();
   void refuse_insertions();

@@ -33,11 +33,17 @@ struct Borders : Comm {
 
 // ---- before a run ---------------------------------------------------------------------------------------------
 
+std::array<bigint, 4> PairMDAug::this_run()
+{
+  return {update->firststep, update->laststep, modify->nfix, modify->ncompute};
+}
+
 void PairMDAug::check_commands()
 {
   if (Borders::group(comm))
     error->all(FLERR, "pair_style mdaug: comm_modify group leaves out ghosts that the model needs; remove it");
   check_fixes();
+  model->checked_run = this_run();
   for (int k = 0; k < modify->ncompute; ++k)
     if (strcmp(modify->compute[k]->style, "heat/flux") == 0)
       error->all(FLERR, "pair_style mdaug: compute heat/flux is wrong for many-body forces; take conductivities from a "
@@ -95,10 +101,7 @@ void PairMDAug::check_masses()
 // LAMMPS ensures this when it prepares a run; 'pre no' skips that.
 void PairMDAug::check_prepared()
 {
-  if (model->checked_step != update->firststep) {
-    check_commands();
-    model->checked_step = update->firststep;
-  }
+  if (model->checked_run != this_run()) check_commands();
   const double ghost_cutoff = MAX(comm->cutghostuser, neighbor->cutneighmax);
   const double cutoff = model->core ? mdaug_cutoff(model->core) : 0.0;
   if (ghost_cutoff < cutoff)

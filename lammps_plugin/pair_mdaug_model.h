@@ -29,10 +29,10 @@ struct PairMDAug::Model {
   std::vector<int> species;            // by atom type; −1 for those
   double energy_unit = 1.0;            // eV in LAMMPS' unit of energy
 
-  bool compared = false;          // with the training frames, since the model was loaded
-  bigint checked_step = -1;       // first step of the run whose fixes and computes have been checked
-  std::string insertion_style;    // of a fix that must not insert or delete atoms of the model; "": no such fix
-  bigint n_model_atoms = -1;      // on all ranks, at the first evaluation of the run; -1: not counted yet
+  bool compared = false;                  // with the training frames, since the model was loaded
+  std::array<bigint, 4> checked_run{};    // steps, fixes and computes of the run whose commands have been checked
+  std::string insertion_style;            // of a fix that must not insert or delete atoms of the model; "": no such fix
+  bigint n_model_atoms = -1;              // on all ranks, at the first evaluation of the run; -1: not counted yet
 
   // rows of the core: owned atoms of the model, then ghosts
   std::vector<int> row;      // of each owned and ghost atom of LAMMPS, −1 if the model ignores it

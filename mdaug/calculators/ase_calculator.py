@@ -153,6 +153,7 @@ class MDAugCalculator(Calculator):
             self._offsets -= lone_atom_energies(evaluate, len(self._offsets), device)
         self._strict: bool | None = arguments["strict"]
         self._numbers: IntArray | None = None
+        self._cell: tuple[tuple[bytes, bytes], FloatArray | None] | None = None
         self._arguments = arguments
         self.parameters = Parameters(
             arguments
@@ -205,7 +206,7 @@ class MDAugCalculator(Calculator):
                 self.atoms = atoms.copy()
             positions = self.atoms.positions
             check_positions(positions)
-            cell = cell_of(self.atoms)
+            cell = self._checked_cell()
             if self._numbers is None or not np.array_equal(self.atoms.numbers, self._numbers):
                 self._species = species_of(self.atoms.numbers, self.manifest["elements"])
                 if self._strict is not None:
@@ -234,6 +235,13 @@ class MDAugCalculator(Calculator):
             "pbc": np.array_equal(before.pbc, atoms.pbc),
         }
         return [name for name, unchanged in same.items() if not unchanged]
+
+    def _checked_cell(self) -> FloatArray | None:
+        """Return `cell_of` the atoms; in MD the cell seldom changes."""
+        given = self.atoms.cell.array.tobytes(), self.atoms.pbc.tobytes()
+        if self._cell is None or self._cell[0] != given:
+            self._cell = given, cell_of(self.atoms)
+        return self._cell[1]
 
     def _in_order(self, positions: FloatArray, pairs: tuple[Tensor, Tensor, Tensor]) -> dict[str, FloatArray]:
         """Evaluate atoms in the order of the pair list; return values in the order of the atoms."""

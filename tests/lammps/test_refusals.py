@@ -33,13 +33,14 @@ compute stress all stress/atom NULL virial
 compute flux all heat/flux ke pe stress"""
 
 
-def refuse(lab, *, ranks=1, **changes):
-    """Run the changed input and return its only ERROR line."""
+def refuse(lab, *, ranks=1, at="", **changes):
+    """Run the changed input and return its only ERROR line; `at` is the input line that is refused."""
     words = GOOD | {"extra": ""} | changes
     words = {name: text.replace("{model}", str(lab.model)) for name, text in words.items()}
     printed = lab.run(INPUT.format(**words), ranks=ranks, fails=True)
     errors = [line for line in printed.splitlines() if "ERROR" in line]
     assert len(errors) == 1, printed[-2000:]
+    assert not at or f"Last input line: {at}\n" in printed
     return errors[0]
 
 
@@ -96,7 +97,8 @@ def test_refused_in_one_line(lab, changes, expected):
     ],
 )
 def test_checks_are_made_without_preparation_too(lab, more, expected):
-    assert expected in refuse(lab, more=f"fix nve all nve\nrun 0\n{more}\nrun 1 pre no\n")
+    more = f"fix nve all nve\nrun 0\n{more}\nrun 1 pre no\n"
+    assert expected in refuse(lab, more=more, at="run 1 pre no")
 
 
 def test_elements_in_another_order_than_the_masses_are_a_warning(lab):
