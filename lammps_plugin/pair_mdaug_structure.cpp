@@ -24,7 +24,7 @@ using mdaug::core::json_value;
 
 namespace {
 
-constexpr double CLOSER = 0.1;    // Å by which atoms may be closer than in training
+constexpr double CLOSER = 0.9;    // atoms may be this times as far apart as the closest in training
 constexpr int ROUNDS = 4;
 constexpr size_t NAMED = 3;
 
@@ -267,7 +267,7 @@ struct PairRecord {
     for (int a = 0; a < n; ++a)
       for (int b = a; b < n; ++b) {
         const double d = std::min(closest[a * n + b], closest[b * n + a]), limit = shortest[a * n + b];
-        if (d < limit - CLOSER)
+        if (d < CLOSER * limit)
           texts.push_back(
               fmt::format("two atoms ({}) are {:.2f} Å apart; the shortest {} distance in training is {:.2f} Å",
                           elements.pair_name(a, b), d, elements.pair_name(a, b), limit));

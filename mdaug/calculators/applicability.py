@@ -23,8 +23,8 @@ from mdaug.geometry.bonds import BOND_SCALE, BondImages, bond_images
 from mdaug.geometry.molecules import molecule_of_atom
 from mdaug.geometry.pairs import structure_pairs
 
-CLOSER_A = 0.1
-"""Two atoms may be closer than their elements ever were in training by this much."""
+CLOSER = 0.9
+"""Two atoms may be this times as far apart as the closest of their elements in training."""
 
 SAMPLED_FRAMES = 200
 """Frames, evenly spaced, whose molecules are recorded."""
@@ -298,7 +298,7 @@ def _closer_pairs(atoms: Atoms, ranges: Mapping[str, Iterable[float]]) -> list[s
     for p in np.argsort(distances):
         i, j = int(idx_i[p]), int(idx_j[p])
         name = pair_name(atoms.numbers[i], atoms.numbers[j])
-        if name not in texts and distances[p] < nearest.get(name, 0.0) - CLOSER_A:
+        if name not in texts and distances[p] < CLOSER * nearest.get(name, 0.0):
             texts[name] = (
                 f"atoms {i} and {j} ({name}) are {distances[p]:.2f} Å apart; the shortest {name} distance "
                 f"in training is {nearest[name]:.2f} Å"
