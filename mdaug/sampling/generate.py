@@ -151,7 +151,7 @@ def _run_replicas(
                     f"{type(error).__name__}: {error}; are structure, charge and multiplicity right?"
                 ) from error
             if parts is not None:
-                parts.write(k, **vars(replicas[-1]))
+                parts.write(k, vars(replicas[-1]))
         done += options.equilibration_steps + count * options.steps_per_frame
     return replicas
 

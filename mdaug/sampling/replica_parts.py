@@ -1,6 +1,7 @@
 """Store of finished replicas of a sampling, so that a killed run can resume."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,14 +61,14 @@ class ReplicaParts:
             )
         return arrays
 
-    def write(self, replica: int, **arrays: Any) -> None:
+    def write(self, replica: int, arrays: Mapping[str, Any]) -> None:
         """Store the arrays of a finished replica.
 
         Parameters
         ----------
         replica
             Number of the replica.
-        **arrays
+        arrays
             Name -> array.
         """
         with atomic_path(self._path(replica)) as temporary:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.special import ndtr, ndtri, stdtrit
 
 from mdaug.frames import FloatArray
 from mdaug.units import BOLTZMANN_EV_K
@@ -123,11 +123,10 @@ def temperature_verdict(
         Number of independent samples that `error_K` was estimated from; few samples make wide intervals
         (Student's t). None: many.
     """
-    few = None if n_samples is None else max(n_samples - 1, 1)
-    half_width = error_K * float(norm.isf(0.025) if few is None else t.isf(0.025, few))
-    significant = error_K * float(
-        SIGNIFICANT_SIGMAS if few is None else t.isf(norm.sf(SIGNIFICANT_SIGMAS), few)
-    )
+    degrees = np.inf if n_samples is None else max(n_samples - 1, 1)
+    half_width = -error_K * float(stdtrit(degrees, 0.025) if n_samples else ndtri(0.025))
+    unlikely = ndtr(-SIGNIFICANT_SIGMAS)
+    significant = -error_K * float(stdtrit(degrees, unlikely) if n_samples else ndtri(unlikely))
     off, limit = abs(measured_K - expected_K), LARGEST_DEVIATION * expected_K
     verdict: Level = "cannot tell"
     if off > limit and off > significant:
