@@ -3,14 +3,9 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-if TYPE_CHECKING:
-    from mdaug.training import TrainState
-    from mdaug.workflows.train import TrainingCallbacks
 
 console = Console(stderr=True, highlight=False)
 
@@ -28,27 +23,6 @@ def progress_bars(
     """
     with started_when_needed() as bar:
         yield partial(_report, bar, text)
-
-
-@contextmanager
-def training_callbacks() -> Iterator["TrainingCallbacks"]:
-    """Show the stages of a training, with a bar for the springs and one for the epochs.
-
-    Beside the latter stand the validation errors of energy (kcal/mol) and forces (kcal/mol/Å) and frames per
-    second.
-    """
-    from mdaug.workflows.train import TrainingCallbacks
-
-    with started_when_needed() as bar:
-
-        def epoch(state: "TrainState") -> None:
-            errors = f"E {state.energy_mae_kcal_mol:.3f} F {state.force_mae_kcal_mol_A:.3f}"
-            advance(
-                bar, "training", state.epoch, state.n_epochs, f"{errors} {state.geometries_per_second:.0f}/s"
-            )
-
-        stage = partial(console.print, markup=False)
-        yield TrainingCallbacks(stage=stage, springs=partial(advance, bar, "springs"), epoch=epoch)
 
 
 @contextmanager

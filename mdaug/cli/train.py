@@ -1,14 +1,17 @@
 """`mdaug train`: from frames to a force field with its report."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from pydantic import Field
 
-from mdaug.cli.arguments import Changes, given_settings
+from mdaug.cli.arguments import Changes, given_options, given_settings, refuse
 from mdaug.cli.help import section
-from mdaug.cli.progress import print_next, training_callbacks
+from mdaug.cli.progress import advance, console, print_next, started_when_needed
 from mdaug.data.splits import SplitOptions
 from mdaug.errors import MDAugError
 from mdaug.models.options import SchNetOptions
@@ -20,7 +23,8 @@ from mdaug.workflows.options import DataOptions, OutputOptions, Switch
 from mdaug.workflows.runs import open_run
 
 if TYPE_CHECKING:
-    from mdaug.training import ProcessGroup
+    from mdaug.training import ProcessGroup, TrainState
+    from mdaug.workflows.train import TrainingCallbacks
 
 
 def _keys(name: str, title: str, order: int) -> Parameter:
@@ -73,6 +77,8 @@ def train(
     sections = {"split": split, "springs": springs, "augment": augment, "model": model, "training": training}
     changes = given_settings(data, source, epochs, sections, seed)
     if no_augment:
+        for name, options in (("springs", springs), ("augment", augment)):
+            refuse([f"--{name}.{option[2:]}" for option in given_options(options)], "with --no-augment")
         changes["augment"]["enabled"] = False
     # mistakes in the settings are found before torch is imported
     settings = load_config(config, changes) if config is not None or not resume else None
@@ -109,7 +115,7 @@ def _train_as_rank_zero(
         inputs = [*inputs, settings.data.source, settings.augment.explored]
     with (
         open_run(output, command="train", resume=resume, inputs=inputs) as run,
-        training_callbacks() as callbacks,
+        _callbacks() as callbacks,
     ):
         settings = settings or _settings_of(run.path, changes)
         group.broadcast(str(run.path))
@@ -136,3 +142,24 @@ def _settings_of(folder: Path, changes: Changes) -> RunConfig:
     if not (folder / CONFIG).exists():
         raise MDAugError(f"{folder} was stopped before it wrote its {CONFIG}; start it anew")
     return load_config(folder / CONFIG, changes)
+
+
+@contextmanager
+def _callbacks() -> Iterator["TrainingCallbacks"]:
+    """Show the stages of a training, with a bar for the springs and one for the epochs.
+
+    Beside the latter stand the validation errors of energy (kcal/mol) and forces (kcal/mol/Å) and frames per
+    second.
+    """
+    from mdaug.workflows.train import TrainingCallbacks
+
+    with started_when_needed() as bar:
+
+        def epoch(state: "TrainState") -> None:
+            errors = f"E {state.energy_mae_kcal_mol:.3f} F {state.force_mae_kcal_mol_A:.3f}"
+            advance(
+                bar, "training", state.epoch, state.n_epochs, f"{errors} {state.geometries_per_second:.0f}/s"
+            )
+
+        stage = partial(console.print, markup=False)
+        yield TrainingCallbacks(stage=stage, springs=partial(advance, bar, "springs"), epoch=epoch)
