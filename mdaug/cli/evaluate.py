@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from mdaug.cli.arguments import given_options, refuse, typed
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.options import Device, Precision
-from mdaug.workflows.options import DataOptions, OutputOptions, Part
+from mdaug.workflows.options import DataOptions, OutputOptions, Part, Switch
 from mdaug.workflows.runs import open_run
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def evaluate(
     part: Part | None = None,
     dtype: Precision | None = None,
     device: Device = "cpu",
+    strict: Switch = False,
     source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
@@ -43,6 +44,8 @@ def evaluate(
         Precision of the model [default: the model's own].
     device
         Where the model is evaluated.
+    strict
+        Refuse frames unlike those of the model's training (other molecules or bonds, closer atoms).
     """
     from mdaug.reports.terminal import print_table
     from mdaug.workflows.evaluate import evaluate_model
@@ -63,6 +66,7 @@ def evaluate(
             part=part or "test",
             device=device,
             dtype=dtype,
+            strict=strict,
             progress=progress,
         )
     print_table(_table(evaluation.result, evaluation.caption))

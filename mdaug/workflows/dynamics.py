@@ -21,7 +21,7 @@ from mdaug.md.restart import CONFIG_FILE, check_own_record, read_start
 from mdaug.workflows.options import ModelRunOptions
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.runs import find_model
-from mdaug.workflows.use_model import start_structure
+from mdaug.workflows.use_model import differences_from_training, start_structure
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def prepare_run(
     Raises
     ------
     DataError
-        If there is no such model, structure or run.
+        If there is no such model, structure or run, or the structure is unlike the training frames and
+        `settings` are strict.
     """
     recorded, run_folder = None, folder
     if settings.resume:
@@ -95,6 +96,7 @@ def prepare_run(
         "replicas": settings.replicas or 1,
     }
     start = start_structure(calculator.manifest, path, settings.structure)
+    differences_from_training(start, calculator.manifest, strict=settings.strict)
     return ModelRun(start, calculator, options, about, settings.resume, settings.extxyz)
 
 

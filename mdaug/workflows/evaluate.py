@@ -4,6 +4,10 @@ import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
 
 from mdaug.analysis.accuracy import AccuracyResult, accuracy
 from mdaug.files import write_json
@@ -13,7 +17,7 @@ from mdaug.quantum.calculators import calculate_frames
 from mdaug.reports.accuracy import save_accuracy_figure
 from mdaug.workflows.options import Part
 from mdaug.workflows.progress import Progress, ignore
-from mdaug.workflows.use_model import load_model, own_frames
+from mdaug.workflows.use_model import differences_from_training, load_model, own_frames
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ def evaluate_model(
     part: Part = "test",
     device: Device = "cpu",
     dtype: Precision | None = None,
+    strict: bool = False,
     progress: Progress = ignore,
 ) -> Evaluation:
     """Compare a model with frames and write evaluate.json and parity.png into `folder`.
@@ -48,6 +53,8 @@ def evaluate_model(
         Which frames of the training, without `frames`.
     device, dtype
         As for `MDAugCalculator`.
+    strict
+        Refuse frames unlike those of the training (of the frame of lowest energy).
     progress
         Called with the stage "frames" and the numbers of frames done and in all.
 
@@ -71,10 +78,15 @@ def evaluate_model(
             "leave DATA out for its test frames",
             stacklevel=2,
         )
+    lowest = frames.select(np.array([frames.energies.argmin()]))
+    cell = None if lowest.cells is None else lowest.cells[0]
+    structure = Atoms(frames.atomic_numbers, lowest.positions[0], cell=cell, pbc=frames.pbc)
+    differences = differences_from_training(structure, loaded.manifest, strict=strict)
     result = accuracy(
         partial(calculate_frames, loaded.calculator, progress=partial(progress, "frames")), frames
     )
-    about = {"model": str(loaded.path), "data": frames.name, "part": part if own else None}
+    about: dict[str, Any] = {"model": str(loaded.path), "data": frames.name, "part": part if own else None}
+    about["unlike_training"] = differences
     write_json(folder / "evaluate.json", result.to_json() | about)
     save_accuracy_figure(result, folder / "parity.png")
     return Evaluation(result, f"{loaded.label} on {len(frames)} {f'{part} ' if own else ''}frames")

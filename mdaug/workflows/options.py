@@ -82,6 +82,10 @@ class ModelRunOptions(Options):
     extxyz: Switch = False
     """Write the trajectory as extended xyz (trajectory.xyz) too."""
 
+    strict: Switch = False
+    """Refuse a structure unlike the model's training frames (other molecules or bonds, closer atoms) instead
+    of warning."""
+
     resume: Switch = False
     """Continue the run in --out, or the newest unfinished run of this command, with the settings it began
     with (--steps may be larger)."""
@@ -106,6 +110,10 @@ class ScanOptions(Options):
     """Reference curve: none, gfn2-xtb, or a CSV file with the columns distance_A and energy_kcal_mol (zero at
     the start geometry). auto is gfn2-xtb for models trained on GFN2-xTB frames, otherwise none."""
 
+    strict: Switch = False
+    """Refuse a structure unlike the model's training frames (other molecules or bonds, closer atoms) instead
+    of warning."""
+
     dtype: Precision = "float64"
     """Precision of the models."""
 
@@ -127,6 +135,10 @@ class RelaxOptions(Options):
 
     displacement: PositiveFloat = 0.005
     """Displacement of the central differences of the forces, in Å."""
+
+    strict: Switch = False
+    """Refuse a structure unlike the model's training frames (other molecules or bonds, closer atoms) instead
+    of warning."""
 
     dtype: Precision = "float64"
     """Precision of the model."""

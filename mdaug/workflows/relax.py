@@ -9,19 +9,21 @@ from mdaug.analysis.relax import RelaxResult, Vibrations, relax, relax_summary, 
 from mdaug.files import atomic_path, write_json
 from mdaug.workflows.options import RelaxOptions
 from mdaug.workflows.progress import Progress, ignore
-from mdaug.workflows.use_model import load_model, start_structure
+from mdaug.workflows.use_model import differences_from_training, load_model, start_structure
 
 
 @dataclass(frozen=True)
 class Relaxation:
-    """A relaxed structure and its frequencies."""
+    """A relaxed structure, its frequencies, and how the start differs from the model's training frames."""
 
     relaxed: RelaxResult
     vibrations: Vibrations
+    unlike_training: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of relax.json."""
-        return relax_summary(self.relaxed, self.vibrations)
+        summary = relax_summary(self.relaxed, self.vibrations)
+        return summary | {"unlike_training": list(self.unlike_training)}
 
 
 def relax_model(
@@ -43,10 +45,12 @@ def relax_model(
     Raises
     ------
     DataError
-        If the model or the structure cannot be had, or the model cannot evaluate the structure.
+        If the model or the structure cannot be had, the model cannot evaluate the structure, or it is unlike
+        the training frames and `options` are strict.
     """
     loaded = load_model(model, device=options.device, dtype=options.dtype)
     start = start_structure(loaded.manifest, loaded.path, options.structure)
+    differences = differences_from_training(start, loaded.manifest, strict=options.strict)
     relaxed = relax(loaded.calculator, start, fmax_eV_A=options.fmax, max_steps=options.max_steps)
     frequencies = vibrations(
         loaded.calculator,
@@ -56,6 +60,6 @@ def relax_model(
     )
     with atomic_path(folder / "relaxed.xyz") as path:
         relaxed.atoms.write(path, format="extxyz")
-    relaxation = Relaxation(relaxed, frequencies)
+    relaxation = Relaxation(relaxed, frequencies, tuple(differences))
     write_json(folder / "relax.json", relaxation.to_json())
     return relaxation

@@ -9,6 +9,7 @@ from typing import Any
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
+from mdaug.calculators.applicability import check_applicability, mismatches
 from mdaug.data.splits import Split
 from mdaug.deployment.manifest import read_manifest
 from mdaug.errors import DataError
@@ -103,6 +104,28 @@ def start_structure(manifest: dict[str, Any], path: Path, structure: str | None)
     if reference is None:
         raise DataError(f"{path}: its manifest holds no reference structure; give one with --structure")
     return structure_from_json(reference)
+
+
+def differences_from_training(atoms: Atoms, manifest: dict[str, Any], *, strict: bool) -> list[str]:
+    """Return how a structure differs from the training frames of a model, each as one sentence.
+
+    The calculator warns of them when it first evaluates the structure.
+
+    Parameters
+    ----------
+    atoms
+        The structure.
+    manifest
+        Of the model.
+    strict
+        Refuse a structure that differs.
+
+    Raises
+    ------
+    StructureError
+        `strict`, and there is a difference.
+    """
+    return check_applicability(atoms, manifest, strict=True) if strict else mismatches(atoms, manifest)
 
 
 def own_level(training: dict[str, Any]) -> Calculator | None:
