@@ -60,7 +60,7 @@ def read_dump_header(path: Path) -> DumpHeader | None:
                 )
             return _parse(file, path)
     except (OSError, EOFError, UnicodeDecodeError):
-        return None  # MDAnalysis says what is wrong with it
+        return None  # the error of MDAnalysis follows
     except (ValueError, IndexError) as error:
         raise DataError(f"{path}: not a complete frame of a LAMMPS dump ({error})") from error
 

@@ -35,7 +35,7 @@ TOLERANCE_A = 0.5
 """A bond is broken when it is farther than this from its mean length in the training frames."""
 
 SHORTEST_PS = 10.0
-"""A shorter run without a broken bond says little: bonds of raw models break after picoseconds."""
+"""A shorter run without a broken bond proves little: bonds of raw models break after picoseconds."""
 
 HISTOGRAM_LIMIT = 0.2
 """Largest ∫ |h(r) − h_training(r)| dr of a run like the training frames; two halves of a set have 0.03 to
