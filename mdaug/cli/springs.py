@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from mdaug.cli.progress import print_next, progress_bars, warn
+from mdaug.cli.progress import print_next, progress_bars
 from mdaug.springs.options import SpringOptions
 from mdaug.workflows.options import DataOptions, OutputOptions
 from mdaug.workflows.runs import open_run
@@ -43,9 +43,11 @@ def springs(
     )
     if result.consistency is not None:
         verdict = result.consistency.verdict
-        (console.print if verdict.verdict == "ok" else warn)(verdict.text)
+        style = None if verdict.verdict == "ok" else "yellow"
+        console.print(f"{verdict.mark} {verdict.text}", style=style)
     print(run.path / "springs.json")
     print(run.path / "springs.png")
     print_next(
-        "mdaug augment  writes augmented frames", "mdaug train  fits, augments and trains in one command"
+        f"mdaug augment {data}  writes augmented frames",
+        f"mdaug train {data}  fits, augments and trains in one command",
     )

@@ -19,11 +19,21 @@ _DYNAMICS = {
     "topology.pdb": "names and bonds of the atoms, for trajectory.dcd",
     "restart.npz": "state of the integrator, from which --resume continues",
     "shadow.csv": "energy that the integrator conserves (the shadow Hamiltonian)",
-    "broken.xyz": "the structure at which the guard stopped the run",
     "replica-*/*": "one folder for each independent run (--replicas)",
 }
 
-_FIGURES = ("springs.png", "training.png", "parity*.png", "scan.png", "drift.png", "stability*.png")
+_FIGURES = (
+    "springs.png",
+    "training.png",
+    "parity*.png",
+    "scan.png",
+    "drift.png",
+    "stability*.png",
+    "survival.png",
+    "molecule.png",
+    "frames.png",
+    "failure.png",
+)
 
 FILES: dict[str, dict[str, str]] = {
     "augment": {
@@ -87,6 +97,7 @@ FILES: dict[str, dict[str, str]] = {
         "scan-*.csv": "the same for one of several models",
         "scan.json": "metrics of the scan: spurious minima and maxima, errors",
         "scan.png": "figure of energy and force",
+        "molecule.png": "the molecule with its atom indices",
     },
     "springs": {
         "springs.json": "spring constants of every element pair, in kcal/mol/Å²",
@@ -95,7 +106,8 @@ FILES: dict[str, dict[str, str]] = {
     "stability": {
         "stability.json": "when and by which bond the trajectory broke; distributions before that",
         "stability.png": "figure of bond deviations, distances and torsions",
-        "broken.xyz": "the structure at which a bond broke",
+        "failure.png": "the structure at which a bond broke",
+        "molecule.png": "the molecule with its atom indices",
     },
     "sweep": {
         "sweep.csv": "settings and results of every trial",
