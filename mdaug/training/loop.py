@@ -112,13 +112,6 @@ def train(
     DataError
         There are no frames, the checkpoint does not belong to these options and frames, or the training
         diverges.
-
-    Examples
-    --------
-    >>> split = split_frames(frames, SplitOptions())
-    >>> train_frames, validation = frames.select(split.train), frames.select(split.validation)
-    >>> result = train(train_frames, validation, SchNetOptions(), TrainOptions(epochs=100), Path("runs/mine"))
-    >>> export_model(result.model, "runs/mine/model.pt", training={})
     """
     for frames, what in ((train_frames, "training"), (validation_frames, "validation")):
         if len(frames) == 0:
