@@ -11,13 +11,13 @@ from pathlib import Path
 import pydantic
 from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError
 from cyclopts import ValidationError as OptionError
-from rich.console import Console
 from rich.text import Text
 
 from mdaug import __doc__ as purpose
 from mdaug import __version__
 from mdaug.cli.help import HELP_ALL, HelpFormatter, show_all
 from mdaug.errors import MDAugError, SettingsError
+from mdaug.text import make_console, printable
 from mdaug.workflows import environment
 
 COMMANDS = {
@@ -254,8 +254,8 @@ def _fail(message: str, *, code: int) -> int:
 
 def _print_line(what: str, style: str, message: str) -> None:
     """Write one line to standard error."""
-    text = " ".join(message.split())
+    text = printable(" ".join(message.split()))
     if len(text) > _LONGEST:  # it quotes a broken file
         text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
     line = Text.assemble((f"mdaug: {what}: ", style), text)
-    Console(stderr=True, soft_wrap=True, highlight=False).print(line)
+    make_console(stderr=True, soft_wrap=True).print(line)

@@ -30,11 +30,10 @@ def dataset(
     source
         Use this copy of the file instead of a download.
     """
-    from rich.console import Console
-
     from mdaug.data.datasets import EMBEDDED_SETS, fetch, install
+    from mdaug.text import make_console
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console(soft_wrap=True)
     given = [] if source is None else ["--from"]
     if name is None:
         refuse(given, "without NAME")

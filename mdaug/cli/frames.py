@@ -63,9 +63,9 @@ def frames(
 
 
 def _print_summary(first_line: str, measured: "SamplingStatistics", sampling: GenerateOptions) -> None:
-    from rich.console import Console
+    from mdaug.text import make_console
 
-    console = Console(highlight=False)
+    console = make_console()
     console.print(first_line, markup=False, soft_wrap=True)
     for verdict in measured.verdicts(sampling.temperature):
         style = None if verdict.verdict == "ok" else "yellow"

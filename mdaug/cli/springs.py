@@ -28,14 +28,13 @@ def springs(
     data
         A file of frames or the name of a set.
     """
-    from rich.console import Console
-
     from mdaug.reports.springs import rich_springs_table
+    from mdaug.text import make_console
     from mdaug.workflows.springs import learn_springs
 
     with open_run(output, command="springs", inputs=[data]) as run, progress_bars() as progress:
         result = learn_springs(source.load(data), options, run.path, progress)
-    console = Console(highlight=False)
+    console = make_console()
     console.print(rich_springs_table(result.analysis))
     console.print(
         f"springs.json holds the {options.convergence} fit at {result.analysis.springs.temperature_K:g} K "

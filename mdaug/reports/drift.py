@@ -67,7 +67,7 @@ def plot_timestep_scaling(scaling: TimestepScaling, ax: Axes | None = None) -> A
     span = np.geomspace(timesteps.min() / 1.15, timesteps.max() * 1.15, 50)
     ax.loglog(timesteps, rms, "o", color=BLACK, markersize=6, label="runs")
     fit = scaling.prefactor * span**scaling.exponent
-    ax.loglog(span, fit, color=LIMIT, label=f"fit: $Δt^{{{scaling.exponent:.2f}}}$")
+    ax.loglog(span, fit, color=LIMIT, label=f"fit: Δt^{scaling.exponent:.2f}")
     square = np.exp(np.mean(np.log(rms / timesteps**2)))
     ax.loglog(
         span, square * span**2, "--", color=GRAY, linewidth=1.4, label="Δt², the law of velocity Verlet"

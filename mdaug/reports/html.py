@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from mdaug import __version__
 from mdaug.files import write_text
 from mdaug.reports.molecule import MoleculeView
+from mdaug.text import printable
 from mdaug.verdicts import Verdict
 
 Cell = str | int | float | None
@@ -197,10 +198,18 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_printable,
     )
     environment.filters |= {"cell": format_cell, "paragraphs": _paragraphs, "picture": _picture}
     environment.tests["numeric"] = lambda value: isinstance(value, int | float)
     return environment
+
+
+def _printable(value: Any) -> Any:
+    """Show control characters of user text as escapes, in variables and in text that is already escaped."""
+    if isinstance(value, Markup):
+        return Markup(printable(value))
+    return printable(value) if isinstance(value, str) else value
 
 
 def _paragraphs(text: str) -> list[Markup]:

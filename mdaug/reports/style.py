@@ -19,6 +19,8 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter, ScalarFormatter
 
 from mdaug.files import atomic_path
 
@@ -201,6 +203,20 @@ def save(figure: Any, path: Path | str) -> Path:
     path = Path(path)
     if isinstance(figure, Axes):
         figure = figure.figure
+    if isinstance(figure, Figure):
+        _draw_dollars(figure)
     with rc_context(STYLE), atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=DPI, format="png")
     return path
+
+
+def _draw_dollars(figure: Any) -> None:
+    """Draw ``$`` in labels as it is: file names are no mathematics. Tick labels of matplotlib's own stay."""
+    automatic = set()
+    for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
+        if isinstance(axis.get_major_formatter(), LogFormatter | ScalarFormatter):
+            ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+            automatic |= {axis.offsetText, *(label for tick in ticks for label in (tick.label1, tick.label2))}
+    for text in figure.findobj(Text):
+        if text not in automatic:
+            text.set_parse_math(False)

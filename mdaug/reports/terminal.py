@@ -8,6 +8,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from mdaug.reports.html import Table, format_cell, next_lines, verdict_table
+from mdaug.text import make_console, printable
 from mdaug.verdicts import Verdict
 
 STYLES = {"ok": "green", "cannot tell": "yellow", "warning": "yellow", "error": "bold red"}
@@ -24,7 +25,7 @@ def print_table(table: Table, console: Console | None = None) -> None:
     console
         Where to; default: standard output.
     """
-    console = console or Console()
+    console = console or make_console()
     shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for position, column in enumerate(table.columns):
         values = [row[position] for row in table.rows]
@@ -47,14 +48,16 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) 
     console
         Where to; default: standard output.
     """
-    console = console or Console()
+    console = console or make_console()
     table = verdict_table(verdicts)
     shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for column, ratio in zip(table.columns, (None, None, None, None, 1), strict=True):
         justify = "right" if column in ("value", "limit") else "left"
         shown.add_column(column, justify=justify, ratio=ratio, overflow="fold")  # type: ignore[arg-type]
     for verdict, (mark, *cells) in zip(verdicts, table.rows, strict=True):
-        shown.add_row(Text(str(mark), style=STYLES[verdict.verdict]), *(Text(str(cell)) for cell in cells))
+        shown.add_row(
+            Text(str(mark), style=STYLES[verdict.verdict]), *(Text(printable(str(cell))) for cell in cells)
+        )
     console.print(shown)
 
 

@@ -1,0 +1,62 @@
+"""Text of users and of foreign files, made safe where it leaves for terminal, figure or page.
+
+File names, manifests and comment lines may contain escape sequences (which reprogram a terminal), characters
+that reverse the direction of text, bytes that are no UTF-8, markup of rich (``[final]``) and mathematics of
+matplotlib (``$x_{$``). All output goes through one of these: `make_console` for the terminal,
+`mdaug.reports.style.save` for figures, `mdaug.reports.html` for pages.
+"""
+
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_CONTROL = {"Cc", "Cs"}
+"""Unicode categories of control characters, and of surrogates, which stand for bytes that are no UTF-8."""
+
+_DIRECTIONAL = frozenset(map(chr, (0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))))
+"""Characters that change the direction of text or break lines, so that it reads as another one."""
+
+
+def printable(text: str) -> str:
+    """Return `text` with control characters as escapes (``\\x1b``); newlines and tabs stay.
+
+    Parameters
+    ----------
+    text
+        Any text.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escape(character) if _is_unsafe(character) else character for character in text)
+
+
+def make_console(*, stderr: bool = False, soft_wrap: bool = False) -> "Console":
+    """Return a console of rich that prints strings as they are: no markup, emoji or escape sequences.
+
+    Parameters
+    ----------
+    stderr
+        Whether it writes to standard error.
+    soft_wrap
+        Whether long lines are left to the terminal.
+    """
+    from rich.console import Console
+
+    class PlainConsole(Console):
+        def render_str(self, text: str, **options: Any) -> Any:
+            return super().render_str(printable(text), **options)
+
+    return PlainConsole(stderr=stderr, soft_wrap=soft_wrap, highlight=False, markup=False, emoji=False)
+
+
+def _is_unsafe(character: str) -> bool:
+    if character in "\n\t":
+        return False
+    return unicodedata.category(character) in _CONTROL or character in _DIRECTIONAL
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
