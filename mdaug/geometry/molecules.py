@@ -1,6 +1,7 @@
 """Molecules of a set of frames: their bonds on average, their number, and whether they stay together."""
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -19,6 +20,15 @@ NARROWEST_A = 8.0
 
 AT_ONCE = 4_000_000
 """Largest number of pairs held in memory at once."""
+
+LASTING = 0.9
+"""Share of the frames in which two atoms with a lasting bond are bonded, at least."""
+
+SOMETIMES, SOMETIMES_HYDROGEN = 0.05, 0.02
+"""Share of the frames in which two atoms with a changing bond are bonded, at least: of any atoms, and of a
+hydrogen and one of its partners."""
+
+HYDROGEN = 1
 
 MAX_FRAMES = 300
 """Largest number of frames, evenly spaced, that are searched for parted molecules."""
@@ -78,8 +88,60 @@ def mean_lengths(frames: FrameSet) -> FloatArray:
     return sampled_pair_lengths(frames).mean(axis=0)
 
 
+@dataclass(frozen=True)
+class MolecularGraph:
+    """Bonds of the molecules that frames hold.
+
+    Parameters
+    ----------
+    bonds
+        Lasting bonds, shape (n_bonds, 2), i < j, sorted.
+    mean_A
+        Their mean lengths, shape (n_bonds,), Å.
+    changing
+        Bonds that some frames have and others do not, shape (n_changing, 2), i < j, sorted: those of a
+        hydrogen that moves between partners (a shared proton), and bonds that break or form.
+    """
+
+    bonds: IntArray
+    mean_A: FloatArray
+    changing: IntArray
+
+    @property
+    def all_bonds(self) -> IntArray:
+        """Lasting and changing bonds, shape (n, 2), i < j."""
+        return np.concatenate([self.bonds, self.changing])
+
+
+def molecular_graph(frames: FrameSet) -> MolecularGraph:
+    """Return the bonds of the molecules in `frames`, from the bonds of each frame.
+
+    Two atoms have a lasting bond if they are bonded in nearly all frames, or at their mean distance. Changing
+    are the bonds of a hydrogen to two or more partners of which not all last, and bonds of other atoms that
+    only some of the frames have.
+
+    Parameters
+    ----------
+    frames
+        Molecules or cells.
+    """
+    idx_i, idx_j = molecule_pairs(frames.n_atoms)
+    pairs, numbers = np.stack([idx_i, idx_j], axis=1), frames.atomic_numbers
+    lengths = sampled_pair_lengths(frames)
+    mean = lengths.mean(axis=0)
+    occurrence = bonded(numbers, idx_i, idx_j, lengths).mean(axis=0)
+    lasting = bonded(numbers, idx_i, idx_j, mean) | (occurrence >= LASTING)
+    changing = (occurrence >= SOMETIMES) & ~lasting
+    for atom in np.flatnonzero(numbers == HYDROGEN):
+        partners = (pairs == atom).any(axis=1) & (occurrence >= SOMETIMES_HYDROGEN)
+        if partners.sum() > 1 and occurrence[partners].min() < LASTING:
+            lasting &= ~partners
+            changing |= partners
+    return MolecularGraph(pairs[lasting], mean[lasting], pairs[changing])
+
+
 def mean_bonds(frames: FrameSet) -> tuple[IntArray, FloatArray]:
-    """Return the pairs of atoms that are bonded by their mean distance.
+    """Return the lasting bonds of `molecular_graph`.
 
     Parameters
     ----------
@@ -93,14 +155,12 @@ def mean_bonds(frames: FrameSet) -> tuple[IntArray, FloatArray]:
     lengths
         Mean lengths, shape (n_bonds,), Å.
     """
-    idx_i, idx_j = molecule_pairs(frames.n_atoms)
-    mean = mean_lengths(frames)
-    is_bond = bonded(frames.atomic_numbers, idx_i, idx_j, mean)
-    return np.stack([idx_i, idx_j], axis=1)[is_bond], mean[is_bond]
+    graph = molecular_graph(frames)
+    return graph.bonds, graph.mean_A
 
 
 def frame_molecules(frames: FrameSet) -> IntArray:
-    """Return the number of the molecule of each atom, by `mean_bonds`.
+    """Return the number of the molecule of each atom, by all bonds of `molecular_graph`.
 
     Parameters
     ----------
@@ -112,7 +172,7 @@ def frame_molecules(frames: FrameSet) -> IntArray:
     molecule
         Shape (n_atoms,), numbered from 0.
     """
-    return molecule_of_atom(frames.n_atoms, mean_bonds(frames)[0])
+    return molecule_of_atom(frames.n_atoms, molecular_graph(frames).all_bonds)
 
 
 def count_molecules(frames: FrameSet) -> int:

@@ -17,6 +17,7 @@ from mdaug.geometry.molecules import (
     mean_bonds,
     mean_lengths,
     molecular_cells,
+    molecular_graph,
 )
 from mdaug.geometry.pairs import narrowest_width
 from mdaug.sampling.structures import formal_charge, starting_structures
@@ -131,3 +132,45 @@ def test_bonds_on_average_have_their_mean_lengths_and_one_far_frame_does_not_mak
     bonds, lengths = mean_bonds(waters)
     assert bonds.tolist() == [[0, 1], [0, 2], [3, 4], [3, 5]]
     assert lengths == pytest.approx([0.97] * 4, abs=0.03)
+
+
+def shared_proton(distances_A: list[float], n_frames: int = 40) -> FrameSet:
+    """Two waters 2.5 Å apart, and between them a proton at these distances from the first, in turns."""
+    waters = _two_waters(2.5, n_frames=n_frames)
+    proton = np.zeros((n_frames, 1, 3))
+    proton[:, 0, 0] = np.resize(distances_A, n_frames)
+    proton[:, 0] += waters.positions[:, 0] * [0, 1, 1]
+    return replace(
+        waters,
+        atomic_numbers=np.append(waters.atomic_numbers, 1),
+        positions=np.concatenate([waters.positions, proton], axis=1),
+        forces=np.concatenate([waters.forces, proton * 0], axis=1),
+    )
+
+
+@pytest.mark.parametrize(
+    "distances_A", [[1.0, 1.5], [1.1, 1.25, 1.4], [1.0] * 19 + [1.5], [1.25, 1.0, 1.5, 1.25]]
+)
+def test_a_shared_proton_belongs_to_the_molecule_of_its_partners(distances_A: list[float]) -> None:
+    """Also where its mean distances are those of no bond, or it is at one partner in nearly all frames."""
+    graph = molecular_graph(shared_proton(distances_A))
+    assert graph.bonds.tolist() == [[0, 1], [0, 2], [3, 4], [3, 5]]
+    assert graph.changing.tolist() == [[0, 6], [3, 6]]
+    assert frame_molecules(shared_proton(distances_A)).tolist() == [0] * 7
+
+
+def test_a_proton_that_stays_has_a_lasting_bond() -> None:
+    graph = molecular_graph(shared_proton([1.0, 1.05]))
+    assert [0, 6] in graph.bonds.tolist()
+    assert len(graph.changing) == 0
+
+
+def test_bonds_that_half_of_the_frames_have_last_in_none() -> None:
+    """Two carbons, bonded or 4 Å apart: one molecule, without a lasting bond."""
+    n_frames = 20
+    positions = np.zeros((n_frames, 2, 3))
+    positions[:, 1, 0] = np.resize([1.5, 4.0], n_frames)
+    frames = FrameSet(np.array([6, 6]), positions, np.zeros(n_frames), np.zeros_like(positions))
+    graph = molecular_graph(frames)
+    assert (graph.bonds.tolist(), graph.changing.tolist()) == ([], [[0, 1]])
+    assert frame_molecules(frames).tolist() == [0, 0]

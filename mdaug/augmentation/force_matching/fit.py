@@ -256,13 +256,15 @@ def set_plateaus(field: ForceField, start: FloatArray, cell: FloatArray | None =
     cell
         Cell vectors in rows, Å, shape (3, 3); None for no cell.
     """
+    topology = field.topology
+    all_bonds = np.concatenate([topology.bonds, topology.changing])
     isolated = field.without_intermolecular()
     minimum = minimized(isolated, start, cell)
     cells = None if cell is None else np.stack([cell, cell])
     plateaus = field.plateaus.copy()
     for kind in range(len(plateaus)):
         bond = tuple(field.topology.bonds[np.flatnonzero(field.bond_kind == kind)[0]].tolist())
-        moving = moving_side(field.topology.atomic_numbers, field.topology.bonds, bond)
+        moving = moving_side(topology.atomic_numbers, all_bonds, bond)
         if moving is None:
             continue
         far = stretched(minimum, bond, moving, PLATEAU_LENGTHS, cell)

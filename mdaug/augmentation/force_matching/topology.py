@@ -9,7 +9,12 @@ from scipy.sparse.csgraph import shortest_path
 
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet, IntArray
-from mdaug.geometry.molecules import connects_to_own_image, mean_bonds, molecular_cells, molecule_of_atom
+from mdaug.geometry.molecules import (
+    connects_to_own_image,
+    molecular_cells,
+    molecular_graph,
+    molecule_of_atom,
+)
 from mdaug.geometry.pairs import molecule_pairs
 
 
@@ -34,9 +39,11 @@ class Topology:
     separation
         Shape (n_pairs,): bonds between the two atoms, 4 for four or more.
     intermolecular_pairs
-        Shape (n_pairs, 2): atoms of different molecules.
+        Shape (n_pairs, 2): atoms without a path of lasting bonds between them.
     molecule
         Shape (n_atoms,): number of each atom's molecule, from 0.
+    changing
+        Shape (n_changing, 2), i < j: bonds that only some of the frames have, as of a shared proton.
     """
 
     atomic_numbers: IntArray
@@ -48,6 +55,7 @@ class Topology:
     separation: IntArray
     intermolecular_pairs: IntArray
     molecule: IntArray
+    changing: IntArray
 
 
 def find_topology(frames: FrameSet) -> Topology:
@@ -64,7 +72,8 @@ def find_topology(frames: FrameSet) -> Topology:
         If the frames are of a crystal, of a cell too narrow, or without bonds.
     """
     cells = molecular_cells(frames)
-    bonds, _ = mean_bonds(frames)
+    molecular = molecular_graph(frames)
+    bonds = molecular.bonds
     graph = coo_array((np.ones(len(bonds)), bonds.T), shape=(frames.n_atoms,) * 2).tocsr()
     steps = shortest_path(graph, directed=False, unweighted=True)
     if len(bonds) == 0:
@@ -73,7 +82,7 @@ def find_topology(frames: FrameSet) -> Topology:
         raise DataError(
             f"{frames.name}: a force field is fitted to molecules, and here bonds go on from cell to cell"
         )
-    neighbors = [np.flatnonzero(row == 1).tolist() for row in steps]
+    neighbors = _neighbors(frames.n_atoms, bonds)
     angles = [(i, j, k) for j in range(frames.n_atoms) for i, k in combinations(neighbors[j], 2)]
     torsions = [
         (i, j, k, m) for j, k in bonds.tolist() for i in neighbors[j] for m in neighbors[k]
@@ -84,15 +93,22 @@ def find_topology(frames: FrameSet) -> Topology:
     inside = (apart >= 2) & np.isfinite(apart)
     return Topology(
         frames.atomic_numbers,
-        atom_classes(frames.atomic_numbers, neighbors),
+        atom_classes(frames.atomic_numbers, _neighbors(frames.n_atoms, molecular.all_bonds)),
         bonds,
         np.array(angles, dtype=np.int64).reshape(-1, 3),
         np.array(torsions, dtype=np.int64).reshape(-1, 4),
         np.stack([idx_i, idx_j], axis=1)[inside],
         np.minimum(apart[inside], 4).astype(np.int64),
         np.stack([idx_i, idx_j], axis=1)[~np.isfinite(apart)],
-        molecule_of_atom(frames.n_atoms, bonds),
+        molecule_of_atom(frames.n_atoms, molecular.all_bonds),
+        molecular.changing,
     )
+
+
+def _neighbors(n_atoms: int, bonds: IntArray) -> list[list[int]]:
+    """Return the atoms bonded to each atom."""
+    both = np.concatenate([bonds, bonds[:, ::-1]])
+    return [sorted(both[both[:, 0] == atom, 1].tolist()) for atom in range(n_atoms)]
 
 
 def atom_classes(atomic_numbers: IntArray, neighbors: list[list[int]]) -> IntArray:
