@@ -50,8 +50,8 @@ void PairMDAug::check_commands()
                         "gradient of temperature (fix ehex, fix thermal/conductivity)");
 }
 
-// These fixes compare the energy of the system with and without an atom. They leave a deleted atom in the system without
-// neighbors, so its energy must be zero then: true of `reference no`, but not of whole molecules.
+// These fixes compare the energy of the system with and without an atom. They leave a deleted atom in the system
+// without neighbors, so its energy must be zero then: true of `reference no`, but not of whole molecules.
 void PairMDAug::check_fixes()
 {
   Model &m = *model;
@@ -81,8 +81,8 @@ void PairMDAug::refuse_insertions()
              model->insertion_style);
 }
 
-// If the elements are in another order than the types, a lighter element has the larger mass. Isotopes and repartitioned
-// masses differ by less; argon and potassium, tellurium and iodine are within the 5 %.
+// If the elements are in another order than the types, a lighter element has the larger mass. Isotopes and
+// repartitioned masses differ by less; argon and potassium, tellurium and iodine are within the 5 %.
 void PairMDAug::check_masses()
 {
   if (atom->mass == nullptr || comm->me != 0) return;

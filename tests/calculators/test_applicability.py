@@ -74,24 +74,24 @@ def test_a_molecule_across_the_faces_of_its_cell_is_the_same():
     ],
 )
 def test_another_molecule_is_named(atoms, expected):
-    found = mismatches(atoms, trained_on(ETHANOL))
-    assert len(found) == 1
-    assert found[0].startswith(expected)
+    result = mismatches(atoms, trained_on(ETHANOL))
+    assert len(result) == 1
+    assert result[0].startswith(expected)
 
 
 def test_isomers_with_the_same_bonds_differ():
     """1-chloropropane and 2-chloropropane, without their hydrogen atoms."""
     chain = Atoms("C3Cl", [[0, 0, 0], [1.5, 0, 0], [2.1, 1.4, 0], [3.8, 1.4, 0]])
     branch = Atoms("C3Cl", [[0, 0, 0], [1.5, 0, 0], [2.1, 1.4, 0], [2.4, -1.4, 0]])
-    (found,) = mismatches(branch, trained_on(chain))
-    assert "this C3Cl has the same bonds in another arrangement" in found
+    (result,) = mismatches(branch, trained_on(chain))
+    assert "this C3Cl has the same bonds in another arrangement" in result
 
 
 def test_a_model_of_several_molecules_knows_them_all():
     manifest = trained_on(ETHANOL, molecule("H2O"))
     assert mismatches(boxed(ETHANOL) + WATER, manifest) == []
-    (found,) = mismatches(molecule("NH3"), manifest)
-    assert found.startswith("trained on C2H6O and H2O; this is H3N: a model knows only the molecules of its")
+    (result,) = mismatches(molecule("NH3"), manifest)
+    assert result.startswith("trained on C2H6O and H2O; this is H3N: a model knows only the molecules of its")
 
 
 def test_of_crystals_only_the_empirical_formula_counts():
@@ -100,8 +100,8 @@ def test_of_crystals_only_the_empirical_formula_counts():
     larger = bulk("Si", cubic=True).repeat(3)
     larger.rattle(0.2, seed=1)
     assert mismatches(larger, manifest) == []
-    (found,) = mismatches(bulk("NaCl", "rocksalt", a=5.6), manifest)
-    assert found.startswith("trained on Si; this is ClNa")
+    (result,) = mismatches(bulk("NaCl", "rocksalt", a=5.6), manifest)
+    assert result.startswith("trained on Si; this is ClNa")
 
 
 def test_a_proton_that_moves_in_the_frames_may_move():

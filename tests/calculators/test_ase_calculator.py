@@ -37,14 +37,14 @@ def deployed_answer(make_model, atoms):
     """Ask the model itself, pairs from a fresh search."""
     deployed = DeployedModel(make_model())
     if atoms.pbc.any():
-        found = neighbor_pairs(
+        result = neighbor_pairs(
             atoms.positions, atoms.cell.complete().array, tuple(atoms.pbc), deployed.cutoff
         )
     else:
         pairs = molecule_pairs(len(atoms))
-        found = *pairs, np.zeros((len(pairs[0]), 3))
+        result = *pairs, np.zeros((len(pairs[0]), 3))
     return deployed(
-        torch.from_numpy(atoms.numbers), torch.from_numpy(atoms.positions), *map(torch.as_tensor, found)
+        torch.from_numpy(atoms.numbers), torch.from_numpy(atoms.positions), *map(torch.as_tensor, result)
     )
 
 

@@ -68,7 +68,7 @@ def species_in(path, atoms):
     return species_of(atoms.numbers, read_manifest(path)["elements"])
 
 
-def assert_equal(found, expected, dtype, n_atoms):
+def assert_equal(result, expected, dtype, n_atoms):
     """Relative to what is large: the largest force (for energies times 1 Å), and reference energies.
 
     Where atoms nearly touch, activations pass 20, from where on TorchScript takes softplus for linear.
@@ -76,10 +76,10 @@ def assert_equal(found, expected, dtype, n_atoms):
     tolerance, largest = TOLERANCE[dtype], max(1.0, np.abs(expected["forces"]).max())
     for name in ("forces", "strain_derivative"):
         scale = max(1.0, np.abs(expected[name]).max())
-        np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=tolerance * scale, err_msg=name)
+        np.testing.assert_allclose(result[name], expected[name], rtol=0, atol=tolerance * scale, err_msg=name)
     for name in ("energy", "atomic_energies"):
         np.testing.assert_allclose(
-            found[name], expected[name], rtol=0, atol=tolerance * n_atoms * largest, err_msg=name
+            result[name], expected[name], rtol=0, atol=tolerance * n_atoms * largest, err_msg=name
         )
 
 
@@ -90,9 +90,9 @@ def test_whole_systems_equal_torchscript(path, dtype, threads):
     for name, atoms in structures().items():
         species, pairs = species_in(path, atoms), pairs_of(atoms)
         expected = torchscript(path, dtype, species, atoms, pairs)
-        found = core.evaluate(species, atoms.positions, *pairs)
+        result = core.evaluate(species, atoms.positions, *pairs)
         try:
-            assert_equal(found, expected, dtype, len(atoms))
+            assert_equal(result, expected, dtype, len(atoms))
         except AssertionError as error:
             raise AssertionError(f"{name}: {error}") from error
 
@@ -207,8 +207,8 @@ def test_stages_on_several_ranks_equal_the_whole(path, dtype, n_ranks):
         atoms = structures()[name]
         species = species_in(path, atoms)
         expected = Core(path, dtype).evaluate(species, atoms.positions, *pairs_of(atoms))
-        found = staged(path, dtype, species, atoms, n_ranks)
-        assert_equal(found, expected, dtype, len(atoms))
+        result = staged(path, dtype, species, atoms, n_ranks)
+        assert_equal(result, expected, dtype, len(atoms))
 
 
 def test_molecules_in_a_batch_are_each_alone_bit_for_bit(path):
@@ -230,8 +230,8 @@ def test_atoms_at_one_place_and_nan_show_in_the_results(path):
     core, pairs = Core(path), (np.array([0]), np.array([1]), np.zeros((1, 3)))
     species = np.array([0, 0])
     for second in ([0.0, 0.0, 0.0], [np.nan, 0.0, 0.0], [np.inf, np.inf, -np.inf]):
-        found = core.evaluate(species, np.array([[0.0, 0.0, 0.0], second]), *pairs)
-        assert not np.isfinite(found["forces"]).all() or second[0] == np.inf
+        result = core.evaluate(species, np.array([[0.0, 0.0, 0.0], second]), *pairs)
+        assert not np.isfinite(result["forces"]).all() or second[0] == np.inf
     fine = core.evaluate(species, np.array([[0.0, 0.0, 0.0], [0.9, 0.0, 0.0]]), *pairs)
     assert np.isfinite(fine["forces"]).all()
 
@@ -264,9 +264,9 @@ def test_verlet_is_velocity_verlet(path):
         r += timestep * p / masses[:, None]
         energies, f = core.evaluate_molecules(species, r)
         p += 0.5 * timestep * f
-    done, found = core.verlet(species, masses, timestep, 7, (positions, momenta, forces))
+    done, result = core.verlet(species, masses, timestep, 7, (positions, momenta, forces))
     assert done == 7
-    for ours, theirs in ((positions, r), (momenta, p), (forces, f), (found, energies)):
+    for ours, theirs in ((positions, r), (momenta, p), (forces, f), (result, energies)):
         np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-11)
 
 
@@ -288,8 +288,8 @@ def test_wrong_input_is_refused_in_words(path):
         core.evaluate(np.array([0, 9]), two, *none)
     with pytest.raises(DataError, match="an atom of pair 0 is 2, expected 0 to n_atoms - 1"):
         core.evaluate(np.array([0, 0]), two, np.array([0]), np.array([2]), np.zeros((1, 3)))
-    found = core.evaluate(np.array([0, 0]), np.array([[0.0, 0, 0], [1.0, 0, 0]]), *none)
-    assert np.isfinite(found["forces"]).all()
+    result = core.evaluate(np.array([0, 0]), np.array([[0.0, 0, 0], [1.0, 0, 0]]), *none)
+    assert np.isfinite(result["forces"]).all()
 
 
 def test_models_that_the_core_cannot_evaluate_are_refused(make_model, tmp_path):
@@ -340,8 +340,8 @@ def test_a_tensor_whose_bytes_are_missing_is_refused(members, tmp_path):
 @pytest.mark.parametrize("member", ["data.pkl", "data/2", "extra/manifest.json"])
 def test_a_flipped_bit_anywhere_is_refused(path, members, member, tmp_path):
     content = bytearray(path.read_bytes())
-    found = next(inside for name, inside in members.items() if name.endswith("/" + member))
-    content[content.index(found) + len(found) // 2] ^= 1
+    result = next(inside for name, inside in members.items() if name.endswith("/" + member))
+    content[content.index(result) + len(result) // 2] ^= 1
     (tmp_path / "flipped.pt").write_bytes(content)
     with pytest.raises(CoreUnavailableError, match=f"wrong checksum of .*{member}"):
         Core(tmp_path / "flipped.pt")

@@ -27,11 +27,11 @@ def frames_of(atoms, n=7):
     ids=["molecule", "cell"],
 )
 def test_batches_equal_the_calculator(model_path, atoms):
-    frames, told = frames_of(atoms), []
+    frames, message = frames_of(atoms), []
     energies, forces = predict(
-        model_path, frames, batch_size=3, progress=lambda done, total: told.append((done, total))
+        model_path, frames, batch_size=3, progress=lambda done, total: message.append((done, total))
     )
-    assert told == [(3, 7), (6, 7), (7, 7)]
+    assert message == [(3, 7), (6, 7), (7, 7)]
     calculator = MDAugCalculator(model_path)
     for n, positions in enumerate(frames.positions):
         one = Atoms(frames.atomic_numbers, positions, calculator=calculator, pbc=frames.pbc)

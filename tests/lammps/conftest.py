@@ -71,15 +71,15 @@ def structures() -> dict[str, Atoms]:
         cell=[[3.1, 0.0, 0.0], [0.6, 3.3, 0.0], [-0.4, 0.5, 3.6]],
         pbc=True,
     )
-    found = {"molecule": ethanol, "silicon": silicon, "triclinic": triclinic, "tiny": tiny}
-    for seed, atoms in enumerate(found.values()):
+    result = {"molecule": ethanol, "silicon": silicon, "triclinic": triclinic, "tiny": tiny}
+    for seed, atoms in enumerate(result.values()):
         atoms.rattle(0.08, seed=seed)
-    return found
+    return result
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What LAMMPS says of a structure, in its own units, atoms in the order of the structure."""
+    """Results of LAMMPS for a structure, in LAMMPS' units, atoms in the order of the structure."""
 
     energy: float
     forces: np.ndarray
@@ -190,5 +190,5 @@ def lab(tmp_path, model_path) -> Lab:
 
 @pytest.fixture(scope="session")
 def alone(structures, model_path, tmp_path_factory) -> dict[str, Answer]:
-    """Return what one rank says of all structures."""
+    """Return the results of one rank for all structures."""
     return Lab(tmp_path_factory.mktemp("alone"), model_path).evaluate(structures)

@@ -1,8 +1,10 @@
 """How the plugin gets into LAMMPS, and what happens where it cannot."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -64,7 +66,7 @@ def test_entry_point_names_the_folder_and_imports_nothing_heavy():
 
 
 def test_lammps_goes_on_where_the_plugin_cannot_be_built(tmp_path):
-    """Without a compiler: one line says so, once tried is not tried again, and `lmp` works."""
+    """Without a compiler one line says so, `lmp` works, and the build is not tried again."""
     broken = {"MDAUG_CACHE": str(tmp_path), "PATH": "/nowhere", "CXX": "/nowhere/c++"}
     first, second = call_entry_point(**broken), call_entry_point(**broken)
     assert "compiling" in first.stderr
@@ -74,7 +76,7 @@ def test_lammps_goes_on_where_the_plugin_cannot_be_built(tmp_path):
 
 
 def test_lammps_goes_on_where_the_cache_cannot_be_written():
-    """Every start says so in words."""
+    """Every start prints a readable message."""
     ended = call_entry_point(MDAUG_CACHE="/proc/nowhere")
     assert ended.stdout.startswith("/proc/nowhere/lammps/")
     assert "cannot write to /proc/nowhere/lammps" in ended.stderr.splitlines()[-1]
@@ -97,6 +99,31 @@ def test_a_plugin_that_others_may_have_written_is_not_loaded(tmp_path, monkeypat
     assert "pair_style mdaug is not available" in ended.stderr
     assert "can be written by other users (mode 777)" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_an_lmp_that_waits_for_another_one_s_build_says_so(tmp_path):
+    compiler = tmp_path / "c++"
+    compiler.write_text(
+        f"#!/bin/sh\n[ $1 = --version ] && exit\necho $$ > {tmp_path}/running\nexec sleep 60\n"
+    )
+    compiler.chmod(0o755)
+    environment = os.environ | {"CXX": str(compiler), "MDAUG_CACHE": str(tmp_path / "cache")}
+    call = "from mdaug.calculators.lammps import entry_point\nentry_point()"
+
+    def start():
+        command = [sys.executable, "-c", call]
+        return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, process_group=0)
+
+    first = start()
+    while not (tmp_path / "running").exists():
+        time.sleep(0.1)
+    second = start()
+    lines = [second.stderr.readline() for _ in range(2)]
+    for process in (first, second):
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=60)
+    assert "compiling pair_style mdaug into" in lines[0]
+    assert lines[1] == "mdaug: waiting for another mdaug process that compiles pair_style mdaug\n"
 
 
 def test_a_package_that_only_lies_on_the_path_tells_lammps_of_its_plugin(monkeypatch):

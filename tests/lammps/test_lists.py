@@ -72,10 +72,10 @@ def test_exclusions_that_drop_pairs_are_refused(structures, lab, exclude):
 def test_excluded_groups_do_not_see_each_other(structures, lab, model_path):
     atoms = structures["molecule"]
     exclude = "group few id 1 2 3\ngroup many subtract all few\nneigh_modify exclude group few many"
-    found = lab.evaluate({"parts": atoms}, PAIR + exclude)["parts"]
+    result = lab.evaluate({"parts": atoms}, PAIR + exclude)["parts"]
     calculator = MDAugCalculator(model_path)
     energies = [calculator.get_potential_energy(atoms[part]) for part in (slice(0, 3), slice(3, None))]
-    assert found.energy == pytest.approx(sum(energies), rel=1e-12)
+    assert result.energy == pytest.approx(sum(energies), rel=1e-12)
 
 
 def test_excluded_molecules_do_not_see_each_other(structures, lab, model_path):
@@ -83,14 +83,14 @@ def test_excluded_molecules_do_not_see_each_other(structures, lab, model_path):
     atoms = structures["triclinic"]
     molecules = "\n".join(f"set atom {9 * k + 1}*{9 * k + 9} mol {k + 1}" for k in range(4))
     pair = f"{molecules}\n{PAIR}neigh_modify exclude molecule/inter all"
-    found = lab.evaluate({"parts": atoms}, pair, before=MOLECULES, ranks=2)["parts"]
+    result = lab.evaluate({"parts": atoms}, pair, before=MOLECULES, ranks=2)["parts"]
     forces, calculator = [], MDAugCalculator(model_path)
     for k in range(4):
         part = atoms[9 * k : 9 * k + 9]
         part.calc = calculator
         forces.append(part.get_forces())
     expected = np.concatenate(forces)
-    np.testing.assert_allclose(found.forces, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
+    np.testing.assert_allclose(result.forces, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
 
 
 def test_exclusions_of_atoms_that_the_model_does_not_see_are_free(structures, lab):

@@ -18,16 +18,16 @@ VOIGT = [0, 1, 2, 5, 4, 3]  # LAMMPS' xx, yy, zz, xy, xz, yz from ASE's order
 FLOAT64 = 1e-9
 
 
-def assert_close(found, expected, tolerance=FLOAT64):
+def assert_close(result, expected, tolerance=FLOAT64):
     """Relative to the largest of the values."""
     expected = np.asarray(expected)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+    np.testing.assert_allclose(result, expected, rtol=0, atol=tolerance * np.abs(expected).max())
 
 
-def assert_same(found, expected, tolerance=FLOAT64):
-    assert found.energy == pytest.approx(expected.energy, rel=1e-12)
+def assert_same(result, expected, tolerance=FLOAT64):
+    assert result.energy == pytest.approx(expected.energy, rel=1e-12)
     for name in ("forces", "energies", "pressure", "virials"):
-        assert_close(getattr(found, name), getattr(expected, name), tolerance)
+        assert_close(getattr(result, name), getattr(expected, name), tolerance)
 
 
 @pytest.fixture
@@ -66,32 +66,32 @@ run 0
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", FLOAT64), ("float32", 1e-5)])
 def test_energies_forces_and_virial_are_the_calculators(structures, lab, reference, dtype, tolerance):
     pair = f"pair_style mdaug precision {dtype}\npair_coeff * * {{model}} H C O Si"
-    for name, found in lab.evaluate(structures, pair).items():
+    for name, result in lab.evaluate(structures, pair).items():
         expected = reference(name, dtype)
-        assert found.energy == pytest.approx(expected["energy"], rel=1e-12 if dtype == "float64" else 1e-8)
-        assert_close(found.forces, expected["forces"], tolerance)
-        assert_close(found.energies, expected["energies"], tolerance)
+        assert result.energy == pytest.approx(expected["energy"], rel=1e-12 if dtype == "float64" else 1e-8)
+        assert_close(result.forces, expected["forces"], tolerance)
+        assert_close(result.energies, expected["energies"], tolerance)
         volume = structures[name].get_volume()
         if "stress" in expected:
-            assert_close(found.pressure, -expected["stress"][VOIGT] * BAR_PER_EV_A3, tolerance)
-        assert_close(-found.virials.sum(0) / volume, found.pressure, tolerance)
+            assert_close(result.pressure, -expected["stress"][VOIGT] * BAR_PER_EV_A3, tolerance)
+        assert_close(-result.virials.sum(0) / volume, result.pressure, tolerance)
 
 
 def test_units_real_are_converted(structures, lab, reference):
     name = "triclinic"
-    found = lab.evaluate({name: structures[name]}, units="real")[name]
+    result = lab.evaluate({name: structures[name]}, units="real")[name]
     expected = reference(name)
-    assert found.energy == pytest.approx(expected["energy"] * KCAL_MOL_PER_EV, rel=1e-12)
-    assert_close(found.forces, expected["forces"] * KCAL_MOL_PER_EV)
-    assert_close(found.energies, expected["energies"] * KCAL_MOL_PER_EV)
-    assert_close(found.pressure, -expected["stress"][VOIGT] * KCAL_MOL_PER_EV * ATM_PER_KCAL_MOL_A3)
+    assert result.energy == pytest.approx(expected["energy"] * KCAL_MOL_PER_EV, rel=1e-12)
+    assert_close(result.forces, expected["forces"] * KCAL_MOL_PER_EV)
+    assert_close(result.energies, expected["energies"] * KCAL_MOL_PER_EV)
+    assert_close(result.pressure, -expected["stress"][VOIGT] * KCAL_MOL_PER_EV * ATM_PER_KCAL_MOL_A3)
 
 
 @pytest.mark.parametrize("ranks", [2, 3, 4, 8])
 def test_ranks_agree(structures, lab, alone, ranks):
     """From 4 ranks on some own none of the smallest cell's three atoms."""
-    found = lab.evaluate(structures, ranks=ranks)
-    for name, answer in found.items():
+    result = lab.evaluate(structures, ranks=ranks)
+    for name, answer in result.items():
         assert_same(answer, alone[name])
 
 
@@ -108,8 +108,8 @@ def test_a_second_pair_style_changes_the_settings(structures, lab, alone):
 
 def test_tiled_communication_agrees(structures, lab, alone):
     pair = "comm_style tiled\nbalance 1.0 rcb\npair_style mdaug\npair_coeff * * {model} H C O Si"
-    some = {name: structures[name] for name in ("molecule", "silicon", "triclinic")}
-    for name, answer in lab.evaluate(some, pair, ranks=4).items():
+    selected = {name: structures[name] for name in ("molecule", "silicon", "triclinic")}
+    for name, answer in lab.evaluate(selected, pair, ranks=4).items():
         assert_same(answer, alone[name])
 
 
@@ -123,8 +123,8 @@ def test_tiled_communication_agrees(structures, lab, alone):
     ],
 )
 def test_newton_map_and_atom_ids_make_no_difference(structures, lab, alone, before, stride):
-    found = lab.evaluate(structures, before=before, ranks=2, ids=lambda n: 5 + stride * np.arange(n))
-    for name, answer in found.items():
+    result = lab.evaluate(structures, before=before, ranks=2, ids=lambda n: 5 + stride * np.arange(n))
+    for name, answer in result.items():
         assert_same(answer, alone[name])
 
 
@@ -135,17 +135,17 @@ def test_forces_are_added_to_those_of_other_styles(structures, lab, alone):
         for i in range(4)
         for j in range(i, 4)
     )
-    some = {name: structures[name] for name in ("molecule", "tiny")}
+    selected = {name: structures[name] for name in ("molecule", "tiny")}
     ours = "pair_coeff * * mdaug {model} H C O Si\n"
     both = "pair_style hybrid/overlay mdaug zbl 2.0 2.5\n" + ours + zbl.replace("{zbl}", "zbl")
     only = "pair_style zbl 2.0 2.5\n" + zbl.replace("{zbl}", "")
     scaled = "pair_style hybrid/scaled 0.25 mdaug 1.0 zbl 2.0 2.5\n" + ours + zbl.replace("{zbl}", "zbl")
-    repulsion = lab.evaluate(some, only)
-    for name, answer in lab.evaluate(some, both, ranks=2).items():
+    repulsion = lab.evaluate(selected, only)
+    for name, answer in lab.evaluate(selected, both, ranks=2).items():
         assert answer.energy == pytest.approx(alone[name].energy + repulsion[name].energy, rel=1e-10)
         assert_close(answer.forces, alone[name].forces + repulsion[name].forces)
         assert_close(answer.pressure, alone[name].pressure + repulsion[name].pressure)
-    for name, answer in lab.evaluate(some, scaled).items():
+    for name, answer in lab.evaluate(selected, scaled).items():
         assert_close(answer.forces, 0.25 * alone[name].forces + repulsion[name].forces)
 
 
@@ -163,10 +163,10 @@ def test_types_that_are_null_are_not_seen(structures, lab, model_path, pair):
     seen = np.setdiff1d(np.arange(len(atoms)), unseen)
     part = atoms[seen]
     part.calc = MDAugCalculator(model_path)
-    found = lab.evaluate({"part": atoms}, pair, ranks=2)["part"]
-    assert found.energy == pytest.approx(part.get_potential_energy(), rel=1e-12)
-    assert_close(found.forces[seen], part.get_forces())
-    assert not found.forces[unseen].any()
+    result = lab.evaluate({"part": atoms}, pair, ranks=2)["part"]
+    assert result.energy == pytest.approx(part.get_potential_energy(), rel=1e-12)
+    assert_close(result.forces[seen], part.get_forces())
+    assert not result.forces[unseen].any()
 
 
 def test_two_models_travel_in_rows_of_their_own_widths(structures, lab, alone, make_model):
@@ -177,5 +177,5 @@ pair_coeff * * mdaug 2 {{model}} H C O Si"""
     name = "triclinic"
     atoms = structures[name].copy()
     atoms.calc = MDAugCalculator(narrow)
-    found = lab.evaluate({name: atoms}, pair, ranks=2)[name]
-    assert_close(found.forces - alone[name].forces, atoms.get_forces(), 1e-5)
+    result = lab.evaluate({name: atoms}, pair, ranks=2)[name]
+    assert_close(result.forces - alone[name].forces, atoms.get_forces(), 1e-5)

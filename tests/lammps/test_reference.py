@@ -24,14 +24,14 @@ thermo_modify format float %.12g norm no
 
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_energies_are_relative_to_lone_atoms(structures, alone, lab, model_path, ranks):
-    found = lab.evaluate(structures, PAIR, ranks=ranks)
+    result = lab.evaluate(structures, PAIR, ranks=ranks)
     for name, atoms in structures.items():
         calculator = MDAugCalculator(model_path, reference=False)
         expected = calculator.get_potential_energy(atoms)
-        assert found[name].energy == pytest.approx(expected, abs=1e-9)
-        assert abs(found[name].energy - alone[name].energy) > 1.0
-        np.testing.assert_allclose(found[name].forces, alone[name].forces, atol=1e-12)
-        np.testing.assert_allclose(found[name].energies.sum(), expected, atol=1e-8)
+        assert result[name].energy == pytest.approx(expected, abs=1e-9)
+        assert abs(result[name].energy - alone[name].energy) > 1.0
+        np.testing.assert_allclose(result[name].forces, alone[name].forces, atol=1e-12)
+        np.testing.assert_allclose(result[name].energies.sum(), expected, atol=1e-8)
 
 
 def test_it_is_kept_in_a_restart_file(structures, lab):

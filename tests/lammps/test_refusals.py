@@ -103,10 +103,10 @@ def test_checks_are_made_without_preparation_too(lab, more, expected):
 
 def test_elements_in_another_order_than_the_masses_are_a_warning(lab):
     words = GOOD | {"extra": "", "coeff": GOOD["coeff"].format(model=lab.model)}
-    told = "atom type 1 is H by pair_coeff, but heavier (mass 12.011) than type 2, C (mass 1.008)"
+    message = "atom type 1 is H by pair_coeff, but heavier (mass 12.011) than type 2, C (mass 1.008)"
     for heavier, warned in (("mass 1 12.011\nmass 2 1.008", 1), ("mass 1 3.02\nmass 2 5.96", 0)):
         printed = lab.run(INPUT.replace("mass * 12.0", heavier).format(**words))
-        assert printed.count(told) == warned
+        assert printed.count(message) == warned
         assert printed.count("WARNING: pair_style mdaug") == warned
 
 

@@ -91,13 +91,13 @@ def test_messages_and_their_gradients(dtype):
     fused = Pairs(graph.idx_i, graph.idx_j, graph.d_ij, [table], [], spacing)
     filters, slopes = spline.evaluate(table, row, value), spline.evaluate(table, row, slope)
     plain = Pairs(graph.idx_i, graph.idx_j, graph.d_ij, [filters], [slopes], 0.0)
-    found = []
+    result = []
     for pairs in (fused, plain):
         v = messages(pairs, 0, x)
         gx, f = message_gradient(pairs, 0, g, x)
         target = (factor * v).sum() + (factor * gx).sum() + (weights * f).sum()
-        found.append((v, gx, f, *torch.autograd.grad(target, [table, x, g], retain_graph=True)))
-    torch.testing.assert_close(*found, **TOLERANCE[dtype])
+        result.append((v, gx, f, *torch.autograd.grad(target, [table, x, g], retain_graph=True)))
+    torch.testing.assert_close(*result, **TOLERANCE[dtype])
 
 
 def test_no_pairs(make_model, dtype):

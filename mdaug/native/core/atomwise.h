@@ -6,8 +6,8 @@
 //     a_l = A_l (embedding + Σ_{m<l} bias_m)  +  Σ_{m<l} (A_l O_m) h_m,
 // a table by element plus products with matrices multiplied in advance; likewise for the readout with matrix R. With 3
 // blocks of equal widths these are 15 products; layer by layer there would be 17. From 4 blocks on it is better to form
-// y = Σ O_m h_m, from which a_l = A_l y and the readout follow, and to multiply in advance only O of the last block with
-// R: 22 products instead of 23.
+// y = Σ O_m h_m, from which a_l = A_l y and the readout follow, and to multiply in advance only O of the last block
+// with R: 22 products instead of 23.
 
 #pragma once
 

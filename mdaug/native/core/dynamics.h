@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Velocity Verlet and Langevin (BAOAB) integration of independent replicas of a molecule; friction and noise without net
-// momentum and angular momentum.
+// Velocity Verlet and Langevin (BAOAB) integration of independent replicas of a molecule; friction and noise without
+// net momentum and angular momentum.
 
 #pragma once
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // One evaluation of the model, stage by stage: pairs (common/pairs.h) and atoms (atomwise.h) in turn.
 //
-// Stages 0 … L − 1 go up: v = messages of a_l, h_l = activation(H v + b), a_{l+1}; the last one goes through the readout
-// and down to g = ∂E/∂v of block L − 1. Stages L … 2L − 1 go down: ∂E/∂a_l = messages of g, slopes ∂E/∂d of all pairs,
+// Stages 0 … L − 1 go up: v = messages of a_l, h_l = activation(H v + b), a_{l+1}; the last one goes through the
+// readout and down to g = ∂E/∂v of block L − 1. Stages L … 2L − 1 go down: ∂E/∂a_l = messages of g, slopes ∂E/∂d of all pairs,
 // and g of the block below. What neighbors need of an atom is one row per stage: a_{l+1}, or g.
 
 #pragma once

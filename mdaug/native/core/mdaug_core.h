@@ -11,8 +11,8 @@
  * where the energy rises with stretching. Divided by the volume it is ASE's stress; LAMMPS' virial is MINUS this.
  * Pairs at or beyond the cutoff may be given and contribute nothing; a pair at distance zero makes the results NaN.
  *
- * Precision: the network runs in the dtype of the core, which is also that of exchanged rows; coordinates, forces, energies and
- * all sums over pairs and atoms are double.
+ * Precision: the network runs in the dtype of the core, which is also that of exchanged rows; coordinates, forces,
+ * energies and all sums over pairs and atoms are double.
  *
  * Errors: nothing throws or exits. Functions that can fail return 0 for success, otherwise 1, and mdaug_error() returns
  * one line of UTF-8 text. After a failed call the core may be used again.
@@ -76,9 +76,9 @@ MDAUG_API int mdaug_species(const mdaug_core* core, const char* symbol); /* −1
 MDAUG_API size_t mdaug_element_size(const mdaug_core* core); /* of the network's numbers: 4 or 8 bytes */
 MDAUG_API size_t mdaug_memory(const mdaug_core* core);       /* bytes held by all buffers and weights */
 
-/* Whether energies include the reference energies of the elements; they do after mdaug_load. With 0 energies are relative
- * to single atoms, as the model evaluates them: an atom without neighbors has the energy zero. Forces do not change.
- * Returns 0 for success. */
+/* Whether energies include the reference energies of the elements; they do after mdaug_load. With 0 energies are
+ * relative to single atoms, as the model evaluates them: an atom without neighbors has the energy zero. Forces do not
+ * change. Returns 0 for success. */
 MDAUG_API int mdaug_set_reference(mdaug_core* core, int with_reference);
 
 /* ---- Whole systems ------------------------------------------------------------------------------------------- */
@@ -105,7 +105,8 @@ MDAUG_API int mdaug_evaluate_molecules(mdaug_core* core, int64_t n_systems, int6
                                        const double* positions, double* energies, double* forces);
 
 /* Velocity Verlet for n_systems independent replicas of a molecule: per step p += ½ dt F; r += dt p / m; F = F(r);
- * p += ½ dt F. Takes n_steps steps, or fewer: stops after the first step at which the forces of any replica are not finite.
+ * p += ½ dt F. Takes n_steps steps, or fewer: stops after the first step at which the forces of a replica are not
+ * finite.
  *   masses     (n_atoms), amu        timestep  Å sqrt(amu/eV)
  *   positions, momenta, forces       (n_systems, n_atoms, 3); Å, sqrt(amu eV), eV/Å. All three are read and
  *              overwritten; on entry forces are those at positions.
@@ -129,8 +130,8 @@ MDAUG_API int mdaug_langevin(mdaug_core* core, int64_t n_systems, int64_t n_atom
 
 /* ---- One rank's share of a system, in stages (LAMMPS with MPI) -------------------------------------------------
  *
- * The rank owns atoms 0 … n_local − 1; rows n_local … n_total − 1 are ghosts: atoms that another rank owns, and periodic
- * images. Per evaluation:
+ * The rank owns atoms 0 … n_local − 1; rows n_local … n_total − 1 are ghosts: atoms that another rank owns, and
+ * periodic images. Per evaluation:
  *
  *     mdaug_begin(core, n_local, n_total, species, first, idx_j, r_ij);
  *     for (int stage = 0; stage < mdaug_n_stages(core); ++stage) {
@@ -141,8 +142,8 @@ MDAUG_API int mdaug_langevin(mdaug_core* core, int64_t n_systems, int64_t n_atom
  *     mdaug_finish(core, energies, forces, strain, NULL);
  *
  * Each stage fills rows of owned atoms; between stages the caller copies each owner's row to its ghosts. No reverse
- * communication is needed: forces are given for owned atoms only and are complete, as every rank sums both directions of
- * its atoms' pairs. Ranks without atoms (n_local = 0) make the same calls. The number of stages, and which of them
+ * communication is needed: forces are given for owned atoms only and are complete, as every rank sums both
+ * directions of its atoms' pairs. Ranks without atoms (n_local = 0) make the same calls. The number of stages, and which of them
  * return rows, is the same on all ranks.
  */
 

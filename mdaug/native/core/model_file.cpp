@@ -89,7 +89,7 @@ std::map<std::string, at::Tensor> tensors_of(const torch::jit::Module& module) {
     return tensors;
 }
 
-// The manifest has the hash of names and bytes of all tensors, by name (weights_sha256 in mdaug/deployment/manifest.py).
+// The hash of names and bytes of all tensors, by name, must be that of the manifest (mdaug/deployment/manifest.py).
 void check_weights(const std::string& path, const std::string& manifest,
                    const std::map<std::string, at::Tensor>& tensors) {
     Sha256 hash;

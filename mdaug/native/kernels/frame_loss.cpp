@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The squared-error loss of a batch of frames as one operation with a hand-written gradient, for training on the CPU: the
-// same as mdaug.models.graph.forces_from_pairs and mdaug.training.step.Step.loss, in two loops instead of some forty
+// The squared-error loss of a batch of frames as one operation with a hand-written gradient, for training on the CPU:
+// the same as mdaug.models.graph.forces_from_pairs and mdaug.training.step.Step.loss, in two loops instead of some forty
 // small operations.
 
 #include <ATen/TensorOperators.h>
