@@ -160,13 +160,13 @@ def test_command_copies_the_inputs_and_overwrites_none(monkeypatch, tmp_path, ca
     assert main(["lammps", "inputs"]) == 0
     (tmp_path / "inputs" / "minimize.in").write_text("my own")
     assert main(["lammps", "inputs"]) == 1
-    assert "minimize.in is there and differs" in capsys.readouterr().err
+    assert "minimize.in exists and differs" in capsys.readouterr().err
 
 
 def test_export_compiles_the_plugin_that_is_missing(monkeypatch, tmp_path):
     built = []
-    monkeypatch.setattr("mdaug.cli.export.export_run", lambda run, path, dtype: path)
-    monkeypatch.setattr("mdaug.cli.lammps.is_missing", lambda: True)
+    monkeypatch.setattr("mdaug.workflows.export.export_run", lambda run, path, dtype: path)
+    monkeypatch.setattr("mdaug.calculators.lammps_build.is_missing", lambda: True)
     monkeypatch.setattr(lammps_build, "build", lambda: built.append("plugin"))
     assert main(["export", str(tmp_path)]) == 0
     assert built == ["plugin"]
@@ -174,7 +174,7 @@ def test_export_compiles_the_plugin_that_is_missing(monkeypatch, tmp_path):
 
 def test_a_plugin_that_cannot_be_built_leaves_the_export_a_success(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("MDAUG_CACHE", "/proc/nowhere")
-    monkeypatch.setattr("mdaug.cli.export.export_run", lambda run, path, dtype: path)
+    monkeypatch.setattr("mdaug.workflows.export.export_run", lambda run, path, dtype: path)
     assert main(["export", str(tmp_path)]) == 0
     assert "LAMMPS cannot use it yet: cannot write to /proc/nowhere" in capsys.readouterr().err
 
@@ -226,7 +226,7 @@ def test_cmake_builds_the_plugin_for_a_lammps_of_ones_own(tmp_path):
 def test_cmake_refuses_what_it_cannot_serve(tmp_path):
     old = configure(tmp_path / "old", source_tree(tmp_path / "src", 20220106))
     assert "LAMMPS 20220106 is too old" in old.stderr
-    assert "holds no pair.h" in configure(tmp_path / "none", tmp_path).stderr
+    assert "contains no pair.h" in configure(tmp_path / "none", tmp_path).stderr
 
 
 def test_plugin_comes_with_its_licence():
