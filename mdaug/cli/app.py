@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError
 from cyclopts import ValidationError as OptionError
 from rich.text import Text
 
-from mdaug import __doc__ as purpose
+from mdaug import __doc__ as documentation
 from mdaug import __version__
 from mdaug.cli.help import HELP_ALL, HelpFormatter, show_all
 from mdaug.errors import MDAugError, SettingsError
@@ -149,7 +149,7 @@ def build_app(called: str | None = None) -> App:
     app = App(
         name="mdaug",
         version=__version__,
-        help=purpose,
+        help=(documentation or "").partition("\n")[0],
         help_format="markdown",
         help_epilogue=_EPILOGUE,
         help_formatter=HelpFormatter(),
