@@ -217,7 +217,12 @@ def _evaluate(model: BenchmarkModel, atoms: Atoms, options: BenchOptions) -> Cal
     """Return evaluations of atoms that move less than half the skin, so that pairs are not searched again."""
     atoms = atoms.copy()
     atoms.calc = MDAugCalculator(
-        model.path, device=options.device, dtype=options.dtype, threads=max(options.threads), skin=SKIN_A
+        model.path,
+        device=options.device,
+        dtype=options.dtype,
+        threads=max(options.threads),
+        skin=SKIN_A,
+        strict=None,
     )
     positions = cycle([atoms.get_positions(), atoms.get_positions() + 0.01])
 

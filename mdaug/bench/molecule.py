@@ -156,7 +156,7 @@ def _autograd(model: BenchmarkModel, path: Path, options: BenchOptions) -> Calla
 
 def _ase(model: BenchmarkModel, options: BenchOptions) -> Callable[[int], None]:
     atoms = _resting(model)
-    atoms.calc = MDAugCalculator(model.path, device=options.device, dtype=options.dtype)
+    atoms.calc = MDAugCalculator(model.path, device=options.device, dtype=options.dtype, strict=None)
     positions = cycle(model.rattled(16))
 
     def evaluate() -> None:
@@ -169,7 +169,7 @@ def _ase(model: BenchmarkModel, options: BenchOptions) -> Callable[[int], None]:
 
 def _ase_step(model: BenchmarkModel, options: BenchOptions) -> Callable[[int], None]:
     atoms = _resting(model)
-    atoms.calc = MDAugCalculator(model.path, device=options.device, dtype=options.dtype)
+    atoms.calc = MDAugCalculator(model.path, device=options.device, dtype=options.dtype, strict=None)
     engine = AseIntegrator(atoms, "nve", DYNAMICS, np.random.default_rng(0))
     start, forces = atoms.get_positions(), engine.forces
 

@@ -121,7 +121,7 @@ def objective_of(result: dict[str, Any], objective: str) -> float:
 
 def _scan(model: Path, reference: Path) -> ScanResult | None:
     """Scan a bond to hydrogen from the model's reference structure, where `reference` has its zero."""
-    calculator = MDAugCalculator(model, dtype="float64")
+    calculator = MDAugCalculator(model, dtype="float64", strict=None)
     training = calculator.manifest["training"]
     start = structure_from_json(training["reference_structure"])
     bond = bond_to_hydrogen(training, start)

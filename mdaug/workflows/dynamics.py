@@ -86,7 +86,7 @@ def prepare_run(
         return ModelRun(start, _same_model(about, model), changed, about, True, settings.extxyz)
     path = find_model(model).resolve()
     device = settings.device or "cpu"
-    calculator = MDAugCalculator(path, device=device, dtype=settings.dtype)
+    calculator = MDAugCalculator(path, device=device, dtype=settings.dtype, strict=None)
     about = {
         "model": str(path),
         "weights_sha256": calculator.manifest["weights_sha256"],
@@ -191,7 +191,9 @@ def _same_model(about: dict[str, Any], model: Path | None) -> MDAugCalculator:
     """Return the model that the run to resume began with, and note in `about` where it is now."""
     if model is not None:
         about["model"] = str(find_model(model).resolve())
-    calculator = MDAugCalculator(Path(about["model"]), device=about["device"], dtype=about["dtype"])
+    calculator = MDAugCalculator(
+        Path(about["model"]), device=about["device"], dtype=about["dtype"], strict=None
+    )
     if calculator.manifest["weights_sha256"] != about["weights_sha256"]:
         raise DataError(f"{about['model']}: not the model that this run began with; name that one as MODEL")
     return calculator

@@ -51,7 +51,8 @@ def load_model(model: Path | None, *, device: Device = "cpu", dtype: Precision |
     # imported late, so that a wrong path is found before torch is imported
     from mdaug.calculators.ase_calculator import MDAugCalculator
 
-    calculator = MDAugCalculator(path, device=device, dtype=dtype)
+    # the commands themselves compare structures with the training frames
+    calculator = MDAugCalculator(path, device=device, dtype=dtype, strict=None)
     return Model(path, model_label(path), calculator, calculator.manifest)
 
 

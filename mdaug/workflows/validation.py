@@ -163,7 +163,7 @@ def scan_bond_to_hydrogen(
     ScanResult or None
         None if no hydrogen is bonded, or the bond cannot be scanned.
     """
-    calculator = MDAugCalculator(model, dtype="float64")
+    calculator = MDAugCalculator(model, dtype="float64", strict=None)
     training = calculator.manifest["training"]
     atoms = structure_from_json(training["reference_structure"])
     bond = bond_to_hydrogen(training, atoms)
@@ -276,7 +276,7 @@ def _hot_runs(
         results = _run(model, folder, options, progress, replicas=n_runs, **conditions)
     except DataError:  # periodic, or a linear molecule: the core cannot move several at once
         return None
-    calculator = MDAugCalculator(model, dtype="float64")
+    calculator = MDAugCalculator(model, dtype="float64", strict=None)
     relaxed = relax(calculator, structure_from_json(calculator.manifest["training"]["reference_structure"]))
     lives = survival(
         [folder / f"replica-{k}" for k in range(n_runs)],

@@ -39,7 +39,7 @@ def model(monkeypatch, tmp_path):
     path = tmp_path / "a model.pt"
     path.write_bytes(b"weights 1")
 
-    def load(name, device="cpu", dtype=None):
+    def load(name, device="cpu", dtype=None, strict=None):
         atoms = molecule("CH3OH")
         calculator = PairSprings(atoms)
         reference = {"atomic_numbers": atoms.numbers.tolist(), "positions": atoms.positions.tolist()}

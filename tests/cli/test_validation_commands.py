@@ -43,7 +43,7 @@ MANIFEST = {
 def model(monkeypatch, tmp_path):
     """A run folder whose model.pt is GFN2-xTB, with twelve water frames of its own."""
 
-    def calculator(path, device="cpu", dtype=None):
+    def calculator(path, device="cpu", dtype=None, strict=None):
         made = calculator_factory("GFN2-xTB")()
         made.manifest = MANIFEST
         return made
