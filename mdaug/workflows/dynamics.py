@@ -165,22 +165,22 @@ def write_extxyz_trajectory(folder: Path, start: Atoms) -> Path:
 def _integrator_maker(run: ModelRun) -> MakeIntegrator | None:
     """Return what makes the engines of LAMMPS or the core, None for ASE's."""
     about, ensemble = run.about, run.options.ensemble
-    asked, several = about.get("engine", "ase"), about.get("replicas", 1) > 1
-    if asked == "lammps":
+    engine, several = about.get("engine", "ase"), about.get("replicas", 1) > 1
+    if engine == "lammps":
         if ensemble != "nve" or several:
             raise DataError(
                 "engine lammps takes one run at constant energy (its thermostat would turn molecules); "
                 "use --engine auto"
             )
         return lammps_integrators(Path(about["model"]), about["dtype"])
-    reason = "ase was asked for"
-    if asked != "ase":
+    reason = "--engine is ase"
+    if engine != "ase":
         given = {"ensemble": ensemble, "dtype": about["dtype"], "device": about["device"]}
         try:
             return core_integrators(Path(about["model"]), run.calculator.manifest, run.start, **given)
         except CoreUnavailableError as error:
             reason = str(error)
-    if asked == "core":
+    if engine == "core":
         raise DataError(f"engine core cannot serve: {reason}; use --engine ase")
     if several:
         raise DataError(f"replicas need the engine core, which cannot serve: {reason}")

@@ -1,37 +1,30 @@
-"""Which files of a folder belong to a run: recorded in run.json, replaced together, restored after a kill."""
+"""Run folders are claimed: locked, and with room for the files of a run; what others wrote is refused."""
 
-import json
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mdaug.errors import MDAugError
-from mdaug.files import remove_leftovers, write_json
+from mdaug.files import remove_leftovers
 from mdaug.locks import BusyError, locked
 from mdaug.workflows.options import OutputOptions
-from mdaug.workflows.run_files import (
-    ENVIRONMENT,
-    FILES,
-    README,
-    RECORD,
-    files_below,
-    matches,
-    matching,
+from mdaug.workflows.run_files import FILES, RECORD, matches, matching
+from mdaug.workflows.run_record import (
+    ASIDE,
+    BOOKKEEPING,
+    bookkeeping,
+    discard_replaced,
+    move_files,
+    owned_files,
+    read_record,
+    restore,
+    write_record,
 )
 
 LOCK = ".mdaug.lock"
 """Held in the folder of a run as long as its process lives."""
-
-ASIDE = ".mdaug-replaced"
-"""Folder, in the folder of a run, of the files of the earlier run until the new one has finished."""
-
-_BOOKKEEPING = (RECORD, README, ENVIRONMENT)
-
-_MARKS = {README: b"Run folder of `mdaug", ENVIRONMENT: b'"mdaug_commit"'}
-"""Text in these files that a file of the same name from elsewhere does not have."""
 
 
 @dataclass
@@ -83,16 +76,16 @@ class Claim:
         started, finished
             Times.
         """
-        files = matching(self.path, self.patterns) + _bookkeeping(self.path)
+        files = matching(self.path, self.patterns) + bookkeeping(self.path)
         times = {"started": started, "finished": finished}
         write_record(self.path, self.command, commands, **times, files=files)
-        _discard(self.path)
+        discard_replaced(self.path)
 
     def fail(self) -> bool:
         """Leave no trace of a run that failed before its first result; return whether it has one."""
         if matching(self.path, self.patterns):
             return True
-        remove_leftovers(self.path, [*self.patterns, *_BOOKKEEPING])
+        remove_leftovers(self.path, [*self.patterns, *BOOKKEEPING])
         (self.path / RECORD).unlink(missing_ok=True)
         restore(self.path)
         if self.created:
@@ -149,114 +142,6 @@ def claim_folder(
     return claim
 
 
-def read_record(path: Path) -> dict[str, Any] | None:
-    """Return the record of the run in a folder, None where there is none.
-
-    Parameters
-    ----------
-    path
-        A folder.
-    """
-    try:
-        record = json.loads((path / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return record if isinstance(record, dict) and isinstance(record.get("command"), str) else None
-
-
-def write_record(
-    path: Path,
-    command: str,
-    commands: Sequence[str],
-    *,
-    started: str,
-    finished: str | None,
-    files: Sequence[str],
-) -> None:
-    """Write ``run.json``.
-
-    Parameters
-    ----------
-    path
-        The run folder.
-    command
-        Name of the command.
-    commands
-        The command lines, oldest first.
-    started, finished
-        Times; `finished` is None for a run in progress.
-    files
-        Of a finished run the files that it wrote, otherwise the patterns of those that it may write.
-    """
-    content = {
-        "command": command,
-        "commands": list(commands),
-        "started": started,
-        "finished": finished,
-        "files": list(files),
-    }
-    write_json(path / RECORD, content)
-
-
-def owned_files(path: Path) -> list[str]:
-    """Return the files in the folder that the run recorded there wrote, relative to the folder.
-
-    Parameters
-    ----------
-    path
-        A run folder.
-    """
-    record = read_record(path)
-    if record is None:
-        return []
-    recorded: Sequence[object] = record.get("files") or list(FILES.get(record["command"], ()))
-    files = [str(name) for name in recorded]
-    if not record.get("finished"):
-        return matching(path, files) + _bookkeeping(path)
-    # only names of files inside the folder, whatever a file from elsewhere says
-    inside = [name for name in files if not Path(name).is_absolute() and ".." not in Path(name).parts]
-    return [name for name in inside if (path / name).is_file() or (path / name).is_symlink()]
-
-
-def restore(path: Path) -> bool:
-    """Bring back the files of a run that was being replaced; return whether there were any.
-
-    Parameters
-    ----------
-    path
-        A run folder.
-    """
-    aside = path / ASIDE
-    if not aside.is_dir():
-        return False
-    # the record last: without it in `path`, a killed restoration is taken up again
-    names = sorted(files_below(aside, aside), key=lambda name: name == RECORD)
-    _move(aside, path, names)
-    with suppress(OSError):
-        aside.rmdir()
-    return True
-
-
-def is_foreign(path: Path) -> bool:
-    """Return whether README.txt or environment.json is there but was not written by mdaug.
-
-    Parameters
-    ----------
-    path
-        Such a file.
-    """
-    if path.is_symlink() or not path.is_file():
-        return path.is_symlink() or path.exists()
-    with path.open("rb") as file:
-        return _MARKS[path.name] not in file.read(1 << 16)
-
-
-def _bookkeeping(path: Path) -> list[str]:
-    """Return which of the files that every run has are there."""
-    present = [name for name in _BOOKKEEPING if (path / name).exists()]
-    return [name for name in present if name == RECORD or not is_foreign(path / name)]
-
-
 def _make_room(
     claim: Claim, output: OutputOptions, *, can_resume: bool, inputs: Sequence[Path | str | None]
 ) -> None:
@@ -264,7 +149,7 @@ def _make_room(
     path, command = claim.path, claim.command
     _restore_after_kill(claim, can_resume=can_resume, overwrite=output.overwrite)
     record, owned = read_record(path), owned_files(path)
-    results = [name for name in owned if name not in _BOOKKEEPING]
+    results = [name for name in owned if name not in BOOKKEEPING]
     finished = record is not None and bool(record.get("finished"))
     if record is not None and record["command"] != command:
         if finished or results:
@@ -275,10 +160,10 @@ def _make_room(
         raise MDAugError(_refusal(path, finished=finished))
     _refuse_foreign(claim, owned)
     _refuse_inputs(claim, owned, inputs)
-    remove_leftovers(path, [*claim.patterns, *_BOOKKEEPING])
+    remove_leftovers(path, [*claim.patterns, *BOOKKEEPING])
     if output.overwrite and (finished or can_resume):
         # the record first: without it in `path`, a killed move is undone by the next start
-        _move(path, path / ASIDE, sorted(owned, key=lambda name: name != RECORD))
+        move_files(path, path / ASIDE, sorted(owned, key=lambda name: name != RECORD))
 
 
 def _restore_after_kill(claim: Claim, *, can_resume: bool, overwrite: bool) -> None:
@@ -288,9 +173,9 @@ def _restore_after_kill(claim: Claim, *, can_resume: bool, overwrite: bool) -> N
         return
     record = read_record(path)
     if record is not None and record.get("finished"):  # killed while deleting the old files
-        _discard(path)
+        discard_replaced(path)
         return
-    partial = [name for name in owned_files(path) if name not in _BOOKKEEPING]
+    partial = [name for name in owned_files(path) if name not in BOOKKEEPING]
     if partial and can_resume and not overwrite:
         raise MDAugError(
             f"{path} holds an unfinished run that was replacing an earlier one (kept in {path / ASIDE}); "
@@ -363,7 +248,7 @@ def _reopen(held: ExitStack, path: Path, command: str) -> Claim:
         raise MDAugError(
             f"{path / links[0]} is a link, which no run of mdaug makes; remove it, or start a new run"
         )
-    remove_leftovers(path, [*claim.patterns, *_BOOKKEEPING])
+    remove_leftovers(path, [*claim.patterns, *BOOKKEEPING])
     claim.commands = [str(line) for line in (read_record(path) or {}).get("commands") or []]
     return claim
 
@@ -414,32 +299,3 @@ def _remove_folder(path: Path) -> None:
     (path / LOCK).unlink(missing_ok=True)
     with suppress(OSError):  # other files are there
         path.rmdir()
-
-
-def _move(source: Path, target: Path, names: Sequence[str]) -> None:
-    """Move files, relative to both folders; then remove the folders that are empty now."""
-    for name in names:
-        place = target / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        (source / name).rename(place)
-    _remove_empty(source, names)
-
-
-def _discard(path: Path) -> None:
-    """Delete the files of a run that was replaced."""
-    aside = path / ASIDE
-    if not aside.is_dir():
-        return
-    names = list(files_below(aside, aside))
-    for name in names:
-        (aside / name).unlink(missing_ok=True)
-    _remove_empty(aside, names)
-    with suppress(OSError):
-        aside.rmdir()
-
-
-def _remove_empty(folder: Path, names: Sequence[str]) -> None:
-    parents = {parent for name in names for parent in Path(name).parents if parent != Path()}
-    for parent in sorted(parents, key=lambda parent: len(parent.parts), reverse=True):
-        with suppress(OSError):
-            (folder / parent).rmdir()

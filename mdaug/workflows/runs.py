@@ -11,8 +11,9 @@ from mdaug.errors import DataError, InterruptedRunError
 from mdaug.files import write_json
 from mdaug.workflows.environment import command_line, describe_environment
 from mdaug.workflows.options import OutputOptions
-from mdaug.workflows.ownership import ASIDE, Claim, claim_folder, is_foreign, read_record
+from mdaug.workflows.ownership import Claim, claim_folder
 from mdaug.workflows.run_files import ENVIRONMENT, README, write_readme
+from mdaug.workflows.run_record import ASIDE, is_foreign, read_record
 
 RUNS = Path("runs")
 """Default runs go here, below the working folder."""

@@ -10,7 +10,7 @@ import pytest
 
 from mdaug.errors import DataError, InterruptedRunError, MDAugError
 from mdaug.workflows.options import OutputOptions
-from mdaug.workflows.ownership import read_record
+from mdaug.workflows.run_record import read_record
 from mdaug.workflows.runs import RUNS, find_model, open_run
 
 

@@ -1,0 +1,176 @@
+"""The record of a run, run.json: which files of a folder the run wrote; moving them aside and back."""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mdaug.files import write_json
+from mdaug.workflows.run_files import ENVIRONMENT, FILES, README, RECORD, files_below, matching
+
+ASIDE = ".mdaug-replaced"
+"""Folder, in the folder of a run, of the files of the earlier run until the new one has finished."""
+
+BOOKKEEPING = (RECORD, README, ENVIRONMENT)
+"""Files of every run."""
+
+_MARKS = {README: b"Run folder of `mdaug", ENVIRONMENT: b'"mdaug_commit"'}
+"""Text in these files that a file of the same name from elsewhere does not have."""
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """Return the record of the run in a folder, None where there is none.
+
+    Parameters
+    ----------
+    path
+        A folder.
+    """
+    try:
+        record = json.loads((path / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and isinstance(record.get("command"), str) else None
+
+
+def write_record(
+    path: Path,
+    command: str,
+    commands: Sequence[str],
+    *,
+    started: str,
+    finished: str | None,
+    files: Sequence[str],
+) -> None:
+    """Write ``run.json``.
+
+    Parameters
+    ----------
+    path
+        The run folder.
+    command
+        Name of the command.
+    commands
+        The command lines, oldest first.
+    started, finished
+        Times; `finished` is None for a run in progress.
+    files
+        Of a finished run the files that it wrote, otherwise the patterns of those that it may write.
+    """
+    content = {
+        "command": command,
+        "commands": list(commands),
+        "started": started,
+        "finished": finished,
+        "files": list(files),
+    }
+    write_json(path / RECORD, content)
+
+
+def owned_files(path: Path) -> list[str]:
+    """Return the files in the folder that the run recorded there wrote, relative to the folder.
+
+    Parameters
+    ----------
+    path
+        A run folder.
+    """
+    record = read_record(path)
+    if record is None:
+        return []
+    recorded: Sequence[object] = record.get("files") or list(FILES.get(record["command"], ()))
+    files = [str(name) for name in recorded]
+    if not record.get("finished"):
+        return matching(path, files) + bookkeeping(path)
+    # only names of files inside the folder, whatever a file from elsewhere says
+    inside = [name for name in files if not Path(name).is_absolute() and ".." not in Path(name).parts]
+    return [name for name in inside if (path / name).is_file() or (path / name).is_symlink()]
+
+
+def restore(path: Path) -> bool:
+    """Bring back the files of a run that was being replaced; return whether there were any.
+
+    Parameters
+    ----------
+    path
+        A run folder.
+    """
+    aside = path / ASIDE
+    if not aside.is_dir():
+        return False
+    # the record last: without it in `path`, a killed restoration is taken up again
+    names = sorted(files_below(aside, aside), key=lambda name: name == RECORD)
+    move_files(aside, path, names)
+    with suppress(OSError):
+        aside.rmdir()
+    return True
+
+
+def is_foreign(path: Path) -> bool:
+    """Return whether README.txt or environment.json is there but was not written by mdaug.
+
+    Parameters
+    ----------
+    path
+        Such a file.
+    """
+    if path.is_symlink() or not path.is_file():
+        return path.is_symlink() or path.exists()
+    with path.open("rb") as file:
+        return _MARKS[path.name] not in file.read(1 << 16)
+
+
+def bookkeeping(path: Path) -> list[str]:
+    """Return which of the files of every run are there, those that mdaug did not write left out.
+
+    Parameters
+    ----------
+    path
+        A run folder.
+    """
+    present = [name for name in BOOKKEEPING if (path / name).exists()]
+    return [name for name in present if name == RECORD or not is_foreign(path / name)]
+
+
+def discard_replaced(path: Path) -> None:
+    """Delete the files of a run that was replaced.
+
+    Parameters
+    ----------
+    path
+        The folder of the run that replaced it.
+    """
+    aside = path / ASIDE
+    if not aside.is_dir():
+        return
+    names = list(files_below(aside, aside))
+    for name in names:
+        (aside / name).unlink(missing_ok=True)
+    _remove_empty(aside, names)
+    with suppress(OSError):
+        aside.rmdir()
+
+
+def move_files(source: Path, target: Path, names: Sequence[str]) -> None:
+    """Move files in their order; then remove the folders that are empty now.
+
+    Parameters
+    ----------
+    source, target
+        Folders.
+    names
+        Paths relative to both.
+    """
+    for name in names:
+        place = target / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (source / name).rename(place)
+    _remove_empty(source, names)
+
+
+def _remove_empty(folder: Path, names: Sequence[str]) -> None:
+    parents = {parent for name in names for parent in Path(name).parents if parent != Path()}
+    for parent in sorted(parents, key=lambda parent: len(parent.parts), reverse=True):
+        with suppress(OSError):
+            (folder / parent).rmdir()
