@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mdaug.cli.arguments import given_options, refuse, typed
 from mdaug.cli.progress import print_next, progress_bars, warn
-from mdaug.workflows.options import DataOptions, OutputOptions
+from mdaug.workflows.options import DataOptions, OutputOptions, Switch
 from mdaug.workflows.runs import open_run
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def stability(
     model: Path | None = None,
     tolerance: Annotated[float, Field(gt=0)] = 0.5,
     frame_time: Annotated[float | None, Field(gt=0)] = None,
+    strict: Switch = False,
     source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
@@ -48,13 +49,16 @@ def stability(
         Largest deviation of a bond's length from its mean, in Å.
     frame_time
         Time between frames in fs, for files without it (xyz, LAMMPS dump and DCD).
+    strict
+        Refuse a trajectory that starts from a structure unlike the model's training frames (other molecules
+        or bonds, closer atoms) instead of warning.
     """
     from mdaug.workflows.stability import judge_trajectory, training_bonds
 
     if data is None:
         refuse(given_options(source), "without --data")
     else:
-        refuse(typed(model=model), "with --data")
+        refuse(typed(model=model) + (["--strict"] if strict else []), "with --data")
     inputs = [trajectory, topology, data, model]
     with (
         open_run(output, command="stability", subject=trajectory, inputs=inputs) as run,
@@ -68,6 +72,7 @@ def stability(
             topology=topology,
             tolerance_A=tolerance,
             frame_time_fs=frame_time,
+            strict=strict,
             progress=progress,
         )
     _print_summary(result)

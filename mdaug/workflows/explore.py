@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from mdaug.analysis.trajectory import open_trajectory
+from mdaug.analysis.trajectory import atomic_numbers, open_trajectory
 from mdaug.augmentation.explored import label_spurious_minima
 from mdaug.augmentation.options import ExploreOptions
 from mdaug.calculators.predictions import predict
 from mdaug.data import write_extxyz
 from mdaug.errors import DataError
 from mdaug.files import write_json
-from mdaug.frames import FloatArray, FrameSet
+from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.runs import find_model
 from mdaug.workflows.use_model import own_frames
@@ -66,7 +66,7 @@ def explore_trajectories(
     if train.periodic:
         raise DataError(f"{path}: its frames have a cell; expected a model of molecules without one")
     files = [file for path in trajectories for file in sorted(path.glob("replica-*")) or [path]]
-    positions = np.concatenate([_positions(file, train.n_atoms) for file in files])
+    positions = np.concatenate([_positions(file, train.atomic_numbers) for file in files])
     unlabeled = FrameSet(train.atomic_numbers, positions, np.zeros(len(positions)), np.zeros_like(positions))
     energies, _ = predict(path, unlabeled, progress=partial(progress, "visited frames"))
     exploration = Exploration(label_spurious_minima(train, positions, energies, options), len(positions))
@@ -77,10 +77,12 @@ def explore_trajectories(
     return exploration
 
 
-def _positions(trajectory: Path, n_atoms: int) -> FloatArray:
+def _positions(trajectory: Path, numbers: IntArray) -> FloatArray:
     """Return all positions (n_frames, n_atoms, 3), Å."""
     universe = open_trajectory(trajectory, needs_times=False)
-    if len(universe.atoms) != n_atoms:
-        raise DataError(f"{trajectory}: {len(universe.atoms)} atoms, the model was trained on {n_atoms}")
+    if len(universe.atoms) != len(numbers):
+        raise DataError(f"{trajectory}: {len(universe.atoms)} atoms, the model was trained on {len(numbers)}")
+    if not np.array_equal(atomic_numbers(universe), numbers):
+        raise DataError(f"{trajectory}: other elements, or in another order, than the model was trained on")
     # copied, as some readers fill one array again and again
     return np.array([frame.positions.copy() for frame in universe.trajectory], dtype=np.float64)

@@ -5,9 +5,14 @@ import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import MDAnalysis as mda
+from ase import Atoms
 
 from mdaug.analysis.stability import StabilityResult, stability
-from mdaug.analysis.trajectory import open_trajectory
+from mdaug.analysis.trajectory import atomic_numbers, open_trajectory
+from mdaug.calculators.applicability import check_applicability
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.files import write_json
@@ -21,10 +26,11 @@ from mdaug.workflows.use_model import own_frames
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a trajectory is compared with: bonds, and the frames where they are at hand."""
+    """What a trajectory is compared with; frames and manifest of the model where they are at hand."""
 
     bonds: TrainingBonds
     frames: FrameSet | None
+    manifest: dict[str, Any] | None = None
 
 
 def judge_trajectory(
@@ -35,6 +41,7 @@ def judge_trajectory(
     topology: Path | None = None,
     tolerance_A: float,
     frame_time_fs: float | None = None,
+    strict: bool = False,
     progress: Progress = ignore,
 ) -> StabilityResult:
     """Find the first broken bond and write stability.json and stability.png into `folder`.
@@ -53,6 +60,8 @@ def judge_trajectory(
         Largest deviation of a bond's length from its mean.
     frame_time_fs
         Time between frames, for formats without it.
+    strict
+        Refuse a trajectory that starts from a structure unlike the model's training frames.
     progress
         Called with the stage "frames" and the numbers of frames done and in all.
 
@@ -60,8 +69,11 @@ def judge_trajectory(
     ------
     DataError
         If the trajectory cannot be read, or is of other atoms.
+    StructureError
+        `strict`, and its first frame is unlike the model's training frames; otherwise a warning.
     """
     universe = open_trajectory(trajectory, topology, frame_time_fs=frame_time_fs)
+    differences = _differences(universe, baseline, strict=strict)
     result = stability(
         universe,
         baseline.bonds,
@@ -69,7 +81,7 @@ def judge_trajectory(
         tolerance_A=tolerance_A,
         progress=partial(progress, "frames"),
     )
-    write_json(folder / "stability.json", result.to_json())
+    write_json(folder / "stability.json", result.to_json() | {"unlike_training": differences})
     save_stability_figure(result, folder / "stability.png")
     return result
 
@@ -106,8 +118,19 @@ def training_bonds(trajectory: Path, frames: FrameSet | None, model: Path | None
         frames = own_frames(path, "train")
     except DataError as error:
         warnings.warn(f"bonds only, no distributions: {error}", stacklevel=2)
-        return Baseline(TrainingBonds.from_manifest(read_manifest(path)), None)
-    return Baseline(TrainingBonds.from_frames(frames), frames)
+        return Baseline(TrainingBonds.from_manifest(read_manifest(path)), None, read_manifest(path))
+    return Baseline(TrainingBonds.from_frames(frames), frames, read_manifest(path))
+
+
+def _differences(universe: mda.Universe, baseline: Baseline, *, strict: bool) -> list[str]:
+    """Return how the first frame differs from the training frames; other atoms are refused elsewhere."""
+    if baseline.manifest is None or not len(universe.trajectory):
+        return []
+    frame = universe.trajectory[0]
+    atoms = Atoms(atomic_numbers(universe), frame.positions)
+    if frame.dimensions is not None:
+        atoms.cell, atoms.pbc = frame.triclinic_dimensions, True
+    return check_applicability(atoms, baseline.manifest, strict=strict)
 
 
 def _made_by(trajectory: Path) -> Path | None:

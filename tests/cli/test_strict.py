@@ -65,3 +65,17 @@ def test_strict_takes_the_molecule_of_the_training(folder, capsys, command):
     assert main([*arguments, "--strict", "--out", "result"]) == 0
     assert "trained on" not in capsys.readouterr().err
     assert json.loads((folder / "result" / f"{command}.json").read_text())["unlike_training"] == []
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_trajectory_of_an_isomer_is_seen(folder, capsys, strict):
+    ether = molecule("CH3OCH3")[[0, 2, 1, 3, 4, 5, 6, 7, 8]]  # in the order of ethanol's elements
+    assert ether.symbols.get_chemical_formula(mode="reduce") == "C2OH6"
+    write("isomer.xyz", [ether] * 3, format="xyz")
+    arguments = ["stability", "isomer.xyz", "--model", "model.pt", "--frame-time", "1", "--out", "result"]
+    assert main([*arguments, *(["--strict"] if strict else [])]) == int(strict)
+    assert "trained on C2H6O" in " ".join(capsys.readouterr().err.split())
+    assert (folder / "result").exists() is not strict
+    if not strict:
+        (difference,) = json.loads((folder / "result" / "stability.json").read_text())["unlike_training"]
+        assert "an isomer" in difference
