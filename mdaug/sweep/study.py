@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from mdaug.errors import MDAugError, MissingDependencyError
+from mdaug.locks import locked
 from mdaug.processes import one_thread_each, start_worker
 from mdaug.sweep.options import SweepOptions
 from mdaug.sweep.space import (
@@ -242,7 +241,7 @@ def own_trials(study: "optuna.Study", sweep: Sweep) -> "list[optuna.trial.Frozen
 
 
 def _next_trial(study: "optuna.Study", sweep: Sweep) -> "optuna.Trial | None":
-    with FileLock(sweep.folder / ".next"):
+    with locked(sweep.folder / ".next", what=str(sweep.folder), on_wait=lambda: None):
         trials = study.get_trials(deepcopy=False)
         waiting = any(trial.state.name == "WAITING" for trial in trials)
         started = sum(trial.state.name in ("RUNNING", "COMPLETE", "PRUNED") for trial in trials)

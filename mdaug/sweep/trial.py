@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from mdaug.analysis.model_scan import bond_to_hydrogen, scan_grid, scan_model
 from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import scan_metrics
@@ -15,6 +13,7 @@ from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.errors import DataError
 from mdaug.files import write_json, write_text
 from mdaug.frames import structure_from_json
+from mdaug.locks import locked
 from mdaug.training import TrainState
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.train import CONFIG, TrainingCallbacks, train_force_field
@@ -49,7 +48,7 @@ def run_trial(
         ``auto``, ``cpu`` or ``cuda``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
+    with locked(folder / ".lock", what=str(folder), on_wait=lambda: None):
         if (folder / RESULT).exists():
             return read_trial(folder)
         resume = (folder / "checkpoint.pt").exists() and (folder / CONFIG).exists()
