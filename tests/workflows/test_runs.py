@@ -1,9 +1,12 @@
 """Run folders keep what was finished, say what is unfinished, and are found again."""
 
+import itertools
 import json
 import os
 import re
 import sys
+import warnings
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -422,3 +425,50 @@ def test_ctrl_c_names_the_way_to_continue():
         open_run(OutputOptions(), command="scan"),
     ):
         raise KeyboardInterrupt
+
+
+def killed_at(n: int, work) -> bool:
+    """Do `work` in a process that dies before its `n`-th change of the file system; False if it ends."""
+    child = os.fork()
+    if child == 0:
+        count = itertools.count(1)
+
+        def counted(change):
+            def wrapper(*arguments, **options):
+                if next(count) == n:
+                    os._exit(9)
+                return change(*arguments, **options)
+
+            return wrapper
+
+        for name in ("rename", "replace", "unlink", "rmdir", "mkdir", "write_text"):
+            setattr(Path, name, counted(getattr(Path, name)))
+        try:
+            work()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status) == 9
+
+
+def test_an_overwrite_killed_anywhere_leaves_the_old_or_the_new_run(tmp_path, monkeypatch):
+    states = Counter()
+    for n in itertools.count(1):
+        folder = tmp_path / f"killed-{n}"
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        finish(OutputOptions(out=Path("a")))
+        Path("a/notes.txt").write_text("mine")
+        if not killed_at(n, lambda: finish(OutputOptions(out=Path("a"), overwrite=True), "new")):
+            break
+        with warnings.catch_warnings(), pytest.raises(MDAugError, match=r"^a holds a finished run"):
+            warnings.simplefilter("ignore")
+            finish(OutputOptions(out=Path("a")))
+        states[Path("a/model.pt").read_text()] += 1
+        assert Path("a/notes.txt").read_text() == "mine"
+        assert read_record(Path("a"))["finished"]
+        assert not Path("a/.mdaug-replaced").exists()
+        finish(OutputOptions(out=Path("a"), overwrite=True), "third")
+        assert not list(Path("a").glob(".mdaug*"))
+    assert states["result"] > 10
+    assert states["new"] > 1
