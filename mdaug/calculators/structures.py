@@ -8,6 +8,7 @@ from ase.data import chemical_symbols
 
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, IntArray
+from mdaug.geometry.pairs import check_lattice
 
 
 class StructureError(DataError, CalculatorError):
@@ -79,18 +80,14 @@ def cell_of(atoms: Atoms) -> FloatArray | None:
     """
     if not atoms.pbc.any():
         return None
-    if not np.isfinite(atoms.cell.array).all():
-        raise StructureError(f"the cell is {atoms.cell.array.tolist()}; expected finite numbers")
     missing = atoms.pbc & (atoms.cell.lengths() == 0)
     if missing.any():
         axis = "abc"[int(missing.argmax())]
         raise StructureError(
             f"periodic along {axis}, but the cell lacks that vector; set atoms.cell or atoms.pbc"
         )
-    vectors = atoms.cell.array[atoms.cell.lengths() > 0]
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    if np.linalg.matrix_rank(unit, tol=1e-8) < len(unit):
-        raise StructureError(
-            f"vectors of the cell {atoms.cell.array.tolist()} are parallel or in one plane; set atoms.cell"
-        )
+    try:
+        check_lattice(atoms.cell.array, atoms.cell.lengths() > 0)
+    except DataError as error:
+        raise StructureError(f"{error}; set atoms.cell") from error
     return atoms.cell.complete().array

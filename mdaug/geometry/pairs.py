@@ -43,6 +43,29 @@ def molecule_pairs(n_atoms: int) -> tuple[IntArray, IntArray]:
     return idx_i.astype(np.int64), idx_j.astype(np.int64)
 
 
+def check_lattice(cell: FloatArray, periodic: NDArray[np.bool_]) -> None:
+    """Check that the lattice vectors of periodic directions are finite and independent.
+
+    Parameters
+    ----------
+    cell
+        Shape (3, 3), Å, rows are lattice vectors.
+    periodic
+        Shape (3,).
+
+    Raises
+    ------
+    DataError
+        A vector is not finite, zero, or in one plane or line with others.
+    """
+    if not np.isfinite(cell).all():
+        raise DataError(f"the cell is {cell.tolist()}; expected finite numbers")
+    vectors = cell[periodic]
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not lengths.all() or np.linalg.matrix_rank(vectors / lengths, tol=1e-8) < len(vectors):
+        raise DataError(f"vectors of the cell {cell.tolist()} are zero, parallel or in one plane")
+
+
 def neighbor_pairs(
     positions: FloatArray, cell: FloatArray | None, pbc: tuple[bool, bool, bool], cutoff: float
 ) -> tuple[IntArray, IntArray, FloatArray]:
@@ -69,13 +92,14 @@ def neighbor_pairs(
     Raises
     ------
     DataError
-        The atoms or the cell extend too far for a search.
+        The atoms or the cell extend too far for a search, or `check_lattice` refuses the cell.
     """
     from vesin import NeighborList  # it imports torch where torch is installed, which takes seconds
 
     neighbor_list = NeighborList(cutoff=cutoff, full_list=False)
     box = np.zeros((3, 3)) if cell is None else np.asarray(cell, dtype=np.float64)
     periodic = np.array(pbc, dtype=bool) if cell is not None else np.zeros(3, dtype=bool)
+    check_lattice(box, periodic)
     if _overstretches_grid(positions, box, periodic, cutoff):
         extent = np.ptp(positions, axis=0)
         if periodic.any() or extent.max() > _FARTHEST_A:

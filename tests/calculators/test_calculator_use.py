@@ -48,8 +48,8 @@ def test_wrong_arguments_are_refused(model_path, arguments, expected):
     [
         (np.diag([5.0, np.nan, 5.0]), "the cell is .*nan.*expected finite numbers"),
         (np.full((3, 3), np.inf), "the cell is .*inf"),
-        ([[5, 0, 0], [5, 0, 0], [0, 0, 5]], "are parallel or in one plane"),
-        ([[5, 0, 0], [0, 5, 0], [3, 3, 0]], "are parallel or in one plane"),
+        ([[5, 0, 0], [5, 0, 0], [0, 0, 5]], "are zero, parallel or in one plane; set atoms.cell"),
+        ([[5, 0, 0], [0, 5, 0], [3, 3, 0]], "are zero, parallel or in one plane; set atoms.cell"),
     ],
 )
 @pytest.mark.parametrize("evaluator", ["core", "torchscript"])

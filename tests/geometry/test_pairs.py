@@ -138,3 +138,18 @@ def test_the_switch_has_two_derivatives_that_end_at_zero_and_is_the_same_for_ten
     curvature = np.gradient(slope, t)
     assert np.abs(np.diff(curvature)).max() < 61 * (t[1] - t[0])  # the third is 60 at the ends
     assert quintic_switch(torch.as_tensor(t)).numpy() == pytest.approx(switch, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (np.diag([5.0, np.nan, 5.0]), "the cell is .*nan.*expected finite numbers"),  # crashed the search
+        (np.diag([5.0, np.inf, 5.0]), "the cell is .*inf"),
+        (np.array([[5.0, 0, 0], [5, 0, 0], [0, 0, 5]]), "are zero, parallel or in one plane"),
+        (np.diag([5.0, 0.0, 5.0]), "are zero, parallel or in one plane"),
+    ],
+)
+def test_impossible_lattices_are_refused(cell, expected):
+    positions = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    with pytest.raises(DataError, match=expected):
+        neighbor_pairs(positions, cell, (True, True, True), 4.0)

@@ -75,8 +75,10 @@ def test_another_molecule_gives_the_warning_of_the_calculator(lab, model, atoms,
     assert warnings_of(lab, model, atoms, ranks=ranks) == expected
 
 
-def test_strict_refuses(lab, model):
-    (error,) = warnings_of(lab, model, centered(DIMETHYL_ETHER), options=" strict yes", fails=True)
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_strict_refuses(lab, model, ranks):
+    options = {"options": " strict yes", "fails": True, "ranks": ranks}
+    (error,) = warnings_of(lab, model, centered(DIMETHYL_ETHER), **options)
     assert error.startswith("trained on C2H6O with")
     assert "refused by 'strict yes'" in error
 

@@ -89,6 +89,19 @@ def test_refused_in_one_line(lab, changes, expected):
     assert expected in refuse(lab, **changes)
 
 
+def test_whole_molecules_of_the_model_are_not_deleted(lab):
+    """A deleted molecule would still count with its own energy."""
+    (lab.folder / "h2.mol").write_text(
+        "# hydrogen\n\n2 atoms\n\nCoords\n\n1 0 0 0\n2 0.74 0 0\n\nTypes\n\n1 1\n2 1\n"
+    )
+    changes = {
+        "style": "atom_style molecular\natom_modify map array\nmolecule h2 h2.mol",
+        "pair": "pair_style mdaug reference no",
+        "more": "fix gas all gcmc 1 4 0 0 1 300 -5 0.1 mol h2 full_energy",
+    }
+    assert "fix gcmc counts a deleted molecule with the energy of a lone molecule" in refuse(lab, **changes)
+
+
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
