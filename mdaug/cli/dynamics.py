@@ -10,7 +10,7 @@ from mdaug.cli.arguments import given_options, refuse
 from mdaug.cli.progress import console, print_next, progress_bars, warn
 from mdaug.md.options import DynamicsOptions
 from mdaug.workflows.options import ModelRunOptions, OutputOptions
-from mdaug.workflows.runs import open_run
+from mdaug.workflows.runs import LATEST, open_run
 
 if TYPE_CHECKING:
     from mdaug.md import DynamicsResult
@@ -76,7 +76,9 @@ def _run(
         fixed = given_options(settings, without=("resume", "extxyz"))
         refuse(fixed, "with --resume, which continues with the settings of the run")
     inputs = [model, settings.structure]
-    with open_run(output, command=ensemble, resume=settings.resume, subject=model, inputs=inputs) as folder:
+    with open_run(
+        output, command=ensemble, resume=settings.resume, subject=model or LATEST, inputs=inputs
+    ) as folder:
         run = prepare_run(model, settings, options, folder.path)
         with progress_bars(_speed(run.options.timestep)) as progress:
             results = run_model(run, folder.path, progress)

@@ -9,7 +9,7 @@ from mdaug.cli.arguments import given_options, refuse, typed
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.options import Device, Precision
 from mdaug.workflows.options import DataOptions, OutputOptions, Part, Switch
-from mdaug.workflows.runs import open_run
+from mdaug.workflows.runs import LATEST, open_run
 
 if TYPE_CHECKING:
     from mdaug.analysis.accuracy import AccuracyResult
@@ -56,7 +56,7 @@ def evaluate(
         refuse(typed(part=part), "with DATA, whose frames are all compared")
     inputs = [model, data]
     with (
-        open_run(output, command="evaluate", subject=model, inputs=inputs) as run,
+        open_run(output, command="evaluate", subject=model or LATEST, inputs=inputs) as run,
         progress_bars() as progress,
     ):
         evaluation = evaluate_model(

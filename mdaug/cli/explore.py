@@ -9,7 +9,7 @@ from mdaug.augmentation.options import ExploreOptions
 from mdaug.cli.progress import console, print_next, progress_bars
 from mdaug.errors import DataError
 from mdaug.workflows.options import OutputOptions
-from mdaug.workflows.runs import open_run
+from mdaug.workflows.runs import LATEST, open_run
 
 
 def explore(
@@ -37,7 +37,7 @@ def explore(
         raise DataError("no trajectory; name folders of `mdaug nve` or `mdaug nvt` that this model ran")
     inputs = [*trajectories, model]
     with (
-        open_run(output, command="explore", subject=model, inputs=inputs) as run,
+        open_run(output, command="explore", subject=model or LATEST, inputs=inputs) as run,
         progress_bars() as progress,
     ):
         exploration = explore_trajectories(trajectories, model, options, run.path, progress)

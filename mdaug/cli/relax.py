@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from mdaug.cli.progress import console, print_next, progress_bars, warn
 from mdaug.workflows.options import OutputOptions, RelaxOptions
-from mdaug.workflows.runs import open_run
+from mdaug.workflows.runs import LATEST, open_run
 
 if TYPE_CHECKING:
     from mdaug.workflows.relax import Relaxation
@@ -32,7 +32,10 @@ def relax(
     from mdaug.workflows.relax import relax_model
 
     inputs = [model, options.structure]
-    with open_run(output, command="relax", subject=model, inputs=inputs) as run, progress_bars() as progress:
+    with (
+        open_run(output, command="relax", subject=model or LATEST, inputs=inputs) as run,
+        progress_bars() as progress,
+    ):
         relaxation = relax_model(model, options, run.path, progress)
     _print_summary(relaxation)
     print(run.path / "relaxed.xyz")

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from mdaug.cli.arguments import refuse, typed
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.workflows.options import OutputOptions, ScanOptions
-from mdaug.workflows.runs import open_run
+from mdaug.workflows.runs import LATEST, open_run
 
 if TYPE_CHECKING:
     from mdaug.reports.html import Cell, Table
@@ -39,7 +39,7 @@ def scan(
     if options.points is not None:
         refuse(typed(step=options.step), "with --points")
     inputs = [*models, options.structure, options.reference]
-    subject = models[0] if len(models) == 1 else None
+    subject = None if len(models) > 1 else next(iter(models), LATEST)
     with open_run(output, command="scan", subject=subject, inputs=inputs) as run, progress_bars() as progress:
         metrics = scan_models(models, bond, options, run.path, progress)
     print_table(_table(metrics))

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from mdaug.cli.arguments import Changes, given_options, given_settings, refuse
 from mdaug.cli.help import section
-from mdaug.cli.progress import advance, console, print_next, started_when_needed
+from mdaug.cli.progress import advance, console, started_when_needed
 from mdaug.data.splits import SplitOptions
 from mdaug.errors import MDAugError
 from mdaug.models.options import SchNetOptions
@@ -108,8 +108,9 @@ def _train_as_rank_zero(
     """Train in a run folder, as the first process of `group`, and print the result."""
     from mdaug.cli.lammps import prepare_lammps
     from mdaug.reports.accuracy import errors_table
-    from mdaug.reports.terminal import print_table
-    from mdaug.workflows.train import train_force_field
+    from mdaug.reports.terminal import print_next, print_table, print_verdicts
+    from mdaug.reports.training import next_commands
+    from mdaug.workflows.train import train_force_field, training_report
 
     if settings is not None:
         inputs = [*inputs, settings.data.source, settings.augment.explored]
@@ -122,17 +123,14 @@ def _train_as_rank_zero(
         outcome = train_force_field(
             settings, run.path, device=device, resume=resume, callbacks=callbacks, group=group
         )
+    report = training_report(outcome)
+    print_verdicts(report.verdicts)
     if outcome.test is not None:
         print_table(errors_table({"test frames": outcome.test}))
     print(f"model  {outcome.model_path}")
     print(f"report {outcome.folder / 'report.html'}")
     prepare_lammps()
-    folder = outcome.folder
-    print_next(
-        f"mdaug scan {folder} --bond I J  tests a bond",
-        f"mdaug nve {folder}  runs molecular dynamics at constant energy",
-        f"mdaug relax {folder}  finds the minimum and its frequencies",
-    )
+    print_next(next_commands(report))
 
 
 def _settings_of(folder: Path, changes: Changes) -> RunConfig:

@@ -18,6 +18,9 @@ from mdaug.workflows.run_record import ASIDE, is_foreign, read_record
 RUNS = Path("runs")
 """Default runs go here, below the working folder."""
 
+LATEST = RUNS / "latest"
+"""Link to the newest finished run with a model; the default model."""
+
 _TIME = re.compile(r"-\d{8}-\d{6}(-\d+)?$")
 
 Input = Path | str | None
@@ -121,7 +124,7 @@ def find_model(model: Path | None) -> Path:
     DataError
         If there is no such file.
     """
-    path = model if model is not None else RUNS / "latest"
+    path = model if model is not None else LATEST
     file = path / "model.pt" if path.is_dir() else path
     if not file.is_file():
         inside = sorted(str(file.parent) for file in path.glob("*/model.pt"))  # a demo has two
@@ -147,7 +150,7 @@ def model_label(path: Path) -> str:
 
 def _default_name(command: str, subject: Path | None) -> str:
     parts = [command, f"{datetime.now():%Y%m%d-%H%M%S}"]
-    if subject is not None:
+    if subject is not None and subject.exists():
         name = subject.resolve()
         if name.is_file():
             name = name.parent if name.name in ("model.pt", "thermo.csv") else name.with_suffix("")
@@ -178,4 +181,4 @@ def _point_latest_to(path: Path) -> None:
     temporary = RUNS / f".latest-{path.name}"
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(path.name)
-    temporary.replace(RUNS / "latest")
+    temporary.replace(LATEST)

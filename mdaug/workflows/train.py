@@ -142,7 +142,7 @@ def train_force_field(
     scan = scan_bond_to_hydrogen(folder / "model.pt", folder, ValidationOptions(), label=_kind(sets))
     outcome = TrainingOutcome(folder, sets, training, test, scan)
     write_json(folder / "results.json", describe_outcome(outcome))
-    write_training_report(folder, _report(outcome))
+    write_training_report(folder, training_report(outcome))
     explain_folder(folder, "train")
     return outcome
 
@@ -310,7 +310,14 @@ def _kind(sets: Sets) -> str:
     return "raw" if sets.augmented is None else "augmented"
 
 
-def _report(outcome: TrainingOutcome) -> TrainingReport:
+def training_report(outcome: TrainingOutcome) -> TrainingReport:
+    """Return the content of report.html.
+
+    Parameters
+    ----------
+    outcome
+        A finished training, its files written.
+    """
     summary = read_manifest(outcome.model_path)["training"]
     scan = [] if outcome.scan is None else scan_verdicts(outcome.scan)
     return TrainingReport(

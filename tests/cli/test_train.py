@@ -21,7 +21,9 @@ def given(monkeypatch, tmp_path):
         (folder / "model.pt").touch()
         return SimpleNamespace(test=None, folder=folder, model_path=folder / "model.pt")
 
+    report = SimpleNamespace(verdicts=[], scan=None, model=tmp_path / "model.pt")
     monkeypatch.setattr("mdaug.workflows.train.train_force_field", pretend)
+    monkeypatch.setattr("mdaug.workflows.train.training_report", lambda outcome: report)
 
     def run(*argv: str):
         assert app.main(["train", *argv]) == 0
@@ -42,7 +44,7 @@ def test_command_line_over_file_over_defaults(given, tmp_path):
     file.write_text("[training]\nepochs = 7\nbatch_size = 3\n[data]\nsource = 'mine.xyz'\n")
     config, options = given(
         "other.xyz", "--config", str(file), "--epochs", "9", "--temperature", "350", "--units", "kcal/mol",
-        "--no-augment", "--device", "cpu", "--model.cutoff", "6.5", "--springs.components", "H-C=3", "O-H=2",
+        "--device", "cpu", "--model.cutoff", "6.5", "--springs.components", "H-C=3", "O-H=2",
     )  # fmt: skip
     assert (config.training.epochs, config.training.batch_size) == (9, 3)
     assert (config.data.source, config.data.temperature, config.data.units) == (
@@ -50,10 +52,14 @@ def test_command_line_over_file_over_defaults(given, tmp_path):
         350.0,
         "kcal/mol",
     )
-    assert config.augment.enabled is False
     assert config.model.cutoff == 6.5
     assert config.springs.n_components == {"H-C": 3, "H-O": 2}
     assert options["device"] == "cpu"
+
+
+def test_no_augment_trains_the_raw_model(given):
+    config, _ = given("--no-augment")
+    assert config.augment.enabled is False
 
 
 def test_one_seed_for_all_rooms_unless_one_is_named(given):

@@ -48,12 +48,10 @@ def model(monkeypatch, tmp_path):
         made.manifest = MANIFEST
         return made
 
-    engine, deploy = ModuleType("mdaug.calculators.ase_calculator"), ModuleType("mdaug.deployment")
+    monkeypatch.setattr("mdaug.workflows.stability.read_manifest", lambda path: MANIFEST)
+    engine = ModuleType("mdaug.calculators.ase_calculator")
     engine.MDAugCalculator = calculator
-    deploy.read_manifest = lambda path: MANIFEST
     monkeypatch.setitem(sys.modules, engine.__name__, engine)
-    monkeypatch.setitem(sys.modules, deploy.__name__, deploy)
-    monkeypatch.delitem(sys.modules, "mdaug.cli.stability", raising=False)
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "xtb"
     folder.mkdir()
