@@ -149,7 +149,7 @@ def test_a_few_molecules_get_time_to_turn(n_molecules, time_fs, frames, springs,
 def test_rules_without_a_potential_make_none(frames, springs):
     options = OPTIONS.model_copy(update={"rule": "gradient"})
     assert set(augment(frames, springs, options).info["kind"]) == {"displacement", "stretch"}
-    with pytest.raises(DataError, match=r"'gradient' makes no impulse frames .*--rule force-matched"):
+    with pytest.raises(DataError, match=r"'gradient' makes no impulse frames, .*--rule force-matched"):
         augment(frames, springs, options.model_copy(update={"n_frames": 0, "n_stretched": 0}))
 
 

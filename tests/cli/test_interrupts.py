@@ -31,7 +31,7 @@ def interrupt(arguments: list[str], cwd, shown: list[str]) -> tuple[int, str]:
             assert time.monotonic() < until, log.read_text()
             time.sleep(0.2)
         os.killpg(process.pid, signal.SIGINT)
-        code = process.wait(timeout=60)
+        code = process.wait(timeout=600)
     left = subprocess.run(["pgrep", "-g", str(process.pid), "-r", "R,S,D"], capture_output=True, check=False)
     assert left.stdout == b""
     return code, log.read_text()

@@ -104,7 +104,7 @@ def test_a_plugin_that_others_may_have_written_is_not_loaded(tmp_path, monkeypat
 def test_an_lmp_that_waits_for_another_one_s_build_says_so(tmp_path):
     compiler = tmp_path / "c++"
     compiler.write_text(
-        f"#!/bin/sh\n[ $1 = --version ] && exit\necho $$ > {tmp_path}/running\nexec sleep 60\n"
+        f"#!/bin/sh\n[ $1 = --version ] && exit\necho $$ > {tmp_path}/running\nexec sleep 900\n"
     )
     compiler.chmod(0o755)
     environment = os.environ | {"CXX": str(compiler), "MDAUG_CACHE": str(tmp_path / "cache")}
@@ -121,7 +121,7 @@ def test_an_lmp_that_waits_for_another_one_s_build_says_so(tmp_path):
     lines = [second.stderr.readline() for _ in range(2)]
     for process in (first, second):
         os.killpg(process.pid, signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
     assert "compiling pair_style mdaug into" in lines[0]
     assert lines[1] == "mdaug: waiting for another mdaug process that compiles pair_style mdaug\n"
 

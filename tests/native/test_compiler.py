@@ -15,7 +15,7 @@ SLOW_COMPILER = """#!/bin/sh
 [ "$1" = --version ] && exit
 while [ "$1" != -o ]; do shift; done
 echo half > "$2"
-sleep 60 &
+sleep 900 &
 echo $! > {folder}/worker
 wait
 """
@@ -41,7 +41,7 @@ def start(environment):
     )
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=600):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -64,7 +64,7 @@ def test_ctrl_c_ends_the_compiler_and_leaves_no_file(environment, tmp_path):
     build = start(environment)
     worker = worker_of(tmp_path)
     build.send_signal(signal.SIGINT)
-    build.communicate(timeout=60)
+    build.communicate(timeout=600)
     wait_for(lambda: not is_running(worker), 10)
     assert not list((tmp_path / "cache" / "native").iterdir())
 
@@ -73,7 +73,7 @@ def test_what_a_killed_build_left_does_not_break_the_next(environment, tmp_path)
     build = start(environment)
     worker = worker_of(tmp_path)
     build.kill()
-    build.communicate(timeout=60)
+    build.communicate(timeout=600)
     os.kill(worker, signal.SIGKILL)
     assert list((tmp_path / "cache" / "native").glob("*.part"))
     quick = tmp_path / "c++"
@@ -93,7 +93,7 @@ def test_a_process_that_waits_for_another_one_says_so(environment, tmp_path):
     assert second.stderr.readline() == "mdaug: waiting for another mdaug process that compiles its core\n"
     for build in (second, first):
         build.send_signal(signal.SIGINT)
-        build.communicate(timeout=60)
+        build.communicate(timeout=600)
 
 
 def test_a_failing_compiler_raises_with_its_messages():
