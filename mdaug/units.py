@@ -19,8 +19,10 @@ EV_PER_ENERGY_UNIT = MappingProxyType(
     {
         "eV": 1.0,
         "kcal/mol": EV_PER_KCAL_MOL,
+        "kJ/mol": _ase.kJ / _ase.mol,
         "meV": 1e-3,
         "Hartree": _ase.Hartree,
+        "Ry": _ase.Rydberg,
     }
 )
-"""Energy units users may state (``--units``); lengths are in Å, so forces are in this unit per Å."""
+"""Energy units that users may state (``--units``); forces are in this unit per Å unless stated otherwise."""

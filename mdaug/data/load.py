@@ -1,38 +1,77 @@
 """DATA, a file or a name, to checked frames in eV and Å."""
 
-from dataclasses import replace
+import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mdaug.data.checks import check_frames
+import numpy as np
+
 from mdaug.data.datasets import EMBEDDED_SETS, REMOTE_SETS, cached_path
 from mdaug.data.readers import read_contents
+from mdaug.data.readers.contents import LabelKeys
+from mdaug.data.stated_units import StatedUnits, stated_units
+from mdaug.data.verification.verify import AT_LOAD, Effort, Verification, raise_or_warn, verify_frames
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
-from mdaug.units import EV_PER_ENERGY_UNIT
+
+
+@dataclass(frozen=True)
+class ReadFrames:
+    """Frames as read, in eV and Å, not yet checked.
+
+    Parameters
+    ----------
+    frames
+        All frames that could be read.
+    units
+        Units in which the file was read.
+    notes
+        What was read and what was left out, and why; one sentence each.
+    is_named_set
+        Whether it is a set that mdaug ships or downloads, whose content is known.
+    """
+
+    frames: FrameSet
+    units: StatedUnits
+    notes: tuple[str, ...]
+    is_named_set: bool
 
 
 def load_frames(
     data: str | Path = "ethanol",
     *,
     units: str | None = None,
+    force_units: str | None = None,
+    length_units: str | None = None,
     temperature_K: float | None = None,
     every: int = 1,
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+    drop_outliers: bool = False,
 ) -> FrameSet:
     """Read frames and check them.
 
     Parameters
     ----------
     data
-        A file (its format is recognised by its content) or a name: ``ethanol`` (embedded, GFN2-xTB at 500 K),
+        A file (its format is recognized by its content) or a name: ``ethanol`` (embedded, GFN2-xTB at 500 K),
         ``ethanol-ccsdt`` (after ``mdaug dataset ethanol-ccsdt``).
     units
-        Energy unit of the file where it is not the format's own: eV, kcal/mol, meV or Hartree; lengths
-        are in Å. Without it npz files are in kcal/mol (or their ``e_unit``), NeuralForceField's
-        in their own ``units``, everything else in eV.
+        Energy unit of the file where it is not the format's own: eV, kcal/mol, kJ/mol, meV, Hartree or Ry.
+        Without it npz files are in kcal/mol (or their ``e_unit``), NeuralForceField's in their own ``units``,
+        everything else in eV.
+    force_units
+        Force unit of the file where it is not `units` per `length_units`: ``Hartree/Bohr``, ``eV/Angstrom``.
+    length_units
+        Length unit of the file: Angstrom, Bohr, nm or pm.
     temperature_K
         Temperature of the frames, K; overrides the file's.
     every
         Take every n-th frame.
+    energy_key, forces_key
+        Names under which the file keeps energies and forces, where it keeps several.
+    drop_outliers
+        Leave out frames whose energy or forces stand out; `FrameSet.name` and a warning say how many.
 
     Returns
     -------
@@ -42,12 +81,13 @@ def load_frames(
     Raises
     ------
     DataError
-        If the file is missing, unreadable or unusable; the message says where and what to do.
+        If the file is missing, unreadable or unusable, or a check finds a certain fault; the message says
+        what, where, and what to do.
 
     Warns
     -----
     UserWarning
-        About duplicates, energies whose spread does not fit the forces, and molecules that have parted.
+        About frames left out by the reader, duplicates, outliers and whatever else is likely wrong.
 
     Examples
     --------
@@ -56,12 +96,42 @@ def load_frames(
     >>> frames
     FrameSet(ethanol: 1000 frames of C2H6O, GFN2-xTB, 500 K)
     """
+    contents = read_frames(
+        data,
+        units=units,
+        force_units=force_units,
+        length_units=length_units,
+        temperature_K=temperature_K,
+        every=every,
+        energy_key=energy_key,
+        forces_key=forces_key,
+    )
+    for note in contents.notes:
+        warnings.warn(f"{contents.frames.name}: {note}", stacklevel=2)
+    verification = verify(
+        contents, drop_outliers=drop_outliers, effort=None if contents.is_named_set else AT_LOAD
+    )
+    return raise_or_warn(verification, contents.frames.name)
+
+
+def read_frames(
+    data: str | Path = "ethanol",
+    *,
+    units: str | None = None,
+    force_units: str | None = None,
+    length_units: str | None = None,
+    temperature_K: float | None = None,
+    every: int = 1,
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+) -> ReadFrames:
+    """Read frames without checks; parameters and errors as of `load_frames`."""
     name = str(data)
-    remote = REMOTE_SETS.get(name)
-    embedded = EMBEDDED_SETS.get(name)
-    contents = read_contents(cached_path(name) if remote else embedded or Path(data))
-    stated = _known_unit(units, name) or contents.units
-    frames = _to_internal_units(contents.frames, EV_PER_ENERGY_UNIT[stated])
+    remote, embedded = REMOTE_SETS.get(name), EMBEDDED_SETS.get(name)
+    path = cached_path(name) if remote else embedded or Path(data)
+    contents = read_contents(path, LabelKeys(energy_key, forces_key))
+    stated = stated_units(contents.units, units, force_units, length_units, where=name)
+    frames = _to_internal_units(contents.frames, stated)
     if remote or embedded:
         frames = replace(frames, name=name)
     if remote:
@@ -70,13 +140,43 @@ def load_frames(
         frames = replace(frames, temperature_K=temperature_K)
     if every != 1:
         frames = frames.select(slice(None, None, _positive(every)))
-    return check_frames(frames, units=stated)
+    is_trusted = bool(remote or embedded) and stated == contents.units
+    return ReadFrames(frames, stated, contents.notes, is_trusted)
 
 
-def _known_unit(units: str | None, name: str) -> str | None:
-    if units is not None and units not in EV_PER_ENERGY_UNIT:
-        raise DataError(f"{name}: unknown energy unit {units!r}; expected {', '.join(EV_PER_ENERGY_UNIT)}")
-    return units
+def verify(contents: ReadFrames, *, drop_outliers: bool, effort: Effort | None) -> Verification:
+    """Check frames as read, once more without their outliers if these are to be left out.
+
+    Parameters
+    ----------
+    contents
+        Frames as read.
+    drop_outliers
+        Leave out frames whose energy or forces stand out.
+    effort
+        Time that the comparison of energies with forces may take; None leaves it out.
+
+    Raises
+    ------
+    DataError
+        If the frames cannot be checked at all, or no frame is left.
+    """
+    verification = verify_frames(contents.frames, contents.units, effort)
+    dropped = verification.outliers
+    if not drop_outliers or len(dropped) == 0:
+        return verification
+    kept = np.setdiff1d(np.arange(len(contents.frames)), dropped)
+    if len(kept) == 0:
+        raise DataError(f"{contents.frames.name}: all {len(dropped)} frames are outliers; nothing is left")
+    shown = ", ".join(str(n) for n in dropped[:8])
+    warnings.warn(
+        f"{contents.frames.name}: {len(dropped)} of {len(contents.frames)} frames left out as outliers "
+        f"(frames {shown}{', …' if len(dropped) > 8 else ''})",
+        stacklevel=3,
+    )
+    frames = contents.frames.select(kept)
+    info = frames.info | {"frame_in_file": kept}
+    return verify_frames(replace(frames, info=info), contents.units, effort)
 
 
 def _positive(every: int) -> int:
@@ -85,10 +185,13 @@ def _positive(every: int) -> int:
     return every
 
 
-def _to_internal_units(frames: FrameSet, ev: float) -> FrameSet:
+def _to_internal_units(frames: FrameSet, units: StatedUnits) -> FrameSet:
+    length, energy, force = units.a_per_length, units.ev_per_energy, units.ev_a_per_force
     return replace(
         frames,
-        energies=frames.energies * ev,
-        forces=frames.forces * ev,
-        stresses=None if frames.stresses is None else frames.stresses * ev,
+        positions=frames.positions * length,
+        cells=None if frames.cells is None else frames.cells * length,
+        energies=frames.energies * energy,
+        forces=frames.forces * force,
+        stresses=None if frames.stresses is None else frames.stresses * energy / length**3,
     )

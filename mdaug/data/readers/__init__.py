@@ -1,40 +1,88 @@
-"""Frames in: one file a format, chosen by the file's content."""
+"""Readers of frames, one for each format, chosen by the content of the file."""
 
+import gzip
+import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 from mdaug.data.readers import ase_outputs, cp2k, extxyz, nff, npz
-from mdaug.data.readers.contents import HEAD_BYTES, Contents, Reader
+from mdaug.data.readers.contents import HEAD_BYTES, Contents, LabelKeys, Reader
 from mdaug.errors import DataError
 
 READERS: tuple[Reader, ...] = (npz.READER, nff.READER, cp2k.READER, extxyz.READER, *ase_outputs.READERS)
-"""In the order they are asked: the sure ones first."""
+"""In the order in which they are tried: formats that cannot be mistaken come first."""
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+GZIP_MAGIC = b"\x1f\x8b"
+
+MAX_UNPACKED_BYTES = 8 * 2**30
+"""Compressed files that unpack to more are refused."""
 
 
-def read_contents(path: Path) -> Contents:
-    """Read `path` with the first reader that recognises it.
+def read_contents(path: Path, keys: LabelKeys = LabelKeys()) -> Contents:
+    """Read `path` with the first reader that recognizes it; files compressed by gzip are unpacked.
+
+    Parameters
+    ----------
+    path
+        The file.
+    keys
+        Names under which it keeps energies and forces, where the user states them.
 
     Raises
     ------
     DataError
-        If there is no such file, it is empty, or no reader knows it.
+        If there is no such file, it is empty, or no reader recognizes it.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file, and no data set of that name (see `mdaug dataset --help`)")
     with path.open("rb") as stream:
-        head = stream.read(HEAD_BYTES)
+        head = stream.read(HEAD_BYTES).removeprefix(BYTE_ORDER_MARK)
+    if head.startswith(GZIP_MAGIC):
+        return _read_compressed(path, keys)
     if not head.strip():
         raise DataError(f"{path}: the file is empty; expected frames with energies and forces")
     for reader in READERS:
         if reader.sniff(path, head):
-            return _read(reader, path)
+            return _read(reader, path, keys)
     raise DataError(
-        f"{path}: format not recognised; mdaug reads {', '.join(reader.name for reader in READERS)}"
+        f"{path}: format not recognized; mdaug reads {', '.join(reader.name for reader in READERS)}"
     )
 
 
-def _read(reader: Reader, path: Path) -> Contents:
+def _read_compressed(path: Path, keys: LabelKeys) -> Contents:
+    """Unpack a file into a temporary folder and read it there."""
+    with tempfile.TemporaryDirectory(prefix="mdaug-unpacked-") as folder:
+        unpacked = Path(folder) / (path.stem or "frames")
+        try:
+            with gzip.open(path) as source, unpacked.open("wb") as target:
+                _copy(source, target, path)
+        except (OSError, EOFError) as error:
+            raise DataError(f"{path}: broken gzip file ({error}); is the file whole?") from error
+        with unpacked.open("rb") as stream:
+            if stream.read(2) == GZIP_MAGIC:
+                raise DataError(f"{path}: compressed twice; unpack it once")
+        try:
+            return read_contents(unpacked, keys)
+        except DataError as error:
+            raise DataError(str(error).replace(str(unpacked), str(path))) from error
+
+
+def _copy(source: gzip.GzipFile, target: BinaryIO, path: Path) -> None:
+    """Copy all of `source`, up to `MAX_UNPACKED_BYTES`."""
+    n_bytes = 0
+    while block := source.read(2**20):
+        n_bytes += len(block)
+        if n_bytes > MAX_UNPACKED_BYTES:
+            raise DataError(
+                f"{path}: unpacks to more than {MAX_UNPACKED_BYTES / 2**30:g} GB; unpack it first"
+            )
+        target.write(block)
+
+
+def _read(reader: Reader, path: Path, keys: LabelKeys) -> Contents:
     try:
-        return reader.read(path)
+        return reader.read(path, keys)
     except DataError:
         raise
     except Exception as error:  # a broken file makes numpy and the parsers below raise anything

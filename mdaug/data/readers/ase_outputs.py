@@ -1,6 +1,6 @@
-"""ASE's databases and trajectories, and the outputs of AIMD codes that ASE parses, all in eV after parsing.
+"""ASE databases and trajectories, and outputs of AIMD codes that ASE parses; all in eV after parsing.
 
-The list is closed: each of these formats is data or text, none can run code when read.
+Only formats that are data or text are listed: none of them can run code when read.
 """
 
 import sqlite3
@@ -15,8 +15,9 @@ from ase import Atoms
 from ase.db.core import Database
 from ase.db.sqlite import SQLite3Database
 
-from mdaug.data.readers.contents import Contents, Reader
+from mdaug.data.readers.contents import Contents, LabelKeys, Reader
 from mdaug.data.readers.from_atoms import frames_from_atoms
+from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
 
 
@@ -26,17 +27,18 @@ def _reader(name: str, magic: tuple[bytes, ...], images: Callable[[Path], list[A
     def sniff(path: Path, head: bytes) -> bool:
         return any(word in head for word in magic)
 
-    def read(path: Path) -> Contents:
+    def read(path: Path, keys: LabelKeys) -> Contents:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                found = images(path)
+                structures = images(path)
         except Exception as error:  # ASE's parsers raise whatever they meet
             raise DataError(
                 f"{path}: looks like {name} but ASE cannot read it ({type(error).__name__}: {error}); "
                 "is the run finished and the file whole?"
             ) from error
-        return Contents(frames_from_atoms(found, path), "eV")
+        frames, notes = frames_from_atoms(structures, path, keys)
+        return Contents(frames, StatedUnits.of_energy("eV"), notes)
 
     return Reader(name, sniff, read)
 

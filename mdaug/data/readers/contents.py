@@ -4,36 +4,54 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mdaug.data.stated_units import StatedUnits
 from mdaug.frames import FrameSet
 
-HEAD_BYTES = 8192
-"""How much of a file a reader sees when asked whether the file is its own."""
+HEAD_BYTES = 65536
+"""Bytes of a file that a reader sees to recognize its format."""
+
+
+@dataclass(frozen=True)
+class LabelKeys:
+    """Names under which a file keeps energies and forces; None lets the reader choose."""
+
+    energy: str | None = None
+    forces: str | None = None
 
 
 @dataclass(frozen=True)
 class Contents:
     """Frames as a file has them.
 
-    Energies are in `units` (a key of `mdaug.units.EV_PER_ENERGY_UNIT`), positions in Å, forces in
-    `units` per Å, stresses in `units` per Å³.
+    Parameters
+    ----------
+    frames
+        Energies, forces, positions and stresses in `units`.
+    units
+        Units of the file: those of its format, or those that it names.
+    notes
+        What the reader left out and why, and what it chose among several; one sentence each.
     """
 
     frames: FrameSet
-    units: str
+    units: StatedUnits
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Reader:
     """One file format.
 
-    Attributes
+    Parameters
     ----------
+    name
+        For messages.
     sniff
         Whether a file with this path and these first `HEAD_BYTES` is of this format; never raises.
     read
-        Reads the file; raises DataError naming file, frame and key.
+        Reads the file, with labels under given keys; raises DataError naming file, frame and key.
     """
 
     name: str
     sniff: Callable[[Path, bytes], bool]
-    read: Callable[[Path], Contents]
+    read: Callable[[Path, LabelKeys], Contents]

@@ -8,11 +8,12 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from ase import units as ase_units
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
-from mdaug.data.readers.contents import Contents, Reader
+from mdaug.data.readers.contents import Contents, LabelKeys, Reader
+from mdaug.data.readers.extxyz import ISOTOPES
+from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
 
@@ -20,45 +21,77 @@ COMMENT = re.compile(r"\s*i =\s*(\d+),.*\bE =\s*([-+.0-9eE]+)")
 """Step and energy in the second line of a frame."""
 
 
-def sniff(path: Path, head: bytes) -> bool:
+def sniff(_path: Path, head: bytes) -> bool:
+    """Return whether the second line is CP2K's."""
     lines = head.decode("utf-8", errors="replace").splitlines()
     return len(lines) > 2 and lines[0].strip().isdigit() and COMMENT.match(lines[1]) is not None
 
 
-def read(path: Path) -> Contents:
-    symbols, steps, energies, positions = _read_xyz(path)
+def read(path: Path, _keys: LabelKeys) -> Contents:
+    """Read positions, energies, forces and cells of a run, matched by step.
+
+    A restart repeats step numbers; the n-th frame of a step has the n-th forces and cell of that step.
+
+    Raises
+    ------
+    DataError
+        If forces are missing, or are those of other atoms or steps.
+    """
+    symbols, steps, energies, positions, notes = _read_xyz(path)
     forces_path = path.with_name(path.name.replace("-pos-", "-frc-"))
     if forces_path == path or not forces_path.is_file():
         expected = forces_path.name if forces_path != path else "PROJECT-frc-1.xyz"
         raise DataError(
             f"{path}: no forces: expected CP2K's {expected} beside it; print it with MOTION/PRINT/FORCES"
         )
-    force_symbols, force_steps, _, forces = _read_xyz(forces_path)
+    force_symbols, force_steps, _, forces, more = _read_xyz(forces_path)
     if force_symbols != symbols:
         raise DataError(f"{forces_path}: other atoms than {path.name}; expected the forces of the same run")
-    steps, of_positions, of_forces = np.intersect1d(steps, force_steps, return_indices=True)
-    if len(steps) == 0:
+    place = {occurrence: n for n, occurrence in enumerate(_occurrences(force_steps))}
+    matched = [(n, place[o]) for n, o in enumerate(_occurrences(steps)) if o in place]
+    if not matched:
         raise DataError(
             f"{forces_path}: no step in common with {path.name}; expected the forces of the same run"
         )
-    cells = _read_cells(path, steps)
+    of_positions, of_forces = (np.array(index) for index in zip(*matched, strict=True))
+    if len(matched) < len(steps):
+        first = int(steps[np.setdiff1d(np.arange(len(steps)), of_positions)[0]])
+        more.append(
+            f"{len(matched)} of {len(steps)} frames read; {len(steps) - len(matched)} left out, as "
+            f"{forces_path.name} has no forces of their steps (the first is step {first})"
+        )
+    cells = _read_cells(path, steps[of_positions])
     periodic = cells is not None
     frames = FrameSet(
         atomic_numbers=np.array([atomic_numbers[symbol] for symbol in symbols]),
         positions=positions[of_positions],
         energies=energies[of_positions],
-        forces=forces[of_forces] / ase_units.Bohr,
+        forces=forces[of_forces],
         cells=cells,
         pbc=(periodic, periodic, periodic),
         name=path.name,
-        info={"step": steps},
+        info={"step": steps[of_positions]},
     )
-    return Contents(frames, "Hartree")
+    return Contents(frames, StatedUnits("Hartree", "Hartree", "Bohr"), (*notes, *more))
 
 
-def _read_xyz(path: Path) -> tuple[list[str], NDArray, FloatArray, FloatArray]:
-    """Return symbols, steps, energies and the three columns of a trajectory; a cut last frame is dropped."""
-    lines = path.read_text().splitlines()
+def _occurrences(steps: NDArray) -> list[tuple[int, int]]:
+    """Return each step with how often it came before: a restart repeats steps."""
+    seen: dict[int, int] = {}
+    pairs = []
+    for step in steps.tolist():
+        seen[step] = seen.get(step, -1) + 1
+        pairs.append((step, seen[step]))
+    return pairs
+
+
+def _read_xyz(path: Path) -> tuple[list[str], NDArray, FloatArray, FloatArray, list[str]]:
+    """Return symbols, steps, energies and the three columns of a trajectory, and what was left out.
+
+    A last frame that is cut is left out.
+    """
+    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    notes = []
     symbols: list[str] = []
     steps, energies, columns = [], [], []
     try:
@@ -66,22 +99,24 @@ def _read_xyz(path: Path) -> tuple[list[str], NDArray, FloatArray, FloatArray]:
         for start in range(0, len(lines) - n_atoms - 1, n_atoms + 2):
             step, energy = COMMENT.match(lines[start + 1]).groups()  # type: ignore[union-attr]
             rows = [line.split() for line in lines[start + 2 : start + 2 + n_atoms]]
-            found = [row[0].capitalize() for row in rows]
-            symbols = symbols or found
-            if found != symbols or any(symbol not in atomic_numbers for symbol in found):
+            names = [ISOTOPES.get(row[0].capitalize(), row[0].capitalize()) for row in rows]
+            symbols = symbols or names
+            if names != symbols or any(symbol not in atomic_numbers for symbol in names):
                 raise ValueError("unknown elements, or others than in the first frame")
             steps.append(int(step))
             energies.append(float(energy))
             columns.append([[float(x) for x in row[1:4]] for row in rows])
     except (ValueError, IndexError, AttributeError) as error:
         raise DataError(f"{path}: frame {len(steps)} is not CP2K's xyz ({error})") from error
-    return symbols, np.array(steps), np.array(energies), np.array(columns)
+    if len(lines) % (n_atoms + 2):
+        notes.append(f"{len(steps)} frames of {path.name} read; its last frame is cut and left out")
+    return symbols, np.array(steps), np.array(energies), np.array(columns), notes
 
 
 def _read_cells(path: Path, steps: NDArray) -> FloatArray | None:
     """Return the cells of `steps` from PROJECT-1.cell (step, time, nine components, volume), if any."""
     cell_path = path.with_name(path.stem.replace("-pos-", "-") + ".cell")
-    if not cell_path.is_file():  # CP2K prints it only where asked, or with everything (PRINT_LEVEL HIGH)
+    if not cell_path.is_file():  # CP2K prints it only on request or with PRINT_LEVEL HIGH
         warnings.warn(
             f"{path}: no {cell_path.name} beside it, so the frames are taken for a molecule without a cell; "
             "if the run was periodic, print its cell with MOTION/PRINT/CELL",
@@ -89,13 +124,16 @@ def _read_cells(path: Path, steps: NDArray) -> FloatArray | None:
         )
         return None
     table = np.loadtxt(cell_path, ndmin=2)
-    rows = {int(row[0]): row[2:11].reshape(3, 3) for row in table}
-    missing = [int(step) for step in steps if int(step) not in rows]
+    of_step = zip(_occurrences(table[:, 0].astype(np.int64)), table, strict=True)
+    rows = {occurrence: row[2:11].reshape(3, 3) for occurrence, row in of_step}
+    once = len(np.unique(table[:, 0])) == len(table)
+    wanted = [(step, 0 if once else n) for step, n in _occurrences(steps)]
+    missing = [step for step, n in wanted if (step, n) not in rows]
     if missing:
         raise DataError(
             f"{cell_path}: no cell for step {missing[0]}; expected one for every step of {path.name}"
         )
-    return np.array([rows[int(step)] for step in steps])
+    return np.array([rows[occurrence] for occurrence in wanted])
 
 
 READER = Reader("CP2K AIMD output", sniff, read)

@@ -1,25 +1,92 @@
 """Extended xyz: in eV by ASE's convention, which a file may break without saying so."""
 
 import re
-from itertools import islice
+from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import ase.io
 
-from mdaug.data.readers.contents import Contents, Reader
+from mdaug.data.readers.contents import Contents, LabelKeys, Reader
 from mdaug.data.readers.from_atoms import frames_from_atoms
+from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
 
-_DIGITS = 15
-"""Numbers that are longer count no atoms."""
+MAX_DIGITS = 15
+"""Longer numbers are no number of atoms."""
+
+MAX_COMMENT = 16_000_000
+"""Characters of a comment line."""
+
+ISOTOPES = {"D": "H", "T": "H"}
+"""Symbols of isotopes, which have the potential of their element."""
 
 
 def sniff(path: Path, head: bytes) -> bool:
-    return re.match(rb"\s*\d+[ \t]*\r?\n[^\n]*\n\s*[A-Za-z0-9]+\s+[-+0-9.]", head) is not None
+    """Return whether the file starts with a number, a comment, and ``Properties=`` or an atom's line."""
+    count = re.match(rb"\s*\d+[ \t]*\r?\n", head)
+    if count is None:
+        return False
+    comment, newline, atoms = head[count.end() :].partition(b"\n")
+    if b"Properties=" in comment:
+        return True
+    if not newline:
+        try:
+            with path.open("rb") as stream:
+                stream.readline()
+                comment, atoms = stream.readline(MAX_COMMENT), stream.readline(1000)
+        except OSError:
+            return False
+    return b"Properties=" in comment or re.match(rb"\s*[A-Za-z0-9]+\s+[-+0-9.]", atoms) is not None
+
+
+def read(path: Path, keys: LabelKeys) -> Contents:
+    """Read all frames; blank lines between frames are skipped, which ASE would take for the end.
+
+    Raises
+    ------
+    DataError
+        For a frame that is cut or unreadable, or labels that are missing.
+    """
+    notes: list[str] = []
+    text = "".join(_frames(path, notes))
+    try:
+        images = list(ase.io.iread(StringIO(text), index=":", format="extxyz"))
+    except Exception as error:  # ASE's parser raises whatever it meets
+        raise DataError(f"{path}: broken extended xyz ({type(error).__name__}: {error})") from error
+    frames, more = frames_from_atoms(images, path, keys)
+    return Contents(frames, StatedUnits.of_energy("eV"), (*notes, *more))
+
+
+def _frames(path: Path, notes: list[str]) -> Iterator[str]:
+    """Yield the text of each frame without blank lines around it, and note which isotopes were replaced."""
+    n_isotopes = 0
+    with path.open(encoding="utf-8-sig") as stream:
+        number = 0
+        while line := stream.readline():
+            number += 1
+            if not line.strip():
+                continue
+            n_atoms = _count(line, number, path)
+            block = [stream.readline()]
+            for atom in range(n_atoms):
+                row = stream.readline()
+                if not row:
+                    raise DataError(
+                        f"{path}: line {number} promises {n_atoms} atoms, but the file ends after {atom}; "
+                        "is the file whole?"
+                    )
+                block.append(row)
+            number += n_atoms + 1
+            n_isotopes += _replace_isotopes(block)
+            end = "" if block[-1].endswith("\n") else "\n"
+            yield "".join((line, *block, end))
+    if n_isotopes:
+        notes.append(f"{n_isotopes} atoms D or T are read as H, which have the same potential")
 
 
 def check_counts(path: Path) -> None:
-    """Refuse a file whose frames promise more atoms than it has lines; ASE would count to any number.
+    """Refuse a file whose first frame promises more atoms than it has lines; ASE would count to any number.
 
     Raises
     ------
@@ -27,30 +94,46 @@ def check_counts(path: Path) -> None:
         With the line that promises.
     """
     with path.open("rb") as stream:
-        number = 0
-        for line in stream:
-            number += 1
-            digits = line.strip()
-            if not digits.isdigit():
-                return  # for ASE to judge
-            n_atoms = int(digits) if len(digits) < _DIGITS else 10**_DIGITS
-            found = sum(1 for _ in islice(stream, n_atoms + 1))
-            if found <= n_atoms:
-                raise DataError(
-                    f"{path}: line {number} promises {n_atoms} atoms, but the file ends after "
-                    f"{max(0, found - 1)}; is the file whole?"
-                )
-            number += found
+        first = stream.readline().strip()
+    if first.isdigit():
+        next(_frames(path, []), None)
 
 
-def read(path: Path) -> Contents:
-    check_counts(path)
-    try:
-        with path.open(encoding="utf-8") as stream:  # by name, ASE would read meaning into @ and .gz
-            images = list(ase.io.iread(stream, index=":", format="extxyz"))
-    except Exception as error:  # ASE's parser raises whatever it meets
-        raise DataError(f"{path}: broken extended xyz ({type(error).__name__}: {error})") from error
-    return Contents(frames_from_atoms(images, path), "eV")
+def _count(line: str, number: int, path: Path) -> int:
+    digits = line.strip()
+    if not digits.isdigit():
+        raise DataError(
+            f"{path}: line {number}: {digits[:40]!r}; expected the number of atoms of the next frame"
+        )
+    return int(digits) if len(digits) < MAX_DIGITS else 10**MAX_DIGITS
+
+
+def _replace_isotopes(block: list[str]) -> int:
+    """Replace the symbols D and T of atoms by H in place; return how many there were."""
+    column = _species_column(block[0])
+    replaced = 0
+    for n in range(1, len(block)):
+        if "D" not in block[n] and "T" not in block[n]:
+            continue
+        words = block[n].split()
+        if len(words) > column and words[column] in ISOTOPES:
+            words[column] = ISOTOPES[words[column]]
+            block[n] = " ".join(words) + "\n"
+            replaced += 1
+    return replaced
+
+
+def _species_column(comment: str) -> int:
+    """Return the column of the symbols by ``Properties=…``; 0 without."""
+    stated = re.search(r"Properties=\"?([A-Za-z0-9_:]+)", comment)
+    if stated is None:
+        return 0
+    column, parts = 0, stated.group(1).split(":")
+    for name, width in zip(parts[::3], parts[2::3], strict=False):
+        if name == "species":
+            return column
+        column += int(width) if width.isdigit() else 1
+    return 0
 
 
 READER = Reader("extended xyz", sniff, read)

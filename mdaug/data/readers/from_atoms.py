@@ -1,4 +1,4 @@
-"""ASE's Atoms with results to a FrameSet: what all readers that go through ASE share."""
+"""ASE's Atoms with results to a FrameSet, for all readers that use ASE."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,51 +8,183 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from mdaug.data.readers.contents import LabelKeys
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
 
-ENERGY_KEYS = ("REF_energy", "dft_energy", "Energy")
-FORCE_KEYS = ("REF_forces", "dft_forces", "force")
-"""Where files keep labels if not under ASE's own names ``energy`` and ``forces``."""
+SET_KEYS = ("temperature_K", "level_of_theory", "charge", "multiplicity")
+"""Records of a frame that are the same in all frames."""
 
-OWN_KEYS = ("temperature_K", "level_of_theory", "charge", "multiplicity", "group", "weight")
-STANDARD_ARRAYS = ("numbers", "positions", "forces", *FORCE_KEYS)
+OWN_KEYS = (*SET_KEYS, "group", "weight")
+PREFERRED_STEMS = ("", "ref", "dft")
+"""``REF_energy`` and ``REF_forces`` have a stem in common; the first of these that is there is taken."""
 
 
-def frames_from_atoms(images: Sequence[Atoms], path: Path) -> FrameSet:
-    """Return the frames of `images` with whatever energies unit ASE's results have.
+def frames_from_atoms(
+    images: Sequence[Atoms], path: Path, keys: LabelKeys
+) -> tuple[FrameSet, tuple[str, ...]]:
+    """Return the frames of `images` with whatever energy unit ASE's results have.
+
+    Parameters
+    ----------
+    images
+        Structures with energies and forces as results, or under names of their own.
+    path
+        The file, for messages.
+    keys
+        Names of energies and forces that the user states.
+
+    Returns
+    -------
+    FrameSet, notes
+        Notes say which labels were chosen among several.
 
     Raises
     ------
     DataError
-        If there is no image, one has no energy or forces, or atoms differ between images.
+        If there is no image, one has no energy or forces, atoms or records differ between images, or energies
+        and forces do not form a pair.
     """
     if not images:
         raise DataError(f"{path}: holds no frame")
     first = images[0]
     for frame, atoms in enumerate(images):
         _check_same_system(first, atoms, f"{path}: frame {frame}")
+    energy_key, forces_key, notes = choose_labels(first, keys, path)
+    records = {key: _common_record(images, key, path, notes) for key in SET_KEYS}
     periodic = bool(first.pbc.any())
     x, y, z = (bool(p) for p in first.pbc)
-    info = {key: first.info.get(key) for key in OWN_KEYS}
     group = [atoms.info.get("group") for atoms in images]
-    return FrameSet(
+    places = [f"{path}: frame {n}" for n in range(len(images))]
+    frames = FrameSet(
         atomic_numbers=first.numbers.astype(np.int64),
         positions=np.array([atoms.positions for atoms in images]),
-        energies=np.array([_energy(atoms, f"{path}: frame {i}") for i, atoms in enumerate(images)]),
-        forces=np.array([_forces(atoms, f"{path}: frame {i}") for i, atoms in enumerate(images)]),
+        energies=np.array([_energy(a, energy_key, place) for a, place in zip(images, places, strict=True)]),
+        forces=np.array([_forces(a, forces_key, place) for a, place in zip(images, places, strict=True)]),
         cells=np.array([np.array(atoms.cell) for atoms in images]) if periodic else None,
         pbc=(x, y, z),
         stresses=_stresses(images),
-        temperature_K=None if info["temperature_K"] is None else float(info["temperature_K"]),
-        charge=None if info["charge"] is None else float(info["charge"]),
-        multiplicity=None if info["multiplicity"] is None else int(info["multiplicity"]),
+        temperature_K=None if records["temperature_K"] is None else float(records["temperature_K"]),
+        charge=None if records["charge"] is None else float(records["charge"]),
+        multiplicity=None if records["multiplicity"] is None else int(records["multiplicity"]),
         name=path.name,
-        level_of_theory=None if info["level_of_theory"] is None else str(info["level_of_theory"]),
+        level_of_theory=None if records["level_of_theory"] is None else str(records["level_of_theory"]),
         group=None if None in group else np.array(group, dtype=np.int64),  # type: ignore[arg-type]
         weights=np.array([float(atoms.info.get("weight", 1.0)) for atoms in images]),
-        info=_per_frame_info(images),
+        info=_per_frame_info(images, (energy_key, forces_key)),
     )
+    return frames, tuple(notes)
+
+
+def choose_labels(atoms: Atoms, keys: LabelKeys, path: Path) -> tuple[str, str, list[str]]:
+    """Return the names of energy and forces that belong together, and notes on the choice.
+
+    Parameters
+    ----------
+    atoms
+        The first structure.
+    keys
+        Names that the user states.
+    path
+        The file, for messages.
+
+    Raises
+    ------
+    DataError
+        If a stated name is missing, or no energy and forces belong together.
+    """
+    energies, forces = _energy_names(atoms), _forces_names(atoms)
+    for option, name, names in (
+        ("--energy-key", keys.energy, energies),
+        ("--forces-key", keys.forces, forces),
+    ):
+        if name is not None and name not in names:
+            raise DataError(f"{path}: {option} {name}: no such key; the file has {_listed(names)}")
+    pairs = _pairs([keys.energy] if keys.energy else energies, [keys.forces] if keys.forces else forces, keys)
+    if pairs:
+        energy, force = pairs[0]
+        others = [pair for pair in pairs[1:] if not (pair[1] == force and "free" in energy)]
+        notes = []
+        if others:
+            more = ", ".join(f"{e} with {f}" for e, f in others)
+            notes = [
+                f"energies {energy} with forces {force} are used; the file also has {more} (--energy-key)"
+            ]
+        return energy, force, notes
+    if energies and forces:
+        raise DataError(
+            f"{path}: energies {_listed(energies)} and forces {_listed(forces)} are of different names; "
+            "state which belong together with --energy-key and --forces-key"
+        )
+    missing, example = "energy", "energy=… in its comment line"
+    if energies:
+        missing, example = "forces", "a column forces:R:3"
+    have = _listed([*atoms.info, *(k for k in atoms.arrays if k not in ("numbers", "positions"))])
+    raise DataError(
+        f"{path}: frame 0 has no {missing}; expected some in every frame "
+        f"(extended xyz: {example}); it has {have}"
+    )
+
+
+def _energy_names(atoms: Atoms) -> list[str]:
+    results = {} if atoms.calc is None else atoms.calc.results
+    names = [name for name in ("free_energy", "energy") if results.get(name) is not None]
+    is_number = (int, float, np.integer, np.floating)
+    named = [k for k, v in atoms.info.items() if isinstance(v, is_number) and not isinstance(v, bool)]
+    return names + [key for key in named if "energy" in key.lower() and key not in names]
+
+
+def _forces_names(atoms: Atoms) -> list[str]:
+    results = {} if atoms.calc is None else atoms.calc.results
+    names = ["forces"] if results.get("forces") is not None else []
+    arrays = [key for key, values in atoms.arrays.items() if values.shape == (len(atoms), 3)]
+    return names + [key for key in arrays if "force" in key.lower() and key not in names]
+
+
+def _pairs(energies: list[str], forces: list[str], keys: LabelKeys) -> list[tuple[str, str]]:
+    """Return the pairs that belong together, the preferred one first."""
+    if keys.energy and keys.forces:
+        return [(keys.energy, keys.forces)]
+    stem_of_force = {_stem(name): name for name in reversed(forces)}
+    pairs = [(name, stem_of_force[_stem(name)]) for name in energies if _stem(name) in stem_of_force]
+    if not pairs and (keys.energy or keys.forces) and len(energies) == len(forces) == 1:
+        return [(energies[0], forces[0])]
+    rank = {stem: n for n, stem in enumerate(PREFERRED_STEMS)}
+    return sorted(pairs, key=lambda pair: rank.get(_stem(pair[0]), len(rank)))
+
+
+def _stem(name: str) -> str:
+    """Return what is left of a name without the words energy and forces; ``free_energy`` has no stem."""
+    stem = name.lower()
+    for word in ("free_energy", "energy", "forces", "force"):
+        stem = stem.replace(word, "")
+    return stem.strip("_-. ")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(str, names[:20])) or "none"
+
+
+def _common_record(images: Sequence[Atoms], key: str, path: Path, notes: list[str]) -> Any:
+    """Return the record that all frames have in common; None where none has it."""
+    stated = [(n, atoms.info[key]) for n, atoms in enumerate(images) if atoms.info.get(key) is not None]
+    if not stated:
+        return None
+    first = stated[0][1]
+    for n, value in stated:
+        if value == first:
+            continue
+        if key == "temperature_K":
+            notes.append(
+                f"temperatures differ between frames ({first} K, frame {n}: {value} K): taken as unknown; "
+                "state one with --temperature, or split the file"
+            )
+            return None
+        raise DataError(
+            f"{path}: frame {n} has {key} {value}, frame {stated[0][0]} has {first}; expected one system "
+            "at one level of theory: split the file"
+        )
+    return first
 
 
 def _check_same_system(first: Atoms, atoms: Atoms, where: str) -> None:
@@ -75,25 +207,26 @@ def _result(atoms: Atoms, name: str) -> Any:
     return None if atoms.calc is None else atoms.calc.results.get(name)
 
 
-def _energy(atoms: Atoms, where: str) -> float:
-    """Return the energy whose gradient the forces are: with smeared electrons that is the free energy."""
-    own = (atoms.info.get(key) for key in ENERGY_KEYS)
-    candidates = [_result(atoms, "free_energy"), _result(atoms, "energy"), *own]
-    for energy in candidates:
-        if energy is not None:
-            return float(energy)
-    raise DataError(
-        f"{where} has no energy; expected one in every frame (extended xyz: energy=… in its comment line)"
-    )
+def _energy(atoms: Atoms, key: str, where: str) -> float:
+    """Return the energy under `key`: a free energy where there is one, as forces are its gradient."""
+    energy = _result(atoms, key)
+    energy = atoms.info.get(key) if energy is None else energy
+    if energy is None:
+        raise DataError(
+            f"{where} has no energy ({key}); expected one in every frame (extended xyz: {key}=… in its "
+            "comment line)"
+        )
+    return float(energy)
 
 
-def _forces(atoms: Atoms, where: str) -> FloatArray:
-    for forces in (_result(atoms, "forces"), *(atoms.arrays.get(key) for key in FORCE_KEYS)):
-        if forces is not None:
-            return np.asarray(forces, dtype=np.float64)
-    raise DataError(
-        f"{where} has no forces; expected some in every frame (extended xyz: a column forces:R:3)"
-    )
+def _forces(atoms: Atoms, key: str, where: str) -> FloatArray:
+    forces = _result(atoms, key)
+    forces = atoms.arrays.get(key) if forces is None else forces
+    if forces is None:
+        raise DataError(
+            f"{where} has no forces ({key}); expected some in every frame (extended xyz: a column {key}:R:3)"
+        )
+    return np.asarray(forces, dtype=np.float64)
 
 
 def _stresses(images: Sequence[Atoms]) -> FloatArray | None:
@@ -109,14 +242,14 @@ def _stresses(images: Sequence[Atoms]) -> FloatArray | None:
     )
 
 
-def _per_frame_info(images: Sequence[Atoms]) -> dict[str, NDArray[Any]]:
+def _per_frame_info(images: Sequence[Atoms], labels: tuple[str, str]) -> dict[str, NDArray[Any]]:
     """Return what every image records besides the labels, of one shape and kind in all of them."""
     kept: dict[str, NDArray[Any]] = {}
     for key in images[0].info:
-        if key not in OWN_KEYS and key not in ENERGY_KEYS:
+        if key not in (*OWN_KEYS, *labels):
             _keep(kept, key, [atoms.info.get(key) for atoms in images])
     for key in images[0].arrays:
-        if key not in STANDARD_ARRAYS:
+        if key not in ("numbers", "positions", *labels):
             _keep(kept, key, [atoms.arrays.get(key) for atoms in images])
     return kept
 

@@ -5,18 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase import units as ase_units
 from numpy.typing import NDArray
 
-from mdaug.data.readers.contents import Contents, Reader
+from mdaug.data.readers.contents import Contents, LabelKeys, Reader
 from mdaug.data.readers.torch_pickle import LEGACY_MAGIC, Tensor, load_torch
+from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
 
 CLASSES = (("nff.data.dataset", "Dataset"), ("nff.data", "Dataset"))
 
-UNITS = {"kcal/mol": ("kcal/mol", 1.0), "ev": ("eV", 1.0), "atomic": ("Hartree", 1 / ase_units.Bohr)}
-"""NeuralForceField's name -> our energy unit, and the factor that brings its gradients to that unit per Å."""
+UNITS = {
+    "kcal/mol": StatedUnits.of_energy("kcal/mol"),
+    "ev": StatedUnits.of_energy("eV"),
+    "atomic": StatedUnits("Hartree", "Hartree", "Bohr"),
+}
+"""NeuralForceField's name -> units; lengths are in Å in all of them."""
 
 
 def sniff(path: Path, head: bytes) -> bool:
@@ -31,7 +35,7 @@ def sniff(path: Path, head: bytes) -> bool:
         return False
 
 
-def read(path: Path) -> Contents:
+def read(path: Path, _keys: LabelKeys) -> Contents:
     """Read frames; ``energy_grad`` is +∂E/∂r, so forces are its negative."""
     content = load_torch(path, CLASSES)
     state = content if isinstance(content, dict) else getattr(content, "__dict__", {})
@@ -41,7 +45,6 @@ def read(path: Path) -> Contents:
     label = str(state.get("units", "kcal/mol")).lower()
     if label not in UNITS:
         raise DataError(f"{path}: units {label!r}; expected {', '.join(UNITS)}")
-    unit, gradient_factor = UNITS[label]
     nxyz = _frames(props, "nxyz", path)
     numbers = [frame[:, 0].round().astype(np.int64) for frame in nxyz]
     _check_same_atoms(numbers, path)
@@ -52,20 +55,20 @@ def read(path: Path) -> Contents:
         atomic_numbers=numbers[0],
         positions=np.array([frame[:, 1:4] for frame in nxyz], dtype=np.float64),
         energies=np.array([float(energy.reshape(())) for energy in _frames(props, "energy", path)]),
-        forces=-gradient_factor * np.array([g.reshape(-1, 3) for g in gradients], dtype=np.float64),
+        forces=-np.array([g.reshape(-1, 3) for g in gradients], dtype=np.float64),
         cells=cells,
         pbc=(periodic, periodic, periodic),
         charge=_common(props, "charge", path),
         multiplicity=1 if _common(props, "spin", path) == 0 else None,  # other spins: S or 2S, files differ
         name=path.name,
     )
-    return Contents(frames, unit)
+    return Contents(frames, UNITS[label])
 
 
 def _frames(props: dict[str, Any], key: str, path: Path) -> list[NDArray]:
     if key not in props:
         raise DataError(
-            f"{path}: no {key} in props; expected nxyz, energy and energy_grad, found {', '.join(props)}"
+            f"{path}: no {key} in props; expected nxyz, energy and energy_grad; it has {', '.join(props)}"
         )
     return _arrays(props[key], key, path)
 
@@ -81,8 +84,8 @@ def _arrays(values: Any, key: str, path: Path) -> list[NDArray]:
 
 
 def _check_same_atoms(numbers: list[NDArray], path: Path) -> None:
-    for frame, found in enumerate(numbers):
-        if not np.array_equal(found, numbers[0]):
+    for frame, atomic_numbers in enumerate(numbers):
+        if not np.array_equal(atomic_numbers, numbers[0]):
             raise DataError(
                 f"{path}: frame {frame} has other atoms, or in another order, than frame 0; "
                 "expected one system with one order of atoms: split the data set"

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mdaug.data.readers.contents import Contents, Reader
+from mdaug.data.readers.contents import Contents, LabelKeys, Reader
+from mdaug.data.stated_units import StatedUnits, energy_unit, length_unit
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
 
@@ -19,15 +20,6 @@ KEYS = {
 }
 """Each quantity's name in sGDML and old MD17 files, then in new MD17 and rMD17 files."""
 
-ENERGY_UNITS = {
-    "kcal/mol": "kcal/mol",
-    "ev": "eV",
-    "mev": "meV",
-    "hartree": "Hartree",
-    "ha": "Hartree",
-}
-LENGTH_UNITS = ("", "ang", "angstrom", "å", "a")
-
 Arrays = dict[str, NDArray]
 
 
@@ -35,9 +27,10 @@ def sniff(path: Path, head: bytes) -> bool:
     return re.match(rb"PK\x03\x04.{26}[^/]*\.npy", head, re.DOTALL) is not None
 
 
-def read(path: Path) -> Contents:
+def read(path: Path, keys: LabelKeys) -> Contents:
     arrays = _load(path)
-    numbers, positions, energies, forces = (_find(arrays, what, path) for what in KEYS)
+    stated = {"energies": keys.energy, "forces": keys.forces}
+    numbers, positions, energies, forces = (_find(arrays, what, stated.get(what), path) for what in KEYS)
     n_frames = len(positions)
     if numbers.ndim == 2:
         different = np.flatnonzero((numbers != numbers[0]).any(axis=1))
@@ -55,6 +48,7 @@ def read(path: Path) -> Contents:
             f"n_atoms = {len(numbers)}"
         )
     cells, pbc = _cell(arrays, n_frames)
+    multiplicity = _common(arrays, "multiplicity", path)
     frames = FrameSet(
         atomic_numbers=numbers.astype(np.int64),
         positions=positions.astype(np.float64),
@@ -62,9 +56,9 @@ def read(path: Path) -> Contents:
         forces=forces.astype(np.float64),
         cells=cells,
         pbc=pbc,
-        temperature_K=float(arrays["temperature"]) if "temperature" in arrays else None,
-        charge=float(arrays["charge"]) if "charge" in arrays else None,
-        multiplicity=int(arrays["multiplicity"]) if "multiplicity" in arrays else None,
+        temperature_K=_common(arrays, "temperature", path),
+        charge=_common(arrays, "charge", path),
+        multiplicity=None if multiplicity is None else int(multiplicity),
         name=path.name,
         level_of_theory=_text(arrays["theory"]) if "theory" in arrays else None,
         group=arrays["group"].astype(np.int64) if "group" in arrays else None,  # type: ignore[arg-type]
@@ -83,13 +77,27 @@ def _load(path: Path) -> Arrays:
         ) from error
 
 
-def _find(arrays: Arrays, what: str, path: Path) -> NDArray:
-    for key in KEYS[what]:
+def _find(arrays: Arrays, what: str, stated: str | None, path: Path) -> NDArray:
+    expected = KEYS[what] if stated is None else (stated,)
+    for key in expected:
         if key in arrays:
             return arrays[key]
     raise DataError(
-        f"{path}: no {what}; expected key {' or '.join(KEYS[what])}, found {', '.join(arrays) or 'no keys'}"
+        f"{path}: no {what}; expected key {' or '.join(expected)}, it has {', '.join(arrays) or 'no keys'}"
     )
+
+
+def _common(arrays: Arrays, key: str, path: Path) -> float | None:
+    """Return a number that is stated once or the same for every frame; None where it is not given."""
+    if key not in arrays:
+        return None
+    values = np.unique(arrays[key].astype(np.float64))
+    if len(values) != 1:
+        raise DataError(
+            f"{path}: frames differ in {key} ({', '.join(f'{v:g}' for v in values[:4])}); expected one "
+            "system: split the file"
+        )
+    return float(values[0])
 
 
 def _cell(arrays: Arrays, n_frames: int) -> tuple[FloatArray | None, tuple[bool, bool, bool]]:
@@ -102,14 +110,13 @@ def _cell(arrays: Arrays, n_frames: int) -> tuple[FloatArray | None, tuple[bool,
     return None, (False, False, False)
 
 
-def _units(arrays: Arrays, path: Path) -> str:
+def _units(arrays: Arrays, path: Path) -> StatedUnits:
+    """Return the units that the file names; kcal/mol and Å without names; forces in energy per length."""
     length = _text(arrays["r_unit"]) if "r_unit" in arrays else ""
-    if length.lower() not in LENGTH_UNITS:
-        raise DataError(f"{path}: lengths in {length!r} (key r_unit); expected Å")
     energy = _text(arrays["e_unit"]) if "e_unit" in arrays else "kcal/mol"
-    if energy.lower() not in ENERGY_UNITS:
-        raise DataError(f"{path}: energies in {energy!r} (key e_unit); expected {', '.join(ENERGY_UNITS)}")
-    return ENERGY_UNITS[energy.lower()]
+    length_name = length_unit(length, f"{path}: key r_unit") if length.strip() else "Angstrom"
+    energy_name = energy_unit(energy, f"{path}: key e_unit")
+    return StatedUnits(energy_name, energy_name, length_name, length_name)
 
 
 def _text(array: NDArray) -> str:

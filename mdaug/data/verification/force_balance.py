@@ -1,0 +1,169 @@
+"""Whether forces belong to the positions: forces of a free molecule have no net force and no torque."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from mdaug.data.verification.bond_stiffness import BondStiffness, bond_stiffness
+from mdaug.data.verification.unit_inference import UNRELATED, answers
+from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.geometry.pairs import minimum_image
+from mdaug.verdicts import Verdict
+
+NAME = "forces belong to the positions"
+
+BALANCED = 0.03
+"""Torque, or net force, relative to those of unrelated forces, below which forces are balanced."""
+
+UNBALANCED = 0.25
+"""Relative torque beyond which forces belong to other positions or atoms."""
+
+MAX_FRAMES = 400
+MAX_SHIFT = 3
+"""Frames by which forces may be shifted against positions."""
+
+
+@dataclass(frozen=True)
+class ForceBalance:
+    """Net force and torque, root mean square over frames, relative to those of forces that are unrelated.
+
+    Parameters
+    ----------
+    net_force
+        |Σ F| over √Σ|F|².
+    torque
+        |Σ r × F| about the center over √Σ|r|²|F|².
+    """
+
+    net_force: float
+    torque: float
+
+
+def force_balance(positions: FloatArray, forces: FloatArray) -> ForceBalance:
+    """Return the balance of positions and forces, both (n_frames, n_atoms, 3)."""
+    centered = positions - positions.mean(axis=1, keepdims=True)
+    torque = np.sum(np.cross(centered, forces).sum(axis=1) ** 2)
+    scale = np.sum(np.sum(centered**2, axis=2) * np.sum(forces**2, axis=2)) * 2 / 3
+    net = np.sum(forces.sum(axis=1) ** 2)
+    return ForceBalance(
+        float(np.sqrt(net / max(np.sum(forces**2), 1e-300))), float(np.sqrt(torque / max(scale, 1e-300)))
+    )
+
+
+def balance_verdict(frames: FrameSet, usable: IntArray, bonds: BondStiffness | None) -> Verdict:
+    """Return whether forces belong to the positions, and which order of atoms or frames would mend them.
+
+    Parameters
+    ----------
+    frames
+        All frames.
+    usable
+        Indices of the frames without outliers.
+    bonds
+        Their bonds, where they have any; in a cell, which has no torque, forces are judged by them.
+    """
+    index = usable[:MAX_FRAMES]
+    positions, forces = frames.positions[index], frames.forces[index]
+    if not np.any(forces) or frames.n_atoms < 3:
+        return Verdict(NAME, "cannot tell", None, None, "needs forces of three atoms or more")
+    if frames.cells is not None:
+        return _judge_in_cell(frames.select(index), bonds)
+    balance = force_balance(positions, forces)
+    measured = f"relative torque {balance.torque:.2g}, relative net force {balance.net_force:.2g}"
+    if balance.torque < BALANCED and balance.net_force < BALANCED:
+        return Verdict(NAME, "ok", balance.torque, BALANCED, measured)
+    if balance.net_force > BALANCED:
+        text = (
+            f"forces have a net force or torque ({measured}, of free molecules below {BALANCED:g}): an "
+            "external field, frozen atoms, or forces that belong to other positions"
+        )
+        return Verdict(NAME, "warning", balance.torque, BALANCED, text)
+    return _judge_torque(positions, forces, balance.torque, measured)
+
+
+def _judge_torque(positions: FloatArray, forces: FloatArray, torque: float, measured: str) -> Verdict:
+    remedy = _remedy(positions, forces)
+    if remedy is not None:
+        text = f"forces belong to other atoms or frames ({measured}): {remedy}"
+        return Verdict(NAME, "error", torque, BALANCED, text)
+    if torque < UNBALANCED:
+        text = (
+            f"forces have a torque ({measured}, expected below {BALANCED:g}): rounded or rotated positions?"
+        )
+        return Verdict(NAME, "warning", torque, BALANCED, text)
+    text = (
+        f"forces do not belong to the positions ({measured}): shuffled frames, another order of atoms, or "
+        "positions that were rotated after the calculation; expected forces of the same frame and orientation"
+    )
+    return Verdict(NAME, "error", torque, UNBALANCED, text)
+
+
+def _judge_in_cell(frames: FrameSet, bonds: BondStiffness | None) -> Verdict:
+    """Return the verdict on forces in a cell: whether bonds are pulled back when they are stretched."""
+    if bonds is None:
+        return Verdict(NAME, "cannot tell", None, None, "no bonds, and no torque in a cell")
+    correlation = bonds.correlation
+    measured = f"correlation {correlation:.2f} of the stretch of bonds with the force that restores them"
+    if answers(bonds):
+        return Verdict(NAME, "ok", correlation, UNRELATED, measured)
+    order = matching_order(frames.positions, frames.forces, frames.periodic_cells)
+    if order is not None and not np.array_equal(order, np.arange(len(order))):
+        mended = bond_stiffness(replace(frames, forces=frames.forces[:, order]))
+        if mended is not None and mended.correlation > UNRELATED:
+            text = f"forces belong to other atoms ({measured}): take forces in the order {order.tolist()}"
+            return Verdict(NAME, "error", correlation, UNRELATED, text)
+    text = (
+        f"forces do not belong to the positions ({measured}, expected above {UNRELATED:g}): shuffled "
+        "frames, or another order of atoms; expected forces of the same frame"
+    )
+    certain = len(frames) >= 50 and correlation < UNRELATED / 1.5
+    return Verdict(NAME, "error" if certain else "warning", correlation, UNRELATED, text)
+
+
+def _remedy(positions: FloatArray, forces: FloatArray) -> str | None:
+    """Return the order of atoms or frames that removes the torque, in words; None if none is found."""
+    order = matching_order(positions, forces)
+    if order is not None and force_balance(positions, forces[:, order]).torque < BALANCED:
+        moved = np.flatnonzero(order != np.arange(len(order)))
+        pairs = ", ".join(f"{a}←{order[a]}" for a in moved[:12])
+        return (
+            f"the order of the atoms differs: take forces in the order {order.tolist()} (atom←column {pairs})"
+        )
+    for shift in (s for k in range(1, MAX_SHIFT + 1) for s in (k, -k)):
+        inner = slice(MAX_SHIFT, len(forces) - MAX_SHIFT)
+        shifted = np.roll(forces, shift, axis=0)
+        if len(forces) > 4 * MAX_SHIFT and force_balance(positions[inner], shifted[inner]).torque < BALANCED:
+            direction = "later" if shift > 0 else "earlier"
+            return f"they fit if the forces of each frame are moved by {abs(shift)} to a {direction} frame"
+    return None
+
+
+def matching_order(
+    positions: FloatArray, forces: FloatArray, cells: FloatArray | None = None
+) -> IntArray | None:
+    """Return the order of the columns of `forces` in which each answers its own atom's displacement.
+
+    In equilibrium −⟨Δr_a · F_b⟩ = 3 k_B T δ_ab, so the assignment of greatest sum finds atom a's forces b.
+    """
+    if len(positions) < 20:
+        return None
+    if cells is None:
+        aligned, rotations = _superposed(positions)
+        turned = np.einsum("nax,nxy->nay", forces, rotations)
+    else:
+        aligned, turned = minimum_image(positions - positions[0], cells), forces
+    displacement = aligned - aligned.mean(axis=0)
+    answer = -np.einsum("nax,nbx->ab", displacement, turned)
+    _, column = linear_sum_assignment(-answer)
+    return column.astype(np.int64)
+
+
+def _superposed(positions: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return positions rotated onto the first frame, and the rotations R (n_frames, 3, 3): r' = r R."""
+    centered = positions - positions.mean(axis=1, keepdims=True)
+    u, _, vt = np.linalg.svd(np.einsum("nax,ay->nxy", centered, centered[0]))
+    handed = np.sign(np.linalg.det(u @ vt))
+    u[:, :, 2] *= handed[:, None]
+    rotations = u @ vt
+    return np.einsum("nax,nxy->nay", centered, rotations), rotations

@@ -1,0 +1,111 @@
+"""What frames say of themselves: precision of energies, charge and spin, weights, groups."""
+
+import numpy as np
+
+from mdaug.data.verification.temperature import temperature_verdict
+from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.verdicts import Verdict
+
+MIN_FRAMES = 20
+
+MAX_STEP_SHARE = 0.01
+"""Energies with steps larger than this share of their standard deviation are too coarse."""
+
+
+def record_verdicts(frames: FrameSet, usable: IntArray) -> list[Verdict]:
+    """Return the verdicts on what the frames state, `usable` being those without outliers."""
+    return [
+        precision_verdict(frames.select(usable)),
+        temperature_verdict(frames.select(usable)),
+        spin_verdict(frames),
+        weights_verdict(frames),
+        groups_verdict(frames),
+    ]
+
+
+def precision_verdict(frames: FrameSet) -> Verdict:
+    """Return whether energies have steps that are large beside their spread, as total energies in float32."""
+    name = "precision of energies"
+    if len(frames) < MIN_FRAMES:
+        return Verdict(name, "cannot tell", None, None, f"needs at least {MIN_FRAMES} frames")
+    step = energy_step(frames.energies)
+    spread = float(frames.energies.std())
+    if step is None or spread == 0:
+        return Verdict(name, "ok", 0.0, MAX_STEP_SHARE, "energies have no visible steps")
+    share = step / spread
+    text = f"energies have steps of {step:.3g} eV, {100 * share:.2g} % of their standard deviation"
+    if share < MAX_STEP_SHARE:
+        return Verdict(name, "ok", share, MAX_STEP_SHARE, text)
+    text += " (total energies stored in single precision?): store them in double precision, or mean-free"
+    return Verdict(name, "warning", share, MAX_STEP_SHARE, text)
+
+
+def energy_step(energies: FloatArray) -> float | None:
+    """Return the step of which all differences of `energies` are multiples; None if there is none."""
+    differences = np.diff(np.unique(energies))
+    noise = 1e-13 * float(np.abs(energies).max())
+    differences = differences[differences > 4 * noise]
+    if len(differences) < MIN_FRAMES // 2:
+        return None
+    step = float(differences.min())
+    for _ in range(20):  # Euclid's algorithm with a tolerance
+        remainder = np.abs(differences / step - np.round(differences / step)) * step
+        largest = float(np.max(remainder))
+        if largest < max(0.02 * step, 8 * noise):
+            multiples = np.round(differences / step)
+            return float(np.sum(differences) / np.sum(multiples))
+        step = float(np.min(remainder[remainder > max(0.02 * step, 8 * noise)]))
+        if step < 1e-6 * float(differences.max()):
+            return None
+    return None
+
+
+def spin_verdict(frames: FrameSet) -> Verdict:
+    """Return whether charge and multiplicity are possible with the electrons of the atoms."""
+    name = "charge and multiplicity"
+    charge, multiplicity = frames.charge, frames.multiplicity
+    if charge is None and multiplicity is None:
+        return Verdict(name, "cannot tell", None, None, "neither is stated")
+    nuclear = int(frames.atomic_numbers.sum())
+    total = 0.0 if charge is None else charge
+    if abs(total - round(total)) > 1e-3 or round(total) > nuclear:
+        text = f"total charge {total:g} with {nuclear} protons: expected a whole number, at most {nuclear}"
+        return Verdict(name, "error", total, None, text)
+    electrons = nuclear - round(total)
+    if multiplicity is None:
+        return Verdict(name, "ok", total, None, f"charge {total:g}, {electrons} electrons")
+    text = f"charge {total:g} leaves {electrons} electrons, multiplicity {multiplicity}"
+    possible = 1 <= multiplicity <= electrons + 1 and (multiplicity - 1) % 2 == electrons % 2
+    if possible:
+        return Verdict(name, "ok", float(multiplicity), None, text)
+    parity = "an odd" if electrons % 2 == 0 else "an even"
+    text = f"{text}, which cannot be: expected {parity} multiplicity; correct charge or multiplicity"
+    return Verdict(name, "error" if charge is not None else "warning", float(multiplicity), None, text)
+
+
+def weights_verdict(frames: FrameSet) -> Verdict:
+    """Return whether the weights of the frames are finite and not negative."""
+    name = "weights"
+    bad = np.flatnonzero(~np.isfinite(frames.weights) | (frames.weights < 0))
+    if len(bad):
+        numbers = tuple(bad.tolist())
+        text = (
+            f"frame {bad[0]} has weight {frames.weights[bad[0]]} ({len(bad)} such frames): expected 0 or more"
+        )
+        return Verdict(name, "error", float(len(bad)), 0.0, text, numbers)
+    if len(frames) and not frames.weights.any():
+        return Verdict(name, "error", 0.0, None, "all weights are zero: no frame would be trained on")
+    return Verdict(name, "ok", 0.0, 0.0, "finite and not negative")
+
+
+def groups_verdict(frames: FrameSet) -> Verdict:
+    """Return whether the groups of the frames leave something to split."""
+    name = "groups"
+    n_groups = len(np.unique(frames.group))
+    if len(frames) > 1 and n_groups == 1:
+        text = (
+            f"all {len(frames)} frames are in one group, so they cannot be split into training and test "
+            "frames: remove the key group, or give frames of their own groups"
+        )
+        return Verdict(name, "warning", 1.0, None, text)
+    return Verdict(name, "ok", float(n_groups), None, f"{n_groups} groups of frames")

@@ -1,0 +1,222 @@
+"""Infer the units of a file from three measured ratios together, so that lengths, energies and forces fit.
+
+- lengths: nearest distances over sums of covalent radii (about 1 in Å);
+- forces: stiffness of bonds over that of Badger's rule (about 1 in eV/Å²);
+- energies: slope of the energies against those integrated from the forces (1 where both fit).
+"""
+
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+
+from mdaug.data.stated_units import A_PER_LENGTH_UNIT, StatedUnits
+from mdaug.data.verification.bond_stiffness import BondStiffness, bond_stiffness, length_ratio
+from mdaug.frames import FrameSet
+from mdaug.units import EV_PER_ENERGY_UNIT
+from mdaug.verdicts import Verdict
+
+LENGTH_LIMITS = (0.72, 1.45)
+"""Of the length ratio; real systems have 0.9 to 1.15."""
+
+STIFFNESS_FACTOR = 2.5
+"""Allowed factor of the stiffness either way; real systems have 0.5 (shared protons) to 1.6 (silicon)."""
+
+CERTAIN_STIFFNESS_FACTOR = 4.8
+"""Beyond this factor, √23, the stated unit is refused even where no other unit fits."""
+
+MAX_RMS_FORCE = 20.0
+"""eV/Å per component: ten times that of a molecule at 2000 K."""
+
+UNRELATED = 0.45
+"""Correlation of stretch and force along bonds below which the stiffness means nothing."""
+
+GRADIENT = -0.7
+"""Correlation below which forces are gradients; those of other atoms reach −0.5."""
+
+MIN_FRAMES, MAX_FRAMES = 20, 300
+"""Frames for a stiffness."""
+
+LOG_WIDTHS = (0.12, 0.3, 0.1)
+"""Standard deviations of the logarithms of the ratios of lengths, forces and energies in the right units."""
+
+MAX_MISFIT = 9.0
+"""Sum of squared deviations in those standard deviations up to which units fit."""
+
+
+@dataclass(frozen=True)
+class UnitEvidence:
+    """Measured ratios of frames as they were read; None where nothing could be measured.
+
+    Parameters
+    ----------
+    lengths
+        Nearest distances over sums of covalent radii.
+    stiffness
+        Measured over expected stiffness of bonds (negative for gradients), with lengths corrected to the unit
+        that `lengths` implies.
+    slope
+        Energies over energies integrated from forces (not corrected).
+    """
+
+    lengths: float | None
+    stiffness: float | None
+    slope: float | None = None
+
+
+def measure_units(frames: FrameSet) -> tuple[UnitEvidence, BondStiffness | None, str]:
+    """Return the evidence of frames, their bonds, and the length unit that the distances imply."""
+    ratio = length_ratio(frames)
+    unit = "Angstrom"
+    if ratio is not None and not LENGTH_LIMITS[0] < ratio < LENGTH_LIMITS[1]:
+        unit = min(A_PER_LENGTH_UNIT, key=lambda name: abs(np.log(ratio * A_PER_LENGTH_UNIT[name])))
+    if len(frames) < MIN_FRAMES:
+        return UnitEvidence(ratio, None), None, unit
+    corrected = _scaled(frames.evenly_spaced(MAX_FRAMES), A_PER_LENGTH_UNIT[unit])
+    bonds = bond_stiffness(corrected)
+    is_measured = bonds is not None and answers(bonds)
+    return UnitEvidence(ratio, bonds.factor if bonds is not None and is_measured else None), bonds, unit
+
+
+def answers(bonds: BondStiffness) -> bool:
+    """Whether forces answer the stretching of bonds: restoring them, or as gradients."""
+    return bonds.correlation > UNRELATED or bonds.correlation < GRADIENT
+
+
+def fitting_units(evidence: UnitEvidence, stated: StatedUnits) -> StatedUnits | None:
+    """Return the units nearest to the stated ones in which all measured ratios are right; None if none fits.
+
+    Parameters
+    ----------
+    evidence
+        Ratios of the frames read in `stated`.
+    stated
+        The units in which the frames were read.
+    """
+    best, least = None, np.inf
+    for energy, force_energy, force_length, length in product(
+        EV_PER_ENERGY_UNIT, EV_PER_ENERGY_UNIT, A_PER_LENGTH_UNIT, A_PER_LENGTH_UNIT
+    ):
+        units = StatedUnits(energy, force_energy, force_length, length)
+        if not _is_usual(units):
+            continue
+        misfit = _misfit(evidence, stated, units)
+        cost = misfit + _improbability(units, stated)
+        if misfit < MAX_MISFIT and cost < least:
+            best, least = units, cost
+    return best
+
+
+def _misfit(evidence: UnitEvidence, stated: StatedUnits, units: StatedUnits) -> float:
+    """Return the squared deviations of the ratios that the frames would have in `units`."""
+    in_energy = units.ev_per_energy / stated.ev_per_energy
+    in_force = units.ev_a_per_force / stated.ev_a_per_force
+    in_length = units.a_per_length / stated.a_per_length
+    implied = 1.0 if evidence.lengths is None else _implied_length(evidence.lengths)
+    terms = []
+    if evidence.lengths is not None:
+        terms.append(np.log(evidence.lengths * in_length) / LOG_WIDTHS[0])
+    if evidence.stiffness is not None:
+        # the stiffness was measured with lengths in the implied unit
+        terms.append(
+            np.log(max(abs(evidence.stiffness), 1e-12) * in_force * implied / in_length) / LOG_WIDTHS[1]
+        )
+    if evidence.slope is not None:
+        terms.append(np.log(abs(evidence.slope) * in_energy / (in_force * in_length)) / LOG_WIDTHS[2])
+    return float(np.sum(np.square(terms)))
+
+
+def _implied_length(ratio: float) -> float:
+    if LENGTH_LIMITS[0] < ratio < LENGTH_LIMITS[1]:
+        return 1.0
+    return min(A_PER_LENGTH_UNIT.values(), key=lambda a: abs(np.log(ratio * a)))
+
+
+def _is_usual(units: StatedUnits) -> bool:
+    """Whether files in these units exist: one energy unit, or forces of another one in Å."""
+    if units.length == "pm" or units.force_length == "pm":
+        return False
+    if units.force_length == "nm" and (units.force_energy, units.energy) != ("kJ/mol", "kJ/mol"):
+        return False
+    return units.force_energy == units.energy or (units.force_length, units.length) == (
+        "Angstrom",
+        "Angstrom",
+    )
+
+
+def _improbability(units: StatedUnits, stated: StatedUnits) -> float:
+    """Return how unusual a combination of units is: energy and force units differ, or lengths differ."""
+    cost = 6.0 * (units.force_energy != units.energy) + 3.0 * (units.force_length != units.length)
+    cost += 4.0 * (units.force_length in ("nm", "pm")) + 4.0 * (units.length in ("nm", "pm"))
+    cost += 1.0 * (units.energy in ("meV", "Ry"))
+    cost += 1.0 * (units.energy != stated.energy) + 1.0 * (units.length != stated.length)
+    return cost
+
+
+def length_verdict(evidence: UnitEvidence, stated: StatedUnits) -> Verdict:
+    """Return whether lengths can be in the stated unit."""
+    name, ratio = "unit of lengths", evidence.lengths
+    if ratio is None:
+        return Verdict(
+            name, "cannot tell", None, None, "no atoms that form bonds, so lengths cannot be judged"
+        )
+    low, high = LENGTH_LIMITS
+    what = f"nearest distances are {ratio:.2f} times the sum of covalent radii, expected {low:g} to {high:g}"
+    if low < ratio < high:
+        return Verdict(name, "ok", ratio, f"{low:g} to {high:g}", what)
+    units = fitting_units(evidence, stated)
+    if units is None or units.length == stated.length:
+        text = (
+            f"no atoms look bonded: {what}; is the length unit {stated.length}? state it with --length-units"
+        )
+        return Verdict(name, "warning", ratio, f"{low:g} to {high:g}", text)
+    text = f"implausible units: lengths read in {stated.length}: {what}: state {units.options()}, which fits"
+    return Verdict(name, "error", ratio, f"{low:g} to {high:g}", text)
+
+
+def force_verdict(
+    frames: FrameSet, evidence: UnitEvidence, bonds: BondStiffness | None, stated: StatedUnits
+) -> Verdict:
+    """Return whether forces can be in the stated unit and of the stated sign."""
+    name = "unit of forces"
+    rms = float(np.sqrt(np.mean(frames.evenly_spaced(MAX_FRAMES).forces ** 2)))
+    if bonds is None:
+        if rms > MAX_RMS_FORCE:
+            text = (
+                f"forces of {rms:.3g} eV/Å rms per component when read in {stated.force}; expected below "
+                f"{MAX_RMS_FORCE:g}: state the unit with --units or --force-units, or remove bad frames"
+            )
+            return Verdict(name, "error", rms, MAX_RMS_FORCE, text)
+        text = "too few frames, or no bonds between nonmetals, to judge the unit of forces by stiffness"
+        return Verdict(name, "cannot tell", None, None, text)
+    factor = bonds.factor
+    limit = f"{1 / STIFFNESS_FACTOR:g} to {STIFFNESS_FACTOR:g}"
+    described = bonds.describe(frames.atomic_numbers)
+    if not answers(bonds):
+        text = f"forces hardly answer the stretching of bonds (correlation {bonds.correlation:.2f})"
+        return Verdict(name, "cannot tell", factor, limit, text)
+    if factor < 0:
+        text = (
+            f"forces have the wrong sign: {described}: the file holds gradients (+∂E/∂r); expected "
+            "forces F = −∂E/∂r: change their sign"
+        )
+        return Verdict(name, "error", factor, limit, text)
+    if 1 / STIFFNESS_FACTOR < factor < STIFFNESS_FACTOR:
+        text = f"bonds are {factor:.2f} times as stiff as their lengths imply, expected {limit}"
+        return Verdict(name, "ok", factor, limit, text)
+    times = f"{factor:.3g} times too large" if factor > 1 else f"{1 / factor:.3g} times too small"
+    units = fitting_units(evidence, stated)
+    advice = "check the file's units and state them with --units, --force-units and --length-units"
+    if units is not None and units != stated:
+        advice = f"state {units.options()}, which fits"
+    read_in = f"{stated.force_energy}/{'Å' if stated.force_length == 'Angstrom' else stated.force_length}"
+    text = f"implausible units: forces read in {read_in} are about {times} ({described}): {advice}"
+    certain = units is not None or not (1 / CERTAIN_STIFFNESS_FACTOR < factor < CERTAIN_STIFFNESS_FACTOR)
+    return Verdict(name, "error" if certain else "warning", factor, limit, text)
+
+
+def _scaled(frames: FrameSet, factor: float) -> FrameSet:
+    if factor == 1.0:
+        return frames
+    cells = None if frames.cells is None else frames.cells * factor
+    return replace(frames, positions=frames.positions * factor, cells=cells)

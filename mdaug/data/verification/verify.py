@@ -1,0 +1,131 @@
+"""All checks of a set of frames, in the order in which one rests on the other."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from mdaug.data.stated_units import StatedUnits
+from mdaug.data.verification.duplicates import group_duplicates
+from mdaug.data.verification.energies_from_forces import predict_energies
+from mdaug.data.verification.energy_force_consistency import consistency_verdict
+from mdaug.data.verification.force_balance import balance_verdict
+from mdaug.data.verification.molecular_identity import identity_verdict
+from mdaug.data.verification.outliers import outlier_verdicts, outliers
+from mdaug.data.verification.records import record_verdicts
+from mdaug.data.verification.structure import check_structure, contact_verdict
+from mdaug.data.verification.unit_inference import force_verdict, length_verdict, measure_units
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet, IntArray
+from mdaug.geometry.molecules import warn_of_parting
+from mdaug.verdicts import Verdict
+
+AUGMENTED_KEY = "rule"
+"""Frames with this record were labeled by a rule; their forces need not be the gradient of their energies."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much time the comparison of energies and forces may take.
+
+    Parameters
+    ----------
+    n_equations
+        Force components in the fit; the time grows with their third power.
+    n_predicted
+        Frames whose energies are compared.
+    """
+
+    n_equations: int
+    n_predicted: int
+
+
+AT_LOAD = Effort(n_equations=1500, n_predicted=300)
+THOROUGH = Effort(n_equations=3000, n_predicted=2000)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Outcome of all checks.
+
+    Parameters
+    ----------
+    frames
+        The frames with duplicates in common groups.
+    verdicts
+        One for each check.
+    outliers
+        Indices of frames whose energy or forces stand out.
+    """
+
+    frames: FrameSet
+    verdicts: tuple[Verdict, ...]
+    outliers: IntArray
+
+
+def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None = THOROUGH) -> Verification:
+    """Check frames and return all verdicts.
+
+    Parameters
+    ----------
+    frames
+        In eV and Å.
+    stated
+        Units in which the file was read, for advice on other ones.
+    effort
+        Time that the comparison of energies with forces may take; None leaves it out.
+
+    Raises
+    ------
+    DataError
+        For no frame, an unknown element, NaN or infinity, or cells without volume: nothing can be checked.
+    """
+    check_structure(frames)
+    identity = identity_verdict(frames)
+    verdicts = outlier_verdicts(frames)
+    misplaced = outliers([identity]) if identity.verdict == "error" else np.empty(0, np.int64)
+    usable = np.setdiff1d(np.arange(len(frames)), np.union1d(outliers(verdicts), misplaced))
+    evidence, bonds, _ = measure_units(frames.select(usable))
+    verdicts += [
+        contact_verdict(frames),
+        length_verdict(evidence, stated),
+        force_verdict(frames.select(usable), evidence, bonds, stated),
+        identity,
+        balance_verdict(frames, usable, bonds),
+    ]
+    if effort is not None and AUGMENTED_KEY not in frames.info:
+        predicted = predict_energies(
+            frames, usable, n_equations=effort.n_equations, n_predicted=effort.n_predicted
+        )
+        verdicts.append(consistency_verdict(frames, predicted, evidence, stated))
+    off = outliers([v for v in verdicts if v.name not in (identity.name,) and v.verdict == "warning"])
+    off = np.union1d(off, outliers([v for v in verdicts if v.name == "frames without forces"]))
+    verdicts += record_verdicts(frames, usable)
+    grouped, duplicates = group_duplicates(frames)
+    verdicts.append(duplicates)
+    return Verification(grouped, tuple(verdicts), off)
+
+
+def raise_or_warn(verification: Verification, name: str) -> FrameSet:
+    """Return the frames if they can be used; warn of what is likely wrong.
+
+    Parameters
+    ----------
+    verification
+        Outcome of `verify_frames`.
+    name
+        Of the file or set, for messages.
+
+    Raises
+    ------
+    DataError
+        For the first verdict that is an error.
+    """
+    for verdict in verification.verdicts:
+        if verdict.verdict == "error":
+            raise DataError(f"{name}: {verdict.text}")
+    for verdict in verification.verdicts:
+        if verdict.verdict == "warning":
+            warnings.warn(f"{name}: {verdict.text}", stacklevel=3)
+    warn_of_parting(verification.frames)
+    return verification.frames
