@@ -28,6 +28,7 @@ COMMANDS = {
     },
     "Frames": {
         "frames": "Sample frames by molecular dynamics from a structure file or SMILES string.",
+        "check": "Check whether energies, forces and positions of frames fit together.",
         "dataset": "Download a named set of frames and check it.",
         "springs": "Fit the spring constants of all element pairs.",
         "augment": "Write augmented frames: distorted geometries with energies and forces.",
@@ -121,7 +122,7 @@ def _run(arguments: list[str], debug: bool) -> int:
     try:
         if arguments and arguments[0] not in (*_SWITCHES, *_NAMES):
             return _fail(_unknown_command(arguments[0]), code=2)
-        build_app(called=arguments[0] if arguments else None)(arguments)
+        returned = build_app(called=arguments[0] if arguments else None)(arguments)
     except BrokenPipeError:  # the reader of `mdaug … | head` has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -129,7 +130,7 @@ def _run(arguments: list[str], debug: bool) -> int:
         if debug:
             traceback.print_exc()
         return _fail(_in_one_line(error), code=_exit_code(error))
-    return 0
+    return returned if isinstance(returned, int) else 0
 
 
 def _exit_code(error: BaseException) -> int:

@@ -111,7 +111,7 @@ def load_frames(
     verification = verify(
         contents, drop_outliers=drop_outliers, effort=None if contents.is_named_set else AT_LOAD
     )
-    return raise_or_warn(verification, contents.frames.name)
+    return raise_or_warn(verification, contents.frames.name, only_duplicates=contents.is_named_set)
 
 
 def read_frames(
@@ -140,7 +140,7 @@ def read_frames(
         frames = replace(frames, temperature_K=temperature_K)
     if every != 1:
         frames = frames.select(slice(None, None, _positive(every)))
-    is_trusted = bool(remote or embedded) and stated == contents.units
+    is_trusted = bool(remote or embedded) and stated == contents.units and temperature_K is None
     return ReadFrames(frames, stated, contents.notes, is_trusted)
 
 

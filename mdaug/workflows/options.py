@@ -1,7 +1,7 @@
 """Options that several commands share, and those of the workflows; for every `--help`, nothing heavy."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 
 from cyclopts import Parameter
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
@@ -18,6 +18,18 @@ Switch = Annotated[bool, Parameter(negative="")]
 """An option that is given or not, without a ``--no-`` form."""
 
 
+class Reading(TypedDict):
+    """Keyword arguments of `mdaug.data.load.read_frames`."""
+
+    units: str | None
+    force_units: str | None
+    length_units: str | None
+    temperature_K: float | None
+    every: int
+    energy_key: str | None
+    forces_key: str | None
+
+
 class DataOptions(Options):
     """How to read DATA."""
 
@@ -25,10 +37,25 @@ class DataOptions(Options):
     """Temperature at which the frames were sampled, in K [default: that in the file or of the named set]."""
 
     units: str | None = None
-    """Energy unit of the file: eV, kcal/mol, meV or Hartree; lengths are in Å [default: the format's]."""
+    """Energy unit of the file: eV, kcal/mol, kJ/mol, meV, Hartree or Ry [default: the format's]."""
+
+    force_units: str | None = None
+    """Force unit of the file, as Hartree/Bohr or kcal/mol/Angstrom [default: energy unit per length unit]."""
+
+    length_units: str | None = None
+    """Length unit of the file: Angstrom, Bohr, nm or pm [default: the format's, mostly Angstrom]."""
 
     every: Annotated[int, Field(ge=1)] = 1
     """Read every n-th frame only."""
+
+    energy_key: str | None = None
+    """Name of the energies in the file, where it has several [default: energy, then REF_energy]."""
+
+    forces_key: str | None = None
+    """Name of the forces that belong to these energies [default: forces, then REF_forces]."""
+
+    drop_outliers: Switch = False
+    """Leave out frames whose energy or forces stand out; a warning names them."""
 
     def load(self, data: str) -> "FrameSet":
         """Return the frames of the file or named set `data`.
@@ -45,7 +72,19 @@ class DataOptions(Options):
         """
         from mdaug.data import load_frames
 
-        return load_frames(data, units=self.units, temperature_K=self.temperature, every=self.every)
+        return load_frames(data, drop_outliers=self.drop_outliers, **self.reading())
+
+    def reading(self) -> "Reading":
+        """Return the keyword arguments of `mdaug.data.load.read_frames`."""
+        return {
+            "units": self.units,
+            "force_units": self.force_units,
+            "length_units": self.length_units,
+            "temperature_K": self.temperature,
+            "every": self.every,
+            "energy_key": self.energy_key,
+            "forces_key": self.forces_key,
+        }
 
 
 class OutputOptions(Options):

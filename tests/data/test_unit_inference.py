@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from mdaug.data import load_frames
-from mdaug.data.unit_check import check_units, warn_of_contacts
+from mdaug.data.stated_units import StatedUnits, energy_unit, force_unit, length_unit, stated_units
+from mdaug.data.verification.structure import contact_verdict
+from mdaug.data.verification.verify import AT_LOAD, verify_frames
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
+from mdaug.verdicts import Verdict
 
 FACTORS = (23.06, 1 / 23.06, 1000.0, 1e-3, 27.21, 1 / 27.21)
 REFERENCE_SETS = (
@@ -41,48 +44,79 @@ def _scaled(frames: FrameSet, factor: float) -> FrameSet:
     return replace(frames, energies=frames.energies * factor, forces=frames.forces * factor)
 
 
+def _verdicts(frames: FrameSet, units: str | StatedUnits) -> dict[str, Verdict]:
+    stated = StatedUnits.of_energy(units) if isinstance(units, str) else units
+    return {verdict.name: verdict for verdict in verify_frames(frames, stated, AT_LOAD).verdicts}
+
+
+def _unit_verdicts(frames: FrameSet, units: str | StatedUnits) -> list[Verdict]:
+    names = ("nearest atoms", "unit of lengths", "unit of forces", "energies against forces")
+    return [verdict for name, verdict in _verdicts(frames, units).items() if name in names]
+
+
 def test_real_frames_pass_without_a_word(real: tuple[FrameSet, str]) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        check_units(*real)
-        warn_of_contacts(real[0])
+    levels = {verdict.verdict for verdict in _unit_verdicts(*real)}
+    assert levels <= {"ok", "cannot tell"}
 
 
-def test_lengths_in_nm_are_told(real: tuple[FrameSet, str]) -> None:
-    frames = replace(real[0], positions=0.1 * real[0].positions)
+def test_lengths_in_nm_are_refused(real: tuple[FrameSet, str]) -> None:
+    cells = None if real[0].cells is None else 0.1 * real[0].cells
+    frames = replace(real[0], positions=0.1 * real[0].positions, cells=cells)
+    verdict = _verdicts(frames, real[1])["unit of lengths"]
+    assert verdict.verdict == "error"
+    assert "--length-units nm" in verdict.text
     if frames.cells is None:
-        with pytest.warns(UserWarning, match=r"frame 0: atoms \d+ and \d+ are 0.\d+ Å apart, nearer than"):
-            warn_of_contacts(frames)
+        assert contact_verdict(frames).verdict == "warning"
 
 
 @pytest.mark.parametrize("factor", FACTORS)
 def test_every_wrong_unit_is_refused(real: tuple[FrameSet, str], factor: float) -> None:
-    with pytest.raises(DataError, match=r"implausible units: .* (with|state) --units"):
-        check_units(_scaled(real[0], factor), real[1])
+    verdict = _verdicts(_scaled(real[0], factor), real[1])["unit of forces"]
+    assert verdict.verdict == "error"
+    assert "implausible units" in verdict.text
+    assert "--units" in verdict.text
 
 
 @pytest.mark.parametrize("factor", FACTORS)
-def test_energies_that_do_not_fit_the_forces_are_told(real: tuple[FrameSet, str], factor: float) -> None:
-    with pytest.warns(UserWarning, match="energies spread by"):
-        check_units(replace(real[0], energies=real[0].energies * factor), real[1])
+def test_energies_that_do_not_fit_the_forces_are_refused(real: tuple[FrameSet, str], factor: float) -> None:
+    frames = replace(real[0], energies=real[0].energies * factor)
+    assert _verdicts(frames, real[1])["energies against forces"].verdict == "error"
 
 
 @pytest.mark.parametrize(
-    ("true", "stated", "factor"),
+    ("true", "stated", "energy", "force"),
     [
-        ("kcal/mol", "eV", 23.0605),
-        ("eV", "kcal/mol", 1 / 23.0605),
-        ("meV", "eV", 1e3),
-        ("Hartree", "eV", 1 / 27.2114),
+        ("--units kcal/mol", "eV", 23.0605, 23.0605),
+        ("--units eV", "kcal/mol", 1 / 23.0605, 1 / 23.0605),
+        ("--units meV", "eV", 1e3, 1e3),
+        ("--units kJ/mol", "kcal/mol", 4.184, 4.184),
+        ("--units kcal/mol", "kJ/mol", 1 / 4.184, 1 / 4.184),
+        ("--units Hartree", "eV", 1 / 27.2114, 1 / 27.2114),
+        ("--units Hartree --force-units Hartree/Bohr", "Hartree", 1.0, 0.529177),
+        ("--units Hartree --force-units Hartree/Bohr", "eV", 1 / 27.2114, 0.529177 / 27.2114),
+        ("--units Ry --force-units Ry/Bohr", "eV", 1 / 13.6057, 0.529177 / 13.6057),
+        ("--units Ry --force-units Ry/Bohr", "Hartree", 2.0, 2 * 0.529177),
     ],
 )
-def test_the_message_names_the_unit_that_fits(
-    ethanol: FrameSet, true: str, stated: str, factor: float
+def test_the_message_names_the_units_that_fit(
+    ethanol: FrameSet, true: str, stated: str, energy: float, force: float
 ) -> None:
-    with pytest.raises(
-        DataError, match=f"forces read in {stated}/Å are about .* state --units {true}, which fits"
-    ):
-        check_units(_scaled(ethanol, factor), stated)
+    frames = replace(ethanol, energies=ethanol.energies * energy, forces=ethanol.forces * force)
+    errors = [verdict.text for verdict in _unit_verdicts(frames, stated) if verdict.verdict == "error"]
+    assert errors
+    for text in errors:
+        assert f"{true}" in text
+        assert "/Bohr" in text or "/Bohr" not in true
+
+
+def test_positions_in_bohr(ethanol: FrameSet) -> None:
+    frames = replace(ethanol, positions=ethanol.positions / 0.529177)
+    verdict = _verdicts(frames, "eV")["unit of lengths"]
+    assert verdict.verdict == "error"
+    assert "--units eV --force-units eV/Angstrom --length-units Bohr" in verdict.text
+    everything = replace(frames, forces=ethanol.forces * 0.529177)
+    verdicts = _unit_verdicts(everything, "eV")
+    assert [verdict.name for verdict in verdicts if verdict.verdict == "error"] == ["unit of lengths"]
 
 
 def test_the_stiffness_is_that_of_the_bond() -> None:
@@ -96,18 +130,54 @@ def test_the_stiffness_is_that_of_the_bond() -> None:
         forces[:, 1, 2], forces[:, 0, 2] = -k * stretch, k * stretch
         return FrameSet(np.array([8, 1]), positions, k / 2 * stretch**2, forces, name="OH")
 
-    check_units(oscillator(48.0), "eV")
-    with pytest.raises(
-        DataError, match=r"bond O-H would have a stiffness of 1.11e\+03 eV/Å²; expected about 46"
-    ):
-        check_units(oscillator(48.0 * 23.06), "eV")
+    assert _verdicts(oscillator(48.0), "eV")["unit of forces"].verdict == "ok"
+    refused = _verdicts(oscillator(48.0 * 23.06), "eV")["unit of forces"]
+    assert refused.verdict == "error"
+    assert "bond O-H would have a stiffness of 1.11e+03 eV/Å²; expected about 46" in refused.text
 
 
-def test_few_frames_are_only_asked_for_sane_forces(ethanol: FrameSet) -> None:
-    check_units(_scaled(ethanol.select(slice(0, 3)), 1 / 23.06), "eV")
-    with pytest.raises(DataError, match="eV/Å rms per component when read in eV"):
-        check_units(_scaled(ethanol.select(slice(0, 3)), 1000), "eV")
+def test_few_frames_need_sane_forces(ethanol: FrameSet) -> None:
+    few = ethanol.select(slice(0, 3))
+    assert _verdicts(_scaled(few, 1 / 23.06), "eV")["unit of forces"].verdict == "cannot tell"
+    refused = _verdicts(_scaled(few, 1000), "eV")["unit of forces"]
+    assert refused.verdict == "error"
+    assert "eV/Å rms per component when read in eV" in refused.text
 
 
-def test_rare_gases_have_no_bonds_to_judge_by(chain: FrameSet) -> None:
-    check_units(chain, "eV")
+def test_noble_gases_have_no_bonds_to_judge_by(chain: FrameSet) -> None:
+    verdicts = _verdicts(chain, "eV")
+    assert verdicts["unit of lengths"].verdict == "cannot tell"
+    assert verdicts["unit of forces"].verdict == "cannot tell"
+
+
+@pytest.mark.parametrize(
+    ("spelling", "unit"),
+    [
+        ("kcal mol-1", "kcal/mol"),
+        ("kJ mol^-1", "kJ/mol"),
+        ("Ha", "Hartree"),
+        ("a.u.", "Hartree"),
+        ("Rydberg", "Ry"),
+        ("EV", "eV"),
+    ],
+)
+def test_spellings_of_energy_units(spelling: str, unit: str) -> None:
+    assert energy_unit(spelling) == unit
+
+
+def test_spellings_of_lengths_and_forces() -> None:
+    assert length_unit("Angstroms") == length_unit("Å") == length_unit("ang") == "Angstrom"
+    assert length_unit("bohr") == length_unit("a0") == "Bohr"
+    assert force_unit("kcal mol-1 A-1") == force_unit("kcal/mol/Angstrom") == ("kcal/mol", "Angstrom")
+    assert force_unit("Hartree/Bohr") == force_unit("Ha/bohr") == force_unit("a.u.") == ("Hartree", "Bohr")
+    with pytest.raises(DataError, match=r"f.xyz: unknown force unit 'N'; expected eV/Angstrom"):
+        force_unit("N", "f.xyz")
+
+
+def test_stated_units_replace_those_of_the_format() -> None:
+    default = StatedUnits("Hartree", "Hartree", "Bohr")
+    assert stated_units(default) == default
+    assert stated_units(default, energy="eV") == StatedUnits("eV", "eV", "Bohr")
+    assert stated_units(StatedUnits.of_energy("eV"), length="Bohr") == StatedUnits("eV", "eV", "Bohr", "Bohr")
+    with_forces = stated_units(StatedUnits.of_energy("eV"), "Hartree", "Hartree/Bohr")
+    assert with_forces.ev_a_per_force == pytest.approx(27.211386 / 0.529177, rel=1e-5)

@@ -1,14 +1,22 @@
 """Refusals say what was wrong, where, and what was expected."""
 
+import time
 import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from mdaug.data.checks import check_frames
+from mdaug.data.stated_units import StatedUnits
+from mdaug.data.verification.duplicates import first_occurrence, group_duplicates
+from mdaug.data.verification.verify import AT_LOAD, raise_or_warn, verify_frames
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
+
+
+def check_frames(frames: FrameSet) -> FrameSet:
+    """Check frames as at every load."""
+    return raise_or_warn(verify_frames(frames, StatedUnits.of_energy("eV"), AT_LOAD), frames.name)
 
 
 @pytest.mark.parametrize("what", ["positions", "energies", "forces"])
@@ -51,3 +59,22 @@ def test_distinct_frames_pass_silently(ethanol: FrameSet) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.array_equal(check_frames(ethanol).group, np.arange(len(ethanol)))
+
+
+def test_ten_thousand_equal_frames_take_no_time(ethanol: FrameSet) -> None:
+    many = ethanol.select(np.zeros(10_000, np.int64))
+    start = time.process_time()
+    grouped, verdict = group_duplicates(replace(many, group=np.arange(10_000)))
+    assert time.process_time() - start < 10
+    assert set(grouped.group) == {0}
+    assert verdict.value == 9_999
+
+
+def test_moved_rotated_and_reflected_frames_are_duplicates(ethanol: FrameSet) -> None:
+    some = ethanol.select(slice(0, 6))
+    turn = np.array([[0.0, 1.0, 0.0], [-0.6, 0.0, 0.8], [0.8, 0.0, 0.6]])
+    positions = some.positions.copy()
+    positions[3] = (positions[0] @ turn).round(6)
+    positions[4] = positions[1] * [1, 1, -1] + 5.0
+    positions[5] = positions[2] + 1e-3 * np.random.default_rng(0).normal(size=positions[2].shape)
+    assert first_occurrence(replace(some, positions=positions)).tolist() == [0, 1, 2, 0, 1, 5]

@@ -162,10 +162,14 @@ def _stands_out(energies: FloatArray, fit: Regression, predicted: PredictedEnerg
 
     Frames whose forces are predicted badly may have badly predicted energies.
     """
-    outside = ~predicted.fitted
-    usual = float(np.median(predicted.force_errors[outside])) if outside.any() else 0.0
-    doubt = np.maximum(1.0, predicted.force_errors / max(usual, 1e-12)) ** 2
-    limit = np.maximum(OUTLIER_MADS * fit.scatter * doubt, OUTLIER_SHARE * _robust_std(energies))
+    limit = np.full(len(energies), np.inf)
+    for part in (predicted.fitted, ~predicted.fitted):  # frames outside the fit are predicted less well
+        if part.sum() < MIN_FRAMES:
+            continue
+        usual = float(np.median(predicted.force_errors[part]))
+        doubt = np.maximum(1.0, predicted.force_errors[part] / max(usual, 1e-12)) ** 2
+        limit[part] = OUTLIER_MADS * max(_robust_std(fit.residual[part]), fit.scatter) * doubt
+    limit = np.maximum(limit, OUTLIER_SHARE * _robust_std(energies))
     return np.flatnonzero(np.abs(fit.residual) > limit)
 
 

@@ -88,7 +88,9 @@ def _zero_forces(frames: FrameSet) -> Verdict:
         f"forces of {len(numbers)} frames are zero (frames {shown(numbers)}): not computed; leave these "
         "frames out with --drop-outliers"
     )
-    return Verdict(name, "error" if len(frames) > 2 else "warning", float(len(numbers)), 0.0, text, numbers)
+    return Verdict(
+        name, "error" if len(frames) >= MIN_FRAMES else "warning", float(len(numbers)), 0.0, text, numbers
+    )
 
 
 def _rms_forces(frames: FrameSet) -> FloatArray:

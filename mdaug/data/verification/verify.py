@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mdaug.data.stated_units import StatedUnits
+from mdaug.data.verification.duplicates import NAME as DUPLICATES
 from mdaug.data.verification.duplicates import group_duplicates
 from mdaug.data.verification.energies_from_forces import predict_energies
 from mdaug.data.verification.energy_force_consistency import consistency_verdict
@@ -106,7 +107,7 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
     return Verification(grouped, tuple(verdicts), off)
 
 
-def raise_or_warn(verification: Verification, name: str) -> FrameSet:
+def raise_or_warn(verification: Verification, name: str, *, only_duplicates: bool = False) -> FrameSet:
     """Return the frames if they can be used; warn of what is likely wrong.
 
     Parameters
@@ -115,6 +116,8 @@ def raise_or_warn(verification: Verification, name: str) -> FrameSet:
         Outcome of `verify_frames`.
     name
         Of the file or set, for messages.
+    only_duplicates
+        Warn of duplicates only: the set is known.
 
     Raises
     ------
@@ -125,7 +128,7 @@ def raise_or_warn(verification: Verification, name: str) -> FrameSet:
         if verdict.verdict == "error":
             raise DataError(f"{name}: {verdict.text}")
     for verdict in verification.verdicts:
-        if verdict.verdict == "warning":
+        if verdict.verdict == "warning" and not (only_duplicates and verdict.name != DUPLICATES):
             warnings.warn(f"{name}: {verdict.text}", stacklevel=3)
     warn_of_parting(verification.frames)
     return verification.frames

@@ -38,7 +38,7 @@ def images() -> list[Atoms]:
 
 def _equal(path: Path, images: list[Atoms]) -> None:
     contents = read_contents(path)
-    assert contents.units == "eV"
+    assert contents.units.energy == "eV"
     assert contents.frames.energies == pytest.approx([atoms.get_potential_energy() for atoms in images])
     assert contents.frames.forces == pytest.approx(
         np.array([atoms.get_forces() for atoms in images]), abs=1e-7

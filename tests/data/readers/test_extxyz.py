@@ -25,7 +25,7 @@ def _write(path: Path, *frames: str) -> Path:
 def test_a_frame(tmp_path: Path) -> None:
     contents = read_contents(_write(tmp_path / "data", _frame(), _frame()))
     frames = contents.frames
-    assert (contents.units, len(frames), frames.cells) == ("eV", 2, None)
+    assert (contents.units.energy, len(frames), frames.cells) == ("eV", 2, None)
     assert frames.energies.tolist() == [-1.5, -1.5]
     assert frames.forces[1].tolist() == [[0, 0, 0.1], [0, 0, -0.1]]
 
@@ -71,5 +71,5 @@ def test_bad_frames_are_named(tmp_path: Path, second: str, message: str) -> None
 
 
 def test_no_atoms(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="format not recognised"):
+    with pytest.raises(DataError, match="format not recognized"):
         read_contents(_write(tmp_path / "a.xyz", "0\n\n"))

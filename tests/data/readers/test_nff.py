@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from ase import units
 
 from mdaug.data.readers import read_contents
+from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -50,7 +50,7 @@ def save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_the_real_file_holds_the_reference_frames(reference_set: Callable[[str], Path]) -> None:
     found = read_contents(reference_set("ethanol_nff_dataset.pth.tar"))
     expected = read_contents(reference_set("ethanol_ccsd_t_1000.npz"))
-    assert found.units == expected.units == "kcal/mol"
+    assert found.units == expected.units == StatedUnits.of_energy("kcal/mol")
     assert found.frames.positions == pytest.approx(expected.frames.positions, abs=1e-6)
     assert found.frames.forces == pytest.approx(expected.frames.forces, abs=1e-4)
     offset = expected.frames.energies.mean()
@@ -76,8 +76,8 @@ def test_lattice_makes_it_periodic(save) -> None:
 
 def test_atomic_units_are_hartree_and_bohr(save) -> None:
     contents = read_contents(save(_props(), unit="atomic"))
-    assert contents.units == "Hartree"
-    assert contents.frames.forces == pytest.approx(-GRADIENTS / units.Bohr)
+    assert contents.units == StatedUnits("Hartree", "Hartree", "Bohr")
+    assert contents.frames.forces == pytest.approx(-GRADIENTS)
 
 
 def test_charge_is_kept_and_must_be_one(save) -> None:

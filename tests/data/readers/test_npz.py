@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mdaug.data.readers import read_contents
+from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -30,7 +31,7 @@ def _save(path: Path, **arrays: Any) -> Path:
 )
 def test_known_keys_are_in_kcal_mol(tmp_path: Path, arrays: dict) -> None:
     contents = read_contents(_save(tmp_path / "any.dat.npz", **arrays))
-    assert contents.units == "kcal/mol"
+    assert contents.units == StatedUnits.of_energy("kcal/mol")
     assert contents.frames.atomic_numbers.tolist() == [8, 1, 1]
     assert np.array_equal(contents.frames.positions, R)
     assert np.array_equal(contents.frames.energies, E[:, 0])
@@ -43,11 +44,11 @@ def test_content_decides_not_the_suffix(tmp_path: Path) -> None:
 
 
 def test_stated_units_are_taken(tmp_path: Path) -> None:
-    assert read_contents(_save(tmp_path / "a.npz", z=Z, R=R, E=E, F=F, e_unit="eV")).units == "eV"
-    with pytest.raises(DataError, match=r"lengths in 'bohr' \(key r_unit\); expected Å"):
-        read_contents(_save(tmp_path / "b.npz", z=Z, R=R, E=E, F=F, r_unit="bohr"))
-    with pytest.raises(DataError, match=r"energies in 'Ry' \(key e_unit\); expected kcal/mol"):
-        read_contents(_save(tmp_path / "c.npz", z=Z, R=R, E=E, F=F, e_unit="Ry"))
+    assert read_contents(_save(tmp_path / "a.npz", z=Z, R=R, E=E, F=F, e_unit="eV")).units.energy == "eV"
+    in_bohr = read_contents(_save(tmp_path / "b.npz", z=Z, R=R, E=E, F=F, r_unit="bohr", e_unit="Ry"))
+    assert in_bohr.units == StatedUnits("Ry", "Ry", "Bohr", "Bohr")
+    with pytest.raises(DataError, match=r"key e_unit: unknown energy unit 'erg'; expected eV, kcal/mol"):
+        read_contents(_save(tmp_path / "c.npz", z=Z, R=R, E=E, F=F, e_unit="erg"))
 
 
 def test_sgdml_lattice_vectors_are_columns(tmp_path: Path) -> None:
@@ -62,7 +63,7 @@ def test_sgdml_lattice_vectors_are_columns(tmp_path: Path) -> None:
 def test_missing_arrays_are_named(tmp_path: Path, missing: str) -> None:
     arrays = {"z": Z, "R": R, "E": E, "F": F}
     del arrays[missing]
-    with pytest.raises(DataError, match=f"expected key {missing} or .*, found {', '.join(arrays)}"):
+    with pytest.raises(DataError, match=f"expected key {missing} or .*, it has {', '.join(arrays)}"):
         read_contents(_save(tmp_path / "a.npz", **arrays))
 
 

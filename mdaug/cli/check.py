@@ -1,0 +1,38 @@
+"""`mdaug check`: whether frames can be trusted, before anything is trained on them."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from mdaug.workflows.options import DataOptions, OutputOptions
+from mdaug.workflows.runs import open_run
+
+
+def check(
+    data: str = "ethanol",
+    *,
+    source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
+    output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
+) -> int:
+    """Check whether energies, forces and positions of frames fit together, and name the frames that do not.
+
+    Compares the energies with those integrated from the forces (units, sign, order of frames, levels of
+    theory), bond graphs of all frames (order of atoms), the stiffness of bonds (unit of forces), and looks
+    for outliers, duplicates, coarse energies, a wrong temperature, charge or multiplicity. Prints a table of
+    verdicts (✓ right, ✗ wrong, ! likely wrong, ? cannot tell) and writes check.json; the exit code is 1 if
+    anything is wrong. The same checks run whenever frames are read.
+
+    Parameters
+    ----------
+    data
+        A file of frames or the name of a set.
+    """
+    from mdaug.reports.terminal import print_verdicts
+    from mdaug.workflows.check import FILE, check_data
+
+    with open_run(output, command="check", inputs=[data]) as run:
+        result = check_data(data, source, run.path)
+    print(result.title)
+    print_verdicts(result.verdicts)
+    print(run.path / FILE)
+    return 1 if result.has_failed else 0
