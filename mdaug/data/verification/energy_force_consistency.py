@@ -51,6 +51,9 @@ ALWAYS_AN_OFFSET_EV = 2.0
 OUTLIER_MADS = 8.0
 """Frames beyond this many median absolute deviations (times 1.48) from the others stand out."""
 
+RELIABLE, MIN_FITTED = 0.85, 30
+"""Share of the forces explained, and frames in the fit, from which on single frames are judged."""
+
 OUTLIER_SHARE = 0.8
 """Share of the standard deviation of the energies that an outlier is off at least."""
 
@@ -162,6 +165,8 @@ def _stands_out(energies: FloatArray, fit: Regression, predicted: PredictedEnerg
 
     Frames whose forces are predicted badly may have badly predicted energies.
     """
+    if predicted.explained < RELIABLE or predicted.fitted.sum() < MIN_FITTED:
+        return np.empty(0, np.int64)
     limit = np.full(len(energies), np.inf)
     for part in (predicted.fitted, ~predicted.fitted):  # frames outside the fit are predicted less well
         if part.sum() < MIN_FRAMES:
