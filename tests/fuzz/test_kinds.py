@@ -12,7 +12,7 @@ from tests.fuzz.mutations import pack
 
 KINDS = [*samples.FRAMES, *samples.OTHERS]
 ENOUGH = samples.spring_frames(samples.NUMBERS, samples.EQUILIBRIUM, 40)
-"""Frames enough for their units to be judged (`mdaug.data.unit_check`)."""
+"""Frames enough for their units to be judged (`mdaug.data.verification`)."""
 
 EMPTY_IS_FINE = {"configuration", "points.jsonl", "results.json"}
 """No settings are the defaults, no points are no points; `info` shows the model without its errors."""

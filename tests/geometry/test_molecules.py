@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from ase.build import molecule
 
-from mdaug.data.checks import check_frames
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.geometry.molecules import (
@@ -18,6 +17,7 @@ from mdaug.geometry.molecules import (
     mean_lengths,
     molecular_cells,
     molecular_graph,
+    warn_of_parting,
 )
 from mdaug.geometry.pairs import narrowest_width
 from mdaug.sampling.structures import formal_charge, starting_structures
@@ -53,10 +53,10 @@ def test_parting_is_told_once_nothing_is_near() -> None:
     assert not has_parted(_two_waters(6.0).positions[0])
     assert has_parted(_two_waters(8.0).positions[0])
     with pytest.warns(UserWarning, match="in 10 of 10 frames some atoms are more than 6 Å away"):
-        check_frames(_two_waters(9.0, n_frames=10))
+        warn_of_parting(_two_waters(9.0, n_frames=10))
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        check_frames(_two_waters(3.0, n_frames=10))
+        warn_of_parting(_two_waters(3.0, n_frames=10))
 
 
 @pytest.mark.parametrize("cell_A", [None, 9.0])

@@ -4,7 +4,7 @@ import numpy as np
 
 from mdaug.data.verification.messages import shown
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.verdicts import Level, Verdict
+from mdaug.verdicts import Verdict
 
 MIN_FRAMES = 20
 
