@@ -9,7 +9,7 @@ from mdaug.augmentation.options import AugmentOptions
 from mdaug.cli.arguments import given_options, refuse
 from mdaug.cli.help import section
 from mdaug.cli.progress import print_next, progress_bars
-from mdaug.springs.options import SpringOptions
+from mdaug.springs.options import SpringSettings
 from mdaug.workflows.options import DataOptions, OutputOptions
 from mdaug.workflows.runs import open_run
 
@@ -22,8 +22,8 @@ def augment(
     source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
     springs: Annotated[
-        SpringOptions, Parameter(name="springs", group=section("Springs", 1))
-    ] = SpringOptions(),
+        SpringSettings, Parameter(name="springs", group=section("Springs", 1))
+    ] = SpringSettings(),
 ) -> None:
     """Write augmented frames: frames with displaced atoms, stretched bonds or impulses, with their labels.
 

@@ -21,7 +21,7 @@ def stability(
     topology: Path | None = None,
     data: str | None = None,
     model: Path | None = None,
-    tolerance: Annotated[float, Field(gt=0)] = 0.5,
+    tolerance: Annotated[float | None, Field(gt=0)] = None,
     frame_time: Annotated[float | None, Field(gt=0)] = None,
     strict: Switch = False,
     source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
@@ -46,7 +46,7 @@ def stability(
         The model whose training frames are meant [default: the one that made the trajectory, or the latest
         run].
     tolerance
-        Largest deviation of a bond's length from its mean, in Å.
+        Largest deviation of a bond's length from its mean, in Å [default: 0.5].
     frame_time
         Time between frames in fs, for files without it (xyz, LAMMPS dump and DCD).
     strict

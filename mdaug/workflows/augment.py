@@ -10,6 +10,7 @@ from mdaug.augmentation import AugmentOptions, augment
 from mdaug.data import write_extxyz
 from mdaug.frames import FrameSet
 from mdaug.springs import SpringOptions, Springs, fit_springs, write_springs
+from mdaug.springs.options import SpringSettings
 from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.workflows.progress import Progress, ignore
 
@@ -45,7 +46,7 @@ def augment_data(
     options: AugmentOptions,
     folder: Path,
     *,
-    springs: SpringOptions | None = None,
+    springs: SpringSettings | None = None,
     springs_file: Path | None = None,
     progress: Progress = ignore,
 ) -> list[AugmentedKind]:
@@ -60,7 +61,7 @@ def augment_data(
     folder
         Where the files go.
     springs
-        How springs are fitted to the frames.
+        How springs are fitted to the frames; the cutoff is that of `options`.
     springs_file
         A springs.json to use instead.
     progress
@@ -75,7 +76,9 @@ def augment_data(
         fitted = Springs.read(springs_file)
         fitted.write(folder / "springs.json")
     else:
-        fitted = fit_springs(frames, springs, progress=partial(progress, "springs"))
+        settings = (springs or SpringSettings()).model_dump(exclude_unset=True)
+        spring_options = SpringOptions(**settings, cutoff=options.cutoff)
+        fitted = fit_springs(frames, spring_options, progress=partial(progress, "springs"))
         write_springs(fitted, frames, folder / "springs.json")
     augmented = augment(frames, fitted, options)
     write_extxyz(augmented, folder / "augmented.xyz")

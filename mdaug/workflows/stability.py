@@ -10,7 +10,7 @@ from typing import Any
 import MDAnalysis as mda
 from ase import Atoms
 
-from mdaug.analysis.stability import StabilityResult, stability
+from mdaug.analysis.stability import TOLERANCE_A, StabilityResult, stability
 from mdaug.analysis.trajectory import atomic_numbers, open_trajectory
 from mdaug.calculators.applicability import check_applicability
 from mdaug.deployment import read_manifest
@@ -39,7 +39,7 @@ def judge_trajectory(
     folder: Path,
     *,
     topology: Path | None = None,
-    tolerance_A: float,
+    tolerance_A: float | None = None,
     frame_time_fs: float | None = None,
     strict: bool = False,
     progress: Progress = ignore,
@@ -57,7 +57,7 @@ def judge_trajectory(
     topology
         File that names the atoms.
     tolerance_A
-        Largest deviation of a bond's length from its mean.
+        Largest deviation of a bond's length from its mean [default: `TOLERANCE_A`].
     frame_time_fs
         Time between frames, for formats without it.
     strict
@@ -78,7 +78,7 @@ def judge_trajectory(
         universe,
         baseline.bonds,
         frames=baseline.frames,
-        tolerance_A=tolerance_A,
+        tolerance_A=TOLERANCE_A if tolerance_A is None else tolerance_A,
         progress=partial(progress, "frames"),
     )
     write_json(folder / "stability.json", result.to_json() | {"unlike_training": differences})

@@ -114,6 +114,7 @@ def test_the_option_that_made_this_test_is_seen():
         (["reference", "a.xyz", "--scan", "bond:0-1", "--every", "2"], "--every"),
         (["scan", "a", "--bond", "0", "1", "--points", "4", "--step", "0.1"], "--step"),
         (["springs", "--springs.cutoff", "4"], "--springs.cutoff"),
+        (["augment", "--springs.cutoff", "4"], "--springs.cutoff"),
         (["stability", "a.xyz", "--data", "b.xyz", "--model", "c"], "--model"),
         (["stability", "a.xyz", "--every", "2"], "--every"),
         (["train", "--springs.cutoff", "4"], "--springs.cutoff"),
