@@ -9,7 +9,7 @@ from typing import Any
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
-from mdaug.calculators.applicability import check_applicability, mismatches
+from mdaug.calculators.applicability import check_applicability
 from mdaug.data.splits import Split
 from mdaug.deployment.manifest import read_manifest
 from mdaug.errors import DataError
@@ -110,7 +110,7 @@ def start_structure(manifest: dict[str, Any], path: Path, structure: str | None)
 def differences_from_training(atoms: Atoms, manifest: dict[str, Any], *, strict: bool) -> list[str]:
     """Return how a structure differs from the training frames of a model, each as one sentence.
 
-    The calculator warns of them when it first evaluates the structure.
+    The calculators of the commands are silent, so that a scan does not warn of each stretched bond.
 
     Parameters
     ----------
@@ -125,8 +125,13 @@ def differences_from_training(atoms: Atoms, manifest: dict[str, Any], *, strict:
     ------
     StructureError
         `strict`, and there is a difference.
+
+    Warns
+    -----
+    UserWarning
+        Of each difference, without `strict`.
     """
-    return check_applicability(atoms, manifest, strict=True) if strict else mismatches(atoms, manifest)
+    return check_applicability(atoms, manifest, strict=strict)
 
 
 def own_level(training: dict[str, Any]) -> Calculator | None:
