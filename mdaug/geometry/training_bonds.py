@@ -4,7 +4,7 @@ The record tells a bond that breaks from one that the frames themselves show lon
 one partner to the other and back.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from ase.data import chemical_symbols
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bonds import bond_name, bonded
-from mdaug.geometry.molecules import AT_ONCE, mean_bonds
+from mdaug.geometry.molecules import AT_ONCE, LASTING, mean_bonds
 from mdaug.geometry.pairs import pair_lengths
 
 
@@ -194,7 +194,9 @@ class TrainingBonds:
 
 
 def shared_hydrogens(frames: FrameSet) -> tuple[SharedHydrogen, ...]:
-    """Return the hydrogens that are bonded to two or more heavier atoms, at once or in different frames.
+    """Return the hydrogens that are bonded to two or more heavier atoms, to one of them in some frames only.
+
+    A hydrogen that is bonded to all of them in nearly all frames bridges them, and is not shared.
 
     Parameters
     ----------
@@ -216,16 +218,14 @@ def shared_hydrogens(frames: FrameSet) -> tuple[SharedHydrogen, ...]:
                 frames.positions[part], None if cells is None else cells[part], others, idx_j
             )
             times_bonded += bonded(numbers, others, idx_j, lengths).sum(axis=0)
-        if (times_bonded > 0).sum() < 2:
+        partners = times_bonded > 0
+        if partners.sum() < 2 or times_bonded[partners].min() >= LASTING * len(frames):
             continue
-        by_frequency = others[np.argsort(-times_bonded, kind="stable")][: (times_bonded > 0).sum()]
-        partners = SharedHydrogen(atom, tuple(by_frequency.tolist()), 0.0, (0.0, 0.0))
-        nearest = partners.nearest_A(frames.positions, cells)
-        shared.append(
-            SharedHydrogen(
-                atom, partners.partners, float(nearest.mean()), (float(nearest.min()), float(nearest.max()))
-            )
-        )
+        by_frequency = others[np.argsort(-times_bonded, kind="stable")][: partners.sum()]
+        without_range = SharedHydrogen(atom, tuple(by_frequency.tolist()), 0.0, (0.0, 0.0))
+        nearest = without_range.nearest_A(frames.positions, cells)
+        range_A = float(nearest.min()), float(nearest.max())
+        shared.append(replace(without_range, mean_A=float(nearest.mean()), range_A=range_A))
     return tuple(shared)
 
 

@@ -66,3 +66,12 @@ def test_bonds_of_a_manifest():
     with pytest.raises(DataError, match="no training bonds"):
         TrainingBonds.from_manifest({"training": {}})
     assert np.isnan(bonds.range_A).all()
+
+
+def test_a_bridging_hydrogen_with_lasting_bonds_is_not_shared():
+    bridge = Atoms("BHB", [[0.0, 0, 0], [1.1, 0.7, 0], [2.2, 0, 0]])
+    positions = np.repeat(bridge.positions[None], 20, axis=0)
+    positions[0, 1, 0] += 0.3  # one bond is long in one of twenty frames
+    bonds = TrainingBonds.from_frames(frames_of(bridge, positions))
+    assert bonds.shared == ()
+    assert bonds.names == ("B0-H1", "H1-B2")

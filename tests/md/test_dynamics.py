@@ -5,6 +5,7 @@ import signal
 import time
 from pathlib import Path
 
+import MDAnalysis
 import numpy as np
 import pytest
 from ase import Atoms
@@ -128,6 +129,7 @@ def test_resumed_run_equals_the_uninterrupted_one(ethanol, springs, tmp_path, en
     folder = tmp_path / "killed"
     with pytest.raises(Kill):
         run_dynamics(ethanol, dying, options, folder)
+    assert int(np.load(folder / "restart.npz")["integers"][0]) >= killed_at - 7  # not that of the start
     with (folder / "thermo.csv").open("a") as thermo, (folder / "trajectory.dcd").open("ab") as trajectory:
         thermo.write("100,50.0,-1.0")  # a row that the kill cut off
         trajectory.write(b"\0" * 100)
@@ -191,6 +193,10 @@ def test_a_run_that_blows_up_stops_and_says_why(ethanol, springs, tmp_path) -> N
     assert written["stopped_because"] == result.stopped_because
     assert f"at step {written['completed_steps']}" in written["stopped_because"]
     assert table(tmp_path)["step"][-1] == written["completed_steps"]
+    assert written["completed_steps"] % 20 != 0  # no frame is due at this step, but the broken state is shown
+    universe = MDAnalysis.Universe(str(tmp_path / "topology.pdb"), str(tmp_path / "trajectory.dcd"))
+    assert len(universe.trajectory) == written["completed_steps"] // 20 + 2
+    assert int(np.load(tmp_path / "restart.npz")["integers"][0]) < written["completed_steps"]
 
 
 def test_without_guard_only_nan_stops(ethanol, springs, tmp_path) -> None:
