@@ -81,7 +81,7 @@ def rms(values: np.ndarray) -> float | None:
 
 def table(rows: list[dict]) -> list[str]:
     lines = [
-        "| bond | model | runs | rms below 150 | of these 0.77 to 1.55 lengths | beyond | false extrema "
+        "| bond | model | runs | rms below 150 | of these 0.77 to 1.55 lengths | beyond | spurious minima and maxima "
         "| monotonic | end |",
         "|---" * 9 + "|",
     ]

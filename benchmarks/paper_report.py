@@ -59,7 +59,7 @@ def run_table(runs: list[dict]) -> list[str]:
     lines = [
         "| n | ε (Å) | seed | energy MAE | force MAE | mean energy error: training, test frames "
         "| at equilibrium: energy error | force error, rms | O-H scan rms | 0.77 to 1.55 lengths | beyond "
-        "| false extrema | barrier | at 2.5 lengths |",
+        "| spurious minima and maxima | barrier | at 2.5 lengths |",
         "|---" * 14 + "|",
     ]
     for run in runs:

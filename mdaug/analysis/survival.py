@@ -29,7 +29,7 @@ class Life:
     lived_ps
         Time of the failure, or the length of the run.
     failure
-        What happened, in words; None for a run that lived to its end.
+        Description of the failure; None for a run that survived to its end.
     broken_bond
         The two atoms of the bond that was farthest off at the failure, if one was broken.
     """

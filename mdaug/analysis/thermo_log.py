@@ -170,8 +170,8 @@ def _atoms_beside(path: Path) -> int | None:
     return sum(line.startswith(("ATOM", "HETATM")) for line in lines) or None
 
 
-def _is_header(words: list[str]) -> bool:
-    return words[:1] == ["Step"] and ("TotEng" in words or {"PotEng", "KinEng"} <= set(words))
+def _is_header(columns: list[str]) -> bool:
+    return columns[:1] == ["Step"] and ("TotEng" in columns or {"PotEng", "KinEng"} <= set(columns))
 
 
 def _from_lammps(lines: list[str], path: Path, units: str | None) -> ThermoLog:
@@ -226,11 +226,11 @@ def _from_lammps(lines: list[str], path: Path, units: str | None) -> ThermoLog:
 
 def _numbers(line: str, count: int) -> list[float] | None:
     """Return the numbers of a row of the table, None for a warning or other text between the rows."""
-    words = line.split()
-    if len(words) != count:
+    fields = line.split()
+    if len(fields) != count:
         return None
     try:
-        return [float(word) for word in words]
+        return [float(field) for field in fields]
     except ValueError:
         return None
 

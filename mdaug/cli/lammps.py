@@ -30,7 +30,7 @@ def lammps(action: Literal["build", "path", "check", "inputs"], /) -> None:
         with console.status(_COMPILING):
             folder = build(anew=True)
         print(folder)
-        print_next("mdaug lammps check  tests it", "mdaug lammps inputs  copies example inputs")
+        print_next("mdaug lammps check  tests it", "mdaug lammps inputs  writes example inputs")
     elif action == "path":
         folder = expected_folder()
         if not (folder / PLUGIN).exists():
@@ -38,7 +38,7 @@ def lammps(action: Literal["build", "path", "check", "inputs"], /) -> None:
         print(folder)
     elif action == "check":
         print(f"{check()}: pair_style mdaug works")
-        print_next("mdaug lammps inputs  copies example inputs")
+        print_next("mdaug lammps inputs  writes example inputs")
     else:
         files = copy_lammps_inputs(Path("inputs"))
         print(*files, sep="\n")

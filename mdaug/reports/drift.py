@@ -18,7 +18,7 @@ MOST_POINTS = 4000
 """More rows than this are thinned for drawing (the fit has used them all)."""
 
 _LONGEST = 50
-"""Characters of a run's name that have room in a title; of a longer one the end is shown."""
+"""Maximum number of characters of a run's name in a title; of a longer name only the end is shown."""
 
 
 def plot_drift(result: DriftResult, ax: Axes | None = None) -> Axes:

@@ -37,7 +37,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 """Colors of Okabe and Ito, which color-blind readers can tell apart (DOI 10.1038/nmeth.1618)."""
 
 GRAY, PALE_GRAY = "#707070", "#c8c8c8"
-"""Of fits, floors and histograms: what is no model."""
+"""Colors of fits, lower bounds and histograms."""
 
 AUGMENTED, RAW, PUBLISHED, BASELINE, OTHER_CODE, REFERENCE = BLUE, VERMILION, ORANGE, PURPLE, GREEN, BLACK
 """The color of each kind of model, the same in every figure; the reference is the ab-initio truth."""
@@ -145,8 +145,8 @@ def model_color(label: str) -> str:
 
 def _color_of_kind(label: str) -> str | None:
     """Return the color of the first kind of `COLOR_OF_KIND` that is a word of `label`."""
-    words = re.split(r"[^a-z0-9]+", label.lower())
-    return next((color for kind, color in COLOR_OF_KIND.items() if kind in words), None)
+    label_words = re.split(r"[^a-z0-9]+", label.lower())
+    return next((color for kind, color in COLOR_OF_KIND.items() if kind in label_words), None)
 
 
 def element_color(symbol: str) -> str:

@@ -105,7 +105,7 @@ def table(rows: list[Row], objective: str) -> Table:
     ]
     caption = (
         "Trials, the best first: MAE of the test frames (forces kcal/mol/Å, energies kcal/mol), rms error of "
-        f"the scan below 150 kcal/mol, its spurious extrema; sorted by {objective}"
+        f"the scan below 150 kcal/mol, number of its spurious minima and maxima; sorted by {objective}"
     )
     return Table(columns, [_cells(row, keys) for row in rows], caption)
 

@@ -226,17 +226,17 @@ class Throttle:
 
     Parameters
     ----------
-    tell
+    report
         Called with (what, done, total).
     """
 
-    def __init__(self, tell: Callable[[str, int, int], None]) -> None:
-        self.tell, self.last = tell, ("", -1)
+    def __init__(self, report: Callable[[str, int, int], None]) -> None:
+        self.report, self.last = report, ("", -1)
 
     def __call__(self, what: str, done: int, total: int) -> None:
         now = (what, 100 * done // max(total, 1))
         if now != self.last:
-            self.tell(what, done, total)
+            self.report(what, done, total)
             self.last = now
 
 

@@ -22,7 +22,7 @@ from mdaug.workflows.use_model import differences_from_training, load_model, own
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Errors of a model, and in words of which model on which frames."""
+    """Errors of a model, with a caption that names the model and the frames."""
 
     result: AccuracyResult
     caption: str

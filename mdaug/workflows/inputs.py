@@ -13,7 +13,7 @@ def inputs_folder() -> Path:
 
 
 def copy_lammps_inputs(folder: Path) -> list[Path]:
-    """Copy the shipped LAMMPS inputs into `folder` and return the copies.
+    """Write the shipped LAMMPS inputs into `folder` and return the paths of the written files.
 
     Parameters
     ----------
@@ -25,15 +25,15 @@ def copy_lammps_inputs(folder: Path) -> list[Path]:
     DataError
         If a file of that name and other content is there.
     """
-    copies = {folder / source.name: source.read_text() for source in sorted(inputs_folder().glob("*.in"))}
-    for path, text in copies.items():
+    contents = {folder / source.name: source.read_text() for source in sorted(inputs_folder().glob("*.in"))}
+    for path, text in contents.items():
         if path.exists() and path.read_text() != text:
             raise DataError(
                 f"{path} exists and differs from the shipped one; move it, or work in another folder"
             )
-    for path, text in copies.items():
+    for path, text in contents.items():
         write_text(path, text)
-    return list(copies)
+    return list(contents)
 
 
 def find_config(name: str | Path) -> Path:

@@ -1,4 +1,4 @@
-"""Run folders are claimed: locked, and with room for the files of a run; what others wrote is refused."""
+"""Claim of a run folder by a command: lock it, and refuse folders that hold files of another run or user."""
 
 import warnings
 from collections.abc import Sequence
@@ -102,7 +102,7 @@ def claim_folder(
     default: Path,
     inputs: Sequence[Path | str | None],
 ) -> Claim:
-    """Return the folder for a run, locked as long as `held` is open, with room for the run's files.
+    """Return the folder for a run, locked while `held` is open and without files that the run would replace.
 
     Parameters
     ----------

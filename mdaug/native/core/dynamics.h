@@ -111,7 +111,7 @@ inline bool half_kick(const Replicas& replicas) {
     return finite;
 }
 
-// Steps of half a kick, move(step), evaluate(), half a kick. Returns the number of steps taken: stops where forces are
+// Each step: half_kick, move(step), evaluate(), half_kick. Returns the number of steps taken: stops where forces are
 // not finite.
 template <typename Move, typename Evaluate>
 int64_t integrate(const Replicas& replicas, int64_t n_steps, const Move& move, const Evaluate& evaluate) {

@@ -141,7 +141,7 @@ MDAUG_API int mdaug_langevin(mdaug_core* core, int64_t n_systems, int64_t n_atom
  *     }
  *     mdaug_finish(core, energies, forces, strain, NULL);
  *
- * Each stage fills rows of owned atoms; between stages the caller copies each owner's row to its ghosts. No reverse
+ * Each stage fills rows of owned atoms; between stages the caller sends each owner's row to its ghosts. No reverse
  * communication is needed: forces are given for owned atoms only and are complete, as every rank sums both
  * directions of its atoms' pairs. Ranks without atoms (n_local = 0) make the same calls. The number of stages, and which of them
  * return rows, is the same on all ranks.
