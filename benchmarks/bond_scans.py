@@ -81,8 +81,8 @@ def rms(values: np.ndarray) -> float | None:
 
 def table(rows: list[dict]) -> list[str]:
     lines = [
-        "| bond | model | runs | rms below 150 | of these 0.77 to 1.55 lengths | beyond | spurious minima and maxima "
-        "| monotonic | end |",
+        "| bond | model | runs | rms below 150 | of these 0.77 to 1.55 lengths | beyond "
+        "| spurious minima and maxima | monotonic | end |",
         "|---" * 9 + "|",
     ]
     for bond, label in dict.fromkeys((row["bond"], row["model"]) for row in rows):
