@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -76,13 +76,14 @@ def open_run(
         claim = claim_folder(held, output, command, resume=resume, default=default, inputs=inputs)
         commands = [*claim.commands, command_line()]
         started = _now()
-        claim.begin(commands, started)
         try:
+            claim.begin(commands, started)
             yield Run(claim.path)
         except BaseException as error:
             kept = claim.fail()
             if kept and not is_foreign(claim.path / README):
-                write_readme(claim.path, command, commands)
+                with suppress(OSError):  # a full disk, which is the error already
+                    write_readme(claim.path, command, commands)
             if isinstance(error, KeyboardInterrupt):
                 raise InterruptedRunError(_interrupted(claim, kept, resume)) from error
             raise

@@ -91,7 +91,7 @@ class TrainingOutcome:
 
 def train_force_field(
     config: RunConfig,
-    folder: Path,
+    folder: Path | str,
     *,
     device: str = "auto",
     resume: bool = False,
@@ -123,11 +123,12 @@ def train_force_field(
     Examples
     --------
     >>> config = load_config("ethanol", {"data": {"source": "frames.xyz", "temperature": 500.0}})
-    >>> outcome = train_force_field(config, Path("runs/mine"))
+    >>> outcome = train_force_field(config, "runs/mine")
     >>> outcome.model_path, outcome.test.to_json()["force_mae_kcal_mol_A"]  # doctest: +SKIP
     (PosixPath('runs/mine/model.pt'), 0.42)
     """
     callbacks, group = callbacks or TrainingCallbacks(), group or ProcessGroup()
+    folder = Path(folder)
     pick_device(device)  # before minutes of springs and labels
     sets = prepare_sets(config, callbacks)
     record_sets(sets, config, folder, resume=resume)

@@ -472,3 +472,16 @@ def test_an_overwrite_killed_anywhere_leaves_the_old_or_the_new_run(tmp_path, mo
         assert not list(Path("a").glob(".mdaug*"))
     assert states["result"] > 10
     assert states["new"] > 1
+
+
+def test_a_disk_that_fills_at_the_start_of_an_overwrite_brings_the_old_run_back(monkeypatch):
+    path = finish(OutputOptions(out=Path("a")))
+
+    def full(*_arguments, **_options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mdaug.workflows.ownership.write_record", full)
+    with pytest.raises(OSError, match="No space left"):
+        finish(OutputOptions(out=path, overwrite=True))
+    assert (path / "model.pt").read_text() == "result"
+    assert read_record(path)["finished"]
