@@ -21,7 +21,7 @@ from mdaug.analysis.scan_metrics import scan_metrics
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.files import write_json
 from mdaug.geometry.bonds import find_bonds
-from mdaug.reports.style import COLORS, REFERENCE, new_figure, save
+from mdaug.reports.style import REFERENCE, model_styles, new_figure, save
 
 LIMIT_KCAL_MOL = 150.0
 
@@ -100,15 +100,14 @@ def table(rows: list[dict]) -> list[str]:
 
 
 def draw(scans: dict[str, list[ScanResult]], path: Path) -> None:
-    """Draw one panel a bond, with every run: a colour for each label, later ones thinner."""
+    """Draw one panel a bond, with every run in the style of its kind of model."""
     figure, axes = new_figure(2, -(-len(scans) // 2), width=14.0, height=6.6, squeeze=False)
     for ax, (name, runs) in zip(axes.flat, scans.items(), strict=False):
-        labels = list(dict.fromkeys(scan.label for scan in runs))
+        styles = model_styles(dict.fromkeys(scan.label for scan in runs))
         for scan in runs:
             known = scan.label in ax.get_legend_handles_labels()[1]
-            k, shown = labels.index(scan.label), "_" if known else scan.label
-            style = {"color": COLORS[k], "linewidth": 2.6 - 0.45 * k}
-            ax.plot(scan.distances_A, scan.energy_kcal_mol, label=shown, **style)
+            shown = "_" if known else scan.label
+            ax.plot(scan.distances_A, scan.energy_kcal_mol, label=shown, **styles[scan.label])
         if runs[0].reference_kcal_mol is not None:
             style = {"color": REFERENCE, "linestyle": "--", "linewidth": 1.4, "label": "reference"}
             ax.plot(runs[0].distances_A, runs[0].reference_kcal_mol, **style)

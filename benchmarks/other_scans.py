@@ -16,7 +16,7 @@ from summary_statistics import mean_and_range
 
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.files import write_json
-from mdaug.reports.style import COLORS, REFERENCE, new_figure, save
+from mdaug.reports.style import REFERENCE, model_styles, new_figure, save
 from mdaug.units import KCAL_MOL_PER_EV
 
 LIMIT_KCAL_MOL = 150.0
@@ -74,13 +74,13 @@ def draw(given: argparse.Namespace, curves: dict, path: Path) -> None:
         true, two = table["energy_kcal_mol"], "+" in name
         coordinate = table.dtype.names[0]
         for label, curve in by_run:
-            color = COLORS[labels.index(label)]
+            style = model_styles(labels)[label]
             known = label in ax.get_legend_handles_labels()[1]
             shown = "_" if known else label
             if two:
-                ax.plot(true, curve, ".", color=color, label=shown)
+                ax.plot(true, curve, ".", color=style["color"], label=shown)
             else:
-                ax.plot(table[coordinate], curve, color=color, label=shown, linewidth=1.2)
+                ax.plot(table[coordinate], curve, label=shown, **style)
         if two:
             ax.axline((0, 0), slope=1, color=REFERENCE, linestyle="--", linewidth=1.2)
             ax.set_xlabel("reference (kcal/mol)")

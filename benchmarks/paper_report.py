@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.ticker import LogLocator, SymmetricalLogLocator
 from scipy.stats import spearmanr
 
-from mdaug.reports.style import BLUE, RAW, REFERENCE, VERMILION, new_figure, save
+from mdaug.reports.style import ORANGE, RAW, REFERENCE, SKY, new_figure, save
 
 PUBLISHED = {  # the paper's Table 2: distance (Å), k (kcal/mol/Å²); docs/theory.md
     "H-H": [(1.79, 129), (2.48, 27.7), (3.00, 25.0), (3.69, 14.0)],
@@ -160,7 +160,7 @@ def draw_errors(runs: list[dict], path: Path) -> None:
     }
     for ax, (name, (unit, scale)) in zip(axes.flat, shown.items(), strict=True):
         value = QUANTITIES[name]
-        for n, color in ((1, BLUE), (9, VERMILION)):
+        for n, color in ((1, ORANGE), (9, SKY)):
             chosen = [run for run in runs if run["n_displaced"] == n and value(run) is not None]
             ax.plot(
                 [r["epsilon_A"] for r in chosen],
@@ -171,7 +171,7 @@ def draw_errors(runs: list[dict], path: Path) -> None:
             )
         for run in runs:
             if not run["n_displaced"] and value(run) is not None:
-                ax.axhline(value(run), color=REFERENCE, linestyle="--", linewidth=1.2, label="raw")
+                ax.axhline(value(run), color=RAW, linestyle="--", linewidth=1.6, label="raw")
         ax.set(xlabel="ε (Å)", ylabel=f"{name}\n({unit})", xscale="log", yscale=scale)
         locator = LogLocator if scale == "log" else partial(SymmetricalLogLocator, base=10, linthresh=1)
         ax.yaxis.set_major_locator(locator(subs=(1, 2, 5)))

@@ -30,7 +30,7 @@ from mdaug import MDAugCalculator
 from mdaug.analysis.relax import relax
 from mdaug.files import write_json
 from mdaug.frames import structure_from_json
-from mdaug.reports.style import COLORS, new_figure, save
+from mdaug.reports.style import model_styles, new_figure, save
 from mdaug.units import EV_PER_KCAL_MOL
 
 TIMESTEP_FS = 0.5
@@ -200,6 +200,7 @@ def draw(rows: list[dict], ps: float, path: Path) -> None:
         e: sorted({row["temperature_K"] for row in rows if row["ensemble"] == e}) for e in ensembles
     }
     labels = list(dict.fromkeys(row["model"] for row in rows))
+    styles = model_styles(labels)
     n_columns = max(map(len, conditions.values()))
     size = {"width": 3.4 * n_columns, "height": 2.9 * len(ensembles)}
     figure, axes = new_figure(len(ensembles), n_columns, **size, squeeze=False)
@@ -217,8 +218,7 @@ def draw(rows: list[dict], ps: float, path: Path) -> None:
                         alive + 0.012 * k,
                         where="post",
                         label=row["model"],
-                        color=COLORS[k],
-                        linewidth=1.8,
+                        **styles[row["model"]],
                     )
         for ax in line[len(conditions[ensemble]) :]:
             ax.set_visible(False)

@@ -32,7 +32,8 @@ from mdaug.data import SplitOptions, load_frames
 from mdaug.data.splits import split_frames
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
-from mdaug.reports.style import BLUE, GREEN, ORANGE, VERMILION, new_axes, save
+from mdaug.reports.style import AUGMENTED, GRAY, OTHER_CODE, new_axes, save
+from mdaug.reports.style import RAW as RAW_COLOR
 from mdaug.springs import analyze_springs
 from mdaug.training.checkpoint import load_checkpoint
 from mdaug.training.loop import Trainer, TrainState, pick_device
@@ -44,10 +45,10 @@ from mdaug.workflows.train import join_frames
 TARGETS_KCAL_MOL_A = (1.0, 0.5)
 TICKS_KCAL_MOL_A = (0.25, 0.5, 1, 2, 4, 8)
 SIDES = {
-    "mdaug": ("mdaug, recommended (augmented)", BLUE),
-    "mdaug_raw": ("mdaug, raw frames", GREEN),
-    "schnetpack": ("SchNetPack", ORANGE),
-    "schnetpack_flushed": ("SchNetPack, denormals flushed", VERMILION),
+    "mdaug": ("mdaug, recommended (augmented)", AUGMENTED),
+    "mdaug_raw": ("mdaug, raw frames", RAW_COLOR),
+    "schnetpack": ("SchNetPack", OTHER_CODE),
+    "schnetpack_flushed": ("SchNetPack, denormals flushed", GRAY),
 }
 RAW: dict[str, dict[str, Any]] = {
     "augment": {"enabled": False},

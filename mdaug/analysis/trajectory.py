@@ -8,6 +8,7 @@ from typing import Any
 
 import MDAnalysis as mda
 import numpy as np
+from ase import Atoms
 from ase.data import atomic_numbers as number_of
 from MDAnalysis.lib.mdamath import triclinic_vectors
 
@@ -163,3 +164,28 @@ def blocks(universe: mda.Universe, size: int = 512) -> Iterator[Block]:
             cells.append(None if frame.dimensions is None else triclinic_vectors(frame.dimensions))
         periodic = cells[0] is not None and np.abs(np.linalg.det(cells[0])) > 0
         yield Block(np.array(times), np.stack(positions), np.array(cells, float) if periodic else None)
+
+
+def structures_before(universe: mda.Universe, time_ps: float, n_frames: int = 40) -> list[Atoms]:
+    """Return the structures of a trajectory up to a time, the last one at or just after it.
+
+    Parameters
+    ----------
+    universe
+        From `open_trajectory`.
+    time_ps
+        Time of a failure, for example.
+    n_frames
+        At most this many structures.
+    """
+    numbers = atomic_numbers(universe)
+    times = np.array([frame.time for frame in universe.trajectory])
+    last = min(int(np.searchsorted(times, time_ps - 1e-3)), len(times) - 1)
+    structures = []
+    for frame in universe.trajectory[max(0, last - n_frames + 1) : last + 1]:
+        cell = None if frame.dimensions is None else triclinic_vectors(frame.dimensions)
+        periodic = cell is not None and abs(np.linalg.det(cell)) > 0
+        structures.append(
+            Atoms(numbers, frame.positions.astype(np.float64), cell=cell if periodic else None, pbc=periodic)
+        )
+    return structures

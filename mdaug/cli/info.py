@@ -44,4 +44,7 @@ def info(
             f"{description['model']}: its manifest, or results.json beside it, is not as mdaug writes it "
             f"({type(error).__name__}: {error}); --json shows it as it is"
         ) from error
+    drawing = Path(description["model"]).with_name("molecule.png")
+    if drawing.is_file():
+        print(f"drawing {drawing}")
     print_next("mdaug relax  finds the minimum", "mdaug nve  runs molecular dynamics")

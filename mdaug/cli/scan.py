@@ -22,7 +22,7 @@ def scan(
 ) -> None:
     """Stretch and compress a bond: the smaller fragment moves rigidly along it.
 
-    Writes scan.csv (for several models one scan-NAME.csv each), scan.json with the metrics, and scan.png.
+    Writes scan.csv (for several models one scan-NAME.csv each), scan.json with the metrics, and report.html.
     Energies are zero at the start geometry, of models and reference alike; no shift is fitted. The force
     along the bond is −dE/dd: positive pushes the fragments apart, negative pulls them together.
 
@@ -33,7 +33,8 @@ def scan(
     bond
         The two atoms, counted from 0.
     """
-    from mdaug.reports.terminal import print_table
+    from mdaug.reports.scan import labeled_verdicts
+    from mdaug.reports.terminal import print_table, print_verdicts
     from mdaug.workflows.scan import scan_models
 
     if options.points is not None:
@@ -41,10 +42,11 @@ def scan(
     inputs = [*models, options.structure, options.reference]
     subject = None if len(models) > 1 else next(iter(models), LATEST)
     with open_run(output, command="scan", subject=subject, inputs=inputs) as run, progress_bars() as progress:
-        metrics = scan_models(models, bond, options, run.path, progress)
-    print_table(_table(metrics))
+        study = scan_models(models, bond, options, run.path, progress)
+    print_verdicts(labeled_verdicts(study.scans))
+    print_table(_table(study.metrics))
     print(run.path / "scan.json")
-    print(run.path / "scan.png")
+    print(f"report {study.report}")
     print_next("mdaug nve  runs molecular dynamics", "mdaug explore  finds spurious minima that it reaches")
 
 

@@ -31,8 +31,8 @@ def stability(
 
     A bond is broken when its length differs by more than the tolerance from its mean in the training frames
     (arXiv:2210.07237). Distributions of distances h(r) and of torsions are of the frames before that. Writes
-    stability.json and stability.png. In a crystal "broken" means that two neighbors have parted; in a liquid
-    only bonds within molecules count.
+    stability.json, stability.png and report.html. In a crystal "broken" means that two neighbors have parted;
+    in a liquid only bonds within molecules count.
 
     Parameters
     ----------
@@ -53,6 +53,7 @@ def stability(
         Refuse a trajectory that starts from a structure unlike the model's training frames (other molecules
         or bonds, closer atoms) instead of warning.
     """
+    from mdaug.reports.terminal import print_verdicts
     from mdaug.workflows.stability import judge_trajectory, training_bonds
 
     if data is None:
@@ -65,7 +66,7 @@ def stability(
         progress_bars() as progress,
     ):
         bonds = training_bonds(trajectory, None if data is None else source.load(data), model)
-        result = judge_trajectory(
+        judged = judge_trajectory(
             trajectory,
             bonds,
             run.path,
@@ -75,9 +76,10 @@ def stability(
             strict=strict,
             progress=progress,
         )
-    _print_summary(result)
+    print_verdicts(judged.result.verdicts)
+    _print_summary(judged.result)
     print(run.path / "stability.json")
-    print(run.path / "stability.png")
+    print(f"report {judged.report}")
     print_next("mdaug drift  fits the energy drift of an NVE run", "mdaug explore  labels spurious minima")
 
 

@@ -110,7 +110,7 @@ def _train_as_rank_zero(
     from mdaug.reports.accuracy import errors_table
     from mdaug.reports.terminal import print_next, print_table, print_verdicts
     from mdaug.reports.training import next_commands
-    from mdaug.workflows.train import train_force_field, training_report
+    from mdaug.workflows.train import train_force_field
 
     if settings is not None:
         inputs = [*inputs, settings.data.source, settings.augment.explored]
@@ -123,14 +123,13 @@ def _train_as_rank_zero(
         outcome = train_force_field(
             settings, run.path, device=device, resume=resume, callbacks=callbacks, group=group
         )
-    report = training_report(outcome)
-    print_verdicts(report.verdicts)
+    print_verdicts(outcome.verdicts)
     if outcome.test is not None:
         print_table(errors_table({"test frames": outcome.test}))
     print(f"model  {outcome.model_path}")
     print(f"report {outcome.folder / 'report.html'}")
     prepare_lammps()
-    print_next(next_commands(report))
+    print_next(next_commands(outcome.model_path, outcome.scan))
 
 
 def _settings_of(folder: Path, changes: Changes) -> RunConfig:

@@ -200,16 +200,16 @@ def next_commands(folder: Path, lanes: Sequence[DemoLane]) -> list[tuple[str, st
         The raw and the augmented model.
     """
     model = folder / lanes[-1].name
-    commands = [(f"mdaug info {model}", "what the model is, and the indices of its atoms")]
+    commands = [(f"mdaug info {model}", "the model and its atom indices")]
     scan = lanes[-1].scan
     if scan is not None:
         both = " ".join(str(folder / lane.name) for lane in lanes)
         i, j = scan.bond
-        commands.append((f"mdaug scan {both} --bond {i} {j}", "energy along a bond, any that you name"))
+        commands.append((f"mdaug scan {both} --bond {i} {j}", "energy along a bond"))
     return [
         *commands,
-        (f"mdaug nve {model} --out nve", "dynamics at constant energy"),
-        ("mdaug train MY_FRAMES.xyz --temperature 500", "your own molecule, from MD frames at 500 K"),
+        (f"mdaug nve {model} --out nve", "MD at constant energy"),
+        ("mdaug train MY_FRAMES.xyz --temperature 500", "your own molecule, MD frames at 500 K"),
     ]
 
 
@@ -339,10 +339,10 @@ def _scan_sentence(raw: DemoLane, augmented: DemoLane) -> list[str]:
     if raw.scan is None or augmented.scan is None:
         return []
     metrics = [scan_metrics(scan) for scan in (raw.scan, augmented.scan)]
-    spurious = [m["n_spurious_minima"] + m["n_spurious_maxima"] for m in metrics]
+    spurious = [_extrema(m["n_spurious_minima"] + m["n_spurious_maxima"]) for m in metrics]
     text = (
-        f"Along {raw.scan.name}, compressed and stretched, the raw model has {spurious[0]} spurious minima "
-        f"and maxima and the augmented one {spurious[1]}"
+        f"Along {raw.scan.name}, compressed and stretched, the energy of the raw model has {spurious[0]}, "
+        f"that of the augmented one {spurious[1]}"
     )
     if all(m["reference"] for m in metrics):
         errors = [m["reference"]["rmse_below_150_kcal_mol"] for m in metrics]
@@ -350,6 +350,10 @@ def _scan_sentence(raw: DemoLane, augmented: DemoLane) -> list[str]:
         if None not in errors:
             text += f"; their rms errors against {label} are {errors[0]:.3g} and {errors[1]:.3g} kcal/mol"
     return [f"{text}."]
+
+
+def _extrema(n: int) -> str:
+    return {0: "no spurious extremum", 1: "one spurious extremum"}.get(n, f"{n} spurious extrema")
 
 
 def _drift(lane: DemoLane) -> Cell:

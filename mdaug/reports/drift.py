@@ -179,11 +179,19 @@ def next_commands(results: Sequence[DriftResult]) -> list[tuple[str, str]]:
         One for each run.
     """
     commands = []
-    if any(result.verdict.verdict == "cannot tell" for result in results):
-        commands.append(("mdaug nve --resume --steps 200000", "a longer run narrows the interval"))
-    if any(result.verdict.verdict in ("warning", "error") for result in results):
-        commands.append(("mdaug nve --timestep 0.25", "does a shorter time step remove the drift?"))
-    return [*commands, ("mdaug stability RUN", "do bonds hold in this run?")]
+    for result in results:
+        run, name = str(Path(result.source).parent), Path(result.source).name
+        if name != "thermo.csv" or result.timestep_fs is None:  # not a run of mdaug
+            continue
+        outcome = result.verdict.verdict
+        if outcome == "cannot tell":
+            steps = round(4000.0 * result.duration_ps / result.timestep_fs)
+            commands.append((f"mdaug nve --resume --out {run} --steps {steps}", "four times as long"))
+        elif outcome != "ok":
+            step = f"{result.timestep_fs / 2:g}"
+            commands.append((f"mdaug nve --timestep {step}", f"half the time step of {run}"))
+        commands.append((f"mdaug stability {run}", "do the bonds hold?"))
+    return commands or [("mdaug nve", "MD at constant energy")]
 
 
 def drift_table(results: Sequence[DriftResult]) -> Table:

@@ -13,10 +13,14 @@ from markupsafe import Markup, escape
 from mdaug import __version__
 from mdaug.files import write_text
 from mdaug.reports.molecule import MoleculeView
+from mdaug.reports.style import DPI
 from mdaug.text import printable
 from mdaug.verdicts import Verdict
 
 Cell = str | int | float | None
+
+CSS_PIXELS_PER_INCH = 100
+"""Figures are shown in this size, so that their text is as large as that of the page."""
 
 
 @dataclass(frozen=True)
@@ -219,10 +223,13 @@ def _paragraphs(text: str) -> list[Markup]:
 
 def _picture(figure: Path | Picture) -> dict[str, Any]:
     picture = figure if isinstance(figure, Picture) else Picture(figure)
-    data = base64.b64encode(picture.path.read_bytes()).decode("ascii")
+    png = picture.path.read_bytes()
+    width = int.from_bytes(png[16:20], "big")  # of the PNG header
+    data = base64.b64encode(png).decode("ascii")
     alternative = picture.caption or picture.path.stem.replace("_", " ")
     return {
         "uri": f"data:image/png;base64,{data}",
+        "width": round(width * CSS_PIXELS_PER_INCH / DPI),
         "caption": picture.caption,
         "alt": alternative,
         "wide": picture.wide,

@@ -1,5 +1,6 @@
 """Tables, verdicts and next commands in a terminal."""
 
+import os
 from collections.abc import Sequence
 
 from rich import box
@@ -48,7 +49,10 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) 
     console
         Where to; default: standard output.
     """
-    console = console or make_console()
+    if console is None:  # a log file has no width of its own
+        console = make_console()
+        if not console.is_terminal and "COLUMNS" not in os.environ:
+            console.width = 110
     table = verdict_table(verdicts)
     shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for column, ratio in zip(table.columns, (None, None, None, None, 1), strict=True):

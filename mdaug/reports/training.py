@@ -106,30 +106,30 @@ def write_training_report(folder: Path, report: TrainingReport) -> Path:
         *scan_section(folder, [] if report.scan is None else [report.scan]),
         settings_section(report.settings),
     ]
-    opening = Opening(report.verdicts, _summary(report), next_commands(report))
+    opening = Opening(report.verdicts, _summary(report), next_commands(report.model, report.scan))
     return write_page(
         folder / "report.html", f"Force field from {report.data}: {report.name}", sections, opening=opening
     )
 
 
-def next_commands(report: TrainingReport) -> list[tuple[str, str]]:
-    """Return the commands to run after a training.
+def next_commands(model: Path, scan: ScanResult | None) -> list[tuple[str, str]]:
+    """Return the commands to run after a training, with their purposes.
 
     Parameters
     ----------
-    report
-        The content of its page.
+    model
+        Path of the model.pt.
+    scan
+        Names a bond that can be scanned; None if there is no scan.
     """
-    folder = report.model.parent
-    commands = [(f"mdaug info {folder}", "what the model is, and the indices of its atoms")]
-    if report.scan is not None:
-        i, j = report.scan.bond
-        commands.append((f"mdaug scan {folder} --bond {i} {j}", "energy along a bond, any that you name"))
+    folder = model.parent
+    bond = "I J" if scan is None else f"{scan.bond[0]} {scan.bond[1]}"
     return [
-        *commands,
-        (f"mdaug nve {folder} --out nve", "dynamics at constant energy, for `mdaug drift nve`"),
-        (f"mdaug nvt {folder} --replicas 8 --temperature 1000 --out hot", "does it survive hot dynamics?"),
-        ("mdaug lammps", "use the model in LAMMPS"),
+        (f"mdaug info {folder}", "the model and its atom indices"),
+        (f"mdaug scan {folder} --bond {bond}", "energy along a bond"),
+        (f"mdaug nve {folder} --out nve", "MD at constant energy"),
+        (f"mdaug nvt {folder} --replicas 8 --temperature 1000", "hot MD"),
+        (f"mdaug relax {folder}", "minimum and frequencies"),
     ]
 
 

@@ -24,14 +24,14 @@ _DYNAMICS = {
 
 _FIGURES = (
     "springs.png",
+    "frames.png",
     "training.png",
     "parity*.png",
+    "molecule.png",
     "scan.png",
     "drift.png",
     "stability*.png",
     "survival.png",
-    "molecule.png",
-    "frames.png",
     "failure.png",
 )
 
@@ -97,7 +97,8 @@ FILES: dict[str, dict[str, str]] = {
         "scan-*.csv": "the same for one of several models",
         "scan.json": "metrics of the scan: spurious minima and maxima, errors",
         "scan.png": "figure of energy and force",
-        "molecule.png": "the molecule with its atom indices",
+        "molecule.png": "the molecule with atom indices",
+        "report.html": "report",
     },
     "springs": {
         "springs.json": "spring constants of every element pair, in kcal/mol/Å²",
@@ -106,8 +107,9 @@ FILES: dict[str, dict[str, str]] = {
     "stability": {
         "stability.json": "when and by which bond the trajectory broke; distributions before that",
         "stability.png": "figure of bond deviations, distances and torsions",
+        "molecule.png": "the molecule with atom indices",
         "failure.png": "the structure at which a bond broke",
-        "molecule.png": "the molecule with its atom indices",
+        "report.html": "report",
     },
     "sweep": {
         "sweep.csv": "settings and results of every trial",

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from ase.calculators.calculator import Calculator
 
 from mdaug.analysis.model_scan import scan_grid, scan_model
 from mdaug.analysis.relax import relax
+from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import scan_metrics
 from mdaug.errors import DataError, MissingDependencyError
 from mdaug.files import write_json, write_text
 from mdaug.quantum.calculators import GFN2
-from mdaug.reports.scan import save_scan_figure
+from mdaug.reports.scan import write_scan_report
 from mdaug.workflows.options import ScanOptions
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.use_model import (
@@ -27,14 +29,33 @@ from mdaug.workflows.use_model import (
 )
 
 
+@dataclass(frozen=True)
+class ModelScans:
+    """Scans of one bond, one for each model.
+
+    Parameters
+    ----------
+    scans
+        The curves.
+    metrics
+        What scan.json holds, one entry for each model.
+    report
+        The HTML page.
+    """
+
+    scans: list[ScanResult]
+    metrics: list[dict[str, Any]]
+    report: Path
+
+
 def scan_models(
     models: Sequence[Path],
     bond: tuple[int, int],
     options: ScanOptions,
     folder: Path,
     progress: Progress = ignore,
-) -> list[dict[str, Any]]:
-    """Scan a bond, write scan.csv, scan.json and scan.png into `folder`, and return the metrics.
+) -> ModelScans:
+    """Scan a bond, and write scan.csv, scan.json, scan.png and report.html into `folder`.
 
     Parameters
     ----------
@@ -78,8 +99,9 @@ def scan_models(
         name = "scan.csv" if len(scans) == 1 else f"scan-{scan.label}.csv"
         write_text(folder / name, scan.to_csv())
     write_json(folder / "scan.json", metrics[0] if len(scans) == 1 else {"models": metrics})
-    save_scan_figure(scans, folder / "scan.png")
-    return metrics
+    bonds = (loaded[0].manifest.get("training") or {}).get("bonds") or []
+    report = write_scan_report(folder, scans, starts[0], bonds)
+    return ModelScans(scans, metrics, report)
 
 
 def _start(model: Model, options: ScanOptions) -> Atoms:

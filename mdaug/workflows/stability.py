@@ -11,14 +11,15 @@ import MDAnalysis as mda
 from ase import Atoms
 
 from mdaug.analysis.stability import TOLERANCE_A, StabilityResult, stability
-from mdaug.analysis.trajectory import atomic_numbers, open_trajectory
+from mdaug.analysis.trajectory import atomic_numbers, open_trajectory, structures_before
 from mdaug.calculators.applicability import check_applicability
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.geometry.training_bonds import TrainingBonds
-from mdaug.reports.stability import save_stability_figure
+from mdaug.reports.molecule import MoleculeView
+from mdaug.reports.stability import write_stability_report
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.runs import find_model
 from mdaug.workflows.use_model import own_frames
@@ -33,6 +34,14 @@ class Baseline:
     manifest: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True)
+class TrajectoryStability:
+    """The result for a trajectory, and the page about it."""
+
+    result: StabilityResult
+    report: Path
+
+
 def judge_trajectory(
     trajectory: Path,
     baseline: Baseline,
@@ -43,8 +52,8 @@ def judge_trajectory(
     frame_time_fs: float | None = None,
     strict: bool = False,
     progress: Progress = ignore,
-) -> StabilityResult:
-    """Find the first broken bond and write stability.json and stability.png into `folder`.
+) -> TrajectoryStability:
+    """Find the first broken bond and write stability.json, stability.png and report.html into `folder`.
 
     Parameters
     ----------
@@ -82,8 +91,14 @@ def judge_trajectory(
         progress=partial(progress, "frames"),
     )
     write_json(folder / "stability.json", result.to_json() | {"unlike_training": differences})
-    save_stability_figure(result, folder / "stability.png")
-    return result
+    view, time_ps = None, result.time_to_failure_ps
+    if time_ps is not None and result.broken_bond is not None:
+        i, j = map(int, result.bonds.bonds[result.broken_bond])
+        text = f"{result.first_broken_bond} broke, after {time_ps:.3g} ps."
+        view = MoleculeView(structures_before(universe, time_ps), result.bonds.bonds, (i, j), text)
+    start = structures_before(universe, 0.0)[-1]
+    report = write_stability_report(folder, result, start, view)
+    return TrajectoryStability(result, report)
 
 
 def training_bonds(trajectory: Path, frames: FrameSet | None, model: Path | None) -> Baseline:

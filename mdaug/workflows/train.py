@@ -22,6 +22,7 @@ from mdaug.frames import FrameSet, structure_from_json
 from mdaug.reports.training import TrainingReport, write_training_report
 from mdaug.springs import SpringAnalysis, analyze_springs, write_springs
 from mdaug.training import ProcessGroup, TrainResult, TrainState, pick_device, train
+from mdaug.verdicts import Verdict
 from mdaug.workflows.config import RunConfig, save_config
 from mdaug.workflows.options import ValidationOptions
 from mdaug.workflows.progress import ignore
@@ -83,6 +84,12 @@ class TrainingOutcome:
     training: TrainResult
     test: AccuracyResult | None
     scan: ScanResult | None = None
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """Verdicts on the errors on test frames and on the scan."""
+        scan = () if self.scan is None else scan_verdicts(self.scan)
+        return [accuracy_verdict(self.test), *scan]
 
     @property
     def model_path(self) -> Path:
@@ -320,7 +327,6 @@ def training_report(outcome: TrainingOutcome) -> TrainingReport:
         A finished training, its files written.
     """
     summary = read_manifest(outcome.model_path)["training"]
-    scan = [] if outcome.scan is None else scan_verdicts(outcome.scan)
     return TrainingReport(
         data=outcome.sets.train.name,
         level_of_theory=outcome.sets.train.level_of_theory,
@@ -333,7 +339,7 @@ def training_report(outcome: TrainingOutcome) -> TrainingReport:
         springs=outcome.sets.springs,
         test=outcome.test,
         scan=outcome.scan,
-        verdicts=[accuracy_verdict(outcome.test), *scan],
+        verdicts=outcome.verdicts,
         results=describe_outcome(outcome),
         settings=(outcome.folder / CONFIG).read_text(encoding="utf-8"),
     )

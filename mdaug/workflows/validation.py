@@ -6,9 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-from ase import Atoms
-
 from mdaug.analysis.accuracy import AccuracyResult
 from mdaug.analysis.drift import DriftResult, energy_drift
 from mdaug.analysis.model_scan import bond_to_hydrogen, minimum_with_same_bonds, scan_grid, scan_model
@@ -18,7 +15,7 @@ from mdaug.analysis.scan_metrics import scan_metrics, scan_verdicts
 from mdaug.analysis.stability import StabilityResult, stability
 from mdaug.analysis.survival import SurvivalResult, survival
 from mdaug.analysis.thermo_log import read_thermo
-from mdaug.analysis.trajectory import open_trajectory
+from mdaug.analysis.trajectory import open_trajectory, structures_before
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.errors import DataError, MissingDependencyError
 from mdaug.files import write_json, write_text
@@ -40,9 +37,6 @@ MOST_ATOMS_OF_REFERENCE = 60
 FORCE_LIMIT_KCAL_MOL_A = 1.0
 """Force MAE on test frames up to which a model counts as accurate; forces of frames at 500 K have an rms of
 about 25."""
-
-LAST_FRAMES = 40
-"""Frames before a failure that the 3D view of a report shows."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +76,7 @@ class Validation:
             drift = Verdict("energy drift", "error", None, None, text)
         survived = [] if self.survival is None else [self.survival.verdict]
         scan = [] if self.scan is None else scan_verdicts(self.scan)
-        return [*scan, drift, *self.stability.verdicts, *survived]
+        return [*survived, *scan, *self.stability.verdicts, drift]
 
 
 def validate(
@@ -214,28 +208,6 @@ def accuracy_verdict(test: AccuracyResult | None) -> Verdict:
     return Verdict(name, "ok" if value <= limit else "warning", value, limit, text)
 
 
-def structures_before(folder: Path, time_ps: float, n_frames: int = LAST_FRAMES) -> list[Atoms]:
-    """Return the structures of a run up to a time, the last one at or just after it.
-
-    Parameters
-    ----------
-    folder
-        Run folder with ``trajectory.dcd`` and ``topology.pdb``.
-    time_ps
-        Time of a failure.
-    n_frames
-        At most this many structures.
-    """
-    universe = open_trajectory(folder)
-    times = np.array([frame.time for frame in universe.trajectory])
-    last = min(int(np.searchsorted(times, time_ps - 1e-3)), len(times) - 1)
-    symbols = list(universe.atoms.elements)
-    return [
-        Atoms(symbols, frame.positions.astype(float))
-        for frame in universe.trajectory[max(0, last - n_frames + 1) : last + 1]
-    ]
-
-
 def _reference(training: dict[str, Any]) -> Any:
     """Return the calculator of the frames' level of theory, None where it is not at hand."""
     with contextlib.suppress(MissingDependencyError):
@@ -295,6 +267,6 @@ def _first_failure(folder: Path, lives: SurvivalResult, bonds: TrainingBonds) ->
     if lives.first_failure is None:
         return None
     life = lives.lives[lives.first_failure]
-    structures = structures_before(folder / f"replica-{lives.first_failure}", life.lived_ps)
+    structures = structures_before(open_trajectory(folder / f"replica-{lives.first_failure}"), life.lived_ps)
     drawn = bonds.bonds if life.broken_bond is not None else find_bonds(structures[-1])
     return MoleculeView(structures, drawn, life.broken_bond, f"{life.failure}, after {life.lived_ps:.3g} ps.")

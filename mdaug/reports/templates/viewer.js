@@ -16,7 +16,7 @@ for (const canvas of document.querySelectorAll("canvas.molecule")) {
     const ratio = window.devicePixelRatio || 1, [width, height] = [canvas.clientWidth, canvas.clientHeight];
     [canvas.width, canvas.height] = [width * ratio, height * ratio];
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    const scale = (0.5 * Math.min(width, height) / size) * zoom;
+    const scale = (0.6 * Math.min(width, height) / size) * zoom;
     const frame = data.frames[slider ? slider.value : 0];
     const seen = frame.map((r) => axes.map((axis) => axis[0] * r[0] + axis[1] * r[1] + axis[2] * r[2]));
     const x = (r) => width / 2 + scale * r[0], y = (r) => height / 2 - scale * r[1];
