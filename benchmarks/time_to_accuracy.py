@@ -60,7 +60,7 @@ RAW: dict[str, dict[str, Any]] = {
 Row = tuple[float, int, float, float]
 
 
-class TimeIsUp(Exception):
+class TimeIsUpError(Exception):
     """The minutes are used up."""
 
 
@@ -98,12 +98,12 @@ def train_mdaug(out: Path, given: argparse.Namespace) -> None:
         curve.add(state.epoch, errors.energy_mae * unit, errors.force_mae * unit)
         if curve.seconds > 60 * given.minutes:
             trainer.save(out)
-            raise TimeIsUp
+            raise TimeIsUpError
         curve.start()
 
     try:
         trainer.run(out, after_epoch)
-    except TimeIsUp:
+    except TimeIsUpError:
         print("time is up; call again with more minutes to go on")
 
 

@@ -23,6 +23,7 @@ class HelpFormatter(DefaultFormatter):
     defaults of switches that are on, and of several values, as one would type them."""
 
     def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
+        """Print one panel."""
         if str(panel.title) == PAPER_SETTINGS.name and not show_all.get():
             names = "  ".join(entry.positive_names[0] for entry in panel.entries)
             title, line = Text(f"{PAPER_SETTINGS.name} ({HELP_ALL})", "dim"), Text(names, "dim")
@@ -35,6 +36,7 @@ class SectionFormatter(HelpFormatter):
     """One line of keys for a section of the configuration, or with ``--help-all`` its full panel."""
 
     def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
+        """Print one section."""
         if show_all.get():
             super().__call__(console, options, panel)
             return

@@ -51,10 +51,12 @@ class Split:
     test: IntArray
 
     def to_json(self) -> dict[str, list[int]]:
+        """Return the indices of each part as lists."""
         return {name: getattr(self, name).tolist() for name in PARTS}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Split":
+        """Return the split that `to_json` described."""
         return cls(**{name: np.array(content[name], dtype=np.int64) for name in PARTS})
 
 

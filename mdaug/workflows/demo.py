@@ -143,9 +143,11 @@ class Processes:
         self._running[name] = process
 
     def alive(self, name: str) -> bool:
+        """Return whether the process of a lane runs."""
         return self._running[name].is_alive()
 
     def stop(self) -> None:
+        """End all processes."""
         for process in self._running.values():
             process.terminate()
             process.join()
@@ -234,6 +236,7 @@ class Throttle:
         self.report, self.last = report, ("", -1)
 
     def __call__(self, what: str, done: int, total: int) -> None:
+        """Report a new percentage, or a new stage."""
         now = (what, 100 * done // max(total, 1))
         if now != self.last:
             self.report(what, done, total)

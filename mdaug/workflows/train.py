@@ -93,6 +93,7 @@ class TrainingOutcome:
 
     @property
     def model_path(self) -> Path:
+        """The model file of the run."""
         return self.folder / "model.pt"
 
 

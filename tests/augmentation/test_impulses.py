@@ -91,7 +91,7 @@ def test_two_atoms_vibrate_and_do_not_turn():
     assert np.abs(velocities[..., 2]).min() > 0
 
 
-@pytest.mark.parametrize("stiffness, time_fs, atol", [(20.0, 10.0, 2e-3), (2.0, 300.0, 0.03)])
+@pytest.mark.parametrize(("stiffness", "time_fs", "atol"), [(20.0, 10.0, 2e-3), (2.0, 300.0, 0.03)])
 def test_energy_is_conserved_on_the_way(ethanol, masses, stiffness, time_fs, atol):
     """What the springs hold after the time is what a harmonic oscillator holds then."""
     options = OPTIONS.model_copy(update={"impulse_time": time_fs, "impulse_energy": 100.0})
@@ -123,7 +123,7 @@ def test_impulse_frames_come_last_and_stay_in_bounds(ethanol, ethanol_springs):
     np.testing.assert_array_equal(made.positions[:5], without.positions)
 
 
-@pytest.mark.parametrize("n_molecules, time_fs", [(1, 25.0), (2, 500.0), (7, 500.0), (8, 25.0)])
+@pytest.mark.parametrize(("n_molecules", "time_fs"), [(1, 25.0), (2, 500.0), (7, 500.0), (8, 25.0)])
 def test_a_few_molecules_get_time_to_turn(n_molecules, time_fs, frames, springs, monkeypatch):
     seen = []
 

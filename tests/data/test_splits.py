@@ -34,12 +34,12 @@ def _sides(split: Split, group: np.ndarray) -> list[set[int]]:
 )
 def test_groups_never_straddle(group: list[int], seed: int, blocks: bool) -> None:
     frames = _frames(group)
+    options = SplitOptions(train=0.6, validation=0.2, test=0.2, seed=seed, blocks=blocks)
     try:
-        split = split_frames(
-            frames, SplitOptions(train=0.6, validation=0.2, test=0.2, seed=seed, blocks=blocks)
-        )
-    except DataError as error:
-        assert "without tearing groups" in str(error)
+        split = split_frames(frames, options)
+    except DataError:
+        with pytest.raises(DataError, match="without tearing groups"):
+            split_frames(frames, options)
         return
     train, validation, test = _sides(split, frames.group)
     assert not (train & validation or train & test or validation & test)
