@@ -1,4 +1,4 @@
-"""Folder of downloads and compiled libraries, and a check of who may have written a library.
+"""Cache folder for downloads and compiled libraries, and a check that no other user could write a library.
 
 Imports only the standard library, as every start of `lmp` imports this module.
 """
@@ -13,7 +13,7 @@ ADVICE = "remove it, or set MDAUG_CACHE to a folder of your own"
 
 
 class UntrustedFileError(MDAugError, OSError):
-    """Another user may have written a compiled library, so it is not loaded."""
+    """A compiled library that another user may have written; it is not loaded."""
 
 
 def cache_folder() -> Path:
@@ -25,7 +25,7 @@ def cache_folder() -> Path:
     stated = os.environ.get("MDAUG_CACHE")
     if stated:
         return Path(stated)
-    from platformdirs import user_cache_path  # here, where its failure does not end LAMMPS
+    from platformdirs import user_cache_path  # imported here, where a failure does not stop LAMMPS
 
     try:
         folder = user_cache_path("mdaug")
@@ -81,8 +81,8 @@ def make_private(path: Path) -> None:
 def check_private(*paths: Path) -> None:
     """Refuse files and folders that other users own or may write to: loading a library runs its code.
 
-    Of a library, check the file and its folder. The folders above need no check: a folder that another user
-    put in place of a private one is not owned by this user.
+    For a library, check the file and its folder. The folders above need no check: if another user replaced
+    the private folder, the new one would not be owned by this user.
 
     Parameters
     ----------

@@ -14,8 +14,8 @@ class SettingsError(DataError):
 
 
 class MissingDependencyError(MDAugError):
-    """An optional package or tool is needed; the message says how to install it."""
+    """An optional package or tool is missing; the message gives the command that installs it."""
 
 
 class InterruptedRunError(KeyboardInterrupt):
-    """Ctrl-C during a command; the message names what was kept and how to continue. Exit code 130."""
+    """Ctrl-C during a command; the message states what was saved and how to continue. Exit code 130."""

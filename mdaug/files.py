@@ -22,8 +22,8 @@ _LEFTOVER = re.compile(r"\.mdaug-(?P<stem>.+)-[a-z0-9_]{8}(?P<suffix>\.[^.]*)?")
 def atomic_path(path: Path | str) -> Iterator[Path]:
     """Provide a temporary path beside a file, which replaces the file if the block succeeds.
 
-    The temporary file has the suffix of `path`, as many writers choose the format by it. After an error
-    (full disk, kill) the old file is untouched.
+    The temporary file has the suffix of `path`, because many writers choose the format by the suffix. After
+    an error (full disk, kill) the old file is unchanged.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def leftover_of(path: Path) -> str | None:
 
 
 def is_leftover(path: Path) -> bool:
-    """Return whether a file is a temporary file of `atomic_path`: one that a kill left, or one being written.
+    """Return whether a file is a temporary file of `atomic_path`: left by a killed process, or being written.
 
     Parameters
     ----------
@@ -69,14 +69,14 @@ def is_leftover(path: Path) -> bool:
 
 
 def remove_leftovers(folder: Path, patterns: Iterable[str]) -> None:
-    """Remove the temporary files of `atomic_path` that a kill left.
+    """Remove temporary files of `atomic_path` that a killed process left.
 
     Parameters
     ----------
     folder
         Folder that no other process is writing to.
     patterns
-        Names, with wildcards, of the files that are written there; temporary files of others stay.
+        Names, with wildcards, of the files that are written there; other temporary files are kept.
     """
     names = list(patterns)
     for path in folder.iterdir():
@@ -141,7 +141,7 @@ def _umask() -> int:
 
 
 def open_without_link(path: Path, mode: str, **options: Any) -> IO[Any]:
-    """Open a file for writing in place, but none that a symbolic link points to.
+    """Open a file for writing in place; refuse symbolic links.
 
     Parameters
     ----------

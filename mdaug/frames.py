@@ -19,7 +19,7 @@ OPEN_A = 1e6
 
 
 def image_cells(cells: FloatArray, pbc: tuple[bool, bool, bool]) -> FloatArray:
-    """Return cells in which directions that are not periodic are open.
+    """Return cells whose nonperiodic directions are open.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class FrameSet:
     charge, multiplicity
         Total charge (e) and spin multiplicity 2S+1; None where not given.
     name
-        File or set of the frames, for messages and reports.
+        Name of the file or set, for messages and reports.
     level_of_theory
         Level of theory of energies and forces, where known: ``"GFN2-xTB"``, ``"CCSD(T)/cc-pVTZ"``.
     group

@@ -1,4 +1,5 @@
-"""Names that a package exports and imports only on first use (PEP 562), so that importing it stays cheap."""
+"""Lazy exports of a package (PEP 562): a name is imported on first use, so that importing the package is
+fast."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module

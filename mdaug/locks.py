@@ -1,7 +1,7 @@
 """Locks for files that one process at a time may write; a lock ends with its process, even if it is killed.
 
-The lock is `flock` on a file beside the data. `filelock` is not used: where a file system has no locks, it
-falls back to a marker file, differently in each release, and a killed process leaves the marker behind.
+The lock is `flock` on a file in the folder of the data. The package `filelock` is not used: on a file system
+without locks it falls back to a marker file, which a killed process leaves behind.
 """
 
 import errno

@@ -6,10 +6,10 @@ from cyclopts import Group
 from pydantic import BaseModel, ConfigDict, Field
 
 Count = Annotated[int, Field(ge=0, le=10_000_000)]
-"""A number of things; a larger one would fill the memory or take forever."""
+"""A count, limited because a larger one would fill the memory or take forever."""
 
 Positive = Annotated[int, Field(ge=1, le=10_000_000)]
-"""A number of things, at least one."""
+"""A count of at least one."""
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """Seed of random numbers, in the range that NumPy and scikit-learn accept."""

@@ -1,4 +1,4 @@
-"""Settings of child processes, of which one runs on each core."""
+"""Settings of child processes that run one on each core."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Make processes that start in the block compute on one thread each."""
+    """Limit processes that start in the block to one thread each."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 PACKAGE_FOLDER = Path(__file__).parent
 
 NATIVE_FOLDER = PACKAGE_FOLDER / "native"
-"""The C++ that serves ASE, `mdaug nve`, LAMMPS and training: ``core`` and ``kernels``."""
+"""The folder of the C++ code: ``core`` (ASE, `mdaug nve`, LAMMPS) and ``kernels`` (training)."""
 
 
 def resource_folder(name: str) -> Path:

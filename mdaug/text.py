@@ -1,4 +1,4 @@
-"""Text of users and of foreign files, made safe where it leaves for terminal, figure or page.
+"""Text of users and foreign files, made safe for output to terminals, figures and pages.
 
 File names, manifests and comment lines may contain escape sequences (which reprogram a terminal), characters
 that reverse the direction of text, bytes that are no UTF-8, markup of rich (``[final]``) and mathematics of

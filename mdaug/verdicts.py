@@ -27,7 +27,7 @@ class Verdict:
     limit
         What `value` was compared with, in the same unit; None where the check has no number as limit.
     text
-        One sentence in plain words: the value, the limit, and what follows from them.
+        One sentence in plain words: the value, the limit, and the conclusion.
     frames
         Indices of the frames that the verdict is about, 0-based and ascending; empty if it is about
         all frames or none.

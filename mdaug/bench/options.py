@@ -58,7 +58,7 @@ class BenchOptions(Options):
     """Replicas of the molecule that are propagated as one batch."""
 
     batch_size: Count = 50
-    """Molecules of a training step."""
+    """Molecules in a training step."""
 
     inference: Count = 100
     """Molecules evaluated at once."""
@@ -73,7 +73,7 @@ class BenchOptions(Options):
     """Seconds of each measurement in a round."""
 
     quick: bool = False
-    """Five short rounds, to try the command; too few for results to be quoted."""
+    """Five short rounds, to try the command; too few for results that are reported."""
 
     clock: Literal["wall", "cpu"] = "wall"
-    """Clock of tables and ratios: wall, or cpu (CPU time, for machines with other load)."""
+    """Clock of tables and ratios: wall, or cpu (CPU time, for machines that run other programs too)."""

@@ -23,42 +23,42 @@ from mdaug.workflows import environment
 COMMANDS = {
     "Whole pipeline": {
         "demo": "Train and test a raw and an augmented model on embedded ethanol frames, in minutes.",
-        "train": "Train a force field on raw and augmented frames: model.pt and a report.",
-        "sweep": "Train over a grid of settings or by a search, and compare the scans.",
+        "train": "Train a force field on raw and augmented frames; write model.pt and a report.",
+        "sweep": "Train many models, over a grid of settings or by a search, and compare their scans.",
     },
     "Frames": {
         "frames": "Sample frames by molecular dynamics from a structure file or SMILES string.",
-        "check": "Check whether energies, forces and positions of frames fit together.",
-        "dataset": "Download a named set of frames and check it.",
+        "check": "Check whether energies, forces and positions of frames are consistent.",
+        "dataset": "Download a named set of frames and check its SHA-256.",
         "springs": "Fit the spring constants of all element pairs.",
         "augment": "Write augmented frames: distorted geometries with energies and forces.",
-        "explore": "Find spurious minima that a model's own MD reaches; label them for retraining.",
+        "explore": "Find spurious minima that a model's own MD reaches, and label them for another training.",
         "reference": "Compute ab-initio energies of frames or scans by PySCF.",
     },
     "Using a model": {
-        "info": "Show elements, cutoff, training data and their range, errors of a model.",
+        "info": "Show elements, cutoff, training data and errors of a model.",
         "nve": "Run molecular dynamics at constant energy, with a guard and restarts.",
         "nvt": "Run molecular dynamics at constant temperature (Langevin).",
-        "relax": "Find the minimum and harmonic frequencies.",
+        "relax": "Relax a structure to its minimum and compute its harmonic frequencies.",
         "export": "Write model.pt from a training checkpoint.",
-        "lammps": "Build and test the pair style for LAMMPS; copy inputs.",
+        "lammps": "Build and test the pair style for LAMMPS, and write example inputs.",
     },
     "Testing a model": {
         "evaluate": "Compute the errors of energies and forces on frames.",
-        "scan": "Scan energy and force along a bond, beside a reference.",
+        "scan": "Scan energy and force along a bond, and compare them with a reference.",
         "drift": "Fit the energy drift of NVE runs, with a confidence interval.",
-        "stability": "Find when, and by which bond, a trajectory broke.",
+        "stability": "Find the first broken bond of a trajectory, and compare it with the training frames.",
         "labels": "Measure the errors of label rules against a reference.",
-        "bench": "Measure the speed on this machine.",
+        "bench": "Measure the speed of models, dynamics and training on this machine.",
     },
 }
-"""Groups of commands with the line each has in `mdaug --help`."""
+"""Groups of commands, with the summary line of each command in `mdaug --help`."""
 
 MODULES = {"nve": "dynamics", "nvt": "dynamics"}
-"""Modules of commands that do not have one of their own name."""
+"""Modules of the commands whose module has another name."""
 
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+"""Exit code after Ctrl-C, the same as in shells."""
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -68,7 +68,7 @@ _SWITCHES = ["--help", HELP_ALL, "--debug", "-h", "--version", "--install-comple
 """Options of `mdaug` itself; the first three may stand anywhere."""
 
 _LONGEST = 1000
-"""Most characters of a message; the middle of a longer one is left out."""
+"""Maximum length of a message, in characters; the middle of a longer message is left out."""
 
 _EPILOGUE = "`mdaug COMMAND --help` explains a command; `--debug` anywhere shows the traceback of an error."
 
@@ -110,7 +110,7 @@ def _main(argv: list[str] | None) -> int:
 def _prepare_process() -> None:
     """Prevent failures that have nothing to do with the command, some of them after its computation."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal or pipe of ASCII, say, cannot show Å
+        if isinstance(stream, io.TextIOWrapper):  # for example, an ASCII terminal cannot show Å
             stream.reconfigure(errors="replace")
     try:
         Path.home()
@@ -145,7 +145,8 @@ def build_app(called: str | None = None) -> App:
     Parameters
     ----------
     called
-        The command about to run; its help is its own docstring, which is not imported for the others.
+        The command that will run. Its help is its docstring; the modules of the other commands are not
+        imported.
     """
     app = App(
         name="mdaug",
@@ -163,7 +164,7 @@ def build_app(called: str | None = None) -> App:
     options = Group("Options", sort_key=len(COMMANDS))
     app["--help"].group = app["--version"].group = options
     app.register_install_completion_command(
-        group=options, help="Complete commands and options by the Tab key: bash, zsh, fish (--shell)."
+        group=options, help="Set up completion by the Tab key in bash, zsh or fish (--shell)."
     )
     for order, (title, commands) in enumerate(COMMANDS.items()):
         group = Group(title, sort_key=order)
@@ -193,14 +194,14 @@ def _unknown_command(name: str) -> str:
 
 
 def _unknown_option(error: UnknownOptionError) -> str:
-    """Return cyclopts' message, or name the switch of `mdaug` itself that is meant."""
+    """Return cyclopts' message, or suggest the most similar switch of `mdaug` itself."""
     given = error.token.keyword or error.token.value
     nearest = difflib.get_close_matches(given, _SWITCHES[:3], n=1, cutoff=0.8)
     return f"Unknown option: {given}. Did you mean {nearest[0]}?" if nearest else str(error)
 
 
 def _in_one_line(error: BaseException) -> str:
-    """Return what was wrong in one line."""
+    """Return the error message as one line."""
     match error:
         case OptionError(__cause__=pydantic.ValidationError() as cause):
             text = _validation_line(cause, group=_option_group(error))
@@ -243,7 +244,7 @@ def _option_group(error: OptionError) -> str:
 def _show_warning(
     message: Warning | str, category: type[Warning], filename: str, *_: object, **__: object
 ) -> None:
-    """Show the warnings of mdaug; those of other libraries mean nothing to its users."""
+    """Show the warnings of mdaug, and hide those of other libraries."""
     if issubclass(category, UserWarning) and Path(filename).is_relative_to(_PACKAGE):
         _print_line("warning", "yellow", str(message))
 
@@ -256,7 +257,7 @@ def _fail(message: str, *, code: int) -> int:
 def _print_line(what: str, style: str, message: str) -> None:
     """Write one line to standard error."""
     text = printable(" ".join(message.split()))
-    if len(text) > _LONGEST:  # it quotes a broken file
+    if len(text) > _LONGEST:  # the message may quote a broken file
         text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
     line = Text.assemble((f"mdaug: {what}: ", style), text)
     make_console(stderr=True, soft_wrap=True).print(line)

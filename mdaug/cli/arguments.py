@@ -1,4 +1,5 @@
-"""Arguments of commands: those that go together, and those that change a training configuration."""
+"""Options of commands: names of the options that were given, and their values as changes of a
+configuration."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -51,7 +52,7 @@ def given_options(options: Options, *, without: Iterable[str] = ()) -> list[str]
     options
         A group without a prefix.
     without
-        Fields that are not of interest.
+        Fields that are left out.
     """
     given = [name for name in type(options).model_fields if name in options.model_fields_set - set(without)]
     return [f"--{name.replace('_', '-')}" for name in given]
@@ -65,7 +66,7 @@ def refuse(options: Iterable[str], reason: str) -> None:
     options
         Those that were given, as typed.
     reason
-        Why they have none, as the second half of a sentence.
+        Why they have no effect, as the second half of a sentence.
 
     Raises
     ------

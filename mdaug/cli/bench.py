@@ -25,19 +25,19 @@ def bench(
 ) -> None:
     """Measure the speed of energies and forces, molecular dynamics, training and large systems.
 
-    Everything that is compared is measured in turn, A B C A B C …, in one run. Minimum, median and maximum
-    over the turns are given, of times and of their ratios, beside the time of the matrix products alone,
-    which no implementation can avoid. Writes bench.json and bench.png.
+    All cases are measured in turn, A B C A B C …, in one run. Reports minimum, median and maximum of times
+    and of their ratios, and the time of the matrix products alone as a lower bound. Writes bench.json and
+    bench.png.
 
     Parameters
     ----------
     model
-        A model.pt or a run folder [default: an untrained network of --width, which is as fast].
+        A model.pt or a run folder [default: an untrained network of --width, which has the same speed].
     baseline
         Also measure SchNetPack (2.1) with a network of the same size, in a process of its own.
     baseline_python
-        Python of the environment where SchNetPack is installed, which may differ from mdaug's
-        [default: the Python of mdaug]; docs/speed.md has the commands that make one.
+        Python of the environment in which SchNetPack is installed [default: the Python of mdaug];
+        docs/speed.md lists the commands that create one.
     """
     from mdaug.reports.bench import bench_tables
     from mdaug.reports.terminal import print_table

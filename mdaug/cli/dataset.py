@@ -18,17 +18,17 @@ def dataset(
     *,
     source: Annotated[Path | None, Parameter(name="--from")] = None,
 ) -> None:
-    """Download a named set of frames into the user's cache and check its SHA-256; without NAME, list all.
+    """Download a named set of frames and check its SHA-256; without NAME, list all sets.
 
-    Then every command takes the name as its DATA. The environment variable MDAUG_CACHE names another folder
-    than the user's cache.
+    The set is stored in the user's cache, or in the folder in the environment variable MDAUG_CACHE. Every
+    command then accepts its name as DATA.
 
     Parameters
     ----------
     name
-        Name of the set, as ethanol-ccsdt.
+        Name of the set, for example ethanol-ccsdt.
     source
-        Use this copy of the file instead of a download.
+        Local copy of the file, used instead of a download.
     """
     from mdaug.data.datasets import EMBEDDED_SETS, fetch, install
     from mdaug.text import make_console

@@ -28,10 +28,10 @@ def demo(
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
     options: Annotated[ValidationOptions, Parameter(name="*", group="Validation")] = ValidationOptions(),
 ) -> None:
-    """Train with and without augmentation and compare both models: accuracy, bond scan, hot dynamics.
+    """Train a raw and an augmented model and compare them: accuracy, bond scan, MD at high temperature.
 
     Takes about five minutes on two CPU cores with the embedded frames. The run folder gets report.html
-    and the full run folders raw/ and augmented/, whose model.pt every other command takes.
+    and the run folders of both trainings, raw/ and augmented/. Every other command accepts their model.pt.
 
     Parameters
     ----------
@@ -71,7 +71,8 @@ def _activation() -> list[str]:
 
 @contextmanager
 def _shown() -> Iterator["Show"]:
-    """Show a bar for each model, which starts anew with every stage; without a terminal a line a stage."""
+    """Show a progress bar for each model, restarted at every stage; without a terminal, print one line per
+    stage."""
     if not console.is_terminal:
         yield _stage_lines()
         return

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mdaug.md import DynamicsResult
 
 HEATED = 1.6
-"""A run at constant energy starts near its mean; if it gets this many times hotter, it fell into a spurious
+"""Ratio of mean temperature to equilibration temperature above which an NVE run has reached a spurious
 minimum."""
 
 
@@ -27,11 +27,11 @@ def nve(
     dynamics: Annotated[DynamicsOptions, Parameter(name="*")] = DynamicsOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
-    """Run molecular dynamics at constant energy, after an equilibration at the temperature.
+    """Run molecular dynamics at constant energy (NVE), after an equilibration at --temperature.
 
     Writes thermo.csv, trajectory.dcd with topology.pdb, restart.npz and nve.json. Translation and rotation
-    of a molecule are removed, and temperatures count 3N − 6 degrees of freedom. A run that blows up is
-    stopped with the reason in nve.json; the exit code is 0. `mdaug nvt` keeps the temperature instead.
+    of a molecule are removed, and temperatures count 3N − 6 degrees of freedom. A run that blows up stops,
+    with the reason in nve.json; the exit code is 0. `mdaug nvt` runs at constant temperature.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ def nvt(
 ) -> None:
     """Run molecular dynamics at constant temperature (Langevin, BAOAB; DOI 10.1093/amrx/abs010).
 
-    Start, options, guard, replicas, resuming and files are those of `mdaug nve`; the result is nvt.json. The
-    noise does not rotate or move the molecule as a whole. The energy is not conserved, so that there is no
-    drift to measure.
+    Options and files are those of `mdaug nve`, except that nvt.json replaces nve.json. The random forces do
+    not move or rotate the molecule as a whole. The energy is not conserved, so `mdaug drift` refuses these
+    runs.
 
     Parameters
     ----------

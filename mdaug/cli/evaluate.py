@@ -27,7 +27,7 @@ def evaluate(
     source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
-    """Compare a model's energies and forces with those of frames.
+    """Compute the errors of a model's energies and forces on frames.
 
     Writes evaluate.json and parity.png. Energies are compared as they are (no shift is fitted), forces
     component by component.
@@ -39,13 +39,13 @@ def evaluate(
     data
         A file of frames or the name of a set [default: the test frames of the model's own training].
     part
-        Without DATA: which frames of the model's training [default: test].
+        Part of the frames of the model's training that is used without DATA [default: test].
     dtype
         Precision of the model [default: the model's own].
     device
         Where the model is evaluated.
     strict
-        Refuse frames unlike those of the model's training (other molecules or bonds, closer atoms).
+        Refuse frames that differ from the model's training frames (other molecules or bonds, closer atoms).
     """
     from mdaug.reports.terminal import print_table
     from mdaug.workflows.evaluate import evaluate_model

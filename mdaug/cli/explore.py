@@ -18,7 +18,7 @@ def explore(
     options: Annotated[ExploreOptions, Parameter(name="*")] = ExploreOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
-    """Find spurious minima that a model's own MD reaches, and label them for retraining.
+    """Find spurious minima that a model's own MD reaches, and label them for another training.
 
     The labels come from the force field matched to the model's training frames; nothing is computed ab
     initio. Writes explored.xyz, which `mdaug train --augment.explored` adds to the augmented frames, and
@@ -29,7 +29,7 @@ def explore(
     trajectories
         Folders of `mdaug nve` or `mdaug nvt` (with --replicas too), or trajectory files.
     model
-        The model that ran, in the folder of its training [default: the latest run].
+        The model that made the trajectories, in the folder of its training [default: the latest run].
     """
     from mdaug.workflows.explore import explore_trajectories
 

@@ -16,10 +16,10 @@ def export(
     dtype: Precision | None = None,
     overwrite: Switch = False,
 ) -> None:
-    """Write the best weights of a training, finished or not, as a model file.
+    """Write model.pt from the best weights of a training, finished or not.
 
-    `mdaug train` does so at its end; this command is for a training that still runs or was stopped, and for
-    another precision.
+    `mdaug train` writes model.pt at its end. Use this command while a training is running, after it was
+    stopped, or to change the precision.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def export(
     out
         The file to write [default: model.pt in the run folder].
     dtype
-        Precision in which the model runs unless its user chooses another [default: that of the training].
+        Default precision of the model when it is evaluated [default: that of the training].
     overwrite
         Replace an existing model.
     """

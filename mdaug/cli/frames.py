@@ -1,4 +1,4 @@
-"""`mdaug frames`: frames by Langevin MD, where there are none yet."""
+"""`mdaug frames`: sampling of labeled frames by Langevin MD."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 

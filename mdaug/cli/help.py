@@ -1,4 +1,5 @@
-"""How `mdaug COMMAND --help` looks: switches without their silent negatives, sections in one line each."""
+"""Layout of `mdaug COMMAND --help`: switches without their ``--no-`` forms, one line per section of the
+configuration."""
 
 from ast import literal_eval
 from contextvars import ContextVar
@@ -15,12 +16,12 @@ from mdaug.options import PAPER_SETTINGS
 HELP_ALL = "--help-all"
 
 show_all: ContextVar[bool] = ContextVar("show_all", default=False)
-"""Whether the options of sections are explained (``--help-all``) or only listed."""
+"""Whether the options of configuration sections are explained (``--help-all``) or only listed."""
 
 
 class HelpFormatter(DefaultFormatter):
     """The default panels, without ``--no-x`` and ``[default: False]`` for switches that are off, and with
-    defaults of switches that are on, and of several values, as one would type them."""
+    defaults of switches that are on, and of several values, in the form in which they are typed."""
 
     def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
         """Print one panel."""

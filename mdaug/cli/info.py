@@ -1,4 +1,4 @@
-"""`mdaug info`: what a model file holds."""
+"""`mdaug info`: content of a model file."""
 
 import json
 from pathlib import Path
@@ -16,17 +16,17 @@ def info(
     *,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
-    """Show what a model is: elements, cutoff, size, training data and their range, errors, versions.
+    """Show elements, cutoff, size, training data and their range, errors and versions of a model.
 
-    Nothing in the file is executed. A model of one molecule describes that molecule only, and frames outside
-    the range of the training data are beyond what it has learned.
+    Nothing in the file is executed. A model of one molecule describes that molecule only, and predictions
+    outside the range of its training data are unreliable.
 
     Parameters
     ----------
     model
         A model.pt or a run folder [default: the latest run].
     as_json
-        Print the manifest, and results.json if it lies beside the model, as JSON.
+        Print the manifest as JSON, with results.json if it is in the folder of the model.
     """
     from mdaug.reports.model import model_tables
     from mdaug.reports.terminal import print_table

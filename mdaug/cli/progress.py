@@ -1,4 +1,4 @@
-"""What commands show on the terminal while they work, and the next step after it."""
+"""Progress bars, remarks and suggested next commands on the terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,12 +15,12 @@ console = make_console(stderr=True)
 def progress_bars(
     text: Callable[[float], str] | None = None,
 ) -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar for each stage, and give the function that is called with (stage, done, total).
+    """Show a progress bar for each stage; yield the function that is called with (stage, done, total).
 
     Parameters
     ----------
     text
-        Makes the text beside a bar from the speed in items per second.
+        Returns the text beside a bar, given the speed in items per second.
     """
     with started_when_needed() as bar:
         yield partial(_report, bar, text)
@@ -28,7 +28,8 @@ def progress_bars(
 
 @contextmanager
 def started_when_needed() -> Iterator[Progress]:
-    """Give a display of progress that is shown from its first bar on, so that an early error stands alone."""
+    """Yield a progress display that appears with its first bar, so that an early error is printed without
+    it."""
     bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=16),
@@ -68,7 +69,7 @@ def advance(bar: Progress, stage: str, done: int, total: int, text: str = "") ->
 
 
 def warn(text: str) -> None:
-    """Print a remark on a result in yellow on standard error.
+    """Print a remark on a result to standard error, in yellow.
 
     Parameters
     ----------

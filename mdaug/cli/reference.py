@@ -28,27 +28,29 @@ def reference(
 ) -> None:
     """Compute ab-initio energies of frames, or of scans of a structure, by PySCF.
 
-    Frames: writes frames.xyz. Scans: writes for each a CSV file, which `mdaug scan --reference` reads, and an
-    xyz file of its structures, and scan.png. Where a bond breaks, the energy goes from the restricted
-    solution to a stable broken-symmetry unrestricted one; both stand in the CSV file. Every finished point is
-    saved in points.jsonl at once: the same command continues from there.
+    For frames, writes frames.xyz. For scans, writes a CSV file (for `mdaug scan --reference`) and an xyz file
+    of each, and scan.png. Where a bond breaks, the energy changes from the restricted to a stable
+    broken-symmetry unrestricted solution; the CSV file contains both. Every finished point is saved in
+    points.jsonl at once: a command that was stopped continues from there.
 
     Parameters
     ----------
     data
         Frames (a file or the name of a set); with --scan a structure file or SMILES string.
     scan
-        A scan, may be repeated, the most important first: bond:i-j, angle:i-j-k, torsion:i-j-k-l or
-        approach:i-j, each with =first:last:step if not the default; two joined by + make a grid.
+        A scan: bond:i-j, angle:i-j-k, torsion:i-j-k-l or approach:i-j, with =first:last:step for another
+        range than the default; two joined by + make a grid. May be repeated; earlier scans are computed
+        first.
     workers
-        Processes of one thread each [default: all cores]; 0 only writes what points.jsonl holds.
+        Number of single-threaded processes [default: all cores]; 0 computes nothing and writes the results in
+        points.jsonl.
     points
         File of finished points [default: points.jsonl in the output folder].
     forces_first
-        With --forces: compute forces of the first so many frames only.
+        With --forces: compute forces of the first N frames only.
     restricted
-        Without --scan: use restricted orbitals everywhere, also where a bond breaks. Faster; the energies
-        of broken bonds are too high.
+        Without --scan: use restricted orbitals even where a bond breaks. Faster, but the energies of broken
+        bonds are too high.
     """
     from mdaug.workflows.reference import compute_frames, compute_scans
 

@@ -1,4 +1,4 @@
-"""`mdaug scan`: energy and force along a bond, of one or several models."""
+"""`mdaug scan`: energy and force of one or several models along a bond."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,7 +20,7 @@ def scan(
     options: Annotated[ScanOptions, Parameter(name="*")] = ScanOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
-    """Stretch and compress a bond: the smaller fragment moves rigidly along it.
+    """Scan energy and force along a bond, whose smaller fragment moves rigidly.
 
     Writes scan.csv (for several models one scan-NAME.csv each), scan.json with the metrics, and report.html.
     Energies are zero at the start geometry, of models and reference alike; no shift is fitted. The force

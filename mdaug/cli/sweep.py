@@ -27,8 +27,8 @@ def sweep(
 ) -> None:
     """Train many models, over a grid of settings or by a search, and compare their scans.
 
-    Lists of values form a grid, of which every point is trained; with a range the space is searched
-    (Optuna's TPE sampler). The run folder gets a run folder for each trial under trials/, sweep.csv,
+    Lists of values form a grid: a model is trained at every point. If a key has a range, the space is
+    searched by Optuna's TPE sampler. Writes the run folder of each training under trials/, sweep.csv,
     sweep.json, scans.png with all scan curves and, for several keys, importance.png.
 
     Parameters
@@ -38,8 +38,8 @@ def sweep(
     config
         A TOML file, or the name of a shipped one: demo, ethanol, ethanol_accurate, paper.
     vary
-        What is varied: SECTION.KEY=V1,V2,… or SECTION.KEY=LOW:HIGH[:log], may be repeated, with sections
-        and keys of the TOML files; the default is the paper's grid of ε.
+        A key that is varied, with sections and keys of the TOML files: SECTION.KEY=V1,V2,… or
+        SECTION.KEY=LOW:HIGH[:log]. May be repeated; the default is the paper's grid of ε.
     epochs
         Passes over the training frames in each training.
     resume

@@ -1,4 +1,4 @@
-"""`mdaug train`: from frames to a force field with its report."""
+"""`mdaug train`: training of a force field, with its report."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,8 +54,8 @@ def train(
     The run folder gets model.pt (for ASE, LAMMPS and every other mdaug command), report.html, results.json
     and all intermediate files. Precedence: options, then the TOML file, then defaults (those of
     inputs/ethanol.toml). The keys of the sections below are options too, as in `--model.cutoff 6`;
-    `--help-all` explains them. Under `torchrun` the processes share every batch, one GPU each where there
-    are any.
+    `--help-all` explains them. Under `torchrun` the processes share every batch; on machines with GPUs each
+    process uses one.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def train(
     seed
         Seed of the split, the springs, the augmentation and the training.
     device
-        Where to train: auto takes the GPU if there is one.
+        Device of the training; auto is the GPU if there is one.
     resume
         Continue the training in --out, or the newest unfinished one.
     """
@@ -133,7 +133,7 @@ def _train_as_rank_zero(
 
 
 def _settings_of(folder: Path, changes: Changes) -> RunConfig:
-    """Return the settings of the run in `folder` with those given now."""
+    """Return the settings of the run in `folder`, changed by the options given now."""
     from mdaug.workflows.train import CONFIG
 
     if not (folder / CONFIG).exists():

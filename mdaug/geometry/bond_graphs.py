@@ -1,4 +1,4 @@
-"""The bond graph of every frame: which atoms are bonded where, and how often."""
+"""The bond graph of every frame, and the fraction of frames in which each pair is bonded."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from mdaug.geometry.bonds import BOND_SCALE, BoolArray, bonded
 from mdaug.geometry.pairs import frame_pairs, molecule_pairs
 
 DISTANCES_AT_ONCE = 4_000_000
-"""Distances held in memory at once."""
+"""Number of distances that are held in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class BondGraphs:
 
     @property
     def occurrence(self) -> FloatArray:
-        """The share of the frames in which each pair is bonded, shape (n_pairs,)."""
+        """The fraction of frames in which each pair is bonded, shape (n_pairs,)."""
         return self.present.mean(axis=0)
 
 

@@ -109,7 +109,7 @@ def sides(n_atoms: int, bonds: IntArray, bond: tuple[int, int]) -> tuple[IntArra
     Returns
     -------
     side_i, side_j
-        Indices of the atoms connected to i and to j without the bond; None if the bond is part of a ring.
+        Indices of the atoms connected to i and to j after the cut; None if the bond is part of a ring.
     """
     i, j = sorted(bond)
     kept = bonds[~((bonds[:, 0] == i) & (bonds[:, 1] == j))]
@@ -121,7 +121,8 @@ def sides(n_atoms: int, bonds: IntArray, bond: tuple[int, int]) -> tuple[IntArra
 
 
 def moving_side(atomic_numbers: IntArray, bonds: IntArray, bond: tuple[int, int]) -> IntArray | None:
-    """Return the atoms that move when a bond is stretched: the side with fewer atoms (if equal, the lighter).
+    """Return the atoms that move when a bond is stretched: the side with fewer atoms (the lighter one if
+    equal).
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ def cosines(positions: Tensor, angles: IntArray, cells: Tensor | None = None) ->
 def torsion_terms(positions: Tensor, torsions: IntArray, cells: Tensor | None = None) -> Tensor:
     """Return s cos φ, s² cos 2φ, s³ cos 3φ of torsions, with s = sin θ sin θ' of the two bond angles.
 
-    They are smooth also where three atoms are in line, where the torsion angle φ itself is not.
+    They are smooth even where three atoms are collinear and the torsion angle φ is not defined.
 
     Parameters
     ----------

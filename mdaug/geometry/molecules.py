@@ -1,4 +1,4 @@
-"""Molecules of a set of frames: their bonds on average, their number, and whether they stay together."""
+"""Molecules of a set of frames: mean bonds, number of molecules, and molecules that separate."""
 
 import warnings
 from dataclasses import dataclass
@@ -13,25 +13,25 @@ from mdaug.geometry.bonds import bonded
 from mdaug.geometry.pairs import molecule_pairs, narrowest_width, pair_lengths
 
 APART_A = 6.0
-"""Molecules whose nearest atoms are farther apart than this (Å) have parted: it exceeds usual cutoffs."""
+"""Molecules whose nearest atoms are farther apart than this (Å) have separated; it exceeds usual cutoffs."""
 
 NARROWEST_A = 8.0
-"""Smallest width (Å) of a cell with molecules: half of it exceeds a bond stretched 2.5-fold."""
+"""Smallest width (Å) of a cell with molecules: half of it exceeds the length of a bond stretched 2.5-fold."""
 
 AT_ONCE = 4_000_000
 """Largest number of pairs held in memory at once."""
 
 LASTING = 0.9
-"""Share of the frames in which two atoms with a lasting bond are bonded, at least."""
+"""Least fraction of the frames in which two atoms with a lasting bond are bonded."""
 
 SOMETIMES, SOMETIMES_HYDROGEN = 0.05, 0.02
-"""Share of the frames in which two atoms with a changing bond are bonded, at least: of any atoms, and of a
-hydrogen and one of its partners."""
+"""Least fraction of the frames in which two atoms with a changing bond are bonded: for any two atoms, and for
+a hydrogen and one of its partners."""
 
 HYDROGEN = 1
 
 MAX_FRAMES = 300
-"""Largest number of frames, evenly spaced, that are searched for parted molecules."""
+"""Largest number of frames, evenly spaced, in which separated molecules are searched."""
 
 
 def molecule_of_atom(n_atoms: int, bonds: IntArray) -> IntArray:
@@ -90,7 +90,7 @@ def mean_lengths(frames: FrameSet) -> FloatArray:
 
 @dataclass(frozen=True)
 class MolecularGraph:
-    """Bonds of the molecules that frames hold.
+    """Bonds of the molecules in a set of frames.
 
     Parameters
     ----------
@@ -99,8 +99,8 @@ class MolecularGraph:
     mean_A
         Their mean lengths, shape (n_bonds,), Å.
     changing
-        Bonds that some frames have and others do not, shape (n_changing, 2), i < j, sorted: those of a
-        hydrogen that moves between partners (a shared proton), and bonds that break or form.
+        Bonds that exist in some frames only, shape (n_changing, 2), i < j, sorted: those of a hydrogen that
+        moves between partners (a shared proton), and bonds that break or form.
     """
 
     bonds: IntArray
@@ -117,8 +117,8 @@ def molecular_graph(frames: FrameSet) -> MolecularGraph:
     """Return the bonds of the molecules in `frames`, from the bonds of each frame.
 
     Two atoms have a lasting bond if they are bonded in nearly all frames, or at their mean distance. Changing
-    are the bonds of a hydrogen to two or more partners of which not all last, and bonds of other atoms that
-    only some of the frames have.
+    bonds are those of a hydrogen to two or more partners if not all of them last, and bonds of other atoms
+    that exist in some frames only.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def frame_molecules(frames: FrameSet) -> IntArray:
 
 
 def count_molecules(frames: FrameSet) -> int:
-    """Return how many molecules each frame holds.
+    """Return the number of molecules in each frame.
 
     Parameters
     ----------
@@ -248,7 +248,7 @@ def has_parted(positions: FloatArray) -> bool:
 
 
 def warn_of_parting(frames: FrameSet) -> None:
-    """Warn of frames in which molecules have parted or a fragment has left its molecule.
+    """Warn of frames in which molecules have separated or a fragment has left its molecule.
 
     Parameters
     ----------

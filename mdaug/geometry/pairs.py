@@ -1,6 +1,7 @@
 """Atom pairs: all pairs of a molecule, neighbor pairs within a cutoff, nearest periodic images.
 
-Cells are those of `FrameSet.periodic_cells`: an open direction has a vector so long that no pair crosses it.
+Cells are those of `FrameSet.periodic_cells`: the vector of an open direction is so long that no pair crosses
+it.
 """
 
 from typing import TYPE_CHECKING, TypeVar
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 ArrayOrTensor = TypeVar("ArrayOrTensor", FloatArray, "Tensor")
 
 _MAX_GRID_BOXES = 100_000
-"""Largest number of boxes in vesin's grid. For more it widens all boxes by one factor, and divides by zero
-where a direction then has less than one box."""
+"""Largest number of boxes in vesin's grid. For more boxes, vesin widens all of them by one factor, and
+divides by zero if a direction then has less than one box."""
 
 _FARTHEST_A = 1e12
-"""Double precision resolves positions beyond this only to 0.0001 Å."""
+"""Positions beyond this (Å) have a resolution of only 0.0001 Å in double precision."""
 
 
 def molecule_pairs(n_atoms: int) -> tuple[IntArray, IntArray]:
@@ -94,7 +95,7 @@ def neighbor_pairs(
     DataError
         The atoms or the cell extend too far for a search, or `check_lattice` refuses the cell.
     """
-    from vesin import NeighborList  # it imports torch where torch is installed, which takes seconds
+    from vesin import NeighborList  # imports torch where torch is installed, which takes seconds
 
     neighbor_list = NeighborList(cutoff=cutoff, full_list=False)
     box = np.zeros((3, 3)) if cell is None else np.asarray(cell, dtype=np.float64)
@@ -175,7 +176,7 @@ def all_frame_pairs(frames: FrameSet, cutoff: float) -> tuple[IntArray, IntArray
     Returns
     -------
     idx_i, idx_j, r_ij
-        As of `frame_pairs`, one frame after another.
+        As returned by `frame_pairs`, one frame after another.
     """
     by_frame = [frame_pairs(frames, n, cutoff) for n in range(len(frames))]
     first_atom = np.repeat(np.arange(len(frames)) * frames.n_atoms, [len(pairs[0]) for pairs in by_frame])

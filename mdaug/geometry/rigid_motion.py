@@ -1,4 +1,5 @@
-"""Translation and rotation of a whole system: counted, removed from momenta, and excluded from vibrations."""
+"""Translation and rotation of a whole system: their number, removal from momenta, and exclusion from
+vibrations."""
 
 import numpy as np
 from ase import Atoms
@@ -10,7 +11,7 @@ LINEAR_WITHIN_A = 0.1
 """A molecule is linear if the root mean square distance of its atoms from one axis is below this (Å)."""
 
 SMALLEST_INERTIA = 1e-6
-"""An axis whose moment of inertia is below this fraction of the largest is that of a linear molecule."""
+"""A molecule is linear if its smallest moment of inertia is below this fraction of the largest."""
 
 SMALLEST_RADIUS_A = 1e-6
 """Atoms whose radius of gyration about an axis is below this (Å) do not rotate about it: a single atom."""
@@ -152,7 +153,8 @@ def thermal_momenta(
 ) -> FloatArray:
     """Draw Maxwell–Boltzmann momenta without net translation and rotation.
 
-    The distribution is the exact one conditional on zero total momenta: the mean kinetic energy is
+    The distribution is exact, conditional on zero total linear and angular momentum: the mean kinetic energy
+    is
     (3N − n_rigid) k_B T / 2.
 
     Parameters
@@ -179,6 +181,7 @@ def thermal_momenta(
 
 
 def _is_linear(positions: FloatArray) -> bool:
-    """Return whether the atoms lie on one axis (singular values: root sums of squares along the axes)."""
+    """Return whether the atoms lie on one axis, given the root sums of squares of their positions along the
+    axes."""
     off_axis = np.linalg.svd(positions - positions.mean(axis=0), compute_uv=False)[1:]
     return bool(np.sqrt(np.sum(off_axis**2) / len(positions)) < LINEAR_WITHIN_A)

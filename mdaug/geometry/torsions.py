@@ -1,4 +1,4 @@
-"""Torsions: which bonds molecules rotate about, and their angles."""
+"""Torsions: rotatable bonds of molecules, and torsion angles."""
 
 import numpy as np
 
@@ -7,11 +7,11 @@ from mdaug.geometry.bonds import sides
 from mdaug.geometry.pairs import minimum_image
 
 STRAIGHT = float(np.cos(np.radians(15.0)))
-"""Bond angles above 165° on average are straight."""
+"""A bond angle whose mean exceeds 165° counts as straight."""
 
 
 def rotatable_torsions(atomic_numbers: IntArray, bonds: IntArray) -> IntArray:
-    """Return one torsion a-b-c-d for each bond b-c that the molecule can rotate about.
+    """Return one torsion a-b-c-d for each rotatable bond b-c.
 
     Bonds in rings and to terminal atoms have none. a and d are the heaviest neighbors (then the lowest
     indices); the chain starts at the end whose outer atom is heavier, so ethanol's hydroxyl is C-C-O-H.
@@ -67,7 +67,7 @@ def torsion_angles(positions: FloatArray, torsions: IntArray, cells: FloatArray 
 
 
 def without_straight(torsions: IntArray, positions: FloatArray, cells: FloatArray | None = None) -> IntArray:
-    """Return the torsions neither of whose two bond angles is straight.
+    """Return the torsions whose two bond angles are not straight.
 
     About a straight angle (C-Zn-C, C-C≡N) the torsion is not defined.
 

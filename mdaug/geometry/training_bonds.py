@@ -1,7 +1,7 @@
-"""Bonds of the training frames with their ranges, and hydrogens that the frames show at several partners.
+"""Bonds of the training frames with their ranges, and hydrogens that have several partners in the frames.
 
-The record tells a bond that breaks from one that the frames themselves show longer: a shared proton goes from
-one partner to the other and back.
+With this record a breaking bond can be distinguished from a bond that is long in the training frames too: a
+shared proton moves between its partners.
 """
 
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ class SharedHydrogen:
     atom
         Index of the hydrogen, 0-based.
     partners
-        Atoms that it is bonded to in some frame, the most frequent one first.
+        Atoms to which it is bonded in at least one frame, the most frequent one first.
     mean_A
         Mean distance to the nearest of them, over frames.
     range_A
@@ -74,11 +74,11 @@ class TrainingBonds:
     bonds
         Shape (n_bonds, 2), i < j; one for each shared hydrogen, to its most frequent partner.
     mean_A
-        Mean lengths, shape (n_bonds,); of a shared hydrogen, of the distance to its nearest partner.
+        Mean lengths, shape (n_bonds,); for a shared hydrogen, the mean distance to its nearest partner.
     range_A
         Shortest and longest lengths, shape (n_bonds, 2); NaN where unknown.
     shared
-        Hydrogens that the frames show at several partners.
+        Hydrogens with several partners in the frames.
     pbc
         Periodic directions of the training frames.
     """
@@ -96,7 +96,7 @@ class TrainingBonds:
         return tuple(bond_name(self.atomic_numbers, bond) for bond in self.bonds)
 
     def lengths(self, positions: FloatArray, cells: FloatArray | None) -> FloatArray:
-        """Return the lengths of the bonds, of a shared hydrogen the distance to its nearest partner.
+        """Return the lengths of the bonds; for a shared hydrogen, the distance to its nearest partner.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Verlet list: neighbor pairs that are searched again only when atoms have moved far enough."""
+"""Verlet list: neighbor pairs, updated only after atoms have moved far enough."""
 
 import numpy as np
 import torch

@@ -15,20 +15,20 @@ class Level(Options):
 
     method: str = COMPOSITE
     """composite (DF-MP2 in --basis + [CCSD(T) − MP2] in --correction-basis), hf, mp2, df-mp2, ccsd, ccsd(t),
-    or a density functional that PySCF knows, as pbe."""
+    or a density functional of PySCF, for example pbe."""
 
     basis: str = "cc-pVTZ"
-    """Basis set, by PySCF's name."""
+    """Basis set, by its name in PySCF."""
 
     correction_basis: str = "cc-pVDZ"
     """Smaller basis set of the composite's [CCSD(T) − MP2]."""
 
     frozen_core: bool = True
-    """Leave the core electrons out of the correlation (of the composite: out of [CCSD(T) − MP2] only)."""
+    """Freeze the core electrons in correlated methods (in the composite: in [CCSD(T) − MP2] only)."""
 
     core_correlation: bool = True
-    """With the composite and a frozen core, add the core electrons' part of DF-MP2, so that all electrons are
-    correlated in --basis."""
+    """With the composite and a frozen core, correlate the core electrons in DF-MP2, so that the energy is
+    all-electron in --basis."""
 
     forces: bool = False
     """Also compute forces: hf, mp2, df-mp2 (by differences) and density functionals only."""

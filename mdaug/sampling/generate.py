@@ -17,7 +17,8 @@ from mdaug.sampling.statistics import SamplingStatistics, sampling_statistics
 from mdaug.units import BOLTZMANN_EV_K, FS
 
 POSITION_DECIMALS = 6
-"""Positions are rounded to this many decimals (Å) *before* they are labeled, so that files lose nothing."""
+"""Positions are rounded to this number of decimals (Å) *before* they are labeled, so that files contain them
+exactly."""
 
 
 CALCULATOR_ERRORS = (CalculatorError, NotImplementedError, RuntimeError, ValueError)
@@ -49,8 +50,8 @@ def generate_frames(
 ) -> tuple[FrameSet, SamplingStatistics]:
     """Sample frames by BAOAB Langevin dynamics (DOI 10.1063/1.4802990), one replica from each start.
 
-    BAOAB samples positions with an error that vanishes in the harmonic limit, so bond fluctuations, hence
-    spring constants, carry no time-step bias; the kinetic temperature is low by (ωΔt)²/4 in each mode.
+    In BAOAB the time-step error of positions vanishes in the harmonic limit, so bond fluctuations and spring
+    constants are not biased; the kinetic temperature of each mode is too low by a fraction (ωΔt)²/4.
 
     Parameters
     ----------
@@ -61,11 +62,11 @@ def generate_frames(
     options
         Temperature, number of frames, times, friction and seed.
     name, level_of_theory, charge, multiplicity
-        Recorded in the frames; `name` also stands in messages.
+        Recorded in the frames; `name` is also used in messages.
     progress
         Called with (MD steps done, MD steps in all).
     parts
-        Store of finished replicas; those it holds are not run again.
+        Store of finished replicas; stored replicas are not run again.
 
     Returns
     -------
@@ -211,7 +212,7 @@ def _observe(atoms: Atoms, time_fs: float) -> tuple[float, float, float]:
 
 
 def _stored_positions(atoms: Atoms) -> FloatArray:
-    """Return rounded positions; a molecule, which the thermostat moves about, is centered."""
+    """Return rounded positions; a molecule is centered, because the thermostat moves it."""
     positions = atoms.get_positions()
     if not atoms.pbc.any():
         positions -= atoms.get_center_of_mass()

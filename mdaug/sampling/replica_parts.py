@@ -34,9 +34,7 @@ class ReplicaParts:
         Parameters
         ----------
         replica
-            Number of the replica.
-
-        Returns
+            Number of the replica. Returns
         -------
         arrays
             Name -> array; None if the replica is not finished.

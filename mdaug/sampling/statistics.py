@@ -11,13 +11,15 @@ from mdaug.units import BOLTZMANN_EV_K
 from mdaug.verdicts import Level, Verdict
 
 LARGEST_DEVIATION = 0.25
-"""A measured temperature disagrees if it is off by more than this share of the expected one."""
+"""A measured temperature disagrees if it deviates by more than this fraction of the expected one,"""
 
 SIGNIFICANT_SIGMAS = 4.0
-"""And by more than this number of standard errors (for few samples: by as improbable a deviation)."""
+"""and by more than this number of standard errors (for few samples: by a deviation of the same
+probability)."""
 
 WIDEST_INTERVAL = 0.5
-"""A 95 % confidence interval wider than this share of the expected temperature proves no agreement."""
+"""A 95 % confidence interval wider than this fraction of the expected temperature is too wide to show
+agreement."""
 
 
 @dataclass(frozen=True)
@@ -114,14 +116,14 @@ def temperature_verdict(
     Parameters
     ----------
     name
-        Of the check, as ``"virial temperature"``.
+        Name of the check, for example ``"virial temperature"``.
     measured_K, error_K
         Mean and its standard error, K.
     expected_K
         Temperature of the thermostat, or that stated for the frames, K.
     n_samples
-        Number of independent samples that `error_K` was estimated from; few samples make wide intervals
-        (Student's t). None: many.
+        Number of independent samples in the estimate of `error_K`; few samples give wide intervals (Student's
+        t). None for many.
     """
     degrees = np.inf if n_samples is None else max(n_samples - 1, 1)
     half_width = -error_K * float(stdtrit(degrees, 0.025) if n_samples else ndtri(0.025))
@@ -155,7 +157,7 @@ def autocorrelation(series: FloatArray) -> FloatArray:
     """
     fluctuation = np.asarray(series, dtype=np.float64) - np.mean(series)
     n = len(fluctuation)
-    spectrum = np.fft.rfft(fluctuation, n=2 * n)  # padded: no wrap-around
+    spectrum = np.fft.rfft(fluctuation, n=2 * n)  # padded, so that the correlation does not wrap around
     covariance = np.fft.irfft(np.abs(spectrum) ** 2)[:n] / np.arange(n, 0, -1)
     return covariance / covariance[0] if covariance[0] > 0 else np.eye(1, n)[0]
 
@@ -163,7 +165,7 @@ def autocorrelation(series: FloatArray) -> FloatArray:
 def correlation_time(correlation: FloatArray, window: float = 5.0) -> float:
     """Return the integrated autocorrelation time τ = ½ + Σ C(t), in steps.
 
-    Uncorrelated values have ½; a mean of n values has the error of a mean of n/(2τ) independent ones.
+    For uncorrelated values τ = ½; the mean of n values has the error of a mean of n/(2τ) independent values.
 
     Parameters
     ----------

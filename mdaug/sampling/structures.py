@@ -16,7 +16,8 @@ from mdaug.errors import DataError, MissingDependencyError
 from mdaug.frames import FloatArray, IntArray
 
 CONTACT_A = 2.2
-"""Distance (Å) of the nearest atoms of molecules of one SMILES string, which are placed side by side."""
+"""Distance (Å) between the nearest atoms of the molecules of one SMILES string, which are placed side by
+side."""
 
 
 def starting_structures(source: str | Path, n: int, seed: int = 0) -> list[Atoms]:
@@ -78,7 +79,7 @@ def formal_charge(source: str | Path) -> int | None:
     Raises
     ------
     DataError, MissingDependencyError
-        As of `starting_structures`.
+        As in `starting_structures`.
     """
     if Path(source).is_file():
         return None

@@ -30,10 +30,10 @@ Progress = Callable[[int, int], None]
 FITS = MappingProxyType({"published": fit_mixture, "converged": fit_converged})
 
 STIFFEST = 5000.0 * EV_PER_KCAL_MOL
-"""eV/Å². No bond is as stiff (that of N₂ has 3300 kcal/mol/Å²)."""
+"""eV/Å². No bond is as stiff as this (N₂: 3300 kcal/mol/Å²)."""
 
 LIGHT = 0.01
-"""A peak stiffer than `STIFFEST` with less than this share of the distances is left out."""
+"""A peak stiffer than `STIFFEST` with less than this fraction of the distances is left out."""
 
 HISTOGRAM_BINS = 120
 """Largest number of bins of a histogram."""
@@ -60,16 +60,16 @@ class Interval:
 
 @dataclass(frozen=True)
 class SpringAnalysis:
-    """Springs at both convergences, their confidence intervals, and histograms of the distances.
+    """Springs of both kinds of fit, their confidence intervals, and histograms of the distances.
 
     Parameters
     ----------
     springs
-        Those of `fit_springs`: the ones of the convergence that the options name.
+        The result of `fit_springs`: one of the two fits below, chosen by ``options.convergence``.
     published, converged
         The fits at scikit-learn's default convergence and at the maximum of the likelihood.
     intervals
-        Of the converged fit, by pair name; empty without bootstrap.
+        Confidence intervals of the converged fit, by pair name; empty without bootstrap.
     histograms
         Pair name -> (density in 1/Å, bin edges in Å) of the distances.
     """
@@ -119,7 +119,7 @@ def fit_springs(
 def analyze_springs(
     frames: FrameSet, options: SpringOptions | None = None, *, progress: Progress | None = None
 ) -> SpringAnalysis:
-    """Fit the springs at both convergences, with histograms and confidence intervals by bootstrap.
+    """Fit the springs with both convergence criteria, with histograms and confidence intervals by bootstrap.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def _checked(
 
 
 def _warn_of_molecules(frames: FrameSet) -> None:
-    """Warn that peaks of distances between molecules are fitted, but are no springs."""
+    """Warn that peaks of distances between molecules are fitted, but do not measure a stiffness."""
     n_molecules = count_molecules(frames)
     if n_molecules == 1:
         return
@@ -220,7 +220,7 @@ def _fit(
         # one constant distance has one component
         constant = Mixture(np.array([distances.mean()]), np.array([distances.std()]), np.ones(1))
         return dict.fromkeys(convergences, (constant, np.zeros(1, dtype=np.int64)))
-    distances = np.sort(distances)  # so that the order of atoms and frames does not matter
+    distances = np.sort(distances)  # so that the fit does not depend on the order of atoms and frames
     if len(distances) > options.max_samples:
         rng = np.random.default_rng(options.seed)
         distances = np.sort(rng.choice(distances, options.max_samples, replace=False))
@@ -236,11 +236,12 @@ def _fit(
 
 
 def _without_spikes(mixture: Mixture, peak: IntArray, temperature_K: float, min_width_A: float) -> IntArray:
-    """Leave out light peaks stiffer than any bond: a few distances that happen to lie close together."""
+    """Leave out peaks of small weight that are stiffer than any bond: a few distances that are close by
+    chance."""
     joined = join(mixture, peak)
     stiff = BOLTZMANN_EV_K * temperature_K / np.maximum(joined.sigmas, min_width_A) ** 2 > STIFFEST
     spike = stiff & (joined.weights < LIGHT) & (joined.sigmas >= min_width_A)
-    kept = np.append(~spike, False)  # the last for the components left out already, −1
+    kept = np.append(~spike, False)  # the last entry is for components that are left out already, −1
     return np.where(kept, np.cumsum(kept) - 1, -1)[peak]
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TINY = np.finfo(float).tiny
 
 SMALLEST_VARIANCE = 1e-9
-"""Å²; keeps a component from collapsing on one distance."""
+"""Å²; prevents the collapse of a component onto one distance."""
 
 SCAN_SAMPLES = 20_000
 """Largest number of distances used to choose the number of components."""
@@ -28,7 +28,7 @@ STARTS = 2
 """Random starts of a converged fit besides the k-means one."""
 
 BINS_PER_SIGMA = 10
-"""Bins per width of the narrowest component in the bootstrap: adds 1/1200 to its variance."""
+"""Bins per width of the narrowest component in the bootstrap; the binning adds 1/1200 to its variance."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ def fit_converged(distances: FloatArray, n_components: int, seed: int) -> Mixtur
 def choose_n_components(distances: FloatArray, max_components: int, seed: int) -> int:
     """Return the number of components with the lowest Bayesian information criterion.
 
-    Numbers are tried upwards until two in a row bring no improvement, each with at least 5 distances per
-    component. The criterion describes the density: a skewed peak takes two or three components, which
+    Increasing numbers are tried until two in a row bring no improvement, each with at least 5 distances per
+    component. The criterion describes the density: a skewed peak needs two or three components, which
     `find_peaks` joins again.
 
     Parameters
@@ -155,7 +155,7 @@ def find_peaks(mixture: Mixture, *, dip: float, min_weight: float) -> IntArray:
         Shape (n_components,): number of the peak of each component, from 0 upwards; −1 if it is left out.
     """
     even = np.linspace(mixture.means[0] - mixture.sigmas[0], mixture.means[-1] + mixture.sigmas[-1], 4001)
-    grid = np.union1d(even, mixture.means)  # a component may be narrower than the grid
+    grid = np.union1d(even, mixture.means)  # a component may be narrower than the spacing of the grid
     density = mixture.component_densities(grid).sum(-1)
     _, peak = np.unique(np.searchsorted(grid[_valleys(density, dip)], mixture.means), return_inverse=True)
     weights = np.bincount(peak, mixture.weights)

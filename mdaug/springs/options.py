@@ -1,4 +1,4 @@
-"""What can be chosen when springs are fitted."""
+"""Options of the fit of springs."""
 
 from typing import Annotated, Any, Literal
 
@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, Field
 from mdaug.options import Options, Positive, Seed
 
 LookupRule = Literal["nearest", "linear", "responsibility"]
-"""How the spring of a pair at a distance is found; see `mdaug.springs.springs.LOOKUPS`."""
+"""Name of a rule that gives the spring constant of a pair at a distance; see
+`mdaug.springs.springs.LOOKUPS`."""
 
 
 def _component_counts(value: Any) -> Any:
@@ -41,9 +42,9 @@ class SpringSettings(Options):
         BeforeValidator(_component_counts),
         Parameter(consume_multiple=True),
     ] = ()
-    """Number of Gaussians of an element pair, as H-H=4 H-C=3; in TOML a table {H-H = 4}. For other pairs it
-    is chosen automatically: components by BIC, then those without a dip between them are joined to one
-    peak."""
+    """Number of Gaussians of an element pair, for example H-H=4 H-C=3; in TOML a table {H-H = 4}. For other
+    pairs it is chosen automatically: components by BIC, then components without a dip between them are joined
+    to one peak."""
 
     convergence: Literal["converged", "published"] = "converged"
     """Convergence of the fits: `converged` to the maximum of the likelihood, or `published` with
@@ -66,7 +67,8 @@ class SpringSettings(Options):
     """Widen peaks narrower than `min_width` to it, which limits their k, instead of refusing them."""
 
     max_samples: Annotated[int, Field(ge=100)] = 100_000
-    """Largest number of distances of an element pair in a fit; of more, so many are drawn at random."""
+    """Largest number of distances of an element pair in a fit; from more distances this number is drawn at
+    random."""
 
     seed: Seed = 0
     """Seed of the fits, of drawn samples and of the bootstrap."""

@@ -1,4 +1,4 @@
-"""Spring constants of element pairs, and the one of a pair at a given distance; the file springs.json."""
+"""Spring constants of element pairs, their look-up at a given distance, and the file springs.json."""
 
 import json
 from collections.abc import Mapping
@@ -45,11 +45,12 @@ class PairSprings:
 
     @property
     def mixture(self) -> Mixture:
-        """The mixture of Gaussians that the springs follow from."""
+        """The mixture of Gaussians from which the springs were computed."""
         return Mixture(self.distance, self.sigma, self.weight)
 
     def nearest(self, d: FloatArray) -> FloatArray:
-        """Return k of the component whose mean is nearest, the published rule; halfway the shorter one's.
+        """Return k of the component with the nearest mean, the published rule; halfway, that of the shorter
+        one.
 
         Parameters
         ----------
@@ -98,9 +99,10 @@ class PairSprings:
         return shares / shares.sum(-1, keepdims=True)
 
     def responsibility(self, d: FloatArray) -> FloatArray:
-        """Return Σ_m γ_m(d) k_m; more than 3σ outside the end components their own k.
+        """Return Σ_m γ_m(d) k_m; at more than 3σ outside the first or last component, the k of that
+        component.
 
-        So far out the widest component would dominate, wherever it lies.
+        Far outside, the widest component would dominate, wherever its mean is.
 
         Parameters
         ----------
@@ -147,7 +149,7 @@ class Springs:
         Parameters
         ----------
         pair
-            Name of the element pair, as ``"H-O"``.
+            Name of the element pair, for example ``"H-O"``.
         d
             Distances, Å, any shape.
         rule
@@ -194,7 +196,7 @@ class Springs:
         Raises
         ------
         ValueError, KeyError, TypeError, AttributeError
-            The content has another form than `to_json` gives, or numbers out of range.
+            The content does not have the form of `to_json`, or a number is out of range.
         """
         temperature_K = float(content["temperature_K"])
         if not 0 < temperature_K < HOTTEST:
@@ -235,7 +237,7 @@ class Springs:
         Raises
         ------
         DataError
-            The file is missing or has another form than `write` gives.
+            The file is missing or does not have the form of `write`.
         """
         try:
             return cls.from_json(json.loads(Path(path).read_text(encoding="utf-8")))

@@ -30,7 +30,7 @@ class BondForce:
     Parameters
     ----------
     name
-        Of the bond, as ``O2-H8``.
+        Name of the bond, for example ``O2-H8``.
     mean_kcal_mol_A, standard_error_kcal_mol_A
         Positive pushes the atoms apart.
     """
@@ -47,7 +47,8 @@ class Consistency:
     Parameters
     ----------
     virial_temperature_K, standard_error_K
-        −⟨Σ r·F⟩/((3N − 3) k_B) and the standard error of the mean, as if frames were independent.
+        −⟨Σ r·F⟩/((3N − 3) k_B) and the standard error of the mean, under the assumption that frames are
+        independent.
     temperature_K
         Temperature at which the frames were sampled.
     n_frames
@@ -64,7 +65,8 @@ class Consistency:
 
     @property
     def verdict(self) -> Verdict:
-        """The `temperature_verdict` of the virial temperature, with what it means and the bond forces."""
+        """The `temperature_verdict` of the virial temperature, with its interpretation and the bond
+        forces."""
         verdict = temperature_verdict(
             "virial temperature",
             self.virial_temperature_K,
@@ -92,9 +94,9 @@ class Consistency:
 def consistency(frames: FrameSet) -> Consistency | None:
     """Compare the sampling of molecules with their forces.
 
-    In the canonical ensemble of the forces ⟨Σ r·F⟩ = −(3N − 3) k_B T for a free molecule, as the center of
-    mass carries no force (R. Clausius; D. Frenkel, B. Smit, DOI 10.1016/B978-0-12-267351-1.X5000-7). Forces
-    of another potential than the one that drove the sampling, or in other units, give another temperature.
+    In the canonical ensemble of the forces ⟨Σ r·F⟩ = −(3N − 3) k_B T for a free molecule, because no force
+    acts on the center of mass (R. Clausius; D. Frenkel, B. Smit, DOI 10.1016/B978-0-12-267351-1.X5000-7). If
+    the frames were sampled with another potential, or the forces are in other units, the temperature differs.
 
     Parameters
     ----------
@@ -160,5 +162,5 @@ def bond_forces(frames: FrameSet) -> list[BondForce]:
 
 
 def _mean(values: FloatArray) -> tuple[float, float]:
-    """Return the mean and its standard error, as if the values were independent."""
+    """Return the mean and its standard error, under the assumption that the values are independent."""
     return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))

