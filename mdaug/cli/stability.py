@@ -29,29 +29,29 @@ def stability(
 ) -> None:
     """Find the first broken bond of a trajectory, and compare the trajectory with the training frames.
 
-        A bond is broken when its length differs by more than the tolerance from its mean in the training frames
+    A bond is broken when its length differs by more than the tolerance from its mean in the training frames
     (arXiv:2210.07237). The distributions of distances h(r) and of torsions include the frames before the
     first broken bond. Writes stability.json, stability.png and report.html. In a crystal "broken" means that
     two neighbors have separated; in a liquid only bonds within molecules count.
 
-        Parameters
-        ----------
-        trajectory
-            Any trajectory that MDAnalysis reads, or a folder of `mdaug nve` or `mdaug nvt`.
-        topology
-            File that names the atoms [default: topology.pdb beside the trajectory].
-        data
-            The training frames: a file or the name of a set [default: those of the model].
-        model
-            The model whose training frames are used [default: the model that made the trajectory, or the latest
-            run].
-        tolerance
-            Largest deviation of a bond's length from its mean, in Å [default: 0.5].
-        frame_time
-            Time between frames in fs, for files without it (xyz, LAMMPS dump and DCD).
-        strict
-            Refuse a trajectory that starts from a structure unlike the model's training frames (other molecules
-            or bonds, closer atoms) instead of warning.
+    Parameters
+    ----------
+    trajectory
+        Any trajectory that MDAnalysis reads, or a folder of `mdaug nve` or `mdaug nvt`.
+    topology
+        File that names the atoms [default: topology.pdb beside the trajectory].
+    data
+        The training frames: a file or the name of a set [default: those of the model].
+    model
+        The model whose training frames are used [default: the model that made the trajectory, or the latest
+        run].
+    tolerance
+        Largest deviation of a bond's length from its mean, in Å [default: 0.5].
+    frame_time
+        Time between frames in fs, for files without it (xyz, LAMMPS dump and DCD).
+    strict
+        Refuse a trajectory that starts from a structure unlike the model's training frames (other molecules
+        or bonds, closer atoms) instead of warning.
     """
     from mdaug.reports.terminal import print_verdicts
     from mdaug.workflows.stability import judge_trajectory, training_bonds
