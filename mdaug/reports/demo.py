@@ -328,6 +328,8 @@ def _survival_sentence(raw: DemoLane, augmented: DemoLane) -> list[str]:
         meaning = "the augmented frames keep the molecule whole where the raw frames have no data"
         if other.n_survived < len(other.lives):
             meaning += ", though not always"
+    elif one.n_survived == other.n_survived == 0:
+        meaning = "neither model is safe at this temperature; a longer training may help (`mdaug train`)"
     elif other.n_survived == one.n_survived:
         meaning = "these runs show no difference; hotter or longer ones might"
     else:
@@ -341,8 +343,8 @@ def _scan_sentence(raw: DemoLane, augmented: DemoLane) -> list[str]:
     metrics = [scan_metrics(scan) for scan in (raw.scan, augmented.scan)]
     spurious = [_extrema(m["n_spurious_minima"] + m["n_spurious_maxima"]) for m in metrics]
     text = (
-        f"Along {raw.scan.name}, compressed and stretched, the energy of the raw model has {spurious[0]}, "
-        f"that of the augmented one {spurious[1]}"
+        f"Along {raw.scan.name}, compressed and stretched, the raw model has {spurious[0]}, the "
+        f"augmented model {spurious[1]}"
     )
     if all(m["reference"] for m in metrics):
         errors = [m["reference"]["rmse_below_150_kcal_mol"] for m in metrics]

@@ -190,7 +190,7 @@ def plot_survival(results: Mapping[str, SurvivalResult], ax: Axes | None = None)
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("time (ps)")
     ax.set_ylabel(f"runs alive at {one.temperature_K:g} K")
-    ax.legend(frameon=False, loc="lower left")
+    ax.legend(loc="best")
     return ax
 
 
