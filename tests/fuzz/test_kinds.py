@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mdaug.data import load_frames, write_extxyz
+from mdaug.errors import DataError
 from tests.fuzz import samples
 from tests.fuzz.commands import commands_for, complaint, put
 from tests.fuzz.mutations import pack
@@ -81,7 +82,7 @@ def test_swapped_keys(first, second, house, capsys) -> None:
 def test_forces_for_positions_are_not_taken_in_silence(house) -> None:
     """They have the right shape, and may look like a soft molecule, but are too near to each other."""
     file = put("npz", swapped("R", "F"), house.path / "swapped", house)
-    with pytest.warns(UserWarning, match="nearer than atoms can be: .* positions and forces"):
+    with pytest.raises(DataError, match="nearest distances are"):
         load_frames(file, temperature_K=300.0)
 
 

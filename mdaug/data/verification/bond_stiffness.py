@@ -21,6 +21,9 @@ BOND_LENGTH_FACTOR = 1.2
 BOND_SPREAD_A = (0.003, 0.2)
 """Standard deviation of a bond's length: below it is a constraint, above it is breaking."""
 
+FIRM = 0.7
+"""Bonds with a weaker correlation of stretch and force are left out where there are others."""
+
 NOBLE_GASES = (2, 10, 18, 36, 54, 86)
 
 NONMETALS = np.array(
@@ -56,8 +59,8 @@ class BondStiffness:
     expected
         Shape (n_bonds,), eV/Å², from lengths by Badger's rule.
     correlations
-        Shape (n_bonds,): correlation of stretch and restoring force, 0.8 to 0.97 in clean sets (shared
-        protons 0.2), near 0 for forces of other frames or atoms, negative for gradients.
+        Of all bonds, also those left out above: correlation of stretch and restoring force; 0.8 to 0.97 in
+        clean sets, near 0 for forces of other frames or atoms, negative for gradients.
     """
 
     idx_i: IntArray
@@ -134,6 +137,10 @@ def bond_stiffness(frames: FrameSet) -> BondStiffness | None:
     measured = -np.sum(stretch * along, axis=0) / np.sum(stretch**2, axis=0)
     scale = np.sqrt(np.sum(stretch**2, axis=0) * np.sum((along - along.mean(axis=0)) ** 2, axis=0))
     correlations = -np.sum(stretch * along, axis=0) / np.maximum(scale, 1e-300)
+    firm = np.abs(correlations) > FIRM
+    if firm.any():  # a bond that breaks, or a shared proton, has no stiffness of its own
+        d_ij, idx_i, idx_j = d_ij[:, firm], idx_i[firm], idx_j[firm]
+        measured = measured[firm]
     core = np.array(BADGER_CORE_A)[np.searchsorted(LAST_OF_ROW, frames.atomic_numbers)]
     expected = BADGER_EV_A / np.maximum(d_ij.mean(axis=0) - core[idx_i] - core[idx_j], 0.3) ** 3
     return BondStiffness(idx_i, idx_j, measured, expected, correlations)

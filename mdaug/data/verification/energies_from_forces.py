@@ -44,6 +44,9 @@ PAIR_RIDGE = 1e-6
 MAX_PAIR_FIT_ATOMS = 4000
 """Atoms, over all frames, whose forces enter the fit of pair functions."""
 
+MAX_PAIR_PREDICTED = 300
+"""Frames whose energies are predicted by pair functions, which take longer."""
+
 
 @dataclass(frozen=True)
 class PredictedEnergies:
@@ -87,7 +90,7 @@ def predict_energies(
     n_equations
         Force components in the fit of the kernel model; its time grows with their third power (1500: 0.2 s).
     n_predicted
-        Frames with a prediction, evenly spaced.
+        Frames with a prediction, drawn at random.
 
     Returns
     -------
@@ -96,14 +99,15 @@ def predict_energies(
     """
     if len(usable) < MIN_FRAMES or frames.n_atoms < 2:
         return None
-    chosen = _evenly(usable, n_predicted)
+    chosen = _drawn(usable, n_predicted)
     n_fit = min(n_equations // (3 * frames.n_atoms), (4 * len(chosen)) // 5)
     use_kernel = frames.cells is None and (
         n_fit >= MIN_KERNEL_FRAMES or 3 * frames.n_atoms * n_fit < n_equations // 2
     )
     if not use_kernel:
+        chosen = _drawn(chosen, MAX_PAIR_PREDICTED)
         n_fit = min(max(MIN_FRAMES, MAX_PAIR_FIT_ATOMS // frames.n_atoms), (4 * len(chosen)) // 5)
-    fit = _evenly(chosen, n_fit)
+    fit = _drawn(chosen, n_fit)
     predict = _kernel_model if use_kernel else _pair_model
     try:
         energies, forces = predict(frames, fit, chosen)
@@ -119,11 +123,11 @@ def predict_energies(
     return PredictedEnergies(chosen, energies, rms, fitted, frames.n_atoms, float(explained))
 
 
-def _evenly(index: IntArray, n: int) -> IntArray:
-    """Return at most `n` elements of `index`, evenly spaced."""
+def _drawn(index: IntArray, n: int) -> IntArray:
+    """Return at most `n` elements of `index`, drawn at random: every second frame may be of another kind."""
     if len(index) <= n:
         return index
-    return index[np.unique(np.linspace(0, len(index) - 1, n).astype(int))]
+    return np.sort(np.random.default_rng(0).choice(index, n, replace=False))
 
 
 def _kernel_model(frames: FrameSet, fit: IntArray, chosen: IntArray) -> tuple[FloatArray, FloatArray]:

@@ -31,7 +31,7 @@ WELL_PREDICTED = 0.8
 SCALE_LIMITS = (0.7, 1.43)
 """Of the slope of energies against predicted energies."""
 
-SCALE_TOLERANCE = 0.15
+SCALE_TOLERANCE = 0.2
 """Logarithm within which a named factor explains a slope."""
 
 OFFSET_SHARPNESS = 0.35
@@ -56,6 +56,12 @@ RELIABLE, MIN_FITTED = 0.85, 30
 
 OUTLIER_SHARE = 0.8
 """Share of the standard deviation of the energies that an outlier is off at least."""
+
+CERTAINLY_IN_ORDER = 0.97
+"""Correlation beyond which no other order is tried."""
+
+UNEXPLAINED_FACTOR = 0.6
+"""Another order of the energies must lower the unexplained share of their variance by this factor."""
 
 MAX_TIME_SHIFT = 3
 """Frames by which energies may be shifted against positions and forces."""
@@ -100,6 +106,14 @@ def regress(energies: FloatArray, predicted: FloatArray) -> Regression:
     return Regression(correlation, slope, residual, _robust_std(residual[keep]), np.flatnonzero(~keep))
 
 
+def measured_slope(frames: FrameSet, predicted: PredictedEnergies | None) -> float | None:
+    """Return the slope of energies against predicted ones; None where their correlation is not clear."""
+    if predicted is None or len(predicted.frames) < MIN_FRAMES or np.std(predicted.energies) < 1e-5:
+        return None
+    fit = regress(frames.energies[predicted.frames], predicted.energies)
+    return fit.slope if abs(fit.correlation) > CLEAR else None
+
+
 def consistency_verdict(
     frames: FrameSet, predicted: PredictedEnergies | None, evidence: UnitEvidence, stated: StatedUnits
 ) -> Verdict:
@@ -125,9 +139,13 @@ def consistency_verdict(
     if offset is not None:
         return offset
     fit = regress(energies, predicted.energies)
+    shift = None if fit.correlation > CERTAINLY_IN_ORDER else _order_that_fits(frames, predicted, fit)
+    if shift is not None:
+        text = f"energies belong to other frames: they fit the forces if {shift}: restore the order"
+        return Verdict(NAME, "error", fit.correlation, CLEAR, text)
     if abs(fit.correlation) > CLEAR:
         return _judge_slope(energies, fit, predicted, evidence, stated)
-    return _judge_unrelated(frames, fit, predicted)
+    return _judge_unrelated(fit, predicted)
 
 
 def _judge_slope(
@@ -206,17 +224,11 @@ def _explain(
     )
 
 
-def _judge_unrelated(frames: FrameSet, fit: Regression, predicted: PredictedEnergies) -> Verdict:
+def _judge_unrelated(fit: Regression, predicted: PredictedEnergies) -> Verdict:
     measured = (
         f"correlation {fit.correlation:.2f} of the energies with those integrated from the forces; "
         f"{100 * max(predicted.explained, 0):.0f} % of the forces are explained"
     )
-    order = _order_that_fits(frames, predicted)
-    if order is not None:
-        text = (
-            f"energies belong to other frames: they fit the forces if {order}: restore the order ({measured})"
-        )
-        return Verdict(NAME, "error", fit.correlation, CLEAR, text)
     if predicted.explained < WELL_PREDICTED:
         return _cannot_tell(measured, fit.correlation)
     certain = len(predicted.frames) >= 50 and abs(fit.correlation) + 2 / np.sqrt(len(predicted.frames)) < 0.6
@@ -233,8 +245,11 @@ def _judge_unrelated(frames: FrameSet, fit: Regression, predicted: PredictedEner
     return Verdict(NAME, "warning", fit.correlation, CLEAR, text)
 
 
-def _order_that_fits(frames: FrameSet, predicted: PredictedEnergies) -> str | None:
-    """Return how energies must be moved to fit, in words; None if no simple order fits."""
+def _order_that_fits(frames: FrameSet, predicted: PredictedEnergies, fit: Regression) -> str | None:
+    """Return how energies must be moved to fit much better than in their order; None if no simple order does.
+
+    Energies of consecutive frames of one trajectory may correlate with their neighbors' forces.
+    """
     n = len(frames)
     candidates = {"the file's energies are read in reverse order": frames.energies[::-1]}
     for shift in (s for k in range(1, MAX_TIME_SHIFT + 1) for s in (k, -k)):
@@ -243,7 +258,8 @@ def _order_that_fits(frames: FrameSet, predicted: PredictedEnergies) -> str | No
         candidates[f"each is moved to {frame} {direction}"] = np.roll(frames.energies, shift)
     for order, energies in candidates.items():
         correlation = regress(energies[predicted.frames], predicted.energies).correlation
-        if correlation > CLEAR and correlation > 4 / np.sqrt(n):
+        better = 1 - correlation**2 < UNEXPLAINED_FACTOR * (1 - fit.correlation**2)
+        if better and correlation > CLEAR and correlation > 4 / np.sqrt(n):
             return order
     return None
 

@@ -16,7 +16,7 @@ NAME = "forces belong to the positions"
 BALANCED = 0.03
 """Torque, or net force, relative to those of unrelated forces, below which forces are balanced."""
 
-UNBALANCED = 0.25
+UNBALANCED = 0.1
 """Relative torque beyond which forces belong to other positions or atoms."""
 
 MAX_FRAMES = 400

@@ -1,7 +1,7 @@
 """All checks of a set of frames, in the order in which one rests on the other."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from mdaug.data.stated_units import StatedUnits
 from mdaug.data.verification.duplicates import NAME as DUPLICATES
 from mdaug.data.verification.duplicates import group_duplicates
 from mdaug.data.verification.energies_from_forces import predict_energies
-from mdaug.data.verification.energy_force_consistency import consistency_verdict
+from mdaug.data.verification.energy_force_consistency import consistency_verdict, measured_slope
 from mdaug.data.verification.force_balance import balance_verdict
 from mdaug.data.verification.molecular_identity import identity_verdict
 from mdaug.data.verification.outliers import outlier_verdicts, outliers
@@ -41,7 +41,7 @@ class Effort:
     n_predicted: int
 
 
-AT_LOAD = Effort(n_equations=1500, n_predicted=300)
+AT_LOAD = Effort(n_equations=1200, n_predicted=1000)
 THOROUGH = Effort(n_equations=3000, n_predicted=2000)
 
 
@@ -87,6 +87,13 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
     misplaced = outliers([identity]) if identity.verdict == "error" else np.empty(0, np.int64)
     usable = np.setdiff1d(np.arange(len(frames)), np.union1d(outliers(verdicts), misplaced))
     evidence, bonds, _ = measure_units(frames.select(usable))
+    predicted = None
+    compares = effort is not None and AUGMENTED_KEY not in frames.info
+    if effort is not None and compares:
+        predicted = predict_energies(
+            frames, usable, n_equations=effort.n_equations, n_predicted=effort.n_predicted
+        )
+        evidence = replace(evidence, slope=measured_slope(frames, predicted))
     verdicts += [
         contact_verdict(frames),
         length_verdict(evidence, stated),
@@ -94,10 +101,7 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
         identity,
         balance_verdict(frames, usable, bonds),
     ]
-    if effort is not None and AUGMENTED_KEY not in frames.info:
-        predicted = predict_energies(
-            frames, usable, n_equations=effort.n_equations, n_predicted=effort.n_predicted
-        )
+    if compares:
         verdicts.append(consistency_verdict(frames, predicted, evidence, stated))
     off = outliers([v for v in verdicts if v.name not in (identity.name,) and v.verdict == "warning"])
     off = np.union1d(off, outliers([v for v in verdicts if v.name == "frames without forces"]))
