@@ -1,4 +1,4 @@
-"""Speed on this machine: a model, its training, a baseline (SchNetPack), and lower bounds of the times."""
+"""Measurement of speed: a model, its training, a baseline (SchNetPack), and lower bounds of the times."""
 
 from typing import TYPE_CHECKING
 

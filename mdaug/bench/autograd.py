@@ -1,6 +1,6 @@
-"""The same network written in the usual way: forces by automatic differentiation, in TorchScript.
+"""SchNet with forces by automatic differentiation, in TorchScript, as a reference for the closed form.
 
-The closed form is compared with it, in speed and in numbers.
+`mdaug bench` compares their speed; tests compare their results.
 """
 
 from collections.abc import Callable
@@ -90,7 +90,7 @@ class FilterNetworksOnPairs(nn.Module):
 
 
 class AutogradSchNet(nn.Module):
-    """SchNet of a model.pt, written like its equations, with F = −∂E/∂r by automatic differentiation.
+    """SchNet of a model.pt, written as in its equations, with F = −∂E/∂r by automatic differentiation.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ TRAINING_RATIOS = (
     ("schnetpack_flushed", "training"),
     ("schnetpack_loader", "training"),
 )
-"""Which times are divided by which, if both were measured."""
+"""Pairs of cases whose times are divided, if both were measured."""
 
 INFERENCE_RATIOS = (
     ("core", "products"),
@@ -33,7 +33,7 @@ INFERENCE_RATIOS = (
     ("schnetpack", "core"),
     ("schnetpack", "torchscript"),
 )
-"""The same for inference."""
+"""Pairs of cases whose times are divided, for inference."""
 
 
 def training_cases(sizes: SchNetOptions, frames: FrameSet, options: BenchOptions) -> list[Case]:

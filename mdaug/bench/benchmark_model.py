@@ -16,7 +16,8 @@ from mdaug.frames import FloatArray, FrameSet, IntArray, structure_from_json
 from mdaug.models import SchNet, SchNetOptions
 
 ENERGY_UNIT_EV = 1e-6
-"""Energy unit of untrained networks, ours and the baseline's: forces are so weak that atoms hardly move."""
+"""Energy unit of untrained networks, for mdaug and the baseline: forces are so weak that atoms hardly
+move."""
 
 _SIZES = (
     "n_atom_basis",

@@ -33,7 +33,7 @@ DENSITY_AMU_A3 = 0.475
 
 SKIN_A = 1.0
 ROWS = 960
-"""Atoms whose products are timed at once for the lower bound: few enough to stay in cache."""
+"""Number of atoms whose products are timed at once for the lower bound: small enough for the cache."""
 
 SWEEP_BYTES = 1 << 28
 """Size of each of three arrays that are added to measure the memory bandwidth: larger than any cache."""
@@ -52,13 +52,13 @@ class Box:
     timings
         By case: evaluation, search (of pairs), products.
     traffic
-        Bytes of one evaluation: least, and gathered (rows of neighbors that no cache holds).
+        Bytes of one evaluation: ``least``, and ``gathered`` (if no row of a neighbor is in a cache).
     bytes_per_second
         Memory bandwidth, round by round.
     peak_bytes
         Largest memory in use.
     grown_bytes
-        Its growth during evaluations.
+        Growth of the memory during evaluations.
     """
 
     n_atoms: int
@@ -118,9 +118,9 @@ def measure_boxes(
     rounds
         Rounds of the timing.
     notes
-        Gets a sentence if a box does not fit.
+        List to which a sentence is added if a box does not fit.
     progress
-        Called with what is measured, the number of finished measurements and their total.
+        Called with the name of the measurement, the number of finished measurements and their total.
 
     Returns
     -------
@@ -149,7 +149,7 @@ def make_box(structure: Atoms, n_atoms: int) -> Atoms:
     """Return a periodic box of a repeated crystal, or of randomly rotated molecules.
 
     Molecules are on a cubic lattice with the density of liquid ethanol. They are shuffled, so that the order
-    of the atoms is not that of the lattice, as after diffusion.
+    of the atoms is random, like after diffusion.
 
     Parameters
     ----------

@@ -83,14 +83,14 @@ def training_products(sizes: SchNetOptions, n_atoms: int) -> list[Product]:
 def bare_products(
     products: Sequence[Product], dtype: torch.dtype, device: torch.device
 ) -> Callable[[], None]:
-    """Return a function that computes products with ``torch.mm``, each from matrices of its own.
+    """Return a function that computes the products with ``torch.mm``, each with its own matrices.
 
     Parameters
     ----------
     products
         The products.
     dtype, device
-        Of the matrices.
+        Precision and device of the matrices.
     """
     operands = [
         (

@@ -28,7 +28,7 @@ QUICK = {"rounds": 5, "block": 0.05, "frames": 200, "bulk_atoms": (1_000, 3_000)
 """Options that --quick changes unless they are given."""
 
 LONG_ROUNDS = 3
-"""Training and boxes take long: the number of rounds is divided by this."""
+"""Divisor of the number of rounds for training and boxes, which take long."""
 
 
 class Plan(NamedTuple):
@@ -53,7 +53,7 @@ class CaseGroup:
     title
         Title of table and figure.
     unit
-        An item: call, frame or molecule.
+        Name of an item: call, frame or molecule.
     timings
         One for each case and number of threads.
     ratios
@@ -109,7 +109,7 @@ class BenchResult:
     baseline
         Versions of the baseline and its torch; None if it was not measured.
     notes
-        Sentences on what could not be measured.
+        Sentences on measurements that were not possible.
     """
 
     options: BenchOptions

@@ -39,7 +39,7 @@ MOLECULE_RATIOS = (
     ("schnetpack_step", "own_step"),
     ("schnetpack_step", "ase_step"),
 )
-"""Which times are divided by which, if both were measured."""
+"""Pairs of cases whose times are divided, if both were measured."""
 
 DYNAMICS = DynamicsOptions(timestep=0.5)
 

@@ -52,7 +52,7 @@ class SchNetPack:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 text=True,
-                env=os.environ | {"PYTHONSAFEPATH": "1"},  # do not import the files beside the worker
+                env=os.environ | {"PYTHONSAFEPATH": "1"},  # no imports from the worker's folder
             )
         except OSError as error:
             raise BaselineError(

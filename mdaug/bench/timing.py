@@ -18,7 +18,7 @@ class Span(NamedTuple):
 
 
 Run = Callable[[int], Span]
-"""Does its work n times and returns the time that took."""
+"""Runs a case n times and returns the time."""
 
 
 WARM_UP_CALLS, WARM_UP_S = 40, 2.0

@@ -1,4 +1,4 @@
-"""What evaluates a model.pt: the ASE calculator, predictions for many frames, and the LAMMPS pair style."""
+"""Evaluation of a model.pt: the ASE calculator, predictions for many frames, and the LAMMPS pair style."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,8 @@ _HOMES = {"MDAugCalculator": "mdaug.calculators.ase_calculator", "predict": "mda
 
 
 def __getattr__(name: str) -> Any:
-    """Import torch and ASE only where they are used: each `lmp` imports `mdaug.calculators.lammps`."""
+    """Import torch and ASE only when they are used, because every `lmp` imports
+    `mdaug.calculators.lammps`."""
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

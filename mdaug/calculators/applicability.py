@@ -1,4 +1,4 @@
-"""Whether a structure is like those that a model was trained on.
+"""Comparison of a structure with the training frames of a model.
 
 The manifest of a model records the molecules of its training frames (``training["molecules"]``), the longest
 bonds that define them (``training["bond_limits_A"]``), and the range of distances of each pair of elements
@@ -24,10 +24,10 @@ from mdaug.geometry.molecules import molecule_of_atom
 from mdaug.geometry.pairs import structure_pairs
 
 CLOSER = 0.9
-"""Two atoms may be this times as far apart as the closest of their elements in training."""
+"""Least distance of two atoms, in units of the shortest distance of their elements in training."""
 
 SAMPLED_FRAMES = 200
-"""Frames, evenly spaced, whose molecules are recorded."""
+"""Number of frames, evenly spaced, whose molecules are recorded."""
 
 _NAMED = 3
 _MIX = tuple(np.uint64(factor) for factor in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
@@ -60,7 +60,7 @@ class Molecule:
 
 
 def molecules_of(atoms: Atoms) -> Counter[Molecule]:
-    """Return how often each kind of molecule occurs in a structure, by covalent radii.
+    """Return the number of molecules of each kind in a structure, with bonds by covalent radii.
 
     Parameters
     ----------
@@ -196,14 +196,15 @@ def _empirical_formula(numbers: IntArray) -> str:
 def mismatches(atoms: Atoms, manifest: Mapping[str, Any]) -> list[str]:
     """Return how a structure differs from the training frames of a model, each as one sentence.
 
-    Compared are the composition and the bond graph of each molecule, and the closest distance of each pair of
-    elements. Several molecules of the trained kinds, in a periodic box or not, are no difference; of crystals
-    only the empirical formula is compared. Nothing is compared that the manifest does not record.
+    The comparison includes the composition and the bond graph of each molecule, and the closest distance of
+    each pair of elements. Several molecules of the trained kinds, in a periodic box or not, are not a
+    difference; for crystals only the empirical formula is compared. Properties that are missing in the
+    manifest are not compared.
 
     Parameters
     ----------
     atoms
-        The structure; positions and cell are finite.
+        The structure, with finite positions and cell.
     manifest
         Of the model.
     """
@@ -214,7 +215,7 @@ def mismatches(atoms: Atoms, manifest: Mapping[str, Any]) -> list[str]:
 
 
 def check_applicability(atoms: Atoms, manifest: Mapping[str, Any], *, strict: bool = False) -> list[str]:
-    """Compare a structure with the training frames of a model; warn of each difference, or refuse it.
+    """Compare a structure with the training frames of a model; warn of each difference, or raise an error.
 
     Parameters
     ----------

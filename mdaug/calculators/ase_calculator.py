@@ -35,8 +35,8 @@ class MDAugCalculator(Calculator):
     device
         ``cpu`` or ``cuda``.
     dtype
-        Precision of the network, ``float32`` or ``float64``; the manifest's if None. Positions, sums and
-        results are float64 in both.
+        Precision of the network, ``float32`` or ``float64``; None for that of the manifest. Positions, sums
+        and results are always float64.
     threads
         CPU threads; 0 takes torch's setting. With TorchScript this sets torch's threads of the whole process.
         Small molecules gain nothing from more than one.
@@ -50,8 +50,8 @@ class MDAugCalculator(Calculator):
         Whether energies include the reference energies of the elements. If False they are relative to single
         atoms, as the model evaluates them.
     strict
-        The structure is compared with the training frames (composition, bond graph, closest distances). A
-        difference gives a warning, if True a StructureError; None makes no comparison.
+        Reaction to a structure that differs from the training frames (composition, bond graph, closest
+        distances): False warns, True raises StructureError, None makes no comparison.
 
     Attributes
     ----------
@@ -64,8 +64,8 @@ class MDAugCalculator(Calculator):
 
     Notes
     -----
-    Several threads may use one calculator; they wait for one another. A pickled calculator holds the path of
-    the model and the hash of its weights, so other processes must find the same file.
+    Several threads may use one calculator; one evaluates at a time. A pickled calculator contains the path of
+    the model and the hash of its weights, so other processes need the same file at that path.
 
     Raises
     ------
@@ -73,7 +73,7 @@ class MDAugCalculator(Calculator):
         An argument cannot have this value.
     DataError
         The file is not a model of mdaug; `evaluator` is ``core`` and the core is not available. From
-        `calculate`: an element that the model does not know, positions that are not finite, atoms at the same
+        `calculate`: an element that the model does not have, positions that are not finite, atoms at the same
         place, or a cell that is not finite or lacks a direction; with `strict`, an unlike structure.
 
     Examples
@@ -118,7 +118,7 @@ class MDAugCalculator(Calculator):
         Parameters
         ----------
         **arguments
-            As of the constructor, such as ``model="other.pt"``.
+            Arguments of the constructor, for example ``model="other.pt"``.
 
         Returns
         -------
@@ -130,9 +130,9 @@ class MDAugCalculator(Calculator):
         SettingsError
             There is no such argument, or it cannot have this value.
         DataError
-            As the constructor raises it; the calculator is then unchanged.
+            Same as for the constructor; the calculator is then unchanged.
         """
-        if not arguments:  # as ASE's constructor calls it
+        if not arguments:  # called by ASE's constructor
             return {}
         with self._lock:
             new = check_arguments(self._arguments | arguments)
@@ -177,7 +177,7 @@ class MDAugCalculator(Calculator):
         Parameters
         ----------
         name
-            Of the property.
+            Name of the property.
         atoms
             The atoms; those of the last call if None.
         allow_calculation
@@ -216,7 +216,7 @@ class MDAugCalculator(Calculator):
             self.results = self._results(self._in_order(positions, pairs))
 
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
-        """Return what differs from the atoms of the last evaluation; much faster than ASE's own method.
+        """Return the properties that changed since the last evaluation; much faster than ASE's own method.
 
         Parameters
         ----------

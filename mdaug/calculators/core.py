@@ -1,6 +1,6 @@
 """Python binding of the C++ core that evaluates a model.pt.
 
-The manual is ``mdaug/native/core/mdaug_core.h``.
+The C interface is documented in ``mdaug/native/core/mdaug_core.h``.
 """
 
 import ctypes
@@ -38,7 +38,7 @@ class Rows(ctypes.Structure):
 
 @cache
 def load_library() -> CDLL:
-    """Return the library of the core, compiled at the first use on this machine (some 20 s).
+    """Return the library of the core; it is compiled at the first use on this machine (about 20 s).
 
     ``MDAUG_NO_CORE=1`` switches the core off.
 
@@ -55,7 +55,7 @@ def load_library() -> CDLL:
         _declare(library)
     except (OSError, subprocess.SubprocessError) as error:
         raise CoreUnavailableError(error_text(error)) from error
-    except AttributeError as error:  # a library of something else
+    except AttributeError as error:  # another library
         raise CoreUnavailableError(f"{path} lacks functions of mdaug's core ({error}); remove it") from error
     if library.mdaug_abi() != ABI:
         raise CoreUnavailableError(f"its ABI is {library.mdaug_abi()}, expected {ABI}")
@@ -74,7 +74,7 @@ def _declare(library: CDLL) -> None:
     declare("mdaug_row_width", c_int64, _HANDLE)
     moving = "mdaug_evaluate_molecules", "mdaug_verlet", "mdaug_langevin"
     for name in ("mdaug_evaluate", *moving, "mdaug_begin", "mdaug_finish"):
-        declare(name, c_int)  # arguments are pointers made here: argtypes would check each of them, slowly
+        declare(name, c_int)  # without argtypes: their checks of each pointer would be slow
     declare("mdaug_stage", c_int, _HANDLE, c_int, POINTER(Rows))
     declare("mdaug_n_stages", c_int, _HANDLE)
 
@@ -117,7 +117,7 @@ class Core:
     def evaluate(
         self, species: IntArray, positions: FloatArray, idx_i: IntArray, idx_j: IntArray, shifts: FloatArray
     ) -> dict[str, FloatArray]:
-        """Return what `DeployedModel.evaluate` returns, as arrays.
+        """Return the results of `DeployedModel.evaluate` as arrays.
 
         Parameters
         ----------

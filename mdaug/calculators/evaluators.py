@@ -58,7 +58,7 @@ ARGUMENTS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "reference": (lambda value: value in (True, False), "True or False"),
     "strict": (lambda value: value in (True, False, None), "True, False or None"),
 }
-"""Of `MDAugCalculator`: how a value is checked, and what is expected."""
+"""Arguments of `MDAugCalculator`: the check of each value, and a description of valid values."""
 
 
 def make_evaluator(
@@ -113,11 +113,11 @@ def lone_atom_energies(evaluate: Evaluate, n_elements: int, device: torch.device
     Parameters
     ----------
     evaluate
-        Of a model.
+        Function that evaluates a model.
     n_elements
-        Of the model.
+        Number of elements of the model.
     device
-        Where the model runs.
+        Device of the model.
     """
     index = torch.empty(0, dtype=torch.int64, device=device)
     none = index, index, torch.empty((0, 3), dtype=torch.float64, device=device)

@@ -16,7 +16,8 @@ from mdaug.resources import NATIVE_FOLDER, PACKAGE_FOLDER, resource_folder
 
 PLUGIN = "mdaugplugin.so"
 FAILURE = "failed.txt"
-"""In the plugin's folder: why it could not be built; the next `lmp` does not try again."""
+"""File in the plugin's folder with the reason why it could not be built; the next `lmp` does not try
+again."""
 
 
 def sources_folder() -> Path:
@@ -30,7 +31,7 @@ def package_folder(name: str) -> Path:
     Parameters
     ----------
     name
-        Of the package.
+        Name of the package.
 
     Raises
     ------
@@ -44,7 +45,7 @@ def package_folder(name: str) -> Path:
 
 
 def plugin_folder() -> Path:
-    """Return the folder, whether it exists or not, of the plugin for this torch, LAMMPS, source and machine.
+    """Return the folder of the plugin for this torch, LAMMPS, source and machine; it need not exist.
 
     Raises
     ------
@@ -65,8 +66,9 @@ def plugin_folder() -> Path:
 def entry_point() -> str:
     """Return the folder that LAMMPS searches for plugins; build the plugin in it if there is none.
 
-    LAMMPS calls this through the entry-point group ``lammps.plugins`` and would stop at an exception.
-    So none is raised: where the plugin cannot be built, one line says why, and `lmp` goes on without it.
+    LAMMPS calls this through the entry-point group ``lammps.plugins`` and would stop at an exception. No
+    exception is raised: if the plugin cannot be built, one line with the reason is printed and `lmp`
+    continues without the plugin.
     """
     try:
         folder = plugin_folder()
@@ -82,7 +84,7 @@ def entry_point() -> str:
 
 
 def _check_libraries(folder: Path) -> None:
-    """Refuse a plugin, or a core that it is linked to, that another user may have written."""
+    """Refuse a plugin, or the core that it links to, if another user may have written it."""
     native = cache_folder() / "native"
     libraries = folder.parent, folder, *folder.glob("*.so"), native, *native.glob("core-*.so")
     check_private(*(path for path in libraries if path.exists()))
@@ -94,7 +96,8 @@ def is_registered() -> bool:
 
 
 def _build_in_subprocess(folder: Path) -> str:
-    """Build in a process of its own, which alone imports torch; return why it failed, or ""."""
+    """Build in a separate process, so that only that process imports torch; return the reason of a failure,
+    or ""."""
     _print(f"compiling pair_style mdaug into {folder}, once (a minute or two)")
     command = [sys.executable, "-m", "mdaug.calculators.lammps_build"]
     last = "the compilation ended without a message"
@@ -109,7 +112,7 @@ def _build_in_subprocess(folder: Path) -> str:
 
 
 def _failure(folder: Path) -> str:
-    """Why an earlier build into `folder` failed, or ""."""
+    """Reason of the failure of an earlier build into `folder`, or ""."""
     failure = folder / FAILURE
     return failure.read_text(encoding="utf-8").strip() if failure.exists() else ""
 

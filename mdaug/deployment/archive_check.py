@@ -1,4 +1,4 @@
-"""Check of a TorchScript archive: are all bytes of its tensors in the file?
+"""Check that a TorchScript archive contains all bytes of its tensors.
 
 If bytes are missing, torch loads the tensor nevertheless and reads beyond the end of its memory. Nothing in
 the archive is executed here.
@@ -51,7 +51,7 @@ def short_storage(archive: zipfile.ZipFile) -> str | None:
 
 
 class _StandIn:
-    """Stands in for every class and function that a pickle names, and does nothing."""
+    """Inert stand-in for every class and function that a pickle names."""
 
     def __new__(cls, *_: object) -> "_StandIn":
         return object.__new__(cls)

@@ -36,7 +36,7 @@ class DeployedModel(nn.Module):
         self.register_buffer("atomic_numbers", torch.tensor(model.atomic_numbers))
         self.reference_energies = model.reference_energies.clone()  # not a buffer: stays in float64
         self.energy_scale = float(model.energy_scale)
-        self.prior_table = None if model.prior is None else model.prior.table.clone()  # likewise
+        self.prior_table = None if model.prior is None else model.prior.table.clone()  # not a buffer either
         self.prior_spacing = 0.0 if model.prior is None else model.prior.spacing
         self.cutoff = float(model.options.cutoff)
 

@@ -21,7 +21,8 @@ from mdaug.options import PRECISIONS
 
 NAME = "manifest.json"
 FORMAT_VERSION = 2
-"""Version of models with a prior, which readers of version 1 would ignore; models without one have 1."""
+"""Format version of models with a prior, because readers of version 1 would ignore the prior; models without
+one have 1."""
 
 READABLE = (1, FORMAT_VERSION)
 _KEYS = ("elements", "cutoff_A", "n_interactions", "dtype", "units", "training", "weights_sha256", "versions")
@@ -33,7 +34,7 @@ _VALID: dict[str, Callable[[Any], bool]] = {
     "training": lambda value: isinstance(value, dict),
     "versions": lambda value: isinstance(value, dict),
 }
-"""Conditions on values that readers depend on."""
+"""Conditions on the values that readers need."""
 
 
 def build_manifest(

@@ -23,7 +23,7 @@ OBSERVE_EVERY = 10
 class AseIntegrator:
     """Moves atoms by velocity Verlet (``"nve"``) or Langevin dynamics (``"nvt"``).
 
-    One evaluation of the calculator a step, and nothing else: energies are computed only when they are read.
+    A step evaluates the calculator once; energies are computed only when they are read.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class RigidFreeLangevin(MolecularDynamics):
     timestep
         ASE units (``0.5 * mdaug.units.FS``).
     temperature_K
-        Of the thermostat.
+        Temperature of the thermostat, K.
     friction
         1 / ASE time unit.
     rng
@@ -153,9 +153,9 @@ def equilibrate(
 ) -> str | None:
     """Give `atoms` thermal momenta and run the thermostat for ``options.equilibration``, in place.
 
-    A canonical state has a total energy that scatters by √(3N − 6) k_B T, and NVE would keep the energy that
-    it began with: the mean temperature of a run of ethanol would be off by a fifth. So before NVE the
-    thermostat then continues (at most as long again) until the total energy next crosses its mean over the
+    The total energy in the canonical ensemble scatters by √(3N − 6) k_B T, and an NVE run keeps the energy of
+    its first step: the mean temperature of a run of ethanol would be off by a fifth. Before NVE the
+    thermostat therefore continues (at most as long again) until the total energy crosses its mean over the
     second half.
 
     Parameters
@@ -167,14 +167,14 @@ def equilibrate(
     guard
         Checks the state every `OBSERVE_EVERY` steps.
     rng
-        Of momenta and noise.
+        Random numbers of momenta and noise.
     progress
         Called with (steps done, steps in all).
 
     Returns
     -------
     str or None
-        What the guard found wrong, which ends the equilibration.
+        The violation that the guard detected, which ends the equilibration; None without one.
     """
     momenta = thermal_momenta(
         atoms.get_positions(), atoms.get_masses(), options.temperature, n_rigid_motions(atoms), rng
@@ -205,7 +205,7 @@ def equilibrate(
 
 
 def _advance_to_energy(integrator: AseIntegrator, target: float, energy: float, at_most: int) -> None:
-    """Advance until the total energy crosses `target`, at most so many steps."""
+    """Advance until the total energy crosses `target`, at most `n_steps` steps."""
     above = energy > target
     for _ in range(at_most):
         integrator.advance(1)

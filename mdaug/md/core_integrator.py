@@ -18,7 +18,7 @@ from mdaug.options import Precision
 from mdaug.units import BOLTZMANN_EV_K, FS
 
 NOISE_STEPS = 1000
-"""Steps whose noise is drawn at once."""
+"""Number of steps whose noise is drawn at once."""
 
 State = tuple[FloatArray, FloatArray, FloatArray]
 
@@ -73,7 +73,7 @@ class CoreIntegrator:
 
 
 def advance_together(integrators: Sequence[Integrator], n_steps: int) -> int:
-    """Advance replicas of one molecule as a batch; each moves as it would alone, to the last bit.
+    """Advance replicas of one molecule as a batch; the result of each is bit for bit that of a single run.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def _verlet(replicas: Sequence[CoreIntegrator], n_steps: int, state: State) -> t
 
 
 def _langevin(replicas: Sequence[CoreIntegrator], n_steps: int, state: State) -> tuple[int, FloatArray]:
-    """As `_verlet`, with the noise of each replica's own generator."""
+    """Like `_verlet`, with noise from each replica's own generator."""
     one, options = replicas[0], replicas[0].options
     friction, kT = options.friction / (1000.0 * FS), BOLTZMANN_EV_K * options.temperature
     done, energies = 0, np.array([replica.potential_eV for replica in replicas])
@@ -135,7 +135,7 @@ def core_integrators(
     dtype: Precision | None,
     device: str,
 ) -> MakeIntegrator:
-    """Return what makes integrators that share one core, for `run_dynamics` and `run_replicas`.
+    """Return a factory of integrators that share one core, for `run_dynamics` and `run_replicas`.
 
     Parameters
     ----------

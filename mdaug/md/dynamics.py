@@ -18,16 +18,16 @@ from mdaug.md.prepare import Progress, RunSettings, make_ase_integrator, prepare
 
 @dataclass(frozen=True)
 class DynamicsResult:
-    """How a run ended.
+    """Result of a run.
 
     Parameters
     ----------
     completed_steps
-        Steps on disk, those before a resume included.
+        Number of steps on disk, including those before a resume.
     stopped_because
         Why the run ended early; None for a run that took all its steps.
     steps_per_second, ns_per_day
-        Of wall time, in this process, without the equilibration.
+        Speed by wall time, in this process, without the equilibration.
     mean_temperature_K
         Over all rows of the thermo table; None without rows.
     n_atoms
@@ -80,16 +80,16 @@ def run_dynamics(
     """Equilibrate `atoms` and run molecular dynamics, writing into `folder` on the way.
 
     The folder gets ``config.json``, ``thermo.csv``, ``topology.pdb`` and ``trajectory.dcd``, ``restart.npz``
-    and, at the end, ``nve.json`` or ``nvt.json``. After a kill, ``resume=True`` continues: the files are cut
-    back to the restart file and the run continues as if it had never ended, bit for bit if the calculator
-    depends on positions alone. A run killed before its first restart file starts again from the same seed.
+    and, at the end, ``nve.json`` or ``nvt.json``. ``resume=True`` continues a killed run: the files are
+    truncated to the restart file, and the result is that of an uninterrupted run, bit for bit if the forces
+    depend on positions alone. A run killed before its first restart file starts again from the same seed.
 
     Parameters
     ----------
     atoms
         Start structure; not changed. Its momenta are not used.
     calculator
-        Any ASE calculator with energy and forces; it also runs the equilibration. Of a model the guard takes
+        Any ASE calculator with energy and forces, also used in the equilibration. For a model the guard uses
         the ranges of the bonds in the training frames.
     options
         Ensemble, temperature, length, and how often results are written.
@@ -102,12 +102,12 @@ def run_dynamics(
     about
         JSON-compatible record kept in ``config.json`` for resuming: which model, at which precision.
     make_integrator
-        Makes what moves the atoms after the equilibration; ASE's integrators if None.
+        Factory of the integrator after the equilibration; ASE's integrators if None.
 
     Returns
     -------
     DynamicsResult
-        A run that its guard stopped is a result as well: see ``stopped_because``.
+        The result; ``stopped_because`` is set if the guard stopped the run.
 
     Raises
     ------
@@ -151,10 +151,10 @@ def run_replicas(
     progress: Progress | None = None,
     about: dict[str, Any] | None = None,
 ) -> list[DynamicsResult]:
-    """Run independent replicas of one molecule, each equilibrated by itself with a seed of its own.
+    """Run independent replicas of one molecule, each equilibrated separately with its own seed.
 
-    Replica k writes the files that `run_dynamics` writes with seed ``options.seed + k``, into ``replica-k``;
-    one that fails ends and the others continue. ``nve.json`` (``nvt.json``) in `folder` summarizes all.
+    Replica k writes the files of `run_dynamics` with seed ``options.seed + k`` into ``replica-k``. If a
+    replica fails, the others continue. ``nve.json`` (``nvt.json``) in `folder` summarizes all.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def run_replicas(
     n_replicas
         Number of replicas.
     make_integrator
-        Makes the integrator of each replica.
+        Factory of the integrator of each replica.
     advance
         Advances several of these integrators at once.
 

@@ -12,31 +12,31 @@ from mdaug.geometry.training_bonds import SharedHydrogen, TrainingBonds
 from mdaug.md.options import DynamicsOptions
 
 COLLIDED_WITHIN = 0.5
-"""Two atoms have collided if closer than this times the sum of their covalent radii."""
+"""Two atoms have collided if they are closer than this times the sum of their covalent radii."""
 
 HOTTEST = 10.0
-"""A run hotter than this times its temperature (and by six degrees of freedom more) has blown up."""
+"""Ratio of temperature to target beyond which a run has blown up (plus six degrees of freedom)."""
 
 
 WIDER_THAN_FRAMES = 1.25
-"""A bond holds up to this times its longest length in the training frames (and down to its shortest over
-this)."""
+"""A bond is intact up to this times its longest length in the training frames, and down to its shortest
+divided by this."""
 
 
 class Guard:
-    """Checks a state against the bonds and the temperature of a run.
+    """Checks the bonds, the contacts and the temperature of a state.
 
     Parameters
     ----------
     start
-        The structure whose bonds must hold.
+        The structure whose bonds must not break.
     options
         Temperature of the run; ``max_stretch``, longest and (its inverse) shortest length of a bond relative
         to `start`; with ``guard`` off only energies and positions that are not finite are violations.
     trained
-        Bonds of the model's training frames. A bond that the frames show longer (shorter) than
-        ``max_stretch`` allows is limited by its range there, and a hydrogen that they show at several
-        partners by the distance to the nearest of them. Ignored if its atoms are not those of `start`.
+        Bonds of the model's training frames. If a bond is longer (shorter) in the frames than ``max_stretch``
+        allows, its range in the frames is the limit. For a hydrogen with several partners in the frames the
+        distance to the nearest partner counts. Ignored if its atoms are not those of `start`.
     """
 
     def __init__(self, start: Atoms, options: DynamicsOptions, trained: TrainingBonds | None = None) -> None:
@@ -44,7 +44,7 @@ class Guard:
         self._on = options.guard
         self._radii = COLLIDED_WITHIN * covalent_radii[start.numbers]
         self._n_degrees = degrees_of_freedom(start)
-        # the six are for a diatomic, whose one vibration often holds ten times its mean energy
+        # the six are for a diatomic molecule, whose only vibration often has ten times its mean energy
         self._hottest_K = HOTTEST * options.temperature * (1.0 + 6.0 / self._n_degrees)
         if trained is not None and not np.array_equal(trained.atomic_numbers, start.numbers):
             trained = None
@@ -66,7 +66,7 @@ class Guard:
             )
 
     def violation(self, positions: FloatArray, potential_eV: float, kinetic_eV: float) -> str | None:
-        """Return what is wrong with a state, as text, or None.
+        """Return a description of the violation in a state, None if there is none.
 
         Parameters
         ----------

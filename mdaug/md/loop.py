@@ -1,4 +1,4 @@
-"""Loop of one or several runs: advances them to the next step that is recorded, checked or saved."""
+"""Loop over the steps of one or several runs, up to the next step that is recorded, checked or saved."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from mdaug.md.recorder import Recorder, State
 
 
 class Integrator(Protocol):
-    """What moves the atoms of a run.
+    """Moves the atoms of a run.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Integrator(Protocol):
     forces
         At these positions, shape (n_atoms, 3), eV/Å.
     rng
-        Noise of the thermostat, which the restart file keeps; None where there is none.
+        Noise of the thermostat, whose state the restart file contains; None without a thermostat.
     """
 
     atoms: Atoms
@@ -33,7 +33,7 @@ class Integrator(Protocol):
 
     @property
     def rng(self) -> np.random.Generator | None:
-        """Noise of the thermostat; read only, so that an integrator may always have one."""
+        """Noise of the thermostat; read-only, so that integrators may narrow the type."""
 
     def advance(self, n_steps: int) -> int:
         """Take steps.
@@ -55,8 +55,8 @@ class Integrator(Protocol):
 
 
 MakeIntegrator = Callable[[Atoms, DynamicsOptions, np.random.Generator, FloatArray | None], Integrator]
-"""Makes an integrator of atoms (with calculator and momenta), options, noise, and forces where known
-(eV/Å)."""
+"""Factory of an integrator, called with atoms (with calculator and momenta), options, noise, and forces if
+known (eV/Å)."""
 
 Advance = Callable[[list[Integrator], int], int]
 """Advances several integrators by a number of steps at once and returns the number of steps taken."""
@@ -70,7 +70,7 @@ class Run:
     integrator
         Moves the atoms.
     options
-        Length of the run, and how often it is recorded.
+        Length of the run and intervals of its records.
     guard
         Checks every recorded state.
     recorder
@@ -79,9 +79,9 @@ class Run:
     Attributes
     ----------
     step
-        Steps taken, those before a resume included.
+        Steps taken, including those before a resume.
     stopped
-        Why the run ended early, or None.
+        Reason why the run ended early, or None.
     steps_per_second
         Of wall time in `run_all`.
     unlike_training
@@ -118,8 +118,8 @@ class Run:
         return self.stopped is not None or self.step >= self.options.steps
 
     def observe(self) -> None:
-        """Check the state, which may stop the run, and record it if it is time to or if it stopped the
-        run."""
+        """Check the state, which may stop the run, and record it if a record is due or the run was
+        stopped."""
         potential, kinetic = self.integrator.potential_eV, float(self.integrator.atoms.get_kinetic_energy())
         positions = self.integrator.atoms.get_positions()
         violation = self.guard.violation(positions, potential, kinetic)
@@ -132,7 +132,7 @@ class Run:
             self.stopped = f"{violation}, at step {self.step}"
 
     def checkpoint(self) -> None:
-        """Put all files on the disk."""
+        """Write all buffered data to disk."""
         atoms, rng = self.integrator.atoms, self.integrator.rng
         noise: dict[str, Any] = {} if rng is None else dict(rng.bit_generator.state)
         self.recorder.checkpoint(
@@ -140,7 +140,7 @@ class Run:
         )
 
     def end(self, seconds: float) -> None:
-        """Put the last state on the disk, unless the guard stopped the run.
+        """Write the last state to disk, unless the guard stopped the run.
 
         Parameters
         ----------
@@ -154,13 +154,13 @@ class Run:
 
 
 def run_all(runs: list[Run], advance: Advance, progress: Callable[[int, int], None]) -> None:
-    """Take every run to its last step, or to where its guard stops it; the others continue without it.
+    """Advance every run to its last step or until its guard stops it; the other runs continue.
 
     Parameters
     ----------
     runs
-        All with the same options, but for the seed. Where runs are at different steps (they were killed),
-        those ahead wait for the last one.
+        Runs with the same options except the seed. If they are at different steps (after a kill), those ahead
+        wait for the last one.
     advance
         Advances several integrators at once.
     progress

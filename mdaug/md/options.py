@@ -9,7 +9,7 @@ from mdaug.options import Options, Seed
 
 
 class DynamicsOptions(Options):
-    """How atoms are moved, how long, and how often results are written."""
+    """Ensemble, length, temperature, guard and output intervals of a run."""
 
     steps: Annotated[int, Field(ge=0)] = 100_000
     """Steps after the equilibration."""
@@ -21,10 +21,10 @@ class DynamicsOptions(Options):
     """Temperature of the equilibration and of the thermostat in K."""
 
     ensemble: Annotated[Literal["nve", "nvt"], Parameter(parse=False)] = "nve"
-    """nve: velocity Verlet, conserves the energy. nvt: Langevin thermostat. Two commands of the CLI."""
+    """nve: velocity Verlet, conserves the energy. nvt: Langevin thermostat."""
 
     equilibration: Annotated[float, Field(ge=0)] = 5.0
-    """Langevin dynamics before the first step in ps."""
+    """Length of the equilibration by Langevin dynamics in ps."""
 
     friction: Annotated[float, Field(ge=0)] = 10.0
     """Friction of the Langevin dynamics in 1/ps; with 0 there is no noise and the energy is conserved."""
@@ -49,4 +49,4 @@ class DynamicsOptions(Options):
 
 
 MAY_CHANGE_ON_RESUME = frozenset({"steps", "guard", "max_stretch", "checkpoint_every"})
-"""All other options determine the trajectory or the files, so a resumed run must keep them."""
+"""Options that may change on a resume; all others determine the trajectory or the files."""

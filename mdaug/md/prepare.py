@@ -29,7 +29,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """How a run is prepared.
+    """Settings of the preparation of a run.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class RunSettings:
     about
         JSON-compatible record kept in ``config.json``: which model, at which precision.
     make_integrator
-        Makes what moves the atoms after the equilibration.
+        Factory of the integrator after the equilibration.
     """
 
     resume: bool
@@ -52,7 +52,7 @@ class RunSettings:
 def make_ase_integrator(
     atoms: Atoms, options: DynamicsOptions, rng: np.random.Generator, forces: FloatArray | None
 ) -> Integrator:
-    """Return what moves `atoms` with their ASE calculator.
+    """Return the integrator of `atoms` with their ASE calculator.
 
     Parameters
     ----------
@@ -90,9 +90,9 @@ def prepare_run(
     folder
         Where the files go; made if it does not exist.
     open_files
-        Closes the files of the run.
+        Context that closes the files of the run at its end.
     settings
-        Resume, progress, record of the model, integrator.
+        Settings of the preparation.
 
     Raises
     ------
@@ -148,8 +148,7 @@ def _restart(folder: Path, atoms: Atoms, options: DynamicsOptions, resume: bool)
 
 
 def _training_bonds(calculator: Calculator) -> TrainingBonds | None:
-    """Return the bonds that a model's manifest records; None of other calculators and where it records
-    none."""
+    """Return the bonds in a model's manifest; None for other calculators and manifests without bonds."""
     try:
         return TrainingBonds.from_manifest(getattr(calculator, "manifest", {}))
     except DataError:
@@ -170,7 +169,7 @@ def _check_structure(atoms: Atoms) -> None:
 
 
 def _check_calculator(atoms: Atoms) -> None:
-    """Evaluate the start structure, so that a calculator that fails is reported before anything moves."""
+    """Evaluate the start structure, so that a failing calculator is reported before the dynamics."""
     try:
         finite = np.isfinite(atoms.get_forces()).all() and np.isfinite(atoms.get_potential_energy())
     except CalculatorError as error:

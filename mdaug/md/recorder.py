@@ -27,7 +27,7 @@ class State:
     positions, momenta, forces
         Shape (n_atoms, 3); Å, ASE's momentum unit, eV/Å.
     random_state
-        Of the generator of the thermostat's noise; empty where there is none.
+        State of the generator of the thermostat's noise; empty without a thermostat.
     """
 
     step: int
@@ -49,7 +49,7 @@ class Recorder:
     options
         Ensemble, time step, and steps between frames.
     restart
-        State of a run to resume, to which the files are first cut back; None for a new run.
+        State of a resumed run, to which the files are first truncated; None for a new run.
     """
 
     def __init__(self, folder: Path, atoms: Atoms, options: DynamicsOptions, restart: Restart | None) -> None:
@@ -80,7 +80,7 @@ class Recorder:
 
     @property
     def mean_temperature_K(self) -> float | None:
-        """Mean over the rows of the thermo table, None where there are none."""
+        """Mean over the rows of the thermo table, None without rows."""
         return self._temperature_sum / self._n_rows if self._n_rows else None
 
     def row(
@@ -118,7 +118,7 @@ class Recorder:
         self._trajectory.write(positions)
 
     def checkpoint(self, state: State) -> None:
-        """Put the files on the disk, then the restart file, which states how much of them belongs to it.
+        """Write the buffered data to disk, then the restart file, which records the lengths of the files.
 
         Parameters
         ----------

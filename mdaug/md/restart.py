@@ -21,7 +21,7 @@ RESTART_FILE = "restart.npz"
 RUN_FILES = (CONFIG_FILE, RESTART_FILE, "thermo.csv", "shadow.csv", "trajectory.dcd", "topology.pdb")
 
 WRITTEN_BY = "mdaug "
-"""Mark in config.json of the program, before its version: other programs write files of that name too."""
+"""Program name in config.json, before the version: other programs write files of that name too."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Restart:
     step
         Steps since the start of the run.
     positions, momenta, forces
-        Shape (n_atoms, 3); Å, ASE's momentum unit, eV/Å. The forces too, so that the first step of a resumed
-        run uses the very same ones.
+        Shape (n_atoms, 3); Å, ASE's momentum unit, eV/Å. The forces are included so that the first step of a
+        resumed run uses exactly the same values.
     random_state
-        Of the thermostat's generator; empty for NVE.
+        State of the thermostat's generator; empty for NVE.
     thermo_bytes, trajectory_bytes
-        Lengths of the files that belong to this step; a resume cuts off what follows.
+        Lengths of the files at this step; a resume removes the data after it.
     n_rows, temperature_sum_K
         Of the thermo table, for the mean temperature.
     """
@@ -55,7 +55,7 @@ class Restart:
 
 
 def write_restart(folder: Path, restart: Restart) -> None:
-    """Write the restart file whole or not at all; a kill leaves the previous one.
+    """Write the restart file atomically; after a kill the previous one is intact.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def write_restart(folder: Path, restart: Restart) -> None:
 
 
 def read_restart(folder: Path, n_atoms: int) -> Restart | None:
-    """Return what `write_restart` wrote, or None if there is no such file.
+    """Read the restart file of `write_restart`; return None if there is none.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def read_restart(folder: Path, n_atoms: int) -> Restart | None:
                 n_rows=n_rows,
                 temperature_sum_K=float(data["temperature_sum_K"]),
             )
-    except Exception as error:  # numpy and zipfile raise whatever a damaged file makes them
+    except Exception as error:  # numpy and zipfile raise errors of many kinds for a damaged file
         raise DataError(
             f"{path}: not a restart file of {n_atoms} atoms ({type(error).__name__}: {error}); "
             "remove it to start from the beginning"
@@ -138,7 +138,7 @@ def write_start(folder: Path, atoms: Atoms, options: DynamicsOptions, about: dic
     options
         Options of the run.
     about
-        JSON-compatible record of the model: which one, at which precision.
+        JSON-compatible record of the model and its precision.
     """
     start: dict[str, Any] = {
         "atomic_numbers": atoms.numbers.tolist(),
@@ -157,7 +157,7 @@ def write_start(folder: Path, atoms: Atoms, options: DynamicsOptions, about: dic
 
 
 def read_start(folder: Path) -> tuple[Atoms, DynamicsOptions, dict[str, Any]] | None:
-    """Return start structure, options and record of the model, or None where no run has begun.
+    """Return start structure, options and record of the model, or None if no run has started.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def read_start(folder: Path) -> tuple[Atoms, DynamicsOptions, dict[str, Any]] | 
 
 
 def check_own_record(folder: Path) -> None:
-    """Refuse the record of another user, whose model a resume would load.
+    """Refuse the record of another user, because a resume would load the model that it names.
 
     Parameters
     ----------
@@ -212,14 +212,14 @@ def resumed_start(folder: Path, atoms: Atoms, options: DynamicsOptions) -> Atoms
     folder
         Folder of the run.
     atoms
-        Start structure of the new run where none is recorded, which is then returned.
+        Start structure of the new run; returned if none is recorded.
     options
         Options of the resumed run.
 
     Raises
     ------
     DataError
-        If the recorded atoms, or an option that must not change, differ.
+        If the recorded atoms differ, or an option that must not change.
     """
     recorded = read_start(folder)
     if recorded is None:
@@ -239,7 +239,7 @@ def resumed_start(folder: Path, atoms: Atoms, options: DynamicsOptions) -> Atoms
 
 
 def _refuse_links(folder: Path) -> None:
-    """Refuse files of a run that are links: cutting them back would change a file elsewhere."""
+    """Refuse files of a run that are links: truncating them would change a file elsewhere."""
     for name in RUN_FILES:
         if (folder / name).is_symlink():
             raise DataError(

@@ -1,5 +1,4 @@
-"""Tables that a run appends to: thermo.csv with energies, shadow.csv with the energy that Verlet
-conserves."""
+"""Tables of a run: thermo.csv with energies, shadow.csv with the energy that velocity Verlet conserves."""
 
 import os
 from collections.abc import Sequence
@@ -17,15 +16,15 @@ SHADOW_COLUMNS = ("step", "time_fs", "shadow_eV")
 class AppendedTable:
     """Appends rows of a step and of numbers to a CSV file.
 
-    Numbers are written with as many digits as a float64 needs to be read back the same, so that a drift of
-    1e-9 eV survives an offset of thousands of eV.
+    Numbers have all digits of their float64 values, so that a drift of 1e-9 eV is preserved beside an offset
+    of thousands of eV.
 
     Parameters
     ----------
     path
         The file.
     columns
-        Their names; the first one is the step.
+        Names of the columns; the first one is the step.
     keep_bytes
         None: start a new file. Otherwise keep that many bytes of the old one and append.
     """
@@ -52,13 +51,13 @@ class AppendedTable:
         self._file.write(f"{step}," + ",".join(repr(float(value)) for value in values) + "\n")
 
     def sync(self) -> int:
-        """Put everything on the disk and return the size in bytes."""
+        """Write buffered data to disk and return the size of the file in bytes."""
         self._file.flush()
         os.fsync(self._file.fileno())
         return os.fstat(self._file.fileno()).st_size
 
     def close(self) -> None:
-        """Write what is buffered and close."""
+        """Write buffered data and close the file."""
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -77,7 +76,7 @@ class ThermoTable(AppendedTable):
         The file.
     keep_bytes
         None: start a new file. Otherwise keep that many bytes of the old one (from the restart file) and
-        append, which drops the rows written after the restart file.
+        append, which removes the rows written after the restart file.
     """
 
     def __init__(self, path: Path, keep_bytes: int | None = None) -> None:

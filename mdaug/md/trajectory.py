@@ -1,6 +1,7 @@
 """Trajectory of a run: a DCD file that can be cut and appended to, and its topology as PDB.
 
-Written here, byte by byte, because MDAnalysis' writer cannot append and gives every molecule a cell record.
+The file is written byte by byte, because MDAnalysis' writer cannot append and writes a cell record for
+molecules.
 Layout as in CHARMM (and VMD's plugin): three header records, then for each frame the cell (only if periodic)
 and x, y, z as float32, every record between two int32 with its length.
 """
@@ -19,10 +20,10 @@ from mdaug.files import open_without_link, write_text
 from mdaug.frames import FloatArray, IntArray
 
 AKMA_TIME_FS = 48.88821
-"""CHARMM's unit of time, sqrt(amu Å² / (kcal/mol)), in fs, to the digits that MDAnalysis reads it with."""
+"""CHARMM's unit of time, sqrt(amu Å² / (kcal/mol)), in fs, with the digits that MDAnalysis uses."""
 
 EMPTY_A = 1000.0
-"""Length of a cell where it is not periodic and has no vector: nothing reaches through it."""
+"""Length (Å) of a cell in nonperiodic directions without a vector; nothing interacts across it."""
 
 _FRAME_COUNT_OFFSET = 8
 
@@ -35,8 +36,8 @@ class DcdTrajectory:
     path
         The file.
     atoms
-        For the number of atoms and the cell. A periodic cell is written with its first vector along x, as the
-        format has only lengths and angles, and positions are rotated with it.
+        Structure with the number of atoms and the cell. A periodic cell is written with its first vector
+        along x, because the format contains only lengths and angles; positions are rotated with it.
     steps_per_frame, timestep_fs
         Time between frames is their product; the first frame has time 0.
     keep_bytes
@@ -78,7 +79,7 @@ class DcdTrajectory:
             self._file.write(_record(axis.tobytes()))
 
     def sync(self) -> int:
-        """Put everything on the disk, frame count included, and return the size in bytes."""
+        """Write buffered data and the frame count to disk, and return the size of the file in bytes."""
         self._file.flush()
         size = os.fstat(self._file.fileno()).st_size
         n_frames = (size - self._header_bytes) // self._frame_bytes
@@ -87,7 +88,7 @@ class DcdTrajectory:
         return size
 
     def close(self) -> None:
-        """Bring the frame count up to date and close."""
+        """Update the frame count and close the file."""
         self.sync()
         self._file.close()
 
@@ -144,7 +145,8 @@ def _dcd_cell(atoms: Atoms) -> tuple[FloatArray | None, FloatArray]:
 
 
 def _full_cell(atoms: Atoms) -> Cell:
-    """Return the cell, with vectors `EMPTY_A` long where a slab or a wire has none: files want three."""
+    """Return the cell, with vectors of length `EMPTY_A` where a slab or a wire has none: the files need three
+    vectors."""
     if np.linalg.matrix_rank(atoms.cell.array) == 3:
         return atoms.cell
     periodic = Cell(np.where(atoms.pbc[:, None], atoms.cell.array, 0.0)).complete()

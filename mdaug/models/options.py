@@ -39,14 +39,14 @@ class SchNetOptions(Options):
     NeuralForceField)."""
 
     filters: Annotated[Literal["spline", "direct"], Parameter(group=PAPER_SETTINGS)] = "spline"
-    """How filters are evaluated: as a cubic B-spline whose coefficients the filter network gives (spline), or
+    """Evaluation of the filters: as a cubic B-spline with coefficients from the filter network (spline), or
     by the filter network at every pair (direct)."""
 
     n_knots: Annotated[int, Field(ge=8, le=10_000)] = 128
     """Intervals of the B-spline up to the cutoff."""
 
     cutoff_function: Annotated[Literal["c2", "none"], Parameter(group=PAPER_SETTINGS)] = "c2"
-    """Factor on the filters: zero with two derivatives at the cutoff (c2), or 1 up to the cutoff (none, as
+    """Factor on the filters: zero with two derivatives at the cutoff (c2), or 1 up to the cutoff (none;
     published)."""
 
     prior: Literal["none", "zbl", "pair"] = "zbl"

@@ -1,9 +1,9 @@
 """A fixed pair potential inside the model: Σ φ_ab(d) over all pairs, added to the network.
 
 φ of each pair of elements a, b is a cubic B-spline table (`mdaug.models.spline`) with its own knots. It is
-not trained: the network learns the energies and forces of the frames minus those of the prior. Tables stay in
-float64 whatever precision the network has. The closed forms that are tabulated are finite down to d = 0 and
-continue smoothly below it, as the ends of a spline table need.
+not trained: the network learns the energies and forces of the frames minus those of the prior. Tables are in
+float64 for any precision of the network. The tabulated functions are finite down to d = 0 and continue
+smoothly below it, because the end of a spline table needs values there.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ ZBL_CORE_A = 0.1
 """Below this distance ZBL is continued by its Taylor polynomial of second order."""
 
 WELL_DEPTH = 110.0 * EV_PER_KCAL_MOL
-"""Depth of a Morse bond (eV): about the energy needed to break a single bond of light elements."""
+"""Depth of a Morse bond (eV): about the dissociation energy of a single bond between light elements."""
 
 WALL_DECAY_PER_A = 3.6
 """Decay constant of non-bonded repulsion: the C-C value of Williams (DOI 10.1063/1.1701684)."""
@@ -115,7 +115,7 @@ class PairPrior(nn.Module):
         return pair_energies(self.table, self.spacing, species_i, species_j, d_ij)
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Return what a checkpoint saves besides the tables: the description."""
+        """Return the description, which a checkpoint saves in addition to the tables."""
         return self.description
 
     def set_extra_state(self, state: dict[str, Any]) -> None:

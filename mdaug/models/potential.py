@@ -151,7 +151,7 @@ class SchNet(nn.Module):
         return list(self.filter_networks(self.knots.to(dtype)) * self.knot_factor.to(dtype))
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "SchNet":
-        """Change device or dtype, but leave in float64 what is added in float64."""
+        """Change device or dtype, but keep reference energies and prior in float64."""
         exact = {
             name: getattr(self, name)
             for name in ("reference_energies", "energy_scale", "knots", "knot_factor")

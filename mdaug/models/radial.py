@@ -1,4 +1,4 @@
-"""Functions of one distance, each with its slope: cutoff function, Gaussians, filter networks."""
+"""Functions of the distance and their slopes: cutoff function, Gaussians, filter networks."""
 
 import math
 

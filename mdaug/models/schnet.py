@@ -143,7 +143,8 @@ class Network(nn.Module):
     def forward(self, species: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor]:
         """Return atomic energies and the slopes ∂E/∂d_ij of their sum.
 
-        On the way up x are the features of an atom; on the way down g is the gradient of the energy in x.
+        In the forward pass x are the features of an atom; in the backward pass g is the gradient of the
+        energy in x.
 
         Parameters
         ----------
@@ -193,7 +194,7 @@ class Network(nn.Module):
         return energies, slope
 
     def _activate(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the activation of u and its slope, in training both with the same dropout mask."""
+        """Return the activation of u and its slope; in training both have the same dropout mask."""
         value, slope = ssp(u), torch.sigmoid(u)
         if self.training and self.dropout > 0.0:
             mask = nn.functional.dropout(torch.ones_like(u), self.dropout, True)

@@ -1,4 +1,4 @@
-"""C++ that is compiled on the user's machine."""
+"""C++ code that is compiled on the user's machine."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ __all__ = ["load_kernels"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import torch only where the kernels are used: each `lmp` may import `mdaug.native.compiler`."""
+    """Import torch only when the kernels are used, because every `lmp` may import `mdaug.native.compiler`."""
     if name == "load_kernels":
         from mdaug.native.build import load_kernels
 

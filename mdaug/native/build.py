@@ -64,7 +64,7 @@ CORE = Library("core", (*_NO_TRAPS, "-fvisibility=hidden"), "its core")
 
 @cache
 def load_kernels() -> bool:
-    """Make ``torch.ops.mdaug.*`` available; return False, with a warning that says why, if that fails.
+    """Load ``torch.ops.mdaug.*``; return False, with a warning that states the reason, if that fails.
 
     The first call on a machine compiles for about half a minute; later ones find the library in the cache.
     ``MDAUG_NO_KERNELS=1`` switches the kernels off: training then uses plain torch operations.
@@ -88,7 +88,8 @@ def build_core() -> Path:
 
 
 def build_library(library: Library) -> Path:
-    """Return a shared library, compiled if the cache has none for this torch, machine, compiler and source.
+    """Return the path of a shared library; compile it if the cache has none for this torch, machine, compiler
+    and source.
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ def _key(compiler: str, library: Library) -> str:
 
 
 def _version(compiler: str) -> str:
-    """Version of the compiler: an upgraded one at the same path gets another build."""
+    """Version of the compiler; after an upgrade at the same path the library is built again."""
     return subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
 
 

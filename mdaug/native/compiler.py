@@ -1,4 +1,4 @@
-"""Run the C++ compiler so that no interruption leaves a half-made library. Imports nothing heavy."""
+"""Runs of the C++ compiler that leave no incomplete library after an interruption. Imports nothing heavy."""
 
 import os
 import shutil
@@ -53,20 +53,21 @@ def run_compiler(command: Sequence[str]) -> None:
 
 
 def error_text(error: Exception) -> str:
-    """Return why a library could not be compiled or loaded: the compiler's last messages, or the error's."""
+    """Return the reason why a library could not be compiled or loaded: the last messages of the compiler, or
+    the error."""
     return str(getattr(error, "stderr", None) or error).strip()[-400:]
 
 
 @contextmanager
 def compilation_lock(lock_file: Path, what: str) -> Iterator[None]:
-    """Let one process compile `what`; others wait, and say so on standard error after a second.
+    """Let one process compile `what`; others wait and print a message to standard error after a second.
 
     Parameters
     ----------
     lock_file
         The lock; its folder exists.
     what
-        What is compiled, as it is named to the user.
+        Name of the library in messages.
 
     Raises
     ------
@@ -85,7 +86,8 @@ def compilation_lock(lock_file: Path, what: str) -> Iterator[None]:
 
 @contextmanager
 def unfinished(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to compile to; remove it, and what killed processes left, at the end.
+    """Yield a temporary path beside `path` for the compiler's output; at the end remove it and those that
+    killed processes left.
 
     Parameters
     ----------

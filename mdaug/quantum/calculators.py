@@ -31,11 +31,12 @@ def calculator_factory(
     Parameters
     ----------
     name
-        One of `XTB_METHODS`, or ``"module:Class"`` of any ASE calculator, as ``"ase.calculators.emt:EMT"``.
+        One of `XTB_METHODS`, or ``"module:Class"`` of any ASE calculator, for example
+        ``"ase.calculators.emt:EMT"``.
     arguments
         Keyword arguments of the calculator.
     charge, multiplicity
-        Of the whole system; passed to calculators that take them.
+        Charge and multiplicity of the whole system; passed to calculators that accept them.
 
     Raises
     ------
@@ -80,9 +81,9 @@ def calculate_frames(
     Parameters
     ----------
     calculator
-        Gives energy and forces.
+        Calculator of energy and forces.
     frames
-        Give atomic numbers, cells and periodic directions, and the positions if there are no others.
+        Frames with the atomic numbers, cells, periodic directions and, without `positions`, the positions.
     positions
         Shape (n_frames, n_atoms, 3), Å: other positions of the same atoms.
     allow_failures

@@ -36,9 +36,9 @@ def frame_jobs(frames: FrameSet, bonds: IntArray) -> list[SinglePointJob]:
 def write_labeled(
     jobs: Sequence[SinglePointJob], results: Sequence[SinglePointResult], level: Level, path: Path
 ) -> int:
-    """Write the geometries that have an energy as extended xyz (eV, eV/Å).
+    """Write the geometries with a known energy as extended xyz (eV, eV/Å).
 
-    The comment line holds the energy, the level, and where a bond breaks ``spin_square``,
+    The comment line contains the energy and the level of theory; where a bond breaks, also ``spin_square``,
     ``restricted_energy`` and ``unrestricted_energy``.
 
     Parameters
@@ -85,7 +85,7 @@ def _labeled(job: SinglePointJob, result: SinglePointResult, level: Level) -> At
     atoms = job.atoms.copy()
     properties: dict[str, Any] = {"energy": result.energy_eV}
     forces = [record["forces_eV_A"] for record in result.records if "forces_eV_A" in record]
-    if len(forces) == 1:  # where a bond breaks there are two, and the energy is a mixture
+    if len(forces) == 1:  # where a bond breaks there are two energies, and the result is a mixture of both
         properties["forces"] = np.array(forces[0])
     atoms.calc = SinglePointCalculator(atoms, **properties)
     atoms.info = {"level_of_theory": level.name, "charge": level.charge, "multiplicity": level.multiplicity}

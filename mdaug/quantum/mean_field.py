@@ -21,7 +21,7 @@ MAX_STABILITY_ROUNDS = 8
 
 
 class NotConvergedError(MDAugError):
-    """The equations of a point did not converge; its energy is stored as unknown."""
+    """The equations at a geometry did not converge; the energy is stored as unknown."""
 
 
 def pyscf(module: str) -> Any:
@@ -30,7 +30,7 @@ def pyscf(module: str) -> Any:
     Parameters
     ----------
     module
-        Name without ``pyscf.``.
+        Name of the module without ``pyscf.``.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def pyscf(module: str) -> Any:
 
 
 def _name_processor() -> None:
-    """Choose the kernels of the OpenBLAS 0.3.3 in PySCF's wheels, unless the user did.
+    """Choose the kernels of the OpenBLAS 0.3.3 in PySCF's wheels, unless the user has chosen them.
 
     It treats processors newer than itself as a Prescott of 2004, which makes coupled cluster 1.5 times
     slower.
@@ -66,7 +66,7 @@ def build_molecule(atoms: Atoms, basis: str, level: Level, multiplicity: int | N
     basis
         Basis set, by PySCF's name.
     level
-        Gives charge and multiplicity.
+        Level of theory with charge and multiplicity.
     multiplicity
         Overrides the level's.
 
@@ -140,8 +140,8 @@ def _kohn_sham(molecule: Any, functional: str, unrestricted: bool) -> Any:
 def stable(solver: Any) -> Any:
     """Return an unrestricted solution without internal instability, at or below a given one.
 
-    The stability analysis (DOI 10.1063/1.434318) rotates the orbitals along the unstable direction, from
-    where the second-order solver goes downhill, until no instability is left.
+    The stability analysis (DOI 10.1063/1.434318) rotates the orbitals along the unstable direction, and the
+    second-order solver minimizes the energy from there; both are repeated until no instability is left.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def stable(solver: Any) -> Any:
     """
     analyze = pyscf("scf.stability").uhf_internal
     for _ in range(MAX_STABILITY_ROUNDS):
-        # with symmetry, PySCF's search would treat both spins alike and never separate them
+        # with symmetry, PySCF's search would keep both spins equal
         orbitals, is_stable = analyze(solver, with_symmetry=False, return_status=True)
         if is_stable:
             return solver

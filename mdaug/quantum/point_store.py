@@ -1,4 +1,5 @@
-"""Store of finished single points: one file of JSON lines, each record under the hash of its geometry."""
+"""Store of finished single points: a file of JSON lines with one record each, identified by a hash of the
+geometry."""
 
 import hashlib
 import json
@@ -21,7 +22,7 @@ DECIMALS = 6
 
 
 PointKind = Literal["restricted", "unrestricted", "core"]
-"""Kinds of records of a geometry: total energies, and the correlation of the core electrons."""
+"""Kinds of records of a geometry: total energies, and the correlation energy of the core electrons."""
 
 
 def point_key(atoms: Atoms, level: Level, kind: PointKind) -> str:
@@ -60,7 +61,7 @@ def _surroundings(atoms: Atoms) -> list[tuple[Any, ...]]:
 
 
 def _rounded(values: FloatArray) -> list[Any]:
-    # −0.0 and 0.0 print differently; adding zero makes both 0.0
+    # −0.0 and 0.0 have different texts; adding zero makes both 0.0
     return (np.round(values, DECIMALS) + 0.0).tolist()
 
 

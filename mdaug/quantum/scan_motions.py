@@ -1,4 +1,4 @@
-"""Motions of a scan: the atoms that move, along which coordinate, from a fixed start geometry."""
+"""Motions of a scan: the coordinate and the atoms that move, relative to a fixed start geometry."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -144,8 +144,8 @@ class Motion:
 def default_grid(motion: Motion, start: Atoms) -> tuple[float, float, float]:
     """Return the default range of a coordinate.
 
-    Bonds: 0.6 to 2.5 times the length by 0.05 Å, on multiples of 0.05 Å, at least 0.6 Å. Angles: 60 to 180°
-    by 5°. Torsions: −180 to 180° by 10°. Approaches: 0.4 to 1.2 times the distance by 0.1 Å.
+    Bonds: 0.6 to 2.5 times the length, on multiples of 0.05 Å, at least 0.6 Å. Angles: 60 to 180° in steps of
+    5°. Torsions: −180 to 180° in steps of 10°. Approaches: 0.4 to 1.2 times the distance in steps of 0.1 Å.
 
     Parameters
     ----------

@@ -94,7 +94,7 @@ class ScanEnergies:
 
 
 def parse_scan(text: str, start: Atoms) -> Scan:
-    """Return the scan that a text describes.
+    """Parse the description of a scan.
 
     Parameters
     ----------
@@ -208,7 +208,8 @@ def _parse_motion(text: str, start: Atoms) -> tuple[Motion, FloatArray]:
 
 
 def _further_out(order: np.ndarray, k: int, breaking: list[tuple[Bond, ...]]) -> int | None:
-    """Return the next point further out along a breaking coordinate that breaks the same bonds."""
+    """Return the next point at larger distance on a bond-breaking coordinate in which the same bonds
+    break."""
     index = np.unravel_index(k, order.shape)
     for axis in range(order.ndim):
         if index[axis] + 1 < order.shape[axis]:

@@ -27,9 +27,9 @@ from mdaug.quantum.point_store import PointKind, Record
 CC_CYCLES = 150
 CC_DIIS_SPACE = 10
 STEP_A = 0.003
-"""Step of central differences (Å): its error is 0.01 kcal/mol/Å for a compressed bond to hydrogen."""
+"""Step of central differences (Å); the error is 0.01 kcal/mol/Å for a compressed bond to hydrogen."""
 PAIRED = 1e-3
-"""Below this ⟨S²⟩ an unrestricted solution is taken for the restricted one and not computed again."""
+"""Below this ⟨S²⟩ an unrestricted solution counts as the restricted one and is not computed again."""
 
 
 def guess_or_none(
@@ -91,8 +91,8 @@ def single_point(atoms: Atoms, level: Level, *, unrestricted: bool, guess: Any =
 def core_correlation(atoms: Atoms, level: Level) -> Record:
     """Return the record of the core electrons' part of DF-MP2 in the large basis.
 
-    It is computed from restricted orbitals even where a bond breaks: the core hardly depends on the spins of
-    the bond.
+    Restricted orbitals are used even where a bond breaks, because the core correlation hardly depends on the
+    spins of the bond.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def _plain(atoms: Atoms, level: Level, unrestricted: bool, guess: Any) -> Record
     record = _record(correlated.e_tot, parts, solver, unrestricted)
     if not level.forces:
         return record
-    if level.method == "df-mp2":  # PySCF has no gradient of it
+    if level.method == "df-mp2":  # PySCF has no gradient of this method
         return record | _forces_by_differences(atoms, level, solver)
     return record | _forces(correlated)
 
@@ -192,7 +192,7 @@ def _mp2(solver: Any, level: Level) -> Any:
 
 
 def _df_mp2(solver: Any, level: Level) -> Any:
-    """Return MP2 with fitted integrals (the auxiliary set of the basis for MP2)."""
+    """Return density-fitted MP2 (with the auxiliary basis for MP2)."""
     unrestricted = solver.mo_coeff[0].ndim == 2
     fitted = pyscf("mp.dfump2_native").DFUMP2 if unrestricted else pyscf("mp.dfmp2_native").DFRMP2
     method = fitted(solver, frozen=_n_core(solver, level))

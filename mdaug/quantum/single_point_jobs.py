@@ -1,4 +1,4 @@
-"""Single points of many geometries on several processes, each point computed once."""
+"""Single points of many geometries by several processes; each point is computed once."""
 
 import heapq
 import multiprocessing
@@ -23,14 +23,14 @@ from mdaug.quantum.point_store import PointKind, PointStore, Record, point_key
 from mdaug.quantum.single_point import PAIRED, core_correlation, guess_or_none, single_point
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
-"""A function of a module (so that another process can import it) and its arguments."""
+"""A module-level function (which other processes can import) and its arguments."""
 
 Priority = tuple[int, ...]
-"""Smaller ones come first."""
+"""Priority of a call; smaller ones run first."""
 
 
 class JobQueue:
-    """Queue of function calls with priorities; a call that finishes may add others.
+    """Queue of function calls with priorities; a finished call may add others.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def _pool(n_workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _ignore_interrupts() -> None:
-    """Ignore Ctrl-C, which reaches every process of the terminal; only the parent handles it."""
+    """Ignore Ctrl-C, which the terminal sends to every process; only the parent handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -116,8 +116,7 @@ Progress = Callable[[int, int], None]
 """Called with (points done, points in all)."""
 
 WEIGHT_POWER = 4
-"""Restricted CCSD(T) is the more accurate one until a bond is nearly broken (figures in
-docs/reference.md)."""
+"""Restricted CCSD(T) is more accurate than unrestricted until a bond is nearly broken (docs/reference.md)."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +130,8 @@ class SinglePointJob:
     breaking
         Bonds that are breaking, which need an unrestricted solution.
     follows
-        Index, in the list of jobs, of the next geometry further out, whose unrestricted solution is the
-        first guess here; None if a new guess is made.
+        Index, in the list of jobs, of the next geometry at larger distance, whose unrestricted solution is
+        the initial guess; None for a new guess.
     scan
         Number of the scan; earlier scans are computed first.
     """
@@ -164,7 +163,8 @@ class SinglePointResult:
 
     @property
     def energy_eV(self) -> float:
-        """Energy: restricted, and unrestricted as the spins of a bond separate; NaN if unknown.
+        """Energy, interpolated from restricted to unrestricted as the spins of a bond separate; NaN if
+        unknown.
 
         E = (1 − w) E_restricted + w E_unrestricted with w = ⟨S²⟩⁴, at most 1: continuous
         where the broken-symmetry solution begins.
@@ -210,8 +210,8 @@ def compute(
 ) -> list[SinglePointResult]:
     """Return the energies of many geometries; each is stored as soon as it is computed.
 
-    Where a bond breaks, both the restricted and the unrestricted energy are computed: their difference is a
-    measure of the error of either.
+    Where a bond breaks, both the restricted and the unrestricted energy are computed; their difference
+    measures the error of both.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ class Row:
     result
         Content of its trial.json; None unless it is complete.
     error
-        Why it failed.
+        Reason of the failure.
     """
 
     parameters: dict[str, Any]

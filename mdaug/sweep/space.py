@@ -1,4 +1,4 @@
-"""What a sweep varies (keys of the configuration with lists of values or ranges), and all its settings.
+"""Search space of a sweep (keys of the configuration with lists of values or ranges), and its settings.
 
 The results of a sweep depend on its settings: a sweep that is resumed must be given the same ones.
 """
@@ -133,7 +133,7 @@ def changes_of(parameters: Mapping[str, Value], config: RunConfig) -> dict[str, 
         keys = changes.setdefault(section, {})
         if entry:
             before = getattr(getattr(config, section, None), key, ())
-            keys[key] = (*keys.get(key, before), f"{entry}={value}")  # the last entry of a pair is used
+            keys[key] = (*keys.get(key, before), f"{entry}={value}")  # the last entry of a pair counts
         else:
             keys[key] = value
     return changes
@@ -223,8 +223,8 @@ def check_settings(settings: Settings, previous: Settings, where: str) -> None:
     settings
         The present settings.
     previous
-        Those that the sweep was started with. Keys that only one of the two has (of another version of mdaug)
-        are ignored.
+        The settings with which the sweep was started. Keys that exist in only one of the two (from another
+        version of mdaug) are ignored.
     where
         Folder or storage of the sweep.
 

@@ -32,21 +32,21 @@ if TYPE_CHECKING:
     import optuna
 
 STUDY = "mdaug sweep"
-REPORTS = 50  # number of validation errors in a training that decide whether it is pruned
+REPORTS = 50  # number of times at which a training may be pruned
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep, as its workers need it.
+    """Settings of a sweep that its workers need.
 
     Parameters
     ----------
     config
         The training that is varied.
     space
-        What is varied.
+        The search space.
     options
-        How the sweep is run.
+        Options of the sweep.
     folder
         Run folder, with a folder for each trial under ``trials``.
     """
@@ -76,13 +76,13 @@ def run_sweep(sweep: Sweep, progress: Callable[[int, int, str], None]) -> "list[
     sweep
         The sweep.
     progress
-        Called with the number of finished trials, their total, and a line on the others.
+        Called with the number of finished trials, their total, and a line about the others.
 
     Raises
     ------
     MDAugError
-        Pruning by the scan, a sweep that was started with other settings, a failure of the storage, or of all
-        trials.
+        Pruning with the objective ``scan``, a resume with other settings, a failure of the storage, or the
+        failure of all trials.
     MissingDependencyError
         Optuna is not installed.
     """
@@ -135,7 +135,7 @@ def _work(sweep: Sweep, errors: "multiprocessing.SimpleQueue[str]") -> None:
 
 @contextmanager
 def storage_errors(sweep: Sweep) -> Iterator[None]:
-    """Turn errors of the storage of the trials into one line.
+    """Convert errors of the storage of the trials into one-line errors.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def open_study(sweep: Sweep) -> "optuna.Study":
 
 
 def queue(study: "optuna.Study", sweep: Sweep) -> None:
-    """Put the points of a grid in the queue, and again those of workers of this machine that were killed.
+    """Queue the points of a grid, and queue again those whose workers on this machine were killed.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ def work(sweep: Sweep) -> None:
 
 
 def own_trials(study: "optuna.Study", sweep: Sweep) -> "list[optuna.trial.FrozenTrial]":
-    """Return the started trials of a sweep, of equal ones the last.
+    """Return the started trials of a sweep; of several with equal parameters only the last.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""One trial of a sweep: a training in a folder of its own, its scan and its errors."""
+"""One trial of a sweep: a training in its own folder, its scan and its errors."""
 
 import hashlib
 import json
@@ -119,7 +119,7 @@ def objective_of(result: dict[str, Any], objective: str) -> float:
 
 
 def _scan(model: Path, reference: Path) -> ScanResult | None:
-    """Scan a bond to hydrogen from the model's reference structure, where `reference` has its zero."""
+    """Scan a bond to hydrogen; both energies are zero at the model's reference structure."""
     calculator = MDAugCalculator(model, dtype="float64", strict=None)
     training = calculator.manifest["training"]
     start = structure_from_json(training["reference_structure"])

@@ -32,7 +32,7 @@ CHECKPOINT_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class TrainState:
-    """State of a training after an epoch, for a progress display."""
+    """State of a training after an epoch, for progress displays."""
 
     epoch: int
     n_epochs: int
@@ -56,7 +56,7 @@ class TrainResult:
     best_epoch
         Epoch (counted from 1) of the best validation error.
     seconds
-        Wall time of all epochs, those before a resume included.
+        Wall time of all epochs, including those before a resume.
     """
 
     model: SchNet
@@ -87,7 +87,7 @@ def train(
     train_frames
         Frames to train on, raw and augmented, with weights in the loss.
     validation_frames
-        Frames whose errors choose the weights that are kept.
+        Frames whose errors select the weights that are kept.
     model_options
         Sizes and kinds of the parts of the network.
     train_options
@@ -190,7 +190,7 @@ class Trainer:
         )
 
     def run(self, folder: Path, progress: Callable[[TrainState], None] | None) -> None:
-        """Train from the present epoch to the last.
+        """Train from the current epoch to the last.
 
         Parameters
         ----------
@@ -238,7 +238,7 @@ class Trainer:
         return self.parameters.replaced_by(self.ema)
 
     def _refuse_divergence(self, validation: Errors) -> None:
-        """Stop before weights that are not finite are saved: later epochs cannot recover."""
+        """Raise an error before nonfinite weights are saved: later epochs cannot recover from them."""
         if not isfinite(validation.energy_mse + validation.force_mse):
             raise DataError(
                 f"the training diverged in epoch {self.epoch + 1}: its validation errors are not finite; "
@@ -252,7 +252,7 @@ class Trainer:
         validation_loss = energy_weight * validation.energy_mse + force_weight * validation.force_mse
         rate = self.schedule.learning_rate(self.epoch * self.schedule.steps_per_epoch)
         self.epoch += 1
-        # absolute errors: one or two unusual frames dominate the squared errors of a few dozen
+        # absolute errors, because one or two unusual frames dominate squared errors of a few dozen frames
         score = energy_weight**0.5 * validation.energy_mae + force_weight**0.5 * validation.force_mae
         if self.schedule.epoch_done(score):
             self.best.copy_(self.ema)

@@ -30,8 +30,8 @@ class TrainOptions(Options):
     """Decoupled weight decay (AdamW only)."""
 
     schedule: Literal["cosine", "plateau", "constant"] = "cosine"
-    """How the learning rate falls: along half a cosine to zero (cosine), when the validation error stops
-    falling (plateau), or not (constant)."""
+    """Schedule of the learning rate: half a cosine to zero (cosine), lower when the validation error stops
+    falling (plateau), or constant."""
 
     warmup_epochs: NonNegative = 1.0
     """Epochs over which the learning rate rises from zero."""
@@ -59,7 +59,7 @@ class TrainOptions(Options):
     keeps the last weights."""
 
     clip_norm: NonNegative = 10.0
-    """Norm to which longer gradients are clipped; 0: no clipping."""
+    """Largest norm of the gradient; longer gradients are scaled down. 0: no clipping."""
 
     early_stopping: Count = 0
     """Stop after this many epochs without a lower validation error; 0: never."""

@@ -36,17 +36,18 @@ from mdaug.models.pair_prior import (
 from mdaug.units import EV_PER_KCAL_MOL, KCAL_MOL_PER_EV
 
 MAX_FRAMES = 300
-"""Frames, evenly spaced, whose forces are fitted; more do not change a handful of parameters."""
+"""Number of frames, evenly spaced, whose forces are fitted; more frames hardly change the few parameters."""
 
 APART_SCALE = 1.45
-"""Atoms farther apart than this times the length of a single bond are certainly not bonded; closer ones may
-be, in hot frames."""
+"""Atoms farther apart than this times the length of a single bond are certainly not bonded; closer atoms may
+be bonded in frames of high temperature."""
 
 EDGE = 0.005
-"""Non-bonded distances are taken to begin at this quantile."""
+"""Quantile at which non-bonded distances begin."""
 
 LOWEST_WALL = 30.0 * EV_PER_KCAL_MOL
-"""Lowest height of a wall where a well ends, halfway from the longest bond to the first other distance."""
+"""Least height of a wall at the end of a well, halfway from the longest bond to the shortest non-bonded
+distance."""
 
 PairList = tuple[IntArray, IntArray, FloatArray]
 """idx_i, idx_j, r_ij."""
@@ -119,8 +120,8 @@ def without_prior(frames: FrameSet, prior: PairPrior | None) -> FrameSet:
 def fit_prior(frames: FrameSet, atomic_numbers: Sequence[int], cutoff: float) -> PairPrior:
     """Fit Morse wells of bonded pairs of elements, and walls of the others, to forces.
 
-    Least squares with the same tables that the model will use. What angles and torsions add to the forces is
-    left to the network. Pairs of elements that no frame has within the cutoff get ZBL alone.
+    Least squares with the tables of the model. The network learns the contributions of angles and torsions to
+    the forces. Pairs of elements without distances within the cutoff in any frame get ZBL only.
 
     Parameters
     ----------
@@ -172,7 +173,7 @@ def _least_squares(
     cutoff: float,
 ) -> dict[ElementPair, FloatArray]:
     """Return the parameters of the forms that fit the forces best; `matrices` give forces from tables."""
-    if not forms:  # lone atoms
+    if not forms:  # atoms without neighbors
         return {}
     ends = np.cumsum([len(form.start) for form in forms.values()])[:-1]
     start, low, high = (

@@ -41,7 +41,7 @@ class ProcessGroup:
         Parameters
         ----------
         tensor
-            Of the same shape in all processes.
+            Tensor with the same shape in all processes.
         """
         if self.size > 1:
             dist.all_reduce(tensor)
@@ -53,7 +53,7 @@ class ProcessGroup:
         Parameters
         ----------
         text
-            Used in rank zero only.
+            The text; only that of rank zero is used.
         """
         if self.size == 1:
             return text

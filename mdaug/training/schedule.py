@@ -57,7 +57,7 @@ class Schedule:
         Parameters
         ----------
         error
-            Any measure; lower is better.
+            Any error measure; lower is better.
         """
         if error < self.best:
             self.best, self.bad_epochs, self.epochs_since_best = error, 0, 0

@@ -12,7 +12,7 @@ from mdaug.training.options import TrainOptions
 from mdaug.training.parallel import ProcessGroup
 from mdaug.training.tensors import Batch, FrameTensors
 
-PLAIN_RUNS = 3  # runs of a function before it is recorded: libraries choose their kernels in the first ones
+PLAIN_RUNS = 3  # plain runs before the recording, in which libraries choose their kernels
 
 
 class FlatParameters:
@@ -23,7 +23,7 @@ class FlatParameters:
     Parameters
     ----------
     model
-        Its parameters are moved into the tensor.
+        The model; its parameters are moved into the tensor.
 
     Attributes
     ----------
@@ -150,7 +150,7 @@ class Step:
                 group["lr"].fill_(learning_rate)
             else:
                 group["lr"] = learning_rate
-        # the decay grows with the steps, so that the average loses the first weights quickly
+        # the decay grows with the steps, so that the first weights soon leave the average
         decay = min(self.options.ema_decay, (1 + step) / (10 + step)) if self.options.ema_decay else 0.0
         self._one_minus_decay.fill_(1.0 - decay)
         loss = self._gradient(self.group.shard(index), len(index))
@@ -216,7 +216,7 @@ class Step:
         return self.ema.lerp_(weights.detach(), one_minus_decay)
 
     def _update_in_one_pass(self, one_minus_decay: float) -> None:
-        """Do the same as `_update_weights` in one C++ kernel, on the state of torch's Adam."""
+        """Like `_update_weights`, but in one C++ kernel on the state of torch's Adam."""
         weights, state = self.parameters.values, self.optimizer.state[self.parameters.values]
         (group,) = self.optimizer.param_groups
         state["step"] += 1
@@ -243,7 +243,7 @@ class Step:
 
 
 class Recorded:
-    """A function of tensors that stay in place; on a GPU recorded after some plain runs, then replayed.
+    """A function of tensors at fixed addresses; on a GPU it is recorded after some plain runs, then replayed.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Frames as tensors on the device, with their pairs; reference energies and the unit of energy.
 
-Pairs are searched once, so that a batch needs an index operation only.
+Pairs are searched once; a batch needs only an index operation.
 """
 
 from typing import NamedTuple
@@ -152,8 +152,8 @@ def species_of(frames: FrameSet, model: SchNet) -> IntArray:
 def reference_energies(frames: FrameSet, atomic_numbers: list[int], kind: str) -> list[float]:
     """Return one energy (eV) per element, such that their sum is the mean energy of the frames.
 
-    All frames have the same composition, so both kinds give the same total. Least squares per element is the
-    minimum-norm solution, weighted by how often an element occurs.
+    All frames have the same composition, so the total is the same for both kinds. ``element`` is the
+    minimum-norm least squares solution, weighted by the number of atoms of each element.
 
     Parameters
     ----------
