@@ -12,7 +12,12 @@ from mdaug.reports.style import save
 
 
 def molecule_section(
-    folder: Path, atoms: Atoms, bonds: list[dict[str, Any]], marked: tuple[int, int] | None = None
+    folder: Path,
+    atoms: Atoms,
+    bonds: list[dict[str, Any]],
+    *,
+    marked: tuple[int, int] | None = None,
+    what: str = "The lowest training frame",
 ) -> Section:
     """Return the section with a drawing of the molecule, its 3D view and the table of its bonds.
 
@@ -26,10 +31,12 @@ def molecule_section(
         Entry ``"bonds"`` of a model's manifest: ``{"atoms": [i, j], "mean_A", "std_A"}`` each.
     marked
         A bond to draw dashed.
+    what
+        What the structure is, as the beginning of a sentence.
     """
     index = np.array([bond["atoms"] for bond in bonds], dtype=np.int64).reshape(-1, 2)
     figure = save(draw_molecule(atoms, bonds=index, marked=marked), folder / "molecule.png")
-    text = "The lowest training frame, with atom indices from 0 as in ASE."
+    text = f"{what}, with atom indices from 0 as in ASE."
     if len(index):
         i, j = index[-1]
         names = f"{atoms.symbols[i]}{i}-{atoms.symbols[j]}{j}"

@@ -147,7 +147,9 @@ def write_scan_report(
     bonds
         Entry ``"bonds"`` of the first model's manifest.
     """
-    sections = [*scan_section(folder, scans), molecule_section(folder, start, bonds, scans[0].bond)]
+    bond = scans[0].bond
+    molecule = molecule_section(folder, start, bonds, marked=bond, what="The start geometry of the scan")
+    sections = [*scan_section(folder, scans), molecule]
     opening = Opening(labeled_verdicts(scans))
     return write_page(folder / "report.html", f"Scan of {scans[0].name}", sections, opening=opening)
 

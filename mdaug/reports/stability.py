@@ -244,6 +244,6 @@ def write_stability_report(
     sections = [
         Section("Trajectory", text, [Picture(folder / "stability.png", wide=True)]),
         *failure_section(folder, view),
-        molecule_section(folder, structure, bonds),
+        molecule_section(folder, structure, bonds, what="The first frame of the trajectory"),
     ]
     return write_page(folder / "report.html", "Stability", sections, opening=Opening(result.verdicts))
