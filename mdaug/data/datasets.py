@@ -1,4 +1,4 @@
-"""Frames that have a name: the embedded ethanol set, and the reference case in the user's cache."""
+"""Named sets of frames: the embedded ethanol set, and downloaded sets in the user's cache."""
 
 import hashlib
 import shutil
@@ -67,10 +67,17 @@ def cached_path(name: str) -> Path:
 def fetch(name: str, *, progressbar: bool = False) -> Path:
     """Download a remote set into the cache, check its SHA-256, and return its path.
 
+    Parameters
+    ----------
+    name
+        Of the set.
+    progressbar
+        Show the progress of the download.
+
     Raises
     ------
     DataError
-        If the name is unknown, the network fails, or the file that came is another one.
+        If the name is unknown, the network fails, or the downloaded file has another SHA-256.
     """
     remote = _remote(name)
     failure: Exception | None = None
@@ -86,7 +93,9 @@ def fetch(name: str, *, progressbar: bool = False) -> Path:
             return cached_path(name)
         except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong hash is a ValueError
             failure = error
-    reason = "another file came" if isinstance(failure, ValueError) else type(failure).__name__
+    reason = (
+        "the downloaded file is another one" if isinstance(failure, ValueError) else type(failure).__name__
+    )
     raise DataError(
         f"{name}: download from {remote.urls[-1]} failed ({reason}); check the network, "
         f"or give a copy of the file with `mdaug dataset {name} --from FILE`"
@@ -96,6 +105,13 @@ def fetch(name: str, *, progressbar: bool = False) -> Path:
 def install(name: str, source: Path) -> Path:
     """Copy a remote set from a local file into the cache after checking its SHA-256, and return its path.
 
+    Parameters
+    ----------
+    name
+        Of the set.
+    source
+        A copy of its file.
+
     Raises
     ------
     DataError
@@ -104,10 +120,10 @@ def install(name: str, source: Path) -> Path:
     remote = _remote(name)
     if not source.is_file():
         raise DataError(f"{source}: no such file; expected a copy of {remote.filename}")
-    found = hashlib.sha256(source.read_bytes()).hexdigest()
-    if found != remote.sha256:
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    if digest != remote.sha256:
         raise DataError(
-            f"{source}: not {name}: its SHA-256 is {found[:12]}…, expected {remote.sha256[:12]}…; "
+            f"{source}: not {name}: its SHA-256 is {digest[:12]}…, expected {remote.sha256[:12]}…; "
             f"get it from {remote.urls[-1]}"
         )
     with atomic_path(cache_folder() / remote.filename) as temporary:
@@ -117,5 +133,5 @@ def install(name: str, source: Path) -> Path:
 
 def _remote(name: str) -> RemoteSet:
     if name not in REMOTE_SETS:
-        raise DataError(f"{name}: no such data set; known are {', '.join((*EMBEDDED_SETS, *REMOTE_SETS))}")
+        raise DataError(f"{name}: no such data set; expected {', '.join((*EMBEDDED_SETS, *REMOTE_SETS))}")
     return REMOTE_SETS[name]

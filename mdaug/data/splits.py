@@ -1,4 +1,4 @@
-"""Training, validation and test frames: by seed, recorded, never two copies of a frame on different sides."""
+"""Split frames into training, validation and test frames; frames of one group stay together."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -15,22 +15,22 @@ Share = Annotated[int | float, Field(ge=0)]
 
 
 class SplitOptions(Options):
-    """Which frames train, choose and test a model."""
+    """Sizes of the training, validation and test sets."""
 
     train: Share = 0.85
     """Training frames: a count (integer) or a fraction (with a decimal point) of all frames."""
 
     validation: Share = 0.05
-    """Validation frames, which choose the model: a count or a fraction."""
+    """Validation frames, which select the best epoch: a count or a fraction."""
 
     test: Share = 0.1
-    """Test frames, seen once at the end: a count or a fraction."""
+    """Test frames, evaluated once at the end: a count or a fraction."""
 
     seed: Seed = 0
-    """Of the shuffle."""
+    """Seed of the shuffle."""
 
     blocks: bool = False
-    """Contiguous blocks in the order train, validation, test, for consecutive frames; nothing is shuffled."""
+    """Contiguous blocks in the order train, validation, test (frames of one trajectory), not a shuffle."""
 
     @model_validator(mode="after")
     def _fractions_fit(self) -> "SplitOptions":
@@ -44,7 +44,7 @@ class SplitOptions(Options):
 
 @dataclass(frozen=True)
 class Split:
-    """Indices into the frames that were split, each sorted."""
+    """Indices of the training, validation and test frames, each sorted."""
 
     train: IntArray
     validation: IntArray
@@ -61,14 +61,21 @@ class Split:
 
 
 def split_frames(frames: FrameSet, options: SplitOptions) -> Split:
-    """Split `frames`; all frames of a group (duplicates, a frame and its displaced copies) stay together.
+    """Split frames; those of one group (duplicates, a frame and its augmented frames) stay together.
 
-    Counts are met exactly; fractions as nearly as whole groups allow.
+    Counts are met exactly, fractions as nearly as whole groups allow.
+
+    Parameters
+    ----------
+    frames
+        To be split; only their groups matter.
+    options
+        Sizes, seed and order.
 
     Raises
     ------
     DataError
-        If more frames are asked for than there are, or groups are too large for the sizes.
+        If the sizes exceed the number of frames, or groups are too large for the sizes.
     """
     sizes = _sizes(len(frames), options)
     groups = _groups(frames.group)
@@ -107,15 +114,15 @@ def _groups(group: IntArray) -> list[IntArray]:
 def _fill_at_random(
     groups: list[IntArray], sizes: tuple[int, int, int], rng: np.random.Generator
 ) -> list[list[int]]:
-    """Draw a part for each group of several frames, by the room left in each; single frames then fill up."""
+    """Draw a part for each group, weighted by the places left in each part; single frames fill the parts."""
     parts: list[list[int]] = [[], [], []]
     unused = sum(len(frames) for frames in groups) - sum(sizes)
     order = [groups[g] for g in rng.permutation(len(groups))]
     singles = [int(frames[0]) for frames in order if len(frames) == 1]
     for frames in sorted((frames for frames in order if len(frames) > 1), key=len, reverse=True):
-        room = np.array([*(size - len(part) for size, part in zip(sizes, parts, strict=True)), unused])
-        room[room < len(frames)] = 0
-        drawn = int(rng.choice(4, p=room / room.sum())) if room.any() else 3
+        places = np.array([*(size - len(part) for size, part in zip(sizes, parts, strict=True)), unused])
+        places[places < len(frames)] = 0
+        drawn = int(rng.choice(4, p=places / places.sum())) if places.any() else 3
         if drawn == 3:
             unused -= len(frames)
         else:
@@ -128,7 +135,7 @@ def _fill_at_random(
 
 
 def _fill_in_order(groups: list[IntArray], sizes: tuple[int, int, int]) -> list[list[int]]:
-    """Give contiguous blocks of frames to each part; a later copy of a frame goes where the first went."""
+    """Give contiguous blocks of frames to each part; later frames of a group join its first frame."""
     first_of_block = np.cumsum((0, *sizes))
     parts: list[list[int]] = [[], [], []]
     for frames in groups:

@@ -1,4 +1,4 @@
-"""Frames to files that others read: extended xyz (ASE, OVITO) and sGDML-like npz."""
+"""Write frames as extended xyz (ASE, OVITO) or sGDML-like npz."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -41,7 +41,7 @@ def test_a_missing_set_names_the_command() -> None:
 
 
 def test_unknown_names_list_the_known_ones() -> None:
-    with pytest.raises(DataError, match="no such data set; known are ethanol, ethanol-ccsdt"):
+    with pytest.raises(DataError, match="no such data set; expected ethanol, ethanol-ccsdt"):
         fetch("benzene")
 
 
@@ -70,7 +70,7 @@ def test_offline_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.reference_sets("ethanol_ccsd_t_1000.npz")
 def test_a_download_is_checked(monkeypatch: pytest.MonkeyPatch, reference_set: Callable[[str], Path]) -> None:
     monkeypatch.setattr(pooch, "HTTPDownloader", _downloader(b"<html>moved</html>"))
-    with pytest.raises(DataError, match="another file came"):
+    with pytest.raises(DataError, match="the downloaded file is another one"):
         fetch("ethanol-ccsdt")
     monkeypatch.setattr(pooch, "HTTPDownloader", _downloader((reference_set(CCSDT)).read_bytes()))
     assert fetch("ethanol-ccsdt").name == REMOTE_SETS["ethanol-ccsdt"].filename

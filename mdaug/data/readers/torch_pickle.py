@@ -1,11 +1,12 @@
-"""torch.save files without torch and without running what they ask for.
+"""Read torch.save files without torch and without executing what they name.
 
-A pickle is a program: it names functions and calls them. This unpickler knows a short list of names and gives
-for each an inert stand-in; any other name ends the reading with an error before anything is called. Both
-containers are read: the zip file of torch ≥ 1.6 and the older sequence of pickles followed by raw storages.
+A pickle names functions and calls them. This unpickler has a short list of names, each with an inert
+replacement; any other name is an error before anything is called. Both containers are read: the zip file of
+torch ≥ 1.6 and the older sequence of pickles followed by raw storages.
 """
 
 import io
+import math
 import pickle
 import struct
 import zipfile
@@ -44,7 +45,7 @@ class Storage:
 
 
 class Tensor:
-    """A view of a storage, not yet looked at."""
+    """A view of a storage, checked when its numbers are read."""
 
     def __init__(self, storage: Storage, offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> None:
         self.storage, self.offset, self.size, self.stride = storage, offset, size, stride
@@ -54,16 +55,18 @@ class Tensor:
         values = self.storage.values
         if not isinstance(self.storage, Storage) or values is None:
             raise ValueError("tensor without a storage")
-        size, stride, offset = np.array(self.size, int), np.array(self.stride, int), int(self.offset)
-        if size.shape != stride.shape or (size < 0).any() or (stride < 0).any() or offset < 0:
+        # Python's integers do not wrap: a stride of 2^61 must not point back into the storage
+        size, stride, offset = [int(n) for n in self.size], [int(n) for n in self.stride], int(self.offset)
+        if len(size) != len(stride) or min((*size, *stride, offset)) < 0:
             raise ValueError("tensor with an impossible shape")
-        n_elements = int(np.prod(size))
+        n_elements = math.prod(size)
         if n_elements == 0:
             return np.empty(tuple(size), values.dtype)
-        if n_elements > len(values) or offset + int(np.sum((size - 1) * stride)) >= len(values):
+        reach = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+        if n_elements > len(values) or reach >= len(values):
             raise ValueError("tensor larger than its storage")
         view = np.lib.stride_tricks.as_strided(
-            values[offset:], tuple(size), tuple(stride * values.itemsize), writeable=False
+            values[offset:], tuple(size), tuple(step * values.itemsize for step in stride), writeable=False
         )
         return view.copy()
 
@@ -146,18 +149,18 @@ class _InertUnpickler(pickle.Unpickler):
     ) -> None:
         super().__init__(stream, encoding="latin1")
         self._path, self._storage = path, storage
-        self._known: dict[tuple[str, str], Any] = {
+        self._allowed: dict[tuple[str, str], Any] = {
             ("collections", "OrderedDict"): OrderedDict,
             ("torch._utils", "_rebuild_tensor"): lambda *view: Tensor(*view[:4]),
             ("torch._utils", "_rebuild_tensor_v2"): lambda *view: Tensor(*view[:4]),
         }
-        self._known |= {("torch", name): dtype for name, dtype in STORAGE_DTYPES.items()}
-        self._known |= {(module, name): type(name, (), {}) for module, name in classes}
+        self._allowed |= {("torch", name): dtype for name, dtype in STORAGE_DTYPES.items()}
+        self._allowed |= {(module, name): type(name, (), {}) for module, name in classes}
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self._known:
+        if (module, name) not in self._allowed:
             self._refuse(f"{module}.{name}")
-        return self._known[module, name]
+        return self._allowed[module, name]
 
     def persistent_load(self, reference: Any) -> Storage:
         kind, dtype, key = reference[:3]
@@ -167,6 +170,6 @@ class _InertUnpickler(pickle.Unpickler):
 
     def _refuse(self, what: str) -> NoReturn:
         raise DataError(
-            f"{self._path}: its pickle asks for {what}, which no data set needs (nothing was executed); "
+            f"{self._path}: its pickle names {what}, which no data set needs (nothing was executed); "
             "expected tensors in plain containers: distrust this file, or convert it to xyz where it was made"
         )

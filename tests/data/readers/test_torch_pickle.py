@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from mdaug.data.readers import read_contents
-from mdaug.data.readers.torch_pickle import Tensor, load_torch
+from mdaug.data.readers.torch_pickle import Storage, Tensor, load_torch
 from mdaug.errors import DataError
 
 ZIP, LEGACY = True, False
@@ -68,7 +68,7 @@ def test_a_malicious_file_is_refused_and_nothing_happens(tmp_path: Path, contain
         "inside": {"props": {"nxyz": [torch.zeros(2, 4), _Trap(os.system, f"touch {sprung}")]}},
     }[how]
     path = _save(tmp_path / "dataset.pth.tar", trap, container)
-    with pytest.raises(DataError, match=r"its pickle asks for .* \(nothing was executed\)"):
+    with pytest.raises(DataError, match=r"its pickle names .* \(nothing was executed\)"):
         read_contents(path)
     assert not sprung.exists()
     torch.load(path, weights_only=False)  # the trap is a real one
@@ -117,3 +117,12 @@ def test_a_view_may_not_leave_its_storage(tmp_path: Path, offset: int, size: tup
 def test_broken_files_are_told(tmp_path: Path, program: bytes) -> None:
     with pytest.raises(DataError, match="broken torch file"):
         load_torch(_zip_of(tmp_path / "t.pt", program), ())
+
+
+def test_strides_that_wrap_around_are_refused() -> None:
+    storage = Storage("<f8")
+    storage.values = np.arange(4.0)
+    with pytest.raises(ValueError, match="larger than its storage"):
+        Tensor(storage, 0, (2, 2), (2**63, 2**63)).numpy()
+    with pytest.raises(ValueError, match="larger than its storage"):
+        Tensor(storage, 0, (3,), (2**63 - 2**60,)).numpy()
