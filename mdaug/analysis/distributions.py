@@ -13,7 +13,7 @@ WELLS = ("trans", "gauche+", "gauche-")
 """|φ| ≥ 120°, 0 ≤ φ < 120° and −120° < φ < 0."""
 
 CHUNK = 256
-"""Frames worked on at a time, to bound the memory that all pairs take."""
+"""Number of frames in a block, to limit the memory for all pairs."""
 
 
 class Sample:
@@ -26,8 +26,8 @@ class Sample:
     edges_A
         Edges of the bins of h(r), shape (n_bins + 1,).
     keep_longer
-        Count distances beyond the last edge in the last bin, so that a molecule that has fallen apart shows.
-        For a cell they are left out, as the last edge is half of its width.
+        Count distances beyond the last edge in the last bin, so that a dissociated molecule is visible. For a
+        cell they are left out, because the last edge is half of its width.
     """
 
     def __init__(self, torsions: IntArray, edges_A: FloatArray, *, keep_longer: bool) -> None:
@@ -77,7 +77,7 @@ def sample_like(frames: FrameSet, torsions: IntArray) -> Sample:
     Parameters
     ----------
     frames
-        Frames that the bins are chosen for.
+        Frames whose distances determine the bins.
     torsions
         Shape (n_torsions, 4), atom indices.
     """

@@ -14,22 +14,25 @@ from mdaug.sampling.statistics import autocorrelation, correlation_time
 from mdaug.verdicts import Level, Verdict
 
 N_BINS = 400
-"""The run is averaged over this many bins before its correlation time is measured: vibrations average out."""
+"""Number of bins over which the energy is averaged before its correlation time is measured: vibrations
+average out."""
 
 N_BLOCKS = 32
-"""Fewer means cannot separate scatter from a random walk; more would hardly narrow the interval."""
+"""Number of block means. Fewer cannot separate scatter from a random walk; more would hardly narrow the
+interval."""
 
 WALK_RATIOS = np.concatenate([[0.0], np.logspace(-4.0, 3.0, 15)])
-"""Variance of a step of the random walk / variance of the scatter, of block means: the values considered."""
+"""Ratios that are considered: variance of a step of the random walk / variance of the scatter, of block
+means."""
 
 DRIFT_LIMIT_MEV_PER_ATOM_PS = 0.001
-"""A drift below this brings 1 meV/atom in a nanosecond, a heating by about 4 K."""
+"""Largest acceptable drift: 1 meV/atom in a nanosecond, a heating by about 4 K."""
 
 DRIFT_ERROR_MEV_PER_ATOM_PS = 0.01
-"""A drift above this heats by more than 4 K in 100 ps."""
+"""A drift above this is an error: it heats by more than 4 K in 100 ps."""
 
 VERLET_EXPONENT_WITHIN = 0.3
-"""The fluctuation of velocity Verlet grows as the time step squared; exponents within 2 ± this agree."""
+"""Largest deviation of the exponent of the fluctuation from 2, the value for velocity Verlet."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class DriftResult:
     Parameters
     ----------
     slope_meV_per_atom_ps, slope_ci95_meV_per_atom_ps
-        Of the line through the block means of the `fitted` energy, and its 95 % interval (low, high).
+        Slope of the line through the block means of the `fitted` energy, and its 95 % interval (low, high).
     fitted
         ``"shadow energy"`` where the run recorded it, else ``"total energy"``.
     rms_fluctuation_meV_per_atom
@@ -47,7 +50,7 @@ class DriftResult:
     drift_ratio
         |drift over the whole run| / standard deviation of the kinetic energy.
     correlation_time_ps
-        Of the energy about the line, vibrations averaged out.
+        Correlation time of the energy about the line, after averaging over vibrations.
     n_atoms
         Atoms of the system.
     duration_ps
@@ -60,7 +63,7 @@ class DriftResult:
     timestep_fs
         None if the table does not state it.
     source
-        Where the table was read.
+        Path of the table.
     time_ps, energy_meV_per_atom, line_meV_per_atom
         Shape (n_rows,): the total energy less its mean, and the fitted line.
     block_time_ps, block_energy_meV_per_atom
@@ -174,13 +177,13 @@ def energy_drift(log: ThermoLog) -> DriftResult:
     """Fit a line to the conserved energy of an NVE run.
 
     The energy of velocity Verlet oscillates fast about a line, and changes slowly as vibrations exchange
-    energy; rows are not independent. So the run is cut into 32 blocks (Flyvbjerg and Petersen, DOI
-    10.1063/1.457480), whose means are modelled as a line with scatter and a random walk about it
-    (`slope_with_interval`): the interval includes what the walk may have added to the slope.
+    energy; rows are not independent. The run is divided into 32 blocks (Flyvbjerg and Petersen, DOI
+    10.1063/1.457480), whose means are modeled as a line with scatter and a random walk
+    (`slope_with_interval`): the interval includes the possible contribution of the walk to the slope.
 
-    Where ``shadow.csv`` lies beside the table the line is fitted to that energy, which velocity Verlet
-    conserves: it does not follow the slow exchange of energy between vibrations, so the interval is several
-    times narrower. Fluctuations are always those of the total energy.
+    If ``shadow.csv`` is in the folder of the table, the line is fitted to the shadow energy, which velocity
+    Verlet conserves: it does not follow the slow exchange of energy between vibrations, so the interval is
+    several times narrower. Fluctuations are always those of the total energy.
 
     Parameters
     ----------
@@ -250,7 +253,7 @@ def timestep_scaling(results: Sequence[DriftResult]) -> TimestepScaling | None:
 def slope_with_interval(x: FloatArray, means: FloatArray) -> tuple[float, tuple[float, float]]:
     """Return the slope of a series that scatters about a line and moves away from it as a random walk.
 
-    The series is modelled as line + scatter + random walk (the local level model with a trend: Harvey, DOI
+    The series is modeled as line + scatter + random walk (the local level model with a trend: Harvey, DOI
     10.1017/CBO9781107049994). For each ratio of walk to scatter generalized least squares give the slope and
     Student's t with n − 2 degrees of freedom. As the ratio is unknown, the answer is the mean over
     `WALK_RATIOS`, each weighted by the restricted likelihood of the data.
@@ -329,6 +332,6 @@ def _slow_correlation_time(time: FloatArray, energy: FloatArray) -> float:
 
 
 def _means(series: FloatArray, n_blocks: int) -> FloatArray:
-    """Return the means of `n_blocks` contiguous blocks, as equal in length as can be."""
+    """Return the means of `n_blocks` contiguous blocks of (nearly) equal length."""
     edges = np.linspace(0, len(series), n_blocks + 1).astype(int)
     return np.add.reduceat(series, edges[:-1]) / np.diff(edges)

@@ -11,7 +11,7 @@ from mdaug.frames import FloatArray
 from mdaug.units import KCAL_MOL_PER_EV
 
 SMALLEST_SIGNED_KCAL_MOL = 0.05
-"""Changes smaller than this have no sign that matters."""
+"""Smallest change of energy (kcal/mol) whose sign is counted."""
 
 SIZE_EDGES_KCAL_MOL = (0.0, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 
@@ -23,7 +23,7 @@ class LabelErrors:
     Parameters
     ----------
     rule
-        Its name.
+        Name of the rule.
     true_change, change
         ΔE by the reference and by the rule, kcal/mol, shape (n_frames,).
     force_error
@@ -71,7 +71,7 @@ class LabelErrors:
 
     @property
     def sign_errors(self) -> float:
-        """Fraction of wrong signs, of changes above `SMALLEST_SIGNED_KCAL_MOL`."""
+        """Fraction of changes above `SMALLEST_SIGNED_KCAL_MOL` that have the wrong sign."""
         signed = np.abs(self.true_change) > SMALLEST_SIGNED_KCAL_MOL
         wrong = np.sign(self.change[signed]) != np.sign(self.true_change[signed])
         return float(np.mean(wrong)) if len(wrong) else 0.0
@@ -102,7 +102,7 @@ def by_size(parts: Sequence[LabelErrors]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        For each bin that holds frames: its edges, the number of frames, and the rms error, kcal/mol.
+        For each bin with frames: its edges, the number of frames, and the rms error, kcal/mol.
     """
     size = np.abs(np.concatenate([part.true_change for part in parts]))
     error = np.concatenate([part.error for part in parts])
@@ -130,7 +130,7 @@ class LabelCell:
     kind
         ``displacement`` or ``stretch``.
     epsilon_A, n_displaced
-        Of random displacements; None for stretched bonds.
+        Longest displacement and number of displaced atoms; None for stretched bonds.
     rules
         Rule -> errors.
     floor_kcal_mol
@@ -196,7 +196,7 @@ class LabelStudy:
 
     @property
     def has_forces(self) -> bool:
-        """Whether the reference has forces of any frame."""
+        """Whether the reference has forces for at least one frame."""
         return any(np.isfinite(errors.force_error).any() for errors in self.cells[0].rules.values())
 
     def by_size(self) -> dict[str, list[dict[str, Any]]]:

@@ -18,7 +18,7 @@ FORMAT = "LAMMPSDUMP"
 
 @dataclass(frozen=True)
 class DumpHeader:
-    """What the first frames of a dump state.
+    """Information in the first frames of a dump.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def read_dump_header(path: Path) -> DumpHeader | None:
                 )
             return _parse(file, path)
     except (OSError, EOFError, UnicodeDecodeError):
-        return None  # the error of MDAnalysis follows
+        return None  # MDAnalysis will raise its own error
     except (ValueError, IndexError) as error:
         raise DataError(f"{path}: not a complete frame of a LAMMPS dump ({error})") from error
 
@@ -86,7 +86,7 @@ def _parse(file: TextIO, path: Path) -> DumpHeader:
     if "element" in columns:
         at_id, at_element = columns.index("id"), columns.index("element")
         elements = tuple(row[at_element] for row in sorted(rows, key=lambda row: int(row[at_id])))
-    flags = bounds[-3:] if len(bounds) >= 6 else ["pp"] * 3  # very old dumps have none
+    flags = bounds[-3:] if len(bounds) >= 6 else ["pp"] * 3  # very old dumps have no periodic directions
     x, y, z = (flag == "pp" for flag in flags)
     return DumpHeader(tuple(steps), (x, y, z), elements)
 
@@ -96,16 +96,16 @@ def open_dump(
 ) -> mda.Universe:
     """Open a LAMMPS dump with MDAnalysis, with times and a cell only where it is periodic.
 
-    MDAnalysis takes every box for periodic and multiplies step numbers with the time between frames.
+    MDAnalysis treats every box as periodic and multiplies step numbers by the time between frames.
 
     Parameters
     ----------
     path
         The dump.
     topology
-        Names the atoms; None takes the elements of the dump.
+        File that names the atoms; None for the elements of the dump.
     header
-        Of `read_dump_header`.
+        Header from `read_dump_header`.
     frame_time_ps
         Time between the first two frames; None leaves the step numbers as times.
 

@@ -134,7 +134,7 @@ def scan_grid(
 
 
 def bond_to_hydrogen(training: dict[str, Any], atoms: Atoms) -> tuple[int, int] | None:
-    """Return the bond (heavy atom, hydrogen) whose heavy atom is the heaviest; of equals the first.
+    """Return the bond (heavy atom, hydrogen) with the heaviest heavy atom; the first of several.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def bond_to_hydrogen(training: dict[str, Any], atoms: Atoms) -> tuple[int, int] 
 
 
 def minimum_with_same_bonds(calculator: Calculator, start: Atoms) -> Atoms:
-    """Return the minimum of `calculator` next to `start` if it has the same bonds, else `start` itself.
+    """Return the minimum of `calculator` nearest to `start` if it has the same bonds, else `start`.
 
     Parameters
     ----------
@@ -208,8 +208,8 @@ def calculated_reference(
 def reference_from_csv(scan: ScanResult, path: Path) -> ScanResult:
     """Return `scan` with the curve of a CSV file with columns ``distance_A,energy_kcal_mol``.
 
-    Energies are taken as they are, so the file must have its zero at the start geometry of the scan: no shift
-    is fitted. A cubic spline goes through the points; beyond them the reference is NaN.
+    No shift is fitted, so the energy in the file must be zero at the start geometry of the scan. The points
+    are interpolated by a cubic spline; outside their range the reference is NaN.
 
     Parameters
     ----------

@@ -52,8 +52,8 @@ class Vibrations:
     Parameters
     ----------
     frequencies_cm1
-        Ascending, one for each degree of freedom left once translations (and, for a molecule, rotations) are
-        projected out. Imaginary frequencies are negative numbers.
+        Ascending, one for each degree of freedom except translations (and, for a molecule, rotations), which
+        are projected out. Imaginary frequencies are negative numbers.
     modes
         Shape (n_modes, n_atoms, 3): Cartesian displacements of unit norm.
     """
@@ -81,7 +81,7 @@ def relax(
     max_steps: int = 1000,
     progress: Callable[[int, float], None] | None = None,
 ) -> RelaxResult:
-    """Return the minimum next to a structure, with the cell fixed.
+    """Return the minimum nearest to a structure, with the cell fixed.
 
     BFGS needs tens of steps; FIRE follows if BFGS has not converged after half of `max_steps`.
 
@@ -92,9 +92,9 @@ def relax(
     atoms
         Start structure; not changed.
     fmax_eV_A
-        Converged when the force on no atom is larger.
+        Converged when the force on every atom is below this.
     max_steps
-        Steps after which to give up.
+        Largest number of steps.
     progress
         Called with (steps taken, largest force in eV/Å) after each step.
 
@@ -134,8 +134,9 @@ def vibrations(
 ) -> Vibrations:
     """Return the harmonic frequencies of a structure (Γ point for a cell).
 
-    The Hessian is made of central differences of the forces. The mass-weighted Hessian is taken in the space
-    orthogonal to translations and, for a molecule, infinitesimal rotations, so a molecule has 3N − 6
+    The Hessian is computed by central differences of the forces. The mass-weighted Hessian is diagonalized in
+    the space orthogonal to translations and, for a molecule, infinitesimal rotations, so a molecule has 3N −
+    6
     frequencies (3N − 5 if linear), a cell 3N − 3.
 
     Parameters

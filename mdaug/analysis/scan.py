@@ -113,12 +113,12 @@ def bond_scan(
     bond
         Two bonded atoms, 0-based, not in a ring.
     distances_A
-        Distances of the two atoms to compute, Å, positive, at least two; sorted if they are not.
+        Distances between the two atoms, Å, positive, at least two; they are sorted.
     label
         Name of the force field, for legends and file names.
     allow_failures
-        For references: put NaN where the calculator raises `CalculationFailed` (an SCF that does not
-        converge) or gives no finite number, instead of stopping.
+        For references: use NaN where the calculator raises `CalculationFailed` (an SCF that does not
+        converge) or gives nonfinite numbers, instead of raising an error.
     progress
         Called with (points done, points in all).
 
@@ -136,7 +136,7 @@ def bond_scan(
     Warns
     -----
     UserWarning
-        If the moved atoms run into another molecule or a periodic image.
+        If the moved atoms come close to another molecule or a periodic image.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def bond_scan(
         moved = start.copy()
         moved.positions[moving] += shift
         energies[k], on_atoms = _energy_and_forces(calculator, moved, allow_failures)
-        # the moving atoms share one displacement, so their summed force along it is −dE/dd
+        # all moving atoms have the same displacement, so their total force along it is −dE/dd
         forces[k] = on_atoms[moving].sum(axis=0) @ axis
         if progress is not None:
             progress(k + 1, len(distances))
@@ -205,7 +205,7 @@ def scan_distances(first_A: float, last_A: float, step_A: float) -> FloatArray:
 def _warn_of_contacts(start: Atoms, moving: IntArray, shifts: FloatArray, distances_A: FloatArray) -> None:
     """Warn of the point closest to the start at which moved atoms touch another molecule or an image.
 
-    From there on the curve is not that of the bond alone. `shifts` (n_points, 3) in Å move the atoms
+    From that point on the curve is not that of the bond alone. `shifts` (n_points, 3) in Å move the atoms
     `moving`; `distances_A` (n_points,) are the lengths of the bond.
     """
     molecule = molecule_of_atom(len(start), find_bonds(start))
@@ -224,7 +224,8 @@ def _warn_of_contacts(start: Atoms, moving: IntArray, shifts: FloatArray, distan
 
 
 def _contacts(start: Atoms, molecule: IntArray, moving: IntArray, shift: FloatArray) -> IntArray:
-    """Return the bonded pairs (n, 2) of moved atoms with atoms of other molecules or of an image."""
+    """Return the pairs (n, 2) of moved atoms and atoms of other molecules or images within bonding
+    distance."""
     moved = start.copy()
     moved.positions[moving] += shift
     bonds = bond_images(moved)

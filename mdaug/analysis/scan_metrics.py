@@ -11,18 +11,19 @@ from mdaug.frames import FloatArray, IntArray
 from mdaug.verdicts import Verdict
 
 PROMINENCE_KCAL_MOL = 0.5
-"""Smaller bumps are noise: an extremum counts if the curve falls (rises) by more than this on both sides."""
+"""Least prominence of an extremum: the curve falls (rises) by more than this on both sides. Smaller extrema
+are noise."""
 
 REFERENCE_LIMIT_KCAL_MOL = 150.0
-"""Points whose energy lies below this are the part of a scan that MD can reach."""
+"""MD can reach the points of a scan whose energy is below this."""
 
 ERROR_LIMIT_KCAL_MOL = 5.0
-"""Largest rms error in the part of a scan that MD can reach: a barrier that much too low is crossed 4000
-times too often at 300 K."""
+"""Largest acceptable rms error in the part of a scan that MD can reach: a barrier that is too low by this is
+crossed 4000 times too often at 300 K."""
 
 REAL_MINIMUM_WITHIN_A = 0.2
-"""The one real minimum is the closest to the start geometry, and not farther from it than this. An extremum
-of the model is real where the reference has one of the same kind within this distance."""
+"""The real minimum is the one nearest to the start geometry, within this distance. An extremum of the model
+is real if the reference has one of the same kind within this distance."""
 
 SPURIOUS_BARRIER_WINDOW = (1.24, 1.86)
 """Range of the spurious barrier in the paper's Fig. 1, in units of the start distance: O-H 1.2 to 1.8 Å."""
@@ -107,7 +108,7 @@ def extrema(energy: FloatArray, prominence: float) -> tuple[IntArray, IntArray]:
 
 
 def largest_fall(energy: FloatArray) -> float:
-    """Return by how much a curve that should only rise falls at most below an earlier value.
+    """Return the largest fall of a curve below an earlier value; zero for a rising curve.
 
     Parameters
     ----------
@@ -127,8 +128,8 @@ def _real_minimum(distances: FloatArray, minima: IntArray, zero_distance: float)
 def _force_metrics(scan: ScanResult) -> dict[str, float | None]:
     """Compare the forces with −dE/dd of a spline through the energies.
 
-    A jump is the change of the force between neighboring points. The part that the curvature of the energies
-    does not explain points to a kink, or to a force that is not the gradient of the energy.
+    A jump is the change of the force between neighboring points. If the curvature of the energies does not
+    explain the jump, the curve has a kink or the force is not the gradient of the energy.
     """
     distances, force = scan.distances_A, scan.force_along_bond_kcal_mol_A
     jumps = np.diff(force)
@@ -156,7 +157,8 @@ def _force_metrics(scan: ScanResult) -> dict[str, float | None]:
 
 
 def _failure(scan: ScanResult, maxima: IntArray) -> dict[str, Any]:
-    """Return whether the curve fails as in the paper's Fig. 1: a barrier too early, then falling energy."""
+    """Return whether the curve fails like the one in the paper's Fig. 1: a barrier at a short distance, then
+    falling energy."""
     ratio = scan.distances_A / scan.zero_distance_A
     low, high = SPURIOUS_BARRIER_WINDOW
     barrier = next((int(k) for k in maxima if low <= ratio[k] <= high), None)
@@ -202,7 +204,8 @@ def _rms(values: FloatArray) -> float | None:
 
 
 def _shape_verdict(scan: ScanResult, prominence: float) -> Verdict:
-    """Return an error for a spurious minimum or maximum in reach of MD, a warning for one out of reach."""
+    """Return an error for a spurious minimum or maximum that MD can reach, a warning for one that it
+    cannot."""
     distances, energy = scan.distances_A, scan.energy_kcal_mol
     minima, maxima = extrema(energy, prominence)
     real = _real_minimum(distances, minima, scan.zero_distance_A)
@@ -228,7 +231,7 @@ def _shape_verdict(scan: ScanResult, prominence: float) -> Verdict:
 
 
 def _in_reference(scan: ScanResult, sign: float, k: int, prominence: float) -> bool:
-    """Return whether the reference has a maximum (sign 1) or minimum (−1) next to point `k` too."""
+    """Return whether the reference too has a maximum (sign 1) or minimum (−1) near point `k`."""
     if scan.reference_kcal_mol is None:
         return False
     has_reference = np.isfinite(scan.reference_kcal_mol)

@@ -1,9 +1,9 @@
 """Stability of a trajectory: first broken bond, and distances and torsions compared with the training frames.
 
 Criterion and h(r) error of "Forces are not enough" (Fu et al. 2023, arXiv:2210.07237): a run has failed at
-the first frame in which any bond is more than 0.5 Å off its mean length in the training frames, here also
-outside the range of that bond in the frames. A hydrogen that the frames show at several partners counts by
-its distance to the nearest of them.
+the first frame in which the length of any bond deviates by more than 0.5 Å from its mean in the training
+frames and is also outside the range of that bond in the frames. For a hydrogen with several partners in the
+frames the distance to the nearest partner counts.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,19 +32,20 @@ from mdaug.geometry.training_bonds import TrainingBonds
 from mdaug.verdicts import Level, Verdict
 
 TOLERANCE_A = 0.5
-"""A bond is broken when it is farther than this from its mean length in the training frames."""
+"""Largest deviation of an intact bond from its mean length in the training frames."""
 
 SHORTEST_PS = 10.0
-"""A shorter run without a broken bond proves little: bonds of raw models break after picoseconds."""
+"""Shortest run without a broken bond that is evidence of stability: bonds of raw models break after
+picoseconds."""
 
 HISTOGRAM_LIMIT = 0.2
-"""Largest ∫ |h(r) − h_training(r)| dr of a run like the training frames; two halves of a set have 0.03 to
-0.05."""
+"""Largest ∫ |h(r) − h_training(r)| dr of a run that agrees with the training frames; two halves of a set have
+0.03 to 0.05."""
 
 
 @dataclass(frozen=True)
 class StabilityResult:
-    """Broken bonds of a trajectory, and its distances and torsions before.
+    """Broken bonds of a trajectory, and its distances and torsions before the first failure.
 
     Parameters
     ----------
@@ -63,15 +64,15 @@ class StabilityResult:
     bond_max_deviation_A
         Largest finite |length − mean| of each bond, shape (n_bonds,).
     broken_bond
-        Row of `bonds` that is farthest off in the first failed frame; None if no frame has failed.
+        Row of `bonds` with the largest deviation in the first failed frame; None if no frame has failed.
     torsions
         Rotatable torsions, shape (n_torsions, 4), atom indices.
     visited, expected
         Distances and torsions of the frames before failure, and of the training frames; None where no frames
         were given.
     parted_at_ps
-        Time of the first frame in which molecules without a cell are more than 6 Å apart, where there were
-        several; None if they stay together.
+        Time of the first frame in which several molecules without a cell are more than 6 Å apart; None if
+        they stay together.
     """
 
     bonds: TrainingBonds
@@ -95,7 +96,7 @@ class StabilityResult:
 
     @property
     def first_broken_bond(self) -> str | None:
-        """For example ``O2-H8``."""
+        """Name of the first broken bond, for example ``O2-H8``."""
         return None if self.broken_bond is None else self.bonds.names[self.broken_bond]
 
     @property
@@ -107,7 +108,8 @@ class StabilityResult:
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
-        """Whether bonds held, molecules stayed together, and distances are those of the training frames."""
+        """Verdicts on broken bonds, separated molecules, and agreement of distances with the training
+        frames."""
         duration = float(self.times_ps[-1] - self.times_ps[0])
         verdicts = [self._bonds_verdict(duration)]
         if self.parted_at_ps is not None:
@@ -124,7 +126,8 @@ class StabilityResult:
         return tuple(verdicts)
 
     def _bonds_verdict(self, duration_ps: float) -> Verdict:
-        """Return an error for a broken bond; without one, by the rule of three, how rare breaking must be."""
+        """Return an error for a broken bond; otherwise an upper limit of the rate of breaking, by the rule of
+        three."""
         name = "no broken bond"
         if self.time_to_failure_ps is not None:
             text = (
@@ -176,7 +179,7 @@ class StabilityResult:
 
     @property
     def n_frames_before_failure(self) -> int:
-        """Number of frames before the first failure, which the distributions are of."""
+        """Number of frames before the first failure, those of the distributions."""
         failed = np.flatnonzero(self.failed)
         return int(failed[0]) if len(failed) else len(self.failed)
 
@@ -299,11 +302,11 @@ def _deviations(lengths: FloatArray, bonds: TrainingBonds) -> FloatArray:
 
 
 def _broken(lengths: FloatArray, bonds: TrainingBonds, tolerance_A: float) -> BoolArray:
-    """Return which bonds are broken (n_frames, n_bonds): off their mean, and off their range in the
-    frames."""
+    """Return which bonds are broken (n_frames, n_bonds): they deviate from their mean and are outside their
+    range."""
     shortest = np.fmin(bonds.mean_A - tolerance_A, bonds.range_A[:, 0] - 0.5 * tolerance_A)
     longest = np.fmax(bonds.mean_A + tolerance_A, bonds.range_A[:, 1] + 0.5 * tolerance_A)
-    intact: BoolArray = (shortest <= lengths) & (lengths <= longest)  # a NaN is within no limits
+    intact: BoolArray = (shortest <= lengths) & (lengths <= longest)  # NaN is never within the limits
     return ~intact
 
 

@@ -1,4 +1,4 @@
-"""How many of several runs of one model live, and what ended the others."""
+"""Survival of several runs of one model, and the causes of failures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.verdicts import Verdict
 
 FALL_KCAL_MOL = 5.0
-"""A run whose potential energy is this far below the model's minimum is in a spurious minimum; other
-conformers of a molecule hardly lie so much lower than the one of the lowest training frame."""
+"""Distance of the potential energy below the model's minimum at which a run is in a spurious minimum; other
+conformers are hardly ever so far below that of the lowest training frame."""
 
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Life:
-    """One run: how long it lived and what ended it.
+    """Length of one run, and its failure.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Life:
     failure
         Description of the failure; None for a run that survived to its end.
     broken_bond
-        The two atoms of the bond that was farthest off at the failure, if one was broken.
+        The two atoms of the bond with the largest deviation at the failure, if a bond was broken.
     """
 
     lived_ps: float
@@ -41,14 +41,14 @@ class Life:
 
 @dataclass(frozen=True)
 class SurvivalResult:
-    """What became of several runs of one model under the same conditions.
+    """Results of several runs of one model under the same conditions.
 
     Parameters
     ----------
     temperature_K
         Of the thermostat.
     duration_ps
-        Length of a run that lives.
+        Length of a run without failure.
     lives
         One for each run.
     """
@@ -59,7 +59,7 @@ class SurvivalResult:
 
     @property
     def n_survived(self) -> int:
-        """Number of runs that lived to their end."""
+        """Number of runs without failure."""
         return sum(life.failure is None for life in self.lives)
 
     @property
@@ -70,7 +70,7 @@ class SurvivalResult:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether all runs lived."""
+        """Verdict on the survival of all runs."""
         n, n_runs = self.n_survived, len(self.lives)
         name = f"survival at {self.temperature_K:g} K"
         text = f"{n} of {n_runs} runs lived {self.duration_ps:g} ps"
@@ -104,14 +104,15 @@ def survival(
     duration_ps: float,
     minimum_eV: float | None,
 ) -> SurvivalResult:
-    """Find when each run failed: stopped, a bond broken, or fallen far below the model's minimum.
+    """Find the time at which each run failed: stopped by the guard, a broken bond, or an energy far below the
+    model's minimum.
 
     Parameters
     ----------
     folders
         Run folders with ``thermo.csv`` and ``trajectory.dcd``.
     stopped
-        Why each run was stopped early, None for one that was not.
+        Reason why each run was stopped early, None for a complete run.
     bonds
         Bonds of the training frames.
     temperature_K, duration_ps
@@ -129,7 +130,7 @@ def survival(
 def _life(
     folder: Path, stopped: str | None, bonds: TrainingBonds, duration_ps: float, minimum_eV: float | None
 ) -> Life:
-    """Return what came first in one run."""
+    """Return the first failure of one run."""
     thermo = np.atleast_1d(np.genfromtxt(folder / "thermo.csv", delimiter=",", names=True, ndmin=1))
     times_ps, potential_eV = thermo["time_fs"] / 1000.0, thermo["potential_eV"]
     ends = [Life(duration_ps)]

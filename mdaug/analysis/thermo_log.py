@@ -15,7 +15,7 @@ LAMMPS_UNITS = {"real": (EV_PER_KCAL_MOL, 1e-3), "metal": (1.0, 1.0)}
 """Unit style -> (eV per unit of energy, ps per unit of time)."""
 
 LARGEST = 1e12
-"""No time (ps) and no energy (eV) of a run is larger; squares of what is larger still overflow."""
+"""Largest accepted time (ps) and energy (eV) of a run; the squares of larger numbers overflow."""
 
 _CSV_COLUMNS = ("step", "time_fs", "potential_eV", "kinetic_eV", "total_eV")
 _LAMMPS_COLUMNS = {"PotEng": "potential", "KinEng": "kinetic", "TotEng": "total"}
@@ -34,7 +34,7 @@ class ThermoLog:
     n_atoms
         None if unknown.
     source
-        Where it was read.
+        Path of the file.
     shadow_eV
         Shape (n_rows,): the energy that velocity Verlet conserves, from ``shadow.csv`` beside the table; None
         where there is none.
@@ -50,9 +50,9 @@ class ThermoLog:
 
 
 def read_thermo(path: Path | str, *, n_atoms: int | None = None, units: str | None = None) -> ThermoLog:
-    """Read ``thermo.csv`` or a LAMMPS log, whichever the content is.
+    """Read ``thermo.csv`` or a LAMMPS log; the content decides which.
 
-    Of several runs in a LAMMPS log the last is taken. A last line cut off by a kill is left out.
+    Of several runs in a LAMMPS log the last is read. An incomplete last line is left out.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def read_thermo(path: Path | str, *, n_atoms: int | None = None, units: str | No
         raise DataError(
             f"{path}: cannot be read ({error.strerror}); expected thermo.csv or a LAMMPS log"
         ) from error
-    lines = text.split("\n")[:-1]  # what follows the last newline was cut off
+    lines = text.split("\n")[:-1]  # the text after the last newline is an incomplete line
     if lines and lines[0].startswith("step,"):
         log = _from_csv(lines, path)
     elif any(_is_header(line.split()) for line in lines):
@@ -132,7 +132,7 @@ def _refuse_thermostat(config: Path) -> None:
     try:
         ensemble = json.loads(config.read_text(encoding="utf-8"))["options"]["ensemble"]
     except (OSError, ValueError, KeyError, TypeError):
-        return  # some other program's file, or none
+        return  # a file of another program, or none
     if ensemble == "nvt":
         raise DataError(
             f"{config.parent}: a run at constant temperature, whose thermostat changes the energy; "
@@ -245,7 +245,7 @@ def _lammps_units(lines: list[str], path: Path, units: str | None) -> tuple[floa
 
 
 def _last(pattern: str, lines: list[str]) -> str | None:
-    """Return the last match of the group in `pattern` that is no LAMMPS variable."""
+    """Return the last match of the group in `pattern` that is not a LAMMPS variable."""
     value = None
     expression = re.compile(pattern)
     for line in lines:

@@ -52,11 +52,11 @@ def open_trajectory(
     trajectory
         The file or the run folder.
     topology
-        Names the atoms. By default ``topology.pdb`` beside the trajectory; formats that name their atoms
-        (xyz, pdb, LAMMPS dumps with a column ``element``) need none.
+        File that names the atoms. By default ``topology.pdb`` beside the trajectory; formats that contain the
+        elements (xyz, pdb, LAMMPS dumps with a column ``element``) need none.
     frame_time_fs
-        Time between frames, for files without it: xyz, and all files of LAMMPS, whose dumps hold step numbers
-        and whose DCD files hold a time step in unknown units.
+        Time between frames, for files without it: xyz and all files of LAMMPS, whose dumps contain step
+        numbers and whose DCD files contain a time step in unknown units.
     needs_times
         False: open a file without times as well; its times are then meaningless.
 
@@ -94,7 +94,7 @@ def open_trajectory(
 def _open(
     path: Path, topology: Path | None, dump: DumpHeader | None, frame_time_ps: float | None
 ) -> mda.Universe:
-    """Open the files with MDAnalysis; its complaints become a DataError that names the file."""
+    """Open the files with MDAnalysis; convert its errors to a DataError that names the file."""
     options: dict[str, Any] = {} if frame_time_ps is None or dump is not None else {"dt": frame_time_ps}
     try:
         with warnings.catch_warnings():
@@ -107,7 +107,7 @@ def _open(
             universe.trajectory[0]
     except DataError:
         raise
-    except Exception as error:  # MDAnalysis raises whatever its parsers meet
+    except Exception as error:  # MDAnalysis raises errors of many kinds
         hint = "" if topology else "; name the topology (atoms and their order) with --topology"
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: MDAnalysis cannot read it ({reason}){hint}") from error
@@ -115,7 +115,8 @@ def _open(
 
 
 def _is_lammps_dcd(path: Path) -> bool:
-    """Return whether a DCD file is from LAMMPS: its time step is in the units of the run, not in CHARMM's."""
+    """Return whether a DCD file is from LAMMPS, which writes the time step in the units of the run, not in
+    CHARMM's."""
     with path.open("rb") as file:
         start = file.read(1024)
     return start[4:8] == b"CORD" and b"LAMMPS" in start

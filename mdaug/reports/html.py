@@ -44,7 +44,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG file and what it shows.
+    """A PNG file and its caption.
 
     Parameters
     ----------
@@ -76,9 +76,9 @@ class Section:
     tables
         Shown after the figures.
     listing
-        Text as it is in a file, such as settings; folded until the reader opens it.
+        Literal text, such as settings; collapsed until the reader opens it.
     views
-        Molecules to turn in 3D, shown after the figures.
+        Molecules as rotatable 3D views, shown after the figures.
     """
 
     title: str
@@ -91,7 +91,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Opening:
-    """What a page opens with, for a reader in a hurry.
+    """Start of a page: verdicts, summary and next commands.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def next_lines(commands: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _rounded(value: float | str | None) -> str:
-    """Return a number with three digits, as text so that it stands beside words in the same column."""
+    """Return a number with three digits as text, for columns that also contain words."""
     if value is None:
         return "–"
     return value if isinstance(value, str) else f"{value:.3g}".replace("-", "\u2212")
@@ -210,7 +210,8 @@ def _environment() -> Environment:
 
 
 def _printable(value: Any) -> Any:
-    """Show control characters of user text as escapes, in variables and in text that is already escaped."""
+    """Replace control characters of user text by escapes, in variables and in text that is already
+    escaped."""
     if isinstance(value, Markup):
         return Markup(printable(value))
     return printable(value) if isinstance(value, str) else value

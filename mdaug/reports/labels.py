@@ -1,4 +1,4 @@
-"""Figures of label errors: against the size of the displacement, and of the energy's change."""
+"""Figures of label errors: against the size of the displacement and against the change of energy."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def plot_errors_by_size(study: LabelStudy, ax: Axes | None = None) -> Axes:
     rows_of_rule = study.by_size()
     for marker, (rule, look) in zip(MARKERS, model_styles(rows_of_rule).items(), strict=False):
         rows = rows_of_rule[rule]
-        # the lowest bin begins at zero, which a logarithm has no place for
+        # the lowest bin begins at zero, which a logarithmic axis cannot show
         centers = [np.sqrt(max(row["from_kcal_mol"], 0.1) * row["to_kcal_mol"]) for row in rows]
         ax.plot(centers, [row["rms_kcal_mol"] for row in rows], marker=marker, label=rule, **look)
     limits = np.array(ax.get_xlim())

@@ -17,13 +17,14 @@ from mdaug.geometry.bonds import find_bonds
 from mdaug.reports.style import LIMIT, element_color, new_figure
 
 MOST_LABELS = 120
-"""A drawing of more atoms has no labels: nobody could read them."""
+"""Largest number of atoms with labels; more labels would not be readable."""
 
 MOST_TURNED = 60
-"""More atoms than this are seen along the shortest principal axis, without a search for a better view."""
+"""Largest number of atoms for which the best view is searched; larger molecules are drawn along the shortest
+principal axis."""
 
 N_VIEWS = 400
-"""Directions from which a molecule is looked at to find the one in which atoms hide each other least."""
+"""Number of directions among which the view with the fewest hidden atoms is searched."""
 
 BOND_COLOR = "#8c8c8c"
 
@@ -36,7 +37,7 @@ FONT_SIZES = (5.0, 10.0)
 
 @dataclass(frozen=True)
 class MoleculeView:
-    """What the 3D view of a page shows.
+    """Content of the 3D view of a page.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class MoleculeView:
     bonds
         Shape (n_bonds, 2).
     marked
-        A bond that is drawn dashed, for example the broken one.
+        A bond that is drawn dashed, for example a broken bond.
     caption
         Text below the view.
     """
@@ -101,7 +102,7 @@ def draw_molecule(
     for i, j in drawn_bonds(atoms, find_bonds(atoms) if bonds is None else bonds):
         if marked is None or {i, j} != set(marked):
             middle = 0.5 * (xyz[i] + xyz[j])
-            for end in (xyz[i], xyz[j]):  # each half is hidden by its own atom
+            for end in (xyz[i], xyz[j]):  # each half is drawn behind its own atom
                 ends = np.stack([end, middle])[:, :2].T
                 ax.plot(*ends, color=BOND_COLOR, linewidth=3.0, zorder=9.999 + end[2], gid="bond")
     if marked is not None:
@@ -136,21 +137,21 @@ def _radius(number: int) -> float:
 
 
 def _view_axes(atoms: Atoms) -> FloatArray:
-    """Return the axes (3, 3) of a drawing: to the right, up, and towards the reader."""
+    """Return the axes (3, 3) of a drawing: right, up, and towards the viewer."""
     centered = atoms.positions - atoms.positions.mean(axis=0)
     normal = np.linalg.svd(centered)[2][2]
     if 2 < len(atoms) <= MOST_TURNED:
         normal = max(_directions(normal), key=lambda view: _clearness(centered, view, normal))
     flat = centered - np.outer(centered @ normal, normal)
     right = np.linalg.svd(flat)[2][0]
-    right -= (right @ normal) * normal  # a linear molecule seen end-on leaves nothing
+    right -= (right @ normal) * normal  # for a linear molecule seen along its axis nothing remains
     right /= np.linalg.norm(right)
     axes: FloatArray = np.stack([right, np.cross(normal, right), normal])
     return axes
 
 
 def _directions(normal: FloatArray) -> FloatArray:
-    """Return `normal` and directions spread evenly over a hemisphere, shape (N_VIEWS + 1, 3)."""
+    """Return `normal` and directions distributed evenly over a hemisphere, shape (N_VIEWS + 1, 3)."""
     k = np.arange(N_VIEWS)
     z = (k + 0.5) / N_VIEWS
     angle, ring = np.pi * (1 + 5**0.5) * k, np.sqrt(1 - z**2)
@@ -158,7 +159,7 @@ def _directions(normal: FloatArray) -> FloatArray:
 
 
 def _clearness(centered: FloatArray, view: FloatArray, normal: FloatArray) -> float:
-    """Return how far apart the nearest atoms appear (Å), with a little more for the principal view."""
+    """Return the smallest distance of atoms in the drawing (Å), with a small bonus for the principal view."""
     flat = centered - np.outer(centered @ view, view)
     i, j = np.triu_indices(len(flat), 1)
     nearest = np.linalg.norm(flat[i] - flat[j], axis=1).min()
@@ -207,7 +208,7 @@ def _draw_labels(ax: Axes, atoms: Atoms, xyz: FloatArray) -> None:
 
 
 def _points_per_A(ax: Axes) -> float:
-    """Return how many points an ångström is long in the axes, whose aspect is equal."""
+    """Return the length of 1 Å in points in the axes, whose aspect is equal."""
     figure: Any = ax.figure
     width, height = 72.0 * figure.get_size_inches() * ax.get_position().size
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
@@ -215,8 +216,8 @@ def _points_per_A(ax: Axes) -> float:
 
 
 def _moved_apart(places: FloatArray, boxes: FloatArray) -> FloatArray:
-    """Return places (n, 2) so that boxes (n, 2: width, height) around them overlap as little as can be."""
-    moved = places + 1e-6 * np.arange(2 * len(places)).reshape(-1, 2)  # two at one place part as well
+    """Return positions (n, 2) at which boxes (n, 2: width, height) overlap as little as possible."""
+    moved = places + 1e-6 * np.arange(2 * len(places)).reshape(-1, 2)  # separates two at the same place too
     i, j = np.triu_indices(len(moved), 1)
     need = 0.5 * (boxes[i] + boxes[j])
     for _ in range(300):

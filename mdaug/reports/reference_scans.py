@@ -1,4 +1,5 @@
-"""Figure of ab-initio scans: every curve, restricted beside unrestricted, and grids of two coordinates."""
+"""Figure of ab-initio scans: every curve with restricted and unrestricted energies, and grids of two
+coordinates."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,8 @@ N_COLUMNS = 4
 
 
 def plot_reference_scan(scan: ScanEnergies, ax: Axes | None = None) -> Axes:
-    """Draw one scan, with the two energies it lies between where a bond breaks; a grid as contours."""
+    """Draw one scan; where a bond breaks, with its restricted and unrestricted energies. A grid is drawn as
+    contours."""
     ax = ax if ax is not None else new_axes()
     names = [motion.name(scan.scan.points[0].numbers) for motion in scan.scan.motions]
     labels = [
@@ -47,7 +49,7 @@ def plot_reference_scan(scan: ScanEnergies, ax: Axes | None = None) -> Axes:
 
 
 def reference_figure(scans: Sequence[ScanEnergies]) -> Figure:
-    """Return all `scans`, a panel each."""
+    """Return a figure with one panel for each scan."""
     n_columns = min(N_COLUMNS, len(scans))
     n_rows = -(-len(scans) // n_columns)
     figure, axes = new_figure(n_rows, n_columns, width=3.4 * n_columns, height=2.9 * n_rows, squeeze=False)

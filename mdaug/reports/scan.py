@@ -18,7 +18,7 @@ from mdaug.reports.style import REFERENCE, model_styles, new_axes, new_figure, s
 from mdaug.verdicts import Verdict
 
 HIGHEST_KCAL_MOL, LOWEST_KCAL_MOL = 200.0, -100.0
-"""Energies beyond these are cut off, or the walls would hide everything else."""
+"""Limits of the energy axis; without them the walls would dominate the figure."""
 
 LARGEST_FORCE_KCAL_MOL_A = 400.0
 

@@ -60,7 +60,7 @@ def _plot_pair(panel: Axes, name: str, springs: PairSprings, density: np.ndarray
         panel.plot(d, part, color=SKY, linewidth=1.4, linestyle="--", label=label)
     top = max(density.max(), parts.sum(-1).max())
     for mean, k in zip(springs.distance, springs.k, strict=True):
-        # above the curve and the histogram around the mean, so that the number covers neither
+        # above the curve and the histogram around the mean, so that the number does not cover them
         near = np.abs(0.5 * (edges[1:] + edges[:-1]) - mean) < 0.03 * (d[-1] - d[0])
         height = max(np.interp(mean, d, parts.sum(-1)), *density[near])
         panel.annotate(
@@ -154,7 +154,7 @@ def format_k(k: float) -> str:
 
 
 def _match(left: FloatArray, right: FloatArray) -> list[tuple[int | None, int | None]]:
-    """Pair each value with the nearest of the other list, as far as there are; in order of value."""
+    """Pair each value with the nearest of the other list while values are left; sorted by value."""
     taken = [
         (int(a), int(b)) for a, b in zip(*linear_sum_assignment(np.abs(left[:, None] - right)), strict=True)
     ]

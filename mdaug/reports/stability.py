@@ -21,7 +21,7 @@ TORSION_EDGES = np.linspace(-180.0, 180.0, 37)
 """Bins of the torsion histograms, degrees."""
 
 MOST_TORSIONS = 6
-"""More would not be readable in one figure; the JSON has them all."""
+"""Largest number of torsions in a figure; more would not be readable. The JSON file has all."""
 
 
 def plot_bond_deviation(result: StabilityResult, ax: Axes | None = None, *, color: str = AUGMENTED) -> Axes:
@@ -44,7 +44,7 @@ def plot_bond_deviation(result: StabilityResult, ax: Axes | None = None, *, colo
     failed = result.time_to_failure_ps
     if failed is not None:
         ax.axvline(failed, color=LIMIT, label=f"{result.first_broken_bond} at {failed:.4g} ps")
-    # what comes after the failure may be arbitrarily large
+    # deviations after the failure may be arbitrarily large
     ax.set_ylim(0.0, float(np.clip(1.1 * np.nanmax(deviation), 1.3 * tolerance, 4.0 * tolerance)))
     ax.set_xlabel("time (ps)")
     ax.set_ylabel("largest bond deviation (Å)")

@@ -43,7 +43,7 @@ AUGMENTED, RAW, PUBLISHED, BASELINE, OTHER_CODE, REFERENCE = BLUE, VERMILION, OR
 """The color of each kind of model, the same in every figure; the reference is the ab-initio truth."""
 
 LIMIT = "#8f2d8f"
-"""Of tolerances, failures and marked bonds."""
+"""Color of tolerances, failures and marked bonds."""
 
 COLOR_OF_KIND = {
     "raw": RAW,
@@ -62,13 +62,13 @@ COLOR_OF_KIND = {
     "gfn2": REFERENCE,
     "ccsd": REFERENCE,
 }
-"""The first of these words in a label decides its color, see `model_styles`."""
+"""The first of these words in a label determines its color, see `model_styles`."""
 
 SPARE_COLORS = (SKY, GRAY, GREEN, PURPLE, ORANGE, YELLOW)
-"""Of further models, as far as no kind among them has the color."""
+"""Colors of further models, unless a model of a kind with the same color is drawn."""
 
 COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
-"""For curves that are no models, in this order."""
+"""Colors of curves that are not models, in this order."""
 
 BROAD, NARROW = 2.4, 1.6
 """Line width of the augmented (recommended) model, and of all others."""
@@ -84,7 +84,7 @@ ELEMENT_COLORS = {
     "S": "#c9a400",
     "Cl": "#1fae1f",
 }
-"""Of the commonest elements, visible on white; see `element_color` for the others."""
+"""Colors of the most common elements, visible on white; see `element_color` for the others."""
 
 STYLE: Any = {
     "axes.prop_cycle": cycler(color=COLORS),
@@ -107,7 +107,8 @@ DPI = 150
 
 
 def model_styles(labels: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return the line style of each model: its color by kind, the augmented one broadest and on top.
+    """Return the line style of each model: the color by its kind; the augmented model has the widest line, on
+    top.
 
     Parameters
     ----------
@@ -191,7 +192,7 @@ def new_axes() -> Axes:
 
 
 def save(figure: Any, path: Path | str) -> Path:
-    """Write a figure as PNG, whole or not at all, and return `path`.
+    """Write a figure as PNG atomically, and return `path`.
 
     Parameters
     ----------
@@ -211,7 +212,8 @@ def save(figure: Any, path: Path | str) -> Path:
 
 
 def _draw_dollars(figure: Any) -> None:
-    """Draw ``$`` in labels as it is: file names are no mathematics. Tick labels of matplotlib's own stay."""
+    """Draw ``$`` in labels literally, because file names are not mathematics. Matplotlib's own tick labels
+    are unchanged."""
     automatic = set()
     for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
         if isinstance(axis.get_major_formatter(), LogFormatter | ScalarFormatter):

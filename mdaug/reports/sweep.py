@@ -1,4 +1,4 @@
-"""Figures of a sweep: all scan curves (the paper's Fig. 3), and what the parameters matter."""
+"""Figures of a sweep: all scan curves (as in the paper's Fig. 3), and the importance of the parameters."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ Curve = np.ndarray
 
 
 def save_scans(curves: Sequence[tuple[str, Curve]], path: Path) -> None:
-    """Draw the energies of all scans, coloured in their order, and the first reference."""
+    """Draw the energies of all scans, colored in their order, and the first reference."""
     figure, axes = new_figure(width=8.0, height=4.8)
     colors = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.92, len(curves)))
     for (label, curve), color in zip(curves, colors, strict=True):

@@ -34,7 +34,9 @@ class ReplicaParts:
         Parameters
         ----------
         replica
-            Number of the replica. Returns
+            Number of the replica.
+
+        Returns
         -------
         arrays
             Name -> array; None if the replica is not finished.

@@ -1,1 +1,1 @@
-"""What a command does, made of several packages."""
+"""Implementation of the commands, from several packages."""

@@ -24,7 +24,7 @@ class AugmentedKind:
     name
         The kind.
     n_frames
-        How many there are.
+        Number of augmented frames.
     rule
         The rule that labeled them.
     mean_change_kcal_mol, std_change_kcal_mol
@@ -57,7 +57,7 @@ def augment_data(
     frames
         The frames to augment.
     options
-        How many augmented frames of which kinds, and how they are labeled.
+        Numbers and kinds of augmented frames, and their label rule.
     folder
         Where the files go.
     springs

@@ -1,4 +1,4 @@
-"""Speed of a model on this machine, with its file and figure."""
+"""Measurement of the speed of a model on this machine, with its file and figure."""
 
 from pathlib import Path
 from typing import Any

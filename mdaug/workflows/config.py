@@ -1,4 +1,4 @@
-"""The configuration of a training: a TOML file with one section for each package it passes through."""
+"""The configuration of a training: a TOML file with one section for each step."""
 
 import difflib
 import hashlib
@@ -28,7 +28,7 @@ Sections = Mapping[str, Mapping[str, Any]]
 
 
 class DataSection(DataOptions):
-    """Which frames, and how to read them."""
+    """The frames, and the options of reading them."""
 
     source: str = "ethanol"
     """A file or the name of a set. In a TOML file a relative path is relative to that file, or, where there
@@ -58,7 +58,7 @@ class AugmentSection(AugmentSettings):
     """Augmentation of the training frames."""
 
     enabled: Annotated[bool, Parameter(parse=False)] = True
-    """Train on augmented frames too; false trains the raw model."""
+    """Train on augmented frames too; false trains a raw model."""
 
     explored: Path | None = None
     """File of `mdaug explore`, whose frames are added to the augmented frames, with their own weights."""
@@ -131,7 +131,8 @@ def load_config(path: Path | str | None = None, changes: Sections | None = None)
 
 
 def save_config(config: RunConfig, path: Path) -> None:
-    """Write every setting as TOML that trains again from any folder: with full paths and the data's hash.
+    """Write every setting as TOML, with absolute paths and the hash of the data, so that it can be used from
+    any folder.
 
     Parameters
     ----------

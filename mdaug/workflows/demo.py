@@ -42,7 +42,7 @@ class Step:
     done, total
         Steps of the stage done, and in all.
     words
-        Shown behind the count, such as errors.
+        Text after the count, such as errors.
     """
 
     lane: str
@@ -83,7 +83,7 @@ def run_demo(
     folder
         Gets ``raw/`` and ``augmented/``, full run folders, ``results.json`` and ``report.html``.
     options
-        How long and how hot the models are tested.
+        Lengths and temperatures of the tests.
     show
         Called with each step of both models.
 

@@ -23,7 +23,7 @@ class DriftStudy:
     scaling
         Fluctuation against the time step, for runs with different ones.
     stopped
-        Run -> why its guard stopped it.
+        Run -> reason why its guard stopped it.
     report
         The HTML page.
     """
@@ -46,7 +46,7 @@ def measure_drift(
     folder
         Where the files go.
     n_atoms
-        Number of atoms, where the tables do not tell.
+        Number of atoms, if it is not in the tables.
     units
         Unit style of LAMMPS logs that do not state it.
 
@@ -68,7 +68,8 @@ def measure_drift(
 
 
 def _why_stopped(path: Path) -> str | None:
-    """Return why the guard stopped the run of a folder or table; its slope is that of a breaking molecule."""
+    """Return the reason why the guard stopped the run of a folder or table; its slope is not an energy
+    drift."""
     record = (path if path.is_dir() else path.parent) / "nve.json"
     try:
         reason = json.loads(record.read_text(encoding="utf-8"))["stopped_because"]

@@ -26,7 +26,7 @@ from mdaug.workflows.use_model import differences_from_training, start_structure
 
 @dataclass(frozen=True)
 class ModelRun:
-    """A run that is about to start or to continue.
+    """A prepared run, new or resumed.
 
     Parameters
     ----------
@@ -37,9 +37,9 @@ class ModelRun:
     options
         Options of the run.
     about
-        What its ``config.json`` records of the model.
+        The record of the model in ``config.json``.
     resume
-        Whether it continues.
+        Whether the run is resumed.
     extxyz
         Whether the trajectory is also written as extended xyz.
     """
@@ -55,7 +55,8 @@ class ModelRun:
 def prepare_run(
     model: Path | None, settings: ModelRunOptions, options: DynamicsOptions, folder: Path
 ) -> ModelRun:
-    """Return the run that `settings` describe; a run to resume that wrote nothing yet starts anew.
+    """Return the run that `settings` describe; a resumed run without a restart file starts from the
+    beginning.
 
     Parameters
     ----------
@@ -141,7 +142,7 @@ def write_extxyz_trajectory(folder: Path, start: Atoms) -> Path:
     Parameters
     ----------
     folder
-        Holds trajectory.dcd and topology.pdb.
+        Folder with trajectory.dcd and topology.pdb.
     start
         The start structure: elements and periodic directions.
 
@@ -163,7 +164,7 @@ def write_extxyz_trajectory(folder: Path, start: Atoms) -> Path:
 
 
 def _integrator_maker(run: ModelRun) -> MakeIntegrator | None:
-    """Return what makes the engines of LAMMPS or the core, None for ASE's."""
+    """Return the factory of integrators of LAMMPS or the core, None for those of ASE."""
     about, ensemble = run.about, run.options.ensemble
     engine, several = about.get("engine", "ase"), about.get("replicas", 1) > 1
     if engine == "lammps":
@@ -188,7 +189,7 @@ def _integrator_maker(run: ModelRun) -> MakeIntegrator | None:
 
 
 def _same_model(about: dict[str, Any], model: Path | None) -> MDAugCalculator:
-    """Return the model that the run to resume began with, and note in `about` where it is now."""
+    """Return the model of the resumed run, and record its present path in `about`."""
     if model is not None:
         about["model"] = str(find_model(model).resolve())
     calculator = MDAugCalculator(

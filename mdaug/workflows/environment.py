@@ -1,4 +1,4 @@
-"""What a result depended on besides its inputs: command line, versions, machine, commit, threads."""
+"""Record of the environment of a result: command line, versions, machine, commit, threads."""
 
 import os
 import platform
@@ -21,7 +21,7 @@ arguments: ContextVar[list[str] | None] = ContextVar("arguments", default=None)
 
 
 def command_line() -> str:
-    """Return the running command as one would type it."""
+    """Return the running command in the form in which it is typed."""
     given = arguments.get()
     return shlex.join(sys.argv if given is None else ["mdaug", *given])
 

@@ -54,7 +54,7 @@ def evaluate_model(
     device, dtype
         As for `MDAugCalculator`.
     strict
-        Refuse frames unlike those of the training (of the frame of lowest energy).
+        Refuse frames that differ from the training frames (tested for the frame of lowest energy).
     progress
         Called with the stage "frames" and the numbers of frames done and in all.
 

@@ -1,4 +1,4 @@
-"""Spurious minima that a model's own MD reaches: trajectories -> labeled frames for its next training."""
+"""Spurious minima that a model's own MD reaches: from trajectories to labeled frames for another training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from mdaug.workflows.use_model import own_frames
 
 @dataclass(frozen=True)
 class Exploration:
-    """Frames of spurious minima, labeled, and how many frames were looked at."""
+    """Labeled frames of spurious minima, and the number of frames that were examined."""
 
     frames: FrameSet
     n_visited: int
@@ -49,7 +49,7 @@ def explore_trajectories(
     model
         A model.pt in the folder of its training, that folder, or None for the latest run.
     options
-        What is a spurious minimum, and how many frames are kept.
+        Definition of a spurious minimum, and the number of frames that are kept.
     folder
         Where the files go.
     progress
@@ -84,5 +84,5 @@ def _positions(trajectory: Path, numbers: IntArray) -> FloatArray:
         raise DataError(f"{trajectory}: {len(universe.atoms)} atoms, the model was trained on {len(numbers)}")
     if not np.array_equal(atomic_numbers(universe), numbers):
         raise DataError(f"{trajectory}: other elements, or in another order, than the model was trained on")
-    # copied, as some readers fill one array again and again
+    # copied, because some readers reuse one array
     return np.array([frame.positions.copy() for frame in universe.trajectory], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Frames of a structure by Langevin MD, with a record of how they were made."""
+"""Sampling of frames by Langevin MD, with a record of structure, calculator and options."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -24,7 +24,7 @@ from mdaug.workflows.progress import Progress, ignore
 
 @dataclass(frozen=True)
 class Molecule:
-    """What is sampled, and at which level of theory.
+    """The sampled structure and the level of theory.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Molecule:
 
 @dataclass(frozen=True)
 class SampledFrames:
-    """Frames that were made, and what was measured on the way."""
+    """Sampled frames and the statistics of the sampling."""
 
     n_frames: int
     path: Path
@@ -71,9 +71,9 @@ def sample_frames(
     Parameters
     ----------
     molecule
-        What is sampled.
+        Structure and level of theory.
     sampling
-        How.
+        Options of the sampling.
     folder
         Where the files go.
     file_format
@@ -128,7 +128,7 @@ def _charge(structure: str, given: int | None) -> int:
 
 
 def _write(made: FrameSet, path: Path, measured: SamplingStatistics, sampling: GenerateOptions) -> Path:
-    """Write the frames and, beside them, how they were made and what was measured."""
+    """Write the frames and frames.json with the record and the statistics of the sampling."""
     notes: dict[str, str | int | float] = {
         "command": command_line(),
         "seed": sampling.seed,

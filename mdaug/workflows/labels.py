@@ -83,7 +83,8 @@ class StudyFrames:
 
     @staticmethod
     def _in_order(of_parents: np.ndarray, of_batches: list[np.ndarray]) -> np.ndarray:
-        """Join; batches take turns, so that an interrupted reference covers all batches equally."""
+        """Join arrays of parents and batches; the batches alternate, so that an interrupted reference covers
+        all of them equally."""
         return np.concatenate([of_parents, *np.stack(of_batches, axis=1)])
 
 
@@ -114,7 +115,7 @@ def compare_labels(
     frames
         Split into training frames, for the rules, and test frames, which are displaced.
     options
-        Which rules and displacements.
+        Label rules and displacements.
     folder
         Where the files go.
     calculator
@@ -277,14 +278,15 @@ def study_labels(
 
 
 def make_rules(train: FrameSet, names: tuple[str, ...]) -> dict[str, LabelRule]:
-    """Make label rules from the training frames; one that falls back to another listed one is left out.
+    """Make label rules from the training frames; leave out a rule that falls back to another rule in the
+    list.
 
     Parameters
     ----------
     train
         The training frames.
     names
-        As ``gradient`` or ``isotropic:linear``.
+        Names of rules, for example ``gradient`` or ``isotropic:linear``.
     """
     springs = fit_springs(train, SpringOptions(bootstrap=0))
     rules: dict[str, LabelRule] = {}
@@ -369,13 +371,13 @@ def beyond_first_order(forces: FloatArray, shift: FloatArray, change: FloatArray
 
 
 def _parents(n_frames: int, n_displaced_frames: int, rng: np.random.Generator) -> IntArray:
-    """Return parents, each frame as often as any other, or once more."""
+    """Return parents such that the numbers of times the frames occur differ by at most one."""
     rounds = -(-n_displaced_frames // n_frames)
     return np.concatenate([rng.permutation(n_frames) for _ in range(rounds)])[:n_displaced_frames]
 
 
 def _places(path: Path, positions: FloatArray, expected: FloatArray) -> IntArray:
-    """Return which of the `expected` geometries each of `positions` is."""
+    """Return, for each of `positions`, the index of the same geometry in `expected`."""
     off = np.array([np.abs(expected - one).max(axis=(1, 2)) for one in positions]).reshape(-1, len(expected))
     nearest = off.min(axis=1, initial=np.inf)
     if (nearest > TOLERANCE_A).any():

@@ -1,4 +1,4 @@
-"""How workflows report what they do."""
+"""Type of the function to which workflows report their progress."""
 
 from collections.abc import Callable
 
@@ -7,4 +7,4 @@ Progress = Callable[[str, int, int], None]
 
 
 def ignore(*_: object) -> None:
-    """Report to nobody."""
+    """Ignore the progress."""

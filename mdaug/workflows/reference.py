@@ -28,20 +28,21 @@ from mdaug.workflows.progress import Progress, ignore
 
 @dataclass(frozen=True)
 class ReferenceResult:
-    """What was computed.
+    """Results of `mdaug reference`.
 
     Parameters
     ----------
     files
         Files with energies.
     n_points, n_unknown
-        Energies, and those that could not be computed.
+        Number of energies, and number of those that could not be computed.
     failures
-        Why not.
+        Reasons of the failures.
     core_seconds
-        Time of all points together.
+        Computation time of all points.
     rms_difference_kcal_mol
-        Difference to the frames' own energies without their means; None for scans, or if unknown.
+        Rms difference from the energies of the frames, after subtraction of the means; None for scans, or if
+        unknown.
     """
 
     files: list[Path]
@@ -59,7 +60,7 @@ class ReferenceResult:
 
 @dataclass(frozen=True)
 class _Work:
-    """With what frames and scans are computed, and where the results go."""
+    """Settings of the computation of frames and scans, and the output folder."""
 
     level: Level
     store: PointStore
@@ -75,7 +76,7 @@ class _Work:
         return compute(jobs, bonds, self.level, self.store, n_workers=self.n_workers, progress=report)
 
     def finish(self, results: list[SinglePointResult], files: list[Path], **more: Any) -> ReferenceResult:
-        """Write reference.json and return what was computed."""
+        """Write reference.json and return the results."""
         rms = more.get("rms_difference_kcal_mol")
         result = replace(_count(results, files), rms_difference_kcal_mol=rms)
         about = {"command": command_line(), "level": self.level.name, **self.level.model_dump()}

@@ -1,4 +1,4 @@
-"""The files that each command may write into its run folder, with one line each for its README.txt."""
+"""The files that each command may write into its run folder, with one line each for the README.txt there."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -147,7 +147,7 @@ _VALIDATION = {
     "hot/*": "hot runs",
     "survival.json": "which hot runs survived, and how the others failed",
 }
-"""What a demo or a sweep adds to the folder of a training."""
+"""Files that a demo or a sweep adds to the folder of a training."""
 
 _OF_EVERY_RUN = {
     RECORD: "command, times and the files of this run",
@@ -183,7 +183,7 @@ def files_below(top: Path, folder: Path) -> Iterator[str]:
     Parameters
     ----------
     top
-        Where to look; links to folders are not followed.
+        Folder that is searched; links to folders are not followed.
     folder
         `top` or a folder above it.
     """

@@ -16,7 +16,7 @@ BOOKKEEPING = (RECORD, README, ENVIRONMENT)
 """Files of every run."""
 
 _MARKS = {README: b"Run folder of `mdaug", ENVIRONMENT: b'"mdaug_commit"'}
-"""Text in these files that a file of the same name from elsewhere does not have."""
+"""Text that identifies these files as written by mdaug."""
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
@@ -83,7 +83,7 @@ def owned_files(path: Path) -> list[str]:
     files = [str(name) for name in recorded]
     if not record.get("finished"):
         return matching(path, files) + bookkeeping(path)
-    # only names of files inside the folder, whatever a file from elsewhere says
+    # only names of files inside the folder, because run.json may come from another program
     inside = [name for name in files if not Path(name).is_absolute() and ".." not in Path(name).parts]
     return [name for name in inside if (path / name).is_file() or (path / name).is_symlink()]
 

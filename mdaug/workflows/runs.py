@@ -1,4 +1,4 @@
-"""Run folders: created, protected, resumed, and found again as `runs/latest`."""
+"""Run folders: creation, protection, resume, and the link `runs/latest`."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from mdaug.workflows.run_files import ENVIRONMENT, README, write_readme
 from mdaug.workflows.run_record import ASIDE, is_foreign, read_record
 
 RUNS = Path("runs")
-"""Default runs go here, below the working folder."""
+"""Folder for runs without --out, in the working folder."""
 
 LATEST = RUNS / "latest"
 """Link to the newest finished run with a model; the default model."""
@@ -44,7 +44,7 @@ def open_run(
 ) -> Iterator[Run]:
     """Create (or with `resume` reopen) a run folder, and mark it finished when the block succeeds.
 
-    No other process gets the folder meanwhile. ``run.json`` records the command and which files it wrote;
+    The folder is locked during the block. ``run.json`` records the command and the files it wrote;
     ``--overwrite`` replaces those and nothing else. They are kept aside until the new run has finished, and
     come back if it fails before it wrote a file. Folders of runs that failed so early are removed.
 
@@ -128,7 +128,7 @@ def find_model(model: Path | None) -> Path:
     path = model if model is not None else LATEST
     file = path / "model.pt" if path.is_dir() else path
     if not file.is_file():
-        inside = sorted(str(file.parent) for file in path.glob("*/model.pt"))  # a demo has two
+        inside = sorted(str(file.parent) for file in path.glob("*/model.pt"))  # a demo has two models
         hint = f"name {' or '.join(inside)}" if inside else "name a model.pt or a run folder"
         if (path / ASIDE / "model.pt").is_file():
             hint = f"an interrupted --overwrite keeps the earlier model in {path / ASIDE}"
@@ -155,7 +155,7 @@ def _default_name(command: str, subject: Path | None) -> str:
         name = subject.resolve()
         if name.is_file():
             name = name.parent if name.name in ("model.pt", "thermo.csv") else name.with_suffix("")
-        # the time of the subject is dropped, so that names of runs about runs do not grow
+        # without the time of the subject, so that names of runs about runs do not grow
         parts.insert(1, _TIME.sub("", name.name) or "run")
     return "-".join(parts)
 
@@ -175,7 +175,7 @@ def _now() -> str:
 
 
 def _point_latest_to(path: Path) -> None:
-    """Let ``runs/latest`` point to `path` if it holds a model and lies in ``runs``."""
+    """Set the link ``runs/latest`` to `path` if it contains a model and is in ``runs``."""
     path = path.resolve()  # --out may have been runs/latest itself
     if not (path / "model.pt").exists() or path.parent != RUNS.resolve():
         return

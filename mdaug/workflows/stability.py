@@ -27,7 +27,7 @@ from mdaug.workflows.use_model import own_frames
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a trajectory is compared with; frames and manifest of the model where they are at hand."""
+    """Baseline of a trajectory: bonds and, if available, frames and manifest of the model."""
 
     bonds: TrainingBonds
     frames: FrameSet | None
@@ -107,7 +107,7 @@ def training_bonds(trajectory: Path, frames: FrameSet | None, model: Path | None
     Parameters
     ----------
     trajectory
-        Names its model, if `mdaug nve` wrote it.
+        Trajectory; its record names the model if `mdaug nve` wrote it.
     frames
         The training frames; None for those of the model.
     model
@@ -138,7 +138,7 @@ def training_bonds(trajectory: Path, frames: FrameSet | None, model: Path | None
 
 
 def _differences(universe: mda.Universe, baseline: Baseline, *, strict: bool) -> list[str]:
-    """Return how the first frame differs from the training frames; other atoms are refused elsewhere."""
+    """Return how the first frame differs from the training frames; `stability` refuses other atoms."""
     if baseline.manifest is None or not len(universe.trajectory):
         return []
     frame = universe.trajectory[0]

@@ -66,7 +66,7 @@ class Sets:
 
     @property
     def added(self) -> list[FrameSet]:
-        """What the network is trained on besides the raw frames."""
+        """Augmented frames on which the network is trained."""
         return [frames for frames in (self.augmented, self.explored) if frames is not None]
 
     @property
@@ -77,7 +77,7 @@ class Sets:
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """A finished training: its model file and what is known about it."""
+    """A finished training: its model file, settings and results."""
 
     folder: Path
     sets: Sets

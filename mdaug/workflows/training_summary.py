@@ -76,7 +76,7 @@ def _distance_ranges(frames: FrameSet, cutoff: float) -> dict[str, list[float]]:
 
 def _bonds(frames: FrameSet) -> list[dict[str, Any]]:
     pairs, _ = mean_bonds(frames)
-    if not len(pairs):  # atoms, or noble gases: nothing is bonded
+    if not len(pairs):  # single atoms, for example noble gases: nothing is bonded
         return []
     idx_i, idx_j = pairs.T
     lengths = pair_lengths(frames.positions, frames.periodic_cells, idx_i, idx_j)

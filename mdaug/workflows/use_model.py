@@ -1,4 +1,5 @@
-"""A trained model for the commands that use one: calculator, manifest, start structure, own frames, level."""
+"""A trained model for the commands: calculator, manifest, start structure, training frames, level of
+theory."""
 
 import json
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ class Model:
 
 
 def load_model(model: Path | None, *, device: Device = "cpu", dtype: Precision | None = None) -> Model:
-    """Load a model.pt, that of a run folder, or (None) that of the newest run.
+    """Load a model.pt: a file, that of a run folder, or (None) that of the newest run.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def load_model(model: Path | None, *, device: Device = "cpu", dtype: Precision |
 def load_models(
     models: Sequence[Path], *, device: Device = "cpu", dtype: Precision | None = None
 ) -> list[Model]:
-    """Load several models (none named: the newest run's) under labels that differ.
+    """Load several models (by default that of the newest run) with different labels.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def start_structure(manifest: dict[str, Any], path: Path, structure: str | None)
 def differences_from_training(atoms: Atoms, manifest: dict[str, Any], *, strict: bool) -> list[str]:
     """Return how a structure differs from the training frames of a model, each as one sentence.
 
-    The calculators of the commands are silent, so that a scan does not warn of each stretched bond.
+    The calculators of the commands do not warn; otherwise a scan would warn of each stretched bond.
 
     Parameters
     ----------

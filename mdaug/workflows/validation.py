@@ -1,4 +1,4 @@
-"""Validation of a model in short: bond scan, energy drift, stability, survival of hot runs."""
+"""Short validation of a model: bond scan, energy drift, stability, survival at high temperature."""
 
 import contextlib
 from collections.abc import Sequence
@@ -32,11 +32,12 @@ from mdaug.workflows.progress import Progress
 from mdaug.workflows.use_model import own_level
 
 MOST_ATOMS_OF_REFERENCE = 60
-"""Systems with more atoms are scanned without relaxing them and without a GFN2-xTB reference: minutes."""
+"""Largest number of atoms for a relaxation and a GFN2-xTB reference before the scan; larger systems would
+take minutes."""
 
 FORCE_LIMIT_KCAL_MOL_A = 1.0
-"""Force MAE on test frames up to which a model counts as accurate; forces of frames at 500 K have an rms of
-about 25."""
+"""Largest force MAE on test frames of an accurate model; forces of frames at 500 K have an rms of about
+25."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def validate(
     label: str,
     progress: Progress,
 ) -> Validation:
-    """Run dynamics with a model and judge them by the training frames.
+    """Run dynamics with a model and compare them with the training frames.
 
     Parameters
     ----------
@@ -100,7 +101,7 @@ def validate(
     folder
         Gets the runs ``nve/``, ``nvt/`` and ``hot/``, and the results as JSON.
     options
-        How long and how hot.
+        Lengths and temperatures of the runs.
     scan
         The scan made after the training, see `scan_bond_to_hydrogen`.
     label
@@ -209,7 +210,7 @@ def accuracy_verdict(test: AccuracyResult | None) -> Verdict:
 
 
 def _reference(training: dict[str, Any]) -> Any:
-    """Return the calculator of the frames' level of theory, None where it is not at hand."""
+    """Return the calculator of the frames' level of theory, None if it is not available."""
     with contextlib.suppress(MissingDependencyError):
         return own_level(training)
     return None
@@ -246,7 +247,7 @@ def _hot_runs(
     conditions: dict[str, Any] = {"length_ps": options.hot_ps, "temperature": options.hot_temperature}
     try:
         results = _run(model, folder, options, progress, replicas=n_runs, **conditions)
-    except DataError:  # periodic, or a linear molecule: the core cannot move several at once
+    except DataError:  # periodic, or a linear molecule: the core cannot integrate several replicas
         return None
     calculator = MDAugCalculator(model, dtype="float64", strict=None)
     relaxed = relax(calculator, structure_from_json(calculator.manifest["training"]["reference_structure"]))
