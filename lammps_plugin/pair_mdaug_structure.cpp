@@ -208,14 +208,14 @@ std::string difference(const std::vector<MoleculeKind> &molecules, const std::ve
     const bool single =
         std::all_of(trained.begin(), trained.end(), [&](const auto &one) { return one.formula == trained[0].formula; });
     return fmt::format("trained on {}; this is {}: {}", formulas(trained), formulas(others),
-                       single ? "a model of one molecule knows only that molecule"
-                              : "a model knows only the molecules of its training frames");
+                       single ? "a model of one molecule describes only that molecule"
+                              : "a model describes only the molecules of its training frames");
   }
   for (const auto &one : molecules) {
     if (std::any_of(trained.begin(), trained.end(), [&](const auto &t) { return t.graph == one.graph; })) continue;
     const auto &t = *like(one);
-    return fmt::format("trained on {} with {}; this {} has {}: an isomer, or a broken molecule, which the model does "
-                       "not know",
+    return fmt::format("trained on {} with {}; this {} has {}: an isomer or a broken molecule, which is not in "
+                       "the training frames",
                        t.formula, t.bonds, one.formula,
                        one.bonds == t.bonds ? "the same bonds in another arrangement" : one.bonds);
   }

@@ -111,7 +111,7 @@ class DriftResult:
         measured = f"{self.slope_meV_per_atom_ps:.2g} meV/atom/ps, 95 % interval {low:.2g} to {high:.2g}"
         text = f"{finding}: {measured.replace('-', '−')}; the limit is {limit:g}."
         if level == "cannot tell" and smallest > 0.0:
-            text += " A drift is seen, but not whether it is below the limit."
+            text += " There is a drift, but the run is too short to tell whether it is below the limit."
         return Verdict("energy drift", level, self.slope_meV_per_atom_ps, limit, text)
 
     def to_json(self) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def relax(
     def observe() -> None:
         largest = _largest_force(moving)
         if not np.isfinite(largest):
-            raise DataError("the forces stopped being finite while relaxing; start from another structure")
+            raise DataError("the forces became nonfinite during the relaxation; start from another structure")
         if progress is not None:
             progress(n_steps + optimizer.nsteps, largest)
 

@@ -272,9 +272,9 @@ def _other_molecules(kinds: Counter[Molecule], trained: list[Molecule]) -> list[
     others = [kind for kind, _ in kinds.most_common() if kind.formula not in formulas]
     if others:
         remark = (
-            "a model of one molecule knows only that molecule"
+            "a model of one molecule describes only that molecule"
             if len(formulas) == 1
-            else "a model knows only the molecules of its training frames"
+            else "a model describes only the molecules of its training frames"
         )
         return [f"trained on {_formulas(trained)}; this is {_formulas(others)}: {remark}"]
     graphs = {(kind.formula, kind.graph) for kind in trained}
@@ -285,7 +285,7 @@ def _other_molecules(kinds: Counter[Molecule], trained: list[Molecule]) -> list[
     has = other.describe_bonds() if other.bonds != like.bonds else "the same bonds in another arrangement"
     return [
         f"trained on {like.formula} with {like.describe_bonds()}; this {other.formula} has {has}: "
-        "an isomer, or a broken molecule, which the model does not know"
+        "an isomer or a broken molecule, which is not in the training frames"
     ]
 
 

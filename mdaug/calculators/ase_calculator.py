@@ -272,7 +272,7 @@ def _unpickle(kind: type[MDAugCalculator], arguments: dict[str, Any], weights_sh
     calculator = kind(**arguments)
     if calculator.manifest["weights_sha256"] != weights_sha256:
         raise DataError(
-            f"{arguments['model']}: another model than the one of the pickled calculator; keep the file that "
+            f"{arguments['model']}: not the model of the pickled calculator; keep the file that "
             "a pickled calculator names, or make the calculator anew"
         )
     return calculator

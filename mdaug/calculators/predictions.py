@@ -42,7 +42,7 @@ def predict(
     Raises
     ------
     DataError
-        The file is not a model of mdaug, the model does not know an element, or positions are not finite.
+        The file is not a model of mdaug, the model does not have an element, or positions are not finite.
     """
     for n, positions in enumerate(frames.positions):
         check_positions(positions, f"{frames.name}, frame {n}: ")

@@ -41,8 +41,8 @@ def info(
             print_table(table)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
-            f"{description['model']}: its manifest, or results.json beside it, is not as mdaug writes it "
-            f"({type(error).__name__}: {error}); --json shows it as it is"
+            f"{description['model']}: its manifest, or results.json beside it, does not have the form "
+            f"that mdaug writes ({type(error).__name__}: {error}); --json shows it as it is"
         ) from error
     drawing = Path(description["model"]).with_name("molecule.png")
     if drawing.is_file():

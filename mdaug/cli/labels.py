@@ -63,7 +63,10 @@ def labels(
         warn(f"{study.truth} has no forces of the displaced frames: only energies are compared")
     print_table(_size_table(study))
     if not study.exact:
-        warn(f"{study.truth} is not the data's own level: the column floor is its own error")
+        warn(
+            f"{study.truth} is not the level of theory of the data: the column floor is the "
+            "error of the reference"
+        )
     print(run.path / "labels.json")
     print(run.path / "labels.png")
     print_next("mdaug train --augment.rule RULE  trains with a label rule")

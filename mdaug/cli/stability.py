@@ -94,7 +94,7 @@ def _print_summary(result: "StabilityResult") -> None:
         print(f"{summary['first_broken_bond']} broke at {summary['time_to_failure_ps']:g} ps")
     if result.parted_at_ps is not None:
         warn(
-            f"the molecules parted (more than 6 Å) at {result.parted_at_ps:g} ps: from there on the "
+            f"the molecules separated (more than 6 Å) at {result.parted_at_ps:g} ps: from there on the "
             "trajectory is no longer of the system that the frames are of"
         )
     print(f"largest deviation of a bond from its training mean {summary['max_bond_deviation_A']:.3f} Å")

@@ -137,7 +137,7 @@ def _settings_of(folder: Path, changes: Changes) -> RunConfig:
     from mdaug.workflows.train import CONFIG
 
     if not (folder / CONFIG).exists():
-        raise MDAugError(f"{folder} was stopped before it wrote its {CONFIG}; start it anew")
+        raise MDAugError(f"{folder} was stopped before it wrote {CONFIG}; start a new training")
     return load_config(folder / CONFIG, changes)
 
 

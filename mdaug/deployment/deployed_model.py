@@ -84,7 +84,7 @@ class DeployedModel(nn.Module):
         """
         same = atomic_numbers.unsqueeze(-1).eq(self.atomic_numbers)
         if not bool(same.any(-1).all()):
-            raise ValueError("atomic_numbers: an element that the model does not know")
+            raise ValueError("atomic_numbers: an element that the model does not have")
         return same.long().argmax(-1)
 
     @torch.jit.export

@@ -205,8 +205,8 @@ def molecular_cells(frames: FrameSet) -> FloatArray | None:
     width = narrowest_width(cells)
     if width < NARROWEST_A:
         raise DataError(
-            f"{frames.name}: the cell is {width:.3g} Å wide; to tell molecules from their images it must be "
-            f"at least {NARROWEST_A:g} Å wide"
+            f"{frames.name}: the cell is {width:.3g} Å wide; to distinguish molecules from their images it "
+            f"must be at least {NARROWEST_A:g} Å wide"
         )
     return cells
 
@@ -267,7 +267,7 @@ def warn_of_parting(frames: FrameSet) -> None:
     if n_parted:
         warnings.warn(
             f"{frames.name}: in {n_parted} of {len(sample)} frames some atoms are more than {APART_A:g} Å "
-            "away from all others (evaporated, or broken off). The network's cutoff is shorter, and springs "
-            "have no meaning there; sample colder or shorter, or leave these frames out",
+            "away from all others (an evaporated molecule or a broken bond). The network's cutoff is "
+            "shorter, and springs have no meaning there; sample colder or shorter, or leave these frames out",
             stacklevel=2,
         )

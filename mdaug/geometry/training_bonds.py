@@ -133,7 +133,9 @@ class TrainingBonds:
         shared = shared_hydrogens(frames)
         pairs = _with_shared(mean_bonds(frames)[0], shared)
         if not len(pairs):
-            raise DataError(f"{frames.name}: no two atoms are bonded on average, so no bond can break")
+            raise DataError(
+                f"{frames.name}: no two atoms are bonded on average, so there is no bond that could break"
+            )
         n_bonds, cells = len(pairs), frames.periodic_cells
         record = cls(
             frames.atomic_numbers, pairs, np.zeros(n_bonds), np.empty((n_bonds, 2)), shared, frames.pbc

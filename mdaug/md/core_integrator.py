@@ -158,7 +158,7 @@ def core_integrators(
         If the core cannot evaluate the model here, or does not support such a system.
     """
     if atoms.pbc.any():
-        raise CoreUnavailableError("it moves molecules; these atoms are periodic")
+        raise CoreUnavailableError("it supports molecules only, and these atoms are periodic")
     if ensemble == "nvt" and n_rigid_motions(atoms) < 6:
         raise CoreUnavailableError("its thermostat does not support linear molecules")
     core = make_core(model, dtype, device, threads=1)

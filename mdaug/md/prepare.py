@@ -137,7 +137,9 @@ def prepare_run(
 def _restart(folder: Path, atoms: Atoms, options: DynamicsOptions, resume: bool) -> Restart | None:
     if not resume:
         if (folder / RESTART_FILE).exists():
-            raise DataError(f"{folder} holds another run; resume it, or choose another folder")
+            raise DataError(
+                f"{folder} holds another run; continue it with --resume, or give another folder with --out"
+            )
         return None
     restart = read_restart(folder, len(atoms))
     if restart is not None and restart.step > options.steps:
@@ -163,9 +165,7 @@ def _check_structure(atoms: Atoms) -> None:
     if not np.isfinite(atoms.positions).all():
         raise DataError("the start structure has positions that are not finite")
     if degrees_of_freedom(atoms) <= 0:
-        raise DataError(
-            f"{atoms.symbols}: nothing is left to move without translation; give at least two atoms"
-        )
+        raise DataError(f"{atoms.symbols}: a single atom has no internal motion; give at least two atoms")
 
 
 def _check_calculator(atoms: Atoms) -> None:

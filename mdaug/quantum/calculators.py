@@ -193,7 +193,7 @@ def _charge_arguments(make: Any, name: str, charge: int, multiplicity: int) -> d
     ignored = [key for key, (value, default) in values.items() if key not in takes and value != default]
     if ignored:
         raise DataError(
-            f"calculator {name!r} takes no {' or '.join(ignored)}: "
+            f"calculator {name!r} does not accept {' or '.join(ignored)}: "
             "leave --charge and --multiplicity out, and pass its own arguments with --calculator-arguments"
         )
     return {key: value for key, (value, _) in values.items() if key in takes}

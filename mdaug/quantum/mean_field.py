@@ -87,7 +87,9 @@ def build_molecule(atoms: Atoms, basis: str, level: Level, multiplicity: int | N
         )
     except (RuntimeError, KeyError, ValueError) as error:
         settings = f"basis {basis!r}, charge {level.charge}, multiplicity {multiplicity}"
-        raise DataError(f"{settings} of {atoms.get_chemical_formula()}: PySCF fails with: {error}") from error
+        raise DataError(
+            f"{settings} of {atoms.get_chemical_formula()}: PySCF cannot build the molecule: {error}"
+        ) from error
 
 
 def mean_field(
@@ -132,7 +134,7 @@ def _kohn_sham(molecule: Any, functional: str, unrestricted: bool) -> Any:
     except (KeyError, ValueError) as error:
         methods = ", ".join((COMPOSITE, *WAVE_FUNCTIONS))
         raise DataError(
-            f"method {functional!r}: expected {methods}, or a density functional that PySCF knows, as pbe"
+            f"method {functional!r}: expected {methods}, or a density functional of PySCF, for example pbe"
         ) from error
     return (dft.UKS if unrestricted else dft.RKS)(molecule, xc=functional)
 

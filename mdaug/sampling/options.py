@@ -38,7 +38,8 @@ class GenerateOptions(Options):
     def _each_replica_has_frames(self) -> "GenerateOptions":
         if self.n_replicas > self.n_frames:
             raise ValueError(
-                f"{self.n_replicas} replicas for {self.n_frames} frames; expected a frame per replica"
+                f"{self.n_replicas} replicas for {self.n_frames} frames; expected at least one frame "
+                "per replica"
             )
         return self
 

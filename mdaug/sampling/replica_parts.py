@@ -57,7 +57,8 @@ class ReplicaParts:
             raise DataError(f"{path}: not a finished replica ({error}); remove it to run it again") from error
         if settings != self.settings:
             raise DataError(
-                f"{path}: of other settings or another structure; resume with the same ones, or start anew"
+                f"{path}: from a run with other settings or another structure; resume with the same ones, "
+                "or start a new run"
             )
         return arrays
 

@@ -167,8 +167,8 @@ def _checked(
         )
     if len(frames) == 1 and not frames.periodic:
         raise DataError(
-            f"{frames.name}: a single frame; springs follow from how distances vary between frames: "
-            "give the frames of a simulation"
+            f"{frames.name}: a single frame; springs are computed from the variation of distances between "
+            "frames: give the frames of a simulation"
         )
     samples = pair_distances(frames, options.cutoff)
     if not samples:

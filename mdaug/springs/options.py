@@ -28,7 +28,7 @@ def _component_count(item: str) -> str:
     pair, _, count = item.partition("=")
     symbols = pair.split("-")
     if len(symbols) != 2 or not count.isdigit() or int(count) < 1:
-        raise ValueError(f"components are given as PAIR=COUNT such as H-C=3, got {item!r}")
+        raise ValueError(f"components {item!r}: expected PAIR=COUNT, for example H-C=3")
     if any(symbol not in atomic_numbers for symbol in symbols):
         raise ValueError(f"no such element pair: {pair!r} in components {item!r}")
     return f"{pair_name(*(atomic_numbers[symbol] for symbol in symbols))}={count}"

@@ -180,7 +180,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: not valid TOML: {error}") from error
     for name, keys in sections.items():
         if not isinstance(keys, dict):
-            raise SettingsError(f"{path}: key {name!r} stands outside the sections {_section_names()}")
+            raise SettingsError(
+                f"{path}: key {name!r} is outside the sections {_section_names()}; move it into one of them"
+            )
     return sections
 
 

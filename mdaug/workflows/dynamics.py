@@ -182,9 +182,9 @@ def _integrator_maker(run: ModelRun) -> MakeIntegrator | None:
         except CoreUnavailableError as error:
             reason = str(error)
     if engine == "core":
-        raise DataError(f"engine core cannot serve: {reason}; use --engine ase")
+        raise DataError(f"--engine core cannot run this system: {reason}; use --engine ase")
     if several:
-        raise DataError(f"replicas need the engine core, which cannot serve: {reason}")
+        raise DataError(f"--replicas needs the C++ core, which cannot run this system: {reason}")
     return None
 
 

@@ -149,5 +149,7 @@ def _parse_arguments(text: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise DataError(f"--calculator-arguments {text!r} is not JSON: {error}") from error
     if not isinstance(arguments, dict):
-        raise DataError(f'--calculator-arguments {text!r}: expected a JSON object, as {{"accuracy": 0.1}}')
+        raise DataError(
+            f'--calculator-arguments {text!r}: expected a JSON object, for example {{"accuracy": 0.1}}'
+        )
     return arguments

@@ -179,7 +179,7 @@ def _restore_after_kill(claim: Claim, *, can_resume: bool, overwrite: bool) -> N
     if partial and can_resume and not overwrite:
         raise MDAugError(
             f"{path} holds an unfinished run that was replacing an earlier one (kept in {path / ASIDE}); "
-            "continue it with --resume, or give it up for the earlier one or a new one with --overwrite"
+            "continue it with --resume, or discard it with --overwrite"
         )
     for name in [*partial, RECORD] if record is not None else []:
         (path / name).unlink(missing_ok=True)
@@ -258,9 +258,9 @@ def _to_resume(out: Path | None, command: str, runs: Path) -> list[Path]:
     if out is not None:
         record = read_record(out)
         if record is None:
-            raise MDAugError(f"nothing to resume in {out}: it holds no {RECORD} of an earlier run")
+            raise MDAugError(f"nothing to resume in {out}: it has no {RECORD} of an earlier run")
         if record["command"] != command:
-            raise MDAugError(f"{out} holds a run of `mdaug {record['command']}`; resume it with that")
+            raise MDAugError(f"{out} holds a run of `mdaug {record['command']}`; resume it with that command")
         return [out]
     candidates = [
         path

@@ -206,7 +206,7 @@ def _prepare(
 ) -> _Work:
     pyscf("gto")  # raises at once if it is not installed
     if level.forces and not level.has_forces:
-        raise DataError(f"{level.name} has no forces here; take --method hf, mp2, df-mp2 or a functional")
+        raise DataError(f"{level.name} has no forces; use --method hf, mp2, df-mp2 or a density functional")
     n_workers = (os.cpu_count() or 1) if workers is None else workers
     return _Work(level, PointStore(points or folder / "points.jsonl"), n_workers, folder, progress)
 
@@ -217,7 +217,7 @@ def _check_electrons(name: str, level: Level, charge: float | None, multiplicity
     for key, value in stated.items():
         if value is not None and value != getattr(level, key):
             raise DataError(
-                f"{name} has {key} {value:g}, the level {getattr(level, key):g}; state --{key}={value:g}"
+                f"{name} has {key} {value:g}, the level {getattr(level, key):g}; add --{key}={value:g}"
             )
 
 

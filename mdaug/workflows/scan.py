@@ -113,8 +113,8 @@ def _start(model: Model, options: ScanOptions) -> Atoms:
     relaxed = relax(model.calculator, start)
     if not relaxed.converged:
         raise DataError(
-            f"{model.path}: its lowest training frame does not relax (a force of "
-            f"{relaxed.max_force_eV_A:.2g} eV/Å is left); give a start geometry with --structure"
+            f"{model.path}: its lowest training frame does not relax (the largest force is "
+            f"{relaxed.max_force_eV_A:.2g} eV/Å); give a start geometry with --structure"
         )
     return relaxed.atoms
 

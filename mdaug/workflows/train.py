@@ -222,7 +222,8 @@ def _explored(path: Path, raw: FrameSet) -> FrameSet:
     frames = load_frames(path, units="eV", temperature_K=raw.temperature_K)
     if not np.array_equal(frames.atomic_numbers, raw.atomic_numbers) or frames.periodic != raw.periodic:
         raise DataError(
-            f"{path}: other atoms than those of {raw.name}; give what `mdaug explore` wrote for it"
+            f"{path}: other atoms than those of {raw.name}; give the explored.xyz that "
+            "`mdaug explore` wrote for these frames"
         )
     return frames
 

@@ -178,7 +178,8 @@ def own_frames(path: Path, part: Part) -> FrameSet:
     index = getattr(Split.from_json(json.loads(split.read_text(encoding="utf-8"))), part)
     if len(index) == 0 or index.max() >= len(frames):
         raise DataError(
-            f"{split}: no {part} frames, or not among the {len(frames)} of {frames.name}; name frames as DATA"
+            f"{split}: its {part} indices are empty or beyond the {len(frames)} of {frames.name}; "
+            "give frames as DATA"
         )
     return frames.select(index)
 

@@ -110,7 +110,11 @@ def verdict_of(slope: float, low: float, high: float):
         ((0.0002, 0.0009), "ok", "The energy is conserved"),
         ((-0.5, 0.7), "cannot tell", "1 ps are too short to tell"),
         ((-0.0004, 0.0011), "cannot tell", "1 ps are too short to tell"),
-        ((0.0004, 0.0030), "cannot tell", "A drift is seen, but not whether it is below the limit."),
+        (
+            (0.0004, 0.0030),
+            "cannot tell",
+            "There is a drift, but the run is too short to tell whether it is below the limit.",
+        ),
         ((0.0011, 0.0500), "warning", "The energy drifts"),
         ((-0.0500, -0.0011), "warning", "The energy drifts"),
         ((0.011, 0.013), "error", "The energy drifts"),

@@ -63,7 +63,7 @@ def test_a_molecule_across_the_faces_of_its_cell_is_the_same():
     [
         (
             molecule("CH3COCH3"),
-            "trained on C2H6O; this is C3H6O: a model of one molecule knows only that molecule",
+            "trained on C2H6O; this is C3H6O: a model of one molecule describes only that molecule",
         ),
         (molecule("H2O"), "trained on C2H6O; this is H2O: "),
         (
@@ -91,7 +91,9 @@ def test_a_model_of_several_molecules_knows_them_all():
     manifest = trained_on(ETHANOL, molecule("H2O"))
     assert mismatches(boxed(ETHANOL) + WATER, manifest) == []
     (result,) = mismatches(molecule("NH3"), manifest)
-    assert result.startswith("trained on C2H6O and H2O; this is H3N: a model knows only the molecules of its")
+    assert result.startswith(
+        "trained on C2H6O and H2O; this is H3N: a model describes only the molecules of its"
+    )
 
 
 def test_of_crystals_only_the_empirical_formula_counts():

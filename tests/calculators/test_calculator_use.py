@@ -154,7 +154,7 @@ def test_a_pickle_does_not_take_another_model_that_has_its_path(make_model, mode
     copyfile(model_path, tmp_path / "moving.pt")
     pickled = pickle.dumps(MDAugCalculator(tmp_path / "moving.pt"))
     export_model(make_model(n_filters=7), tmp_path / "moving.pt", training={})
-    with pytest.raises(DataError, match=r"moving\.pt: another model than the one of the pickled calculator"):
+    with pytest.raises(DataError, match=r"moving\.pt: not the model of the pickled calculator"):
         pickle.loads(pickled)
 
 

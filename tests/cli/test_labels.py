@@ -51,7 +51,7 @@ def test_another_level_tells_its_floor_in_words(tmp_path, capsys):
     assert not content["exact"]
     assert [cell["kind"] for cell in content["cells"]] == ["displacement"] * 4
     captured = capsys.readouterr()
-    assert "not the data's own level" in " ".join(captured.err.split())
+    assert "not the level of theory of the data" in " ".join(captured.err.split())
     assert "floor" in captured.out
 
 

@@ -75,7 +75,7 @@ def test_resuming_with_another_model_or_step_is_refused(model, tmp_path, capsys)
     assert main(["nve", "--resume", "--timestep", "0.1", "--out", out]) == 1
     assert "cannot resume with timestep 0.1: it was 0.5" in capsys.readouterr().err
     assert main(["nvt", "--resume", "--out", out]) == 1
-    assert "holds a run of `mdaug nve`; resume it with that" in capsys.readouterr().err
+    assert "holds a run of `mdaug nve`; resume it with that command" in capsys.readouterr().err
     model.write_bytes(b"weights 2")
     assert main(["nve", "--resume", "--steps", "40", "--out", out]) == 1
     assert "not the model that this run began with" in capsys.readouterr().err
@@ -110,7 +110,11 @@ def test_engines_and_replicas(make_model, tmp_path, capsys) -> None:
     assert json.loads((both / "nve.json").read_text())["completed_steps"] == [40, 40]
     assert "20 steps" in capsys.readouterr().out
     for command, more, message in (
-        ("nve", ["--engine", "core", "--structure", str(crystal)], "engine core cannot serve: .*periodic"),
+        (
+            "nve",
+            ["--engine", "core", "--structure", str(crystal)],
+            "--engine core cannot run this system: .*periodic",
+        ),
         ("nve", ["--replicas", "2", "--engine", "ase"], "replicas need the engine core"),
         ("nvt", ["--engine", "lammps"], "engine lammps takes one run at constant energy"),
     ):

@@ -96,7 +96,10 @@ def _with_energies(images, path):
     ("arguments", "message"),
     [
         (["--scan=bond:1-2"], "not a bond of the structure"),
-        (["--scan=bond:0-1", "--method=ccsd", "--forces"], "take --method hf, mp2, df-mp2 or a functional"),
+        (
+            ["--scan=bond:0-1", "--method=ccsd", "--forces"],
+            "use --method hf, mp2, df-mp2 or a density functional",
+        ),
         (["--scan=bond:0-1", "--method=hf", "--basis=none", "--workers=1"], "basis 'none'"),
     ],
 )
@@ -115,7 +118,7 @@ def test_without_pyscf_it_says_what_to_install(water, tmp_path, monkeypatch, cap
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [
-        ("[OH-]", "[OH-] has charge -1, the level 0; state --charge=-1"),
+        ("[OH-]", "[OH-] has charge -1, the level 0; add --charge=-1"),
         ("[CH3]", "9 electrons with charge +0 cannot have multiplicity 1"),
     ],
 )

@@ -13,7 +13,7 @@ from mdaug.deployment import export_model
 from mdaug.frames import FrameSet
 from mdaug.workflows.training_summary import summarize_training
 
-UNLIKE = "trained on C2H6O; this is C3H6O: a model of one molecule knows only that molecule"
+UNLIKE = "trained on C2H6O; this is C3H6O: a model of one molecule describes only that molecule"
 
 
 def frames_of(name: str) -> FrameSet:

@@ -127,7 +127,7 @@ def test_unknown_elements_are_refused(make_model):
     deployed = torch.jit.script(DeployedModel(make_model()))
     numbers, *rest = inputs(molecule("H2O"))
     numbers[1] = 7
-    with pytest.raises(torch.jit.Error, match="an element that the model does not know"):
+    with pytest.raises(torch.jit.Error, match="an element that the model does not have"):
         deployed(numbers, *rest)
 
 

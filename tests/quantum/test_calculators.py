@@ -20,7 +20,7 @@ def _dimer() -> Atoms:
 
 def test_any_ase_calculator() -> None:
     assert isinstance(calculator_factory("ase.calculators.emt:EMT", {"asap_cutoff": True})(), EMT)
-    with pytest.raises(DataError, match=r"takes no charge: leave --charge"):
+    with pytest.raises(DataError, match=r"does not accept charge: leave --charge"):
         calculator_factory("ase.calculators.emt:EMT", charge=1)
     with pytest.raises(DataError, match=r"module ase\.calculators\.emt has no Emt"):
         calculator_factory("ase.calculators.emt:Emt")

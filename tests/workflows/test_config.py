@@ -78,7 +78,7 @@ def test_shipped_files_are_found_by_name_and_own_files_first(tmp_path, monkeypat
             "[training] optimizer = 'sgd': Input should be 'adam' or 'adamw'",
         ),
         ("[split]\ntrain = 0.9\nvalidation = 0.2\n", "[split]: fractions of train, validation and test"),
-        ("epochs = 3\n", "key 'epochs' stands outside the sections [data], [split]"),
+        ("epochs = 3\n", "key 'epochs' is outside the sections [data], [split]"),
         ("[model\n", "not valid TOML"),
         ("[model]\ncutoff = 3\ncutoff = 4\n", "not valid TOML"),
     ],

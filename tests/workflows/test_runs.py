@@ -260,7 +260,7 @@ def test_nothing_to_resume_is_said():
         finish(OutputOptions(), resume=True)
     with pytest.raises(MDAugError, match="nothing to resume in b"):
         finish(OutputOptions(out=Path("b")), resume=True)
-    with pytest.raises(MDAugError, match="a holds a run of `mdaug train`; resume it with that"):
+    with pytest.raises(MDAugError, match="a holds a run of `mdaug train`; resume it with that command"):
         interrupt(Path("a"))
         with open_run(OutputOptions(out=Path("a")), command="nve", resume=True):
             pass

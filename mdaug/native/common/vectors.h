@@ -63,7 +63,7 @@ inline T sum_of_lanes(V v) {
 template <typename T>
 class Buffer {
   public:
-    // Makes room for n numbers. Growing discards the content; new memory is zero.
+    // Allocates n numbers. Growing discards the content; new memory is zero.
     void reserve(int64_t n) {
         if (n <= size_) return;
         const size_t bytes = (n * sizeof(T) + 63) / 64 * 64;
