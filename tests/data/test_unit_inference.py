@@ -115,8 +115,10 @@ def test_positions_in_bohr(ethanol: FrameSet) -> None:
     assert verdict.verdict == "error"
     assert "--units eV --force-units eV/Angstrom --length-units Bohr" in verdict.text
     everything = replace(frames, forces=ethanol.forces * 0.529177)
-    verdicts = _unit_verdicts(everything, "eV")
-    assert [verdict.name for verdict in verdicts if verdict.verdict == "error"] == ["unit of lengths"]
+    errors = [verdict for verdict in _unit_verdicts(everything, "eV") if verdict.verdict == "error"]
+    assert [verdict.name for verdict in errors] == ["unit of lengths", "energies against forces"]
+    for verdict in errors:
+        assert "--units eV --length-units Bohr" in verdict.text
 
 
 def test_the_stiffness_is_that_of_the_bond() -> None:

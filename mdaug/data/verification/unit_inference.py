@@ -56,7 +56,7 @@ class UnitEvidence:
         Measured over expected stiffness of bonds (negative for gradients), with lengths corrected to the unit
         that `lengths` implies.
     slope
-        Energies over energies integrated from forces (not corrected).
+        Energies over energies integrated from forces, with lengths corrected likewise.
     """
 
     lengths: float | None
@@ -72,7 +72,7 @@ def measure_units(frames: FrameSet) -> tuple[UnitEvidence, BondStiffness | None,
         unit = min(A_PER_LENGTH_UNIT, key=lambda name: abs(np.log(ratio * A_PER_LENGTH_UNIT[name])))
     if len(frames) < MIN_FRAMES:
         return UnitEvidence(ratio, None), None, unit
-    corrected = _scaled(frames.evenly_spaced(MAX_FRAMES), A_PER_LENGTH_UNIT[unit])
+    corrected = with_lengths_in(frames.evenly_spaced(MAX_FRAMES), unit)
     bonds = bond_stiffness(corrected)
     is_measured = bonds is not None and answers(bonds)
     return UnitEvidence(ratio, bonds.factor if bonds is not None and is_measured else None), bonds, unit
@@ -117,12 +117,14 @@ def _misfit(evidence: UnitEvidence, stated: StatedUnits, units: StatedUnits) -> 
     if evidence.lengths is not None:
         terms.append(np.log(evidence.lengths * in_length) / LOG_WIDTHS[0])
     if evidence.stiffness is not None:
-        # the stiffness was measured with lengths in the implied unit
+        # stiffness and slope were measured with lengths in the implied unit
         terms.append(
             np.log(max(abs(evidence.stiffness), 1e-12) * in_force * implied / in_length) / LOG_WIDTHS[1]
         )
     if evidence.slope is not None:
-        terms.append(np.log(abs(evidence.slope) * in_energy / (in_force * in_length)) / LOG_WIDTHS[2])
+        terms.append(
+            np.log(abs(evidence.slope) * in_energy * implied / (in_force * in_length)) / LOG_WIDTHS[2]
+        )
     return float(np.sum(np.square(terms)))
 
 
@@ -215,7 +217,17 @@ def force_verdict(
     return Verdict(name, "error" if certain else "warning", factor, limit, text)
 
 
-def _scaled(frames: FrameSet, factor: float) -> FrameSet:
+def with_lengths_in(frames: FrameSet, unit: str) -> FrameSet:
+    """Return `frames`, whose lengths were read as Å, with lengths read in another unit, in Å.
+
+    Parameters
+    ----------
+    frames
+        As they were read.
+    unit
+        A key of `mdaug.data.stated_units.A_PER_LENGTH_UNIT`.
+    """
+    factor = A_PER_LENGTH_UNIT[unit]
     if factor == 1.0:
         return frames
     cells = None if frames.cells is None else frames.cells * factor

@@ -15,7 +15,12 @@ from mdaug.data.verification.molecular_identity import identity_verdict
 from mdaug.data.verification.outliers import outlier_verdicts, outliers
 from mdaug.data.verification.records import record_verdicts
 from mdaug.data.verification.structure import check_structure, contact_verdict
-from mdaug.data.verification.unit_inference import force_verdict, length_verdict, measure_units
+from mdaug.data.verification.unit_inference import (
+    force_verdict,
+    length_verdict,
+    measure_units,
+    with_lengths_in,
+)
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet, IntArray
 from mdaug.geometry.molecules import warn_of_parting
@@ -82,16 +87,20 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
         For no frame, an unknown element, NaN or infinity, or cells without volume: nothing can be checked.
     """
     check_structure(frames)
-    identity = identity_verdict(frames)
     verdicts = outlier_verdicts(frames)
-    misplaced = outliers([identity]) if identity.verdict == "error" else np.empty(0, np.int64)
-    usable = np.setdiff1d(np.arange(len(frames)), np.union1d(outliers(verdicts), misplaced))
-    evidence, bonds, _ = measure_units(frames.select(usable))
+    usable = np.setdiff1d(np.arange(len(frames)), outliers(verdicts))
+    evidence, bonds, length_unit = measure_units(frames.select(usable))
+    # wrong lengths would leave all atoms apart, or put thousands within a cutoff
+    in_a = with_lengths_in(frames, length_unit)
+    identity = identity_verdict(in_a)
+    if identity.verdict == "error":
+        usable = np.setdiff1d(usable, outliers([identity]))
+        evidence, bonds, _ = measure_units(frames.select(usable))
     predicted = None
     compares = effort is not None and AUGMENTED_KEY not in frames.info
     if effort is not None and compares:
         predicted = predict_energies(
-            frames, usable, n_equations=effort.n_equations, n_predicted=effort.n_predicted
+            in_a, usable, n_equations=effort.n_equations, n_predicted=effort.n_predicted
         )
         evidence = replace(evidence, slope=measured_slope(frames, predicted))
     verdicts += [
@@ -99,13 +108,13 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
         length_verdict(evidence, stated),
         force_verdict(frames.select(usable), evidence, bonds, stated),
         identity,
-        balance_verdict(frames, usable, bonds),
+        balance_verdict(in_a, usable, bonds),
     ]
     if compares:
-        verdicts.append(consistency_verdict(frames, predicted, evidence, stated))
+        verdicts.append(consistency_verdict(in_a, predicted, evidence, stated))
     off = outliers([v for v in verdicts if v.name not in (identity.name,) and v.verdict == "warning"])
     off = np.union1d(off, outliers([v for v in verdicts if v.name == "frames without forces"]))
-    verdicts += record_verdicts(frames, usable)
+    verdicts += record_verdicts(in_a, usable)
     grouped, duplicates = group_duplicates(frames)
     verdicts.append(duplicates)
     return Verification(grouped, tuple(verdicts), off)
