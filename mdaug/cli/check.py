@@ -1,4 +1,4 @@
-"""`mdaug check`: whether frames can be trusted, before anything is trained on them."""
+"""`mdaug check`: checks of frames before a training."""
 
 from typing import Annotated
 
@@ -14,13 +14,13 @@ def check(
     source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> int:
-    """Check whether energies, forces and positions of frames fit together, and name the frames that do not.
+    """Check whether energies, forces and positions of frames are consistent; name the frames that are not.
 
     Compares the energies with those integrated from the forces (units, sign, order of frames, levels of
     theory), bond graphs of all frames (order of atoms), the stiffness of bonds (unit of forces), and looks
     for outliers, duplicates, coarse energies, a wrong temperature, charge or multiplicity. Prints a table of
-    verdicts (✓ right, ✗ wrong, ! likely wrong, ? cannot tell) and writes check.json; the exit code is 1 if
-    anything is wrong. The same checks run whenever frames are read.
+    verdicts (✓ ok, ! warning, ✗ error, ? cannot tell) and writes check.json; the exit code is 1 if there is
+    an error. The same checks run whenever frames are read.
 
     Parameters
     ----------

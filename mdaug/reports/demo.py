@@ -355,7 +355,9 @@ def _scan_sentence(raw: DemoLane, augmented: DemoLane) -> list[str]:
 
 
 def _extrema(n: int) -> str:
-    return {0: "no spurious extremum", 1: "one spurious extremum"}.get(n, f"{n} spurious extrema")
+    return {0: "no spurious minimum or maximum", 1: "one spurious minimum or maximum"}.get(
+        n, f"{n} spurious minima and maxima"
+    )
 
 
 def _drift(lane: DemoLane) -> Cell:

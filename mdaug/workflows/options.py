@@ -40,7 +40,7 @@ class DataOptions(Options):
     """Energy unit of the file: eV, kcal/mol, kJ/mol, meV, Hartree or Ry [default: the format's]."""
 
     force_units: str | None = None
-    """Force unit of the file, as Hartree/Bohr or kcal/mol/Angstrom [default: energy unit per length unit]."""
+    """Force unit of the file, for example Hartree/Bohr [default: energy unit per length unit]."""
 
     length_units: str | None = None
     """Length unit of the file: Angstrom, Bohr, nm or pm [default: the format's, mostly Angstrom]."""
@@ -49,13 +49,13 @@ class DataOptions(Options):
     """Read every n-th frame only."""
 
     energy_key: str | None = None
-    """Name of the energies in the file, where it has several [default: energy, then REF_energy]."""
+    """Name of the energies in the file, if it has several [default: energy, then REF_energy]."""
 
     forces_key: str | None = None
     """Name of the forces that belong to these energies [default: forces, then REF_forces]."""
 
     drop_outliers: Switch = False
-    """Leave out frames whose energy or forces stand out; a warning names them."""
+    """Leave out frames whose energy or forces are outliers; a warning names them."""
 
     def load(self, data: str) -> "FrameSet":
         """Return the frames of the file or named set `data`.
