@@ -162,7 +162,7 @@ class FrameSet:
 
 
 def structure_from_json(content: dict[str, Any]) -> Atoms:
-    """Return a structure that a model's manifest or the record of a run holds.
+    """Return a structure from a model's manifest or the record of a run.
 
     Parameters
     ----------

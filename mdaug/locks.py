@@ -62,9 +62,9 @@ def locked(
     lock_file
         Path of the lock file; its folder must exist.
     what
-        What the lock protects, for messages.
+        Name of the protected file or folder, for messages.
     advice
-        What the user can do if another process holds the lock, for the message of `BusyError`.
+        Advice in the message of `BusyError` if another process holds the lock.
     on_wait
         If given, wait for a lock that another process holds instead of raising `BusyError`; called once, when
         the waiting has taken `silence_s`.

@@ -32,7 +32,7 @@ def start_worker(process: BaseProcess) -> None:
     Parameters
     ----------
     process
-        Of the start method "spawn", not started yet. It ignores SIGINT from its first instruction on.
+        Process with the start method "spawn", not started yet. It ignores SIGINT from its first instruction.
     """
     if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
         process.start()

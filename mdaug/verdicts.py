@@ -23,9 +23,9 @@ class Verdict:
     verdict
         ``"ok"``, ``"warning"``, ``"error"`` or ``"cannot tell"``.
     value
-        What was measured, in the unit that `text` names; None where nothing could be measured.
+        Measured value, in the unit in `text`; None if there is none.
     limit
-        What `value` was compared with, in the same unit; None where the check has no number as limit.
+        Limit of `value`, in the same unit; None if the check has no numerical limit.
     text
         One sentence in plain words: the value, the limit, and the conclusion.
     frames

@@ -50,7 +50,7 @@ class Box:
     n_atoms, n_pairs
         Numbers of atoms and of unordered pairs.
     timings
-        By case: evaluation, search (of pairs), products.
+        Timings by case: evaluation, search (of pairs), products.
     traffic
         Bytes of one evaluation: ``least``, and ``gathered`` (if no row of a neighbor is in a cache).
     bytes_per_second

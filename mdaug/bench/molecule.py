@@ -54,7 +54,7 @@ def molecule_cases(model: BenchmarkModel, options: BenchOptions, notes: list[str
     options
         Device, precision, number of replicas.
     notes
-        Gets a sentence for each case that is not available.
+        List to which a sentence is added for each case that is not available.
     """
     device = torch.device(options.device)
     products = evaluation_products(model.sizes, len(model.atoms))

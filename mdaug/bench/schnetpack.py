@@ -1,4 +1,4 @@
-"""The baseline SchNetPack in a process of its own, timed in turn with mdaug."""
+"""The baseline SchNetPack in its own process, timed in turn with mdaug."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""SchNetPack measured in a process of its own, with the Python of its own environment.
+"""Worker process that measures SchNetPack with the Python of its own environment.
 
 `mdaug bench --baseline schnetpack` starts this file. It imports nothing of mdaug, so that both packages may
 need different versions of their dependencies. Each line on standard input is a JSON object and is answered by
@@ -40,7 +40,7 @@ LOSS_WEIGHTS = {"energy": 0.01, "forces": 0.99}
 
 
 Seconds = tuple[float, float]
-"""Of the wall clock, and of CPU time."""
+"""Seconds of the wall clock, and of CPU time."""
 
 FLUSHED = "_flushed"
 """Suffix of cases in which denormal numbers are flushed to zero.

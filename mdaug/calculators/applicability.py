@@ -206,7 +206,7 @@ def mismatches(atoms: Atoms, manifest: Mapping[str, Any]) -> list[str]:
     atoms
         The structure, with finite positions and cell.
     manifest
-        Of the model.
+        Manifest of the model.
     """
     training = manifest.get("training") or {}
     trained = _trained_molecules(training)
@@ -222,7 +222,7 @@ def check_applicability(atoms: Atoms, manifest: Mapping[str, Any], *, strict: bo
     atoms
         The structure.
     manifest
-        Of the model.
+        Manifest of the model.
     strict
         Raise instead of warning.
 

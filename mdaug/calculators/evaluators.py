@@ -28,7 +28,7 @@ def check_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     arguments
-        By name; all of them.
+        All arguments by name.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What every evaluation requires of a structure: elements of the model, finite positions, a proper cell."""
+"""Requirements of an evaluation: elements of the model, finite positions, a valid cell."""
 
 import numpy as np
 from ase import Atoms

@@ -31,7 +31,7 @@ def given_settings(
     sections
         Options named by section and key.
     seed
-        For every section that has a seed and was given none of its own.
+        Seed of every section that has a seed and for which none was given.
     """
     changes: Changes = {"data": source.model_dump(exclude_unset=True), "training": {}}
     for name, options in (sections or {}).items():

@@ -34,7 +34,7 @@ def bench(
     model
         A model.pt or a run folder [default: an untrained network of --width, which has the same speed].
     baseline
-        Also measure SchNetPack (2.1) with a network of the same size, in a process of its own.
+        Also measure SchNetPack (2.1) with a network of the same size, in a separate process.
     baseline_python
         Python of the environment in which SchNetPack is installed [default: the Python of mdaug];
         docs/speed.md lists the commands that create one.

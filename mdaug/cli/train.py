@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def _keys(name: str, title: str, order: int) -> Parameter:
-    """Options named by section and key, under a heading of their own in the help."""
+    """Options named by section and key, under a separate heading in the help."""
     return Parameter(name=name, group=section(title, order))
 
 
@@ -145,8 +145,8 @@ def _settings_of(folder: Path, changes: Changes) -> RunConfig:
 def _callbacks() -> Iterator["TrainingCallbacks"]:
     """Show the stages of a training, with a bar for the springs and one for the epochs.
 
-    Beside the latter stand the validation errors of energy (kcal/mol) and forces (kcal/mol/Å) and frames per
-    second.
+    The bar of the epochs shows the validation errors of energy (kcal/mol) and forces (kcal/mol/Å) and the
+    number of frames per second.
     """
     from mdaug.workflows.train import TrainingCallbacks
 

@@ -44,7 +44,7 @@ def frame_bond_graphs(frames: FrameSet, scale: float = BOND_SCALE) -> BondGraphs
     Parameters
     ----------
     frames
-        Of a molecule, several molecules or a cell.
+        Frames of a molecule, several molecules or a cell.
     scale
         Atoms closer than this times the sum of their covalent radii are bonded.
     """

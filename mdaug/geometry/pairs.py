@@ -124,7 +124,7 @@ def structure_pairs(
     Parameters
     ----------
     atoms
-        Gives the cell and the periodic directions.
+        Structure with the cell and the periodic directions.
     positions
         Shape (n_atoms, 3), Å.
     cutoff

@@ -28,7 +28,7 @@ class AseIntegrator:
     Parameters
     ----------
     atoms
-        With calculator and momenta; moved in place.
+        Atoms with calculator and momenta; moved in place.
     ensemble
         ``"nve"`` or ``"nvt"``; the ensemble of `options` is not used.
     options
@@ -99,7 +99,7 @@ class RigidFreeLangevin(MolecularDynamics):
     Parameters
     ----------
     atoms
-        With calculator and momenta.
+        Atoms with calculator and momenta.
     timestep
         ASE units (``0.5 * mdaug.units.FS``).
     temperature_K
@@ -161,7 +161,7 @@ def equilibrate(
     Parameters
     ----------
     atoms
-        With calculator; positions and momenta change.
+        Atoms with calculator; positions and momenta change.
     options
         Time step, temperature, friction and length of the equilibration.
     guard

@@ -25,7 +25,7 @@ class DynamicsResult:
     completed_steps
         Number of steps on disk, including those before a resume.
     stopped_because
-        Why the run ended early; None for a run that took all its steps.
+        Reason why the run ended early; None for a complete run.
     steps_per_second, ns_per_day
         Speed by wall time, in this process, without the equilibration.
     mean_temperature_K
@@ -33,7 +33,7 @@ class DynamicsResult:
     n_atoms
         Atoms of the system.
     degrees_of_freedom
-        Of the temperature: 3N − 6 for a molecule.
+        Number of degrees of freedom in the temperature: 3N − 6 for a molecule.
     options
         Options of the run.
     unlike_training
@@ -94,7 +94,7 @@ def run_dynamics(
     options
         Ensemble, temperature, length, and how often results are written.
     folder
-        Where the files go; made if it does not exist.
+        Output folder; created if it does not exist.
     resume
         Continue the run in `folder`; if there is none, begin one.
     progress
@@ -161,7 +161,7 @@ def run_replicas(
     atoms, calculator, options, resume, progress, about
         As for `run_dynamics`.
     folder
-        Where the folders of the replicas go.
+        Output folder; each replica has a folder in it.
     n_replicas
         Number of replicas.
     make_integrator

@@ -31,8 +31,8 @@ class LammpsIntegrator:
     Parameters
     ----------
     atoms
-        With momenta; moved in place. A molecule, or a cell periodic in all directions whose first vector
-        lies along x and whose second in the xy plane, as LAMMPS requires.
+        Atoms with momenta; moved in place. A molecule, or a cell periodic in all directions with its first
+        vector along x and its second in the xy plane, as LAMMPS requires.
     timestep_fs
         Time step.
     model

@@ -83,7 +83,7 @@ class Run:
     stopped
         Reason why the run ended early, or None.
     steps_per_second
-        Of wall time in `run_all`.
+        Speed by wall time in `run_all`.
     unlike_training
         How the start structure differs from the model's training frames, each a sentence.
     """

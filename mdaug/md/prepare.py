@@ -57,7 +57,7 @@ def make_ase_integrator(
     Parameters
     ----------
     atoms
-        With calculator and momenta; moved in place.
+        Atoms with calculator and momenta; moved in place.
     options
         Ensemble, time step, temperature and friction.
     rng
@@ -88,7 +88,7 @@ def prepare_run(
     options
         Options of the run.
     folder
-        Where the files go; made if it does not exist.
+        Output folder; created if it does not exist.
     open_files
         Context that closes the files of the run at its end.
     settings

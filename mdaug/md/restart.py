@@ -40,7 +40,7 @@ class Restart:
     thermo_bytes, trajectory_bytes
         Lengths of the files at this step; a resume removes the data after it.
     n_rows, temperature_sum_K
-        Of the thermo table, for the mean temperature.
+        Rows and sum of temperatures of the thermo table, for the mean temperature.
     """
 
     step: int

@@ -62,7 +62,7 @@ def charged_calculator(name: str, charge: float | None, multiplicity: float | No
     name
         As for `calculator_factory`.
     charge, multiplicity
-        Of the whole system; None means 0 and 1.
+        Charge and multiplicity of the whole system; None means 0 and 1.
     """
     return calculator_factory(name, charge=int(charge or 0), multiplicity=int(multiplicity or 1))()
 
@@ -89,7 +89,7 @@ def calculate_frames(
     allow_failures
         Return NaN for a frame on which the calculator fails, instead of raising.
     advice
-        What the user can do about a failure, for the message.
+        Advice for the user in the message of a failure.
     progress
         Called with (frames done, frames in all).
 

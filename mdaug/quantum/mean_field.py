@@ -102,7 +102,7 @@ def mean_field(
     molecule
         From `build_molecule`.
     level
-        Gives the method: a density functional, or Hartree-Fock for wave functions.
+        Level of theory with the method: a density functional, or Hartree-Fock for wave functions.
     unrestricted
         Separate orbitals for both spins.
     fitted

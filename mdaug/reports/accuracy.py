@@ -23,9 +23,9 @@ def plot_energy_parity(result: AccuracyResult, ax: Axes | None = None, *, color:
     result
         Predictions and true values.
     ax
-        Where to draw; default: a new figure.
+        Axes to draw in; default: those of a new figure.
     color
-        Of the points, that of the model.
+        Color of the points, that of the model.
     """
     ax = ax if ax is not None else new_axes()
     origin = result.energies_eV.mean()
@@ -45,7 +45,7 @@ def plot_force_parity(result: AccuracyResult, ax: Axes | None = None) -> Axes:
     result
         Predictions and true values.
     ax
-        Where to draw; default: a new figure.
+        Axes to draw in; default: those of a new figure.
     """
     ax = ax if ax is not None else new_axes()
     for element, error in result.force_mae_by_element_kcal_mol_A.items():
@@ -68,7 +68,7 @@ def accuracy_figure(result: AccuracyResult, *, color: str = AUGMENTED) -> Figure
     result
         Predictions and true values.
     color
-        Of the energies, that of the model.
+        Color of the energies, that of the model.
     """
     figure, (energy, force) = new_figure(1, 2, width=9.6, height=4.8)
     plot_energy_parity(result, energy, color=color)
@@ -86,7 +86,7 @@ def save_accuracy_figure(result: AccuracyResult, path: Path, *, color: str = AUG
     path
         PNG file to write.
     color
-        Of the energies, that of the model.
+        Color of the energies, that of the model.
     """
     save(accuracy_figure(result, color=color), path)
 

@@ -57,15 +57,15 @@ class DemoLane:
     drift
         None if the run at constant energy was stopped.
     stability
-        Of the run at the temperature of the frames.
+        Stability of the run at the temperature of the frames.
     survival
-        Of the hot runs; None where several runs at once are not possible.
+        Survival of the hot runs; None if several runs at once are not possible.
     nve_stopped, nvt_stopped
-        Why the guard stopped a run, None if it did not.
+        Reason why the guard stopped a run; None for a complete run.
     failure
         The last frames of the hot run that failed first.
     verdicts
-        Of all parts.
+        Verdicts of all parts.
     """
 
     name: str
@@ -219,7 +219,7 @@ def survival_sections(folder: Path, lanes: Sequence[DemoLane]) -> list[Section]:
     Parameters
     ----------
     folder
-        Gets survival.png and, in the folder of a model that failed, failure.png.
+        Folder for survival.png and, in the folder of a model that failed, failure.png.
     lanes
         The raw and the augmented model.
     """
@@ -253,7 +253,7 @@ def drift_section(folder: Path, lanes: Sequence[DemoLane]) -> Section:
     Parameters
     ----------
     folder
-        Gets drift.png.
+        Folder for drift.png.
     lanes
         The raw and the augmented model.
     """
@@ -276,7 +276,7 @@ def stability_section(folder: Path, lanes: Sequence[DemoLane]) -> Section:
     Parameters
     ----------
     folder
-        Gets one figure for each model.
+        Folder for one figure per model.
     lanes
         The raw and the augmented model.
     """

@@ -29,7 +29,7 @@ def plot_drift(result: DriftResult, ax: Axes | None = None) -> Axes:
     result
         From `energy_drift`.
     ax
-        Where to draw; default: a new figure.
+        Axes to draw in; default: those of a new figure.
     """
     ax = ax if ax is not None else new_axes()
     time, every = result.time_ps, -(-len(result.time_ps) // MOST_POINTS)
@@ -60,7 +60,7 @@ def plot_timestep_scaling(scaling: TimestepScaling, ax: Axes | None = None) -> A
     scaling
         From `timestep_scaling`.
     ax
-        Where to draw; default: a new figure.
+        Axes to draw in; default: those of a new figure.
     """
     ax = ax if ax is not None else new_axes()
     timesteps, rms = scaling.timesteps_fs, scaling.rms_fluctuations
@@ -136,11 +136,11 @@ def write_drift_report(
     Parameters
     ----------
     folder
-        Gets both files.
+        Output folder.
     results
         One for each run.
     scaling
-        Of the fluctuation with the time step, where there are several.
+        Fluctuation against the time step, if there are several time steps.
     footer
         Text at the end of the page.
     """
@@ -158,7 +158,7 @@ def drift_verdicts(results: Sequence[DriftResult], scaling: TimestepScaling | No
     results
         One for each run.
     scaling
-        Of the fluctuation with the time step, where there are several.
+        Fluctuation against the time step, if there are several time steps.
     """
     verdicts = [result.verdict for result in results]
     if len(results) > 1:
@@ -190,7 +190,7 @@ def next_commands(results: Sequence[DriftResult]) -> list[tuple[str, str]]:
         elif outcome != "ok":
             step = f"{result.timestep_fs / 2:g}"
             commands.append((f"mdaug nve --timestep {step}", f"half the time step of {run}"))
-        commands.append((f"mdaug stability {run}", "do the bonds hold?"))
+        commands.append((f"mdaug stability {run}", "does a bond break?"))
     return commands or [("mdaug nve", "MD at constant energy")]
 
 

@@ -24,7 +24,7 @@ def molecule_section(
     Parameters
     ----------
     folder
-        Gets molecule.png.
+        Folder for molecule.png.
     atoms
         The structure.
     bonds
@@ -32,7 +32,7 @@ def molecule_section(
     marked
         A bond to draw dashed.
     what
-        What the structure is, as the beginning of a sentence.
+        Description of the structure, the beginning of a sentence.
     """
     index = np.array([bond["atoms"] for bond in bonds], dtype=np.int64).reshape(-1, 2)
     figure = save(draw_molecule(atoms, bonds=index, marked=marked), folder / "molecule.png")

@@ -85,7 +85,7 @@ def draw_molecule(
     atoms
         The structure, positions in Å.
     ax
-        Where to draw; default: a new figure.
+        Axes to draw in; default: those of a new figure.
     bonds
         Shape (n_bonds, 2); default: by covalent radii.
     marked

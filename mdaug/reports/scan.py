@@ -29,9 +29,9 @@ def plot_scan_energy(scans: Sequence[ScanResult], ax: Axes | None = None) -> Axe
     Parameters
     ----------
     scans
-        Of the same bond, one for each model.
+        Scans of the same bond, one for each model.
     ax
-        Where to draw; default: a new figure.
+        Axes to draw in; default: those of a new figure.
     """
     ax = ax if ax is not None else new_axes()
     _shade_training_range(scans, ax)
@@ -61,9 +61,9 @@ def plot_scan_force(scans: Sequence[ScanResult], ax: Axes | None = None) -> Axes
     Parameters
     ----------
     scans
-        Of the same bond, one for each model.
+        Scans of the same bond, one for each model.
     ax
-        Where to draw; default: a new figure.
+        Axes to draw in; default: those of a new figure.
     """
     ax = ax if ax is not None else new_axes()
     _shade_training_range(scans, ax)
@@ -85,7 +85,7 @@ def scan_figure(scans: Sequence[ScanResult]) -> Figure:
     Parameters
     ----------
     scans
-        Of the same bond, one for each model.
+        Scans of the same bond, one for each model.
     """
     figure, (energy, force) = new_figure(1, 2, width=10.5, height=4.2)
     plot_scan_energy(scans, energy)
@@ -101,7 +101,7 @@ def save_scan_figure(scans: Sequence[ScanResult], path: Path) -> None:
     Parameters
     ----------
     scans
-        Of the same bond, one for each model.
+        Scans of the same bond, one for each model.
     path
         PNG file to write.
     """
@@ -114,9 +114,9 @@ def scan_section(folder: Path, scans: Sequence[ScanResult]) -> list[Section]:
     Parameters
     ----------
     folder
-        Gets scan.png.
+        Folder for scan.png.
     scans
-        Of the same bond, one for each model.
+        Scans of the same bond, one for each model.
     """
     if not scans:
         return []
@@ -141,7 +141,7 @@ def write_scan_report(
     folder
         Run folder of the scan.
     scans
-        Of the same bond, one for each model.
+        Scans of the same bond, one for each model.
     start
         Start geometry of the first scan.
     bonds
@@ -160,7 +160,7 @@ def labeled_verdicts(scans: Sequence[ScanResult]) -> list[Verdict]:
     Parameters
     ----------
     scans
-        Of the same bond, one for each model.
+        Scans of the same bond, one for each model.
     """
     verdicts = [(scan.label, verdict) for scan in scans for verdict in scan_verdicts(scan)]
     if len(scans) == 1:

@@ -32,9 +32,9 @@ def plot_bond_deviation(result: StabilityResult, ax: Axes | None = None, *, colo
     result
         From `stability`.
     ax
-        Where to draw; default: a new figure.
+        Axes to draw in; default: those of a new figure.
     color
-        Of the trajectory, that of its model.
+        Color of the trajectory, that of its model.
     """
     ax = ax if ax is not None else new_axes()
     tolerance = result.tolerance_A
@@ -62,9 +62,9 @@ def plot_distance_histogram(
     result
         From `stability`.
     ax
-        Where to draw; default: a new figure.
+        Axes to draw in; default: those of a new figure.
     color
-        Of the trajectory, that of its model.
+        Color of the trajectory, that of its model.
     """
     ax = ax if ax is not None else new_axes()
     for sample, line_color, style, label in (
@@ -96,9 +96,9 @@ def plot_torsion(
     torsion
         Index among ``result.torsions``.
     ax
-        Where to draw; default: a new figure.
+        Axes to draw in; default: those of a new figure.
     color
-        Of the trajectory, that of its model.
+        Color of the trajectory, that of its model.
     """
     ax = ax if ax is not None else new_axes()
     for sample, line_color, style, label in (
@@ -132,7 +132,7 @@ def stability_figure(result: StabilityResult, *, color: str = AUGMENTED) -> Figu
     result
         From `stability`.
     color
-        Of the trajectory, that of its model.
+        Color of the trajectory, that of its model.
     """
     has_samples = result.visited is not None
     n_torsions = min(len(result.torsions), MOST_TORSIONS) if has_samples else 0
@@ -161,7 +161,7 @@ def save_stability_figure(result: StabilityResult, path: Path, *, color: str = A
     path
         PNG file to write.
     color
-        Of the trajectory, that of its model.
+        Color of the trajectory, that of its model.
     """
     save(stability_figure(result, color=color), path)
 
@@ -174,7 +174,7 @@ def plot_survival(results: Mapping[str, SurvivalResult], ax: Axes | None = None)
     results
         Name of a model -> its runs.
     ax
-        Where to draw; default: a new figure.
+        Axes to draw in; default: those of a new figure.
     """
     ax = ax if ax is not None else new_axes()
     for (name, result), style in zip(results.items(), model_styles(results).values(), strict=True):
@@ -200,11 +200,11 @@ def failure_section(folder: Path, view: MoleculeView | None, name: str = "") -> 
     Parameters
     ----------
     folder
-        Gets failure.png.
+        Folder for failure.png.
     view
         The last structures of the run, None if it did not fail.
     name
-        Of the model, for the heading.
+        Name of the model, for the heading.
     """
     if view is None:
         return []

@@ -174,7 +174,7 @@ def new_figure(
     n_rows, n_columns
         Number of panels.
     width, height
-        Of the whole figure in inches; the default height is 0.62 of a column's width for each row.
+        Size of the whole figure in inches; the default height is 0.62 of a column's width for each row.
     **subplots
         Passed on to ``Figure.subplots`` (``sharex``, ``squeeze``, …).
     """

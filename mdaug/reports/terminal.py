@@ -22,9 +22,9 @@ def print_table(table: Table, console: Console | None = None) -> None:
     Parameters
     ----------
     table
-        What to print; its caption comes first.
+        Table to print; its caption comes first.
     console
-        Where to; default: standard output.
+        Console; default: standard output.
     """
     console = console or make_console()
     shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -47,7 +47,7 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) 
     verdicts
         In the order in which they are shown.
     console
-        Where to; default: standard output.
+        Console; default: standard output.
     """
     if console is None:  # a log file has no width of its own
         console = make_console()

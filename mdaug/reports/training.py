@@ -34,12 +34,12 @@ from mdaug.training.history import History
 from mdaug.verdicts import Verdict
 
 COLORS_OF_FRAMES = {"raw": PALE_GRAY, "displacement": SKY, "stretch": GREEN, "impulse": PURPLE}
-"""Of the raw frames and of each kind of augmented frames."""
+"""Colors of the raw frames and of each kind of augmented frames."""
 
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """What the page of a training shows.
+    """Content of the page of a training.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class TrainingReport:
     scan
         Scan of a bond to hydrogen, None if there is no such bond.
     verdicts
-        What the page opens with.
+        Verdicts at the start of the page.
     results
         The content of results.json.
     settings
@@ -120,7 +120,7 @@ def next_commands(model: Path, scan: ScanResult | None) -> list[tuple[str, str]]
     model
         Path of the model.pt.
     scan
-        Names a bond that can be scanned; None if there is no scan.
+        A scan, for the indices of a bond; None if there is none.
     """
     folder = model.parent
     bond = "I J" if scan is None else f"{scan.bond[0]} {scan.bond[1]}"
@@ -151,7 +151,7 @@ def springs_section(folder: Path, springs: SpringAnalysis | None) -> list[Sectio
     Parameters
     ----------
     folder
-        Gets springs.png.
+        Folder for springs.png.
     springs
         None for a raw model.
     """
@@ -171,7 +171,7 @@ def frames_section(folder: Path, energies_kcal_mol: Mapping[str, FloatArray]) ->
     Parameters
     ----------
     folder
-        Gets frames.png.
+        Folder for frames.png.
     energies_kcal_mol
         Kind of frames -> energies above the lowest raw frame.
     """
@@ -198,7 +198,7 @@ def curves_section(folder: Path, histories: Mapping[str, History]) -> Section:
     Parameters
     ----------
     folder
-        Gets training.png.
+        Folder for training.png.
     histories
         Name of a model -> its epochs.
     """
@@ -216,7 +216,7 @@ def accuracy_section(folder: Path, results: Mapping[str, AccuracyResult | None])
     Parameters
     ----------
     folder
-        Gets the parity plots.
+        Folder for the parity plots.
     results
         Name of a model -> errors.
     """
@@ -240,7 +240,7 @@ def plot_frame_energies(energies_kcal_mol: Mapping[str, FloatArray], ax: Axes | 
     energies_kcal_mol
         Kind of frames -> energies above the lowest raw frame.
     ax
-        Where to draw; default: a new figure.
+        Axes to draw in; default: those of a new figure.
     """
     ax = ax if ax is not None else new_axes()
     drawn = {kind: energies for kind, energies in energies_kcal_mol.items() if len(energies)}

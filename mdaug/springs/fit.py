@@ -134,7 +134,7 @@ def analyze_springs(
     Raises
     ------
     DataError
-        As of `fit_springs`.
+        Same as for `fit_springs`.
     """
     options = options or SpringOptions()
     temperature_K, samples = _checked(frames, options)

@@ -222,7 +222,7 @@ def bootstrap_mixtures(
 
 
 def histogram(distances: FloatArray, width: float) -> tuple[FloatArray, IntArray]:
-    """Return the bins that hold distances.
+    """Return the bins that contain distances.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ PAPER = "augment.epsilon=0.01,0.03,0.05,0.07,0.09,0.11,0.2,0.5"
 
 
 class SweepOptions(Options):
-    """How a sweep is run."""
+    """Options of a sweep."""
 
     objective: Literal["scan", "forces"] = "scan"
     """Quantity that is minimized: the rms error of the X-H scan below 150 kcal/mol, or the MAE of the

@@ -40,7 +40,7 @@ class History:
 
     @classmethod
     def from_rows(cls, rows: list[list[float]]) -> "History":
-        """Return the history of the numbers that `rows` gave.
+        """Return the history with the numbers from `rows`.
 
         Parameters
         ----------

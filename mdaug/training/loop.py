@@ -50,7 +50,7 @@ class TrainResult:
     Attributes
     ----------
     model
-        With the best EMA weights, in evaluation mode.
+        The model with the best EMA weights, in evaluation mode.
     history
         All epochs.
     best_epoch

@@ -50,7 +50,7 @@ class FrameTensors:
     frames
         Frames of the model's elements.
     model
-        Gives device, precision, cutoff, reference energies, prior and energy scale.
+        Model with device, precision, cutoff, reference energies, prior and energy scale.
 
     Raises
     ------

@@ -59,9 +59,9 @@ def augment_data(
     options
         Numbers and kinds of augmented frames, and their label rule.
     folder
-        Where the files go.
+        Output folder.
     springs
-        How springs are fitted to the frames; the cutoff is that of `options`.
+        Options of the spring fit; the cutoff is that of `options`.
     springs_file
         A springs.json to use instead.
     progress

@@ -27,9 +27,9 @@ def bench_model(
     model
         A model.pt or a run folder; None for an untrained network.
     options
-        What is measured.
+        Options of the measurement.
     folder
-        Where the files go.
+        Output folder.
     baseline
         Measure SchNetPack too.
     baseline_python

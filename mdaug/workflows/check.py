@@ -20,7 +20,7 @@ class CheckResult:
     Parameters
     ----------
     title
-        What was read: name, number of frames, formula, temperature.
+        Name, number of frames, formula and temperature of the frames.
     verdicts
         One for each check.
     """
@@ -42,9 +42,9 @@ def check_data(data: str, options: DataOptions, folder: Path) -> CheckResult:
     data
         A file of frames or the name of a set.
     options
-        How the file is read.
+        Options of reading the file.
     folder
-        Where check.json goes.
+        Folder for check.json.
 
     Raises
     ------

@@ -81,7 +81,7 @@ def run_demo(
     config
         Settings of both; ``[augment] enabled`` is set for each.
     folder
-        Gets ``raw/`` and ``augmented/``, full run folders, ``results.json`` and ``report.html``.
+        Output folder of the run folders ``raw/`` and ``augmented/``, results.json and report.html.
     options
         Lengths and temperatures of the tests.
     show
@@ -143,7 +143,7 @@ class Processes:
         self._running[name] = process
 
     def alive(self, name: str) -> bool:
-        """Return whether the process of a lane runs."""
+        """Return whether the process of a model is running."""
         return self._running[name].is_alive()
 
     def stop(self) -> None:

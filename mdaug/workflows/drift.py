@@ -44,7 +44,7 @@ def measure_drift(
     thermo
         thermo.csv files, folders of `mdaug nve`, or LAMMPS logs.
     folder
-        Where the files go.
+        Output folder.
     n_atoms
         Number of atoms, if it is not in the tables.
     units

@@ -48,9 +48,9 @@ def evaluate_model(
     frames
         The frames; None for those of the model's own training.
     folder
-        Where the files go.
+        Output folder.
     part
-        Which frames of the training, without `frames`.
+        Part of the training frames that is used without `frames`.
     device, dtype
         As for `MDAugCalculator`.
     strict

@@ -51,7 +51,7 @@ def explore_trajectories(
     options
         Definition of a spurious minimum, and the number of frames that are kept.
     folder
-        Where the files go.
+        Output folder.
     progress
         Called with the stage "visited frames" and the numbers of frames evaluated and in all.
 

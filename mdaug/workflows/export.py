@@ -22,12 +22,12 @@ def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None =
     path
         File to write [default: model.pt in `run`].
     dtype
-        Precision in which the model runs unless its user chooses another [default: that of the training].
+        Default precision of the model when it is evaluated [default: that of the training].
 
     Raises
     ------
     DataError
-        If `run` holds no checkpoint of a training.
+        If `run` contains no checkpoint of a training.
     """
     checkpoint = run / "checkpoint.pt"
     if not checkpoint.is_file():

@@ -75,7 +75,7 @@ def sample_frames(
     sampling
         Options of the sampling.
     folder
-        Where the files go.
+        Output folder.
     file_format
         Extended xyz or npz.
     progress

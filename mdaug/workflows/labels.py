@@ -117,7 +117,7 @@ def compare_labels(
     options
         Label rules and displacements.
     folder
-        Where the files go.
+        Output folder.
     calculator
         The reference, if there is no file of it.
     reference
@@ -152,7 +152,7 @@ def draw_study(frames: FrameSet, options: LabelStudyOptions, *, stretched: bool)
     frames
         At least 20.
     options
-        Which displacements.
+        Options of the displacements.
     stretched
         Stretch bonds too, if the options allow it.
 
@@ -257,7 +257,7 @@ def study_labels(
     rules
         From `make_rules`.
     reference
-        Of the geometries of the study.
+        Energies and forces of the geometries of the study.
     exact
         Whether it is the level of theory of the data; otherwise its own error is measured between similar
         test frames.
@@ -310,7 +310,7 @@ def true_labels(batch: Batch, study: StudyFrames, reference: Reference) -> Label
     study
         From `draw_study`.
     reference
-        Of the geometries of the study.
+        Energies and forces of the geometries of the study.
     """
     own = study.slice_of(batch)
     parents, shift = batch.displaced.parents, batch.displaced.displacements
@@ -361,7 +361,7 @@ def beyond_first_order(forces: FloatArray, shift: FloatArray, change: FloatArray
     Parameters
     ----------
     forces
-        Of the parents, (n, n_atoms, 3), eV/Å.
+        Forces of the parents, (n, n_atoms, 3), eV/Å.
     shift
         Displacements Δr, (n, n_atoms, 3), Å.
     change

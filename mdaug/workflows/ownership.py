@@ -107,7 +107,7 @@ def claim_folder(
     Parameters
     ----------
     held
-        Gets the lock.
+        Context that keeps the lock.
     output
         ``--out`` and ``--overwrite``.
     command

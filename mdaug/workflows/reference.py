@@ -105,7 +105,7 @@ def compute_scans(
     level
         Method and basis sets.
     folder
-        Where the files go.
+        Output folder.
     workers
         Processes [default: all cores].
     points
@@ -162,7 +162,7 @@ def compute_frames(
     level
         Method and basis sets.
     folder
-        Where the files go.
+        Output folder.
     forces_first
         Forces of the first so many frames only.
     restricted

@@ -38,7 +38,7 @@ def relax_model(
     options
         Start, limits and precision.
     folder
-        Where the files go.
+        Output folder.
     progress
         Called with the stage "frequencies" and the numbers of displacements done and in all.
 

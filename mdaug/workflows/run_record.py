@@ -56,7 +56,7 @@ def write_record(
     started, finished
         Times; `finished` is None for a run in progress.
     files
-        Of a finished run the files that it wrote, otherwise the patterns of those that it may write.
+        Files that a finished run wrote, or patterns of the files that an unfinished run may write.
     """
     content = {
         "command": command,

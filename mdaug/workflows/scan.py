@@ -38,7 +38,7 @@ class ModelScans:
     scans
         The curves.
     metrics
-        What scan.json holds, one entry for each model.
+        Content of scan.json, one entry for each model.
     report
         The HTML page.
     """
@@ -66,7 +66,7 @@ def scan_models(
     options
         Distances, start geometry and reference.
     folder
-        Where the files go.
+        Output folder.
     progress
         Called with the stage and the numbers of distances done and in all.
 

@@ -40,9 +40,9 @@ def learn_springs(
     frames
         Sampled at a known temperature.
     options
-        How the springs are fitted.
+        Options of the spring fit.
     folder
-        Where the files go.
+        Output folder.
     progress
         Called with the stage "springs" and the numbers of element pairs done and in all.
 

@@ -62,7 +62,7 @@ def judge_trajectory(
     baseline
         From `training_bonds`.
     folder
-        Where the files go.
+        Output folder.
     topology
         File that names the atoms.
     tolerance_A

@@ -91,7 +91,7 @@ def start_structure(manifest: dict[str, Any], path: Path, structure: str | None)
     Parameters
     ----------
     manifest, path
-        Of the model.
+        Manifest and path of the model.
     structure
         A structure file or SMILES string.
 
@@ -118,7 +118,7 @@ def differences_from_training(atoms: Atoms, manifest: dict[str, Any], *, strict:
     atoms
         The structure.
     manifest
-        Of the model.
+        Manifest of the model.
     strict
         Refuse a structure that differs.
 
@@ -130,7 +130,7 @@ def differences_from_training(atoms: Atoms, manifest: dict[str, Any], *, strict:
     Warns
     -----
     UserWarning
-        Of each difference, without `strict`.
+        For each difference, without `strict`.
     """
     return check_applicability(atoms, manifest, strict=strict)
 

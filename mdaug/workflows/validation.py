@@ -51,11 +51,11 @@ class Validation:
     drift
         None if the run at constant energy was stopped.
     stability
-        Of the run at the temperature of the frames.
+        Stability of the run at the temperature of the frames.
     survival
-        Of the hot runs; None where several runs at once are not possible (periodic systems).
+        Survival of the hot runs; None if several runs at once are not possible (periodic systems).
     nve_stopped, nvt_stopped
-        Why the guard stopped a run, None if it did not.
+        Reason why the guard stopped a run; None for a complete run.
     failure
         The last frames of the hot run that failed first, None if none did.
     """
@@ -99,7 +99,7 @@ def validate(
     frames
         Its training frames.
     folder
-        Gets the runs ``nve/``, ``nvt/`` and ``hot/``, and the results as JSON.
+        Folder for the runs ``nve/``, ``nvt/`` and ``hot/`` and the results as JSON.
     options
         Lengths and temperatures of the runs.
     scan
@@ -145,7 +145,7 @@ def scan_bond_to_hydrogen(
     model
         The model.pt.
     folder
-        Gets the files.
+        Output folder.
     options
         Range and step of the scan.
     label
