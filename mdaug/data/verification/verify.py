@@ -13,7 +13,7 @@ from mdaug.data.verification.energy_force_consistency import consistency_verdict
 from mdaug.data.verification.force_balance import balance_verdict
 from mdaug.data.verification.molecular_identity import identity_verdict
 from mdaug.data.verification.outliers import outlier_verdicts, outliers
-from mdaug.data.verification.records import record_verdicts
+from mdaug.data.verification.records import groups_verdict, record_verdicts, weights_verdict
 from mdaug.data.verification.structure import check_structure, contact_verdict
 from mdaug.data.verification.unit_inference import (
     force_verdict,
@@ -27,7 +27,7 @@ from mdaug.geometry.molecules import warn_of_parting
 from mdaug.verdicts import Verdict
 
 AUGMENTED_KEY = "rule"
-"""Frames with this record were labeled by a rule; their forces need not be the gradient of their energies."""
+"""Augmented frames have this record; their forces need not be the gradient of their energies."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,8 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
         For no frame, an unknown element, NaN or infinity, or cells without volume: nothing can be checked.
     """
     check_structure(frames)
+    if AUGMENTED_KEY in frames.info:
+        return _verify_augmented(frames)
     verdicts = outlier_verdicts(frames)
     usable = np.setdiff1d(np.arange(len(frames)), outliers(verdicts))
     evidence, bonds, length_unit = measure_units(frames.select(usable))
@@ -97,8 +99,7 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
         usable = np.setdiff1d(usable, outliers([identity]))
         evidence, bonds, _ = measure_units(frames.select(usable))
     predicted = None
-    compares = effort is not None and AUGMENTED_KEY not in frames.info
-    if effort is not None and compares:
+    if effort is not None:
         predicted = predict_energies(
             in_a, usable, n_equations=effort.n_equations, n_predicted=effort.n_predicted
         )
@@ -110,7 +111,7 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
         identity,
         balance_verdict(in_a, usable, bonds),
     ]
-    if compares:
+    if effort is not None:
         verdicts.append(consistency_verdict(in_a, predicted, evidence, stated))
     off = outliers([v for v in verdicts if v.name not in (identity.name,) and v.verdict == "warning"])
     off = np.union1d(off, outliers([v for v in verdicts if v.name == "frames without forces"]))
@@ -118,6 +119,13 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
     grouped, duplicates = group_duplicates(frames)
     verdicts.append(duplicates)
     return Verification(grouped, tuple(verdicts), off)
+
+
+def _verify_augmented(frames: FrameSet) -> Verification:
+    """Return the checks that augmented frames must pass: their bonds and energies are distorted on purpose."""
+    grouped, duplicates = group_duplicates(frames)
+    verdicts = (weights_verdict(frames), groups_verdict(frames), duplicates)
+    return Verification(grouped, verdicts, np.empty(0, np.int64))
 
 
 def raise_or_warn(verification: Verification, name: str, *, only_duplicates: bool = False) -> FrameSet:
