@@ -38,6 +38,10 @@ OFFSET_SHARPNESS = 0.35
 """Two levels of energy are told apart where the scatter within them is below this share of the whole scatter
 (0.6 for a normal, 0.5 for a uniform distribution)."""
 
+MIN_OFFSET = 2.5
+"""Standard deviations of the energies by which two levels differ at least: predictions of frames that few
+others connect are off by one."""
+
 MIN_SHARE = 0.05
 """Smaller groups of frames are outliers, not a level of theory of their own."""
 
@@ -54,8 +58,8 @@ OUTLIER_MADS = 8.0
 RELIABLE, MIN_FITTED = 0.85, 30
 """Share of the forces explained, and frames in the fit, from which on single frames are judged."""
 
-OUTLIER_SHARE = 0.8
-"""Share of the standard deviation of the energies that an outlier is off at least."""
+OUTLIER_SHARE = 3.0
+"""Standard deviations of the energies that an outlier is off at least."""
 
 CERTAINLY_IN_ORDER = 0.97
 """Correlation beyond which no other order is tried."""
@@ -173,6 +177,10 @@ def _judge_slope(
             + " (SCF not converged?), or leave them out with --drop-outliers"
         )
         return Verdict(NAME, "warning", float(np.abs(fit.residual[off]).max()), limit, text, numbers)
+    # errors of the predictions lower one regression's slope by the correlation and raise the other's
+    lowest, highest = sorted((fit.slope * abs(fit.correlation), fit.slope / abs(fit.correlation)))
+    if fit.slope > 0 and highest > SCALE_LIMITS[0] and lowest < SCALE_LIMITS[1]:
+        return _cannot_tell(measured, fit.slope)
     return Verdict(
         NAME, "error", fit.slope, limit, f"{_explain(fit, predicted, evidence, stated)} ({measured})"
     )
@@ -284,6 +292,8 @@ def _two_levels(frames: FrameSet, predicted: PredictedEnergies, energies: FloatA
     offset = float(residual[upper].mean() - residual[~upper].mean())
     adjusted = energies - np.where(upper, offset, 0.0)
     fit = regress(adjusted, predicted.energies)
+    if abs(offset) < MIN_OFFSET * adjusted.std():
+        return None
     if not (fit.correlation > CLEAR and SCALE_LIMITS[0] < fit.slope < SCALE_LIMITS[1]):
         return None
     minority = upper if upper.mean() <= 0.5 else ~upper

@@ -153,7 +153,7 @@ def _moved_protons(frames: FrameSet, frame: int, lost: IntArray, gained: IntArra
         return None
     if any(not to_atoms for _, to_atoms in partners.values()):
         return None
-    if left:
+    if left and len(partners) > 1:  # an exchange of two atoms moves two protons, far
         pairs = np.array(left)
         cells = frames.periodic_cells
         one = frames.positions[frame][None]

@@ -122,7 +122,7 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
 
 
 def _verify_augmented(frames: FrameSet) -> Verification:
-    """Return the checks that augmented frames must pass: their bonds and energies are distorted on purpose."""
+    """Return the checks that augmented frames must pass: bonds and energies are distorted on purpose."""
     grouped, duplicates = group_duplicates(frames)
     verdicts = (weights_verdict(frames), groups_verdict(frames), duplicates)
     return Verification(grouped, verdicts, np.empty(0, np.int64))
