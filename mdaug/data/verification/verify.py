@@ -46,7 +46,7 @@ class Effort:
     n_predicted: int
 
 
-AT_LOAD = Effort(n_equations=1200, n_predicted=1000)
+AT_LOAD = Effort(n_equations=1800, n_predicted=1000)
 THOROUGH = Effort(n_equations=3000, n_predicted=2000)
 
 
