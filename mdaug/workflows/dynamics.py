@@ -184,7 +184,7 @@ def _integrator_maker(run: ModelRun) -> MakeIntegrator | None:
     if engine == "core":
         raise DataError(f"--engine core cannot run this system: {reason}; use --engine ase")
     if several:
-        raise DataError(f"--replicas needs the C++ core, which cannot run this system: {reason}")
+        raise DataError(f"--replicas needs the C++ core, which is not used here: {reason}")
     return None
 
 

@@ -115,7 +115,7 @@ def test_engines_and_replicas(make_model, tmp_path, capsys) -> None:
             ["--engine", "core", "--structure", str(crystal)],
             "--engine core cannot run this system: .*periodic",
         ),
-        ("nve", ["--replicas", "2", "--engine", "ase"], "replicas need the engine core"),
+        ("nve", ["--replicas", "2", "--engine", "ase"], "--replicas needs the C.. core"),
         ("nvt", ["--engine", "lammps"], "engine lammps takes one run at constant energy"),
     ):
         assert main([command, *arguments[1:], *more, "--out", str(tmp_path / "no")]) == 1
