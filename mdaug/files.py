@@ -5,7 +5,6 @@ import json
 import os
 import re
 import tempfile
-import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
@@ -83,23 +82,6 @@ def remove_leftovers(folder: Path, patterns: Iterable[str]) -> None:
         target = leftover_of(path)
         if target is not None and path.is_file() and any(fnmatchcase(target, name) for name in names):
             path.unlink(missing_ok=True)
-
-
-def damaged_member(path: Path | str) -> str | None:
-    """Return the first member of a zip file whose checksum is wrong, which torch does not check.
-
-    Parameters
-    ----------
-    path
-        A zip file, such as a model.pt.
-
-    Raises
-    ------
-    zipfile.BadZipFile
-        The file is no zip file.
-    """
-    with zipfile.ZipFile(path) as archive:
-        return archive.testzip()
 
 
 def write_text(path: Path | str, text: str) -> None:

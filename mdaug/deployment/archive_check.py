@@ -9,6 +9,8 @@ import pickle
 import zipfile
 from typing import Any
 
+from mdaug.archives import check_pickle
+
 _ITEM_BYTES = {
     "DoubleStorage": 8,
     "LongStorage": 8,
@@ -40,6 +42,9 @@ def short_storage(archive: zipfile.ZipFile) -> str | None:
     pickled = next((name for name in names if name.endswith("/data.pkl")), None)
     if pickled is None:
         return None
+    for name in names:
+        if name.endswith(".pkl"):
+            check_pickle(archive.read(name))
     sizes = _Sizes(archive.read(pickled))
     sizes.load()
     folder = pickled.removesuffix(".pkl")

@@ -1,7 +1,6 @@
 """manifest.json inside a model.pt: the description of the model for every program that reads it."""
 
 import hashlib
-import json
 import platform
 import zipfile
 from collections.abc import Callable
@@ -12,10 +11,10 @@ import torch
 from ase.data import chemical_symbols
 
 import mdaug
+from mdaug.archives import damaged_member, open_zip, parse_json
 from mdaug.deployment.archive_check import short_storage
 from mdaug.deployment.deployed_model import DeployedModel
 from mdaug.errors import DataError
-from mdaug.files import damaged_member
 from mdaug.models import SchNet
 from mdaug.options import PRECISIONS
 
@@ -126,11 +125,14 @@ def _extra_file(path: Path) -> bytes:
         damaged = damaged_member(path)
         if damaged is not None:
             raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path) as archive:
             names = archive.namelist()
             short = short_storage(archive)
             if short is not None:
                 raise zipfile.BadZipFile(f"{short} has fewer bytes than its tensor")
+            folders = {name.partition("/")[0] for name in names}
+            if len(folders) != 1:
+                raise zipfile.BadZipFile(f"its members are in {len(folders)} folders, expected one folder")
             manifests = [name for name in names if name.endswith(f"/extra/{NAME}")]
             if manifests:
                 return archive.read(manifests[0])
@@ -147,8 +149,8 @@ def _extra_file(path: Path) -> bytes:
 
 def _parse(path: Path, content: bytes) -> dict[str, Any]:
     try:
-        manifest = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        manifest = parse_json(content)
+    except ValueError as error:
         raise DataError(f"{path}: {NAME} is not readable JSON ({error}); export the model again") from error
     if not isinstance(manifest, dict):
         raise DataError(f"{path}: {NAME} holds no JSON object; export the model again")

@@ -11,6 +11,7 @@ from ase import Atoms
 from pydantic import ValidationError
 
 from mdaug import __version__
+from mdaug.archives import load_npz
 from mdaug.errors import DataError
 from mdaug.files import atomic_path, write_json
 from mdaug.frames import FloatArray, structure_from_json
@@ -98,19 +99,19 @@ def read_restart(folder: Path, n_atoms: int) -> Restart | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as data:
-            step, thermo_bytes, trajectory_bytes, n_rows = (int(value) for value in data["integers"])
-            restart = Restart(
-                step=step,
-                positions=data["positions"].reshape(n_atoms, 3),
-                momenta=data["momenta"].reshape(n_atoms, 3),
-                forces=data["forces"].reshape(n_atoms, 3),
-                random_state=json.loads(str(data["random_state"])),
-                thermo_bytes=thermo_bytes,
-                trajectory_bytes=trajectory_bytes,
-                n_rows=n_rows,
-                temperature_sum_K=float(data["temperature_sum_K"]),
-            )
+        data = load_npz(path)
+        step, thermo_bytes, trajectory_bytes, n_rows = (int(value) for value in data["integers"])
+        restart = Restart(
+            step=step,
+            positions=data["positions"].reshape(n_atoms, 3),
+            momenta=data["momenta"].reshape(n_atoms, 3),
+            forces=data["forces"].reshape(n_atoms, 3),
+            random_state=json.loads(str(data["random_state"])),
+            thermo_bytes=thermo_bytes,
+            trajectory_bytes=trajectory_bytes,
+            n_rows=n_rows,
+            temperature_sum_K=float(data["temperature_sum_K"]),
+        )
     except Exception as error:  # numpy and zipfile raise errors of many kinds for a damaged file
         raise DataError(
             f"{path}: not a restart file of {n_atoms} atoms ({type(error).__name__}: {error}); "

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mdaug.archives import load_npz
 from mdaug.errors import DataError
 from mdaug.files import atomic_path
 from mdaug.frames import FloatArray
@@ -50,8 +51,7 @@ class ReplicaParts:
         if not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+            arrays = load_npz(path)
             settings = str(arrays.pop("settings"))
         except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
             raise DataError(f"{path}: not a finished replica ({error}); remove it to run it again") from error

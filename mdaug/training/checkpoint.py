@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mdaug.archives import check_pickle, damaged_member, open_zip
 from mdaug.errors import DataError
-from mdaug.files import atomic_path, damaged_member
+from mdaug.files import atomic_path
 from mdaug.models import SchNet, SchNetOptions
 from mdaug.models.pair_prior import PairPrior
 from mdaug.training.step import FlatParameters
@@ -53,6 +54,10 @@ def load_checkpoint(path: Path, fingerprint: str | None = None) -> dict[str, Any
         The file is not a checkpoint of mdaug, or belongs to other options or frames.
     """
     try:
+        with open_zip(path) as archive:
+            for name in archive.namelist():
+                if name.endswith(".pkl"):
+                    check_pickle(archive.read(name))
         damaged = damaged_member(path)
         content = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # a broken file makes zipfile and torch raise errors of many kinds

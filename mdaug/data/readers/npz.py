@@ -1,12 +1,12 @@
 """sGDML and MD17 files: arrays in an npz, in kcal/mol unless the file says otherwise."""
 
 import re
-import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mdaug.archives import load_npz
 from mdaug.data.readers.contents import Contents, LabelKeys, Reader
 from mdaug.data.stated_units import StatedUnits, energy_unit, length_unit
 from mdaug.errors import DataError
@@ -68,9 +68,8 @@ def read(path: Path, keys: LabelKeys) -> Contents:
 
 def _load(path: Path) -> Arrays:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        return load_npz(path)
+    except (ValueError, OSError, EOFError) as error:
         raise DataError(
             f"{path}: not a readable npz of plain arrays ({error}); "
             "arrays of Python objects are never loaded, as they can run code"

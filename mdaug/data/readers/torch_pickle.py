@@ -12,16 +12,21 @@ import struct
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
+from operator import index
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mdaug.archives import check_pickle, open_zip
 from mdaug.errors import DataError
 
 LEGACY_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """The number with which torch began its files before the zip container."""
+
+MAX_DIMENSIONS = 32
+"""Of an array in any version of numpy."""
 
 STORAGE_DTYPES = {
     "DoubleStorage": "<f8",
@@ -51,24 +56,41 @@ class Tensor:
         self.storage, self.offset, self.size, self.stride = storage, offset, size, stride
 
     def numpy(self) -> NDArray:
-        """Return a copy of the numbers; raise ValueError if the view leaves its storage."""
-        values = self.storage.values
-        if not isinstance(self.storage, Storage) or values is None:
+        """Return a copy of the numbers.
+
+        Raises
+        ------
+        ValueError
+            The shape or the strides are impossible, or lead out of the storage.
+        """
+        values = self.storage.values if isinstance(self.storage, Storage) else None
+        if values is None:
             raise ValueError("tensor without a storage")
-        # Python's integers do not wrap: a stride of 2^61 must not point back into the storage
-        size, stride, offset = [int(n) for n in self.size], [int(n) for n in self.stride], int(self.offset)
-        if len(size) != len(stride) or min((*size, *stride, offset)) < 0:
-            raise ValueError("tensor with an impossible shape")
+        offset, size, stride = self._integers()
         n_elements = math.prod(size)
         if n_elements == 0:
-            return np.empty(tuple(size), values.dtype)
-        reach = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-        if n_elements > len(values) or reach >= len(values):
+            return np.empty(size, values.dtype)
+        last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+        if n_elements > len(values) or last >= len(values):
             raise ValueError("tensor larger than its storage")
-        view = np.lib.stride_tricks.as_strided(
-            values[offset:], tuple(size), tuple(step * values.itemsize for step in stride), writeable=False
-        )
-        return view.copy()
+        n_bytes = tuple(step * values.itemsize if n > 1 else 0 for n, step in zip(size, stride, strict=True))
+        return np.lib.stride_tricks.as_strided(values[offset:], size, n_bytes, writeable=False).copy()
+
+    def _integers(self) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+        """Return offset, size and strides as Python's integers, which do not wrap."""
+        try:
+            offset, size, stride = (
+                index(self.offset),
+                tuple(map(index, self.size)),
+                tuple(map(index, self.stride)),
+            )
+        except TypeError as error:
+            raise ValueError("tensor whose shape is not of integers") from error
+        if len(size) != len(stride) or len(size) > MAX_DIMENSIONS or offset < 0 or min((0, *stride)) < 0:
+            raise ValueError("tensor with an impossible shape")
+        if any(not 0 <= n < 1 << 31 for n in size):
+            raise ValueError("tensor with an impossible shape")
+        return offset, size, stride
 
 
 def load_torch(path: Path, classes: tuple[tuple[str, str], ...]) -> Any:
@@ -102,7 +124,7 @@ def load_torch(path: Path, classes: tuple[tuple[str, str], ...]) -> Any:
 
 
 def _load_zip(path: Path, classes: tuple[tuple[str, str], ...]) -> Any:
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         (member,) = [name for name in archive.namelist() if name.endswith("/data.pkl") or name == "data.pkl"]
         folder = member.removesuffix("data.pkl")
         storages: dict[str, Storage] = {}
@@ -114,7 +136,9 @@ def _load_zip(path: Path, classes: tuple[tuple[str, str], ...]) -> Any:
                 storages[key].values = np.frombuffer(raw, np.dtype(dtype))
             return storages[key]
 
-        return _InertUnpickler(io.BytesIO(archive.read(member)), path, classes, storage).load()
+        content = archive.read(member)
+        check_pickle(content)
+        return _InertUnpickler(io.BytesIO(content), path, classes, storage).load()
 
 
 def _load_legacy(path: Path, classes: tuple[tuple[str, str], ...]) -> Any:
@@ -126,12 +150,17 @@ def _load_legacy(path: Path, classes: tuple[tuple[str, str], ...]) -> Any:
     with path.open("rb") as stream:
 
         def load() -> Any:
+            start = stream.tell()
+            check_pickle(stream)
+            stream.seek(start)
             return _InertUnpickler(stream, path, classes, storage).load()
 
         _magic, _protocol, _system, content, keys = (load() for _ in range(5))
         for key in keys:
             dtype = np.dtype(storages[key].dtype)
             (n_elements,) = struct.unpack("<q", stream.read(8))
+            if n_elements < 0:
+                raise ValueError(f"a storage of {n_elements} numbers")
             raw = stream.read(n_elements * dtype.itemsize)
             storages[key].values = np.frombuffer(raw, dtype, count=n_elements)
     return content

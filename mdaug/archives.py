@@ -1,0 +1,225 @@
+"""Zip files, pickles, arrays and JSON of strangers: size, depth and numbers are checked before they are read.
+
+Small files can unpack to gigabytes, nest so deeply that the C stack of Python overflows, state sizes that
+wrap 64-bit integers, and contain two members or keys of one name, of which two programs read different ones.
+"""
+
+import json
+import math
+import pickletools
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_RATIO = 20
+"""An archive may unpack to this times its size: numbers are hardly compressible."""
+
+ALWAYS_ALLOWED = 1 << 28
+"""Bytes to which an archive of any size may unpack."""
+
+MAX_DEPTH = 200
+"""Containers inside one another in a pickle; data sets and checkpoints have fewer than ten."""
+
+_TO_MARK = {"TUPLE", "LIST", "DICT", "FROZENSET", "INST", "OBJ", "POP_MARK"}
+_TO_MARK |= {"APPENDS", "SETITEMS", "ADDITEMS"}
+"""Opcodes that take all objects above a mark."""
+
+_INTO = {"APPENDS", "SETITEMS", "ADDITEMS", "APPEND", "SETITEM", "BUILD"}
+"""Opcodes that add to the container below."""
+
+
+@contextmanager
+def open_zip(path: Path | str) -> Iterator[zipfile.ZipFile]:
+    """Open a zip file for reading, after a check of its members.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    zipfile.BadZipFile
+        The file is no zip file, has two members of one name or overlapping ones, or unpacks to far more bytes
+        than it has.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        size = Path(path).stat().st_size
+        name, count = Counter(member.filename for member in members).most_common(1)[0] if members else ("", 1)
+        if count > 1:
+            raise zipfile.BadZipFile(f"{count} members are named {name}; expected one")
+        if sum(member.compress_size for member in members) > size:
+            raise zipfile.BadZipFile("its members overlap")
+        unpacked = sum(member.file_size for member in members)
+        if unpacked > max(ALWAYS_ALLOWED, MAX_RATIO * size):
+            raise zipfile.BadZipFile(f"{size} bytes would unpack to {unpacked}, which no data set needs")
+        yield archive
+
+
+def damaged_member(path: Path | str) -> str | None:
+    """Return the first member of a zip file whose checksum is wrong, None if there is none.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    zipfile.BadZipFile
+        See `open_zip`.
+    """
+    with open_zip(path) as archive:
+        return archive.testzip()
+
+
+def load_npz(path: Path | str) -> dict[str, NDArray]:
+    """Return the arrays of an npz file; arrays of Python objects are never loaded.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        The file is no npz file of plain arrays, or an array has fewer bytes than its shape needs.
+    OSError
+        The file cannot be read.
+    """
+    try:
+        with open_zip(path) as archive:
+            arrays = {}
+            for member in archive.infolist():
+                key = member.filename.removesuffix(".npy")
+                if key in arrays:
+                    raise ValueError(f"two arrays are named {key}; expected one")
+                with archive.open(member) as stream:
+                    _check_array(stream, member)
+                with archive.open(member) as stream:
+                    arrays[key] = np.lib.format.read_array(stream, allow_pickle=False)
+            return arrays
+    except (OSError, ValueError):
+        raise
+    except Exception as error:  # a broken file makes zipfile, zlib and numpy raise errors of many kinds
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+def _check_array(stream: IO[bytes], member: zipfile.ZipInfo) -> None:
+    """Refuse an array whose shape needs other bytes than there are, before memory is allocated for it."""
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    version = np.lib.format.read_magic(stream)
+    if version not in readers:
+        raise ValueError(f"{member.filename} has version {version} of numpy's format; expected 1.0 or 2.0")
+    shape, _, dtype = readers[version](stream)
+    if dtype.hasobject:
+        raise ValueError(f"{member.filename} holds Python objects")
+    n_bytes = math.prod(shape) * max(1, dtype.itemsize)
+    if any(length < 0 for length in shape) or n_bytes > member.file_size:
+        raise ValueError(f"{member.filename} states a shape of {shape}, for which its bytes do not suffice")
+
+
+def check_pickle(content: bytes | IO[bytes]) -> None:
+    """Refuse a pickle with deeply nested containers or absurd numbers; nothing is executed.
+
+    Hashing a tuple of three million tuples overflows the C stack, and one with a memo index of 2³² allocates
+    gigabytes.
+
+    Parameters
+    ----------
+    content
+        The pickle, or a stream that is read up to its end.
+
+    Raises
+    ------
+    ValueError
+        The pickle is broken, too deep, or has such numbers.
+    """
+    stack: list[int] = []  # depth of each object
+    marks: list[int] = []
+    memo: dict[int, int] = {}
+    try:
+        for n, (opcode, argument, _) in enumerate(pickletools.genops(content)):
+            name = opcode.name
+            if name == "MARK":
+                marks.append(len(stack))
+            elif name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
+                index = len(memo) if argument is None else int(argument)
+                if not 0 <= index <= n:
+                    raise ValueError(f"a pickle with the memo index {index} after {n} operations")
+                memo[index] = stack[-1]
+            elif name in ("GET", "BINGET", "LONG_BINGET"):
+                stack.append(memo[int(argument or 0)])
+            elif name == "DUP":
+                stack.append(stack[-1])
+            elif name == "POP" and marks and marks[-1] == len(stack):
+                marks.pop()
+            else:
+                _apply(opcode, stack, marks)
+                if stack and stack[-1] > MAX_DEPTH:
+                    raise ValueError(f"a pickle of more than {MAX_DEPTH} containers inside one another")
+    except (IndexError, KeyError) as error:
+        raise ValueError("a broken pickle") from error
+
+
+def _apply(opcode: pickletools.OpcodeInfo, stack: list[int], marks: list[int]) -> None:
+    """Change the stack of depths as an opcode does."""
+    start = marks.pop() if opcode.name in _TO_MARK else len(stack) - len(opcode.stack_before)
+    if opcode.name in _INTO and opcode.name not in _TO_MARK:
+        start += 1  # the container stays
+    if start < 0:
+        raise IndexError
+    depth = max(stack[start:], default=0)
+    taken = len(stack) - start
+    del stack[start:]
+    if opcode.name in _INTO:
+        stack[-1] = max(stack[-1], depth + 1)
+    elif opcode.name != "POP_MARK":
+        stack += [depth + 1 if taken or opcode.name in _TO_MARK else 0] * len(opcode.stack_after)
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return the content of JSON text in which every key of an object occurs once and every number is finite.
+
+    Parameters
+    ----------
+    text
+        The text.
+
+    Raises
+    ------
+    ValueError
+        The text is no JSON, nests too deeply, repeats a key, or has a number that is not finite.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_number, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("it nests too deeply") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        name = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"the key {name!r} occurs twice")
+    return content
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _refuse_number(text)
+
+
+def _refuse_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")
