@@ -1,4 +1,4 @@
-"""Every option of every command and every key of a TOML file, misspelt by a letter, is met with its name."""
+"""Every option of every command and every key of a TOML file, misspelled by a letter, is met with its name."""
 
 from itertools import cycle
 
@@ -35,7 +35,7 @@ def told(capsys) -> str:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_misspelt_options(command, capsys, monkeypatch, tmp_path):
+def test_misspelled_options(command, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     for name, way in zip(options_of(command), cycle(("out", "twice", "other")), strict=False):
         assert app.main([command, *EXTRA.get(command, []), f"--{misspell(name[2:], way)}", "1"]) == 2, name
@@ -44,7 +44,7 @@ def test_misspelt_options(command, capsys, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_misspelt_switches_of_all_commands(command, capsys):
+def test_misspelled_switches_of_all_commands(command, capsys):
     for given, meant in (("--hlep", "--help"), ("--debgu", "--debug"), ("--help-al", "--help-all")):
         assert app.main([command, *EXTRA.get(command, []), given]) == 2
         assert f"Did you mean {meant}?" in told(capsys)
@@ -53,19 +53,19 @@ def test_misspelt_switches_of_all_commands(command, capsys):
 @pytest.mark.parametrize(
     ("given", "meant"), [("--hepl", "--help"), ("--versoin", "--version"), ("--debgu", "--debug")]
 )
-def test_misspelt_switches_alone(given, meant, capsys):
+def test_misspelled_switches_alone(given, meant, capsys):
     assert app.main([given]) == 2
     assert f"did you mean `mdaug {meant}`?" in told(capsys)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_misspelt_commands(command, capsys):
+def test_misspelled_commands(command, capsys):
     assert app.main([misspell(command, "other")]) == 2
     assert f"did you mean `mdaug {command}`?" in told(capsys)
 
 
 @pytest.mark.parametrize("section", RunConfig.model_fields)
-def test_misspelt_keys_of_toml_files(section, tmp_path):
+def test_misspelled_keys_of_toml_files(section, tmp_path):
     keys = type(RunConfig.model_fields[section].default).model_fields
     for key, way in zip(keys, cycle(("out", "twice", "other")), strict=False):
         wrong, file = misspell(key, way), tmp_path / "mine.toml"
