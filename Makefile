@@ -3,6 +3,7 @@
 # make test-quick  the tests of a minute
 # make coverage  prints which lines no test runs
 # make check  style, types and import contracts
+# make examples  executes the notebooks in examples/ again (about ten minutes)
 # make docs   builds the documentation into site/
 # make lowest installs the oldest releases that pyproject.toml allows (gigabytes: torch with CUDA) and runs chosen tests
 # Needs python3 (3.11 or newer) with venv and pip, and a C++ compiler.
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 # one thread a process: the demo and the tests run side by side on the cores themselves
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-quick coverage check docs lowest clean
+.PHONY: demo test test-quick coverage check examples docs lowest clean
 
 demo: $(VENV)/installed
 	$(BIN)/mdaug demo --overwrite --out runs/demo
@@ -32,6 +33,9 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+examples: $(VENV)/installed-dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python examples/execute.py
 
 docs: $(VENV)/installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
