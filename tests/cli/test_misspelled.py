@@ -1,4 +1,4 @@
-"""Every option of every command and every key of a TOML file, misspelled by a letter, is met with its name."""
+"""A misspelled option of any command, or key of a TOML file, gets an error with its right name."""
 
 from itertools import cycle
 
