@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mdaug.augmentation.force_matching.fit import match_forces
+from mdaug.augmentation.force_matching.assessment import UnsoundFieldError, fit_and_assess
 from mdaug.augmentation.options import ExploreOptions
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.units import EV_PER_KCAL_MOL
@@ -34,9 +34,11 @@ def label_spurious_minima(
     Raises
     ------
     DataError
-        If no force field can be fitted to `train`.
+        If no force field can be fitted to `train`, or it fails its assessment.
     """
-    field = match_forces(train)
+    field, _, assessment = fit_and_assess(train)
+    if not assessment.sound:
+        raise UnsoundFieldError(train.name, assessment)
     zero = np.mean(train.energies - field.evaluate(train.positions)[0])
     labels, forces = field.evaluate(positions)
     labels = labels + zero

@@ -1,7 +1,7 @@
 """Make augmented frames from frames and springs."""
 
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.molecules import count_molecules
 from mdaug.springs.springs import Springs
 from mdaug.units import EV_PER_KCAL_MOL
+from mdaug.verdicts import Verdict
 
 MANY_MOLECULES = 8
 """Least number of molecules of a liquid; its frames show each atom in as many surroundings as augmented
@@ -62,6 +63,50 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
     >>> augmented = augment(frames, fit_springs(frames), AugmentOptions(n_frames=200, epsilon=0.3))
     >>> write_extxyz(augmented, "augmented.xyz")  # doctest: +SKIP
     """
+    return make_augmentation(frames, springs, options).frames
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Augmented frames, and what is known about their labels.
+
+    Parameters
+    ----------
+    frames
+        The augmented frames.
+    rule
+        The label rule that made them; another than that of the options where that one cannot be used.
+    reason
+        One sentence: why the rule of the options is used or not; empty where nothing was assessed.
+    verdicts
+        Assessment of the force-matched field; empty for other rules.
+    """
+
+    frames: FrameSet
+    rule: str
+    reason: str
+    verdicts: tuple[Verdict, ...]
+
+
+def make_augmentation(
+    frames: FrameSet, springs: Springs, options: AugmentOptions | None = None
+) -> Augmentation:
+    """Return augmented frames as `augment` does, with the assessment of their labels.
+
+    Parameters
+    ----------
+    frames
+        The frames to draw from and to make the rule from.
+    springs
+        Springs of all element pairs of `frames`.
+    options
+        Numbers, sizes and label rule; None for the defaults.
+
+    Raises
+    ------
+    DataError
+        As `augment`.
+    """
     options = options or AugmentOptions()
     if len(frames) == 0:
         raise DataError(f"{frames.name}: no frames to augment; expected at least one")
@@ -90,7 +135,7 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
     }
     if augmented.labels.force_error is not None:
         info["force_error"] = augmented.labels.force_error
-    return replace(
+    labeled = replace(
         parents,
         positions=parents.positions + augmented.displacements,
         energies=parents.energies + augmented.labels.energy_change,
@@ -100,6 +145,7 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
         name=f"{frames.name}, augmented",
         info=info,
     )
+    return Augmentation(labeled, rule.name, rule.reason, rule.verdicts)
 
 
 def _settled(options: AugmentOptions, rule_name: str, frames: FrameSet) -> AugmentOptions:

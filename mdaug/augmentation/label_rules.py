@@ -13,6 +13,7 @@ from mdaug.augmentation.spring_labels import SPRING_RULES, Labels, SpringRule, r
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.springs.springs import Springs
+from mdaug.verdicts import Verdict
 
 LabelRule = Callable[[Displacements], Labels]
 
@@ -26,10 +27,16 @@ class MadeRule(NamedTuple):
         Name in `LABEL_RULES`.
     label
         Returns the labels of displaced frames.
+    reason
+        One sentence: why the chosen rule is used or not; empty if there is nothing to report.
+    verdicts
+        Of the assessment of a force-matched field.
     """
 
     name: str
     label: LabelRule
+    reason: str = ""
+    verdicts: tuple[Verdict, ...] = ()
 
 
 def make_rule(frames: FrameSet, springs: Springs, options: AugmentOptions) -> MadeRule:
@@ -53,14 +60,20 @@ def make_rule(frames: FrameSet, springs: Springs, options: AugmentOptions) -> Ma
         If another rule cannot be made from these frames, or here.
     """
     try:
-        return MadeRule(options.rule, LABEL_RULES[options.rule](frames, springs, options))
+        label = LABEL_RULES[options.rule](frames, springs, options)
     except DataError as error:
         if options.rule != "force-matched":
             raise
         warnings.warn(
             f"rule 'force-matched': {error}; labels are made by rule 'gradient' instead", stacklevel=2
         )
-    return MadeRule("gradient", LABEL_RULES["gradient"](frames, springs, options))
+        assessment = getattr(error, "assessment", None)
+        verdicts = assessment.verdicts if assessment else ()
+        return MadeRule("gradient", LABEL_RULES["gradient"](frames, springs, options), str(error), verdicts)
+    assessment = getattr(label, "assessment", None)
+    if assessment is None:
+        return MadeRule(options.rule, label)
+    return MadeRule(options.rule, label, assessment.reason, assessment.verdicts)
 
 
 def _by_springs(rule: SpringRule, frames: FrameSet, springs: Springs, options: AugmentOptions) -> LabelRule:

@@ -4,6 +4,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from ase.data import covalent_radii
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -117,8 +118,9 @@ def molecular_graph(frames: FrameSet) -> MolecularGraph:
     """Return the bonds of the molecules in `frames`, from the bonds of each frame.
 
     Two atoms have a lasting bond if they are bonded in nearly all frames, or at their mean distance. Changing
-    bonds are those of a hydrogen to two or more partners if not all of them last, and bonds of other atoms
-    that exist in some frames only.
+    bonds are those of a hydrogen that is nearest to one partner in some frames and to another one in others
+    (not those of a hydrogen that bridges two atoms all the time), and bonds of other atoms that exist in some
+    frames only.
 
     Parameters
     ----------
@@ -132,11 +134,15 @@ def molecular_graph(frames: FrameSet) -> MolecularGraph:
     occurrence = bonded(numbers, idx_i, idx_j, lengths).mean(axis=0)
     lasting = bonded(numbers, idx_i, idx_j, mean) | (occurrence >= LASTING)
     changing = (occurrence >= SOMETIMES) & ~lasting
+    relative = lengths / (covalent_radii[numbers[idx_i]] + covalent_radii[numbers[idx_j]])
     for atom in np.flatnonzero(numbers == HYDROGEN):
-        partners = (pairs == atom).any(axis=1) & (occurrence >= SOMETIMES_HYDROGEN)
-        if partners.sum() > 1 and occurrence[partners].min() < LASTING:
-            lasting &= ~partners
-            changing |= partners
+        own = np.flatnonzero((pairs == atom).any(axis=1))
+        nearest = np.bincount(relative[:, own].argmin(axis=1), minlength=len(own)) / len(lengths)
+        partners = own[np.minimum(nearest, occurrence[own]) >= SOMETIMES_HYDROGEN]
+        if len(partners) > 1 and occurrence[partners].min() < LASTING:
+            lasting[partners], changing[partners] = False, True
+        elif lasting[own].any():  # its other neighbors are close, not bonded
+            changing[own] = False
     return MolecularGraph(pairs[lasting], mean[lasting], pairs[changing])
 
 

@@ -63,6 +63,10 @@ class AugmentSection(AugmentSettings):
     explored: Path | None = None
     """File of `mdaug explore`, whose frames are added to the augmented frames, with their own weights."""
 
+    compare: bool = True
+    """Rule force-matched: compare short trainings with and without augmented frames on the validation frames,
+    and leave the augmented frames out where they do harm."""
+
 
 class RunConfig(Options):
     """All settings of a training. The defaults are those of ``inputs/ethanol.toml``."""
@@ -82,7 +86,7 @@ class RunConfig(Options):
     @property
     def augment_options(self) -> AugmentOptions:
         """Options of the augmentation; its cutoff is the model's."""
-        settings = self.augment.model_dump(exclude={"enabled", "explored"}, exclude_unset=True)
+        settings = self.augment.model_dump(exclude={"enabled", "explored", "compare"}, exclude_unset=True)
         return AugmentOptions(**settings, cutoff=self.model.cutoff)
 
     def replace(self, changes: Sections) -> "RunConfig":

@@ -12,7 +12,7 @@ import numpy as np
 from mdaug.analysis.accuracy import AccuracyResult, accuracy
 from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import scan_verdicts
-from mdaug.augmentation import augment
+from mdaug.augmentation.generate import Augmentation, make_augmentation
 from mdaug.calculators.predictions import predict
 from mdaug.data import Split, load_frames, split_frames, write_extxyz
 from mdaug.deployment import export_model, read_manifest
@@ -23,6 +23,13 @@ from mdaug.reports.training import TrainingReport, write_training_report
 from mdaug.springs import SpringAnalysis, analyze_springs, write_springs
 from mdaug.training import ProcessGroup, TrainResult, TrainState, pick_device, train
 from mdaug.verdicts import Verdict
+from mdaug.workflows.augmentation_choice import (
+    AugmentationChoice,
+    choose_augmentation,
+    join_frames,
+    record_choice,
+    recorded_choice,
+)
 from mdaug.workflows.config import RunConfig, save_config
 from mdaug.workflows.options import ValidationOptions
 from mdaug.workflows.progress import ignore
@@ -63,6 +70,8 @@ class Sets:
     springs: SpringAnalysis | None
     augmented: FrameSet | None
     explored: FrameSet | None = None
+    augmentation: Augmentation | None = None
+    choice: AugmentationChoice | None = None
 
     @property
     def added(self) -> list[FrameSet]:
@@ -139,6 +148,9 @@ def train_force_field(
     folder = Path(folder)
     pick_device(device)  # before minutes of springs and labels
     sets = prepare_sets(config, callbacks)
+    sets = _with_choice(sets, config, folder, group, device=device, resume=resume)
+    if sets.choice is not None:
+        callbacks.stage(sets.choice.reason)
     record_sets(sets, config, folder, resume=resume)
     callbacks.stage(
         f"training on {len(sets.all_training)} frames; validation errors E in kcal/mol, F in kcal/mol/Å"
@@ -175,6 +187,7 @@ def train_as_worker(
         Whether the first process continues from a checkpoint.
     """
     sets = prepare_sets(config, TrainingCallbacks())
+    sets = _with_choice(sets, config, folder, group, device=device, resume=resume)
     _train(sets, config, folder, group, device=device, resume=resume)
 
 
@@ -205,16 +218,38 @@ def prepare_sets(config: RunConfig, callbacks: TrainingCallbacks) -> Sets:
     raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
     parts = f"{len(raw)} training, {len(validation)} validation, {len(test)} test"
     callbacks.stage(f"{len(frames)} frames of {frames.name}: {parts}")
-    springs, augmented, explored = None, None, None
+    springs, augmentation, explored = None, None, None
     if config.augment.enabled:
         callbacks.stage("fitting springs to the training frames")
         springs = analyze_springs(raw, config.spring_options, progress=callbacks.springs)
-        augmented = augment(raw, springs.springs, config.augment_options)
-        callbacks.stage(f"{len(augmented)} augmented frames by rule {str(augmented.info['rule'][0])!r}")
+        augmentation = make_augmentation(raw, springs.springs, config.augment_options)
+        callbacks.stage(f"{len(augmentation.frames)} augmented frames by rule {augmentation.rule!r}")
         if config.augment.explored is not None:
             explored = _explored(config.augment.explored, raw)
             callbacks.stage(f"{len(explored)} explored frames")
-    return Sets(split, raw, validation, test, springs, augmented, explored)
+    augmented = None if augmentation is None else augmentation.frames
+    return Sets(split, raw, validation, test, springs, augmented, explored, augmentation)
+
+
+def _with_choice(
+    sets: Sets, config: RunConfig, folder: Path, group: ProcessGroup, *, device: str, resume: bool
+) -> Sets:
+    """Return the sets with the augmented frames that are trained on; rank zero decides, or its record
+    does."""
+    if sets.augmentation is None:
+        return sets
+    text = ""
+    if group.is_rank_zero:
+        choice = recorded_choice(folder) if resume else None
+        if choice is None:
+            choice = choose_augmentation(
+                sets.augmentation, sets.train, sets.validation, config, device=device
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        record_choice(choice, folder)
+        text = json.dumps(choice.to_json())
+    choice = AugmentationChoice.from_json(json.loads(group.broadcast(text)))
+    return replace(sets, augmented=sets.augmentation.frames if choice.used else None, choice=choice)
 
 
 def _explored(path: Path, raw: FrameSet) -> FrameSet:
@@ -264,23 +299,6 @@ def record_sets(sets: Sets, config: RunConfig, folder: Path, *, resume: bool) ->
         write_extxyz(sets.augmented, folder / "augmented.xyz")
 
 
-def join_frames(first: FrameSet, second: FrameSet) -> FrameSet:
-    """Return the frames of both sets in one; per-frame records are left out.
-
-    Parameters
-    ----------
-    first, second
-        Frames of the same atoms.
-    """
-
-    def both(name: str) -> Any:
-        a, b = getattr(first, name), getattr(second, name)
-        return None if a is None or b is None else np.concatenate([a, b])
-
-    per_frame = ("positions", "energies", "forces", "cells", "stresses", "group", "weights")
-    return replace(first, info={}, **{name: both(name) for name in per_frame})
-
-
 def describe_outcome(outcome: TrainingOutcome) -> dict[str, Any]:
     """Return the content of results.json.
 
@@ -305,6 +323,7 @@ def describe_outcome(outcome: TrainingOutcome) -> dict[str, Any]:
             "n_raw_frames": len(sets.train),
             "n_augmented_frames": sum(map(len, sets.added)),
         },
+        **({} if sets.choice is None else {"augmentation": sets.choice.to_json()}),
     }
 
 

@@ -134,9 +134,9 @@ def test_bonds_on_average_have_their_mean_lengths_and_one_far_frame_does_not_mak
     assert lengths == pytest.approx([0.97] * 4, abs=0.03)
 
 
-def shared_proton(distances_A: list[float], n_frames: int = 40) -> FrameSet:
-    """Two waters 2.5 Å apart, and between them a proton at these distances from the first, in turns."""
-    waters = _two_waters(2.5, n_frames=n_frames)
+def shared_proton(distances_A: list[float], n_frames: int = 40, spacing_A: float = 2.5) -> FrameSet:
+    """Two waters so far apart, and between them a proton at these distances from the first, in turns."""
+    waters = _two_waters(spacing_A, n_frames=n_frames)
     proton = np.zeros((n_frames, 1, 3))
     proton[:, 0, 0] = np.resize(distances_A, n_frames)
     proton[:, 0] += waters.positions[:, 0] * [0, 1, 1]
@@ -163,6 +163,20 @@ def test_a_proton_that_stays_has_a_lasting_bond() -> None:
     graph = molecular_graph(shared_proton([1.0, 1.05]))
     assert [0, 6] in graph.bonds.tolist()
     assert len(graph.changing) == 0
+
+
+def test_a_hydrogen_that_bridges_two_atoms_has_two_lasting_bonds() -> None:
+    """As in diborane, where it is nearer to one boron in half of the frames; between atoms apart it moves."""
+    graph = molecular_graph(shared_proton([1.08, 1.12], spacing_A=2.2))
+    assert {(0, 6), (3, 6)} <= {tuple(bond) for bond in graph.bonds.tolist()}
+    assert len(graph.changing) == 0
+
+
+def test_a_hydrogen_beside_its_bond_has_no_other_one() -> None:
+    """At 1.2 Å from a second oxygen in half of the frames, nearer to the first in nearly all."""
+    graph = molecular_graph(shared_proton([1.0, 1.05], spacing_A=2.25, n_frames=200))
+    assert [0, 6] in graph.bonds.tolist()
+    assert [3, 6] not in graph.changing.tolist()
 
 
 def test_bonds_that_half_of_the_frames_have_last_in_none() -> None:

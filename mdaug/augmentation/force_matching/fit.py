@@ -52,13 +52,16 @@ PLATEAU_LENGTHS = 2.5
 """Multiple of a bond's length at which the tabulated plateau is reached."""
 
 
-def match_forces(frames: FrameSet) -> ForceField:
+def match_forces(frames: FrameSet, width_factors: FloatArray | None = None) -> ForceField:
     """Return a force field fitted to the forces of `frames`.
 
     Parameters
     ----------
     frames
         Frames of molecules near equilibrium, with all bonds intact.
+    width_factors
+        Factors on the prior widths of the terms' coefficients, shape (n_coefficients,), below 1 where a term
+        is to be fitted with a tighter prior; None for 1.
 
     Raises
     ------
@@ -67,7 +70,7 @@ def match_forces(frames: FrameSet) -> ForceField:
     """
     few = _frames_for_fit(frames)
     field = initial_force_field(few)
-    fit = _Fit(few, field.parameters, _widths(field), linear_jacobian(field, few))
+    fit = _Fit(few, field.parameters, _widths(field, width_factors), linear_jacobian(field, few))
     field = fit.run(field)
     for _ in range(PLATEAU_ROUNDS):
         field = fit.run(set_plateaus(field, *_lowest(few)))
@@ -294,7 +297,7 @@ def minimized(field: ForceField, start: FloatArray, cell: FloatArray | None = No
     return optimum.x.reshape(-1, 3)
 
 
-def _widths(field: ForceField) -> FloatArray:
+def _widths(field: ForceField, factors: FloatArray | None = None) -> FloatArray:
     """Return the prior widths of all parameters."""
     n_repulsions = (
         len(field.parameters)
@@ -305,7 +308,8 @@ def _widths(field: ForceField) -> FloatArray:
     bonds = np.tile(BOND_WIDTHS, len(field.plateaus))
     walls = np.full(n_repulsions, REPULSION_WIDTH)
     intermolecular = np.full(len(field.intermolecular.contact), LOG_REPULSION_WIDTH)
-    return np.concatenate([field.terms.widths, field.intermolecular.widths, bonds, walls, intermolecular])
+    terms = field.terms.widths if factors is None else factors * field.terms.widths
+    return np.concatenate([terms, field.intermolecular.widths, bonds, walls, intermolecular])
 
 
 def _frames_for_fit(frames: FrameSet) -> FrameSet:

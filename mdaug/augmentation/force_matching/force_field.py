@@ -34,6 +34,10 @@ GATE_CENTER, GATE_WIDTH = 1.5, 0.15
 REACH = 0.25
 """z up to which the fitted shape of a stretched bond counts (z = 0.25 is r = 1.67 r0)."""
 
+UNTABULATED_RANGE, UNTABULATED_CHANGE = (0.85, 1.2), 0.05
+"""Lengths that bonds without tabulated curve may have in augmented frames; outside that range, the largest
+difference from the parent's length. Both in mean lengths."""
+
 N_BOND_PARAMETERS = 4
 """r0, δ0, δ1, δ2 of each kind of bond."""
 
@@ -249,6 +253,22 @@ class ForceField:
         """
         means = self.mean_lengths[~self.is_tabulated[self.bond_kind]]
         return pair_lengths(positions, cells, *self.untabulated_bonds.T) / means
+
+    def covers(
+        self, before: FloatArray, after: FloatArray, cells: FloatArray | None = None
+    ) -> NDArray[np.bool_]:
+        """Return which frames have all untabulated bonds near r̄, or as long as before, shape (n_frames,).
+
+        Parameters
+        ----------
+        before, after
+            Positions of the parents and of the displaced frames, Å, shape (n_frames, n_atoms, 3).
+        cells
+            Cell vectors in rows, Å, shape (n_frames, 3, 3); None for no cell.
+        """
+        old, new = self.untabulated_stretch(before, cells), self.untabulated_stretch(after, cells)
+        inside = (new > UNTABULATED_RANGE[0]) & (new < UNTABULATED_RANGE[1])
+        return np.all(inside | (np.abs(new - old) < UNTABULATED_CHANGE), axis=1)
 
     def energy(self, positions: Tensor, parameters: Tensor, cells: Tensor | None = None) -> Tensor:
         """Return the energies (n_frames,) in eV, differentiable with respect to positions and parameters.

@@ -14,7 +14,12 @@ import numpy as np
 from ase.build.rotate import rotation_matrix_from_points
 
 from mdaug.augmentation.displacements import Displacements
-from mdaug.augmentation.force_matching.fit import match_forces
+from mdaug.augmentation.force_matching.assessment import (
+    FieldAssessment,
+    HeldOut,
+    UnsoundFieldError,
+    fit_and_assess,
+)
 from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.augmentation.potential_labels import corrected_labels
 from mdaug.augmentation.spring_labels import Labels
@@ -24,10 +29,6 @@ from mdaug.geometry.bonds import BoolArray
 from mdaug.geometry.pairs import minimum_image
 from mdaug.springs.distances import pair_name
 from mdaug.units import EV_PER_KCAL_MOL
-
-UNTABULATED_RANGE, UNTABULATED_CHANGE = (0.85, 1.2), 0.05
-"""Lengths that bonds without tabulated curve may have in augmented frames; outside that range, the largest
-difference from the parent's length. Both in mean lengths."""
 
 N_FRAMES, N_SIMILAR = 150, 4
 """Frames whose labels are measured, and similar frames that each is labeled from."""
@@ -77,10 +78,13 @@ class ForceMatchedRule:
         The force field M.
     errors
         Errors of its labels.
+    assessment
+        Verdicts on the field; None where it was not assessed.
     """
 
     field: ForceField
     errors: ErrorModel
+    assessment: FieldAssessment | None = None
 
     def __call__(self, displaced: Displacements) -> Labels:
         """Return the labels of displaced frames."""
@@ -92,10 +96,7 @@ class ForceMatchedRule:
     def covers(self, displaced: Displacements) -> BoolArray:
         """Return which displaced frames M can label, shape (n_frames,): untabulated bonds are near r̄."""
         parents, cells = displaced.parents, displaced.parents.periodic_cells
-        before = self.field.untabulated_stretch(parents.positions, cells)
-        after = self.field.untabulated_stretch(parents.positions + displaced.displacements, cells)
-        inside = (after > UNTABULATED_RANGE[0]) & (after < UNTABULATED_RANGE[1])
-        return np.all(inside | (np.abs(after - before) < UNTABULATED_CHANGE), axis=1)
+        return self.field.covers(parents.positions, parents.positions + displaced.displacements, cells)
 
     @property
     def excluded_bonds(self) -> list[tuple[int, int]]:
@@ -116,7 +117,7 @@ class ForceMatchedRule:
 
 
 def force_matched_rule(frames: FrameSet) -> ForceMatchedRule:
-    """Fit a force field to `frames` and estimate the errors of its labels.
+    """Fit a force field to `frames`, assess it, and estimate the errors of its labels.
 
     Warns of bonds without tabulated curve.
 
@@ -129,8 +130,13 @@ def force_matched_rule(frames: FrameSet) -> ForceMatchedRule:
     ------
     DataError
         If no force field can be fitted to these frames, or they are fewer than 4.
+    UnsoundFieldError
+        If the field fails its assessment.
     """
-    rule = ForceMatchedRule(match_forces(frames), estimate_errors(frames))
+    field, held_out, assessment = fit_and_assess(frames)
+    if not assessment.sound:
+        raise UnsoundFieldError(frames.name, assessment)
+    rule = ForceMatchedRule(field, estimate_errors(held_out), assessment)
     names = {pair_name(*frames.atomic_numbers[[i, j]]) for i, j in rule.excluded_bonds}
     if names:
         warnings.warn(
@@ -246,21 +252,20 @@ def similar_frames(frames: FrameSet) -> SimilarFrames:
     return SimilarFrames(first, second, used.select(first), np.array(moved), np.array(forces))
 
 
-def estimate_errors(frames: FrameSet) -> ErrorModel:
-    """Measure the errors of labels on every other frame, with a force field fitted to the rest.
+def estimate_errors(held_out: HeldOut) -> ErrorModel:
+    """Measure the errors of labels between frames that a force field has not seen.
 
     Parameters
     ----------
-    frames
-        Frames of molecules.
+    held_out
+        A force field and frames that it was not fitted to.
 
     Raises
     ------
     DataError
-        If too few frames are left for either.
+        If these are too few.
     """
-    field = match_forces(frames.select(slice(0, None, 2)))
-    pairs = similar_frames(frames.select(slice(1, None, 2)))
+    field, pairs = held_out.field, similar_frames(held_out.others)
     labels, strain = label_changes(field, pairs.parents, pairs.displacements)
     squared = np.mean((labels.forces - pairs.forces) ** 2)
     per_strain = float(np.sqrt(squared / np.mean(strain**2)))

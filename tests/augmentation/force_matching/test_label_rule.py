@@ -7,6 +7,7 @@ import pytest
 
 from mdaug.augmentation import AugmentOptions, augment
 from mdaug.augmentation.displacements import displace
+from mdaug.augmentation.force_matching.assessment import HeldOut
 from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.augmentation.force_matching.label_rule import (
     ErrorModel,
@@ -187,6 +188,12 @@ def test_neighbours_in_a_cell_are_at_their_nearest_images(boxed_waters):
     np.testing.assert_array_equal(near.forces, boxed_waters.forces[near.other])
 
 
+def held_out(frames):
+    """A field of every other frame, and the rest."""
+    fitted, others = frames.select(slice(0, None, 2)), frames.select(slice(1, None, 2))
+    return HeldOut(match_forces(fitted), fitted, others)
+
+
 def test_several_molecules_are_never_thought_better_known_than_two_waters(boxed_waters):
     """Even frames that the field fits without any error."""
-    assert estimate_errors(boxed_waters).per_strain == pytest.approx(0.1)
+    assert estimate_errors(held_out(boxed_waters)).per_strain == pytest.approx(0.1)

@@ -1,0 +1,129 @@
+"""Fields that must not be used are found: wrong forces, wells, curves, contacts, spurious minima."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mdaug.augmentation import AugmentOptions
+from mdaug.augmentation.force_matching import assessment
+from mdaug.augmentation.force_matching.assessment import SCAN_LENGTHS, HeldOut, UnsoundFieldError, assess
+from mdaug.augmentation.force_matching.label_rule import force_matched_rule
+from mdaug.augmentation.label_rules import make_rule
+from mdaug.verdicts import Verdict
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Fewer geometries than in use, as these take the time."""
+    monkeypatch.setattr(assessment, "N_GEOMETRIES", 30)
+    monkeypatch.setattr(assessment, "N_HOT", 10)
+
+
+@pytest.fixture
+def verdicts(matched, ethanol_frames, few):
+    """A function from a field to its verdicts by name."""
+
+    def of(field, frames=ethanol_frames) -> dict[str, Verdict]:
+        made = assess(field, frames, HeldOut(matched, frames, frames))
+        return {verdict.name: verdict for verdict in made.verdicts}
+
+    return of
+
+
+def test_the_field_of_ethanol_is_sound(matched, verdicts):
+    made = verdicts(matched)
+    assert {verdict.verdict for verdict in made.values()} == {"ok"}
+    assert len(made) == 6
+
+
+def test_wrong_forces_are_an_error_and_so_are_those_on_one_atom(matched, ethanol_frames, verdicts):
+    rng = np.random.default_rng(0)
+    noise = 0.4 * rng.standard_normal(ethanol_frames.forces.shape)
+    wrong = verdicts(matched, replace(ethanol_frames, forces=ethanol_frames.forces + noise))[
+        "held-out forces"
+    ]
+    assert wrong.verdict == "error"
+    assert "its terms do not describe the forces" in wrong.text
+    one = np.zeros_like(noise)
+    one[:, 8] = noise[:, 8]
+    text = verdicts(matched, replace(ethanol_frames, forces=ethanol_frames.forces + one))[
+        "held-out forces"
+    ].text
+    assert "of the forces on H8" in text
+
+
+@pytest.mark.parametrize("factor", [-1.0, 0.2, 5.0])
+def test_a_well_that_is_negative_or_far_from_its_table_is_an_error(matched, verdicts, factor):
+    plateaus = matched.plateaus.copy()
+    plateaus[1] *= factor
+    made = verdicts(replace(matched, plateaus=plateaus))
+    assert made["well depths"].verdict == "error"
+    assert "C-O (0-2)" in made["well depths"].text
+    assert (made["bond stiffness"].verdict == "error") == (factor < 0)
+
+
+def test_a_bond_whose_terms_pull_it_down_again_is_an_error(matched, verdicts):
+    """A coefficient of a product that O-H and the angle beside it share."""
+    parameters = matched.parameters.copy()
+    gates = matched.terms.gates[:, -1] & (matched.terms.factors[:, 0] == len(matched.topology.bonds) - 1)
+    parameters[matched.terms.parameter[gates]] -= 40.0
+    made = verdicts(matched.with_parameters(parameters))
+    assert made["bond curves"].verdict == "error"
+
+
+def morse(depth=100.0):
+    return depth * (1 - np.exp(-2.0 * (SCAN_LENGTHS - 1))) ** 2
+
+
+@pytest.mark.parametrize(
+    ("energies", "fault"),
+    [
+        (morse(), ""),
+        (morse() - 30 * np.exp(-(((SCAN_LENGTHS - 3) / 0.3) ** 2)), "on the way to dissociation"),
+        (morse() - 90 * np.exp(-(((SCAN_LENGTHS - 0.7) / 0.05) ** 2)), "when it is compressed"),
+        (-morse(), "lowest at"),
+        (np.where(SCAN_LENGTHS < 2, morse(), 105 - 0.5 * SCAN_LENGTHS), ""),
+        (np.where(SCAN_LENGTHS < 4, morse(), 20.0), "on the way to dissociation"),
+    ],
+)
+def test_curves_must_have_one_minimum_and_rise_from_it(energies, fault):
+    found = assessment._curve_fault(energies / 23.06)
+    assert (fault in found) if fault else found == ""
+
+
+def test_atoms_that_attract_each_other_at_contact_are_an_error(matched, ethanol_frames, few):
+    parameters = matched.parameters.copy()
+    n_far = int(np.sum(matched.topology.separation >= 3))
+    last = matched.terms.parameter[-n_far:]
+    parameters[last] = -5.0
+    made = assess(
+        matched.with_parameters(parameters), ethanol_frames, HeldOut(matched, ethanol_frames, ethanol_frames)
+    )
+    verdict = next(one for one in made.verdicts if one.name == "repulsion")
+    assert verdict.verdict == "error"
+    assert set(made.suspects) >= set(last.tolist())
+
+
+def test_energies_below_all_frames_are_an_error(matched, ethanol_frames, few):
+    """Cubic terms of the angles, which bring the energy down where angles close."""
+    parameters = matched.parameters.copy()
+    thrice = (matched.terms.factors[:, 0] == matched.terms.factors[:, 1]) & (
+        matched.terms.factors[:, 1] == matched.terms.factors[:, 2]
+    )
+    parameters[np.unique(matched.terms.parameter[thrice])] -= 30.0
+    verdict, _ = assessment._geometries(
+        matched.with_parameters(parameters), ethanol_frames, np.random.default_rng(0)
+    )
+    assert verdict.verdict == "error"
+
+
+def test_an_unsound_field_labels_nothing(frames, springs):
+    """Forces that are random numbers."""
+    with pytest.raises(UnsoundFieldError, match="more than 15%"):
+        force_matched_rule(frames)
+    with pytest.warns(UserWarning, match="rule 'gradient' instead"):
+        rule = make_rule(frames, springs, AugmentOptions())
+    assert rule.name == "gradient"
+    assert "more than 15%" in rule.reason
+    assert any(verdict.verdict == "error" for verdict in rule.verdicts)
