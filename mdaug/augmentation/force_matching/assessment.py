@@ -180,7 +180,9 @@ def assess(field: ForceField, frames: FrameSet, held_out: HeldOut, seed: int = 0
     seed
         Seed of the geometries.
     """
-    checks = [_held_out(held_out, frames), *_parameters(field), _curves(field, frames), _contacts(field)]
+    checks = [_held_out(held_out, frames), *_parameters(field)]
+    if checks[0][0].verdict != "error":  # else no other prior mends it
+        checks += [_curves(field, frames), _contacts(field)]
     if all(verdict.verdict != "error" for verdict, _ in checks):  # else its energies mean nothing
         checks.append(_geometries(field, frames, np.random.default_rng(seed)))
     suspects = sorted({coefficient for _, failed in checks for coefficient in failed})

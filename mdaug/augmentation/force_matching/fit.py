@@ -293,7 +293,9 @@ def minimized(field: ForceField, start: FloatArray, cell: FloatArray | None = No
         energies, forces = field.evaluate(flat.reshape(1, -1, 3), None if cell is None else cell[None])
         return float(energies[0]), -forces[0].ravel()
 
-    optimum = minimize(energy_and_slope, start.ravel(), jac=True, method="L-BFGS-B", options={"gtol": 1e-4})
+    optimum = minimize(
+        energy_and_slope, start.ravel(), jac=True, method="L-BFGS-B", options={"gtol": 1e-4, "maxiter": 2000}
+    )
     return optimum.x.reshape(-1, 3)
 
 
