@@ -1,5 +1,7 @@
 """Water frames and springs made by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,20 @@ def frames():
         group=np.arange(N_FRAMES) // 2,
         name="water",
     )
+
+
+@pytest.fixture
+def vibrating(frames):
+    """The frames with the energies and forces of springs between the atoms."""
+    energies, forces = np.zeros(len(frames)), np.zeros_like(frames.forces)
+    for i, j, length, k in ((0, 1, 0.96, 30.0), (0, 2, 0.96, 30.0), (1, 2, 1.52, 8.0)):
+        vector = frames.positions[:, j] - frames.positions[:, i]
+        d = np.linalg.norm(vector, axis=-1, keepdims=True)
+        pull = k * (d - length) * vector / d
+        energies += 0.5 * k * (d[:, 0] - length) ** 2
+        forces[:, i] += pull
+        forces[:, j] -= pull
+    return replace(frames, energies=energies, forces=forces)
 
 
 @pytest.fixture

@@ -85,7 +85,8 @@ def test_a_cell_across_its_boundary_gets_the_labels_of_the_molecule(frames, spri
 
 @pytest.mark.parametrize("vector_c", [[0.0, 0, 0], [0, 0, 1.0]])
 @pytest.mark.parametrize("rule", ["gradient", "force-matched"])
-def test_a_film_of_molecules_gets_the_labels_of_the_molecule(frames, springs, rule, vector_c):
+def test_a_film_of_molecules_gets_the_labels_of_the_molecule(vibrating, springs, rule, vector_c):
+    frames = vibrating
     options = OPTIONS.model_copy(update={"rule": rule, "n_stretched": 10, "n_impulses": 0})
     cells = np.tile(np.eye(3) * 12.0, (len(frames), 1, 1))
     cells[:, 2] = vector_c

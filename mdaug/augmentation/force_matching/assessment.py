@@ -218,7 +218,7 @@ def _held_out(held_out: HeldOut, frames: FrameSet) -> Check:
         level, text = "error", f"{measured}, but misses {share}"
     elif error > OVERFIT * training and error > limit / 3:
         ratio = f"{error / training:.2g} times the training error, more than {OVERFIT:g}"
-        level, text = "error", f"{measured}, {ratio}: these are too few frames"
+        level, text = "warning", f"{measured}, {ratio}: more frames would make it better"
     value, allowed = error * KCAL_MOL_PER_EV, limit * KCAL_MOL_PER_EV
     return Verdict("held-out forces", level, value, allowed, text), []  # type: ignore[arg-type]
 
