@@ -76,7 +76,7 @@ def read(path: Path, _keys: LabelKeys) -> Contents:
 
 
 def _occurrences(steps: NDArray) -> list[tuple[int, int]]:
-    """Return each step with how often it came before: a restart repeats steps."""
+    """Return each step number with the count of its earlier occurrences: a restart repeats steps."""
     seen: dict[int, int] = {}
     pairs = []
     for step in steps.tolist():

@@ -122,7 +122,7 @@ def _judge_in_cell(frames: FrameSet, bonds: BondStiffness | None) -> Verdict:
 
 
 def _remedy(positions: FloatArray, forces: FloatArray) -> str | None:
-    """Return the order of atoms or frames that removes the torque, in words; None if none is found."""
+    """Return the order of atoms or frames that removes the torque, as text; None if there is none."""
     order = matching_order(positions, forces)
     if order is not None and force_balance(positions, forces[:, order]).torque < BALANCED:
         moved = np.flatnonzero(order != np.arange(len(order)))
