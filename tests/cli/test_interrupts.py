@@ -5,9 +5,10 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 
 import pytest
+
+from tests.interruption import CAN_BE_INTERRUPTED
 
 pytestmark = pytest.mark.slow
 
@@ -22,8 +23,7 @@ def interrupt(arguments: list[str], cwd, shown: list[str]) -> tuple[int, str]:
             stdout=subprocess.DEVNULL,
             stderr=stderr,
             start_new_session=True,
-            # a shell starts background jobs with Ctrl-C ignored, and so these tests perhaps
-            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+            preexec_fn=CAN_BE_INTERRUPTED,  # noqa: PLW1509
         )
         until = time.monotonic() + 240
         while not all(text in log.read_text() for text in shown):

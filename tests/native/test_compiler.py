@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from mdaug.native.compiler import run_compiler, unfinished
+from tests.interruption import CAN_BE_INTERRUPTED
 
 SLOW_COMPILER = """#!/bin/sh
 [ "$1" = --version ] && exit
 while [ "$1" != -o ]; do shift; done
 echo half > "$2"
-sleep 900 &
+sleep 60 &
 echo $! > {folder}/worker
 wait
 """
@@ -38,6 +39,7 @@ def start(environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=CAN_BE_INTERRUPTED,  # noqa: PLW1509
     )
 
 
