@@ -68,11 +68,11 @@ def train(
     no_augment
         Train the raw model, without augmented frames.
     seed
-        Seed of the split, the springs, the augmentation and the training.
+        Seed of split, springs, augmentation and training.
     device
         Device of the training; auto is the GPU if there is one.
     resume
-        Continue the training in --out, or the newest unfinished one.
+        Continue the training in --out, or the newest one.
     """
     sections = {"split": split, "springs": springs, "augment": augment, "model": model, "training": training}
     changes = given_settings(data, source, epochs, sections, seed)

@@ -55,7 +55,7 @@ class DataOptions(Options):
     """Name of the forces that belong to these energies [default: forces, then REF_forces]."""
 
     drop_outliers: Switch = False
-    """Leave out frames whose energy or forces are outliers; a warning names them."""
+    """Leave out frames with outlying energies or forces."""
 
     def load(self, data: str) -> "FrameSet":
         """Return the frames of the file or named set `data`.
@@ -94,7 +94,7 @@ class OutputOptions(Options):
     """Folder for the results [default: runs/COMMAND-TIME]."""
 
     overwrite: bool = False
-    """Replace the files of the earlier run of this command in that folder."""
+    """Replace the files of the earlier run in that folder."""
 
 
 class ModelRunOptions(Options):

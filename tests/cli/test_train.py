@@ -19,7 +19,9 @@ def given(monkeypatch, tmp_path):
         seen.append((config, options))
         save_config(config, folder / "config.toml")
         (folder / "model.pt").touch()
-        return SimpleNamespace(test=None, folder=folder, model_path=folder / "model.pt")
+        return SimpleNamespace(
+            test=None, folder=folder, model_path=folder / "model.pt", verdicts=[], scan=None
+        )
 
     report = SimpleNamespace(verdicts=[], scan=None, model=tmp_path / "model.pt")
     monkeypatch.setattr("mdaug.workflows.train.train_force_field", pretend)
