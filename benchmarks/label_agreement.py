@@ -16,7 +16,7 @@ import numpy as np
 from mdaug.analysis.relax import relax
 from mdaug.analysis.scan import bond_scan, scan_distances
 from mdaug.analysis.scan_metrics import extrema
-from mdaug.augmentation.force_matching.label_rule import force_matched_rule
+from mdaug.augmentation.force_matching.force_matched_rule import force_matched_rule
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.frames import structure_from_json
 from mdaug.sweep.space import changes_of, grid, parse_space

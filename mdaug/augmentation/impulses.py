@@ -1,9 +1,9 @@
 """Impulses: atoms of a frame get momenta and move on the potential that labels the augmented frames.
 
-In turns, one to all atoms get momenta in random directions, as in heat, or two get momenta towards each
-other. Translation and rotation are taken out, and all move at constant energy for a while. A moment after the
-impulse its energy is in a few bonds and angles, later it has spread: so the copies climb the walls around the
-frames on all sides, closed angles and close contacts among them, as far as the impulse takes them.
+In turns, one to all atoms get Maxwell-Boltzmann momenta, or two atoms get momenta towards each other.
+Translation and rotation are removed, and all atoms move at constant energy for some femtoseconds. Shortly after
+the impulse its energy is in a few bonds and angles, later it is distributed: the augmented frames have closed
+angles, close contacts and stretched bonds that thermal motion does not reach.
 """
 
 from math import ceil

@@ -40,7 +40,7 @@ class MadeRule(NamedTuple):
 
 
 def make_rule(frames: FrameSet, springs: Springs, options: AugmentOptions) -> MadeRule:
-    """Return the label rule of `options` for displaced copies of `frames`.
+    """Return the label rule of `options` for displaced `frames`.
 
     Frames that no force field can be fitted to (crystals, atoms without bonds, too few frames) get
     `gradient` labels instead, with a warning.
@@ -84,7 +84,7 @@ def _by_springs(rule: SpringRule, frames: FrameSet, springs: Springs, options: A
 
 
 def _force_matched(frames: FrameSet, springs: Springs, options: AugmentOptions) -> LabelRule:
-    from mdaug.augmentation.force_matching.label_rule import force_matched_rule  # imports torch
+    from mdaug.augmentation.force_matching.force_matched_rule import force_matched_rule  # imports torch
 
     return force_matched_rule(frames)
 

@@ -12,7 +12,7 @@ from ase.io import iread
 from mdaug.analysis.label_errors import LabelCell, LabelErrors, LabelStudy
 from mdaug.augmentation import AugmentOptions, LabelRule, Labels
 from mdaug.augmentation.displacements import Displacements, displace, shortest_distances
-from mdaug.augmentation.force_matching.label_rule import similar_frames
+from mdaug.augmentation.force_matching.force_matched_rule import similar_frames
 from mdaug.augmentation.label_rules import make_rule
 from mdaug.augmentation.stretches import Stretcher
 from mdaug.data import SplitOptions, split_frames, write_extxyz

@@ -8,7 +8,7 @@ import pytest
 
 from mdaug.augmentation import AugmentOptions, augment
 from mdaug.augmentation.displacements import displace
-from mdaug.augmentation.force_matching.label_rule import similar_frames
+from mdaug.augmentation.force_matching.force_matched_rule import similar_frames
 from mdaug.augmentation.label_rules import make_rule
 from mdaug.augmentation.potential_labels import semiempirical_rule
 from mdaug.augmentation.spring_labels import SPRING_RULES

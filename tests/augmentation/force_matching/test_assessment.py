@@ -8,7 +8,7 @@ import pytest
 from mdaug.augmentation import AugmentOptions
 from mdaug.augmentation.force_matching import assessment
 from mdaug.augmentation.force_matching.assessment import SCAN_LENGTHS, HeldOut, UnsoundFieldError, assess
-from mdaug.augmentation.force_matching.label_rule import force_matched_rule
+from mdaug.augmentation.force_matching.force_matched_rule import force_matched_rule
 from mdaug.augmentation.label_rules import make_rule
 from mdaug.verdicts import Verdict
 

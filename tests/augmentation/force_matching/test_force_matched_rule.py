@@ -9,7 +9,7 @@ from mdaug.augmentation import AugmentOptions, augment
 from mdaug.augmentation.displacements import displace
 from mdaug.augmentation.force_matching.assessment import HeldOut
 from mdaug.augmentation.force_matching.fit import match_forces
-from mdaug.augmentation.force_matching.label_rule import (
+from mdaug.augmentation.force_matching.force_matched_rule import (
     ErrorModel,
     ForceMatchedRule,
     estimate_errors,
