@@ -1,9 +1,9 @@
 """Impulses: atoms of a frame get momenta and move on the potential that labels the augmented frames.
 
 In turns, one to all atoms get Maxwell-Boltzmann momenta, or two atoms get momenta towards each other.
-Translation and rotation are removed, and all atoms move at constant energy for some femtoseconds. Shortly after
-the impulse its energy is in a few bonds and angles, later it is distributed: the augmented frames have closed
-angles, close contacts and stretched bonds that thermal motion does not reach.
+Translation and rotation are removed, and all atoms move at constant energy for some femtoseconds. Shortly
+after the impulse its energy is in a few bonds and angles, later it is distributed: the augmented frames have
+closed angles, close contacts and stretched bonds that thermal motion does not reach.
 """
 
 from math import ceil

@@ -80,7 +80,7 @@ class FieldAssessment:
     verdicts
         One for each check.
     changed
-        Terms that were fitted with a tighter prior or left out, in words.
+        Terms that were fitted with a tighter prior or left out.
     suspects
         Coefficients of the terms that failed a check; all, where no term is to blame.
     """
@@ -268,7 +268,7 @@ def _curves(field: ForceField, frames: FrameSet) -> Check:
     cell = None if cells is None else cells[lowest]
     minimum = minimized(alone, frames.positions[lowest], cell)
     all_bonds = np.concatenate([topology.bonds, topology.changing])
-    failed, complaint = [], ""
+    failed, violation = [], ""
     for kind in np.flatnonzero(field.is_tabulated):
         number = int(np.flatnonzero(field.bond_kind == kind)[0])
         bond = (int(topology.bonds[number, 0]), int(topology.bonds[number, 1]))
@@ -282,9 +282,9 @@ def _curves(field: ForceField, frames: FrameSet) -> Check:
         fault = _curve_fault(energies)
         if fault:
             failed.append(int(kind))
-            complaint = complaint or f"the energy along {_bond_names(field, int(kind))} {fault}"
+            violation = violation or f"the energy along {_bond_names(field, int(kind))} {fault}"
     if failed:
-        verdict = Verdict("bond curves", "error", len(failed), 0, complaint)
+        verdict = Verdict("bond curves", "error", len(failed), 0, violation)
         return verdict, _terms_of_bonds(field, np.array(failed))
     n_kinds = int(field.is_tabulated.sum())
     return Verdict(
