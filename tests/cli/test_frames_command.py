@@ -121,7 +121,7 @@ def test_a_stopped_run_keeps_its_replicas(tmp_path: Path, monkeypatch: pytest.Mo
     assert main([*command, "--out", str(tmp_path / "o")]) == 1
     assert "holds an unfinished run; continue it with --resume" in capsys.readouterr().err
     assert main([*command, "--seed=1", "--resume", "--out", str(tmp_path / "o")]) == 1
-    assert "of other settings" in capsys.readouterr().err
+    assert "from a run with other settings" in capsys.readouterr().err
     assert main([*command, "--resume", "--out", str(tmp_path / "o")]) == 0
     assert len(calls) == 3
     whole, resumed = (tmp_path / name / "frames.xyz" for name in ("whole", "o"))

@@ -231,11 +231,11 @@ def test_components_may_be_a_table_or_words_in_any_order_of_elements():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ("H-H", "given as PAIR=COUNT such as H-C=3, got 'H-H'"),
-        ("H-H=0", "given as PAIR=COUNT such as H-C=3, got 'H-H=0'"),
-        ("H-H=x", "given as PAIR=COUNT such as H-C=3, got 'H-H=x'"),
+        ("H-H", "components 'H-H': expected PAIR=COUNT, for example H-C=3"),
+        ("H-H=0", "components 'H-H=0': expected PAIR=COUNT, for example H-C=3"),
+        ("H-H=x", "components 'H-H=x': expected PAIR=COUNT, for example H-C=3"),
         ("H-Xy=2", "no such element pair: 'H-Xy'"),
-        ("HH=2", "given as PAIR=COUNT such as H-C=3, got 'HH=2'"),
+        ("HH=2", "components 'HH=2': expected PAIR=COUNT, for example H-C=3"),
     ],
 )
 def test_wrong_components_are_refused(wrong, message):
