@@ -1,7 +1,11 @@
 """`mdaug augment` as a user types it."""
 
+import pytest
+
 from mdaug.cli.app import main
 from mdaug.data import load_frames
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_kind_of_copy_is_told_of(tmp_path, capsys):

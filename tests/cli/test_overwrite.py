@@ -8,6 +8,8 @@ import pytest
 from mdaug.cli.app import main
 from mdaug.data import load_frames, write_extxyz
 
+pytestmark = pytest.mark.slow
+
 SPRINGS = ["--bootstrap", "0"]
 
 

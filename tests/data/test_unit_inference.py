@@ -14,6 +14,8 @@ from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.verdicts import Verdict
 
+pytestmark = pytest.mark.slow
+
 FACTORS = (23.06, 1 / 23.06, 1000.0, 1e-3, 27.21, 1 / 27.21)
 REFERENCE_SETS = (
     ("ethanol_ccsd_t_1000.npz", "kcal/mol"),

@@ -21,6 +21,8 @@ from mdaug.errors import DataError
 from mdaug.training.checkpoint import load_checkpoint
 from tests.fuzz.mutations import pack, zipped
 
+pytestmark = pytest.mark.slow
+
 NESTED = b"\x80\x02})" + b"\x85" * 3_000_000 + b"K\x01s."
 """A dictionary whose key is three million tuples inside one another: hashing it overflows the C stack."""
 

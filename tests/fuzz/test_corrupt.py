@@ -11,6 +11,8 @@ from mdaug.frames import FrameSet
 from mdaug.verdicts import Verdict
 from tests.fuzz.corrupt import CORRUPTIONS
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).parents[1] / "data"
 
 SETS = {

@@ -12,6 +12,8 @@ import pytest
 from mdaug.native.compiler import run_compiler, unfinished
 from tests.interruption import CAN_BE_INTERRUPTED
 
+pytestmark = pytest.mark.slow
+
 SLOW_COMPILER = """#!/bin/sh
 [ "$1" = --version ] && exit
 while [ "$1" != -o ]; do shift; done

@@ -10,6 +10,8 @@ from mdaug.cli import app
 from mdaug.workflows.config import load_config, save_config
 from mdaug.workflows.run_files import FILES, files_below, matches
 
+pytestmark = pytest.mark.slow
+
 BOOKKEEPING = {"run.json", "README.txt", "environment.json"}
 
 

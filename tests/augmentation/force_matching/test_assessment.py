@@ -12,6 +12,8 @@ from mdaug.augmentation.force_matching.force_matched_rule import force_matched_r
 from mdaug.augmentation.label_rules import make_rule
 from mdaug.verdicts import Verdict
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def few(monkeypatch):
