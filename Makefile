@@ -1,6 +1,6 @@
 # make demo   sets everything up in .venv and ends with a report about a force field trained in minutes
 # make test   sets everything up and passes all tests, on all cores
-# make test-quick  the tests of a minute
+# make test-quick  the fast tests, about two minutes
 # make coverage  prints which lines no test runs
 # make check  style, types and import contracts
 # make examples  executes the notebooks in examples/ again (about ten minutes)
