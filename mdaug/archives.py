@@ -6,6 +6,7 @@ wrap 64-bit integers, and contain two members or keys of one name, of which two 
 
 import json
 import math
+import os
 import pickletools
 import zipfile
 from collections import Counter
@@ -17,6 +18,8 @@ from typing import IO, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from mdaug.errors import DataError
+
 MAX_RATIO = 20
 """An archive may unpack to this times its size: numbers are hardly compressible."""
 
@@ -24,7 +27,13 @@ ALWAYS_ALLOWED = 1 << 28
 """Bytes to which an archive of any size may unpack."""
 
 MAX_DEPTH = 200
-"""Containers inside one another in a pickle; data sets and checkpoints have fewer than ten."""
+"""Containers inside one another, in a pickle or JSON; data sets and checkpoints have fewer than ten."""
+
+MAX_JSON_BYTES = 1 << 26
+"""Bytes of JSON text; the largest files of mdaug have a few million."""
+
+MAX_INTEGER_BITS = 128
+"""Bits of an integer in JSON; the states of random generators have 128."""
 
 _TO_MARK = {"TUPLE", "LIST", "DICT", "FROZENSET", "INST", "OBJ", "POP_MARK"}
 _TO_MARK |= {"APPENDS", "SETITEMS", "ADDITEMS"}
@@ -189,23 +198,104 @@ def _apply(opcode: pickletools.OpcodeInfo, stack: list[int], marks: list[int]) -
         stack += [depth + 1 if taken or opcode.name in _TO_MARK else 0] * len(opcode.stack_after)
 
 
+def load_json(path: Path | str) -> dict[str, Any]:
+    """Return the JSON object in a file; see `parse_json`.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    ValueError
+        It is no regular file, or holds no JSON object that `parse_json` takes.
+    """
+    with open(path, "rb", opener=_open_without_waiting) as file:
+        if not Path(path).is_file():
+            raise ValueError("it is no regular file")
+        content = parse_json(file.read(MAX_JSON_BYTES + 1))
+    if not isinstance(content, dict):
+        raise ValueError("it holds no JSON object")
+    return content
+
+
+def read_json(path: Path | str, expected: str) -> dict[str, Any]:
+    """Return the JSON object in a file of mdaug.
+
+    Parameters
+    ----------
+    path
+        The file.
+    expected
+        What the file should be, for the message of the error.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    DataError
+        `load_json` does not take it.
+    """
+    try:
+        return load_json(path)
+    except ValueError as error:
+        raise DataError(f"{path}: not readable JSON ({error}); expected {expected}") from error
+
+
 def parse_json(text: str | bytes) -> Any:
     """Return the content of JSON text in which every key of an object occurs once and every number is finite.
 
     Parameters
     ----------
     text
-        The text.
+        The text; bytes are UTF-8.
 
     Raises
     ------
     ValueError
-        The text is no JSON, nests too deeply, repeats a key, or has a number that is not finite.
+        The text is no JSON, too long, nests too deeply, repeats a key, or has a number that is not finite or
+        an integer of more than `MAX_INTEGER_BITS`.
     """
+    if len(text) > MAX_JSON_BYTES:
+        raise ValueError(f"more than {MAX_JSON_BYTES} bytes")
+    if isinstance(text, bytes):
+        text = text.decode()  # `json` would accept UTF-16 and UTF-32, which other readers do not
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_number, parse_float=_finite)
+        content = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_number,
+            parse_float=_finite,
+            parse_int=_bounded,
+        )
     except RecursionError as error:
         raise ValueError("it nests too deeply") from error
+    if _too_deep(content):
+        raise ValueError("it nests too deeply")
+    return content
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file for reading; a pipe that nobody writes to is not waited for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _too_deep(content: Any) -> bool:
+    level = [content]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(content: Any) -> list[Any]:
+    """Return the containers in a container."""
+    values = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
+    return [value for value in values if isinstance(value, dict | list)]
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -221,5 +311,11 @@ def _finite(text: str) -> float:
     return value if math.isfinite(value) else _refuse_number(text)
 
 
+def _bounded(text: str) -> int:
+    if len(text) > MAX_INTEGER_BITS or (value := int(text)).bit_length() > MAX_INTEGER_BITS:
+        _refuse_number(text[:40])
+    return value
+
+
 def _refuse_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is no number of JSON, or too large")

@@ -1,12 +1,12 @@
 """Energies over time, read from ``thermo.csv`` or from a LAMMPS log."""
 
-import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from mdaug.archives import read_json
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray
 from mdaug.units import EV_PER_KCAL_MOL
@@ -130,8 +130,8 @@ def _from_csv(lines: list[str], path: Path) -> ThermoLog:
 def _refuse_thermostat(config: Path) -> None:
     """Refuse the table of `mdaug nvt`, which the config.json beside it identifies."""
     try:
-        ensemble = json.loads(config.read_text(encoding="utf-8"))["options"]["ensemble"]
-    except (OSError, ValueError, KeyError, TypeError):
+        ensemble = read_json(config, "the record of a run")["options"]["ensemble"]
+    except (DataError, OSError, KeyError, TypeError):
         return  # a file of another program, or none
     if ensemble == "nvt":
         raise DataError(

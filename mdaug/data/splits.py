@@ -1,11 +1,13 @@
 """Split frames into training, validation and test frames; frames of one group stay together."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, model_validator
 
+from mdaug.archives import read_json
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet, IntArray
 from mdaug.options import Options, Seed
@@ -58,6 +60,33 @@ class Split:
     def from_json(cls, content: dict[str, Any]) -> "Split":
         """Return the split that `to_json` described."""
         return cls(**{name: np.array(content[name], dtype=np.int64) for name in PARTS})
+
+    @classmethod
+    def read(cls, path: Path) -> "Split":
+        """Return the split in a split.json.
+
+        Parameters
+        ----------
+        path
+            File to read.
+
+        Raises
+        ------
+        DataError
+            The file does not have the form that `mdaug train` writes.
+        """
+        expected = "the split that `mdaug train` writes: indices of frames in train, validation and test"
+        content = read_json(path, expected)
+        try:
+            split = cls.from_json(content)
+            parts = [getattr(split, name) for name in PARTS]
+            if content != split.to_json() or any(part.ndim != 1 for part in parts):
+                raise ValueError("its parts are no lists of integers")
+            if any(np.any(part < 0) for part in parts):
+                raise ValueError("negative indices")
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
+            raise DataError(f"{path}: {error}; expected {expected}") from error
+        return split
 
 
 def split_frames(frames: FrameSet, options: SplitOptions) -> Split:

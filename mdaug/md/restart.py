@@ -11,7 +11,7 @@ from ase import Atoms
 from pydantic import ValidationError
 
 from mdaug import __version__
-from mdaug.archives import load_npz
+from mdaug.archives import load_npz, parse_json, read_json
 from mdaug.errors import DataError
 from mdaug.files import atomic_path, write_json
 from mdaug.frames import FloatArray, structure_from_json
@@ -106,7 +106,7 @@ def read_restart(folder: Path, n_atoms: int) -> Restart | None:
             positions=data["positions"].reshape(n_atoms, 3),
             momenta=data["momenta"].reshape(n_atoms, 3),
             forces=data["forces"].reshape(n_atoms, 3),
-            random_state=json.loads(str(data["random_state"])),
+            random_state=parse_json(str(data["random_state"])),
             thermo_bytes=thermo_bytes,
             trajectory_bytes=trajectory_bytes,
             n_rows=n_rows,
@@ -175,12 +175,12 @@ def read_start(folder: Path) -> tuple[Atoms, DynamicsOptions, dict[str, Any]] | 
     if not path.exists():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, "the record of a run")
         if not str(content.get("written_by", "")).startswith(WRITTEN_BY):
             raise DataError(f"{path}: not written by mdaug; resume in the folder of one of its runs")
         atoms = structure_from_json(content["start"])
         return atoms, DynamicsOptions(**content["options"]), dict(content["about"])
-    except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, ValidationError) as error:
         raise DataError(f"{path}: not the record of a run ({type(error).__name__}: {error})") from error
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from ase import Atoms
 
+from mdaug.archives import parse_json
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray
 from mdaug.locks import locked
@@ -140,11 +141,11 @@ class PointStore:
             raise DataError(f"{self.path}: cannot read the stored points ({error.strerror})") from error
         for number, line in enumerate(lines, start=1):
             try:
-                record = json.loads(line)
+                record = parse_json(line)
                 self._records[record.pop("key")] = record
             except (ValueError, KeyError, AttributeError, TypeError) as error:
                 raise DataError(
-                    f"{self.path}, line {number}: expected a JSON object with a key; delete that line "
-                    "or give another file with --points"
+                    f"{self.path}, line {number}: expected a JSON object with a key ({error}); delete that "
+                    "line or give another file with --points"
                 ) from error
         return sum(len(line) + 1 for line in lines)

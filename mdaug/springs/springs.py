@@ -1,6 +1,5 @@
 """Spring constants of element pairs, their look-up at a given distance, and the file springs.json."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mdaug.archives import load_json
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FloatArray
@@ -240,7 +240,7 @@ class Springs:
             The file is missing or does not have the form of `write`.
         """
         try:
-            return cls.from_json(json.loads(Path(path).read_text(encoding="utf-8")))
+            return cls.from_json(load_json(path))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(
                 f"{path} cannot be read as springs ({type(error).__name__}: {error}); "

@@ -5,7 +5,6 @@ The results of a sweep depend on its settings: a sweep that is resumed must be g
 
 import hashlib
 import itertools
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from mdaug.archives import read_json
 from mdaug.errors import MDAugError, SettingsError
 from mdaug.files import write_json
 from mdaug.workflows.config import RunConfig
@@ -210,7 +210,7 @@ def record_settings(folder: Path, settings: Settings) -> None:
     """
     path = folder / SETTINGS
     if path.exists():
-        check_settings(settings, json.loads(path.read_text(encoding="utf-8")), str(folder))
+        check_settings(settings, read_json(path, "the settings of a sweep"), str(folder))
     else:
         write_json(path, settings)
 

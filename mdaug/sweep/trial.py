@@ -1,7 +1,6 @@
 """One trial of a sweep: a training in its own folder, its scan and its errors."""
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from mdaug.analysis.model_scan import bond_to_hydrogen, scan_grid, scan_model
 from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import scan_metrics
+from mdaug.archives import read_json
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.errors import DataError
 from mdaug.files import write_json, write_text
@@ -56,7 +56,7 @@ def run_trial(
             config, folder, device=device, resume=resume, callbacks=TrainingCallbacks(epoch=epoch)
         )
         scan = outcome.scan if reference is None else _scan(outcome.model_path, reference)
-        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        results = read_json(folder / "results.json", "the results of a training")
         content = {"validation": results["validation"], "test": results["test"], "scan": None}
         if scan is not None:
             write_text(folder / "scan.csv", scan.to_csv())
@@ -72,8 +72,18 @@ def read_trial(folder: Path) -> dict[str, Any]:
     ----------
     folder
         Folder of a finished trial.
+
+    Raises
+    ------
+    DataError
+        The file does not have the form that `run_trial` writes.
     """
-    content: dict[str, Any] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    content = read_json(folder / RESULT, "the result of a trial")
+    missing = {"validation", "test", "scan"} - content.keys()
+    if missing:
+        raise DataError(
+            f"{folder / RESULT}: lacks {', '.join(sorted(missing))}; remove it to run the trial again"
+        )
     return content
 
 

@@ -7,7 +7,6 @@ frames slow the learning (after 1000 steps the force MAE of three molecules was 
 without), so only more than `WORSE` is harm.
 """
 
-import json
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from mdaug.archives import read_json
 from mdaug.augmentation.generate import Augmentation
+from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.training import train
@@ -142,7 +143,11 @@ def recorded_choice(folder: Path) -> AugmentationChoice | None:
     path = folder / FILE
     if not path.exists():
         return None
-    return AugmentationChoice.from_json(json.loads(path.read_text(encoding="utf-8")))
+    expected = "the choice of augmented frames that `mdaug train` recorded"
+    try:
+        return AugmentationChoice.from_json(read_json(path, expected))
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{path}: not {expected} ({error}); remove it to choose again") from error
 
 
 def record_choice(choice: AugmentationChoice, folder: Path) -> None:

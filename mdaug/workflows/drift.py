@@ -1,6 +1,5 @@
 """Energy drift of one or several NVE runs, with files and report."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import Any
 
 from mdaug.analysis.drift import DriftResult, TimestepScaling, energy_drift, timestep_scaling
 from mdaug.analysis.thermo_log import read_thermo
+from mdaug.archives import read_json
+from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.reports.drift import write_drift_report
 
@@ -72,7 +73,7 @@ def _why_stopped(path: Path) -> str | None:
     drift."""
     record = (path if path.is_dir() else path.parent) / "nve.json"
     try:
-        reason = json.loads(record.read_text(encoding="utf-8"))["stopped_because"]
-    except (OSError, ValueError, KeyError, TypeError):
+        reason = read_json(record, "the result of a run")["stopped_because"]
+    except (DataError, OSError, KeyError):
         return None  # a file of another program, or none
     return reason if isinstance(reason, str) else None

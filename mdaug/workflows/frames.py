@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mdaug import __version__
+from mdaug.archives import parse_json
 from mdaug.data.write import write_extxyz, write_npz
 from mdaug.errors import DataError
 from mdaug.files import write_json
@@ -145,8 +146,8 @@ def _write(made: FrameSet, path: Path, measured: SamplingStatistics, sampling: G
 
 def _parse_arguments(text: str) -> dict[str, Any]:
     try:
-        arguments = json.loads(text)
-    except json.JSONDecodeError as error:
+        arguments = parse_json(text)
+    except ValueError as error:
         raise DataError(f"--calculator-arguments {text!r} is not JSON: {error}") from error
     if not isinstance(arguments, dict):
         raise DataError(

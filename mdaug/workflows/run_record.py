@@ -1,11 +1,12 @@
 """The record of a run, run.json: which files of a folder the run wrote; moving them aside and back."""
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from mdaug.archives import read_json
+from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.workflows.run_files import ENVIRONMENT, FILES, README, RECORD, files_below, matching
 
@@ -28,10 +29,10 @@ def read_record(path: Path) -> dict[str, Any] | None:
         A folder.
     """
     try:
-        record = json.loads((path / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        record = read_json(path / RECORD, "the record of a run")
+    except (OSError, DataError):
         return None
-    return record if isinstance(record, dict) and isinstance(record.get("command"), str) else None
+    return record if isinstance(record.get("command"), str) else None
 
 
 def write_record(

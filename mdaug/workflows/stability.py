@@ -1,6 +1,5 @@
 """Stability of a trajectory against the training frames of a model, with file and figure."""
 
-import json
 import warnings
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,7 @@ from ase import Atoms
 
 from mdaug.analysis.stability import TOLERANCE_A, StabilityResult, stability
 from mdaug.analysis.trajectory import atomic_numbers, open_trajectory, structures_before
+from mdaug.archives import read_json
 from mdaug.calculators.applicability import check_applicability
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
@@ -152,7 +152,7 @@ def _made_by(trajectory: Path) -> Path | None:
     """Return the model that the record of `mdaug nve` beside the trajectory names, if it still exists."""
     folder = trajectory if trajectory.is_dir() else trajectory.parent
     try:
-        made_by = json.loads((folder / "config.json").read_text(encoding="utf-8"))["about"]["model"]
+        made_by = read_json(folder / "config.json", "the record of a run")["about"]["model"]
         return Path(made_by) if Path(made_by).is_file() else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (DataError, OSError, ValueError, KeyError, TypeError):
         return None

@@ -329,7 +329,7 @@ def describe_outcome(outcome: TrainingOutcome) -> dict[str, Any]:
 
 def _record_split(path: Path, split: Split, *, resume: bool) -> None:
     """Write the split, or check that a resumed run has the same frames."""
-    if resume and path.exists() and json.loads(path.read_text(encoding="utf-8")) != split.to_json():
+    if resume and path.exists() and Split.read(path).to_json() != split.to_json():
         raise DataError(f"{path}: the frames or the split are not those of this run; start a new one")
     write_json(path, split.to_json())
 

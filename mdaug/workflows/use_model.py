@@ -1,7 +1,6 @@
 """A trained model for the commands: calculator, manifest, start structure, training frames, level of
 theory."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
+from mdaug.archives import read_json
 from mdaug.calculators.applicability import check_applicability
 from mdaug.data.splits import Split
 from mdaug.deployment.manifest import read_manifest
@@ -175,7 +175,7 @@ def own_frames(path: Path, part: Part) -> FrameSet:
             "as DATA"
         )
     frames = load_config(config).data.load_frames()
-    index = getattr(Split.from_json(json.loads(split.read_text(encoding="utf-8"))), part)
+    index = getattr(Split.read(split), part)
     if len(index) == 0 or index.max() >= len(frames):
         raise DataError(
             f"{split}: its {part} indices are empty or beyond the {len(frames)} of {frames.name}; "
@@ -205,10 +205,4 @@ def _results(model: Path) -> dict[str, Any] | None:
     path = model.with_name("results.json")
     if not path.is_file():
         return None
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path}: not readable JSON ({error}); expected the results of a training") from error
-    if not isinstance(results, dict):
-        raise DataError(f"{path}: holds no JSON object; expected the results of a training")
-    return results
+    return read_json(path, "the results of a training")

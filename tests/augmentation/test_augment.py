@@ -10,6 +10,8 @@ from mdaug.augmentation import AugmentOptions, augment, augmented_frames
 from mdaug.augmentation.displacements import displace
 from mdaug.augmentation.spring_labels import SPRING_RULES, read_springs
 from mdaug.data import load_frames, write_extxyz
+from mdaug.data.load import read_frames
+from mdaug.data.verification.verify import is_augmented
 from mdaug.errors import DataError
 from mdaug.springs import Springs
 
@@ -173,6 +175,38 @@ def test_extended_xyz_is_read_back_with_its_records(frames, springs, tmp_path):
     np.testing.assert_array_equal(again.info["rule"], made.info["rule"])
     np.testing.assert_allclose(again.info["displacement"], made.info["displacement"], atol=1e-7)
     assert len(set(zip(again.group, made.group, strict=True))) == len(set(made.group))
+
+
+def test_augmented_frames_are_known_by_their_whole_record(frames, springs, tmp_path):
+    """The name of one column is nobody's: a user's frames with a `rule` are checked as all others are."""
+    made = augment(frames, springs, OPTIONS)
+    write_extxyz(made, tmp_path / "augmented.xyz")
+    assert is_augmented(read_frames(tmp_path / "augmented.xyz").frames)
+    for key in ("rule", "kind", "parent", "displacement"):
+        others = {name: values for name, values in made.info.items() if name != key}
+        assert not is_augmented(replace(made, info=others))
+        assert not is_augmented(replace(made, info={key: made.info[key]}))
+    n = len(made)
+    for wrong in (
+        {"kind": np.full(n, "training")},
+        {"rule": np.zeros(n)},
+        {"parent": np.full(n, "a")},
+        {"parent": np.full(n, -1)},
+        {"displacement": np.zeros(made.positions.shape)},
+        {"displacement": np.ones(n)},
+    ):
+        assert not is_augmented(replace(made, info=made.info | wrong))
+
+
+def test_frames_of_a_user_with_a_column_named_rule_are_checked(tmp_path):
+    ethanol = load_frames("ethanol").select(slice(0, 200))
+    shuffled = np.random.default_rng(0).permutation(ethanol.energies)
+    for n, info in enumerate(({"rule": np.full(200, "published")}, {"rule": np.arange(200)})):
+        path = tmp_path / f"{n}.xyz"
+        write_extxyz(replace(ethanol, energies=shuffled, info=info), path)
+        with pytest.raises(DataError, match="energ"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            load_frames(path)
 
 
 def test_missing_springs_are_refused(frames, springs):

@@ -26,8 +26,8 @@ from mdaug.frames import FrameSet, IntArray
 from mdaug.geometry.molecules import warn_of_parting
 from mdaug.verdicts import Verdict
 
-AUGMENTED_KEY = "rule"
-"""Augmented frames have this record; their forces need not be the gradient of their energies."""
+AUGMENTED_KINDS = {"displacement", "stretch", "impulse"}
+"""Kinds of augmented frames (`mdaug.augmentation.generate`)."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
         For no frame, an unknown element, NaN or infinity, or cells without volume: nothing can be checked.
     """
     check_structure(frames)
-    if AUGMENTED_KEY in frames.info:
+    if is_augmented(frames):
         return _verify_augmented(frames)
     verdicts = outlier_verdicts(frames)
     usable = np.setdiff1d(np.arange(len(frames)), outliers(verdicts))
@@ -119,6 +119,30 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
     grouped, duplicates = group_duplicates(frames)
     verdicts.append(duplicates)
     return Verification(grouped, tuple(verdicts), off)
+
+
+def is_augmented(frames: FrameSet) -> bool:
+    """Return whether all frames have the complete record of `mdaug augment`; frames of users may have a part.
+
+    The forces of augmented frames need not be the gradient of their energies.
+
+    Parameters
+    ----------
+    frames
+        Any frames.
+    """
+    rule, kind, parent, displacement = (
+        np.asarray(frames.info.get(key, np.nan)) for key in ("rule", "kind", "parent", "displacement")
+    )
+    return bool(
+        rule.dtype.kind == kind.dtype.kind == "U"
+        and parent.dtype.kind == "i"
+        and displacement.dtype.kind == "f"
+        and displacement.shape == frames.positions.shape
+        and set(kind.ravel().tolist()) <= AUGMENTED_KINDS
+        and np.all(parent >= 0)
+        and np.all(np.any(displacement != 0, axis=(1, 2)))
+    )
 
 
 def _verify_augmented(frames: FrameSet) -> Verification:
