@@ -20,6 +20,7 @@ from ase.symbols import Symbols
 from mdaug.calculators.structures import StructureError
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bonds import BOND_SCALE, BondImages, bond_images
+from mdaug.geometry.graph_hash import HASH_LENGTH, graph_hash
 from mdaug.geometry.molecules import molecule_of_atom
 from mdaug.geometry.pairs import structure_pairs
 
@@ -30,7 +31,6 @@ SAMPLED_FRAMES = 200
 """Number of frames, evenly spaced, whose molecules are recorded."""
 
 _NAMED = 3
-_MIX = tuple(np.uint64(factor) for factor in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
 # ---- molecules
@@ -108,7 +108,7 @@ def bond_limits_A(elements: Iterable[int]) -> dict[str, float]:
 
 def _molecules(numbers: IntArray, bonds: BondImages) -> Counter[Molecule]:
     part = molecule_of_atom(len(numbers), bonds.index)
-    labels = _environments(numbers, bonds.index)
+    place = np.empty(len(numbers), np.int64)
     networks = _networks(part, bonds)
     order = np.argsort(part, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(part[order])) + 1)
@@ -123,7 +123,8 @@ def _molecules(numbers: IntArray, bonds: BondImages) -> Counter[Molecule]:
         own = bonds.index[by_part[first[n] : first[n + 1]]]
         names = Counter(pair_name(numbers[i], numbers[j]) for i, j in own)
         formula = Symbols(numbers[atoms]).get_chemical_formula("hill")
-        graph = f"{int(_mix(labels[atoms]).sum(dtype=np.uint64)):016x}"
+        place[atoms] = np.arange(len(atoms))
+        graph = graph_hash(numbers[atoms], place[own])
         kinds[Molecule(formula, graph, tuple(sorted(names.items())))] += 1
     return kinds
 
@@ -137,25 +138,6 @@ def pair_name(a: int, b: int) -> str:
         Atomic numbers.
     """
     return "-".join(chemical_symbols[number] for number in sorted((int(a), int(b))))
-
-
-def _environments(numbers: IntArray, index: IntArray, rounds: int = 4) -> np.ndarray:
-    """Hash of each atom's surroundings in the bond graph, uint64 (Weisfeiler and Lehman's refinement)."""
-    labels = numbers.astype(np.uint64)
-    both = np.concatenate([index, index[:, ::-1]]) if len(index) else np.empty((0, 2), int)
-    for _ in range(rounds):
-        neighbors = np.zeros(len(labels), np.uint64)
-        np.add.at(neighbors, both[:, 0], _mix(labels[both[:, 1]]))
-        labels = _mix(labels + _MIX[0]) + _mix(neighbors)
-    return labels
-
-
-def _mix(values: np.ndarray) -> np.ndarray:
-    """Scatter the bits of uint64 numbers (the finalizer of splitmix64); arithmetic is modulo 2⁶⁴."""
-    values = (values ^ (values >> np.uint64(30))) * _MIX[1]
-    values = (values ^ (values >> np.uint64(27))) * _MIX[2]
-    mixed: np.ndarray = values ^ (values >> np.uint64(31))
-    return mixed
 
 
 def _networks(part: IntArray, bonds: BondImages) -> set[int]:
@@ -277,8 +259,7 @@ def _other_molecules(kinds: Counter[Molecule], trained: list[Molecule]) -> list[
             else "a model describes only the molecules of its training frames"
         )
         return [f"trained on {_formulas(trained)}; this is {_formulas(others)}: {remark}"]
-    graphs = {(kind.formula, kind.graph) for kind in trained}
-    other = next((kind for kind in kinds if (kind.formula, kind.graph) not in graphs), None)
+    other = next((kind for kind in kinds if not any(_is_like(kind, one) for one in trained)), None)
     if other is None:
         return []
     like = next(kind for kind in trained if kind.formula == other.formula)
@@ -287,6 +268,13 @@ def _other_molecules(kinds: Counter[Molecule], trained: list[Molecule]) -> list[
         f"trained on {like.formula} with {like.describe_bonds()}; this {other.formula} has {has}: "
         "an isomer or a broken molecule, which is not in the training frames"
     ]
+
+
+def _is_like(kind: Molecule, trained: Molecule) -> bool:
+    """Whether two molecules are of one kind; by formula and bonds if the record's hash is of another length."""
+    if trained.graph and len(trained.graph) != HASH_LENGTH:
+        return (kind.formula, kind.bonds) == (trained.formula, trained.bonds)
+    return (kind.formula, kind.graph) == (trained.formula, trained.graph)
 
 
 def _closer_pairs(atoms: Atoms, ranges: Mapping[str, Iterable[float]]) -> list[str]:

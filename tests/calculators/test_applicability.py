@@ -12,6 +12,7 @@ from ase.build import bulk, molecule
 from mdaug.calculators.applicability import check_applicability, mismatches, molecule_record
 from mdaug.calculators.structures import StructureError
 from mdaug.frames import FrameSet
+from mdaug.geometry.graph_hash import graph_hash
 
 ETHANOL = molecule("CH3CH2OH")
 WATER = Atoms("H2O", molecule("H2O").positions[[1, 2, 0]] + [4.5, 4.5, 4.5])
@@ -154,3 +155,37 @@ def test_a_difference_is_a_warning_or_refused():
 def test_it_needs_no_torch():
     code = "import sys, mdaug.calculators.applicability; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def _chain(symbols):
+    return Atoms(symbols, [[1.3 * n, 0.4 * (n % 2), 0] for n in range(len(Atoms(symbols)))])
+
+
+def test_molecules_that_differ_far_from_each_other_differ():
+    """Chains with the same ends and the same surroundings of each atom, four bonds deep."""
+    one, other = _chain("NC9OC9SC9F"), _chain("FC9OC9SC9N")
+    assert mismatches(one, trained_on(one)) == []
+    (result,) = mismatches(other, trained_on(one))
+    assert "the same bonds in another arrangement" in result
+
+
+def test_the_hash_of_a_graph_is_that_of_its_isomorphism_class():
+    """Decalin and bicyclopentyl differ though Weisfeiler and Lehman's refinement finds no difference."""
+    decalin = [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 0), (4, 6), (6, 7), (7, 8), (8, 9), (9, 5)]
+    bicyclopentyl = [(0, 1), (1, 2), (2, 3), (3, 4), (4, 0), (4, 5), (5, 6), (6, 7), (7, 8), (8, 9), (9, 5)]
+    rng = np.random.default_rng(0)
+    hashes = []
+    for bonds in (decalin, bicyclopentyl):
+        orders = [rng.permutation(10) for _ in range(5)]
+        (hash_,) = {graph_hash(np.full(10, 6), order[np.array(bonds)]) for order in orders}
+        hashes.append(hash_)
+    assert hashes[0] != hashes[1]
+    assert graph_hash(np.array([6]), np.empty((0, 2))) != graph_hash(np.array([7]), np.empty((0, 2)))
+
+
+def test_records_with_another_hash_are_compared_by_their_bonds():
+    manifest = trained_on(ETHANOL)
+    for entry in manifest["training"]["molecules"]:
+        entry["graph"] = entry["graph"][:16]
+    assert mismatches(ETHANOL, manifest) == []
+    assert mismatches(molecule("CH3OCH3"), manifest)
