@@ -271,7 +271,7 @@ def _other_molecules(kinds: Counter[Molecule], trained: list[Molecule]) -> list[
 
 
 def _is_like(kind: Molecule, trained: Molecule) -> bool:
-    """Whether two molecules are of one kind; by formula and bonds if the record's hash is of another length."""
+    """Whether two molecules are of one kind; by formula and bonds if the hash is of another length."""
     if trained.graph and len(trained.graph) != HASH_LENGTH:
         return (kind.formula, kind.bonds) == (trained.formula, trained.bonds)
     return (kind.formula, kind.graph) == (trained.formula, trained.graph)
