@@ -67,8 +67,8 @@ def _molecule_bonds(frames: FrameSet, scale: float) -> list[IntArray]:
     codes: list[IntArray] = []
     for start in range(0, len(frames), step):
         positions = frames.positions[start : start + step]
-        distances = np.linalg.norm(positions[:, idx_j] - positions[:, idx_i], axis=2) / scale * BOND_SCALE
-        codes += [code[close] for close in bonded(frames.atomic_numbers, idx_i, idx_j, distances)]
+        distances = np.linalg.norm(positions[:, idx_j] - positions[:, idx_i], axis=2)
+        codes += [code[close] for close in bonded(frames.atomic_numbers, idx_i, idx_j, distances, scale)]
     return codes
 
 
@@ -78,8 +78,8 @@ def _cell_bonds(frames: FrameSet, scale: float) -> list[IntArray]:
     codes: list[IntArray] = []
     for n in range(len(frames)):
         idx_i, idx_j, r_ij = frame_pairs(frames, n, reach)
-        distances = np.linalg.norm(r_ij, axis=1) / scale * BOND_SCALE
-        close = bonded(frames.atomic_numbers, idx_i, idx_j, distances) & (idx_i != idx_j)
+        distances = np.linalg.norm(r_ij, axis=1)
+        close = bonded(frames.atomic_numbers, idx_i, idx_j, distances, scale) & (idx_i != idx_j)
         low, high = np.minimum(idx_i, idx_j)[close], np.maximum(idx_i, idx_j)[close]
         codes.append(np.unique(low * frames.n_atoms + high))
     return codes

@@ -20,7 +20,13 @@ BOND_SCALE = 1.25
 """Atoms closer than this times the sum of their covalent radii (Cordero 2008, as in ASE) are bonded."""
 
 
-def bonded(atomic_numbers: IntArray, idx_i: IntArray, idx_j: IntArray, distances: FloatArray) -> BoolArray:
+def bonded(
+    atomic_numbers: IntArray,
+    idx_i: IntArray,
+    idx_j: IntArray,
+    distances: FloatArray,
+    scale: float = BOND_SCALE,
+) -> BoolArray:
     """Return which pairs are bonds by their distance.
 
     Parameters
@@ -30,15 +36,17 @@ def bonded(atomic_numbers: IntArray, idx_i: IntArray, idx_j: IntArray, distances
     idx_i, idx_j
         Shape (n_pairs,).
     distances
-        Shape (n_pairs,), Å.
+        Shape (…, n_pairs), Å.
+    scale
+        Atoms closer than this times the sum of their covalent radii are bonded.
 
     Returns
     -------
     bonded
-        Shape (n_pairs,).
+        Shape (…, n_pairs).
     """
     radii = covalent_radii[atomic_numbers]
-    close: BoolArray = distances < BOND_SCALE * (radii[idx_i] + radii[idx_j])
+    close: BoolArray = distances < scale * (radii[idx_i] + radii[idx_j])
     return close
 
 

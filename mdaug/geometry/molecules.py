@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.geometry.bond_graphs import frame_bond_graphs
 from mdaug.geometry.bonds import bonded
 from mdaug.geometry.pairs import molecule_pairs, narrowest_width, pair_lengths
 
@@ -69,8 +70,13 @@ def sampled_pair_lengths(frames: FrameSet) -> FloatArray:
         Shape (n_frames_taken, n_pairs), Å; pairs in the order of `molecule_pairs`.
     """
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
-    sample = frames.evenly_spaced(max(1, AT_ONCE // max(1, len(idx_i))))
+    sample = _sample(frames)
     return pair_lengths(sample.positions, sample.periodic_cells, idx_i, idx_j)
+
+
+def _sample(frames: FrameSet) -> FrameSet:
+    n_pairs = frames.n_atoms * (frames.n_atoms - 1) // 2
+    return frames.evenly_spaced(max(1, AT_ONCE // max(1, n_pairs)))
 
 
 def mean_lengths(frames: FrameSet) -> FloatArray:
@@ -127,16 +133,19 @@ def molecular_graph(frames: FrameSet) -> MolecularGraph:
     frames
         Molecules or cells.
     """
-    idx_i, idx_j = molecule_pairs(frames.n_atoms)
-    pairs, numbers = np.stack([idx_i, idx_j], axis=1), frames.atomic_numbers
-    lengths = sampled_pair_lengths(frames)
+    sample, numbers = _sample(frames), frames.atomic_numbers
+    graphs = frame_bond_graphs(sample)
+    pairs, occurrence = graphs.pairs, graphs.occurrence
+    idx_i, idx_j = pairs.T
+    lengths = pair_lengths(sample.positions, sample.periodic_cells, idx_i, idx_j)
     mean = lengths.mean(axis=0)
-    occurrence = bonded(numbers, idx_i, idx_j, lengths).mean(axis=0)
     lasting = bonded(numbers, idx_i, idx_j, mean) | (occurrence >= LASTING)
     changing = (occurrence >= SOMETIMES) & ~lasting
     relative = lengths / (covalent_radii[numbers[idx_i]] + covalent_radii[numbers[idx_j]])
     for atom in np.flatnonzero(numbers == HYDROGEN):
         own = np.flatnonzero((pairs == atom).any(axis=1))
+        if len(own) == 0:
+            continue
         nearest = np.bincount(relative[:, own].argmin(axis=1), minlength=len(own)) / len(lengths)
         partners = own[np.minimum(nearest, occurrence[own]) >= SOMETIMES_HYDROGEN]
         if len(partners) > 1 and occurrence[partners].min() < LASTING:

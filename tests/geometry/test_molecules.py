@@ -188,3 +188,9 @@ def test_bonds_that_half_of_the_frames_have_last_in_none() -> None:
     graph = molecular_graph(frames)
     assert (graph.bonds.tolist(), graph.changing.tolist()) == ([], [[0, 1]])
     assert frame_molecules(frames).tolist() == [0, 0]
+
+
+def test_a_hydrogen_without_neighbors_has_no_bonds() -> None:
+    positions = np.array([[[0.0, 0, 0], [0.96, 0, 0], [9, 0, 0]]])
+    frames = FrameSet(np.array([8, 1, 1]), positions, np.zeros(1), np.zeros((1, 3, 3)))
+    assert molecular_graph(frames).all_bonds.tolist() == [[0, 1]]
