@@ -16,10 +16,10 @@ from ase.build.rotate import rotation_matrix_from_points
 from mdaug.augmentation.displacements import Displacements
 from mdaug.augmentation.force_matching.assessment import (
     FieldAssessment,
-    HeldOut,
     UnsoundFieldError,
     fit_and_assess,
 )
+from mdaug.augmentation.force_matching.checks import HeldOut
 from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.augmentation.potential_labels import corrected_labels
 from mdaug.augmentation.spring_labels import Labels

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from mdaug.augmentation import AugmentOptions
-from mdaug.augmentation.force_matching import assessment
-from mdaug.augmentation.force_matching.assessment import SCAN_LENGTHS, HeldOut, UnsoundFieldError, assess
+from mdaug.augmentation.force_matching import checks, distorted_geometries
+from mdaug.augmentation.force_matching.assessment import UnsoundFieldError, assess
+from mdaug.augmentation.force_matching.checks import SCAN_LENGTHS, HeldOut, curve_fault
 from mdaug.augmentation.force_matching.force_matched_rule import force_matched_rule
 from mdaug.augmentation.label_rules import make_rule
 from mdaug.verdicts import Verdict
@@ -18,8 +19,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def few(monkeypatch):
     """Fewer geometries than in use, as these take the time."""
-    monkeypatch.setattr(assessment, "N_GEOMETRIES", 30)
-    monkeypatch.setattr(assessment, "N_HOT", 10)
+    monkeypatch.setattr(distorted_geometries, "N_GEOMETRIES", 30)
+    monkeypatch.setattr(distorted_geometries, "N_HOT", 10)
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_wrong_forces_are_an_error_and_so_are_those_on_one_atom(
     assert "its terms do not describe the forces" in wrong.text
     one = np.zeros_like(noise)
     one[:, 8] = 0.6 * noise[:, 8]
-    monkeypatch.setattr(assessment, "HELD_OUT_SHARE_OF_ATOM", 0.2)
+    monkeypatch.setattr(checks, "HELD_OUT_SHARE_OF_ATOM", 0.2)
     text = verdicts(matched, replace(ethanol_frames, forces=ethanol_frames.forces + one))[
         "held-out forces"
     ].text
@@ -93,7 +94,7 @@ def morse(depth=100.0):
     ],
 )
 def test_curves_must_have_one_minimum_and_rise_from_it(energies, fault):
-    found = assessment._curve_fault(energies / 23.06)
+    found = curve_fault(energies / 23.06)
     assert (fault in found) if fault else found == ""
 
 
@@ -117,7 +118,7 @@ def test_energies_below_all_frames_are_an_error(matched, ethanol_frames, few):
         matched.terms.factors[:, 1] == matched.terms.factors[:, 2]
     )
     parameters[np.unique(matched.terms.parameter[thrice])] -= 30.0
-    verdict, _ = assessment._geometries(
+    verdict, _ = distorted_geometries.check_geometries(
         matched.with_parameters(parameters), ethanol_frames, np.random.default_rng(0)
     )
     assert verdict.verdict == "error"

@@ -7,7 +7,7 @@ import pytest
 
 from mdaug.augmentation import AugmentOptions, augment
 from mdaug.augmentation.displacements import displace
-from mdaug.augmentation.force_matching.assessment import HeldOut
+from mdaug.augmentation.force_matching.checks import HeldOut
 from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.augmentation.force_matching.force_matched_rule import (
     ErrorModel,
