@@ -1,33 +1,38 @@
 """The function in model.pt: plain TorchScript that gives energy, forces and stress without autograd."""
 
 import copy
+from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from mdaug.models import SchNet
+from mdaug.models.baseline import MoleculeTemplate, MoleculeTerms
 from mdaug.models.graph import forces_from_pairs, pair_vectors, virial_from_pairs
 from mdaug.models.pair_prior import pair_energies
 from mdaug.models.schnet import Pairs
 
 
 class DeployedModel(nn.Module):
-    """A trained SchNet with reference energies and prior, in eV and Å.
+    """A trained SchNet with reference energies, prior and baseline, in eV and Å.
 
-    Geometry, reference energies, prior and sums are computed in float64, the network in the precision of its
-    weights (float64 in the file; ``.to(torch.float32)`` converts the network only).
+    Geometry, reference energies, prior, baseline and sums are computed in float64, the network in the
+    precision of its weights (float64 in the file; ``.to(torch.float32)`` converts the network only).
 
     Parameters
     ----------
     model
         The trained model; it is not changed.
+    templates
+        The baseline of each kind of molecule; empty for a model without baseline.
     """
 
     atomic_numbers: Tensor
     reference_energies: Tensor
     prior_table: Tensor | None
 
-    def __init__(self, model: SchNet) -> None:
+    def __init__(self, model: SchNet, templates: Sequence[MoleculeTemplate] = ()) -> None:
         super().__init__()
         model = copy.deepcopy(model).cpu().double().eval().requires_grad_(False)
         self.network = model.network
@@ -39,11 +44,18 @@ class DeployedModel(nn.Module):
         self.prior_table = None if model.prior is None else model.prior.table.clone()  # not a buffer either
         self.prior_spacing = 0.0 if model.prior is None else model.prior.spacing
         self.cutoff = float(model.options.cutoff)
+        terms = nn.ModuleList(MoleculeTerms(template, self.cutoff) for template in templates)
+        self.baseline = cast(
+            "list[MoleculeTerms]", terms
+        )  # nn.ModuleList does not name the type of its items
 
     def forward(
         self, atomic_numbers: Tensor, positions: Tensor, idx_i: Tensor, idx_j: Tensor, shifts: Tensor
     ) -> dict[str, Tensor]:
         """Return energy, forces and strain derivative of one system, or of several without common pairs.
+
+        With a baseline, atoms must be given molecule by molecule, each in the order of a template (the
+        manifest's ``baseline``); `evaluate_molecules` takes any order.
 
         Parameters
         ----------
@@ -99,6 +111,40 @@ class DeployedModel(nn.Module):
             Shape (n_atoms,), from `species`.
         positions, idx_i, idx_j, shifts
             As for `forward`.
+
+        Raises
+        ------
+        ValueError
+            The model has a baseline, and the atoms are not in the order of its templates.
+        """
+        molecules = self.molecules_in_order(self.atomic_numbers.index_select(0, species))
+        return self.evaluate_molecules(species, positions, idx_i, idx_j, shifts, molecules, None)
+
+    @torch.jit.export
+    def evaluate_molecules(  # noqa: PLR0917 (TorchScript has no keyword-only arguments)
+        self,
+        species: Tensor,
+        positions: Tensor,
+        idx_i: Tensor,
+        idx_j: Tensor,
+        shifts: Tensor,
+        molecules: list[Tensor],
+        offsets: Tensor | None,
+    ) -> dict[str, Tensor]:
+        """Return the same as `forward`, for atoms in any order.
+
+        Parameters
+        ----------
+        species
+            Shape (n_atoms,), from `species`.
+        positions, idx_i, idx_j, shifts
+            As for `forward`.
+        molecules
+            For each template of the baseline the atoms of its molecules, int64, (n_molecules, n_atoms of the
+            template); atoms in none of them have no baseline.
+        offsets
+            Shape (n_atoms, 3), Å: lattice translations that put the atoms of each molecule side by side; None
+            for those that the pairs of bonded atoms give.
         """
         d_ij, unit_ij = pair_vectors(positions.double(), idx_i, idx_j, shifts.double())
         filters, slopes = self.filters(d_ij)
@@ -114,12 +160,122 @@ class DeployedModel(nn.Module):
             slope = slope + prior_slope
             halves = 0.5 * of_pairs
             atomic_energies = atomic_energies.index_add(0, idx_i, halves).index_add(0, idx_j, halves)
+        forces = forces_from_pairs(slope, unit_ij, idx_i, idx_j, positions.shape[0])
+        strain_derivative = virial_from_pairs(slope, unit_ij, d_ij)
+        for n, terms in enumerate(self.baseline):
+            atoms = molecules[n]
+            if offsets is None:
+                by_pairs = idx_i, idx_j, shifts.double()
+                whole = whole_by_pairs(positions.double(), atoms, terms.bonds, by_pairs)
+            else:
+                whole = (positions + offsets).double()[atoms]
+            whole = whole - whole[:, :1]
+            of_atoms, of_positions = terms(whole)
+            atomic_energies = atomic_energies.index_add(0, atoms.flatten(), of_atoms.flatten())
+            forces = forces.index_add(0, atoms.flatten(), -of_positions.flatten(0, 1))
+            strain_derivative = strain_derivative + whole.flatten(0, 1).t() @ of_positions.flatten(0, 1)
         return {
             "energy": atomic_energies.sum(),
             "atomic_energies": atomic_energies,
-            "forces": forces_from_pairs(slope, unit_ij, idx_i, idx_j, positions.shape[0]),
-            "strain_derivative": virial_from_pairs(slope, unit_ij, d_ij),
+            "forces": forces,
+            "strain_derivative": strain_derivative,
         }
+
+    @torch.jit.export
+    def molecules_in_order(self, atomic_numbers: Tensor) -> list[Tensor]:
+        """Return the atoms of consecutive molecules, by their elements.
+
+        Parameters
+        ----------
+        atomic_numbers
+            Shape (n_atoms,), int64.
+
+        Returns
+        -------
+        list of Tensor
+            As `evaluate` takes them; empty without a baseline.
+
+        Raises
+        ------
+        ValueError
+            The elements do not follow each other as in the templates.
+        """
+        kinds: list[int] = []
+        starts: list[int] = []
+        start, n_atoms = 0, atomic_numbers.shape[0]
+        while start < n_atoms and len(self.baseline) > 0:
+            longest, chosen = 0, -1
+            for n, terms in enumerate(self.baseline):
+                own = terms.atomic_numbers
+                here = atomic_numbers[start : start + own.shape[0]]
+                if own.shape[0] > longest and here.shape == own.shape and bool(here.eq(own).all()):
+                    longest, chosen = own.shape[0], n
+            if chosen < 0:
+                raise ValueError("atoms are not in the order of the molecules in the model's baseline")
+            kinds.append(chosen)
+            starts.append(start)
+            start += longest
+        device = atomic_numbers.device
+        kind = torch.tensor(kinds, dtype=torch.int64, device=device)
+        first = torch.tensor(starts, dtype=torch.int64, device=device).unsqueeze(1)
+        molecules: list[Tensor] = []
+        for n, terms in enumerate(self.baseline):
+            molecules.append(first[kind.eq(n)] + torch.arange(terms.atomic_numbers.shape[0], device=device))
+        return molecules
+
+
+def whole_by_pairs(
+    positions: Tensor, atoms: Tensor, bonds: Tensor, pairs: tuple[Tensor, Tensor, Tensor]
+) -> Tensor:
+    """Return the positions of molecules, each in one piece, by the shortest pair of every bond.
+
+    A bond without a pair, because it is longer than the cutoff, counts with a shift of zero.
+
+    Parameters
+    ----------
+    positions
+        Shape (n_atoms, 3), Å.
+    atoms
+        Shape (n_molecules, size), the atoms of the molecules.
+    bonds
+        Shape (n_bonds, 2), of one molecule.
+    pairs
+        idx_i, idx_j and shifts, as for `DeployedModel.forward`.
+
+    Returns
+    -------
+    Tensor
+        Shape (n_molecules, size, 3), Å.
+    """
+    idx_i, idx_j, shifts = pairs
+    whole = positions[atoms]
+    crossing = shifts.ne(0).any(-1)
+    if not bool(crossing.any()):
+        return whole
+    n_atoms, size = positions.shape[0], atoms.shape[1]
+    first, second = torch.cat([idx_i, idx_j]), torch.cat([idx_j, idx_i])
+    r_ij = torch.cat(
+        [positions[idx_j] - positions[idx_i] + shifts, positions[idx_i] - positions[idx_j] - shifts]
+    )
+    nearest = torch.argsort(r_ij.square().sum(-1), descending=False, stable=True)
+    keys = (first * n_atoms + second)[nearest]
+    keys, by_key = torch.sort(keys, stable=True)
+    r_ij = r_ij[nearest][by_key]
+    placed = [atom == 0 for atom in range(size)]
+    for _ in range(size):
+        for bond in range(bonds.shape[0]):
+            i, j = int(bonds[bond, 0]), int(bonds[bond, 1])
+            if placed[i] == placed[j]:
+                continue
+            if placed[j]:
+                i, j = j, i
+            wanted = atoms[:, i] * n_atoms + atoms[:, j]
+            row = torch.searchsorted(keys, wanted).clamp(max=keys.shape[0] - 1)
+            listed = keys[row].eq(wanted).unsqueeze(-1)
+            step = torch.where(listed, r_ij[row], positions[atoms[:, j]] - positions[atoms[:, i]])
+            whole[:, j] = whole[:, i] + step
+            placed[j] = True
+    return whole
 
 
 class SplineFilters(nn.Module):

@@ -5,10 +5,12 @@ import platform
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from ase.data import chemical_symbols
+from ase.symbols import Symbols
+from torch import nn
 
 import mdaug
 from mdaug.archives import damaged_member, open_zip, parse_json
@@ -16,14 +18,15 @@ from mdaug.deployment.archive_check import short_storage
 from mdaug.deployment.deployed_model import DeployedModel
 from mdaug.errors import DataError
 from mdaug.models import SchNet
+from mdaug.models.baseline import TEMPLATE_TENSORS, MoleculeTerms
 from mdaug.options import PRECISIONS
 
 NAME = "manifest.json"
-FORMAT_VERSION = 2
-"""Format version of models with a prior, because readers of version 1 would ignore the prior; models without
-one have 1."""
+WITH_BASELINE, WITH_PRIOR, PLAIN = 3, 2, 1
+"""Format versions of models with a baseline, with a prior, and without either: a reader of an older version
+must refuse what it would leave out."""
 
-READABLE = (1, FORMAT_VERSION)
+READABLE = (PLAIN, WITH_PRIOR, WITH_BASELINE)
 _KEYS = ("elements", "cutoff_A", "n_interactions", "dtype", "units", "training", "weights_sha256", "versions")
 _VALID: dict[str, Callable[[Any], bool]] = {
     "elements": lambda value: isinstance(value, list) and set(map(str, value)) <= set(chemical_symbols[1:]),
@@ -56,12 +59,13 @@ def build_manifest(
     -------
     dict
         format_version; elements (symbols, in the model's order); cutoff_A and the other sizes of the network;
-        prior (name, number of knots, parameters of each pair of elements; null if there is none); units;
-        dtype; training; weights_sha256 (of all tensors); versions.
+        prior (name, number of knots, parameters of each pair of elements; null if there is none); baseline (a
+        list of the kinds of molecules: formula, atomic_numbers, bonds, mean_lengths_A, n_terms; null if there
+        is none); units; dtype; training; weights_sha256 (of all tensors); versions.
     """
     options = model.options
     return {
-        "format_version": 1 if model.prior is None else FORMAT_VERSION,
+        "format_version": _format_version(deployed),
         "architecture": "SchNet",
         "elements": [chemical_symbols[number] for number in model.atomic_numbers],
         "cutoff_A": options.cutoff,
@@ -74,6 +78,7 @@ def build_manifest(
         "n_gaussians": options.n_gaussians,
         "cutoff_function": options.cutoff_function,
         "prior": None if model.prior is None else model.prior.description,
+        "baseline": [_describe_template(terms) for terms in deployed.baseline] or None,
         "units": {"energy": "eV", "length": "angstrom"},
         "dtype": dtype,
         "training": training,
@@ -83,6 +88,22 @@ def build_manifest(
             "torch": torch.__version__,
             "python": platform.python_version(),
         },
+    }
+
+
+def _format_version(deployed: DeployedModel) -> int:
+    if len(deployed.baseline):
+        return WITH_BASELINE
+    return PLAIN if deployed.prior_table is None else WITH_PRIOR
+
+
+def _describe_template(terms: MoleculeTerms) -> dict[str, Any]:
+    return {
+        "formula": str(Symbols(terms.atomic_numbers.numpy()).get_chemical_formula("hill")),
+        "atomic_numbers": terms.atomic_numbers.tolist(),
+        "bonds": terms.bonds.tolist(),
+        "mean_lengths_A": terms.bond_parameters[:, 0].tolist(),
+        "n_terms": len(terms.coefficients),
     }
 
 
@@ -169,6 +190,9 @@ def weights_sha256(deployed: DeployedModel | torch.jit.ScriptModule) -> str:
     tensors = deployed.state_dict()
     if deployed.prior_table is not None:
         tensors["prior_table"] = deployed.prior_table
+    if hasattr(deployed, "baseline"):  # files of earlier versions lack it
+        for n, terms in cast("nn.ModuleList", deployed.baseline).named_children():
+            tensors |= {f"baseline.{n}.{name}": getattr(terms, name) for name in TEMPLATE_TENSORS}
     for name, tensor in sorted(tensors.items()):
         digest.update(name.encode())
         digest.update(tensor.cpu().contiguous().numpy().tobytes())

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,17 @@ from mdaug.deployment.manifest import NAME, build_manifest, read_manifest, weigh
 from mdaug.errors import DataError
 from mdaug.files import atomic_path
 from mdaug.models import SchNet
+from mdaug.models.baseline import MoleculeTemplate
 from mdaug.options import PRECISIONS, Precision
 
 
 def export_model(
-    model: SchNet, path: str | Path, *, training: dict[str, Any], dtype: Precision | None = None
+    model: SchNet,
+    path: str | Path,
+    *,
+    training: dict[str, Any],
+    dtype: Precision | None = None,
+    templates: Sequence[MoleculeTemplate] = (),
 ) -> Path:
     """Write `model` as a TorchScript file that anyone can load, and return its path.
 
@@ -34,9 +41,11 @@ def export_model(
         distance_range_A, bonds, reference_structure. JSON values only, no NaN.
     dtype
         Default precision of the network; None for that of the training.
+    templates
+        The baseline of each kind of molecule, whose energies and forces the frames of the training lacked.
     """
     path = Path(path)
-    deployed = DeployedModel(model).eval()
+    deployed = DeployedModel(model, templates).eval()
     dtype = dtype or str(next(model.parameters()).dtype).removeprefix("torch.")  # type: ignore[assignment]
     manifest = build_manifest(model, deployed, training, str(dtype))
     text = json.dumps(manifest, indent=2, allow_nan=False)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mdaug.deployment import export_model, load_model, read_manifest
-from mdaug.deployment.manifest import FORMAT_VERSION
+from mdaug.deployment.manifest import WITH_PRIOR
 from mdaug.errors import DataError
 
 TRAINING = {"data": "ethanol", "temperature_K": 500.0, "n_train": 3, "bonds": []}
@@ -54,7 +54,7 @@ def test_digest_tells_networks_apart(make_model, tmp_path):
 def test_a_prior_is_told_and_kept_from_readers_of_version_1(make_model, tmp_path):
     model = make_model(prior="pair")
     manifest = read_manifest(export_model(model, tmp_path / "m.pt", training={}))
-    assert manifest["format_version"] == FORMAT_VERSION == 2
+    assert manifest["format_version"] == WITH_PRIOR == 2
     assert manifest["prior"]["name"] == "pair"
     assert manifest["prior"]["pairs"]["H-O"]["r0_A"] == 0.96
     model.prior.table[0, 0, 5] += 0.1
@@ -136,7 +136,7 @@ def test_damage_inside_is_refused(path):
         ("{", "not readable JSON"),
         ("[]", "no JSON object"),
         ("{}", "format version None, expected 1 or 2"),
-        (json.dumps({"format_version": 3}), "format version 3, expected 1 or 2; export it again"),
+        (json.dumps({"format_version": 4}), "format version 4, expected 1 or 2 or 3; export it again"),
         (json.dumps({"format_version": 1, "elements": []}), "lacks cutoff_A, n_interactions, dtype"),
     ],
 )
