@@ -13,6 +13,7 @@ from ase.data import atomic_numbers as number_of
 from MDAnalysis.lib.mdamath import triclinic_vectors
 
 from mdaug.analysis.lammps_dump import DumpHeader, open_dump, read_dump_header
+from mdaug.analysis.shrink_wrapped import is_shrink_wrapped, without_box
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, IntArray
 
@@ -45,7 +46,8 @@ def open_trajectory(
 ) -> mda.Universe:
     """Open a trajectory file, or the run folder of `mdaug nve` that holds ``trajectory.dcd``.
 
-    Besides the formats that MDAnalysis recognizes by their name, LAMMPS dumps of any name are read.
+    Besides the formats that MDAnalysis recognizes by their name, LAMMPS dumps of any name are read. Boxes in
+    DCD files of LAMMPS that only enclose the atoms are left out (`is_shrink_wrapped`).
 
     Parameters
     ----------
@@ -74,7 +76,8 @@ def open_trajectory(
             raise DataError(f"{file}: no such file; expected a trajectory that MDAnalysis reads")
     dump = read_dump_header(path)
     has_times = frame_time_fs is not None or not needs_times
-    if not has_times and (dump is not None or _is_lammps_dcd(path)):
+    is_lammps_dcd = _is_lammps_dcd(path)
+    if not has_times and (dump is not None or is_lammps_dcd):
         raise DataError(
             f"{path}: LAMMPS writes no time in known units into it; give the time between frames with "
             "--frame-time, in fs (time step times dump interval)"
@@ -88,6 +91,8 @@ def open_trajectory(
             raise DataError(
                 f"{path}: its frames are {own_fs:g} fs apart, not {frame_time_fs:g}; leave --frame-time out"
             )
+    if is_lammps_dcd and is_shrink_wrapped(universe):
+        universe.trajectory.add_transformations(without_box)
     return universe
 
 

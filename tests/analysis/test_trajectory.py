@@ -4,6 +4,7 @@ import MDAnalysis as mda
 import numpy as np
 import pytest
 from ase import Atoms
+from scipy.spatial.transform import Rotation
 
 from mdaug.analysis.trajectory import atomic_numbers, blocks, open_trajectory
 from mdaug.errors import DataError
@@ -96,6 +97,60 @@ def test_times_of_a_lammps_dump_are_the_frame_time_and_not_that_times_its_steps(
     np.testing.assert_allclose(block.cells, np.repeat(30.0 * np.eye(3)[None], 4, axis=0), atol=1e-4)
 
 
+def _say_it_is_from_lammps(dcd, title):
+    content = bytearray(dcd.read_bytes())
+    start = content.index(title)
+    content[start : start + 17] = b"Written by LAMMPS"
+    dcd.write_bytes(content)
+
+
+def _lammps_dcd(folder, positions, boxes):
+    """Write a DCD file as LAMMPS does: a box in every frame, whatever is periodic."""
+    folder.mkdir()
+    dcd = folder / "run.dcd"
+    with mda.Writer(str(dcd), n_atoms=positions.shape[1], remarks="A" * 40) as writer:
+        universe = mda.Universe.empty(positions.shape[1], trajectory=True)
+        for one, box in zip(positions, boxes, strict=True):
+            universe.atoms.positions, universe.dimensions = one, [*box, 90.0, 90.0, 90.0]
+            writer.write(universe.atoms)
+    _say_it_is_from_lammps(dcd, b"A" * 17)
+    return dcd
+
+
+def _cells_of(dcd, numbers):
+    Atoms(numbers, np.zeros((len(numbers), 3))).write(dcd.parent / "topology.pdb")
+    (block,) = blocks(open_trajectory(dcd, frame_time_fs=1.0))
+    return block.cells
+
+
+def test_a_box_of_lammps_that_only_encloses_a_molecule_is_not_periodic(ethanol, tmp_path):
+    rng = np.random.default_rng(0)
+    turns = Rotation.random(20, random_state=0).as_matrix()
+    positions = ethanol.positions @ turns + 0.05 * rng.normal(size=(20, 9, 3))
+    extents = np.ptp(positions, axis=1)
+    fitted = extents[np.arange(20) // 2 * 2]  # LAMMPS fits the box when it builds neighbor lists
+    assert _cells_of(_lammps_dcd(tmp_path / "all", positions, fitted + 0.004), ethanol.numbers) is None
+    one = _lammps_dcd(tmp_path / "one", positions[:1], fitted[:1] + 0.004)
+    assert _cells_of(one, ethanol.numbers) is None
+    roomy = _lammps_dcd(tmp_path / "roomy", positions, np.full((20, 3), 12.0))
+    assert _cells_of(roomy, ethanol.numbers) is not None
+
+
+@pytest.mark.parametrize("n_atoms", [24, 64, 600])
+def test_a_box_of_lammps_with_a_liquid_or_a_droplet(tmp_path, n_atoms):
+    rng = np.random.default_rng(0)
+    boxes = np.cbrt(10.0 * n_atoms) * (1 + 0.02 * rng.normal(size=(20, 1))) * np.ones((20, 3))
+    liquid = rng.random((20, n_atoms, 3)) * boxes[:, None]
+    numbers = np.full(n_atoms, 18)
+    assert _cells_of(_lammps_dcd(tmp_path / "liquid", liquid, boxes), numbers) is not None
+    direction = rng.normal(size=(20, n_atoms, 3))
+    droplet = (
+        direction / np.linalg.norm(direction, axis=2)[..., None] * 8 * np.cbrt(rng.random((20, n_atoms, 1)))
+    )
+    fitted = np.ptp(droplet, axis=1) + 0.004
+    assert _cells_of(_lammps_dcd(tmp_path / "droplet", droplet, fitted), numbers) is None
+
+
 def test_files_of_lammps_need_the_frame_time(ethanol, tmp_path):
     dump = write_dump(tmp_path / "run.lammpstrj", ethanol, 3)
     with pytest.raises(DataError, match=r"run\.lammpstrj: LAMMPS writes no time .* --frame-time"):
@@ -108,10 +163,7 @@ def test_files_of_lammps_need_the_frame_time(ethanol, tmp_path):
     ethanol.write(tmp_path / "topology.pdb")
     (block,) = blocks(open_trajectory(tmp_path))
     assert block.times_ps == pytest.approx([0.0, 5e-6, 10e-6], rel=1e-4)  # ours is in CHARMM's units
-    content = bytearray(dcd.read_bytes())
-    title = content.index(b"positions in Angstrom")
-    content[title : title + 17] = b"Written by LAMMPS"
-    dcd.write_bytes(content)
+    _say_it_is_from_lammps(dcd, b"positions in Angstrom")
     with pytest.raises(DataError, match=r"trajectory\.dcd: LAMMPS writes no time .* --frame-time"):
         open_trajectory(tmp_path)
     (block,) = blocks(open_trajectory(tmp_path, frame_time_fs=5.0))
