@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.data import chemical_symbols, covalent_radii
+from ase.data import chemical_symbols
 from ase.symbols import Symbols
 
 from mdaug.calculators.structures import StructureError
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.geometry.bonds import BOND_SCALE, BondImages, bond_images
+from mdaug.geometry.bonds import BOND_SCALE, BondImages, bond_images, single_bond_lengths
 from mdaug.geometry.graph_hash import HASH_LENGTH, graph_hash
 from mdaug.geometry.molecules import molecule_of_atom
 from mdaug.geometry.pairs import structure_pairs
@@ -100,7 +100,7 @@ def bond_limits_A(elements: Iterable[int]) -> dict[str, float]:
     """
     numbers = sorted({int(number) for number in elements})
     return {
-        pair_name(a, b): float(BOND_SCALE * (covalent_radii[a] + covalent_radii[b]))
+        pair_name(a, b): BOND_SCALE * float(single_bond_lengths(a, b))
         for n, a in enumerate(numbers)
         for b in numbers[n:]
     }

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from ase.data import covalent_radii
 
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.geometry.bonds import BOND_SCALE, BoolArray, bonded
+from mdaug.geometry.bonds import BOND_SCALE, BoolArray, bonded, longest_bond
 from mdaug.geometry.pairs import frame_pairs, molecule_pairs
 
 DISTANCES_AT_ONCE = 4_000_000
@@ -74,7 +73,7 @@ def _molecule_bonds(frames: FrameSet, scale: float) -> list[IntArray]:
 
 def _cell_bonds(frames: FrameSet, scale: float) -> list[IntArray]:
     """Return the bonds of each frame as numbers i · n_atoms + j, i < j, from neighbor lists."""
-    reach = 2.0 * scale * float(covalent_radii[frames.atomic_numbers].max())
+    reach = longest_bond(frames.atomic_numbers, scale)
     codes: list[IntArray] = []
     for n in range(len(frames)):
         idx_i, idx_j, r_ij = frame_pairs(frames, n, reach)

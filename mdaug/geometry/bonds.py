@@ -20,6 +20,42 @@ BOND_SCALE = 1.25
 """Atoms closer than this times the sum of their covalent radii (Cordero 2008, as in ASE) are bonded."""
 
 
+H2_A = 0.74
+"""Bond length of H₂, whose atoms are farther apart than their covalent radii imply (0.62 Å)."""
+
+
+def single_bond_lengths(numbers_i: IntArray | int, numbers_j: IntArray | int) -> FloatArray:
+    """Return the usual length of a single bond between elements: the sum of their covalent radii.
+
+    Parameters
+    ----------
+    numbers_i, numbers_j
+        Atomic numbers; shapes that broadcast.
+
+    Returns
+    -------
+    lengths
+        Å, of the common shape.
+    """
+    i, j = np.asarray(numbers_i), np.asarray(numbers_j)
+    lengths: FloatArray = np.where((i == 1) & (j == 1), H2_A, covalent_radii[i] + covalent_radii[j])
+    return lengths
+
+
+def longest_bond(atomic_numbers: IntArray, scale: float = BOND_SCALE) -> float:
+    """Return the distance (Å) beyond which no two of these atoms are bonded.
+
+    Parameters
+    ----------
+    atomic_numbers
+        Shape (n_atoms,).
+    scale
+        As of `bonded`.
+    """
+    elements = np.unique(atomic_numbers)
+    return scale * float(single_bond_lengths(elements[:, None], elements).max())
+
+
 def bonded(
     atomic_numbers: IntArray,
     idx_i: IntArray,
@@ -45,8 +81,7 @@ def bonded(
     bonded
         Shape (…, n_pairs).
     """
-    radii = covalent_radii[atomic_numbers]
-    close: BoolArray = distances < scale * (radii[idx_i] + radii[idx_j])
+    close: BoolArray = distances < scale * single_bond_lengths(atomic_numbers[idx_i], atomic_numbers[idx_j])
     return close
 
 
@@ -77,8 +112,7 @@ def bond_images(atoms: Atoms) -> BondImages:
     atoms
         A molecule or a periodic cell.
     """
-    longest = 2.0 * BOND_SCALE * float(covalent_radii[atoms.numbers].max())
-    idx_i, idx_j, shifts = structure_pairs(atoms, atoms.positions, longest)
+    idx_i, idx_j, shifts = structure_pairs(atoms, atoms.positions, longest_bond(atoms.numbers))
     lengths = np.linalg.norm(atoms.positions[idx_j] - atoms.positions[idx_i] + shifts, axis=1)
     close = bonded(atoms.numbers, idx_i, idx_j, lengths)
     return BondImages(np.stack([idx_i, idx_j], axis=1)[close], shifts[close], lengths[close])

@@ -4,14 +4,13 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from ase.data import covalent_radii
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bond_graphs import frame_bond_graphs
-from mdaug.geometry.bonds import bonded
+from mdaug.geometry.bonds import bonded, single_bond_lengths
 from mdaug.geometry.pairs import molecule_pairs, narrowest_width, pair_lengths
 
 APART_A = 6.0
@@ -141,7 +140,7 @@ def molecular_graph(frames: FrameSet) -> MolecularGraph:
     mean = lengths.mean(axis=0)
     lasting = bonded(numbers, idx_i, idx_j, mean) | (occurrence >= LASTING)
     changing = (occurrence >= SOMETIMES) & ~lasting
-    relative = lengths / (covalent_radii[numbers[idx_i]] + covalent_radii[numbers[idx_j]])
+    relative = lengths / single_bond_lengths(numbers[idx_i], numbers[idx_j])
     for atom in np.flatnonzero(numbers == HYDROGEN):
         own = np.flatnonzero((pairs == atom).any(axis=1))
         if len(own) == 0:

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.data import covalent_radii
 
 from mdaug.errors import DataError, MDAugError, MissingDependencyError
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.geometry.bonds import bonded, sides
+from mdaug.geometry.bonds import bonded, sides, single_bond_lengths
 from mdaug.geometry.molecules import sampled_pair_lengths
 from mdaug.geometry.pairs import molecule_pairs
 from mdaug.processor import cpuinfo
@@ -204,7 +203,7 @@ def breaking_bonds(atoms: Atoms, bonds: IntArray) -> tuple[Bond, ...]:
     """
     breaking = []
     for i, j in bonds.tolist():
-        limit = STRETCHED * (covalent_radii[atoms.numbers[i]] + covalent_radii[atoms.numbers[j]])
+        limit = STRETCHED * single_bond_lengths(atoms.numbers[i], atoms.numbers[j])
         if atoms.get_distance(i, j) > limit and sides(len(atoms), bonds, (i, j)) is not None:
             breaking.append((i, j))
     return tuple(breaking)

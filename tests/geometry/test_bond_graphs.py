@@ -52,3 +52,10 @@ def test_ethanol_has_eight_bonds_in_every_frame() -> None:
 
 def test_one_atom_has_no_bond() -> None:
     assert frame_bond_graphs(_frames([18], np.zeros((2, 1, 3)))).present.shape == (2, 0)
+
+
+def test_the_atoms_of_hydrogen_molecules_are_bonded() -> None:
+    """Their bond is longer than the sum of their covalent radii; 0.85 Å is a vibration at 1000 K."""
+    positions = np.array([[[0.0, 0, 0], [0, 0, length]] for length in (0.66, 0.74, 0.85)])
+    for cell in (None, 10.0):
+        assert frame_bond_graphs(_frames([1, 1], positions, cell)).present.tolist() == [[True]] * 3

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase.data import atomic_numbers as number_of
-from ase.data import chemical_symbols, covalent_radii
+from ase.data import chemical_symbols
 
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.geometry.pairs import minimum_image, molecule_pairs, neighbor_pairs
+from mdaug.geometry.bond_graphs import frame_bond_graphs
+from mdaug.geometry.bonds import longest_bond, single_bond_lengths
+from mdaug.geometry.pairs import minimum_image
 
-BOND_LENGTH_FACTOR = 1.2
-"""Atoms nearer than this times the sum of their covalent radii are bonded."""
+LASTING, MAX_BOND_FRAMES = 0.5, 50
+"""Share of the frames in which two atoms are bonded at least, and frames that are looked at."""
 
 BOND_SPREAD_A = (0.003, 0.2)
 """Standard deviation of a bond's length: below it is a constraint, above it is breaking."""
@@ -101,8 +103,8 @@ def length_ratio(frames: FrameSet) -> float | None:
     some = frames.evenly_spaced(MAX_LENGTH_FRAMES)
     cells = some.periodic_cells
     atoms = bonding[np.unique(np.linspace(0, len(bonding) - 1, MAX_LENGTH_ATOMS).astype(int))]
-    radii = covalent_radii[frames.atomic_numbers]
-    sums = radii[atoms][:, None] + radii
+    numbers = frames.atomic_numbers
+    sums = single_bond_lengths(numbers[atoms][:, None], numbers)
     sums[np.arange(len(atoms)), atoms] = np.nan
     medians = []
     for n in range(len(some)):
@@ -121,11 +123,14 @@ def bond_stiffness(frames: FrameSet) -> BondStiffness | None:
     frames
         Positions in Å, forces as they are read.
     """
-    idx_i, idx_j = _bonded_pairs(frames)
+    idx_i, idx_j = lasting_bonds(frames)
+    nonmetal = np.isin(frames.atomic_numbers, NONMETALS)
+    use = nonmetal[idx_i] & nonmetal[idx_j]
+    idx_i, idx_j = idx_i[use], idx_j[use]
     if len(idx_i) == 0:
         return None
     vectors = frames.positions[:, idx_j] - frames.positions[:, idx_i]
-    vectors = minimum_image(vectors, frames.periodic_cells, _farthest_bond(frames))
+    vectors = minimum_image(vectors, frames.periodic_cells, longest_bond(frames.atomic_numbers))
     d_ij = np.linalg.norm(vectors, axis=2)
     along = np.einsum("fpx,fpx->fp", frames.forces[:, idx_j] - frames.forces[:, idx_i], vectors) / (2 * d_ij)
     spread = d_ij.std(axis=0)
@@ -146,22 +151,14 @@ def bond_stiffness(frames: FrameSet) -> BondStiffness | None:
     return BondStiffness(idx_i, idx_j, measured, expected, correlations)
 
 
-def _bonded_pairs(frames: FrameSet) -> tuple[IntArray, IntArray]:
-    """Return pairs of nonmetals within bonding distance in the first frame."""
-    radii = covalent_radii[frames.atomic_numbers]
-    first = frames.positions[0]
-    if frames.cells is None:
-        idx_i, idx_j = molecule_pairs(frames.n_atoms)
-        vectors = first[idx_j] - first[idx_i]
-    else:
-        idx_i, idx_j, shifts = neighbor_pairs(first, frames.cells[0], frames.pbc, _farthest_bond(frames))
-        vectors = first[idx_j] - first[idx_i] + shifts
-    close = np.linalg.norm(vectors, axis=1) < BOND_LENGTH_FACTOR * (radii[idx_i] + radii[idx_j])
-    nonmetal = np.isin(frames.atomic_numbers, NONMETALS)
-    use = close & nonmetal[idx_i] & nonmetal[idx_j] & (idx_i != idx_j)
-    return idx_i[use], idx_j[use]
+def lasting_bonds(frames: FrameSet) -> tuple[IntArray, IntArray]:
+    """Return the pairs of atoms that are bonded in most frames, idx_i and idx_j, each of shape (n_bonds,).
 
-
-def _farthest_bond(frames: FrameSet) -> float:
-    """Return the distance (Å) beyond which no two atoms are bonded."""
-    return BOND_LENGTH_FACTOR * 2 * float(covalent_radii[frames.atomic_numbers].max())
+    Parameters
+    ----------
+    frames
+        Of them `MAX_BOND_FRAMES`, evenly spaced, are looked at.
+    """
+    graphs = frame_bond_graphs(frames.evenly_spaced(MAX_BOND_FRAMES))
+    idx_i, idx_j = graphs.pairs[graphs.occurrence >= LASTING].T
+    return idx_i, idx_j

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from ase.data import covalent_radii
 
 from mdaug.data.verification.graph_matching import matching_permutation
 from mdaug.data.verification.messages import shown
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bond_graphs import BondGraphs, frame_bond_graphs
-from mdaug.geometry.bonds import BOND_SCALE, BoolArray, bond_name
+from mdaug.geometry.bonds import BOND_SCALE, BoolArray, bond_name, single_bond_lengths
 from mdaug.geometry.pairs import pair_lengths
 from mdaug.verdicts import Verdict
 
@@ -168,8 +167,8 @@ def _fluctuates(
 ) -> bool:
     """Whether all changed bonds are near the limit of a bond, in the frame and in the usual frames."""
     pairs = graphs.pairs[changed]
-    radii = covalent_radii[frames.atomic_numbers]
-    limits = BOND_SCALE * (radii[pairs[:, 0]] + radii[pairs[:, 1]]) * FLUCTUATION
+    numbers = frames.atomic_numbers
+    limits = BOND_SCALE * FLUCTUATION * single_bond_lengths(numbers[pairs[:, 0]], numbers[pairs[:, 1]])
     here = _mean_lengths(frames.select(np.array([frame])), pairs)
     return bool((here < limits).all() and (typical[changed] < limits).all())
 

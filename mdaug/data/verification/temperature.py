@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from mdaug.data.verification.bond_stiffness import BOND_SPREAD_A
+from mdaug.data.verification.bond_stiffness import BOND_SPREAD_A, lasting_bonds
 from mdaug.frames import FloatArray, FrameSet
-from mdaug.geometry.bond_graphs import frame_bond_graphs
 from mdaug.geometry.pairs import minimum_image
 from mdaug.units import BOLTZMANN_EV_K
 from mdaug.verdicts import Verdict
@@ -32,12 +31,11 @@ def bond_temperature(frames: FrameSet) -> tuple[float, float] | None:
     DOI 10.1103/PhysRevE.62.4757). Moving one atom of a bond along it by its stretch, v = (d − d₀) r̂ with
     ∇·v = 1 + 2 (d − d₀)/d, gives a temperature for each end of each bond, also in cells.
     """
-    graphs = frame_bond_graphs(frames.evenly_spaced(200))
-    bonds = graphs.pairs[graphs.occurrence == 1.0]
-    bonds = bonds[np.unique(np.linspace(0, len(bonds) - 1, MAX_BONDS).astype(int))] if len(bonds) else bonds
-    if len(bonds) == 0:
+    idx_i, idx_j = lasting_bonds(frames)
+    if len(idx_i) == 0:
         return None
-    idx_i, idx_j = bonds.T
+    some = np.unique(np.linspace(0, len(idx_i) - 1, MAX_BONDS).astype(int))
+    idx_i, idx_j = idx_i[some], idx_j[some]
     vectors = minimum_image(frames.positions[:, idx_j] - frames.positions[:, idx_i], frames.periodic_cells)
     d_ij = np.linalg.norm(vectors, axis=2)
     use = (d_ij.std(axis=0) > BOND_SPREAD_A[0]) & (d_ij.std(axis=0) < BOND_SPREAD_A[1])
