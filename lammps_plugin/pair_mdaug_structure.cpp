@@ -18,9 +18,12 @@
 #include <numeric>
 
 using namespace LAMMPS_NS;
+using mdaug::core::json_number;
+using mdaug::core::json_numbers;
 using mdaug::core::json_objects;
 using mdaug::core::json_strings;
 using mdaug::core::json_value;
+using mdaug::core::printable;
 
 namespace {
 
@@ -175,9 +178,9 @@ std::vector<MoleculeKind> trained_molecules(const std::string &training, const E
     for (int a = 0; a < elements.size(); ++a)
       for (int b = a; b < elements.size(); ++b) {
         const auto count = json_value(recorded, elements.pair_name(a, b));
-        if (!count.empty()) bonds[elements.pair_name(a, b)] = std::stoll(count);
+        if (!count.empty()) bonds[elements.pair_name(a, b)] = std::llround(json_number(count));
       }
-    molecules.push_back({formula[0], graph[0], bonds_text(bonds)});
+    molecules.push_back({printable(formula[0]), graph[0], bonds_text(bonds)});
   }
   return molecules;
 }
@@ -247,16 +250,18 @@ struct PairRecord {
   int n;
   std::vector<double> longest_bond, shortest;
 
-  PairRecord(const std::string &training, const Elements &elements)
-      : n(elements.size()), longest_bond(n * n), shortest(n * n)
+  explicit PairRecord(int n) : n(n), longest_bond(n * n), shortest(n * n) {}
+
+  void read(const std::string &training, const Elements &elements)
   {
     const auto limits = json_value(training, "bond_limits_A"), ranges = json_value(training, "distance_range_A");
-    const auto number = [](const std::string &text) { return text.empty() ? 0.0 : std::stod(text); };
+    const auto number = [](const std::string &text) { return text.empty() ? 0.0 : json_number(text); };
     for (int a = 0; a < n; ++a)
       for (int b = 0; b < n; ++b) {
-        const auto name = elements.pair_name(a, b), range = json_value(ranges, name);
+        const auto name = elements.pair_name(a, b);
+        const auto range = json_numbers(json_value(ranges, name));
         longest_bond[a * n + b] = number(json_value(limits, name));
-        shortest[a * n + b] = range.empty() ? 0.0 : number(range.substr(1));    // after the bracket
+        shortest[a * n + b] = range.empty() ? 0.0 : range[0];
       }
   }
 
@@ -284,8 +289,16 @@ void PairMDAug::compare_with_training()
   m.compared = true;
   const auto training = json_value(mdaug_manifest(m.core), "training");
   const Elements elements(m.core);
-  const PairRecord record(training, elements);
   const int n = elements.size();
+  PairRecord record(n);
+  std::vector<MoleculeKind> trained;
+  try {
+    record.read(training, elements);
+    trained = trained_molecules(training, elements);
+  } catch (const std::exception &problem) {
+    error->all(FLERR, "pair_style mdaug: {}: the record of the training frames in its manifest cannot be read ({}); "
+               "export the model again", m.path, problem.what());
+  }
 
   // number the atoms of all ranks; ghosts get the numbers of their owners
   bigint n_owned = m.n_owned, end = 0;
@@ -309,7 +322,6 @@ void PairMDAug::compare_with_training()
   const auto graph = gather_bonds(world, m.row_species, m.n_owned, bonds);
 
   auto differences = record.closer_pairs(closest_of_all, elements);
-  const auto trained = trained_molecules(training, elements);
   if (comm->me == 0 && !trained.empty() && !graph.species.empty()) {
     const auto text = difference(molecules_of(graph, elements, trained), trained);
     if (!text.empty()) differences.insert(differences.begin(), text);

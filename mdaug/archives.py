@@ -8,6 +8,7 @@ import json
 import math
 import os
 import pickletools
+import struct
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -34,6 +35,9 @@ MAX_JSON_BYTES = 1 << 26
 
 MAX_INTEGER_BITS = 128
 """Bits of an integer in JSON; the states of random generators have 128."""
+
+_ENDS = 56 + 20 + 22
+"""Bytes of the three records at the end of a zip file with 64-bit sizes."""
 
 _TO_MARK = {"TUPLE", "LIST", "DICT", "FROZENSET", "INST", "OBJ", "POP_MARK"}
 _TO_MARK |= {"APPENDS", "SETITEMS", "ADDITEMS"}
@@ -70,6 +74,61 @@ def open_zip(path: Path | str) -> Iterator[zipfile.ZipFile]:
         if unpacked > max(ALWAYS_ALLOWED, MAX_RATIO * size):
             raise zipfile.BadZipFile(f"{size} bytes would unpack to {unpacked}, which no data set needs")
         yield archive
+
+
+def check_layout(archive: zipfile.ZipFile) -> str:
+    """Refuse a zip file in which two programs may find different members; return its one folder.
+
+    Torch and the C++ core read the file of a model besides this module. Torch ignores the case of names.
+
+    Parameters
+    ----------
+    archive
+        From `open_zip`.
+
+    Raises
+    ------
+    zipfile.BadZipFile
+        Something follows the end record, the list of members is elsewhere than stated or of another length,
+        sizes contradict each other, names differ only in case or have characters beyond ASCII, or there are
+        several folders.
+    """
+    members = archive.infolist()
+    if _directory(archive) != (archive.start_dir, len(members)):
+        raise zipfile.BadZipFile("its list of members is not where it states, or has another length")
+    for member in members:
+        if member.compress_type == zipfile.ZIP_STORED and member.compress_size != member.file_size:
+            raise zipfile.BadZipFile(f"{member.filename} has other sizes than it states")
+    names = [member.orig_filename for member in members]
+    if not all(name.isascii() and name.isprintable() for name in names):
+        raise zipfile.BadZipFile("the name of a member has characters beyond ASCII")
+    name, count = Counter(name.lower() for name in names).most_common(1)[0] if names else ("", 1)
+    if count > 1:
+        raise zipfile.BadZipFile(f"{count} members are named {name}; expected one")
+    folders = {name.partition("/")[0] for name in names}
+    if len(folders) != 1:
+        raise zipfile.BadZipFile(f"its members are in {len(folders)} folders, expected one folder")
+    return folders.pop()
+
+
+def _directory(archive: zipfile.ZipFile) -> tuple[int, int] | None:
+    """Return where the list of members begins by the end records, and its length; None if it is elsewhere."""
+    file = archive.fp
+    assert file is not None
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _ENDS))
+    ends = file.read().rjust(_ENDS, b"\0")
+    end = ends[-22:]
+    if end[:4] != b"PK\5\6" or end[-2:] != b"\0\0":  # or a comment, which may hold another end record
+        return None
+    place = size - 22
+    count, length, start = struct.unpack("<HLL", end[10:20])
+    if ends[-42:-38] == b"PK\6\7":
+        place = size - _ENDS
+        if struct.unpack("<Q", ends[-34:-26]) != (place,) or ends[:4] != b"PK\6\6":
+            return None
+        count, length, start = struct.unpack("<QQQ", ends[32:56])
+    return (start, count) if start + length == place else None
 
 
 def damaged_member(path: Path | str) -> str | None:
@@ -142,8 +201,8 @@ def _check_array(stream: IO[bytes], member: zipfile.ZipInfo) -> None:
 def check_pickle(content: bytes | IO[bytes]) -> None:
     """Refuse a pickle with deeply nested containers or absurd numbers; nothing is executed.
 
-    Hashing a tuple of three million tuples overflows the C stack, and one with a memo index of 2³² allocates
-    gigabytes.
+    Hashing a tuple of three million tuples overflows the C stack, as does freeing as many lists in torch; a
+    memo index of 2³² allocates gigabytes.
 
     Parameters
     ----------
@@ -155,47 +214,65 @@ def check_pickle(content: bytes | IO[bytes]) -> None:
     ValueError
         The pickle is broken, too deep, or has such numbers.
     """
-    stack: list[int] = []  # depth of each object
-    marks: list[int] = []
-    memo: dict[int, int] = {}
+    depths = _Depths()
     try:
         for n, (opcode, argument, _) in enumerate(pickletools.genops(content)):
-            name = opcode.name
-            if name == "MARK":
-                marks.append(len(stack))
-            elif name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
-                index = len(memo) if argument is None else int(argument)
-                if not 0 <= index <= n:
-                    raise ValueError(f"a pickle with the memo index {index} after {n} operations")
-                memo[index] = stack[-1]
-            elif name in ("GET", "BINGET", "LONG_BINGET"):
-                stack.append(memo[int(argument or 0)])
-            elif name == "DUP":
-                stack.append(stack[-1])
-            elif name == "POP" and marks and marks[-1] == len(stack):
-                marks.pop()
-            else:
-                _apply(opcode, stack, marks)
-                if stack and stack[-1] > MAX_DEPTH:
-                    raise ValueError(f"a pickle of more than {MAX_DEPTH} containers inside one another")
+            depths.apply(opcode, argument, n)
     except (IndexError, KeyError) as error:
         raise ValueError("a broken pickle") from error
 
 
-def _apply(opcode: pickletools.OpcodeInfo, stack: list[int], marks: list[int]) -> None:
-    """Change the stack of depths as an opcode does."""
-    start = marks.pop() if opcode.name in _TO_MARK else len(stack) - len(opcode.stack_before)
-    if opcode.name in _INTO and opcode.name not in _TO_MARK:
-        start += 1  # the container stays
-    if start < 0:
-        raise IndexError
-    depth = max(stack[start:], default=0)
-    taken = len(stack) - start
-    del stack[start:]
-    if opcode.name in _INTO:
-        stack[-1] = max(stack[-1], depth + 1)
-    elif opcode.name != "POP_MARK":
-        stack += [depth + 1 if taken or opcode.name in _TO_MARK else 0] * len(opcode.stack_after)
+class _Depths:
+    """The depth of each object that a pickle makes, followed without making any."""
+
+    def __init__(self) -> None:
+        self._depth: list[int] = []  # of each object, by its number
+        self._stack: list[int] = []  # numbers of objects
+        self._marks: list[int] = []
+        self._memo: dict[int, int] = {}
+        self._used: set[int] = set()  # objects taken from the memo, whose depth has been counted elsewhere
+
+    def apply(self, opcode: pickletools.OpcodeInfo, argument: Any, n: int) -> None:
+        """Follow the n-th opcode."""
+        name, stack, marks = opcode.name, self._stack, self._marks
+        if name == "MARK":
+            marks.append(len(stack))
+        elif name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
+            index = len(self._memo) if argument is None else int(argument)
+            if not 0 <= index <= n:
+                raise ValueError(f"a pickle with the memo index {index} after {n} operations")
+            self._memo[index] = stack[-1]
+        elif name in ("GET", "BINGET", "LONG_BINGET", "DUP"):
+            number = stack[-1] if name == "DUP" else self._memo[int(argument or 0)]
+            self._used.add(number)
+            stack.append(number)
+        elif name == "POP" and marks and marks[-1] == len(stack):
+            marks.pop()
+        else:
+            self._make(opcode)
+
+    def _make(self, opcode: pickletools.OpcodeInfo) -> None:
+        """Take objects from the stack; add them to the one below, or to a new one."""
+        stack, name = self._stack, opcode.name
+        start = self._marks.pop() if name in _TO_MARK else len(stack) - len(opcode.stack_before)
+        if name in _INTO and name not in _TO_MARK:
+            start += 1  # the container stays
+        if start < 0:
+            raise IndexError
+        taken = stack[start:]
+        depth = 1 + max((self._depth[number] for number in taken), default=0)
+        del stack[start:]
+        if name in _INTO:
+            container = stack[-1]
+            if container in self._used:
+                raise ValueError("a pickle that adds to an object in use, as no data set does")
+            self._depth[container] = max(self._depth[container], depth)
+        elif name != "POP_MARK":
+            for _ in opcode.stack_after:
+                stack.append(len(self._depth))
+                self._depth.append(depth if taken or name in _TO_MARK else 0)
+        if stack and self._depth[stack[-1]] > MAX_DEPTH:
+            raise ValueError(f"a pickle of more than {MAX_DEPTH} containers inside one another")
 
 
 def load_json(path: Path | str) -> dict[str, Any]:

@@ -25,13 +25,15 @@ _ITEM_BYTES = {
 }
 
 
-def short_storage(archive: zipfile.ZipFile) -> str | None:
+def short_storage(archive: zipfile.ZipFile, folder: str) -> str | None:
     """Return the first member of an archive that has fewer bytes than its tensor, None if there is none.
 
     Parameters
     ----------
     archive
         A TorchScript file, open for reading.
+    folder
+        Its one folder.
 
     Raises
     ------
@@ -39,17 +41,16 @@ def short_storage(archive: zipfile.ZipFile) -> str | None:
         zipfile and pickle raise errors of many kinds for a broken file.
     """
     names = archive.namelist()
-    pickled = next((name for name in names if name.endswith("/data.pkl")), None)
-    if pickled is None:
+    pickled = f"{folder}/data.pkl"
+    if pickled not in names:
         return None
     for name in names:
-        if name.endswith(".pkl"):
+        if name.endswith("pkl"):  # data.pkl, constants.pkl, and .debug_pkl
             check_pickle(archive.read(name))
     sizes = _Sizes(archive.read(pickled))
     sizes.load()
-    folder = pickled.removesuffix(".pkl")
     for key, needed in sizes.n_bytes.items():
-        member = f"{folder}/{key}"
+        member = f"{folder}/data/{key}"
         if member not in names or archive.getinfo(member).file_size < needed:
             return member
     return None

@@ -13,7 +13,7 @@ from ase.symbols import Symbols
 from torch import nn
 
 import mdaug
-from mdaug.archives import damaged_member, open_zip, parse_json
+from mdaug.archives import check_layout, open_zip, parse_json
 from mdaug.deployment.archive_check import short_storage
 from mdaug.deployment.deployed_model import DeployedModel
 from mdaug.errors import DataError
@@ -143,20 +143,17 @@ def read_manifest(path: str | Path) -> dict[str, Any]:
 def _extra_file(path: Path) -> bytes:
     """Return the bytes of manifest.json, which TorchScript stores in the folder extra/ of a zip file."""
     try:
-        damaged = damaged_member(path)
-        if damaged is not None:
-            raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
         with open_zip(path) as archive:
             names = archive.namelist()
-            short = short_storage(archive)
+            folder = check_layout(archive)
+            damaged = archive.testzip()
+            if damaged is not None:
+                raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
+            short = short_storage(archive, folder)
             if short is not None:
                 raise zipfile.BadZipFile(f"{short} has fewer bytes than its tensor")
-            folders = {name.partition("/")[0] for name in names}
-            if len(folders) != 1:
-                raise zipfile.BadZipFile(f"its members are in {len(folders)} folders, expected one folder")
-            manifests = [name for name in names if name.endswith(f"/extra/{NAME}")]
-            if manifests:
-                return archive.read(manifests[0])
+            if f"{folder}/extra/{NAME}" in names:
+                return archive.read(f"{folder}/extra/{NAME}")
     except Exception as error:  # a broken file makes zipfile raise errors of many kinds
         raise DataError(
             f"{path}: not a model.pt, or damaged ({error}); expected a TorchScript file"

@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: MIT
 // Reader of the zip file of a TorchScript model: sizes and checksums of its members, which torch does not check.
-// After PKWARE's APPNOTE.TXT 6.3.10: end records 4.3.14 to 4.3.16, directory 4.3.12, 64-bit sizes 4.5.3.
+// After PKWARE's APPNOTE.TXT 6.3.10: end records 4.3.14 to 4.3.16, directory 4.3.12, local headers 4.3.7, 64-bit sizes
+// 4.5.3. Refuses the files that mdaug/archives.py refuses: those in which torch may find other members than this reader,
+// or which unpack to far more bytes than they have.
 
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "pickle.h"
 
 namespace mdaug::core {
 
@@ -22,24 +29,38 @@ class Archive {
         uint64_t size;
     };
 
-    // Reads the whole file. Throws std::runtime_error if it is not a zip file, or if the checksum of a stored member is
-    // wrong; checking compressed members (the program, which the core does not run) is left to torch.
+    // Reads the whole file. Throws std::runtime_error if it is not a zip file of one folder, or if the checksum of a stored
+    // member is wrong; checking compressed members (the program, which the core does not run) is left to torch.
     explicit Archive(const std::string& path) : bytes_(std::filesystem::file_size(path)) {
         std::ifstream file(path, std::ios::binary);
         if (!file.read(bytes_.data(), static_cast<std::streamsize>(bytes_.size()))) fail("it cannot be read");
-        uint64_t at = directory();
-        while (at + 4 <= bytes_.size() && get<uint32_t>(at) == DIRECTORY_ENTRY) at = read_entry(at);
+        const Directory directory = find_directory();
+        uint64_t at = directory.begin;
+        while (at < directory.end) at = read_entry(at, directory.end);
         if (members_.empty()) fail("its list of members is empty");
+        if (members_.size() != directory.count) fail("its list of members has another length than it states");
+        if (n_packed_ > bytes_.size()) fail("its members overlap");
+        if (n_unpacked_ > std::max(ALWAYS_ALLOWED, MAX_RATIO * bytes_.size()))
+            fail(std::to_string(bytes_.size()) + " bytes would unpack to " + std::to_string(n_unpacked_));
     }
 
     const std::vector<Member>& members() const { return members_; }
 
   private:
+    struct Directory {
+        uint64_t begin, end, count;
+    };
+
     static constexpr uint32_t END = 0x06054b50, END_64 = 0x06064b50, END_64_LOCATOR = 0x07064b50;
-    static constexpr uint32_t DIRECTORY_ENTRY = 0x02014b50, FULL = 0xffffffff;
+    static constexpr uint32_t DIRECTORY_ENTRY = 0x02014b50, LOCAL_HEADER = 0x04034b50, FULL = 0xffffffff;
+    static constexpr uint16_t STORED = 0, DEFLATED = 8;
+    static constexpr uint64_t MAX_RATIO = 20, ALWAYS_ALLOWED = uint64_t{1} << 28;
 
     std::vector<char> bytes_;
     std::vector<Member> members_;
+    std::set<std::string> names_;  // in lower case, as torch compares them
+    std::string folder_;
+    uint64_t n_packed_ = 0, n_unpacked_ = 0;
 
     [[noreturn]] static void fail(const std::string& reason) { throw std::runtime_error(reason); }
 
@@ -51,49 +72,90 @@ class Archive {
         return value;
     }
 
-    uint64_t directory() const {
-        constexpr uint64_t END_SIZE = 22, LONGEST_COMMENT = 65535;
-        for (uint64_t back = END_SIZE; back <= bytes_.size() && back <= END_SIZE + LONGEST_COMMENT; ++back) {
-            const uint64_t end = bytes_.size() - back;
-            if (get<uint32_t>(end) != END) continue;
-            if (end >= 20 && get<uint32_t>(end - 20) == END_64_LOCATOR) {
-                const auto end_64 = get<uint64_t>(end - 12);
-                if (get<uint32_t>(end_64) != END_64) fail("its 64-bit end record is missing");
-                return get<uint64_t>(end_64 + 48);
-            }
-            return get<uint32_t>(end + 16);
+    // The list of members ends where the end records begin, and nothing follows these.
+    Directory find_directory() const {
+        constexpr uint64_t END_SIZE = 22, LOCATOR_SIZE = 20, END_64_SIZE = 56;
+        if (bytes_.size() < END_SIZE) fail("it is no zip file, or cut short");
+        const uint64_t end = bytes_.size() - END_SIZE;
+        if (get<uint32_t>(end) != END || get<uint16_t>(end + 20) != 0) fail("it is no zip file, or cut short");
+        Directory found{get<uint32_t>(end + 16), end, get<uint16_t>(end + 10)};
+        uint64_t size = get<uint32_t>(end + 12);
+        if (end >= LOCATOR_SIZE && get<uint32_t>(end - LOCATOR_SIZE) == END_64_LOCATOR) {
+            const uint64_t end_64 = end - LOCATOR_SIZE - END_64_SIZE;
+            if (end < LOCATOR_SIZE + END_64_SIZE || get<uint64_t>(end - 12) != end_64 || get<uint32_t>(end_64) != END_64)
+                fail("its 64-bit end record is missing");
+            found = {get<uint64_t>(end_64 + 48), end_64, get<uint64_t>(end_64 + 32)};
+            size = get<uint64_t>(end_64 + 40);
         }
-        fail("it is no zip file, or cut short");
+        if (found.begin > found.end || found.end - found.begin != size) fail("its list of members is not where it states");
+        return found;
     }
 
-    uint64_t read_entry(uint64_t at) {
-        const auto method = get<uint16_t>(at + 10);
+    uint64_t read_entry(uint64_t at, uint64_t end) {
+        if (get<uint32_t>(at) != DIRECTORY_ENTRY) fail("its list of members is damaged");
+        const auto flags = get<uint16_t>(at + 8), method = get<uint16_t>(at + 10);
         const auto checksum = get<uint32_t>(at + 16);
         const auto name_size = get<uint16_t>(at + 28), extra_size = get<uint16_t>(at + 30),
                    comment_size = get<uint16_t>(at + 32);
-        uint64_t size = get<uint32_t>(at + 24), header = get<uint32_t>(at + 42);
+        uint64_t packed = get<uint32_t>(at + 20), size = get<uint32_t>(at + 24), header = get<uint32_t>(at + 42);
         const uint64_t extra = at + 46 + name_size, next = extra + extra_size + comment_size;
-        if (next > bytes_.size()) fail("it ends early");
+        if (next > end) fail("it ends early");
         const std::string name(bytes_.data() + at + 46, name_size);
-        widen(size, get<uint32_t>(at + 20) == FULL, header, extra, extra + extra_size);
-        if (method == 0 && checksum != crc32(content(header, size), size)) fail("wrong checksum of " + name);
+        check_name(name);
+        widen({&size, &packed, &header}, extra, extra + extra_size);
+        if (flags & 1 || (method != STORED && method != DEFLATED)) fail(name + " is encrypted or packed in an unknown way");
+        if (method == STORED && packed != size) fail(name + " has other sizes than it states");
+        const char* data = content(header, packed, name);
+        if (method == STORED && checksum != crc32(data, size)) fail("wrong checksum of " + name);
+        check_pickle(name, method, {data, size});
+        if (packed > UINT64_MAX - n_packed_ || size > UINT64_MAX - n_unpacked_) fail(name + " is too large");
+        n_packed_ += packed, n_unpacked_ += size;
         members_.push_back({name, size});
         return next;
     }
 
-    // Sizes that do not fit in 32 bits are in an extra field: uncompressed, compressed, offset of the member.
-    void widen(uint64_t& size, bool compressed_is_wide, uint64_t& header, uint64_t at, uint64_t end) const {
-        while (at + 4 <= end && get<uint16_t>(at) != 1) at += 4 + get<uint16_t>(at + 2);
-        at += 4;
-        if (at > end) return;
-        if (size == FULL) size = get<uint64_t>(at), at += 8;
-        if (compressed_is_wide) at += 8;
-        if (header == FULL) header = get<uint64_t>(at);
+    // The pickles of objects must be stored, so that their depth can be seen; those of source ranges are read by torch only
+    // to explain an error.
+    static void check_pickle(const std::string& name, uint16_t method, std::string_view bytes) {
+        const auto ends_in = [&](const std::string& end) {
+            return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
+        };
+        if (method == STORED && ends_in("pkl")) PickleDepths::check(bytes);
+        if (method != STORED && ends_in(".pkl")) fail(name + " is compressed, which torch does not do");
     }
 
-    const char* content(uint64_t header, uint64_t size) const {
-        const uint64_t start = header + 30 + get<uint16_t>(header + 26) + get<uint16_t>(header + 28);
+    // Names without distinction of upper and lower case, in one folder.
+    void check_name(const std::string& name) {
+        std::string lower = name;
+        for (char& c : lower) {
+            if (c < ' ' || c > '~') fail("the name of a member has characters beyond ASCII");
+            if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
+        }
+        if (!names_.insert(lower).second) fail("2 members are named " + name + "; expected one");
+        const std::string folder = name.substr(0, name.find('/'));
+        if (members_.empty()) folder_ = folder;
+        if (folder != folder_) fail("its members are in several folders, expected one folder");
+    }
+
+    // Numbers that do not fit in 32 bits are in an extra field, in the order size, packed size, offset of the member.
+    void widen(const std::array<uint64_t*, 3>& numbers, uint64_t at, uint64_t end) const {
+        while (at + 4 <= end && get<uint16_t>(at) != 1) at += 4 + get<uint16_t>(at + 2);
+        if (at + 4 > end) return;
+        const uint64_t field_end = at + 4 + get<uint16_t>(at + 2);
+        at += 4;
+        for (uint64_t* number : numbers) {
+            if (*number != FULL) continue;
+            if (field_end > end || at + 8 > field_end) fail("a 64-bit size is missing");
+            *number = get<uint64_t>(at), at += 8;
+        }
+    }
+
+    const char* content(uint64_t header, uint64_t size, const std::string& name) const {
+        if (header > bytes_.size() || get<uint32_t>(header) != LOCAL_HEADER) fail(name + " is missing");
+        const auto name_size = get<uint16_t>(header + 26);
+        const uint64_t start = header + 30 + name_size + get<uint16_t>(header + 28);
         if (start > bytes_.size() || bytes_.size() - start < size) fail("it ends early");
+        if (name != std::string(bytes_.data() + header + 30, name_size)) fail(name + " has another name in its header");
         return bytes_.data() + start;
     }
 

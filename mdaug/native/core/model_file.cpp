@@ -54,9 +54,10 @@ torch::jit::Module open(const std::string& path, std::string& manifest) {
         auto module = torch::jit::load(path, c10::Device(c10::kCPU), extra);
         check_sizes(module, archive);
         manifest = extra["manifest.json"];
+        if (!manifest.empty()) JsonReader(manifest).check();
         return module;
     } catch (const std::exception& error) {
-        throw std::runtime_error(path + ": not a model.pt, or damaged (" + first_sentence(error.what()) +
+        throw std::runtime_error(path + ": not a model.pt, or damaged (" + printable(first_sentence(error.what())) +
                                  "); expected a TorchScript file written by mdaug");
     }
 }
@@ -67,7 +68,7 @@ void check(const std::string& path, const std::string& manifest) {
                                  ": a TorchScript file, but without manifest.json; expected one written by mdaug");
     const auto version = json_value(manifest, "format_version");
     if (std::find(std::begin(FORMAT_VERSIONS), std::end(FORMAT_VERSIONS), version) == std::end(FORMAT_VERSIONS))
-        throw std::runtime_error(path + ": model of format version " + (version.empty() ? "none" : version) +
+        throw std::runtime_error(path + ": model of format version " + (version.empty() ? "none" : printable(version)) +
                                  ", expected 1 or 2; export it again with this version of mdaug, or use the version "
                                  "that wrote it");
     if (json_value(manifest, "filters") != "\"spline\"")
@@ -135,7 +136,11 @@ ModelFile ModelFile::read(const std::string& path) {
     file.prior_spacing = has_prior(module) ? module.attr("prior_spacing").toDouble() : 0;
     file.spacing = module.attr("filters").toModule().attr("spacing").toDouble();
     file.n_interactions = static_cast<int>(module.attr("filters").toModule().attr("n_interactions").toInt());
-    if (file.symbols.empty() || file.symbols.size() != file.at("atomic_numbers").data.size())
+    const auto is_symbol = [](const std::string& text) {
+        return !text.empty() && text.size() <= 3 && text == printable(text) && text.find(' ') == std::string::npos;
+    };
+    if (file.symbols.empty() || file.symbols.size() != file.at("atomic_numbers").data.size() ||
+        !std::all_of(file.symbols.begin(), file.symbols.end(), is_symbol))
         throw std::runtime_error(path + ": the elements in its manifest are not those of its weights; export it again");
     return file;
 }
