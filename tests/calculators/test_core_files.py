@@ -12,11 +12,15 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import torch
 
 from mdaug.archives import MAX_DEPTH, parse_json
 from mdaug.calculators.core import Core, CoreUnavailableError
 from mdaug.deployment import export_model, load_model, read_manifest
+from mdaug.deployment.deployed_model import DeployedModel
+from mdaug.deployment.manifest import build_manifest
 from mdaug.errors import DataError
+from mdaug.models import SchNet
 
 pytestmark = pytest.mark.slow
 
@@ -362,3 +366,67 @@ def test_python_and_the_core_agree_on_damaged_manifests(members: Members, tmp_pa
         assert core == python, bytes(text)
         agreed[python] += 1
     assert min(agreed.values()) > 20
+
+
+# Tensors and numbers of right checksums and hash
+
+
+def export_changed(model: SchNet, path: Path, change: Callable[[DeployedModel], None]) -> Path:
+    deployed = DeployedModel(model).eval()
+    change(deployed)
+    text = json.dumps(build_manifest(model, deployed, {}, "float64"))
+    torch.jit.save(torch.jit.script(deployed), path, _extra_files={"manifest.json": text})
+    return path
+
+
+SHAPES: list[Callable[[torch.Tensor], torch.Tensor]] = [
+    lambda tensor: tensor.flatten()[:1].expand(31),
+    lambda tensor: tensor[..., :-1],
+    lambda tensor: tensor.unsqueeze(0),
+]
+
+
+@pytest.mark.parametrize("shape", range(len(SHAPES)))
+def test_tensors_of_other_shapes_are_refused(shape: int, make_model, tmp_path: Path) -> None:
+    """They would be read beyond their ends."""
+    model = make_model(prior="zbl")
+    Core(export_changed(model, tmp_path / "good.pt", lambda _: None))
+    for name in [*DeployedModel(model).state_dict(), "reference_energies", "prior_table"]:
+        if (name, shape) == ("prior_table", 1):
+            continue  # a shorter table is a table
+
+        def change(deployed: DeployedModel, name: str = name) -> None:
+            owner, _, attribute = name.rpartition(".")
+            module = deployed.get_submodule(owner)
+            changed = SHAPES[shape](getattr(module, attribute).detach()).contiguous().clone()
+            if attribute in module._parameters:
+                changed = torch.nn.Parameter(changed, requires_grad=False)
+            setattr(module, attribute, changed)
+
+        path = export_changed(model, tmp_path / "changed.pt", change)
+        with pytest.raises(CoreUnavailableError, match=r"changed\.pt: "):
+            Core(path)
+            pytest.fail(name)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["cutoff", "filters.spacing"])
+def test_lengths_that_are_no_positive_numbers_are_refused(name, value, make_model, tmp_path: Path) -> None:
+    def change(deployed: DeployedModel) -> None:
+        owner, _, attribute = name.rpartition(".")
+        setattr(deployed.get_submodule(owner), attribute, value)
+
+    path = export_changed(make_model(), tmp_path / "odd.pt", change)
+    with pytest.raises(CoreUnavailableError, match=r"odd\.pt: not a model of mdaug .*no positive number"):
+        Core(path)
+
+
+@pytest.mark.parametrize("value", [0, -1, 2, 7, 1 << 32, (1 << 32) + 1, 1 << 62])
+def test_numbers_of_interactions_that_are_not_there_are_refused(value, make_model, tmp_path: Path) -> None:
+    path = export_changed(
+        make_model(n_interactions=1),
+        tmp_path / "odd.pt",
+        lambda d: setattr(d.filters, "n_interactions", value),
+    )
+    with pytest.raises(CoreUnavailableError, match=r"odd\.pt: "):
+        Core(path)

@@ -97,3 +97,26 @@ def test_a_crystal_may_be_larger(lab, make_model, tmp_path):
     assert warnings_of(lab, path, cell.repeat((2, 2, 3))) == []
     (text,) = warnings_of(lab, path, box_of(ETHANOL))
     assert text.startswith("trained on C; this is C2H6O")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"distance_range_A": {"H-O": ["near", "far"]}},
+        {"distance_range_A": {"H-O": [None]}},
+        {"bond_limits_A": {"H-O": "1"}},
+        {"bond_limits_A": {"H-O": True}},
+    ],
+)
+def test_records_that_are_no_numbers_are_refused(lab, make_model, tmp_path, record):
+    model = export_model(make_model(), tmp_path / "odd.pt", training=record)
+    (error,) = warnings_of(lab, model, centered(ETHANOL), fails=True)
+    assert "the record of the training frames in its manifest cannot be read" in error
+
+
+def test_text_of_a_manifest_reaches_the_terminal_without_escape_sequences(lab, model, make_model, tmp_path):
+    record = read_manifest(model)["training"]
+    record["molecules"][0]["formula"] = "\x1b[2J\x9bC2H6O"
+    forged = export_model(make_model(), tmp_path / "forged.pt", training=record)
+    (text,) = warnings_of(lab, forged, centered(molecule("CH3COCH3")))
+    assert text.startswith("trained on ?[2J??C2H6O; this is C3H6O")

@@ -14,6 +14,7 @@
 #include "archive.h"
 #include "json.h"
 #include "sha256.h"
+#include "shapes.h"
 
 namespace mdaug::core {
 
@@ -135,13 +136,19 @@ ModelFile ModelFile::read(const std::string& path) {
     file.energy_scale = module.attr("energy_scale").toDouble();
     file.prior_spacing = has_prior(module) ? module.attr("prior_spacing").toDouble() : 0;
     file.spacing = module.attr("filters").toModule().attr("spacing").toDouble();
-    file.n_interactions = static_cast<int>(module.attr("filters").toModule().attr("n_interactions").toInt());
+    file.n_interactions = static_cast<int>(
+        std::clamp<int64_t>(module.attr("filters").toModule().attr("n_interactions").toInt(), -1, 1 << 20));
     const auto is_symbol = [](const std::string& text) {
         return !text.empty() && text.size() <= 3 && text == printable(text) && text.find(' ') == std::string::npos;
     };
     if (file.symbols.empty() || file.symbols.size() != file.at("atomic_numbers").data.size() ||
         !std::all_of(file.symbols.begin(), file.symbols.end(), is_symbol))
         throw std::runtime_error(path + ": the elements in its manifest are not those of its weights; export it again");
+    try {
+        ShapeCheck::run(file);
+    } catch (const std::runtime_error& error) {
+        throw std::runtime_error(path + ": not a model of mdaug (" + error.what() + "); export it again");
+    }
     return file;
 }
 

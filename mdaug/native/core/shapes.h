@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// Checks the sizes of a model before it is evaluated, because the evaluation reads its tensors without checks of its own.
+
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "model_file.h"
+
+namespace mdaug::core {
+
+class ShapeCheck {
+  public:
+    // Throws std::runtime_error if a tensor has another shape than the others need, or a number is impossible.
+    static void run(const ModelFile& file) { ShapeCheck(file).all(); }
+
+  private:
+    explicit ShapeCheck(const ModelFile& file) : file_(file) {}
+
+    static constexpr int64_t ANY = -1, MAX_BLOCKS = 1000, FEWEST_ROWS = 4;
+
+    const ModelFile& file_;
+
+    [[noreturn]] static void fail(const std::string& reason) { throw std::runtime_error(reason); }
+
+    void all() const {
+        for (const double length : {file_.cutoff, file_.spacing})
+            if (!(length > 0) || !std::isfinite(length)) fail("its cutoff or spacing is no positive number");
+        if (!std::isfinite(file_.energy_scale) || !std::isfinite(file_.prior_spacing)) fail("a scale is no number");
+        const int64_t n_blocks = file_.n_interactions, n_elements = static_cast<int64_t>(file_.symbols.size());
+        if (n_blocks < 1 || n_blocks > MAX_BLOCKS) fail("it has " + std::to_string(n_blocks) + " interactions");
+
+        const auto table = shape("filters.table", {ANY, ANY});
+        check_rows(table[0]);
+        if (table[1] % n_blocks != 0) fail("the width of filters.table is no multiple of its interactions");
+        const int64_t filters = table[1] / n_blocks, basis = shape("network.embedding.weight", {n_elements, ANY})[1];
+        for (int64_t l = 0; l < n_blocks; ++l) {
+            const auto block = "network.interactions." + std::to_string(l) + ".";
+            shape(block + "inward.weight", {filters, basis});
+            shape(block + "hidden.weight", {basis, filters});
+            shape(block + "hidden.bias", {basis});
+            shape(block + "out.weight", {basis, basis});
+            shape(block + "out.bias", {basis});
+        }
+        const int64_t readout = shape("network.readout_hidden.weight", {ANY, basis})[0];
+        shape("network.readout_hidden.bias", {readout});
+        shape("network.readout.weight", {1, readout});
+        shape("network.readout.bias", {1});
+        shape("reference_energies", {n_elements});
+        shape("atomic_numbers", {n_elements});
+        if (file_.prior_spacing > 0) check_rows(shape("prior_table", {n_elements, n_elements, ANY})[2]);
+    }
+
+    static void check_rows(int64_t n) {
+        if (n < FEWEST_ROWS || n > std::numeric_limits<int32_t>::max()) fail("a table has " + std::to_string(n) + " rows");
+    }
+
+    std::vector<int64_t> shape(const std::string& name, const std::vector<int64_t>& expected) const {
+        const auto& found = file_.at(name).shape;
+        bool fits = found.size() == expected.size();
+        for (size_t k = 0; fits && k < found.size(); ++k) fits = found[k] > 0 && (expected[k] == ANY || found[k] == expected[k]);
+        if (!fits) fail(name + " has a shape that does not fit the other tensors");
+        return found;
+    }
+};
+
+}  // namespace mdaug::core
