@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from mdaug.geometry.molecules import count_molecules
 from mdaug.springs.springs import Springs
 from mdaug.units import EV_PER_KCAL_MOL
 from mdaug.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from mdaug.augmentation.force_matching.force_field import ForceField
 
 MANY_MOLECULES = 8
 """Least number of molecules of a liquid; its frames show each atom in as many surroundings as augmented
@@ -80,12 +84,15 @@ class Augmentation:
         One sentence: why the rule of the options is used or not; empty where nothing was assessed.
     verdicts
         Assessment of the force-matched field; empty for other rules.
+    field
+        The force-matched field; None for other rules.
     """
 
     frames: FrameSet
     rule: str
     reason: str
     verdicts: tuple[Verdict, ...]
+    field: "ForceField | None" = None
 
 
 def make_augmentation(
@@ -145,7 +152,8 @@ def make_augmentation(
         name=f"{frames.name}, augmented",
         info=info,
     )
-    return Augmentation(labeled, rule.name, rule.reason, rule.verdicts)
+    field = getattr(rule.label, "field", None)
+    return Augmentation(labeled, rule.name, rule.reason, rule.verdicts, field)
 
 
 def _settled(options: AugmentOptions, rule_name: str, frames: FrameSet) -> AugmentOptions:

@@ -11,7 +11,6 @@ from mdaug.bench.lower_bounds import bare_products, evaluation_products, filter_
 from mdaug.bench.options import BenchOptions
 from mdaug.bench.timing import Case, local_case, repeated
 from mdaug.calculators.core import CoreUnavailableError
-from mdaug.calculators.evaluators import make_core
 from mdaug.deployment import load_model
 from mdaug.frames import FrameSet
 from mdaug.geometry.pairs import molecule_pairs
@@ -111,7 +110,7 @@ def inference_cases(model: BenchmarkModel, options: BenchOptions) -> list[Case]:
 
 def _core(model: BenchmarkModel, options: BenchOptions, threads: int) -> Callable[[], object] | None:
     try:
-        core = make_core(model.path, options.dtype, options.device, threads)
+        core = model.make_core(options.dtype, options.device, threads)
     except CoreUnavailableError:
         return None
     species, positions = model.species, model.rattled(options.inference)

@@ -9,11 +9,14 @@ import torch
 from ase import Atoms
 
 from mdaug.bench.options import BenchOptions
+from mdaug.calculators.core import Core
+from mdaug.calculators.evaluators import make_core, make_finder, set_molecules
 from mdaug.calculators.structures import species_of
 from mdaug.deployment import export_model, read_manifest
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray, structure_from_json
 from mdaug.models import SchNet, SchNetOptions
+from mdaug.options import Precision
 
 ENERGY_UNIT_EV = 1e-6
 """Energy unit of untrained networks, for mdaug and the baseline: forces are so weak that atoms hardly
@@ -58,6 +61,24 @@ class BenchmarkModel:
     def species(self) -> IntArray:
         """Index (n_atoms,) of each atom's element among the model's."""
         return species_of(self.atoms.numbers, self.manifest["elements"])
+
+    def make_core(self, dtype: Precision | None, device: str, threads: int) -> Core:
+        """Return the C++ core with the model, ready to evaluate replicas of the structure.
+
+        Parameters
+        ----------
+        dtype, device, threads
+            As for `mdaug.calculators.evaluators.make_core`.
+
+        Raises
+        ------
+        CoreUnavailableError
+            The core cannot evaluate the model here.
+        """
+        core = make_core(self.path, dtype, device, threads)
+        finder = make_finder(self.manifest)
+        set_molecules(core, None if finder is None else finder.find(self.atoms))
+        return core
 
     def rattled(self, n: int, sigma_A: float = 0.02) -> FloatArray:
         """Return positions (n, n_atoms, 3), Å, of the structure plus Gaussian noise, with a fixed seed.

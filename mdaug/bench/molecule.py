@@ -16,7 +16,6 @@ from mdaug.bench.options import BenchOptions
 from mdaug.bench.timing import Case, local_case, repeated
 from mdaug.calculators import MDAugCalculator
 from mdaug.calculators.core import CoreUnavailableError
-from mdaug.calculators.evaluators import make_core
 from mdaug.calculators.lammps import PLUGIN, plugin_folder
 from mdaug.deployment import load_model
 from mdaug.geometry.verlet_list import PairList
@@ -80,7 +79,7 @@ def molecule_cases(model: BenchmarkModel, options: BenchOptions, notes: list[str
 
 
 def _core_cases(model: BenchmarkModel, options: BenchOptions) -> list[Case]:
-    core = make_core(model.path, options.dtype, options.device, threads=1)
+    core = model.make_core(options.dtype, options.device, threads=1)
     species, positions = model.species, cycle(model.rattled(16)[:, None])
 
     def evaluate() -> None:

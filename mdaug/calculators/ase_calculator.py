@@ -13,7 +13,14 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from torch import Tensor
 
 from mdaug.calculators.applicability import check_applicability
-from mdaug.calculators.evaluators import EvaluatorName, check_arguments, lone_atom_energies, make_evaluator
+from mdaug.calculators.evaluators import (
+    EvaluatorName,
+    check_arguments,
+    lone_atom_energies,
+    make_evaluator,
+    make_finder,
+)
+from mdaug.calculators.molecules import Molecules
 from mdaug.calculators.structures import StructureError, cell_of, check_positions, species_of
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
@@ -147,10 +154,11 @@ class MDAugCalculator(Calculator):
         evaluate, evaluator = make_evaluator(*(arguments[name] for name in names))
         device = torch.device(arguments["device"])
         self.manifest, self._evaluate, self.evaluator = manifest, evaluate, evaluator
+        self._finder = make_finder(manifest)
         self._pair_list = PairList(manifest["cutoff_A"], arguments["skin"], device, sort=True)
         self._offsets = np.zeros(len(manifest["elements"]))
         if not arguments["reference"]:
-            self._offsets -= lone_atom_energies(evaluate, len(self._offsets), device)
+            self._offsets -= lone_atom_energies(evaluate, manifest, device)
         self._strict: bool | None = arguments["strict"]
         self._numbers: IntArray | None = None
         self._cell: tuple[tuple[bytes, bytes], FloatArray | None] | None = None
@@ -213,7 +221,8 @@ class MDAugCalculator(Calculator):
                     check_applicability(self.atoms, self.manifest, strict=self._strict)
                 self._numbers = self.atoms.numbers.copy()
             pairs = self._pair_list.pairs(positions, cell, tuple(self.atoms.pbc.tolist()))
-            self.results = self._results(self._in_order(positions, pairs))
+            molecules = None if self._finder is None else self._finder.find(self.atoms)
+            self.results = self._results(self._in_order(positions, pairs, molecules))
 
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
         """Return the properties that changed since the last evaluation; much faster than ASE's own method.
@@ -243,12 +252,15 @@ class MDAugCalculator(Calculator):
             self._cell = given, cell_of(self.atoms)
         return self._cell[1]
 
-    def _in_order(self, positions: FloatArray, pairs: tuple[Tensor, Tensor, Tensor]) -> dict[str, FloatArray]:
+    def _in_order(
+        self, positions: FloatArray, pairs: tuple[Tensor, Tensor, Tensor], molecules: Molecules | None
+    ) -> dict[str, FloatArray]:
         """Evaluate atoms in the order of the pair list; return values in the order of the atoms."""
         order = self._pair_list.order
         if order is None:
-            return self._evaluate(self._species, positions, pairs)
-        values = self._evaluate(self._species[order], positions[order], pairs)
+            return self._evaluate(self._species, positions, pairs, molecules)
+        ordered = None if molecules is None else molecules.ordered(order)
+        values = self._evaluate(self._species[order], positions[order], pairs, ordered)
         for name in ("atomic_energies", "forces"):
             own = np.empty_like(values[name])
             own[order] = values[name]

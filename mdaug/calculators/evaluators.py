@@ -3,7 +3,7 @@
 import operator
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -12,14 +12,17 @@ import torch
 from torch import Tensor
 
 from mdaug.calculators.core import Core, CoreUnavailableError
+from mdaug.calculators.molecules import MoleculeFinder, Molecules
 from mdaug.deployment import load_model
 from mdaug.errors import DataError, SettingsError
 from mdaug.frames import FloatArray, IntArray
 from mdaug.options import PRECISIONS, Precision
 
 EvaluatorName = Literal["auto", "core", "torchscript"]
-Evaluate = Callable[[IntArray, FloatArray, tuple[Tensor, Tensor, Tensor]], dict[str, FloatArray]]
-"""Takes species, positions, pairs (idx_i, idx_j, shifts); returns what `DeployedModel.evaluate` returns."""
+PairTensors = tuple[Tensor, Tensor, Tensor]
+Evaluate = Callable[[IntArray, FloatArray, PairTensors, Molecules | None], dict[str, FloatArray]]
+"""Takes species, positions, pairs (idx_i, idx_j, shifts) and, for a model with a baseline, the molecules;
+returns what `DeployedModel.evaluate` returns."""
 
 
 def check_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -107,27 +110,64 @@ def make_core(model: str | Path, dtype: Precision | None, device: str, threads: 
     return Core(model, dtype, threads or torch.get_num_threads())
 
 
-def lone_atom_energies(evaluate: Evaluate, n_elements: int, device: torch.device) -> FloatArray:
-    """Return the energies (n_elements,), eV, of single atoms of each element.
+def make_finder(manifest: Mapping[str, Any]) -> MoleculeFinder | None:
+    """Return what finds the molecules of structures; None for a model without baseline.
+
+    Parameters
+    ----------
+    manifest
+        Of the model.
+    """
+    return MoleculeFinder(manifest) if manifest.get("baseline") else None
+
+
+def set_molecules(core: Core, molecules: Molecules | None) -> None:
+    """Assign the molecules of the next evaluations to a core; None changes nothing.
+
+    Parameters
+    ----------
+    core
+        The core.
+    molecules
+        Of the structure that will be evaluated.
+    """
+    if molecules is None:
+        return
+    templates = np.repeat(np.arange(len(molecules.atoms)), [len(atoms) for atoms in molecules.atoms])
+    atoms = np.concatenate([part.ravel() for part in molecules.atoms])
+    core.set_molecules(templates, atoms, molecules.offsets)
+
+
+def lone_atom_energies(evaluate: Evaluate, manifest: Mapping[str, Any], device: torch.device) -> FloatArray:
+    """Return the energies (n_elements,), eV, of single atoms of each element, without baseline.
 
     Parameters
     ----------
     evaluate
         Function that evaluates a model.
-    n_elements
-        Number of elements of the model.
+    manifest
+        Manifest of the model.
     device
         Device of the model.
     """
     index = torch.empty(0, dtype=torch.int64, device=device)
     none = index, index, torch.empty((0, 3), dtype=torch.float64, device=device)
-    return evaluate(np.arange(n_elements), np.zeros((n_elements, 3)), none)["atomic_energies"]
+    n_elements, kinds = len(manifest["elements"]), manifest.get("baseline") or []
+    no_molecules = tuple(np.empty((0, len(kind["atomic_numbers"])), dtype=np.int64) for kind in kinds)
+    molecules = Molecules(no_molecules) if kinds else None
+    return evaluate(np.arange(n_elements), np.zeros((n_elements, 3)), none, molecules)["atomic_energies"]
 
 
 def _with_core(core: Core) -> Evaluate:
+    assigned: Molecules | None = None
+
     def evaluate(
-        species: IntArray, positions: FloatArray, pairs: tuple[Tensor, Tensor, Tensor]
+        species: IntArray, positions: FloatArray, pairs: PairTensors, molecules: Molecules | None
     ) -> dict[str, FloatArray]:
+        nonlocal assigned
+        if molecules is not assigned:
+            set_molecules(core, molecules)
+            assigned = molecules
         idx_i, idx_j, shifts = (tensor.numpy() for tensor in pairs)
         return core.evaluate(species, positions, idx_i, idx_j, shifts)
 
@@ -139,11 +179,20 @@ def _with_torchscript(model: str | Path, dtype: Precision | None, device: str, t
         torch.set_num_threads(threads)
     script = load_model(model, dtype, device)
 
+    def on_device(values: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values)).to(device)
+
     def evaluate(
-        species: IntArray, positions: FloatArray, pairs: tuple[Tensor, Tensor, Tensor]
+        species: IntArray, positions: FloatArray, pairs: PairTensors, molecules: Molecules | None
     ) -> dict[str, FloatArray]:
         with torch.inference_mode():
-            arrays = (torch.from_numpy(values).to(device) for values in (species, positions))
-            return {name: tensor.cpu().numpy() for name, tensor in script.evaluate(*arrays, *pairs).items()}
+            given = on_device(species), on_device(positions), *pairs
+            if molecules is None:
+                out = script.evaluate(*given)
+            else:
+                atoms = [on_device(part) for part in molecules.atoms]
+                offsets = None if molecules.offsets is None else on_device(molecules.offsets)
+                out = script.evaluate_molecules(*given, atoms, offsets)
+            return {name: tensor.cpu().numpy() for name, tensor in out.items()}
 
     return evaluate

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mdaug.calculators.evaluators import make_evaluator
+from mdaug.calculators.evaluators import make_evaluator, make_finder
 from mdaug.calculators.structures import check_positions, species_of
 from mdaug.deployment import read_manifest
 from mdaug.frames import FloatArray, FrameSet
@@ -50,12 +50,14 @@ def predict(
     manifest = read_manifest(model)
     species = species_of(frames.atomic_numbers, manifest["elements"])
     evaluate, _ = make_evaluator(model, dtype, device, 0, "auto")
+    finder = make_finder(manifest)
     energies, forces = np.empty(len(frames)), np.empty(frames.positions.shape)
     for start in range(0, len(frames), batch_size):
         part = slice(start, min(start + batch_size, len(frames)))
         batch, n_frames = frames.select(part), part.stop - part.start
         pairs = _pairs_of_all(batch, manifest["cutoff_A"], where)
-        values = evaluate(np.tile(species, n_frames), batch.positions.reshape(-1, 3), pairs)
+        molecules = None if finder is None else finder.find_in_frames(batch)
+        values = evaluate(np.tile(species, n_frames), batch.positions.reshape(-1, 3), pairs, molecules)
         energies[part] = values["atomic_energies"].reshape(n_frames, -1).sum(1)
         forces[part] = values["forces"].reshape(n_frames, -1, 3)
         if progress is not None:

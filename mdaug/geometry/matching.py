@@ -138,7 +138,28 @@ def molecules_in_order(atomic_numbers: IntArray, templates: Sequence[MoleculeGra
     ]
 
 
-def whole_molecules(positions: FloatArray, cells: FloatArray | None, bonds: IntArray) -> FloatArray:
+def spanning_bonds(bonds: IntArray) -> list[tuple[int, int]]:
+    """Return bonds that connect all bonded atoms without rings, in the order of growth from the first atom.
+
+    Parameters
+    ----------
+    bonds
+        Shape (n_bonds, 2).
+
+    Returns
+    -------
+    list of tuple
+        Pairs of an atom that is connected before and one that is connected by it.
+    """
+    graph = nx.Graph()
+    graph.add_edges_from(bonds.tolist())
+    parts = nx.connected_components(graph)
+    return [bond for part in parts for bond in nx.bfs_edges(graph, min(part))]
+
+
+def whole_molecules(
+    positions: FloatArray, cells: FloatArray | None, spanning: Sequence[tuple[int, int]]
+) -> FloatArray:
     """Return positions with every molecule in one piece, by lattice translations of its atoms.
 
     Parameters
@@ -147,15 +168,13 @@ def whole_molecules(positions: FloatArray, cells: FloatArray | None, bonds: IntA
         Shape (n, n_atoms, 3), Å, each row one molecule.
     cells
         Shape (n, 3, 3), Å; None returns `positions`.
-    bonds
-        Bonds of the molecule, shape (n_bonds, 2). Bonded atoms are put at the nearest image of each other.
+    spanning
+        `spanning_bonds` of the molecule; bonded atoms are put at the nearest image of each other.
     """
     if cells is None:
         return positions
-    whole, graph = positions.copy(), nx.Graph()
-    graph.add_edges_from(bonds.tolist())
-    for first in map(min, nx.connected_components(graph)):
-        for parent, atom in nx.bfs_edges(graph, first):
-            step = positions[:, [atom]] - positions[:, [parent]]
-            whole[:, atom] = whole[:, parent] + minimum_image(step, cells)[:, 0]
+    whole = positions.copy()
+    for parent, atom in spanning:
+        step = positions[:, [atom]] - positions[:, [parent]]
+        whole[:, atom] = whole[:, parent] + minimum_image(step, cells)[:, 0]
     return whole

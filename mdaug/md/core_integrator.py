@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 
 from mdaug.calculators.core import Core, CoreUnavailableError
-from mdaug.calculators.evaluators import make_core
+from mdaug.calculators.evaluators import make_core, make_finder, set_molecules
 from mdaug.calculators.structures import species_of
 from mdaug.frames import FloatArray, IntArray
 from mdaug.geometry.rigid_motion import n_rigid_motions
@@ -163,6 +163,8 @@ def core_integrators(
         raise CoreUnavailableError("its thermostat does not support linear molecules")
     core = make_core(model, dtype, device, threads=1)
     species = species_of(atoms.numbers, manifest["elements"])
+    finder = make_finder(manifest)
+    set_molecules(core, None if finder is None else finder.find(atoms))
 
     def make(
         atoms: Atoms, options: DynamicsOptions, rng: np.random.Generator, forces: FloatArray | None

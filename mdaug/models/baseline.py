@@ -13,9 +13,9 @@ V is the expanded Morse oscillator (R. J. Le Roy in Demaison, Boggs, Császár (
 Structures, CRC Press 2011, chapter 6).
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from ase.symbols import Symbols
 from torch import Tensor, nn
 
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.geometry.matching import whole_molecules
+from mdaug.geometry.matching import spanning_bonds, whole_molecules
 
 STRETCH_SLOPE = 2.0
 """1/Å, of the stretch variable 1 − exp(−2 (r − r̄)) and of soft pairs."""
@@ -87,6 +87,45 @@ class MoleculeTemplate:
     gates: IntArray
     coefficients: FloatArray
 
+    @classmethod
+    def from_lists(cls, lists: Mapping[str, Any]) -> "MoleculeTemplate":
+        """Return a template from lists of numbers, such as JSON holds.
+
+        Parameters
+        ----------
+        lists
+            Name of each array -> nested list.
+
+        Raises
+        ------
+        ValueError
+            An array has another shape than it must have, or an index does not exist.
+        """
+        arrays: dict[str, Any] = {
+            name: np.array(lists[name], dtype=dtype).reshape(-1, *tail)
+            for name, (dtype, tail) in _SHAPES.items()
+        }
+        template = cls(**arrays)
+        template._check()
+        return template
+
+    def _check(self) -> None:
+        n_atoms, n_bonds = len(self.atomic_numbers), len(self.bonds)
+        n_primitives = n_bonds + len(self.angles) + 3 * len(self.torsions)
+        ends = {"bonds": n_atoms, "angles": n_atoms, "torsions": n_atoms, "pairs": n_atoms}
+        for name, end in (ends | {"factors": n_primitives + 1, "gates": n_bonds + 1}).items():
+            indices = getattr(self, name)
+            if indices.size and (indices.min() < 0 or indices.max() >= end):
+                raise ValueError(f"{name}: an index is not in 0 to {end - 1}")
+        same = {
+            "bond_parameters": n_bonds,
+            "mean_cosines": len(self.angles),
+            "pair_parameters": len(self.pairs),
+        }
+        for name, length in (same | dict.fromkeys(("gates", "coefficients"), len(self.factors))).items():
+            if len(getattr(self, name)) != length:
+                raise ValueError(f"{name}: {len(getattr(self, name))} rows, expected {length}")
+
     @property
     def formula(self) -> str:
         """Hill formula."""
@@ -98,7 +137,22 @@ class MoleculeTemplate:
             yield name, getattr(self, name)
 
 
-TEMPLATE_TENSORS = tuple(field.name for field in fields(MoleculeTemplate))
+_SHAPES: dict[str, tuple[type, tuple[int, ...]]] = {
+    "atomic_numbers": (np.int64, ()),
+    "bonds": (np.int64, (2,)),
+    "bond_parameters": (np.float64, (9,)),
+    "angles": (np.int64, (3,)),
+    "mean_cosines": (np.float64, ()),
+    "torsions": (np.int64, (4,)),
+    "pairs": (np.int64, (2,)),
+    "pair_parameters": (np.float64, (4,)),
+    "factors": (np.int64, (N_FACTORS,)),
+    "gates": (np.int64, (N_GATES,)),
+    "coefficients": (np.float64, ()),
+}
+"""Type and shape of a row of each array of a template."""
+
+TEMPLATE_TENSORS = tuple(_SHAPES)
 """Tensors of a template in a model.pt."""
 
 
@@ -129,12 +183,13 @@ class Baseline:
         """
         energies, forces = np.zeros(len(frames)), np.zeros_like(frames.positions)
         for template, terms, atoms in zip(self.templates, self.terms, molecules, strict=True):
+            spanning = spanning_bonds(template.bonds)
             for start in range(0, len(frames), FRAMES_AT_ONCE):
                 part = slice(start, start + FRAMES_AT_ONCE)
                 cells = frames.periodic_cells
                 for own in atoms:
                     whole = whole_molecules(
-                        frames.positions[part][:, own], None if cells is None else cells[part], template.bonds
+                        frames.positions[part][:, own], None if cells is None else cells[part], spanning
                     )
                     of_atoms, slope = terms(torch.from_numpy(whole))
                     energies[part] += of_atoms.sum(1).numpy()

@@ -52,3 +52,8 @@ class SchNetOptions(Options):
     prior: Literal["none", "zbl", "pair"] = "zbl"
     """Fixed pair energies added to the network: none, the ZBL repulsion of close atoms (zbl), or Morse bonds
     and repulsive walls fitted to the training frames (pair)."""
+
+    baseline: Literal["auto", "none", "force-field"] = "auto"
+    """Force field of the molecules that the network's energies are added to, E = M + SchNet: the field that
+    labels the augmented frames (auto, where these are made with rule force-matched, the field passes its
+    assessment and validation errors do not grow); none; or force-field, also without augmented frames."""

@@ -1,31 +1,38 @@
-"""Decide whether augmented frames are trained on: their labels must be sound, and must do no gross harm.
+"""Decide whether a model has a baseline and whether it is trained on augmented frames.
 
-Frames whose labels are not of the recommended rule, because no sound force field could be fitted, are left
-out. The others are compared on the validation frames by short trainings of a small network, with and without
-them. Two probes of half the features see the same raw frames in as many steps. In short trainings augmented
-frames slow the learning (after 1000 steps the force MAE of three molecules was 0.87 to 1.12 times that
-without), so only more than `WORSE` is harm.
+Both come from the force-matched field of the training frames. Where no sound field could be fitted, the
+network is trained on the raw frames alone. Otherwise short trainings of a small network, on the same raw
+frames in as many steps, compare what is recommended with raw frames on the validation frames: the baseline
+with augmented frames, then without them, then augmented frames alone; the first that does no harm is used.
+With a baseline the force MAE must be at most `WORSE_WITH_BASELINE` times that without. Without one augmented
+frames slow the learning in short trainings (after 1000 steps the force MAE of three molecules was 0.87 to
+1.12 times that without), so only more than `WORSE` is harm.
 """
 
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mdaug.archives import read_json
+from mdaug.augmentation.force_matching.assessment import UnsoundFieldError, fit_and_assess
 from mdaug.augmentation.generate import Augmentation
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.training import train
+from mdaug.workflows.baseline import BaselineChoice, make_baseline
 from mdaug.workflows.config import RunConfig
 
 FILE = "augmentation.json"
 
 WORSE = 1.3
 """Largest force MAE of a probe with augmented frames over that without, on the validation frames."""
+
+WORSE_WITH_BASELINE = 1.05
+"""The same with a baseline."""
 
 LEAST_STEPS = 1000
 """Steps of a probe; fewer decide nothing."""
@@ -76,29 +83,113 @@ class AugmentationChoice:
         return cls(**entry | {"verdicts": tuple(entry["verdicts"])})
 
 
-def choose_augmentation(
-    augmentation: Augmentation,
+class TrainingChoice(NamedTuple):
+    """What a network is trained on.
+
+    Parameters
+    ----------
+    augmentation
+        Whether augmented frames are used; None where none were made.
+    baseline
+        Whether the model has a baseline.
+    """
+
+    augmentation: AugmentationChoice | None
+    baseline: BaselineChoice
+
+
+def choose_training(
+    augmentation: Augmentation | None,
     raw: FrameSet,
     validation: FrameSet,
     config: RunConfig,
     *,
     device: str = "auto",
-) -> AugmentationChoice:
-    """Decide whether augmented frames are trained on.
+) -> TrainingChoice:
+    """Decide whether the model has a baseline and whether augmented frames are trained on.
 
-    Only the recommended rule is judged: another one that the settings name is used.
+    Only augmented frames of the recommended rule are judged: those of another rule that the settings name are
+    used.
 
     Parameters
     ----------
     augmentation
-        Augmented frames of `raw`.
+        Augmented frames of `raw`; None for none.
     raw, validation
         Frames of the data to train on, and to compare on.
     config
         Settings of the training.
     device
         ``auto``, ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    DataError
+        The settings ask for a baseline, and the force-matched field cannot be one.
     """
+    baseline = choose_baseline(augmentation, raw, config)
+    if augmentation is None:
+        return TrainingChoice(None, baseline)
+    choice = _by_assessment(augmentation, config)
+    if not choice.used or config.augment.rule != "force-matched":
+        return TrainingChoice(choice, baseline)
+    steps = max(1, round(len(raw) / config.training.batch_size))
+    epochs = -(-LEAST_STEPS // steps)
+    if not config.augment.compare or epochs > EPOCHS_SHARE * config.training.epochs:
+        why = "too short a training for that" if config.augment.compare else "as set"
+        reason = f"{choice.reason}; not compared with raw frames ({why})"
+        return TrainingChoice(replace(choice, reason=reason), baseline)
+    compared = _Comparison(raw, augmentation.frames, validation, config, epochs, device)
+    return _by_comparison(
+        compared, choice, baseline, must_have_baseline=config.model.baseline == "force-field"
+    )
+
+
+def choose_baseline(augmentation: Augmentation | None, raw: FrameSet, config: RunConfig) -> BaselineChoice:
+    """Return the baseline of a model, by its settings and the assessment of the force-matched field.
+
+    Parameters
+    ----------
+    augmentation
+        Augmented frames of `raw`, with the field; None for none.
+    raw
+        The training frames.
+    config
+        Settings of the training.
+
+    Raises
+    ------
+    DataError
+        The settings ask for a baseline, and the force-matched field cannot be one.
+    """
+    wanted = config.model.baseline
+    if wanted == "none":
+        return BaselineChoice(False, "no baseline, as set")
+    if config.model.prior == "pair":
+        return _unless_wanted(wanted, "a pair prior takes the place of a baseline")
+    if augmentation is None or augmentation.field is None:
+        if wanted == "auto":
+            reason = "" if augmentation is None else augmentation.reason
+            return BaselineChoice(False, reason or "no force field was matched to the frames")
+        field, _, assessment = fit_and_assess(raw)
+        if not assessment.sound:
+            raise UnsoundFieldError(raw.name, assessment)
+        return _wanted(make_baseline(field, config.model.cutoff, assessment.reason), wanted)
+    return _wanted(make_baseline(augmentation.field, config.model.cutoff, augmentation.reason), wanted)
+
+
+def _wanted(baseline: BaselineChoice, wanted: str) -> BaselineChoice:
+    return baseline if baseline.used else _unless_wanted(wanted, baseline.reason)
+
+
+def _unless_wanted(wanted: str, reason: str) -> BaselineChoice:
+    if wanted == "force-field":
+        raise DataError(f'model.baseline = "force-field": {reason}; set it to "auto" or "none"')
+    return BaselineChoice(False, reason)
+
+
+def _by_assessment(augmentation: Augmentation, config: RunConfig) -> AugmentationChoice:
+    """Return whether augmented frames are used if they do no harm."""
     rule = augmentation.rule
     choice = AugmentationChoice(
         True, augmentation.reason, rule, verdicts=tuple(one.to_json() for one in augmentation.verdicts)
@@ -108,28 +199,72 @@ def choose_augmentation(
     if rule != "force-matched":
         reason = f"{augmentation.reason}; trained on the raw frames alone"
         return replace(choice, used=False, reason=reason)
-    steps = max(1, round(len(raw) / config.training.batch_size))
-    epochs = -(-LEAST_STEPS // steps)
-    if not config.augment.compare or epochs > EPOCHS_SHARE * config.training.epochs:
-        why = "too short a training for that" if config.augment.compare else "as set"
-        return replace(choice, reason=f"{choice.reason}; not compared with raw frames ({why})")
-    errors = [
-        _probe(raw, frames, validation, config, epochs=epochs, device=device)
-        for frames in (None, augmentation.frames)
-    ]
-    harmful = errors[1] > WORSE * errors[0]
-    outcome = (
-        f"in {epochs} epochs of a small network the force MAE of the validation frames is {errors[1]:.3g} "
-        f"kcal/mol/Å with augmented frames, {errors[0]:.3g} without"
-    )
-    reason = f"{choice.reason}; {outcome}" + ("; trained on the raw frames alone" if harmful else "")
-    return replace(
+    return choice
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """Short trainings of a small network on the same raw frames."""
+
+    raw: FrameSet
+    augmented: FrameSet
+    validation: FrameSet
+    config: RunConfig
+    epochs: int
+    device: str
+
+    def force_mae(self, baseline: BaselineChoice | None, with_augmented: bool) -> float:
+        """Return the force MAE of the validation frames, kcal/mol/Å."""
+        used = baseline or BaselineChoice(False, "")
+        raw, validation = used.subtract(self.raw), used.subtract(self.validation)
+        augmented = used.subtract(self.augmented) if with_augmented else None
+        return _probe(raw, augmented, validation, self.config, epochs=self.epochs, device=self.device)
+
+
+def _by_comparison(
+    compared: _Comparison, choice: AugmentationChoice, baseline: BaselineChoice, *, must_have_baseline: bool
+) -> TrainingChoice:
+    """Return the first of the recommended ways to train that does no harm."""
+    without = compared.force_mae(None, with_augmented=False)
+    ways: list[tuple[BaselineChoice | None, bool]] = []
+    if baseline.used:
+        ways += [(baseline, True), (baseline, False)]
+    if not must_have_baseline:
+        ways.append((None, True))
+    text = f"in {compared.epochs} epochs of a small network the force MAE of the validation frames is"
+    for used, with_augmented in ways:
+        error = compared.force_mae(used, with_augmented)
+        limit = WORSE if used is None else WORSE_WITH_BASELINE
+        if error > limit * without:
+            continue
+        how = " and ".join(["a baseline"] * (used is not None) + ["augmented frames"] * with_augmented)
+        reason = f"{choice.reason}; {text} {error:.3g} kcal/mol/Å with {how}, {without:.3g} without"
+        if not with_augmented:
+            reason += "; trained without augmented frames"
+        judged = replace(
+            choice,
+            used=with_augmented,
+            reason=reason,
+            force_mae_raw_kcal_mol_A=without,
+            force_mae_kcal_mol_A=error,
+        )
+        return TrainingChoice(judged, used or _left_out(baseline))
+    harmful = f"{text} {error:.3g} kcal/mol/Å with augmented frames, {without:.3g} without"
+    judged = replace(
         choice,
-        used=not harmful,
-        reason=reason,
-        force_mae_raw_kcal_mol_A=errors[0],
-        force_mae_kcal_mol_A=errors[1],
+        used=False,
+        reason=f"{choice.reason}; {harmful}; trained on the raw frames alone",
+        force_mae_raw_kcal_mol_A=without,
+        force_mae_kcal_mol_A=error,
     )
+    return TrainingChoice(judged, baseline if must_have_baseline else _left_out(baseline))
+
+
+def _left_out(baseline: BaselineChoice) -> BaselineChoice:
+    """Return no baseline; one that would have been used made validation errors larger."""
+    if not baseline.used:
+        return baseline
+    return BaselineChoice(False, "with a baseline the errors of the validation frames are larger")
 
 
 def recorded_choice(folder: Path) -> AugmentationChoice | None:

@@ -1,11 +1,146 @@
 """The baseline of a model: the force-matched field of the training frames, molecule by molecule."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from mdaug.archives import read_json
 from mdaug.augmentation.force_matching.force_field import N_BOND_PARAMETERS, ForceField
-from mdaug.frames import FloatArray, IntArray
-from mdaug.models.baseline import N_GATES, MoleculeTemplate
+from mdaug.errors import DataError
+from mdaug.files import write_json
+from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.geometry.matching import MoleculeGraph, match_molecules
+from mdaug.models.baseline import N_GATES, Baseline, MoleculeTemplate
+
+FILE = "baseline.json"
+
+
+@dataclass(frozen=True, eq=False)
+class BaselineChoice:
+    """Whether a model has a baseline.
+
+    Parameters
+    ----------
+    used
+        Whether it has.
+    reason
+        One sentence: why.
+    templates
+        One for each kind of molecule; empty if it is not used.
+    molecules
+        For each template the atoms of its molecules in the frames, (n_molecules, n_atoms of the template).
+    cutoff
+        Of the network, Å.
+    """
+
+    used: bool
+    reason: str
+    templates: tuple[MoleculeTemplate, ...] = ()
+    molecules: tuple[IntArray, ...] = ()
+    cutoff: float = 0.0
+
+    def subtract(self, frames: FrameSet) -> FrameSet:
+        """Return frames with energies and forces less those of the baseline, for the network to learn.
+
+        Parameters
+        ----------
+        frames
+            Frames of the same atoms as the training frames.
+        """
+        return self._baseline.subtract(frames, self.molecules) if self.used else frames
+
+    @cached_property
+    def _baseline(self) -> Baseline:
+        return Baseline(self.templates, self.cutoff)
+
+    def summary(self) -> dict[str, Any]:
+        """Return ``"baseline"`` of results.json."""
+        return {"used": self.used, "reason": self.reason, "molecules": [t.formula for t in self.templates]}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of baseline.json, from which `from_json` restores the choice exactly."""
+        templates = [{name: array.tolist() for name, array in t.arrays()} for t in self.templates]
+        molecules = [atoms.tolist() for atoms in self.molecules]
+        return vars(self) | {"templates": templates, "molecules": molecules}
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> "BaselineChoice":
+        """Return the choice that `to_json` recorded.
+
+        Parameters
+        ----------
+        entry
+            What `to_json` returned.
+        """
+        templates = tuple(MoleculeTemplate.from_lists(lists) for lists in entry["templates"])
+        molecules = tuple(
+            np.array(atoms, dtype=np.int64).reshape(-1, len(template.atomic_numbers))
+            for atoms, template in zip(entry["molecules"], templates, strict=True)
+        )
+        return cls(entry["used"], entry["reason"], templates, molecules, entry["cutoff"])
+
+
+def make_baseline(field: ForceField, cutoff: float, reason: str) -> BaselineChoice:
+    """Return the use of a force-matched field as baseline; not used where it cannot be one.
+
+    Parameters
+    ----------
+    field
+        The force-matched field, which has passed its assessment.
+    cutoff
+        Of the network, Å.
+    reason
+        Why the field may be used.
+    """
+    topology = field.topology
+    if len(topology.changing):
+        return BaselineChoice(False, "bonds change in the frames, and a baseline keeps its bonds")
+    templates = tuple(templates_of(field))
+    graphs = [MoleculeGraph(template.atomic_numbers, template.bonds) for template in templates]
+    molecules = match_molecules(topology.atomic_numbers, topology.bonds, graphs)
+    if molecules is None:
+        return BaselineChoice(False, "its molecules could not be told apart")
+    return BaselineChoice(True, reason, templates, tuple(molecules), cutoff)
+
+
+def recorded_baseline(folder: Path) -> BaselineChoice | None:
+    """Return the baseline of a run that is resumed or exported; None if it has no record.
+
+    Parameters
+    ----------
+    folder
+        The run folder.
+
+    Raises
+    ------
+    DataError
+        The record is damaged.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return None
+    try:
+        return BaselineChoice.from_json(read_json(path, "the record of a baseline"))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{path}: not the record of a baseline ({error}); start a new run") from error
+
+
+def record_baseline(choice: BaselineChoice, folder: Path) -> None:
+    """Write the choice, so that a resumed run has the same baseline.
+
+    Parameters
+    ----------
+    choice
+        The choice.
+    folder
+        The run folder.
+    """
+    write_json(folder / FILE, choice.to_json())
 
 
 def templates_of(field: ForceField) -> list[MoleculeTemplate]:

@@ -6,6 +6,7 @@ from mdaug.deployment import export_model
 from mdaug.errors import DataError
 from mdaug.options import Precision
 from mdaug.training.checkpoint import restore_model
+from mdaug.workflows.baseline import recorded_baseline
 from mdaug.workflows.config import load_config
 from mdaug.workflows.train import CONFIG
 from mdaug.workflows.training_summary import summarize_training
@@ -36,4 +37,6 @@ def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None =
     frames = own_frames(run / "model.pt", "train")
     model = restore_model(checkpoint, config.model, sorted(set(frames.atomic_numbers.tolist())))
     summary = summarize_training(frames, config.model.cutoff) | {"augmented": config.augment.enabled}
-    return export_model(model, path or run / "model.pt", training=summary, dtype=dtype)
+    baseline = recorded_baseline(run)
+    templates = () if baseline is None else baseline.templates
+    return export_model(model, path or run / "model.pt", training=summary, dtype=dtype, templates=templates)

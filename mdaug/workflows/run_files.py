@@ -127,6 +127,7 @@ FILES: dict[str, dict[str, str]] = {
         "checkpoint.pt": "state of the training, from which --resume continues",
         "history.csv": "training and validation errors of every epoch",
         "augmentation.json": "whether the augmented frames are trained on, and why",
+        "baseline.json": "force field that the network is added to, and why it is used or not",
         "split.json": "indices of the training, validation and test frames",
         "springs.json": "spring constants of every element pair, in kcal/mol/Å²",
         "augmented.xyz": "augmented frames: extended xyz in eV and eV/Å, with parent, rule, kind and weight",

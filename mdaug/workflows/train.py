@@ -25,11 +25,13 @@ from mdaug.training import ProcessGroup, TrainResult, TrainState, pick_device, t
 from mdaug.verdicts import Verdict
 from mdaug.workflows.augmentation_choice import (
     AugmentationChoice,
-    choose_augmentation,
+    TrainingChoice,
+    choose_training,
     join_frames,
     record_choice,
     recorded_choice,
 )
+from mdaug.workflows.baseline import BaselineChoice, record_baseline, recorded_baseline
 from mdaug.workflows.config import RunConfig, save_config
 from mdaug.workflows.options import ValidationOptions
 from mdaug.workflows.progress import ignore
@@ -38,6 +40,8 @@ from mdaug.workflows.training_summary import frame_energies_kcal_mol, summarize_
 from mdaug.workflows.validation import accuracy_verdict, scan_bond_to_hydrogen
 
 CONFIG = "config.toml"
+
+NO_BASELINE = BaselineChoice(False, "")
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class Sets:
     explored: FrameSet | None = None
     augmentation: Augmentation | None = None
     choice: AugmentationChoice | None = None
+    baseline: BaselineChoice = NO_BASELINE
 
     @property
     def added(self) -> list[FrameSet]:
@@ -151,13 +156,16 @@ def train_force_field(
     sets = _with_choice(sets, config, folder, group, device=device, resume=resume)
     if sets.choice is not None:
         callbacks.stage(sets.choice.reason)
+    if sets.baseline.used:
+        callbacks.stage(f"baseline: force field of {', '.join(t.formula for t in sets.baseline.templates)}")
     record_sets(sets, config, folder, resume=resume)
     callbacks.stage(
         f"training on {len(sets.all_training)} frames; validation errors E in kcal/mol, F in kcal/mol/Å"
     )
     training = _train(sets, config, folder, group, device=device, resume=resume, progress=callbacks.epoch)
     summary = summarize_training(sets.train, config.model.cutoff) | {"augmented": sets.augmented is not None}
-    model = export_model(training.model, folder / "model.pt", training=summary)
+    templates = sets.baseline.templates
+    model = export_model(training.model, folder / "model.pt", training=summary, templates=templates)
     test = accuracy(partial(predict, model), sets.test) if len(sets.test) else None
     callbacks.stage("scanning a bond to hydrogen")
     scan = scan_bond_to_hydrogen(folder / "model.pt", folder, ValidationOptions(), label=_kind(sets))
@@ -192,9 +200,8 @@ def train_as_worker(
 
 
 def _train(sets: Sets, config: RunConfig, folder: Path, group: ProcessGroup, **options: Any) -> TrainResult:
-    return train(
-        sets.all_training, sets.validation, config.model, config.training, folder, group=group, **options
-    )
+    frames, validation = map(sets.baseline.subtract, (sets.all_training, sets.validation))
+    return train(frames, validation, config.model, config.training, folder, group=group, **options)
 
 
 def prepare_sets(config: RunConfig, callbacks: TrainingCallbacks) -> Sets:
@@ -234,22 +241,33 @@ def prepare_sets(config: RunConfig, callbacks: TrainingCallbacks) -> Sets:
 def _with_choice(
     sets: Sets, config: RunConfig, folder: Path, group: ProcessGroup, *, device: str, resume: bool
 ) -> Sets:
-    """Return the sets with the augmented frames that are trained on; rank zero decides, or its record
-    does."""
-    if sets.augmentation is None:
-        return sets
+    """Return the sets with the augmented frames and the baseline that are used; rank zero decides, or its
+    records do."""
     text = ""
     if group.is_rank_zero:
-        choice = recorded_choice(folder) if resume else None
+        choice = _recorded(folder, sets) if resume else None
         if choice is None:
-            choice = choose_augmentation(
-                sets.augmentation, sets.train, sets.validation, config, device=device
-            )
+            choice = choose_training(sets.augmentation, sets.train, sets.validation, config, device=device)
         folder.mkdir(parents=True, exist_ok=True)
-        record_choice(choice, folder)
-        text = json.dumps(choice.to_json())
-    choice = AugmentationChoice.from_json(json.loads(group.broadcast(text)))
-    return replace(sets, augmented=sets.augmentation.frames if choice.used else None, choice=choice)
+        record_baseline(choice.baseline, folder)
+        if choice.augmentation is not None:
+            record_choice(choice.augmentation, folder)
+        text = json.dumps([choice.augmentation and choice.augmentation.to_json(), choice.baseline.to_json()])
+    augmentation, baseline = json.loads(group.broadcast(text))
+    sets = replace(sets, baseline=BaselineChoice.from_json(baseline))
+    if augmentation is None or sets.augmentation is None:
+        return sets
+    chosen = AugmentationChoice.from_json(augmentation)
+    return replace(sets, augmented=sets.augmentation.frames if chosen.used else None, choice=chosen)
+
+
+def _recorded(folder: Path, sets: Sets) -> TrainingChoice | None:
+    """Return the choice that a run recorded; None if it was stopped before."""
+    baseline = recorded_baseline(folder)
+    augmentation = None if sets.augmentation is None else recorded_choice(folder)
+    if baseline is None or (augmentation is None) != (sets.augmentation is None):
+        return None
+    return TrainingChoice(augmentation, baseline)
 
 
 def _explored(path: Path, raw: FrameSet) -> FrameSet:
@@ -323,6 +341,7 @@ def describe_outcome(outcome: TrainingOutcome) -> dict[str, Any]:
             "n_raw_frames": len(sets.train),
             "n_augmented_frames": sum(map(len, sets.added)),
         },
+        "baseline": sets.baseline.summary(),
         **({} if sets.choice is None else {"augmentation": sets.choice.to_json()}),
     }
 

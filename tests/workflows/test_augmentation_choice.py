@@ -9,7 +9,7 @@ from mdaug.augmentation.generate import Augmentation
 from mdaug.workflows import augmentation_choice
 from mdaug.workflows.augmentation_choice import (
     AugmentationChoice,
-    choose_augmentation,
+    choose_training,
     record_choice,
     recorded_choice,
 )
@@ -37,7 +37,7 @@ def choose(frames, settings, monkeypatch, errors, rule="force-matched"):
 
     monkeypatch.setattr(augmentation_choice, "_probe", probe)
     made = Augmentation(frames, rule, "the field is sound", ())
-    return choose_augmentation(made, frames, frames, settings), calls
+    return choose_training(made, frames, frames, settings).augmentation, calls
 
 
 def test_harmful_frames_are_left_out_and_others_used(frames, settings, monkeypatch):

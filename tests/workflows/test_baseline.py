@@ -1,0 +1,155 @@
+"""A training with a baseline: the network learns frames less the force field, the model file adds it back."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mdaug.augmentation.force_matching.assessment import FieldAssessment, UnsoundFieldError
+from mdaug.augmentation.generate import Augmentation
+from mdaug.calculators.predictions import predict
+from mdaug.deployment import read_manifest
+from mdaug.errors import DataError
+from mdaug.verdicts import Verdict
+from mdaug.workflows import augmentation_choice
+from mdaug.workflows.augmentation_choice import choose_baseline, choose_training
+from mdaug.workflows.baseline import BaselineChoice, make_baseline, record_baseline, recorded_baseline
+from mdaug.workflows.export import export_run
+from mdaug.workflows.train import train_force_field
+from tests.force_fields import random_field
+
+
+@pytest.fixture
+def baseline(tiny):
+    frames = tiny.data.load_frames()
+    return make_baseline(random_field(frames), tiny.model.cutoff, "sound")
+
+
+@pytest.fixture
+def trained(tiny, baseline, tmp_path, monkeypatch):
+    """A training with that baseline, and the frames that its network was trained on."""
+    monkeypatch.setattr(augmentation_choice, "choose_baseline", lambda *given: baseline)
+    return train_force_field(tiny, tmp_path / "run")
+
+
+def test_a_record_restores_the_baseline_exactly(baseline, tmp_path):
+    assert recorded_baseline(tmp_path) is None
+    record_baseline(baseline, tmp_path)
+    restored = recorded_baseline(tmp_path)
+    for ours, theirs in zip(baseline.templates, restored.templates, strict=True):
+        for (name, array), (_, other) in zip(ours.arrays(), theirs.arrays(), strict=True):
+            assert array.dtype == other.dtype, name
+            np.testing.assert_array_equal(array, other)
+    np.testing.assert_array_equal(baseline.molecules[0], restored.molecules[0])
+
+
+@pytest.mark.parametrize("wrong", [{"bonds": [[0, 7]]}, {"coefficients": [1.0]}, {"factors": "x"}])
+def test_a_damaged_record_is_refused(baseline, tmp_path, wrong):
+    record = baseline.to_json()
+    record["templates"][0] |= wrong
+    (tmp_path / "baseline.json").write_text(json.dumps(record))
+    with pytest.raises(DataError, match="not the record of a baseline"):
+        recorded_baseline(tmp_path)
+
+
+def test_the_model_is_the_network_plus_the_baseline(trained, baseline, tiny):
+    frames = tiny.data.load_frames()
+    energies, forces = predict(trained.model_path, frames)
+    record = json.loads((trained.folder / "results.json").read_text())
+    assert record["baseline"] == {"used": True, "reason": "sound", "molecules": ["H2O"]}
+    assert read_manifest(trained.model_path)["baseline"][0]["formula"] == "H2O"
+    network = replace(baseline, used=False)
+    assert network.subtract(frames) is frames
+    left = baseline.subtract(replace(frames, energies=energies, forces=forces))
+    plain = trained.folder / "plain.pt"
+    from mdaug.deployment import export_model
+
+    export_model(trained.training.model, plain, training={})
+    np.testing.assert_allclose(predict(plain, frames)[1], left.forces, atol=1e-5)
+
+
+def test_validation_errors_are_those_of_the_whole_model(trained, tiny):
+    validation = trained.sets.validation
+    forces = predict(trained.model_path, validation, dtype="float64")[1]
+    best = json.loads((trained.folder / "results.json").read_text())["validation"]
+    mae = np.abs(forces - validation.forces).mean() * 23.060548
+    assert mae == pytest.approx(best["force_mae_kcal_mol_A"], rel=1e-4)
+
+
+def test_export_from_the_checkpoint_keeps_the_baseline(trained, tmp_path):
+    again = export_run(trained.folder, tmp_path / "again.pt")
+    digests = [read_manifest(path)["weights_sha256"] for path in (again, trained.model_path)]
+    assert digests[0] == digests[1]
+
+
+def test_a_resumed_training_keeps_its_baseline(trained, tiny, monkeypatch):
+    def never(*given):
+        raise AssertionError("decided anew")
+
+    monkeypatch.setattr(augmentation_choice, "choose_baseline", never)
+    before = read_manifest(trained.model_path)["weights_sha256"]
+    train_force_field(tiny, trained.folder, resume=True)
+    assert read_manifest(trained.model_path)["weights_sha256"] == before
+
+
+def test_bonds_that_change_have_no_baseline(tiny):
+    field = random_field(tiny.data.load_frames())
+    moving = replace(field, topology=replace(field.topology, changing=np.array([[0, 1]])))
+    assert not make_baseline(moving, 5.0, "sound").used
+
+
+def augmentation_of(frames, field):
+    return Augmentation(frames, "force-matched", "the field is sound", (), field)
+
+
+@pytest.mark.parametrize(
+    ("changes", "with_field", "used"),
+    [
+        ({}, True, True),
+        ({"model": {"baseline": "none"}}, True, False),
+        ({"model": {"prior": "pair"}}, True, False),
+        ({}, False, False),
+    ],
+)
+def test_settings_and_the_assessment_decide(tiny, changes, with_field, used):
+    frames = tiny.data.load_frames()
+    made = augmentation_of(frames, random_field(frames) if with_field else None)
+    assert choose_baseline(made, frames, tiny.replace(changes)).used == used
+    assert not choose_baseline(None, frames, tiny.replace(changes)).used  # raw models have none by default
+
+
+def test_a_baseline_that_is_set_is_made_without_augmented_frames(tiny, monkeypatch):
+    frames = tiny.data.load_frames()
+    verdicts = [Verdict("held-out forces", "ok", 0.1, 1.0, "sound")]
+    monkeypatch.setattr(
+        augmentation_choice,
+        "fit_and_assess",
+        lambda raw: (random_field(raw), None, FieldAssessment(tuple(verdicts))),
+    )
+    settings = tiny.replace({"model": {"baseline": "force-field"}})
+    assert choose_baseline(None, frames, settings).used
+    verdicts[0] = replace(verdicts[0], verdict="error")
+    with pytest.raises(UnsoundFieldError):
+        choose_baseline(None, frames, settings)
+
+
+@pytest.mark.parametrize(
+    ("errors", "used"),
+    [
+        ([1.0, 0.5], (True, True)),
+        ([1.0, 1.1, 0.9], (True, False)),
+        ([1.0, 1.1, 1.1, 1.2], (False, True)),
+        ([1.0, 1.1, 1.1, 1.4], (False, False)),
+    ],
+)
+def test_the_first_way_that_does_no_harm_is_taken(tiny, monkeypatch, errors, used):
+    frames = tiny.data.load_frames()
+    left = iter(errors)
+    monkeypatch.setattr(augmentation_choice, "_probe", lambda *given, **options: next(left))
+    settings = tiny.replace({"augment": {"rule": "force-matched"}, "training": {"epochs": 5000}})
+    choice = choose_training(augmentation_of(frames, random_field(frames)), frames, frames, settings)
+    assert (choice.baseline.used, choice.augmentation.used) == used
+    assert choice.augmentation.force_mae_raw_kcal_mol_A == 1.0
+    assert choice.augmentation.force_mae_kcal_mol_A == errors[-1]
+    assert isinstance(choice.baseline, BaselineChoice)
