@@ -9,9 +9,16 @@ and their two halves, for development and held aside, are in `zoo_systems.py`.
 import argparse
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from zoo_systems import SAMPLING, SYSTEMS, ordered, structure_of
+
+from mdaug.augmentation.force_matching.assessment import fit_and_assess
+from mdaug.data import load_frames, split_frames
+from mdaug.data.splits import SplitOptions
+from mdaug.errors import DataError
+from mdaug.files import write_json
 
 
 def main() -> None:
@@ -37,6 +44,33 @@ def frames(name: str, folder: Path) -> None:
     mdaug("frames", *start, *(["--resume"] if (out / "run.json").exists() else []), "--out", str(out))
 
 
+def fields(name: str, folder: Path) -> None:
+    """Fit a force field to the training frames and assess it."""
+    path = folder / "field.json"
+    if path.exists() or not (folder / "frames" / "frames.json").exists():
+        return
+    sampled = load_frames(folder / "frames" / "frames.xyz")
+    training, start = sampled.select(split_frames(sampled, SplitOptions()).train), time.perf_counter()
+    try:
+        field, _, assessment = fit_and_assess(training)
+    except DataError as error:
+        record = {"sound": False, "reason": str(error), "n_terms": 0}
+    else:
+        untabulated = [(int(i), int(j)) for i, j in field.untabulated_bonds]
+        record = {
+            "sound": assessment.sound,
+            "reason": assessment.reason,
+            "n_terms": field.terms.n_coefficients,
+            "changed": list(assessment.changed),
+            "untabulated_bonds": untabulated,
+            "verdicts": [verdict.to_json() for verdict in assessment.verdicts],
+        }
+    write_json(path, record | {"seconds": time.perf_counter() - start})
+    print(f"{name}: {'sound' if record['sound'] else 'REFUSED'}: {record['reason']}", flush=True)
+    for text in record.get("changed", []):
+        print(f"  {text}", flush=True)
+
+
 def mdaug(*command: str) -> None:
     """Run a command of mdaug; its failure is reported and does not stop the others."""
     print("mdaug", *command, flush=True)
@@ -44,7 +78,7 @@ def mdaug(*command: str) -> None:
         print("FAILED: mdaug", *command, flush=True)
 
 
-PARTS = {"frames": frames}
+PARTS = {"frames": frames, "fields": fields}
 
 if __name__ == "__main__":
     main()

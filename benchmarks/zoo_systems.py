@@ -27,8 +27,8 @@ class System:
 SAMPLING = {"n_frames": 300, "n_replicas": 8, "spacing": 25.0, "equilibration": 0.5}
 """Options of `mdaug frames` of every system, unless it has its own."""
 
-SLOW = {"n_replicas": 2, "spacing": 5.0, "equilibration": 0.5}
-"""Options where a step of MD takes half a second (cells)."""
+SLOW = {"n_frames": 100, "n_replicas": 1, "spacing": 5.0, "equilibration": 0.25}
+"""Options where a step of MD takes half a second (cells): fewer frames of a shorter time."""
 
 SYSTEMS = {
     "acetate": System(structure="CC(=O)[O-]", shows="an anion"),
@@ -62,7 +62,7 @@ SYSTEMS = {
         structure="structure",
         shows="a crystal",
         temperature=300.0,
-        sampling=SLOW | {"timestep": 2.0, "spacing": 20.0},
+        sampling=SLOW | {"timestep": 2.0, "spacing": 20.0, "equilibration": 0.5},
     ),
     "thiophene": System(structure="c1ccsc1", shows="S, an aromatic ring of 5"),
     "trimethylphosphine-oxide": System(structure="CP(C)(C)=O", shows="P"),

@@ -27,6 +27,12 @@ from mdaug.verdicts import Verdict, worst
 TIGHTER = 0.25
 """Factor on the prior widths of terms that fail a check."""
 
+LEFT_OUT = 1e-3
+"""The same of terms that fail again: their coefficients are zero."""
+
+ROUNDS = 5
+"""Fits, at most."""
+
 FEW_FRAMES = 100
 """Of fewer frames than this, a sixth instead of half is held out if half is not enough for a fit."""
 
@@ -91,24 +97,44 @@ def fit_and_assess(frames: FrameSet) -> tuple[ForceField, HeldOut, FieldAssessme
         If no force field can be fitted to these frames, or they are fewer than 4.
     """
     fitted, others = frames.select(slice(0, None, 2)), frames.select(slice(1, None, 2))
+    if len(np.unique(others.group)) < 2:
+        raise DataError(f"{frames.name}: too few frames to assess a force field; expected at least 4")
     factors: FloatArray | None = None
     changed: tuple[str, ...] = ()
-    for factor, words in ((TIGHTER, "fitted with a tighter prior"), (0.001, "left out"), (1.0, "")):
+    for _ in range(ROUNDS):
         field = match_forces(frames, factors)
-        if len(np.unique(others.group)) < 2:
-            raise DataError(f"{frames.name}: too few frames to assess a force field; expected at least 4")
         half = HeldOut(match_forces(fitted, factors), fitted, others)
         assessment = assess(field, frames, half)
         if not assessment.sound and len(frames) < FEW_FRAMES:  # half of them may be too few for a fit
             assessment = assess(field, frames, _one_of_six(frames, factors))
         assessment = replace(assessment, changed=changed)
-        if assessment.sound or not assessment.suspects or not words:
-            break
         if factors is None:
             factors = np.ones(field.terms.n_coefficients)
-        factors[list(assessment.suspects)] = factor
-        changed += (f"{len(assessment.suspects)} terms {words}: {assessment.reason}",)
+        tighter = narrowed(factors, assessment.suspects)
+        if assessment.sound or np.array_equal(tighter, factors):
+            break
+        n_left_out = int(np.sum((tighter == LEFT_OUT) & (factors > LEFT_OUT)))
+        n_tighter = int(np.sum(tighter < factors)) - n_left_out
+        factors = tighter
+        changed += (
+            f"{assessment.reason}: {n_tighter} terms fitted with a tighter prior, {n_left_out} left out",
+        )
     return field, half, assessment
+
+
+def narrowed(factors: FloatArray, suspects: tuple[int, ...]) -> FloatArray:
+    """Return factors on prior widths, those of some terms smaller: `TIGHTER`, the next time `LEFT_OUT`.
+
+    Parameters
+    ----------
+    factors
+        Shape (n_coefficients,).
+    suspects
+        The terms.
+    """
+    tighter, chosen = factors.copy(), list(suspects)
+    tighter[chosen] = np.where(factors[chosen] > TIGHTER, TIGHTER, LEFT_OUT)
+    return tighter
 
 
 def _one_of_six(frames: FrameSet, factors: FloatArray | None) -> HeldOut:
@@ -134,7 +160,7 @@ def assess(field: ForceField, frames: FrameSet, held_out: HeldOut, seed: int = 0
     """
     checks = [check_held_out(held_out, frames), *check_parameters(field)]
     if checks[0][0].verdict != "error":  # else no other prior mends it
-        checks += [check_curves(field, frames), check_contacts(field)]
+        checks += [check_curves(field, frames), check_contacts(field, frames)]
     if all(verdict.verdict != "error" for verdict, _ in checks):  # else its energies mean nothing
         checks.append(check_geometries(field, frames, np.random.default_rng(seed)))
     suspects = sorted({coefficient for _, failed in checks for coefficient in failed})

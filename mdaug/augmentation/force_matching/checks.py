@@ -16,6 +16,7 @@ from mdaug.augmentation.force_matching.force_field import (
 from mdaug.augmentation.stretches import stretched
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.bonds import moving_side
+from mdaug.geometry.pairs import pair_lengths
 from mdaug.springs.distances import pair_name
 from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.verdicts import Verdict
@@ -40,7 +41,8 @@ CURVE_TOLERANCE = 3.0 / KCAL_MOL_PER_EV
 """Largest drop along a bond curve that must rise, eV."""
 
 CONTACT_LENGTHS = (0.5, 0.75)
-"""Distances, in sums of van der Waals radii, between which a pair of one molecule must repel."""
+"""Distances, in sums of van der Waals radii, between which a pair of one molecule must repel; the longer one
+is the shortest in the frames, if that is less (a hydrogen bond)."""
 
 
 class HeldOut(NamedTuple):
@@ -182,22 +184,31 @@ def curve_fault(energies: FloatArray) -> str:
     return ""
 
 
-def check_contacts(field: ForceField) -> Check:
-    """Check that pairs three or more bonds apart repel each other at short distance."""
+def check_contacts(field: ForceField, frames: FrameSet) -> Check:
+    """Check that pairs three or more bonds apart repel each other at distances shorter than in the frames.
+
+    Parameters
+    ----------
+    field
+        The force field.
+    frames
+        The frames that it was fitted to.
+    """
     terms, topology = field.terms, field.topology
     far = np.flatnonzero(topology.separation >= 3)
+    shortest = pair_lengths(frames.positions, frames.periodic_cells, *topology.pairs[far].T).min(axis=0)
     first = _n_primitives(field) - len(far)
-    n_linear, n_bond = field.n_linear, N_BOND_PARAMETERS * len(field.plateaus)
-    log_strength = field.parameters[n_linear + n_bond :]
+    log_strength = field.parameters[field.n_linear + N_BOND_PARAMETERS * len(field.plateaus) :]
     failed, names = [], []
-    for place, pair in enumerate(far.tolist()):
+    for place, (pair, sampled) in enumerate(zip(far.tolist(), shortest, strict=True)):
         rows = np.flatnonzero(terms.factors[:, 0] == first + place)
         soft = float(field.parameters[terms.parameter[rows[0]]]) if len(rows) else 0.0
         contact, steepness = field.contact[pair], field.steepness[pair]
-        beyond = (np.array(CONTACT_LENGTHS) - 1) * contact
+        inner, outer = (length * contact for length in CONTACT_LENGTHS)
+        beyond = np.array([inner, max(inner, min(outer, sampled))]) - contact
         wall = np.exp(log_strength[field.pair_kind[pair]] - steepness * beyond)
         energy = wall + soft * np.exp(-SOFT_DECAY_PER_A * beyond)
-        if energy[0] <= energy[1]:
+        if energy[0] < energy[1]:
             failed += terms.parameter[rows].tolist()
             names.append(pair_name(*topology.atomic_numbers[topology.pairs[pair]]))
     if failed:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
+from mdaug.augmentation.force_matching.derivatives import linear_jacobian, nonlinear_jacobian
 from mdaug.augmentation.force_matching.force_field import (
     LOG_REPULSION_WIDTH,
     N_BOND_PARAMETERS,
@@ -46,7 +47,6 @@ LEAST_FRAMES = 100
 
 MAX_STEPS, HALVINGS, LEAST_GAIN = 12, 8, 1e-3
 PLATEAU_ROUNDS = 2
-FRAMES_AT_ONCE = 250
 
 PLATEAU_LENGTHS = 2.5
 """Multiple of a bond's length at which the tabulated plateau is reached."""
@@ -70,7 +70,8 @@ def match_forces(frames: FrameSet, width_factors: FloatArray | None = None) -> F
     """
     few = _frames_for_fit(frames)
     field = initial_force_field(few)
-    fit = _Fit(few, field.parameters, _widths(field, width_factors), linear_jacobian(field, few))
+    linear = linear_jacobian(field, few)
+    fit = _Fit(few, field.parameters, _widths(field, width_factors), linear, linear.T @ linear)
     field = fit.run(field)
     for _ in range(PLATEAU_ROUNDS):
         field = fit.run(set_plateaus(field, *_lowest(few)))
@@ -171,12 +172,13 @@ def _class_means(values: FloatArray, kinds: IntArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class _Fit:
-    """A least-squares problem: frames, priors and their widths, the constant part of the Jacobian."""
+    """A least-squares problem: frames, priors and their widths, the constant part J of the Jacobian, JᵀJ."""
 
     frames: FrameSet
     prior: FloatArray
     widths: FloatArray
     linear: FloatArray
+    squared: FloatArray
 
     def run(self, field: ForceField) -> ForceField:
         """Return `field` with the parameters that fit best at fixed plateaus."""
@@ -206,45 +208,13 @@ class _Fit:
 
     def step(self, field: ForceField, residual: FloatArray) -> FloatArray:
         """Return the Gauss-Newton step."""
-        nonlinear = jacobian(field, self.frames, slice(field.n_linear, None))
-        design = np.concatenate([self.linear, nonlinear], axis=1)
-        normal = design.T @ design / FORCE_WIDTH**2 + np.diag(self.widths**-2.0)
-        pull = design.T @ residual / FORCE_WIDTH**2 - (field.parameters - self.prior) / self.widths**2
-        return np.linalg.solve(normal, pull)
-
-
-def linear_jacobian(field: ForceField, frames: FrameSet) -> FloatArray:
-    """Return ∂F/∂θ of the linear coefficients, which is constant; shapes as in `jacobian`."""
-    return jacobian(field, frames, slice(0, field.n_linear))
-
-
-def jacobian(field: ForceField, frames: FrameSet, chosen: slice) -> FloatArray:
-    """Return ∂F/∂θ of the chosen parameters, shape (n_frames · n_atoms · 3, n_chosen).
-
-    u·∂F/∂θ is linear in u, so its derivative with respect to u is a column: two backward passes.
-
-    Parameters
-    ----------
-    field
-        The force field and the parameters at which the derivative is taken.
-    frames
-        Where it is taken.
-    chosen
-        Which parameters.
-    """
-    theta = torch.as_tensor(field.parameters).clone().requires_grad_()
-    blocks, cells = [], frames.periodic_cells
-    for part in field.blocks(len(frames), FRAMES_AT_ONCE):
-        positions = torch.as_tensor(frames.positions[part]).clone().requires_grad_()
-        energy = field.energy(positions, theta, None if cells is None else torch.as_tensor(cells[part])).sum()
-        (slope,) = torch.autograd.grad(energy, positions, create_graph=True)
-        u = torch.zeros_like(slope, requires_grad=True)
-        (pulled,) = torch.autograd.grad(-slope, theta, grad_outputs=u, create_graph=True)
-        columns = [torch.autograd.grad(one, u, retain_graph=True)[0].flatten() for one in pulled[chosen]]
-        blocks.append(
-            np.stack([c.numpy() for c in columns], axis=1) if columns else np.zeros((slope.numel(), 0))
-        )
-    return np.concatenate(blocks)
+        nonlinear = nonlinear_jacobian(field, self.frames)
+        mixed = self.linear.T @ nonlinear
+        normal = np.block([[self.squared, mixed], [mixed.T, nonlinear.T @ nonlinear]]) / FORCE_WIDTH**2
+        normal += np.diag(self.widths**-2.0)
+        pull = np.concatenate([self.linear.T @ residual, nonlinear.T @ residual]) / FORCE_WIDTH**2
+        pull -= (field.parameters - self.prior) / self.widths**2
+        return np.linalg.solve(normal, pull).astype(np.float64)
 
 
 def set_plateaus(field: ForceField, start: FloatArray, cell: FloatArray | None = None) -> ForceField:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mdaug.augmentation import AugmentOptions
-from mdaug.augmentation.force_matching import checks, distorted_geometries
-from mdaug.augmentation.force_matching.assessment import UnsoundFieldError, assess
+from mdaug.augmentation.force_matching import assessment, checks, distorted_geometries
+from mdaug.augmentation.force_matching.assessment import LEFT_OUT, TIGHTER, UnsoundFieldError, assess
 from mdaug.augmentation.force_matching.checks import SCAN_LENGTHS, HeldOut, curve_fault
 from mdaug.augmentation.force_matching.force_matched_rule import force_matched_rule
 from mdaug.augmentation.label_rules import make_rule
@@ -109,6 +109,30 @@ def test_atoms_that_attract_each_other_at_contact_are_an_error(matched, ethanol_
     verdict = next(one for one in made.verdicts if one.name == "repulsion")
     assert verdict.verdict == "error"
     assert set(made.suspects) >= set(last.tolist())
+
+
+def test_a_hydrogen_bond_may_attract_down_to_its_shortest_length_in_the_frames(matched, ethanol_frames):
+    topology, terms = matched.topology, matched.terms
+    far = topology.pairs[topology.separation >= 3]
+    to_oxygen = (np.sort(topology.atomic_numbers[far], axis=1) == [1, 8]).all(axis=1)
+    parameters = matched.parameters.copy()
+    parameters[terms.parameter[-len(far) :][to_oxygen]] = -0.16
+    field = matched.with_parameters(parameters)
+    assert checks.check_contacts(field, ethanol_frames)[0].verdict == "error"
+    positions = ethanol_frames.positions.copy()
+    for i, j in far[to_oxygen]:
+        along = positions[0, j] - positions[0, i]
+        positions[0, j] = positions[0, i] + 1.45 * along / np.linalg.norm(along)
+    bonded = replace(ethanol_frames, positions=positions)
+    assert checks.check_contacts(field, bonded)[0].verdict == "ok"
+
+
+def test_terms_that_fail_get_a_tighter_prior_and_are_then_left_out():
+    once = assessment.narrowed(np.ones(4), (1, 3))
+    np.testing.assert_array_equal(once, [1, TIGHTER, 1, TIGHTER])
+    twice = assessment.narrowed(once, (0, 3))
+    np.testing.assert_array_equal(twice, [TIGHTER, TIGHTER, 1, LEFT_OUT])
+    np.testing.assert_array_equal(assessment.narrowed(twice, (3,)), twice)
 
 
 def test_energies_below_all_frames_are_an_error(matched, ethanol_frames, few):

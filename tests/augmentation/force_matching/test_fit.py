@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
-from mdaug.augmentation.force_matching.fit import jacobian, match_forces
+from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.augmentation.force_matching.tabulated_parameters import bond_shape
 from mdaug.data import load_frames
 from mdaug.frames import FrameSet
@@ -27,21 +26,6 @@ def test_forces_of_a_known_field_are_found_again(matched, ethanol_frames):
     again = match_forces(known)
     error = again.evaluate(known.positions)[1] - known.forces
     assert np.sqrt(np.mean(error**2)) * KCAL_MOL_PER_EV < 0.2
-
-
-@pytest.mark.parametrize("kind", ["linear", "bonds", "repulsion"])
-def test_jacobian_is_the_derivative_of_the_forces(matched, ethanol_frames, kind):
-    n_linear, few, h = matched.terms.n_coefficients, ethanol_frames.select(slice(0, 3)), 1e-5
-    first = {"linear": 5, "bonds": n_linear + 1, "repulsion": len(matched.parameters) - 2}[kind]
-    found = jacobian(matched, few, slice(first, first + 2))
-    for column in range(2):
-        step = np.zeros_like(matched.parameters)
-        step[first + column] = h
-        up, down = (
-            matched.with_parameters(matched.parameters + sign * step).evaluate(few.positions)[1]
-            for sign in (1, -1)
-        )
-        np.testing.assert_allclose(found[:, column], ((up - down) / (2 * h)).ravel(), atol=1e-6)
 
 
 def test_a_diatomic_has_its_bond_alone():

@@ -1,0 +1,34 @@
+"""Derivatives of the forces with respect to the parameters, by finite differences."""
+
+import numpy as np
+import pytest
+
+from mdaug.augmentation.force_matching.derivatives import linear_jacobian, nonlinear_jacobian
+from mdaug.augmentation.force_matching.fit import initial_force_field
+
+
+@pytest.fixture(params=["a molecule", "two molecules", "a cell"])
+def field_and_frames(request, matched, ethanol_frames, water_frames, boxed_waters):
+    if request.param == "a molecule":
+        return matched, ethanol_frames.select(slice(0, 3))
+    frames = (water_frames if request.param == "two molecules" else boxed_waters).select(slice(0, 3))
+    field = initial_force_field(frames)
+    rng = np.random.default_rng(1)
+    noise = 0.1 * rng.standard_normal(field.parameters.shape)
+    return field.with_parameters(field.parameters + noise), frames
+
+
+def test_columns_are_the_derivatives_of_the_forces(field_and_frames):
+    field, frames = field_and_frames
+    found = np.concatenate([linear_jacobian(field, frames), nonlinear_jacobian(field, frames)], axis=1)
+    h = 1e-4
+    for column in range(len(field.parameters)):
+        step = np.zeros_like(field.parameters)
+        step[column] = h
+        up, down = (
+            field.with_parameters(field.parameters + sign * step).evaluate(
+                frames.positions, frames.periodic_cells
+            )[1]
+            for sign in (1, -1)
+        )
+        np.testing.assert_allclose(found[:, column], ((up - down) / (2 * h)).ravel(), atol=2e-5)
