@@ -45,7 +45,7 @@ SYSTEMS = {
     "ethyl-radical": System(structure="C[CH2]", shows="a radical", multiplicity=2),
     "fluorobenzene": System(structure="Fc1ccccc1", shows="F, an aromatic ring of 6"),
     "formic-acid-dimer": System(structure="OC=O.OC=O", shows="a hydrogen-bonded dimer", temperature=300.0),
-    "glycine-zwitterion": System(structure="[NH3+]CC(=O)[O-]", shows="a zwitterion", temperature=300.0),
+    "glycine-betaine": System(structure="C[N+](C)(C)CC(=O)[O-]", shows="a zwitterion", temperature=300.0),
     "hydrogen-chloride": System(structure="Cl", shows="Cl, two atoms"),
     "hydrogen-diformate": System(
         structure="[O-]C=O.OC=O", shows="a shared proton, an anion", temperature=300.0

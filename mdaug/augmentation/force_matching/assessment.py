@@ -27,7 +27,7 @@ from mdaug.verdicts import Verdict, worst
 TIGHTER = 0.25
 """Factor on the prior widths of terms that fail a check."""
 
-LEFT_OUT = 1e-3
+LEFT_OUT = 1e-5
 """The same of terms that fail again: their coefficients are zero."""
 
 ROUNDS = 5

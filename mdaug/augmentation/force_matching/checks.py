@@ -41,8 +41,11 @@ CURVE_TOLERANCE = 3.0 / KCAL_MOL_PER_EV
 """Largest drop along a bond curve that must rise, eV."""
 
 CONTACT_LENGTHS = (0.5, 0.75)
-"""Distances, in sums of van der Waals radii, between which a pair of one molecule must repel; the longer one
-is the shortest in the frames, if that is less (a hydrogen bond)."""
+"""Distances, in sums of van der Waals radii, between which a pair of one molecule must repel."""
+
+HYDROGEN_BOND = 10.0 / KCAL_MOL_PER_EV
+"""How much the energy of a pair may fall, eV, from its shortest distance in the frames inwards, where that is
+less than the longer one of these: there the frames show the attraction of a hydrogen bond."""
 
 
 class HeldOut(NamedTuple):
@@ -205,10 +208,11 @@ def check_contacts(field: ForceField, frames: FrameSet) -> Check:
         soft = float(field.parameters[terms.parameter[rows[0]]]) if len(rows) else 0.0
         contact, steepness = field.contact[pair], field.steepness[pair]
         inner, outer = (length * contact for length in CONTACT_LENGTHS)
-        beyond = np.array([inner, max(inner, min(outer, sampled))]) - contact
+        beyond = np.linspace(inner, max(inner, min(outer, sampled)), 10) - contact
         wall = np.exp(log_strength[field.pair_kind[pair]] - steepness * beyond)
         energy = wall + soft * np.exp(-SOFT_DECAY_PER_A * beyond)
-        if energy[0] < energy[1]:
+        lowest, limit = (energy.min(), HYDROGEN_BOND) if sampled < outer else (energy[0], 0.0)
+        if lowest < energy[-1] - limit:
             failed += terms.parameter[rows].tolist()
             names.append(pair_name(*topology.atomic_numbers[topology.pairs[pair]]))
     if failed:
