@@ -1,7 +1,7 @@
 """Store of finished replicas of a sampling, so that a killed run can resume."""
 
-import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,8 +76,11 @@ class ReplicaParts:
             np.savez(temporary, settings=np.array(self.settings), **arrays)
 
     def remove(self) -> None:
-        """Remove all parts, once the frames are written."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove all parts, once the frames are written; other files in the folder stay."""
+        for path in self.folder.glob("replica-*.npz"):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()
 
     def _path(self, replica: int) -> Path:
         return self.folder / f"replica-{replica}.npz"

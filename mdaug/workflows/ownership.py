@@ -1,5 +1,7 @@
 """Claim of a run folder by a command: lock it, and refuse folders that hold files of another run or user."""
 
+import os
+import stat
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -10,18 +12,22 @@ from mdaug.errors import MDAugError
 from mdaug.files import remove_leftovers
 from mdaug.locks import BusyError, locked
 from mdaug.workflows.options import OutputOptions
-from mdaug.workflows.run_files import FILES, RECORD, matches, matching
+from mdaug.workflows.run_files import FILES, IN_PLACE, RECORD, matches, matching
 from mdaug.workflows.run_record import (
     ASIDE,
     BOOKKEEPING,
     bookkeeping,
     discard_replaced,
+    has_replaced,
     move_files,
     owned_files,
     read_record,
     restore,
     write_record,
 )
+
+MAY_NAME_A_MODEL = ("nve", "nvt")
+"""Commands that go on from files of another user if a model is named (`check_own_record`)."""
 
 LOCK = ".mdaug.lock"
 """Held in the folder of a run as long as its process lives."""
@@ -160,6 +166,8 @@ def _make_room(
         raise MDAugError(_refusal(path, finished=finished))
     _refuse_foreign(claim, owned)
     _refuse_inputs(claim, owned, inputs)
+    if not output.overwrite:  # the command may add to files of an unfinished run
+        _refuse_unsafe(claim)
     remove_leftovers(path, [*claim.patterns, *BOOKKEEPING])
     if output.overwrite and (finished or can_resume):
         # the record first: without it in `path`, a killed move is undone by the next start
@@ -169,7 +177,7 @@ def _make_room(
 def _restore_after_kill(claim: Claim, *, can_resume: bool, overwrite: bool) -> None:
     """Bring back the run that a killed ``--overwrite`` was replacing."""
     path = claim.path
-    if not (path / ASIDE).is_dir():
+    if not has_replaced(path):
         return
     record = read_record(path)
     if record is not None and record.get("finished"):  # killed while deleting the old files
@@ -218,6 +226,26 @@ def _refuse_inputs(claim: Claim, owned: Sequence[str], inputs: Sequence[Path | s
             )
 
 
+def _refuse_unsafe(claim: Claim) -> None:
+    """Refuse to go on from files that are links or of another user, who may have planted them."""
+    user = os.getuid() if hasattr(os, "getuid") else None
+    for name in matching(claim.path, claim.patterns):
+        path = claim.path / name
+        status = path.lstat()
+        if stat.S_ISLNK(status.st_mode):
+            raise MDAugError(f"{path} is a link, which no run of mdaug makes; remove it, or start a new run")
+        if status.st_nlink > 1 and matches(name, IN_PLACE):
+            raise MDAugError(
+                f"{path} has a second name (a hard link), whose content would change too; copy the folder "
+                "and continue the copy"
+            )
+        if user is not None and status.st_uid != user and claim.command not in MAY_NAME_A_MODEL:
+            raise MDAugError(
+                f"{path} belongs to another user, and the run would go on from it; if you trust it, copy the "
+                "folder and continue the copy"
+            )
+
+
 def _refuse_non_folders(path: Path) -> None:
     if path.is_symlink() and not path.exists():
         raise MDAugError(f"{path} is a link to a folder that does not exist; give another folder with --out")
@@ -243,11 +271,7 @@ def _claim_one_of(held: ExitStack, paths: list[Path], command: str) -> Claim:
 
 def _reopen(held: ExitStack, path: Path, command: str) -> Claim:
     claim = _take(held, path, command, created=False)
-    links = [name for name in matching(path, claim.patterns) if (path / name).is_symlink()]
-    if links:
-        raise MDAugError(
-            f"{path / links[0]} is a link, which no run of mdaug makes; remove it, or start a new run"
-        )
+    _refuse_unsafe(claim)
     remove_leftovers(path, [*claim.patterns, *BOOKKEEPING])
     claim.commands = [str(line) for line in (read_record(path) or {}).get("commands") or []]
     return claim

@@ -140,6 +140,9 @@ FILES: dict[str, dict[str, str]] = {
 }
 """Command -> file name or pattern -> what it is. A pattern ``folder/*`` stands for everything below it."""
 
+IN_PLACE = ("*thermo.csv", "*shadow.csv", "*trajectory.dcd", "points.jsonl", "study.db*")
+"""Files that a command changes in place; all others are replaced as a whole."""
+
 _VALIDATION = {
     "stability.json": "when and by which bond the thermostatted run broke",
     "drift.json": "energy drift of the run at constant energy",

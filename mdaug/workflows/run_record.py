@@ -1,14 +1,15 @@
 """The record of a run, run.json: which files of a folder the run wrote; moving them aside and back."""
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mdaug.archives import read_json
-from mdaug.errors import DataError
+from mdaug.errors import DataError, MDAugError
 from mdaug.files import write_json
-from mdaug.workflows.run_files import ENVIRONMENT, FILES, README, RECORD, files_below, matching
+from mdaug.workflows.run_files import ENVIRONMENT, FILES, README, RECORD, files_below, matches, matching
 
 ASIDE = ".mdaug-replaced"
 """Folder, in the folder of a run, of the files of the earlier run until the new one has finished."""
@@ -80,13 +81,55 @@ def owned_files(path: Path) -> list[str]:
     record = read_record(path)
     if record is None:
         return []
-    recorded: Sequence[object] = record.get("files") or list(FILES.get(record["command"], ()))
-    files = [str(name) for name in recorded]
+    patterns = _patterns(record)
     if not record.get("finished"):
-        return matching(path, files) + bookkeeping(path)
-    # only names of files inside the folder, because run.json may come from another program
-    inside = [name for name in files if not Path(name).is_absolute() and ".." not in Path(name).parts]
-    return [name for name in inside if (path / name).is_file() or (path / name).is_symlink()]
+        return matching(path, patterns) + bookkeeping(path)
+    # run.json may come from a stranger: only what the command writes, and not through links to other folders
+    recorded = record.get("files")
+    names = [str(name) for name in recorded] if isinstance(recorded, list) else []
+    own = [name for name in names if name in BOOKKEEPING or matches(name, patterns)]
+    return [name for name in own if _is_inside(path, name)]
+
+
+def _patterns(record: dict[str, Any] | None) -> list[str]:
+    """Return names and patterns of the files that the command of a record writes."""
+    return [] if record is None else list(FILES.get(record["command"], ()))
+
+
+def _is_inside(folder: Path, name: str) -> bool:
+    """Return whether a file or link is in `folder` or in a true folder below it."""
+    path = Path(name)
+    if path.is_absolute() or ".." in path.parts or not (path.name and os.path.lexists(folder / path)):
+        return False
+    if any((folder / parent).is_symlink() for parent in path.parents if parent != Path()):
+        return False
+    return (folder / path).is_symlink() or (folder / path).is_file()
+
+
+def has_replaced(path: Path) -> bool:
+    """Return whether a folder holds the files of a run that was being replaced.
+
+    Parameters
+    ----------
+    path
+        A run folder.
+
+    Raises
+    ------
+    MDAugError
+        A link has the name of the folder of these files: they would be taken from elsewhere.
+    """
+    aside = path / ASIDE
+    if aside.is_symlink():
+        raise MDAugError(f"{aside} is a link, which mdaug never makes; remove it")
+    return aside.is_dir()
+
+
+def _files_aside(path: Path) -> list[str]:
+    """Return the files of the replaced run that its command writes, relative to their folder."""
+    aside = path / ASIDE
+    patterns = [*_patterns(read_record(aside) or read_record(path)), *BOOKKEEPING]
+    return [name for name in files_below(aside, aside) if matches(name, patterns)]
 
 
 def restore(path: Path) -> bool:
@@ -96,12 +139,24 @@ def restore(path: Path) -> bool:
     ----------
     path
         A run folder.
+
+    Raises
+    ------
+    MDAugError
+        A file of another name is in the way.
     """
     aside = path / ASIDE
-    if not aside.is_dir():
+    if not has_replaced(path):
         return False
     # the record last: without it in `path`, a killed restoration is taken up again
-    names = sorted(files_below(aside, aside), key=lambda name: name == RECORD)
+    names = sorted(_files_aside(path), key=lambda name: name == RECORD)
+    own = bookkeeping(path)
+    occupied = [name for name in names if os.path.lexists(path / name) and name not in own]
+    if occupied:
+        raise MDAugError(
+            f"{path / occupied[0]} is in the way of the earlier run in {aside}, which an interrupted "
+            "--overwrite put there; move one of the two elsewhere"
+        )
     move_files(aside, path, names)
     with suppress(OSError):
         aside.rmdir()
@@ -143,9 +198,9 @@ def discard_replaced(path: Path) -> None:
         The folder of the run that replaced it.
     """
     aside = path / ASIDE
-    if not aside.is_dir():
+    if not has_replaced(path):
         return
-    names = list(files_below(aside, aside))
+    names = _files_aside(path)
     for name in names:
         (aside / name).unlink(missing_ok=True)
     _remove_empty(aside, names)

@@ -386,6 +386,133 @@ def test_a_record_from_elsewhere_names_no_files_outside_the_folder():
     assert Path("victim").read_text() == "precious"
 
 
+def plant(files: list[str], command: str = "train") -> None:
+    """Write the record of a finished run into the folder a, as a stranger may."""
+    Path("a").mkdir(exist_ok=True)
+    record = {"command": command, "started": "", "finished": "x", "files": files}
+    Path("a/run.json").write_text(json.dumps(record))
+
+
+def test_a_record_from_elsewhere_names_only_files_that_the_command_writes():
+    plant(["notes.txt", "run.json", "trials/x"])
+    Path("a/notes.txt").write_text("mine")
+    finish(OutputOptions(out=Path("a"), overwrite=True))
+    assert Path("a/notes.txt").read_text() == "mine"
+
+
+def test_an_overwrite_takes_no_files_through_a_link_to_a_folder():
+    plant(["raw/model.pt", "raw", "run.json"], "demo")
+    Path("elsewhere").mkdir()
+    Path("elsewhere/model.pt").write_text("precious")
+    Path("a/raw").symlink_to("../elsewhere")
+    with (
+        pytest.raises(MDAugError, match="would be overwritten"),
+        open_run(OutputOptions(out=Path("a"), overwrite=True), command="demo"),
+    ):
+        pass
+    assert Path("elsewhere/model.pt").read_text() == "precious"
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_link_instead_of_the_folder_of_a_replaced_run_is_refused(finished):
+    """Its files would be deleted, or moved here."""
+    plant(["run.json"]) if finished else Path("a").mkdir()
+    Path("elsewhere").mkdir()
+    Path("elsewhere/model.pt").write_text("precious")
+    Path("a/.mdaug-replaced").symlink_to("../elsewhere")
+    for overwrite in (False, True):
+        with pytest.raises(MDAugError, match="mdaug-replaced is a link"):
+            finish(OutputOptions(out=Path("a"), overwrite=overwrite))
+    assert Path("elsewhere/model.pt").read_text() == "precious"
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_only_files_of_the_command_come_back_from_a_replaced_run_or_are_deleted(finished):
+    Path("a/.mdaug-replaced").mkdir(parents=True)
+    for name in ("notes.txt", "model.pt"):
+        Path("a/.mdaug-replaced", name).write_text("planted")
+    record = {"command": "train", "started": "", "finished": "x", "files": ["model.pt", "notes.txt"]}
+    Path("a/.mdaug-replaced/run.json").write_text(json.dumps(record))
+    Path("a/notes.txt").write_text("mine")
+    if finished:
+        plant(["run.json"])
+    with pytest.raises(MDAugError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        finish(OutputOptions(out=Path("a")))
+    assert Path("a/notes.txt").read_text() == "mine"
+    assert Path("a/.mdaug-replaced/notes.txt").read_text() == "planted"
+    assert Path("a/model.pt").exists() != finished
+
+
+def test_a_file_in_the_way_of_a_replaced_run_stays():
+    Path("a/.mdaug-replaced").mkdir(parents=True)
+    Path("a/.mdaug-replaced/model.pt").write_text("old")
+    Path("a/.mdaug-replaced/run.json").write_text(json.dumps({"command": "train", "finished": "x"}))
+    Path("a/model.pt").write_text("mine")
+    with pytest.raises(MDAugError, match=r"a/model\.pt is in the way"):
+        finish(OutputOptions(out=Path("a")))
+    assert Path("a/model.pt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [("train", "checkpoint.pt"), ("sweep", "trials/x/model.pt"), ("frames", "replicas/replica-0.npz")],
+)
+def test_a_run_of_another_user_is_not_resumed(command, name, monkeypatch):
+    with pytest.raises(RuntimeError), open_run(OutputOptions(out=Path("a")), command=command):
+        Path("a", name).parent.mkdir(parents=True, exist_ok=True)
+        Path("a", name).write_text("planted")
+        raise RuntimeError
+    uid = os.getuid()
+    monkeypatch.setattr("os.getuid", lambda: uid + 1)
+    with (
+        pytest.raises(MDAugError, match=rf"{name} belongs to another user"),
+        open_run(OutputOptions(out=Path("a")), command=command, resume=True),
+    ):
+        pass
+    monkeypatch.setattr("os.getuid", lambda: uid)
+    with open_run(OutputOptions(out=Path("a")), command=command, resume=True):
+        pass
+
+
+LEADING_ELSEWHERE = [
+    ("train", "checkpoint.pt", "link"),
+    ("sweep", "study.db", "link"),
+    ("sweep", "study.db", "hard link"),
+    ("sweep", "trials/x/checkpoint.pt", "link"),
+    ("sweep", "trials/x/checkpoint.pt", "folder"),
+    ("frames", "replicas/replica-0.npz", "link"),
+    ("frames", "replicas/replica-0.npz", "folder"),
+    ("nve", "replica-3/thermo.csv", "link"),
+    ("nve", "replica-3/thermo.csv", "folder"),
+    ("nve", "trajectory.dcd", "hard link"),
+    ("reference", "points.jsonl", "link"),
+    ("reference", "points.jsonl", "hard link"),
+]
+
+
+@pytest.mark.parametrize(("command", "name", "kind"), LEADING_ELSEWHERE)
+def test_files_that_lead_elsewhere_are_not_added_to(command, name, kind):
+    path, victim = Path("a", name), Path("elsewhere", Path(name).name)
+    path.parent.parent.mkdir(parents=True, exist_ok=True)
+    victim.parent.mkdir()
+    victim.write_text("precious")
+    if kind == "folder":
+        path.parent.symlink_to(victim.parent.resolve())
+    else:
+        path.parent.mkdir(exist_ok=True)
+        path.symlink_to(victim.resolve()) if kind == "link" else path.hardlink_to(victim)
+    record = {"command": command, "commands": [], "started": "", "finished": None, "files": []}
+    Path("a/run.json").write_text(json.dumps(record))
+    resume = None if command == "reference" else True  # its points are added to without --resume
+    with (
+        pytest.raises(MDAugError, match="hard link" if kind == "hard link" else "is a link"),
+        open_run(OutputOptions(out=Path("a")), command=command, resume=resume),
+    ):
+        path.write_text("changed")
+    assert victim.read_text() == "precious"
+
+
 def test_default_folders_are_named_after_command_and_subject():
     with open_run(OutputOptions(), command="train") as training:
         (training.path / "model.pt").touch()
