@@ -95,6 +95,7 @@ def _network(manifest: dict[str, Any]) -> list[list[Cell]]:
         "width": manifest.get("n_atom_basis"),
         "filters": _joined(manifest.get("n_filters"), manifest.get("filters")),
         "prior": (manifest.get("prior") or {}).get("name", "none"),
+        "baseline": _baseline(manifest),
         "precision": manifest["dtype"],
         "units": _joined(*manifest["units"].values()),
         "versions": _joined(*(f"{name} {version}" for name, version in manifest["versions"].items())),
@@ -102,6 +103,13 @@ def _network(manifest: dict[str, Any]) -> list[list[Cell]]:
         "SHA-256 of the weights": manifest["weights_sha256"],
     }
     return [[name, value] for name, value in rows.items()]
+
+
+def _baseline(manifest: dict[str, Any]) -> str:
+    kinds = manifest.get("baseline") or []
+    return (
+        ", ".join(f"force field of {kind['formula']} ({kind['n_terms']} terms)" for kind in kinds) or "none"
+    )
 
 
 def _data(training: dict[str, Any], run: dict[str, Any]) -> list[list[Cell]]:

@@ -313,4 +313,11 @@ def _summary(report: TrainingReport) -> str:
         f"SchNet trained on {frames} in {counts['seconds'] / 60:.1f} minutes; "
         f"best of {counts['epochs']} epochs: {counts['best_epoch']}."
     )
-    return f"{text}\n\nThe model: `{report.model.resolve()}`"
+    return f"{text}\n\n{_baseline(report.results['baseline'])}\n\nThe model: `{report.model.resolve()}`"
+
+
+def _baseline(choice: dict[str, Any]) -> str:
+    """Return what the network's energies are added to, and why."""
+    if choice["used"]:
+        return f"Baseline: force field of {', '.join(choice['molecules'])}; {choice['reason']}."
+    return f"No baseline: {choice['reason']}."

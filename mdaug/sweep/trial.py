@@ -31,7 +31,8 @@ def run_trial(
 ) -> dict[str, Any]:
     """Train and scan, or continue a trial that was killed; return the content of trial.json.
 
-    A finished trial is not run again. Two workers never run the same trial at once.
+    A finished trial is not run again. Two workers never run the same trial at once. A trial is trained as its
+    settings say, without the comparison of `augment.compare`: the sweep itself compares.
 
     Parameters
     ----------
@@ -51,6 +52,7 @@ def run_trial(
     with locked(folder / ".lock", what=str(folder), on_wait=lambda: None):
         if (folder / RESULT).exists():
             return read_trial(folder)
+        config = config.replace({"augment": {"compare": False}})
         resume = (folder / "checkpoint.pt").exists() and (folder / CONFIG).exists()
         outcome = train_force_field(
             config, folder, device=device, resume=resume, callbacks=TrainingCallbacks(epoch=epoch)
