@@ -19,6 +19,7 @@ from mdaug.calculators.applicability import mismatches
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray
 from mdaug.geometry.bonds import find_bonds
+from mdaug.geometry.molecules import molecule_of_atom
 from mdaug.geometry.training_bonds import training_range_A
 
 DISTANCE = "distance_A"
@@ -26,6 +27,10 @@ ENERGY = "energy_kcal_mol"
 
 RELATIVE_RANGE = (0.6, 2.5)
 """First and last distance of a scan in units of the bond's length, where no range is given."""
+
+PAST_CUTOFF_A = 0.5
+"""A scan of a molecule goes at least this far beyond the cutoff of the model, Å: there a model can bind an
+atom that has left."""
 
 
 def scan_model(
@@ -93,6 +98,7 @@ def scan_grid(
     *,
     range_A: tuple[float, float] | None = None,
     relative_range: tuple[float, float] = RELATIVE_RANGE,
+    reach_A: float = 0.0,
     step_A: float = 0.02,
     n_points: int | None = None,
 ) -> FloatArray:
@@ -109,6 +115,8 @@ def scan_grid(
         0.01 Å.
     relative_range
         First and last distance in units of the bond's length.
+    reach_A
+        Least last distance, Å, where `range_A` is None; see `scan_reach`.
     step_A
         Distance between points, Å.
     n_points
@@ -128,9 +136,25 @@ def scan_grid(
         raise DataError(f"bond {bond[0]} {bond[1]}: expected atoms from 0 to {len(atoms) - 1}")
     if range_A is None:
         length = atoms.get_distance(*bond, mic=bool(atoms.pbc.any()))
-        range_A = round(relative_range[0] * length, 2), round(relative_range[1] * length, 2)
+        range_A = round(relative_range[0] * length, 2), max(reach_A, round(relative_range[1] * length, 2))
     distances = scan_distances(*range_A, step_A)
     return distances if n_points is None else np.linspace(*range_A, n_points)
+
+
+def scan_reach(manifest: dict[str, Any], atoms: Atoms) -> float:
+    """Return the distance (Å) that a scan should reach: past the model's cutoff for one molecule, else 0.
+
+    Among several molecules or images a fragment would meet others on its way.
+
+    Parameters
+    ----------
+    manifest
+        Manifest of the model; ``{}`` for a calculator without one.
+    atoms
+        Start geometry.
+    """
+    alone = not atoms.pbc.any() and molecule_of_atom(len(atoms), find_bonds(atoms)).max() == 0
+    return float(manifest.get("cutoff_A", 0.0)) + PAST_CUTOFF_A if alone else 0.0
 
 
 def bond_to_hydrogen(training: dict[str, Any], atoms: Atoms) -> tuple[int, int] | None:

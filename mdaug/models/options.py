@@ -51,7 +51,8 @@ class SchNetOptions(Options):
 
     prior: Literal["none", "zbl", "pair"] = "zbl"
     """Fixed pair energies added to the network: none, the ZBL repulsion of close atoms (zbl), or Morse bonds
-    and repulsive walls fitted to the training frames (pair)."""
+    and repulsive walls fitted to the training frames (pair). One molecule with a baseline has none: the
+    baseline has the repulsion."""
 
     baseline: Literal["auto", "none", "force-field"] = "auto"
     """Force field of the molecules that the network's energies are added to, E = M + SchNet: the field that

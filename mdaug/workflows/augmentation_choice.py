@@ -218,7 +218,8 @@ class _Comparison:
         used = baseline or BaselineChoice(False, "")
         raw, validation = used.subtract(self.raw), used.subtract(self.validation)
         augmented = used.subtract(self.augmented) if with_augmented else None
-        return _probe(raw, augmented, validation, self.config, epochs=self.epochs, device=self.device)
+        config = self.config.model_copy(update={"model": used.network_options(self.config.model)})
+        return _probe(raw, augmented, validation, config, epochs=self.epochs, device=self.device)
 
 
 def _by_comparison(

@@ -16,6 +16,7 @@ from mdaug.files import write_json
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.matching import MoleculeGraph, match_molecules
 from mdaug.models.baseline import N_GATES, Baseline, MoleculeTemplate
+from mdaug.models.options import SchNetOptions
 
 FILE = "baseline.json"
 
@@ -57,6 +58,19 @@ class BaselineChoice:
     @cached_property
     def _baseline(self) -> Baseline:
         return Baseline(self.templates, self.cutoff)
+
+    def network_options(self, options: SchNetOptions) -> SchNetOptions:
+        """Return the options of the network: without ZBL prior where the baseline has all short distances.
+
+        Within a molecule M has the repulsion of close atoms; ZBL would count it twice.
+
+        Parameters
+        ----------
+        options
+            Of the model, as set.
+        """
+        alone = self.used and sum(map(len, self.molecules)) == 1
+        return options.model_copy(update={"prior": "none"}) if alone else options
 
     def summary(self) -> dict[str, Any]:
         """Return ``"baseline"`` of results.json."""

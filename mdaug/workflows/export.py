@@ -8,7 +8,7 @@ from mdaug.options import Precision
 from mdaug.training.checkpoint import restore_model
 from mdaug.workflows.baseline import recorded_baseline
 from mdaug.workflows.config import load_config
-from mdaug.workflows.train import CONFIG
+from mdaug.workflows.train import CONFIG, NO_BASELINE
 from mdaug.workflows.training_summary import summarize_training
 from mdaug.workflows.use_model import own_frames
 
@@ -35,8 +35,10 @@ def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None =
         raise DataError(f"no checkpoint in {run}; name the folder of a `mdaug train`")
     config = load_config(run / CONFIG)
     frames = own_frames(run / "model.pt", "train")
-    model = restore_model(checkpoint, config.model, sorted(set(frames.atomic_numbers.tolist())))
+    baseline = recorded_baseline(run) or NO_BASELINE
+    network = baseline.network_options(config.model)
+    model = restore_model(checkpoint, network, sorted(set(frames.atomic_numbers.tolist())))
     summary = summarize_training(frames, config.model.cutoff) | {"augmented": config.augment.enabled}
-    baseline = recorded_baseline(run)
-    templates = () if baseline is None else baseline.templates
-    return export_model(model, path or run / "model.pt", training=summary, dtype=dtype, templates=templates)
+    return export_model(
+        model, path or run / "model.pt", training=summary, dtype=dtype, templates=baseline.templates
+    )

@@ -134,7 +134,8 @@ class ScanOptions(Options):
     """The distances and the reference of a bond scan."""
 
     range: tuple[PositiveFloat, PositiveFloat] | None = None
-    """First and last distance in Å [default: 0.6 and 2.5 times the length of the bond]."""
+    """First and last distance in Å [default: 0.6 and 2.5 times the length of the bond,
+    and for one molecule at least 0.5 Å beyond the cutoff of the model]."""
 
     step: PositiveFloat | None = None
     """Spacing of the distances in Å [default: 0.02]."""
@@ -237,8 +238,9 @@ class ValidationOptions(Options):
     scan_from: PositiveFloat = 0.6
     """First distance of the bond scan, in units of the bond's length."""
 
-    scan_to: PositiveFloat = 2.5
-    """Last distance of the bond scan, in units of the bond's length."""
+    scan_to: PositiveFloat | None = None
+    """Last distance of the bond scan, in units of the bond's length [default: 2.5, and for one molecule at
+    least 0.5 Å beyond the cutoff of the model]."""
 
     scan_step: PositiveFloat = 0.02
     """Spacing of the scan's distances in Å."""

@@ -10,7 +10,7 @@ from typing import Any
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
-from mdaug.analysis.model_scan import scan_grid, scan_model
+from mdaug.analysis.model_scan import scan_grid, scan_model, scan_reach
 from mdaug.analysis.relax import relax
 from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import scan_metrics
@@ -78,7 +78,12 @@ def scan_models(
     loaded = load_models(models, device=options.device, dtype=options.dtype)
     starts = [_start(model, options) for model in loaded]
     distances = scan_grid(
-        starts[0], bond, range_A=options.range, step_A=options.step or 0.02, n_points=options.points
+        starts[0],
+        bond,
+        range_A=options.range,
+        reach_A=max(scan_reach(model.manifest, starts[0]) for model in loaded),
+        step_A=options.step or 0.02,
+        n_points=options.points,
     )
     scans = []
     for model, atoms in zip(loaded, starts, strict=True):

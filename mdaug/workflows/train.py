@@ -201,7 +201,8 @@ def train_as_worker(
 
 def _train(sets: Sets, config: RunConfig, folder: Path, group: ProcessGroup, **options: Any) -> TrainResult:
     frames, validation = map(sets.baseline.subtract, (sets.all_training, sets.validation))
-    return train(frames, validation, config.model, config.training, folder, group=group, **options)
+    network = sets.baseline.network_options(config.model)
+    return train(frames, validation, network, config.training, folder, group=group, **options)
 
 
 def prepare_sets(config: RunConfig, callbacks: TrainingCallbacks) -> Sets:

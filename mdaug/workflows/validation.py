@@ -8,7 +8,14 @@ from typing import Any, Literal
 
 from mdaug.analysis.accuracy import AccuracyResult
 from mdaug.analysis.drift import DriftResult, energy_drift
-from mdaug.analysis.model_scan import bond_to_hydrogen, minimum_with_same_bonds, scan_grid, scan_model
+from mdaug.analysis.model_scan import (
+    RELATIVE_RANGE,
+    bond_to_hydrogen,
+    minimum_with_same_bonds,
+    scan_grid,
+    scan_model,
+    scan_reach,
+)
 from mdaug.analysis.relax import relax
 from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import scan_metrics, scan_verdicts
@@ -168,8 +175,13 @@ def scan_bond_to_hydrogen(
     if len(atoms) <= MOST_ATOMS_OF_REFERENCE:
         reference = _reference(training)
         atoms = minimum_with_same_bonds(reference or calculator, atoms)
-    ends = (options.scan_from, options.scan_to)
-    distances = scan_grid(atoms, bond, relative_range=ends, step_A=options.scan_step)
+    distances = scan_grid(
+        atoms,
+        bond,
+        relative_range=(options.scan_from, options.scan_to or RELATIVE_RANGE[1]),
+        reach_A=scan_reach(calculator.manifest, atoms) if options.scan_to is None else 0.0,
+        step_A=options.scan_step,
+    )
     try:
         scan = scan_model(
             calculator,

@@ -93,6 +93,14 @@ def test_a_resumed_training_keeps_its_baseline(trained, tiny, monkeypatch):
     assert read_manifest(trained.model_path)["weights_sha256"] == before
 
 
+def test_a_molecule_with_a_baseline_has_no_second_repulsion(trained, baseline, tiny):
+    assert tiny.model.prior == "zbl"
+    assert read_manifest(trained.model_path)["prior"] is None
+    several = replace(baseline, molecules=(np.zeros((2, 3), dtype=np.int64),))
+    assert several.network_options(tiny.model).prior == "zbl"  # molecules repel each other by it
+    assert replace(baseline, used=False).network_options(tiny.model).prior == "zbl"
+
+
 def test_bonds_that_change_have_no_baseline(tiny):
     field = random_field(tiny.data.load_frames())
     moving = replace(field, topology=replace(field.topology, changing=np.array([[0, 1]])))
