@@ -20,7 +20,7 @@ from mdaug.native.build import build_core
 from mdaug.native.compiler import error_text
 from mdaug.options import Precision
 
-ABI = 3
+ABI = 4
 _ERROR_BYTES = 1000
 
 _HANDLE = c_void_p
@@ -73,7 +73,7 @@ def _declare(library: CDLL) -> None:
     declare("mdaug_memory", c_size_t, _HANDLE)
     declare("mdaug_row_width", c_int64, _HANDLE)
     moving = "mdaug_evaluate_molecules", "mdaug_verlet", "mdaug_langevin"
-    for name in ("mdaug_evaluate", *moving, "mdaug_begin", "mdaug_finish"):
+    for name in ("mdaug_set_molecules", "mdaug_evaluate", *moving, "mdaug_begin", "mdaug_finish"):
         declare(name, c_int)  # without argtypes: their checks of each pointer would be slow
     declare("mdaug_stage", c_int, _HANDLE, c_int, POINTER(Rows))
     declare("mdaug_n_stages", c_int, _HANDLE)
@@ -113,6 +113,40 @@ class Core:
     def memory_bytes(self) -> int:
         """Size of weights and buffers."""
         return int(self._library.mdaug_memory(self._handle))
+
+    def set_molecules(
+        self, templates: IntArray, atoms: IntArray, offsets: FloatArray | None = None
+    ) -> None:
+        """State which atoms form molecules, for a model with a baseline, until the next call.
+
+        Parameters
+        ----------
+        templates
+            Shape (n_molecules,): the template of each molecule.
+        atoms
+            Shape (n_atoms,): the atoms of one molecule after another, each molecule's in the order of its
+            template; every atom once. For `evaluate` they are those of the system, for `evaluate_molecules`,
+            `verlet` and `langevin` those of one replica.
+        offsets
+            Shape (n_atoms, 3), Å: lattice translations by atom; positions + offsets are those of whole
+            molecules. None: zero.
+
+        Raises
+        ------
+        DataError
+            There is no such template, or the molecules do not cover every atom exactly once.
+        """
+        templates, atoms = _integers(templates), _integers(atoms)
+        shifts = None if offsets is None else _doubles(offsets)
+        self._check(
+            self._library.mdaug_set_molecules(
+                c_void_p(self._handle),
+                c_int64(len(templates)),
+                *map(_pointer, (templates, atoms)),
+                None if shifts is None else _pointer(shifts),
+                c_int64(len(atoms)),
+            )
+        )
 
     def evaluate(
         self, species: IntArray, positions: FloatArray, idx_i: IntArray, idx_j: IntArray, shifts: FloatArray

@@ -9,15 +9,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "vector3.h"
+
 namespace mdaug::core {
-
-using Vector3 = std::array<double, 3>;
-
-inline Vector3 cross(const Vector3& a, const Vector3& b) {
-    return {a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]};
-}
-
-inline double dot(const Vector3& a, const Vector3& b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
 
 // The middle of a BAOAB step (DOI 10.1093/amrx/abs010): p = c p + √(1 − c²) R with c = exp(−friction dt),
 // and R the Maxwell–Boltzmann momenta under the condition that net momentum and angular momentum are zero.

@@ -1,55 +1,23 @@
 // SPDX-License-Identifier: MIT
-// The C ABI: checks arguments and turns exceptions into error texts.
+// The C ABI of a model and its evaluation: checks arguments.
 
-#include "mdaug_core.h"
+#include "core_state.h"
 
 #include <algorithm>
 #include <cstdio>
 #include <limits>
-#include <memory>
-#include <stdexcept>
-#include <string>
-#include <vector>
 
 #include "dynamics.h"
-#include "evaluation.h"
-#include "model_file.h"
 
 using mdaug::core::AnyEvaluation;
+using mdaug::core::guarded;
 using mdaug::core::ModelFile;
+using mdaug::core::Molecules;
 using mdaug::core::Replicas;
-
-struct mdaug_core {
-    ModelFile file;
-    int threads;
-    std::unique_ptr<AnyEvaluation> evaluation;
-    std::vector<double> energies;        // atomic energies of replicas
-    std::vector<int64_t> first, filled;  // directed pairs of each atom, where they are made from unordered ones
-    std::vector<int32_t> neighbor;
-    std::vector<double> vectors;
-    std::string error;
-};
 
 namespace {
 
 constexpr int64_t MAX_ROWS = std::numeric_limits<int32_t>::max();
-
-// Runs body; returns 1 if it throws, and keeps the text for mdaug_error.
-template <typename Body>
-int guarded(mdaug_core* core, const Body& body) {
-    try {
-        core->error.clear();
-        body(*core->evaluation);
-        return 0;
-    } catch (const std::bad_alloc&) {
-        core->error = "out of memory for the buffers of the evaluation";
-    } catch (const std::exception& error) {
-        core->error = error.what();
-    } catch (...) {
-        core->error = "unknown error in the mdaug core";
-    }
-    return 1;
-}
 
 [[noreturn]] void refuse(const std::string& what, int64_t index, int64_t value, const std::string& expected) {
     throw std::runtime_error(what + " " + std::to_string(index) + " is " + std::to_string(value) + ", expected " +
@@ -130,6 +98,7 @@ void evaluate_molecules(mdaug_core* core, int64_t n_systems, int64_t n_atoms, co
     const bool directed = core->threads > 1 && n_rows > mdaug::core::ROW_BLOCK;
     evaluation.begin(n_rows, n_rows, n_rows * (n_atoms - 1) / (directed ? 1 : 2));
     for (int64_t s = 0; s < n_systems; ++s) set_species(core, n_atoms, species, s * n_atoms);
+    core->molecules->check(n_atoms, species);
     for (int64_t i = 0; i < n_rows; ++i) {
         const int64_t begin = i / n_atoms * n_atoms;
         const double* ri = positions + 3 * i;
@@ -142,6 +111,7 @@ void evaluate_molecules(mdaug_core* core, int64_t n_systems, int64_t n_atoms, co
     run_stages(evaluation, directed);
     core->energies.resize(n_rows);
     evaluation.finish(core->energies.data(), forces, nullptr, nullptr);
+    core->molecules->add(n_systems, positions, core->energies.data(), forces, nullptr);
     for (int64_t s = 0; s < n_systems; ++s) {
         energies[s] = 0;
         for (int64_t a = 0; a < n_atoms; ++a) energies[s] += core->energies[s * n_atoms + a];
@@ -185,6 +155,7 @@ mdaug_core* mdaug_load(const char* path, const char* dtype, int threads, char* e
         core->file = ModelFile::read(path);
         core->threads = std::max(1, threads);
         core->evaluation = make_evaluation(core->file, dtype ? dtype : core->file.dtype, core->threads);
+        core->molecules = std::make_unique<Molecules>(core->file, core->threads);
         core->file.keep_only({"atomic_numbers", "reference_energies"});  // the evaluation has its own weights
         return core.release();
     } catch (const std::exception& caught) {
@@ -225,7 +196,7 @@ int mdaug_species(const mdaug_core* core, const char* symbol) {
 size_t mdaug_element_size(const mdaug_core* core) { return core->evaluation->element_size(); }
 
 size_t mdaug_memory(const mdaug_core* core) {
-    return core->evaluation->bytes() + core->energies.capacity() * sizeof(double) +
+    return core->evaluation->bytes() + core->molecules->bytes() + core->energies.capacity() * sizeof(double) +
            (core->first.capacity() + core->filled.capacity()) * sizeof(int64_t) +
            core->neighbor.capacity() * sizeof(int32_t) + core->vectors.capacity() * sizeof(double);
 }
@@ -238,6 +209,7 @@ int mdaug_set_reference(mdaug_core* core, int with_reference) {
             for (auto& offset : offsets) offset = -offset;
         }
         evaluation.set_energy_offsets(offsets);
+        core->molecules->set_plateaus(with_reference != 0);
     });
 }
 
@@ -253,9 +225,11 @@ int mdaug_evaluate(mdaug_core* core, int64_t n_atoms, const int64_t* species, co
         const bool directed = core->threads > 1 && n_atoms > mdaug::core::ROW_BLOCK;
         evaluation.begin(n_atoms, n_atoms, directed ? 2 * n_pairs : n_pairs);
         set_species(core, n_atoms, species);
+        core->molecules->check(n_atoms, species);
         directed ? add_directed(core, n_atoms, positions, pairs) : add_unordered(core, positions, pairs);
         run_stages(evaluation, directed);
         evaluation.finish(energies, forces, strain, nullptr);
+        core->molecules->add(1, positions, energies, forces, strain);
     });
 }
 
@@ -307,6 +281,7 @@ int mdaug_begin(mdaug_core* core, int64_t n_local, int64_t n_total, const int32_
             throw std::runtime_error("n_local is " + std::to_string(n_local) + ", expected 0 to n_total");
         evaluation.begin(n_local, n_total, n_local ? first[n_local] : 0);
         set_species(core, n_total, species);
+        core->molecules->begin(n_local, species);
         for (int64_t i = 0; i < n_local; ++i) {
             for (int64_t p = first[i]; p < first[i + 1]; ++p) {
                 if (idx_j[p] < 0 || idx_j[p] >= n_total) refuse("neighbor", p, idx_j[p], "0 to n_total - 1");
@@ -328,8 +303,10 @@ int mdaug_stage(mdaug_core* core, int stage, mdaug_rows* rows) {
 }
 
 int mdaug_finish(mdaug_core* core, double* energies, double* forces, double* strain, double* atomic_strains) {
-    return guarded(core,
-                   [&](AnyEvaluation& evaluation) { evaluation.finish(energies, forces, strain, atomic_strains); });
+    return guarded(core, [&](AnyEvaluation& evaluation) {
+        evaluation.finish(energies, forces, strain, atomic_strains);
+        core->molecules->finish(energies, forces, strain, atomic_strains);
+    });
 }
 
 }  // extern "C"

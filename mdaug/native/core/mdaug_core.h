@@ -40,7 +40,7 @@ extern "C" {
 #define MDAUG_API
 #endif
 
-#define MDAUG_CORE_ABI 3
+#define MDAUG_CORE_ABI 4
 
 /* MDAUG_CORE_ABI of the library; compare it with this header's after dlopen. */
 MDAUG_API int mdaug_abi(void);
@@ -54,7 +54,8 @@ typedef struct mdaug_core mdaug_core;
  *   threads  OpenMP threads of each call, at least 1.
  *   error    gets one line of text (cut to error_size bytes, terminated) if NULL is returned; may be NULL.
  * Fails, with a line that states the problem and its remedy, for: a missing file, a file that is not a model of mdaug,
- * another format version, an unknown dtype, filters that are not splines (such models run as TorchScript only). */
+ * another format version, an unknown dtype, filters that are not splines (such models run as TorchScript only), a
+ * baseline whose indices or sizes are out of range. */
 MDAUG_API mdaug_core* mdaug_load(const char* path, const char* dtype, int threads, char* error, size_t error_size);
 
 MDAUG_API void mdaug_free(mdaug_core* core); /* NULL is fine */
@@ -77,9 +78,45 @@ MDAUG_API size_t mdaug_element_size(const mdaug_core* core); /* of the network's
 MDAUG_API size_t mdaug_memory(const mdaug_core* core);       /* bytes held by all buffers and weights */
 
 /* Whether energies include the reference energies of the elements; they do after mdaug_load. With 0 energies are
- * relative to single atoms, as the model evaluates them: an atom without neighbors has the energy zero. Forces do not
- * change. Returns 0 for success. */
+ * relative to single atoms, as the model evaluates them: an atom without neighbors has the energy zero (in a baseline
+ * the energies of bonds are then V − D instead of V). Forces do not change. Returns 0 for success. */
 MDAUG_API int mdaug_set_reference(mdaug_core* core, int with_reference);
+
+/* ---- Molecules of a model with a baseline ----------------------------------------------------------------------
+ *
+ * The energy of a model with a baseline is E = M(r) + SchNet(r), where M is a sum over molecules of bonds, angles,
+ * torsions and repulsion, in double (formula: mdaug/models/baseline.py). The model holds M for one or more kinds of
+ * molecules, its templates, and does not find molecules itself: the caller states which atoms form them. Without this
+ * statement, or if it does not cover every atom exactly once, a model with a baseline refuses to evaluate.
+ * Of a model without baseline none of this is needed; mdaug_n_templates is 0.
+ *
+ * A bond as long as the cutoff has exactly the energy D of its plateau, and all other terms that depend on it, as well as
+ * pairs that far apart, have exactly the energy 0, with two continuous derivatives.
+ *
+ * In atomic energies and strains each term counts in equal parts for the atoms that it depends on. */
+
+MDAUG_API int mdaug_n_templates(const mdaug_core* core);
+
+/* Atoms of template t, 0 <= t < mdaug_n_templates; −1: no such template. */
+MDAUG_API int64_t mdaug_template_size(const mdaug_core* core, int64_t t);
+MDAUG_API int mdaug_template_atomic_number(const mdaug_core* core, int64_t t, int64_t atom); /* −1: no such atom */
+
+/* Bonds of template t: the two atoms (places in the template) of a bond, and its mean length in training, Å.
+ * mdaug_template_bond returns 0 for success, 1 if there is no such bond. */
+MDAUG_API int64_t mdaug_template_n_bonds(const mdaug_core* core, int64_t t);
+MDAUG_API int mdaug_template_bond(const mdaug_core* core, int64_t t, int64_t bond, int64_t* pair /* (2) */,
+                                  double* length);
+
+/* State the molecules of the systems to be evaluated, until the next call. For mdaug_evaluate atoms are those of the
+ * system; for mdaug_evaluate_molecules, mdaug_verlet and mdaug_langevin those of one replica. All arguments are copied.
+ *   templates  (n_molecules)
+ *   atoms      (n_atoms): the atoms of one molecule after another, each molecule's in the order of its template.
+ *              Every number from 0 to n_atoms − 1 occurs once.
+ *   offsets    (n_atoms, 3), Å, by atom (not in the order of `atoms`): lattice translations; positions + offsets are
+ *              those of whole molecules. NULL: all zero. In a cell that changes they change, too.
+ * After a failed call no molecules are set. */
+MDAUG_API int mdaug_set_molecules(mdaug_core* core, int64_t n_molecules, const int64_t* templates, const int64_t* atoms,
+                                  const double* offsets, int64_t n_atoms);
 
 /* ---- Whole systems ------------------------------------------------------------------------------------------- */
 
@@ -134,6 +171,7 @@ MDAUG_API int mdaug_langevin(mdaug_core* core, int64_t n_systems, int64_t n_atom
  * periodic images. Per evaluation:
  *
  *     mdaug_begin(core, n_local, n_total, species, first, idx_j, r_ij);
+ *     for (each molecule with an owned atom) mdaug_add_molecule(core, t, rows, positions);      // with a baseline
  *     for (int stage = 0; stage < mdaug_n_stages(core); ++stage) {
  *         mdaug_rows rows;
  *         mdaug_stage(core, stage, &rows);
@@ -144,7 +182,7 @@ MDAUG_API int mdaug_langevin(mdaug_core* core, int64_t n_systems, int64_t n_atom
  * Each stage fills rows of owned atoms; between stages the caller sends each owner's row to its ghosts. No reverse
  * communication is needed: forces are given for owned atoms only and are complete, as every rank sums both
  * directions of its atoms' pairs. Ranks without atoms (n_local = 0) make the same calls. The number of stages, and which of them
- * return rows, is the same on all ranks.
+ * return rows, is the same on all ranks. Molecules that several ranks own together are evaluated by each of them.
  */
 
 /* Rows to exchange: row k begins at data + k * width * element_size, k < n_total. NULL data: nothing to exchange. */
@@ -167,14 +205,25 @@ MDAUG_API int mdaug_n_stages(const mdaug_core* core);      /* twice the number o
 MDAUG_API int mdaug_begin(mdaug_core* core, int64_t n_local, int64_t n_total, const int32_t* species,
                           const int64_t* first, const int32_t* idx_j, const double* r_ij);
 
+/* Add a molecule to the evaluation that mdaug_begin has begun: its terms count for its owned atoms. Every owned row must
+ * be in exactly one molecule when mdaug_finish is called. Only for models with a baseline. All arguments are copied.
+ *   t          its template
+ *   rows       (size of the template): 0 … n_local − 1 for an atom that is this owned row; n_local or more for any other
+ *              atom whose position is known (of another rank, or an image of an owned atom; the number itself does not
+ *              matter); −1 for an atom that is absent. The bonds of absent atoms count as broken, and their distances
+ *              from all atoms as longer than the cutoff. It is an error if that leaves a term of an owned atom undefined.
+ *   positions  (size of the template, 3), Å, of the whole molecule around any image; of absent atoms they are not read.
+ * A molecule of which a rank owns atoms in several images is added once for each. */
+MDAUG_API int mdaug_add_molecule(mdaug_core* core, int64_t t, const int64_t* rows, const double* positions);
+
 /* Run stage 0 … mdaug_n_stages − 1, in order. */
 MDAUG_API int mdaug_stage(mdaug_core* core, int stage, mdaug_rows* rows);
 
 /* Results for owned atoms.
  *   energies        (n_local), eV
  *   forces          (n_local, 3), eV/Å, complete
- *   strain          (6), eV: this rank's share, half of each directed pair; the sum over ranks is the system's.
- *                   May be NULL.
+ *   strain          (6), eV: this rank's share, half of each directed pair, and of the terms of molecules the parts of
+ *                   owned atoms; the sum over ranks is the system's. May be NULL.
  *   atomic_strains  (n_local, 6), eV: the same atom by atom; NULL if not wanted. */
 MDAUG_API int mdaug_finish(mdaug_core* core, double* energies, double* forces, double* strain, double* atomic_strains);
 

@@ -20,7 +20,12 @@ namespace mdaug::core {
 
 namespace {
 
-constexpr const char* FORMAT_VERSIONS[] = {"1", "2"};  // 2: with a prior
+constexpr const char* FORMAT_VERSIONS[] = {"1", "2", "3"};  // 2: with a prior; 3: with a baseline
+
+// Tensors of each template of a baseline (mdaug/models/baseline.py).
+constexpr const char* TEMPLATE_TENSORS[] = {"atomic_numbers", "bonds",           "bond_parameters", "angles",
+                                            "mean_cosines",   "torsions",        "pairs",           "pair_parameters",
+                                            "factors",        "gates",           "coefficients"};
 
 Array array_of(const at::Tensor& tensor) {
     const auto copy = tensor.detach().to(at::kCPU, at::kDouble).contiguous();
@@ -70,7 +75,7 @@ void check(const std::string& path, const std::string& manifest) {
     const auto version = json_value(manifest, "format_version");
     if (std::find(std::begin(FORMAT_VERSIONS), std::end(FORMAT_VERSIONS), version) == std::end(FORMAT_VERSIONS))
         throw std::runtime_error(path + ": model of format version " + (version.empty() ? "none" : printable(version)) +
-                                 ", expected 1 or 2; export it again with this version of mdaug, or use the version "
+                                 ", expected 1, 2 or 3; export it again with this version of mdaug, or use the version "
                                  "that wrote it");
     if (json_value(manifest, "filters") != "\"spline\"")
         throw std::runtime_error(path +
@@ -83,8 +88,23 @@ bool has_prior(const torch::jit::Module& module) {
     return module.hasattr("prior_table") && !module.attr("prior_table").isNone();
 }
 
-std::map<std::string, at::Tensor> tensors_of(const torch::jit::Module& module) {
-    std::map<std::string, at::Tensor> tensors;
+using NamedTensors = std::map<std::string, at::Tensor>;
+
+// The tensors of each template; files of versions 1 and 2 have none.
+std::vector<NamedTensors> baseline_of(const torch::jit::Module& module) {
+    std::vector<NamedTensors> templates;
+    if (!module.hasattr("baseline") || !module.attr("baseline").isModule()) return templates;
+    for (const auto& child : module.attr("baseline").toModule().named_children()) {
+        auto& tensors = templates.emplace_back();
+        for (const char* name : TEMPLATE_TENSORS)
+            if (child.value.hasattr(name) && child.value.attr(name).isTensor())
+                tensors[name] = child.value.attr(name).toTensor();
+    }
+    return templates;
+}
+
+NamedTensors tensors_of(const torch::jit::Module& module) {
+    NamedTensors tensors;
     for (const auto& named : module.named_parameters()) tensors[named.name] = named.value;
     for (const auto& named : module.named_buffers()) tensors[named.name] = named.value;
     if (has_prior(module)) tensors["prior_table"] = module.attr("prior_table").toTensor();
@@ -92,8 +112,10 @@ std::map<std::string, at::Tensor> tensors_of(const torch::jit::Module& module) {
 }
 
 // The hash of names and bytes of all tensors, by name, must be that of the manifest (mdaug/deployment/manifest.py).
-void check_weights(const std::string& path, const std::string& manifest,
-                   const std::map<std::string, at::Tensor>& tensors) {
+void check_weights(const std::string& path, const std::string& manifest, NamedTensors tensors,
+                   const std::vector<NamedTensors>& baseline) {
+    for (size_t t = 0; t < baseline.size(); ++t)
+        for (const auto& [name, tensor] : baseline[t]) tensors["baseline." + std::to_string(t) + "." + name] = tensor;
     Sha256 hash;
     for (const auto& [name, tensor] : tensors) {
         const auto whole = tensor.contiguous();
@@ -119,18 +141,25 @@ const Array& ModelFile::block(int l, const std::string& name) const {
 
 void ModelFile::keep_only(const std::set<std::string>& names) {
     std::erase_if(tensors, [&](const auto& item) { return !names.contains(item.first); });
+    baseline.clear();
 }
 
 ModelFile ModelFile::read(const std::string& path) {
     ModelFile file;
     const auto module = open(path, file.manifest);
     check(path, file.manifest);
+    file.path = path;
     const auto dtype = json_strings(json_value(file.manifest, "dtype"));
     file.dtype = dtype.empty() ? "float64" : dtype[0];
     file.symbols = json_strings(json_value(file.manifest, "elements"));
     const auto tensors = tensors_of(module);
-    check_weights(path, file.manifest, tensors);
+    const auto baseline = baseline_of(module);
+    check_weights(path, file.manifest, tensors, baseline);
     for (const auto& [name, tensor] : tensors) file.tensors[name] = array_of(tensor);
+    for (const auto& terms : baseline) {
+        auto& arrays = file.baseline.emplace_back();
+        for (const auto& [name, tensor] : terms) arrays[name] = array_of(tensor);
+    }
     file.tensors["reference_energies"] = array_of(module.attr("reference_energies").toTensor());
     file.cutoff = module.attr("cutoff").toDouble();
     file.energy_scale = module.attr("energy_scale").toDouble();

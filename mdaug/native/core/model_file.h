@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The content of a model.pt: its manifest, and every tensor by name in float64.
+// Indices of the baseline are in float64, too, and not checked yet.
 
 #pragma once
 
@@ -17,17 +18,18 @@ struct Array {
 };
 
 struct ModelFile {
-    std::string manifest, dtype;
+    std::string path, manifest, dtype;
     std::vector<std::string> symbols;
     double cutoff, energy_scale, spacing;
     double prior_spacing;  // > 0: there is a tensor "prior_table" (n_elements, n_elements, n_rows)
     int n_interactions;
     std::map<std::string, Array> tensors;
+    std::vector<std::map<std::string, Array>> baseline;  // arrays of each template; empty without a baseline
 
     const Array& at(const std::string& name) const;
     const Array& block(int l, const std::string& name) const;  // of interaction block l
 
-    void keep_only(const std::set<std::string>& names);  // frees all other tensors
+    void keep_only(const std::set<std::string>& names);  // frees all other tensors and the baseline
 
     // Throws std::runtime_error with one line that states the problem and its remedy.
     static ModelFile read(const std::string& path);
