@@ -71,6 +71,7 @@ def _declare(library: CDLL) -> None:
     declare("mdaug_free", None, _HANDLE)
     declare("mdaug_error", c_char_p, _HANDLE)
     declare("mdaug_memory", c_size_t, _HANDLE)
+    declare("mdaug_n_templates", c_int, _HANDLE)
     declare("mdaug_row_width", c_int64, _HANDLE)
     moving = "mdaug_evaluate_molecules", "mdaug_verlet", "mdaug_langevin"
     for name in ("mdaug_set_molecules", "mdaug_evaluate", *moving, "mdaug_begin", "mdaug_finish"):
@@ -114,9 +115,12 @@ class Core:
         """Size of weights and buffers."""
         return int(self._library.mdaug_memory(self._handle))
 
-    def set_molecules(
-        self, templates: IntArray, atoms: IntArray, offsets: FloatArray | None = None
-    ) -> None:
+    @property
+    def n_templates(self) -> int:
+        """Number of kinds of molecules in the baseline; 0 without one."""
+        return int(self._library.mdaug_n_templates(self._handle))
+
+    def set_molecules(self, templates: IntArray, atoms: IntArray, offsets: FloatArray | None = None) -> None:
         """State which atoms form molecules, for a model with a baseline, until the next call.
 
         Parameters
@@ -126,7 +130,8 @@ class Core:
         atoms
             Shape (n_atoms,): the atoms of one molecule after another, each molecule's in the order of its
             template; every atom once. For `evaluate` they are those of the system, for `evaluate_molecules`,
-            `verlet` and `langevin` those of one replica.
+            `verlet` and `langevin` those of one replica. Without any molecule and atom the baseline is left
+            out, as for lone atoms.
         offsets
             Shape (n_atoms, 3), Å: lattice translations by atom; positions + offsets are those of whole
             molecules. None: zero.

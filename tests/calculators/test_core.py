@@ -1,6 +1,5 @@
 """The C++ core gives what TorchScript and the eager model give, whole and in stages."""
 
-import ctypes
 import subprocess
 import zipfile
 from pathlib import Path
@@ -12,12 +11,12 @@ from ase import Atoms
 from ase.build import molecule
 
 from mdaug.calculators import MDAugCalculator
-from mdaug.calculators.core import Core, CoreUnavailableError, Rows, load_library
+from mdaug.calculators.core import Core, CoreUnavailableError, load_library
 from mdaug.calculators.structures import species_of
 from mdaug.deployment import export_model, load_model, read_manifest
 from mdaug.errors import DataError
-from mdaug.geometry.pairs import molecule_pairs, neighbor_pairs
 from mdaug.native.compiler import find_compiler
+from tests.staged_evaluation import pairs_of, staged
 
 TOLERANCE = {"float64": 1e-10, "float32": 1e-5}
 
@@ -47,13 +46,6 @@ def structures():
         "self-images": Atoms("CO", [[0.1, 0.2, 0.0], [1.2, 1.5, 1.4]], cell=cell, pbc=True),
         "many": Atoms("OCHH" * 40, 9.0 * rng.random((160, 3)), cell=np.eye(3) * 9.0, pbc=True),
     }
-
-
-def pairs_of(atoms, cutoff=4.0):
-    if atoms.pbc.any():
-        return neighbor_pairs(atoms.positions, atoms.cell.array, tuple(atoms.pbc), cutoff)
-    idx_i, idx_j = molecule_pairs(len(atoms))
-    return idx_i, idx_j, np.zeros((len(idx_i), 3))
 
 
 def torchscript(path, dtype, species, atoms, pairs):
@@ -104,99 +96,6 @@ def test_float32_conserves_momentum_exactly_to_float64(path, dtype):
         core = Core(path, dtype, threads)
         forces = core.evaluate(species_in(path, atoms), atoms.positions, *pairs_of(atoms))["forces"]
         assert np.abs(forces.sum(axis=0)).max() < 1e-12 * np.abs(forces).sum()
-
-
-def split_into_ranks(atoms, cutoff, n_ranks):
-    """Return for each rank: owned atoms, the owner of every row, and directed neighbours of owned atoms.
-
-    As in LAMMPS every periodic image within the cutoff is a ghost row of its own.
-    """
-    idx_i, idx_j, shifts = pairs_of(atoms, cutoff)
-    i, j = np.concatenate([idx_i, idx_j]), np.concatenate([idx_j, idx_i])
-    r_ij = np.concatenate([1 * shifts, -shifts]) + atoms.positions[j] - atoms.positions[i]
-    image = np.concatenate([shifts, -shifts])
-    owner_of = np.arange(len(atoms)) % n_ranks if n_ranks < 3 else np.zeros(len(atoms), int)
-    for rank in range(n_ranks):
-        owned = np.flatnonzero(owner_of == rank)
-        row_of = {(int(atom), (0.0, 0.0, 0.0)): row for row, atom in enumerate(owned)}
-        rows, first, neighbors, vectors = list(owned), [0], [], []
-        for atom in owned:
-            for p in np.flatnonzero(i == atom):
-                key = (int(j[p]), tuple(np.round(image[p], 6) + 0.0))
-                if key not in row_of:
-                    row_of[key] = len(rows)
-                    rows.append(j[p])
-                neighbors.append(row_of[key])
-                vectors.append(r_ij[p])
-            first.append(len(neighbors))
-        yield (
-            np.array(rows, int),
-            len(owned),
-            np.array(first),
-            np.array(neighbors, np.int32),
-            np.array(vectors).reshape(-1, 3),
-        )
-
-
-def staged(path, dtype, species, atoms, n_ranks):
-    """Evaluate with one core a rank, ghosts' rows copied between the stages; add up the ranks' shares."""
-    library = load_library()
-    cores = [Core(path, dtype, n_ranks) for _ in range(n_ranks)]
-    ranks = list(split_into_ranks(atoms, 4.0, n_ranks))
-
-    def address(array):
-        return ctypes.c_void_p(array.ctypes.data)
-
-    def call(name, core, *arguments):
-        handle = ctypes.c_void_p(core._handle)
-        assert getattr(library, name)(handle, *arguments) == 0, library.mdaug_error(core._handle)
-
-    for core, (rows, n_local, first, neighbors, vectors) in zip(cores, ranks, strict=True):
-        row_species = species[rows].astype(np.int32)
-        sizes = ctypes.c_int64(n_local), ctypes.c_int64(len(rows))
-        call("mdaug_begin", core, *sizes, *map(address, (row_species, first, neighbors, vectors)))
-    n_exchanges = 0
-    for stage in range(library.mdaug_n_stages(cores[0]._handle)):
-        given = [Rows() for _ in cores]
-        for core, out in zip(cores, given, strict=True):
-            call("mdaug_stage", core, stage, ctypes.byref(out))
-        assert len({out.data is None for out in given}) == 1  # every rank exchanges, or none
-        if given[0].data:
-            n_exchanges += 1
-            exchange(given, ranks, len(atoms), dtype)
-    out = {
-        "atomic_energies": np.zeros(len(atoms)),
-        "forces": np.zeros((len(atoms), 3)),
-        "strain": np.zeros(6),
-    }
-    for core, (rows, n_local, *_) in zip(cores, ranks, strict=True):
-        energies, forces = np.zeros(n_local), np.zeros((n_local, 3))
-        strain, atomic = np.zeros(6), np.zeros((n_local, 6))
-        call("mdaug_finish", core, *map(address, (energies, forces, strain, atomic)))
-        np.testing.assert_allclose(atomic.sum(axis=0), strain, atol=1e-11 * max(1, np.abs(strain).max()))
-        out["atomic_energies"][rows[:n_local]], out["forces"][rows[:n_local]] = energies, forces
-        out["strain"] += strain
-    assert n_exchanges == 2 * read_manifest(path)["n_interactions"] - 1
-    out["energy"] = out["atomic_energies"].sum()
-    out["strain_derivative"] = out["strain"][[[0, 3, 4], [3, 1, 5], [4, 5, 2]]]
-    return out
-
-
-def exchange(given, ranks, n_atoms, dtype):
-    """Copy every owner's row to its ghosts on all ranks; ghosts held NaN before."""
-    number = np.dtype(dtype)
-    assert all(out.element_size == number.itemsize for out in given)
-    width = given[0].width
-    views = []
-    for out, (rows, *_) in zip(given, ranks, strict=True):
-        n_bytes = len(rows) * width * number.itemsize
-        raw = (ctypes.c_char * n_bytes).from_address(out.data) if n_bytes else bytearray()
-        views.append(np.frombuffer(raw, number).reshape(len(rows), width))
-    everywhere = np.full((n_atoms, width), np.nan, number)
-    for view, (rows, n_local, *_) in zip(views, ranks, strict=True):
-        everywhere[rows[:n_local]] = view[:n_local]
-    for view, (rows, n_local, *_) in zip(views, ranks, strict=True):
-        view[n_local:] = everywhere[rows[n_local:]]
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)

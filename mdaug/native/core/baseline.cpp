@@ -106,10 +106,10 @@ void MoleculeEvaluation::set_edges(const MoleculeTerms& terms, const double* pos
 void MoleculeEvaluation::set_bonds(const MoleculeTerms& terms) {
     for (int b = 0; b < terms.n_bonds(); ++b) {
         const auto& bond = terms.bonds[b];
-        const double r = edges_[b].length, plateau = with_plateaus_ ? bond.plateau : 0;
+        const double r = edges_[b].length;
         const double decayed = std::exp(-STRETCH_SLOPE * (r - bond.mean_length));
         Stretch& stretch = stretches_[b];
-        stretch = {plateau, 0, STRETCH_SLOPE * decayed, 0};
+        stretch = {bond.plateau, 0, STRETCH_SLOPE * decayed, 0};
         primitives_[b] = {1 - decayed, 0};
         gates_[b] = {0, 0};
         if (r >= cutoff_) continue;

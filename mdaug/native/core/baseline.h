@@ -19,9 +19,6 @@ class MoleculeEvaluation {
   public:
     explicit MoleculeEvaluation(double cutoff) : cutoff_(cutoff) {}
 
-    // Without plateaus the energies of bonds are V − D: zero for atoms far apart.
-    void set_plateaus(bool with_plateaus) { with_plateaus_ = with_plateaus; }
-
     void reserve(const MoleculeTerms& terms);  // after that, evaluations of this template allocate nothing
     size_t bytes() const;
 
@@ -71,7 +68,6 @@ class MoleculeEvaluation {
     }
 
     double cutoff_;
-    bool with_plateaus_ = true;
     std::vector<Edge> edges_;
     std::vector<Stretch> stretches_;
     std::vector<Value> products_;

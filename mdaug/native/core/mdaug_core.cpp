@@ -209,7 +209,6 @@ int mdaug_set_reference(mdaug_core* core, int with_reference) {
             for (auto& offset : offsets) offset = -offset;
         }
         evaluation.set_energy_offsets(offsets);
-        core->molecules->set_plateaus(with_reference != 0);
     });
 }
 

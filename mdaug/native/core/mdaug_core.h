@@ -78,8 +78,8 @@ MDAUG_API size_t mdaug_element_size(const mdaug_core* core); /* of the network's
 MDAUG_API size_t mdaug_memory(const mdaug_core* core);       /* bytes held by all buffers and weights */
 
 /* Whether energies include the reference energies of the elements; they do after mdaug_load. With 0 energies are
- * relative to single atoms, as the model evaluates them: an atom without neighbors has the energy zero (in a baseline
- * the energies of bonds are then V − D instead of V). Forces do not change. Returns 0 for success. */
+ * relative to single atoms, as the model evaluates them: an atom without neighbors has the energy zero, apart from the
+ * plateaus of its broken bonds in a baseline. Forces do not change. Returns 0 for success. */
 MDAUG_API int mdaug_set_reference(mdaug_core* core, int with_reference);
 
 /* ---- Molecules of a model with a baseline ----------------------------------------------------------------------
@@ -114,7 +114,8 @@ MDAUG_API int mdaug_template_bond(const mdaug_core* core, int64_t t, int64_t bon
  *              Every number from 0 to n_atoms − 1 occurs once.
  *   offsets    (n_atoms, 3), Å, by atom (not in the order of `atoms`): lattice translations; positions + offsets are
  *              those of whole molecules. NULL: all zero. In a cell that changes they change, too.
- * After a failed call no molecules are set. */
+ * n_molecules = 0 with n_atoms = 0 means that the baseline is left out, as for lone atoms. After a failed call no
+ * molecules are set. */
 MDAUG_API int mdaug_set_molecules(mdaug_core* core, int64_t n_molecules, const int64_t* templates, const int64_t* atoms,
                                   const double* offsets, int64_t n_atoms);
 

@@ -59,7 +59,7 @@ class Arrays {
     std::string where_;
 };
 
-// Numbers edges and products in the order in which they are asked for.
+// Numbers edges and products, each at its first use.
 class Arrangement {
   public:
     explicit Arrangement(MoleculeTerms& terms) : terms_(terms) {}

@@ -39,10 +39,6 @@ Molecules::Molecules(const ModelFile& file, int threads) {
         }
 }
 
-void Molecules::set_plateaus(bool with_plateaus) {
-    for (auto& worker : workers_) worker.evaluation.set_plateaus(with_plateaus);
-}
-
 size_t Molecules::bytes() const {
     size_t sum = bytes_of(atoms_) + bytes_of(offsets_) + bytes_of(molecules_) + bytes_of(staged_) +
                  bytes_of(staged_rows_) + bytes_of(staged_positions_) + bytes_of(claimed_) + bytes_of(species_) + bytes_of(workers_);
@@ -81,8 +77,12 @@ void Molecules::each(int64_t n, const Body& body) {
 
 void Molecules::set(int64_t n_molecules, const int64_t* templates, const int64_t* atoms, const double* offsets,
                     int64_t n_atoms) {
-    n_atoms_ = -1;
+    n_atoms_ = NOT_SET;
     molecules_.clear();
+    if (n_molecules == 0 && n_atoms == 0) {
+        n_atoms_ = LEFT_OUT;
+        return;
+    }
     int64_t n_members = 0;
     for (int64_t m = 0; m < n_molecules; ++m) {
         molecules_.push_back({templates[m], n_members});
@@ -105,8 +105,8 @@ void Molecules::set(int64_t n_molecules, const int64_t* templates, const int64_t
 }
 
 void Molecules::check(int64_t n_atoms, const int64_t* species) const {
-    if (without_baseline()) return;
-    if (n_atoms_ < 0)
+    if (without_baseline() || n_atoms_ == LEFT_OUT) return;
+    if (n_atoms_ == NOT_SET)
         refuse("the model has a baseline, which needs to know which atoms form its molecules; set the molecules first");
     if (n_atoms != n_atoms_)
         refuse("the molecules that were set have " + std::to_string(n_atoms_) + " atoms, but this system has " +
@@ -117,7 +117,7 @@ void Molecules::check(int64_t n_atoms, const int64_t* species) const {
 }
 
 void Molecules::add(int64_t n_systems, const double* positions, double* energies, double* forces, double* strain) {
-    if (without_baseline()) return;
+    if (without_baseline() || n_atoms_ == LEFT_OUT) return;
     const auto n_molecules = static_cast<int64_t>(molecules_.size());
     each(n_systems * n_molecules, [&](Worker& worker, int64_t n) {
         const auto& [number, first] = molecules_[n % n_molecules];

@@ -18,7 +18,6 @@ class Molecules {
 
     bool without_baseline() const { return templates_.empty(); }
     const std::vector<MoleculeTerms>& templates() const { return templates_; }
-    void set_plateaus(bool with_plateaus);  // see MoleculeEvaluation
     size_t bytes() const;
 
     // ---- Whole systems and replicas (arguments as in mdaug_set_molecules)
@@ -62,7 +61,8 @@ class Molecules {
     std::vector<int> atomic_numbers_;  // by species
     std::vector<Worker> workers_;
 
-    int64_t n_atoms_ = -1;  // of the molecules that were set; -1: none were
+    static constexpr int64_t NOT_SET = -1, LEFT_OUT = -2;
+    int64_t n_atoms_ = NOT_SET;  // of the molecules that were set; LEFT_OUT: evaluate without baseline
     std::vector<Molecule> molecules_;
     std::vector<int64_t> atoms_;
     std::vector<double> offsets_;  // (3) for each of atoms_; empty: all zero
