@@ -17,6 +17,28 @@ def test_carbon_and_oxygen(length, order):
     assert (bond_shape(6, 8, length).plateau_eV > 150 * EV_PER_KCAL_MOL) == (order == 2)
 
 
+@pytest.mark.parametrize(("z", "single", "double"), [(15, 1.60, 1.48), (16, 1.62, 1.45)])
+def test_oxides_of_phosphorus_and_sulfur(z, single, double):
+    assert bond_shape(z, 8, single).plateau_eV < 100 * EV_PER_KCAL_MOL < bond_shape(z, 8, double).plateau_eV
+
+
+@pytest.mark.parametrize(
+    ("z_i", "z_j", "length"),
+    [
+        (14, 8, 1.6),
+        (5, 6, 1.6),
+        (5, 8, 1.4),
+        (5, 1, 1.2),
+        (6, 15, 1.8),
+        (6, 35, 1.9),
+        (6, 53, 2.1),
+        (16, 8, 1.5),
+    ],
+)
+def test_bonds_of_the_main_groups_are_tabulated(z_i, z_j, length):
+    assert bond_shape(z_i, z_j, length).tabulated
+
+
 def test_a_bond_without_table_is_a_guess_that_says_so():
     guess = bond_shape(26, 6, 1.9)
     assert not guess.tabulated
