@@ -7,7 +7,7 @@ matplotlib (``$x_{$``). All output goes through one of these: `make_console` for
 """
 
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,6 +17,32 @@ _CONTROL = {"Cc", "Cs"}
 
 _DIRECTIONAL = frozenset(map(chr, (0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))))
 """Characters that change the direction of text or break lines, so that it reads as another one."""
+
+
+def print_text(*values: object, sep: str = " ", file: TextIO | None = None) -> None:
+    """Print as `print` does, with control characters of each value as escapes, newlines too.
+
+    Parameters
+    ----------
+    *values
+        What is printed; a name with a newline cannot pass for two lines.
+    sep
+        Between the values.
+    file
+        Where to [default: standard output].
+    """
+    print(*(in_one_line(str(value)) for value in values), sep=sep, file=file, flush=True)
+
+
+def in_one_line(text: str) -> str:
+    """Return `text` with control characters as escapes, newlines and tabs too.
+
+    Parameters
+    ----------
+    text
+        Any text.
+    """
+    return printable(text).replace("\n", "\\x0a").replace("\t", "\\x09")
 
 
 def printable(text: str) -> str:
@@ -35,6 +61,8 @@ def printable(text: str) -> str:
 def make_console(*, stderr: bool = False, soft_wrap: bool = False) -> "Console":
     """Return a console of rich that prints strings as they are: no markup, emoji or escape sequences.
 
+    Each string that is printed is one line; strings in tables may have more.
+
     Parameters
     ----------
     stderr
@@ -45,6 +73,9 @@ def make_console(*, stderr: bool = False, soft_wrap: bool = False) -> "Console":
     from rich.console import Console
 
     class PlainConsole(Console):
+        def print(self, *objects: Any, **options: Any) -> None:
+            super().print(*(in_one_line(o) if isinstance(o, str) else o for o in objects), **options)
+
         def render_str(self, text: str, **options: Any) -> Any:
             return super().render_str(printable(text), **options)
 

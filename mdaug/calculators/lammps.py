@@ -13,6 +13,7 @@ from pathlib import Path
 from mdaug.cache import cache_folder, check_private
 from mdaug.processor import instruction_sets
 from mdaug.resources import NATIVE_FOLDER, PACKAGE_FOLDER, resource_folder
+from mdaug.text import print_text
 
 PLUGIN = "mdaugplugin.so"
 FAILURE = "failed.txt"
@@ -120,4 +121,4 @@ def _failure(folder: Path) -> str:
 def _print(message: str) -> None:
     """Write one line to standard error, from the first rank only."""
     if os.environ.get("PMI_RANK", os.environ.get("OMPI_COMM_WORLD_RANK", "0")) == "0":
-        print(f"mdaug: {message}", file=sys.stderr)
+        print_text(f"mdaug: {message}", file=sys.stderr)

@@ -10,6 +10,7 @@ from mdaug.cli.arguments import given_options, refuse
 from mdaug.cli.help import section
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.springs.options import SpringSettings
+from mdaug.text import print_text
 from mdaug.workflows.options import DataOptions, OutputOptions
 from mdaug.workflows.runs import open_run
 
@@ -55,10 +56,10 @@ def augment(
         "impulse": f"after an impulse of up to {options.impulse_energy:g} kcal/mol",
     }
     for kind in kinds:
-        print(
+        print_text(
             f"{kind.n_frames} frames {descriptions[kind.name]}, rule {kind.rule}: energy change "
             f"{kind.mean_change_kcal_mol:.2f} ± {kind.std_change_kcal_mol:.2f} kcal/mol, "
             f"mean weight {kind.mean_weight:.3g}"
         )
-    print(run.path / "augmented.xyz")
+    print_text(run.path / "augmented.xyz")
     print_next(f"mdaug train {data}  trains on the frames and on augmented frames that it makes itself")

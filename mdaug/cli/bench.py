@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from mdaug.bench.options import BenchOptions
 from mdaug.cli.arguments import given_options, refuse
 from mdaug.cli.progress import progress_bars, warn
+from mdaug.text import print_text
 from mdaug.workflows.options import OutputOptions
 from mdaug.workflows.runs import open_run
 
@@ -60,5 +61,5 @@ def bench(
         print_table(table)
     for note in content["notes"]:
         warn(note)
-    print(run.path / "bench.json")
-    print(run.path / "bench.png")
+    print_text(run.path / "bench.json")
+    print_text(run.path / "bench.png")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from mdaug.text import print_text
 from mdaug.workflows.options import DataOptions, OutputOptions
 from mdaug.workflows.runs import open_run
 
@@ -32,7 +33,7 @@ def check(
 
     with open_run(output, command="check", inputs=[data]) as run:
         result = check_data(data, source, run.path)
-    print(result.title)
+    print_text(result.title)
     print_verdicts(result.verdicts)
-    print(run.path / FILE)
+    print_text(run.path / FILE)
     return 1 if result.has_failed else 0

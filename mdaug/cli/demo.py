@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from mdaug.cli.arguments import given_settings
 from mdaug.cli.progress import console, started_when_needed
+from mdaug.text import print_text
 from mdaug.workflows.config import load_config
 from mdaug.workflows.options import DataOptions, OutputOptions, ValidationOptions
 from mdaug.workflows.runs import open_run
@@ -51,12 +52,12 @@ def demo(
         outcome = run_demo(settings, run.path, options, show=show)
     print_verdicts(demo_verdicts(outcome.lanes))
     print_table(summary_table(outcome.lanes))
-    print(*conclusions(outcome.lanes), sep="\n")
-    print()
-    print(f"report {outcome.report.resolve()}")
-    print(f"done in {(time.monotonic() - began) / 60.0:.1f} minutes")
+    print_text(*conclusions(outcome.lanes), sep="\n")
+    print_text()
+    print_text(f"report {outcome.report.resolve()}")
+    print_text(f"done in {(time.monotonic() - began) / 60.0:.1f} minutes")
     for line in _activation():
-        print(line)
+        print_text(line)
     print_next(next_commands(run.path, outcome.lanes))
 
 
@@ -104,6 +105,6 @@ def _stage_lines() -> "Show":
         if stages.get(step.lane) != step.what:
             stages[step.lane] = step.what
             seconds = time.monotonic() - began
-            print(f"{seconds:4.0f} s  {step.lane}: {step.what}", file=sys.stderr, flush=True)
+            print_text(f"{seconds:4.0f} s  {step.lane}: {step.what}", file=sys.stderr)
 
     return show

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from mdaug.cli.progress import warn
 from mdaug.errors import DataError
+from mdaug.text import print_text
 from mdaug.workflows.options import OutputOptions
 from mdaug.workflows.runs import open_run
 
@@ -48,8 +49,8 @@ def drift(
     for result in study.results:
         fluctuation = f"rms fluctuation {result.rms_fluctuation_meV_per_atom:.2g} meV/atom"
         ratio = f"drift ratio {result.drift_ratio:.2g}".replace("-", "\u2212")
-        print(f"{result.source}: {fluctuation}, {ratio}, {result.n_blocks} blocks")
+        print_text(f"{result.source}: {fluctuation}, {ratio}, {result.n_blocks} blocks")
     for path, reason in study.stopped.items():
         warn(f"{path}: the guard stopped this run: {reason}")
-    print(f"report {study.report}")
+    print_text(f"report {study.report}")
     print_next(next_commands(study.results))

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from mdaug.cli.arguments import given_options, refuse
 from mdaug.cli.progress import console, print_next, progress_bars, warn
 from mdaug.md.options import DynamicsOptions
+from mdaug.text import print_text
 from mdaug.workflows.options import ModelRunOptions, OutputOptions
 from mdaug.workflows.runs import LATEST, open_run
 
@@ -94,10 +95,10 @@ def _speed(timestep_fs: float) -> Callable[[float], str]:
 
 def _print_summary(folder: Path, result: "DynamicsResult") -> None:
     duration = result.completed_steps * result.options.timestep / 1000.0
-    print(f"{result.completed_steps} steps, {duration:g} ps in {folder}")
+    print_text(f"{result.completed_steps} steps, {duration:g} ps in {folder}")
     if result.mean_temperature_K is not None:
         freedom = f"{result.degrees_of_freedom} degrees of freedom"
-        print(f"mean temperature {result.mean_temperature_K:.0f} K over {freedom}")
+        print_text(f"mean temperature {result.mean_temperature_K:.0f} K over {freedom}")
         if result.mean_temperature_K > HEATED * result.options.temperature:
             warn(
                 f"much hotter than the {result.options.temperature:g} K of the equilibration: the run fell "
@@ -105,6 +106,6 @@ def _print_summary(folder: Path, result: "DynamicsResult") -> None:
                 "where there are no frames (`mdaug stability` compares)"
             )
     if result.steps_per_second:
-        print(f"{result.steps_per_second:.0f} steps/s, {result.ns_per_day:.2f} ns/day")
+        print_text(f"{result.steps_per_second:.0f} steps/s, {result.ns_per_day:.2f} ns/day")
     if result.stopped_because:
         console.print(f"stopped: {result.stopped_because}", style="bold yellow", soft_wrap=True, markup=False)

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from mdaug.cli.arguments import given_options, refuse, typed
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.options import Device, Precision
+from mdaug.text import print_text
 from mdaug.workflows.options import DataOptions, OutputOptions, Part, Switch
 from mdaug.workflows.runs import LATEST, open_run
 
@@ -70,8 +71,8 @@ def evaluate(
             progress=progress,
         )
     print_table(_table(evaluation.result, evaluation.caption))
-    print(run.path / "evaluate.json")
-    print(run.path / "parity.png")
+    print_text(run.path / "evaluate.json")
+    print_text(run.path / "parity.png")
     print_next("mdaug scan --bond I J  tests a bond", "mdaug nve  runs molecular dynamics")
 
 

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from mdaug.augmentation.options import ExploreOptions
 from mdaug.cli.progress import console, print_next, progress_bars
 from mdaug.errors import DataError
+from mdaug.text import print_text
 from mdaug.workflows.options import OutputOptions
 from mdaug.workflows.runs import LATEST, open_run
 
@@ -44,9 +45,9 @@ def explore(
     if exploration.n_kept == 0:
         console.print(f"none of {exploration.n_visited} frames lies in a spurious minimum", style="green")
         return
-    print(
+    print_text(
         f"{exploration.n_kept} of {exploration.n_visited} frames in spurious minima are kept "
         "(at most --n-kept)"
     )
-    print(run.path / "explored.xyz")
+    print_text(run.path / "explored.xyz")
     print_next(f"mdaug train --augment.explored {run.path / 'explored.xyz'}")

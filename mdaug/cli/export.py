@@ -5,6 +5,7 @@ from pathlib import Path
 from mdaug.cli.progress import print_next
 from mdaug.errors import MDAugError
 from mdaug.options import Precision
+from mdaug.text import print_text
 from mdaug.workflows.options import Switch
 from mdaug.workflows.runs import RUNS
 
@@ -38,6 +39,6 @@ def export(
     path = out or run / "model.pt"
     if path.exists() and not overwrite:
         raise MDAugError(f"{path} exists; name another file with --out, or --overwrite to replace it")
-    print(export_run(run, path, dtype=dtype))
+    print_text(export_run(run, path, dtype=dtype))
     prepare_lammps()
     print_next(f"mdaug info {path}  shows what it is", f"mdaug nve {path}  runs molecular dynamics")

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from mdaug.cli.progress import print_next
 from mdaug.errors import DataError
+from mdaug.text import print_text
 
 
 def info(
@@ -34,7 +35,7 @@ def info(
 
     description = describe_model(model)
     if as_json:
-        print(json.dumps(description, indent=2))
+        print_text(*json.dumps(description, indent=2).splitlines(), sep="\n")
         return
     try:
         for table in model_tables(description):
@@ -46,5 +47,5 @@ def info(
         ) from error
     drawing = Path(description["model"]).with_name("molecule.png")
     if drawing.is_file():
-        print(f"drawing {drawing}")
+        print_text(f"drawing {drawing}")
     print_next("mdaug relax  finds the minimum", "mdaug nve  runs molecular dynamics")

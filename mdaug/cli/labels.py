@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from mdaug.cli.arguments import refuse, typed
 from mdaug.cli.progress import print_next, progress_bars, warn
+from mdaug.text import print_text
 from mdaug.workflows.options import DataOptions, LabelStudyOptions, OutputOptions
 from mdaug.workflows.runs import open_run
 
@@ -67,8 +68,8 @@ def labels(
             f"{study.truth} is not the level of theory of the data: the column floor is the "
             "error of the reference"
         )
-    print(run.path / "labels.json")
-    print(run.path / "labels.png")
+    print_text(run.path / "labels.json")
+    print_text(run.path / "labels.png")
     print_next("mdaug train --augment.rule RULE  trains with a label rule")
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from mdaug.cli.progress import console, print_next
 from mdaug.errors import MDAugError
+from mdaug.text import print_text
 
 _COMPILING = "compiling pair_style mdaug for LAMMPS, once (a minute or two)"
 
@@ -29,19 +30,19 @@ def lammps(action: Literal["build", "path", "check", "inputs"], /) -> None:
     if action == "build":
         with console.status(_COMPILING):
             folder = build(anew=True)
-        print(folder)
+        print_text(folder)
         print_next("mdaug lammps check  tests it", "mdaug lammps inputs  writes example inputs")
     elif action == "path":
         folder = expected_folder()
         if not (folder / PLUGIN).exists():
             raise MDAugError(f"no plugin in {folder} yet; run 'mdaug lammps build'")
-        print(folder)
+        print_text(folder)
     elif action == "check":
-        print(f"{check()}: pair_style mdaug works")
+        print_text(f"{check()}: pair_style mdaug works")
         print_next("mdaug lammps inputs  writes example inputs")
     else:
         files = copy_lammps_inputs(Path("inputs"))
-        print(*files, sep="\n")
+        print_text(*files, sep="\n")
         print_next(f"lmp -in {files[0]}  (the first lines name the model)")
 
 

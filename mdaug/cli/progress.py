@@ -6,7 +6,7 @@ from functools import partial
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mdaug.text import make_console
+from mdaug.text import in_one_line, make_console
 
 console = make_console(stderr=True)
 
@@ -59,6 +59,7 @@ def advance(bar: Progress, stage: str, done: int, total: int, text: str = "") ->
     text
         Shown beside the bar.
     """
+    stage, text = in_one_line(stage), in_one_line(text)  # a bar prints its text as it is
     task = next((task.id for task in bar.tasks if task.description == stage), None)
     if total == 0:
         return

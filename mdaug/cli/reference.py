@@ -9,6 +9,7 @@ from pydantic import Field
 from mdaug.cli.arguments import given_options, refuse, typed
 from mdaug.cli.progress import print_next, progress_bars, warn
 from mdaug.quantum.level import Level
+from mdaug.text import print_text
 from mdaug.workflows.options import DataOptions, OutputOptions, Switch
 from mdaug.workflows.runs import open_run
 
@@ -76,11 +77,11 @@ def reference(
             )
     if result.rms_difference_kcal_mol is not None:
         rms = f"{result.rms_difference_kcal_mol:.3f} kcal/mol rms after the mean is subtracted"
-        print(f"difference to the frames' own energies: {rms}")
+        print_text(f"difference to the frames' own energies: {rms}")
     if result.n_unknown:
         warn(f"{result.n_unknown} of {result.n_points} energies are missing {result.failures or ''}")
     for file in result.files:
-        print(file)
-    print(run.path / "reference.json")
+        print_text(file)
+    print_text(run.path / "reference.json")
     first = result.files[0] if result.files else run.path
     print_next(f"mdaug scan --bond I J --reference {first}" if scan else f"mdaug train {first}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from mdaug.cli.progress import console, print_next, progress_bars, warn
+from mdaug.text import print_text
 from mdaug.workflows.options import OutputOptions, RelaxOptions
 from mdaug.workflows.runs import LATEST, open_run
 
@@ -38,8 +39,8 @@ def relax(
     ):
         relaxation = relax_model(model, options, run.path, progress)
     _print_summary(relaxation)
-    print(run.path / "relaxed.xyz")
-    print(run.path / "relax.json")
+    print_text(run.path / "relaxed.xyz")
+    print_text(run.path / "relax.json")
     print_next("mdaug scan --bond I J  stretches and compresses a bond", "mdaug nve  runs molecular dynamics")
 
 

@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from mdaug.cli.arguments import refuse, typed
 from mdaug.cli.progress import print_next, progress_bars
+from mdaug.text import print_text
 from mdaug.workflows.options import OutputOptions, ScanOptions
 from mdaug.workflows.runs import LATEST, open_run
 
@@ -45,8 +46,8 @@ def scan(
         study = scan_models(models, bond, options, run.path, progress)
     print_verdicts(labeled_verdicts(study.scans))
     print_table(_table(study.metrics))
-    print(run.path / "scan.json")
-    print(f"report {study.report}")
+    print_text(run.path / "scan.json")
+    print_text(f"report {study.report}")
     print_next("mdaug nve  runs molecular dynamics", "mdaug explore  finds spurious minima that it reaches")
 
 

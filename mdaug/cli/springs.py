@@ -6,6 +6,7 @@ from cyclopts import Parameter
 
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.springs.options import SpringOptions
+from mdaug.text import print_text
 from mdaug.workflows.options import DataOptions, OutputOptions
 from mdaug.workflows.runs import open_run
 
@@ -44,8 +45,8 @@ def springs(
         verdict = result.consistency.verdict
         style = None if verdict.verdict == "ok" else "yellow"
         console.print(f"{verdict.mark} {verdict.text}", style=style)
-    print(run.path / "springs.json")
-    print(run.path / "springs.png")
+    print_text(run.path / "springs.json")
+    print_text(run.path / "springs.png")
     print_next(
         f"mdaug augment {data}  writes augmented frames",
         f"mdaug train {data}  fits, augments and trains in one command",

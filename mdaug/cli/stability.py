@@ -8,6 +8,7 @@ from pydantic import Field
 
 from mdaug.cli.arguments import given_options, refuse, typed
 from mdaug.cli.progress import print_next, progress_bars, warn
+from mdaug.text import print_text
 from mdaug.workflows.options import DataOptions, OutputOptions, Switch
 from mdaug.workflows.runs import open_run
 
@@ -78,8 +79,8 @@ def stability(
         )
     print_verdicts(judged.result.verdicts)
     _print_summary(judged.result)
-    print(run.path / "stability.json")
-    print(f"report {judged.report}")
+    print_text(run.path / "stability.json")
+    print_text(f"report {judged.report}")
     print_next("mdaug drift  fits the energy drift of an NVE run", "mdaug explore  labels spurious minima")
 
 
@@ -89,17 +90,17 @@ def _print_summary(result: "StabilityResult") -> None:
 
     summary = result.to_json()
     if result.time_to_failure_ps is None:
-        print(f"no bond broke in {summary['duration_ps']:g} ps ({summary['n_frames']} frames)")
+        print_text(f"no bond broke in {summary['duration_ps']:g} ps ({summary['n_frames']} frames)")
     else:
-        print(f"{summary['first_broken_bond']} broke at {summary['time_to_failure_ps']:g} ps")
+        print_text(f"{summary['first_broken_bond']} broke at {summary['time_to_failure_ps']:g} ps")
     if result.parted_at_ps is not None:
         warn(
             f"the molecules separated (more than 6 Å) at {result.parted_at_ps:g} ps: from there on the "
             "trajectory is no longer of the system that the frames are of"
         )
-    print(f"largest deviation of a bond from its training mean {summary['max_bond_deviation_A']:.3f} Å")
+    print_text(f"largest deviation of a bond from its training mean {summary['max_bond_deviation_A']:.3f} Å")
     if result.distance_histogram_error is not None:
-        print(f"distances: ∫|h(r) − h_training(r)| dr = {result.distance_histogram_error:.3f} (0 to 2)")
+        print_text(f"distances: ∫|h(r) − h_training(r)| dr = {result.distance_histogram_error:.3f} (0 to 2)")
     rows = [
         [name, which, *(round(fraction, 3) for fraction in populations.values())]
         for name, both in summary["torsion_populations"].items()

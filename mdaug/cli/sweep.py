@@ -9,6 +9,7 @@ from pydantic import Field
 from mdaug.cli.arguments import given_settings
 from mdaug.cli.progress import advance, print_next, started_when_needed
 from mdaug.sweep.options import PAPER, SweepOptions
+from mdaug.text import print_text
 from mdaug.workflows.config import load_config
 from mdaug.workflows.options import DataOptions, OutputOptions, Switch
 from mdaug.workflows.runs import open_run
@@ -59,6 +60,6 @@ def sweep(
         trials = run_sweep(plan, lambda done, total, text: advance(bar, "trials", done, total, text))
         rows = write_results(plan, trials)
     print_table(table(rows, options.objective))
-    print(run.path / "sweep.csv")
-    print(run.path / "scans.png")
+    print_text(run.path / "sweep.csv")
+    print_text(run.path / "scans.png")
     print_next(f"mdaug nve {run.path / 'trials'}/NAME  runs molecular dynamics with the best model")

@@ -17,6 +17,7 @@ from mdaug.errors import MDAugError
 from mdaug.models.options import SchNetOptions
 from mdaug.options import TrainingDevice
 from mdaug.springs.options import SpringSettings
+from mdaug.text import print_text
 from mdaug.training.options import TrainOptions
 from mdaug.workflows.config import AugmentSection, RunConfig, load_config
 from mdaug.workflows.options import DataOptions, OutputOptions, Switch
@@ -126,8 +127,8 @@ def _train_as_rank_zero(
     print_verdicts(outcome.verdicts)
     if outcome.test is not None:
         print_table(errors_table({"test frames": outcome.test}))
-    print(f"model  {outcome.model_path}")
-    print(f"report {outcome.folder / 'report.html'}")
+    print_text(f"model  {outcome.model_path}")
+    print_text(f"report {outcome.folder / 'report.html'}")
     prepare_lammps()
     print_next(next_commands(outcome.model_path, outcome.scan))
 

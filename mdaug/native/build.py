@@ -16,6 +16,7 @@ from mdaug.cache import check_private, make_private, private_folder
 from mdaug.native.compiler import compilation_lock, error_text, find_compiler, run_compiler, unfinished
 from mdaug.processor import instruction_sets
 from mdaug.resources import NATIVE_FOLDER
+from mdaug.text import print_text
 
 # The flags that -ffast-math implies, without its start-up code, which would flush denormal numbers to zero in
 # the whole process. glibc declares its vector exp and log only where the macro is defined.
@@ -110,7 +111,7 @@ def build_library(library: Library) -> Path:
         if not path.exists():
             if sys.stderr.isatty():
                 what = f"compiling {library.description} for this machine, once (half a minute)"
-                print(f"mdaug: {what}", file=sys.stderr)
+                print_text(f"mdaug: {what}", file=sys.stderr)
             with unfinished(path) as output:
                 run_compiler(_command(compiler, library, output))
                 make_private(output)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mdaug.locks import locked
+from mdaug.text import print_text
 
 _SECONDS_OF_SILENCE = 1.0
 
@@ -78,7 +79,7 @@ def compilation_lock(lock_file: Path, what: str) -> Iterator[None]:
     with locked(
         lock_file,
         what=f"The compilation of {what}",
-        on_wait=lambda: print(message, file=sys.stderr, flush=True),
+        on_wait=lambda: print_text(message, file=sys.stderr),
         silence_s=_SECONDS_OF_SILENCE,
     ):
         yield

@@ -9,7 +9,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from mdaug.reports.html import Table, format_cell, next_lines, verdict_table
-from mdaug.text import make_console, printable
+from mdaug.text import in_one_line, make_console, print_text
 from mdaug.verdicts import Verdict
 
 STYLES = {"ok": "green", "cannot tell": "yellow", "warning": "yellow", "error": "bold red"}
@@ -33,7 +33,7 @@ def print_table(table: Table, console: Console | None = None) -> None:
         numeric = any(isinstance(value, int | float) for value in values)
         shown.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in table.rows:
-        shown.add_row(*(format_cell(value) for value in row))
+        shown.add_row(*(in_one_line(format_cell(value)) for value in row))
     if table.caption:
         console.print(table.caption, style="italic", highlight=False, markup=False)
     console.print(shown)
@@ -60,7 +60,7 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) 
         shown.add_column(column, justify=justify, ratio=ratio, overflow="fold")  # type: ignore[arg-type]
     for verdict, (mark, *cells) in zip(verdicts, table.rows, strict=True):
         shown.add_row(
-            Text(str(mark), style=STYLES[verdict.verdict]), *(Text(printable(str(cell))) for cell in cells)
+            Text(str(mark), style=STYLES[verdict.verdict]), *(Text(in_one_line(str(cell))) for cell in cells)
         )
     console.print(shown)
 
@@ -73,4 +73,4 @@ def print_next(commands: Sequence[tuple[str, str]]) -> None:
     commands
         Pairs of command line and purpose.
     """
-    print(*next_lines(commands), sep="\n")
+    print_text(*next_lines(commands), sep="\n")

@@ -25,9 +25,10 @@ def copy_lammps_inputs(folder: Path) -> list[Path]:
     DataError
         If a file of that name and other content is there.
     """
-    contents = {folder / source.name: source.read_text() for source in sorted(inputs_folder().glob("*.in"))}
+    sources = sorted(inputs_folder().glob("*.in"))
+    contents = {folder / source.name: source.read_text(encoding="utf-8") for source in sources}
     for path, text in contents.items():
-        if path.exists() and path.read_text() != text:
+        if path.exists() and path.read_bytes() != text.encode():
             raise DataError(
                 f"{path} exists and differs from the shipped one; move it, or work in another folder"
             )

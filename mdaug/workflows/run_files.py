@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from mdaug.files import write_text
+from mdaug.text import in_one_line
 
 README = "README.txt"
 ENVIRONMENT = "environment.json"
@@ -228,6 +229,6 @@ def write_readme(folder: Path, command: str, commands: Iterable[str]) -> None:
         name for name in described if name in (RECORD, ENVIRONMENT, README) or matching(folder, [name])
     ]
     width = max(map(len, present))
-    lines = [f"Run folder of `mdaug {command}`", "", *(f"    {line}" for line in commands), ""]
+    lines = [f"Run folder of `mdaug {command}`", "", *(f"    {in_one_line(line)}" for line in commands), ""]
     lines += [f"{name:{width}}  {described[name]}" for name in present]
     write_text(folder / README, "\n".join(lines) + "\n")
