@@ -19,9 +19,14 @@ from mdaug.augmentation.force_matching.force_field import (
     ForceField,
     IntermolecularTerms,
 )
-from mdaug.augmentation.force_matching.tabulated_parameters import bond_shape, repulsion
+from mdaug.augmentation.force_matching.tabulated_parameters import (
+    BondShape,
+    bond_shape,
+    repulsion,
+    surroundings,
+)
 from mdaug.augmentation.force_matching.terms import make_terms
-from mdaug.augmentation.force_matching.topology import Topology, find_topology
+from mdaug.augmentation.force_matching.topology import Topology, find_topology, neighbors_of
 from mdaug.augmentation.stretches import stretched
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bonds import moving_side
@@ -106,10 +111,7 @@ def initial_force_field(frames: FrameSet) -> ForceField:
     mean_lengths = _class_means(lengths(positions, topology.bonds, cells).numpy().mean(0), bond_kind)
     angle_kind = _kinds([min((a := tuple(classes[list(angle)])), a[::-1]) for angle in topology.angles])
     cosine = _class_means(cosines(positions, topology.angles, cells).numpy().mean(0), angle_kind)
-    shapes = [
-        bond_shape(z[topology.bonds[b, 0]], z[topology.bonds[b, 1]], mean_lengths[b])
-        for b in _firsts(bond_kind)
-    ]
+    shapes = [_bond_shape(topology, topology.bonds[b], mean_lengths[b]) for b in _firsts(bond_kind)]
     walls = [repulsion(z[pair[0]], z[pair[1]]) for pair in topology.pairs]
     parameters = np.concatenate(
         [
@@ -135,6 +137,13 @@ def initial_force_field(frames: FrameSet) -> ForceField:
         intermolecular=intermolecular,
         parameters=parameters,
     )
+
+
+def _bond_shape(topology: Topology, bond: IntArray, length_A: float) -> BondShape:
+    z, neighbors = topology.atomic_numbers, neighbors_of(len(topology.atomic_numbers), topology.bonds)
+    lighter, heavier = sorted(bond.tolist(), key=lambda atom: int(z[atom]))
+    around = surroundings(heavier, z, neighbors)
+    return bond_shape(int(z[lighter]), int(z[heavier]), length_A, around)
 
 
 def _intermolecular_terms(topology: Topology, frames: FrameSet) -> IntermolecularTerms:

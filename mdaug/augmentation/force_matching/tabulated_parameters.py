@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from ase.data import chemical_symbols, covalent_radii, vdw_radii
 
+from mdaug.frames import IntArray
 from mdaug.units import EV_PER_KCAL_MOL
 
 
@@ -137,6 +138,18 @@ _BONDS = MappingProxyType(
 )
 """Plateau, kcal/mol, and shape; elements in order of atomic number."""
 
+_HYDROGEN_OF = MappingProxyType(
+    {
+        "C sp": 141.0,  # D298 of HCC-H 133.3
+        "C sp2": 119.0,  # D298 of C2H3-H 110.7, of C6H5-H 112.9
+        "C acyl": 97.0,  # D298 of HCO-H 88.1, of CH3CO-H 89.4
+        "C secondary": 107.0,  # D298 of (CH3)2CH-H 98.1, of CH3CH(OH)-H 95.8
+        "N ammonium": 127.0,  # D298 of NH3+-H 123
+        "O acid": 118.0,  # D298 of CH3COO-H 112
+    }
+)
+"""Plateaus of bonds to hydrogen, kcal/mol, by the surroundings of the other atom."""
+
 UNTABULATED = BondShape(80.0 * EV_PER_KCAL_MOL, *_SINGLE, tabulated=False)
 """Curve of a bond that is not in the table: the frames determine its length and stiffness, not how it
 breaks."""
@@ -151,7 +164,7 @@ DOUBLE_OXIDE = 0.9
 _OXIDES = (("O", "P"), ("O", "S"))
 
 
-def bond_shape(z_i: int, z_j: int, length_A: float) -> BondShape:
+def bond_shape(z_i: int, z_j: int, length_A: float, surroundings: str = "") -> BondShape:
     """Return the tabulated curve of a bond between two elements with this mean length; else `UNTABULATED`.
 
     Parameters
@@ -160,6 +173,8 @@ def bond_shape(z_i: int, z_j: int, length_A: float) -> BondShape:
         Atomic numbers, in any order.
     length_A
         Mean length, which decides between single, double and triple bonds.
+    surroundings
+        Of the atom that a hydrogen is bonded to, as from `surroundings`.
     """
     ratio = length_A / (covalent_radii[z_i] + covalent_radii[z_j])
     a, b = (chemical_symbols[z] for z in sorted((z_i, z_j)))
@@ -168,7 +183,43 @@ def bond_shape(z_i: int, z_j: int, length_A: float) -> BondShape:
     if entry is None:
         return UNTABULATED
     plateau, shape = entry
+    if a == "H":
+        plateau = _HYDROGEN_OF.get(surroundings, plateau)
     return BondShape(plateau * EV_PER_KCAL_MOL, *shape)
+
+
+def surroundings(atom: int, atomic_numbers: IntArray, neighbors: list[list[int]]) -> str:
+    """Return the surroundings of an atom on which the energy of its bonds to hydrogen depends; "" for others.
+
+    Parameters
+    ----------
+    atom
+        Index of the atom.
+    atomic_numbers
+        Shape (n_atoms,).
+    neighbors
+        Indices of the atoms bonded to each atom.
+    """
+    own = neighbors[atom]
+    heavy = [other for other in own if atomic_numbers[other] != 1]
+    symbol, n_neighbors = chemical_symbols[atomic_numbers[atom]], len(own)
+    if symbol == "C" and n_neighbors == 2:
+        return "C sp"
+    if symbol == "C" and n_neighbors == 3:
+        return "C acyl" if any(_is_carbonyl(other, atomic_numbers, neighbors) for other in heavy) else "C sp2"
+    if symbol == "C" and n_neighbors == 4 and len(heavy) > 1:
+        return "C secondary"
+    if symbol == "N" and n_neighbors == 4:
+        return "N ammonium"
+    if symbol == "O" and len(heavy) == 1 and atomic_numbers[heavy[0]] == 6:
+        beside = [other for other in neighbors[heavy[0]] if other != atom]
+        if any(_is_carbonyl(other, atomic_numbers, neighbors) for other in beside):
+            return "O acid"
+    return ""
+
+
+def _is_carbonyl(atom: int, atomic_numbers: IntArray, neighbors: list[list[int]]) -> bool:
+    return bool(atomic_numbers[atom] == 8) and len(neighbors[atom]) == 1
 
 
 def repulsion(z_i: int, z_j: int) -> Repulsion:

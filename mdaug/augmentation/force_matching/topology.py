@@ -82,7 +82,7 @@ def find_topology(frames: FrameSet) -> Topology:
         raise DataError(
             f"{frames.name}: a force field is fitted to molecules, and here bonds go on from cell to cell"
         )
-    neighbors = _neighbors(frames.n_atoms, bonds)
+    neighbors = neighbors_of(frames.n_atoms, bonds)
     angles = [(i, j, k) for j in range(frames.n_atoms) for i, k in combinations(neighbors[j], 2)]
     torsions = [
         (i, j, k, m) for j, k in bonds.tolist() for i in neighbors[j] for m in neighbors[k]
@@ -93,7 +93,7 @@ def find_topology(frames: FrameSet) -> Topology:
     inside = (apart >= 2) & np.isfinite(apart)
     return Topology(
         frames.atomic_numbers,
-        atom_classes(frames.atomic_numbers, _neighbors(frames.n_atoms, molecular.all_bonds)),
+        atom_classes(frames.atomic_numbers, neighbors_of(frames.n_atoms, molecular.all_bonds)),
         bonds,
         np.array(angles, dtype=np.int64).reshape(-1, 3),
         np.array(torsions, dtype=np.int64).reshape(-1, 4),
@@ -105,8 +105,16 @@ def find_topology(frames: FrameSet) -> Topology:
     )
 
 
-def _neighbors(n_atoms: int, bonds: IntArray) -> list[list[int]]:
-    """Return the atoms bonded to each atom."""
+def neighbors_of(n_atoms: int, bonds: IntArray) -> list[list[int]]:
+    """Return the indices of the atoms bonded to each atom.
+
+    Parameters
+    ----------
+    n_atoms
+        Number of atoms.
+    bonds
+        Shape (n_bonds, 2).
+    """
     both = np.concatenate([bonds, bonds[:, ::-1]])
     return [sorted(both[both[:, 0] == atom, 1].tolist()) for atom in range(n_atoms)]
 

@@ -2,7 +2,10 @@
 
 import pytest
 
-from mdaug.augmentation.force_matching.tabulated_parameters import bond_shape, repulsion
+from mdaug.augmentation.force_matching.tabulated_parameters import bond_shape, repulsion, surroundings
+from mdaug.augmentation.force_matching.topology import neighbors_of
+from mdaug.geometry.bonds import find_bonds
+from mdaug.sampling.structures import starting_structures
 from mdaug.units import EV_PER_KCAL_MOL
 
 
@@ -37,6 +40,31 @@ def test_oxides_of_phosphorus_and_sulfur(z, single, double):
 )
 def test_bonds_of_the_main_groups_are_tabulated(z_i, z_j, length):
     assert bond_shape(z_i, z_j, length).tabulated
+
+
+@pytest.mark.parametrize(
+    ("smiles", "atom", "expected"),
+    [
+        ("C#C", 0, "C sp"),
+        ("C=C", 0, "C sp2"),
+        ("CC=O", 1, "C acyl"),
+        ("CC=O", 0, ""),
+        ("CCO", 1, "C secondary"),
+        ("CCO", 2, ""),
+        ("C[NH3+]", 1, "N ammonium"),
+        ("CN", 1, ""),
+        ("CC(=O)O", 3, "O acid"),
+    ],
+)
+def test_surroundings_of_hydrogen(smiles, atom, expected):
+    atoms = starting_structures(smiles, 1)[0]
+    found = surroundings(atom, atoms.numbers, neighbors_of(len(atoms), find_bonds(atoms)))
+    assert found == expected
+
+
+def test_hydrogen_of_a_triple_bond_is_bound_strongest():
+    plateaus = [bond_shape(1, 6, 1.08, where).plateau_eV for where in ("C sp", "C sp2", "", "C secondary")]
+    assert sorted(plateaus, reverse=True) == plateaus
 
 
 def test_a_bond_without_table_is_a_guess_that_says_so():
