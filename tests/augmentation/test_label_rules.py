@@ -35,11 +35,11 @@ def test_where_nothing_can_be_matched_no_bond_is_stretched(frames, springs):
 
 
 def test_bonds_without_a_table_are_matched_and_never_stretched(vibrating, springs):
-    """One O-H is made O-B here, which is in no table; the other is stretched all the same."""
-    strange = replace(vibrating, atomic_numbers=np.array([8, 5, 1]))
-    pairs = {name: springs.pairs["H-O"] for name in ("H-O", "B-O", "H-B")}
+    """One O-H is made O-He here, which is in no table; the other is stretched all the same."""
+    strange = replace(vibrating, atomic_numbers=np.array([8, 2, 1]))
+    pairs = {name: springs.pairs["H-O"] for name in ("H-O", "He-O", "H-He")}
     options = AugmentOptions(n_frames=8, n_stretched=20, n_impulses=6)
-    with pytest.warns(UserWarning, match="no dissociation energy is tabulated for B-O bonds"):
+    with pytest.warns(UserWarning, match="no dissociation energy is tabulated for He-O bonds"):
         made = augment(strange, Springs(springs.temperature_K, pairs), options)
     assert set(made.info["rule"]) == {"force-matched"}
     assert set(made.info["kind"]) == {"displacement", "stretch", "impulse"}
