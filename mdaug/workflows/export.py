@@ -1,9 +1,13 @@
 """model.pt from the checkpoint of a training, finished or not."""
 
+import glob
+import os
 from pathlib import Path
 
-from mdaug.deployment import export_model
+from mdaug.deployment import export_model, read_manifest
 from mdaug.errors import DataError
+from mdaug.files import remove_leftovers
+from mdaug.locks import locked
 from mdaug.options import Precision
 from mdaug.training.checkpoint import restore_model
 from mdaug.workflows.baseline import recorded_baseline
@@ -15,6 +19,8 @@ from mdaug.workflows.use_model import own_frames
 
 def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None = None) -> Path:
     """Write the best weights so far of the training in folder `run` as a model file and return its path.
+
+    Temporary files of an interrupted export to the same path are removed.
 
     Parameters
     ----------
@@ -28,9 +34,12 @@ def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None =
     Raises
     ------
     DataError
-        If `run` contains no checkpoint of a training.
+        If `run` contains no checkpoint of a training, or a file at `path` is no model.
+    BusyError
+        If another process writes to `path`.
     """
-    checkpoint = run / "checkpoint.pt"
+    path, checkpoint = path or run / "model.pt", run / "checkpoint.pt"
+    _refuse_other_files(path)
     if not checkpoint.is_file():
         raise DataError(f"no checkpoint in {run}; name the folder of a `mdaug train`")
     config = load_config(run / CONFIG)
@@ -39,6 +48,19 @@ def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None =
     network = baseline.network_options(config.model)
     model = restore_model(checkpoint, network, sorted(set(frames.atomic_numbers.tolist())))
     summary = summarize_training(frames, config.model.cutoff) | {"augmented": config.augment.enabled}
-    return export_model(
-        model, path or run / "model.pt", training=summary, dtype=dtype, templates=baseline.templates
-    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with locked(path.with_name(f".{path.name}.lock"), what=str(path), advice="wait for its end"):
+        remove_leftovers(path.parent, [glob.escape(path.name)])
+        return export_model(model, path, training=summary, dtype=dtype, templates=baseline.templates)
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Refuse to replace what is no model."""
+    if not os.path.lexists(path):
+        return
+    try:
+        read_manifest(path)
+    except DataError as error:
+        raise DataError(
+            f"{path} is no model.pt, and would be replaced; name another file ({error})"
+        ) from error
