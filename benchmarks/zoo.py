@@ -40,7 +40,12 @@ from mdaug.quantum.calculators import calculator_factory
 MODELS = {"raw": ["--no-augment", "--model.baseline", "none"], "recommended": []}
 NETWORK = ["--model.n-atom-basis", "64", "--model.n-filters", "64", "--seed", "0", "--device", "cpu"]
 CUTOFF_A, SCAN_STEP_A = 5.0, 0.05
-REPLICAS, PS = 4, 10.0
+REPLICAS, FEW_REPLICAS, PS = 4, 2, 10.0
+"""Runs of each model, those of linear molecules and cells, and their length."""
+
+LINEAR_A = 0.5
+"""Molecules whose second principal extent, √Σx², is less than this are linear."""
+
 TIMES = (1, 2)
 """Temperatures of MD, over that of the frames."""
 
@@ -50,7 +55,7 @@ def main() -> None:
     parser.add_argument("part", choices=[*PARTS, "report"])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="+", choices=list(SYSTEMS), metavar="NAME")
-    parser.add_argument("--epochs", type=int, default=200)
+    parser.add_argument("--epochs", type=int, default=100)
     given = parser.parse_args()
     if given.part == "report":
         print(report(given.out))
@@ -157,34 +162,47 @@ def survival(name: str, folder: Path, _epochs: int) -> None:
     path = folder / "survival.json"
     if path.exists() or not trained(folder):
         return
-    periodic = ase.io.read(folder / "frames" / "frames.xyz", index=0).pbc.any()
     lives: dict[str, list[list[float | str]]] = {}
     for label in MODELS:
         for times in TIMES:
             out, kelvin = folder / f"nvt-{label}-{times}", times * SYSTEMS[name].temperature
             options = ["--temperature", f"{kelvin:g}", "--steps", str(steps_in(PS)), "--equilibration", "1"]
-            options += SETTINGS if periodic else [*SETTINGS, "--replicas", str(REPLICAS)]
-            if not (out / "nvt.json").exists():
-                mdaug("nvt", str(folder / label), *options, "--overwrite", "--out", str(out))
-            lives[f"{label} {times}"] = fates(out, folder / label)
+            lives[f"{label} {times}"] = replicas(folder, label, [*options, *SETTINGS], out)
     write_json(path, lives)
-    print(
-        name, *(f"{key}: {sum(one[1] == 'alive' for one in each)}" for key, each in lives.items()), flush=True
-    )
+    alive = (f"{key}: {sum(one[1] == 'alive' for one in each)}" for key, each in lives.items())
+    print(name, "alive,", *alive, flush=True)
 
 
-def fates(out: Path, model: Path) -> list[list[float | str]]:
+def replicas(folder: Path, label: str, options: list[str], out: Path) -> list[list[float | str]]:
     """Return (ps lived, what ended it) of each replica; a run that did not start lived 0 ps."""
+    if at_once(ase.io.read(folder / "frames" / "frames.xyz", index=0)):
+        if not (out / "nvt.json").exists():
+            given = [*options, "--replicas", str(REPLICAS), "--overwrite"]
+            mdaug("nvt", str(folder / label), *given, "--out", str(out))
+        return fates(out, [out / f"replica-{k}" for k in range(REPLICAS)], folder / label)
+    ended = []
+    for seed in range(FEW_REPLICAS):
+        one = out / f"seed-{seed}"
+        if not (one / "nvt.json").exists():
+            given = [*options, "--seed", str(seed), "--overwrite"]
+            mdaug("nvt", str(folder / label), *given, "--out", str(one))
+        ended += fates(one, [one], folder / label)
+    return ended
+
+
+def at_once(atoms: Atoms) -> bool:
+    """Return whether replicas can be integrated at once: of molecules that are not linear."""
+    centered = atoms.positions - atoms.positions.mean(axis=0)
+    return not atoms.pbc.any() and bool(np.linalg.svd(centered)[1][1] > LINEAR_A)
+
+
+def fates(out: Path, runs: list[Path], model: Path) -> list[list[float | str]]:
     if not (out / "nvt.json").exists():
-        return [[0.0, "not started"]]
+        return [[0.0, "not started"]] * len(runs)
     record, minimum = json.loads((out / "nvt.json").read_text()), minimum_eV(model)
-    steps, reasons = record["completed_steps"], record["stopped_because"]
-    several = isinstance(steps, list)
-    tables = (
-        [out / f"replica-{k}" / "thermo.csv" for k in range(len(steps))] if several else [out / "thermo.csv"]
-    )
-    pairs = zip(steps, reasons, strict=True) if several else [(steps, reasons)]
-    return [list(fate(t, minimum, *pair, PS)) for t, pair in zip(tables, pairs, strict=True)]
+    ended = zip(*(np.atleast_1d(record[key]) for key in ("completed_steps", "stopped_because")), strict=True)
+    pairs = zip(runs, ended, strict=True)
+    return [list(fate(run / "thermo.csv", minimum, int(n), why, PS)) for run, (n, why) in pairs]
 
 
 def trained(folder: Path) -> bool:
