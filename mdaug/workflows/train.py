@@ -23,19 +23,20 @@ from mdaug.reports.training import TrainingReport, write_training_report
 from mdaug.springs import SpringAnalysis, analyze_springs, write_springs
 from mdaug.training import ProcessGroup, TrainResult, TrainState, pick_device, train
 from mdaug.verdicts import Verdict
-from mdaug.workflows.augmentation_choice import (
-    AugmentationChoice,
-    TrainingChoice,
-    choose_training,
-    join_frames,
-    record_choice,
-    recorded_choice,
-)
 from mdaug.workflows.baseline import BaselineChoice, record_baseline, recorded_baseline
 from mdaug.workflows.config import RunConfig, save_config
 from mdaug.workflows.options import ValidationOptions
 from mdaug.workflows.progress import ignore
 from mdaug.workflows.runs import explain_folder
+from mdaug.workflows.training_choice import (
+    AugmentationChoice,
+    TrainingChoice,
+    augmented_frames,
+    choose_training,
+    join_frames,
+    record_choice,
+    recorded_choice,
+)
 from mdaug.workflows.training_summary import frame_energies_kcal_mol, summarize_training
 from mdaug.workflows.validation import accuracy_verdict, scan_bond_to_hydrogen
 
@@ -259,7 +260,8 @@ def _with_choice(
     if augmentation is None or sets.augmentation is None:
         return sets
     chosen = AugmentationChoice.from_json(augmentation)
-    return replace(sets, augmented=sets.augmentation.frames if chosen.used else None, choice=chosen)
+    frames = augmented_frames(sets.augmentation, sets.baseline, config) if chosen.used else None
+    return replace(sets, augmented=frames, choice=chosen)
 
 
 def _recorded(folder: Path, sets: Sets) -> TrainingChoice | None:

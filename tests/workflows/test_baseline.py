@@ -12,11 +12,11 @@ from mdaug.calculators.predictions import predict
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.verdicts import Verdict
-from mdaug.workflows import augmentation_choice
-from mdaug.workflows.augmentation_choice import choose_baseline, choose_training
+from mdaug.workflows import training_choice
 from mdaug.workflows.baseline import BaselineChoice, make_baseline, record_baseline, recorded_baseline
 from mdaug.workflows.export import export_run
 from mdaug.workflows.train import train_force_field
+from mdaug.workflows.training_choice import augmented_frames, choose_baseline, choose_training
 from tests.force_fields import random_field
 
 
@@ -29,7 +29,7 @@ def baseline(tiny):
 @pytest.fixture
 def trained(tiny, baseline, tmp_path, monkeypatch):
     """A training with that baseline, and the frames that its network was trained on."""
-    monkeypatch.setattr(augmentation_choice, "choose_baseline", lambda *given: baseline)
+    monkeypatch.setattr(training_choice, "choose_baseline", lambda *given: baseline)
     return train_force_field(tiny, tmp_path / "run")
 
 
@@ -87,7 +87,7 @@ def test_a_resumed_training_keeps_its_baseline(trained, tiny, monkeypatch):
     def never(*given):
         raise AssertionError("decided anew")
 
-    monkeypatch.setattr(augmentation_choice, "choose_baseline", never)
+    monkeypatch.setattr(training_choice, "choose_baseline", never)
     before = read_manifest(trained.model_path)["weights_sha256"]
     train_force_field(tiny, trained.folder, resume=True)
     assert read_manifest(trained.model_path)["weights_sha256"] == before
@@ -131,7 +131,7 @@ def test_a_baseline_that_is_set_is_made_without_augmented_frames(tiny, monkeypat
     frames = tiny.data.load_frames()
     verdicts = [Verdict("held-out forces", "ok", 0.1, 1.0, "sound")]
     monkeypatch.setattr(
-        augmentation_choice,
+        training_choice,
         "fit_and_assess",
         lambda raw: (random_field(raw), None, FieldAssessment(tuple(verdicts))),
     )
@@ -154,10 +154,21 @@ def test_a_baseline_that_is_set_is_made_without_augmented_frames(tiny, monkeypat
 def test_the_first_way_that_does_no_harm_is_taken(tiny, monkeypatch, errors, used):
     frames = tiny.data.load_frames()
     left = iter(errors)
-    monkeypatch.setattr(augmentation_choice, "_probe", lambda *given, **options: next(left))
+    monkeypatch.setattr(training_choice, "_probe", lambda *given, **options: next(left))
     settings = tiny.replace({"augment": {"rule": "force-matched"}, "training": {"epochs": 5000}})
     choice = choose_training(augmentation_of(frames, random_field(frames)), frames, frames, settings)
     assert (choice.baseline.used, choice.augmentation.used) == used
     assert choice.augmentation.force_mae_raw_kcal_mol_A == 1.0
     assert choice.augmentation.force_mae_kcal_mol_A == errors[-1]
     assert isinstance(choice.baseline, BaselineChoice)
+
+
+def test_few_and_light_augmented_frames_beside_a_baseline(tiny, baseline):
+    frames = tiny.data.load_frames()
+    made = augmentation_of(frames, None)
+    few = augmented_frames(made, baseline, tiny)
+    np.testing.assert_array_equal(few.positions, frames.positions[::5])
+    np.testing.assert_allclose(few.weights, 0.1 * frames.weights[::5])
+    assert augmented_frames(made, replace(baseline, used=False), tiny) is frames
+    as_set = tiny.replace({"model": {"baseline": "force-field"}})
+    assert augmented_frames(made, baseline, as_set) is frames

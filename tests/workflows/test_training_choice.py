@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from mdaug.augmentation.generate import Augmentation
-from mdaug.workflows import augmentation_choice
-from mdaug.workflows.augmentation_choice import (
+from mdaug.workflows import training_choice
+from mdaug.workflows.config import load_config
+from mdaug.workflows.training_choice import (
     AugmentationChoice,
     choose_training,
     record_choice,
     recorded_choice,
 )
-from mdaug.workflows.config import load_config
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def choose(frames, settings, monkeypatch, errors, rule="force-matched"):
         calls.append((augmented, epochs))
         return errors[len(calls) - 1]
 
-    monkeypatch.setattr(augmentation_choice, "_probe", probe)
+    monkeypatch.setattr(training_choice, "_probe", probe)
     made = Augmentation(frames, rule, "the field is sound", ())
     return choose_training(made, frames, frames, settings).augmentation, calls
 
@@ -86,9 +86,9 @@ def test_a_probe_sees_as_many_raw_frames_in_a_step_with_augmented_ones(frames, t
         seen.append((len(frames), options.batch_size, model.n_filters))
         raise InterruptedError
 
-    monkeypatch.setattr(augmentation_choice, "train", train)
+    monkeypatch.setattr(training_choice, "train", train)
     for augmented in (None, replace(frames, weights=np.full(len(frames), 0.02))):
         with pytest.raises(InterruptedError):
-            augmentation_choice._probe(frames, augmented, frames, tiny, epochs=2, device="cpu")
+            training_choice._probe(frames, augmented, frames, tiny, epochs=2, device="cpu")
     assert seen == [(40, 8, 8), (80, 16, 8)]
     assert load_config().augment.compare
