@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from ase.data import chemical_symbols
 
+from mdaug.augmentation.force_matching.derivatives import errors_by_coordinate
 from mdaug.augmentation.force_matching.fit import PLATEAU_LENGTHS, minimized
 from mdaug.augmentation.force_matching.force_field import (
     N_BOND_PARAMETERS,
@@ -27,6 +28,9 @@ molecules 0.01 to 0.07; two with a shared proton 0.33 and 0.39.)"""
 
 HELD_OUT_SHARE_OF_ATOM = 0.4
 """The same of the forces on one atom."""
+
+N_DECOMPOSED = 20
+"""Frames whose errors are broken down by kind of coordinate, about."""
 
 OVERFIT = 2.5
 """Largest ratio of held-out to training error, where the held-out error is above a third of its limit."""
@@ -73,7 +77,7 @@ def check_held_out(held_out: HeldOut, frames: FrameSet) -> Check:
     symbol = f"{chemical_symbols[frames.atomic_numbers[worst_atom]]}{worst_atom}"
     measured = (
         f"the force-matched field predicts held-out forces to {error * KCAL_MOL_PER_EV:.2g} kcal/mol/Å rms "
-        f"of {spread * KCAL_MOL_PER_EV:.3g}"
+        f"of {spread * KCAL_MOL_PER_EV:.3g} ({_where(held_out, others)})"
     )
     text, level = measured, "ok"
     if error > limit:
@@ -88,6 +92,17 @@ def check_held_out(held_out: HeldOut, frames: FrameSet) -> Check:
         level, text = "warning", f"{measured}, {ratio}: more frames would make it better"
     value, allowed = error * KCAL_MOL_PER_EV, limit * KCAL_MOL_PER_EV
     return Verdict("held-out forces", level, value, allowed, text), []  # type: ignore[arg-type]
+
+
+def _where(held_out: HeldOut, residual: FloatArray) -> str:
+    """Return the errors by kind of coordinate, and the atom with the largest one, in kcal/mol/Å."""
+    few = slice(None, None, max(1, len(residual) // N_DECOMPOSED))
+    by_kind = errors_by_coordinate(held_out.field, held_out.others.select(few), residual[few])
+    of_atoms = np.sqrt(np.mean(residual**2, axis=(0, 2)))
+    atom = int(of_atoms.argmax())
+    symbol = f"{chemical_symbols[held_out.others.atomic_numbers[atom]]}{atom}"
+    parts = {kind: error for kind, error in by_kind.items() if error > 0} | {symbol: float(of_atoms[atom])}
+    return ", ".join(f"{name} {error * KCAL_MOL_PER_EV:.2g}" for name, error in parts.items())
 
 
 def _cause(frames: FrameSet, changing: np.ndarray) -> str:

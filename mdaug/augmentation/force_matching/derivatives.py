@@ -86,6 +86,41 @@ def nonlinear_jacobian(field: ForceField, frames: FrameSet) -> FloatArray:
     return np.concatenate(blocks)
 
 
+def errors_by_coordinate(field: ForceField, frames: FrameSet, residual: FloatArray) -> dict[str, float]:
+    """Return the rms parts of residual forces that bonds, then angles, torsions and pairs could take up.
+
+    Parameters
+    ----------
+    field
+        The force field.
+    frames
+        Frames of its molecules.
+    residual
+        Their forces less those of the field, eV/Å, shape (n_frames, n_atoms, 3).
+
+    Returns
+    -------
+    errors
+        eV/Å, by kind of coordinate; their squares add up to that of the residual, but for what no coordinate
+        could take up.
+    """
+    topology = field.topology
+    n_bonds, n_angles, first_pair = len(topology.bonds), len(topology.angles), _first_pair(field)
+    ends = {"bonds": n_bonds, "angles": n_bonds + n_angles, "torsions": first_pair, "pairs": None}
+    squared = dict.fromkeys(ends, 0.0)
+    q = _coordinates(field, *_positions(frames, slice(None)))
+    for gradients, force in zip(q.gradients.numpy(), residual, strict=True):
+        rows = np.zeros((len(gradients), *force.shape))
+        np.add.at(rows, (np.arange(len(rows))[:, None], q.atoms), gradients)
+        taken = 0.0
+        for kind, end in ends.items():
+            columns = rows[:end].reshape(len(rows[:end]), -1).T
+            along = columns @ np.linalg.lstsq(columns, force.ravel(), rcond=1e-8)[0]
+            squared[kind] += float(along @ along) - taken
+            taken = float(along @ along)
+    return {kind: float(np.sqrt(max(0.0, part) / residual.size)) for kind, part in squared.items()}
+
+
 def _blocks(field: ForceField, frames: FrameSet) -> list[slice]:
     n_parts = len(field.terms.parameter) * N_FACTORS + int(field.terms.gates.sum())
     n_parts += 3 * len(field.intermolecular.pairs) + len(field.topology.pairs) + 4 * len(field.topology.bonds)

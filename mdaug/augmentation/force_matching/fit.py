@@ -48,7 +48,10 @@ MAX_FRAMES = 300
 """Frames used in a fit, evenly spaced; more would not change the parameters."""
 
 LEAST_FRAMES = 100
-"""Frames of several molecules used in a fit, at least, if there are as many."""
+"""Frames of several molecules or of large ones used in a fit, at least, if there are as many."""
+
+MOST_NUMBERS = 30_000_000
+"""Numbers in the Jacobian of a fit, at most, unless it has `LEAST_FRAMES` only."""
 
 MAX_STEPS, HALVINGS, LEAST_GAIN = 12, 8, 1e-3
 PLATEAU_ROUNDS = 2
@@ -75,6 +78,7 @@ def match_forces(frames: FrameSet, width_factors: FloatArray | None = None) -> F
     """
     few = _frames_for_fit(frames)
     field = initial_force_field(few)
+    few = few.evenly_spaced(max(LEAST_FRAMES, MOST_NUMBERS // (3 * few.n_atoms * len(field.parameters))))
     linear = linear_jacobian(field, few)
     fit = _Fit(few, field.parameters, _widths(field, width_factors), linear, linear.T @ linear)
     field = fit.run(field)

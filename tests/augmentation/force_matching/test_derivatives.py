@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from mdaug.augmentation.force_matching.derivatives import linear_jacobian, nonlinear_jacobian
+from mdaug.augmentation.force_matching.derivatives import (
+    errors_by_coordinate,
+    linear_jacobian,
+    nonlinear_jacobian,
+)
 from mdaug.augmentation.force_matching.fit import initial_force_field
 
 
@@ -32,3 +36,22 @@ def test_columns_are_the_derivatives_of_the_forces(field_and_frames):
             for sign in (1, -1)
         )
         np.testing.assert_allclose(found[:, column], ((up - down) / (2 * h)).ravel(), atol=2e-5)
+
+
+def test_a_residual_along_a_bond_is_an_error_of_bonds(matched, ethanol_frames):
+    few = ethanol_frames.select(slice(0, 4))
+    residual = np.zeros_like(few.forces)
+    along = few.positions[:, 8] - few.positions[:, 2]
+    along /= np.linalg.norm(along, axis=-1, keepdims=True)
+    residual[:, 8], residual[:, 2] = along, -along
+    errors = errors_by_coordinate(matched, few, residual)
+    assert errors["bonds"] == pytest.approx(np.sqrt(np.mean(residual**2)))
+    assert max(errors[kind] for kind in ("angles", "torsions", "pairs")) < 1e-6
+
+
+def test_errors_by_coordinate_add_up(matched, ethanol_frames):
+    few = ethanol_frames.select(slice(0, 4))
+    residual = few.forces - matched.evaluate(few.positions)[1]
+    errors = errors_by_coordinate(matched, few, residual)
+    assert sum(error**2 for error in errors.values()) == pytest.approx(np.mean(residual**2), rel=1e-6)
+    assert errors["angles"] > 0
