@@ -43,6 +43,7 @@ def scan_model(
     label: str,
     reference: Calculator | Path | None = None,
     reference_label: str = "reference",
+    reference_to_A: float = np.inf,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> ScanResult:
     """Scan a bond with a model, with the bond's range in the training frames and a reference curve.
@@ -68,6 +69,9 @@ def scan_model(
         A calculator, evaluated on the same geometries; a CSV file (see `reference_from_csv`); or None.
     reference_label
         Name of the reference calculator; a file is named by its stem.
+    reference_to_A
+        Last distance at which a reference calculator is evaluated, Å: a closed-shell method is wrong for a
+        bond that is broken.
     progress
         Called with (``"scan"`` or ``"reference"``, points done, points in all).
 
@@ -88,7 +92,12 @@ def scan_model(
     if isinstance(reference, Path):
         return reference_from_csv(scan, reference)
     return calculated_reference(
-        scan, reference, atoms, reference_label, progress=partial(report, "reference")
+        scan,
+        reference,
+        atoms,
+        reference_label,
+        to_A=reference_to_A,
+        progress=partial(report, "reference"),
     )
 
 
@@ -157,6 +166,19 @@ def scan_reach(manifest: dict[str, Any], atoms: Atoms) -> float:
     return float(manifest.get("cutoff_A", 0.0)) + PAST_CUTOFF_A if alone else 0.0
 
 
+def reference_end(atoms: Atoms, bond: tuple[int, int]) -> float:
+    """Return the last distance (Å) at which a closed-shell reference is of use: 2.5 lengths of the bond.
+
+    Parameters
+    ----------
+    atoms
+        Start geometry.
+    bond
+        The two atoms, 0-based.
+    """
+    return float(RELATIVE_RANGE[1] * atoms.get_distance(*bond, mic=bool(atoms.pbc.any()))) + 1e-6
+
+
 def bond_to_hydrogen(training: dict[str, Any], atoms: Atoms) -> tuple[int, int] | None:
     """Return the bond (heavy atom, hydrogen) with the heaviest heavy atom; the first of several.
 
@@ -199,6 +221,7 @@ def calculated_reference(
     atoms: Atoms,
     label: str,
     *,
+    to_A: float = np.inf,
     progress: Progress | None = None,
 ) -> ScanResult:
     """Return `scan` with the curve of another calculator for the same motion of the same atoms.
@@ -213,6 +236,8 @@ def calculated_reference(
         Start geometry of `scan`.
     label
         Name of the reference, for legends.
+    to_A
+        Last distance that is computed, Å; beyond it the reference is NaN.
     progress
         Called with (points done, points in all).
 
@@ -221,12 +246,21 @@ def calculated_reference(
     DataError
         If the calculator fails on every point, or at the start geometry.
     """
+    wanted = scan.distances_A <= to_A
     reference = bond_scan(
-        calculator, atoms, scan.bond, scan.distances_A, label=label, allow_failures=True, progress=progress
+        calculator,
+        atoms,
+        scan.bond,
+        scan.distances_A[wanted],
+        label=label,
+        allow_failures=True,
+        progress=progress,
     )
     if not np.isfinite(reference.energy_kcal_mol).any():
         raise DataError(f"{label} fails on every point of the scan or on its start geometry")
-    return scan.with_reference(reference.energy_kcal_mol, label)
+    energies = np.full(len(wanted), np.nan)
+    energies[wanted] = reference.energy_kcal_mol
+    return scan.with_reference(energies, label)
 
 
 def reference_from_csv(scan: ScanResult, path: Path) -> ScanResult:

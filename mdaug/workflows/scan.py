@@ -10,7 +10,7 @@ from typing import Any
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
-from mdaug.analysis.model_scan import scan_grid, scan_model, scan_reach
+from mdaug.analysis.model_scan import reference_end, scan_grid, scan_model, scan_reach
 from mdaug.analysis.relax import relax
 from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import scan_metrics
@@ -96,6 +96,7 @@ def scan_models(
             label=model.label,
             reference=_reference(options.reference, model),
             reference_label=GFN2,
+            reference_to_A=reference_end(atoms, bond) if options.range is None else float("inf"),
             progress=partial(_report, progress, model.label),
         )
         scans.append(scan)

@@ -12,6 +12,7 @@ from mdaug.analysis.model_scan import (
     RELATIVE_RANGE,
     bond_to_hydrogen,
     minimum_with_same_bonds,
+    reference_end,
     scan_grid,
     scan_model,
     scan_reach,
@@ -192,6 +193,7 @@ def scan_bond_to_hydrogen(
             label=label,
             reference=reference,
             reference_label=GFN2,
+            reference_to_A=reference_end(atoms, bond) if options.scan_to is None else float("inf"),
             progress=progress,
         )
     except DataError:  # the bond is part of a ring, or an energy is not finite

@@ -1,14 +1,17 @@
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import molecule
 
 from mdaug.analysis.model_scan import (
     bond_to_hydrogen,
     calculated_reference,
     minimum_with_same_bonds,
+    reference_end,
     reference_from_csv,
     scan_grid,
     scan_model,
+    scan_reach,
 )
 from mdaug.analysis.scan import bond_scan, scan_distances
 from mdaug.analysis.scan_metrics import scan_metrics
@@ -29,6 +32,27 @@ def test_calculated_reference_is_zero_at_the_same_geometry(scan, pair_potential)
     expected = ((scan.distances_A - 0.9) ** 2 - 0.01) * KCAL_MOL_PER_EV
     np.testing.assert_allclose(with_curve.reference_kcal_mol, expected, atol=1e-9)
     assert with_curve.reference_label == "harmonic"
+
+
+def test_a_reference_ends_where_it_is_of_no_use(scan, pair_potential):
+    start = Atoms("OH", [[0, 0, 0], [0, 0, 1.0]])
+    harmonic = pair_potential(lambda d: (d - 1) ** 2, lambda d: 2 * (d - 1))
+    cut = calculated_reference(scan, harmonic, start, "harmonic", to_A=1.2)
+    np.testing.assert_array_equal(np.isfinite(cut.reference_kcal_mol), scan.distances_A <= 1.2)
+
+
+def test_scans_of_one_molecule_go_past_the_cutoff():
+    water = molecule("H2O")
+    manifest = {"cutoff_A": 5.0}
+    assert scan_grid(water, (0, 1), reach_A=scan_reach(manifest, water))[-1] == pytest.approx(5.5)
+    assert reference_end(water, (0, 1)) == pytest.approx(2.5 * water.get_distance(0, 1), abs=1e-4)
+    far = water.copy()
+    far.translate([4.0, 0, 0])
+    assert scan_reach(manifest, water + far) == 0.0  # fragments would meet the other molecule
+    in_cell = water.copy()
+    in_cell.set_cell([9.0, 9.0, 9.0])
+    in_cell.pbc = True
+    assert scan_reach(manifest, in_cell) == 0.0
 
 
 def test_csv_is_interpolated_and_not_shifted(scan, tmp_path):
