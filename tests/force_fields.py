@@ -7,8 +7,8 @@ from ase.build import molecule
 from mdaug.augmentation.force_matching.fit import initial_force_field
 from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.frames import FrameSet
-from mdaug.models.baseline import MoleculeTemplate
-from mdaug.workflows.baseline import templates_of
+from mdaug.models.molecule_template import MoleculeTemplate
+from mdaug.workflows.baseline_templates import templates_of
 
 
 def frames_near(atoms: Atoms, n_frames: int = 6, seed: int = 0) -> FrameSet:

@@ -25,7 +25,7 @@ from mdaug.workflows.runs import open_run
 
 if TYPE_CHECKING:
     from mdaug.training import ProcessGroup, TrainState
-    from mdaug.workflows.train import TrainingCallbacks
+    from mdaug.workflows.training_sets import TrainingCallbacks
 
 
 def _keys(name: str, title: str, order: int) -> Parameter:
@@ -149,7 +149,7 @@ def _callbacks() -> Iterator["TrainingCallbacks"]:
     The bar of the epochs shows the validation errors of energy (kcal/mol) and forces (kcal/mol/Å) and the
     number of frames per second.
     """
-    from mdaug.workflows.train import TrainingCallbacks
+    from mdaug.workflows.training_sets import TrainingCallbacks
 
     with started_when_needed() as bar:
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from mdaug.models import SchNet
-from mdaug.models.baseline import MoleculeTemplate, MoleculeTerms
 from mdaug.models.graph import forces_from_pairs, pair_vectors, virial_from_pairs
+from mdaug.models.molecule_template import MoleculeTemplate
+from mdaug.models.molecule_terms import MoleculeTerms
 from mdaug.models.pair_prior import pair_energies
 from mdaug.models.schnet import Pairs
 

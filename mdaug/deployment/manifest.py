@@ -18,7 +18,8 @@ from mdaug.deployment.archive_check import short_storage
 from mdaug.deployment.deployed_model import DeployedModel
 from mdaug.errors import DataError
 from mdaug.models import SchNet
-from mdaug.models.baseline import TEMPLATE_TENSORS, MoleculeTerms
+from mdaug.models.molecule_template import TEMPLATE_TENSORS
+from mdaug.models.molecule_terms import MoleculeTerms
 from mdaug.options import PRECISIONS
 
 NAME = "manifest.json"

@@ -13,7 +13,7 @@ from mdaug.deployment.manifest import NAME, build_manifest, read_manifest, weigh
 from mdaug.errors import DataError
 from mdaug.files import atomic_path
 from mdaug.models import SchNet
-from mdaug.models.baseline import MoleculeTemplate
+from mdaug.models.molecule_template import MoleculeTemplate
 from mdaug.options import PRECISIONS, Precision
 
 

@@ -16,7 +16,8 @@ from mdaug.frames import structure_from_json
 from mdaug.locks import locked
 from mdaug.training import TrainState
 from mdaug.workflows.config import RunConfig
-from mdaug.workflows.train import CONFIG, TrainingCallbacks, train_force_field
+from mdaug.workflows.train import CONFIG, train_force_field
+from mdaug.workflows.training_sets import TrainingCallbacks
 
 RESULT = "trial.json"
 

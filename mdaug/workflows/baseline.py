@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mdaug.archives import read_json
-from mdaug.augmentation.force_matching.force_field import N_BOND_PARAMETERS, ForceField
+from mdaug.augmentation.force_matching.assessment import UnsoundFieldError, fit_and_assess
+from mdaug.augmentation.force_matching.force_field import ForceField
+from mdaug.augmentation.generate import Augmentation
 from mdaug.errors import DataError
 from mdaug.files import write_json
-from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.frames import FrameSet, IntArray
 from mdaug.geometry.matching import MoleculeGraph, match_molecules
-from mdaug.models.baseline import N_GATES, Baseline, MoleculeTemplate
+from mdaug.models.baseline import Baseline
+from mdaug.models.molecule_template import MoleculeTemplate
 from mdaug.models.options import SchNetOptions
+from mdaug.workflows.baseline_templates import templates_of
+from mdaug.workflows.config import RunConfig
 
 FILE = "baseline.json"
 
@@ -99,6 +103,9 @@ class BaselineChoice:
         return cls(entry["used"], entry["reason"], templates, molecules, entry["cutoff"])
 
 
+NO_BASELINE = BaselineChoice(False, "")
+
+
 def make_baseline(field: ForceField, cutoff: float, reason: str) -> BaselineChoice:
     """Return the use of a force-matched field as baseline; not used where it cannot be one.
 
@@ -157,81 +164,44 @@ def record_baseline(choice: BaselineChoice, folder: Path) -> None:
     write_json(folder / FILE, choice.to_json())
 
 
-def templates_of(field: ForceField) -> list[MoleculeTemplate]:
-    """Return one template for each kind of molecule in a force-matched field.
-
-    Molecules are of one kind if their atoms have the same classes. Terms between molecules are left out.
+def choose_baseline(augmentation: Augmentation | None, raw: FrameSet, config: RunConfig) -> BaselineChoice:
+    """Return the baseline of a model, by its settings and the assessment of the force-matched field.
 
     Parameters
     ----------
-    field
-        The force-matched field.
+    augmentation
+        Augmented frames of `raw`, with the field; None for none.
+    raw
+        The training frames.
+    config
+        Settings of the training.
+
+    Raises
+    ------
+    DataError
+        The settings ask for a baseline, and the force-matched field cannot be one.
     """
-    topology = field.topology
-    kinds: dict[tuple[int, ...], IntArray] = {}
-    for number in range(int(topology.molecule.max()) + 1):
-        atoms = np.flatnonzero(topology.molecule == number)
-        kinds.setdefault(tuple(sorted(topology.classes[atoms].tolist())), atoms)
-    return [_template(field, atoms) for atoms in kinds.values()]
+    wanted = config.model.baseline
+    if wanted == "none":
+        return BaselineChoice(False, "no baseline, as set")
+    if config.model.prior == "pair":
+        return _unless_wanted(wanted, "a pair prior takes the place of a baseline")
+    if augmentation is None or augmentation.field is None:
+        if wanted == "auto":
+            reason = "" if augmentation is None else augmentation.reason
+            return BaselineChoice(False, reason or "no force field was matched to the frames")
+        field, _, assessment = fit_and_assess(raw)
+        if not assessment.sound:
+            raise UnsoundFieldError(raw.name, assessment)
+        return _wanted(make_baseline(field, config.model.cutoff, assessment.reason), wanted)
+    return _wanted(make_baseline(augmentation.field, config.model.cutoff, augmentation.reason), wanted)
 
 
-def _template(field: ForceField, atoms: IntArray) -> MoleculeTemplate:
-    topology, terms = field.topology, field.terms
-    place = np.full(len(topology.atomic_numbers), -1)
-    place[atoms] = np.arange(len(atoms))
-    bonds, angles, torsions, pairs = (
-        np.flatnonzero(np.isin(chains, atoms).all(axis=1))
-        for chains in (topology.bonds, topology.angles, topology.torsions, topology.pairs)
-    )
-    # primitives of the field -> of the template; the last one of both stands for 1
-    n_bonds, n_angles, n_torsions = len(topology.bonds), len(topology.angles), len(topology.torsions)
-    folds = (3 * torsions[:, None] + np.arange(3)).ravel()
-    kept = np.concatenate([bonds, n_bonds + angles, n_bonds + n_angles + folds])
-    first_pair = n_bonds + n_angles + 3 * n_torsions
-    far = np.flatnonzero(topology.separation >= 3)
-    primitive = np.full(first_pair + len(far) + 1, -1)
-    primitive[kept], primitive[-1] = np.arange(len(kept)), len(kept)
-    mapped = primitive[terms.factors]
-    chosen = np.flatnonzero((mapped >= 0).all(axis=1))
-    coefficients = field.parameters[terms.parameter]
-    soft = np.zeros(len(topology.pairs))
-    is_soft = (terms.factors[:, 0] >= first_pair) & (terms.factors[:, 0] < first_pair + len(far))
-    soft[far[terms.factors[is_soft, 0] - first_pair]] = coefficients[is_soft]
-    return MoleculeTemplate(
-        atomic_numbers=topology.atomic_numbers[atoms].astype(np.int64),
-        bonds=place[topology.bonds[bonds]],
-        bond_parameters=_bond_parameters(field)[bonds],
-        angles=place[topology.angles[angles]],
-        mean_cosines=field.mean_cosines[angles],
-        torsions=place[topology.torsions[torsions]],
-        pairs=place[topology.pairs[pairs]],
-        pair_parameters=np.column_stack([_walls(field), field.steepness, field.contact, soft])[pairs],
-        factors=mapped[chosen],
-        gates=_gates(terms.gates[np.ix_(chosen, bonds)].astype(bool)),
-        coefficients=coefficients[chosen],
-    )
+def _wanted(baseline: BaselineChoice, wanted: str) -> BaselineChoice:
+    return baseline if baseline.used else _unless_wanted(wanted, baseline.reason)
 
 
-def _bond_parameters(field: ForceField) -> FloatArray:
-    """Return r̄, D, r0, β0, β1, β2, δ0, δ1, δ2 of each bond, (n_bonds, 9)."""
-    first, kinds = field.n_linear, len(field.plateaus)
-    own = field.parameters[first : first + N_BOND_PARAMETERS * kinds].reshape(kinds, N_BOND_PARAMETERS)
-    of_kinds = np.column_stack([field.plateaus, own[:, 0], field.shapes, own[:, 1:]])
-    return np.column_stack([field.mean_lengths, of_kinds[field.bond_kind]])
-
-
-def _walls(field: ForceField) -> FloatArray:
-    """Return A of each pair of the same molecule, eV."""
-    first = field.n_linear + N_BOND_PARAMETERS * len(field.plateaus)
-    strengths: FloatArray = np.exp(field.parameters[first:])[field.pair_kind]
-    return strengths
-
-
-def _gates(gates: NDArray[np.bool_]) -> IntArray:
-    """Return the bonds that switch each term off, (n_terms, 4), filled up with the number of bonds."""
-    n_bonds = gates.shape[1]
-    padded = np.full((len(gates), N_GATES), n_bonds)
-    for row, of_term in zip(padded, gates, strict=True):
-        own = np.flatnonzero(of_term)
-        row[: len(own)] = own
-    return padded
+def _unless_wanted(wanted: str, reason: str) -> BaselineChoice:
+    if wanted == "force-field":
+        raise DataError(f'model.baseline = "force-field": {reason}; set it to "auto" or "none"')
+    return BaselineChoice(False, reason)

@@ -22,7 +22,8 @@ from mdaug.reports.demo import DemoLane, write_demo_report
 from mdaug.training import TrainState
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.options import ValidationOptions
-from mdaug.workflows.train import TrainingCallbacks, train_force_field
+from mdaug.workflows.train import train_force_field
+from mdaug.workflows.training_sets import TrainingCallbacks
 from mdaug.workflows.training_summary import frame_energies_kcal_mol
 from mdaug.workflows.validation import accuracy_verdict, validate
 

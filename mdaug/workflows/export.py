@@ -10,9 +10,9 @@ from mdaug.files import remove_leftovers
 from mdaug.locks import locked
 from mdaug.options import Precision
 from mdaug.training.checkpoint import restore_model
-from mdaug.workflows.baseline import recorded_baseline
+from mdaug.workflows.baseline import NO_BASELINE, recorded_baseline
 from mdaug.workflows.config import load_config
-from mdaug.workflows.train import CONFIG, NO_BASELINE
+from mdaug.workflows.train import CONFIG
 from mdaug.workflows.training_summary import summarize_training
 from mdaug.workflows.use_model import own_frames
 

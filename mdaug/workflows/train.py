@@ -1,93 +1,41 @@
 """Augmented training: frames -> split -> springs -> augmented frames -> model -> errors on test frames."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from mdaug.analysis.accuracy import AccuracyResult, accuracy
 from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import scan_verdicts
-from mdaug.augmentation.generate import Augmentation, make_augmentation
 from mdaug.calculators.predictions import predict
-from mdaug.data import Split, load_frames, split_frames, write_extxyz
+from mdaug.data import Split, write_extxyz
 from mdaug.deployment import export_model, read_manifest
 from mdaug.errors import DataError
 from mdaug.files import write_json
-from mdaug.frames import FrameSet, structure_from_json
+from mdaug.frames import structure_from_json
 from mdaug.reports.training import TrainingReport, write_training_report
-from mdaug.springs import SpringAnalysis, analyze_springs, write_springs
-from mdaug.training import ProcessGroup, TrainResult, TrainState, pick_device, train
+from mdaug.springs import write_springs
+from mdaug.training import ProcessGroup, TrainResult, pick_device, train
 from mdaug.verdicts import Verdict
 from mdaug.workflows.baseline import BaselineChoice, record_baseline, recorded_baseline
 from mdaug.workflows.config import RunConfig, save_config
 from mdaug.workflows.options import ValidationOptions
-from mdaug.workflows.progress import ignore
 from mdaug.workflows.runs import explain_folder
 from mdaug.workflows.training_choice import (
     AugmentationChoice,
     TrainingChoice,
     augmented_frames,
     choose_training,
-    join_frames,
     record_choice,
     recorded_choice,
 )
+from mdaug.workflows.training_sets import Sets, TrainingCallbacks, prepare_sets
 from mdaug.workflows.training_summary import frame_energies_kcal_mol, summarize_training
 from mdaug.workflows.validation import accuracy_verdict, scan_bond_to_hydrogen
 
 CONFIG = "config.toml"
-
-NO_BASELINE = BaselineChoice(False, "")
-
-
-@dataclass(frozen=True)
-class TrainingCallbacks:
-    """Functions that are called during a training.
-
-    Parameters
-    ----------
-    stage
-        Called with a line of text at each stage.
-    springs
-        Called with the numbers of element pairs that are fitted and of all.
-    epoch
-        Called with the state of the training after each epoch.
-    """
-
-    stage: Callable[[str], None] = ignore
-    springs: Callable[[int, int], None] = ignore
-    epoch: Callable[[TrainState], None] = ignore
-
-
-@dataclass(frozen=True)
-class Sets:
-    """The frames of a training; `augmented` and `springs` are None for a raw model."""
-
-    split: Split
-    train: FrameSet
-    validation: FrameSet
-    test: FrameSet
-    springs: SpringAnalysis | None
-    augmented: FrameSet | None
-    explored: FrameSet | None = None
-    augmentation: Augmentation | None = None
-    choice: AugmentationChoice | None = None
-    baseline: BaselineChoice = NO_BASELINE
-
-    @property
-    def added(self) -> list[FrameSet]:
-        """Augmented frames on which the network is trained."""
-        return [frames for frames in (self.augmented, self.explored) if frames is not None]
-
-    @property
-    def all_training(self) -> FrameSet:
-        """All frames that the network is trained on, raw ones first."""
-        return reduce(join_frames, self.added, self.train)
 
 
 @dataclass(frozen=True)
@@ -206,40 +154,6 @@ def _train(sets: Sets, config: RunConfig, folder: Path, group: ProcessGroup, **o
     return train(frames, validation, network, config.training, folder, group=group, **options)
 
 
-def prepare_sets(config: RunConfig, callbacks: TrainingCallbacks) -> Sets:
-    """Read, split and augment the frames.
-
-    Parameters
-    ----------
-    config
-        All settings.
-    callbacks
-        Functions that are called on the way.
-
-    Raises
-    ------
-    DataError
-        If the frames cannot be used, or are too few for the split.
-    """
-    frames = config.data.load_frames()
-    split = split_frames(frames, config.split)
-    _refuse_empty_parts(frames, split)
-    raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
-    parts = f"{len(raw)} training, {len(validation)} validation, {len(test)} test"
-    callbacks.stage(f"{len(frames)} frames of {frames.name}: {parts}")
-    springs, augmentation, explored = None, None, None
-    if config.augment.enabled:
-        callbacks.stage("fitting springs to the training frames")
-        springs = analyze_springs(raw, config.spring_options, progress=callbacks.springs)
-        augmentation = make_augmentation(raw, springs.springs, config.augment_options)
-        callbacks.stage(f"{len(augmentation.frames)} augmented frames by rule {augmentation.rule!r}")
-        if config.augment.explored is not None:
-            explored = _explored(config.augment.explored, raw)
-            callbacks.stage(f"{len(explored)} explored frames")
-    augmented = None if augmentation is None else augmentation.frames
-    return Sets(split, raw, validation, test, springs, augmented, explored, augmentation)
-
-
 def _with_choice(
     sets: Sets, config: RunConfig, folder: Path, group: ProcessGroup, *, device: str, resume: bool
 ) -> Sets:
@@ -271,26 +185,6 @@ def _recorded(folder: Path, sets: Sets) -> TrainingChoice | None:
     if baseline is None or (augmentation is None) != (sets.augmentation is None):
         return None
     return TrainingChoice(augmentation, baseline)
-
-
-def _explored(path: Path, raw: FrameSet) -> FrameSet:
-    """Read the frames of `mdaug explore`; DataError if they are of other atoms than `raw`."""
-    frames = load_frames(path, units="eV", temperature_K=raw.temperature_K)
-    if not np.array_equal(frames.atomic_numbers, raw.atomic_numbers) or frames.periodic != raw.periodic:
-        raise DataError(
-            f"{path}: other atoms than those of {raw.name}; give the explored.xyz that "
-            "`mdaug explore` wrote for these frames"
-        )
-    return frames
-
-
-def _refuse_empty_parts(frames: FrameSet, split: Split) -> None:
-    for name in ("train", "validation"):
-        if len(getattr(split, name)) == 0:
-            raise DataError(
-                f"{frames.name}: of {len(frames)} frame(s) the split leaves none for {name}, "
-                "which needs one; give more frames, or --split.train 2 --split.validation 1 --split.test 0"
-            )
 
 
 def record_sets(sets: Sets, config: RunConfig, folder: Path, *, resume: bool) -> None:

@@ -17,13 +17,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mdaug.archives import read_json
-from mdaug.augmentation.force_matching.assessment import UnsoundFieldError, fit_and_assess
 from mdaug.augmentation.generate import Augmentation
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.training import train
-from mdaug.workflows.baseline import BaselineChoice, make_baseline
+from mdaug.workflows.baseline import BaselineChoice, choose_baseline
 from mdaug.workflows.config import RunConfig
 
 FILE = "augmentation.json"
@@ -168,49 +167,6 @@ def choose_training(
     return _by_comparison(
         compared, choice, baseline, must_have_baseline=config.model.baseline == "force-field"
     )
-
-
-def choose_baseline(augmentation: Augmentation | None, raw: FrameSet, config: RunConfig) -> BaselineChoice:
-    """Return the baseline of a model, by its settings and the assessment of the force-matched field.
-
-    Parameters
-    ----------
-    augmentation
-        Augmented frames of `raw`, with the field; None for none.
-    raw
-        The training frames.
-    config
-        Settings of the training.
-
-    Raises
-    ------
-    DataError
-        The settings ask for a baseline, and the force-matched field cannot be one.
-    """
-    wanted = config.model.baseline
-    if wanted == "none":
-        return BaselineChoice(False, "no baseline, as set")
-    if config.model.prior == "pair":
-        return _unless_wanted(wanted, "a pair prior takes the place of a baseline")
-    if augmentation is None or augmentation.field is None:
-        if wanted == "auto":
-            reason = "" if augmentation is None else augmentation.reason
-            return BaselineChoice(False, reason or "no force field was matched to the frames")
-        field, _, assessment = fit_and_assess(raw)
-        if not assessment.sound:
-            raise UnsoundFieldError(raw.name, assessment)
-        return _wanted(make_baseline(field, config.model.cutoff, assessment.reason), wanted)
-    return _wanted(make_baseline(augmentation.field, config.model.cutoff, augmentation.reason), wanted)
-
-
-def _wanted(baseline: BaselineChoice, wanted: str) -> BaselineChoice:
-    return baseline if baseline.used else _unless_wanted(wanted, baseline.reason)
-
-
-def _unless_wanted(wanted: str, reason: str) -> BaselineChoice:
-    if wanted == "force-field":
-        raise DataError(f'model.baseline = "force-field": {reason}; set it to "auto" or "none"')
-    return BaselineChoice(False, reason)
 
 
 def _by_assessment(augmentation: Augmentation, config: RunConfig) -> AugmentationChoice:

@@ -18,7 +18,7 @@ from mdaug.calculators.structures import species_of
 from mdaug.deployment import DeployedModel, export_model, load_model, read_manifest
 from mdaug.deployment.manifest import NAME, build_manifest, weights_sha256
 from mdaug.errors import DataError
-from mdaug.models.baseline import MoleculeTemplate
+from mdaug.models.molecule_template import MoleculeTemplate
 from tests.force_fields import random_templates
 from tests.staged_evaluation import pairs_of, staged
 

@@ -9,8 +9,9 @@ from ase import Atoms
 from ase.build import molecule
 from scipy.spatial.transform import Rotation
 
-from mdaug.models.baseline import Baseline, MoleculeTerms
-from mdaug.workflows.baseline import templates_of
+from mdaug.models.baseline import Baseline
+from mdaug.models.molecule_terms import MoleculeTerms
+from mdaug.workflows.baseline_templates import templates_of
 from tests.force_fields import frames_near, random_field, random_templates
 
 MOLECULES = ["CH3CH2OH", "H2O", "OH", "HCN", "C2H2", "C3H4_C3v", "cyclobutane", "H2", "SiH4", "CH3SH"]

@@ -12,11 +12,18 @@ from mdaug.calculators.predictions import predict
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.verdicts import Verdict
+from mdaug.workflows import baseline as baseline_module
 from mdaug.workflows import training_choice
-from mdaug.workflows.baseline import BaselineChoice, make_baseline, record_baseline, recorded_baseline
+from mdaug.workflows.baseline import (
+    BaselineChoice,
+    choose_baseline,
+    make_baseline,
+    record_baseline,
+    recorded_baseline,
+)
 from mdaug.workflows.export import export_run
 from mdaug.workflows.train import train_force_field
-from mdaug.workflows.training_choice import augmented_frames, choose_baseline, choose_training
+from mdaug.workflows.training_choice import augmented_frames, choose_training
 from tests.force_fields import random_field
 
 
@@ -131,7 +138,7 @@ def test_a_baseline_that_is_set_is_made_without_augmented_frames(tiny, monkeypat
     frames = tiny.data.load_frames()
     verdicts = [Verdict("held-out forces", "ok", 0.1, 1.0, "sound")]
     monkeypatch.setattr(
-        training_choice,
+        baseline_module,
         "fit_and_assess",
         lambda raw: (random_field(raw), None, FieldAssessment(tuple(verdicts))),
     )

@@ -10,7 +10,8 @@ from mdaug.cli import app
 from mdaug.data import load_frames, write_extxyz
 from mdaug.errors import DataError
 from mdaug.workflows.explore import explore_trajectories
-from mdaug.workflows.train import TrainingCallbacks, prepare_sets, train_force_field
+from mdaug.workflows.train import train_force_field
+from mdaug.workflows.training_sets import TrainingCallbacks, prepare_sets
 
 pytestmark = pytest.mark.slow
 

@@ -18,14 +18,9 @@ from mdaug.springs import Springs, consistency, fit_springs
 from mdaug.training.history import History
 from mdaug.workflows.config import file_hash, load_config
 from mdaug.workflows.export import export_run
-from mdaug.workflows.train import (
-    TrainingCallbacks,
-    describe_outcome,
-    join_frames,
-    prepare_sets,
-    record_sets,
-    train_force_field,
-)
+from mdaug.workflows.train import describe_outcome, record_sets, train_force_field
+from mdaug.workflows.training_choice import join_frames
+from mdaug.workflows.training_sets import TrainingCallbacks, prepare_sets
 from mdaug.workflows.training_summary import summarize_training
 
 

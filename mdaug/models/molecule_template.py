@@ -1,0 +1,125 @@
+"""The baseline of one kind of molecule as arrays: bonds, angles, torsions, pairs and products of them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ase.symbols import Symbols
+
+from mdaug.frames import FloatArray, IntArray
+
+N_FACTORS, N_GATES = 3, 4
+"""Most primitives and most bonds of a term."""
+
+
+@dataclass(frozen=True, eq=False)
+class MoleculeTemplate:
+    """The baseline of one kind of molecule. Indices count the atoms of the molecule from 0.
+
+    Parameters
+    ----------
+    atomic_numbers
+        Shape (n_atoms,).
+    bonds
+        Shape (n_bonds, 2).
+    bond_parameters
+        Shape (n_bonds, 9): r̄ (Å), D (eV), r0 (Å), β0, β1, β2, δ0, δ1, δ2 (1/Å).
+    angles
+        Shape (n_angles, 3), the center in the middle.
+    mean_cosines
+        Shape (n_angles,).
+    torsions
+        Shape (n_torsions, 4), along three bonds.
+    pairs
+        Shape (n_pairs, 2), atoms two or more bonds apart.
+    pair_parameters
+        Shape (n_pairs, 4): A (eV), B (1/Å), R (Å), a (eV).
+    factors
+        Shape (n_terms, 3): indices of primitives. These are 1 − exp(−2 (r − r̄)) of each bond, cos θ minus its
+        mean of each angle, three terms of each torsion (`mdaug.geometry.internal_coordinates`), and 1.
+    gates
+        Shape (n_terms, 4): bonds whose breaking switches the term off; `n_bonds` stands for none.
+    coefficients
+        Shape (n_terms,), eV.
+    """
+
+    atomic_numbers: IntArray
+    bonds: IntArray
+    bond_parameters: FloatArray
+    angles: IntArray
+    mean_cosines: FloatArray
+    torsions: IntArray
+    pairs: IntArray
+    pair_parameters: FloatArray
+    factors: IntArray
+    gates: IntArray
+    coefficients: FloatArray
+
+    @classmethod
+    def from_lists(cls, lists: Mapping[str, Any]) -> "MoleculeTemplate":
+        """Return a template from lists of numbers, such as JSON holds.
+
+        Parameters
+        ----------
+        lists
+            Name of each array -> nested list.
+
+        Raises
+        ------
+        ValueError
+            An array has another shape than it must have, or an index does not exist.
+        """
+        arrays: dict[str, Any] = {
+            name: np.array(lists[name], dtype=dtype).reshape(-1, *tail)
+            for name, (dtype, tail) in _SHAPES.items()
+        }
+        template = cls(**arrays)
+        template._check()
+        return template
+
+    def _check(self) -> None:
+        n_atoms, n_bonds = len(self.atomic_numbers), len(self.bonds)
+        n_primitives = n_bonds + len(self.angles) + 3 * len(self.torsions)
+        ends = {"bonds": n_atoms, "angles": n_atoms, "torsions": n_atoms, "pairs": n_atoms}
+        for name, end in (ends | {"factors": n_primitives + 1, "gates": n_bonds + 1}).items():
+            indices = getattr(self, name)
+            if indices.size and (indices.min() < 0 or indices.max() >= end):
+                raise ValueError(f"{name}: an index is not in 0 to {end - 1}")
+        same = {
+            "bond_parameters": n_bonds,
+            "mean_cosines": len(self.angles),
+            "pair_parameters": len(self.pairs),
+        }
+        for name, length in (same | dict.fromkeys(("gates", "coefficients"), len(self.factors))).items():
+            if len(getattr(self, name)) != length:
+                raise ValueError(f"{name}: {len(getattr(self, name))} rows, expected {length}")
+
+    @property
+    def formula(self) -> str:
+        """Hill formula."""
+        return str(Symbols(self.atomic_numbers).get_chemical_formula("hill"))
+
+    def arrays(self) -> Iterator[tuple[str, IntArray | FloatArray]]:
+        """Return names and arrays, in a fixed order."""
+        for name in TEMPLATE_TENSORS:
+            yield name, getattr(self, name)
+
+
+_SHAPES: dict[str, tuple[type, tuple[int, ...]]] = {
+    "atomic_numbers": (np.int64, ()),
+    "bonds": (np.int64, (2,)),
+    "bond_parameters": (np.float64, (9,)),
+    "angles": (np.int64, (3,)),
+    "mean_cosines": (np.float64, ()),
+    "torsions": (np.int64, (4,)),
+    "pairs": (np.int64, (2,)),
+    "pair_parameters": (np.float64, (4,)),
+    "factors": (np.int64, (N_FACTORS,)),
+    "gates": (np.int64, (N_GATES,)),
+    "coefficients": (np.float64, ()),
+}
+"""Type and shape of a row of each array of a template."""
+
+TEMPLATE_TENSORS = tuple(_SHAPES)
+"""Tensors of a template in a model.pt."""

@@ -1,0 +1,118 @@
+"""The frames of a training: split, augmented, and explored ones."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+
+from mdaug.augmentation.generate import Augmentation, make_augmentation
+from mdaug.data import Split, load_frames, split_frames
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet
+from mdaug.springs import SpringAnalysis, analyze_springs
+from mdaug.training import TrainState
+from mdaug.workflows.baseline import NO_BASELINE, BaselineChoice
+from mdaug.workflows.config import RunConfig
+from mdaug.workflows.progress import ignore
+from mdaug.workflows.training_choice import AugmentationChoice, join_frames
+
+
+@dataclass(frozen=True)
+class TrainingCallbacks:
+    """Functions that are called during a training.
+
+    Parameters
+    ----------
+    stage
+        Called with a line of text at each stage.
+    springs
+        Called with the numbers of element pairs that are fitted and of all.
+    epoch
+        Called with the state of the training after each epoch.
+    """
+
+    stage: Callable[[str], None] = ignore
+    springs: Callable[[int, int], None] = ignore
+    epoch: Callable[[TrainState], None] = ignore
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The frames of a training; `augmented` and `springs` are None for a raw model."""
+
+    split: Split
+    train: FrameSet
+    validation: FrameSet
+    test: FrameSet
+    springs: SpringAnalysis | None
+    augmented: FrameSet | None
+    explored: FrameSet | None = None
+    augmentation: Augmentation | None = None
+    choice: AugmentationChoice | None = None
+    baseline: BaselineChoice = NO_BASELINE
+
+    @property
+    def added(self) -> list[FrameSet]:
+        """Augmented frames on which the network is trained."""
+        return [frames for frames in (self.augmented, self.explored) if frames is not None]
+
+    @property
+    def all_training(self) -> FrameSet:
+        """All frames that the network is trained on, raw ones first."""
+        return reduce(join_frames, self.added, self.train)
+
+
+def prepare_sets(config: RunConfig, callbacks: TrainingCallbacks) -> Sets:
+    """Read, split and augment the frames.
+
+    Parameters
+    ----------
+    config
+        All settings.
+    callbacks
+        Functions that are called on the way.
+
+    Raises
+    ------
+    DataError
+        If the frames cannot be used, or are too few for the split.
+    """
+    frames = config.data.load_frames()
+    split = split_frames(frames, config.split)
+    _refuse_empty_parts(frames, split)
+    raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
+    parts = f"{len(raw)} training, {len(validation)} validation, {len(test)} test"
+    callbacks.stage(f"{len(frames)} frames of {frames.name}: {parts}")
+    springs, augmentation, explored = None, None, None
+    if config.augment.enabled:
+        callbacks.stage("fitting springs to the training frames")
+        springs = analyze_springs(raw, config.spring_options, progress=callbacks.springs)
+        augmentation = make_augmentation(raw, springs.springs, config.augment_options)
+        callbacks.stage(f"{len(augmentation.frames)} augmented frames by rule {augmentation.rule!r}")
+        if config.augment.explored is not None:
+            explored = _explored(config.augment.explored, raw)
+            callbacks.stage(f"{len(explored)} explored frames")
+    augmented = None if augmentation is None else augmentation.frames
+    return Sets(split, raw, validation, test, springs, augmented, explored, augmentation)
+
+
+def _explored(path: Path, raw: FrameSet) -> FrameSet:
+    """Read the frames of `mdaug explore`; DataError if they are of other atoms than `raw`."""
+    frames = load_frames(path, units="eV", temperature_K=raw.temperature_K)
+    if not np.array_equal(frames.atomic_numbers, raw.atomic_numbers) or frames.periodic != raw.periodic:
+        raise DataError(
+            f"{path}: other atoms than those of {raw.name}; give the explored.xyz that "
+            "`mdaug explore` wrote for these frames"
+        )
+    return frames
+
+
+def _refuse_empty_parts(frames: FrameSet, split: Split) -> None:
+    for name in ("train", "validation"):
+        if len(getattr(split, name)) == 0:
+            raise DataError(
+                f"{frames.name}: of {len(frames)} frame(s) the split leaves none for {name}, "
+                "which needs one; give more frames, or --split.train 2 --split.validation 1 --split.test 0"
+            )
