@@ -84,7 +84,13 @@ class BaselineChoice:
         """Return the content of baseline.json, from which `from_json` restores the choice exactly."""
         templates = [{name: array.tolist() for name, array in t.arrays()} for t in self.templates]
         molecules = [atoms.tolist() for atoms in self.molecules]
-        return vars(self) | {"templates": templates, "molecules": molecules}
+        return {
+            "used": self.used,
+            "reason": self.reason,
+            "templates": templates,
+            "molecules": molecules,
+            "cutoff": self.cutoff,
+        }
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> "BaselineChoice":
