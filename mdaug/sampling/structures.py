@@ -11,6 +11,7 @@ from ase.io import read
 from scipy.spatial.distance import cdist
 
 from mdaug.data.readers import extxyz
+from mdaug.data.readers.ase_outputs import SQLITE_MAGIC, sqlite_rows
 from mdaug.data.readers.contents import HEAD_BYTES
 from mdaug.errors import DataError, MissingDependencyError
 from mdaug.frames import FloatArray, IntArray
@@ -48,12 +49,17 @@ def starting_structures(source: str | Path, n: int, seed: int = 0) -> list[Atoms
 
 def _read_structure(path: Path) -> Atoms:
     with path.open("rb") as stream:
-        if extxyz.sniff(path, stream.read(HEAD_BYTES)):
-            extxyz.check_counts(path)
+        head = stream.read(HEAD_BYTES)
+    if extxyz.sniff(path, head):
+        extxyz.check_counts(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            atoms = read(path, index=-1)
+            # ASE would open a database of any program for writing, and add its tables
+            is_database = head.startswith(SQLITE_MAGIC)
+            atoms = (
+                sqlite_rows(path)[-1] if is_database else read(path, index=-1, do_not_split_by_at_sign=True)
+            )
     except Exception as error:  # ASE's readers raise errors of many kinds
         raise DataError(
             f"{path}: not a structure that ASE reads ({type(error).__name__}: {error})"

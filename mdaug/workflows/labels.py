@@ -220,7 +220,7 @@ def read_reference(path: Path, study: StudyFrames) -> Reference:
         If the file cannot be read, holds other geometries, or lacks the energy or forces of a parent.
     """
     try:
-        frames = list(iread(path, format="extxyz"))
+        frames = list(iread(path, format="extxyz", do_not_split_by_at_sign=True))
         in_file = np.array([atoms.get_potential_energy() for atoms in frames])
         positions = np.array([atoms.positions for atoms in frames]).reshape(
             -1, *study.test.positions[0].shape

@@ -1,6 +1,7 @@
 """Zip files, pickles and JSON that crash, fill the memory, or mean different things to two programs."""
 
 import copy
+import gzip
 import io
 import json
 import pickle
@@ -184,6 +185,16 @@ def test_bombs_are_not_unpacked(house) -> None:
             array.write(bytes(1 << 20))
     with pytest.raises(DataError, match="bytes would unpack to 6"):
         load_frames(str(npz))
+
+
+def test_a_compressed_file_that_unpacks_to_far_more_is_refused(tmp_path) -> None:
+    path = tmp_path / "frames.xyz.gz"
+    with gzip.open(path, "wb") as stream:
+        for _ in range(MUCH >> 20):
+            stream.write(b"0 " * (1 << 19))
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(DataError, match=r"frames\.xyz\.gz: unpacks to more than 0\.25 GB"):
+        load_frames(str(path))
 
 
 def test_members_that_overlap_are_refused(tmp_path) -> None:

@@ -1,10 +1,14 @@
 """Starting structures from files and SMILES strings."""
 
 import importlib
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import ase.db
 import pytest
 from ase import Atoms
+from ase.io import write
 
 from mdaug.errors import DataError, MissingDependencyError
 from mdaug.quantum.calculators import calculator_factory
@@ -55,3 +59,34 @@ def test_missing_packages_say_how_to_install_them(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("mdaug.sampling.structures.import_module", fail)
     with pytest.raises(MissingDependencyError, match=r"pip install 'mdaug\[xtb\]'"):
         calculator_factory() if package == "tblite.ase" else starting_structures("CCO", 1)
+
+
+@pytest.mark.parametrize("name", ["places.db", "places.sqlite", "places.xyz", "places"])
+def test_a_database_of_another_program_is_not_changed(name: str, tmp_path: Path) -> None:
+    """ASE would add its tables to it."""
+    path = tmp_path / name
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE places (name TEXT)")
+        connection.commit()
+    before = path.read_bytes()
+    with pytest.raises(DataError, match=rf"{name}: not a structure that ASE reads"):
+        starting_structures(path, 1)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_the_last_structure_of_a_database_of_ase(tmp_path: Path) -> None:
+    with ase.db.connect(tmp_path / "a.db") as database:
+        for distance in (0.9, 1.1):
+            atoms = _dimer()
+            atoms.set_distance(0, 1, distance)
+            database.write(atoms)
+    (atoms,) = starting_structures(tmp_path / "a.db", 1)
+    assert atoms.get_distance(0, 1) == pytest.approx(1.1)
+
+
+def test_an_at_sign_in_a_name_is_part_of_it(tmp_path: Path) -> None:
+    """ASE takes what follows for the number of a frame."""
+    for name in ("run@300.xyz", "b@2", "c@0.traj"):
+        write(tmp_path / name, [_dimer()], format="traj" if name.endswith("traj") else "extxyz")
+        assert len(starting_structures(tmp_path / name, 1)[0]) == 2

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
+from mdaug.archives import ALWAYS_ALLOWED
 from mdaug.data.readers import ase_outputs, cp2k, extxyz, nff, npz
 from mdaug.data.readers.contents import HEAD_BYTES, Contents, LabelKeys, Reader
 from mdaug.errors import DataError
@@ -17,6 +18,10 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 MAX_UNPACKED_BYTES = 8 * 2**30
 """Compressed files that unpack to more are refused."""
+
+MAX_UNPACKED_RATIO = 100
+"""Files that unpack to more than this times their size, and to many bytes, are refused; text of numbers unpacks
+to 3 to 10 times its size."""
 
 
 def read_contents(path: Path, keys: LabelKeys = LabelKeys()) -> Contents:
@@ -69,14 +74,13 @@ def _read_compressed(path: Path, keys: LabelKeys) -> Contents:
 
 
 def _copy(source: gzip.GzipFile, target: BinaryIO, path: Path) -> None:
-    """Copy all of `source`, up to `MAX_UNPACKED_BYTES`."""
+    """Copy all of `source`, up to `MAX_UNPACKED_BYTES` or `MAX_UNPACKED_RATIO` times its size."""
+    limit = min(MAX_UNPACKED_BYTES, max(ALWAYS_ALLOWED, MAX_UNPACKED_RATIO * path.stat().st_size))
     n_bytes = 0
     while block := source.read(2**20):
         n_bytes += len(block)
-        if n_bytes > MAX_UNPACKED_BYTES:
-            raise DataError(
-                f"{path}: unpacks to more than {MAX_UNPACKED_BYTES / 2**30:g} GB; unpack it first"
-            )
+        if n_bytes > limit:
+            raise DataError(f"{path}: unpacks to more than {limit / 2**30:.2g} GB; unpack it first")
         target.write(block)
 
 

@@ -20,6 +20,8 @@ from mdaug.data.readers.from_atoms import frames_from_atoms
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
 
+SQLITE_MAGIC = b"SQLite format 3\x00"
+
 
 def _reader(name: str, magic: tuple[bytes, ...], images: Callable[[Path], list[Atoms]]) -> Reader:
     """Return a reader of files whose head holds one of `magic`."""
@@ -44,7 +46,10 @@ def _reader(name: str, magic: tuple[bytes, ...], images: Callable[[Path], list[A
 
 
 def _images(ase_format: str) -> Callable[[Path], list[Atoms]]:
-    return lambda path: list(ase.io.iread(path, index=":", format=ase_format))
+    def images(path: Path) -> list[Atoms]:
+        return list(ase.io.iread(path, index=":", format=ase_format, do_not_split_by_at_sign=True))
+
+    return images
 
 
 def _gaussian(path: Path) -> list[Atoms]:
@@ -65,8 +70,19 @@ def _json_rows(path: Path) -> list[Atoms]:
     return _structures(ase.db.connect(path, type="json"))
 
 
-def _sqlite_rows(path: Path) -> list[Atoms]:
-    """Return the structures of an ASE database in SQLite, which is opened read-only."""
+def sqlite_rows(path: Path) -> list[Atoms]:
+    """Return the structures of an ASE database in SQLite, which is opened read-only.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        The database is of another program.
+    """
     with closing(_read_only(path)) as connection:
         _check_tables(connection)
         database = SQLite3Database(str(path.resolve()), use_lock_file=False)
@@ -112,6 +128,6 @@ READERS = (
     _reader("FHI-aims output", (b"Invoking FHI-aims ...",), _images("aims-output")),
     _reader("Quantum ESPRESSO output", (b"Program PWSCF",), _images("espresso-out")),
     _reader("ASE trajectory", (b"ASE-Trajectory",), _images("traj")),
-    _reader("ASE database (SQLite)", (b"SQLite format 3\x00",), _sqlite_rows),
+    _reader("ASE database (SQLite)", (SQLITE_MAGIC,), sqlite_rows),
     _reader("ASE database (JSON)", (b'{"1": {',), _json_rows),
 )
