@@ -107,7 +107,12 @@ def cases(model: Path, work: Path) -> list[Case]:
         Case("springs", ["springs", "--bootstrap", "20"], [], files("springs.json")),
         Case("augment", ["augment", *fit, *few], [], files("augmented.xyz", "springs.json")),
         Case("explore", ["explore", run, "--model", str(model)], [], files("explore.json")),
-        Case("scan", ["scan", str(model), "--reference", "none"], [], files("scan.csv", "scan.json")),
+        Case(
+            "scan",
+            ["scan", str(model), "--bond", "2", "8", "--reference", "none"],
+            [],
+            files("scan.csv", "scan.json"),
+        ),
         Case("stability", ["stability", run, "--model", str(model)], [], files("stability.json")),
         Case("evaluate", ["evaluate", str(model), "ethanol"], [], files("evaluate.json")),
         Case("frames", ["frames", str(work / "water.xyz"), *emt, *sampled], resume, files("frames.xyz")),

@@ -90,6 +90,8 @@ def try_case(case: Case, work: Path, n_kills: int, random: Random) -> dict:
             finished = {} if case.before else _finished(out)
             if code is None and case.before:
                 wrong += _neither(case, out, log, (old, expected))
+            elif code is None and _is_finished(out):  # killed after its end: the next start says so
+                code = int(wait(start([*case.argv, *case.out(out)], log)) != 1)
         runs += 1
         if code or case.same(out) != expected:
             wrong.append(f"run {runs}: exit code {code}, or other results than the uninterrupted run's")
@@ -112,10 +114,15 @@ def _neither(case: Case, out: Path, log: Path, results: tuple[object, object]) -
     return [f"{case.name}: neither the old nor the new result: exit code {code}, {said[-300:]}"]
 
 
+def _is_finished(out: Path) -> bool:
+    record = out / "run.json"
+    return record.exists() and bool(json.loads(record.read_text(encoding="utf-8"))["finished"])
+
+
 def _begun(out: Path) -> bool:
     """Whether there is something to go on with."""
     names = {path.name for path in out.iterdir()} if out.exists() else set()
-    return bool(names & {"config.toml", "config.json", "study.db", "points.jsonl", "replicas"})
+    return bool(names & {"config.toml", "config.json", "study.db", "points.jsonl", "replicas", "frames.xyz"})
 
 
 def _torn(out: Path) -> list[str]:

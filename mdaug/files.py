@@ -18,6 +18,22 @@ _LEFTOVER = re.compile(r"\.mdaug-(?P<stem>.+)-[a-z0-9_]{8}(?P<suffix>\.[^.]*)?")
 
 
 @contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Add the name of the file to an error of writing (full disk, limit of sizes) that has none.
+
+    Parameters
+    ----------
+    path
+        The file that is written in the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+@contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
     """Provide a temporary path beside a file, which replaces the file if the block succeeds.
 
@@ -35,7 +51,8 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
+        with naming(path):
+            yield temporary
         temporary.chmod(0o666 & ~_umask())
         with temporary.open("rb") as written:
             os.fsync(written.fileno())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from mdaug.files import open_without_link
+from mdaug.files import naming, open_without_link
 from mdaug.frames import FloatArray
 from mdaug.units import FS
 
@@ -30,7 +30,7 @@ class AppendedTable:
     """
 
     def __init__(self, path: Path, columns: Sequence[str], keep_bytes: int | None) -> None:
-        mode = "w" if keep_bytes is None else "r+"
+        self._path, mode = path, "w" if keep_bytes is None else "r+"
         self._file = open_without_link(path, mode, encoding="ascii", newline="")
         if keep_bytes is None:
             self._file.write(",".join(columns) + "\n")
@@ -48,17 +48,20 @@ class AppendedTable:
         *values
             The other columns, in their order.
         """
-        self._file.write(f"{step}," + ",".join(repr(float(value)) for value in values) + "\n")
+        with naming(self._path):
+            self._file.write(f"{step}," + ",".join(repr(float(value)) for value in values) + "\n")
 
     def sync(self) -> int:
         """Write buffered data to disk and return the size of the file in bytes."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with naming(self._path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
         return os.fstat(self._file.fileno()).st_size
 
     def close(self) -> None:
         """Write buffered data and close the file."""
-        self._file.close()
+        with naming(self._path):
+            self._file.close()
 
     def __enter__(self) -> Self:
         return self

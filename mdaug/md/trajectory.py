@@ -16,7 +16,7 @@ from ase import Atoms
 from ase.cell import Cell
 
 from mdaug import __version__
-from mdaug.files import open_without_link, write_text
+from mdaug.files import naming, open_without_link, write_text
 from mdaug.frames import FloatArray, IntArray
 
 AKMA_TIME_FS = 48.88821
@@ -57,7 +57,7 @@ class DcdTrajectory:
         self._header_bytes = len(header)
         records = 3 * (4 * len(atoms) + 8) + (56 if self._cell is not None else 0)
         self._frame_bytes = records
-        self._file = open_without_link(path, "w+b" if keep_bytes is None else "r+b")
+        self._path, self._file = path, open_without_link(path, "w+b" if keep_bytes is None else "r+b")
         if keep_bytes is None:
             self._file.write(header)
         else:
@@ -72,15 +72,17 @@ class DcdTrajectory:
         positions
             Shape (n_atoms, 3), Å, not wrapped into the cell.
         """
-        if self._cell is not None:
-            self._file.write(_record(self._cell.tobytes()))
-            positions = positions @ self._rotation
-        for axis in np.ascontiguousarray(positions.T, dtype="<f4"):
-            self._file.write(_record(axis.tobytes()))
+        with naming(self._path):
+            if self._cell is not None:
+                self._file.write(_record(self._cell.tobytes()))
+                positions = positions @ self._rotation
+            for axis in np.ascontiguousarray(positions.T, dtype="<f4"):
+                self._file.write(_record(axis.tobytes()))
 
     def sync(self) -> int:
         """Write buffered data and the frame count to disk, and return the size of the file in bytes."""
-        self._file.flush()
+        with naming(self._path):
+            self._file.flush()
         size = os.fstat(self._file.fileno()).st_size
         n_frames = (size - self._header_bytes) // self._frame_bytes
         os.pwrite(self._file.fileno(), struct.pack("<i", n_frames), _FRAME_COUNT_OFFSET)

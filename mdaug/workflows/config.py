@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
     from mdaug.frames import FrameSet
 
 Sections = Mapping[str, Mapping[str, Any]]
+
+
+MAX_BYTES = 1 << 16
+"""Size of a configuration; those of mdaug have a few thousand bytes."""
+
+MAX_PARTS = 20
+_LONG_KEY = re.compile(rb"(?<![\w\"'-])(?:[\w\"'-]++\s*+\.\s*+){%d}" % MAX_PARTS)
 
 
 class DataSection(DataOptions):
@@ -178,10 +186,18 @@ def _with_full_paths(sections: dict[str, Any], file: Path) -> dict[str, Any]:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise DataError(f"{path}: more than {MAX_BYTES} bytes; expected the settings of a training")
+    if _LONG_KEY.search(content):  # Python's parser takes minutes for a key of thousands of parts
+        raise DataError(f"{path}: not valid TOML: a key of more than {MAX_PARTS} parts; expected SECTION.KEY")
     try:
-        sections = tomllib.loads(path.read_text(encoding="utf-8"))
+        sections = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise DataError(f"{path}: not valid TOML: it nests too deeply") from error
     for name, keys in sections.items():
         if not isinstance(keys, dict):
             raise SettingsError(

@@ -1,12 +1,17 @@
 """What a user's own files in and around an output folder come to: nothing."""
 
 import json
+import re
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from mdaug.cli.app import main
 from mdaug.data import load_frames, write_extxyz
+from tests.fuzz import samples
 
 pytestmark = pytest.mark.slow
 
@@ -64,3 +69,26 @@ def test_the_working_folder_and_a_link_work(frames, out):
         assert Path(out, "springs.json").is_file()
     assert Path("a/frames.xyz").read_bytes() == frames
     assert Path("link").is_symlink()
+
+
+@pytest.mark.parametrize("command", ["augment", "nve"])
+def test_a_limit_of_file_sizes_is_told_with_the_name_of_the_file(command, tmp_path):
+    samples.model(tmp_path / "model.pt")
+    samples.extxyz(tmp_path / "frames.xyz")
+    samples.springs(tmp_path / "springs.json")
+    samples.structure(tmp_path / "start.xyz")
+    few = ["--n-frames", "8", "--n-stretched", "5", "--rule", "gradient", "--springs-file", "springs.json"]
+    argv = {
+        "augment": ["frames.xyz", "--temperature", "300", *few],
+        "nve": ["model.pt", "--structure", "start.xyz", "--no-guard", "--engine", "ase", "--steps", "500"],
+    }[command]
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+
+    run = [sys.executable, "-m", "mdaug", command, *argv, "--out", "out"]
+    done = subprocess.run(
+        run, cwd=tmp_path, capture_output=True, text=True, check=False, preexec_fn=limit, timeout=300
+    )
+    assert done.returncode == 1
+    assert re.match(r"mdaug: error: out/\S+: File too large", done.stderr.splitlines()[-1])

@@ -1,6 +1,7 @@
 """Configurations: precedence, round trip, shipped files, and one clear line for each mistake."""
 
 import math
+import time
 
 import pytest
 
@@ -126,3 +127,23 @@ def test_a_missing_file_names_the_shipped_ones():
         DataError, match=r"no configuration mine.toml.*demo, ethanol, ethanol_accurate, paper"
     ):
         load_config("mine.toml")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a = " + b"[" * 20_000 + b"]" * 20_000, "nests too deeply"),
+        (b"[data]\n" + b".".join([b"a"] * 30_000) + b" = 1\n", "a key of more than 20 parts"),
+        (b"[data]\n" + b" . ".join([b'"a"'] * 10_000) + b" = 1\n", "a key of more than 20 parts"),
+        (b"# " + b"a" * (1 << 16), "more than 65536 bytes"),
+        (b"#" + b"a" * 60_000 + b"\n[data", "not valid TOML"),
+        (b"\xff\xfe[data]", "not valid TOML"),
+    ],
+)
+def test_configurations_that_crash_or_occupy_the_parser_are_refused(content, message, tmp_path):
+    path = tmp_path / "hostile.toml"
+    path.write_bytes(content)
+    began = time.process_time()
+    with pytest.raises(DataError, match=rf"hostile\.toml: .*{message}"):
+        load_config(path)
+    assert time.process_time() - began < 5

@@ -20,8 +20,8 @@ MAX_UNPACKED_BYTES = 8 * 2**30
 """Compressed files that unpack to more are refused."""
 
 MAX_UNPACKED_RATIO = 100
-"""Files that unpack to more than this times their size, and to many bytes, are refused; text of numbers unpacks
-to 3 to 10 times its size."""
+"""Files that unpack to more than this times their size are refused if it is many bytes; numbers in text
+unpack to 3 to 10 times their size."""
 
 
 def read_contents(path: Path, keys: LabelKeys = LabelKeys()) -> Contents:
