@@ -66,6 +66,8 @@ class DemoLane:
         The last frames of the hot run that failed first.
     verdicts
         Verdicts of all parts.
+    has_baseline
+        Whether the network is added to a force field.
     """
 
     name: str
@@ -86,6 +88,7 @@ class DemoLane:
     nvt_stopped: str | None
     failure: MoleculeView | None
     verdicts: list[Verdict]
+    has_baseline: bool = False
 
 
 def write_demo_report(folder: Path, lanes: Sequence[DemoLane]) -> Path:
@@ -295,11 +298,14 @@ def stability_section(folder: Path, lanes: Sequence[DemoLane]) -> Section:
 
 
 def _introduction(lanes: Sequence[DemoLane]) -> str:
-    return (
+    text = (
         f"Two SchNet force fields from the same frames of {lanes[0].data}: `raw` is trained on the frames as "
         "they are, `augmented` also on distorted frames whose energies and forces were learned from the "
-        "frames."
+        "frames"
     )
+    if lanes[-1].has_baseline:
+        text += ", and its network is added to a force field that was fitted to the frames, the baseline"
+    return f"{text}."
 
 
 def _accuracy_sentence(raw: DemoLane, augmented: DemoLane) -> list[str]:
@@ -325,7 +331,8 @@ def _survival_sentence(raw: DemoLane, augmented: DemoLane) -> list[str]:
         f"{one.duration_ps:g} ps and {other.n_survived} of {len(other.lives)} of the augmented one"
     )
     if other.n_survived > one.n_survived:
-        meaning = "the augmented frames keep the molecule whole where the raw frames have no data"
+        means = "baseline and augmented frames keep" if augmented.has_baseline else "augmented frames keep"
+        meaning = f"the {means} the molecule whole where the raw frames have no data"
         if other.n_survived < len(other.lives):
             meaning += ", though not always"
     elif one.n_survived == other.n_survived == 0:

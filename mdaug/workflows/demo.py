@@ -221,6 +221,7 @@ def _lane(name: str, config: RunConfig, folder: Path, options: ValidationOptions
         nvt_stopped=validation.nvt_stopped,
         failure=validation.failure,
         verdicts=[accuracy_verdict(outcome.test), *validation.verdicts],
+        has_baseline=sets.baseline.used,
     )
 
 

@@ -14,6 +14,7 @@ def lane(n_survived: int, force_mae: float):
         test=SimpleNamespace(to_json=lambda: {"force_mae_kcal_mol_A": force_mae}),
         survival=SurvivalResult(1000.0, 20.0, tuple(lives)),
         scan=None,
+        has_baseline=False,
     )
 
 
@@ -48,3 +49,9 @@ def test_the_sentence_on_errors_names_the_better_model_only_if_there_is_one(erro
 def test_what_was_not_measured_is_not_mentioned():
     one = SimpleNamespace(test=None, survival=None, scan=None)
     assert conclusions([one, one]) == []
+
+
+def test_a_baseline_is_mentioned():
+    raw, augmented = lane(1, 0.4), lane(8, 0.2)
+    augmented.has_baseline = True
+    assert any("the baseline and augmented frames keep" in text for text in conclusions([raw, augmented]))
