@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 ArrayOrTensor = TypeVar("ArrayOrTensor", FloatArray, "Tensor")
 
+MAX_NEIGHBORS = 1e5
+"""Neighbors of an atom; within 12 Å a dense crystal has 2000."""
+
+_BALLS = (2.0, np.pi, 4 * np.pi / 3)
+"""Length, area and volume of a ball of radius 1."""
+
 _MAX_GRID_BOXES = 100_000
 """Largest number of boxes in vesin's grid. For more boxes, vesin widens all of them by one factor, and
 divides by zero if a direction then has less than one box."""
@@ -93,7 +99,8 @@ def neighbor_pairs(
     Raises
     ------
     DataError
-        The atoms or the cell extend too far for a search, or `check_lattice` refuses the cell.
+        The atoms or the cell extend too far for a search, the cell is so small that atoms have more than
+        `MAX_NEIGHBORS`, or `check_lattice` refuses the cell.
     """
     from vesin import NeighborList  # imports torch where torch is installed, which takes seconds
 
@@ -101,6 +108,13 @@ def neighbor_pairs(
     box = np.zeros((3, 3)) if cell is None else np.asarray(cell, dtype=np.float64)
     periodic = np.array(pbc, dtype=bool) if cell is not None else np.zeros(3, dtype=bool)
     check_lattice(box, periodic)
+    neighbors = _expected_neighbors(len(positions), box[periodic], cutoff)
+    if neighbors > MAX_NEIGHBORS:
+        raise DataError(
+            f"a cell with vectors of {_product(np.linalg.norm(box, axis=1))} Å is too small for "
+            f"{len(positions)} atoms: each would have about {neighbors:.1g} neighbors within {cutoff:g} Å; "
+            "expected lengths in Å"
+        )
     if _overstretches_grid(positions, box, periodic, cutoff):
         extent = np.ptp(positions, axis=0)
         if periodic.any() or extent.max() > _FARTHEST_A:
@@ -264,6 +278,32 @@ def quintic_switch(t: ArrayOrTensor) -> ArrayOrTensor:
     """
     t = t.clip(0.0, 1.0)
     return 1.0 - t**3 * (10.0 - 15.0 * t + 6.0 * t * t)
+
+
+def _expected_neighbors(n_atoms: int, vectors: FloatArray, cutoff: float) -> float:
+    """Return about how many periodic images of atoms are within the cutoff of an atom.
+
+    Parameters
+    ----------
+    n_atoms
+        Number of atoms in the cell.
+    vectors
+        Lattice vectors of the periodic directions, Å, shape (n_directions, 3).
+    cutoff
+        Å.
+    """
+    if len(vectors) == 0:
+        return 0.0
+    lengths = np.linalg.norm(vectors, axis=1)
+    along_one = np.log(2 * cutoff / lengths).max()
+    ball = np.log(_BALLS[len(vectors) - 1]) + len(vectors) * np.log(cutoff)
+    volume = np.log(lengths).sum() + 0.5 * np.linalg.slogdet(_gram(vectors / lengths[:, None]))[1]
+    with np.errstate(over="ignore"):
+        return float(np.exp(max(along_one, np.log(max(1, n_atoms)) + ball - volume)))
+
+
+def _gram(vectors: FloatArray) -> FloatArray:
+    return vectors @ vectors.T
 
 
 def _overstretches_grid(

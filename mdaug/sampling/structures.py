@@ -66,6 +66,10 @@ def _read_structure(path: Path) -> Atoms:
         ) from error
     if not isinstance(atoms, Atoms) or len(atoms) == 0:
         raise DataError(f"{path}: contains no atoms")
+    finite = np.isfinite(atoms.positions).all(axis=1)
+    if not finite.all() or not np.isfinite(atoms.cell.array).all():
+        where = "its cell" if finite.all() else f"atom {int(np.argmin(finite))}"
+        raise DataError(f"{path}: {where} has NaN or infinite coordinates; expected numbers, in Å")
     return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
 
 

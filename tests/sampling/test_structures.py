@@ -90,3 +90,16 @@ def test_an_at_sign_in_a_name_is_part_of_it(tmp_path: Path) -> None:
     for name in ("run@300.xyz", "b@2", "c@0.traj"):
         write(tmp_path / name, [_dimer()], format="traj" if name.endswith("traj") else "extxyz")
         assert len(starting_structures(tmp_path / name, 1)[0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "lattice", "where"),
+    [("H 0 nan 0.97", "9 0 0 0 9 0 0 0 9", "atom 1"), ("H 0 0 0.97", "9 0 0 0 inf 0 0 0 9", "its cell")],
+)
+def test_coordinates_that_are_no_numbers_are_refused(
+    row: str, lattice: str, where: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "start.xyz"
+    path.write_text(f'2\nLattice="{lattice}" Properties=species:S:1:pos:R:3\nO 0 0 0\n{row}\n')
+    with pytest.raises(DataError, match=rf"start\.xyz: {where} has NaN or infinite coordinates"):
+        starting_structures(path, 1)
