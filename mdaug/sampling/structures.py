@@ -50,9 +50,9 @@ def starting_structures(source: str | Path, n: int, seed: int = 0) -> list[Atoms
 def _read_structure(path: Path) -> Atoms:
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
-    if extxyz.sniff(path, head):
-        extxyz.check_counts(path)
     try:
+        if extxyz.sniff(path, head):
+            extxyz.check_counts(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # ASE would open a database of any program for writing, and add its tables
@@ -60,6 +60,8 @@ def _read_structure(path: Path) -> Atoms:
             atoms = (
                 sqlite_rows(path)[-1] if is_database else read(path, index=-1, do_not_split_by_at_sign=True)
             )
+    except DataError:
+        raise
     except Exception as error:  # ASE's readers raise errors of many kinds
         raise DataError(
             f"{path}: not a structure that ASE reads ({type(error).__name__}: {error})"

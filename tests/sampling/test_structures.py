@@ -103,3 +103,10 @@ def test_coordinates_that_are_no_numbers_are_refused(
     path.write_text(f'2\nLattice="{lattice}" Properties=species:S:1:pos:R:3\nO 0 0 0\n{row}\n')
     with pytest.raises(DataError, match=rf"start\.xyz: {where} has NaN or infinite coordinates"):
         starting_structures(path, 1)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "start.xyz"
+    path.write_bytes(b"2\n\nO 0 0 0\nH 0 0 \xb00.97\n")
+    with pytest.raises(DataError, match=r"start\.xyz: not a structure that ASE reads \(UnicodeDecodeError"):
+        starting_structures(path, 1)
