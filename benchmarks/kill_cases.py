@@ -89,6 +89,7 @@ def cases(model: Path, work: Path) -> list[Case]:
     """Return the commands to kill."""
     resume = ["--resume"]
     run = str(work / "run")
+    bond = ["--structure", str(work / "ethanol.xyz"), "--bond", "2", "3", "--reference", "none"]
     emt = ["--calculator", "ase.calculators.emt:EMT"]
     fit = ["--springs.bootstrap", "0", "--springs.max-components", "2"]
     few = ["--n-frames", "300", "--n-stretched", "100", "--rule", "gradient"]
@@ -107,12 +108,7 @@ def cases(model: Path, work: Path) -> list[Case]:
         Case("springs", ["springs", "--bootstrap", "20"], [], files("springs.json")),
         Case("augment", ["augment", *fit, *few], [], files("augmented.xyz", "springs.json")),
         Case("explore", ["explore", run, "--model", str(model)], [], files("explore.json")),
-        Case(
-            "scan",
-            ["scan", str(model), "--bond", "2", "8", "--reference", "none"],
-            [],
-            files("scan.csv", "scan.json"),
-        ),
+        Case("scan", ["scan", str(model), *bond], [], files("scan.csv", "scan.json")),
         Case("stability", ["stability", run, "--model", str(model)], [], files("stability.json")),
         Case("evaluate", ["evaluate", str(model), "ethanol"], [], files("evaluate.json")),
         Case("frames", ["frames", str(work / "water.xyz"), *emt, *sampled], resume, files("frames.xyz")),

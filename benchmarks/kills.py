@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from random import Random
 
+from ase.build import molecule
 from kill_cases import SMALL, SWEEP, Case, cases, options
 
 import mdaug.training.loop
@@ -188,6 +189,7 @@ def prepare(work: Path) -> Path:
     work.mkdir(parents=True, exist_ok=True)
     (work / "h2.xyz").write_text("2\n\nH 0 0 0\nH 0 0 0.74\n")
     (work / "water.xyz").write_text("3\n\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n")
+    molecule("CH3CH2OH").write(work / "ethanol.xyz")
     (work / "sweep.toml").write_text(SWEEP)
     made, log = work / "model", work / "model.log"
     train = ["train", "--epochs", "2", *options(SMALL), "--overwrite", "--out", str(made)]
