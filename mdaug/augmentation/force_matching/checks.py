@@ -30,7 +30,7 @@ HELD_OUT_SHARE_OF_ATOM = 0.4
 """The same of the forces on one atom."""
 
 N_DECOMPOSED = 20
-"""Frames whose errors are broken down by kind of coordinate, about."""
+"""Molecules whose errors are broken down by kind of coordinate, about."""
 
 OVERFIT = 2.5
 """Largest ratio of held-out to training error, where the held-out error is above a third of its limit."""
@@ -96,12 +96,13 @@ def check_held_out(held_out: HeldOut, frames: FrameSet) -> Check:
 
 def _where(held_out: HeldOut, residual: FloatArray) -> str:
     """Return the errors by kind of coordinate, and the atom with the largest one, in kcal/mol/Å."""
-    few = slice(None, None, max(1, len(residual) // N_DECOMPOSED))
+    n_molecules = int(held_out.field.topology.molecule.max()) + 1
+    few = slice(None, None, max(1, len(residual) // max(2, N_DECOMPOSED // n_molecules)))
     by_kind = errors_by_coordinate(held_out.field, held_out.others.select(few), residual[few])
     of_atoms = np.sqrt(np.mean(residual**2, axis=(0, 2)))
     atom = int(of_atoms.argmax())
     symbol = f"{chemical_symbols[held_out.others.atomic_numbers[atom]]}{atom}"
-    parts = {kind: error for kind, error in by_kind.items() if error > 0} | {symbol: float(of_atoms[atom])}
+    parts = {kind: error for kind, error in by_kind.items() if error > 1e-6} | {symbol: float(of_atoms[atom])}
     return ", ".join(f"{name} {error * KCAL_MOL_PER_EV:.2g}" for name, error in parts.items())
 
 
