@@ -5,7 +5,7 @@ from ase import Atoms
 from ase.build import molecule
 
 from mdaug.augmentation.force_matching.fit import initial_force_field
-from mdaug.augmentation.force_matching.force_field import ForceField
+from mdaug.augmentation.force_matching.force_field import CUTOFF_A, ForceField
 from mdaug.frames import FrameSet
 from mdaug.models.molecule_template import MoleculeTemplate
 from mdaug.workflows.baseline_templates import templates_of
@@ -26,9 +26,9 @@ def frames_near(atoms: Atoms, n_frames: int = 6, seed: int = 0) -> FrameSet:
     )
 
 
-def random_field(frames: FrameSet, seed: int = 0) -> ForceField:
+def random_field(frames: FrameSet, seed: int = 0, cutoff: float = CUTOFF_A) -> ForceField:
     """Return a force field of the molecules in `frames` with random parameters."""
-    field = initial_force_field(frames)
+    field = initial_force_field(frames, cutoff)
     noise = np.random.default_rng(seed).normal(scale=0.3, size=len(field.parameters))
     noise[field.n_linear :] *= 0.1
     return field.with_parameters(field.parameters + noise)

@@ -86,7 +86,7 @@ def _by_springs(rule: SpringRule, frames: FrameSet, springs: Springs, options: A
 def _force_matched(frames: FrameSet, springs: Springs, options: AugmentOptions) -> LabelRule:
     from mdaug.augmentation.force_matching.force_matched_rule import force_matched_rule  # imports torch
 
-    return force_matched_rule(frames)
+    return force_matched_rule(frames, options.cutoff)
 
 
 def _semiempirical(frames: FrameSet, springs: Springs, options: AugmentOptions) -> LabelRule:

@@ -196,7 +196,7 @@ def choose_baseline(augmentation: Augmentation | None, raw: FrameSet, config: Ru
         if wanted == "auto":
             reason = "" if augmentation is None else augmentation.reason
             return BaselineChoice(False, reason or "no force field was matched to the frames")
-        field, _, assessment = fit_and_assess(raw)
+        field, _, assessment = fit_and_assess(raw, config.model.cutoff)
         if not assessment.sound:
             raise UnsoundFieldError(raw.name, assessment)
         return _wanted(make_baseline(field, config.model.cutoff, assessment.reason), wanted)

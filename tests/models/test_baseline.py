@@ -15,7 +15,6 @@ from mdaug.workflows.baseline_templates import templates_of
 from tests.force_fields import frames_near, random_field, random_templates
 
 MOLECULES = ["CH3CH2OH", "H2O", "OH", "HCN", "C2H2", "C3H4_C3v", "cyclobutane", "H2", "SiH4", "CH3SH"]
-FAR = 100.0
 
 
 def distorted(frames, seed=1, size=0.3):
@@ -29,11 +28,12 @@ def every_atom(frames):
 
 
 @pytest.mark.parametrize("name", MOLECULES)
-def test_equals_the_force_field_where_nothing_is_switched_off(name):
+@pytest.mark.parametrize("cutoff", [3.0, 100.0])
+def test_equals_the_force_field_with_the_same_cutoff(name, cutoff):
     frames = frames_near(molecule(name))
-    field = random_field(frames)
+    field = random_field(frames, cutoff=cutoff)
     for tried in (frames, distorted(frames)):
-        energies, forces = Baseline(templates_of(field), FAR).results(tried, every_atom(frames))
+        energies, forces = Baseline(templates_of(field), cutoff).results(tried, every_atom(frames))
         expected = field.evaluate(tried.positions)
         np.testing.assert_allclose(energies, expected[0], rtol=1e-11, atol=1e-11)
         np.testing.assert_allclose(forces, expected[1], rtol=1e-10, atol=1e-10)

@@ -19,7 +19,7 @@ from mdaug.augmentation.force_matching.checks import (
 )
 from mdaug.augmentation.force_matching.distorted_geometries import check_geometries
 from mdaug.augmentation.force_matching.fit import match_forces
-from mdaug.augmentation.force_matching.force_field import ForceField
+from mdaug.augmentation.force_matching.force_field import CUTOFF_A, ForceField
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.verdicts import Verdict, worst
@@ -83,13 +83,15 @@ class UnsoundFieldError(DataError):
         self.assessment = assessment
 
 
-def fit_and_assess(frames: FrameSet) -> tuple[ForceField, HeldOut, FieldAssessment]:
+def fit_and_assess(frames: FrameSet, cutoff: float = CUTOFF_A) -> tuple[ForceField, HeldOut, FieldAssessment]:
     """Fit a force field to `frames` and assess it; terms that fail are fitted again, then left out.
 
     Parameters
     ----------
     frames
         Frames of molecules near equilibrium.
+    cutoff
+        Distance (Å) beyond which bonds are broken and pairs of a molecule have no energy.
 
     Raises
     ------
@@ -102,11 +104,11 @@ def fit_and_assess(frames: FrameSet) -> tuple[ForceField, HeldOut, FieldAssessme
     factors: FloatArray | None = None
     changed: tuple[str, ...] = ()
     for _ in range(ROUNDS):
-        field = match_forces(frames, factors)
-        half = HeldOut(match_forces(fitted, factors), fitted, others)
+        field = match_forces(frames, factors, cutoff)
+        half = HeldOut(match_forces(fitted, factors, cutoff), fitted, others)
         assessment = assess(field, frames, half)
         if not assessment.sound and len(frames) < FEW_FRAMES:  # half of them may be too few for a fit
-            assessment = assess(field, frames, _one_of_six(frames, factors))
+            assessment = assess(field, frames, _one_of_six(frames, factors, cutoff))
         assessment = replace(assessment, changed=changed)
         if factors is None:
             factors = np.ones(field.terms.n_coefficients)
@@ -137,11 +139,11 @@ def narrowed(factors: FloatArray, suspects: tuple[int, ...]) -> FloatArray:
     return tighter
 
 
-def _one_of_six(frames: FrameSet, factors: FloatArray | None) -> HeldOut:
+def _one_of_six(frames: FrameSet, factors: FloatArray | None, cutoff: float) -> HeldOut:
     """Return a field fitted to five of six frames, and the sixth ones."""
     index = np.arange(len(frames))
     fitted, others = frames.select(index[index % 6 != 0]), frames.select(index[index % 6 == 0])
-    return HeldOut(match_forces(fitted, factors), fitted, others)
+    return HeldOut(match_forces(fitted, factors, cutoff), fitted, others)
 
 
 def assess(field: ForceField, frames: FrameSet, held_out: HeldOut, seed: int = 0) -> FieldAssessment:

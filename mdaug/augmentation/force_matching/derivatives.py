@@ -4,6 +4,7 @@ E depends on the positions through few coordinates q (lengths, cosines, torsion 
 parameter through few of them, so ∂F/∂θ = −Σ_q (∂²E/∂θ∂q) ∂q/∂r is summed up from its nonzero parts.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -11,13 +12,10 @@ import torch
 from torch import Tensor
 
 from mdaug.augmentation.force_matching.force_field import (
-    GATE_CENTER,
-    GATE_WIDTH,
     INTERMOLECULAR_WIDTHS,
     N_BOND_PARAMETERS,
     STRETCH_SLOPE,
     ForceField,
-    expanded_morse,
 )
 from mdaug.augmentation.force_matching.terms import N_FACTORS
 from mdaug.frames import FloatArray, FrameSet, IntArray
@@ -145,7 +143,12 @@ def _coordinates(field: ForceField, positions: Tensor, cells: Tensor | None) -> 
     return _Coordinates(torch.cat(values, 1), np.concatenate(atoms), torch.cat(gradients, 1))
 
 
-def _one_kind(function, positions: Tensor, atoms: IntArray, cells: Tensor | None) -> _Coordinates:  # type: ignore[no-untyped-def]
+def _one_kind(
+    function: Callable[[Tensor, IntArray, Tensor | None], Tensor],
+    positions: Tensor,
+    atoms: IntArray,
+    cells: Tensor | None,
+) -> _Coordinates:
     """Return the values of `function` for chains of atoms (n, 2 to 4), several for each perhaps."""
     n_frames, (n_chains, n_atoms) = len(positions), atoms.shape
     own = positions[:, atoms.ravel()].requires_grad_()
@@ -174,15 +177,19 @@ def _term_parts(field: ForceField, q: _Coordinates) -> _Parts:
     rest[:, : len(topology.angles)] -= torch.as_tensor(field.mean_cosines)
     decay = torch.exp(-STRETCH_SLOPE * (r - torch.as_tensor(field.mean_lengths)))
     distances = q.values[:, first_pair : first_pair + n_pairs][:, far]
-    soft = torch.exp(-STRETCH_SLOPE * (distances - torch.as_tensor(field.contact[far])))
+    soft, soft_slope = _with_slope(
+        lambda d: (
+            field.pair_switch(d) * torch.exp(-STRETCH_SLOPE * (d - torch.as_tensor(field.contact[far])))
+        ),
+        distances,
+    )
     one = torch.ones(n_frames, 1, dtype=r.dtype)
     primitives = torch.cat([1 - decay, rest, soft, one], 1)
-    slopes = torch.cat([STRETCH_SLOPE * decay, torch.ones_like(rest), -STRETCH_SLOPE * soft, 0 * one], 1)
+    slopes = torch.cat([STRETCH_SLOPE * decay, torch.ones_like(rest), soft_slope, 0 * one], 1)
     coordinate_of = np.concatenate([np.arange(first_pair), first_pair + far, [0]])
 
-    argument = 2 * (r / torch.as_tensor(field.mean_lengths) - GATE_CENTER) / GATE_WIDTH
-    log_slope = -torch.sigmoid(argument) * 2 / (GATE_WIDTH * torch.as_tensor(field.mean_lengths))
-    gates = torch.exp(-torch.nn.functional.softplus(argument) @ torch.as_tensor(terms.gates.T.astype(float)))
+    log_gates, log_slope = _with_slope(field.log_gates, r)
+    gates = torch.exp(log_gates @ torch.as_tensor(terms.gates.T.astype(float)))
     factors = [primitives[:, terms.factors[:, slot]] for slot in range(N_FACTORS)]
     values = []
     for slot in range(N_FACTORS):
@@ -220,7 +227,9 @@ def _wall_parts(field: ForceField, q: _Coordinates) -> list[_Parts]:
     d = q.values[:, first_pair : first_pair + n_pairs]
     strengths = torch.exp(log_walls[:n_kinds])[torch.as_tensor(field.pair_kind)]
     steepness, contact = torch.as_tensor(field.steepness), torch.as_tensor(field.contact)
-    inside = -steepness * strengths * torch.exp(-steepness * (d - contact))
+    _, inside = _with_slope(
+        lambda x: field.pair_switch(x) * strengths * torch.exp(-steepness * (x - contact)), d
+    )
     none = torch.zeros(between.n_coefficients, dtype=d.dtype)
     return [
         _Parts(n_bond + field.pair_kind, np.arange(first_pair, first_pair + n_pairs), inside),
@@ -255,14 +264,21 @@ def _bond_parts(field: ForceField, q: _Coordinates) -> _Parts:
     own = shapes.reshape(-1, N_BOND_PARAMETERS)[kind].expand(len(q.values), -1, -1).clone()
     own.requires_grad_()
     r = q.values[:, :n_bonds].clone().requires_grad_()
-    energy = expanded_morse(
-        r, torch.as_tensor(field.plateaus)[kind], torch.as_tensor(field.shapes)[kind], own
-    )
+    plateaus, tabulated = (torch.as_tensor(a)[kind] for a in (field.plateaus, field.shapes))
+    energy = field.bond_energies(r, plateaus, tabulated, own)
     (slope,) = torch.autograd.grad(energy.sum(), r, create_graph=True)
     (mixed,) = torch.autograd.grad(slope.sum(), own)
     parameter = N_BOND_PARAMETERS * field.bond_kind[:, None] + np.arange(N_BOND_PARAMETERS)
     bond = np.arange(n_bonds).repeat(N_BOND_PARAMETERS)
     return _Parts(parameter.ravel(), bond, mixed.flatten(1))
+
+
+def _with_slope(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the values and the slopes of a function of each number alone."""
+    own = x.detach().clone().requires_grad_()
+    values = function(own)
+    (slope,) = torch.autograd.grad(values.sum(), own)
+    return values.detach(), slope
 
 
 def _summed(parts: list[_Parts], q: _Coordinates, n_columns: int, n_atoms: int) -> FloatArray:

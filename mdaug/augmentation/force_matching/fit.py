@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 
 from mdaug.augmentation.force_matching.derivatives import linear_jacobian, nonlinear_jacobian
 from mdaug.augmentation.force_matching.force_field import (
+    CUTOFF_A,
     LOG_REPULSION_WIDTH,
     N_BOND_PARAMETERS,
     ForceField,
@@ -60,7 +61,9 @@ PLATEAU_LENGTHS = 2.5
 """Multiple of a bond's length at which the tabulated plateau is reached."""
 
 
-def match_forces(frames: FrameSet, width_factors: FloatArray | None = None) -> ForceField:
+def match_forces(
+    frames: FrameSet, width_factors: FloatArray | None = None, cutoff: float = CUTOFF_A
+) -> ForceField:
     """Return a force field fitted to the forces of `frames`.
 
     Parameters
@@ -70,6 +73,8 @@ def match_forces(frames: FrameSet, width_factors: FloatArray | None = None) -> F
     width_factors
         Factors on the prior widths of the terms' coefficients, shape (n_coefficients,), below 1 where a term
         is to be fitted with a tighter prior; None for 1.
+    cutoff
+        Distance (Å) beyond which bonds are broken and pairs of a molecule have no energy.
 
     Raises
     ------
@@ -77,7 +82,7 @@ def match_forces(frames: FrameSet, width_factors: FloatArray | None = None) -> F
         If the frames are of a crystal, of a cell too narrow, or without bonds.
     """
     few = _frames_for_fit(frames)
-    field = initial_force_field(few)
+    field = initial_force_field(few, cutoff)
     few = few.evenly_spaced(max(LEAST_FRAMES, MOST_NUMBERS // (3 * few.n_atoms * len(field.parameters))))
     linear = linear_jacobian(field, few)
     fit = _Fit(few, field.parameters, _widths(field, width_factors), linear, linear.T @ linear)
@@ -87,13 +92,15 @@ def match_forces(frames: FrameSet, width_factors: FloatArray | None = None) -> F
     return field
 
 
-def initial_force_field(frames: FrameSet) -> ForceField:
+def initial_force_field(frames: FrameSet, cutoff: float = CUTOFF_A) -> ForceField:
     """Return the force field of `frames` before any fit, with tabulated parameters isolated.
 
     Parameters
     ----------
     frames
         Frames of molecules; their mean bond lengths and angles are the reference values of the terms.
+    cutoff
+        Distance (Å) beyond which bonds are broken and pairs of a molecule have no energy.
 
     Raises
     ------
@@ -139,6 +146,7 @@ def initial_force_field(frames: FrameSet) -> ForceField:
         steepness=np.array([wall.steepness for wall in walls]),
         contact=np.array([wall.contact_A for wall in walls]),
         intermolecular=intermolecular,
+        cutoff=cutoff,
         parameters=parameters,
     )
 

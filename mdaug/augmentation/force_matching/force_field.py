@@ -8,7 +8,9 @@ E = Σ_b V(r_b) + Σ_p A_p exp(−B_p (d_p − R_p)) + Σ_t c_t Π primitives Π
 - non-bonded pairs: repulsion that falls off exponentially;
 - between molecules, `IntermolecularTerms`;
 - the products of terms.py, each times g = ½ (1 − tanh((r/r̄ − 1.5)/0.15)) of every bond it depends on, so
-  that a broken bond keeps its plateau alone.
+  that a broken bond keeps its plateau alone;
+- all but the plateaus is switched off towards the cutoff, bonds (V − D and g) from 0.8 and pairs from 0.6
+  times it, as in the baseline of a model (mdaug/models/molecule_terms.py).
 """
 
 from dataclasses import dataclass, replace
@@ -30,6 +32,15 @@ STRETCH_SLOPE = 2.0
 
 GATE_CENTER, GATE_WIDTH = 1.5, 0.15
 """A term is halved where one of its bonds has this multiple of its mean length; width of that switch."""
+
+BONDS_SWITCHED_FROM, PAIRS_SWITCHED_FROM = 0.8, 0.6
+"""Fractions of the cutoff at which bonds and pairs of a molecule begin to be switched off."""
+
+SMALLEST_SWITCH = 1e-30
+"""Least value of a switch whose logarithm is taken."""
+
+CUTOFF_A = 5.0
+"""Cutoff where none is given."""
 
 REACH = 0.25
 """z up to which the fitted shape of a stretched bond counts (z = 0.25 is r = 1.67 r0)."""
@@ -153,6 +164,8 @@ class ForceField:
         B (1/Å) and R (Å) of each non-bonded pair, shape (n_pairs,).
     intermolecular
         Terms between molecules.
+    cutoff
+        Distance (Å) beyond which bonds are broken and pairs of a molecule have no energy.
     parameters
         Shape (n_parameters,): linear coefficients (of terms, then between molecules), then r0 (Å), δ0, δ1,
         δ2 (1/Å) of each bond kind, then ln(A/eV) of each pair kind and of each kind of pair between
@@ -172,6 +185,7 @@ class ForceField:
     steepness: FloatArray
     contact: FloatArray
     intermolecular: IntermolecularTerms
+    cutoff: float
     parameters: FloatArray
 
     def with_parameters(self, parameters: FloatArray) -> "ForceField":
@@ -293,11 +307,12 @@ class ForceField:
         repelled = strengths * torch.exp(
             -torch.as_tensor(self.steepness) * (d - torch.as_tensor(self.contact))
         )
+        switch = self.pair_switch(d)
         plateaus, shapes = (torch.as_tensor(a[self.bond_kind]) for a in (self.plateaus, self.shapes))
-        stretched = expanded_morse(r, plateaus, shapes, own_shape)
+        stretched = self.bond_energies(r, plateaus, shapes, own_shape)
         products = self._products(self._primitives(positions, r, d, cells), r)
         c = coefficients[torch.as_tensor(self.terms.parameter)]
-        inside = stretched.sum(-1) + repelled.sum(-1) + products @ c
+        inside = stretched.sum(-1) + (switch * repelled).sum(-1) + products @ c
         if not len(self.intermolecular.pairs):
             return inside
         distances = lengths(positions, self.intermolecular.pairs, cells)
@@ -309,15 +324,52 @@ class ForceField:
         u = cosines(positions, self.topology.angles, cells) - torch.as_tensor(self.mean_cosines)
         far = np.flatnonzero(self.topology.separation >= 3)
         soft = torch.exp(-STRETCH_SLOPE * (d[:, far] - torch.as_tensor(self.contact[far])))
+        soft = soft * self.pair_switch(d[:, far])
         one = torch.ones_like(r[:, :1])
         return torch.cat([x, u, torsion_terms(positions, self.topology.torsions, cells), soft, one], dim=1)
 
     def _products(self, primitives: Tensor, r: Tensor) -> Tensor:
         factors = torch.as_tensor(self.terms.factors)
         products = primitives[:, factors[:, 0]] * primitives[:, factors[:, 1]] * primitives[:, factors[:, 2]]
+        return products * torch.exp(self.log_gates(r) @ torch.as_tensor(self.terms.gates.T.astype(float)))
+
+    def log_gates(self, r: Tensor) -> Tensor:
+        """Return ln g of bonds, shape (n_frames, n_bonds).
+
+        Parameters
+        ----------
+        r
+            Their lengths, Å, shape (n_frames, n_bonds).
+        """
         stretch = r / torch.as_tensor(self.mean_lengths)
-        log_gates = -torch.nn.functional.softplus(2 * (stretch - GATE_CENTER) / GATE_WIDTH)
-        return products * torch.exp(log_gates @ torch.as_tensor(self.terms.gates.T.astype(float)))
+        gates = -torch.nn.functional.softplus(2 * (stretch - GATE_CENTER) / GATE_WIDTH)
+        return gates + torch.log(self._switch(r, BONDS_SWITCHED_FROM).clamp_min(SMALLEST_SWITCH))
+
+    def bond_energies(self, r: Tensor, plateaus: Tensor, shapes: Tensor, own_shape: Tensor) -> Tensor:
+        """Return the energies of bonds, eV, shape (n_frames, n_bonds); parameters as of `expanded_morse`.
+
+        Parameters
+        ----------
+        r
+            Bond lengths, Å, shape (n_frames, n_bonds).
+        plateaus, shapes, own_shape
+            Of each bond.
+        """
+        well = expanded_morse(r, plateaus, shapes, own_shape) - plateaus
+        return plateaus + self._switch(r, BONDS_SWITCHED_FROM) * well
+
+    def pair_switch(self, d: Tensor) -> Tensor:
+        """Return the factor of the energies of pairs of a molecule, 1 to 0 at the cutoff.
+
+        Parameters
+        ----------
+        d
+            Distances, Å.
+        """
+        return self._switch(d, PAIRS_SWITCHED_FROM)
+
+    def _switch(self, d: Tensor, start: float) -> Tensor:
+        return quintic_switch((d / self.cutoff - start) / (1 - start))
 
 
 def expanded_morse(r: Tensor, plateaus: Tensor, shapes: Tensor, own_shape: Tensor) -> Tensor:

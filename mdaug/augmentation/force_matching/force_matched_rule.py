@@ -20,7 +20,7 @@ from mdaug.augmentation.force_matching.assessment import (
     fit_and_assess,
 )
 from mdaug.augmentation.force_matching.checks import HeldOut
-from mdaug.augmentation.force_matching.force_field import ForceField
+from mdaug.augmentation.force_matching.force_field import CUTOFF_A, ForceField
 from mdaug.augmentation.potential_labels import corrected_labels
 from mdaug.augmentation.spring_labels import Labels
 from mdaug.errors import DataError
@@ -116,7 +116,7 @@ class ForceMatchedRule:
         return self.field.evaluate(positions, cells)[1]
 
 
-def force_matched_rule(frames: FrameSet) -> ForceMatchedRule:
+def force_matched_rule(frames: FrameSet, cutoff: float = CUTOFF_A) -> ForceMatchedRule:
     """Fit a force field to `frames`, assess it, and estimate the errors of its labels.
 
     Warns of bonds without tabulated curve.
@@ -125,6 +125,8 @@ def force_matched_rule(frames: FrameSet) -> ForceMatchedRule:
     ----------
     frames
         Frames of molecules near equilibrium.
+    cutoff
+        Distance (Å) beyond which bonds are broken and pairs of a molecule have no energy.
 
     Raises
     ------
@@ -133,7 +135,7 @@ def force_matched_rule(frames: FrameSet) -> ForceMatchedRule:
     UnsoundFieldError
         If the field fails its assessment.
     """
-    field, held_out, assessment = fit_and_assess(frames)
+    field, held_out, assessment = fit_and_assess(frames, cutoff)
     if not assessment.sound:
         raise UnsoundFieldError(frames.name, assessment)
     rule = ForceMatchedRule(field, estimate_errors(held_out), assessment)

@@ -1,5 +1,7 @@
 """Derivatives of the forces with respect to the parameters, by finite differences."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,10 +13,12 @@ from mdaug.augmentation.force_matching.derivatives import (
 from mdaug.augmentation.force_matching.fit import initial_force_field
 
 
-@pytest.fixture(params=["a molecule", "two molecules", "a cell"])
+@pytest.fixture(params=["a molecule", "a short cutoff", "two molecules", "a cell"])
 def field_and_frames(request, matched, ethanol_frames, water_frames, boxed_waters):
     if request.param == "a molecule":
         return matched, ethanol_frames.select(slice(0, 3))
+    if request.param == "a short cutoff":
+        return replace(matched, cutoff=1.7), ethanol_frames.select(slice(0, 3))
     frames = (water_frames if request.param == "two molecules" else boxed_waters).select(slice(0, 3))
     field = initial_force_field(frames)
     rng = np.random.default_rng(1)
