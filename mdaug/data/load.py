@@ -10,7 +10,8 @@ from mdaug.data.datasets import EMBEDDED_SETS, REMOTE_SETS, cached_path
 from mdaug.data.readers import read_contents
 from mdaug.data.readers.contents import LabelKeys
 from mdaug.data.stated_units import StatedUnits, stated_units
-from mdaug.data.verification.verify import AT_LOAD, Effort, Verification, raise_or_warn, verify_frames
+from mdaug.data.verification.energies_from_forces import Effort
+from mdaug.data.verification.verify import AT_LOAD, Verification, raise_or_warn, verify_frames
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 

@@ -98,8 +98,10 @@ def two_levels(frames: FrameSet) -> FrameSet:
     return replace(frames, energies=energies, forces=frames.forces * np.where(late, 1.04, 1.0)[:, None, None])
 
 
-def forces_of_other_atoms(frames: FrameSet) -> FrameSet:
-    """Forces with their atoms in another order."""
+def forces_of_other_atoms(frames: FrameSet) -> FrameSet | None:
+    """Forces with their atoms in another order; with two atoms these are gradients."""
+    if frames.n_atoms < 3:
+        return None
     order = np.roll(np.arange(frames.n_atoms), 1)
     return replace(frames, forces=frames.forces[:, order])
 

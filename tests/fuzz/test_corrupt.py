@@ -6,7 +6,8 @@ import pytest
 
 from mdaug.data.load import read_frames
 from mdaug.data.stated_units import StatedUnits
-from mdaug.data.verification.verify import Effort, verify_frames
+from mdaug.data.verification.energies_from_forces import Effort
+from mdaug.data.verification.verify import verify_frames
 from mdaug.frames import FrameSet
 from mdaug.verdicts import Verdict
 from tests.fuzz.corrupt import CORRUPTIONS

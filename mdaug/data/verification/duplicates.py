@@ -30,6 +30,9 @@ def group_duplicates(frames: FrameSet) -> tuple[FrameSet, Verdict]:
     """Return `frames` with equal geometries in common groups, and the verdict on them."""
     first = first_occurrence(frames)
     repeated = np.flatnonzero(first != np.arange(len(frames)))
+    if len(repeated) == 0 and frames.n_atoms > 1 and _n_pairs(frames) < MIN_PAIRS:
+        text = f"all {len(frames)} frames are distinct; rotated copies of two atoms cannot be recognized"
+        return frames, Verdict(NAME, "cannot tell", 0.0, None, text)
     if len(repeated) == 0:
         return frames, Verdict(NAME, "ok", 0.0, None, f"all {len(frames)} frames are distinct")
     coordinates = frames.positions.reshape(len(frames), -1)
@@ -52,7 +55,7 @@ def first_occurrence(frames: FrameSet) -> IntArray:
     weights = rng.uniform(1, 2, (coordinates.shape[1], 1))
     reach = DUPLICATE_TOLERANCE_A * weights.sum()
     first = _first_alike(coordinates @ weights, reach, coordinates, DUPLICATE_TOLERANCE_A)
-    if frames.n_atoms * (frames.n_atoms - 1) // 2 >= MIN_PAIRS:
+    if _n_pairs(frames) >= MIN_PAIRS:
         fingerprints = _distance_fingerprints(frames)
         same = _first_alike(fingerprints[:, :1], DISTANCE_TOLERANCE_A, fingerprints, DISTANCE_TOLERANCE_A)
         first = np.minimum(first, first[same])
@@ -74,9 +77,13 @@ def sorted_distances(frames: FrameSet) -> FloatArray:
     return distances
 
 
+def _n_pairs(frames: FrameSet) -> int:
+    return frames.n_atoms * (frames.n_atoms - 1) // 2
+
+
 def _distance_fingerprints(frames: FrameSet) -> FloatArray:
     """Return projections of the sorted distances on a few random unit vectors, (n_frames, N_PROJECTIONS)."""
-    n_pairs = frames.n_atoms * (frames.n_atoms - 1) // 2
+    n_pairs = _n_pairs(frames)
     weights = np.random.default_rng(1).normal(size=(n_pairs, N_PROJECTIONS))
     weights /= np.linalg.norm(weights, axis=0)
     step = max(1, DISTANCES_AT_ONCE // n_pairs)

@@ -1,65 +1,63 @@
 """Whether energies are the integral of the forces: scale, sign, order of frames, levels of theory."""
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 
-from mdaug.data.stated_units import StatedUnits
-from mdaug.data.verification.duplicates import sorted_distances
 from mdaug.data.verification.energies_from_forces import PredictedEnergies
+from mdaug.data.verification.energy_levels import two_levels
+from mdaug.data.verification.kernel_energies import without_smooth_part
 from mdaug.data.verification.messages import shown
-from mdaug.data.verification.unit_inference import UnitEvidence, fitting_units
+from mdaug.data.verification.regression import OUTLIER_MADS, Regression, regress, robust_std
+from mdaug.data.verification.remedies import Remedies
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.geometry.bonds import BoolArray
 from mdaug.verdicts import Verdict
 
-NAME = "energies against forces"
+NAME, FORCES_NAME = "energies against forces", "forces against other frames"
 
 MIN_FRAMES = 20
 """Frames with a predicted energy for a statement."""
+
+MIN_EXPLAINED = 0.2
+"""Share of the forces below which the model means nothing: too few frames, or forces of other positions."""
 
 CLEAR = 0.6
 """Correlation of given and predicted energies beyond which scale and sign are measured (clean sets: 0.75 to
 0.99)."""
 
-UNRELATED = 0.3
-"""Correlation below which energies do not belong to the frames, where forces are predicted well."""
-
-WELL_PREDICTED = 0.8
-"""Share of the forces explained beyond which clean energies correlate by more than 0.8."""
-
 SCALE_LIMITS = (0.7, 1.43)
 """Of the slope of energies against predicted energies."""
 
-SCALE_TOLERANCE = 0.2
-"""Logarithm within which a named factor explains a slope."""
+LEAST_FACTOR = 1.8
+"""Wrong units change the slope by a greater factor (Bohr for Å: 1.89)."""
 
-OFFSET_SHARPNESS = 0.35
-"""Two levels of energy are told apart where the scatter within them is below this share of the whole scatter
-(0.6 for a normal, 0.5 for a uniform distribution)."""
+MIN_SLOPE_WIDTH = 0.1
+"""Least uncertainty of the logarithm of a slope."""
 
-MIN_OFFSET = 2.5
-"""Standard deviations of the energies by which two levels differ at least: predictions of frames that few
-others connect are off by one."""
+EXPECTED_OF_RELIABILITY = 0.7
+"""Least correlation of given energies with predicted ones, relative to the square root of the reliability. In
+clean sets it is 0.95 to 1.2 of that root."""
 
-MIN_SHARE = 0.05
-"""Smaller groups of frames are outliers, not a level of theory of their own."""
+SMOOTH, NOT_SMOOTH = 0.4, 0.05
+"""Share of the variance of predicted energies that those of similar frames explain, from which on given
+energies must be smooth too, and share below which they are not."""
 
-NEAR_ACROSS = 1.5
-"""Groups differ in geometry where their nearest frames are farther apart than this many times the median
-distance of nearest frames in a group."""
+STANDARD_ERRORS = 3.0
+"""Of a correlation, by which it is lower where energies certainly do not belong to the frames."""
 
-ALWAYS_AN_OFFSET_EV = 2.0
-"""Predicted energies of different conformers are never so far off."""
-
-OUTLIER_MADS = 8.0
-"""Frames beyond this many median absolute deviations (times 1.48) from the others stand out."""
-
-RELIABLE, MIN_FITTED = 0.85, 30
+RELIABLE, MIN_FITTED = 0.6, 20
 """Share of the forces explained, and frames in the fit, from which on single frames are judged."""
 
-OUTLIER_SHARE = 3.0
-"""Standard deviations of the energies that an outlier is off at least."""
+OUTLIER_SHARE = 2.0
+"""Standard deviations of the energies that an outlier is off at least; frames of clean sets are off by up
+to 1, where few others are near."""
+
+FORCE_OUTLIER, FORCE_SHARE = 8.0, 1.5
+"""Error of the forces of a frame that stands out, relative to the median error and to the median force."""
+
+MIN_SMOOTH_FRAMES = 100
+"""Frames for a statement on the smoothness of energies."""
+
+MAX_SHARE = 0.2
+"""More frames than this share do not stand out."""
 
 CERTAINLY_IN_ORDER = 0.97
 """Correlation beyond which no other order is tried."""
@@ -71,57 +69,22 @@ MAX_TIME_SHIFT = 3
 """Frames by which energies may be shifted against positions and forces."""
 
 
-@dataclass(frozen=True)
-class Regression:
-    """Energies (eV) of frames against those predicted from forces."""
+def measured_slope(frames: FrameSet, predicted: PredictedEnergies | None) -> tuple[float | None, float]:
+    """Return the slope of energies against predicted ones and the uncertainty of its logarithm.
 
-    correlation: float
-    slope: float
-    residual: FloatArray
-    """Shape (n,), eV: energies minus slope times predicted energies, median zero."""
-    scatter: float
-    """Robust standard deviation of `residual`, eV."""
-    outliers: IntArray
-    """Places, among the n frames, of those that stand out."""
-
-
-def regress(energies: FloatArray, predicted: FloatArray) -> Regression:
-    """Fit `energies` = slope · `predicted` + constant, leaving out what stands out.
-
-    The slope is the ratio of the standard deviations with the sign of the correlation: unlike that of least
-    squares it is not lowered by errors of the predictions.
+    The slope is None where the correlation is not clear.
     """
-    keep = np.abs(energies - np.median(energies)) <= 12 * _robust_std(energies) + 1e-12
-    slope, correlation = 1.0, 0.0
-    for _ in range(4):
-        e, p = energies[keep], predicted[keep]
-        if e.std() < 1e-12 or p.std() < 1e-12:
-            break
-        correlation = float(np.corrcoef(e, p)[0, 1])
-        slope = float(np.copysign(e.std() / p.std(), correlation))
-        residual = energies - slope * predicted
-        off = np.abs(residual - np.median(residual[keep]))
-        kept = off <= OUTLIER_MADS * max(_robust_std(residual[keep]), 1e-9)
-        if kept.mean() < 1 - 2 * MIN_SHARE or (kept == keep).all():
-            break
-        keep = kept
-    residual = energies - slope * predicted
-    residual -= np.median(residual[keep])
-    return Regression(correlation, slope, residual, _robust_std(residual[keep]), np.flatnonzero(~keep))
-
-
-def measured_slope(frames: FrameSet, predicted: PredictedEnergies | None) -> float | None:
-    """Return the slope of energies against predicted ones; None where their correlation is not clear."""
     if predicted is None or len(predicted.frames) < MIN_FRAMES or np.std(predicted.energies) < 1e-5:
-        return None
+        return None, MIN_SLOPE_WIDTH
     fit = regress(frames.energies[predicted.frames], predicted.energies)
-    return fit.slope if abs(fit.correlation) > CLEAR else None
+    width = max(MIN_SLOPE_WIDTH, fit.log_error)
+    return (fit.slope if abs(fit.correlation) > CLEAR else None), width
 
 
-def consistency_verdict(
-    frames: FrameSet, predicted: PredictedEnergies | None, evidence: UnitEvidence, stated: StatedUnits
-) -> Verdict:
-    """Return whether the energies of `frames` are the integral of their forces, and what would mend them.
+def consistency_verdicts(
+    frames: FrameSet, predicted: PredictedEnergies | None, remedies: Remedies
+) -> list[Verdict]:
+    """Return whether energies are the integral of the forces and each frame's forces fit those of the others.
 
     Parameters
     ----------
@@ -129,17 +92,33 @@ def consistency_verdict(
         All frames, in eV and Å as read in the stated units.
     predicted
         Energies predicted from forces; None where no model could be fitted.
-    evidence
-        Ratios of lengths and stiffness, for units that fit energies and forces together.
-    stated
-        Units in which the frames were read.
+    remedies
+        What would mend a wrong slope.
     """
     if predicted is None or len(predicted.frames) < MIN_FRAMES:
-        return _cannot_tell(f"needs at least {MIN_FRAMES} frames of several atoms with vibrations")
+        return [_cannot_tell(f"needs at least {MIN_FRAMES} frames of several atoms with vibrations")]
     if np.std(predicted.energies) < 1e-5:
-        return _cannot_tell("the forces imply energies that hardly differ between frames")
+        return [_cannot_tell("the forces imply energies that hardly differ between frames")]
+    if predicted.explained < MIN_EXPLAINED:
+        share = f"{100 * max(predicted.explained, 0):.0f} %"
+        return [_cannot_tell(f"only {share} of the forces are explained by those of other frames")]
     energies = frames.energies[predicted.frames]
-    offset = _two_levels(frames, predicted, energies)
+    return [_energies_verdict(frames, energies, predicted, remedies), _forces_verdict(frames, predicted)]
+
+
+def sharpness(frames: FrameSet, predicted: PredictedEnergies) -> float:
+    """Return the least error of a single energy that stands out, in standard deviations of the energies."""
+    if not _judges_single_frames(predicted):
+        return float(np.inf)
+    energies = frames.energies[predicted.frames]
+    residual = _residual(frames, predicted, regress(energies, predicted.energies))
+    return OUTLIER_MADS * robust_std(residual) / max(robust_std(energies), 1e-12)
+
+
+def _energies_verdict(
+    frames: FrameSet, energies: FloatArray, predicted: PredictedEnergies, remedies: Remedies
+) -> Verdict:
+    offset = two_levels(frames, predicted, energies, NAME)
     if offset is not None:
         return offset
     fit = regress(energies, predicted.energies)
@@ -148,109 +127,126 @@ def consistency_verdict(
         text = f"energies belong to other frames: they fit the forces if {shift}: restore the order"
         return Verdict(NAME, "error", fit.correlation, CLEAR, text)
     if abs(fit.correlation) > CLEAR:
-        return _judge_slope(energies, fit, predicted, evidence, stated)
-    return _judge_unrelated(fit, predicted)
+        return _judge_slope(frames, energies, fit, predicted, remedies)
+    return _judge_unrelated(frames, energies, fit, predicted)
 
 
 def _judge_slope(
+    frames: FrameSet,
     energies: FloatArray,
     fit: Regression,
     predicted: PredictedEnergies,
-    evidence: UnitEvidence,
-    stated: StatedUnits,
+    remedies: Remedies,
 ) -> Verdict:
     limit = f"{SCALE_LIMITS[0]:g} to {SCALE_LIMITS[1]:g}"
     measured = (
-        f"slope {fit.slope:.3g}, correlation {fit.correlation:.2f}, scatter {fit.scatter:.2g} eV against the "
-        "energies integrated from the forces"
+        f"energies are {fit.slope:.3g} times what the forces imply, correlation {fit.correlation:.2f}, "
+        f"scatter {fit.scatter:.2g} eV"
     )
-    if SCALE_LIMITS[0] < fit.slope < SCALE_LIMITS[1]:
-        off = _stands_out(energies, fit, predicted)
-        if len(off) == 0:
-            return Verdict(NAME, "ok", fit.slope, limit, measured)
-        numbers = tuple(int(n) for n in predicted.frames[off])
-        text = (
-            f"{len(numbers)} frames have energies that do not fit their forces (off by up to "
-            f"{np.abs(fit.residual[off]).max():.3g} eV where the others scatter by {fit.scatter:.2g} eV): "
-            "look at frames "
-            + shown(numbers)
-            + " (SCF not converged?), or leave them out with --drop-outliers"
-        )
-        return Verdict(NAME, "warning", float(np.abs(fit.residual[off]).max()), limit, text, numbers)
     # errors of the predictions lower one regression's slope by the correlation and raise the other's
     lowest, highest = sorted((fit.slope * abs(fit.correlation), fit.slope / abs(fit.correlation)))
+    if SCALE_LIMITS[0] < fit.slope < SCALE_LIMITS[1]:
+        if lowest < 1 / LEAST_FACTOR or highest > LEAST_FACTOR:
+            return _cannot_tell(measured, fit.slope)
+        residual = _residual(frames, predicted, fit)
+        off = _stands_out(energies, residual, predicted)
+        if len(off) == 0:
+            return Verdict(NAME, "ok", fit.slope, limit, measured)
+        numbers, worst = tuple(predicted.frames[off].tolist()), float(np.abs(residual[off]).max())
+        text = (
+            f"{len(numbers)} frames have energies that do not fit their forces (off by up to {worst:.3g} eV "
+            f"where the others scatter by {robust_std(residual):.2g} eV): look at frames {shown(numbers)} "
+            "(SCF not converged?), or leave them out with --drop-outliers"
+        )
+        return Verdict(NAME, "warning", worst, limit, text, numbers)
     if fit.slope > 0 and highest > SCALE_LIMITS[0] and lowest < SCALE_LIMITS[1]:
         return _cannot_tell(measured, fit.slope)
-    return Verdict(
-        NAME, "error", fit.slope, limit, f"{_explain(fit, predicted, evidence, stated)} ({measured})"
-    )
+    return Verdict(NAME, "error", fit.slope, limit, f"{remedies.explain_slope(fit.slope)} ({measured})")
 
 
-def _stands_out(energies: FloatArray, fit: Regression, predicted: PredictedEnergies) -> IntArray:
+def _judges_single_frames(predicted: PredictedEnergies) -> bool:
+    return predicted.explained > RELIABLE and int(predicted.fitted.sum()) >= MIN_FITTED
+
+
+def _residual(frames: FrameSet, predicted: PredictedEnergies, fit: Regression) -> FloatArray:
+    """Return how much each energy differs from what forces and the energies of similar frames imply, (n,)."""
+    if frames.cells is not None:
+        return fit.residual
+    rest = without_smooth_part(frames.positions[predicted.frames], fit.residual)
+    return rest if robust_std(rest) < fit.scatter else fit.residual
+
+
+def _stands_out(energies: FloatArray, residual: FloatArray, predicted: PredictedEnergies) -> IntArray:
     """Return the places of frames whose energies do not fit, though their forces are predicted as usual.
 
     Frames whose forces are predicted badly may have badly predicted energies.
     """
-    if predicted.explained < RELIABLE or predicted.fitted.sum() < MIN_FITTED:
+    if not _judges_single_frames(predicted):
         return np.empty(0, np.int64)
-    limit = np.full(len(energies), np.inf)
-    for part in (predicted.fitted, ~predicted.fitted):  # frames outside the fit are predicted less well
-        if part.sum() < MIN_FRAMES:
-            continue
-        usual = float(np.median(predicted.force_errors[part]))
-        doubt = np.maximum(1.0, predicted.force_errors[part] / max(usual, 1e-12)) ** 2
-        limit[part] = OUTLIER_MADS * max(_robust_std(fit.residual[part]), fit.scatter) * doubt
-    limit = np.maximum(limit, OUTLIER_SHARE * _robust_std(energies))
-    return np.flatnonzero(np.abs(fit.residual) > limit)
+    usual = float(np.median(predicted.force_errors))
+    doubt = np.maximum(1.0, predicted.force_errors / max(usual, 1e-12))
+    limit = np.maximum(OUTLIER_MADS * robust_std(residual) * doubt, OUTLIER_SHARE * robust_std(energies))
+    return np.flatnonzero(np.abs(residual) > limit)
 
 
-def _explain(
-    fit: Regression, predicted: PredictedEnergies, evidence: UnitEvidence, stated: StatedUnits
-) -> str:
-    """Return what would make a slope 1: units, sign or the number of atoms."""
-    start = "energies do not fit the forces: "
-    units = fitting_units(replace(evidence, slope=fit.slope), stated)
-    if fit.slope < 0:
-        also = ""
-        if units is not None and units != stated:
-            also = f", and state {units.options()}"
-        if evidence.stiffness is None:
-            what = "either the energies or the forces have"
-        else:
-            what = "the forces have" if evidence.stiffness < 0 else "the energies have"
-        return f"{start}{what} the wrong sign (forces are F = −∂E/∂r, gradients are not): change it{also}"
-    n_atoms = predicted.n_atoms
-    if n_atoms > 1 and abs(np.log(fit.slope * n_atoms)) < SCALE_TOLERANCE:
-        also = ""
-        if units is not None and units != stated:
-            also = f" (or {units.options()}, if that is what the file holds)"
-        return f"{start}they look like energies per atom: multiply them by {n_atoms}{also}"
-    if units is not None and units != stated:
-        return f"{start}both fit together with {units.options()}"
-    return (
-        f"{start}energies are {fit.slope:.3g} times what the forces imply, and no pair of units explains it"
+def _forces_verdict(frames: FrameSet, predicted: PredictedEnergies) -> Verdict:
+    """Return the verdict on frames whose forces are far from those that the other frames imply."""
+    if not _judges_single_frames(predicted):
+        text = (
+            f"{100 * max(predicted.explained, 0):.0f} % of the forces are explained by those of other frames"
+        )
+        return Verdict(FORCES_NAME, "cannot tell", predicted.explained, RELIABLE, f"{text}: too few")
+    errors = predicted.force_errors
+    typical = float(np.median(np.sqrt(np.mean(frames.forces[predicted.frames] ** 2, axis=(1, 2)))))
+    limit = max(FORCE_OUTLIER * float(np.median(errors)), FORCE_SHARE * typical)
+    off = np.flatnonzero(errors > limit)
+    if len(off) == 0 or len(off) > MAX_SHARE * len(errors):
+        text = (
+            f"errors of predicted forces are up to {errors.max() / typical:.2g} times the forces of a frame"
+        )
+        return Verdict(FORCES_NAME, "ok", float(errors.max()), limit, text)
+    numbers = tuple(predicted.frames[off].tolist())
+    text = (
+        f"{len(numbers)} frames have forces that differ by up to {errors[off].max():.3g} eV/Å from "
+        f"those that the other frames imply (typically {np.median(errors):.2g} eV/Å): look at frames "
+        f"{shown(numbers)} "
+        "(SCF not converged?), or leave them out with --drop-outliers"
     )
+    return Verdict(FORCES_NAME, "warning", float(errors[off].max()), limit, text, numbers)
 
 
-def _judge_unrelated(fit: Regression, predicted: PredictedEnergies) -> Verdict:
+def _judge_unrelated(
+    frames: FrameSet, energies: FloatArray, fit: Regression, predicted: PredictedEnergies
+) -> Verdict:
+    expected = EXPECTED_OF_RELIABILITY * float(np.sqrt(max(predicted.reliability, 0.0)))
+    lacking = expected - STANDARD_ERRORS * (1 - expected**2) / np.sqrt(len(energies))
     measured = (
         f"correlation {fit.correlation:.2f} of the energies with those integrated from the forces; "
-        f"{100 * max(predicted.explained, 0):.0f} % of the forces are explained"
+        f"expected at least {expected:.2f}, as fits to either half of the forces agree "
+        f"({predicted.reliability:.2f})"
     )
-    if predicted.explained < WELL_PREDICTED:
-        return _cannot_tell(measured, fit.correlation)
-    certain = len(predicted.frames) >= 50 and abs(fit.correlation) + 2 / np.sqrt(len(predicted.frames)) < 0.6
-    if certain and abs(fit.correlation) < UNRELATED:
-        text = (
-            f"energies do not belong to the frames ({measured}): shuffled, of another calculation, or of "
-            "several levels of theory; expected E and F = −∂E/∂r of the same calculation"
+    is_certain = abs(fit.correlation) < lacking
+    if not is_certain and frames.cells is None and len(energies) >= MIN_SMOOTH_FRAMES:
+        positions = frames.positions[predicted.frames]
+        given, implied = _smooth_share(positions, energies), _smooth_share(positions, predicted.energies)
+        measured += (
+            f"; energies of similar frames explain {100 * max(given, 0):.0f} % of the variance of given "
+            f"energies and {100 * max(implied, 0):.0f} % of that of energies integrated from forces"
         )
-        return Verdict(NAME, "error", fit.correlation, CLEAR, text)
+        is_certain = implied > SMOOTH and given < NOT_SMOOTH
+    if not is_certain:
+        return _cannot_tell(measured, fit.correlation)
     text = (
-        f"energies fit the forces badly ({measured}): are both of the same level of theory in every frame, "
-        "and is every SCF converged?"
+        f"energies do not belong to the frames ({measured}): shuffled, of another calculation, or of "
+        "several levels of theory; expected E and F = −∂E/∂r of the same calculation"
     )
-    return Verdict(NAME, "warning", fit.correlation, CLEAR, text)
+    return Verdict(NAME, "error", fit.correlation, expected, text)
+
+
+def _smooth_share(positions: FloatArray, energies: FloatArray) -> float:
+    """Return the share of the variance of energies that the energies of the other frames explain."""
+    rest = without_smooth_part(positions, energies - energies.mean())
+    return 1 - (robust_std(rest) / max(robust_std(energies), 1e-12)) ** 2
 
 
 def _order_that_fits(frames: FrameSet, predicted: PredictedEnergies, fit: Regression) -> str | None:
@@ -272,60 +268,5 @@ def _order_that_fits(frames: FrameSet, predicted: PredictedEnergies, fit: Regres
     return None
 
 
-def _two_levels(frames: FrameSet, predicted: PredictedEnergies, energies: FloatArray) -> Verdict | None:
-    """Return a verdict if the energies minus the predicted ones fall into two groups."""
-    residual = energies - predicted.energies
-    order = np.argsort(residual)
-    sorted_residual = residual[order]
-    n = len(residual)
-    size = np.arange(1, n)
-    total, total_square = np.cumsum(sorted_residual), np.cumsum(sorted_residual**2)
-    low = total_square[:-1] - total[:-1] ** 2 / size
-    high = (total_square[-1] - total_square[:-1]) - (total[-1] - total[:-1]) ** 2 / (n - size)
-    split = int(np.argmin(low + high)) + 1
-    within = float(np.sqrt(max((low + high).min(), 0.0) / n))
-    share = min(split, n - split) / n
-    if share < MIN_SHARE or within > OFFSET_SHARPNESS * residual.std():
-        return None
-    upper = np.zeros(n, bool)
-    upper[order[split:]] = True
-    offset = float(residual[upper].mean() - residual[~upper].mean())
-    adjusted = energies - np.where(upper, offset, 0.0)
-    fit = regress(adjusted, predicted.energies)
-    if abs(offset) < MIN_OFFSET * adjusted.std():
-        return None
-    if not (fit.correlation > CLEAR and SCALE_LIMITS[0] < fit.slope < SCALE_LIMITS[1]):
-        return None
-    minority = upper if upper.mean() <= 0.5 else ~upper
-    numbers = tuple(int(k) for k in predicted.frames[minority])
-    text = (
-        f"energies of {len(numbers)} of the {n} frames looked at are {abs(offset):.4g} eV "
-        f"{'above' if minority is upper else 'below'} the others, beyond what the forces imply (frames "
-        f"{shown(numbers)}): two levels of theory, basis sets or zeros of energy in one file; expected one"
-    )
-    certain = abs(offset) > ALWAYS_AN_OFFSET_EV or not _differ_in_geometry(frames, predicted, upper)
-    if not certain:
-        text += ". The two groups also differ in geometry, so they may be two conformers"
-    return Verdict(NAME, "error" if certain else "cannot tell", offset, within, text, numbers)
-
-
-def _differ_in_geometry(frames: FrameSet, predicted: PredictedEnergies, upper: BoolArray) -> bool:
-    """Return whether no frames of the two groups are as near to each other as those within a group.
-
-    Nearness is that of the sorted distances.
-    """
-    descriptor = sorted_distances(frames.select(predicted.frames))
-    square = np.sum(descriptor**2, axis=1)
-    distance = np.maximum(square[:, None] + square - 2 * descriptor @ descriptor.T, 0.0)
-    np.fill_diagonal(distance, np.inf)
-    across = np.sort(distance[upper][:, ~upper].min(axis=1))[:3].max()
-    within = min(np.median(distance[np.ix_(side, side)].min(axis=1)) for side in (upper, ~upper))
-    return bool(across > NEAR_ACROSS**2 * within)
-
-
 def _cannot_tell(why: str, value: float | None = None) -> Verdict:
     return Verdict(NAME, "cannot tell", value, CLEAR, f"energies cannot be compared with forces: {why}")
-
-
-def _robust_std(values: FloatArray) -> float:
-    return 1.4826 * float(np.median(np.abs(values - np.median(values))))

@@ -65,8 +65,8 @@ def balance_verdict(frames: FrameSet, usable: IntArray, bonds: BondStiffness | N
     """
     index = usable[:MAX_FRAMES]
     positions, forces = frames.positions[index], frames.forces[index]
-    if not np.any(forces) or frames.n_atoms < 3:
-        return Verdict(NAME, "cannot tell", None, None, "needs forces of three atoms or more")
+    if not np.any(forces) or frames.n_atoms < 2:
+        return Verdict(NAME, "cannot tell", None, None, "needs forces of two atoms or more")
     if frames.cells is not None:
         return _judge_in_cell(frames.select(index), bonds)
     balance = force_balance(positions, forces)

@@ -17,8 +17,9 @@ NAME = "same molecule in every frame"
 FLUCTUATION = 1.25
 """Bonds up to this factor beyond their limit still count as stretched, not as other bonds."""
 
-PROTON_REACH_A = 2.3
-"""A proton that has left an atom for another one is within this distance of the first."""
+PROTON_REACH_A = 2.1
+"""A proton that has left an atom for another one is within this distance of the first, in the middle of the
+frames: the length of a hydrogen bond. Where atoms are exchanged it is farther (2.3 Å in a carboxyl group)."""
 
 MAX_GRAPHS = 200
 """Different bond graphs whose differences are looked at; more are those of a melt or a metal."""
@@ -63,7 +64,7 @@ def identity_verdict(frames: FrameSet) -> Verdict:
         of_graph = np.flatnonzero(member == number)
         lost = graphs.pairs[rows[main] & ~rows[number]]
         gained = graphs.pairs[rows[number] & ~rows[main]]
-        protons = _moved_protons(frames, of_graph[0], lost, gained)
+        protons = _moved_protons(frames, of_graph, lost, gained)
         if protons is not None:
             moved_protons |= protons
         elif not _fluctuates(frames, graphs, int(of_graph[0]), rows[main] ^ rows[number], typical):
@@ -135,7 +136,7 @@ def _changed_verdict(frames: FrameSet, changes: list[_Change]) -> Verdict:
     return Verdict(NAME, "warning", float(len(numbers)), 0.0, text, numbers)
 
 
-def _moved_protons(frames: FrameSet, frame: int, lost: IntArray, gained: IntArray) -> set[int] | None:
+def _moved_protons(frames: FrameSet, of_graph: IntArray, lost: IntArray, gained: IntArray) -> set[int] | None:
     """Return the hydrogens that moved between atoms other than carbon; None if anything else changed."""
     numbers = frames.atomic_numbers
     partners: dict[int, tuple[list[int], list[int]]] = {}
@@ -152,12 +153,10 @@ def _moved_protons(frames: FrameSet, frame: int, lost: IntArray, gained: IntArra
         return None
     if any(not to_atoms for _, to_atoms in partners.values()):
         return None
-    if left and len(partners) > 1:  # an exchange of two atoms moves two protons, far
-        pairs = np.array(left)
-        cells = frames.periodic_cells
-        one = frames.positions[frame][None]
-        lengths = pair_lengths(one, None if cells is None else cells[frame][None], pairs[:, 0], pairs[:, 1])
-        if (lengths > PROTON_REACH_A).any():
+    if left:
+        pairs, some = np.array(left), frames.select(of_graph).evenly_spaced(100)
+        lengths = pair_lengths(some.positions, some.periodic_cells, pairs[:, 0], pairs[:, 1])
+        if (np.median(lengths, axis=0) > PROTON_REACH_A).any():
             return None
     return set(partners)
 

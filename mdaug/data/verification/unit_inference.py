@@ -5,13 +5,14 @@
 - energies: slope of the energies against those integrated from the forces (1 where both fit).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 
 from mdaug.data.stated_units import A_PER_LENGTH_UNIT, StatedUnits
-from mdaug.data.verification.bond_stiffness import BondStiffness, bond_stiffness, length_ratio
+from mdaug.data.verification.bond_stiffness import FIRM, BondStiffness, bond_stiffness, length_ratio
 from mdaug.frames import FrameSet
 from mdaug.units import EV_PER_ENERGY_UNIT
 from mdaug.verdicts import Verdict
@@ -34,11 +35,14 @@ UNRELATED = 0.45
 GRADIENT = -0.7
 """Correlation below which forces are gradients; those of other atoms reach −0.5."""
 
+MIN_FIRM = 0.33
+"""Share of the bonds with a correlation beyond `FIRM` that is enough."""
+
 MIN_FRAMES, MAX_FRAMES = 20, 300
 """Frames for a stiffness."""
 
-LOG_WIDTHS = (0.12, 0.3, 0.1)
-"""Standard deviations of the logarithms of the ratios of lengths, forces and energies in the right units."""
+LOG_WIDTHS = (0.12, 0.3)
+"""Standard deviations of the logarithms of the ratios of lengths and forces in the right units."""
 
 MAX_MISFIT = 9.0
 """Sum of squared deviations in those standard deviations up to which units fit."""
@@ -57,11 +61,14 @@ class UnitEvidence:
         that `lengths` implies.
     slope
         Energies over energies integrated from forces, with lengths corrected likewise.
+    slope_width
+        Uncertainty of the logarithm of the slope.
     """
 
     lengths: float | None
     stiffness: float | None
     slope: float | None = None
+    slope_width: float = 0.1
 
 
 def measure_units(frames: FrameSet) -> tuple[UnitEvidence, BondStiffness | None, str]:
@@ -79,32 +86,35 @@ def measure_units(frames: FrameSet) -> tuple[UnitEvidence, BondStiffness | None,
 
 
 def answers(bonds: BondStiffness) -> bool:
-    """Whether forces answer the stretching of bonds: restoring them, or as gradients."""
-    return bonds.correlation > UNRELATED or bonds.correlation < GRADIENT
+    """Whether forces answer the stretching of bonds: restoring them, or as gradients.
+
+    A third of the bonds is enough: a proton that is shared, or moves, has no bond of its own.
+    """
+    if bonds.correlation > UNRELATED or bonds.correlation < GRADIENT:
+        return True
+    return bool(np.mean(bonds.correlations > FIRM) >= MIN_FIRM and bonds.correlations.min() > -UNRELATED)
 
 
-def fitting_units(evidence: UnitEvidence, stated: StatedUnits) -> StatedUnits | None:
-    """Return the units nearest to the stated ones in which all measured ratios are right; None if none fits.
+def fitting_units(evidence: UnitEvidence, stated: StatedUnits) -> list[tuple[float, StatedUnits]]:
+    """Return the units in which all measured ratios are right, with their costs, the likeliest first.
 
     Parameters
     ----------
     evidence
         Ratios of the frames read in `stated`.
     stated
-        The units in which the frames were read.
+        The units in which the frames were read, which are likelier than others.
     """
-    best, least = None, np.inf
+    found = []
     for energy, force_energy, force_length, length in product(
         EV_PER_ENERGY_UNIT, EV_PER_ENERGY_UNIT, A_PER_LENGTH_UNIT, A_PER_LENGTH_UNIT
     ):
         units = StatedUnits(energy, force_energy, force_length, length)
-        if not _is_usual(units):
-            continue
-        misfit = _misfit(evidence, stated, units)
-        cost = misfit + _improbability(units, stated)
-        if misfit < MAX_MISFIT and cost < least:
-            best, least = units, cost
-    return best
+        if _is_usual(units):
+            misfit = _misfit(evidence, stated, units)
+            if misfit < MAX_MISFIT:
+                found.append((misfit + _improbability(units, stated), units))
+    return sorted(found, key=lambda one: one[0])
 
 
 def _misfit(evidence: UnitEvidence, stated: StatedUnits, units: StatedUnits) -> float:
@@ -123,7 +133,7 @@ def _misfit(evidence: UnitEvidence, stated: StatedUnits, units: StatedUnits) -> 
         )
     if evidence.slope is not None:
         terms.append(
-            np.log(abs(evidence.slope) * in_energy * implied / (in_force * in_length)) / LOG_WIDTHS[2]
+            np.log(abs(evidence.slope) * in_energy * implied / (in_force * in_length)) / evidence.slope_width
         )
     return float(np.sum(np.square(terms)))
 
@@ -155,8 +165,15 @@ def _improbability(units: StatedUnits, stated: StatedUnits) -> float:
     return cost
 
 
-def length_verdict(evidence: UnitEvidence, stated: StatedUnits) -> Verdict:
-    """Return whether lengths can be in the stated unit."""
+def options_of(units: tuple[StatedUnits, ...]) -> str:
+    """Return the command-line options that state any of these units."""
+    return " or ".join(one.options() for one in units)
+
+
+def length_verdict(
+    evidence: UnitEvidence, stated: StatedUnits, fitting: Callable[[], tuple[StatedUnits, ...]]
+) -> Verdict:
+    """Return whether lengths can be in the stated unit; `fitting` gives units that fit."""
     name, ratio = "unit of lengths", evidence.lengths
     if ratio is None:
         return Verdict(
@@ -166,20 +183,25 @@ def length_verdict(evidence: UnitEvidence, stated: StatedUnits) -> Verdict:
     what = f"nearest distances are {ratio:.2f} times the sum of covalent radii, expected {low:g} to {high:g}"
     if low < ratio < high:
         return Verdict(name, "ok", ratio, f"{low:g} to {high:g}", what)
-    units = fitting_units(evidence, stated)
-    if units is None or units.length == stated.length:
+    units = fitting()
+    if all(one.length == stated.length for one in units):
         text = (
             f"no atoms look bonded: {what}; is the length unit {stated.length}? state it with --length-units"
         )
         return Verdict(name, "warning", ratio, f"{low:g} to {high:g}", text)
-    text = f"implausible units: lengths read in {stated.length}: {what}: state {units.options()}, which fits"
+    text = (
+        f"implausible units: lengths read in {stated.length}: {what}: state {options_of(units)}, which fits"
+    )
     return Verdict(name, "error", ratio, f"{low:g} to {high:g}", text)
 
 
 def force_verdict(
-    frames: FrameSet, evidence: UnitEvidence, bonds: BondStiffness | None, stated: StatedUnits
+    frames: FrameSet,
+    bonds: BondStiffness | None,
+    stated: StatedUnits,
+    fitting: Callable[[], tuple[StatedUnits, ...]],
 ) -> Verdict:
-    """Return whether forces can be in the stated unit and of the stated sign."""
+    """Return whether forces can be in the unit and sign as stated; `fitting` gives units that fit."""
     name = "unit of forces"
     rms = float(np.sqrt(np.mean(frames.evenly_spaced(MAX_FRAMES).forces ** 2)))
     if bonds is None:
@@ -207,13 +229,13 @@ def force_verdict(
         text = f"bonds are {factor:.2f} times as stiff as their lengths imply, expected {limit}"
         return Verdict(name, "ok", factor, limit, text)
     times = f"{factor:.3g} times too large" if factor > 1 else f"{1 / factor:.3g} times too small"
-    units = fitting_units(evidence, stated)
+    units = fitting()
     advice = "check the file's units and state them with --units, --force-units and --length-units"
-    if units is not None and units != stated:
-        advice = f"state {units.options()}, which fits"
+    if units:
+        advice = f"state {options_of(units)}, which fits"
     read_in = f"{stated.force_energy}/{'Å' if stated.force_length == 'Angstrom' else stated.force_length}"
     text = f"implausible units: forces read in {read_in} are about {times} ({described}): {advice}"
-    certain = units is not None or not (1 / CERTAIN_STIFFNESS_FACTOR < factor < CERTAIN_STIFFNESS_FACTOR)
+    certain = bool(units) or not (1 / CERTAIN_STIFFNESS_FACTOR < factor < CERTAIN_STIFFNESS_FACTOR)
     return Verdict(name, "error" if certain else "warning", factor, limit, text)
 
 

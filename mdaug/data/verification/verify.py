@@ -2,20 +2,28 @@
 
 import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from mdaug.data.stated_units import StatedUnits
 from mdaug.data.verification.duplicates import NAME as DUPLICATES
 from mdaug.data.verification.duplicates import group_duplicates
-from mdaug.data.verification.energies_from_forces import predict_energies
-from mdaug.data.verification.energy_force_consistency import consistency_verdict, measured_slope
+from mdaug.data.verification.energies_from_forces import Effort, predict_energies
+from mdaug.data.verification.energy_force_consistency import (
+    consistency_verdicts,
+    measured_slope,
+    sharpness,
+)
 from mdaug.data.verification.force_balance import balance_verdict
 from mdaug.data.verification.molecular_identity import identity_verdict
 from mdaug.data.verification.outliers import outlier_verdicts, outliers
 from mdaug.data.verification.records import groups_verdict, record_verdicts, weights_verdict
+from mdaug.data.verification.remedies import Remedies
 from mdaug.data.verification.structure import check_structure, contact_verdict
 from mdaug.data.verification.unit_inference import (
+    STIFFNESS_FACTOR,
+    UnitEvidence,
     force_verdict,
     length_verdict,
     measure_units,
@@ -24,30 +32,20 @@ from mdaug.data.verification.unit_inference import (
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet, IntArray
 from mdaug.geometry.molecules import warn_of_parting
-from mdaug.verdicts import Verdict
+from mdaug.verdicts import Verdict, worst
 
 AUGMENTED_KINDS = {"displacement", "stretch", "impulse"}
 """Kinds of augmented frames (`mdaug.augmentation.generate`)."""
 
 
-@dataclass(frozen=True)
-class Effort:
-    """How much time the comparison of energies and forces may take.
+AT_LOAD = Effort(n_equations=1800, n_predicted=4000)
+THOROUGH = Effort(n_equations=3000, n_predicted=10_000)
 
-    Parameters
-    ----------
-    n_equations
-        Force components in the fit; the time grows with their third power.
-    n_predicted
-        Frames whose energies are compared.
-    """
+SHARP = 4.0
+"""Standard deviations by which an energy that stands out is off at most; else `AT_LOAD` is not enough."""
 
-    n_equations: int
-    n_predicted: int
-
-
-AT_LOAD = Effort(n_equations=1800, n_predicted=1000)
-THOROUGH = Effort(n_equations=3000, n_predicted=2000)
+CLEAR_WIDTH = 0.105
+"""Uncertainty of the logarithm of the slope beyond which `AT_LOAD` is not enough: a correlation of 0.9."""
 
 
 @dataclass(frozen=True)
@@ -98,21 +96,15 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
     if identity.verdict == "error":
         usable = np.setdiff1d(usable, outliers([identity]))
         evidence, bonds, _ = measure_units(frames.select(usable))
-    predicted = None
-    if effort is not None:
-        predicted = predict_energies(
-            in_a, usable, n_equations=effort.n_equations, n_predicted=effort.n_predicted
-        )
-        evidence = replace(evidence, slope=measured_slope(frames, predicted))
+    remedies, compared = _compare(frames, in_a, usable, evidence=evidence, stated=stated, effort=effort)
     verdicts += [
         contact_verdict(frames),
-        length_verdict(evidence, stated),
-        force_verdict(frames.select(usable), evidence, bonds, stated),
+        length_verdict(remedies.evidence, stated, remedies.other_units),
+        force_verdict(frames.select(usable), bonds, stated, remedies.other_units),
         identity,
         balance_verdict(in_a, usable, bonds),
+        *compared,
     ]
-    if effort is not None:
-        verdicts.append(consistency_verdict(in_a, predicted, evidence, stated))
     off = outliers([v for v in verdicts if v.name not in (identity.name,) and v.verdict == "warning"])
     off = np.union1d(off, outliers([v for v in verdicts if v.name == "frames without forces"]))
     verdicts += record_verdicts(in_a, usable)
@@ -143,6 +135,45 @@ def is_augmented(frames: FrameSet) -> bool:
         and np.all(parent >= 0)
         and np.all(np.any(displacement != 0, axis=(1, 2)))
     )
+
+
+def _compare(
+    frames: FrameSet,
+    in_a: FrameSet,
+    usable: IntArray,
+    *,
+    evidence: UnitEvidence,
+    stated: StatedUnits,
+    effort: Effort | None,
+) -> tuple[Remedies, list[Verdict]]:
+    """Return what would mend the frames, and the verdicts on energies and forces, `in_a` with lengths in Å.
+
+    What is not clear at little effort is looked at thoroughly.
+    """
+    if effort is None:
+        return Remedies(frames, evidence, stated, lambda _: True), []
+    predicted = predict_energies(in_a, usable, effort)
+    slope, width = measured_slope(in_a, predicted)
+    evidence = replace(evidence, slope=slope, slope_width=width)
+    remedies = Remedies(frames, evidence, stated, partial(_agrees, usable=usable, effort=effort))
+    verdicts = consistency_verdicts(in_a, predicted, remedies)
+    if predicted is None or effort.n_equations >= THOROUGH.n_equations:
+        return remedies, verdicts
+    if worst(verdicts) == "ok" and sharpness(in_a, predicted) < SHARP and width < CLEAR_WIDTH:
+        return remedies, verdicts
+    return _compare(frames, in_a, usable, evidence=evidence, stated=stated, effort=THOROUGH)
+
+
+def _agrees(frames: FrameSet, usable: IntArray, effort: Effort) -> bool:
+    """Whether lengths, forces and energies agree with each other, as far as they can be measured."""
+    evidence, _, length_unit = measure_units(frames.select(usable))
+    stiffness = evidence.stiffness
+    if length_unit != "Angstrom":
+        return False
+    if stiffness is not None and not 1 / STIFFNESS_FACTOR < stiffness < STIFFNESS_FACTOR:
+        return False
+    slope, width = measured_slope(frames, predict_energies(frames, usable, effort))
+    return slope is None or (slope > 0 and abs(np.log(slope)) < 2 * width)
 
 
 def _verify_augmented(frames: FrameSet) -> Verification:

@@ -1,0 +1,60 @@
+"""Regression of energies against those predicted from forces, leaving out what stands out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mdaug.frames import FloatArray
+
+OUTLIER_MADS = 8.0
+"""Frames beyond this many median absolute deviations (times 1.48) from the others stand out."""
+
+MAX_LEFT_OUT = 0.1
+"""Share of the frames that are left out at most."""
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Energies (eV) of frames against those predicted from forces."""
+
+    correlation: float
+    slope: float
+    residual: FloatArray
+    """Shape (n,), eV: energies minus slope times predicted energies, median zero."""
+    scatter: float
+    """Robust standard deviation of `residual`, eV."""
+
+    @property
+    def log_error(self) -> float:
+        """Uncertainty of the logarithm of the slope from errors of the predictions."""
+        return -float(np.log(max(abs(self.correlation), 1e-3)))
+
+
+def regress(energies: FloatArray, predicted: FloatArray) -> Regression:
+    """Fit `energies` = slope · `predicted` + constant, leaving out what stands out.
+
+    The slope is the ratio of the standard deviations with the sign of the correlation: unlike that of least
+    squares it is not lowered by errors of the predictions.
+    """
+    keep = np.abs(energies - np.median(energies)) <= 12 * robust_std(energies) + 1e-12
+    slope, correlation = 1.0, 0.0
+    for _ in range(4):
+        e, p = energies[keep], predicted[keep]
+        if e.std() < 1e-12 or p.std() < 1e-12:
+            break
+        correlation = float(np.corrcoef(e, p)[0, 1])
+        slope = float(np.copysign(e.std() / p.std(), correlation))
+        residual = energies - slope * predicted
+        off = np.abs(residual - np.median(residual[keep]))
+        kept = off <= OUTLIER_MADS * max(robust_std(residual[keep]), 1e-9)
+        if kept.mean() < 1 - MAX_LEFT_OUT or (kept == keep).all():
+            break
+        keep = kept
+    residual = energies - slope * predicted
+    residual -= np.median(residual[keep])
+    return Regression(correlation, slope, residual, robust_std(residual[keep]))
+
+
+def robust_std(values: FloatArray) -> float:
+    """Return the standard deviation of normally distributed values from their median absolute deviation."""
+    return 1.4826 * float(np.median(np.abs(values - np.median(values))))

@@ -1,0 +1,123 @@
+"""What would mend frames that contradict themselves: units, sign, energies per atom. Each is tried first."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from mdaug.data.stated_units import StatedUnits
+from mdaug.data.verification.unit_inference import UnitEvidence, fitting_units, options_of
+from mdaug.frames import FrameSet
+
+MAX_TRIED = 4
+"""Units that are tried, the likeliest first."""
+
+AS_LIKELY = 0.5
+"""Difference of the costs of units up to which neither is likelier."""
+
+MUCH_LESS_LIKELY = 7.0
+"""Units of that cost are not proposed where energies per atom fit too: energies and forces differ in
+unit."""
+
+
+class Remedies:
+    """Changes to frames that make lengths, energies and forces agree, each verified by applying it.
+
+    Parameters
+    ----------
+    frames
+        All frames as they were read.
+    evidence
+        Their measured ratios.
+    stated
+        Units in which they were read.
+    agrees
+        Whether changed frames agree: measures all ratios again.
+    """
+
+    def __init__(
+        self,
+        frames: FrameSet,
+        evidence: UnitEvidence,
+        stated: StatedUnits,
+        agrees: Callable[[FrameSet], bool],
+    ) -> None:
+        self.evidence, self.stated = evidence, stated
+        self._frames, self._agrees = frames, agrees
+        self.force_sign = -1.0 if evidence.stiffness is not None and evidence.stiffness < 0 else 1.0
+        slope = 1.0 if evidence.slope is None else evidence.slope
+        self.energy_sign = -1.0 if slope * self.force_sign < 0 else 1.0
+
+    @cached_property
+    def units(self) -> tuple[tuple[float, StatedUnits], ...]:
+        """Costs and units that fit, the likeliest first; several only if neither is likelier."""
+        found: list[tuple[float, StatedUnits]] = []
+        for cost, units in fitting_units(self.evidence, self.stated)[:MAX_TRIED]:
+            if found and cost > found[0][0] + AS_LIKELY:
+                break
+            if self._mends(
+                units.ev_per_energy / self.stated.ev_per_energy,
+                units.ev_a_per_force / self.stated.ev_a_per_force,
+                units.a_per_length / self.stated.a_per_length,
+            ):
+                found.append((cost, units))
+        return tuple(found)
+
+    def other_units(self) -> tuple[StatedUnits, ...]:
+        """Return the units that fit; none where those stated do."""
+        units = tuple(units for _, units in self.units)
+        return () if self.stated in units else units
+
+    @cached_property
+    def is_per_atom(self) -> bool:
+        """Whether energies times the number of atoms fit."""
+        n_atoms, slope = self._frames.n_atoms, self.evidence.slope
+        if n_atoms < 2 or slope is None:
+            return False
+        near = abs(np.log(abs(slope) * n_atoms)) < 2 * self.evidence.slope_width
+        return bool(near) and self._mends(n_atoms, 1.0, 1.0)
+
+    def explain_slope(self, slope: float) -> str:
+        """Return why energies do not fit forces, and what would mend it.
+
+        Parameters
+        ----------
+        slope
+            Of the energies against those integrated from the forces.
+        """
+        start = "energies do not fit the forces: "
+        options = options_of(self.other_units())
+        if slope < 0:
+            if self.evidence.stiffness is None:
+                what = "either the energies or the forces have"
+            else:
+                what = "the forces have" if self.force_sign < 0 else "the energies have"
+            also = f", and state {options}" if options else ""
+            if not options and self.is_per_atom:
+                also = f", and multiply the energies by the number of atoms, {self._frames.n_atoms}"
+            return f"{start}{what} the wrong sign (forces are F = −∂E/∂r, gradients are not): change it{also}"
+        if self.is_per_atom:
+            n_atoms = self._frames.n_atoms
+            per_atom = f"they look like energies per atom: multiply them by {n_atoms}"
+            if n_atoms == 2:
+                return f"{start}{per_atom}; or the forces are twice too large: cannot tell which"
+            if options and self.units[0][0] < MUCH_LESS_LIKELY:
+                return f"{start}{per_atom}; or state {options}: cannot tell which, as both would fit"
+            return start + per_atom
+        if options:
+            which = ": cannot tell which" if len(self.units) > 1 else ""
+            return f"{start}both fit together with {options}{which}"
+        return f"{start}no pair of units, sign or number of atoms explains it"
+
+    def _mends(self, energy: float, force: float, length: float) -> bool:
+        frames = self._frames
+        return self._agrees(
+            replace(
+                frames,
+                positions=frames.positions * length,
+                cells=None if frames.cells is None else frames.cells * length,
+                energies=frames.energies * (energy * self.energy_sign),
+                forces=frames.forces * (force * self.force_sign),
+            )
+        )
