@@ -155,3 +155,20 @@ def test_a_proton_that_moves_along_a_hydrogen_bond_is_no_exchange() -> None:
     verdict = _verdicts(frames)["same molecule in every frame"]
     assert verdict.verdict == "ok"
     assert "protons that move between atoms: H1" in verdict.text
+
+
+def test_forces_without_balance_in_late_frames_are_named() -> None:
+    """Faults of a few frames, or beyond the first hundreds, are not averaged away."""
+    frames = read_frames("ethanol").frames
+    forces = frames.forces.copy()
+    forces[905::10, 2] = 0.0
+    verdict = _verdicts(replace(frames, forces=forces))["forces belong to the positions"]
+    assert verdict.verdict == "warning"
+    assert len(set(verdict.frames) & set(range(905, 1000, 10))) >= 9
+    assert len(verdict.frames) <= 10
+    forces = frames.forces.copy()
+    forces[500:] = np.roll(forces[500:], 1, axis=1)
+    verdict = _verdicts(replace(frames, forces=forces))["forces belong to the positions"]
+    assert verdict.verdict == "error"
+    assert "take forces in the order [1, 2, 3, 4, 5, 6, 7, 8, 0]" in verdict.text
+    assert _verdicts(frames)["forces belong to the positions"].verdict == "ok"

@@ -6,10 +6,11 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from mdaug.data.verification.bond_stiffness import BondStiffness, bond_stiffness
+from mdaug.data.verification.messages import shown
 from mdaug.data.verification.unit_inference import UNRELATED, answers
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.pairs import minimum_image
-from mdaug.verdicts import Verdict
+from mdaug.verdicts import Level, Verdict
 
 NAME = "forces belong to the positions"
 
@@ -18,6 +19,9 @@ BALANCED = 0.03
 
 UNBALANCED = 0.1
 """Relative torque beyond which forces belong to other positions or atoms."""
+
+MANY = 0.05
+"""Share of the frames from which on frames that are not balanced are an error, not outliers."""
 
 MAX_FRAMES = 400
 MAX_SHIFT = 3
@@ -63,12 +67,16 @@ def balance_verdict(frames: FrameSet, usable: IntArray, bonds: BondStiffness | N
     bonds
         Their bonds, where they have any; in a cell, which has no torque, forces are judged by them.
     """
-    index = usable[:MAX_FRAMES]
-    positions, forces = frames.positions[index], frames.forces[index]
+    positions, forces = frames.positions[usable], frames.forces[usable]
     if not np.any(forces) or frames.n_atoms < 2:
         return Verdict(NAME, "cannot tell", None, None, "needs forces of two atoms or more")
     if frames.cells is not None:
-        return _judge_in_cell(frames.select(index), bonds)
+        return _judge_in_cell(frames.select(_some(usable)), bonds)
+    off = _unbalanced_frames(positions, forces)
+    if 0 < len(off) <= len(usable) // 2:
+        return _judge_some(frames, usable, off)
+    index = _some(usable)
+    positions, forces = frames.positions[index], frames.forces[index]
     balance = force_balance(positions, forces)
     measured = f"relative torque {balance.torque:.2g}, relative net force {balance.net_force:.2g}"
     if balance.torque < BALANCED and balance.net_force < BALANCED:
@@ -80,6 +88,42 @@ def balance_verdict(frames: FrameSet, usable: IntArray, bonds: BondStiffness | N
         )
         return Verdict(NAME, "warning", balance.torque, BALANCED, text)
     return _judge_torque(positions, forces, balance.torque, measured)
+
+
+def _some(usable: IntArray) -> IntArray:
+    """Return frames in a row, which a shift of the forces can mend, if there are too many."""
+    return usable[:MAX_FRAMES]
+
+
+def _unbalanced_frames(positions: FloatArray, forces: FloatArray) -> IntArray:
+    """Return the places of frames with a net force or torque of their own, whatever the other frames have."""
+    centered = positions - positions.mean(axis=1, keepdims=True)
+    square = np.sum(forces**2, axis=2)
+    net = np.sum(forces.sum(axis=1) ** 2, axis=1)
+    torque = np.sum(np.cross(centered, forces).sum(axis=1) ** 2, axis=1)
+    # relative to the forces of a usual frame: those near a minimum have none to balance
+    usual = np.median(square.sum(axis=1))
+    size = np.maximum(square.sum(axis=1), usual)
+    arm = np.maximum(np.sum(centered**2, axis=2).mean(axis=1), 1e-12)
+    off = (net > UNBALANCED**2 * size) | (torque > UNBALANCED**2 * size * arm)
+    return np.flatnonzero(off)
+
+
+def _judge_some(frames: FrameSet, usable: IntArray, off: IntArray) -> Verdict:
+    """Return the verdict on some frames that are not balanced where the others are."""
+    numbers = tuple(usable[off].tolist())
+    order = matching_order(frames.positions[usable[off]], frames.forces[usable[off]])
+    what = "they belong to other positions or atoms, or are missing for some atoms"
+    if order is not None:
+        mended = force_balance(frames.positions[usable[off]], frames.forces[usable[off]][:, order])
+        if mended.torque < BALANCED and mended.net_force < BALANCED:
+            what = f"the order of the atoms differs: take forces in the order {order.tolist()}"
+    text = (
+        f"forces of {len(numbers)} of {len(usable)} frames have a net force or torque that the others do "
+        f"not have (frames {shown(numbers)}): {what}; or leave these frames out with --drop-outliers"
+    )
+    level: Level = "error" if len(off) > MANY * len(usable) else "warning"
+    return Verdict(NAME, level, float(len(off)), 0.0, text, numbers)
 
 
 def _judge_torque(positions: FloatArray, forces: FloatArray, torque: float, measured: str) -> Verdict:

@@ -15,6 +15,7 @@ from mdaug.data.verification.energy_force_consistency import (
     measured_slope,
     sharpness,
 )
+from mdaug.data.verification.force_balance import NAME as BALANCE
 from mdaug.data.verification.force_balance import balance_verdict
 from mdaug.data.verification.molecular_identity import identity_verdict
 from mdaug.data.verification.outliers import outlier_verdicts, outliers
@@ -106,7 +107,7 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
         *compared,
     ]
     off = outliers([v for v in verdicts if v.name not in (identity.name,) and v.verdict == "warning"])
-    off = np.union1d(off, outliers([v for v in verdicts if v.name == "frames without forces"]))
+    off = np.union1d(off, outliers([v for v in verdicts if v.name in ("frames without forces", BALANCE)]))
     verdicts += record_verdicts(in_a, usable)
     grouped, duplicates = group_duplicates(frames)
     verdicts.append(duplicates)
