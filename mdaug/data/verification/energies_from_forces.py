@@ -138,7 +138,7 @@ def _by_kernel(frames: FrameSet, fit: IntArray, chosen: IntArray) -> tuple[Float
     errors = forces - frames.forces[chosen]
     errors[np.searchsorted(chosen, fit)] = left_out
     outside = _drawn(np.setdiff1d(chosen, fit), MAX_COMPARED)
-    first, second = (kernel_energies(frames, half, outside)[0] for half in _halves(fit))
+    first, second = (kernel_energies(frames, half, outside, leave_out=False)[0] for half in _halves(fit))
     return energies, errors, _correlation(first, second)
 
 

@@ -22,7 +22,7 @@ SMOOTH_LENGTH, SMOOTH_NOISE, SMOOTH_FRAMES = 3.0, 0.01, 1000
 
 
 def kernel_energies(
-    frames: FrameSet, fit: IntArray, chosen: IntArray
+    frames: FrameSet, fit: IntArray, chosen: IntArray, *, leave_out: bool = True
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Fit a model to the forces of some frames and predict energies and forces.
 
@@ -34,6 +34,8 @@ def kernel_energies(
         Frames whose forces are fitted.
     chosen
         Frames of the prediction.
+    leave_out
+        Whether `left_out` is needed, which takes longer than the fit.
 
     Returns
     -------
@@ -42,7 +44,8 @@ def kernel_energies(
     forces
         Shape (n_chosen, n_atoms, 3), eV/Å.
     left_out
-        Shape (n_fit, n_atoms, 3), eV/Å: errors of the forces of each fitted frame, predicted from the others.
+        Shape (n_fit, n_atoms, 3), eV/Å: errors of the forces of each fitted frame, predicted from the
+        others; zero if not needed.
 
     Raises
     ------
@@ -71,7 +74,8 @@ def kernel_energies(
         energies[n] = -np.sum(first * projected)
         in_descriptor = first @ weights - (second * projected) @ difference
         forces[n] = (gradient[0].T @ in_descriptor).reshape(-1, 3)
-    return energies, forces, _left_out(factor, coefficients).reshape(len(fit), -1, 3)
+    left_out = _left_out(factor, coefficients) if leave_out else np.zeros_like(coefficients)
+    return energies, forces, left_out.reshape(len(fit), -1, 3)
 
 
 def _left_out(factor: FloatArray, coefficients: FloatArray) -> FloatArray:
