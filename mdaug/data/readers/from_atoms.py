@@ -184,6 +184,11 @@ def _common_record(images: Sequence[Atoms], key: str, path: Path, notes: list[st
             f"{path}: frame {n} has {key} {value}, frame {stated[0][0]} has {first}; expected one system "
             "at one level of theory: split the file"
         )
+    if len(stated) < len(images):
+        notes.append(
+            f"only {len(stated)} of {len(images)} frames have {key} ({first}), which is taken for all; if the "
+            "others are of another system or calculation, split the file"
+        )
     return first
 
 

@@ -128,3 +128,10 @@ def test_a_restart_of_cp2k_repeats_steps_and_loses_none(tmp_path: Path) -> None:
     assert notes[0].startswith(
         "30 of 40 frames read; 10 left out, as oh-frc-1.xyz has no forces of their steps"
     )
+
+
+def test_a_record_of_some_frames_only_is_told(tmp_path: Path) -> None:
+    frames = [_frame(f"{HEADER} energy=-1 charge=1"), _frame(f"{HEADER} energy=-1")]
+    contents = read_contents(_write(tmp_path / "a.xyz", *frames))
+    assert contents.frames.charge == 1
+    assert "only 1 of 2 frames have charge (1), which is taken for all" in contents.notes[0]
