@@ -186,8 +186,8 @@ def _common_record(images: Sequence[Atoms], key: str, path: Path, notes: list[st
         )
     if len(stated) < len(images):
         notes.append(
-            f"only {len(stated)} of {len(images)} frames have {key} ({first}), which is taken for all; if the "
-            "others are of another system or calculation, split the file"
+            f"only {len(stated)} of {len(images)} frames have {key} ({first}), which is taken for all; if "
+            "the others are of another system or calculation, split the file"
         )
     return first
 
