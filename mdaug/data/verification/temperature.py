@@ -18,6 +18,10 @@ TOLERANCE = 0.15
 MAX_ERROR = 0.07
 """Standard error, relative to the stated temperature, beyond which nothing can be said."""
 
+DOUBT = 0.25
+"""Deviation plus two standard errors, relative to the stated temperature, beyond which nothing can be said:
+the frames may be of a temperature that differs by so much."""
+
 N_BLOCKS = 10
 """Blocks of consecutive frames for the standard error, as frames may be correlated."""
 
@@ -70,7 +74,7 @@ def temperature_verdict(frames: FrameSet) -> Verdict:
     value, error = measured
     text = f"bonds vibrate at {value:.0f} ± {error:.0f} K, stated {stated:g} K"
     if abs(value - stated) <= max(TOLERANCE * stated, 3 * error):
-        if error > MAX_ERROR * stated:
+        if error > MAX_ERROR * stated or abs(value - stated) + 2 * error > DOUBT * stated:
             return Verdict(NAME, "cannot tell", value, stated, f"{text}: too noisy to decide")
         return Verdict(NAME, "ok", value, stated, text)
     text += (
