@@ -26,7 +26,7 @@ CLEAR = 0.6
 SCALE_LIMITS = (0.7, 1.43)
 """Of the slope of energies against predicted energies."""
 
-LEAST_FACTOR = 1.8
+LEAST_FACTOR = 1.6
 """Wrong units change the slope by a greater factor (Bohr for Å: 1.89)."""
 
 MIN_SLOPE_WIDTH = 0.1

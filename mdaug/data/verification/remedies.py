@@ -7,14 +7,14 @@ from functools import cached_property
 import numpy as np
 
 from mdaug.data.stated_units import StatedUnits
-from mdaug.data.verification.unit_inference import UnitEvidence, fitting_units, options_of
+from mdaug.data.verification.unit_inference import FittingUnits, UnitEvidence, fitting_units, options_of
 from mdaug.frames import FrameSet
 
 MAX_TRIED = 4
 """Units that are tried, the likeliest first."""
 
-AS_LIKELY = 0.5
-"""Difference of the costs of units up to which neither is likelier."""
+AS_LIKELY, AS_GOOD = 5.0, 1.0
+"""Differences of the costs and misfits of units up to which the frames do not decide between them."""
 
 MUCH_LESS_LIKELY = 7.0
 """Units of that cost are not proposed where energies per atom fit too: energies and forces differ in
@@ -50,23 +50,24 @@ class Remedies:
         self.energy_sign = -1.0 if slope * self.force_sign < 0 else 1.0
 
     @cached_property
-    def units(self) -> tuple[tuple[float, StatedUnits], ...]:
-        """Costs and units that fit, the likeliest first; several only if neither is likelier."""
-        found: list[tuple[float, StatedUnits]] = []
-        for cost, units in fitting_units(self.evidence, self.stated)[:MAX_TRIED]:
-            if found and cost > found[0][0] + AS_LIKELY:
-                break
+    def units(self) -> tuple[FittingUnits, ...]:
+        """Units that fit, the likeliest first; several only if the frames do not decide between them."""
+        found: list[FittingUnits] = []
+        for one in fitting_units(self.evidence, self.stated)[:MAX_TRIED]:
+            if found and (one.cost > found[0].cost + AS_LIKELY or one.misfit > found[0].misfit + AS_GOOD):
+                continue
+            units = one.units
             if self._mends(
                 units.ev_per_energy / self.stated.ev_per_energy,
                 units.ev_a_per_force / self.stated.ev_a_per_force,
                 units.a_per_length / self.stated.a_per_length,
             ):
-                found.append((cost, units))
+                found.append(one)
         return tuple(found)
 
     def other_units(self) -> tuple[StatedUnits, ...]:
         """Return the units that fit; none where those stated do."""
-        units = tuple(units for _, units in self.units)
+        units = tuple(one.units for one in self.units)
         return () if self.stated in units else units
 
     @cached_property
@@ -102,7 +103,7 @@ class Remedies:
             per_atom = f"they look like energies per atom: multiply them by {n_atoms}"
             if n_atoms == 2:
                 return f"{start}{per_atom}; or the forces are twice too large: cannot tell which"
-            if options and self.units[0][0] < MUCH_LESS_LIKELY:
+            if options and self.units[0].cost < MUCH_LESS_LIKELY:
                 return f"{start}{per_atom}; or state {options}: cannot tell which, as both would fit"
             return start + per_atom
         if options:

@@ -95,8 +95,17 @@ def answers(bonds: BondStiffness) -> bool:
     return bool(np.mean(bonds.correlations > FIRM) >= MIN_FIRM and bonds.correlations.min() > -UNRELATED)
 
 
-def fitting_units(evidence: UnitEvidence, stated: StatedUnits) -> list[tuple[float, StatedUnits]]:
-    """Return the units in which all measured ratios are right, with their costs, the likeliest first.
+@dataclass(frozen=True)
+class FittingUnits:
+    """Units in which all measured ratios are right, how well these fit, and how unlikely they are."""
+
+    units: StatedUnits
+    misfit: float
+    cost: float
+
+
+def fitting_units(evidence: UnitEvidence, stated: StatedUnits) -> list[FittingUnits]:
+    """Return the units in which all measured ratios are right, the likeliest first.
 
     Parameters
     ----------
@@ -113,8 +122,8 @@ def fitting_units(evidence: UnitEvidence, stated: StatedUnits) -> list[tuple[flo
         if _is_usual(units):
             misfit = _misfit(evidence, stated, units)
             if misfit < MAX_MISFIT:
-                found.append((misfit + _improbability(units, stated), units))
-    return sorted(found, key=lambda one: one[0])
+                found.append(FittingUnits(units, misfit, misfit + _improbability(units, stated)))
+    return sorted(found, key=lambda one: one.cost)
 
 
 def _misfit(evidence: UnitEvidence, stated: StatedUnits, units: StatedUnits) -> float:
