@@ -31,7 +31,7 @@ def group_duplicates(frames: FrameSet) -> tuple[FrameSet, Verdict]:
     first = first_occurrence(frames)
     repeated = np.flatnonzero(first != np.arange(len(frames)))
     if len(repeated) == 0 and frames.n_atoms > 1 and _n_pairs(frames) < MIN_PAIRS:
-        text = f"all {len(frames)} frames are distinct; rotated copies of two atoms cannot be recognized"
+        text = f"all {len(frames)} frames are distinct; rotated molecules of two atoms cannot be recognized"
         return frames, Verdict(NAME, "cannot tell", 0.0, None, text)
     if len(repeated) == 0:
         return frames, Verdict(NAME, "ok", 0.0, None, f"all {len(frames)} frames are distinct")

@@ -114,7 +114,7 @@ def fitting_units(evidence: UnitEvidence, stated: StatedUnits) -> list[FittingUn
     stated
         The units in which the frames were read, which are likelier than others.
     """
-    found = []
+    fitting = []
     for energy, force_energy, force_length, length in product(
         EV_PER_ENERGY_UNIT, EV_PER_ENERGY_UNIT, A_PER_LENGTH_UNIT, A_PER_LENGTH_UNIT
     ):
@@ -122,8 +122,8 @@ def fitting_units(evidence: UnitEvidence, stated: StatedUnits) -> list[FittingUn
         if _is_usual(units):
             misfit = _misfit(evidence, stated, units)
             if misfit < MAX_MISFIT:
-                found.append(FittingUnits(units, misfit, misfit + _improbability(units, stated)))
-    return sorted(found, key=lambda one: one.cost)
+                fitting.append(FittingUnits(units, misfit, misfit + _improbability(units, stated)))
+    return sorted(fitting, key=lambda one: one.cost)
 
 
 def _misfit(evidence: UnitEvidence, stated: StatedUnits, units: StatedUnits) -> float:
