@@ -169,7 +169,7 @@ def open_study(sweep: Sweep) -> "optuna.Study":
     """
     optuna = _optuna()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    warmup = max(1, sweep.config.training.epochs // 3)
+    warmup = max(1, sweep.config.training.n_epochs // 3)
     try:
         return optuna.create_study(
             study_name=STUDY,
@@ -257,7 +257,7 @@ def _run(trial: "optuna.Trial", study: "optuna.Study", sweep: Sweep) -> None:
     """Run one trial and record its result in the study."""
     optuna = _optuna()
     parameters = {dimension.key: _suggest(trial, dimension) for dimension in sweep.space}
-    every = max(1, sweep.config.training.epochs // REPORTS)
+    every = max(1, sweep.config.training.n_epochs // REPORTS)
 
     def epoch(state: TrainState) -> None:
         if state.epoch % every == 0:

@@ -201,7 +201,7 @@ class Trainer:
         """
         saved = started = time.perf_counter()
         before = self.seconds
-        while self.epoch < self.options.epochs and not self.schedule.stop:
+        while self.epoch < self.options.n_epochs and not self.schedule.stop:
             epoch_started = time.perf_counter()
             loss = self.train_epoch()
             rate = self.train_set.n_frames / (time.perf_counter() - epoch_started)
@@ -273,7 +273,7 @@ class Trainer:
         last = self.history.epochs[-1]
         return TrainState(
             self.epoch,
-            self.options.epochs,
+            self.options.n_epochs,
             last.training_loss,
             last.validation_energy_mae_kcal_mol,
             last.validation_force_mae_kcal_mol_A,

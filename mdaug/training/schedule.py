@@ -42,7 +42,7 @@ class Schedule:
             Index of the step in the whole training.
         """
         options = self.options
-        total = options.epochs * self.steps_per_epoch
+        total = options.n_epochs * self.steps_per_epoch
         warmup = min(options.warmup_epochs * self.steps_per_epoch, total / 2)
         rate = options.learning_rate * self.factor
         if step < warmup:

@@ -19,6 +19,7 @@ from mdaug.geometry.matching import MoleculeGraph, match_molecules
 from mdaug.models.baseline import Baseline
 from mdaug.models.molecule_template import MoleculeTemplate
 from mdaug.models.options import SchNetOptions
+from mdaug.training.options import EPOCHS_WITH_BASELINE, TrainOptions
 from mdaug.workflows.baseline_templates import templates_of
 from mdaug.workflows.config import RunConfig
 
@@ -75,6 +76,18 @@ class BaselineChoice:
         """
         alone = self.used and sum(map(len, self.molecules)) == 1
         return options.model_copy(update={"prior": "none"}) if alone else options
+
+    def training_options(self, options: TrainOptions) -> TrainOptions:
+        """Return the options of the training, with the number of epochs that suits a baseline if none is set.
+
+        Parameters
+        ----------
+        options
+            Of the training, as set.
+        """
+        if not self.used or options.epochs is not None:
+            return options
+        return options.model_copy(update={"epochs": EPOCHS_WITH_BASELINE})
 
     def summary(self) -> dict[str, Any]:
         """Return ``"baseline"`` of results.json."""

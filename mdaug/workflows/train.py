@@ -151,7 +151,8 @@ def train_as_worker(
 def _train(sets: Sets, config: RunConfig, folder: Path, group: ProcessGroup, **options: Any) -> TrainResult:
     frames, validation = map(sets.baseline.subtract, (sets.all_training, sets.validation))
     network = sets.baseline.network_options(config.model)
-    return train(frames, validation, network, config.training, folder, group=group, **options)
+    training = sets.baseline.training_options(config.training)
+    return train(frames, validation, network, training, folder, group=group, **options)
 
 
 def _with_choice(

@@ -159,7 +159,7 @@ def choose_training(
         return TrainingChoice(choice, baseline)
     steps = max(1, round(len(raw) / config.training.batch_size))
     epochs = -(-LEAST_STEPS // steps)
-    if not config.augment.compare or epochs > EPOCHS_SHARE * config.training.epochs:
+    if not config.augment.compare or epochs > EPOCHS_SHARE * config.training.n_epochs:
         why = "too short a training for that" if config.augment.compare else "as set"
         reason = f"{choice.reason}; not compared with raw frames ({why})"
         return TrainingChoice(replace(choice, reason=reason), baseline)

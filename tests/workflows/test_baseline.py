@@ -11,6 +11,7 @@ from mdaug.augmentation.generate import Augmentation
 from mdaug.calculators.predictions import predict
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
+from mdaug.training.options import TrainOptions
 from mdaug.verdicts import Verdict
 from mdaug.workflows import baseline as baseline_module
 from mdaug.workflows import training_choice
@@ -180,3 +181,11 @@ def test_few_and_light_augmented_frames_beside_a_baseline(tiny, baseline):
     assert augmented_frames(made, replace(baseline, used=False), tiny) is frames
     as_set = tiny.replace({"model": {"baseline": "force-field"}})
     assert augmented_frames(made, baseline, as_set) is frames
+
+
+def test_fewer_epochs_with_a_baseline_unless_they_are_set(baseline):
+    unset = TrainOptions()
+    assert unset.n_epochs == 800
+    assert baseline.training_options(unset).n_epochs == 300
+    assert replace(baseline, used=False).training_options(unset).n_epochs == 800
+    assert baseline.training_options(TrainOptions(epochs=7)).n_epochs == 7
