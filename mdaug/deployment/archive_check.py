@@ -9,7 +9,7 @@ import pickle
 import zipfile
 from typing import Any
 
-from mdaug.archives import check_pickle
+from mdaug.pickles import check_pickle
 
 _ITEM_BYTES = {
     "DoubleStorage": 8,

@@ -7,11 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mdaug.archives import check_pickle, damaged_member, open_zip
+from mdaug.archives import damaged_member, open_zip
 from mdaug.errors import DataError
 from mdaug.files import atomic_path
 from mdaug.models import SchNet, SchNetOptions
 from mdaug.models.pair_prior import PairPrior
+from mdaug.pickles import check_pickle
 from mdaug.training.step import FlatParameters
 
 FORMAT = "mdaug checkpoint 1"

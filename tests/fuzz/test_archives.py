@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 import torch
 
-from mdaug.archives import MAX_DEPTH, check_pickle, load_npz, open_zip, parse_json
+from mdaug.archives import load_npz, open_zip, parse_json
 from mdaug.data import load_frames
 from mdaug.data.readers.torch_pickle import load_torch
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
+from mdaug.pickles import MAX_DEPTH, check_pickle
 from mdaug.training.checkpoint import load_checkpoint
 from tests.fuzz.mutations import pack, zipped
 

@@ -19,8 +19,9 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from mdaug.archives import check_pickle, open_zip
+from mdaug.archives import open_zip
 from mdaug.errors import DataError
+from mdaug.pickles import check_pickle
 
 LEGACY_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """The number with which torch began its files before the zip container."""

@@ -78,17 +78,17 @@ class Archive {
         if (bytes_.size() < END_SIZE) fail("it is no zip file, or cut short");
         const uint64_t end = bytes_.size() - END_SIZE;
         if (get<uint32_t>(end) != END || get<uint16_t>(end + 20) != 0) fail("it is no zip file, or cut short");
-        Directory found{get<uint32_t>(end + 16), end, get<uint16_t>(end + 10)};
+        Directory place{get<uint32_t>(end + 16), end, get<uint16_t>(end + 10)};
         uint64_t size = get<uint32_t>(end + 12);
         if (end >= LOCATOR_SIZE && get<uint32_t>(end - LOCATOR_SIZE) == END_64_LOCATOR) {
             const uint64_t end_64 = end - LOCATOR_SIZE - END_64_SIZE;
             if (end < LOCATOR_SIZE + END_64_SIZE || get<uint64_t>(end - 12) != end_64 || get<uint32_t>(end_64) != END_64)
                 fail("its 64-bit end record is missing");
-            found = {get<uint64_t>(end_64 + 48), end_64, get<uint64_t>(end_64 + 32)};
+            place = {get<uint64_t>(end_64 + 48), end_64, get<uint64_t>(end_64 + 32)};
             size = get<uint64_t>(end_64 + 40);
         }
-        if (found.begin > found.end || found.end - found.begin != size) fail("its list of members is not where it states");
-        return found;
+        if (place.begin > place.end || place.end - place.begin != size) fail("its list of members is not where it states");
+        return place;
     }
 
     uint64_t read_entry(uint64_t at, uint64_t end) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Follows the opcodes of a pickle in the file of a model without making its objects, as mdaug/archives.py does: torch ends
+// Follows the opcodes of a pickle in the file of a model without making its objects, as mdaug/pickles.py does: torch ends
 // the process when it frees containers that are nested too deeply. Opcodes: Lib/pickletools.py of Python.
 
 #pragma once
