@@ -60,6 +60,7 @@ void PairMDAug::init_style()
     error->all(FLERR, "pair_style mdaug: units {} are not supported; use real or metal", units);
   check_commands();
   check_masses();
+  assign_molecules();
   neighbor->add_request(this, NeighConst::REQ_FULL);
 
   // rows are sent as doubles; hybrid reads the widths of its substyles only when they are created
@@ -135,6 +136,7 @@ void PairMDAug::evaluate()
   Model &m = *model;
   check(mdaug_begin(m.core, m.n_owned, static_cast<int64_t>(m.row_species.size()), m.row_species.data(), m.first.data(),
                     m.idx_j.data(), m.r_ij.data()));
+  add_molecules();
   for (int stage = 0; stage < mdaug_n_stages(m.core); ++stage) {
     m.exchanged = mdaug_rows{};
     check(mdaug_stage(m.core, stage, &m.exchanged));

@@ -44,6 +44,7 @@ class PairMDAug : public Pair {
   double memory_usage() override;
 
  private:
+  struct Template;
   struct Model;
   std::unique_ptr<Model> model;
 
@@ -67,6 +68,17 @@ class PairMDAug : public Pair {
   std::array<int, 4> occupied(int, int);
   bool on_any_rank(int);
   void compare_with_training();
+  void set_templates();
+  void assign_molecules();
+  void check_molecules();
+  void add_molecules();
+  int place_of(tagint) const;
+  void place_molecule(const Template &, int, int, int);
+  int place_atom(int, const double *, double *) const;
+  void claim_row(const Template &, int, int);
+  void check_absent(const Template &, int) const;
+  double ghost_cutoff() const;
+  double distance_to_absent(const double *) const;
   void gather_atoms();
   void gather_neighbors();
   void evaluate();

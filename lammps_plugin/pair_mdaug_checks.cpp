@@ -51,7 +51,8 @@ void PairMDAug::check_commands()
 }
 
 // These fixes compare the energy of the system with and without an atom. They leave a deleted atom in the system
-// without neighbors, so its energy must be zero then: true of `reference no`, but not of whole molecules.
+// without neighbors, so its energy must be zero then: true of `reference no`, but not of whole molecules. A baseline
+// has no energy of molecules with too few atoms.
 void PairMDAug::check_fixes()
 {
   Model &m = *model;
@@ -61,7 +62,7 @@ void PairMDAug::check_fixes()
     const std::string style = modify->fix[k]->style;
     const bool deletes = utils::strmatch(style, "^gcmc") || utils::strmatch(style, "^charge/regulation");
     if (!deletes && !utils::strmatch(style, "^widom")) continue;
-    if (!m.reference && !(deletes && atom->nmolecule > 0)) continue;
+    if (m.templates.empty() && !m.reference && !(deletes && atom->nmolecule > 0)) continue;
     m.insertion_style = style;
     const bool only_model_types = std::find(m.species.begin() + 1, m.species.end(), -1) == m.species.end();
     if (only_model_types) refuse_insertions();
@@ -70,6 +71,11 @@ void PairMDAug::check_fixes()
 
 void PairMDAug::refuse_insertions()
 {
+  if (!model->templates.empty())
+    error->all(FLERR,
+               "pair_style mdaug: fix {} cannot insert or delete atoms of a model with a baseline, which describes "
+               "whole molecules; it may insert and delete atoms of type NULL",
+               model->insertion_style);
   if (!model->reference)
     error->all(FLERR,
                "pair_style mdaug: fix {} counts a deleted molecule with the energy of a lone molecule, so its moves do "
@@ -131,6 +137,7 @@ void PairMDAug::check_list()
   check_special_bonds();
   check_hybrid();
   check_exclusions();
+  check_molecules();
 }
 
 void PairMDAug::check_special_bonds()

@@ -88,7 +88,11 @@ void PairMDAug::load(const std::string &path)
   if (!everywhere) error->all(FLERR, "pair_coeff for mdaug: {}: not every rank could load it", path);
   check(mdaug_set_reference(model->core, model->reference));
   model->compared = false;
-  model->weights = mdaug::core::json_value(mdaug_manifest(model->core), "weights_sha256");
+  const std::string weights = mdaug::core::json_value(mdaug_manifest(model->core), "weights_sha256");
+  if (weights != model->weights) model->molecules_hash.clear();
+  model->weights = weights;
+  model->molecule_template.clear();
+  set_templates();
 }
 
 // After read_restart, or a pair_style mdaug that changed the settings.
@@ -134,6 +138,7 @@ void PairMDAug::write_restart(FILE *file)
   write_restart_settings(file);
   std::string text = model->path + '\n' + model->weights;
   for (const auto &symbol : model->symbols) text += '\n' + symbol;
+  if (!model->molecules_hash.empty()) text += '\n' + model->molecules_hash;
   const int size = static_cast<int>(text.size());
   fwrite(&size, sizeof(int), 1, file);
   fwrite(text.data(), 1, size, file);
@@ -161,7 +166,9 @@ void PairMDAug::read_restart(FILE *file)
   std::vector<std::string> lines = utils::split_lines(text);
   model->path = lines.at(0);
   model->weights = lines.at(1);
-  model->symbols.assign(lines.begin() + 2, lines.end());
+  lines.resize(2 + atom->ntypes + 1);
+  model->symbols.assign(lines.begin() + 2, lines.end() - 1);
+  model->molecules_hash = lines.back();    // "" without a baseline
   allocate();
   for (int i = 1; i <= atom->ntypes; ++i)
     for (int j = 1; j <= atom->ntypes; ++j) setflag[i][j] = 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * State of pair_style mdaug: the core with its settings, and the buffers of one evaluation.
+ * State of pair_style mdaug: the core with its settings, the molecules of a baseline, buffers of one evaluation.
  */
 
 #ifndef LMP_PAIR_MDAUG_MODEL_H
@@ -16,6 +16,21 @@
 #include <vector>
 
 namespace LAMMPS_NS {
+
+// A kind of molecule in the baseline of a model.
+struct PairMDAug::Template {
+  struct Bond {
+    std::array<int, 2> ends;
+    double length;    // mean, Å
+  };
+  std::vector<int> species;    // of each atom
+  std::vector<Bond> bonds;
+  std::vector<std::vector<int>> tree;    // neighbors of each atom in a tree of bonds
+
+  int size() const { return static_cast<int>(species.size()); }
+  void set_tree();
+  std::string text(const mdaug_core *) const;
+};
 
 struct PairMDAug::Model {
   mdaug_core *core = nullptr;
@@ -33,6 +48,23 @@ struct PairMDAug::Model {
   std::array<bigint, 4> checked_run{};    // steps, fixes and computes of the run whose commands have been checked
   std::string insertion_style;            // of a fix that must not insert or delete atoms of the model; "": no such fix
   bigint n_model_atoms = -1;              // on all ranks, at the first evaluation of the run; -1: not counted yet
+
+  // molecules of a model with a baseline, all of the system; the sorted IDs of its atoms are cut into molecules
+  std::vector<Template> templates;
+  std::string molecules_hash;            // of IDs and elements whose bonds were intact at a beginning
+  std::vector<tagint> molecule_ids;      // of all atoms of the model
+  std::vector<int> molecule_of;          // of each of these atoms
+  std::vector<int> molecule_first;       // first atom of each molecule
+  std::vector<int> molecule_template;    // of each molecule
+
+  // one molecule of this rank
+  struct Placed {
+    int atom, parent, present;
+  };
+  std::vector<Placed> queue;
+  std::vector<int64_t> rows;
+  std::vector<double> positions;
+  std::vector<char> covered;    // of each owned row: whether its molecule has been added
 
   // rows of the core: owned atoms of the model, then ghosts
   std::vector<int> row;      // of each owned and ghost atom of LAMMPS, −1 if the model ignores it
@@ -54,7 +86,9 @@ struct PairMDAug::Model {
     const size_t integers = row.capacity() + atoms.capacity() + row_species.capacity() + idx_j.capacity();
     const size_t numbers =
         r_ij.capacity() + energies.capacity() + forces.capacity() + atomic_strains.capacity() + first.capacity();
-    return integers * sizeof(int) + numbers * sizeof(double) + (core ? mdaug_memory(core) : 0);
+    const size_t molecules = molecule_of.capacity() + molecule_first.capacity() + molecule_template.capacity();
+    return (integers + molecules) * sizeof(int) + molecule_ids.capacity() * sizeof(tagint) +
+        numbers * sizeof(double) + (core ? mdaug_memory(core) : 0);
   }
 };
 

@@ -28,7 +28,8 @@ using mdaug::core::printable;
 namespace {
 
 constexpr double CLOSER = 0.9;    // atoms may be this times as far apart as the closest in training
-constexpr int ROUNDS = 4;
+constexpr size_t LARGEST = 150;    // atoms of a molecule up to which each atom is singled out
+constexpr size_t HASH_LENGTH = 32;
 constexpr size_t NAMED = 3;
 
 // The bond graph of all atoms of the model, on the first rank.
@@ -75,20 +76,29 @@ uint64_t mix(uint64_t x)
   return x ^ (x >> 31);
 }
 
-// Hash of each atom's surroundings (Weisfeiler and Lehman's refinement).
-std::vector<uint64_t> environments(const BondGraph &graph, const std::vector<int> &numbers)
+// The hash of mdaug/geometry/graph_hash.py: equal for any order of the atoms. Weisfeiler and Lehman's refinement, repeated
+// with each atom singled out in turn.
+std::string graph_hash(const std::vector<int> &numbers, const std::vector<size_t> &ends)
 {
-  std::vector<uint64_t> labels(graph.species.size()), neighbors;
-  for (size_t i = 0; i < labels.size(); ++i) labels[i] = numbers[graph.species[i]];
-  for (int round = 0; round < ROUNDS; ++round) {
-    neighbors.assign(labels.size(), 0);
-    for (size_t b = 0; b < graph.ends.size(); b += 2) {
-      const int64_t i = graph.ends[b], j = graph.ends[b + 1];
-      neighbors[i] += mix(labels[j]), neighbors[j] += mix(labels[i]);
+  const size_t n = numbers.size();
+  std::vector<uint64_t> labels(n), neighbors(n);
+  uint64_t first = 0, second = 0;
+  for (size_t singled = 0; singled < (n <= LARGEST ? n : 1); ++singled) {
+    for (size_t i = 0; i < n; ++i) labels[i] = numbers[i];
+    if (n <= LARGEST) labels[singled] += uint64_t{1} << 32;
+    for (size_t round = 0; round < n; ++round) {
+      neighbors.assign(n, 0);
+      for (size_t b = 0; b < ends.size(); b += 2) {
+        neighbors[ends[b]] += mix(labels[ends[b + 1]]);
+        neighbors[ends[b + 1]] += mix(labels[ends[b]]);
+      }
+      for (size_t i = 0; i < n; ++i) labels[i] = mix(labels[i] + 0x9E3779B97F4A7C15u) + mix(neighbors[i]);
     }
-    for (size_t i = 0; i < labels.size(); ++i) labels[i] = mix(labels[i] + 0x9E3779B97F4A7C15u) + mix(neighbors[i]);
+    uint64_t graph = 0;
+    for (const uint64_t label : labels) graph += mix(label);
+    first += mix(graph), second += mix(graph + 0x94D049BB133111EBu);
   }
-  return labels;
+  return fmt::format("{:016x}{:016x}", first, second);
 }
 
 // The molecule of each atom, by its first atom.
@@ -142,29 +152,45 @@ std::vector<MoleculeKind> molecules_of(const BondGraph &graph, const Elements &e
 {
   if (std::any_of(trained.begin(), trained.end(), [](const auto &one) { return one.graph.empty(); }))
     return {{empirical_formula(graph, elements), "", ""}};
-  struct Counts {
+  struct Molecule {
+    std::vector<int> numbers;
+    std::vector<size_t> ends;
     std::map<std::string, int64_t> atoms, bonds;
-    uint64_t hash = 0;
   };
   const auto molecule = molecule_of_atom(graph);
-  const auto labels = environments(graph, elements.numbers);
-  std::map<int64_t, Counts> counts;
+  std::vector<size_t> place(molecule.size());
+  std::map<int64_t, Molecule> molecules;
   for (size_t i = 0; i < molecule.size(); ++i) {
-    auto &one = counts[molecule[i]];
+    auto &one = molecules[molecule[i]];
+    place[i] = one.numbers.size();
+    one.numbers.push_back(elements.numbers[graph.species[i]]);
     ++one.atoms[elements.symbols[graph.species[i]]];
-    one.hash += mix(labels[i]);
   }
   for (size_t b = 0; b < graph.ends.size(); b += 2) {
     const int64_t i = graph.ends[b], j = graph.ends[b + 1];
-    ++counts[molecule[i]].bonds[elements.pair_name(graph.species[i], graph.species[j])];
+    auto &one = molecules[molecule[i]];
+    one.ends.insert(one.ends.end(), {place[i], place[j]});
+    ++one.bonds[elements.pair_name(graph.species[i], graph.species[j])];
   }
-  std::map<uint64_t, MoleculeKind> kinds;
-  for (const auto &[first, one] : counts)
-    if (!kinds.count(one.hash))
-      kinds[one.hash] = {hill_formula(one.atoms), fmt::format("{:016x}", one.hash), bonds_text(one.bonds)};
+  std::map<std::string, MoleculeKind> kinds;
+  for (const auto &[first, one] : molecules) {
+    const auto formula = hill_formula(one.atoms);
+    const bool is_known =
+        std::any_of(trained.begin(), trained.end(), [&](const auto &t) { return t.formula == formula; });
+    const auto hash = is_known ? graph_hash(one.numbers, one.ends) : "";    // long for large molecules
+    kinds.try_emplace(formula + hash, MoleculeKind{formula, hash, bonds_text(one.bonds)});
+  }
   std::vector<MoleculeKind> list;
-  for (const auto &[hash, kind] : kinds) list.push_back(kind);
+  for (const auto &[name, kind] : kinds) list.push_back(kind);
   return list;
+}
+
+// Whether two molecules are of one kind; by formula and bonds if the record's hash is of another length.
+bool is_like(const MoleculeKind &one, const MoleculeKind &trained)
+{
+  if (!trained.graph.empty() && trained.graph.size() != HASH_LENGTH)
+    return one.formula == trained.formula && one.bonds == trained.bonds;
+  return one.formula == trained.formula && one.graph == trained.graph;
 }
 
 std::vector<MoleculeKind> trained_molecules(const std::string &training, const Elements &elements)
@@ -215,7 +241,7 @@ std::string difference(const std::vector<MoleculeKind> &molecules, const std::ve
                               : "a model describes only the molecules of its training frames");
   }
   for (const auto &one : molecules) {
-    if (std::any_of(trained.begin(), trained.end(), [&](const auto &t) { return t.graph == one.graph; })) continue;
+    if (std::any_of(trained.begin(), trained.end(), [&](const auto &t) { return is_like(one, t); })) continue;
     const auto &t = *like(one);
     return fmt::format("trained on {} with {}; this {} has {}: an isomer or a broken molecule, which is not in "
                        "the training frames",

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ase import Atoms
 
-from mdaug.calculators.structures import StructureError
+from mdaug.calculators.structures import StructureError, cell_of
 from mdaug.frames import FloatArray, FrameSet, IntArray, image_cells
 from mdaug.geometry.bonds import find_bonds
 from mdaug.geometry.matching import (
@@ -158,10 +158,36 @@ class MoleculeFinder:
         """Return the `offsets` of each of several frames, (n_frames, n_atoms, 3)."""
         offsets = np.zeros_like(positions)
         for atoms, spanning in zip(self._molecules.atoms, self._spanning, strict=True):
+            if not len(atoms):
+                continue
             own = positions[:, atoms].reshape(-1, atoms.shape[1], 3)
             whole = whole_molecules(own, np.repeat(cells, len(atoms), axis=0), spanning)
             offsets[:, atoms] = (whole - own).reshape(len(positions), *atoms.shape, 3)
         return offsets
+
+
+def molecule_order(finder: MoleculeFinder | None, atoms: Atoms) -> IntArray:
+    """Return the atoms (n_atoms,) molecule by molecule, each in the order of its template, as for LAMMPS.
+
+    Parameters
+    ----------
+    finder
+        Of a model; None for one without baseline, whose order is that of the structure.
+    atoms
+        The structure.
+
+    Raises
+    ------
+    StructureError
+        It is not made of molecules of the model, or has no valid cell.
+    """
+    if finder is None:
+        return np.arange(len(atoms))
+    complete, cell = atoms.copy(), cell_of(atoms)
+    if cell is not None:
+        complete.set_cell(cell)
+    molecules = [molecule for part in finder.find(complete).atoms for molecule in part]
+    return np.concatenate(sorted(molecules, key=min))
 
 
 def _structure(frames: FrameSet, n: int) -> Atoms:

@@ -10,8 +10,11 @@ from ase import Atoms
 from ase.calculators.calculator import CalculatorError
 from ase.data import chemical_symbols
 
+from mdaug.calculators.evaluators import make_finder
 from mdaug.calculators.lammps import PLUGIN
 from mdaug.calculators.lammps_build import build
+from mdaug.calculators.molecules import molecule_order
+from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray
 from mdaug.md.loop import MakeIntegrator
@@ -97,9 +100,11 @@ class LammpsIntegrator:
             f"create_box {len(kinds)} cell",
             *(f"mass {k} {our_mass * mass!r}" for k, (_, mass) in enumerate(kinds, start=1)),
         )
+        order = molecule_order(make_finder(read_manifest(model)), atoms)
+        self._place = np.argsort(order)  # of each atom among the sorted IDs of LAMMPS
         self._lammps.create_atoms(
             len(atoms),
-            list(range(1, len(atoms) + 1)),
+            (self._place + 1).tolist(),
             types,
             atoms.get_positions().ravel().tolist(),
             (atoms.get_velocities() * _PS).ravel().tolist(),
@@ -125,10 +130,10 @@ class LammpsIntegrator:
 
     def _unwrapped(self) -> FloatArray:
         images = np.array(self._lammps.gather_atoms("image", 0, 3), dtype=np.float64).reshape(-1, 3)
-        return self._gather("x") + images @ self._cell
+        return self._gather("x") + images[self._place] @ self._cell
 
     def _gather(self, name: str) -> FloatArray:
-        return np.array(self._lammps.gather_atoms(name, 1, 3)).reshape(-1, 3)
+        return np.array(self._lammps.gather_atoms(name, 1, 3)).reshape(-1, 3)[self._place]
 
 
 def lammps_integrators(model: Path, dtype: str | None) -> MakeIntegrator:

@@ -157,3 +157,12 @@ def test_a_pickled_calculator_gives_the_same(calculator):
     atoms = mixture()
     energy, _, _ = results(atoms, calculator)
     assert results(atoms.copy(), pickle.loads(pickle.dumps(calculator)))[0] == pytest.approx(energy)
+
+
+def test_a_cell_may_lack_one_of_the_molecules(calculator):
+    """The model has two kinds."""
+    atoms = molecule("H2O", cell=[9.0] * 3, pbc=True)
+    expected = results(atoms.copy(), calculator)[0]
+    atoms.positions += [0.0, 0.3, 8.9]
+    atoms.wrap()
+    assert results(atoms, calculator)[0] == pytest.approx(expected, abs=1e-8)
