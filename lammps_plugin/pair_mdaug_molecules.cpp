@@ -100,7 +100,7 @@ void PairMDAug::set_templates()
 }
 
 // A tree of bonds that connects all atoms, breadth first from the first one, as mdaug/geometry/matching.py has it. With
-// it every rank places the atoms at the same images. Parts without a bond to the others are joined by their first atoms.
+// it every rank places the atoms at the same images. Parts without a bond to others are joined by their first atoms.
 void PairMDAug::Template::set_tree()
 {
   const int n = size();

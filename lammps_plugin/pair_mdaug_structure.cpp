@@ -76,8 +76,8 @@ uint64_t mix(uint64_t x)
   return x ^ (x >> 31);
 }
 
-// The hash of mdaug/geometry/graph_hash.py: equal for any order of the atoms. Weisfeiler and Lehman's refinement, repeated
-// with each atom singled out in turn.
+// The hash of mdaug/geometry/graph_hash.py, equal for any order of the atoms: Weisfeiler and Lehman's refinement,
+// repeated with each atom singled out in turn.
 std::string graph_hash(const std::vector<int> &numbers, const std::vector<size_t> &ends)
 {
   const size_t n = numbers.size();

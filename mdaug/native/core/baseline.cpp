@@ -226,7 +226,8 @@ void MoleculeEvaluation::add_edges(const MoleculeTerms& terms) {
         const Edge& edge = edges_[e];
         const double inverse = 1 / edge.length, along = edge.slope - dot(edge.pull, edge.unit) * inverse;
         const Vector3 &u = edge.unit, &g = edge.pull;
-        const Vector3 slope{along * u[0] + g[0] * inverse, along * u[1] + g[1] * inverse, along * u[2] + g[2] * inverse};
+        const Vector3 slope{along * u[0] + g[0] * inverse, along * u[1] + g[1] * inverse,
+                            along * u[2] + g[2] * inverse};
         add_to(gradient_.data() + 3 * terms.edges[e].from, -1.0, slope);
         add_to(gradient_.data() + 3 * terms.edges[e].to, 1.0, slope);
         add_symmetric_product(strain_.data(), edge.length, u, slope);

@@ -90,8 +90,8 @@ MDAUG_API int mdaug_set_reference(mdaug_core* core, int with_reference);
  * statement, or if it does not cover every atom exactly once, a model with a baseline refuses to evaluate.
  * Of a model without baseline none of this is needed; mdaug_n_templates is 0.
  *
- * A bond as long as the cutoff has exactly the energy D of its plateau, and all other terms that depend on it, as well as
- * pairs that far apart, have exactly the energy 0, with two continuous derivatives.
+ * A bond as long as the cutoff has exactly the energy D of its plateau, and all other terms that depend on it, as well
+ * as pairs that far apart, have exactly the energy 0, with two continuous derivatives.
  *
  * In atomic energies and strains each term counts in equal parts for the atoms that it depends on. */
 
@@ -206,13 +206,15 @@ MDAUG_API int mdaug_n_stages(const mdaug_core* core);      /* twice the number o
 MDAUG_API int mdaug_begin(mdaug_core* core, int64_t n_local, int64_t n_total, const int32_t* species,
                           const int64_t* first, const int32_t* idx_j, const double* r_ij);
 
-/* Add a molecule to the evaluation that mdaug_begin has begun: its terms count for its owned atoms. Every owned row must
- * be in exactly one molecule when mdaug_finish is called. Only for models with a baseline. All arguments are copied.
+/* Add a molecule to the evaluation that mdaug_begin has begun: its terms count for its owned atoms. Every owned row
+ * must be in exactly one molecule when mdaug_finish is called. Only for models with a baseline. All arguments are
+ * copied.
  *   t          its template
- *   rows       (size of the template): 0 … n_local − 1 for an atom that is this owned row; n_local or more for any other
- *              atom whose position is known (of another rank, or an image of an owned atom; the number itself does not
- *              matter); −1 for an atom that is absent. The bonds of absent atoms count as broken, and their distances
- *              from all atoms as longer than the cutoff. It is an error if that leaves a term of an owned atom undefined.
+ *   rows       (size of the template): 0 … n_local − 1 for an atom that is this owned row; n_local or more for any
+ *              other atom whose position is known (of another rank, or an image of an owned atom; the number itself
+ *              does not matter); −1 for an atom that is absent. The bonds of absent atoms count as broken, and their
+ *              distances from all atoms as longer than the cutoff. It is an error if that leaves a term of an owned
+ *              atom undefined.
  *   positions  (size of the template, 3), Å, of the whole molecule around any image; of absent atoms they are not read.
  * A molecule of which a rank owns atoms in several images is added once for each. */
 MDAUG_API int mdaug_add_molecule(mdaug_core* core, int64_t t, const int64_t* rows, const double* positions);

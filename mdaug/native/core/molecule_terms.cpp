@@ -171,7 +171,10 @@ void add_terms(MoleculeTerms& terms, const Arrays& arrays) {
         const auto gate = gates.begin() + 4 * t;
         std::sort(gate, gate + 4);
         std::set<int> atoms;
-        for (int k = 0; k < 3; ++k) atoms.insert(atoms_of[factors[3 * t + k]].begin(), atoms_of[factors[3 * t + k]].end());
+        for (int k = 0; k < 3; ++k) {
+            const auto& own = atoms_of[factors[3 * t + k]];
+            atoms.insert(own.begin(), own.end());
+        }
         for (int k = 0; k < 4; ++k)
             if (gate[k] < terms.n_bonds()) atoms.insert({terms.edges[gate[k]].from, terms.edges[gate[k]].to});
         if (atoms.empty()) arrays.refuse("factors", "has a term that depends on no atom");

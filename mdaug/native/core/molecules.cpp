@@ -27,8 +27,8 @@ size_t bytes_of(const List& list) {
 Molecules::Molecules(const ModelFile& file, int threads) {
     for (const double number : file.at("atomic_numbers").data) atomic_numbers_.push_back(static_cast<int>(number));
     for (size_t t = 0; t < file.baseline.size(); ++t)
-        templates_.push_back(
-            MoleculeTerms::from_arrays(file.baseline[t], atomic_numbers_, file.path + ": baseline." + std::to_string(t)));
+        templates_.push_back(MoleculeTerms::from_arrays(file.baseline[t], atomic_numbers_,
+                                                        file.path + ": baseline." + std::to_string(t)));
     if (templates_.empty()) return;
     workers_.assign(threads, Worker{MoleculeEvaluation(file.cutoff), {}, {}, {}});
     for (auto& worker : workers_)
@@ -41,7 +41,8 @@ Molecules::Molecules(const ModelFile& file, int threads) {
 
 size_t Molecules::bytes() const {
     size_t sum = bytes_of(atoms_) + bytes_of(offsets_) + bytes_of(molecules_) + bytes_of(staged_) +
-                 bytes_of(staged_rows_) + bytes_of(staged_positions_) + bytes_of(claimed_) + bytes_of(species_) + bytes_of(workers_);
+                 bytes_of(staged_rows_) + bytes_of(staged_positions_) + bytes_of(claimed_) + bytes_of(species_) +
+                 bytes_of(workers_);
     for (const auto& terms : templates_) sum += sizeof(terms) + terms.bytes();
     for (const auto& worker : workers_)
         sum += worker.evaluation.bytes() + bytes_of(worker.positions) + bytes_of(worker.absent);
