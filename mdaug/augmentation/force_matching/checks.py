@@ -102,8 +102,8 @@ def _where(held_out: HeldOut, residual: FloatArray) -> str:
     of_atoms = np.sqrt(np.mean(residual**2, axis=(0, 2)))
     atom = int(of_atoms.argmax())
     symbol = f"{chemical_symbols[held_out.others.atomic_numbers[atom]]}{atom}"
-    parts = {kind: error for kind, error in by_kind.items() if error > 1e-6} | {symbol: float(of_atoms[atom])}
-    return ", ".join(f"{name} {error * KCAL_MOL_PER_EV:.2g}" for name, error in parts.items())
+    parts = [f"{kind} {error * KCAL_MOL_PER_EV:.2g}" for kind, error in by_kind.items() if error > 1e-6]
+    return f"{', '.join(parts)}; at most {of_atoms[atom] * KCAL_MOL_PER_EV:.2g}, on {symbol}"
 
 
 def _cause(frames: FrameSet, changing: np.ndarray) -> str:
