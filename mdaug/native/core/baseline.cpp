@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The baseline of one molecule: mdaug/models/baseline.py has the formula and the constants.
+// The baseline of one molecule: mdaug/models/molecule_terms.py has the formula and the constants.
 
 #include "baseline.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Energy, gradient and virial of the baseline of one molecule, in double. The formula is that of
-// mdaug/models/baseline.py. The gradient is written by hand: from positions to primitives, gates and energy, then back
+// mdaug/models/molecule_terms.py. The gradient is written by hand: from positions to primitives, gates and energy, then back
 // from ∂E/∂primitive and ∂E/∂gate to products, lengths and unit vectors, and once for each edge to positions.
 
 #pragma once

@@ -85,7 +85,7 @@ MDAUG_API int mdaug_set_reference(mdaug_core* core, int with_reference);
 /* ---- Molecules of a model with a baseline ----------------------------------------------------------------------
  *
  * The energy of a model with a baseline is E = M(r) + SchNet(r), where M is a sum over molecules of bonds, angles,
- * torsions and repulsion, in double (formula: mdaug/models/baseline.py). The model holds M for one or more kinds of
+ * torsions and repulsion, in double (formula: mdaug/models/molecule_terms.py). The model holds M for one or more kinds of
  * molecules, its templates, and does not find molecules itself: the caller states which atoms form them. Without this
  * statement, or if it does not cover every atom exactly once, a model with a baseline refuses to evaluate.
  * Of a model without baseline none of this is needed; mdaug_n_templates is 0.

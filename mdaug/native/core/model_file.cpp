@@ -22,7 +22,7 @@ namespace {
 
 constexpr const char* FORMAT_VERSIONS[] = {"1", "2", "3"};  // 2: with a prior; 3: with a baseline
 
-// Tensors of each template of a baseline (mdaug/models/baseline.py).
+// Tensors of each template of a baseline (mdaug/models/molecule_terms.py).
 constexpr const char* TEMPLATE_TENSORS[] = {"atomic_numbers", "bonds",           "bond_parameters", "angles",
                                             "mean_cosines",   "torsions",        "pairs",           "pair_parameters",
                                             "factors",        "gates",           "coefficients"};

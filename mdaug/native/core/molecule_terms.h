@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The terms of the baseline for one kind of molecule, a template: read from a model.pt, checked, and arranged for
-// evaluation. mdaug/models/baseline.py has the formula.
+// evaluation. mdaug/models/molecule_terms.py has the formula.
 //
 // Lengths, angles and torsions are functions of two things: `edges`, vectors between two atoms (the bonds, and others
 // that angles need), and `products`, scalar products of the unit vectors of two edges. With e1, e2, e3 along a torsion
