@@ -39,7 +39,7 @@ from mdaug.quantum.calculators import calculator_factory
 
 MODELS = {"recommended": [], "raw": ["--no-augment", "--model.baseline", "none"]}
 COUNTS = ("n_raw_frames", "n_augmented_frames")
-STEPS_RATIO = 5
+STEPS_RATIO = 2
 """Epochs of a training without augmented frames, over those of one with as many steps with them, about."""
 NETWORK = ["--model.n-atom-basis", "64", "--model.n-filters", "64", "--seed", "0", "--device", "cpu"]
 CUTOFF_A, SCAN_STEP_A = 5.0, 0.05
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("part", choices=[*PARTS, "report"])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="+", choices=list(SYSTEMS), metavar="NAME")
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--epochs", type=int, default=80)
     given = parser.parse_args()
     if given.part == "report":
         print(report(given.out))
