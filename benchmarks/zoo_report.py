@@ -31,7 +31,9 @@ def report(out: Path) -> str:
         "| alive at T | at 2 T |",
         "|---" * 10 + "|",
     ]
-    lines += [line(one) for one in rows]
+    lines += [line(one) for one in rows if one["raw"] and one["recommended"]]
+    left = [one["name"] for one in rows if not (one["raw"] and one["recommended"])]
+    lines.append(f"\nnot trained: {', '.join(left) or 'none'}")
     for title, some in {
         "tuning half": [one for one in rows if one["tuning"]],
         "held-aside half": [one for one in rows if not one["tuning"]],
@@ -77,14 +79,11 @@ def line(one: dict[str, Any]) -> str:
     m += {True: ", used", False: ", not used", None: ""}[used]
     cells = [one["name"], one["shows"], "tuning" if one["tuning"] else "aside", m]
     raw, new = one["raw"], one["recommended"]
-    if raw and new:
-        forces, energies = (
-            [each[key] for each in (raw, new)] for key in ("force_mae_kcal_mol_A", "energy_mae_kcal_mol")
-        )
-        cells += [f"{forces[0]:.3g}, {forces[1]:.3g}", f"{forces[1] / forces[0]:.2f}"]
-        cells.append(f"{energies[0]:.2g}, {energies[1]:.2g}")
-    else:
-        cells += ["", "", ""]
+    forces, energies = (
+        [each[key] for each in (raw, new)] for key in ("force_mae_kcal_mol_A", "energy_mae_kcal_mol")
+    )
+    cells += [f"{forces[0]:.3g}, {forces[1]:.3g}", f"{forces[1] / forces[0]:.2f}"]
+    cells.append(f"{energies[0]:.2g}, {energies[1]:.2g}")
     scan = one["scan"] or {}
     cells.append(", ".join(f"{pair[1]:.3g} ({pair[0]})" for pair in scan.values() if pair))
     for times in (1, 2):
