@@ -144,12 +144,17 @@ def scan(name: str, folder: Path, _epochs: int) -> None:
     for bond in bonds_of_each_kind(start):
         grid = scan_distances(0.6 * start.get_distance(*bond, mic=True), CUTOFF_A, SCAN_STEP_A)
         curves = {
-            label: bond_scan(calculator, start, bond, grid, allow_failures=True).energy_kcal_mol.tolist()
+            label: finite(bond_scan(calculator, start, bond, grid, allow_failures=True).energy_kcal_mol)
             for label, calculator in {"reference": truth, **models}.items()
         }
         scans[bond_name(start.numbers, bond)] = {"distance_A": grid.tolist(), **curves}
     write_json(path, scans)
     print(name, "scanned", *scans, flush=True)
+
+
+def finite(values: np.ndarray) -> list[float | None]:
+    """Return numbers for JSON, None for those that are not finite."""
+    return [float(value) if np.isfinite(value) else None for value in values]
 
 
 def bonds_of_each_kind(atoms: Atoms) -> list[tuple[int, int]]:

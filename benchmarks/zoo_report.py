@@ -87,9 +87,8 @@ def line(one: dict[str, Any]) -> str:
     scan = one["scan"] or {}
     cells.append(", ".join(f"{pair[1]:.3g} ({pair[0]})" for pair in scan.values() if pair))
     for times in (1, 2):
-        cells.append(
-            ", ".join(alive(one["survival"], f"{label} {times}") for label in ("raw", "recommended"))
-        )
+        counts = [alive(one["survival"], f"{label} {times}") for label in ("raw", "recommended")]
+        cells.append(", ".join(filter(None, counts)))
     return f"| {' | '.join(cells)} |"
 
 
