@@ -66,7 +66,10 @@ def _write_data(structure: str | None, model: Path | None, out: Path | None, *, 
     print_text(out)
     boundary = " ".join("p" if periodic else "f" for periodic in atoms.pbc)
     lines = "units metal", f"boundary {boundary}", "atom_modify map array", f"read_data {out}"
-    print_next(*lines, "pair_style mdaug", f"pair_coeff * * {path} {' '.join(manifest['elements'])}")
+    pair = "pair_style mdaug", f"pair_coeff * * {path} {' '.join(manifest['elements'])}"
+    print_next(
+        "mdaug lammps inputs  writes inputs for ethanol, which read the file with -var data", *lines, *pair
+    )
 
 
 def _prepare(action: str) -> None:

@@ -167,10 +167,12 @@ def next_lines(commands: Sequence[tuple[str, str]]) -> list[str]:
     Parameters
     ----------
     commands
-        Pairs of command line and purpose, such as ``("mdaug info", "about the model")``.
+        Pairs of command line and purpose, such as ``("mdaug info", "about the model")``; the purpose may be
+        empty.
     """
-    width = max((len(command) for command, _ in commands), default=0)
-    return ["next:", *(f"  {command:<{width}}  # {purpose}" for command, purpose in commands)]
+    width = max((len(command) for command, purpose in commands if purpose), default=0)
+    lines = (f"{command:<{width}}  # {purpose}" if purpose else command for command, purpose in commands)
+    return ["next:", *(f"  {line}" for line in lines)]
 
 
 def _rounded(value: float | str | None) -> str:
