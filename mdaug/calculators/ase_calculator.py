@@ -20,7 +20,7 @@ from mdaug.calculators.evaluators import (
     make_evaluator,
     make_finder,
 )
-from mdaug.calculators.molecules import Molecules
+from mdaug.calculators.molecules import Molecules, molecule_order
 from mdaug.calculators.structures import StructureError, cell_of, check_positions, species_of
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
@@ -223,6 +223,25 @@ class MDAugCalculator(Calculator):
             pairs = self._pair_list.pairs(positions, cell, tuple(self.atoms.pbc.tolist()))
             molecules = None if self._finder is None else self._finder.find(self.atoms)
             self.results = self._results(self._in_order(positions, pairs, molecules))
+
+    def find_molecules(self, atoms: Atoms) -> None:
+        """Find the molecules of a baseline in a structure with intact bonds, and keep them when bonds break.
+
+        Without a baseline nothing is done. Evaluations find the molecules themselves, but not in a structure
+        whose bonds are broken already.
+
+        Parameters
+        ----------
+        atoms
+            A structure of the atoms that will be evaluated, in the same order.
+
+        Raises
+        ------
+        StructureError
+            It is not made of molecules of the model, or has no valid cell.
+        """
+        with self._lock:
+            molecule_order(self._finder, atoms)
 
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
         """Return the properties that changed since the last evaluation; much faster than ASE's own method.

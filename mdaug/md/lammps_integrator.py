@@ -42,6 +42,9 @@ class LammpsIntegrator:
         A model.pt.
     dtype
         Precision of the network; the model's if None.
+    start
+        Earlier state of the same atoms, in which the bonds of a baseline's molecules are intact; `atoms` if
+        None.
 
     Raises
     ------
@@ -51,11 +54,23 @@ class LammpsIntegrator:
         If LAMMPS refuses or loses the atoms.
     """
 
-    def __init__(self, atoms: Atoms, timestep_fs: float, model: Path, dtype: str | None = None) -> None:
+    def __init__(
+        self,
+        atoms: Atoms,
+        timestep_fs: float,
+        model: Path,
+        dtype: str | None = None,
+        start: Atoms | None = None,
+    ) -> None:
         self.atoms = atoms
         self.rng: np.random.Generator | None = None
         self._lammps = _open_lammps()
-        self._set_up(model, dtype)
+        finder = make_finder(read_manifest(model))
+        first = atoms if start is None or finder is None else start
+        self._place = np.argsort(molecule_order(finder, first))  # of each atom among the sorted IDs of LAMMPS
+        self._set_up(first.get_positions(), model, dtype)
+        if first is not atoms:
+            self._move_from_start()
         self._command(f"timestep {timestep_fs / 1000.0!r}", "fix nve all nve", "run 0 post no")
         self._start = atoms.get_positions() - self._unwrapped()
         self._fetch()
@@ -82,7 +97,7 @@ class LammpsIntegrator:
         """Potential energy at the current positions."""
         return float(self._lammps.get_thermo("pe"))
 
-    def _set_up(self, model: Path, dtype: str | None) -> None:
+    def _set_up(self, positions: FloatArray, model: Path, dtype: str | None) -> None:
         atoms = self.atoms
         kinds = sorted(set(zip(atoms.numbers.tolist(), atoms.get_masses().tolist(), strict=True)))
         types = [kinds.index(kind) + 1 for kind in zip(atoms.numbers, atoms.get_masses(), strict=True)]
@@ -96,17 +111,15 @@ class LammpsIntegrator:
             "atom_modify map array sort 0 0.0",
             "boundary " + ("p p p" if atoms.pbc.any() else "m m m"),
             "box tilt large",
-            f"region cell {_region(atoms, self._cell)} units box",
+            f"region cell {_region(positions, self._cell)} units box",
             f"create_box {len(kinds)} cell",
             *(f"mass {k} {our_mass * mass!r}" for k, (_, mass) in enumerate(kinds, start=1)),
         )
-        order = molecule_order(make_finder(read_manifest(model)), atoms)
-        self._place = np.argsort(order)  # of each atom among the sorted IDs of LAMMPS
         self._lammps.create_atoms(
             len(atoms),
             (self._place + 1).tolist(),
             types,
-            atoms.get_positions().ravel().tolist(),
+            positions.ravel().tolist(),
             (atoms.get_velocities() * _PS).ravel().tolist(),
         )
         self._command(
@@ -114,6 +127,16 @@ class LammpsIntegrator:
             f'pair_coeff * * """{model}""" {symbols}',  # between triple quotes no character is special
             "thermo_modify norm no lost error",
         )
+
+    def _move_from_start(self) -> None:
+        """Move the atoms from the start structure to where they are now.
+
+        The pair style finds the molecules before the first run, and keeps them when bonds have broken.
+        """
+        self._command("run 0 post no")
+        positions = np.empty_like(self.atoms.positions)
+        positions[self._place] = self.atoms.positions
+        self._lammps.scatter_atoms("x", 1, 3, np.ctypeslib.as_ctypes(positions.ravel()))
 
     def _command(self, *commands: str) -> None:
         for command in commands:
@@ -136,7 +159,7 @@ class LammpsIntegrator:
         return np.array(self._lammps.gather_atoms(name, 1, 3)).reshape(-1, 3)[self._place]
 
 
-def lammps_integrators(model: Path, dtype: str | None) -> MakeIntegrator:
+def lammps_integrators(model: Path, dtype: str | None, start: Atoms | None = None) -> MakeIntegrator:
     """Return a factory of LAMMPS integrators of a model.pt, for `run_dynamics`.
 
     Parameters
@@ -145,6 +168,8 @@ def lammps_integrators(model: Path, dtype: str | None) -> MakeIntegrator:
         A model.pt.
     dtype
         Precision of the network; the model's if None.
+    start
+        Start structure of the run, whose bonds show the molecules of a baseline: later ones may be broken.
 
     Raises
     ------
@@ -156,7 +181,7 @@ def lammps_integrators(model: Path, dtype: str | None) -> MakeIntegrator:
     def make(
         atoms: Atoms, options: DynamicsOptions, rng: np.random.Generator, forces: FloatArray | None
     ) -> LammpsIntegrator:
-        return LammpsIntegrator(atoms, options.timestep, model, dtype)
+        return LammpsIntegrator(atoms, options.timestep, model, dtype, start)
 
     return make
 
@@ -173,9 +198,9 @@ def _lammps_cell(atoms: Atoms) -> FloatArray:
     return np.array(cell)
 
 
-def _region(atoms: Atoms, cell: FloatArray) -> str:
-    if not atoms.pbc.any():
-        low, high = atoms.positions.min(axis=0) - _MARGIN, atoms.positions.max(axis=0) + _MARGIN
+def _region(positions: FloatArray, cell: FloatArray) -> str:
+    if not cell.any():
+        low, high = positions.min(axis=0) - _MARGIN, positions.max(axis=0) + _MARGIN
         return "block " + " ".join(f"{a!r} {b!r}" for a, b in zip(low.tolist(), high.tolist(), strict=True))
     (xx, _, _), (xy, yy, _), (xz, yz, zz) = cell.tolist()
     return f"prism 0 {xx!r} 0 {yy!r} 0 {zz!r} {xy!r} {xz!r} {yz!r}"

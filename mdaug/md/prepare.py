@@ -114,6 +114,7 @@ def prepare_run(
     if restart is None:
         stopped = equilibrate(moving, options, guard, rng, partial(settings.progress, "equilibration"))
     else:
+        _find_molecules(calculator, start)  # bonds may have broken since
         moving.set_positions(restart.positions)
         moving.set_momenta(restart.momenta)
         if restart.random_state:
@@ -155,6 +156,13 @@ def _training_bonds(calculator: Calculator) -> TrainingBonds | None:
         return TrainingBonds.from_manifest(getattr(calculator, "manifest", {}))
     except DataError:
         return None
+
+
+def _find_molecules(calculator: Calculator, start: Atoms) -> None:
+    """Let a model with a baseline find its molecules in the start structure; do nothing for others."""
+    find = getattr(calculator, "find_molecules", None)
+    if find is not None:
+        find(start)
 
 
 def _check_structure(atoms: Atoms) -> None:

@@ -173,7 +173,7 @@ def _integrator_maker(run: ModelRun) -> MakeIntegrator | None:
                 "engine lammps takes one run at constant energy (its thermostat would turn molecules); "
                 "use --engine auto"
             )
-        return lammps_integrators(Path(about["model"]), about["dtype"])
+        return lammps_integrators(Path(about["model"]), about["dtype"], run.start)
     reason = "--engine is ase"
     if engine != "ase":
         given = {"ensemble": ensemble, "dtype": about["dtype"], "device": about["device"]}
