@@ -140,7 +140,7 @@ _BONDS = MappingProxyType(
 
 _HYDROGEN_OF = MappingProxyType(
     {
-        "C sp": 141.0,  # D298 of HCC-H 133.3
+        "C sp": 130.0,  # D298 of HCC-H 133.3, De 141 less 11 at 2.5 lengths
         "C sp2": 119.0,  # D298 of C2H3-H 110.7, of C6H5-H 112.9
         "C acyl": 97.0,  # D298 of HCO-H 88.1, of CH3CO-H 89.4
         "C secondary": 107.0,  # D298 of (CH3)2CH-H 98.1, of CH3CH(OH)-H 95.8
