@@ -29,7 +29,8 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        error.filename = error.filename or str(path)
+        if error.errno is not None:  # else the name would replace the text of the error
+            error.filename = error.filename or str(path)
         raise
 
 

@@ -142,7 +142,7 @@ def test_a_baseline_that_is_set_is_made_without_augmented_frames(tiny, monkeypat
     monkeypatch.setattr(
         baseline_module,
         "fit_and_assess",
-        lambda raw: (random_field(raw), None, FieldAssessment(tuple(verdicts))),
+        lambda raw, cutoff: (random_field(raw), None, FieldAssessment(tuple(verdicts))),
     )
     settings = tiny.replace({"model": {"baseline": "force-field"}})
     assert choose_baseline(None, frames, settings).used
