@@ -96,6 +96,7 @@ def test_a_view_in_3d_needs_nothing_from_elsewhere(page):
 
 def test_next_commands_stand_in_one_column():
     assert next_lines([("a", "one"), ("abc", "two")]) == ["next:", "  a    # one", "  abc  # two"]
+    assert next_lines([("a", ""), ("b", "two")]) == ["next:", "  a", "  b  # two"]
 
 
 def test_listings_are_folded_and_kept_line_by_line(page):
