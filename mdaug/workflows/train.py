@@ -175,7 +175,9 @@ def _with_choice(
     if augmentation is None or sets.augmentation is None:
         return sets
     chosen = AugmentationChoice.from_json(augmentation)
-    frames = augmented_frames(sets.augmentation, sets.baseline, config) if chosen.used else None
+    frames = (
+        augmented_frames(sets.augmentation, len(sets.train), sets.baseline, config) if chosen.used else None
+    )
     return replace(sets, augmented=frames, choice=chosen)
 
 

@@ -175,12 +175,13 @@ def test_the_first_way_that_does_no_harm_is_taken(tiny, monkeypatch, errors, use
 def test_few_and_light_augmented_frames_beside_a_baseline(tiny, baseline):
     frames = tiny.data.load_frames()
     made = augmentation_of(frames, None)
-    few = augmented_frames(made, baseline, tiny)
+    few = augmented_frames(made, len(frames), baseline, tiny)
     np.testing.assert_array_equal(few.positions, frames.positions[::5])
     np.testing.assert_allclose(few.weights, 0.1 * frames.weights[::5])
-    assert augmented_frames(made, replace(baseline, used=False), tiny) is frames
+    assert len(augmented_frames(made, 6, baseline, tiny)) == 2  # a third of the raw frames
+    assert augmented_frames(made, 6, replace(baseline, used=False), tiny) is frames
     as_set = tiny.replace({"model": {"baseline": "force-field"}})
-    assert augmented_frames(made, baseline, as_set) is frames
+    assert augmented_frames(made, 6, baseline, as_set) is frames
 
 
 def test_fewer_epochs_with_a_baseline_unless_they_are_set(baseline):
