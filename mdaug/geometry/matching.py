@@ -56,10 +56,10 @@ def match_molecules(
         key = molecule.atomic_numbers.tobytes(), own.tobytes()
         if key not in orders:
             orders[key] = _match(molecule, templates, graphs)
-        found = orders[key]
-        if found is None:
+        match = orders[key]
+        if match is None:
             return None
-        matched[found[0]].append(atoms[found[1]])
+        matched[match[0]].append(atoms[match[1]])
     return [
         np.array(molecules, dtype=np.int64).reshape(-1, len(template.atomic_numbers))
         for molecules, template in zip(matched, templates, strict=True)
