@@ -86,6 +86,8 @@ class Augmentation:
         Assessment of the force-matched field; empty for other rules.
     field
         The force-matched field; None for other rules.
+    changed
+        Terms of the field that were fitted with a tighter prior or left out.
     """
 
     frames: FrameSet
@@ -93,6 +95,7 @@ class Augmentation:
     reason: str
     verdicts: tuple[Verdict, ...]
     field: "ForceField | None" = None
+    changed: tuple[str, ...] = ()
 
 
 def make_augmentation(
@@ -152,8 +155,9 @@ def make_augmentation(
         name=f"{frames.name}, augmented",
         info=info,
     )
-    field = getattr(rule.label, "field", None)
-    return Augmentation(labeled, rule.name, rule.reason, rule.verdicts, field)
+    field, assessment = (getattr(rule.label, name, None) for name in ("field", "assessment"))
+    changed = () if assessment is None else assessment.changed
+    return Augmentation(labeled, rule.name, rule.reason, rule.verdicts, field, changed)
 
 
 def _settled(options: AugmentOptions, rule_name: str, frames: FrameSet) -> AugmentOptions:

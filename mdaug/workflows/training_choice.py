@@ -64,6 +64,8 @@ class AugmentationChoice:
         was compared.
     verdicts
         Assessment of the force-matched field, as JSON.
+    changed
+        Terms of the field that were fitted with a tighter prior or left out.
     """
 
     used: bool
@@ -72,10 +74,11 @@ class AugmentationChoice:
     force_mae_raw_kcal_mol_A: float | None = None
     force_mae_kcal_mol_A: float | None = None
     verdicts: tuple[dict[str, Any], ...] = ()
+    changed: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return ``"augmentation"`` of results.json."""
-        return {**vars(self), "verdicts": list(self.verdicts)}
+        return {**vars(self), "verdicts": list(self.verdicts), "changed": list(self.changed)}
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> "AugmentationChoice":
@@ -86,7 +89,8 @@ class AugmentationChoice:
         entry
             What `to_json` returned.
         """
-        return cls(**entry | {"verdicts": tuple(entry["verdicts"])})
+        lists = {key: tuple(entry.get(key, ())) for key in ("verdicts", "changed")}
+        return cls(**entry | lists)
 
 
 def augmented_frames(
@@ -181,7 +185,11 @@ def _by_assessment(augmentation: Augmentation, config: RunConfig) -> Augmentatio
     """Return whether augmented frames are used if they do no harm."""
     rule = augmentation.rule
     choice = AugmentationChoice(
-        True, augmentation.reason, rule, verdicts=tuple(one.to_json() for one in augmentation.verdicts)
+        True,
+        augmentation.reason,
+        rule,
+        verdicts=tuple(one.to_json() for one in augmentation.verdicts),
+        changed=augmentation.changed,
     )
     if config.augment.rule != "force-matched":
         return replace(choice, reason=f"labels by rule {rule!r}, as set")

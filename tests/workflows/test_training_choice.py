@@ -74,7 +74,7 @@ def test_short_trainings_compare_nothing(frames, settings, monkeypatch, changes)
 
 def test_a_choice_is_recorded_for_a_resumed_run(tmp_path):
     assert recorded_choice(tmp_path) is None
-    choice = AugmentationChoice(False, "why", "gradient", 1.0, 2.0, ({"name": "x"},))
+    choice = AugmentationChoice(False, "why", "gradient", 1.0, 2.0, ({"name": "x"},), ("a term left out",))
     record_choice(choice, tmp_path)
     assert recorded_choice(tmp_path) == choice
 
