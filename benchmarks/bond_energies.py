@@ -123,15 +123,15 @@ def broken_bond(name: str) -> dict[str, float]:
     symbols = "".join(c if c.isalpha() else " " for c in name.split(maxsplit=1)[0]).split()
     bonds = find_bonds(atoms)
     kinds = [sorted(chemical_symbols[z] for z in atoms.numbers[bond]) for bond in bonds]
-    bond = tuple(int(atom) for atom in bonds[kinds.index(sorted(symbols))])
-    if atoms.symbols[bond[0]] != symbols[0]:
-        bond = bond[::-1]
-    parts = [atoms[side] for side in sides(len(atoms), bonds, bond)]
+    i, j = (int(atom) for atom in bonds[kinds.index(sorted(symbols))])
+    both = sides(len(atoms), bonds, (i, j) if atoms.symbols[i] == symbols[0] else (j, i))
+    assert both is not None, f"{name}: the bond is in a ring"
+    parts = [atoms[side] for side in both]
     whole = energies(atoms, multiplicity)
     broken = np.sum([energies(part, spin) for part, spin in zip(parts, spins, strict=True)], axis=0)
     ccsd_t, larger_basis = HARTREE_KCAL_MOL * (broken - whole)
     return {
-        "length_A": atoms.get_distance(*bond),
+        "length_A": atoms.get_distance(i, j),
         "ccsd_t": ccsd_t,
         "mp2_tz": larger_basis,
         "sum": ccsd_t + larger_basis,

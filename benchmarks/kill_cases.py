@@ -1,7 +1,7 @@
 """The commands that `benchmarks/kills.py` kills, as small as they can be."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +80,7 @@ class Case:
         return ["--out", str(folder / self.file)]
 
 
-def options(settings: dict[str, object]) -> list[str]:
+def options(settings: Mapping[str, object]) -> list[str]:
     """Return settings as they are given to `mdaug train`."""
     return [f"--{key}={value}" for key, value in settings.items()]
 

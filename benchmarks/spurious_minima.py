@@ -61,7 +61,7 @@ def model_of(path: Path, atomic_numbers: np.ndarray) -> Evaluate:
         first = np.arange(n_frames)[:, None] * len(species)
         pairs = [torch.as_tensor((first + idx).ravel()) for idx in (idx_i, idx_j)]
         shifts = torch.zeros(len(pairs[0]), 3, dtype=torch.float64)
-        out = evaluate(np.tile(species, n_frames), positions.reshape(-1, 3), (*pairs, shifts))
+        out = evaluate(np.tile(species, n_frames), positions.reshape(-1, 3), (*pairs, shifts), None)
         return out["atomic_energies"].reshape(n_frames, -1).sum(1), out["forces"].reshape(positions.shape)
 
     return energies_and_forces

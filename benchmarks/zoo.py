@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import ase.io
 import numpy as np
@@ -74,7 +75,7 @@ def frames(name: str, folder: Path, _epochs: int) -> None:
     if (out / "frames.json").exists():
         return
     start = [structure_of(name, folder)]
-    options = {"temperature": system.temperature, "multiplicity": system.multiplicity}
+    options: dict[str, object] = {"temperature": system.temperature, "multiplicity": system.multiplicity}
     options |= {"calculator": system.calculator, **SAMPLING, **system.sampling}
     for key, value in options.items():
         start += [f"--{key.replace('_', '-')}", str(value)]
@@ -91,7 +92,7 @@ def fields(name: str, folder: Path, _epochs: int) -> None:
     try:
         field, _, assessment = fit_and_assess(training)
     except DataError as error:
-        record = {"sound": False, "reason": str(error), "n_terms": 0}
+        record: dict[str, Any] = {"sound": False, "reason": str(error), "n_terms": 0}
     else:
         untabulated = [(int(i), int(j)) for i, j in field.untabulated_bonds]
         record = {
@@ -133,7 +134,7 @@ def scan(name: str, folder: Path, _epochs: int) -> None:
         return
     sampled = load_frames(folder / "frames" / "frames.xyz")
     lowest = int(sampled.energies.argmin())
-    start = ase.io.read(folder / "frames" / "frames.xyz", index=lowest)
+    start = frame(folder, lowest)
     start = Atoms(start.numbers, start.positions, cell=start.cell, pbc=start.pbc)
     spin = {"charge": int(sampled.charge or 0), "multiplicity": system.multiplicity}
     truth = calculator_factory(system.calculator, {}, **spin)()
@@ -185,9 +186,16 @@ def survival(name: str, folder: Path, _epochs: int) -> None:
     print(name, "alive,", *alive, flush=True)
 
 
+def frame(folder: Path, index: int) -> Atoms:
+    """Return one of the sampled frames."""
+    atoms = ase.io.read(folder / "frames" / "frames.xyz", index=index)
+    assert isinstance(atoms, Atoms)
+    return atoms
+
+
 def replicas(folder: Path, label: str, options: list[str], out: Path) -> list[list[float | str]]:
     """Return (ps lived, what ended it) of each replica; a run that did not start lived 0 ps."""
-    if at_once(ase.io.read(folder / "frames" / "frames.xyz", index=0)):
+    if at_once(frame(folder, 0)):
         if not (out / "nvt.json").exists():
             given = [*options, "--replicas", str(REPLICAS), "--overwrite"]
             mdaug("nvt", str(folder / label), *given, "--out", str(out))
