@@ -46,9 +46,8 @@ class DeployedModel(nn.Module):
         self.prior_spacing = 0.0 if model.prior is None else model.prior.spacing
         self.cutoff = float(model.options.cutoff)
         terms = nn.ModuleList(MoleculeTerms(template, self.cutoff) for template in templates)
-        self.baseline = cast(
-            "list[MoleculeTerms]", terms
-        )  # nn.ModuleList does not name the type of its items
+        # nn.ModuleList does not name the type of its items
+        self.baseline = cast("list[MoleculeTerms]", terms)
 
     def forward(
         self, atomic_numbers: Tensor, positions: Tensor, idx_i: Tensor, idx_j: Tensor, shifts: Tensor

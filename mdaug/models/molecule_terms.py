@@ -20,19 +20,15 @@ import torch
 from torch import Tensor, nn
 
 from mdaug.frames import FloatArray
+from mdaug.geometry.valence_constants import (
+    BONDS_SWITCHED_FROM,
+    GATE_CENTER,
+    GATE_WIDTH,
+    PAIRS_SWITCHED_FROM,
+    REACH,
+    STRETCH_SLOPE,
+)
 from mdaug.models.molecule_template import MoleculeTemplate
-
-STRETCH_SLOPE = 2.0
-"""1/Å, of the stretch variable 1 − exp(−2 (r − r̄)) and of soft pairs."""
-
-GATE_CENTER, GATE_WIDTH = 1.5, 0.15
-"""A term is halved where one of its bonds has this multiple of its mean length; width of that switch."""
-
-REACH = 0.25
-"""z = (r − r0)/(r + r0) up to which the fitted shape of a stretched bond counts."""
-
-BONDS_SWITCHED_FROM, PAIRS_SWITCHED_FROM = 0.8, 0.6
-"""Fractions of the cutoff at which bonds and pairs begin to be switched off."""
 
 
 class MoleculeTerms(nn.Module):

@@ -14,12 +14,12 @@ from torch import Tensor
 from mdaug.augmentation.force_matching.force_field import (
     INTERMOLECULAR_WIDTHS,
     N_BOND_PARAMETERS,
-    STRETCH_SLOPE,
     ForceField,
 )
 from mdaug.augmentation.force_matching.terms import N_FACTORS
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.internal_coordinates import cosines, lengths, torsion_terms
+from mdaug.geometry.valence_constants import STRETCH_SLOPE
 
 MOST_ATOMS = 4
 """Most atoms of a coordinate."""

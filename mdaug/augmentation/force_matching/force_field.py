@@ -25,25 +25,21 @@ from mdaug.augmentation.force_matching.topology import Topology
 from mdaug.frames import FloatArray, IntArray
 from mdaug.geometry.internal_coordinates import cosines, lengths, torsion_terms
 from mdaug.geometry.pairs import pair_lengths, quintic_switch
+from mdaug.geometry.valence_constants import (
+    BONDS_SWITCHED_FROM,
+    GATE_CENTER,
+    GATE_WIDTH,
+    PAIRS_SWITCHED_FROM,
+    REACH,
+    STRETCH_SLOPE,
+)
 from mdaug.units import COULOMB_EV_A
-
-STRETCH_SLOPE = 2.0
-"""1/Å, of the stretch variable in cross terms and of soft pairs."""
-
-GATE_CENTER, GATE_WIDTH = 1.5, 0.15
-"""A term is halved where one of its bonds has this multiple of its mean length; width of that switch."""
-
-BONDS_SWITCHED_FROM, PAIRS_SWITCHED_FROM = 0.8, 0.6
-"""Fractions of the cutoff at which bonds and pairs of a molecule begin to be switched off."""
 
 SMALLEST_SWITCH = 1e-30
 """Least value of a switch whose logarithm is taken."""
 
 CUTOFF_A = 5.0
 """Cutoff where none is given."""
-
-REACH = 0.25
-"""z up to which the fitted shape of a stretched bond counts (z = 0.25 is r = 1.67 r0)."""
 
 UNTABULATED_RANGE, UNTABULATED_CHANGE = (0.85, 1.2), 0.05
 """Lengths that bonds without tabulated curve may have in augmented frames; outside that range, the largest

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from mdaug.augmentation.force_matching.fit import minimized
-from mdaug.augmentation.force_matching.force_field import REACH, expanded_morse
+from mdaug.augmentation.force_matching.force_field import expanded_morse
 from mdaug.augmentation.stretches import stretched
 from mdaug.geometry.bonds import moving_side
+from mdaug.geometry.valence_constants import REACH
 from mdaug.units import KCAL_MOL_PER_EV
 
 
