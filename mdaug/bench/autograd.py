@@ -37,7 +37,7 @@ class FilterSplines(nn.Module):
         self.spacing = spacing
 
     def forward(self, d_ij: Tensor, block: int) -> Tensor:
-        """Return the filters of a block, (n_pairs, n_filters).
+        """Return the filters of a block, (n_pairs, n_filters + n_vectors).
 
         Parameters
         ----------
@@ -73,7 +73,7 @@ class FilterNetworksOnPairs(nn.Module):
         self.cutoff, self.smooth = cutoff, smooth
 
     def forward(self, d_ij: Tensor, block: int) -> Tensor:
-        """Return the filters of a block, (n_pairs, n_filters).
+        """Return the filters of a block, (n_pairs, n_filters + n_vectors).
 
         Parameters
         ----------
@@ -109,6 +109,10 @@ class AutogradSchNet(nn.Module):
         self.embedding = tensors["network.embedding.weight"]
         blocks = [f"network.interactions.{block}" for block in range(n_interactions)]
         self.inward = [tensors[f"{block}.inward.weight"] for block in blocks]
+        names = "vector_inward", "left", "right"
+        self.vector_inward, self.left, self.right = (
+            [tensors.get(f"{block}.{name}.weight", torch.empty(0)) for block in blocks] for name in names
+        )
         self.hidden = [tensors[f"{block}.hidden.weight"] for block in blocks]
         self.hidden_bias = [tensors[f"{block}.hidden.bias"] for block in blocks]
         self.out = [tensors[f"{block}.out.weight"] for block in blocks]
@@ -137,13 +141,24 @@ class AutogradSchNet(nn.Module):
             Shape (n_directed_pairs,), both directions of each pair, i-j and j-i.
         """
         positions = positions.detach().requires_grad_(True)
-        d_ij = torch.norm(positions[idx_j] - positions[idx_i] + shifts, dim=1)
+        r_ij = positions[idx_j] - positions[idx_i] + shifts
+        d_ij = torch.norm(r_ij, dim=1)
         x = self.embedding[species]
         for block, inward in enumerate(self.inward):
-            sent = nn.functional.linear(x, inward)[idx_j] * self.filters(d_ij, block)
-            v = torch.zeros(x.shape[0], sent.shape[1], dtype=x.dtype, device=x.device)
-            v = v.index_add(0, idx_i, sent)
-            hidden = ssp(nn.functional.linear(v, self.hidden[block], self.hidden_bias[block]))
+            filters = self.filters(d_ij, block)
+            sent = nn.functional.linear(x, inward)[idx_j] * filters[:, : inward.shape[0]]
+            received = torch.zeros(x.shape[0], sent.shape[1], dtype=x.dtype, device=x.device)
+            received = received.index_add(0, idx_i, sent)
+            if self.vector_inward[block].numel() > 0:
+                sent = (
+                    nn.functional.linear(x, self.vector_inward[block])[idx_j] * filters[:, inward.shape[0] :]
+                )
+                unit = (r_ij / d_ij.unsqueeze(1)).to(x.dtype)
+                v = torch.zeros(x.shape[0], 3, sent.shape[1], dtype=x.dtype, device=x.device)
+                v = v.index_add(0, idx_i, sent.unsqueeze(1) * unit.unsqueeze(2))
+                q = nn.functional.linear(v, self.left[block]) * nn.functional.linear(v, self.right[block])
+                received = torch.cat([received, q.sum(1)], dim=1)
+            hidden = ssp(nn.functional.linear(received, self.hidden[block], self.hidden_bias[block]))
             x = x + nn.functional.linear(hidden, self.out[block], self.out_bias[block])
         hidden = ssp(nn.functional.linear(x, self.readout_hidden, self.readout_hidden_bias))
         atomic = nn.functional.linear(hidden, self.readout, self.readout_bias).squeeze(-1)

@@ -113,6 +113,7 @@ def read_benchmark_model(path: Path) -> BenchmarkModel:
         raise DataError(f"{path}: its manifest has no reference structure; export it again from its run")
     prior = (manifest.get("prior") or {"name": "none"})["name"]
     sizes = {key: manifest[key] for key in _SIZES} | {"cutoff": manifest["cutoff_A"], "prior": prior}
+    sizes["n_vectors"] = manifest.get("n_vectors", 0)
     if manifest["n_knots"] is not None:
         sizes["n_knots"] = manifest["n_knots"]
     return BenchmarkModel(path, manifest, SchNetOptions(**sizes), structure_from_json(reference))

@@ -24,8 +24,8 @@ class Product(NamedTuple):
 def evaluation_products(sizes: SchNetOptions, n_atoms: int) -> list[Product]:
     """Return the products of one evaluation of energy and forces, layer by layer, forward and backward.
 
-    Not included: A x of the first block, which is a table by element, and its gradient, which is not needed;
-    the last layer of the readout, a product with one column.
+    Not included: A x and B x of the first block, which are tables by element, and their gradients, which are
+    not needed; the last layer of the readout, a product with one column.
 
     Parameters
     ----------
@@ -34,14 +34,17 @@ def evaluation_products(sizes: SchNetOptions, n_atoms: int) -> list[Product]:
     n_atoms
         Number of atoms.
     """
-    n_basis, n_filters = sizes.n_atom_basis, sizes.n_filters
+    n_basis, n_messages = sizes.n_atom_basis, sizes.n_filters + sizes.n_vectors
+    of_vectors = Product(3 * n_atoms, sizes.n_vectors, sizes.n_vectors)
     up = []
     for block in range(sizes.n_interactions):
         if block > 0:
-            up.append(Product(n_atoms, n_basis, n_filters))
-        up += [Product(n_atoms, n_filters, n_basis), Product(n_atoms, n_basis, n_basis)]
+            up.append(Product(n_atoms, n_basis, n_messages))
+        if sizes.n_vectors > 0:
+            up += [of_vectors, of_vectors]
+        up += [Product(n_atoms, n_messages, n_basis), Product(n_atoms, n_basis, n_basis)]
     up.append(Product(n_atoms, n_basis, max(1, n_basis // 2)))
-    return up + [Product(n_atoms, p.columns, p.depth) for p in reversed(up)]
+    return up + [Product(p.rows, p.columns, p.depth) for p in reversed(up)]
 
 
 def filter_products(sizes: SchNetOptions) -> list[Product]:
@@ -54,7 +57,8 @@ def filter_products(sizes: SchNetOptions) -> list[Product]:
     """
     n_rows = sizes.n_knots + 3
     n_hidden = sizes.n_filters if sizes.filter_network == "schutt" else sizes.n_gaussians
-    block = [Product(n_rows, sizes.n_gaussians, n_hidden), Product(n_rows, n_hidden, sizes.n_filters)]
+    n_columns = sizes.n_filters + sizes.n_vectors
+    block = [Product(n_rows, sizes.n_gaussians, n_hidden), Product(n_rows, n_hidden, n_columns)]
     return block * sizes.n_interactions
 
 

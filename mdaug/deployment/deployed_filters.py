@@ -1,4 +1,7 @@
-"""Filters of a deployed model: W and dW/dd of every pair, as cubic B-splines or by networks."""
+"""Filters of a deployed model and their slopes for every pair, as cubic B-splines or by networks.
+
+The filters of a block are those of its messages and, beside them, those of its vectors.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +20,8 @@ class SplineFilters(nn.Module):
     Attributes
     ----------
     table
-        Shape (n_knots + 3, n_interactions · n_filters); row k is the coefficients of the B-spline centered at
-        (k − 1) · spacing.
+        Shape (n_knots + 3, n_interactions · (n_filters + n_vectors)); row k is the coefficients of the
+        B-spline centered at (k − 1) · spacing.
     weights
         Shape (4, 8), float64. With the powers 1, t, t², t³ of the position t within an interval it gives the
         weights of four rows in the value (columns 0 to 3) and in the slope, per Å (columns 4 to 7).
@@ -39,7 +42,7 @@ class SplineFilters(nn.Module):
         self.weights = torch.cat([value, slope / model.spacing], dim=1)
 
     def forward(self, d_ij: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Return W and dW/dd (per Å) of each block; both are zero at and beyond the cutoff.
+        """Return filters and slopes (per Å) of each block; both are zero at and beyond the cutoff.
 
         Parameters
         ----------
@@ -49,7 +52,7 @@ class SplineFilters(nn.Module):
         Returns
         -------
         tuple of list of Tensor
-            One tensor (n_pairs, n_filters) for each block.
+            One tensor (n_pairs, n_filters + n_vectors) for each block.
         """
         n_pairs, (n_rows, n_columns) = d_ij.shape[0], self.table.shape
         s = d_ij / self.spacing
@@ -83,7 +86,7 @@ class DirectFilters(nn.Module):
         self.smooth = model.options.cutoff_function == "c2"
 
     def forward(self, d_ij: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Return W and dW/dd (per Å) of each block; both are zero at and beyond the cutoff.
+        """Return filters and slopes (per Å) of each block; both are zero at and beyond the cutoff.
 
         Parameters
         ----------
@@ -93,7 +96,7 @@ class DirectFilters(nn.Module):
         Returns
         -------
         tuple of list of Tensor
-            One tensor (n_pairs, n_filters) for each block.
+            One tensor (n_pairs, n_filters + n_vectors) for each block.
         """
         filters, slopes = self.networks.within(d_ij, self.cutoff, self.smooth)
         return list(filters.unbind(0)), list(slopes.unbind(0))

@@ -149,9 +149,11 @@ class DeployedModel(nn.Module):
         """
         d_ij, unit_ij = pair_vectors(positions.double(), idx_i, idx_j, shifts.double())
         filters, slopes = self.filters(d_ij)
-        pairs = Pairs(idx_i, idx_j, d_ij, filters, slopes, 0.0)
-        atomic, slope = self.network(species, pairs)
+        pairs = Pairs(idx_i, idx_j, d_ij, unit_ij, filters, slopes, 0.0)
+        atomic, slope, transverse = self.network(species, pairs)
         slope = slope.double() * self.energy_scale
+        if transverse is not None:
+            transverse = transverse.double() * self.energy_scale
         atomic_energies = atomic.double() * self.energy_scale
         atomic_energies = atomic_energies + self.reference_energies.index_select(0, species)
         prior_table = self.prior_table
@@ -161,8 +163,8 @@ class DeployedModel(nn.Module):
             slope = slope + prior_slope
             halves = 0.5 * of_pairs
             atomic_energies = atomic_energies.index_add(0, idx_i, halves).index_add(0, idx_j, halves)
-        forces = forces_from_pairs(slope, unit_ij, idx_i, idx_j, positions.shape[0])
-        strain_derivative = virial_from_pairs(slope, unit_ij, d_ij)
+        forces = forces_from_pairs(slope, unit_ij, idx_i, idx_j, positions.shape[0], transverse)
+        strain_derivative = virial_from_pairs(slope, unit_ij, d_ij, transverse)
         for n, terms in enumerate(self.baseline):
             atoms = molecules[n]
             if offsets is None:

@@ -59,7 +59,8 @@ def build_manifest(
     Returns
     -------
     dict
-        format_version; elements (symbols, in the model's order); cutoff_A and the other sizes of the network;
+        format_version; elements (symbols, in the model's order); cutoff_A and the other sizes of the network
+        (n_vectors if there are any);
         prior (name, number of knots, parameters of each pair of elements; null if there is none); baseline (a
         list of the kinds of molecules: formula, atomic_numbers, bonds, mean_lengths_A, n_terms; null if there
         is none); units; dtype; training; weights_sha256 (of all tensors); versions.
@@ -73,6 +74,7 @@ def build_manifest(
         "n_interactions": options.n_interactions,
         "n_atom_basis": options.n_atom_basis,
         "n_filters": options.n_filters,
+        **({"n_vectors": options.n_vectors} if options.n_vectors else {}),
         "filters": options.filters,
         "n_knots": options.n_knots if options.filters == "spline" else None,
         "filter_network": options.filter_network,

@@ -1,4 +1,4 @@
-"""Input of the network (atoms, unordered pairs, systems), and forces and virial from pair slopes."""
+"""Input of the network (atoms, unordered pairs, systems), and forces and virial from pair gradients."""
 
 from typing import NamedTuple
 
@@ -57,8 +57,15 @@ def pair_vectors(positions: Tensor, idx_i: Tensor, idx_j: Tensor, shifts: Tensor
     return d_ij, r_ij / d_ij.unsqueeze(-1)
 
 
-def forces_from_pairs(slope: Tensor, unit_ij: Tensor, idx_i: Tensor, idx_j: Tensor, n_atoms: int) -> Tensor:
-    """Return forces F = −∂E/∂r of a pairwise energy.
+def forces_from_pairs(  # noqa: PLR0917 (TorchScript has no keyword-only arguments)
+    slope: Tensor,
+    unit_ij: Tensor,
+    idx_i: Tensor,
+    idx_j: Tensor,
+    n_atoms: int,
+    transverse: Tensor | None = None,
+) -> Tensor:
+    """Return forces F = −∂E/∂r of an energy that depends on pairs.
 
     A pair whose energy rises with distance (positive slope) pulls i towards j and j towards i.
 
@@ -72,6 +79,8 @@ def forces_from_pairs(slope: Tensor, unit_ij: Tensor, idx_i: Tensor, idx_j: Tens
         Shape (n_pairs,), the atoms of each pair.
     n_atoms
         Number of atoms.
+    transverse
+        Shape (n_pairs, 3), the parts of ∂E/∂r_ij perpendicular to r_ij, energy per Å; None if they are zero.
 
     Returns
     -------
@@ -79,12 +88,16 @@ def forces_from_pairs(slope: Tensor, unit_ij: Tensor, idx_i: Tensor, idx_j: Tens
         Shape (n_atoms, 3), energy per Å.
     """
     pull = slope.unsqueeze(-1) * unit_ij
+    if transverse is not None:
+        pull = pull + transverse
     forces = torch.zeros((n_atoms, 3), dtype=slope.dtype, device=slope.device)
     return forces.index_add(0, idx_i, pull).index_add(0, idx_j, -pull)
 
 
-def virial_from_pairs(slope: Tensor, unit_ij: Tensor, d_ij: Tensor) -> Tensor:
-    """Return the strain derivative ∂E/∂ε = Σ ∂E/∂d_ij · r_ij ⊗ r_ij / d_ij.
+def virial_from_pairs(
+    slope: Tensor, unit_ij: Tensor, d_ij: Tensor, transverse: Tensor | None = None
+) -> Tensor:
+    """Return the strain derivative ∂E/∂ε = Σ r_ij ⊗ ∂E/∂r_ij, which is symmetric.
 
     Parameters
     ----------
@@ -94,10 +107,16 @@ def virial_from_pairs(slope: Tensor, unit_ij: Tensor, d_ij: Tensor) -> Tensor:
         Shape (n_pairs, 3), unit vectors from i to j.
     d_ij
         Shape (n_pairs,), distances, Å.
+    transverse
+        Shape (n_pairs, 3), the parts of ∂E/∂r_ij perpendicular to r_ij, energy per Å; None if they are zero.
 
     Returns
     -------
     Tensor
         Shape (3, 3), energy; divided by the volume it is the stress, tension positive.
     """
-    return ((slope * d_ij).unsqueeze(-1) * unit_ij).T @ unit_ij
+    strain = ((slope * d_ij).unsqueeze(-1) * unit_ij).T @ unit_ij
+    if transverse is None:
+        return strain
+    of_turns = (d_ij.unsqueeze(-1) * unit_ij).T @ transverse  # symmetric but for rounding
+    return strain + 0.5 * (of_turns + of_turns.T)

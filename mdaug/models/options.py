@@ -19,6 +19,10 @@ class SchNetOptions(Options):
     n_filters: Size = 128
     """Features of the messages."""
 
+    n_vectors: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """Vectors of each atom and interaction, from whose products the network sees angles; none is SchNet as
+    published."""
+
     n_gaussians: Annotated[int, Field(ge=2, le=10_000)] = 20
     """Gaussians that expand a distance. Fewer, wider ones give smoother filters that overfit less."""
 

@@ -1,6 +1,7 @@
 """The trainable potential: filters and network, with reference energies and prior in float64."""
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -61,13 +62,14 @@ class SchNet(nn.Module):
             len(self.atomic_numbers),
             options.n_atom_basis,
             options.n_filters,
+            options.n_vectors,
             options.n_interactions,
             options.dropout,
         )
         n_hidden = options.n_filters if options.filter_network == "schutt" else options.n_gaussians
         self.filter_networks = FilterNetworks(
             options.n_interactions,
-            (options.n_gaussians, n_hidden, options.n_filters),
+            (options.n_gaussians, n_hidden, options.n_filters + options.n_vectors),
             options.cutoff,
             options.trainable_gaussians,
         )
@@ -96,13 +98,13 @@ class SchNet(nn.Module):
         tuple of Tensor
             Energies (n_systems,) in units of `energy_scale`, and forces (n_atoms, 3) in these per Å.
         """
-        atomic, slope = self.atoms_and_pairs(graph)
+        atomic, slope, transverse = self.atoms_and_pairs(graph)
         energies = torch.zeros(graph.n_systems, dtype=atomic.dtype, device=atomic.device)
         energies = energies.index_add(0, graph.system, atomic)
-        forces = forces_from_pairs(slope, graph.unit_ij, graph.idx_i, graph.idx_j, len(graph.species))
-        return energies, forces
+        pairs = graph.unit_ij, graph.idx_i, graph.idx_j
+        return energies, forces_from_pairs(slope, *pairs, len(graph.species), transverse)
 
-    def atoms_and_pairs(self, graph: Graph) -> tuple[Tensor, Tensor]:
+    def atoms_and_pairs(self, graph: Graph) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the terms of energies and forces of the network.
 
         Parameters
@@ -112,12 +114,11 @@ class SchNet(nn.Module):
 
         Returns
         -------
-        tuple of Tensor
-            Atomic energies (n_atoms,) in units of `energy_scale`, and slopes ∂E/∂d_ij (n_pairs,) in these
-            per Å.
+        tuple
+            Atomic energies (n_atoms,) in units of `energy_scale`; slopes ∂E/∂d_ij (n_pairs,) in these per Å;
+            and the parts of ∂E/∂r_ij perpendicular to r_ij, (n_pairs, 3), None without vectors.
         """
-        atomic, slope = self.network(graph.species, self.pairs(graph))
-        return atomic, slope
+        return cast("tuple[Tensor, Tensor, Tensor | None]", self.network(graph.species, self.pairs(graph)))
 
     def pairs(self, graph: Graph) -> Pairs:
         """Return the pairs of a batch with filters, or with spline tables if the fused kernels are used.
@@ -127,26 +128,24 @@ class SchNet(nn.Module):
         graph
             A batch of systems.
         """
-        idx_i, idx_j, d_ij = graph.idx_i, graph.idx_j, graph.d_ij
+        d_ij, given = graph.d_ij, (graph.idx_i, graph.idx_j, graph.d_ij, graph.unit_ij)
         if self.options.filters == "direct":
             smooth = self.options.cutoff_function == "c2"
             filters, slopes = self.filter_networks.within(d_ij, self.options.cutoff, smooth)
-            return Pairs(idx_i, idx_j, d_ij, list(filters), list(slopes), 0.0)
+            return Pairs(*given, list(filters), list(slopes), 0.0)
         tables = self.tables()
-        if d_ij.device.type == "cpu" and load_kernels():
-            return Pairs(idx_i, idx_j, d_ij, tables, [], self.spacing)
+        if self.options.n_vectors == 0 and d_ij.device.type == "cpu" and load_kernels():
+            return Pairs(*given, tables, [], self.spacing)
         row, value, slope = spline.basis(d_ij, self.spacing, self.options.n_knots + 3)
         return Pairs(
-            idx_i,
-            idx_j,
-            d_ij,
+            *given,
             [spline.evaluate(table, row, value) for table in tables],
             [spline.evaluate(table, row, slope) for table in tables],
             0.0,
         )
 
     def tables(self) -> list[Tensor]:
-        """Return the spline tables of all blocks, each (n_knots + 3, n_filters)."""
+        """Return the spline tables of all blocks, each (n_knots + 3, n_filters + n_vectors)."""
         dtype = self.network.readout.weight.dtype
         return list(self.filter_networks(self.knots.to(dtype)) * self.knot_factor.to(dtype))
 

@@ -94,6 +94,7 @@ def _network(manifest: dict[str, Any]) -> list[list[Cell]]:
         "interactions": manifest["n_interactions"],
         "width": manifest.get("n_atom_basis"),
         "filters": _joined(manifest.get("n_filters"), manifest.get("filters")),
+        "vectors": manifest.get("n_vectors", 0),
         "prior": (manifest.get("prior") or {}).get("name", "none"),
         "baseline": _baseline(manifest),
         "precision": manifest["dtype"],

@@ -26,6 +26,7 @@ KINDS = {
     "splines": {},
     "a prior": {"prior": "pair"},
     "networks": {"filters": "direct"},
+    "networks with vectors": {"filters": "direct", "n_vectors": 6},
     "networks, no cutoff function": {"filters": "direct", "cutoff_function": "none"},
 }
 

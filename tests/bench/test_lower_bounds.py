@@ -20,10 +20,12 @@ from mdaug.models.schnet import Pairs
 SIZES = {"n_atom_basis": 12, "n_filters": 20, "n_gaussians": 8, "n_knots": 16, "prior": "none"}
 
 
-@pytest.fixture(params=[(2, "schutt"), (4, "nff")], ids=str)
+@pytest.fixture(params=[(2, "schutt", 0), (4, "nff", 0), (3, "schutt", 6)], ids=str)
 def sizes(request) -> SchNetOptions:
-    n_interactions, filter_network = request.param
-    return SchNetOptions(**SIZES, n_interactions=n_interactions, filter_network=filter_network)
+    n_interactions, filter_network, n_vectors = request.param
+    return SchNetOptions(
+        **SIZES, n_interactions=n_interactions, filter_network=filter_network, n_vectors=n_vectors
+    )
 
 
 @pytest.fixture
@@ -48,11 +50,11 @@ def graph(n_atoms: int) -> Graph:
 def test_evaluation_has_the_products_of_the_network(sizes, model):
     n_atoms = 5
     some = graph(n_atoms)
-    filters = [torch.ones(len(some.idx_i), sizes.n_filters)] * sizes.n_interactions
-    pairs = Pairs(some.idx_i, some.idx_j, some.d_ij, filters, filters, 0.0)
+    filters = [torch.ones(len(some.idx_i), sizes.n_filters + sizes.n_vectors)] * sizes.n_interactions
+    pairs = Pairs(some.idx_i, some.idx_j, some.d_ij, some.unit_ij, filters, filters, 0.0)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model.network(some.species, pairs)
-    table_by_element = Product(n_atoms, sizes.n_atom_basis, sizes.n_filters)
+    table_by_element = Product(n_atoms, sizes.n_atom_basis, sizes.n_filters + sizes.n_vectors)
     last_layer = Product(n_atoms, sizes.n_atom_basis // 2, 1)
     avoidable = flops([table_by_element, last_layer])
     assert flops(evaluation_products(sizes, n_atoms)) == counter.get_total_flops() - avoidable
@@ -70,9 +72,9 @@ def test_training_has_twice_as_many_products_backward(sizes, model):
     with FlopCounterMode(display=False) as counter:
         energies, forces = model(graph(n_atoms))
         (energies.sum() + forces.square().sum()).backward()
-    n_basis, n_filters = sizes.n_atom_basis, sizes.n_filters
+    n_basis, n_messages = sizes.n_atom_basis, sizes.n_filters + sizes.n_vectors
     lower_bound = flops(training_products(sizes, n_atoms))
-    avoidable = flops([Product(n_atoms, n_basis, n_filters), Product(n_atoms, n_basis // 2, 1)])
+    avoidable = flops([Product(n_atoms, n_basis, n_messages), Product(n_atoms, n_basis // 2, 1)])
     assert counter.get_total_flops() == lower_bound + 3 * avoidable
 
 

@@ -21,6 +21,8 @@ KINDS = [
     {"filters": "spline", "cutoff_function": "none", "dropout": 0.3, "n_interactions": 3},
     {"filters": "spline", "prior": "pair"},
     {"filters": "direct", "prior": "pair"},
+    {"filters": "spline", "n_vectors": 5, "n_interactions": 3},
+    {"filters": "direct", "n_vectors": 5, "prior": "pair"},
 ]
 
 

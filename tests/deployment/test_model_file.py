@@ -43,6 +43,12 @@ def test_manifest(path):
     assert set(manifest["versions"]) == {"mdaug", "torch", "python"}
 
 
+def test_the_manifest_has_the_number_of_vectors_if_there_are_any(make_model, tmp_path, path):
+    assert "n_vectors" not in read_manifest(path)
+    with_vectors = export_model(make_model(n_vectors=5), tmp_path / "vectors.pt", training={})
+    assert read_manifest(with_vectors)["n_vectors"] == 5
+
+
 def test_digest_tells_networks_apart(make_model, tmp_path):
     digests = [
         read_manifest(export_model(make_model(seed), tmp_path / "m.pt", training={}))["weights_sha256"]

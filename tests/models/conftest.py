@@ -41,10 +41,12 @@ class Potential:
         with torch.no_grad():
             graph = self.graph([atoms], [pairs])
             energies, forces = self.totals(graph)
-            slope = self.model.network(graph.species, self.model.pairs(graph))[1] * self.model.energy_scale
+            _, slope, transverse = self.model.atoms_and_pairs(graph)
+            slope *= self.model.energy_scale
+            transverse = None if transverse is None else transverse * self.model.energy_scale
             if self.model.prior is not None:
                 slope += self.model.prior(graph.species, graph.idx_i, graph.idx_j, graph.d_ij)[1]
-            strain = virial_from_pairs(slope, graph.unit_ij, graph.d_ij)
+            strain = virial_from_pairs(slope, graph.unit_ij, graph.d_ij, transverse)
         return Answer(float(energies), forces.numpy(), strain.numpy())
 
     def totals(self, graph: Graph) -> tuple[torch.Tensor, torch.Tensor]:
@@ -92,9 +94,14 @@ WAYS = {
     "torch": ({"filters": "spline", "filter_network": "nff"}, False, False),
     "direct": ({"filters": "direct"}, False, False),
     "prior": ({"prior": "pair"}, False, True),
+    "vectors": ({"n_vectors": 6, "n_interactions": 3, "prior": "pair"}, False, True),
+    "vectors torch": ({"n_vectors": 6}, False, False),
+    "vectors direct": ({"n_vectors": 6, "filters": "direct"}, False, False),
     "deployed": ({"filters": "spline", "n_interactions": 3}, True, False),
     "deployed prior": ({"prior": "pair"}, True, False),
     "deployed direct": ({"filters": "direct", "filter_network": "nff"}, True, False),
+    "deployed vectors": ({"n_vectors": 6, "n_interactions": 3, "prior": "pair"}, True, False),
+    "deployed vectors direct": ({"n_vectors": 6, "filters": "direct"}, True, False),
 }
 """Name: options, whether deployed, whether the C++ kernels may be used."""
 

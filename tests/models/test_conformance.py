@@ -89,6 +89,20 @@ def test_pair_energy_vanishes_with_two_derivatives_at_the_cutoff(potential):
         assert np.abs(dimer(u).forces).max() == 0
 
 
+def test_smooth_where_three_atoms_are_in_line(potential):
+    """Through the line the energy is even in the bend, so the force is zero there and grows linearly."""
+
+    def pull(y):
+        return potential(Atoms("OCO", [[-1.2, 0, 0], [0, y, 0], [1.2, 0, 0]])).forces[1]
+
+    assert np.abs(pull(0.0)).max() < 1e-13
+    for y in (1e-3, 1e-5):
+        assert pull(y)[1] / y == pytest.approx(pull(2 * y)[1] / (2 * y), rel=1e-3)
+        assert pull(-y)[1] == pytest.approx(-pull(y)[1], rel=1e-6)
+    bent = Atoms("OCH", [[-1.2, 0, 0], [0, 0, 0], [1.1, 1e-12, 0]])
+    assert np.isfinite(potential(bent).forces).all()
+
+
 def test_isolated_atom(potential):
     alone = potential(Atoms("C"))
     np.testing.assert_array_equal(alone.forces, np.zeros((1, 3)))

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from mdaug.models import Graph
-from mdaug.models.graph import forces_from_pairs
 
 CASES = list(itertools.product(("spline", "direct"), ("schutt", "nff"), ("c2", "none")))
 
@@ -41,16 +40,43 @@ def test_slopes_are_the_autograd_gradient(make_model, graph, filters, filter_net
         filters=filters, filter_network=filter_network, cutoff_function=cutoff_function, n_interactions=3
     )
     graph = graph._replace(d_ij=graph.d_ij.requires_grad_())
-    atomic, slope = model.network(graph.species, model.pairs(graph))
+    atomic, slope, _ = model.network(graph.species, model.pairs(graph))
     (reference,) = torch.autograd.grad(atomic.sum(), graph.d_ij)
     assert reference.abs().max() > 0.02
     torch.testing.assert_close(slope, reference, rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize(("filters", "filter_network", "cutoff_function"), CASES)
-def test_one_backward_pass_gives_what_two_give(make_model, graph, filters, filter_network, cutoff_function):
+def test_pair_gradients_with_vectors(make_model, graph, filters, filter_network, cutoff_function):
+    """Slope and transverse gradient of each pair against autograd in r_ij."""
+    model = make_model(
+        filters=filters,
+        filter_network=filter_network,
+        cutoff_function=cutoff_function,
+        n_interactions=3,
+        n_vectors=5,
+    )
+    r_ij = (graph.d_ij.unsqueeze(1) * graph.unit_ij).requires_grad_()
+    d_ij = r_ij.norm(dim=1)
+    taped = graph._replace(d_ij=d_ij, unit_ij=r_ij / d_ij.unsqueeze(1))
+    atomic, slope, transverse = model.atoms_and_pairs(taped)
+    (reference,) = torch.autograd.grad(atomic.sum(), r_ij)
+    assert transverse.abs().max() > 0.005
+    torch.testing.assert_close(
+        slope.unsqueeze(1) * graph.unit_ij + transverse, reference, rtol=1e-12, atol=1e-13
+    )
+    torch.testing.assert_close((transverse * graph.unit_ij).sum(1), torch.zeros(9).double())
+
+
+@pytest.mark.parametrize("n_vectors", [0, 5])
+@pytest.mark.parametrize(("filters", "filter_network", "cutoff_function"), CASES)
+def test_one_backward_pass_gives_what_two_give(  # noqa: PLR0917
+    make_model, graph, filters, filter_network, cutoff_function, n_vectors
+):
     """Gradients of a loss on energies and forces, in every parameter."""
-    model = make_model(filters=filters, filter_network=filter_network, cutoff_function=cutoff_function)
+    model = make_model(
+        filters=filters, filter_network=filter_network, cutoff_function=cutoff_function, n_vectors=n_vectors
+    )
     wanted_energies, wanted_forces = torch.tensor([0.3, -0.2]).double(), torch.ones(8, 3).double()
 
     def gradients(energies, forces):
@@ -60,10 +86,12 @@ def test_one_backward_pass_gives_what_two_give(make_model, graph, filters, filte
     parameters = [p for p in model.parameters() if p.requires_grad]
     once = gradients(*model(graph))
 
-    taped = graph._replace(d_ij=graph.d_ij.clone().requires_grad_())
-    energies, _ = model(taped)
-    (slope,) = torch.autograd.grad(energies.sum(), taped.d_ij, create_graph=True)
-    twice = gradients(energies, forces_from_pairs(slope, graph.unit_ij, graph.idx_i, graph.idx_j, 8))
+    r_ij = (graph.d_ij.unsqueeze(1) * graph.unit_ij).requires_grad_()
+    d_ij = r_ij.norm(dim=1)
+    energies, _ = model(graph._replace(d_ij=d_ij, unit_ij=r_ij / d_ij.unsqueeze(1)))
+    (pull,) = torch.autograd.grad(energies.sum(), r_ij, create_graph=True)
+    forces = torch.zeros(8, 3).double().index_add(0, graph.idx_i, pull).index_add(0, graph.idx_j, -pull)
+    twice = gradients(energies, forces)
     for name, a, b in zip(dict(model.named_parameters()), once, twice, strict=True):
         torch.testing.assert_close(
             a, b, rtol=1e-10, atol=1e-12, msg=lambda text, name=name: f"{name}: {text}"
@@ -74,7 +102,7 @@ def test_one_backward_pass_gives_what_two_give(make_model, graph, filters, filte
 def test_dropout_masks_energy_and_slopes_alike(make_model, graph):
     model = make_model(dropout=0.4).train()
     graph = graph._replace(d_ij=graph.d_ij.requires_grad_())
-    atomic, slope = model.network(graph.species, model.pairs(graph))
+    atomic, slope, _ = model.network(graph.species, model.pairs(graph))
     (reference,) = torch.autograd.grad(atomic.sum(), graph.d_ij)
     torch.testing.assert_close(slope, reference, rtol=1e-12, atol=1e-13)
     again = model.network(graph.species, model.pairs(graph))[0]

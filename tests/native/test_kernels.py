@@ -88,9 +88,9 @@ def test_messages_and_their_gradients(dtype):
     )
     factor, weights = torch.randn(14, 48, generator=generator).to(dtype), torch.rand(40).to(dtype)
     row, value, slope = spline.basis(graph.d_ij, spacing, 35)
-    fused = Pairs(graph.idx_i, graph.idx_j, graph.d_ij, [table], [], spacing)
+    fused = Pairs(graph.idx_i, graph.idx_j, graph.d_ij, graph.unit_ij, [table], [], spacing)
     filters, slopes = spline.evaluate(table, row, value), spline.evaluate(table, row, slope)
-    plain = Pairs(graph.idx_i, graph.idx_j, graph.d_ij, [filters], [slopes], 0.0)
+    plain = Pairs(graph.idx_i, graph.idx_j, graph.d_ij, graph.unit_ij, [filters], [slopes], 0.0)
     result = []
     for pairs in (fused, plain):
         v = messages(pairs, 0, x)
