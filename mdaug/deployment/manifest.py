@@ -23,11 +23,11 @@ from mdaug.models.molecule_terms import MoleculeTerms
 from mdaug.options import PRECISIONS
 
 NAME = "manifest.json"
-WITH_BASELINE, WITH_PRIOR, PLAIN = 3, 2, 1
-"""Format versions of models with a baseline, with a prior, and without either: a reader of an older version
+WITH_VECTORS, WITH_BASELINE, WITH_PRIOR, PLAIN = 4, 3, 2, 1
+"""Format versions of models with vectors, with a baseline, with a prior, and without any: an older reader
 must refuse what it would leave out."""
 
-READABLE = (PLAIN, WITH_PRIOR, WITH_BASELINE)
+READABLE = (PLAIN, WITH_PRIOR, WITH_BASELINE, WITH_VECTORS)
 _KEYS = ("elements", "cutoff_A", "n_interactions", "dtype", "units", "training", "weights_sha256", "versions")
 _VALID: dict[str, Callable[[Any], bool]] = {
     "elements": lambda value: isinstance(value, list) and set(map(str, value)) <= set(chemical_symbols[1:]),
@@ -67,7 +67,7 @@ def build_manifest(
     """
     options = model.options
     return {
-        "format_version": _format_version(deployed),
+        "format_version": _format_version(model, deployed),
         "architecture": "SchNet",
         "elements": [chemical_symbols[number] for number in model.atomic_numbers],
         "cutoff_A": options.cutoff,
@@ -94,7 +94,9 @@ def build_manifest(
     }
 
 
-def _format_version(deployed: DeployedModel) -> int:
+def _format_version(model: SchNet, deployed: DeployedModel) -> int:
+    if model.options.n_vectors > 0:
+        return WITH_VECTORS
     if len(deployed.baseline):
         return WITH_BASELINE
     return PLAIN if deployed.prior_table is None else WITH_PRIOR

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mdaug.deployment import export_model, load_model, read_manifest
-from mdaug.deployment.manifest import WITH_PRIOR
+from mdaug.deployment.manifest import WITH_PRIOR, WITH_VECTORS
 from mdaug.errors import DataError
 
 TRAINING = {"data": "ethanol", "temperature_K": 500.0, "n_train": 3, "bonds": []}
@@ -45,8 +45,8 @@ def test_manifest(path):
 
 def test_the_manifest_has_the_number_of_vectors_if_there_are_any(make_model, tmp_path, path):
     assert "n_vectors" not in read_manifest(path)
-    with_vectors = export_model(make_model(n_vectors=5), tmp_path / "vectors.pt", training={})
-    assert read_manifest(with_vectors)["n_vectors"] == 5
+    with_vectors = read_manifest(export_model(make_model(n_vectors=5), tmp_path / "vectors.pt", training={}))
+    assert (with_vectors["n_vectors"], with_vectors["format_version"]) == (5, WITH_VECTORS)
 
 
 def test_digest_tells_networks_apart(make_model, tmp_path):
@@ -142,7 +142,7 @@ def test_damage_inside_is_refused(path):
         ("{", "not readable JSON"),
         ("[]", "no JSON object"),
         ("{}", "format version None, expected 1 or 2"),
-        (json.dumps({"format_version": 4}), "format version 4, expected 1 or 2 or 3; export it again"),
+        (json.dumps({"format_version": 5}), "format version 5, expected 1 or 2 or 3 or 4; export it again"),
         (json.dumps({"format_version": 1, "elements": []}), "lacks cutoff_A, n_interactions, dtype"),
     ],
 )
