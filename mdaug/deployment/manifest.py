@@ -23,11 +23,11 @@ from mdaug.models.molecule_terms import MoleculeTerms
 from mdaug.options import PRECISIONS
 
 NAME = "manifest.json"
-WITH_VECTORS, WITH_BASELINE, WITH_PRIOR, PLAIN = 4, 3, 2, 1
-"""Format versions of models with vectors, with a baseline, with a prior, and without any: an older reader
-must refuse what it would leave out."""
+WITH_RADIANS, WITH_VECTORS, WITH_BASELINE, WITH_PRIOR, PLAIN = 4, 4, 3, 2, 1
+"""Format versions of models with angles of the baseline in radians, with vectors, with an older baseline,
+with a prior, and without any: an older reader must refuse what it would leave out."""
 
-READABLE = (PLAIN, WITH_PRIOR, WITH_BASELINE, WITH_VECTORS)
+READABLE = (PLAIN, WITH_PRIOR, WITH_BASELINE, WITH_RADIANS)
 _KEYS = ("elements", "cutoff_A", "n_interactions", "dtype", "units", "training", "weights_sha256", "versions")
 _VALID: dict[str, Callable[[Any], bool]] = {
     "elements": lambda value: isinstance(value, list) and set(map(str, value)) <= set(chemical_symbols[1:]),
@@ -98,7 +98,7 @@ def _format_version(model: SchNet, deployed: DeployedModel) -> int:
     if model.options.n_vectors > 0:
         return WITH_VECTORS
     if len(deployed.baseline):
-        return WITH_BASELINE
+        return WITH_RADIANS
     return PLAIN if deployed.prior_table is None else WITH_PRIOR
 
 
@@ -194,7 +194,8 @@ def weights_sha256(deployed: DeployedModel | torch.jit.ScriptModule) -> str:
         tensors["prior_table"] = deployed.prior_table
     if hasattr(deployed, "baseline"):  # files of earlier versions lack it
         for n, terms in cast("nn.ModuleList", deployed.baseline).named_children():
-            tensors |= {f"baseline.{n}.{name}": getattr(terms, name) for name in TEMPLATE_TENSORS}
+            own = [name for name in TEMPLATE_TENSORS if hasattr(terms, name)]  # version 3 lacks angle_forms
+            tensors |= {f"baseline.{n}.{name}": getattr(terms, name) for name in own}
     for name, tensor in sorted(tensors.items()):
         digest.update(name.encode())
         digest.update(tensor.cpu().contiguous().numpy().tobytes())

@@ -6,7 +6,8 @@
 import torch
 from torch import Tensor
 
-from mdaug.frames import IntArray
+from mdaug.frames import FloatArray, IntArray
+from mdaug.geometry.valence_constants import COSINE_SCALE, LINEAR_COSINE
 
 
 def cosines(positions: Tensor, angles: IntArray, cells: Tensor | None = None) -> Tensor:
@@ -29,6 +30,24 @@ def cosines(positions: Tensor, angles: IntArray, cells: Tensor | None = None) ->
     to_i = _units(_vectors(positions, angles[:, 1], angles[:, 0], cells))
     to_k = _units(_vectors(positions, angles[:, 1], angles[:, 2], cells))
     return (to_i * to_k).sum(-1)
+
+
+def bends(cosine: Tensor, mean_cosines: FloatArray) -> Tensor:
+    """Return u of angles: θ̄ − θ in radians of bent ones, cos θ − c̄ of those that are linear on average.
+
+    The energy of a bent angle is nearly quadratic in θ up to 180°, where cos θ levels off; for a linear angle
+    θ has a kink there, and 1 + cos θ is ½ (π − θ)².
+
+    Parameters
+    ----------
+    cosine
+        Cosines of the angles, any shape whose last axis has n_angles.
+    mean_cosines
+        c̄, the mean of each, shape (n_angles,).
+    """
+    mean = torch.as_tensor(mean_cosines)
+    bent = torch.acos(mean / COSINE_SCALE) - torch.acos(cosine / COSINE_SCALE)
+    return torch.where(mean > LINEAR_COSINE, bent, cosine - mean)
 
 
 def torsion_terms(positions: Tensor, torsions: IntArray, cells: Tensor | None = None) -> Tensor:

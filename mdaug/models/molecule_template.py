@@ -28,7 +28,9 @@ class MoleculeTemplate:
     angles
         Shape (n_angles, 3), the center in the middle.
     mean_cosines
-        Shape (n_angles,).
+        c̄, shape (n_angles,).
+    angle_forms
+        Shape (n_angles,): 1 for angles in radians, 0 for those described by their cosines.
     torsions
         Shape (n_torsions, 4), along three bonds.
     pairs
@@ -36,8 +38,9 @@ class MoleculeTemplate:
     pair_parameters
         Shape (n_pairs, 4): A (eV), B (1/Å), R (Å), a (eV).
     factors
-        Shape (n_terms, 3): indices of primitives. These are 1 − exp(−2 (r − r̄)) of each bond, cos θ minus its
-        mean of each angle, three terms of each torsion (`mdaug.geometry.internal_coordinates`), and 1.
+        Shape (n_terms, 3): indices of primitives. These are 1 − exp(−2 (r − r̄)) of each bond, of each angle
+        arccos(c̄/1.005) − arccos(cos θ/1.005) or cos θ − c̄, three terms of each torsion
+        (`mdaug.geometry.internal_coordinates`), and 1.
     gates
         Shape (n_terms, 4): bonds whose breaking switches the term off; `n_bonds` stands for none.
     coefficients
@@ -49,6 +52,7 @@ class MoleculeTemplate:
     bond_parameters: FloatArray
     angles: IntArray
     mean_cosines: FloatArray
+    angle_forms: IntArray
     torsions: IntArray
     pairs: IntArray
     pair_parameters: FloatArray
@@ -70,6 +74,8 @@ class MoleculeTemplate:
         ValueError
             An array has another shape than it must have, or an index does not exist.
         """
+        if "angle_forms" not in lists:  # of a run folder in which all angles are described by cosines
+            lists = {**lists, "angle_forms": [0] * len(lists["angles"])}
         arrays: dict[str, Any] = {
             name: np.array(lists[name], dtype=dtype).reshape(-1, *tail)
             for name, (dtype, tail) in _SHAPES.items()
@@ -89,6 +95,7 @@ class MoleculeTemplate:
         same = {
             "bond_parameters": n_bonds,
             "mean_cosines": len(self.angles),
+            "angle_forms": len(self.angles),
             "pair_parameters": len(self.pairs),
         }
         for name, length in (same | dict.fromkeys(("gates", "coefficients"), len(self.factors))).items():
@@ -112,6 +119,7 @@ _SHAPES: dict[str, tuple[type, tuple[int, ...]]] = {
     "bond_parameters": (np.float64, (9,)),
     "angles": (np.int64, (3,)),
     "mean_cosines": (np.float64, ()),
+    "angle_forms": (np.int64, ()),
     "torsions": (np.int64, (4,)),
     "pairs": (np.int64, (2,)),
     "pair_parameters": (np.float64, (4,)),

@@ -10,7 +10,8 @@ each bond b,
   + Σ_terms c Π primitives Π gates g.
 
 V is the expanded Morse oscillator (R. J. Le Roy in Demaison, Boggs, Császár (eds.), Equilibrium Molecular
-Structures, CRC Press 2011, chapter 6).
+Structures, CRC Press 2011, chapter 6). Angles are described by θ in radians, those that are linear on average
+by cos θ (`mdaug.geometry.internal_coordinates.bends`).
 """
 
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from mdaug.frames import FloatArray
 from mdaug.geometry.valence_constants import (
     BONDS_SWITCHED_FROM,
+    COSINE_SCALE,
     GATE_CENTER,
     GATE_WIDTH,
     PAIRS_SWITCHED_FROM,
@@ -49,6 +51,7 @@ class MoleculeTerms(nn.Module):
     bond_parameters: Tensor
     angles: Tensor
     mean_cosines: Tensor
+    angle_forms: Tensor
     torsions: Tensor
     pairs: Tensor
     pair_parameters: Tensor
@@ -80,9 +83,8 @@ class MoleculeTerms(nn.Module):
         torsions = _torsion_vectors(positions, self.torsions)
         x, x_slope = _stretches(r, self.bond_parameters[:, 0])
         one = torch.ones_like(positions[:, :1, 0])
-        primitives = torch.cat(
-            [x, angles.cosine - self.mean_cosines, _folds(torsions).flatten(1), one], dim=1
-        )
+        u, u_slope = _bends(angles.cosine, self.mean_cosines, self.angle_forms)
+        primitives = torch.cat([x, u, _folds(torsions).flatten(1), one], dim=1)
         switch, switch_slope = _bond_switch(r, self.cutoff)
         gates, gate_slopes = _gates(r / self.bond_parameters[:, 0])
         gate_slopes = gate_slopes / self.bond_parameters[:, 0] * switch + gates * switch_slope
@@ -95,7 +97,7 @@ class MoleculeTerms(nn.Module):
         n_bonds, n_angles = r.shape[1], angles.cosine.shape[1]
         of_bonds = switch * stretch_slope + switch_slope * (stretched - depth)
         of_bonds = of_bonds + x_slope * of_primitives[:, :n_bonds] + gate_slopes * of_gates[:, :-1]
-        of_cosines = of_primitives[:, n_bonds : n_bonds + n_angles]
+        of_cosines = u_slope * of_primitives[:, n_bonds : n_bonds + n_angles]
         of_folds = of_primitives[:, n_bonds + n_angles : -1].unflatten(1, (-1, 3))
         slope = torch.zeros_like(positions)
         slope = _add_slopes(slope, self.bonds, (of_bonds / r).unsqueeze(-1) * bond_ij)
@@ -175,6 +177,14 @@ def _stretches(r: Tensor, mean: Tensor, slope: float = STRETCH_SLOPE) -> tuple[T
     """Return 1 − exp(−slope (r − r̄)) and its slope."""
     decay = torch.exp(-slope * (r - mean))
     return 1 - decay, slope * decay
+
+
+def _bends(cosine: Tensor, mean: Tensor, forms: Tensor, scale: float = COSINE_SCALE) -> tuple[Tensor, Tensor]:
+    """Return the primitive of each angle and its derivative in the cosine."""
+    scaled, in_radians = cosine / scale, forms.eq(1)
+    u = torch.where(in_radians, torch.acos(mean / scale) - torch.acos(scaled), cosine - mean)
+    slope = (1 - scaled.square()).rsqrt() / scale
+    return u, torch.where(in_radians, slope, torch.ones_like(slope))
 
 
 def _gates(stretch: Tensor, center: float = GATE_CENTER, width: float = GATE_WIDTH) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from mdaug.augmentation.force_matching.force_field import N_BOND_PARAMETERS, ForceField
 from mdaug.frames import FloatArray, IntArray
+from mdaug.geometry.valence_constants import LINEAR_COSINE
 from mdaug.models.molecule_template import N_GATES, MoleculeTemplate
 
 
@@ -54,6 +55,7 @@ def _template(field: ForceField, atoms: IntArray) -> MoleculeTemplate:
         bond_parameters=_bond_parameters(field)[bonds],
         angles=place[topology.angles[angles]],
         mean_cosines=field.mean_cosines[angles],
+        angle_forms=(field.mean_cosines[angles] > LINEAR_COSINE).astype(np.int64),
         torsions=place[topology.torsions[torsions]],
         pairs=place[topology.pairs[pairs]],
         pair_parameters=np.column_stack([_walls(field), field.steepness, field.contact, soft])[pairs],

@@ -275,6 +275,19 @@ def test_two_bonded_atoms_and_single_ones(model, tmp_path):
     assert abs(result["forces"][0] - network["forces"][0]).max() > 0.1
 
 
+def test_angles_without_forms_are_described_by_cosines(model, tmp_path):
+    (template,) = random_templates("CH3CH2OH")
+    lists = {name: array.tolist() for name, array in template.arrays() if name != "angle_forms"}
+    older = MoleculeTemplate.from_lists(lists)
+    assert not older.angle_forms.any() and template.angle_forms.all()
+    atoms, results = geometries()["distorted 2"], []
+    for n, each in enumerate((older, template)):
+        path = export_model(model, tmp_path / f"{n}.pt", training={}, templates=[each])
+        results.append(evaluate(path, atoms, ETHANOL))
+        assert_equal(results[-1], torchscript(path, atoms, ETHANOL))
+    assert abs(results[0]["energy"] - results[1]["energy"]) > 1e-3
+
+
 # ---- replicas ------------------------------------------------------------------------------------------
 
 
@@ -490,6 +503,9 @@ def test_an_index_out_of_range_is_refused(model, tmp_path, name, wrong):
         ("factors", lambda t: t[:, :2], "factors has a wrong shape"),
         ("pair_parameters", lambda t: t[1:], "pair_parameters has a wrong shape"),
         ("mean_cosines", lambda t: t[1:], "mean_cosines has a wrong shape"),
+        ("mean_cosines", lambda t: t - 2, "mean_cosines contains a number that is not a cosine"),
+        ("angle_forms", lambda t: t[1:], "angle_forms has a wrong shape"),
+        ("angle_forms", lambda t: t + 1, "angle_forms contains the index 2"),
         (
             "coefficients",
             lambda t: torch.full_like(t, np.nan),

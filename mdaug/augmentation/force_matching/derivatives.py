@@ -18,7 +18,7 @@ from mdaug.augmentation.force_matching.force_field import (
 )
 from mdaug.augmentation.force_matching.terms import N_FACTORS
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.geometry.internal_coordinates import cosines, lengths, torsion_terms
+from mdaug.geometry.internal_coordinates import bends, cosines, lengths, torsion_terms
 from mdaug.geometry.valence_constants import STRETCH_SLOPE
 
 MOST_ATOMS = 4
@@ -174,7 +174,12 @@ def _term_parts(field: ForceField, q: _Coordinates) -> _Parts:
     n_bonds, first_pair, n_pairs = len(topology.bonds), _first_pair(field), len(topology.pairs)
     far = np.flatnonzero(topology.separation >= 3)
     r, rest = q.values[:, :n_bonds], q.values[:, n_bonds:first_pair].clone()
-    rest[:, : len(topology.angles)] -= torch.as_tensor(field.mean_cosines)
+    rest_slope = torch.ones_like(rest)
+    n_angles = len(topology.angles)
+    u, rest_slope[:, :n_angles] = _with_slope(
+        lambda cosine: bends(cosine, field.mean_cosines), rest[:, :n_angles]
+    )
+    rest[:, :n_angles] = u
     decay = torch.exp(-STRETCH_SLOPE * (r - torch.as_tensor(field.mean_lengths)))
     distances = q.values[:, first_pair : first_pair + n_pairs][:, far]
     soft, soft_slope = _with_slope(
@@ -185,7 +190,7 @@ def _term_parts(field: ForceField, q: _Coordinates) -> _Parts:
     )
     one = torch.ones(n_frames, 1, dtype=r.dtype)
     primitives = torch.cat([1 - decay, rest, soft, one], 1)
-    slopes = torch.cat([STRETCH_SLOPE * decay, torch.ones_like(rest), soft_slope, 0 * one], 1)
+    slopes = torch.cat([STRETCH_SLOPE * decay, rest_slope, soft_slope, 0 * one], 1)
     coordinate_of = np.concatenate([np.arange(first_pair), first_pair + far, [0]])
 
     log_gates, log_slope = _with_slope(field.log_gates, r)

@@ -23,6 +23,7 @@ from mdaug.augmentation.force_matching.force_field import (
 from mdaug.augmentation.force_matching.tabulated_parameters import (
     BondShape,
     bond_shape,
+    geminal_repulsion,
     repulsion,
     surroundings,
 )
@@ -123,7 +124,10 @@ def initial_force_field(frames: FrameSet, cutoff: float = CUTOFF_A) -> ForceFiel
     angle_kind = _kinds([min((a := tuple(classes[list(angle)])), a[::-1]) for angle in topology.angles])
     cosine = _class_means(cosines(positions, topology.angles, cells).numpy().mean(0), angle_kind)
     shapes = [_bond_shape(topology, topology.bonds[b], mean_lengths[b]) for b in _firsts(bond_kind)]
-    walls = [repulsion(z[pair[0]], z[pair[1]]) for pair in topology.pairs]
+    walls = [
+        geminal_repulsion(z_i, z_j) if n_bonds == 2 else repulsion(z_i, z_j)
+        for (z_i, z_j), n_bonds in zip(z[topology.pairs].tolist(), topology.separation, strict=True)
+    ]
     parameters = np.concatenate(
         [
             np.zeros(terms.n_coefficients + intermolecular.n_coefficients),

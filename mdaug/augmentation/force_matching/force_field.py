@@ -23,7 +23,7 @@ from torch import Tensor
 from mdaug.augmentation.force_matching.terms import Terms
 from mdaug.augmentation.force_matching.topology import Topology
 from mdaug.frames import FloatArray, IntArray
-from mdaug.geometry.internal_coordinates import cosines, lengths, torsion_terms
+from mdaug.geometry.internal_coordinates import bends, cosines, lengths, torsion_terms
 from mdaug.geometry.pairs import pair_lengths, quintic_switch
 from mdaug.geometry.valence_constants import (
     BONDS_SWITCHED_FROM,
@@ -317,7 +317,7 @@ class ForceField:
 
     def _primitives(self, positions: Tensor, r: Tensor, d: Tensor, cells: Tensor | None) -> Tensor:
         x = 1 - torch.exp(-STRETCH_SLOPE * (r - torch.as_tensor(self.mean_lengths)))
-        u = cosines(positions, self.topology.angles, cells) - torch.as_tensor(self.mean_cosines)
+        u = bends(cosines(positions, self.topology.angles, cells), self.mean_cosines)
         far = np.flatnonzero(self.topology.separation >= 3)
         soft = torch.exp(-STRETCH_SLOPE * (d[:, far] - torch.as_tensor(self.contact[far])))
         soft = soft * self.pair_switch(d[:, far])

@@ -14,6 +14,8 @@ plateau: nothing relaxes, so it is higher than a bond enthalpy), and the shape o
 All but the scans are good to about 8 kcal/mol, and have the shape of the nearest kind of bond.
 
 Non-bonded repulsion: exponential, 0.3 kcal/mol at the sum of Bondi's radii (DOI 10.1021/j100785a001).
+Of atoms bonded to one atom it adds to the energy of their angle, and is chosen so that angles of ethanol
+(CCSD(T)) and of four molecules of the zoo (GFN2-xTB) are right down to 60°.
 """
 
 from types import MappingProxyType
@@ -231,3 +233,15 @@ def repulsion(z_i: int, z_j: int) -> Repulsion:
         Atomic numbers, in any order.
     """
     return Repulsion(0.3 * EV_PER_KCAL_MOL, 3.6, float(vdw_radii[z_i] + vdw_radii[z_j]))
+
+
+def geminal_repulsion(z_i: int, z_j: int) -> Repulsion:
+    """Return the tabulated repulsion of two atoms that are bonded to the same atom.
+
+    Parameters
+    ----------
+    z_i, z_j
+        Atomic numbers, in any order.
+    """
+    strength, steepness = (25.0, 2.0) if 1 in (z_i, z_j) else (150.0, 3.6)
+    return Repulsion(strength * EV_PER_KCAL_MOL, steepness, float(covalent_radii[z_i] + covalent_radii[z_j]))

@@ -1,7 +1,8 @@
 """Terms of a force-matched field: products of internal coordinates, equal for equivalent atoms.
 
-Internal coordinates ("primitives", in this order): x = 1 − exp(−2 (r − r̄)) of each bond, u = cos θ − c̄ of
-each angle, T1, T2, T3 of each torsion, exp(−2 (d − R)) of each pair three or more bonds apart.
+Internal coordinates ("primitives", in this order): x = 1 − exp(−2 (r − r̄)) of each bond, u of each angle
+(`mdaug.geometry.internal_coordinates.bends`), T1, T2, T3 of each torsion, exp(−2 (d − R)) of each pair three
+or more bonds apart.
 """
 
 from collections.abc import Iterable, Iterator

@@ -28,6 +28,13 @@ Switch quintic_switch(double d, double cutoff, double from) {
     return {1 - t * t * t * (10 - 15 * t + 6 * t * t), -30 * t * t * u * u / ((1 - from) * cutoff)};
 }
 
+// The primitive of an angle and its derivative in the cosine.
+Switch bend(const MoleculeTerms::Angle& angle, double cosine) {
+    if (!angle.in_radians) return {cosine - angle.mean, 1};
+    const double scaled = cosine / COSINE_SCALE;
+    return {angle.mean - std::acos(scaled), 1 / (COSINE_SCALE * std::sqrt(1 - scaled * scaled))};
+}
+
 // The expanded Morse oscillator V(r) less its plateau, and its slope.
 Switch expanded_morse(const MoleculeTerms::Bond& bond, double r) {
     const auto &b = bond.beta, &own = bond.delta;
@@ -52,6 +59,7 @@ void MoleculeEvaluation::reserve(const MoleculeTerms& terms) {
     grow(products_, terms.products.size());
     grow(primitives_, terms.n_primitives() + 1);
     grow(gates_, terms.n_bonds() + 1);
+    grow(bend_slopes_, terms.angles.size());
     grow(pairs_, terms.pairs.size());
     grow(energies_, terms.n_atoms());
     grow(gradient_, 3 * terms.n_atoms());
@@ -63,7 +71,7 @@ void MoleculeEvaluation::reserve(const MoleculeTerms& terms) {
 
 size_t MoleculeEvaluation::bytes() const {
     const auto size = [](const auto&... lists) { return (0 + ... + (lists.capacity() * sizeof(lists[0]))); };
-    return size(edges_, stretches_, products_, primitives_, gates_, pairs_, energies_, gradient_, atomic_strains_,
+    return size(edges_, stretches_, products_, primitives_, gates_, bend_slopes_, pairs_, energies_, gradient_, atomic_strains_,
                 length_virials_, product_virials_, primitive_virials_);
 }
 
@@ -131,7 +139,12 @@ void MoleculeEvaluation::set_angles_and_torsions(const MoleculeTerms& terms) {
         products_[p] = {dot(edges_[first].unit, edges_[second].unit), 0};
     }
     Value* primitive = primitives_.data() + terms.first_angle();
-    for (const auto& angle : terms.angles) *primitive++ = {product(angle.cosine) - angle.mean_cosine, 0};
+    double* bend_slope = bend_slopes_.data();
+    for (const auto& angle : terms.angles) {
+        const auto u = bend(angle, product(angle.cosine));
+        *primitive++ = {u.value, 0};
+        *bend_slope++ = u.slope;
+    }
     for (const auto& torsion : terms.torsions) {
         const double a = product(torsion.first), b = product(torsion.second), c = product(torsion.outer);
         const double t = a * b - c, s = (1 - a * a) * (1 - b * b);
@@ -195,7 +208,8 @@ void MoleculeEvaluation::add_slopes_of_products(const MoleculeTerms& terms) {
     const auto add = [&](const MoleculeTerms::SignedProduct& of, double slope) {
         products_[of.product].slope += of.sign * slope;
     };
-    for (const auto& angle : terms.angles) add(angle.cosine, (primitive++)->slope);
+    const double* bend_slope = bend_slopes_.data();
+    for (const auto& angle : terms.angles) add(angle.cosine, (primitive++)->slope * *bend_slope++);
     for (const auto& torsion : terms.torsions) {
         const double a = product(torsion.first), b = product(torsion.second);
         const double t = primitive[0].value, s = (1 - a * a) * (1 - b * b);
@@ -293,7 +307,8 @@ void MoleculeEvaluation::set_virials(const MoleculeTerms& terms) {
         add(sum, factor * of.sign, product_virials_[of.product]);
     };
     Six* virial = primitive_virials_.data() + terms.first_angle();
-    for (const auto& angle : terms.angles) add_product(*virial++ = {}, 1.0, angle.cosine);
+    const double* bend_slope = bend_slopes_.data();
+    for (const auto& angle : terms.angles) add_product(*virial++ = {}, *bend_slope++, angle.cosine);
     for (const auto& torsion : terms.torsions) {
         const double a = product(torsion.first), b = product(torsion.second), c = product(torsion.outer);
         const double t = a * b - c, s = (1 - a * a) * (1 - b * b);

@@ -72,6 +72,7 @@ class MoleculeEvaluation {
     std::vector<Stretch> stretches_;
     std::vector<Value> products_;
     std::vector<Value> primitives_, gates_;  // followed by the constant 1
+    std::vector<double> bend_slopes_;        // ∂primitive/∂cos θ of each angle
     std::vector<PairPull> pairs_;
     std::vector<double> energies_, gradient_, atomic_strains_;
     std::vector<Six> length_virials_, product_virials_, primitive_virials_;

@@ -20,12 +20,12 @@ namespace mdaug::core {
 
 namespace {
 
-constexpr const char* FORMAT_VERSIONS[] = {"1", "2", "3"};  // 2: with a prior; 3: with a baseline
+constexpr const char* FORMAT_VERSIONS[] = {"1", "2", "3", "4"};  // 2: prior; 3: baseline; 4: its angles in radians
 
 // Tensors of each template of a baseline (mdaug/models/molecule_terms.py).
 constexpr const char* TEMPLATE_TENSORS[] = {"atomic_numbers", "bonds",           "bond_parameters", "angles",
                                             "mean_cosines",   "torsions",        "pairs",           "pair_parameters",
-                                            "factors",        "gates",           "coefficients"};
+                                            "factors",        "gates",           "coefficients",    "angle_forms"};
 
 Array array_of(const at::Tensor& tensor) {
     const auto copy = tensor.detach().to(at::kCPU, at::kDouble).contiguous();
@@ -75,7 +75,7 @@ void check(const std::string& path, const std::string& manifest) {
     const auto version = json_value(manifest, "format_version");
     if (std::find(std::begin(FORMAT_VERSIONS), std::end(FORMAT_VERSIONS), version) == std::end(FORMAT_VERSIONS))
         throw std::runtime_error(path + ": model of format version " + (version.empty() ? "none" : printable(version)) +
-                                 ", expected 1, 2 or 3; export it again with this version of mdaug, or use the version "
+                                 ", expected 1, 2, 3 or 4; export it again with this version of mdaug, or use the version "
                                  "that wrote it");
     if (json_value(manifest, "filters") != "\"spline\"")
         throw std::runtime_error(path +

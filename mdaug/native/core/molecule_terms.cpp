@@ -43,6 +43,8 @@ class Arrays {
         return data;
     }
 
+    bool has(const std::string& name) const { return arrays_.count(name) > 0; }
+
     std::vector<int> indices(const std::string& name, int64_t columns, int64_t limit, int64_t n_rows = -1) const {
         std::vector<int> result;
         for (const double value : matrix(name, columns, n_rows).data) {
@@ -122,9 +124,14 @@ void add_bonds(MoleculeTerms& terms, const Arrays& arrays, Arrangement& arrangem
 void add_angles(MoleculeTerms& terms, const Arrays& arrays, Arrangement& arrangement) {
     const auto atoms = chains(arrays, "angles", 3, terms.n_atoms());
     const auto means = arrays.numbers("mean_cosines", 1, static_cast<int64_t>(atoms.size() / 3));
+    std::vector<int> forms(means.size(), 0);  // files of version 3 have none
+    if (arrays.has("angle_forms")) forms = arrays.indices("angle_forms", 1, 2, static_cast<int64_t>(means.size()));
     for (size_t n = 0; n < means.size(); ++n) {
-        const int *a = atoms.data() + 3 * n;
-        terms.angles.push_back({arrangement.product(a[1], a[0], a[1], a[2]), means[n]});
+        const int* a = atoms.data() + 3 * n;
+        if (!(std::abs(means[n]) <= 1)) arrays.refuse("mean_cosines", "contains a number that is not a cosine");
+        const bool in_radians = forms[n] == 1;
+        terms.angles.push_back({arrangement.product(a[1], a[0], a[1], a[2]),
+                                in_radians ? std::acos(means[n] / COSINE_SCALE) : means[n], in_radians});
     }
 }
 

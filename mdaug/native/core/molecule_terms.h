@@ -21,6 +21,8 @@
 
 namespace mdaug::core {
 
+constexpr double COSINE_SCALE = 1.005;
+
 struct MoleculeTerms {
     struct Edge {
         int from, to;  // atoms; the vector is r_to − r_from
@@ -37,7 +39,8 @@ struct MoleculeTerms {
     };
     struct Angle {
         SignedProduct cosine;
-        double mean_cosine;
+        double mean;      // of cos θ, or of arccos(cos θ / COSINE_SCALE)
+        bool in_radians;  // described by θ, not by cos θ
     };
     struct Torsion {
         SignedProduct first, second, outer;  // e1·e2, e2·e3, e1·e3

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.augmentation.force_matching.tabulated_parameters import bond_shape
@@ -47,3 +48,32 @@ def test_a_diatomic_has_its_bond_alone():
     difference = (energies - energies[0] - far.energies) * KCAL_MOL_PER_EV
     np.testing.assert_allclose(difference[:3], 0, atol=1.0)
     np.testing.assert_allclose(difference[3:], 0, atol=10.0)  # where the table's shape takes over
+
+
+def test_a_bend_is_quadratic_in_the_angle_far_beyond_the_frames():
+    """Water with harmonic bonds and angle, from 60 to 170°; frames have 90 to 120°."""
+    k_bond, k_angle, theta0 = 30.0, 4.0, np.radians(104.5)
+
+    def energies_and_forces(positions):
+        x = torch.tensor(positions, requires_grad=True)
+        first, second = x[:, 1] - x[:, 0], x[:, 2] - x[:, 0]
+        a, b = first.norm(dim=1), second.norm(dim=1)
+        theta = torch.acos((first * second).sum(1) / (a * b))
+        stretch = (a - 0.96) ** 2 + (b - 0.96) ** 2
+        energies = k_bond / 2 * stretch + k_angle / 2 * (theta - theta0) ** 2
+        (slope,) = torch.autograd.grad(energies.sum(), x)
+        return energies.detach().numpy(), -slope.numpy()
+
+    def bent(theta, length):
+        positions = np.zeros((len(theta), 3, 3))
+        positions[:, 1, 0] = length
+        positions[:, 2, 0], positions[:, 2, 1] = length * np.cos(theta), length * np.sin(theta)
+        return positions
+
+    rng = np.random.default_rng(0)
+    positions = bent(rng.normal(theta0, 0.12, 60), rng.normal(0.96, 0.03, 60))
+    positions += rng.normal(scale=0.02, size=positions.shape)
+    field = match_forces(FrameSet(np.array([8, 1, 1]), positions, *energies_and_forces(positions)))
+    scan = bent(np.radians([104.5, 60.0, 75.0, 135.0, 150.0, 160.0, 170.0]), np.full(7, 0.96))
+    energies, expected = field.evaluate(scan)[0], energies_and_forces(scan)[0]
+    np.testing.assert_allclose((energies - energies[0])[1:], expected[1:], rtol=0.15)
