@@ -117,6 +117,29 @@ def split_frames(frames: FrameSet, options: SplitOptions) -> Split:
     return Split(train, validation, test)
 
 
+def refuse_empty_parts(frames: FrameSet, split: Split) -> None:
+    """Refuse a split that leaves no frame for training or for validation.
+
+    Parameters
+    ----------
+    frames
+        All frames.
+    split
+        Their parts.
+
+    Raises
+    ------
+    DataError
+        One of these parts is empty.
+    """
+    for name in ("train", "validation"):
+        if len(getattr(split, name)) == 0:
+            raise DataError(
+                f"{frames.name}: of {len(frames)} frame(s) the split leaves none for {name}, "
+                "which needs one; give more frames, or --split.train 2 --split.validation 1 --split.test 0"
+            )
+
+
 def _sizes(n_frames: int, options: SplitOptions) -> tuple[int, int, int]:
     shares = (options.train, options.validation, options.test)
     sizes = [share if isinstance(share, int) else round(share * n_frames) for share in shares]

@@ -7,7 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from mdaug.augmentation import AugmentOptions, augment
-from mdaug.data import write_extxyz
+from mdaug.data import split_frames, write_extxyz
+from mdaug.data.splits import SplitOptions, refuse_empty_parts
+from mdaug.data.trainers import TrainerName, TrainingData, trainer_of
+from mdaug.data.trainers.readme import write_readme
+from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.springs import SpringOptions, Springs, fit_springs, write_springs
 from mdaug.springs.options import SpringSettings
@@ -72,6 +76,70 @@ def augment_data(
     DataError
         As `fit_springs` and `mdaug.augmentation.augment` do.
     """
+    augmented = _augmented(
+        frames, options, folder, springs=springs, springs_file=springs_file, progress=progress
+    )
+    return _kinds(frames, augmented)
+
+
+def augment_for_trainer(
+    frames: FrameSet,
+    options: AugmentOptions,
+    folder: Path,
+    trainer: TrainerName,
+    *,
+    split: SplitOptions,
+    repeats: int | None = None,
+    springs: SpringSettings | None = None,
+    springs_file: Path | None = None,
+    progress: Progress = ignore,
+) -> list[AugmentedKind]:
+    """Split the frames, augment those for training, and write the files that another trainer reads.
+
+    Besides the files of `augment_data`, `folder` gets split.json, README.md and the files of the trainer.
+
+    Parameters
+    ----------
+    frames
+        All frames.
+    options, folder, springs, springs_file, progress
+        As for `augment_data`.
+    trainer
+        Name of the trainer.
+    split
+        Sizes of the training, validation and test sets; only training frames are augmented.
+    repeats
+        As `mdaug.data.trainers.options.RepeatOptions.repeats`.
+
+    Raises
+    ------
+    DataError
+        As `augment_data` does, if there are too few frames for the split, or if the trainer cannot read such
+        frames.
+    """
+    parts = split_frames(frames, split)
+    refuse_empty_parts(frames, parts)
+    raw, validation, test = (frames.select(part) for part in (parts.train, parts.validation, parts.test))
+    augmented = _augmented(
+        raw, options, folder, springs=springs, springs_file=springs_file, progress=progress
+    )
+    write_json(folder / "split.json", parts.to_json())
+    data = TrainingData(raw, augmented, validation, test)
+    writer = trainer_of(trainer)
+    write_readme(folder, writer, data, writer.write(data, folder, repeats))
+    return _kinds(raw, augmented)
+
+
+def _augmented(
+    frames: FrameSet,
+    options: AugmentOptions,
+    folder: Path,
+    *,
+    springs: SpringSettings | None,
+    springs_file: Path | None,
+    progress: Progress,
+) -> FrameSet:
+    """Return augmented frames, and write them and their springs."""
     if springs_file is not None:
         fitted = Springs.read(springs_file)
         fitted.write(folder / "springs.json")
@@ -82,7 +150,7 @@ def augment_data(
         write_springs(fitted, frames, folder / "springs.json")
     augmented = augment(frames, fitted, options)
     write_extxyz(augmented, folder / "augmented.xyz")
-    return _kinds(frames, augmented)
+    return augmented
 
 
 def _kinds(frames: FrameSet, augmented: FrameSet) -> list[AugmentedKind]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from mdaug.augmentation.generate import Augmentation, make_augmentation
 from mdaug.data import Split, load_frames, split_frames
+from mdaug.data.splits import refuse_empty_parts
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.springs import SpringAnalysis, analyze_springs
@@ -81,7 +82,7 @@ def prepare_sets(config: RunConfig, callbacks: TrainingCallbacks) -> Sets:
     """
     frames = config.data.load_frames()
     split = split_frames(frames, config.split)
-    _refuse_empty_parts(frames, split)
+    refuse_empty_parts(frames, split)
     raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
     parts = f"{len(raw)} training, {len(validation)} validation, {len(test)} test"
     callbacks.stage(f"{len(frames)} frames of {frames.name}: {parts}")
@@ -107,12 +108,3 @@ def _explored(path: Path, raw: FrameSet) -> FrameSet:
             "`mdaug explore` wrote for these frames"
         )
     return frames
-
-
-def _refuse_empty_parts(frames: FrameSet, split: Split) -> None:
-    for name in ("train", "validation"):
-        if len(getattr(split, name)) == 0:
-            raise DataError(
-                f"{frames.name}: of {len(frames)} frame(s) the split leaves none for {name}, "
-                "which needs one; give more frames, or --split.train 2 --split.validation 1 --split.test 0"
-            )

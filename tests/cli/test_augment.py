@@ -1,9 +1,15 @@
 """`mdaug augment` as a user types it."""
 
+import numpy as np
 import pytest
 
 from mdaug.cli.app import main
 from mdaug.data import load_frames
+from mdaug.data.load import read_frames
+from mdaug.data.splits import Split
+from mdaug.data.trainers import TRAINER_NAMES, trainer_of
+from mdaug.workflows.run_files import FILES
+from mdaug.workflows.run_record import read_record
 
 pytestmark = pytest.mark.slow
 
@@ -24,3 +30,62 @@ def test_frames_of_explore_belong_to_train_alone(tmp_path, capsys):
     """`mdaug augment` writes augmented frames and trains nothing: the option is unknown there."""
     assert main(["augment", "ethanol", "--every=20", "--explored=missing.xyz", f"--out={tmp_path}"]) == 2
     assert "explored" in capsys.readouterr().err
+
+
+FEW = ["--every=20", "--n-frames=3", "--n-stretched=3", "--n-impulses=2", "--springs.bootstrap=0"]
+SPLIT = ["--split.train=30", "--split.validation=12", "--split.test=8"]
+
+
+def test_only_training_frames_are_augmented_for_a_trainer(tmp_path, capsys):
+    assert main(["augment", "ethanol", "--for=mace", *FEW, *SPLIT, f"--out={tmp_path}"]) == 0
+    assert "README.md" in capsys.readouterr().out
+    split = Split.read(tmp_path / "split.json")
+    frames = load_frames("ethanol", every=20)
+    written = {name: read_frames(tmp_path / f"{name}.xyz").frames for name in ("train", "validation", "test")}
+    assert [len(written[name]) for name in ("train", "validation", "test")] == [38, 12, 8]
+    for name, indices in (("train", split.train), ("validation", split.validation), ("test", split.test)):
+        assert written[name].positions[: len(indices)] == pytest.approx(frames.positions[indices], abs=1e-7)
+    augmented = load_frames(tmp_path / "augmented.xyz")
+    displaced = augmented.positions - augmented.info["displacement"]
+    assert displaced == pytest.approx(frames.positions[split.train][augmented.info["parent"]], abs=1e-7)
+    assert np.sqrt(augmented.weights) == pytest.approx(_config_weights(tmp_path / "train.xyz"))
+    readme = (tmp_path / "README.md").read_text()
+    assert "mace_run_train --config mace.yaml" in readme and "30 raw training frames" in readme
+
+
+def _config_weights(path):
+    words = path.read_text().split()
+    return [float(word.partition("=")[2]) for word in words if word.startswith("config_weight=")]
+
+
+def test_files_for_a_trainer_belong_to_the_run(tmp_path):
+    arguments = ["augment", "ethanol", "--for=deepmd", *FEW, *SPLIT, f"--out={tmp_path}"]
+    assert main(arguments) == 0
+    record = read_record(tmp_path)
+    assert record is not None and "train/raw-00/set.000/coord.npy" in record["files"]
+    assert main([*arguments, "--overwrite"]) == 0
+
+
+def test_files_of_all_trainers_are_known_to_run_folders():
+    for name in TRAINER_NAMES:
+        assert set(trainer_of(name).files) <= set(FILES["augment"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--for=gaussian"], "mace"),
+        (["--split.train=30"], "no effect without --for"),
+        (["--for=mace", "--repeats=3"], "--repeats: no effect"),
+    ],
+)
+def test_options_without_effect_are_refused(arguments, message, tmp_path, capsys):
+    assert main(["augment", "ethanol", *FEW, *arguments, f"--out={tmp_path}"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_trainer_needs_validation_frames(tmp_path, capsys):
+    arguments = ["--split.train=30", "--split.validation=0", "--split.test=0"]
+    assert main(["augment", "ethanol", "--for=nequip", *FEW, *arguments, f"--out={tmp_path}"]) == 1
+    assert "leaves none for validation" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,76 @@
+"""GPUMD's NEP: extended xyz with a lattice and ``weight``, and nep.in."""
+
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from mdaug.data.trainers.training_data import Instructions, Trainer, TrainingData
+from mdaug.data.trainers.xyz import FILES, labeled_atoms, write_sets
+from mdaug.errors import DataError
+from mdaug.files import write_text
+from mdaug.frames import FrameSet
+
+NEP = "nep.in"
+MAX_WEIGHT = 100.0
+"""Largest ``weight=`` that NEP accepts."""
+
+WEIGHTS = """\
+NEP multiplies the squared errors of a frame by the square of its `weight=` (by GPUMD's
+`src/main_nep/dataset.cu` and `structure.cu`, which accept weights above 0 and up to 100). The files hold
+√w, where w is the weight in a squared loss."""
+
+
+def write(data: TrainingData, folder: Path, _repeats: int | None) -> Instructions:
+    """Write the three sets and nep.in.
+
+    Parameters
+    ----------
+    data
+        The frames.
+    folder
+        Output folder.
+
+    Raises
+    ------
+    DataError
+        A weight is larger than NEP accepts.
+    """
+    largest = float(data.weights.max())
+    if np.sqrt(largest) > MAX_WEIGHT:
+        raise DataError(
+            f"{data.raw.name}: the weight {largest:g} of a frame is too large for NEP, which accepts up to "
+            f"{MAX_WEIGHT**2:g} in a squared loss; give a smaller --weight"
+        )
+    reference = data.reference_energy
+
+    def make_atoms(frames: FrameSet, n: int) -> Atoms:
+        return _atoms(frames, n, data.cells(frames.select(slice(n, n + 1)))[0], reference)
+
+    write_sets(data, folder, make_atoms)
+    write_text(folder / NEP, f"version 4\ntype {len(data.symbols)} {' '.join(data.symbols)}\n")
+    remarks = [
+        f"Energies are those of the data minus {reference!r} eV (the mean of the training frames): NEP keeps "
+        "them in single precision and warns of energies below −100 eV per atom.",
+        "NEP reads train.xyz and test.xyz only; validation.xyz is for you.",
+    ]
+    if not all(data.raw.pbc):
+        remarks.append(
+            "NEP needs a lattice and treats all directions as periodic. The cells have so much vacuum in "
+            "open directions that no image is near; run GPUMD with a vacuum of more than the cutoff, too."
+        )
+    return Instructions(WEIGHTS, "nep", tuple(remarks))
+
+
+def _atoms(frames: FrameSet, n: int, cell: np.ndarray, reference: float) -> Atoms:
+    atoms = labeled_atoms(frames, n)
+    atoms.cell = cell
+    atoms.calc.results["energy"] -= reference
+    if frames.weights[n] != 1.0:
+        atoms.info["weight"] = float(np.sqrt(frames.weights[n]))
+    if frames.stresses is not None:
+        atoms.info["virial"] = -frames.stresses[n] * atoms.get_volume()
+    return atoms
+
+
+TRAINER = Trainer("GPUMD (NEP)", FILES | {NEP: "input file of nep"}, write)

@@ -1,0 +1,162 @@
+"""SchNetPack: an ASE database with its metadata, a split that repeats frames, and an experiment."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import ase.db
+import numpy as np
+
+from mdaug.data.trainers.repetition import occurrences
+from mdaug.data.trainers.training_data import Instructions, Trainer, TrainingData
+from mdaug.data.trainers.xyz import bare_atoms
+from mdaug.files import atomic_path, write_text
+from mdaug.frames import FrameSet, IntArray
+
+DATABASE, SPLIT, EXPERIMENT = "frames.db", "split.npz", "experiment/augmented.yaml"
+
+
+def write(data: TrainingData, folder: Path, repeats: int | None) -> Instructions:
+    """Write frames.db, split.npz and experiment/augmented.yaml.
+
+    Parameters
+    ----------
+    data
+        The frames.
+    folder
+        Output folder.
+    repeats
+        How often a frame of weight 1 occurs in each epoch.
+    """
+    parts = [*data.training, data.validation, data.test]
+    _write_database(folder / DATABASE, parts)
+    repeats = repeats or max(1, round(1 / float(data.augmented.weights.max())))
+    counts = occurrences(data.weights, repeats)
+    n_training, n_validation = len(counts), len(data.validation)
+    split: dict[str, Any] = {
+        "train_idx": np.repeat(np.arange(n_training), counts),
+        "val_idx": n_training + np.arange(n_validation),
+        "test_idx": n_training + n_validation + np.arange(len(data.test)),
+    }
+    with atomic_path(folder / SPLIT) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, **split)
+    write_text(folder / EXPERIMENT, _experiment(split))
+    return Instructions(
+        weights=_weights_text(counts, len(data.raw), repeats),
+        command="spktrain experiment=augmented",
+        remarks=(
+            "Run the command in this folder: SchNetPack looks for `experiment/` there.",
+            "Stresses are left out, because augmented frames have none.",
+            f"Sizes of the network in {EXPERIMENT} are a start; choose your own.",
+        ),
+    )
+
+
+def _weights_text(counts: IntArray, n_raw: int, repeats: int) -> str:
+    augmented = counts[n_raw:]
+    n_used = np.count_nonzero(augmented)
+    return (
+        "SchNetPack (checked: 2.2.0) has no weight of a frame. split.npz therefore names training frames "
+        f"several times: a frame of weight 1 {repeats} times, others that often times their weight, rounded. "
+        f"Of the {len(augmented)} augmented frames, {n_used} occur, {augmented.sum()} times together, as "
+        "their weights demand; the others have too little weight (a larger `--repeats` lets more occur). "
+        f"An epoch has {counts.sum()} frames, so take {repeats} times fewer epochs."
+    )
+
+
+def _write_database(path: Path, parts: list[FrameSet]) -> None:
+    """Write an ASE database in SQLite with the metadata that SchNetPack reads.
+
+    Its one writing transaction makes it a hundred times faster than one a frame.
+    """
+    with atomic_path(path) as temporary:
+        temporary.unlink()  # SQLite would take an empty file of another program
+        database = ase.db.connect(temporary, type="db", use_lock_file=False)
+        database.metadata = {
+            "_property_unit_dict": {"energy": "eV", "forces": "eV/Ang"},
+            "_distance_unit": "Ang",
+            "atomrefs": {},
+        }
+        with database:
+            for frames in parts:
+                for n in range(len(frames)):
+                    labels = {"energy": frames.energies[n : n + 1], "forces": frames.forces[n]}
+                    database.write(bare_atoms(frames, n), data=labels)
+        with closing(sqlite3.connect(temporary)) as connection:
+            connection.execute("PRAGMA journal_mode=DELETE")
+
+
+def _experiment(split: dict[str, Any]) -> str:
+    sizes = {name: len(split[key]) for name, key in (("train", "train_idx"), ("val", "val_idx"))}
+    metrics = """\
+      metrics:
+        mae: {_target_: torchmetrics.regression.MeanAbsoluteError}"""
+    return f"""\
+# @package _global_
+
+defaults:
+  - override /model: nnp
+  - override /data: custom
+  - override /logger: csv
+  - override /model/representation: schnet
+
+run:
+  experiment: augmented
+
+globals:
+  cutoff: 5.0
+  lr: 1e-3
+
+data:
+  datapath: ${{run.work_dir}}/{DATABASE}
+  split_file: ${{run.work_dir}}/{SPLIT}
+  batch_size: 10
+  num_train: {sizes["train"]}
+  num_val: {sizes["val"]}
+  num_test: {len(split["test_idx"])}
+  distance_unit: Ang
+  property_units: {{energy: eV, forces: eV/Ang}}
+  transforms:
+    - _target_: schnetpack.transform.SubtractCenterOfMass
+    - {{_target_: schnetpack.transform.RemoveOffsets, property: energy, remove_mean: true}}
+    - _target_: schnetpack.transform.MatScipyNeighborList
+      cutoff: ${{globals.cutoff}}
+    - _target_: schnetpack.transform.CastTo32
+
+model:
+  output_modules:
+    - _target_: schnetpack.atomistic.Atomwise
+      output_key: energy
+      n_in: ${{model.representation.n_atom_basis}}
+      aggregation_mode: sum
+    - {{_target_: schnetpack.atomistic.Forces, energy_key: energy, force_key: forces}}
+  postprocessors:
+    - _target_: schnetpack.transform.CastTo64
+    - {{_target_: schnetpack.transform.AddOffsets, property: energy, add_mean: true}}
+
+task:
+  outputs:
+    - _target_: schnetpack.task.ModelOutput
+      name: energy
+      loss_fn: {{_target_: torch.nn.MSELoss}}
+      loss_weight: 0.01
+{metrics}
+    - _target_: schnetpack.task.ModelOutput
+      name: forces
+      loss_fn: {{_target_: torch.nn.MSELoss}}
+      loss_weight: 0.99
+{metrics}
+"""
+
+
+TRAINER = Trainer(
+    "SchNetPack",
+    {
+        DATABASE: "all frames: ASE database with SchNetPack's metadata",
+        SPLIT: "which frames are for training, how often, and which for validation and test",
+        "experiment/*": "experiment for spktrain",
+    },
+    write,
+    has_weights=False,
+)
