@@ -16,7 +16,7 @@ from mdaug.units import EV_PER_KCAL_MOL
 
 
 def label_spurious_minima(
-    train: FrameSet, positions: FloatArray, energies: FloatArray, options: ExploreOptions
+    train: FrameSet, positions: FloatArray, energies: FloatArray, options: ExploreOptions, cutoff: float
 ) -> FrameSet:
     """Return the visited frames whose energy a model underestimates, labeled by the force-matched field.
 
@@ -30,13 +30,15 @@ def label_spurious_minima(
         Energies of the model, eV, shape (n_visited,).
     options
         Thresholds, number and weight.
+    cutoff
+        Of the model, Å: bonds of the field are broken there.
 
     Raises
     ------
     DataError
         If no force field can be fitted to `train`, or it fails its assessment.
     """
-    field, _, assessment = fit_and_assess(train)
+    field, _, assessment = fit_and_assess(train, cutoff)
     if not assessment.sound:
         raise UnsoundFieldError(train.name, assessment)
     zero = np.mean(train.energies - field.evaluate(train.positions)[0])

@@ -12,6 +12,7 @@ from mdaug.augmentation.explored import label_spurious_minima
 from mdaug.augmentation.options import ExploreOptions
 from mdaug.calculators.predictions import predict
 from mdaug.data import write_extxyz
+from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FloatArray, FrameSet, IntArray
@@ -69,7 +70,9 @@ def explore_trajectories(
     positions = np.concatenate([_positions(file, train.atomic_numbers) for file in files])
     unlabeled = FrameSet(train.atomic_numbers, positions, np.zeros(len(positions)), np.zeros_like(positions))
     energies, _ = predict(path, unlabeled, progress=partial(progress, "visited frames"))
-    exploration = Exploration(label_spurious_minima(train, positions, energies, options), len(positions))
+    cutoff = read_manifest(path)["cutoff_A"]
+    labeled = label_spurious_minima(train, positions, energies, options, cutoff)
+    exploration = Exploration(labeled, len(positions))
     counts = {"n_visited": exploration.n_visited, "n_kept": exploration.n_kept}
     write_json(folder / "explore.json", counts)
     if exploration.n_kept:

@@ -24,7 +24,9 @@ def visited(ethanol_frames, matched):
 def test_only_wells_are_kept_and_labelled_by_the_force_field(ethanol_frames, visited):
     positions, energies, forces = visited
     below = np.array([10.0, 2.0, 10.0, -10.0]) * EV_PER_KCAL_MOL
-    found = label_spurious_minima(ethanol_frames, positions, energies - below, ExploreOptions(weight=0.01))
+    found = label_spurious_minima(
+        ethanol_frames, positions, energies - below, ExploreOptions(weight=0.01), 5.0
+    )
     np.testing.assert_array_equal(found.positions, positions[[0, 2]])
     np.testing.assert_allclose(found.energies, energies[[0, 2]], atol=1e-9)
     np.testing.assert_allclose(found.forces, forces[[0, 2]], atol=1e-9)
@@ -37,12 +39,25 @@ def test_frames_that_are_too_high_are_left_and_the_seed_draws(ethanol_frames, vi
     assert rise.argmax() == 3
     predicted = energies - 10.0 * EV_PER_KCAL_MOL
     options = ExploreOptions(max_energy=float(rise[:3].max()) + 0.1)
-    assert len(label_spurious_minima(ethanol_frames, positions, predicted, options)) == 3
+    assert len(label_spurious_minima(ethanol_frames, positions, predicted, options, 5.0)) == 3
     drawn = [
         label_spurious_minima(
-            ethanol_frames, positions, predicted, ExploreOptions(n_kept=2, seed=seed)
+            ethanol_frames, positions, predicted, ExploreOptions(n_kept=2, seed=seed), 5.0
         ).energies
         for seed in (0, 0, 1, 2, 3)
     ]
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert len({tuple(one) for one in drawn}) > 1
+
+
+def test_bonds_break_at_the_cutoff_of_the_model(ethanol_frames):
+    """O-H at 2.0 Å: with a cutoff of 2.2 Å it is nearer to the energy of a broken bond."""
+    positions = ethanol_frames.positions[:1].copy()
+    along = positions[:, 8] - positions[:, 2]
+    positions[:, 8] = positions[:, 2] + 2.0 * along / np.linalg.norm(along)
+    options = ExploreOptions(max_energy=1000.0)
+    labels = [
+        label_spurious_minima(ethanol_frames, positions, np.full(1, -np.inf), options, cutoff).energies[0]
+        for cutoff in (5.0, 2.2)
+    ]
+    assert abs(labels[1] - labels[0]) > 1.0 * EV_PER_KCAL_MOL
