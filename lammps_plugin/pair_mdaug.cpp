@@ -63,9 +63,8 @@ void PairMDAug::init_style()
   assign_molecules();
   neighbor->add_request(this, NeighConst::REQ_FULL);
 
-  // rows are sent as doubles; hybrid reads the widths of its substyles only when they are created
-  const size_t row_bytes = mdaug_row_width(model->core) * mdaug_element_size(model->core);
-  comm_forward = static_cast<int>((row_bytes + sizeof(double) - 1) / sizeof(double));
+  // the widest rows; hybrid reads the widths of its substyles only when they are created
+  comm_forward = Model::doubles_for(mdaug_row_width(model->core) * mdaug_element_size(model->core));
   force->pair->comm_forward = MAX(force->pair->comm_forward, comm_forward);
 }
 
@@ -173,18 +172,20 @@ void PairMDAug::check(int failed)
 
 int PairMDAug::pack_forward_comm(int n, int *atoms, double *buffer, int /*pbc_flag*/, int * /*pbc*/)
 {
+  const int width = Model::doubles_for(model->row_bytes());    // at most comm_forward
   for (int k = 0; k < n; ++k) {
     const int row = model->row[atoms[k]];
-    if (row >= 0) memcpy(buffer + k * comm_forward, model->row_data(row), model->row_bytes());
+    if (row >= 0) memcpy(buffer + k * width, model->row_data(row), model->row_bytes());
   }
-  return n * comm_forward;
+  return n * width;
 }
 
 void PairMDAug::unpack_forward_comm(int n, int first, double *buffer)
 {
+  const int width = Model::doubles_for(model->row_bytes());
   for (int k = 0; k < n; ++k) {
     const int row = model->row[first + k];
-    if (row >= 0) memcpy(model->row_data(row), buffer + k * comm_forward, model->row_bytes());
+    if (row >= 0) memcpy(model->row_data(row), buffer + k * width, model->row_bytes());
   }
 }
 

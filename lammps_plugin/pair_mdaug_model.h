@@ -79,6 +79,8 @@ struct PairMDAug::Model {
   mdaug_rows exchanged{};    // rows that forward communication exchanges now
 
   ~Model() { mdaug_free(core); }
+  // rows are sent as doubles
+  static int doubles_for(size_t n_bytes) { return static_cast<int>((n_bytes + sizeof(double) - 1) / sizeof(double)); }
   size_t row_bytes() const { return exchanged.width * exchanged.element_size; }
   char *row_data(int k) const { return static_cast<char *>(exchanged.data) + k * row_bytes(); }
   size_t memory() const

@@ -16,6 +16,7 @@
 
 namespace mdaug {
 
+// Rows of v and g may be wider than those of the table, a and ga: v_width and g_width below, 0 for as wide.
 template <typename T>
 struct Table {
     const T* data;
@@ -58,11 +59,11 @@ inline V symmetric_sum(V a, V b, V c, V d) {
 
 // Calls body.operator()<V, n>(f) for blocks of n vectors V of features from f on; the last features of a range that is
 // not a whole number of vectors come one by one.
-template <typename T, typename Body>
+template <typename T, int N_VECTORS = VECTORS_PER_BLOCK, typename Body>
 void for_each_block(const Features& features, const Body& body) {
-    constexpr int64_t lanes = LANES<T>, block = VECTORS_PER_BLOCK * lanes;
+    constexpr int64_t lanes = LANES<T>, block = N_VECTORS * lanes;
     int64_t f = features.begin;
-    for (; f + block <= features.end; f += block) body.template operator()<Vec<T>, VECTORS_PER_BLOCK>(f);
+    for (; f + block <= features.end; f += block) body.template operator()<Vec<T>, N_VECTORS>(f);
     for (; f + lanes <= features.end; f += lanes) body.template operator()<Vec<T>, 1>(f);
     for (; f < features.end; ++f) body.template operator()<T, 1>(f);
 }
@@ -76,15 +77,17 @@ void for_each_chunk(const Pair<T>* pairs, int64_t n, const Body& body) {
 
 // v_i += W a_j and v_j += W a_i.
 template <typename T>
-void add_messages(const Pair<T>* pairs, int64_t n, const Table<T>& table, const T* a, T* v, const Features& features) {
+void add_messages(const Pair<T>* pairs, int64_t n, const Table<T>& table, const T* a, T* v, const Features& features,
+                  int64_t v_width = 0) {
     const int64_t width = table.width;
+    if (v_width == 0) v_width = width;
     for_each_block<T>(features, [&]<typename V, int N>(int64_t f) {
         constexpr int64_t lanes = sizeof(V) / sizeof(T);
         for (int64_t p = 0; p < n; ++p) {
             const auto& pair = pairs[p];
             const FilterRows<T> rows(table, pair, f);
             const T *ai = a + pair.i * width + f, *aj = a + pair.j * width + f;
-            T *vi = v + pair.i * width + f, *vj = v + pair.j * width + f;
+            T *vi = v + pair.i * v_width + f, *vj = v + pair.j * v_width + f;
             V w[N];
             for (int k = 0; k < N; ++k) w[k] = rows.template at<V>(pair.value, k * lanes);
             for (int64_t k = 0, l = 0; k < N; ++k, l += lanes) store(vi + l, load<V>(vi + l) + w[k] * load<V>(aj + l));
@@ -96,15 +99,16 @@ void add_messages(const Pair<T>* pairs, int64_t n, const Table<T>& table, const 
 // ga_i += W g_j and ga_j += W g_i (unless WITH_GA is false); slope_p += ⟨g_i a_j + g_j a_i, dW/dd⟩.
 template <bool WITH_GA, typename T>
 void add_gradient(const Pair<T>* pairs, int64_t n, const Table<T>& table, const T* a, const T* g, T* ga, T* slopes,
-                  const Features& features) {
+                  const Features& features, int64_t g_width = 0) {
     const int64_t width = table.width;
+    if (g_width == 0) g_width = width;
     for_each_block<T>(features, [&]<typename V, int N>(int64_t f) {
         constexpr int64_t lanes = sizeof(V) / sizeof(T);
         for (int64_t p = 0; p < n; ++p) {
             const auto& pair = pairs[p];
             const FilterRows<T> rows(table, pair, f);
             const T *ai = a + pair.i * width + f, *aj = a + pair.j * width + f;
-            const T *gi = g + pair.i * width + f, *gj = g + pair.j * width + f;
+            const T *gi = g + pair.i * g_width + f, *gj = g + pair.j * g_width + f;
             V sum = {}, w[N];
             for (int64_t k = 0, l = 0; k < N; ++k, l += lanes) {
                 sum += rows.template at<V>(pair.slope, l) *
@@ -135,12 +139,12 @@ struct DirectedPairs {
 
 // v_i = Σ_j W a_j.
 template <typename T>
-void directed_messages(const std::type_identity_t<DirectedPairs<T>>& directed, const Table<T>& table, const T* a,
-                       T* v) {
+void directed_messages(const std::type_identity_t<DirectedPairs<T>>& directed, const Table<T>& table, const T* a, T* v,
+                       const Features& features, int64_t v_width) {
     const Pair<T>* pairs = directed.pairs;
     const int64_t *first = directed.first, i_begin = directed.i_begin, i_end = directed.i_end;
     const int64_t width = table.width;
-    for_each_block<T>({0, width}, [&]<typename V, int N>(int64_t f) {
+    for_each_block<T>(features, [&]<typename V, int N>(int64_t f) {
         constexpr int64_t lanes = sizeof(V) / sizeof(T);
         for (int64_t i = i_begin; i < i_end; ++i) {
             V sum[N] = {};
@@ -150,7 +154,7 @@ void directed_messages(const std::type_identity_t<DirectedPairs<T>>& directed, c
                 for (int64_t k = 0, l = 0; k < N; ++k, l += lanes)
                     sum[k] += rows.template at<V>(pairs[p].value, l) * load<V>(aj + l);
             }
-            for (int64_t k = 0; k < N; ++k) store(v + i * width + f + k * lanes, sum[k]);
+            for (int64_t k = 0; k < N; ++k) store(v + i * v_width + f + k * lanes, sum[k]);
         }
     });
 }
@@ -159,18 +163,18 @@ void directed_messages(const std::type_identity_t<DirectedPairs<T>>& directed, c
 // whole (unordered) pair.
 template <bool WITH_GA, typename T>
 void directed_gradient(const std::type_identity_t<DirectedPairs<T>>& directed, const Table<T>& table, const T* a,
-                       const T* g, T* ga, T* slopes) {
+                       const T* g, T* ga, T* slopes, const Features& features, int64_t g_width) {
     const Pair<T>* pairs = directed.pairs;
     const int64_t *first = directed.first, i_begin = directed.i_begin, i_end = directed.i_end;
     const int64_t width = table.width;
-    for_each_block<T>({0, width}, [&]<typename V, int N>(int64_t f) {
+    for_each_block<T>(features, [&]<typename V, int N>(int64_t f) {
         constexpr int64_t lanes = sizeof(V) / sizeof(T);
         for (int64_t i = i_begin; i < i_end; ++i) {
-            const T *ai = a + i * width + f, *gi = g + i * width + f;
+            const T *ai = a + i * width + f, *gi = g + i * g_width + f;
             V sum[N] = {};
             for (int64_t p = first[i]; p < first[i + 1]; ++p) {
                 const FilterRows<T> rows(table, pairs[p], f);
-                const T *aj = a + pairs[p].j * width + f, *gj = g + pairs[p].j * width + f;
+                const T *aj = a + pairs[p].j * width + f, *gj = g + pairs[p].j * g_width + f;
                 V slope = {};
                 for (int64_t k = 0, l = 0; k < N; ++k, l += lanes) {
                     const V g_j = load<V>(gj + l);

@@ -8,9 +8,13 @@
 // blocks of equal widths these are 15 products; layer by layer there would be 17. From 4 blocks on it is better to form
 // y = Σ O_m h_m, from which a_l = A_l y and the readout follow, and to multiply in advance only O of the last block
 // with R: 22 products instead of 23.
+//
+// With vector channels the rows B (vector_inward) follow those of A, and the columns of H for q those for m, in all of
+// these products; U₁ and U₂ (left, right) are used by vector_channels.h.
 
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -24,16 +28,19 @@ namespace mdaug::core {
 template <typename T>
 struct AtomwiseNetwork {
     int n_blocks;
-    int64_t n_basis, n_filters, n_readout, n_table_rows;  // padded widths
-    std::vector<Buffer<T>> hidden, hidden_bias;           // H (n_basis, n_filters)
+    int64_t n_basis, n_filters, n_vectors, n_readout, n_table_rows;  // padded widths
+    int64_t n_sent, n_gradient;                                      // of rows [a | b], and of rows [gm | G]
+    std::vector<Buffer<T>> hidden, hidden_bias;                      // H (n_basis, n_sent)
     bool sums_features;                                   // true from 4 blocks on: form y
-    std::vector<std::vector<Buffer<T>>> between;  // [l][m < l]: A_l O_m (n_filters, n_basis); if not sums_features
+    std::vector<std::vector<Buffer<T>>> between;  // [l][m < l]: A_l O_m (n_sent, n_basis); if not sums_features
     std::vector<Buffer<T>> to_readout;            // R O_m (n_readout, n_basis); only the last one if sums_features
-    std::vector<Buffer<T>> inward, out;           // A_l (n_filters, n_basis), O_l; if sums_features
+    std::vector<Buffer<T>> inward, out;           // A_l (n_sent, n_basis), O_l; if sums_features
     Buffer<T> readout_hidden;                     // R; if sums_features
-    std::vector<Buffer<T>> sent_start;            // [l]: a_l by element (n_elements, n_filters)
+    std::vector<Buffer<T>> sent_start;            // [l]: a_l by element (n_elements, n_sent)
     Buffer<T> readout_start, readout;             // (n_elements, n_readout), (n_readout)
-    std::vector<Buffer<T>> tables;                // (n_table_rows, n_filters)
+    std::vector<Buffer<T>> tables;                // (n_table_rows, n_sent)
+    std::vector<Buffer<T>> both_factors;          // [U₁ᵀ | U₂ᵀ] (n_vectors, 2 n_vectors); if there are vectors
+    std::vector<Buffer<T>> both_transposed;       // U₁ above U₂ (2 n_vectors, n_vectors)
     double readout_bias;
 
     explicit AtomwiseNetwork(const ModelFile& file);
@@ -73,9 +80,21 @@ struct Matrix {
             for (int64_t c = 0; c < n; ++c) y.data[r * n + c] = data[r * columns + begin + c];
         return y;
     }
+    // This matrix, filled up with zeros to `height` rows, and another one below it.
+    Matrix above(const Matrix& below, int64_t height) const {
+        Matrix y(height + below.rows, columns);
+        std::copy(data.begin(), data.end(), y.data.begin());
+        std::copy(below.data.begin(), below.data.end(), y.data.begin() + height * columns);
+        return y;
+    }
+    // The first n columns, filled up with zeros to `width`, and the others beside them.
+    Matrix with_wider_columns(int64_t n, int64_t width) const {
+        const Matrix others = columns_from(n, columns - n);
+        return columns_from(0, n).transposed().above(others.transposed(), width).transposed();
+    }
     template <typename T>
     Buffer<T> padded_copy() const {
-        const int64_t height = rows == 1 ? 1 : padded<T>(rows), width = padded<T>(columns);
+        const int64_t height = padded<T>(rows), width = padded<T>(columns);
         Buffer<T> buffer;
         buffer.reserve(height * width);
         for (int64_t r = 0; r < rows; ++r)
@@ -87,8 +106,9 @@ struct Matrix {
 template <typename T>
 AtomwiseNetwork<T>::AtomwiseNetwork(const ModelFile& file) : n_blocks(file.n_interactions) {
     const Matrix table(file.at("filters.table")), readout_matrix(file.at("network.readout_hidden.weight"));
-    const int64_t filters = table.columns / n_blocks;
-    n_filters = padded<T>(filters);
+    const int64_t vectors = file.n_vectors(), width = table.columns / n_blocks, filters = width - vectors;
+    n_filters = padded<T>(filters), n_vectors = padded<T>(vectors);
+    n_sent = n_filters + n_vectors, n_gradient = n_filters + 3 * n_vectors;
     n_basis = padded<T>(readout_matrix.columns);
     n_readout = padded<T>(readout_matrix.rows);
     n_table_rows = table.rows;
@@ -97,15 +117,23 @@ AtomwiseNetwork<T>::AtomwiseNetwork(const ModelFile& file) : n_blocks(file.n_int
     between.resize(n_blocks), to_readout.resize(n_blocks), inward.resize(n_blocks), out.resize(n_blocks);
     Matrix x(file.at("network.embedding.weight"));  // features before the block, without what positions bring in
     for (int l = 0; l < n_blocks; ++l) {
-        const Matrix a(file.block(l, "inward.weight")), o(file.block(l, "out.weight"));
+        const Matrix b = vectors ? Matrix(file.block(l, "vector_inward.weight")) : Matrix(0, x.columns);
+        const Matrix a = Matrix(file.block(l, "inward.weight")).above(b, n_filters), o(file.block(l, "out.weight"));
         if (sums_features) inward[l] = a.padded_copy<T>(), out[l] = o.padded_copy<T>();
         for (int m = 0; m < l && !sums_features; ++m)
             between[l].push_back(a.times(Matrix(file.block(m, "out.weight"))).template padded_copy<T>());
         sent_start.push_back(x.times(a.transposed()).template padded_copy<T>());
-        hidden.push_back(Matrix(file.block(l, "hidden.weight")).template padded_copy<T>());
+        const Matrix h(file.block(l, "hidden.weight"));
+        hidden.push_back(h.with_wider_columns(filters, n_filters).template padded_copy<T>());
         hidden_bias.push_back(Matrix(file.block(l, "hidden.bias")).template padded_copy<T>());
         if (!sums_features || l == n_blocks - 1) to_readout[l] = readout_matrix.times(o).template padded_copy<T>();
-        tables.push_back(table.columns_from(l * filters, filters).template padded_copy<T>());
+        const Matrix w = table.columns_from(l * width, width);
+        tables.push_back(w.with_wider_columns(filters, n_filters).template padded_copy<T>());
+        if (vectors) {
+            const Matrix u = Matrix(file.block(l, "left.weight")).above(Matrix(file.block(l, "right.weight")), n_vectors);
+            both_factors.push_back(u.transposed().template padded_copy<T>());
+            both_transposed.push_back(u.template padded_copy<T>());
+        }
         x.add_to_rows(Matrix(file.block(l, "out.bias")));
     }
     Matrix start = x.times(readout_matrix.transposed());
@@ -118,7 +146,8 @@ AtomwiseNetwork<T>::AtomwiseNetwork(const ModelFile& file) : n_blocks(file.n_int
 template <typename T>
 size_t AtomwiseNetwork<T>::bytes() const {
     size_t sum = readout_start.bytes() + readout.bytes() + readout_hidden.bytes();
-    for (const auto* list : {&hidden, &hidden_bias, &to_readout, &inward, &out, &sent_start, &tables})
+    for (const auto* list : {&hidden, &hidden_bias, &to_readout, &inward, &out, &sent_start, &tables, &both_factors,
+                             &both_transposed})
         for (const auto& buffer : *list) sum += buffer.bytes();
     for (const auto& list : between)
         for (const auto& buffer : list) sum += buffer.bytes();

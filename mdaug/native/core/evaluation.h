@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // One evaluation of the model, stage by stage: pairs (common/pairs.h) and atoms (atomwise.h) in turn.
 //
-// Stages 0 … L − 1 go up: v = messages of a_l, h_l = activation(H v + b), a_{l+1}; the last one goes through the
-// readout and down to g = ∂E/∂v of block L − 1. Stages L … 2L − 1 go down: ∂E/∂a_l = messages of g, slopes ∂E/∂d of all pairs,
-// and g of the block below. What neighbors need of an atom is one row per stage: a_{l+1}, or g.
+// Stages 0 … L − 1 go up: m = messages of a_l, h_l = activation(H m + b), a_{l+1}; the last one goes through the
+// readout and down to g = ∂E/∂m of block L − 1. Stages L … 2L − 1 go down: ∂E/∂a_l = messages of g, slopes ∂E/∂d of all pairs,
+// and g of the block below. What neighbors need of an atom is one row per stage: a_{l+1}, or g; with vector channels
+// (vector_channels.h) [a | b]_{l+1}, or [gm | G].
 
 #pragma once
 
@@ -11,9 +12,13 @@
 
 #include <utility>
 
+#include "any_evaluation.h"
 #include "atomwise.h"
 #include "common/pairs.h"
 #include "prior.h"
+#include "softplus.h"
+#include "vector3.h"
+#include "vector_channels.h"
 
 namespace mdaug::core {
 
@@ -23,40 +28,18 @@ struct Displacement {
     double x, y, z, d;  // r_ij and its length
 };
 
-class AnyEvaluation {
-  public:
-    virtual ~AnyEvaluation() = default;
-    virtual int64_t row_width() const = 0;
-    virtual size_t element_size() const = 0;
-    virtual size_t bytes() const = 0;
-
-    // Sizes first, then species, then all pairs; then stages; then results.
-    virtual void begin(int64_t n_local, int64_t n_total, int64_t max_pairs) = 0;
-    virtual void set_species(int64_t atom, int64_t species) = 0;
-    virtual void add_pair(int64_t i, int64_t j, double x, double y, double z) = 0;
-    virtual void end_of_atom(int64_t i) = 0;  // directed pairs only: all pairs of i have been added
-    virtual void start(bool directed) = 0;
-    virtual void* stage(int stage) = 0;  // returns the rows to exchange, or nullptr
-    virtual void finish(double* energies, double* forces, double* strain, double* atomic_strains) const = 0;
-
-    // Added to the energy of each atom of an element: reference energies, unless set otherwise.
-    virtual void set_energy_offsets(const std::vector<double>& offsets) = 0;
-
-    int n_stages = 0;
-};
-
 template <typename T>
 class Evaluation final : public AnyEvaluation {
   public:
     Evaluation(const ModelFile& file, int threads)
-        : network_(file), prior_(file), sent_(network_.n_blocks), kept_(network_.n_blocks),
+        : network_(file), vectors_(network_), prior_(file), sent_(network_.n_blocks), kept_(network_.n_blocks),
           act_slopes_(network_.n_blocks), energy_offsets_(file.at("reference_energies").data), cutoff_(file.cutoff),
           spacing_(file.spacing), energy_scale_(file.energy_scale), threads_(threads) {
         n_stages = 2 * network_.n_blocks;
         scratch_.reserve(threads * ROW_BLOCK * scratch_width());
     }
 
-    int64_t row_width() const override { return network_.n_filters; }
+    int64_t row_width() const override { return network_.n_gradient; }
     size_t element_size() const override { return sizeof(T); }
     size_t bytes() const override;
 
@@ -65,14 +48,15 @@ class Evaluation final : public AnyEvaluation {
     void add_pair(int64_t i, int64_t j, double x, double y, double z) override;
     void end_of_atom(int64_t i) override { first_.get()[i + 1] = n_pairs_; }
     void start(bool directed) override;
-    void* stage(int stage) override;
+    ExchangedRows stage(int stage) override;
     void finish(double* energies, double* forces, double* strain, double* atomic_strains) const override;
     void set_energy_offsets(const std::vector<double>& offsets) override { energy_offsets_ = offsets; }
 
   private:
-    // Scratch of a block of rows: u, t or the readout's value and slope.
-    int64_t scratch_width() const { return 2 * std::max(network_.n_basis, network_.n_readout); }
-    int64_t kept_width() const { return std::max(network_.n_basis, network_.n_filters); }
+    // Scratch of a block of rows: u, t or the readout's value and slope; then that of the vector channels.
+    int64_t scratch_width() const { return own_scratch_width() + vectors_.scratch_width(); }
+    int64_t own_scratch_width() const { return 2 * std::max(network_.n_basis, network_.n_readout); }
+    int64_t kept_width() const { return std::max(network_.n_basis, network_.n_sent); }
 
     template <typename Body>
     void each_row_block(const Body& body);
@@ -82,9 +66,12 @@ class Evaluation final : public AnyEvaluation {
     void up(int block, int64_t row, int64_t n, T* scratch);
     void read_out(int64_t row, int64_t n, T* scratch);
     void down(int block, int64_t row, int64_t n, T* scratch);
-    T* gradient(int block) { return gradients_[block % 2].get(); }  // ∂E/∂v of a block; two alternate
+    void activate_rows(int64_t n, const T* u, T* h, T* slopes) const;
+    // m, or [m | v], then ∂E/∂m, or [gm | G], of a block; two alternate.
+    T* gradient(int block) { return gradients_[block % 2].get(); }
 
     AtomwiseNetwork<T> network_;
+    VectorChannels<T> vectors_;
     Prior prior_;
     std::vector<Buffer<T>> sent_;        // a_l, all rows
     std::vector<Buffer<T>> kept_;        // h_l on the way up, ∂E/∂a_l on the way down; owned rows
@@ -105,7 +92,7 @@ class Evaluation final : public AnyEvaluation {
 
 template <typename T>
 size_t Evaluation<T>::bytes() const {
-    size_t sum = network_.bytes() + prior_.bytes() + features_.bytes() + readout_slopes_.bytes() +
+    size_t sum = network_.bytes() + vectors_.bytes() + prior_.bytes() + features_.bytes() + readout_slopes_.bytes() +
                  gradients_[0].bytes() + gradients_[1].bytes() + scratch_.bytes() + slopes_.bytes() + species_.bytes() +
                  first_.bytes() + pairs_.bytes() + displacements_.bytes() + energies_.bytes();
     for (const auto* list : {&sent_, &kept_, &act_slopes_})
@@ -117,10 +104,11 @@ template <typename T>
 void Evaluation<T>::begin(int64_t n_local, int64_t n_total, int64_t max_pairs) {
     n_local_ = n_local, n_total_ = n_total, n_pairs_ = 0;
     const int64_t n_rows = std::max<int64_t>(n_total, 1);  // ranks without atoms return rows, too
-    for (auto& sent : sent_) sent.reserve(n_rows * network_.n_filters);
+    for (auto& sent : sent_) sent.reserve(n_rows * network_.n_sent);
     for (auto& kept : kept_) kept.reserve(n_local * kept_width());
     for (auto& slopes : act_slopes_) slopes.reserve(n_local * network_.n_basis);
-    for (auto& gradient : gradients_) gradient.reserve(n_rows * network_.n_filters);
+    for (auto& gradient : gradients_) gradient.reserve(n_rows * network_.n_gradient);
+    vectors_.reserve(n_local, max_pairs);
     readout_slopes_.reserve(n_local * network_.n_readout);
     if (network_.sums_features) features_.reserve(n_local * network_.n_basis);
     species_.reserve(n_total);
@@ -139,6 +127,7 @@ void Evaluation<T>::add_pair(int64_t i, int64_t j, double x, double y, double z)
     pairs_.get()[n_pairs_] =
         locate<T>(static_cast<int32_t>(i), static_cast<int32_t>(j), d > 0 ? d : NAN, spacing_, network_.n_table_rows);
     displacements_.get()[n_pairs_] = {x, y, z, d};
+    if (!vectors_.empty()) vectors_.set_pair(n_pairs_, x, y, z, d);
     ++n_pairs_;
 }
 
@@ -146,25 +135,26 @@ template <typename T>
 void Evaluation<T>::start(bool directed) {
     directed_ = directed;
     std::fill_n(slopes_.get(), n_pairs_, T(0));
-    look_up(n_total_, network_.n_filters, species_.get(), network_.sent_start[0].get(), sent_[0].get());
+    look_up(n_total_, network_.n_sent, species_.get(), network_.sent_start[0].get(), sent_[0].get());
 }
 
 template <typename T>
-void* Evaluation<T>::stage(int stage) {
+ExchangedRows Evaluation<T>::stage(int stage) {
     const int n_blocks = network_.n_blocks;
     if (stage < n_blocks) {
         send(stage);
         each_row_block([&](int64_t row, int64_t n, T* scratch) { up(stage, row, n, scratch); });
-        return stage + 1 < n_blocks ? sent_[stage + 1].get() : gradient(stage);
+        if (stage + 1 < n_blocks) return {sent_[stage + 1].get(), network_.n_sent};
+        return {gradient(stage), network_.n_gradient};
     }
     const int block = 2 * n_blocks - 1 - stage;
     if (block == 0) {  // its messages depend on elements alone, not on positions
         send_gradient<false>(0);
-        return nullptr;
+        return {nullptr, network_.n_gradient};
     }
     send_gradient<true>(block);
     each_row_block([&](int64_t row, int64_t n, T* scratch) { down(block - 1, row, n, scratch); });
-    return gradient(block - 1);
+    return {gradient(block - 1), network_.n_gradient};
 }
 
 template <typename T>
@@ -176,20 +166,25 @@ void Evaluation<T>::each_row_block(const Body& body) {
              scratch_.get() + omp_get_thread_num() * ROW_BLOCK * scratch_width());
 }
 
-// Messages of a: v, into where g of the same block will be.
+// Messages of a: m, into where g of the same block will be.
 template <typename T>
 void Evaluation<T>::send(int block) {
-    const Table<T> table{network_.tables[block].get(), network_.n_filters};
+    const Table<T> table{network_.tables[block].get(), network_.n_sent};
+    const Features features{0, network_.n_filters};
+    const int64_t width = network_.n_gradient;
     const T* a = sent_[block].get();
-    T* v = gradient(block);
+    T* m = gradient(block);
     if (!directed_) {
-        std::fill_n(v, n_local_ * table.width, T(0));
-        return for_each_chunk(pairs_.get(), n_pairs_, [&](int64_t, const Pair<T>* pairs, int64_t n) {
-            add_messages(pairs, n, table, a, v, {0, table.width});
+        std::fill_n(m, n_local_ * width, T(0));
+        return for_each_chunk(pairs_.get(), n_pairs_, [&](int64_t first, const Pair<T>* pairs, int64_t n) {
+            add_messages(pairs, n, table, a, m, features, width);
+            if (!vectors_.empty()) vectors_.send(block, pairs, first, n, a, m);
         });
     }
     each_row_block([&](int64_t row, int64_t n, T*) {
-        directed_messages({pairs_.get(), first_.get(), row, row + n}, table, a, v);
+        const DirectedPairs<T> pairs{pairs_.get(), first_.get(), row, row + n};
+        directed_messages(pairs, table, a, m, features, width);
+        if (!vectors_.empty()) vectors_.send(block, pairs, a, m);
     });
 }
 
@@ -197,38 +192,51 @@ void Evaluation<T>::send(int block) {
 template <typename T>
 template <bool WITH_GA>
 void Evaluation<T>::send_gradient(int block) {
-    const Table<T> table{network_.tables[block].get(), network_.n_filters};
+    const Table<T> table{network_.tables[block].get(), network_.n_sent};
+    const Features features{0, network_.n_filters};
+    const int64_t width = network_.n_gradient;
     const T *a = sent_[block].get(), *g = gradient(block);
     T* ga = kept_[block].get();
     if (!directed_) {
         if (WITH_GA) std::fill_n(ga, n_local_ * table.width, T(0));
         return for_each_chunk(pairs_.get(), n_pairs_, [&](int64_t first, const Pair<T>* pairs, int64_t n) {
-            add_gradient<WITH_GA>(pairs, n, table, a, g, ga, slopes_.get() + first, {0, table.width});
+            add_gradient<WITH_GA>(pairs, n, table, a, g, ga, slopes_.get() + first, features, width);
+            if (!vectors_.empty()) vectors_.template send_gradient<WITH_GA>(block, pairs, first, n, a, g, ga);
         });
     }
     each_row_block([&](int64_t row, int64_t n, T*) {
-        directed_gradient<WITH_GA>({pairs_.get(), first_.get(), row, row + n}, table, a, g, ga, slopes_.get());
+        const DirectedPairs<T> pairs{pairs_.get(), first_.get(), row, row + n};
+        directed_gradient<WITH_GA>(pairs, table, a, g, ga, slopes_.get(), features, width);
+        if (!vectors_.empty()) vectors_.template send_gradient<WITH_GA>(block, pairs, a, g, ga);
     });
+}
+
+// Models without vector channels keep the results of libm.
+template <typename T>
+void Evaluation<T>::activate_rows(int64_t n, const T* u, T* h, T* slopes) const {
+    vectors_.empty() ? activate(n, u, h, slopes) : shifted_softplus(n, u, h, slopes);
 }
 
 template <typename T>
 void Evaluation<T>::up(int block, int64_t row, int64_t n, T* u) {
-    const int64_t basis = network_.n_basis, filters = network_.n_filters;
+    const int64_t basis = network_.n_basis, sent = network_.n_sent;
+    const T* m = gradient(block) + row * network_.n_gradient;
+    if (!vectors_.empty()) m = vectors_.invariants(block, row, n, m, u + n * own_scratch_width());
     fill_rows(n, basis, network_.hidden_bias[block].get(), u);
-    add_product_transposed(n, filters, basis, gradient(block) + row * filters, network_.hidden[block].get(), u);
-    activate(n * basis, u, kept_[block].get() + row * basis, act_slopes_[block].get() + row * basis);
+    add_product_transposed(n, sent, basis, m, network_.hidden[block].get(), u);
+    activate_rows(n * basis, u, kept_[block].get() + row * basis, act_slopes_[block].get() + row * basis);
     const int next = block + 1;
     if (next == network_.n_blocks) return read_out(row, n, u);
-    T* a = sent_[next].get() + row * filters;
-    look_up(n, filters, species_.get() + row, network_.sent_start[next].get(), a);
+    T* a = sent_[next].get() + row * sent;
+    look_up(n, sent, species_.get() + row, network_.sent_start[next].get(), a);
     if (network_.sums_features) {
         T* y = features_.get() + row * basis;
         if (block == 0) std::fill_n(y, n * basis, T(0));
         add_product_transposed(n, basis, basis, kept_[block].get() + row * basis, network_.out[block].get(), y);
-        return add_product_transposed(n, basis, filters, y, network_.inward[next].get(), a);
+        return add_product_transposed(n, basis, sent, y, network_.inward[next].get(), a);
     }
     for (int m = 0; m < next; ++m)
-        add_product_transposed(n, basis, filters, kept_[m].get() + row * basis, network_.between[next][m].get(), a);
+        add_product_transposed(n, basis, sent, kept_[m].get() + row * basis, network_.between[next][m].get(), a);
 }
 
 // Atomic energies, and down to the last block.
@@ -241,7 +249,7 @@ void Evaluation<T>::read_out(int64_t row, int64_t n, T* u) {
         add_product_transposed(n, basis, width, features_.get() + row * basis, network_.readout_hidden.get(), u);
     for (int m = network_.sums_features ? network_.n_blocks - 1 : 0; m < network_.n_blocks; ++m)
         add_product_transposed(n, basis, width, kept_[m].get() + row * basis, network_.to_readout[m].get(), u);
-    activate(n * width, u, h, s);
+    activate_rows(n * width, u, h, s);
     const T* w = network_.readout.get();
     for (int64_t r = 0; r < n; ++r) {
         T sum = 0;
@@ -256,10 +264,10 @@ void Evaluation<T>::read_out(int64_t row, int64_t n, T* u) {
     down(network_.n_blocks - 1, row, n, u);
 }
 
-// ∂E/∂v of a block from the readout's slopes and the gradients in what all blocks above it sent.
+// ∂E/∂m of a block from the readout's slopes and the gradients in what all blocks above it sent.
 template <typename T>
 void Evaluation<T>::down(int block, int64_t row, int64_t n, T* t) {
-    const int64_t basis = network_.n_basis, filters = network_.n_filters, width = network_.n_readout;
+    const int64_t basis = network_.n_basis, sent = network_.n_sent, width = network_.n_readout;
     const bool last = block == network_.n_blocks - 1;
     const T* read = readout_slopes_.get() + row * width;
     std::fill_n(t, n * basis, T(0));
@@ -270,20 +278,21 @@ void Evaluation<T>::down(int block, int64_t row, int64_t n, T* t) {
             std::fill_n(gy, n * basis, T(0));
             add_product(n, width, basis, read, network_.readout_hidden.get(), gy);
         } else {
-            const T* ga = kept_[block + 1].get() + row * filters;
-            add_product(n, filters, basis, ga, network_.inward[block + 1].get(), gy);
+            const T* ga = kept_[block + 1].get() + row * sent;
+            add_product(n, sent, basis, ga, network_.inward[block + 1].get(), gy);
             add_product(n, basis, basis, gy, network_.out[block].get(), t);
         }
     } else {
         for (int m = block + 1; m < network_.n_blocks; ++m)
-            add_product(n, filters, basis, kept_[m].get() + row * filters, network_.between[m][block].get(), t);
+            add_product(n, sent, basis, kept_[m].get() + row * sent, network_.between[m][block].get(), t);
     }
     const T* __restrict s = act_slopes_[block].get() + row * basis;
 #pragma omp simd
     for (int64_t k = 0; k < n * basis; ++k) t[k] *= s[k];
-    T* g = gradient(block) + row * filters;
-    std::fill_n(g, n * filters, T(0));
-    add_product(n, basis, filters, t, network_.hidden[block].get(), g);
+    T *rows = gradient(block) + row * network_.n_gradient, *g = vectors_.empty() ? rows : t + n * own_scratch_width();
+    std::fill_n(g, n * sent, T(0));
+    add_product(n, basis, sent, t, network_.hidden[block].get(), g);
+    if (!vectors_.empty()) vectors_.gradient_rows(block, row, n, g, rows);
 }
 
 template <typename T>
@@ -315,6 +324,12 @@ void Evaluation<T>::finish(double* energies, double* forces, double* strain, dou
         for (int k = 0; k < 6; ++k) sum[k] += six[k];
         if (atomic_strains)
             for (int k = 0; k < 6; ++k) atomic_strains[6 * i + k] += six[k];
+        if (vectors_.empty()) continue;
+        const Vector3 r = {x, y, z}, gradient = vectors_.pair_gradient(p, r, d, energy_scale_);
+        add_to(fi, 1, gradient);
+        if (!directed_) add_to(forces + 3 * j, -1, gradient);
+        add_symmetric_product(sum, share, r, gradient);
+        if (atomic_strains) add_symmetric_product(atomic_strains + 6 * i, share, r, gradient);
     }
     if (strain) std::copy_n(sum, 6, strain);
 }

@@ -297,7 +297,8 @@ int mdaug_stage(mdaug_core* core, int stage, mdaug_rows* rows) {
     return guarded(core, [&](AnyEvaluation& evaluation) {
         if (stage < 0 || stage >= evaluation.n_stages)
             throw std::runtime_error("stage " + std::to_string(stage) + ", expected 0 to mdaug_n_stages - 1");
-        rows->data = evaluation.stage(stage);
+        const auto exchanged = evaluation.stage(stage);
+        rows->data = exchanged.data, rows->width = exchanged.width;
     });
 }
 

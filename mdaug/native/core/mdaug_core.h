@@ -40,7 +40,7 @@ extern "C" {
 #define MDAUG_API
 #endif
 
-#define MDAUG_CORE_ABI 4
+#define MDAUG_CORE_ABI 5
 
 /* MDAUG_CORE_ABI of the library; compare it with this header's after dlopen. */
 MDAUG_API int mdaug_abi(void);
@@ -189,11 +189,11 @@ MDAUG_API int mdaug_langevin(mdaug_core* core, int64_t n_systems, int64_t n_atom
 /* Rows to exchange: row k begins at data + k * width * element_size, k < n_total. NULL data: nothing to exchange. */
 typedef struct {
     void* data;
-    int64_t width;       /* numbers in a row: always mdaug_row_width */
+    int64_t width;       /* numbers in a row: at most mdaug_row_width; the same on all ranks, not in all stages */
     size_t element_size; /* bytes of a number: 4 (float) or 8 (double) */
 } mdaug_rows;
 
-MDAUG_API int64_t mdaug_row_width(const mdaug_core* core); /* known after loading: for comm_forward */
+MDAUG_API int64_t mdaug_row_width(const mdaug_core* core); /* the largest; known after loading: for comm_forward */
 MDAUG_API int mdaug_n_stages(const mdaug_core* core);      /* twice the number of interaction blocks */
 
 /* Begin an evaluation. All arguments are copied: none need outlive the call.

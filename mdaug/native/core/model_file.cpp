@@ -20,7 +20,7 @@ namespace mdaug::core {
 
 namespace {
 
-constexpr const char* FORMAT_VERSIONS[] = {"1", "2", "3", "4"};  // 2: prior; 3: baseline; 4: its angles in radians
+constexpr const char* FORMAT_VERSIONS[] = {"1", "2", "3", "4"};  // 2: prior; 3: baseline; 4: radians or vectors
 
 // Tensors of each template of a baseline (mdaug/models/molecule_terms.py).
 constexpr const char* TEMPLATE_TENSORS[] = {"atomic_numbers", "bonds",           "bond_parameters", "angles",
@@ -137,6 +137,11 @@ const Array& ModelFile::at(const std::string& name) const {
 
 const Array& ModelFile::block(int l, const std::string& name) const {
     return at("network.interactions." + std::to_string(l) + "." + name);
+}
+
+int64_t ModelFile::n_vectors() const {
+    const auto item = tensors.find("network.interactions.0.vector_inward.weight");
+    return item == tensors.end() || item->second.shape.empty() ? 0 : item->second.shape[0];
 }
 
 void ModelFile::keep_only(const std::set<std::string>& names) {

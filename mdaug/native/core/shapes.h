@@ -38,11 +38,14 @@ class ShapeCheck {
         const auto table = shape("filters.table", {ANY, ANY});
         check_rows(table[0]);
         if (table[1] % n_blocks != 0) fail("the width of filters.table is no multiple of its interactions");
-        const int64_t filters = table[1] / n_blocks, basis = shape("network.embedding.weight", {n_elements, ANY})[1];
+        const int64_t basis = shape("network.embedding.weight", {n_elements, ANY})[1];
+        const int64_t vectors = file_.n_vectors(), filters = table[1] / n_blocks - vectors;
+        if (filters < 1) fail("filters.table has fewer columns than vector channels");
         for (int64_t l = 0; l < n_blocks; ++l) {
             const auto block = "network.interactions." + std::to_string(l) + ".";
             shape(block + "inward.weight", {filters, basis});
-            shape(block + "hidden.weight", {basis, filters});
+            check_vectors(block, vectors, basis);
+            shape(block + "hidden.weight", {basis, filters + vectors});
             shape(block + "hidden.bias", {basis});
             shape(block + "out.weight", {basis, basis});
             shape(block + "out.bias", {basis});
@@ -54,6 +57,15 @@ class ShapeCheck {
         shape("reference_energies", {n_elements});
         shape("atomic_numbers", {n_elements});
         if (file_.prior_spacing > 0) check_rows(shape("prior_table", {n_elements, n_elements, ANY})[2]);
+    }
+
+    void check_vectors(const std::string& block, int64_t n, int64_t basis) const {
+        for (const char* name : {"vector_inward.weight", "left.weight", "right.weight"}) {
+            if (n > 0)
+                shape(block + name, {n, name[0] == 'v' ? basis : n});
+            else if (file_.tensors.contains(block + name))
+                fail(block + name + " is there, but the first interaction has no vector channels");
+        }
     }
 
     static void check_rows(int64_t n) {
