@@ -22,11 +22,20 @@ TOLERANCE = {"float64": 1e-10, "float32": 1e-5}
 
 
 @pytest.fixture(
-    params=[(12, 16, 2, "none"), (40, 70, 3, "none"), (7, 5, 1, "pair"), (9, 4, 4, "pair")], ids=str
+    params=[
+        (12, 16, 0, 2, "none"),
+        (40, 70, 0, 3, "none"),
+        (7, 5, 0, 1, "pair"),
+        (9, 4, 0, 4, "pair"),
+        (1, 1, 1, 2, "none"),
+        (9, 4, 5, 4, "pair"),
+        (40, 20, 70, 3, "none"),
+    ],
+    ids=str,
 )
 def path(request, make_model, tmp_path):
     """Return models with widths that no vector divides, with filters of several blocks, with a prior."""
-    names = "n_atom_basis", "n_filters", "n_interactions", "prior"
+    names = "n_atom_basis", "n_filters", "n_vectors", "n_interactions", "prior"
     options = dict(zip(names, request.param, strict=True))
     return export_model(make_model(**options), tmp_path / "model.pt", training={})
 

@@ -389,7 +389,7 @@ SHAPES: list[Callable[[torch.Tensor], torch.Tensor]] = [
 @pytest.mark.parametrize("shape", range(len(SHAPES)))
 def test_tensors_of_other_shapes_are_refused(shape: int, make_model, tmp_path: Path) -> None:
     """They would be read beyond their ends."""
-    model = make_model(prior="zbl")
+    model = make_model(prior="zbl", n_vectors=5)
     Core(export_changed(model, tmp_path / "good.pt", lambda _: None))
     for name in [*DeployedModel(model).state_dict(), "reference_energies", "prior_table"]:
         if (name, shape) == ("prior_table", 1):

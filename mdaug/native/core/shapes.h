@@ -40,7 +40,7 @@ class ShapeCheck {
         if (table[1] % n_blocks != 0) fail("the width of filters.table is no multiple of its interactions");
         const int64_t basis = shape("network.embedding.weight", {n_elements, ANY})[1];
         const int64_t vectors = file_.n_vectors(), filters = table[1] / n_blocks - vectors;
-        if (filters < 1) fail("filters.table has fewer columns than vector channels");
+        if (filters < 1) fail("filters.table has no more columns than vector channels");
         for (int64_t l = 0; l < n_blocks; ++l) {
             const auto block = "network.interactions." + std::to_string(l) + ".";
             shape(block + "inward.weight", {filters, basis});
