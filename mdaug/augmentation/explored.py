@@ -10,26 +10,19 @@ from dataclasses import replace
 import numpy as np
 
 from mdaug.augmentation.force_matching.assessment import UnsoundFieldError, fit_and_assess
+from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.augmentation.options import ExploreOptions
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.units import EV_PER_KCAL_MOL
 
 
-def label_spurious_minima(
-    train: FrameSet, positions: FloatArray, energies: FloatArray, options: ExploreOptions, cutoff: float
-) -> FrameSet:
-    """Return the visited frames whose energy a model underestimates, labeled by the force-matched field.
+def sound_field(train: FrameSet, cutoff: float) -> ForceField:
+    """Return the force-matched field of frames if it passes its assessment.
 
     Parameters
     ----------
     train
-        The model's training frames, without a cell; the field is fitted to them and has their mean energy.
-    positions
-        Positions of the visited frames, Å, shape (n_visited, n_atoms, 3).
-    energies
-        Energies of the model, eV, shape (n_visited,).
-    options
-        Thresholds, number and weight.
+        Frames of molecules without a cell.
     cutoff
         Of the model, Å: bonds of the field are broken there.
 
@@ -41,6 +34,27 @@ def label_spurious_minima(
     field, _, assessment = fit_and_assess(train, cutoff)
     if not assessment.sound:
         raise UnsoundFieldError(train.name, assessment)
+    return field
+
+
+def label_spurious_minima(
+    field: ForceField, train: FrameSet, positions: FloatArray, energies: FloatArray, options: ExploreOptions
+) -> FrameSet:
+    """Return the visited frames whose energy a model underestimates, labeled by the force-matched field.
+
+    Parameters
+    ----------
+    field
+        The force-matched field of `train`, from `sound_field`.
+    train
+        The model's training frames, without a cell, whose mean energy the labels have.
+    positions
+        Positions of the visited frames, Å, shape (n_visited, n_atoms, 3).
+    energies
+        Energies of the model, eV, shape (n_visited,).
+    options
+        Thresholds, number and weight.
+    """
     zero = np.mean(train.energies - field.evaluate(train.positions)[0])
     labels, forces = field.evaluate(positions)
     labels = labels + zero

@@ -20,7 +20,7 @@ from mdaug.springs.options import SpringSettings
 from mdaug.text import print_text
 from mdaug.training.options import TrainOptions
 from mdaug.workflows.config import AugmentSection, RunConfig, load_config
-from mdaug.workflows.options import DataOptions, OutputOptions, Switch
+from mdaug.workflows.options import DataOptions, HardeningSettings, OutputOptions, Switch
 from mdaug.workflows.runs import open_run
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def train(
     config: Path | None = None,
     epochs: Annotated[int | None, Field(ge=1)] = None,
     no_augment: Switch = False,
+    harden: Annotated[int | None, Field(ge=0)] = None,
     seed: int | None = None,
     device: TrainingDevice = "auto",
     resume: Switch = False,
@@ -49,6 +50,7 @@ def train(
     augment: Annotated[AugmentSection, _keys("augment", "Augmentation", 2)] = AugmentSection(),
     model: Annotated[SchNetOptions, _keys("model", "Network", 3)] = SchNetOptions(),
     training: Annotated[TrainOptions, _keys("training", "Optimization", 4)] = TrainOptions(),
+    hardening: Annotated[HardeningSettings, _keys("hardening", "Hardening", 5)] = HardeningSettings(),
 ) -> None:
     """Train a force field on raw and augmented frames.
 
@@ -68,6 +70,8 @@ def train(
         Passes over the training frames.
     no_augment
         Train the raw model, without augmented frames.
+    harden
+        Rounds of hardening: hot MD of the trained model, and a training on the spurious minima that it finds.
     seed
         Seed of split, springs, augmentation and training.
     device
@@ -76,7 +80,10 @@ def train(
         Continue the training in --out, or the newest one.
     """
     sections = {"split": split, "springs": springs, "augment": augment, "model": model, "training": training}
+    sections["hardening"] = hardening
     changes = given_settings(data, source, epochs, sections, seed)
+    if harden is not None:
+        changes["hardening"]["rounds"] = harden
     if no_augment:
         for name, options in (("springs", springs), ("augment", augment)):
             refuse([f"--{name}.{option[2:]}" for option in given_options(options)], "with --no-augment")

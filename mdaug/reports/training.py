@@ -15,6 +15,7 @@ from mdaug.analysis.scan import ScanResult
 from mdaug.frames import FloatArray
 from mdaug.reports.accuracy import errors_table, save_accuracy_figure
 from mdaug.reports.html import Cell, Opening, Picture, Section, Table, write_page
+from mdaug.reports.hardening import hardening_section
 from mdaug.reports.model import molecule_section
 from mdaug.reports.scan import scan_section
 from mdaug.reports.springs import plot_springs, springs_table
@@ -104,6 +105,7 @@ def write_training_report(folder: Path, report: TrainingReport) -> Path:
         curves_section(folder, {report.name: report.history}),
         *accuracy_section(folder, {report.name: report.test}),
         *scan_section(folder, [] if report.scan is None else [report.scan]),
+        *hardening_section(report.results.get("hardening")),
         settings_section(report.settings),
     ]
     opening = Opening(report.verdicts, _summary(report), next_commands(report.model, report.scan))

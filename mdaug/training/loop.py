@@ -1,5 +1,6 @@
 """The training loop: steps, validation of the EMA weights, checkpoints, resume."""
 
+import copy
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -76,6 +77,7 @@ def train(
     resume: bool = False,
     progress: Callable[[TrainState], None] | None = None,
     group: ProcessGroup = ONE_PROCESS,
+    initial: SchNet | None = None,
 ) -> TrainResult:
     """Train SchNet on frames, and return the model with the weights of the lowest validation error.
 
@@ -102,6 +104,9 @@ def train(
         Called after each epoch.
     group
         Processes that train the model together; rank zero writes the files.
+    initial
+        A model of the same sizes and elements, from whose weights the training starts, and whose reference
+        energies, energy scale and prior it keeps; None for random weights.
 
     Returns
     -------
@@ -117,7 +122,7 @@ def train(
         if len(frames) == 0:
             raise DataError(f"no {what} frames in {frames.name}; at least one is needed")
     given = (train_frames, validation_frames, model_options, train_options)
-    trainer = Trainer(*given, pick_device(device), group=group)
+    trainer = Trainer(*given, pick_device(device), group=group, initial=initial)
     checkpoint = folder / "checkpoint.pt"
     if resume and checkpoint.exists():
         trainer.restore(load_checkpoint(checkpoint, trainer.fingerprint))
@@ -145,12 +150,21 @@ def pick_device(device: str) -> torch.device:
     return torch.device(device)
 
 
+def _new_model(frames: FrameSet, model_options: SchNetOptions, options: TrainOptions) -> SchNet:
+    """Return a model with random weights, and the prior, reference energies and scale of its frames."""
+    numbers = sorted(set(frames.atomic_numbers.tolist()))
+    prior = choose_prior(frames, numbers, model_options)
+    targets = without_prior(frames, prior)
+    references = reference_energies(targets, numbers, options.reference)
+    return SchNet(model_options, numbers, references, energy_scale(targets, options.scale), prior)
+
+
 class Trainer:
     """A model in training, with everything that a checkpoint saves.
 
     Parameters
     ----------
-    train_frames, validation_frames, model_options, options, group
+    train_frames, validation_frames, model_options, options, group, initial
         As for `train`.
     device
         Device of the training.
@@ -165,17 +179,13 @@ class Trainer:
         device: torch.device,
         *,
         group: ProcessGroup = ONE_PROCESS,
+        initial: SchNet | None = None,
     ) -> None:
         torch.manual_seed(options.seed)
         torch.set_num_threads(options.threads or torch.get_num_threads())
         self.options, self.device, self.group = options, device, group
-        dtype = getattr(torch, options.dtype)
-        numbers = sorted(set(train_frames.atomic_numbers.tolist()))
-        prior = choose_prior(train_frames, numbers, model_options)
-        targets = without_prior(train_frames, prior)
-        references = reference_energies(targets, numbers, options.reference)
-        scale = energy_scale(targets, options.scale)
-        self.model = SchNet(model_options, numbers, references, scale, prior).to(device, dtype)
+        model = copy.deepcopy(initial) or _new_model(train_frames, model_options, options)
+        self.model = model.to(device, getattr(torch, options.dtype)).train()
         self.train_set = FrameTensors(train_frames, self.model)
         self.validation_set = FrameTensors(validation_frames, self.model)
         self.step = Step(self.model, self.train_set, options, group)
@@ -188,6 +198,8 @@ class Trainer:
         self.fingerprint = (
             f"{model_options!r} {options!r} {len(train_frames)} {train_frames.energies.sum()!r}"
         )
+        if initial is not None:
+            self.fingerprint += f" {self.best.double().sum().item()!r}"
 
     def run(self, folder: Path, progress: Callable[[TrainState], None] | None) -> None:
         """Train from the current epoch to the last.

@@ -20,7 +20,7 @@ from mdaug.options import Options
 from mdaug.springs.options import SpringOptions, SpringSettings
 from mdaug.training.options import TrainOptions
 from mdaug.workflows.inputs import find_config
-from mdaug.workflows.options import DataOptions
+from mdaug.workflows.options import DataOptions, HardeningSettings
 
 if TYPE_CHECKING:
     from mdaug.frames import FrameSet
@@ -85,6 +85,7 @@ class RunConfig(Options):
     augment: AugmentSection = AugmentSection()
     model: SchNetOptions = SchNetOptions()
     training: TrainOptions = TrainOptions()
+    hardening: HardeningSettings = HardeningSettings()
 
     @property
     def spring_options(self) -> SpringOptions:

@@ -1,6 +1,6 @@
 """Molecular dynamics with a trained model: started or resumed, one run or several replicas."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from ase import Atoms
 from mdaug.analysis.trajectory import open_trajectory
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.calculators.core import CoreUnavailableError
+from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.files import atomic_path
 from mdaug.md import DynamicsOptions, DynamicsResult, run_dynamics
@@ -18,6 +19,7 @@ from mdaug.md.dynamics import run_replicas
 from mdaug.md.lammps_integrator import lammps_integrators
 from mdaug.md.loop import MakeIntegrator
 from mdaug.md.restart import CONFIG_FILE, check_own_record, read_start
+from mdaug.options import Device, Precision
 from mdaug.workflows.options import ModelRunOptions
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.runs import find_model
@@ -86,19 +88,58 @@ def prepare_run(
         changed = before.model_copy(update=options.model_dump(exclude_unset=True))
         return ModelRun(start, _same_model(about, model), changed, about, True, settings.extxyz)
     path = find_model(model).resolve()
-    device = settings.device or "cpu"
-    calculator = MDAugCalculator(path, device=device, dtype=settings.dtype, strict=None)
+    start = start_structure(read_manifest(path), path, settings.structure)
+    run = new_run(
+        path,
+        start,
+        options,
+        replicas=settings.replicas or 1,
+        dtype=settings.dtype,
+        device=settings.device or "cpu",
+        engine=settings.engine or "auto",
+    )
+    differences_from_training(start, run.calculator.manifest, strict=settings.strict)
+    return replace(run, resume=settings.resume, extxyz=settings.extxyz)
+
+
+def new_run(
+    path: Path,
+    start: Atoms,
+    options: DynamicsOptions,
+    *,
+    replicas: int = 1,
+    dtype: Precision | None = None,
+    device: Device = "cpu",
+    engine: str = "auto",
+) -> ModelRun:
+    """Return a run that begins with a structure.
+
+    Parameters
+    ----------
+    path
+        A model.pt.
+    start
+        The start structure.
+    options
+        Options of the dynamics.
+    replicas, dtype, device, engine
+        As in `ModelRunOptions`.
+
+    Raises
+    ------
+    DataError
+        If the file is not a model.
+    """
+    calculator = MDAugCalculator(path, device=device, dtype=dtype, strict=None)
     about = {
         "model": str(path),
         "weights_sha256": calculator.manifest["weights_sha256"],
-        "dtype": settings.dtype,
+        "dtype": dtype,
         "device": device,
-        "engine": settings.engine or "auto",
-        "replicas": settings.replicas or 1,
+        "engine": engine,
+        "replicas": replicas,
     }
-    start = start_structure(calculator.manifest, path, settings.structure)
-    differences_from_training(start, calculator.manifest, strict=settings.strict)
-    return ModelRun(start, calculator, options, about, settings.resume, settings.extxyz)
+    return ModelRun(start, calculator, options, about, resume=False)
 
 
 def run_model(run: ModelRun, folder: Path, progress: Progress = ignore) -> list[DynamicsResult]:

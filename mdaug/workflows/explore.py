@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mdaug.analysis.trajectory import atomic_numbers, open_trajectory
-from mdaug.augmentation.explored import label_spurious_minima
+from mdaug.augmentation.explored import label_spurious_minima, sound_field
 from mdaug.augmentation.options import ExploreOptions
 from mdaug.calculators.predictions import predict
 from mdaug.data import write_extxyz
@@ -67,11 +67,11 @@ def explore_trajectories(
     if train.periodic:
         raise DataError(f"{path}: its frames have a cell; expected a model of molecules without one")
     files = [file for path in trajectories for file in sorted(path.glob("replica-*")) or [path]]
-    positions = np.concatenate([_positions(file, train.atomic_numbers) for file in files])
+    positions = np.concatenate([visited_positions(file, train.atomic_numbers) for file in files])
     unlabeled = FrameSet(train.atomic_numbers, positions, np.zeros(len(positions)), np.zeros_like(positions))
     energies, _ = predict(path, unlabeled, progress=partial(progress, "visited frames"))
-    cutoff = read_manifest(path)["cutoff_A"]
-    labeled = label_spurious_minima(train, positions, energies, options, cutoff)
+    field = sound_field(train, read_manifest(path)["cutoff_A"])
+    labeled = label_spurious_minima(field, train, positions, energies, options)
     exploration = Exploration(labeled, len(positions))
     counts = {"n_visited": exploration.n_visited, "n_kept": exploration.n_kept}
     write_json(folder / "explore.json", counts)
@@ -80,8 +80,21 @@ def explore_trajectories(
     return exploration
 
 
-def _positions(trajectory: Path, numbers: IntArray) -> FloatArray:
-    """Return all positions (n_frames, n_atoms, 3), Å."""
+def visited_positions(trajectory: Path, numbers: IntArray) -> FloatArray:
+    """Return all positions of a trajectory, Å, shape (n_frames, n_atoms, 3).
+
+    Parameters
+    ----------
+    trajectory
+        A file, or the folder of a run.
+    numbers
+        Atomic numbers that it must have, shape (n_atoms,).
+
+    Raises
+    ------
+    DataError
+        If it is of other atoms.
+    """
     universe = open_trajectory(trajectory, needs_times=False)
     if len(universe.atoms) != len(numbers):
         raise DataError(f"{trajectory}: {len(universe.atoms)} atoms, the model was trained on {len(numbers)}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 from cyclopts import Parameter
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
-from mdaug.options import Device, Options, Positive, Precision, Seed
+from mdaug.options import Count, Device, Options, Positive, Precision, Seed
 
 if TYPE_CHECKING:
     from mdaug.frames import FrameSet
@@ -128,6 +128,38 @@ class ModelRunOptions(Options):
     resume: Switch = False
     """Continue the run in --out, or the newest unfinished run of this command, with the settings it began
     with (--steps may be larger)."""
+
+
+class HardeningSettings(Options):
+    """Hardening: search for spurious minima by the model's own MD after the training, and train on them."""
+
+    rounds: Count = 0
+    """Most rounds; the first that finds nothing is the last."""
+
+    temperatures: tuple[PositiveFloat, ...] = (1.5, 2.0, 3.0)
+    """Temperatures of the MD, in that of the frames."""
+
+    runs: Positive = 4
+    """Runs at each temperature, all from one validation frame; one run for linear molecules."""
+
+    length: PositiveFloat = 5.0
+    """Length of each run, ps."""
+
+    epochs: Positive | None = None
+    """Epochs of the training on what was found [default: a fifth of the training's]."""
+
+    gap: PositiveFloat = 3.0
+    """Least difference between the energies of the force-matched field and of the model, kcal/mol, at the
+    temperature of the frames; in proportion more at higher ones, where the field is less accurate."""
+
+    n_kept: Positive = 300
+    """Most frames kept in a round, drawn at random."""
+
+    weight: Annotated[float, Field(gt=0, le=1e9)] = 0.004
+    """Weight of each in the training loss (a frame of the data: 1)."""
+
+    seed: Seed = 0
+    """Seed of velocities, thermostat and draws."""
 
 
 class ScanOptions(Options):

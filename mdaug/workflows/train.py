@@ -21,6 +21,7 @@ from mdaug.training import ProcessGroup, TrainResult, pick_device, train
 from mdaug.verdicts import Verdict
 from mdaug.workflows.baseline import BaselineChoice, record_baseline, recorded_baseline
 from mdaug.workflows.config import RunConfig, save_config
+from mdaug.workflows.hardening import Hardened, harden
 from mdaug.workflows.options import ValidationOptions
 from mdaug.workflows.runs import explain_folder
 from mdaug.workflows.training_choice import (
@@ -47,6 +48,7 @@ class TrainingOutcome:
     training: TrainResult
     test: AccuracyResult | None
     scan: ScanResult | None = None
+    hardened: Hardened | None = None
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -114,11 +116,17 @@ def train_force_field(
     training = _train(sets, config, folder, group, device=device, resume=resume, progress=callbacks.epoch)
     summary = summarize_training(sets.train, config.model.cutoff) | {"augmented": sets.augmented is not None}
     templates = sets.baseline.templates
+    hardened = None
+    if config.hardening.rounds:
+        given: dict[str, Any] = {"summary": summary, "device": device, "stage": callbacks.stage}
+        hardened = harden(training, sets, config, folder, **given)
+        callbacks.stage(f"hardening: {hardened.reason}")
+        training = replace(training, model=hardened.model)
     model = export_model(training.model, folder / "model.pt", training=summary, templates=templates)
     test = accuracy(partial(predict, model), sets.test) if len(sets.test) else None
     callbacks.stage("scanning a bond to hydrogen")
     scan = scan_bond_to_hydrogen(folder / "model.pt", folder, ValidationOptions(), label=_kind(sets))
-    outcome = TrainingOutcome(folder, sets, training, test, scan)
+    outcome = TrainingOutcome(folder, sets, training, test, scan, hardened)
     write_json(folder / "results.json", describe_outcome(outcome))
     write_training_report(folder, training_report(outcome))
     explain_folder(folder, "train")
@@ -243,6 +251,7 @@ def describe_outcome(outcome: TrainingOutcome) -> dict[str, Any]:
         },
         "baseline": sets.baseline.summary(),
         **({} if sets.choice is None else {"augmentation": sets.choice.to_json()}),
+        **({} if outcome.hardened is None else {"hardening": outcome.hardened.to_json()}),
     }
 
 

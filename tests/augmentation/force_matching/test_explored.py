@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mdaug.augmentation.explored import ExploreOptions, label_spurious_minima
+from mdaug.augmentation.explored import ExploreOptions, label_spurious_minima, sound_field
 from mdaug.units import EV_PER_KCAL_MOL
 
 pytestmark = pytest.mark.slow
@@ -23,9 +23,10 @@ def visited(ethanol_frames, matched):
 
 def test_only_wells_are_kept_and_labelled_by_the_force_field(ethanol_frames, visited):
     positions, energies, forces = visited
+    field = sound_field(ethanol_frames, 5.0)
     below = np.array([10.0, 2.0, 10.0, -10.0]) * EV_PER_KCAL_MOL
     found = label_spurious_minima(
-        ethanol_frames, positions, energies - below, ExploreOptions(weight=0.01), 5.0
+        field, ethanol_frames, positions, energies - below, ExploreOptions(weight=0.01)
     )
     np.testing.assert_array_equal(found.positions, positions[[0, 2]])
     np.testing.assert_allclose(found.energies, energies[[0, 2]], atol=1e-9)
@@ -35,14 +36,15 @@ def test_only_wells_are_kept_and_labelled_by_the_force_field(ethanol_frames, vis
 
 def test_frames_that_are_too_high_are_left_and_the_seed_draws(ethanol_frames, visited):
     positions, energies, _ = visited
+    field = sound_field(ethanol_frames, 5.0)
     rise = (energies - ethanol_frames.energies.min()) / EV_PER_KCAL_MOL
     assert rise.argmax() == 3
     predicted = energies - 10.0 * EV_PER_KCAL_MOL
     options = ExploreOptions(max_energy=float(rise[:3].max()) + 0.1)
-    assert len(label_spurious_minima(ethanol_frames, positions, predicted, options, 5.0)) == 3
+    assert len(label_spurious_minima(field, ethanol_frames, positions, predicted, options)) == 3
     drawn = [
         label_spurious_minima(
-            ethanol_frames, positions, predicted, ExploreOptions(n_kept=2, seed=seed), 5.0
+            field, ethanol_frames, positions, predicted, ExploreOptions(n_kept=2, seed=seed)
         ).energies
         for seed in (0, 0, 1, 2, 3)
     ]
@@ -57,7 +59,9 @@ def test_bonds_break_at_the_cutoff_of_the_model(ethanol_frames):
     positions[:, 8] = positions[:, 2] + 2.0 * along / np.linalg.norm(along)
     options = ExploreOptions(max_energy=1000.0)
     labels = [
-        label_spurious_minima(ethanol_frames, positions, np.full(1, -np.inf), options, cutoff).energies[0]
+        label_spurious_minima(
+            sound_field(ethanol_frames, cutoff), ethanol_frames, positions, np.full(1, -np.inf), options
+        ).energies[0]
         for cutoff in (5.0, 2.2)
     ]
     assert abs(labels[1] - labels[0]) > 1.0 * EV_PER_KCAL_MOL

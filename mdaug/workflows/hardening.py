@@ -1,0 +1,176 @@
+"""Hardening: hot MD of a trained model finds spurious minima, and the training goes on with them.
+
+After a training replicas run at several times the temperature of the frames, from validation frames. Visited
+geometries whose energy is below that of the force-matched field by more than this field's own error are
+labeled by it and trained on from the present weights. Rounds end when nothing is found.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from mdaug.augmentation.explored import sound_field
+from mdaug.augmentation.force_matching.force_field import ForceField
+from mdaug.deployment import export_model
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet
+from mdaug.models import SchNet
+from mdaug.training import TrainResult, train
+from mdaug.workflows.config import RunConfig
+from mdaug.workflows.hot_runs import HotRuns, Search
+from mdaug.workflows.training_choice import join_frames
+from mdaug.workflows.training_sets import Sets
+
+FOLDER = "hardening"
+
+SHARE_OF_EPOCHS = 5
+"""Epochs of the training over those of a round."""
+
+LOWER_RATE = 0.3
+"""Factor on the learning rate of a round."""
+
+WORSE = 1.05
+"""Largest validation force MAE after a round, over that before it, for its weights to be kept."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of hardening.
+
+    Parameters
+    ----------
+    runs
+        At each temperature.
+    n_trained_on
+        Frames in spurious minima that were trained on.
+    force_mae_before_kcal_mol_A, force_mae_after_kcal_mol_A
+        Of the validation frames; None where nothing was found.
+    kept
+        Whether the weights after the round are used.
+    """
+
+    runs: tuple[HotRuns, ...]
+    n_trained_on: int = 0
+    force_mae_before_kcal_mol_A: float | None = None
+    force_mae_after_kcal_mol_A: float | None = None
+    kept: bool = False
+
+
+@dataclass(frozen=True)
+class Hardened:
+    """The model after hardening.
+
+    Parameters
+    ----------
+    model
+        The model.
+    rounds
+        What was done.
+    reason
+        Why there was no hardening, or why it ended.
+    """
+
+    model: SchNet
+    rounds: tuple[Round, ...]
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return ``"hardening"`` of results.json."""
+        return {"reason": self.reason, "rounds": [asdict(each) for each in self.rounds]}
+
+
+def harden(
+    training: TrainResult,
+    sets: Sets,
+    config: RunConfig,
+    folder: Path,
+    *,
+    summary: dict[str, Any],
+    device: str = "auto",
+    stage: Callable[[str], None],
+) -> Hardened:
+    """Search a trained model for spurious minima and train on them, for a number of rounds.
+
+    Each round has a folder, and a finished part of it is not computed again.
+
+    Parameters
+    ----------
+    training
+        The finished training.
+    sets
+        Its frames.
+    config
+        Its settings.
+    folder
+        Its run folder.
+    summary
+        Record of the training frames for the model files.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    stage
+        Called with a line of text at each stage.
+    """
+    model, before = training.model, _validation_force_mae(training)
+    try:
+        field = _field(sets, config)
+    except DataError as error:
+        return Hardened(model, (), f"no hardening: {error}")
+    rounds: list[Round] = []
+    found: list[FrameSet] = []
+    for number in range(1, config.hardening.rounds + 1):
+        place = folder / FOLDER / f"round-{number}"
+        place.mkdir(parents=True, exist_ok=True)
+        path = export_model(model, place / "model.pt", training=summary, templates=sets.baseline.templates)
+        search = Search(
+            field, sets.train, sets.validation, config.hardening, _prefixed(stage, f"round {number}: ")
+        )
+        runs, explored = search.run(path, number)
+        if explored is None:
+            return Hardened(model, (*rounds, Round(runs)), f"round {number} found no spurious minimum")
+        stage(f"round {number}: training on {len(explored)} frames in spurious minima")
+        found.append(explored)
+        result = _train_on(model, reduce(join_frames, found, sets.all_training), sets, config, place, device)
+        after = _validation_force_mae(result)
+        rounds.append(Round(runs, len(explored), before, after, kept=after <= WORSE * before))
+        if not rounds[-1].kept:
+            return Hardened(model, tuple(rounds), f"round {number} made the validation errors larger")
+        model, before = result.model, after
+    return Hardened(model, tuple(rounds), f"all {len(rounds)} rounds found spurious minima")
+
+
+def _field(sets: Sets, config: RunConfig) -> ForceField:
+    """Return the field that decides what is a spurious minimum, or raise DataError with the reason."""
+    if sets.train.periodic:
+        raise DataError(f"{sets.train.name}: the frames have a cell, and hardening is for molecules")
+    if sets.train.temperature_K is None:
+        raise DataError(f"{sets.train.name}: the temperature of the frames is not known; give --temperature")
+    return sound_field(sets.train, config.model.cutoff)
+
+
+def _validation_force_mae(result: TrainResult) -> float:
+    return result.history.epochs[result.best_epoch - 1].validation_force_mae_kcal_mol_A
+
+
+def _prefixed(stage: Callable[[str], None], prefix: str) -> Callable[[str], None]:
+    return lambda text: stage(prefix + text)
+
+
+def _train_on(  # noqa: PLR0917
+    model: SchNet, frames: FrameSet, sets: Sets, config: RunConfig, place: Path, device: str
+) -> TrainResult:
+    """Go on with the training from the present weights."""
+    options = sets.baseline.training_options(config.training)
+    epochs = config.hardening.epochs or max(1, options.n_epochs // SHARE_OF_EPOCHS)
+    rate = LOWER_RATE * options.learning_rate
+    return train(
+        sets.baseline.subtract(frames),
+        sets.baseline.subtract(sets.validation),
+        sets.baseline.network_options(config.model),
+        options.model_copy(update={"epochs": epochs, "learning_rate": rate}),
+        place,
+        device=device,
+        resume=True,
+        initial=model,
+    )

@@ -1,0 +1,170 @@
+"""MD of a model at several times the temperature of its frames, and the spurious minima that it visits."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from ase import Atoms
+
+from mdaug.archives import read_json
+from mdaug.augmentation.explored import label_spurious_minima
+from mdaug.augmentation.force_matching.force_field import ForceField
+from mdaug.augmentation.options import ExploreOptions
+from mdaug.calculators.predictions import predict
+from mdaug.data import load_frames, write_extxyz
+from mdaug.files import write_json
+from mdaug.frames import FloatArray, FrameSet
+from mdaug.geometry.rigid_motion import n_rigid_motions
+from mdaug.md import DynamicsOptions, DynamicsResult
+from mdaug.units import KCAL_MOL_PER_EV
+from mdaug.workflows.dynamics import new_run, run_model
+from mdaug.workflows.explore import visited_positions
+from mdaug.workflows.options import HardeningSettings
+from mdaug.workflows.training_choice import join_frames
+
+TIMESTEP_FS, FRAMES_EVERY, EQUILIBRATION_PS = 0.5, 10, 0.2
+
+RIGID_MOTIONS = 6
+"""Rigid motions of a molecule of which several replicas can be integrated at once."""
+
+
+@dataclass(frozen=True)
+class HotRuns:
+    """Runs at one temperature: how they ended, and what they visited.
+
+    Parameters
+    ----------
+    temperature_K
+        Temperature.
+    completed_ps, stopped_because
+        Length of each run, and why it ended early (None if it did not).
+    n_visited, n_found
+        Geometries visited, and those of them in spurious minima.
+    largest_gap_kcal_mol
+        Largest energy of the force-matched field above that of the model.
+    """
+
+    temperature_K: float
+    completed_ps: tuple[float, ...]
+    stopped_because: tuple[str | None, ...]
+    n_visited: int
+    n_found: int
+    largest_gap_kcal_mol: float
+
+    @classmethod
+    def from_json(cls, entry: dict[str, Any]) -> Self:
+        """Return the runs that `dataclasses.asdict` described.
+
+        Parameters
+        ----------
+        entry
+            The description.
+        """
+        lists = {key: tuple(entry[key]) for key in ("completed_ps", "stopped_because")}
+        return cls(**entry | lists)
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search for spurious minima.
+
+    Parameters
+    ----------
+    field
+        The force-matched field of the training frames.
+    train, validation
+        Frames of the model's training, without a cell, and those from which the runs start.
+    settings
+        Temperatures, number and length of the runs; what is kept.
+    stage
+        Called with a line of text at each temperature.
+    """
+
+    field: ForceField
+    train: FrameSet
+    validation: FrameSet
+    settings: HardeningSettings
+    stage: Callable[[str], None]
+
+    def run(self, model: Path, number: int) -> tuple[tuple[HotRuns, ...], FrameSet | None]:
+        """Return the runs of a model and the labeled frames in spurious minima, None for none.
+
+        Both are recorded beside the model (search.json, explored.xyz), and read from there if they are.
+
+        Parameters
+        ----------
+        model
+            A model.pt.
+        number
+            Of the round, which decides start frames and seeds.
+        """
+        record, explored = model.with_name("search.json"), model.with_name("explored.xyz")
+        if record.exists():
+            entries = read_json(record, "the runs of a round of hardening")["runs"]
+            found = load_frames(explored, units="eV") if explored.exists() else None
+            return tuple(HotRuns.from_json(entry) for entry in entries), found
+        done = [
+            self._at(model, factor, number * len(self.settings.temperatures) + n)
+            for n, factor in enumerate(self.settings.temperatures)
+        ]
+        runs, parts = tuple(each[0] for each in done), [each[1] for each in done]
+        together = reduce(join_frames, parts)
+        rng = np.random.default_rng(self.settings.seed + number)
+        together = together.select(np.sort(rng.permutation(len(together))[: self.settings.n_kept]))
+        if len(together):
+            write_extxyz(together, explored)
+        write_json(record, {"runs": [asdict(each) for each in runs]})
+        return runs, together if len(together) else None
+
+    def _at(self, model: Path, factor: float, index: int) -> tuple[HotRuns, FrameSet]:
+        """Run at one temperature and label what is found."""
+        kelvin = factor * float(self.train.temperature_K or 0)
+        self.stage(f"MD at {kelvin:g} K")
+        results, positions = self._dynamics(model, kelvin, index)
+        found, largest = self._labeled(model, positions, factor)
+        runs = HotRuns(
+            kelvin,
+            tuple(result.completed_steps * TIMESTEP_FS / 1000 for result in results),
+            tuple(result.stopped_because for result in results),
+            len(positions),
+            len(found),
+            largest,
+        )
+        return runs, found
+
+    def _dynamics(self, model: Path, kelvin: float, index: int) -> tuple[list[DynamicsResult], FloatArray]:
+        """Run replicas from a validation frame, and return all finite positions on the way, too."""
+        numbers = self.train.atomic_numbers
+        start = Atoms(numbers, self.validation.positions[index % len(self.validation)])
+        options = DynamicsOptions(
+            ensemble="nvt",
+            temperature=kelvin,
+            timestep=TIMESTEP_FS,
+            steps=max(FRAMES_EVERY, round(1000 * self.settings.length / TIMESTEP_FS)),
+            equilibration=EQUILIBRATION_PS,
+            frames_every=FRAMES_EVERY,
+            seed=self.settings.seed + 100 * index,
+        )
+        replicas = self.settings.runs if n_rigid_motions(start) == RIGID_MOTIONS else 1
+        with tempfile.TemporaryDirectory() as folder:
+            results = run_model(new_run(model, start, options, replicas=replicas), Path(folder))
+            files = sorted(Path(folder).glob("replica-*")) or [Path(folder)]
+            positions = np.concatenate([visited_positions(file, numbers) for file in files])
+        return results, positions[np.isfinite(positions).all(axis=(1, 2))]
+
+    def _labeled(self, model: Path, positions: FloatArray, factor: float) -> tuple[FrameSet, float]:
+        """Return the visited frames in spurious minima, and the largest gap, kcal/mol."""
+        settings, nothing = self.settings, np.zeros(len(positions))
+        visited = FrameSet(self.train.atomic_numbers, positions, nothing, np.zeros_like(positions))
+        energies, _ = predict(model, visited)
+        options = ExploreOptions(
+            n_kept=settings.n_kept, gap=factor * settings.gap, weight=settings.weight, seed=settings.seed
+        )
+        zero = np.mean(self.train.energies - self.field.evaluate(self.train.positions)[0])
+        gaps = (self.field.evaluate(positions)[0] + zero - energies) * KCAL_MOL_PER_EV
+        found = label_spurious_minima(self.field, self.train, positions, energies, options)
+        return found, float(np.nanmax(gaps))

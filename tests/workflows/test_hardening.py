@@ -1,0 +1,75 @@
+"""Hardening: spurious minima that hot MD visits are labeled and trained on, resumed, recorded."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mdaug.data import load_frames
+from mdaug.workflows.config import load_config
+from mdaug.workflows.train import train_force_field
+
+pytestmark = pytest.mark.slow
+
+NETWORK = {"n_atom_basis": 8, "n_filters": 8, "n_interactions": 1, "n_gaussians": 8, "n_knots": 16}
+
+
+@pytest.fixture(scope="module")
+def settings():
+    """A raw model that has learnt next to nothing, so that its MD leaves the frames at once."""
+    return load_config(
+        changes={
+            "data": {"source": "ethanol", "every": 8},
+            "split": {"train": 100, "validation": 15, "test": 10},
+            "augment": {"enabled": False},
+            "model": NETWORK | {"baseline": "none"},
+            "training": {"epochs": 5},
+            "hardening": {"rounds": 2, "temperatures": [1.5, 3.0], "runs": 2, "length": 0.05, "n_kept": 20},
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def hardened(settings, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hardened") / "run"
+    train_force_field(settings, folder)
+    return folder
+
+
+def test_visited_minima_are_labeled_and_trained_on(hardened):
+    results = json.loads((hardened / "results.json").read_text())["hardening"]
+    first = results["rounds"][0]
+    assert first["n_trained_on"] > 0
+    assert [run["temperature_K"] for run in first["runs"]] == pytest.approx([749, 1498], abs=20)
+    explored = load_frames(hardened / "hardening/round-1/explored.xyz", units="eV")
+    assert len(explored) == first["n_trained_on"] <= 20
+    np.testing.assert_allclose(explored.weights, 0.004)
+    assert "Hardening" in (hardened / "report.html").read_text()
+
+
+def test_a_round_starts_from_the_weights_before(settings, hardened, tmp_path):
+    """A round without learning rate leaves the model as it was."""
+    frozen = settings.replace({"hardening": {"rounds": 0}})
+    train_force_field(frozen, tmp_path / "plain")
+    history = (hardened / "hardening/round-1/history.csv").read_text().splitlines()
+    last = (tmp_path / "plain/history.csv").read_text().splitlines()[-1].split(",")
+    first = history[1].split(",")
+    assert float(first[-1]) == pytest.approx(float(last[-1]), rel=0.2)
+    untrained = (tmp_path / "plain/history.csv").read_text().splitlines()[1].split(",")
+    assert abs(float(first[-1]) - float(last[-1])) < 0.5 * abs(float(untrained[-1]) - float(last[-1]))
+
+
+def test_a_resumed_hardening_gives_the_same_model(settings, hardened, tmp_path):
+    """Killed in the second round: what is there is not computed again, the rest is the same."""
+    folder = tmp_path / "run"
+    train_force_field(settings.replace({"hardening": {"rounds": 1}}), folder)
+    train_force_field(settings, folder, resume=True)
+    ours, theirs = (json.loads((path / "results.json").read_text()) for path in (folder, hardened))
+    assert ours["hardening"] == theirs["hardening"] and ours["test"] == theirs["test"]
+
+
+def test_frames_without_a_sound_field_are_not_hardened(tiny, tmp_path):
+    changes = {"augment": {"enabled": False}, "hardening": {"rounds": 1}}
+    train_force_field(tiny.replace(changes), tmp_path / "run")
+    results = json.loads((tmp_path / "run/results.json").read_text())["hardening"]
+    assert results["rounds"] == [] and results["reason"].startswith("no hardening: ")
