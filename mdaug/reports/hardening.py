@@ -17,7 +17,7 @@ def hardening_section(hardening: dict[str, Any] | None) -> list[Section]:
         return []
     text = (
         "After the training, MD of the model at several times the temperature of the frames, from validation "
-        "frames. Geometries whose energy is far below that of the force-matched field lie in spurious minima; "
+        "frames. Geometries with energies far below those of the force-matched field lie in spurious minima; "
         "they are labeled by the field and trained on. "
     )
     tables = [_table(number, each) for number, each in enumerate(hardening["rounds"], 1)]

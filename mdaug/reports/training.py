@@ -14,8 +14,8 @@ from mdaug.analysis.accuracy import AccuracyResult
 from mdaug.analysis.scan import ScanResult
 from mdaug.frames import FloatArray
 from mdaug.reports.accuracy import errors_table, save_accuracy_figure
-from mdaug.reports.html import Cell, Opening, Picture, Section, Table, write_page
 from mdaug.reports.hardening import hardening_section
+from mdaug.reports.html import Cell, Opening, Picture, Section, Table, write_page
 from mdaug.reports.model import molecule_section
 from mdaug.reports.scan import scan_section
 from mdaug.reports.springs import plot_springs, springs_table

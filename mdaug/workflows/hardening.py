@@ -128,7 +128,7 @@ def harden(
         )
         runs, explored = search.run(path, number)
         if explored is None:
-            return Hardened(model, (*rounds, Round(runs)), f"round {number} found no spurious minimum")
+            return Hardened(model, (*rounds, Round(runs)), _nothing_found(number, runs))
         stage(f"round {number}: training on {len(explored)} frames in spurious minima")
         found.append(explored)
         result = _train_on(model, reduce(join_frames, found, sets.all_training), sets, config, place, device)
@@ -147,6 +147,15 @@ def _field(sets: Sets, config: RunConfig) -> ForceField:
     if sets.train.temperature_K is None:
         raise DataError(f"{sets.train.name}: the temperature of the frames is not known; give --temperature")
     return sound_field(sets.train, config.model.cutoff)
+
+
+def _nothing_found(number: int, runs: tuple[HotRuns, ...]) -> str:
+    text, n_early = f"round {number} found no spurious minimum", sum(each.n_ended_early for each in runs)
+    if not n_early:
+        return text
+    why = next(why for each in runs for why in each.stopped_because if why)
+    n_runs = sum(len(each.completed_ps) for each in runs)
+    return f"{text}, although {n_early} of {n_runs} runs ended early ({why})"
 
 
 def _validation_force_mae(result: TrainResult) -> float:

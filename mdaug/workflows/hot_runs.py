@@ -26,7 +26,7 @@ from mdaug.workflows.explore import visited_positions
 from mdaug.workflows.options import HardeningSettings
 from mdaug.workflows.training_choice import join_frames
 
-TIMESTEP_FS, FRAMES_EVERY, EQUILIBRATION_PS = 0.5, 10, 0.2
+TIMESTEP_FS, FRAMES_EVERY = 0.5, 4
 
 RIGID_MOTIONS = 6
 """Rigid motions of a molecule of which several replicas can be integrated at once."""
@@ -54,6 +54,11 @@ class HotRuns:
     n_visited: int
     n_found: int
     largest_gap_kcal_mol: float
+
+    @property
+    def n_ended_early(self) -> int:
+        """Number of runs that the guard stopped."""
+        return sum(why is not None for why in self.stopped_because)
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> Self:
@@ -145,8 +150,9 @@ class Search:
             temperature=kelvin,
             timestep=TIMESTEP_FS,
             steps=max(FRAMES_EVERY, round(1000 * self.settings.length / TIMESTEP_FS)),
-            equilibration=EQUILIBRATION_PS,
+            equilibration=0.0,  # a fall while the molecule heats up is to be seen, too
             frames_every=FRAMES_EVERY,
+            thermo_every=FRAMES_EVERY,
             seed=self.settings.seed + 100 * index,
         )
         replicas = self.settings.runs if n_rigid_motions(start) == RIGID_MOTIONS else 1

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mdaug.data import load_frames
+from mdaug.errors import DataError
 from mdaug.workflows.config import load_config
 from mdaug.workflows.train import train_force_field
 
@@ -48,7 +49,6 @@ def test_visited_minima_are_labeled_and_trained_on(hardened):
 
 
 def test_a_round_starts_from_the_weights_before(settings, hardened, tmp_path):
-    """A round without learning rate leaves the model as it was."""
     frozen = settings.replace({"hardening": {"rounds": 0}})
     train_force_field(frozen, tmp_path / "plain")
     history = (hardened / "hardening/round-1/history.csv").read_text().splitlines()
@@ -68,8 +68,19 @@ def test_a_resumed_hardening_gives_the_same_model(settings, hardened, tmp_path):
     assert ours["hardening"] == theirs["hardening"] and ours["test"] == theirs["test"]
 
 
-def test_frames_without_a_sound_field_are_not_hardened(tiny, tmp_path):
-    changes = {"augment": {"enabled": False}, "hardening": {"rounds": 1}}
-    train_force_field(tiny.replace(changes), tmp_path / "run")
+def test_frames_without_a_sound_field_are_not_hardened(settings, tmp_path, monkeypatch):
+    def unsound(frames, cutoff):
+        raise DataError(f"{frames.name}: held-out forces are wrong")
+
+    monkeypatch.setattr("mdaug.workflows.hardening.sound_field", unsound)
+    train_force_field(settings, tmp_path / "run")
     results = json.loads((tmp_path / "run/results.json").read_text())["hardening"]
-    assert results["rounds"] == [] and results["reason"].startswith("no hardening: ")
+    assert results == {"rounds": [], "reason": "no hardening: ethanol: held-out forces are wrong"}
+
+
+def test_runs_that_end_early_are_mentioned_where_nothing_is_found(settings, tmp_path):
+    changes = {"rounds": 1, "temperatures": [3.0], "gap": 1e6, "length": 0.2}
+    train_force_field(settings.replace({"hardening": changes}), tmp_path / "run")
+    results = json.loads((tmp_path / "run/results.json").read_text())["hardening"]
+    assert "found no spurious minimum, although 2 of 2 runs ended early (" in results["reason"]
+    assert results["rounds"][0]["n_trained_on"] == 0
