@@ -57,7 +57,7 @@ def _weights_text(counts: IntArray, n_raw: int, repeats: int) -> str:
     augmented = counts[n_raw:]
     n_used = np.count_nonzero(augmented)
     return (
-        "SchNetPack (checked: 2.2.0) has no weight of a frame. split.npz therefore names training frames "
+        "SchNetPack (checked: 2.1) has no weight of a frame. split.npz therefore names training frames "
         f"several times: a frame of weight 1 {repeats} times, others that often times their weight, rounded. "
         f"Of the {len(augmented)} augmented frames, {n_used} occur, {augmented.sum()} times together, as "
         "their weights demand; the others have too little weight (a larger `--repeats` lets more occur). "
