@@ -37,6 +37,7 @@ SYSTEMS = {
     "alanine-tetrapeptide": System(
         structure="CC(=O)N[C@@H](C)C(=O)N[C@@H](C)C(=O)N[C@@H](C)C(=O)NC",
         shows="42 atoms",
+        sampling={"n_frames": 200, "n_replicas": 2, "spacing": 10.0, "equilibration": 0.25},
     ),
     "allene": System(structure="C=C=C", shows="a cumulene"),
     "bromoiodomethane": System(structure="BrCI", shows="Br, I"),
