@@ -8,12 +8,8 @@ from ase.data import chemical_symbols
 
 from mdaug.augmentation.force_matching.derivatives import errors_by_coordinate
 from mdaug.augmentation.force_matching.fit import PLATEAU_LENGTHS, minimized
-from mdaug.augmentation.force_matching.force_field import (
-    N_BOND_PARAMETERS,
-    SOFT_DECAY_PER_A,
-    ForceField,
-    expanded_morse,
-)
+from mdaug.augmentation.force_matching.force_field import N_BOND_PARAMETERS, ForceField, expanded_morse
+from mdaug.augmentation.force_matching.intermolecular import SOFT_DECAY_PER_A
 from mdaug.augmentation.stretches import stretched
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.bonds import moving_side

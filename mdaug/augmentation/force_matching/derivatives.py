@@ -11,11 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mdaug.augmentation.force_matching.force_field import (
-    INTERMOLECULAR_WIDTHS,
-    N_BOND_PARAMETERS,
-    ForceField,
-)
+from mdaug.augmentation.force_matching.force_field import N_BOND_PARAMETERS, ForceField
+from mdaug.augmentation.force_matching.intermolecular import INTERMOLECULAR_WIDTHS
 from mdaug.augmentation.force_matching.terms import N_FACTORS
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.internal_coordinates import bends, cosines, lengths, torsion_terms

@@ -13,13 +13,8 @@ import torch
 from scipy.optimize import minimize
 
 from mdaug.augmentation.force_matching.derivatives import linear_jacobian, nonlinear_jacobian
-from mdaug.augmentation.force_matching.force_field import (
-    CUTOFF_A,
-    LOG_REPULSION_WIDTH,
-    N_BOND_PARAMETERS,
-    ForceField,
-    IntermolecularTerms,
-)
+from mdaug.augmentation.force_matching.force_field import CUTOFF_A, N_BOND_PARAMETERS, ForceField
+from mdaug.augmentation.force_matching.intermolecular import LOG_REPULSION_WIDTH, IntermolecularTerms
 from mdaug.augmentation.force_matching.tabulated_parameters import (
     BondShape,
     bond_shape,

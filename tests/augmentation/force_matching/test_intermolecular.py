@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mdaug.augmentation.force_matching.fit import initial_force_field, match_forces, minimized, set_plateaus
-from mdaug.augmentation.force_matching.force_field import IntermolecularTerms
+from mdaug.augmentation.force_matching.intermolecular import IntermolecularTerms
 from mdaug.units import COULOMB_EV_A, KCAL_MOL_PER_EV
 
 pytestmark = pytest.mark.slow
