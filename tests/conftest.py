@@ -89,7 +89,8 @@ def reference_set() -> Callable[[str], Path]:
 
 def make_test_prior(atomic_numbers: list[int], cutoff: float) -> "PairPrior":
     """Return a prior with a function of its own for most pairs of elements."""
-    from mdaug.models.pair_prior import make_prior, wall, well
+    from mdaug.models.pair_functions import wall, well
+    from mdaug.models.pair_prior import make_prior
 
     functions = {
         (1, 1): partial(wall, height=0.3, at=1.4, cutoff=0.9 * cutoff),

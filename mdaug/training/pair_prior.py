@@ -15,22 +15,16 @@ from mdaug.geometry.pairs import all_frame_pairs
 from mdaug.models import spline
 from mdaug.models.graph import forces_from_pairs
 from mdaug.models.options import SchNetOptions
+from mdaug.models.pair_functions import WALL_DECAY_PER_A, WELL_DEPTH, bond_length, switch_off, wall, well, zbl
 from mdaug.models.pair_prior import (
     N_KNOTS,
-    WALL_DECAY_PER_A,
-    WELL_DEPTH,
     ElementPair,
     PairFunction,
     PairPrior,
-    bond_length,
     describe_zbl,
     make_prior,
     pair_energies,
-    switch_off,
     tabulate,
-    wall,
-    well,
-    zbl,
     zbl_prior,
 )
 from mdaug.units import EV_PER_KCAL_MOL, KCAL_MOL_PER_EV

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from mdaug.models.pair_prior import ZBL_CORE_A, switch_off, wall, well, zbl, zbl_range
+from mdaug.models.pair_functions import ZBL_CORE_A, switch_off, wall, well, zbl, zbl_range
 
 FORMS = {
     "zbl": (partial(zbl, first=6, second=8), [ZBL_CORE_A, *zbl_range(6, 8)]),

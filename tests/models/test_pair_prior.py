@@ -10,7 +10,8 @@ from ase.build import molecule
 
 from mdaug.deployment import DeployedModel
 from mdaug.models import SchNet, SchNetOptions
-from mdaug.models.pair_prior import N_KNOTS, PairPrior, tabulate, well, zbl, zbl_prior
+from mdaug.models.pair_functions import well, zbl
+from mdaug.models.pair_prior import N_KNOTS, PairPrior, tabulate, zbl_prior
 
 
 def evaluate(model, atoms):

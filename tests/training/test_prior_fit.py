@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from mdaug.frames import FrameSet
-from mdaug.models.pair_prior import make_prior, wall, well
+from mdaug.models.pair_functions import wall, well
+from mdaug.models.pair_prior import make_prior
 from mdaug.training.pair_prior import fit_prior, prior_results
 
 
