@@ -161,6 +161,32 @@ class FrameSet:
         )
 
 
+def one_frame(atoms: Atoms, energy_eV: float, name: str) -> FrameSet:
+    """Return a structure without forces as a set of one frame.
+
+    Parameters
+    ----------
+    atoms
+        The structure, for example a minimum.
+    energy_eV
+        Its energy.
+    name
+        Name of the set, for messages.
+    """
+    positions = atoms.positions[None].copy()
+    cells = atoms.cell.array[None] if atoms.pbc.any() else None
+    pbc = (bool(atoms.pbc[0]), bool(atoms.pbc[1]), bool(atoms.pbc[2]))
+    return FrameSet(
+        atoms.numbers,
+        positions,
+        np.array([energy_eV]),
+        np.zeros_like(positions),
+        cells=cells,
+        pbc=pbc,
+        name=name,
+    )
+
+
 def structure_from_json(content: dict[str, Any]) -> Atoms:
     """Return a structure from a model's manifest or the record of a run.
 

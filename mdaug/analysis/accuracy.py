@@ -1,8 +1,8 @@
 """Errors of predicted energies and forces against frames."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from ase.data import chemical_symbols
@@ -53,6 +53,11 @@ class AccuracyResult:
             chemical_symbols[number]: float(errors[:, self.atomic_numbers == number].mean())
             for number in np.unique(self.atomic_numbers)
         }
+
+    def centered(self) -> Self:
+        """Return the result with the mean energy error removed: levels of theory have zeros of their own."""
+        mean = float((self.predicted_energies_eV - self.energies_eV).mean())
+        return replace(self, predicted_energies_eV=self.predicted_energies_eV - mean)
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry ``"test"`` of `results.json`; the mean error is predicted minus true."""

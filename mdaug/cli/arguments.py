@@ -6,9 +6,12 @@ from typing import Any
 
 from mdaug.errors import SettingsError
 from mdaug.options import Options
-from mdaug.workflows.options import DataOptions
+from mdaug.workflows.options import CalculatorOptions, DataOptions
 
 Changes = dict[str, dict[str, Any]]
+
+MODEL_OPTIONS = ("--dtype", "--device", "--strict", "--engine")
+"""Options that a model has and another calculator has not."""
 
 
 def given_settings(
@@ -56,6 +59,43 @@ def given_options(options: Options, *, without: Iterable[str] = ()) -> list[str]
     """
     given = [name for name in type(options).model_fields if name in options.model_fields_set - set(without)]
     return [f"--{name.replace('_', '-')}" for name in given]
+
+
+def check_calculator(
+    calculator: CalculatorOptions,
+    *,
+    models: bool,
+    instead: bool = True,
+    model_options: Iterable[str] = (),
+) -> None:
+    """Refuse options of a calculator without one, and options of a model where there is only a calculator.
+
+    Parameters
+    ----------
+    calculator
+        The calculator, if one is named.
+    models
+        Whether the user names a model.
+    instead
+        The command takes a calculator instead of a model, not beside it.
+    model_options
+        Options of a model that were given, as typed.
+
+    Raises
+    ------
+    SettingsError
+        If there are any, or there are a model and a calculator and the command takes only one.
+    """
+    if calculator.calculator is None:
+        refuse(given_options(calculator), "without --calculator")
+        return
+    if models and instead:
+        raise SettingsError(
+            f"--calculator {calculator.calculator} beside a model or training frames: expected one of the "
+            "two; leave the other out"
+        )
+    if not models:
+        refuse(model_options, "with --calculator, which has no such setting")
 
 
 def refuse(options: Iterable[str], reason: str) -> None:

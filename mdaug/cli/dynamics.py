@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from mdaug.cli.arguments import given_options, refuse
+from mdaug.cli.arguments import MODEL_OPTIONS, check_calculator, given_options, refuse
 from mdaug.cli.progress import console, print_next, progress_bars, warn
 from mdaug.md.options import DynamicsOptions
 from mdaug.text import print_text
-from mdaug.workflows.options import ModelRunOptions, OutputOptions
+from mdaug.workflows.options import CalculatorOptions, ModelRunOptions, OutputOptions
 from mdaug.workflows.runs import LATEST, open_run
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ minimum."""
 def nve(
     model: Path | None = None,
     *,
+    calculator: Annotated[CalculatorOptions, Parameter(name="*")] = CalculatorOptions(),
     settings: Annotated[ModelRunOptions, Parameter(name="*")] = ModelRunOptions(),
     dynamics: Annotated[DynamicsOptions, Parameter(name="*")] = DynamicsOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
@@ -39,12 +40,13 @@ def nve(
     model
         A model.pt or a run folder [default: the latest run].
     """
-    _run("nve", model, settings, dynamics, output)
+    _run("nve", model, settings, dynamics, output, calculator=calculator)
 
 
 def nvt(
     model: Path | None = None,
     *,
+    calculator: Annotated[CalculatorOptions, Parameter(name="*")] = CalculatorOptions(),
     settings: Annotated[ModelRunOptions, Parameter(name="*")] = ModelRunOptions(),
     dynamics: Annotated[DynamicsOptions, Parameter(name="*")] = DynamicsOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
@@ -60,7 +62,7 @@ def nvt(
     model
         A model.pt or a run folder [default: the latest run].
     """
-    _run("nvt", model, settings, dynamics, output)
+    _run("nvt", model, settings, dynamics, output, calculator=calculator)
 
 
 def _run(
@@ -69,6 +71,8 @@ def _run(
     settings: ModelRunOptions,
     dynamics: DynamicsOptions,
     output: OutputOptions,
+    *,
+    calculator: CalculatorOptions,
 ) -> None:
     from mdaug.workflows.dynamics import prepare_run, run_model
 
@@ -76,11 +80,12 @@ def _run(
     if settings.resume:
         fixed = given_options(settings, without=("resume", "extxyz"))
         refuse(fixed, "with --resume, which continues with the settings of the run")
+    model_options = [name for name in given_options(settings) if name in MODEL_OPTIONS]
+    check_calculator(calculator, models=model is not None, model_options=model_options)
     inputs = [model, settings.structure]
-    with open_run(
-        output, command=ensemble, resume=settings.resume, subject=model or LATEST, inputs=inputs
-    ) as folder:
-        run = prepare_run(model, settings, options, folder.path)
+    subject = None if calculator.calculator else model or LATEST
+    with open_run(output, command=ensemble, resume=settings.resume, subject=subject, inputs=inputs) as folder:
+        run = prepare_run(model, settings, options, folder.path, calculator=calculator)
         with progress_bars(_speed(run.options.timestep)) as progress:
             results = run_model(run, folder.path, progress)
     for k, result in enumerate(results):

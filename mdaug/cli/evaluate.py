@@ -1,29 +1,30 @@
-"""`mdaug evaluate`: errors of a model on frames."""
+"""`mdaug evaluate`: errors of a model, or another calculator, on frames."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from mdaug.cli.arguments import given_options, refuse, typed
+from mdaug.cli.arguments import check_calculator, given_options, refuse, typed
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.options import Device, Precision
 from mdaug.text import print_text
-from mdaug.workflows.options import DataOptions, OutputOptions, Part, Switch
+from mdaug.workflows.options import CalculatorOptions, DataOptions, OutputOptions, Part, Switch
 from mdaug.workflows.runs import LATEST, open_run
 
 if TYPE_CHECKING:
     from mdaug.analysis.accuracy import AccuracyResult
-    from mdaug.reports.html import Table
+    from mdaug.reports.html import Cell, Table
 
 
 def evaluate(
     model: Path | None = None,
     data: str | None = None,
     *,
+    calculator: Annotated[CalculatorOptions, Parameter(name="*")] = CalculatorOptions(),
     part: Part | None = None,
     dtype: Precision | None = None,
-    device: Device = "cpu",
+    device: Device | None = None,
     strict: Switch = False,
     source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
@@ -31,7 +32,9 @@ def evaluate(
     """Compute the errors of a model's energies and forces on frames.
 
     Writes evaluate.json and parity.png. Energies are compared as they are (no shift is fitted), forces
-    component by component.
+    component by component. With MODEL and --calculator both are compared with the frames. A calculator alone
+    takes the frames as its only argument; its table also has the energy errors without their mean, as its
+    zero of energy may differ.
 
     Parameters
     ----------
@@ -44,45 +47,59 @@ def evaluate(
     dtype
         Precision of the model [default: the model's own].
     device
-        Where the model is evaluated.
+        Where the model is evaluated [default: cpu].
     strict
         Refuse frames that differ from the model's training frames (other molecules or bonds, closer atoms).
     """
     from mdaug.reports.terminal import print_table
-    from mdaug.workflows.evaluate import evaluate_model
+    from mdaug.workflows.evaluate import evaluate_models
 
+    if calculator.calculator and data is None and model is not None and not _is_model(model):
+        model, data = None, str(model)
+    model_options = [*typed(dtype=dtype, device=device), *(["--strict"] if strict else [])]
+    check_calculator(calculator, models=model is not None, instead=False, model_options=model_options)
     if data is None:
         refuse(given_options(source), "without DATA")
     else:
         refuse(typed(part=part), "with DATA, whose frames are all compared")
     inputs = [model, data]
+    subject = None if calculator.calculator and model is None else model or LATEST
     with (
-        open_run(output, command="evaluate", subject=model or LATEST, inputs=inputs) as run,
+        open_run(output, command="evaluate", subject=subject, inputs=inputs) as run,
         progress_bars() as progress,
     ):
-        evaluation = evaluate_model(
+        evaluations = evaluate_models(
             model,
             None if data is None else source.load(data),
             run.path,
+            calculator=calculator,
             part=part or "test",
-            device=device,
+            device=device or "cpu",
             dtype=dtype,
             strict=strict,
             progress=progress,
         )
-    print_table(_table(evaluation.result, evaluation.caption))
+    for evaluation in evaluations:
+        centered = calculator.calculator is not None
+        print_table(_table(evaluation.result, evaluation.caption, centered=centered))
     print_text(run.path / "evaluate.json")
-    print_text(run.path / "parity.png")
+    for evaluation in evaluations:
+        print_text(evaluation.figure)
     print_next("mdaug scan --bond I J  tests a bond", "mdaug nve  runs molecular dynamics")
 
 
-def _table(result: "AccuracyResult", caption: str) -> "Table":
+def _is_model(path: Path) -> bool:
+    """Return whether an argument is a model and not a file or name of frames."""
+    return path.is_dir() or path.suffix == ".pt"
+
+
+def _table(result: "AccuracyResult", caption: str, *, centered: bool) -> "Table":
     from mdaug.reports.html import Table
 
     errors = result.to_json()
-    energy = ["energy (kcal/mol)"] + [
-        errors[f"energy_{name}_kcal_mol"] for name in ("mae", "rmse", "mean_error", "largest_error")
-    ]
+    energies = [_energy_row("energy (kcal/mol)", errors)]
+    if centered:
+        energies.append(_energy_row("energy without its mean error", result.centered().to_json()))
     force = [
         "force (kcal/mol/Å)",
         errors["force_mae_kcal_mol_A"],
@@ -94,4 +111,9 @@ def _table(result: "AccuracyResult", caption: str) -> "Table":
         [f"force on {element}", error, None, None, None]
         for element, error in errors["force_mae_by_element_kcal_mol_A"].items()
     ]
-    return Table(["", "MAE", "RMSE", "mean error", "largest"], [energy, force, *elements], caption)
+    return Table(["", "MAE", "RMSE", "mean error", "largest"], [*energies, force, *elements], caption)
+
+
+def _energy_row(name: str, errors: dict[str, Any]) -> "list[Cell]":
+    columns = ("mae", "rmse", "mean_error", "largest_error")
+    return [name, *(errors[f"energy_{column}_kcal_mol"] for column in columns)]

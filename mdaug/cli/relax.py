@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from mdaug.cli.arguments import MODEL_OPTIONS, check_calculator, given_options
 from mdaug.cli.progress import console, print_next, progress_bars, warn
 from mdaug.text import print_text
-from mdaug.workflows.options import OutputOptions, RelaxOptions
+from mdaug.workflows.options import CalculatorOptions, OutputOptions, RelaxOptions
 from mdaug.workflows.runs import LATEST, open_run
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 def relax(
     model: Path | None = None,
     *,
+    calculator: Annotated[CalculatorOptions, Parameter(name="*")] = CalculatorOptions(),
     options: Annotated[RelaxOptions, Parameter(name="*")] = RelaxOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
@@ -32,12 +34,15 @@ def relax(
     """
     from mdaug.workflows.relax import relax_model
 
+    model_options = [name for name in given_options(options) if name in MODEL_OPTIONS]
+    check_calculator(calculator, models=model is not None, model_options=model_options)
     inputs = [model, options.structure]
+    subject = None if calculator.calculator else model or LATEST
     with (
-        open_run(output, command="relax", subject=model or LATEST, inputs=inputs) as run,
+        open_run(output, command="relax", subject=subject, inputs=inputs) as run,
         progress_bars() as progress,
     ):
-        relaxation = relax_model(model, options, run.path, progress)
+        relaxation = relax_model(model, options, run.path, progress, calculator=calculator)
     _print_summary(relaxation)
     print_text(run.path / "relaxed.xyz")
     print_text(run.path / "relax.json")

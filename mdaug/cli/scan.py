@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from mdaug.cli.arguments import refuse, typed
+from mdaug.cli.arguments import MODEL_OPTIONS, check_calculator, given_options, refuse, typed
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.text import print_text
-from mdaug.workflows.options import OutputOptions, ScanOptions
+from mdaug.workflows.options import CalculatorOptions, OutputOptions, ScanOptions
 from mdaug.workflows.runs import LATEST, open_run
 
 if TYPE_CHECKING:
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 def scan(
     *models: Path,
     bond: tuple[int, int],
+    calculator: Annotated[CalculatorOptions, Parameter(name="*")] = CalculatorOptions(),
     options: Annotated[ScanOptions, Parameter(name="*")] = ScanOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
     """Scan energy and force along a bond, whose smaller fragment moves rigidly.
+
+    With MODEL and --calculator both are scanned and compared.
 
     Writes scan.csv (for several models one scan-NAME.csv each), scan.json with the metrics, and report.html.
     Energies are zero at the start geometry, of models and reference alike; no shift is fitted. The force
@@ -40,10 +43,13 @@ def scan(
 
     if options.points is not None:
         refuse(typed(step=options.step), "with --points")
+    model_options = [name for name in given_options(options) if name in MODEL_OPTIONS]
+    check_calculator(calculator, models=bool(models), instead=False, model_options=model_options)
     inputs = [*models, options.structure, options.reference]
-    subject = None if len(models) > 1 else next(iter(models), LATEST)
+    latest = None if calculator.calculator else LATEST
+    subject = None if len(models) > 1 else next(iter(models), latest)
     with open_run(output, command="scan", subject=subject, inputs=inputs) as run, progress_bars() as progress:
-        study = scan_models(models, bond, options, run.path, progress)
+        study = scan_models(models, bond, options, run.path, progress, calculator=calculator)
     print_verdicts(labeled_verdicts(study.scans))
     print_table(_table(study.metrics))
     print_text(run.path / "scan.json")

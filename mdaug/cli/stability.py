@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from pydantic import Field
 
-from mdaug.cli.arguments import given_options, refuse, typed
+from mdaug.cli.arguments import check_calculator, given_options, refuse, typed
 from mdaug.cli.progress import print_next, progress_bars, warn
 from mdaug.text import print_text
-from mdaug.workflows.options import DataOptions, OutputOptions, Switch
+from mdaug.workflows.options import CalculatorOptions, DataOptions, OutputOptions, Switch
 from mdaug.workflows.runs import open_run
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def stability(
     topology: Path | None = None,
     data: str | None = None,
     model: Path | None = None,
+    calculator: Annotated[CalculatorOptions, Parameter(name="*")] = CalculatorOptions(),
     tolerance: Annotated[float | None, Field(gt=0)] = None,
     frame_time: Annotated[float | None, Field(gt=0)] = None,
     strict: Switch = False,
@@ -33,7 +34,8 @@ def stability(
     A bond is broken when its length differs by more than the tolerance from its mean in the training frames
     (arXiv:2210.07237). The distributions of distances h(r) and of torsions include the frames before the
     first broken bond. Writes stability.json, stability.png and report.html. In a crystal "broken" means that
-    two neighbors have separated; in a liquid only bonds within molecules count.
+    two neighbors have separated; in a liquid only bonds within molecules count. With --calculator instead of
+    training frames, the bonds are those of its minimum next to the first frame.
 
     Parameters
     ----------
@@ -55,8 +57,11 @@ def stability(
         or bonds, closer atoms) instead of warning.
     """
     from mdaug.reports.terminal import print_verdicts
-    from mdaug.workflows.stability import judge_trajectory, training_bonds
+    from mdaug.workflows.stability import judge_trajectory, minimum_bonds, training_bonds
 
+    check_calculator(
+        calculator, models=model is not None or data is not None, model_options=["--strict"] * strict
+    )
     if data is None:
         refuse(given_options(source), "without --data")
     else:
@@ -66,7 +71,11 @@ def stability(
         open_run(output, command="stability", subject=trajectory, inputs=inputs) as run,
         progress_bars() as progress,
     ):
-        bonds = training_bonds(trajectory, None if data is None else source.load(data), model)
+        frames = None if data is None else source.load(data)
+        if calculator.calculator:
+            bonds = minimum_bonds(trajectory, calculator, topology=topology, frame_time_fs=frame_time)
+        else:
+            bonds = training_bonds(trajectory, frames, model)
         judged = judge_trajectory(
             trajectory,
             bonds,

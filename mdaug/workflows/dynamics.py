@@ -1,4 +1,4 @@
-"""Molecular dynamics with a trained model: started or resumed, one run or several replicas."""
+"""Molecular dynamics with a model or another calculator: started or resumed, one run or several."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -6,11 +6,11 @@ from typing import Any
 
 import ase.io
 from ase import Atoms
+from ase.calculators.calculator import Calculator
 
 from mdaug.analysis.trajectory import open_trajectory
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.calculators.core import CoreUnavailableError
-from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.files import atomic_path
 from mdaug.md import DynamicsOptions, DynamicsResult, run_dynamics
@@ -20,9 +20,10 @@ from mdaug.md.lammps_integrator import lammps_integrators
 from mdaug.md.loop import MakeIntegrator
 from mdaug.md.restart import CONFIG_FILE, check_own_record, read_start
 from mdaug.options import Device, Precision
-from mdaug.workflows.options import ModelRunOptions
+from mdaug.workflows.options import CalculatorOptions, ModelRunOptions
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.runs import find_model
+from mdaug.workflows.use_calculator import CalculatorChoice
 from mdaug.workflows.use_model import differences_from_training, start_structure
 
 
@@ -35,11 +36,11 @@ class ModelRun:
     start
         The start structure.
     calculator
-        The model.
+        The model, or another calculator.
     options
         Options of the run.
     about
-        The record of the model in ``config.json``.
+        The record of the model or calculator in ``config.json``.
     resume
         Whether the run is resumed.
     extxyz
@@ -47,15 +48,25 @@ class ModelRun:
     """
 
     start: Atoms
-    calculator: MDAugCalculator
+    calculator: Calculator
     options: DynamicsOptions
     about: dict[str, Any]
     resume: bool
     extxyz: bool = False
 
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """Manifest of the model; ``{}`` for another calculator."""
+        return getattr(self.calculator, "manifest", {})
+
 
 def prepare_run(
-    model: Path | None, settings: ModelRunOptions, options: DynamicsOptions, folder: Path
+    model: Path | None,
+    settings: ModelRunOptions,
+    options: DynamicsOptions,
+    folder: Path,
+    *,
+    calculator: CalculatorOptions = CalculatorOptions(),
 ) -> ModelRun:
     """Return the run that `settings` describe; a resumed run without a restart file starts from the
     beginning.
@@ -70,6 +81,8 @@ def prepare_run(
         Options of the dynamics.
     folder
         The run folder.
+    calculator
+        A calculator instead of a model.
 
     Raises
     ------
@@ -78,33 +91,39 @@ def prepare_run(
         `settings` are strict.
     """
     recorded, run_folder = None, folder
+    choice = CalculatorChoice.from_options(calculator, settings.structure)
     if settings.resume:
         run_folder = folder if (folder / CONFIG_FILE).exists() else folder / "replica-0"
         recorded = read_start(run_folder)
     if recorded is not None:
         start, before, about = recorded
-        if model is None:
+        if model is None and choice is None:
             check_own_record(run_folder)
         changed = before.model_copy(update=options.model_dump(exclude_unset=True))
-        return ModelRun(start, _same_model(about, model), changed, about, True, settings.extxyz)
-    path = find_model(model).resolve()
-    start = start_structure(read_manifest(path), path, settings.structure)
+        if choice is not None or "calculator" in about:
+            same = _same_calculator(about, model, choice, run_folder / CONFIG_FILE)
+        else:
+            same = _same_model(about, model)
+        return ModelRun(start, same, changed, about, True, settings.extxyz)
+    if choice is not None:
+        run = _calculator_run(choice, settings, options)
+        return replace(run, resume=settings.resume, extxyz=settings.extxyz)
     run = new_run(
-        path,
-        start,
+        find_model(model).resolve(),
+        settings.structure,
         options,
         replicas=settings.replicas or 1,
         dtype=settings.dtype,
         device=settings.device or "cpu",
         engine=settings.engine or "auto",
     )
-    differences_from_training(start, run.calculator.manifest, strict=settings.strict)
+    differences_from_training(run.start, run.manifest, strict=settings.strict)
     return replace(run, resume=settings.resume, extxyz=settings.extxyz)
 
 
 def new_run(
     path: Path,
-    start: Atoms,
+    start: Atoms | str | None,
     options: DynamicsOptions,
     *,
     replicas: int = 1,
@@ -119,7 +138,7 @@ def new_run(
     path
         A model.pt.
     start
-        The start structure.
+        The start structure: atoms, a structure file, a SMILES string, or None for the lowest training frame.
     options
         Options of the dynamics.
     replicas, dtype, device, engine
@@ -128,7 +147,7 @@ def new_run(
     Raises
     ------
     DataError
-        If the file is not a model.
+        If the file is not a model, or the structure cannot be had.
     """
     calculator = MDAugCalculator(path, device=device, dtype=dtype, strict=None)
     about = {
@@ -139,6 +158,8 @@ def new_run(
         "engine": engine,
         "replicas": replicas,
     }
+    if not isinstance(start, Atoms):
+        start = start_structure(calculator.manifest, path, start)
     return ModelRun(start, calculator, options, about, resume=False)
 
 
@@ -219,7 +240,7 @@ def _integrator_maker(run: ModelRun) -> MakeIntegrator | None:
     if engine != "ase":
         given = {"ensemble": ensemble, "dtype": about["dtype"], "device": about["device"]}
         try:
-            return core_integrators(Path(about["model"]), run.calculator.manifest, run.start, **given)
+            return core_integrators(Path(about["model"]), run.manifest, run.start, **given)
         except CoreUnavailableError as error:
             reason = str(error)
     if engine == "core":
@@ -227,6 +248,29 @@ def _integrator_maker(run: ModelRun) -> MakeIntegrator | None:
     if several:
         raise DataError(f"--replicas needs the C++ core, which is not used here: {reason}")
     return None
+
+
+def _calculator_run(
+    choice: CalculatorChoice, settings: ModelRunOptions, options: DynamicsOptions
+) -> ModelRun:
+    """Return a run with a calculator that begins with a structure."""
+    if (settings.replicas or 1) > 1:
+        raise DataError(
+            f"--replicas needs the C++ core, which {choice.name} is not of; start several runs with their "
+            "own --seed"
+        )
+    about = {**choice.to_json(), "engine": "ase", "replicas": 1}
+    return ModelRun(choice.start(settings.structure), choice.make(), options, about, resume=False)
+
+
+def _same_calculator(
+    about: dict[str, Any], model: Path | None, given: CalculatorChoice | None, record: Path
+) -> Calculator:
+    """Return the calculator of the resumed run."""
+    if "calculator" not in about or model is not None:
+        began = f"calculator {about['calculator']}" if "calculator" in about else f"model {about['model']}"
+        raise DataError(f"{record}: the run began with the {began}; resume it with that one")
+    return CalculatorChoice.from_json(about, given, record).make()
 
 
 def _same_model(about: dict[str, Any], model: Path | None) -> MDAugCalculator:

@@ -1,4 +1,4 @@
-"""Errors of a model on frames, with their file and figure."""
+"""Errors of models and calculators on frames, with their file and figures."""
 
 import warnings
 from dataclasses import dataclass
@@ -10,45 +10,51 @@ import numpy as np
 from ase import Atoms
 
 from mdaug.analysis.accuracy import AccuracyResult, accuracy
+from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.options import Device, Precision
 from mdaug.quantum.calculators import calculate_frames
 from mdaug.reports.accuracy import save_accuracy_figure
-from mdaug.workflows.options import Part
+from mdaug.workflows.options import CalculatorOptions, Part
 from mdaug.workflows.progress import Progress, ignore
-from mdaug.workflows.use_model import differences_from_training, load_model, own_frames
+from mdaug.workflows.use_calculator import CalculatorChoice
+from mdaug.workflows.use_model import Model, differences_from_training, load_model, load_models, own_frames
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Errors of a model, with a caption that names the model and the frames."""
+    """Errors of a model or calculator, with a caption that names it and the frames."""
 
     result: AccuracyResult
     caption: str
+    figure: Path
 
 
-def evaluate_model(
+def evaluate_models(
     model: Path | None,
     frames: FrameSet | None,
     folder: Path,
     *,
+    calculator: CalculatorOptions = CalculatorOptions(),
     part: Part = "test",
     device: Device = "cpu",
     dtype: Precision | None = None,
     strict: bool = False,
     progress: Progress = ignore,
-) -> Evaluation:
-    """Compare a model with frames and write evaluate.json and parity.png into `folder`.
+) -> list[Evaluation]:
+    """Compare a model, a calculator or both with frames, and write evaluate.json and figures into `folder`.
 
     Parameters
     ----------
     model
-        A model.pt, a run folder, or None for the latest run.
+        A model.pt, a run folder, or None for the latest run (for a calculator alone: none).
     frames
         The frames; None for those of the model's own training.
     folder
         Output folder.
+    calculator
+        A calculator that is evaluated instead of the model or beside it.
     part
         Part of the training frames that is used without `frames`.
     device, dtype
@@ -68,25 +74,50 @@ def evaluate_model(
     UserWarning
         If the frames are those that the model was trained on.
     """
-    loaded = load_model(model, device=device, dtype=dtype)
+    choice = CalculatorChoice.from_options(calculator, None)
+    if choice is None:
+        loaded = [load_model(model, device=device, dtype=dtype)]
+    else:
+        loaded = load_models([model] if model else [], choice, device=device, dtype=dtype)
     own = frames is None
     if frames is None:
-        frames = own_frames(loaded.path, part)
-    elif (loaded.manifest.get("training") or {}).get("data") == frames.name:
+        frames = _own_frames(loaded[0], part)
+    elif loaded[0].training.get("data") == frames.name:
         warnings.warn(
             f"the model was trained on part of {frames.name}, so that these errors are too small; "
             "leave DATA out for its test frames",
             stacklevel=2,
         )
+    evaluations, entries = [], []
+    for one in loaded:
+        result, differences = _errors(one, frames, strict, progress)
+        about: dict[str, Any] = {"data": frames.name, "part": part if own else None}
+        about |= {"model": one.name} if one.choice is None else one.choice.to_json()
+        entries.append(result.to_json() | about | {"unlike_training": differences})
+        figure = folder / ("parity.png" if len(loaded) == 1 else f"parity-{one.label}.png")
+        save_accuracy_figure(result if one.choice is None else result.centered(), figure)
+        caption = f"{one.label} on {len(frames)} {f'{part} ' if own else ''}frames"
+        evaluations.append(Evaluation(result, caption, figure))
+    write_json(folder / "evaluate.json", entries[0] if len(entries) == 1 else {"models": entries})
+    return evaluations
+
+
+def _own_frames(model: Model, part: Part) -> FrameSet:
+    """Return frames of the model's own training; a calculator has none."""
+    if model.path is None:
+        raise DataError(
+            f"--calculator {model.name}: a calculator has no test frames of its own; name frames as DATA"
+        )
+    return own_frames(model.path, part)
+
+
+def _errors(
+    model: Model, frames: FrameSet, strict: bool, progress: Progress
+) -> tuple[AccuracyResult, list[str]]:
+    """Return the errors, and how the frame of lowest energy differs from the training frames."""
     lowest = frames.select(np.array([frames.energies.argmin()]))
     cell = None if lowest.cells is None else lowest.cells[0]
     structure = Atoms(frames.atomic_numbers, lowest.positions[0], cell=cell, pbc=frames.pbc)
-    differences = differences_from_training(structure, loaded.manifest, strict=strict)
-    result = accuracy(
-        partial(calculate_frames, loaded.calculator, progress=partial(progress, "frames")), frames
-    )
-    about: dict[str, Any] = {"model": str(loaded.path), "data": frames.name, "part": part if own else None}
-    about["unlike_training"] = differences
-    write_json(folder / "evaluate.json", result.to_json() | about)
-    save_accuracy_figure(result, folder / "parity.png")
-    return Evaluation(result, f"{loaded.label} on {len(frames)} {f'{part} ' if own else ''}frames")
+    differences = differences_from_training(structure, model.manifest, strict=strict)
+    predict = partial(calculate_frames, model.calculator, progress=partial(progress, "frames"))
+    return accuracy(predict, frames), differences

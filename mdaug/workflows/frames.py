@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mdaug import __version__
-from mdaug.archives import parse_json
 from mdaug.data.write import write_extxyz, write_npz
-from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.geometry.molecules import warn_of_parting
@@ -18,9 +16,10 @@ from mdaug.sampling.generate import generate_frames
 from mdaug.sampling.options import GenerateOptions
 from mdaug.sampling.replica_parts import ReplicaParts
 from mdaug.sampling.statistics import SamplingStatistics
-from mdaug.sampling.structures import formal_charge, starting_structures
+from mdaug.sampling.structures import starting_structures
 from mdaug.workflows.environment import command_line
 from mdaug.workflows.progress import Progress, ignore
+from mdaug.workflows.use_calculator import parse_arguments, total_charge
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,8 @@ def sample_frames(
     MissingDependencyError
         If the calculator's package is not installed.
     """
-    charge = _charge(molecule.structure, molecule.charge)
-    arguments = _parse_arguments(molecule.calculator_arguments)
+    charge = total_charge(molecule.structure, molecule.charge)
+    arguments = parse_arguments(molecule.calculator_arguments)
     spin = {"charge": charge, "multiplicity": molecule.multiplicity}
     make = calculator_factory(molecule.calculator, arguments, **spin)
     starts = starting_structures(molecule.structure, sampling.n_replicas, sampling.seed)
@@ -117,17 +116,6 @@ def sample_frames(
     return SampledFrames(len(made), path, statistics)
 
 
-def _charge(structure: str, given: int | None) -> int:
-    """Return the given charge, or else that of a SMILES string; the two must agree."""
-    stated = formal_charge(structure)
-    if None not in (stated, given) and stated != given:
-        raise DataError(
-            f"{structure}: the SMILES string has charge {stated:+d}, --charge is {given:+d}; "
-            "leave --charge out, or write the SMILES with its charge"
-        )
-    return given or stated or 0
-
-
 def _write(made: FrameSet, path: Path, measured: SamplingStatistics, sampling: GenerateOptions) -> Path:
     """Write the frames and frames.json with the record and the statistics of the sampling."""
     notes: dict[str, str | int | float] = {
@@ -142,15 +130,3 @@ def _write(made: FrameSet, path: Path, measured: SamplingStatistics, sampling: G
     method = {"level_of_theory": made.level_of_theory, **sampling.model_dump(), "measured": asdict(measured)}
     write_json(path.with_suffix(".json"), notes | method)
     return path
-
-
-def _parse_arguments(text: str) -> dict[str, Any]:
-    try:
-        arguments = parse_json(text)
-    except ValueError as error:
-        raise DataError(f"--calculator-arguments {text!r} is not JSON: {error}") from error
-    if not isinstance(arguments, dict):
-        raise DataError(
-            f'--calculator-arguments {text!r}: expected a JSON object, for example {{"accuracy": 0.1}}'
-        )
-    return arguments

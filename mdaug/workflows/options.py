@@ -97,6 +97,23 @@ class OutputOptions(Options):
     """Replace the files of the earlier run in that folder."""
 
 
+class CalculatorOptions(Options):
+    """An ASE calculator instead of a model."""
+
+    calculator: str | None = None
+    """An ASE calculator instead of a model: GFN2-xTB (or GFN1-xTB, IPEA1-xTB) through tblite, or any one as
+    module:Class."""
+
+    calculator_arguments: str | None = None
+    """Keyword arguments of the calculator, as JSON."""
+
+    charge: int | None = None
+    """Total charge in e [default: that of the SMILES string; 0 for a file]."""
+
+    multiplicity: Annotated[int | None, Field(ge=1)] = None
+    """Spin multiplicity 2S+1 [default: 1]."""
+
+
 class ModelRunOptions(Options):
     """Start structure, integrator and replicas of a molecular dynamics run."""
 

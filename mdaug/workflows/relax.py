@@ -7,9 +7,10 @@ from typing import Any
 
 from mdaug.analysis.relax import RelaxResult, Vibrations, relax, relax_summary, vibrations
 from mdaug.files import atomic_path, write_json
-from mdaug.workflows.options import RelaxOptions
+from mdaug.workflows.options import CalculatorOptions, RelaxOptions
 from mdaug.workflows.progress import Progress, ignore
-from mdaug.workflows.use_model import differences_from_training, load_model, start_structure
+from mdaug.workflows.use_calculator import CalculatorChoice
+from mdaug.workflows.use_model import differences_from_training, load_model
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,12 @@ class Relaxation:
 
 
 def relax_model(
-    model: Path | None, options: RelaxOptions, folder: Path, progress: Progress = ignore
+    model: Path | None,
+    options: RelaxOptions,
+    folder: Path,
+    progress: Progress = ignore,
+    *,
+    calculator: CalculatorOptions = CalculatorOptions(),
 ) -> Relaxation:
     """Relax a structure with a model and write relaxed.xyz and relax.json into `folder`.
 
@@ -41,6 +47,8 @@ def relax_model(
         Output folder.
     progress
         Called with the stage "frequencies" and the numbers of displacements done and in all.
+    calculator
+        A calculator instead of a model.
 
     Raises
     ------
@@ -48,8 +56,9 @@ def relax_model(
         If the model or the structure cannot be had, the model cannot evaluate the structure, or it is unlike
         the training frames and `options` are strict.
     """
-    loaded = load_model(model, device=options.device, dtype=options.dtype)
-    start = start_structure(loaded.manifest, loaded.path, options.structure)
+    choice = CalculatorChoice.from_options(calculator, options.structure)
+    loaded = load_model(model, choice, device=options.device, dtype=options.dtype)
+    start = loaded.start(options.structure)
     differences = differences_from_training(start, loaded.manifest, strict=options.strict)
     relaxed = relax(loaded.calculator, start, fmax_eV_A=options.fmax, max_steps=options.max_steps)
     frequencies = vibrations(

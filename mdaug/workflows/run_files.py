@@ -76,6 +76,7 @@ FILES: dict[str, dict[str, str]] = {
     "evaluate": {
         "evaluate.json": "errors of energies and forces",
         "parity.png": "predicted against true energies and forces",
+        "parity-*.png": "the same for one of several models",
     },
     "examine": {"examination.json": "verdict of every test", "report.html": "report"},
     "explore": {

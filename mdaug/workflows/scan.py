@@ -18,15 +18,10 @@ from mdaug.errors import DataError, MissingDependencyError
 from mdaug.files import write_json, write_text
 from mdaug.quantum.calculators import GFN2
 from mdaug.reports.scan import write_scan_report
-from mdaug.workflows.options import ScanOptions
+from mdaug.workflows.options import CalculatorOptions, ScanOptions
 from mdaug.workflows.progress import Progress, ignore
-from mdaug.workflows.use_model import (
-    Model,
-    differences_from_training,
-    load_models,
-    own_level,
-    start_structure,
-)
+from mdaug.workflows.use_calculator import CalculatorChoice
+from mdaug.workflows.use_model import Model, differences_from_training, load_models, own_level
 
 
 @dataclass(frozen=True)
@@ -54,6 +49,8 @@ def scan_models(
     options: ScanOptions,
     folder: Path,
     progress: Progress = ignore,
+    *,
+    calculator: CalculatorOptions = CalculatorOptions(),
 ) -> ModelScans:
     """Scan a bond, and write scan.csv, scan.json, scan.png and report.html into `folder`.
 
@@ -69,14 +66,17 @@ def scan_models(
         Output folder.
     progress
         Called with the stage and the numbers of distances done and in all.
+    calculator
+        A calculator that is scanned instead of a model or beside the models.
 
     Raises
     ------
     DataError
         If a model or the start cannot be had, or the bond cannot be scanned.
     """
-    loaded = load_models(models, device=options.device, dtype=options.dtype)
-    starts = [_start(model, options) for model in loaded]
+    choice = CalculatorChoice.from_options(calculator, options.structure)
+    loaded = load_models(models, choice, device=options.device, dtype=options.dtype)
+    starts = [_start(model, loaded[0], options) for model in loaded]
     distances = scan_grid(
         starts[0],
         bond,
@@ -105,21 +105,25 @@ def scan_models(
         name = "scan.csv" if len(scans) == 1 else f"scan-{scan.label}.csv"
         write_text(folder / name, scan.to_csv())
     write_json(folder / "scan.json", metrics[0] if len(scans) == 1 else {"models": metrics})
-    bonds = (loaded[0].manifest.get("training") or {}).get("bonds") or []
+    bonds = loaded[0].training.get("bonds") or []
     report = write_scan_report(folder, scans, starts[0], bonds)
     return ModelScans(scans, metrics, report)
 
 
-def _start(model: Model, options: ScanOptions) -> Atoms:
-    """Return the start geometry of a model: the one named by `options`, or its own minimum."""
-    start = start_structure(model.manifest, model.path, options.structure)
+def _start(model: Model, first: Model, options: ScanOptions) -> Atoms:
+    """Return the start geometry of a model: the one named by `options`, or its own minimum.
+
+    That of a calculator is next to the lowest training frame of the `first` model.
+    """
+    source = model if model.choice is None or options.structure is not None else first
+    start = source.start(options.structure)
     differences_from_training(start, model.manifest, strict=options.strict)
     if options.structure is not None:
         return start
     relaxed = relax(model.calculator, start)
     if not relaxed.converged:
         raise DataError(
-            f"{model.path}: its lowest training frame does not relax (the largest force is "
+            f"{model.name}: the lowest training frame does not relax (the largest force is "
             f"{relaxed.max_force_eV_A:.2g} eV/Å); give a start geometry with --structure"
         )
     return relaxed.atoms
@@ -131,8 +135,7 @@ def _reference(reference: str, model: Model) -> Calculator | Path | None:
         return None
     if reference not in ("auto", "gfn2-xtb"):
         return Path(reference)
-    training: dict[str, Any] = model.manifest.get("training") or {}
-    level = training if reference == "auto" else training | {"level_of_theory": GFN2}
+    level = model.training if reference == "auto" else model.training | {"level_of_theory": GFN2}
     try:
         return own_level(level)
     except MissingDependencyError as error:

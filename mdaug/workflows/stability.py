@@ -9,6 +9,7 @@ from typing import Any
 import MDAnalysis as mda
 from ase import Atoms
 
+from mdaug.analysis.relax import relax
 from mdaug.analysis.stability import TOLERANCE_A, StabilityResult, stability
 from mdaug.analysis.trajectory import atomic_numbers, open_trajectory, structures_before
 from mdaug.archives import read_json
@@ -16,13 +17,19 @@ from mdaug.calculators.applicability import check_applicability
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.files import write_json
-from mdaug.frames import FrameSet
+from mdaug.frames import FrameSet, one_frame
 from mdaug.geometry.training_bonds import TrainingBonds
 from mdaug.reports.molecule import MoleculeView
 from mdaug.reports.stability import write_stability_report
+from mdaug.workflows.options import CalculatorOptions
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.runs import find_model
+from mdaug.workflows.use_calculator import CalculatorChoice
 from mdaug.workflows.use_model import own_frames
+
+
+class MadeByCalculatorError(DataError):
+    """A trajectory was not made by a model, so that there are no training frames."""
 
 
 @dataclass(frozen=True)
@@ -137,22 +144,73 @@ def training_bonds(trajectory: Path, frames: FrameSet | None, model: Path | None
     return Baseline(TrainingBonds.from_frames(frames), frames, read_manifest(path))
 
 
-def _differences(universe: mda.Universe, baseline: Baseline, *, strict: bool) -> list[str]:
-    """Return how the first frame differs from the training frames; `stability` refuses other atoms."""
-    if baseline.manifest is None or not len(universe.trajectory):
-        return []
+def minimum_bonds(
+    trajectory: Path,
+    options: CalculatorOptions,
+    *,
+    topology: Path | None = None,
+    frame_time_fs: float | None = None,
+) -> Baseline:
+    """Return the bonds of the minimum of a calculator next to the first frame of a trajectory.
+
+    Parameters
+    ----------
+    trajectory
+        Trajectory.
+    options
+        The calculator.
+    topology, frame_time_fs
+        As for `judge_trajectory`.
+
+    Raises
+    ------
+    DataError
+        If the calculator cannot be made, the trajectory has no frame, or the first one does not relax.
+    """
+    choice = CalculatorChoice.from_options(options, None)
+    if choice is None:
+        raise DataError("no calculator; name one with --calculator")
+    universe = open_trajectory(trajectory, topology, frame_time_fs=frame_time_fs)
+    if not len(universe.trajectory):
+        raise DataError(f"{trajectory}: no frames; expected at least one")
+    relaxed = relax(choice.make(), _first_frame(universe))
+    if not relaxed.converged:
+        raise DataError(
+            f"{trajectory}: its first frame does not relax with {choice.name} (the largest force is "
+            f"{relaxed.max_force_eV_A:.2g} eV/Å); name frames with --data"
+        )
+    minimum = relaxed.atoms
+    return Baseline(TrainingBonds.from_frames(one_frame(minimum, relaxed.energy_eV, choice.name)), None)
+
+
+def _first_frame(universe: mda.Universe) -> Atoms:
     frame = universe.trajectory[0]
     atoms = Atoms(atomic_numbers(universe), frame.positions)
     if frame.dimensions is not None:
         atoms.cell, atoms.pbc = frame.triclinic_dimensions, True
-    return check_applicability(atoms, baseline.manifest, strict=strict)
+    return atoms
+
+
+def _differences(universe: mda.Universe, baseline: Baseline, *, strict: bool) -> list[str]:
+    """Return how the first frame differs from the training frames; `stability` refuses other atoms."""
+    if baseline.manifest is None or not len(universe.trajectory):
+        return []
+    return check_applicability(_first_frame(universe), baseline.manifest, strict=strict)
 
 
 def _made_by(trajectory: Path) -> Path | None:
     """Return the model that the record of `mdaug nve` beside the trajectory names, if it still exists."""
     folder = trajectory if trajectory.is_dir() else trajectory.parent
     try:
-        made_by = read_json(folder / "config.json", "the record of a run")["about"]["model"]
+        about = read_json(folder / "config.json", "the record of a run")["about"]
+        if "calculator" in about:
+            raise MadeByCalculatorError(
+                f"{trajectory}: made by the calculator {about['calculator']}, which has no training frames; "
+                f"give --calculator {about['calculator']}"
+            )
+        made_by = about["model"]
         return Path(made_by) if Path(made_by).is_file() else None
+    except MadeByCalculatorError:
+        raise
     except (DataError, OSError, ValueError, KeyError, TypeError):
         return None

@@ -1,8 +1,8 @@
-"""A trained model for the commands: calculator, manifest, start structure, training frames, level of
-theory."""
+"""A trained model, or another calculator, for the commands: calculator, manifest, start structure, training
+frames, level of theory."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,51 +21,110 @@ from mdaug.sampling.structures import starting_structures
 from mdaug.workflows.config import load_config
 from mdaug.workflows.options import Part
 from mdaug.workflows.runs import find_model, model_label
+from mdaug.workflows.use_calculator import CalculatorChoice
 
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model; `label` names it in figures and files."""
+    """A loaded model, or another calculator.
 
-    path: Path
+    Parameters
+    ----------
+    label
+        Name in figures and files.
+    calculator
+        The calculator.
+    manifest
+        Manifest of the model; ``{}`` for another calculator.
+    path
+        The model.pt; None for another calculator.
+    choice
+        How another calculator was made; None for a model.
+    """
+
     label: str
     calculator: Calculator
     manifest: dict[str, Any]
+    path: Path | None = None
+    choice: CalculatorChoice | None = None
+
+    @property
+    def name(self) -> str:
+        """Path of the model, or name of the calculator, for messages and records."""
+        return self.choice.name if self.choice else str(self.path)
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """Entry ``"training"`` of the manifest; charge and multiplicity of another calculator."""
+        return self.choice.level if self.choice else self.manifest.get("training") or {}
+
+    def start(self, structure: str | None) -> Atoms:
+        """Return the structure of a file or SMILES string, or (None) the lowest training frame.
+
+        Parameters
+        ----------
+        structure
+            A structure file or SMILES string.
+
+        Raises
+        ------
+        DataError
+            If there is none; a calculator has no training frames.
+        """
+        if self.choice is not None:
+            return self.choice.start(structure)
+        return start_structure(self.manifest, self.name, structure)
 
 
-def load_model(model: Path | None, *, device: Device = "cpu", dtype: Precision | None = None) -> Model:
-    """Load a model.pt: a file, that of a run folder, or (None) that of the newest run.
+def load_model(
+    model: Path | None,
+    choice: CalculatorChoice | None = None,
+    *,
+    device: Device = "cpu",
+    dtype: Precision | None = None,
+) -> Model:
+    """Load a model.pt (a file, that of a run folder, or that of the newest run), or make a calculator.
 
     Parameters
     ----------
     model
         A model.pt, a run folder, or None for ``runs/latest``.
+    choice
+        A calculator instead of a model.
     device, dtype
-        As for `MDAugCalculator`.
+        As for `MDAugCalculator`; a calculator does not have them.
 
     Raises
     ------
     DataError
         If there is none or it cannot be used.
     """
+    if choice is not None:
+        return Model(choice.label, choice.make(), {}, choice=choice)
     path = find_model(model).resolve()
     # imported late, so that a wrong path is found before torch is imported
     from mdaug.calculators.ase_calculator import MDAugCalculator
 
     # the commands themselves compare structures with the training frames
     calculator = MDAugCalculator(path, device=device, dtype=dtype, strict=None)
-    return Model(path, model_label(path), calculator, calculator.manifest)
+    return Model(model_label(path), calculator, calculator.manifest, path)
 
 
 def load_models(
-    models: Sequence[Path], *, device: Device = "cpu", dtype: Precision | None = None
+    models: Sequence[Path],
+    choice: CalculatorChoice | None = None,
+    *,
+    device: Device = "cpu",
+    dtype: Precision | None = None,
 ) -> list[Model]:
-    """Load several models (by default that of the newest run) with different labels.
+    """Load several models and a calculator (by default the model of the newest run) with different labels.
 
     Parameters
     ----------
     models
         Files model.pt or run folders.
+    choice
+        A calculator, which comes last.
     device, dtype
         As for `MDAugCalculator`.
 
@@ -74,18 +133,18 @@ def load_models(
     DataError
         If one of them does not exist or cannot be used.
     """
-    named: list[Path | None] = [*models] or [None]
+    named: list[Path | None] = [*models] or ([] if choice else [None])
     loaded = [load_model(model, device=device, dtype=dtype) for model in named]
+    if choice is not None:
+        loaded.append(load_model(None, choice))
     labels = [model.label for model in loaded]
     return [
-        model
-        if labels.count(model.label) == 1
-        else Model(model.path, f"{model.label}-{k + 1}", model.calculator, model.manifest)
+        model if labels.count(model.label) == 1 else replace(model, label=f"{model.label}-{k + 1}")
         for k, model in enumerate(loaded)
     ]
 
 
-def start_structure(manifest: dict[str, Any], path: Path, structure: str | None) -> Atoms:
+def start_structure(manifest: dict[str, Any], path: Path | str, structure: str | None) -> Atoms:
     """Return the structure of a file or SMILES string, or (None) the lowest training frame of a model.
 
     Parameters
