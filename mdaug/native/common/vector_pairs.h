@@ -48,13 +48,28 @@ constexpr int VECTOR_CHANNELS_PER_BLOCK = 4;
 constexpr int VECTOR_CHANNELS_PER_BLOCK = 2;  // three sums for each of these vectors must be in registers
 #endif
 
+// The lanes of a vector of at least four added up to four.
+template <typename T, typename V>
+inline auto sums_of_every_fourth_lane(V v) {
+    if constexpr (sizeof(V) == 4 * sizeof(T))
+        return v;
+    else
+        return sums_of_every_fourth_lane<T>(sum_of_halves<T>(v));
+}
+
 // Adds the sums over the lanes of four vectors to a pair's gradient.
 template <typename T, typename V>
 inline void add_sums(V slope, V x, V y, V z, PairGradient<T>& gradient) {
-    gradient.slope += sum_of_lanes<T>(slope);
-    gradient.x += sum_of_lanes<T>(x);
-    gradient.y += sum_of_lanes<T>(y);
-    gradient.z += sum_of_lanes<T>(z);
+    if constexpr (sizeof(V) >= 4 * sizeof(T)) {
+        const V both = interleaved_sums<T, 1>(slope, x), others = interleaved_sums<T, 1>(y, z);
+        const auto four = sums_of_every_fourth_lane<T>(interleaved_sums<T, 2>(both, others));
+        store(&gradient.slope, load<std::remove_const_t<decltype(four)>>(&gradient.slope) + four);
+    } else {
+        gradient.slope += sum_of_lanes<T>(slope);
+        gradient.x += sum_of_lanes<T>(x);
+        gradient.y += sum_of_lanes<T>(y);
+        gradient.z += sum_of_lanes<T>(z);
+    }
 }
 
 // ---- Unordered pairs ---------------------------------------------------------------------------------------------
@@ -73,6 +88,7 @@ void add_vectors(const Pair<T>* pairs, const Direction<T>* directions, int64_t n
             const T *bi = sent.b.row(pair.i) + f, *bj = sent.b.row(pair.j) + f;
             T *vi = v.row(pair.i) + f, *vj = v.row(pair.j) + f;
             V to_i[N], to_j[N];
+#pragma GCC unroll 4
             for (int64_t k = 0, l = 0; k < N; ++k, l += lanes) {
                 const V w = rows.template at<V>(pair.value, l);
                 to_i[k] = w * load<V>(bj + l), to_j[k] = w * load<V>(bi + l);
@@ -99,6 +115,7 @@ void add_vector_gradient(const Pair<T>* pairs, const Direction<T>* directions, i
             const T *bi = sent.b.row(pair.i) + f, *bj = sent.b.row(pair.j) + f;
             const T *gi = g.row(pair.i) + f, *gj = g.row(pair.j) + f;
             V slope = {}, px = {}, py = {}, pz = {}, to_i[N], to_j[N];
+#pragma GCC unroll 4
             for (int64_t k = 0, l = 0; k < N; ++k, l += lanes) {
                 const V w = rows.template at<V>(pair.value, l), b_i = load<V>(bi + l), b_j = load<V>(bj + l);
                 const V ix = load<V>(gi + l), iy = load<V>(gi + n_channels + l), iz = load<V>(gi + 2 * n_channels + l);
@@ -135,7 +152,8 @@ void directed_vectors(const std::type_identity_t<DirectedPairs<T>>& directed, co
                 const auto [x, y, z] = directions[p];
                 const FilterRows<T> rows(sent.table, pair, f);
                 const T* bj = sent.b.row(pair.j) + f;
-                for (int64_t k = 0, l = 0; k < N; ++k, l += lanes) {
+#pragma GCC unroll 4
+            for (int64_t k = 0, l = 0; k < N; ++k, l += lanes) {
                     const V from_j = rows.template at<V>(pair.value, l) * load<V>(bj + l);
                     sum[0][k] += x * from_j, sum[1][k] += y * from_j, sum[2][k] += z * from_j;
                 }
@@ -165,7 +183,8 @@ void directed_vector_gradient(const std::type_identity_t<DirectedPairs<T>>& dire
                 const FilterRows<T> rows(sent.table, pair, f);
                 const T *bj = sent.b.row(pair.j) + f, *gj = g.row(pair.j) + f;
                 V slope = {}, px = {}, py = {}, pz = {};
-                for (int64_t k = 0, l = 0; k < N; ++k, l += lanes) {
+#pragma GCC unroll 4
+            for (int64_t k = 0, l = 0; k < N; ++k, l += lanes) {
                     const V w = rows.template at<V>(pair.value, l), b_i = load<V>(bi + l), b_j = load<V>(bj + l);
                     const V ix = load<V>(gi + l), iy = load<V>(gi + n_channels + l),
                             iz = load<V>(gi + 2 * n_channels + l);

@@ -50,14 +50,56 @@ inline void store(T* p, V v) {
     std::memcpy(p, &v, sizeof(V));
 }
 
+// A vector of N numbers, or a number.
+template <typename T, int N>
+struct VecOfSize {
+    typedef T type __attribute__((vector_size(N * sizeof(T))));
+};
+template <typename T>
+struct VecOfSize<T, 1> {
+    using type = T;
+};
+
+// The lower half of a vector plus its upper half.
+template <typename T, typename V>
+inline auto sum_of_halves(V v) {
+    constexpr int n = sizeof(V) / sizeof(T) / 2;
+    using Half = typename VecOfSize<T, n>::type;
+    if constexpr (n == 1) {
+        return v[0] + v[1];
+    } else {
+        return [&]<int... I>(std::integer_sequence<int, I...>) -> Half {
+#if defined(__clang__) || __GNUC__ >= 12
+            return __builtin_shufflevector(v, v, I...) + __builtin_shufflevector(v, v, (I + n)...);
+#else
+            return Half{v[I]...} + Half{v[I + n]...};
+#endif
+        }(std::make_integer_sequence<int, n>());
+    }
+}
+
 template <typename T, typename V>
 inline T sum_of_lanes(V v) {
-    constexpr int n_lanes = sizeof(V) / sizeof(T);
-    T parts[n_lanes];
-    std::memcpy(parts, &v, sizeof(V));
-    for (int half = n_lanes / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; ++l) parts[l] += parts[l + half];
-    return parts[0];
+    if constexpr (sizeof(V) == sizeof(T))
+        return v;
+    else
+        return sum_of_lanes<T>(sum_of_halves<T>(v));
+}
+
+// Lane l: the sum of lanes l and l + STEP of a where bit STEP of l is 0, else of lanes l − STEP and l of b. With steps 1, 2,
+// 4 … this adds up the lanes of several vectors, lane l that of vector l.
+template <typename T, int STEP>
+inline Vec<T> interleaved_sums(Vec<T> a, Vec<T> b) {
+    constexpr int L = LANES<T>;
+    return [&]<int... I>(std::integer_sequence<int, I...>) -> Vec<T> {
+#if defined(__clang__) || __GNUC__ >= 12
+        return __builtin_shufflevector(a, b, ((I & STEP) ? L + I - STEP : I)...) +
+               __builtin_shufflevector(a, b, ((I & STEP) ? L + I : I + STEP)...);
+#else
+        return Vec<T>{((I & STEP) ? b[I - STEP & (L - 1)] : a[I])...} +
+               Vec<T>{((I & STEP) ? b[I] : a[I + STEP & (L - 1)])...};
+#endif
+    }(std::make_integer_sequence<int, L>());
 }
 
 template <typename T>

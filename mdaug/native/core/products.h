@@ -63,18 +63,7 @@ inline Vec<T> transposed_sums(const Vec<T>* v) {
     } else {
         constexpr int N = L / STEP / 2;
         Vec<T> half[N];
-        for (int n = 0; n < N; ++n) {
-            const Vec<T> a = v[2 * n], b = v[2 * n + 1];
-            half[n] = [&]<int... I>(std::integer_sequence<int, I...>) -> Vec<T> {
-#if defined(__clang__) || __GNUC__ >= 12
-                return __builtin_shufflevector(a, b, ((I & STEP) ? L + I - STEP : I)...) +
-                       __builtin_shufflevector(a, b, ((I & STEP) ? L + I : I + STEP)...);
-#else
-                return Vec<T>{((I & STEP) ? b[I - STEP & (L - 1)] : a[I])...} +
-                       Vec<T>{((I & STEP) ? b[I] : a[I + STEP & (L - 1)])...};
-#endif
-            }(std::make_integer_sequence<int, L>());
-        }
+        for (int n = 0; n < N; ++n) half[n] = interleaved_sums<T, STEP>(v[2 * n], v[2 * n + 1]);
         return transposed_sums<T, 2 * STEP>(half);
     }
 }
