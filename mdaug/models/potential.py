@@ -134,7 +134,9 @@ class SchNet(nn.Module):
             filters, slopes = self.filter_networks.within(d_ij, self.options.cutoff, smooth)
             return Pairs(*given, list(filters), list(slopes), 0.0)
         tables = self.tables()
-        if self.options.n_vectors == 0 and d_ij.device.type == "cpu" and load_kernels():
+        # the kernels of separate messages, which dropout needs, have no vectors
+        has_kernels = self.options.n_vectors == 0 or self.options.dropout == 0 or not self.training
+        if has_kernels and d_ij.device.type == "cpu" and load_kernels():
             return Pairs(*given, tables, [], self.spacing)
         row, value, slope = spline.basis(d_ij, self.spacing, self.options.n_knots + 3)
         return Pairs(

@@ -187,6 +187,7 @@ class Network(nn.Module):
         )
         self.readout_hidden = nn.Linear(n_atom_basis, max(1, n_atom_basis // 2))
         self.readout = nn.Linear(max(1, n_atom_basis // 2), 1)
+        self.n_vectors = n_vectors
         self.dropout = dropout
 
     def forward(self, species: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -210,16 +211,17 @@ class Network(nn.Module):
             `energy_scale`.
         """
         if not torch.jit.is_scripting() and pairs.spacing > 0 and (self.dropout == 0.0 or not self.training):
-            energies, slope = torch.ops.mdaug.schnet(
+            energies, slope, transverse = torch.ops.mdaug.schnet(
                 species,
                 pairs.d_ij,
+                pairs.unit_ij,
                 pairs.idx_i,
                 pairs.idx_j,
                 pairs.spacing,
                 len(self.interactions),
                 [*self.parameters(), *pairs.filters],
             )
-            return energies, slope, None
+            return energies, slope, transverse if self.n_vectors > 0 else None
         x = self.embedding(species)
         blocks: list[_Block] = []
         vector_blocks: list[_VectorBlock] = []

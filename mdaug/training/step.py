@@ -171,13 +171,12 @@ class Step:
         energy_weight = self.options.energy_weight / n_frames
         force_weight = self.options.force_weight / (n_frames * 3 * self.frames.n_atoms)
         graph = batch.graph
-        no_vectors = self.model.options.n_vectors == 0
-        if no_vectors and self.options.loss == "mse" and graph.d_ij.device.type == "cpu" and load_kernels():
+        if self.options.loss == "mse" and graph.d_ij.device.type == "cpu" and load_kernels():
             pairs = graph.idx_i, graph.idx_j, graph.unit_ij
             targets = batch.energies, batch.forces, batch.weights
-            atomic, slopes, _ = self.model.atoms_and_pairs(graph)
+            gradients = self.model.atoms_and_pairs(graph)
             return torch.ops.mdaug.frame_loss(
-                atomic, slopes, *pairs, graph.system, *targets, energy_weight, force_weight
+                *gradients, *pairs, graph.system, *targets, energy_weight, force_weight
             )
         energies, forces = self.model(graph)
         of_atoms = batch.weights.index_select(0, graph.system).unsqueeze(-1)

@@ -56,13 +56,23 @@ def test_a_distance_that_is_no_number_shows_in_its_system(make_model, dtype):
 
 
 @pytest.mark.parametrize(
-    ("n_filters", "dropout", "threads"), [(16, 0.0, 1), (80, 0.0, 2), (16, 0.3, 1), (80, 0.3, 2)]
+    ("n_filters", "n_vectors", "dropout", "threads"),
+    [
+        (16, 0, 0.0, 1),
+        (80, 0, 0.0, 2),
+        (16, 0, 0.3, 1),
+        (80, 0, 0.3, 2),
+        (16, 5, 0.0, 1),
+        (13, 32, 0.0, 1),
+        (80, 77, 0.0, 2),
+    ],
 )
 def test_training_is_the_same_with_and_without_kernels(
-    make_model, monkeypatch, dtype, set_threads, *, n_filters, dropout, threads
+    make_model, monkeypatch, dtype, set_threads, *, n_filters, n_vectors, dropout, threads
 ):
     assert load_kernels()
-    model = make_model(n_interactions=3, n_filters=n_filters, dropout=dropout).to(dtype).train()
+    sizes = {"n_interactions": 3, "n_filters": n_filters, "n_vectors": n_vectors}
+    model = make_model(**sizes, dropout=dropout).to(dtype).train()
     set_threads(threads)
     graph = make_graph(dtype)
     with_kernels = loss_and_gradients(model, graph)

@@ -2,9 +2,10 @@
 // mdaug.models.schnet.Network as one operation with a hand-written gradient, for training on the CPU: the same function
 // as the Python module, without the overhead of some 300 small operations per step.
 //
-// Names follow schnet.py. Upwards, block by block: a = x A', v = messages(a), u = v M' + b, (h, s) = activation
-// and its slope, x += h O' + b. Downwards, from the readout: g = dE/dx; t = g O, gh = t * s, gv = gh M,
-// (ga, slope) = gradient(gv, a), g += ga A. `bar_y` is the derivative of the loss in y.
+// Names follow schnet.py. Upwards, block by block: a = x A', m = messages(a), u = m M' + b, (h, s) = activation
+// and its slope, x += h O' + b. Downwards, from the readout: g = dE/dx; t = g O, gh = t * s, gm = gh M,
+// (ga, slope) = gradient(gm, a), g += ga A. `bar_y` is the derivative of the loss in y. With vectors, rows of a are
+// [a | b] and rows of m [m | q], A is [A; B], and invariants.h has the equations of q.
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "common/activation.h"
+#include "invariants.h"
 #include "pair_batch.h"
 #include "tensors.h"
 
@@ -24,10 +26,9 @@ using at::TensorList;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Positions of the tensors in the list of weights: embedding, blocks, readout, tables.
-constexpr int64_t PER_BLOCK = 5;
+// The matrices of a block; A and B are one matrix, and so are U₁ and U₂, undefined without vectors.
 struct Block {
-    Tensor inward, hidden, hidden_bias, out, out_bias;
+    Tensor inward, turn, hidden, hidden_bias, out, out_bias;
 };
 struct Weights {
     Tensor embedding;
@@ -35,21 +36,42 @@ struct Weights {
     Tensor readout_hidden, readout_hidden_bias, readout, readout_bias;
     std::vector<Tensor> tables;
 
+    // The list: embedding, the tensors of each block (A, [B, U₁, U₂,] M, O with biases), readout, tables.
     template <typename List>
     static Weights from(const List& w, int64_t n_blocks) {
         Weights weights{w[0], {}, {}, {}, {}, {}, {}};
+        const bool with_vectors = static_cast<int64_t>(w.size()) == 5 + 9 * n_blocks;
         int64_t k = 1;
-        for (int64_t b = 0; b < n_blocks; ++b, k += PER_BLOCK)
-            weights.blocks.push_back({w[k], w[k + 1], w[k + 2], w[k + 3], w[k + 4]});
+        for (int64_t b = 0; b < n_blocks; ++b) {
+            Block block{w[k], {}, {}, {}, {}, {}};
+            if (with_vectors) {
+                block.inward = at::cat({w[k], w[k + 1]});
+                block.turn = at::cat({w[k + 2], w[k + 3]});
+                k += 3;
+            }
+            block.hidden = w[k + 1], block.hidden_bias = w[k + 2], block.out = w[k + 3], block.out_bias = w[k + 4];
+            k += 5;
+            weights.blocks.push_back(block);
+        }
         weights.readout_hidden = w[k], weights.readout_hidden_bias = w[k + 1];
         weights.readout = w[k + 2], weights.readout_bias = w[k + 3];
         for (int64_t b = 0; b < n_blocks; ++b) weights.tables.push_back(w[k + 4 + b]);
         return weights;
     }
 
+    int64_t n_vectors() const { return blocks[0].turn.defined() ? blocks[0].turn.size(1) : 0; }
+
     variable_list list() const {
         variable_list all{embedding};
-        for (const auto& b : blocks) all.insert(all.end(), {b.inward, b.hidden, b.hidden_bias, b.out, b.out_bias});
+        const int64_t n = n_vectors();
+        for (const auto& b : blocks) {
+            const int64_t n_scalars = b.inward.size(0) - n;
+            if (n == 0) all.push_back(b.inward);
+            if (n > 0)
+                all.insert(all.end(), {b.inward.narrow(0, 0, n_scalars), b.inward.narrow(0, n_scalars, n),
+                                       b.turn.narrow(0, 0, n), b.turn.narrow(0, n, n)});
+            all.insert(all.end(), {b.hidden, b.hidden_bias, b.out, b.out_bias});
+        }
         all.insert(all.end(), {readout_hidden, readout_hidden_bias, readout, readout_bias});
         all.insert(all.end(), tables.begin(), tables.end());
         return all;
@@ -58,7 +80,8 @@ struct Weights {
 
 // Intermediate results of a block that the backward pass needs.
 struct Kept {
-    Tensor x, a, v, h, s, g, t, gh, gv, ga;
+    Tensor x, a, m, h, s, g, t, gh, gm, ga;
+    Tensor v, lr, glr, gv;  // of vectors
 };
 
 std::pair<Tensor, Tensor> activation(const Tensor& u) {
@@ -83,12 +106,30 @@ Tensor activation_backward(const Tensor& bar_h, const Tensor& bar_s, const Tenso
     return bar_u;
 }
 
+// Body is called with <T>(atoms, vectors, width of `rows`).
+template <typename Body>
+void for_vectors(const Tensor& rows, const Tensor& turn, const Body& body) {
+    with_dtype_of(rows,
+                  [&]<typename T>() { body.template operator()<T>(rows.size(0), turn.size(1), rows.size(1)); });
+}
+
+// v (atom, 3, n) -> lr; writes q to the last columns of m.
+Tensor add_invariants(const Tensor& v, const Tensor& turn, const Tensor& m) {
+    const auto lr = at::mm(v.view({-1, turn.size(1)}), turn.t());
+    for_vectors(m, turn, [&]<typename T>(int64_t n_atoms, int64_t n, int64_t width) {
+        write_invariants(n_atoms, n, width, in<T>(lr), out<T>(m));
+    });
+    return lr;
+}
+
 struct SchNetFunction : torch::autograd::Function<SchNetFunction> {
-    static variable_list forward(AutogradContext* ctx, const Tensor& species, const Tensor& d, const Tensor& idx_i,
-                                 const Tensor& idx_j, double spacing, int64_t n_blocks, TensorList list) {
+    static variable_list forward(AutogradContext* ctx, const Tensor& species, const Tensor& d, const Tensor& unit,
+                                 const Tensor& idx_i, const Tensor& idx_j, double spacing, int64_t n_blocks,
+                                 TensorList list) {
         at::AutoDispatchBelowADInplaceOrView guard;
         const auto w = Weights::from(list, n_blocks);
-        const auto pairs = make_pair_batch(idx_i, idx_j, d, spacing, w.tables[0].size(0));
+        const int64_t n_vectors = w.n_vectors();
+        const auto pairs = make_pair_batch({idx_i, idx_j, d, unit, spacing}, w.tables[0].size(0), n_vectors);
         std::vector<Kept> kept(n_blocks);
 
         auto x = w.embedding.index_select(0, species);
@@ -96,47 +137,52 @@ struct SchNetFunction : torch::autograd::Function<SchNetFunction> {
             auto& k = kept[b];
             k.x = x;
             k.a = at::mm(x, w.blocks[b].inward.t());
-            k.v = pairs->messages(w.tables[b], k.a);
-            std::tie(k.h, k.s) = activation(at::addmm(w.blocks[b].hidden_bias, k.v, w.blocks[b].hidden.t()));
+            const auto received = pairs->messages(w.tables[b], k.a);
+            k.m = received.m, k.v = received.v;
+            if (n_vectors > 0) k.lr = add_invariants(k.v, w.blocks[b].turn, k.m);
+            std::tie(k.h, k.s) = activation(at::addmm(w.blocks[b].hidden_bias, k.m, w.blocks[b].hidden.t()));
             x = at::addmm(w.blocks[b].out_bias, k.h, w.blocks[b].out.t()).add_(x);
         }
         const auto [h, s] = activation(at::addmm(w.readout_hidden_bias, x, w.readout_hidden.t()));
         const auto energies = at::addmm(w.readout_bias, h, w.readout.t()).squeeze(-1);
 
         auto g = at::mm(s * w.readout, w.readout_hidden);
-        auto slope = at::zeros_like(d);
+        auto slope = at::zeros_like(d), transverse = at::zeros_like(unit);
         for (int64_t b = n_blocks - 1; b >= 0; --b) {
             auto& k = kept[b];
             k.g = g;
             k.t = at::mm(g, w.blocks[b].out);
             k.gh = k.t * k.s;
-            k.gv = at::mm(k.gh, w.blocks[b].hidden);
-            Tensor slope_of_block;
-            std::tie(k.ga, slope_of_block) = pairs->gradient(w.tables[b], k.gv, k.a);
-            slope += slope_of_block;
+            k.gm = at::mm(k.gh, w.blocks[b].hidden);
+            if (n_vectors > 0) differentiate_invariants(k, w.blocks[b].turn);
+            const auto of_block = pairs->gradient(w.tables[b], k.gm, k.gv, k.a);
+            k.ga = of_block.ga;
+            slope += of_block.slope;
+            if (n_vectors > 0) transverse += of_block.transverse;
             if (b > 0) g = at::addmm(g, k.ga, w.blocks[b].inward);
         }
-        save(ctx, {species, d, idx_i, idx_j, x, h, s}, kept, list);
+        save(ctx, {species, d, unit, idx_i, idx_j, x, h, s}, kept, list);
         ctx->saved_data["spacing"] = spacing;
         ctx->saved_data["n_blocks"] = n_blocks;
-        return {energies, slope};
+        return {energies, slope, transverse};
     }
 
     static variable_list backward(AutogradContext* ctx, variable_list grads) {
         at::AutoDispatchBelowADInplaceOrView guard;
         const int64_t n_blocks = ctx->saved_data["n_blocks"].toInt();
         const auto saved = ctx->get_saved_variables();
-        const Tensor &species = saved[0], &d = saved[1], &x = saved[4], &h = saved[5], &s = saved[6];
+        const Tensor &species = saved[0], &d = saved[1], &x = saved[5], &h = saved[6], &s = saved[7];
         const auto kept = restore(saved, n_blocks);
         const auto w = Weights::from(variable_list(saved.begin() + HEAD + n_blocks * KEPT, saved.end()), n_blocks);
-        const auto pairs =
-            make_pair_batch(saved[2], saved[3], d, ctx->saved_data["spacing"].toDouble(), w.tables[0].size(0));
+        const PairData data{saved[3], saved[4], d, saved[2], ctx->saved_data["spacing"].toDouble()};
+        const auto pairs = make_pair_batch(data, w.tables[0].size(0), w.n_vectors());
         auto bar = zeros_like(w);
         const auto bar_energies = (grads[0].defined() ? grads[0] : at::zeros_like(s.select(1, 0))).unsqueeze(1);
-        const auto bar_slope = grads[1].defined() ? grads[1].contiguous() : at::zeros_like(d);
+        PairGradients bar_pairs{{}, grads[1].defined() ? grads[1].contiguous() : at::zeros_like(d), {}};
+        bar_pairs.transverse = grads[2].defined() ? grads[2].contiguous() : at::zeros_like(data.unit_ij);
 
-        std::vector<Tensor> bar_a(n_blocks), bar_s(n_blocks);
-        const auto bar_g = down_backward(*pairs, w, kept, bar_slope, bar, bar_a, bar_s);
+        std::vector<BarOfBlock> bars(n_blocks);
+        const auto bar_g = down_backward(*pairs, w, kept, bar_pairs, bar, bars);
         const auto q = s * w.readout;
         bar.readout_hidden = at::mm(q.t(), bar_g);
         const auto bar_q = at::mm(bar_g, w.readout_hidden.t());
@@ -145,20 +191,26 @@ struct SchNetFunction : torch::autograd::Function<SchNetFunction> {
         const auto bar_u = activation_backward(bar_energies * w.readout, bar_q * w.readout, s);
         bar.readout_hidden.addmm_(bar_u.t(), x);
         bar.readout_hidden_bias = bar_u.sum(0);
-        const auto bar_x = up_backward(*pairs, w, kept, bar_a, bar_s, at::mm(bar_u, w.readout_hidden), bar);
+        const auto bar_x = up_backward(*pairs, w, kept, bars, at::mm(bar_u, w.readout_hidden), bar);
         bar.embedding.index_add_(0, species, bar_x);
 
-        variable_list result(6);
+        variable_list result(7);
         const auto all = bar.list();
         result.insert(result.end(), all.begin(), all.end());
         return result;
     }
 
   private:
-    static constexpr int64_t HEAD = 7, KEPT = 10;
+    static constexpr int64_t HEAD = 8, KEPT = 14;
+
+    // Derivatives in what the upward pass kept, from the way back along the downward pass.
+    struct BarOfBlock {
+        Tensor a, s, lr;
+    };
 
     static void save(AutogradContext* ctx, variable_list head, const std::vector<Kept>& kept, TensorList list) {
-        for (const auto& k : kept) head.insert(head.end(), {k.x, k.a, k.v, k.h, k.s, k.g, k.t, k.gh, k.gv, k.ga});
+        for (const auto& k : kept)
+            head.insert(head.end(), {k.x, k.a, k.m, k.h, k.s, k.g, k.t, k.gh, k.gm, k.ga, k.v, k.lr, k.glr, k.gv});
         head.insert(head.end(), list.begin(), list.end());
         ctx->save_for_backward(std::move(head));
     }
@@ -167,7 +219,7 @@ struct SchNetFunction : torch::autograd::Function<SchNetFunction> {
         std::vector<Kept> kept;
         for (int64_t b = 0; b < n_blocks; ++b) {
             const auto k = saved.begin() + HEAD + b * KEPT;
-            kept.push_back({k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8], k[9]});
+            kept.push_back({k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8], k[9], k[10], k[11], k[12], k[13]});
         }
         return kept;
     }
@@ -178,23 +230,56 @@ struct SchNetFunction : torch::autograd::Function<SchNetFunction> {
         return bar;
     }
 
+    // gm -> glr and gv.
+    static void differentiate_invariants(Kept& k, const Tensor& turn) {
+        k.glr = at::empty_like(k.lr);
+        for_vectors(k.gm, turn, [&]<typename T>(int64_t n_atoms, int64_t n, int64_t width) {
+            invariant_gradient(n_atoms, n, width, in<T>(k.gm), in<T>(k.lr), out<T>(k.glr));
+        });
+        k.gv = at::mm(k.glr, turn).view_as(k.v);
+    }
+
+    // bar_gv -> bar_gm (added to its last columns), bar_lr, and the derivative in [U₁; U₂].
+    static void invariants_down_backward(const Kept& k, const Tensor& turn, const Tensor& bar_gv, const Tensor& bar_gm,
+                                         BarOfBlock& bar, Tensor& bar_turn) {
+        const auto rows = bar_gv.view({-1, turn.size(1)});
+        const auto bar_glr = at::mm(rows, turn.t());
+        bar_turn = at::mm(k.glr.t(), rows);
+        bar.lr = at::empty_like(k.lr);
+        for_vectors(k.gm, turn, [&]<typename T>(int64_t n_atoms, int64_t n, int64_t width) {
+            invariant_gradient_backward(n_atoms, n, width, in<T>(k.gm), in<T>(k.lr), in<T>(bar_glr), out<T>(bar_gm),
+                                        out<T>(bar.lr));
+        });
+    }
+
+    // bar_m -> bar_v; adds to the derivative in [U₁; U₂].
+    static Tensor invariants_up_backward(const Kept& k, const Tensor& turn, const Tensor& bar_m, const Tensor& bar_lr,
+                                         const Tensor& bar_turn) {
+        for_vectors(bar_m, turn, [&]<typename T>(int64_t n_atoms, int64_t n, int64_t width) {
+            invariants_backward(n_atoms, n, width, in<T>(bar_m), in<T>(k.lr), out<T>(bar_lr));
+        });
+        bar_turn.addmm_(bar_lr.t(), k.v.view({-1, turn.size(1)}));
+        return at::mm(bar_lr, turn).view_as(k.v);
+    }
+
     // Back along the downward pass; returns the derivative in g at the readout.
     static Tensor down_backward(const PairBatch& pairs, const Weights& w, const std::vector<Kept>& kept,
-                                const Tensor& bar_slope, Weights& bar, std::vector<Tensor>& bar_a,
-                                std::vector<Tensor>& bar_s) {
+                                PairGradients bar_pairs, Weights& bar, std::vector<BarOfBlock>& bars) {
+        const bool with_vectors = w.n_vectors() > 0;
         Tensor bar_g;
         for (size_t b = 0; b < kept.size(); ++b) {
             const auto& k = kept[b];
             const auto& block = w.blocks[b];
             auto& bar_block = bar.blocks[b];
-            const auto bar_ga = b > 0 ? at::mm(bar_g, block.inward.t()) : at::zeros_like(k.a);
+            bar_pairs.ga = b > 0 ? at::mm(bar_g, block.inward.t()) : at::zeros_like(k.a);
             bar_block.inward = b > 0 ? at::mm(k.ga.t(), bar_g) : at::zeros_like(block.inward);
-            auto bar_gv = at::zeros_like(k.gv);
-            bar_a[b] = at::zeros_like(k.a);
-            pairs.gradient_backward(w.tables[b], k.gv, k.a, bar_ga, bar_slope, bar_gv, bar_a[b], bar.tables[b]);
-            bar_block.hidden = at::mm(k.gh.t(), bar_gv);
-            const auto bar_gh = at::mm(bar_gv, block.hidden.t());
-            bar_s[b] = bar_gh * k.t;
+            const auto bar_gm = at::zeros_like(k.gm), bar_gv = with_vectors ? at::zeros_like(k.gv) : Tensor();
+            bars[b].a = at::zeros_like(k.a);
+            pairs.gradient_backward(w.tables[b], k.gm, k.gv, k.a, bar_pairs, bar_gm, bar_gv, bars[b].a, bar.tables[b]);
+            if (with_vectors) invariants_down_backward(k, block.turn, bar_gv, bar_gm, bars[b], bar_block.turn);
+            bar_block.hidden = at::mm(k.gh.t(), bar_gm);
+            const auto bar_gh = at::mm(bar_gm, block.hidden.t());
+            bars[b].s = bar_gh * k.t;
             const auto bar_t = bar_gh * k.s;
             bar_block.out = at::mm(k.g.t(), bar_t);
             bar_g = b > 0 ? at::addmm(bar_g, bar_t, block.out.t()) : at::mm(bar_t, block.out.t());
@@ -204,38 +289,41 @@ struct SchNetFunction : torch::autograd::Function<SchNetFunction> {
 
     // Back along the upward pass; returns the derivative in the embedded features.
     static Tensor up_backward(const PairBatch& pairs, const Weights& w, const std::vector<Kept>& kept,
-                              std::vector<Tensor>& bar_a, const std::vector<Tensor>& bar_s, Tensor bar_x,
-                              Weights& bar) {
+                              const std::vector<BarOfBlock>& bars, Tensor bar_x, Weights& bar) {
         for (int64_t b = static_cast<int64_t>(kept.size()) - 1; b >= 0; --b) {
             const auto& k = kept[b];
             const auto& block = w.blocks[b];
             auto& bar_block = bar.blocks[b];
             bar_block.out.addmm_(bar_x.t(), k.h);
             bar_block.out_bias = bar_x.sum(0);
-            const auto bar_u = activation_backward(at::mm(bar_x, block.out), bar_s[b], k.s);
-            bar_block.hidden.addmm_(bar_u.t(), k.v);
+            const auto bar_u = activation_backward(at::mm(bar_x, block.out), bars[b].s, k.s);
+            bar_block.hidden.addmm_(bar_u.t(), k.m);
             bar_block.hidden_bias = bar_u.sum(0);
-            const auto bar_v = at::mm(bar_u, block.hidden);
-            pairs.messages_backward(w.tables[b], k.a, bar_v, bar_a[b], bar.tables[b]);
-            bar_block.inward.addmm_(bar_a[b].t(), k.x);
-            bar_x = at::addmm(bar_x, bar_a[b], block.inward);
+            Messages bar_received{at::mm(bar_u, block.hidden), {}};
+            if (w.n_vectors() > 0)
+                bar_received.v =
+                    invariants_up_backward(k, block.turn, bar_received.m, bars[b].lr, bar_block.turn);
+            pairs.messages_backward(w.tables[b], k.a, bar_received, bars[b].a, bar.tables[b]);
+            bar_block.inward.addmm_(bars[b].a.t(), k.x);
+            bar_x = at::addmm(bar_x, bars[b].a, block.inward);
         }
         return bar_x;
     }
 };
 
-std::tuple<Tensor, Tensor> schnet(const Tensor& species, const Tensor& d, const Tensor& idx_i, const Tensor& idx_j,
-                                  double spacing, int64_t n_blocks, TensorList weights) {
-    auto results = SchNetFunction::apply(species.contiguous(), d.contiguous(), idx_i.contiguous(), idx_j.contiguous(),
-                                         spacing, n_blocks, weights);
-    return {results[0], results[1]};
+std::tuple<Tensor, Tensor, Tensor> schnet(const Tensor& species, const Tensor& d, const Tensor& unit,
+                                          const Tensor& idx_i, const Tensor& idx_j, double spacing, int64_t n_blocks,
+                                          TensorList weights) {
+    auto results = SchNetFunction::apply(species.contiguous(), d.contiguous(), unit.contiguous(), idx_i.contiguous(),
+                                         idx_j.contiguous(), spacing, n_blocks, weights);
+    return {results[0], results[1], results[2]};
 }
 
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(mdaug, m) {
     m.def(
-        "schnet(Tensor species, Tensor d_ij, Tensor idx_i, Tensor idx_j, float spacing, int n_blocks, "
-        "Tensor[] weights) -> (Tensor, Tensor)",
+        "schnet(Tensor species, Tensor d_ij, Tensor unit_ij, Tensor idx_i, Tensor idx_j, float spacing, int n_blocks, "
+        "Tensor[] weights) -> (Tensor, Tensor, Tensor)",
         schnet);
 }

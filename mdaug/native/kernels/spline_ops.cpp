@@ -16,15 +16,15 @@ using torch::autograd::variable_list;
 
 std::unique_ptr<PairBatch> saved_batch(AutogradContext* ctx, const Tensor& idx_i, const Tensor& idx_j, const Tensor& d,
                                        const Tensor& table) {
-    return make_pair_batch(idx_i, idx_j, d, ctx->saved_data["spacing"].toDouble(), table.size(0));
+    return make_pair_batch({idx_i, idx_j, d, {}, ctx->saved_data["spacing"].toDouble()}, table.size(0), 0);
 }
 
-struct Messages : torch::autograd::Function<Messages> {
+struct SplineMessage : torch::autograd::Function<SplineMessage> {
     static Tensor forward(AutogradContext* ctx, const Tensor& table, const Tensor& a, const Tensor& d,
                           const Tensor& idx_i, const Tensor& idx_j, double spacing) {
         ctx->save_for_backward({table, a, d, idx_i, idx_j});
         ctx->saved_data["spacing"] = spacing;
-        return saved_batch(ctx, idx_i, idx_j, d, table)->messages(table, a);
+        return saved_batch(ctx, idx_i, idx_j, d, table)->messages(table, a).m;
     }
 
     static variable_list backward(AutogradContext* ctx, variable_list grads) {
@@ -32,7 +32,7 @@ struct Messages : torch::autograd::Function<Messages> {
         const auto &table = saved[0], &a = saved[1];
         auto bar_table = at::zeros_like(table), bar_a = at::zeros_like(a);
         saved_batch(ctx, saved[3], saved[4], saved[2], table)
-            ->messages_backward(table, a, grads[0].contiguous(), bar_a, bar_table);
+            ->messages_backward(table, a, {grads[0].contiguous(), {}}, bar_a, bar_table);
         return {bar_table, bar_a, Tensor(), Tensor(), Tensor(), Tensor()};
     }
 };
@@ -42,8 +42,8 @@ struct MessageGradient : torch::autograd::Function<MessageGradient> {
                                  const Tensor& d, const Tensor& idx_i, const Tensor& idx_j, double spacing) {
         ctx->save_for_backward({table, g, a, d, idx_i, idx_j});
         ctx->saved_data["spacing"] = spacing;
-        const auto [ga, slope] = saved_batch(ctx, idx_i, idx_j, d, table)->gradient(table, g, a);
-        return {ga, slope};
+        const auto result = saved_batch(ctx, idx_i, idx_j, d, table)->gradient(table, g, {}, a);
+        return {result.ga, result.slope};
     }
 
     static variable_list backward(AutogradContext* ctx, variable_list grads) {
@@ -53,14 +53,14 @@ struct MessageGradient : torch::autograd::Function<MessageGradient> {
         const auto bar_slope = grads[1].defined() ? grads[1].contiguous() : at::zeros_like(d);
         auto bar_table = at::zeros_like(table), bar_g = at::zeros_like(g), bar_a = at::zeros_like(a);
         saved_batch(ctx, saved[4], saved[5], d, table)
-            ->gradient_backward(table, g, a, bar_ga, bar_slope, bar_g, bar_a, bar_table);
+            ->gradient_backward(table, g, {}, a, {bar_ga, bar_slope, {}}, bar_g, {}, bar_a, bar_table);
         return {bar_table, bar_g, bar_a, Tensor(), Tensor(), Tensor(), Tensor()};
     }
 };
 
 Tensor spline_message(const Tensor& table, const Tensor& a, const Tensor& d, const Tensor& idx_i, const Tensor& idx_j,
                       double spacing) {
-    return Messages::apply(table.contiguous(), a.contiguous(), d.contiguous(), idx_i.contiguous(), idx_j.contiguous(),
+    return SplineMessage::apply(table.contiguous(), a.contiguous(), d.contiguous(), idx_i.contiguous(), idx_j.contiguous(),
                            spacing);
 }
 

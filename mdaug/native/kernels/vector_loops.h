@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+// Vectors summed over the neighbors of an atom, their gradient, and the derivatives of both, for training:
+//
+//     v_i = Σ_j (w b_j) ⊗ r_ij,   r_ij the unit vector from i to j
+//     of ⟨g, v⟩:  gb_j = Σ_i w (r_ij · g_i);  u = b_j g_i − b_i g_j of each pair gives its slope ⟨w′, r · u⟩
+//                 and p = ⟨w, u⟩, whose part perpendicular to r_ij, over d_ij, is the transverse gradient
+//
+// Rows [a | b] of atoms and rows of the table are table.width wide; b and w begin at feature `columns.begin`. Vectors v
+// and g have the shape (atom, 3, n). `bar_x` is the derivative of the loss in x; results are added to what is there.
+
+#pragma once
+
+#include "common/pairs.h"
+
+namespace mdaug::training {
+
+template <typename V, typename T>
+inline V dot(const T* r, const V (&a)[3]) {
+    return r[0] * a[0] + r[1] * a[1] + r[2] * a[2];
+}
+template <typename V>
+inline V dot(const V (&a)[3], const V (&b)[3]) {
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+}
+
+// The components of vectors lie n numbers apart.
+template <typename V, typename T>
+inline void load_vectors(const T* p, int64_t n, V (&v)[3]) {
+    for (int k = 0; k < 3; ++k) v[k] = load<V>(p + k * n);
+}
+template <typename V, typename T>
+inline void add_to_vectors(T* p, int64_t n, const V (&v)[3]) {
+    for (int k = 0; k < 3; ++k) store(p + k * n, load<V>(p + k * n) + v[k]);
+}
+
+template <typename V, typename T>
+inline void add_to(T* p, V v) {
+    store(p, load<V>(p) + v);
+}
+
+// A pair at some features: places of its atoms' numbers in rows [a | b] and in vectors, and its filter.
+template <typename T>
+struct Place {
+    const Pair<T>& pair;
+    int64_t i, j, vi, vj;
+    FilterRows<T> filter;
+    int64_t in_table;
+};
+
+// The pairs of a chunk at the features of vectors.
+template <typename T>
+struct VectorPairs {
+    const Pair<T>* pairs;
+    int64_t n;
+    Table<T> table;
+    Features columns, features;  // all of the vectors; those to do
+
+    int64_t n_vectors() const { return columns.end - columns.begin; }
+
+    Place<T> place(int64_t p, int64_t f) const {
+        const auto& pair = pairs[p];
+        const int64_t of_vectors = f - columns.begin, width = table.width;
+        return {pair,
+                pair.i * width + f,
+                pair.j * width + f,
+                pair.i * 3 * n_vectors() + of_vectors,
+                pair.j * 3 * n_vectors() + of_vectors,
+                FilterRows<T>(table, pair, f),
+                pair.row * width + f};
+    }
+
+    // Calls body.operator()<V>(p, place), one vector of features at a time.
+    template <typename Body>
+    void for_each(const Body& body) const {
+        for_each_block<T>(features, [&]<typename V, int N>(int64_t f) {
+            for (int64_t p = 0; p < n; ++p)
+                for (int k = 0; k < N; ++k)
+                    body.template operator()<V>(p, place(p, f + k * static_cast<int64_t>(sizeof(V) / sizeof(T))));
+        });
+    }
+};
+
+template <typename T>
+struct VectorMessages {
+    const T *unit, *b;
+    T* v;
+
+    void run(const VectorPairs<T>& all) const {
+        all.for_each([&]<typename V>(int64_t p, const Place<T>& at) {
+            const T* r = unit + 3 * p;
+            const V w = at.filter.template at<V>(at.pair.value, 0);
+            const V to_i = w * load<V>(b + at.j), to_j = -w * load<V>(b + at.i);
+            add_to_vectors<V>(v + at.vi, all.n_vectors(), {r[0] * to_i, r[1] * to_i, r[2] * to_i});
+            add_to_vectors<V>(v + at.vj, all.n_vectors(), {r[0] * to_j, r[1] * to_j, r[2] * to_j});
+        });
+    }
+};
+
+template <typename T>
+struct VectorGradient {
+    const T *unit, *b, *g;
+    T *gb, *slope_and_p;  // the latter four numbers a pair
+
+    void run(const VectorPairs<T>& all) const {
+        for_each_block<T>(all.features, [&]<typename V, int N>(int64_t f) {
+            constexpr int64_t lanes = sizeof(V) / sizeof(T);
+            for (int64_t p = 0; p < all.n; ++p) {
+                const T* r = unit + 3 * p;
+                V slope = {}, of_p[3] = {};
+                for (int k = 0; k < N; ++k) add<V>(all.place(p, f + k * lanes), all.n_vectors(), r, slope, of_p);
+                T* sums = slope_and_p + 4 * p;
+                sums[0] += sum_of_lanes<T>(slope);
+                for (int k = 0; k < 3; ++k) sums[k + 1] += sum_of_lanes<T>(of_p[k]);
+            }
+        });
+    }
+
+  private:
+    template <typename V>
+    void add(const Place<T>& at, int64_t n, const T* r, V& slope, V (&of_p)[3]) const {
+        const V w = at.filter.template at<V>(at.pair.value, 0), dw = at.filter.template at<V>(at.pair.slope, 0);
+        const V bi = load<V>(b + at.i), bj = load<V>(b + at.j);
+        V gi[3], gj[3], u[3];
+        load_vectors(g + at.vi, n, gi);
+        load_vectors(g + at.vj, n, gj);
+        for (int k = 0; k < 3; ++k) {
+            u[k] = bj * gi[k] - bi * gj[k];
+            of_p[k] += w * u[k];
+        }
+        slope += dw * dot(r, u);
+        add_to<V>(gb + at.j, w * dot(r, gi));
+        add_to<V>(gb + at.i, -w * dot(r, gj));
+    }
+};
+
+// Of v: derivatives of ⟨bar_v, v⟩.
+template <typename T>
+struct VectorMessagesBackward {
+    const T *unit, *b, *bar_v;
+    T *bar_b, *bar_table;
+
+    void run(const VectorPairs<T>& all) const {
+        all.for_each([&]<typename V>(int64_t p, const Place<T>& at) {
+            const T* r = unit + 3 * p;
+            const V w = at.filter.template at<V>(at.pair.value, 0);
+            V bar_vi[3], bar_vj[3];
+            load_vectors(bar_v + at.vi, all.n_vectors(), bar_vi);
+            load_vectors(bar_v + at.vj, all.n_vectors(), bar_vj);
+            const V along_i = dot(r, bar_vi), along_j = dot(r, bar_vj);
+            const V bar_w = load<V>(b + at.j) * along_i - load<V>(b + at.i) * along_j;
+            add_to<V>(bar_b + at.j, w * along_i);
+            add_to<V>(bar_b + at.i, -w * along_j);
+            for (int64_t m = 0; m < 4; ++m)
+                add_to<V>(bar_table + at.in_table + m * all.table.width, at.pair.value[m] * bar_w);
+        });
+    }
+};
+
+// Of gb, slope and p: derivatives of ⟨bar_gb, gb⟩ + ⟨bar_slope, slope⟩ + ⟨bar_p, p⟩.
+template <typename T>
+struct VectorGradientBackward {
+    const T *unit, *b, *g, *bar_gb, *bar_slope, *bar_p;
+    T *bar_g, *bar_b, *bar_table;
+
+    void run(const VectorPairs<T>& all) const {
+        all.for_each([&]<typename V>(int64_t p, const Place<T>& at) {
+            const T *r = unit + 3 * p, *of_p = bar_p + 3 * p;
+            T slope[4];
+            for (int m = 0; m < 4; ++m) slope[m] = bar_slope[p] * at.pair.slope[m];
+            const V w = at.filter.template at<V>(at.pair.value, 0), dw = at.filter.template at<V>(slope, 0);
+            const V bi = load<V>(b + at.i), bj = load<V>(b + at.j);
+            const V yi = load<V>(bar_gb + at.i), yj = load<V>(bar_gb + at.j);
+            V gi[3], gj[3], u[3], bar_u[3], to_i[3], to_j[3];
+            load_vectors(g + at.vi, all.n_vectors(), gi);
+            load_vectors(g + at.vj, all.n_vectors(), gj);
+            for (int k = 0; k < 3; ++k) {
+                u[k] = bj * gi[k] - bi * gj[k];
+                bar_u[k] = dw * r[k] + w * of_p[k];
+                to_i[k] = w * yj * r[k] + bj * bar_u[k];
+                to_j[k] = -w * yi * r[k] - bi * bar_u[k];
+            }
+            add_to_vectors(bar_g + at.vi, all.n_vectors(), to_i);
+            add_to_vectors(bar_g + at.vj, all.n_vectors(), to_j);
+            add_to<V>(bar_b + at.j, dot(bar_u, gi));
+            add_to<V>(bar_b + at.i, -dot(bar_u, gj));
+            const V bar_w = yj * dot(r, gi) - yi * dot(r, gj) + dot(of_p, u), bar_dw = dot(r, u);
+            for (int64_t m = 0; m < 4; ++m)
+                add_to<V>(bar_table + at.in_table + m * all.table.width,
+                          at.pair.value[m] * bar_w + slope[m] * bar_dw);
+        });
+    }
+};
+
+}  // namespace mdaug::training
