@@ -99,8 +99,9 @@ def test_one_backward_pass_gives_what_two_give(  # noqa: PLR0917
         assert a.abs().max() > 0, name
 
 
-def test_dropout_masks_energy_and_slopes_alike(make_model, graph):
-    model = make_model(dropout=0.4).train()
+@pytest.mark.parametrize("n_vectors", [0, 5])
+def test_dropout_masks_energy_and_slopes_alike(make_model, graph, n_vectors):
+    model = make_model(dropout=0.4, n_vectors=n_vectors).train()
     graph = graph._replace(d_ij=graph.d_ij.requires_grad_())
     atomic, slope, _ = model.network(graph.species, model.pairs(graph))
     (reference,) = torch.autograd.grad(atomic.sum(), graph.d_ij)

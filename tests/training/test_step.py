@@ -10,9 +10,10 @@ from mdaug.native import load_kernels
 from mdaug.training.loop import Trainer
 
 
+@pytest.mark.parametrize("n_vectors", [0, 6])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_loss_is_the_same_with_and_without_kernels(
-    make_frames, model_options, make_options, monkeypatch, dtype
+def test_the_loss_is_the_same_with_and_without_kernels(  # noqa: PLR0917
+    make_frames, model_options, make_options, monkeypatch, dtype, n_vectors
 ):
     """Weighted frames of which one has pairs beyond the cutoff, and a share of a larger batch."""
     assert load_kernels()
@@ -20,7 +21,8 @@ def test_the_loss_is_the_same_with_and_without_kernels(
     frames.positions[2] *= 2.0
     frames = replace(frames, weights=np.linspace(0.1, 2.0, 8))
     options = make_options(energy_weight=0.3, force_weight=2.0, dtype=dtype)
-    trainer = Trainer(frames, make_frames(6, seed=1), model_options, options, torch.device("cpu"))
+    sizes = model_options.model_copy(update={"n_vectors": n_vectors})
+    trainer = Trainer(frames, make_frames(6, seed=1), sizes, options, torch.device("cpu"))
     batch = trainer.train_set.batch(torch.tensor([5, 2, 7]))
     assert len(batch.graph.idx_i) < 9
     found = []

@@ -29,6 +29,7 @@ void for_each_component(int64_t n_atoms, int64_t n, int64_t width, const Body& b
 template <typename T>
 void write_invariants(int64_t n_atoms, int64_t n, int64_t width, const T* __restrict lr, T* __restrict rows) {
     for_each_component(n_atoms, n, width, [&](int64_t q, int64_t left, int64_t right) {
+#pragma omp simd
         for (int64_t c = 0; c < n; ++c) rows[q + c] += lr[left + c] * lr[right + c];
     });
 }
@@ -38,6 +39,7 @@ template <typename T>
 void invariant_gradient(int64_t n_atoms, int64_t n, int64_t width, const T* __restrict g_rows, const T* __restrict lr,
                         T* __restrict glr) {
     for_each_component(n_atoms, n, width, [&](int64_t q, int64_t left, int64_t right) {
+#pragma omp simd
         for (int64_t c = 0; c < n; ++c) {
             glr[left + c] = g_rows[q + c] * lr[right + c];
             glr[right + c] = g_rows[q + c] * lr[left + c];
@@ -51,6 +53,7 @@ void invariant_gradient_backward(int64_t n_atoms, int64_t n, int64_t width, cons
                                  const T* __restrict lr, const T* __restrict bar_glr, T* __restrict bar_g_rows,
                                  T* __restrict bar_lr) {
     for_each_component(n_atoms, n, width, [&](int64_t q, int64_t left, int64_t right) {
+#pragma omp simd
         for (int64_t c = 0; c < n; ++c) {
             bar_g_rows[q + c] += bar_glr[left + c] * lr[right + c] + bar_glr[right + c] * lr[left + c];
             bar_lr[left + c] = bar_glr[right + c] * g_rows[q + c];
@@ -64,6 +67,7 @@ template <typename T>
 void invariants_backward(int64_t n_atoms, int64_t n, int64_t width, const T* __restrict bar_rows,
                          const T* __restrict lr, T* __restrict bar_lr) {
     for_each_component(n_atoms, n, width, [&](int64_t q, int64_t left, int64_t right) {
+#pragma omp simd
         for (int64_t c = 0; c < n; ++c) {
             bar_lr[left + c] += bar_rows[q + c] * lr[right + c];
             bar_lr[right + c] += bar_rows[q + c] * lr[left + c];

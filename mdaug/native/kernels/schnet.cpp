@@ -36,27 +36,39 @@ struct Weights {
     Tensor readout_hidden, readout_hidden_bias, readout, readout_bias;
     std::vector<Tensor> tables;
 
-    // The list: embedding, the tensors of each block (A, [B, U₁, U₂,] M, O with biases), readout, tables.
-    template <typename List>
-    static Weights from(const List& w, int64_t n_blocks) {
-        Weights weights{w[0], {}, {}, {}, {}, {}, {}};
+    // Given the network's parameters (embedding; A, [B, U₁, U₂,] M, O with biases of each block; readout), and tables.
+    static Weights from(TensorList w, int64_t n_blocks) {
         const bool with_vectors = static_cast<int64_t>(w.size()) == 5 + 9 * n_blocks;
-        int64_t k = 1;
-        for (int64_t b = 0; b < n_blocks; ++b) {
-            Block block{w[k], {}, {}, {}, {}, {}};
-            if (with_vectors) {
-                block.inward = at::cat({w[k], w[k + 1]});
-                block.turn = at::cat({w[k + 2], w[k + 3]});
-                k += 3;
-            }
-            block.hidden = w[k + 1], block.hidden_bias = w[k + 2], block.out = w[k + 3], block.out_bias = w[k + 4];
-            k += 5;
-            weights.blocks.push_back(block);
+        variable_list joined{w[0]};
+        auto next = w.begin() + 1;
+        for (int64_t b = 0; b < n_blocks; ++b, next += 5) {
+            joined.push_back(with_vectors ? at::cat({next[0], next[1]}) : next[0]);
+            joined.push_back(with_vectors ? at::cat({next[2], next[3]}) : Tensor());
+            next += with_vectors ? 3 : 0;
+            joined.insert(joined.end(), next + 1, next + 5);
         }
-        weights.readout_hidden = w[k], weights.readout_hidden_bias = w[k + 1];
-        weights.readout = w[k + 2], weights.readout_bias = w[k + 3];
-        for (int64_t b = 0; b < n_blocks; ++b) weights.tables.push_back(w[k + 4 + b]);
+        joined.insert(joined.end(), next, w.end());
+        return from_joined(joined.begin(), n_blocks);
+    }
+
+    template <typename Iterator>
+    static Weights from_joined(Iterator next, int64_t n_blocks) {
+        Weights weights{*next++, {}, {}, {}, {}, {}, {}};
+        for (int64_t b = 0; b < n_blocks; ++b, next += 6)
+            weights.blocks.push_back({next[0], next[1], next[2], next[3], next[4], next[5]});
+        weights.readout_hidden = next[0], weights.readout_hidden_bias = next[1];
+        weights.readout = next[2], weights.readout_bias = next[3];
+        weights.tables.assign(next + 4, next + 4 + n_blocks);
         return weights;
+    }
+
+    variable_list joined() const {
+        variable_list all{embedding};
+        for (const auto& b : blocks)
+            all.insert(all.end(), {b.inward, b.turn, b.hidden, b.hidden_bias, b.out, b.out_bias});
+        all.insert(all.end(), {readout_hidden, readout_hidden_bias, readout, readout_bias});
+        all.insert(all.end(), tables.begin(), tables.end());
+        return all;
     }
 
     int64_t n_vectors() const { return blocks[0].turn.defined() ? blocks[0].turn.size(1) : 0; }
@@ -136,7 +148,7 @@ struct SchNetFunction : torch::autograd::Function<SchNetFunction> {
         for (int64_t b = 0; b < n_blocks; ++b) {
             auto& k = kept[b];
             k.x = x;
-            k.a = at::mm(x, w.blocks[b].inward.t());
+            k.a = b == 0 && n_vectors > 0 ? of_elements(w).index_select(0, species) : at::mm(x, w.blocks[b].inward.t());
             const auto received = pairs->messages(w.tables[b], k.a);
             k.m = received.m, k.v = received.v;
             if (n_vectors > 0) k.lr = add_invariants(k.v, w.blocks[b].turn, k.m);
@@ -161,7 +173,7 @@ struct SchNetFunction : torch::autograd::Function<SchNetFunction> {
             if (n_vectors > 0) transverse += of_block.transverse;
             if (b > 0) g = at::addmm(g, k.ga, w.blocks[b].inward);
         }
-        save(ctx, {species, d, unit, idx_i, idx_j, x, h, s}, kept, list);
+        save(ctx, {species, d, unit, idx_i, idx_j, x, h, s}, kept, w);
         ctx->saved_data["spacing"] = spacing;
         ctx->saved_data["n_blocks"] = n_blocks;
         return {energies, slope, transverse};
@@ -173,7 +185,7 @@ struct SchNetFunction : torch::autograd::Function<SchNetFunction> {
         const auto saved = ctx->get_saved_variables();
         const Tensor &species = saved[0], &d = saved[1], &x = saved[5], &h = saved[6], &s = saved[7];
         const auto kept = restore(saved, n_blocks);
-        const auto w = Weights::from(variable_list(saved.begin() + HEAD + n_blocks * KEPT, saved.end()), n_blocks);
+        const auto w = Weights::from_joined(saved.begin() + HEAD + n_blocks * KEPT, n_blocks);
         const PairData data{saved[3], saved[4], d, saved[2], ctx->saved_data["spacing"].toDouble()};
         const auto pairs = make_pair_batch(data, w.tables[0].size(0), w.n_vectors());
         auto bar = zeros_like(w);
@@ -191,8 +203,7 @@ struct SchNetFunction : torch::autograd::Function<SchNetFunction> {
         const auto bar_u = activation_backward(bar_energies * w.readout, bar_q * w.readout, s);
         bar.readout_hidden.addmm_(bar_u.t(), x);
         bar.readout_hidden_bias = bar_u.sum(0);
-        const auto bar_x = up_backward(*pairs, w, kept, bars, at::mm(bar_u, w.readout_hidden), bar);
-        bar.embedding.index_add_(0, species, bar_x);
+        up_backward(*pairs, w, kept, bars, at::mm(bar_u, w.readout_hidden), species, bar);
 
         variable_list result(7);
         const auto all = bar.list();
@@ -208,10 +219,11 @@ struct SchNetFunction : torch::autograd::Function<SchNetFunction> {
         Tensor a, s, lr;
     };
 
-    static void save(AutogradContext* ctx, variable_list head, const std::vector<Kept>& kept, TensorList list) {
+    static void save(AutogradContext* ctx, variable_list head, const std::vector<Kept>& kept, const Weights& w) {
         for (const auto& k : kept)
             head.insert(head.end(), {k.x, k.a, k.m, k.h, k.s, k.g, k.t, k.gh, k.gm, k.ga, k.v, k.lr, k.glr, k.gv});
-        head.insert(head.end(), list.begin(), list.end());
+        const auto weights = w.joined();
+        head.insert(head.end(), weights.begin(), weights.end());
         ctx->save_for_backward(std::move(head));
     }
 
@@ -228,6 +240,19 @@ struct SchNetFunction : torch::autograd::Function<SchNetFunction> {
         Weights bar{at::zeros_like(w.embedding), std::vector<Block>(w.blocks.size()), {}, {}, {}, {}, {}};
         for (const auto& table : w.tables) bar.tables.push_back(at::zeros_like(table));
         return bar;
+    }
+
+    // Rows a of the first block by element, whose derivative `embedding_backward` takes: faster than atom by atom. (Not
+    // without vectors, where the last bits of the results would change.)
+    static Tensor of_elements(const Weights& w) { return at::mm(w.embedding, w.blocks[0].inward.t()); }
+
+    static void embedding_backward(const Weights& w, const Tensor& species, const Tensor& bar_x, const Tensor& bar_a,
+                                   Weights& bar) {
+        const auto atoms_of = at::zeros({w.embedding.size(0), species.size(0)}, bar_x.options());
+        atoms_of.scatter_(0, species.unsqueeze(0), 1);
+        const auto bar_of_elements = at::mm(atoms_of, bar_a);
+        bar.blocks[0].inward.addmm_(bar_of_elements.t(), w.embedding);
+        bar.embedding = at::mm(atoms_of, bar_x).addmm_(bar_of_elements, w.blocks[0].inward);
     }
 
     // gm -> glr and gv.
@@ -287,9 +312,9 @@ struct SchNetFunction : torch::autograd::Function<SchNetFunction> {
         return bar_g;
     }
 
-    // Back along the upward pass; returns the derivative in the embedded features.
-    static Tensor up_backward(const PairBatch& pairs, const Weights& w, const std::vector<Kept>& kept,
-                              const std::vector<BarOfBlock>& bars, Tensor bar_x, Weights& bar) {
+    // Back along the upward pass.
+    static void up_backward(const PairBatch& pairs, const Weights& w, const std::vector<Kept>& kept,
+                            const std::vector<BarOfBlock>& bars, Tensor bar_x, const Tensor& species, Weights& bar) {
         for (int64_t b = static_cast<int64_t>(kept.size()) - 1; b >= 0; --b) {
             const auto& k = kept[b];
             const auto& block = w.blocks[b];
@@ -304,10 +329,11 @@ struct SchNetFunction : torch::autograd::Function<SchNetFunction> {
                 bar_received.v =
                     invariants_up_backward(k, block.turn, bar_received.m, bars[b].lr, bar_block.turn);
             pairs.messages_backward(w.tables[b], k.a, bar_received, bars[b].a, bar.tables[b]);
+            if (b == 0 && w.n_vectors() > 0) return embedding_backward(w, species, bar_x, bars[b].a, bar);
             bar_block.inward.addmm_(bars[b].a.t(), k.x);
             bar_x = at::addmm(bar_x, bars[b].a, block.inward);
         }
-        return bar_x;
+        bar.embedding.index_add_(0, species, bar_x);
     }
 };
 

@@ -38,7 +38,7 @@ inline void add_to(T* p, V v) {
     store(p, load<V>(p) + v);
 }
 
-// A pair at some features: places of its atoms' numbers in rows [a | b] and in vectors, and its filter.
+// A pair from one feature on: places of its atoms' numbers in rows [a | b] and in vectors, and its filter.
 template <typename T>
 struct Place {
     const Pair<T>& pair;
@@ -69,13 +69,15 @@ struct VectorPairs {
                 pair.row * width + f};
     }
 
-    // Calls body.operator()<V>(p, place), one vector of features at a time.
+    // Calls body.operator()<V>(p, place, l), one vector of features at a time: those from l on after the place's.
     template <typename Body>
     void for_each(const Body& body) const {
         for_each_block<T>(features, [&]<typename V, int N>(int64_t f) {
-            for (int64_t p = 0; p < n; ++p)
-                for (int k = 0; k < N; ++k)
-                    body.template operator()<V>(p, place(p, f + k * static_cast<int64_t>(sizeof(V) / sizeof(T))));
+            constexpr int64_t lanes = sizeof(V) / sizeof(T);
+            for (int64_t p = 0; p < n; ++p) {
+                const auto at = place(p, f);
+                for (int64_t l = 0; l < N * lanes; l += lanes) body.template operator()<V>(p, at, l);
+            }
         });
     }
 };
@@ -86,12 +88,12 @@ struct VectorMessages {
     T* v;
 
     void run(const VectorPairs<T>& all) const {
-        all.for_each([&]<typename V>(int64_t p, const Place<T>& at) {
+        all.for_each([&]<typename V>(int64_t p, const Place<T>& at, int64_t l) {
             const T* r = unit + 3 * p;
-            const V w = at.filter.template at<V>(at.pair.value, 0);
-            const V to_i = w * load<V>(b + at.j), to_j = -w * load<V>(b + at.i);
-            add_to_vectors<V>(v + at.vi, all.n_vectors(), {r[0] * to_i, r[1] * to_i, r[2] * to_i});
-            add_to_vectors<V>(v + at.vj, all.n_vectors(), {r[0] * to_j, r[1] * to_j, r[2] * to_j});
+            const V w = at.filter.template at<V>(at.pair.value, l);
+            const V to_i = w * load<V>(b + at.j + l), to_j = -w * load<V>(b + at.i + l);
+            add_to_vectors<V>(v + at.vi + l, all.n_vectors(), {r[0] * to_i, r[1] * to_i, r[2] * to_i});
+            add_to_vectors<V>(v + at.vj + l, all.n_vectors(), {r[0] * to_j, r[1] * to_j, r[2] * to_j});
         });
     }
 };
@@ -107,7 +109,8 @@ struct VectorGradient {
             for (int64_t p = 0; p < all.n; ++p) {
                 const T* r = unit + 3 * p;
                 V slope = {}, of_p[3] = {};
-                for (int k = 0; k < N; ++k) add<V>(all.place(p, f + k * lanes), all.n_vectors(), r, slope, of_p);
+                const auto at = all.place(p, f);
+                for (int64_t l = 0; l < N * lanes; l += lanes) add<V>(at, l, all.n_vectors(), r, slope, of_p);
                 T* sums = slope_and_p + 4 * p;
                 sums[0] += sum_of_lanes<T>(slope);
                 for (int k = 0; k < 3; ++k) sums[k + 1] += sum_of_lanes<T>(of_p[k]);
@@ -117,19 +120,19 @@ struct VectorGradient {
 
   private:
     template <typename V>
-    void add(const Place<T>& at, int64_t n, const T* r, V& slope, V (&of_p)[3]) const {
-        const V w = at.filter.template at<V>(at.pair.value, 0), dw = at.filter.template at<V>(at.pair.slope, 0);
-        const V bi = load<V>(b + at.i), bj = load<V>(b + at.j);
+    void add(const Place<T>& at, int64_t l, int64_t n, const T* r, V& slope, V (&of_p)[3]) const {
+        const V w = at.filter.template at<V>(at.pair.value, l), dw = at.filter.template at<V>(at.pair.slope, l);
+        const V bi = load<V>(b + at.i + l), bj = load<V>(b + at.j + l);
         V gi[3], gj[3], u[3];
-        load_vectors(g + at.vi, n, gi);
-        load_vectors(g + at.vj, n, gj);
+        load_vectors(g + at.vi + l, n, gi);
+        load_vectors(g + at.vj + l, n, gj);
         for (int k = 0; k < 3; ++k) {
             u[k] = bj * gi[k] - bi * gj[k];
             of_p[k] += w * u[k];
         }
         slope += dw * dot(r, u);
-        add_to<V>(gb + at.j, w * dot(r, gi));
-        add_to<V>(gb + at.i, -w * dot(r, gj));
+        add_to<V>(gb + at.j + l, w * dot(r, gi));
+        add_to<V>(gb + at.i + l, -w * dot(r, gj));
     }
 };
 
@@ -140,18 +143,18 @@ struct VectorMessagesBackward {
     T *bar_b, *bar_table;
 
     void run(const VectorPairs<T>& all) const {
-        all.for_each([&]<typename V>(int64_t p, const Place<T>& at) {
+        all.for_each([&]<typename V>(int64_t p, const Place<T>& at, int64_t l) {
             const T* r = unit + 3 * p;
-            const V w = at.filter.template at<V>(at.pair.value, 0);
+            const V w = at.filter.template at<V>(at.pair.value, l);
             V bar_vi[3], bar_vj[3];
-            load_vectors(bar_v + at.vi, all.n_vectors(), bar_vi);
-            load_vectors(bar_v + at.vj, all.n_vectors(), bar_vj);
+            load_vectors(bar_v + at.vi + l, all.n_vectors(), bar_vi);
+            load_vectors(bar_v + at.vj + l, all.n_vectors(), bar_vj);
             const V along_i = dot(r, bar_vi), along_j = dot(r, bar_vj);
-            const V bar_w = load<V>(b + at.j) * along_i - load<V>(b + at.i) * along_j;
-            add_to<V>(bar_b + at.j, w * along_i);
-            add_to<V>(bar_b + at.i, -w * along_j);
+            const V bar_w = load<V>(b + at.j + l) * along_i - load<V>(b + at.i + l) * along_j;
+            add_to<V>(bar_b + at.j + l, w * along_i);
+            add_to<V>(bar_b + at.i + l, -w * along_j);
             for (int64_t m = 0; m < 4; ++m)
-                add_to<V>(bar_table + at.in_table + m * all.table.width, at.pair.value[m] * bar_w);
+                add_to<V>(bar_table + at.in_table + l + m * all.table.width, at.pair.value[m] * bar_w);
         });
     }
 };
@@ -163,29 +166,29 @@ struct VectorGradientBackward {
     T *bar_g, *bar_b, *bar_table;
 
     void run(const VectorPairs<T>& all) const {
-        all.for_each([&]<typename V>(int64_t p, const Place<T>& at) {
+        all.for_each([&]<typename V>(int64_t p, const Place<T>& at, int64_t l) {
             const T *r = unit + 3 * p, *of_p = bar_p + 3 * p;
             T slope[4];
             for (int m = 0; m < 4; ++m) slope[m] = bar_slope[p] * at.pair.slope[m];
-            const V w = at.filter.template at<V>(at.pair.value, 0), dw = at.filter.template at<V>(slope, 0);
-            const V bi = load<V>(b + at.i), bj = load<V>(b + at.j);
-            const V yi = load<V>(bar_gb + at.i), yj = load<V>(bar_gb + at.j);
+            const V w = at.filter.template at<V>(at.pair.value, l), dw = at.filter.template at<V>(slope, l);
+            const V bi = load<V>(b + at.i + l), bj = load<V>(b + at.j + l);
+            const V yi = load<V>(bar_gb + at.i + l), yj = load<V>(bar_gb + at.j + l);
             V gi[3], gj[3], u[3], bar_u[3], to_i[3], to_j[3];
-            load_vectors(g + at.vi, all.n_vectors(), gi);
-            load_vectors(g + at.vj, all.n_vectors(), gj);
+            load_vectors(g + at.vi + l, all.n_vectors(), gi);
+            load_vectors(g + at.vj + l, all.n_vectors(), gj);
             for (int k = 0; k < 3; ++k) {
                 u[k] = bj * gi[k] - bi * gj[k];
                 bar_u[k] = dw * r[k] + w * of_p[k];
                 to_i[k] = w * yj * r[k] + bj * bar_u[k];
                 to_j[k] = -w * yi * r[k] - bi * bar_u[k];
             }
-            add_to_vectors(bar_g + at.vi, all.n_vectors(), to_i);
-            add_to_vectors(bar_g + at.vj, all.n_vectors(), to_j);
-            add_to<V>(bar_b + at.j, dot(bar_u, gi));
-            add_to<V>(bar_b + at.i, -dot(bar_u, gj));
+            add_to_vectors(bar_g + at.vi + l, all.n_vectors(), to_i);
+            add_to_vectors(bar_g + at.vj + l, all.n_vectors(), to_j);
+            add_to<V>(bar_b + at.j + l, dot(bar_u, gi));
+            add_to<V>(bar_b + at.i + l, -dot(bar_u, gj));
             const V bar_w = yj * dot(r, gi) - yi * dot(r, gj) + dot(of_p, u), bar_dw = dot(r, u);
             for (int64_t m = 0; m < 4; ++m)
-                add_to<V>(bar_table + at.in_table + m * all.table.width,
+                add_to<V>(bar_table + at.in_table + l + m * all.table.width,
                           at.pair.value[m] * bar_w + slope[m] * bar_dw);
         });
     }
