@@ -163,7 +163,7 @@ def load_npz(path: Path | str) -> dict[str, NDArray]:
                 if key in arrays:
                     raise ValueError(f"two arrays are named {key}; expected one")
                 with archive.open(member) as stream:
-                    _check_array(stream, member)
+                    _check_array(stream, member.filename, member.file_size)
                 with archive.open(member) as stream:
                     arrays[key] = np.lib.format.read_array(stream, allow_pickle=False)
             return arrays
@@ -173,21 +173,42 @@ def load_npz(path: Path | str) -> dict[str, NDArray]:
         raise ValueError(str(error) or type(error).__name__) from error
 
 
-def _check_array(stream: IO[bytes], member: zipfile.ZipInfo) -> None:
-    """Refuse an array whose shape needs other bytes than there are, before memory is allocated for it."""
+def load_npy(path: Path | str) -> NDArray:
+    """Return the array in an npy file; arrays of Python objects are never loaded.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        The file is no npy file of a plain array, or has fewer bytes than its shape needs.
+    OSError
+        The file cannot be read.
+    """
+    with open(path, "rb") as stream:
+        _check_array(stream, Path(path).name, os.fstat(stream.fileno()).st_size)
+        stream.seek(0)
+        return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _check_array(stream: IO[bytes], name: str, size: int) -> None:
+    """Refuse an array whose shape needs more than `size` bytes, before memory is allocated for it."""
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
     }
     version = np.lib.format.read_magic(stream)
     if version not in readers:
-        raise ValueError(f"{member.filename} has version {version} of numpy's format; expected 1.0 or 2.0")
+        raise ValueError(f"{name} has version {version} of numpy's format; expected 1.0 or 2.0")
     shape, _, dtype = readers[version](stream)
     if dtype.hasobject:
-        raise ValueError(f"{member.filename} holds Python objects")
+        raise ValueError(f"{name} holds Python objects")
     n_bytes = math.prod(shape) * max(1, dtype.itemsize)
-    if any(length < 0 for length in shape) or n_bytes > member.file_size:
-        raise ValueError(f"{member.filename} states a shape of {shape}, for which its bytes do not suffice")
+    if any(length < 0 for length in shape) or n_bytes > size:
+        raise ValueError(f"{name} states a shape of {shape}, for which its bytes do not suffice")
 
 
 def load_json(path: Path | str) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class FrameSet:
     energies
         Shape (n_frames,), eV, float64; absolute or mean-free, as in the source.
     forces
-        Shape (n_frames, n_atoms, 3), eV/Å, F = −∂E/∂r.
+        Shape (n_frames, n_atoms, 3), eV/Å, F = −∂E/∂r; all NaN for frames with energies only.
     cells
         Shape (n_frames, 3, 3), Å, rows are lattice vectors; None for a molecule.
     pbc
@@ -117,6 +117,11 @@ class FrameSet:
     def n_atoms(self) -> int:
         """Number of atoms in each frame."""
         return len(self.atomic_numbers)
+
+    @property
+    def has_forces(self) -> bool:
+        """Whether the frames have forces; those of frames with energies only are NaN."""
+        return not bool(np.isnan(self.forces).all())
 
     @property
     def periodic(self) -> bool:

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from mdaug.data.datasets import EMBEDDED_SETS, REMOTE_SETS, cached_path
+from mdaug.data.join import join_contents
 from mdaug.data.readers import read_contents
-from mdaug.data.readers.contents import LabelKeys
+from mdaug.data.readers.contents import Contents, LabelKeys
+from mdaug.data.sources import find_files
 from mdaug.data.stated_units import StatedUnits, stated_units
 from mdaug.data.verification.energies_from_forces import Effort
 from mdaug.data.verification.verify import AT_LOAD, Verification, raise_or_warn, verify_frames
@@ -48,6 +50,7 @@ def load_frames(
     every: int = 1,
     energy_key: str | None = None,
     forces_key: str | None = None,
+    forces_optional: bool = False,
     drop_outliers: bool = False,
 ) -> FrameSet:
     """Read frames and check them.
@@ -55,8 +58,9 @@ def load_frames(
     Parameters
     ----------
     data
-        A file (its format is recognized by its content) or a name: ``ethanol`` (embedded, GFN2-xTB at 500 K),
-        ``ethanol-ccsdt`` (after ``mdaug dataset ethanol-ccsdt``).
+        A file (its format is recognized by its content); a folder or a pattern (``frames/*.xyz``), whose
+        files are joined; a group of an HDF5 file (``FILE#GROUP``); or a name: ``ethanol`` (embedded,
+        GFN2-xTB at 500 K), ``ethanol-ccsdt`` (after ``mdaug dataset ethanol-ccsdt``).
     units
         Energy unit of the file where it is not the format's own: eV, kcal/mol, kJ/mol, meV, Hartree or Ry.
         Without it npz files are in kcal/mol (or their ``e_unit``), NeuralForceField's in their own ``units``,
@@ -71,6 +75,8 @@ def load_frames(
         Take every n-th frame.
     energy_key, forces_key
         Names under which the file keeps energies and forces, where it keeps several.
+    forces_optional
+        Read frames with energies only, too; their forces are NaN, and only their structures are checked.
     drop_outliers
         Leave out frames whose energy or forces stand out; `FrameSet.name` and a warning say how many.
 
@@ -106,6 +112,7 @@ def load_frames(
         every=every,
         energy_key=energy_key,
         forces_key=forces_key,
+        forces_optional=forces_optional,
     )
     for note in contents.notes:
         warnings.warn(f"{contents.frames.name}: {note}", stacklevel=2)
@@ -125,12 +132,14 @@ def read_frames(
     every: int = 1,
     energy_key: str | None = None,
     forces_key: str | None = None,
+    forces_optional: bool = False,
 ) -> ReadFrames:
     """Read frames without checks; parameters and errors as of `load_frames`."""
     name = str(data)
     remote, embedded = REMOTE_SETS.get(name), EMBEDDED_SETS.get(name)
     path = cached_path(name) if remote else embedded or Path(data)
-    contents = read_contents(path, LabelKeys(energy_key, forces_key))
+    keys = LabelKeys(energy_key, forces_key, forces_optional)
+    contents = _read_files([path] if remote or embedded else find_files(data), name, keys)
     stated = stated_units(contents.units, units, force_units, length_units, where=name)
     frames = _to_internal_units(contents.frames, stated)
     if remote or embedded:
@@ -143,6 +152,10 @@ def read_frames(
         frames = frames.select(slice(None, None, _positive(every)))
     is_trusted = bool(remote or embedded) and stated == contents.units and temperature_K is None
     return ReadFrames(frames, stated, contents.notes, is_trusted)
+
+
+def _read_files(paths: list[Path], name: str, keys: LabelKeys) -> Contents:
+    return join_contents([read_contents(path, keys) for path in paths], paths, name)
 
 
 def verify(contents: ReadFrames, *, drop_outliers: bool, effort: Effort | None) -> Verification:

@@ -156,10 +156,13 @@ def save_config(config: RunConfig, path: Path) -> None:
     """
     import tomli_w
 
+    from mdaug.data.sources import in_full
+
     sections = config.model_dump(mode="json", exclude_none=True)
     source = Path(config.data.source)
+    sections["data"]["source"] = in_full(config.data.source)
     if source.is_file():
-        sections["data"] |= {"source": str(source.resolve()), "sha256": file_hash(source)}
+        sections["data"]["sha256"] = file_hash(source)
     if config.augment.explored is not None:
         sections["augment"]["explored"] = str(config.augment.explored.resolve())
     write_text(path, tomli_w.dumps(sections))
@@ -179,10 +182,12 @@ def file_hash(path: Path) -> str:
 
 def _with_full_paths(sections: dict[str, Any], file: Path) -> dict[str, Any]:
     """Return `sections` with the paths that are relative to `file` in full."""
+    from mdaug.data.sources import beside
+
     for name, key in (("data", "source"), ("augment", "explored")):
         value = sections.get(name, {}).get(key)
-        if isinstance(value, str) and (place := file.resolve().parent / value).is_file():
-            sections[name][key] = str(place)
+        if isinstance(value, str):
+            sections[name][key] = beside(file.resolve().parent, value)
     return sections
 
 

@@ -71,6 +71,39 @@ def ase_sqlite(path: Path) -> None:
     _database(path.with_suffix(".db"), path)
 
 
+def schnetpack(path: Path) -> None:
+    made = path.with_suffix(".db")
+    with ase.db.connect(made) as database:
+        database.metadata = {
+            "_property_unit_dict": {"energy": "eV", "forces": "eV/Ang"},
+            "_distance_unit": "Ang",
+            "atomrefs": {},
+        }
+        for n, positions in enumerate(WATER.positions):
+            data = {"energy": WATER.energies[n : n + 1], "forces": WATER.forces[n]}
+            database.write(Atoms(NUMBERS, positions), data=data)
+    made.rename(path)
+
+
+def hdf5(path: Path) -> None:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file["water/atomic_numbers"] = NUMBERS
+        file["water/conformations"] = WATER.positions / 0.529177
+        file["water/dft_total_energy"] = WATER.energies / 27.2114
+        file["water/dft_total_gradient"] = -WATER.forces / 51.4221
+
+
+def sgdml_xyz(path: Path) -> None:
+    lines = []
+    for positions, energy, forces in zip(WATER.positions, WATER.energies, WATER.forces, strict=True):
+        rows = np.hstack([positions, forces * 23.0605]).tolist()
+        lines += ["3", repr(float(energy * 23.0605))]
+        lines += [f"{symbol} {' '.join(map(repr, row))}" for symbol, row in zip("OHH", rows, strict=True)]
+    path.write_text("\n".join(lines) + "\n")
+
+
 def ase_json(path: Path) -> None:
     _database(path.with_suffix(".json"), path)
 
@@ -288,6 +321,9 @@ FRAMES: dict[str, tuple[Callable[[Path], None], str]] = {
     "extxyz": (extxyz, "frames.xyz"),
     "ASE database": (ase_sqlite, "frames"),
     "ASE JSON": (ase_json, "frames"),
+    "SchNetPack database": (schnetpack, "frames.db"),
+    "HDF5": (hdf5, "frames.h5"),
+    "xyz of sGDML": (sgdml_xyz, "frames.xyz"),
     "ASE trajectory": (ase_trajectory, "frames.traj"),
     "nff": (nff, "dataset.pth.tar"),
     "nff, old container": (nff_legacy, "dataset.pth.tar"),

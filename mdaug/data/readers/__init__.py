@@ -2,15 +2,26 @@
 
 import gzip
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from mdaug.archives import ALWAYS_ALLOWED
-from mdaug.data.readers import ase_outputs, cp2k, extxyz, nff, npz
+from mdaug.data.readers import ase_outputs, cp2k, deepmd, extxyz, hdf5, nff, npz, schnetpack, sgdml_xyz
 from mdaug.data.readers.contents import HEAD_BYTES, Contents, LabelKeys, Reader
-from mdaug.errors import DataError
+from mdaug.errors import DataError, MDAugError
 
-READERS: tuple[Reader, ...] = (npz.READER, nff.READER, cp2k.READER, extxyz.READER, *ase_outputs.READERS)
+READERS: tuple[Reader, ...] = (
+    npz.READER,
+    nff.READER,
+    hdf5.READER,
+    schnetpack.READER,
+    cp2k.READER,
+    sgdml_xyz.READER,
+    extxyz.READER,
+    *ase_outputs.READERS,
+)
 """In the order in which they are tried: formats that cannot be mistaken come first."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -30,7 +41,7 @@ def read_contents(path: Path, keys: LabelKeys = LabelKeys()) -> Contents:
     Parameters
     ----------
     path
-        The file.
+        A file, ``FILE#GROUP`` of an HDF5 file, or the folder of a system of DeePMD-kit.
     keys
         Names under which it keeps energies and forces, where the user states them.
 
@@ -39,6 +50,10 @@ def read_contents(path: Path, keys: LabelKeys = LabelKeys()) -> Contents:
     DataError
         If there is no such file, it is empty, or no reader recognizes it.
     """
+    if deepmd.is_system(path):
+        return _guarded(lambda: deepmd.read(path, keys), path, deepmd.NAME)
+    if not path.is_file() and (of_file := hdf5.split_group(path)) is not None:
+        return _guarded(lambda: hdf5.read_group(*of_file, keys), path, hdf5.READER.name)
     if not path.is_file():
         raise DataError(f"{path}: no such file, and no data set of that name (see `mdaug dataset --help`)")
     with path.open("rb") as stream:
@@ -49,9 +64,10 @@ def read_contents(path: Path, keys: LabelKeys = LabelKeys()) -> Contents:
         raise DataError(f"{path}: the file is empty; expected frames with energies and forces")
     for reader in READERS:
         if reader.sniff(path, head):
-            return _read(reader, path, keys)
+            return _guarded(partial(reader.read, path, keys), path, reader.name)
     raise DataError(
-        f"{path}: format not recognized; mdaug reads {', '.join(reader.name for reader in READERS)}"
+        f"{path}: format not recognized; mdaug reads "
+        f"{', '.join([*(reader.name for reader in READERS), deepmd.NAME])}"
     )
 
 
@@ -84,13 +100,14 @@ def _copy(source: gzip.GzipFile, target: BinaryIO, path: Path) -> None:
         target.write(block)
 
 
-def _read(reader: Reader, path: Path, keys: LabelKeys) -> Contents:
+def _guarded(read: Callable[[], Contents], path: Path, name: str) -> Contents:
+    """Return what `read` returns; errors of numpy and parsers become DataError."""
     try:
-        return reader.read(path, keys)
-    except DataError:
+        return read()
+    except MDAugError:
         raise
     except Exception as error:  # a broken file makes numpy and the parsers below raise anything
         raise DataError(
-            f"{path}: broken {reader.name} ({type(error).__name__}: {error}); is the file whole, and are its "
+            f"{path}: broken {name} ({type(error).__name__}: {error}); is the file whole, and are its "
             "values of the right kind?"
         ) from error

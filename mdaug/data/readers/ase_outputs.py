@@ -5,8 +5,8 @@ Only formats that are data or text are listed: none of them can run code when re
 
 import sqlite3
 import warnings
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import ase.db
@@ -83,13 +83,31 @@ def sqlite_rows(path: Path) -> list[Atoms]:
     ValueError
         The database is of another program.
     """
-    with closing(_read_only(path)) as connection:
+    with sqlite_database(path) as database:
+        return _structures(database)
+
+
+@contextmanager
+def sqlite_database(path: Path) -> Iterator[Database]:
+    """Open an ASE database in SQLite read-only.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        The database is of another program.
+    """
+    with closing(read_only(path)) as connection:
         _check_tables(connection)
         database = SQLite3Database(str(path.resolve()), use_lock_file=False)
         # ASE would open the file for writing, and add its tables to a database of another kind
         database.connection = connection  # type: ignore[assignment]
         database.change_count = 0
-        return _structures(database)
+        yield database
 
 
 def _structures(database: Database) -> list[Atoms]:
@@ -102,8 +120,14 @@ def _structures(database: Database) -> list[Atoms]:
     return structures
 
 
-def _read_only(path: Path) -> sqlite3.Connection:
-    """Open a SQLite database without writing to it or, where that is possible, beside it."""
+def read_only(path: Path) -> sqlite3.Connection:
+    """Open a SQLite database without writing to it or, where that is possible, beside it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    """
     in_use = any(path.with_name(path.name + end).exists() for end in ("-wal", "-journal"))
     # an immutable file gets no lock and no files beside it, but changes in a journal are not seen
     uri = f"{path.resolve().as_uri()}?{'mode=ro' if in_use else 'mode=ro&immutable=1'}"

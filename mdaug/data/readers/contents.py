@@ -13,10 +13,19 @@ HEAD_BYTES = 65536
 
 @dataclass(frozen=True)
 class LabelKeys:
-    """Names under which a file keeps energies and forces; None lets the reader choose."""
+    """Names under which a file keeps energies and forces; None lets the reader choose.
+
+    Parameters
+    ----------
+    energy, forces
+        The names.
+    forces_optional
+        Read frames without forces, as frames whose forces are NaN.
+    """
 
     energy: str | None = None
     forces: str | None = None
+    forces_optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -26,7 +35,7 @@ class Contents:
     Parameters
     ----------
     frames
-        Energies, forces, positions and stresses in `units`.
+        Energies, forces, positions and stresses in `units`; NaN for forces that the file does not have.
     units
         Units of the file: those of its format, or those that it names.
     notes

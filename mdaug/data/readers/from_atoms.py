@@ -9,6 +9,8 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from mdaug.data.readers.contents import LabelKeys
+from mdaug.data.readers.labels import pair_labels
+from mdaug.data.readers.stresses import read_stresses
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
 
@@ -16,8 +18,6 @@ SET_KEYS = ("temperature_K", "level_of_theory", "charge", "multiplicity")
 """Records of a frame that are the same in all frames."""
 
 OWN_KEYS = (*SET_KEYS, "group", "weight")
-PREFERRED_STEMS = ("", "ref", "dft")
-"""``REF_energy`` and ``REF_forces`` have a stem in common; the first of these that is there is taken."""
 
 
 def frames_from_atoms(
@@ -55,6 +55,7 @@ def frames_from_atoms(
     periodic = bool(first.pbc.any())
     x, y, z = (bool(p) for p in first.pbc)
     group = [atoms.info.get("group") for atoms in images]
+    stresses, stress_key = read_stresses(images)
     places = [f"{path}: frame {n}" for n in range(len(images))]
     frames = FrameSet(
         atomic_numbers=first.numbers.astype(np.int64),
@@ -63,7 +64,7 @@ def frames_from_atoms(
         forces=np.array([_forces(a, forces_key, place) for a, place in zip(images, places, strict=True)]),
         cells=np.array([np.array(atoms.cell) for atoms in images]) if periodic else None,
         pbc=(x, y, z),
-        stresses=_stresses(images),
+        stresses=stresses,
         temperature_K=None if records["temperature_K"] is None else float(records["temperature_K"]),
         charge=None if records["charge"] is None else float(records["charge"]),
         multiplicity=None if records["multiplicity"] is None else int(records["multiplicity"]),
@@ -71,13 +72,13 @@ def frames_from_atoms(
         level_of_theory=None if records["level_of_theory"] is None else str(records["level_of_theory"]),
         group=None if None in group else np.array(group, dtype=np.int64),  # type: ignore[arg-type]
         weights=np.array([float(atoms.info.get("weight", 1.0)) for atoms in images]),
-        info=_per_frame_info(images, (energy_key, forces_key)),
+        info=_per_frame_info(images, (energy_key, forces_key, stress_key)),
     )
     return frames, tuple(notes)
 
 
-def choose_labels(atoms: Atoms, keys: LabelKeys, path: Path) -> tuple[str, str, list[str]]:
-    """Return the names of energy and forces that belong together, and notes on the choice.
+def choose_labels(atoms: Atoms, keys: LabelKeys, path: Path) -> tuple[str, str | None, list[str]]:
+    """Return the names of energy and forces that belong together, and notes on the choice; see `pair_labels`.
 
     Parameters
     ----------
@@ -93,37 +94,8 @@ def choose_labels(atoms: Atoms, keys: LabelKeys, path: Path) -> tuple[str, str, 
     DataError
         If a stated name is missing, or no energy and forces belong together.
     """
-    energies, forces = _energy_names(atoms), _forces_names(atoms)
-    for option, name, names in (
-        ("--energy-key", keys.energy, energies),
-        ("--forces-key", keys.forces, forces),
-    ):
-        if name is not None and name not in names:
-            raise DataError(f"{path}: {option} {name}: no such key; the file has {_listed(names)}")
-    pairs = _pairs([keys.energy] if keys.energy else energies, [keys.forces] if keys.forces else forces, keys)
-    if pairs:
-        energy, force = pairs[0]
-        others = [pair for pair in pairs[1:] if not (pair[1] == force and "free" in energy)]
-        notes = []
-        if others:
-            more = ", ".join(f"{e} with {f}" for e, f in others)
-            notes = [
-                f"energies {energy} with forces {force} are used; the file also has {more} (--energy-key)"
-            ]
-        return energy, force, notes
-    if energies and forces:
-        raise DataError(
-            f"{path}: energies {_listed(energies)} and forces {_listed(forces)} are of different names; "
-            "state which belong together with --energy-key and --forces-key"
-        )
-    missing, example = "energy", "energy=… in its comment line"
-    if energies:
-        missing, example = "forces", "a column forces:R:3"
-    have = _listed([*atoms.info, *(k for k in atoms.arrays if k not in ("numbers", "positions"))])
-    raise DataError(
-        f"{path}: frame 0 has no {missing}; expected some in every frame "
-        f"(extended xyz: {example}); it has {have}"
-    )
+    names = [*atoms.info, *(key for key in atoms.arrays if key not in ("numbers", "positions"))]
+    return pair_labels(_energy_names(atoms), _forces_names(atoms), keys, path, names)
 
 
 def _energy_names(atoms: Atoms) -> list[str]:
@@ -131,7 +103,9 @@ def _energy_names(atoms: Atoms) -> list[str]:
     names = [name for name in ("free_energy", "energy") if results.get(name) is not None]
     is_number = (int, float, np.integer, np.floating)
     named = [k for k, v in atoms.info.items() if isinstance(v, is_number) and not isinstance(v, bool)]
-    return names + [key for key in named if "energy" in key.lower() and key not in names]
+    return names + [
+        key for key in named if "energy" in key.lower() and "weight" not in key.lower() and key not in names
+    ]
 
 
 def _forces_names(atoms: Atoms) -> list[str]:
@@ -139,30 +113,6 @@ def _forces_names(atoms: Atoms) -> list[str]:
     names = ["forces"] if results.get("forces") is not None else []
     arrays = [key for key, values in atoms.arrays.items() if values.shape == (len(atoms), 3)]
     return names + [key for key in arrays if "force" in key.lower() and key not in names]
-
-
-def _pairs(energies: list[str], forces: list[str], keys: LabelKeys) -> list[tuple[str, str]]:
-    """Return the pairs that belong together, the preferred one first."""
-    if keys.energy and keys.forces:
-        return [(keys.energy, keys.forces)]
-    stem_of_force = {_stem(name): name for name in reversed(forces)}
-    pairs = [(name, stem_of_force[_stem(name)]) for name in energies if _stem(name) in stem_of_force]
-    if not pairs and (keys.energy or keys.forces) and len(energies) == len(forces) == 1:
-        return [(energies[0], forces[0])]
-    rank = {stem: n for n, stem in enumerate(PREFERRED_STEMS)}
-    return sorted(pairs, key=lambda pair: rank.get(_stem(pair[0]), len(rank)))
-
-
-def _stem(name: str) -> str:
-    """Return what is left of a name without the words energy and forces; ``free_energy`` has no stem."""
-    stem = name.lower()
-    for word in ("free_energy", "energy", "forces", "force"):
-        stem = stem.replace(word, "")
-    return stem.strip("_-. ")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(str, names[:20])) or "none"
 
 
 def _common_record(images: Sequence[Atoms], key: str, path: Path, notes: list[str]) -> Any:
@@ -224,7 +174,9 @@ def _energy(atoms: Atoms, key: str, where: str) -> float:
     return float(energy)
 
 
-def _forces(atoms: Atoms, key: str, where: str) -> FloatArray:
+def _forces(atoms: Atoms, key: str | None, where: str) -> FloatArray:
+    if key is None:
+        return np.full((len(atoms), 3), np.nan)
     forces = _result(atoms, key)
     forces = atoms.arrays.get(key) if forces is None else forces
     if forces is None:
@@ -234,20 +186,7 @@ def _forces(atoms: Atoms, key: str, where: str) -> FloatArray:
     return np.asarray(forces, dtype=np.float64)
 
 
-def _stresses(images: Sequence[Atoms]) -> FloatArray | None:
-    """Return full stress tensors if every image has one: from ASE's Voigt order xx, yy, zz, yz, xz, xy."""
-    voigt = [_result(atoms, "stress") for atoms in images]
-    if any(stress is None for stress in voigt):
-        return None
-    return np.array(
-        [
-            stress if np.shape(stress) == (3, 3) else stress[[[0, 5, 4], [5, 1, 3], [4, 3, 2]]]
-            for stress in voigt
-        ]
-    )
-
-
-def _per_frame_info(images: Sequence[Atoms], labels: tuple[str, str]) -> dict[str, NDArray[Any]]:
+def _per_frame_info(images: Sequence[Atoms], labels: tuple[str | None, ...]) -> dict[str, NDArray[Any]]:
     """Return what every image records besides the labels, of one shape and kind in all of them."""
     kept: dict[str, NDArray[Any]] = {}
     for key in images[0].info:

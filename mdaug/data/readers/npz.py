@@ -29,9 +29,14 @@ def sniff(path: Path, head: bytes) -> bool:
 
 def read(path: Path, keys: LabelKeys) -> Contents:
     arrays = _load(path)
-    stated = {"energies": keys.energy, "forces": keys.forces}
-    numbers, positions, energies, forces = (_find(arrays, what, stated.get(what), path) for what in KEYS)
+    stated = {"energies": keys.energy}
+    quantities = [what for what in KEYS if what != "forces"]
+    numbers, positions, energies = (_find(arrays, what, stated.get(what), path) for what in quantities)
     n_frames = len(positions)
+    if keys.forces_optional and keys.forces is None and not any(key in arrays for key in KEYS["forces"]):
+        forces = np.full(positions.shape, np.nan)
+    else:
+        forces = _find(arrays, "forces", keys.forces, path)
     if numbers.ndim == 2:
         different = np.flatnonzero((numbers != numbers[0]).any(axis=1))
         if len(different):

@@ -84,7 +84,7 @@ def _check_atoms(frames: FrameSet) -> None:
 def _check_finite(frames: FrameSet) -> None:
     for what in ("positions", "energies", "forces", "cells", "stresses"):
         values = getattr(frames, what)
-        if values is None:
+        if values is None or (what == "forces" and not frames.has_forces):
             continue
         if np.isfinite(values).all():
             if (np.abs(values) > LARGEST).any():

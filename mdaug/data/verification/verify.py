@@ -86,6 +86,8 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
         For no frame, an unknown element, NaN or infinity, or cells without volume: nothing can be checked.
     """
     check_structure(frames)
+    if not frames.has_forces:
+        return _verify_energies_only(frames)
     if is_augmented(frames):
         return _verify_augmented(frames)
     verdicts = outlier_verdicts(frames)
@@ -181,6 +183,13 @@ def _verify_augmented(frames: FrameSet) -> Verification:
     """Return the checks that augmented frames must pass: bonds and energies are distorted on purpose."""
     grouped, duplicates = group_duplicates(frames)
     verdicts = (weights_verdict(frames), groups_verdict(frames), duplicates)
+    return Verification(grouped, verdicts, np.empty(0, np.int64))
+
+
+def _verify_energies_only(frames: FrameSet) -> Verification:
+    """Return the checks that frames without forces can have."""
+    grouped, duplicates = group_duplicates(frames)
+    verdicts = (contact_verdict(frames), weights_verdict(frames), groups_verdict(frames), duplicates)
     return Verification(grouped, verdicts, np.empty(0, np.int64))
 
 

@@ -1,0 +1,111 @@
+"""Several files of one system to one set of frames."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdaug.data.readers.contents import Contents
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet
+
+PER_FRAME = ("positions", "energies", "forces", "weights")
+OF_THE_SYSTEM = ("charge", "multiplicity", "level_of_theory")
+
+
+def join_contents(parts: Sequence[Contents], paths: Sequence[Path], name: str) -> Contents:
+    """Return the frames of all files, one file after another.
+
+    Groups of different files are kept apart. ``info["file"]`` has the name of each frame's file.
+
+    Parameters
+    ----------
+    parts
+        What was read.
+    paths
+        The files, for messages.
+    name
+        Name of the whole.
+
+    Raises
+    ------
+    DataError
+        If the files are of different systems, levels of theory or units.
+    """
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    for part, path in zip(parts[1:], paths[1:], strict=True):
+        _check_same_system(first, part, f"{path}: ", str(paths[0]))
+    sets = [part.frames for part in parts]
+    temperatures = {frames.temperature_K for frames in sets}
+    notes = [
+        note if note in first.notes else f"{path.name}: {note}"
+        for part, path in zip(parts, paths, strict=True)
+        for note in part.notes
+        if part is first or note not in first.notes
+    ]
+    if len(temperatures) > 1:
+        notes.append("temperatures differ between files: taken as unknown; state one with --temperature")
+    arrays: dict[str, Any] = {key: np.concatenate([getattr(s, key) for s in sets]) for key in PER_FRAME}
+    arrays |= {key: _in_all(sets, key) for key in ("cells", "stresses")}
+    joined = replace(
+        sets[0],
+        name=name,
+        temperature_K=temperatures.pop() if len(temperatures) == 1 else None,
+        group=_groups(sets),
+        info=_info(sets) | {"file": np.repeat([path.name for path in paths], [len(s) for s in sets])},
+        **arrays,
+    )
+    return Contents(joined, first.units, tuple(notes))
+
+
+def _check_same_system(first: Contents, other: Contents, where: str, of_first: str) -> None:
+    if not np.array_equal(first.frames.atomic_numbers, other.frames.atomic_numbers):
+        same = sorted(first.frames.atomic_numbers) == sorted(other.frames.atomic_numbers)
+        what = "the atoms in another order" if same else "other atoms"
+        raise DataError(
+            f"{where}{what} than {of_first}; expected files of one system with one order of atoms: give the "
+            "files of one system, for example by a pattern"
+        )
+    if first.frames.pbc != other.frames.pbc:
+        raise DataError(f"{where}other periodic directions than {of_first}; expected files of one system")
+    for key in OF_THE_SYSTEM:
+        here, there = getattr(other.frames, key), getattr(first.frames, key)
+        if here is not None and there is not None and here != there:
+            raise DataError(f"{where}{key} {here}, but {there} in {of_first}; expected one system and level")
+    if first.units != other.units:
+        raise DataError(
+            f"{where}units {other.units.energy} and {other.units.force}, but {first.units.energy} and "
+            f"{first.units.force} in {of_first}; read the files one by one, or convert them"
+        )
+    if first.frames.has_forces != other.frames.has_forces:
+        raise DataError(f"{where}only one of this file and {of_first} has forces; expected both or none")
+
+
+def _groups(sets: Sequence[FrameSet]) -> NDArray[np.int64]:
+    groups, n_groups = [], 0
+    for frames in sets:
+        _, numbers = np.unique(frames.group, return_inverse=True)
+        groups.append(n_groups + numbers)
+        n_groups += int(numbers.max(initial=-1)) + 1
+    return np.concatenate(groups)
+
+
+def _in_all(sets: Sequence[FrameSet], key: str) -> NDArray[np.float64] | None:
+    values = [getattr(frames, key) for frames in sets]
+    return None if any(value is None for value in values) else np.concatenate(values)
+
+
+def _info(sets: Sequence[FrameSet]) -> dict[str, NDArray[Any]]:
+    """Return the records that all sets have, with the same shape."""
+    kept = {}
+    for key in sets[0].info:
+        values = [frames.info.get(key) for frames in sets]
+        present = [value for value in values if value is not None]
+        if len(present) == len(sets) and len({(v.shape[1:], v.dtype.kind) for v in present}) == 1:
+            kept[key] = np.concatenate(present)
+    return kept

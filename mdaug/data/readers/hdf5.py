@@ -1,0 +1,227 @@
+"""HDF5 files of SPICE, ANI-1x, Transition1x and similar: a group a molecule, arrays of its conformations.
+
+A file of several molecules is read one molecule at a time, as ``FILE#GROUP``.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ase.data import atomic_numbers as number_of_symbol
+from numpy.typing import NDArray
+
+from mdaug.data.readers.contents import Contents, LabelKeys, Reader
+from mdaug.data.readers.labels import listed, pair_labels
+from mdaug.data.stated_units import StatedUnits, energy_unit, force_unit, length_unit
+from mdaug.errors import DataError, MissingDependencyError
+from mdaug.frames import FrameSet
+
+if TYPE_CHECKING:
+    import h5py
+
+MAGIC = b"\x89HDF\r\n\x1a\n"
+
+NUMBERS = ("atomic_numbers", "species", "nuclear_charges", "z")
+POSITIONS = ("conformations", "coordinates", "positions", "coords", "R")
+
+UNITS = {
+    "conformations": StatedUnits("Hartree", "Hartree", "Bohr", "Bohr"),
+    "coordinates": StatedUnits.of_energy("Hartree"),
+}
+"""Name of the positions -> units where the file states none: those of SPICE and of ANI."""
+
+MAX_BYTES = 8 * 2**30
+"""Arrays that unpack to more are refused."""
+
+MAX_LISTED = 8
+
+
+def sniff(path: Path, head: bytes) -> bool:
+    return head.startswith(MAGIC)
+
+
+def split_group(path: Path) -> tuple[Path, str] | None:
+    """Return file and group of ``FILE#GROUP``; None if that is not what `path` is.
+
+    Parameters
+    ----------
+    path
+        Any path.
+    """
+    text = str(path)
+    for n, character in enumerate(text):
+        if character == "#" and Path(text[:n]).is_file():
+            return Path(text[:n]), text[n + 1 :]
+    return None
+
+
+def read(path: Path, keys: LabelKeys) -> Contents:
+    """Read the only molecule of a file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    keys
+        Names of energies and forces that the user states.
+
+    Raises
+    ------
+    DataError
+        If the file holds no molecule or several, or arrays are missing or broken.
+    MissingDependencyError
+        If h5py is not installed.
+    """
+    with _open(path) as file:
+        groups = _molecules(file)
+        if not groups:
+            raise DataError(
+                f"{path}: no group with atomic numbers ({', '.join(NUMBERS)}) and positions "
+                f"({', '.join(POSITIONS)}); expected a file as those of SPICE or ANI-1x"
+            )
+        if len(groups) > 1:
+            more = ", …" if len(groups) > MAX_LISTED else ""
+            raise DataError(
+                f"{path}: holds {len(groups)} molecules ({', '.join(groups[:MAX_LISTED])}{more}); state one "
+                f"as '{path}#{groups[0]}'"
+            )
+        return _read_group(file[groups[0]], path, keys)
+
+
+def read_group(path: Path, group: str, keys: LabelKeys) -> Contents:
+    """Read one molecule.
+
+    Parameters
+    ----------
+    path
+        The file.
+    group
+        Name of its group.
+    keys
+        Names of energies and forces that the user states.
+
+    Raises
+    ------
+    DataError
+        If there is no such group, or arrays are missing or broken.
+    MissingDependencyError
+        If h5py is not installed.
+    """
+    with _open(path) as file:
+        if group not in file or _of(file, NUMBERS, group) is None or _of(file, POSITIONS, group) is None:
+            raise DataError(
+                f"{path}: no group {group!r} with atomic numbers and positions; it has "
+                f"{listed(_molecules(file))}"
+            )
+        return _read_group(file[group], path, keys)
+
+
+def _open(path: Path) -> "h5py.File":
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingDependencyError(f"{path}: HDF5 needs h5py: pip install 'mdaug[hdf5]'") from error
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise DataError(f"{path}: broken HDF5 file ({error}); is the file whole?") from error
+
+
+def _molecules(file: "h5py.File") -> list[str]:
+    """Return the groups with atomic numbers and positions; links to other files are not followed."""
+    arrays: dict[str, set[str]] = {}
+
+    def visit(name: str, item: Any) -> None:
+        if hasattr(item, "shape"):
+            parent, _, last = name.rpartition("/")
+            arrays.setdefault(parent or "/", set()).add(last)
+
+    file.visititems(visit)
+    return [name for name, names in arrays.items() if names & set(NUMBERS) and names & set(POSITIONS)]
+
+
+def _of(file: "h5py.Group", names: Sequence[str], group: str) -> str | None:
+    return next((name for name in names if f"{group}/{name}" in file), None)
+
+
+def _read_group(group: "h5py.Group", path: Path, keys: LabelKeys) -> Contents:
+    where = f"{path}: group {group.name}"
+    numbers_name = next(name for name in NUMBERS if name in group)
+    positions_name = next(name for name in POSITIONS if name in group)
+    numbers = _numbers(_array(group, numbers_name, where), where)
+    positions = _array(group, positions_name, where).astype(np.float64)
+    n_frames, n_atoms = len(positions), len(numbers)
+    if positions.shape != (n_frames, n_atoms, 3):
+        raise DataError(f"{where}: {positions_name} has shape {positions.shape} for {n_atoms} atoms")
+    shapes = {name: item.shape for name, item in group.items() if hasattr(item, "shape")}
+    energies = [
+        n for n, shape in shapes.items() if shape in ((n_frames,), (n_frames, 1)) and "energ" in n.lower()
+    ]
+    is_force = ("force", "grad")
+    forces = [
+        n for n, shape in shapes.items() if shape == positions.shape and any(w in n.lower() for w in is_force)
+    ]
+    energy_name, forces_name, notes = pair_labels(energies, forces, keys, path, list(shapes))
+    energy = _array(group, energy_name, where).astype(np.float64).reshape(n_frames)
+    force = np.full_like(positions, np.nan)
+    if forces_name is not None:
+        sign = -1.0 if "grad" in forces_name.lower() else 1.0
+        force = sign * _array(group, forces_name, where).astype(np.float64)
+    labeled = np.isfinite(energy) & (np.isfinite(force).all(axis=(1, 2)) | (forces_name is None))
+    if not labeled.any():
+        raise DataError(f"{where}: {energy_name} is not given for any of its {n_frames} conformations")
+    if not labeled.all():
+        notes.append(f"{(~labeled).sum()} of {n_frames} conformations are left out: without {energy_name}")
+    frames = FrameSet(
+        numbers, positions, energy, force, name=f"{path.name}#{str(group.name).strip('/')}".rstrip("#")
+    ).select(np.flatnonzero(labeled))
+    units = _units(group, positions_name, energy_name, forces_name, where)
+    if positions_name not in UNITS and "units" not in group[energy_name].attrs:
+        notes.append("the file states no units: taken as eV and Å (--units, --length-units)")
+    return Contents(frames, units, tuple(notes))
+
+
+def _array(group: "h5py.Group", name: str, where: str) -> NDArray[Any]:
+    item = group[name]
+    if item.is_virtual or item.external:
+        raise DataError(f"{where}: {name} is stored in other files, which are not read")
+    if item.nbytes > MAX_BYTES:
+        raise DataError(f"{where}: {name} unpacks to {item.nbytes / 2**30:.1f} GB; mdaug reads up to 8")
+    return np.asarray(item[()])
+
+
+def _numbers(values: NDArray[Any], where: str) -> NDArray[np.int64]:
+    """Return atomic numbers from numbers or symbols."""
+    if values.ndim == 2 and len(values) and (values == values[0]).all():
+        values = values[0]
+    if values.ndim != 1:
+        raise DataError(f"{where}: atomic numbers have shape {values.shape}; expected (n_atoms,)")
+    if values.dtype.kind in "iu":
+        return values.astype(np.int64)
+    symbols = [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+    unknown = [symbol for symbol in symbols if symbol not in number_of_symbol]
+    if unknown:
+        raise DataError(f"{where}: {unknown[0]!r} is no element")
+    return np.array([number_of_symbol[symbol] for symbol in symbols], dtype=np.int64)
+
+
+def _units(group: "h5py.Group", positions: str, energy: str, forces: str | None, where: str) -> StatedUnits:
+    """Return the units in the attributes ``units`` of the arrays, or those of the layout."""
+    known = UNITS.get(positions, StatedUnits.of_energy("eV"))
+    stated = {
+        name: group[name].attrs.get("units") for name in (positions, energy, forces) if name is not None
+    }
+    texts = {name: unit.decode() if isinstance(unit, bytes) else unit for name, unit in stated.items()}
+    energy_name = energy_unit(texts[energy], where) if texts[energy] else known.energy
+    length_name = length_unit(texts[positions], where) if texts[positions] else known.length
+    if forces is not None and texts[forces]:
+        force_energy, force_length = force_unit(texts[forces], where)
+    elif texts[energy] or texts[positions]:
+        force_energy, force_length = energy_name, length_name
+    else:
+        force_energy, force_length = known.force_energy, known.force_length
+    return StatedUnits(energy_name, force_energy, force_length, length_name)
+
+
+READER = Reader("HDF5 of SPICE, ANI-1x and similar", sniff, read)

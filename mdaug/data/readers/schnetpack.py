@@ -1,0 +1,90 @@
+"""ASE databases of SchNetPack 2: labels in the data of each row, their units in the metadata."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.db.row import AtomsRow
+
+from mdaug.data.readers.ase_outputs import SQLITE_MAGIC, read_only, sqlite_database
+from mdaug.data.readers.contents import Contents, LabelKeys, Reader
+from mdaug.data.readers.from_atoms import choose_labels, frames_from_atoms
+from mdaug.data.stated_units import StatedUnits, energy_unit, force_unit, length_unit
+from mdaug.errors import DataError
+
+UNITS_KEY, LENGTH_KEY = "_property_unit_dict", "_distance_unit"
+
+
+def sniff(path: Path, head: bytes) -> bool:
+    """Return whether the file is an ASE database whose metadata has SchNetPack's units."""
+    if not head.startswith(SQLITE_MAGIC):
+        return False
+    try:
+        with closing(read_only(path)) as connection:
+            return UNITS_KEY in _metadata(connection)
+    except (sqlite3.Error, OSError, ValueError):
+        return False
+
+
+def read(path: Path, keys: LabelKeys) -> Contents:
+    """Read all rows; single-atom energies (``atomrefs``) of the metadata are not subtracted.
+
+    Parameters
+    ----------
+    path
+        The file.
+    keys
+        Names of energies and forces that the user states.
+
+    Raises
+    ------
+    DataError
+        If a row has no labels, rows are of different systems, or a unit is unknown.
+    """
+    with sqlite_database(path) as database:
+        metadata = database.metadata
+        units = {str(name): unit for name, unit in metadata[UNITS_KEY].items()}
+        images = [_structure(row, units) for row in database.select()]
+    if not images:
+        raise DataError(f"{path}: holds no frame")
+    frames, notes = frames_from_atoms(images, path, keys)
+    energy, forces, _ = choose_labels(images[0], keys, path)
+    return Contents(frames, _units(units, str(metadata.get(LENGTH_KEY, "Ang")), energy, forces, path), notes)
+
+
+def _structure(row: AtomsRow, properties: Iterable[str]) -> Atoms:
+    """Return the structure of a row, its numbers in ``info`` and its arrays of the atoms in ``arrays``."""
+    atoms = row.toatoms()
+    for name in properties:
+        if name not in row.data:
+            continue
+        values = np.asarray(row.data[name], dtype=np.float64)
+        if values.size == 1:
+            atoms.info[name] = float(values.reshape(()))
+        elif values.shape == (len(atoms), 3):
+            atoms.arrays[name] = values
+    return atoms
+
+
+def _units(units: Mapping[str, Any], length: str, energy: str, forces: str | None, path: Path) -> StatedUnits:
+    """Return the units that the metadata state for the chosen labels; forces default to energy by length."""
+    where = f"{path}: metadata"
+    length_name = length_unit(length, where)
+    energy_name = energy_unit(str(units[energy]), f"{where}: {energy}")
+    if forces is None or not units.get(forces):
+        return StatedUnits(energy_name, energy_name, length_name, length_name)
+    return StatedUnits(energy_name, *force_unit(str(units[forces]), f"{where}: {forces}"), length_name)
+
+
+def _metadata(connection: sqlite3.Connection) -> dict[str, Any]:
+    rows = connection.execute("SELECT value FROM information WHERE name = 'metadata'").fetchall()
+    metadata = json.loads(rows[0][0]) if rows else {}
+    return metadata if isinstance(metadata, dict) else {}
+
+
+READER = Reader("ASE database of SchNetPack", sniff, read)

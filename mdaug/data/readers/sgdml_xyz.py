@@ -1,0 +1,79 @@
+"""Plain xyz of sGDML, in kcal/mol: a comment line with the energy, and positions and forces of each atom."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from ase.data import atomic_numbers as number_of_symbol
+
+from mdaug.data.readers.contents import Contents, LabelKeys, Reader
+from mdaug.data.stated_units import StatedUnits
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet
+
+_FLOAT = rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_HEAD = re.compile(
+    rb"\s*\d+[ \t]*\r?\n[ \t]*"
+    + _FLOAT
+    + rb"[ \t]*\r?\n[ \t]*[A-Z][a-z]?(?:[ \t]+"
+    + _FLOAT
+    + rb"){6}[ \t]*\r?\n"
+)
+
+COLUMNS = 7
+
+
+def sniff(path: Path, head: bytes) -> bool:
+    return _HEAD.match(head) is not None
+
+
+def read(path: Path, _keys: LabelKeys) -> Contents:
+    """Read all frames.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    DataError
+        For a frame that is cut, of other atoms than the first, or without energy or forces.
+    """
+    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    n_atoms = int(lines[0])
+    if len(lines) % (n_atoms + 2):
+        raise DataError(
+            f"{path}: {len(lines)} lines, which are no whole number of frames of {n_atoms} atoms; is the "
+            "file whole?"
+        )
+    frames = [lines[n : n + n_atoms + 2] for n in range(0, len(lines), n_atoms + 2)]
+    symbols = [line.split()[0] for line in frames[0][2:]]
+    unknown = [symbol for symbol in symbols if symbol not in number_of_symbol]
+    if unknown:
+        raise DataError(f"{path}: {unknown[0]!r} is no element")
+    energies, values = np.empty(len(frames)), np.empty((len(frames), n_atoms, COLUMNS - 1))
+    for n, (count, comment, *atoms) in enumerate(frames):
+        rows = [line.split() for line in atoms]
+        if count.strip() != str(n_atoms) or [row[0] for row in rows] != symbols:
+            raise DataError(f"{path}: frame {n} has other atoms, or in another order, than frame 0")
+        try:
+            energies[n], values[n] = float(comment), [[float(word) for word in row[1:]] for row in rows]
+        except ValueError as error:
+            raise DataError(
+                f"{path}: frame {n}: {error}; expected the energy in its comment line, and a symbol and six "
+                "numbers (position and force) in each atom's line"
+            ) from error
+    return Contents(
+        FrameSet(
+            atomic_numbers=np.array([number_of_symbol[symbol] for symbol in symbols], dtype=np.int64),
+            positions=values[..., :3],
+            energies=energies,
+            forces=values[..., 3:],
+            name=path.name,
+        ),
+        StatedUnits.of_energy("kcal/mol"),
+    )
+
+
+READER = Reader("xyz of sGDML", sniff, read)

@@ -1,0 +1,138 @@
+"""HDF5 files as those of SPICE, ANI-1x and Transition1x."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mdaug.data.load import read_frames
+from mdaug.data.readers import read_contents
+from mdaug.data.readers.contents import LabelKeys
+from mdaug.data.stated_units import StatedUnits
+from mdaug.errors import DataError
+from mdaug.units import EV_PER_ENERGY_UNIT
+
+pytestmark = pytest.mark.h5py
+
+RNG = np.random.default_rng(0)
+R, E, F = RNG.normal(size=(5, 3, 3)), RNG.normal(size=5), RNG.normal(size=(5, 3, 3))
+BOHR = 0.529177
+
+
+def save(path: Path, groups: dict[str, dict], units: dict[str, str] | None = None) -> Path:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        for name, arrays in groups.items():
+            for key, values in arrays.items():
+                file.create_dataset(f"{name}/{key}", data=values)
+                if key in (units or {}):
+                    file[f"{name}/{key}"].attrs["units"] = units[key]
+    return path
+
+
+SPICE = {
+    "atomic_numbers": np.array([8, 1, 1], dtype=np.int16),
+    "conformations": R.astype(np.float32),
+    "dft_total_energy": E,
+    "dft_total_gradient": F.astype(np.float32),
+    "formation_energy": E + 75.0,
+    "smiles": np.array([b"[O:1]([H:2])[H:3]"]),
+    "mbis_charges": np.zeros((5, 3, 1)),
+}
+SPICE_UNITS = {
+    "conformations": "bohr",
+    "dft_total_energy": "hartree",
+    "dft_total_gradient": "hartree/bohr",
+    "formation_energy": "hartree",
+}
+
+
+@pytest.mark.parametrize("units", [SPICE_UNITS, None])
+def test_spice(tmp_path: Path, units: dict | None) -> None:
+    contents = read_contents(save(tmp_path / "spice.hdf5", {"water": SPICE}, units))
+    assert contents.units == StatedUnits("Hartree", "Hartree", "Bohr", "Bohr")
+    assert contents.frames.forces == pytest.approx(-F, abs=1e-6)
+    assert contents.frames.energies.tolist() == E.tolist()
+    frames = read_frames(tmp_path / "spice.hdf5").frames
+    assert frames.positions == pytest.approx(R * BOHR, abs=1e-5)
+    assert frames.forces == pytest.approx(-F * EV_PER_ENERGY_UNIT["Hartree"] / BOHR, rel=1e-5)
+
+
+def test_ani_1x_takes_the_level_with_forces(tmp_path: Path) -> None:
+    coupled_cluster = np.where(np.arange(5) == 2, -76.0, np.nan)
+    energies, forces = E.copy(), F.copy()
+    energies[4] = np.nan
+    arrays = {
+        "atomic_numbers": np.array([8, 1, 1]),
+        "coordinates": R,
+        "ccsd(t)_cbs.energy": coupled_cluster,
+        "wb97x_dz.energy": energies,
+        "wb97x_dz.forces": forces,
+    }
+    contents = read_contents(save(tmp_path / "ani1x.h5", {"H2O1": arrays}))
+    assert contents.units == StatedUnits.of_energy("Hartree")
+    assert contents.frames.energies.tolist() == E[:4].tolist()
+    assert contents.frames.forces == pytest.approx(F[:4])
+    assert any("1 of 5 conformations are left out" in note for note in contents.notes)
+    keys = LabelKeys(energy="ccsd(t)_cbs.energy", forces_optional=True)
+    only = read_contents(tmp_path / "ani1x.h5", keys).frames
+    assert only.energies.tolist() == [-76.0] and not only.has_forces
+
+
+def test_transition1x_is_in_ev(tmp_path: Path) -> None:
+    arrays = {
+        "atomic_numbers": np.array([8, 1, 1]),
+        "positions": R,
+        "wB97x_6-31G(d).energy": E,
+        "wB97x_6-31G(d).forces": F,
+    }
+    contents = read_contents(save(tmp_path / "t1x.h5", {"data/H2O/rxn0": arrays}))
+    assert contents.units == StatedUnits.of_energy("eV")
+    assert contents.frames.forces == pytest.approx(F)
+
+
+def test_one_of_several_molecules_is_stated(tmp_path: Path) -> None:
+    ani = {"species": np.array([b"O", b"H", b"H"]), "coordinates": R, "energies": E, "forces": F}
+    path = save(tmp_path / "two.h5", {"set/a": ani, "set/b": ani | {"energies": E + 1}})
+    with pytest.raises(DataError, match=r"holds 2 molecules \(set/a, set/b\); state one as '.*two.h5#set/a'"):
+        read_contents(path)
+    frames = read_frames(f"{path}#set/b").frames
+    assert frames.atomic_numbers.tolist() == [8, 1, 1]
+    assert frames.energies == pytest.approx((E + 1) * EV_PER_ENERGY_UNIT["Hartree"])
+    assert frames.name == "two.h5#set/b"
+    with pytest.raises(DataError, match="no group 'set/c'"):
+        read_frames(f"{path}#set/c")
+
+
+def test_arrays_of_other_files_are_refused(tmp_path: Path) -> None:
+    import h5py
+
+    path = save(tmp_path / "spice.hdf5", {"water": SPICE})
+    layout = h5py.VirtualLayout(shape=(5,), dtype="f8")
+    layout[:] = h5py.VirtualSource(
+        save(tmp_path / "other.h5", {"x": {"energies": E}}), "x/energies", shape=(5,)
+    )
+    with h5py.File(path, "a") as file:
+        del file["water/dft_total_energy"]
+        file.create_virtual_dataset("water/dft_total_energy", layout)
+    with pytest.raises(DataError, match="dft_total_energy is stored in other files"):
+        read_contents(path)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"conformations": R[:, :2]}, r"conformations has shape \(5, 2, 3\) for 3 atoms"),
+        ({"dft_total_energy": np.full(5, np.nan)}, "dft_total_energy is not given"),
+        ({"atomic_numbers": np.array([b"O", b"H", b"Qq"])}, "'Qq' is no element"),
+    ],
+)
+def test_bad_groups(tmp_path: Path, arrays: dict, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_contents(save(tmp_path / "bad.h5", {"water": SPICE | arrays}))
+
+
+def test_no_molecule(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no group with atomic numbers"):
+        read_contents(save(tmp_path / "bad.h5", {"water": {"x": R}}))

@@ -1,0 +1,84 @@
+"""Names of energies, forces and stresses in extended xyz of MACE, NequIP, QUIP and GPUMD."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mdaug.data.readers import read_contents
+from mdaug.data.readers.contents import LabelKeys
+from mdaug.errors import DataError
+
+CELL = 'Lattice="4 0 0 0 5 0 0 0 6" pbc="T T T"'
+VOLUME = 120.0
+TENSOR = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 5.0], [3.0, 5.0, 6.0]])
+NINE = '"1 2 3 2 4 5 3 5 6"'
+VOIGT = '"1 4 6 5 3 2"'
+
+
+def write(path: Path, *, forces: str | None = "forces", comment: str = "energy=-1.5") -> Path:
+    column, numbers = ("", "") if forces is None else (f":{forces}:R:3", " 0.1 0.2 0.3")
+    frame = f"2\nProperties=species:S:1:pos:R:3{column} {comment}\nO 0 0 0{numbers}\nH 0 0 1{numbers}\n"
+    path.write_text(frame * 2)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("energy", "forces"),
+    [
+        ("energy", "forces"),
+        ("energy", "force"),
+        ("REF_energy", "REF_forces"),
+        ("DFT_energy", "DFT_forces"),
+        ("dft_energy", "dft_force"),
+        ("TotEnergy", "force"),
+        ("total_energy", "forces"),
+        ("potential_energy", "forces"),
+        ("REF_Energy", "REF_Force"),
+    ],
+)
+def test_spellings(tmp_path: Path, energy: str, forces: str) -> None:
+    frames = read_contents(write(tmp_path / "a.xyz", forces=forces, comment=f"{energy}=-1.5")).frames
+    assert frames.energies.tolist() == [-1.5, -1.5]
+    assert frames.forces[0, 1].tolist() == [0.1, 0.2, 0.3]
+
+
+def test_weights_of_mace_are_no_energies(tmp_path: Path) -> None:
+    comment = "config_energy_weight=0.3 config_forces_weight=0.3 config_weight=0.3 REF_energy=-1.5"
+    path = write(tmp_path / "a.xyz", forces=None, comment=comment)
+    assert read_contents(path, LabelKeys(forces_optional=True)).frames.energies.tolist() == [-1.5, -1.5]
+
+
+@pytest.mark.parametrize(
+    ("record", "stress"),
+    [
+        (f"stress={NINE}", TENSOR),
+        (f"REF_stress={NINE}", TENSOR),
+        (f"REF_stress={VOIGT}", TENSOR),
+        (f"dft_stress={NINE}", TENSOR),
+        (f"virial={NINE}", -TENSOR / VOLUME),
+        (f"dft_virial={NINE}", -TENSOR / VOLUME),
+        (f"REF_virials={NINE}", -TENSOR / VOLUME),
+        (f"virials={NINE} REF_stress={VOIGT}", -TENSOR / VOLUME),
+    ],
+)
+def test_stresses_and_virials(tmp_path: Path, record: str, stress: np.ndarray) -> None:
+    path = write(tmp_path / "a.xyz", comment=f"{CELL} energy=-1 {record}")
+    frames = read_contents(path).frames
+    assert frames.stresses is not None
+    assert frames.stresses[1] == pytest.approx(stress)
+
+
+def test_no_stress_of_a_molecule(tmp_path: Path) -> None:
+    assert (
+        read_contents(write(tmp_path / "a.xyz", comment=f"energy=-1 virial={NINE}")).frames.stresses is None
+    )
+
+
+def test_energies_only(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.xyz", forces=None, comment="DFT_energy=-2.5")
+    with pytest.raises(DataError, match="frame 0 has no forces"):
+        read_contents(path)
+    frames = read_contents(path, LabelKeys(forces_optional=True)).frames
+    assert frames.energies.tolist() == [-2.5, -2.5]
+    assert frames.forces.shape == (2, 2, 3) and not frames.has_forces
