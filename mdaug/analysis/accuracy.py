@@ -26,7 +26,8 @@ class AccuracyResult:
     energies_eV, predicted_energies_eV
         Shape (n_frames,), compared as they are: no shift is fitted.
     forces_eV_A, predicted_forces_eV_A
-        Shape (n_frames, n_atoms, 3); errors are over their components.
+        Shape (n_frames, n_atoms, 3); errors are over their components. True forces are NaN for frames with
+        energies only.
     """
 
     atomic_numbers: IntArray
@@ -46,6 +47,11 @@ class AccuracyResult:
         return (self.predicted_forces_eV_A - self.forces_eV_A) * KCAL_MOL_PER_EV
 
     @property
+    def has_forces(self) -> bool:
+        """Whether the frames have true forces."""
+        return not bool(np.isnan(self.forces_eV_A).all())
+
+    @property
     def force_mae_by_element_kcal_mol_A(self) -> dict[str, float]:
         """Mean absolute error of the force components on the atoms of each element."""
         errors = np.abs(self.force_errors_kcal_mol_A)
@@ -60,18 +66,22 @@ class AccuracyResult:
         return replace(self, predicted_energies_eV=self.predicted_energies_eV - mean)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry ``"test"`` of `results.json`; the mean error is predicted minus true."""
+        """Return the entry ``"test"`` of `results.json`; the mean error is predicted minus true.
+
+        Errors of forces are None for frames with energies only.
+        """
         energy, force = self.energy_errors_kcal_mol, self.force_errors_kcal_mol_A
+        has_forces = self.has_forces
         return {
             "energy_mae_kcal_mol": float(np.abs(energy).mean()),
-            "force_mae_kcal_mol_A": float(np.abs(force).mean()),
+            "force_mae_kcal_mol_A": float(np.abs(force).mean()) if has_forces else None,
             "energy_rmse_kcal_mol": float(np.sqrt(np.mean(energy**2))),
-            "force_rmse_kcal_mol_A": float(np.sqrt(np.mean(force**2))),
+            "force_rmse_kcal_mol_A": float(np.sqrt(np.mean(force**2))) if has_forces else None,
             "n_frames": len(energy),
             "energy_mean_error_kcal_mol": float(energy.mean()),
             "energy_largest_error_kcal_mol": float(np.abs(energy).max()),
-            "force_largest_error_kcal_mol_A": float(np.abs(force).max()),
-            "force_mae_by_element_kcal_mol_A": self.force_mae_by_element_kcal_mol_A,
+            "force_largest_error_kcal_mol_A": float(np.abs(force).max()) if has_forces else None,
+            "force_mae_by_element_kcal_mol_A": self.force_mae_by_element_kcal_mol_A if has_forces else {},
         }
 
 

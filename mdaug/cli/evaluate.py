@@ -34,7 +34,7 @@ def evaluate(
     Writes evaluate.json and parity.png. Energies are compared as they are (no shift is fitted), forces
     component by component. With MODEL and --calculator both are compared with the frames. A calculator alone
     takes the frames as its only argument; its table also has the energy errors without their mean, as its
-    zero of energy may differ.
+    zero of energy may differ. Of frames without forces the energies are compared.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def evaluate(
     ):
         evaluations = evaluate_models(
             model,
-            None if data is None else source.load(data),
+            None if data is None else source.load(data, forces_optional=True),
             run.path,
             calculator=calculator,
             part=part or "test",
@@ -100,6 +100,9 @@ def _table(result: "AccuracyResult", caption: str, *, centered: bool) -> "Table"
     energies = [_energy_row("energy (kcal/mol)", errors)]
     if centered:
         energies.append(_energy_row("energy without its mean error", result.centered().to_json()))
+    columns = ["", "MAE", "RMSE", "mean error", "largest"]
+    if not result.has_forces:
+        return Table(columns, energies, f"{caption}, energies only")
     force = [
         "force (kcal/mol/Å)",
         errors["force_mae_kcal_mol_A"],
@@ -111,7 +114,7 @@ def _table(result: "AccuracyResult", caption: str, *, centered: bool) -> "Table"
         [f"force on {element}", error, None, None, None]
         for element, error in errors["force_mae_by_element_kcal_mol_A"].items()
     ]
-    return Table(["", "MAE", "RMSE", "mean error", "largest"], [*energies, force, *elements], caption)
+    return Table(columns, [*energies, force, *elements], caption)
 
 
 def _energy_row(name: str, errors: dict[str, Any]) -> "list[Cell]":

@@ -61,7 +61,7 @@ def plot_force_parity(result: AccuracyResult, ax: Axes | None = None) -> Axes:
 
 
 def accuracy_figure(result: AccuracyResult, *, color: str = AUGMENTED) -> Figure:
-    """Return energies and forces side by side.
+    """Return energies and forces side by side; energies alone where the frames have no forces.
 
     Parameters
     ----------
@@ -70,6 +70,10 @@ def accuracy_figure(result: AccuracyResult, *, color: str = AUGMENTED) -> Figure
     color
         Color of the energies, that of the model.
     """
+    if not result.has_forces:
+        figure, energy = new_figure(1, 1, width=4.8, height=4.8)
+        plot_energy_parity(result, energy, color=color)
+        return figure
     figure, (energy, force) = new_figure(1, 2, width=9.6, height=4.8)
     plot_energy_parity(result, energy, color=color)
     plot_force_parity(result, force)

@@ -57,13 +57,15 @@ class DataOptions(Options):
     drop_outliers: Switch = False
     """Leave out frames with outlying energies or forces."""
 
-    def load(self, data: str) -> "FrameSet":
+    def load(self, data: str, *, forces_optional: bool = False) -> "FrameSet":
         """Return the frames of the file or named set `data`.
 
         Parameters
         ----------
         data
             A file, or the name of a set.
+        forces_optional
+            Read frames with energies only, too.
 
         Raises
         ------
@@ -72,7 +74,9 @@ class DataOptions(Options):
         """
         from mdaug.data import load_frames
 
-        return load_frames(data, drop_outliers=self.drop_outliers, **self.reading())
+        return load_frames(
+            data, drop_outliers=self.drop_outliers, forces_optional=forces_optional, **self.reading()
+        )
 
     def reading(self) -> "Reading":
         """Return the keyword arguments of `mdaug.data.load.read_frames`."""

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,15 @@ def test_errors_by_hand(water):
     assert errors["force_largest_error_kcal_mol_A"] == pytest.approx(12.0)
     assert errors["force_mae_by_element_kcal_mol_A"] == pytest.approx({"H": 1.0, "O": 2.0})
     assert errors["n_frames"] == 2
+
+
+def test_frames_without_forces_have_errors_of_energies(water):
+    energies_only = replace(water, forces=np.full((2, 3, 3), np.nan))
+    result = accuracy(lambda frames: (frames.energies + 2 * KCAL, np.zeros((2, 3, 3))), energies_only)
+    errors = result.to_json()
+    assert errors["energy_mae_kcal_mol"] == pytest.approx(2.0)
+    assert errors["force_mae_kcal_mol_A"] is errors["force_largest_error_kcal_mol_A"] is None
+    assert errors["force_mae_by_element_kcal_mol_A"] == {}
 
 
 def test_no_shift_is_fitted(water):

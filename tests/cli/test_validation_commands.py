@@ -161,6 +161,21 @@ def test_evaluate_on_named_data_takes_all_and_warns_of_its_own(model, capsys):
     assert "trained on part of own.xyz" in capsys.readouterr().err
 
 
+def test_evaluate_takes_frames_without_forces(model, capsys):
+    frames = read(model.parent / "own.xyz", ":")
+    for atoms in frames:
+        atoms.info["REF_energy"] = atoms.get_potential_energy()
+        atoms.calc = None
+        atoms.arrays.pop("forces", None)
+    write(model.parent / "energies.xyz", frames, format="extxyz")
+    assert main(["evaluate", "xtb", "energies.xyz", "--units", "eV", "--out", "evaluated"]) == 0
+    errors = load(model.parent / "evaluated" / "evaluate.json")
+    assert (errors["n_frames"], errors["force_mae_kcal_mol_A"]) == (12, None)
+    assert "energies only" in capsys.readouterr().out
+    assert main(["train", "energies.xyz", "--out", "trained"]) == 1
+    assert "frame 0 has no forces" in capsys.readouterr().err
+
+
 def test_evaluate_of_a_lone_file_asks_for_data(model, capsys):
     (model / "split.json").unlink()
     assert main(["evaluate", "xtb"]) == 1
