@@ -23,6 +23,7 @@ from mdaug.workflows import environment
 COMMANDS = {
     "Whole pipeline": {
         "demo": "Train and test a raw and an augmented model on embedded ethanol frames, in minutes.",
+        "new": "Write a commented configuration, with numbers for given frames.",
         "train": "Train a force field on raw and augmented frames; write model.pt and a report.",
         "sweep": "Train many models, over a grid of settings or by a search, and compare their scans.",
     },
