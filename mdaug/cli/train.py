@@ -43,6 +43,7 @@ def train(
     seed: int | None = None,
     device: TrainingDevice = "auto",
     resume: Switch = False,
+    dry_run: Switch = False,
     source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
     split: Annotated[SplitOptions, _keys("split", "Training, validation, test frames", 0)] = SplitOptions(),
@@ -78,6 +79,9 @@ def train(
         Device of the training; auto is the GPU if there is one.
     resume
         Continue the training in --out, or the newest one.
+    dry_run
+        Read, check and augment the frames, time some steps, print the numbers of frames and steps and the
+        expected minutes and memory, and write nothing.
     """
     sections = {"split": split, "springs": springs, "augment": augment, "model": model, "training": training}
     sections["hardening"] = hardening
@@ -88,6 +92,11 @@ def train(
         for name, options in (("springs", springs), ("augment", augment)):
             refuse([f"--{name}.{option[2:]}" for option in given_options(options)], "with --no-augment")
         changes["augment"]["enabled"] = False
+    if dry_run:
+        resuming = ["--resume"] if resume else []
+        refuse([*resuming, *given_options(output)], "with --dry-run, which writes nothing")
+        _print_dry_run(load_config(config, changes), device)
+        return
     # mistakes in the settings are found before torch is imported
     settings = load_config(config, changes) if config is not None or not resume else None
     from mdaug.training import join_group
@@ -138,6 +147,15 @@ def _train_as_rank_zero(
     print_text(f"report {outcome.folder / 'report.html'}")
     prepare_lammps()
     print_next(next_commands(outcome.model_path, outcome.scan))
+
+
+def _print_dry_run(settings: RunConfig, device: TrainingDevice) -> None:
+    from mdaug.workflows.dry_run import dry_run
+
+    with _callbacks() as callbacks:
+        outcome = dry_run(settings, device=device, callbacks=callbacks)
+    for line in outcome.lines:
+        print_text(line)
 
 
 def _settings_of(folder: Path, changes: Changes) -> RunConfig:

@@ -1,0 +1,137 @@
+"""A training that is prepared but not run: numbers of frames and steps, and estimates of time and memory."""
+
+import resource
+import sys
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from mdaug.training import pick_device
+from mdaug.training.loop import Trainer
+from mdaug.training.options import DEFAULT_EPOCHS, EPOCHS_WITH_BASELINE
+from mdaug.workflows.config import RunConfig
+from mdaug.workflows.training_sets import TrainingCallbacks, prepare_sets
+
+WARM_UP_STEPS, MAX_STEPS, MAX_SECONDS = 4, 40, 5.0
+"""Steps that are not timed, and limits of those that are."""
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a training would do and need.
+
+    Parameters
+    ----------
+    n_raw, n_augmented, n_validation, n_test
+        Numbers of frames.
+    steps_per_epoch
+        Optimization steps of an epoch.
+    epochs
+        Fewest and most epochs; two numbers where the choice of a baseline decides.
+    seconds_per_epoch
+        Measured seconds of a step times `steps_per_epoch`, and the validation.
+    memory_GB
+        Largest memory until the first steps, of the process or on the GPU.
+    device
+        Device of the training.
+    """
+
+    n_raw: int
+    n_augmented: int
+    n_validation: int
+    n_test: int
+    steps_per_epoch: int
+    epochs: tuple[int, int]
+    seconds_per_epoch: float
+    memory_GB: float
+    device: str
+
+    @property
+    def lines(self) -> list[str]:
+        """The result, as lines of text."""
+        fewest, most = (epochs * self.seconds_per_epoch / 60 for epochs in self.epochs)
+        minutes = f"{most:.3g}" if fewest == most else f"{fewest:.3g} (with a baseline) to {most:.3g}"
+        epochs = f"{self.epochs[0]}" if fewest == most else f"{self.epochs[0]} to {self.epochs[1]}"
+        return [
+            f"frames   {self.n_raw} raw and {self.n_augmented} augmented for training, {self.n_validation} "
+            f"validation, {self.n_test} test",
+            f"steps    {self.steps_per_epoch} an epoch, {epochs} epochs",
+            f"time     {self.seconds_per_epoch:.3g} s an epoch on the {self.device}, {minutes} minutes in "
+            "all, without comparisons, hardening and tests",
+            f"memory   {self.memory_GB:.2g} GB",
+        ]
+
+
+def dry_run(config: RunConfig, *, device: str = "auto", callbacks: TrainingCallbacks | None = None) -> DryRun:
+    """Read, check and augment the frames as `train_force_field` does, time some steps, and write nothing.
+
+    Parameters
+    ----------
+    config
+        All settings.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    callbacks
+        Functions that are called on the way.
+
+    Raises
+    ------
+    DataError
+        If the frames or the settings cannot be used.
+    """
+    callbacks = callbacks or TrainingCallbacks()
+    chosen = pick_device(device)
+    sets = prepare_sets(config, callbacks)
+    callbacks.stage("timing steps")
+    frames = sets.all_training
+    trainer = Trainer(frames, sets.validation, config.model, config.training, chosen)
+    steps_per_epoch = -(-len(frames) // config.training.batch_size)
+    seconds = _seconds_per_step(trainer) * steps_per_epoch
+    started = time.perf_counter()
+    trainer.validate()
+    seconds += time.perf_counter() - started
+    return DryRun(
+        n_raw=len(sets.train),
+        n_augmented=len(frames) - len(sets.train),
+        n_validation=len(sets.validation),
+        n_test=len(sets.test),
+        steps_per_epoch=steps_per_epoch,
+        epochs=_epochs(config),
+        seconds_per_epoch=seconds,
+        memory_GB=_memory_GB(chosen),
+        device=chosen.type.upper() if chosen.type == "cpu" else "GPU",
+    )
+
+
+def _epochs(config: RunConfig) -> tuple[int, int]:
+    if config.training.epochs is not None:
+        return config.training.epochs, config.training.epochs
+    fewest = DEFAULT_EPOCHS if config.model.baseline == "none" else EPOCHS_WITH_BASELINE
+    most = EPOCHS_WITH_BASELINE if config.model.baseline == "force-field" else DEFAULT_EPOCHS
+    return fewest, most
+
+
+def _seconds_per_step(trainer: Trainer) -> float:
+    """Return the median time of a step on random batches."""
+    trainer.model.train()
+    n_frames, size = trainer.train_set.n_frames, min(trainer.options.batch_size, trainer.train_set.n_frames)
+    times: list[float] = []
+    for step in range(WARM_UP_STEPS + MAX_STEPS):
+        index = torch.randperm(n_frames)[:size].to(trainer.device)
+        started = time.perf_counter()
+        trainer.step(index, step, trainer.options.learning_rate)
+        if trainer.device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - started)
+        if step >= WARM_UP_STEPS and sum(times) > MAX_SECONDS:
+            break
+    return float(np.median(times[WARM_UP_STEPS:]))
+
+
+def _memory_GB(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved() / 1e9
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return largest * (1 if sys.platform == "darwin" else 1024) / 1e9

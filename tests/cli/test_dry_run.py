@@ -1,0 +1,45 @@
+"""`mdaug train --dry-run`: counts, estimates, and nothing written."""
+
+from pathlib import Path
+
+import pytest
+
+from mdaug.cli.app import main
+from mdaug.workflows.config import load_config
+from mdaug.workflows.dry_run import dry_run
+
+SMALL = ["--every=20", "--augment.n-frames=6", "--augment.n-stretched=8", "--augment.n-impulses=4"]
+SMALL += ["--springs.bootstrap=0", "--model.n-atom-basis=8", "--model.n-filters=8", "--training.batch-size=5"]
+SMALL += ["--split.train=30", "--split.validation=12", "--split.test=8"]
+
+
+@pytest.mark.slow
+def test_frames_steps_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "ethanol", "--dry-run", "--epochs=7", *SMALL]) == 0
+    printed = capsys.readouterr().out
+    assert "30 raw and 18 augmented for training, 12 validation, 8 test" in printed
+    assert "10 an epoch, 7 epochs" in printed
+    assert "minutes in all" in printed and "GB" in printed
+    assert not list(tmp_path.iterdir())
+
+
+def test_epochs_depend_on_the_baseline() -> None:
+    changes = {
+        "data": {"source": "ethanol", "every": 20},
+        "split": {"train": 30, "validation": 12, "test": 8},
+        "augment": {"enabled": False},
+        "model": {"n_atom_basis": 8, "n_filters": 8, "baseline": "auto"},
+    }
+    outcome = dry_run(load_config(None, changes), device="cpu")
+    assert (outcome.epochs, outcome.n_augmented, outcome.steps_per_epoch) == ((300, 800), 0, 2)
+    assert outcome.seconds_per_epoch > 0 and 0.05 < outcome.memory_GB < 100
+    assert "300 to 800 epochs" in outcome.lines[1] and "(with a baseline)" in outcome.lines[2]
+
+
+@pytest.mark.parametrize("option", ["--resume", "--out=runs/a", "--overwrite"])
+def test_options_that_would_write_are_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "ethanol", "--dry-run", option]) == 2
+    assert "no effect with --dry-run" in capsys.readouterr().err
