@@ -1,6 +1,6 @@
 """Augmented frames of a set of frames, with the springs that label them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -118,6 +118,8 @@ def augment_for_trainer(
         frames.
     """
     parts = split_frames(frames, split)
+    # frames of weight 0 are not trained on, and NEP refuses them
+    parts = replace(parts, train=parts.train[frames.weights[parts.train] > 0])
     refuse_empty_parts(frames, parts)
     raw, validation, test = (frames.select(part) for part in (parts.train, parts.validation, parts.test))
     augmented = _augmented(

@@ -1,10 +1,12 @@
 """`mdaug augment` as a user types it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mdaug.cli.app import main
-from mdaug.data import load_frames
+from mdaug.data import load_frames, write_extxyz
 from mdaug.data.load import read_frames
 from mdaug.data.splits import Split
 from mdaug.data.trainers import TRAINER_NAMES, trainer_of
@@ -56,6 +58,15 @@ def test_only_training_frames_are_augmented_for_a_trainer(tmp_path, capsys):
 def _config_weights(path):
     words = path.read_text().split()
     return [float(word.partition("=")[2]) for word in words if word.startswith("config_weight=")]
+
+
+def test_frames_of_weight_zero_are_left_out(tmp_path):
+    frames = load_frames("ethanol", every=20)
+    write_extxyz(replace(frames, weights=np.where(np.arange(50) < 5, 0.0, 1.0)), tmp_path / "frames.xyz")
+    arguments = ["augment", str(tmp_path / "frames.xyz"), "--for=gpumd", *FEW[1:], "--split.blocks", *SPLIT]
+    assert main([*arguments, f"--out={tmp_path / 'gpumd'}"]) == 0
+    assert Split.read(tmp_path / "gpumd" / "split.json").train.tolist() == list(range(5, 30))
+    assert len(read_frames(tmp_path / "gpumd" / "train.xyz").frames) == 25 + 8
 
 
 def test_files_for_a_trainer_belong_to_the_run(tmp_path):

@@ -14,7 +14,7 @@ TRAINER_NAMES: tuple[str, ...] = get_args(TrainerName)
 class RepeatOptions(Options):
     """Files for a trainer that reads no weights."""
 
-    repeats: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
+    repeats: Annotated[int | None, Field(ge=1, le=10_000)] = None
     """With --for schnetpack, which reads no weights: how often a frame of weight 1 occurs in an epoch; other
     frames occur that often times their weight [default: such that augmented frames of the largest weight
-    occur once]."""
+    occur once, but at most 200]."""

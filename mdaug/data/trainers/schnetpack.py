@@ -16,6 +16,9 @@ from mdaug.frames import FrameSet, IntArray
 
 DATABASE, SPLIT, EXPERIMENT = "frames.db", "split.npz", "experiment/augmented.yaml"
 
+MAX_REPEATS = 200
+"""Most repetitions of a frame by default."""
+
 
 def write(data: TrainingData, folder: Path, repeats: int | None) -> Instructions:
     """Write frames.db, split.npz and experiment/augmented.yaml.
@@ -31,7 +34,7 @@ def write(data: TrainingData, folder: Path, repeats: int | None) -> Instructions
     """
     parts = [*data.training, data.validation, data.test]
     _write_database(folder / DATABASE, parts)
-    repeats = repeats or max(1, round(1 / float(data.augmented.weights.max())))
+    repeats = repeats or min(MAX_REPEATS, max(1, round(1 / float(data.augmented.weights.max()))))
     counts = occurrences(data.weights, repeats)
     n_training, n_validation = len(counts), len(data.validation)
     split: dict[str, Any] = {

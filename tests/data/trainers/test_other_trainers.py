@@ -45,6 +45,14 @@ def test_number_of_repetitions_can_be_set(molecule: TrainingData, tmp_path: Path
     assert counts[20:30] == pytest.approx(1000 * molecule.augmented.weights, abs=1)
 
 
+def test_labels_of_hardly_any_weight_do_not_blow_up_the_epochs(
+    molecule: TrainingData, tmp_path: Path
+) -> None:
+    light = replace(molecule.augmented, weights=molecule.augmented.weights * 0.002)
+    split = np.load(write_for("schnetpack", replace(molecule, augmented=light), tmp_path) / "split.npz")
+    assert np.bincount(split["train_idx"])[0] == 200
+
+
 def test_repetitions_keep_the_sum_of_the_weights() -> None:
     weights = np.random.default_rng(0).uniform(0, 0.02, 1000)
     counts = occurrences(weights, 50)
