@@ -8,8 +8,10 @@ from ase.build import molecule
 
 from mdaug.data.load import read_frames
 from mdaug.data.stated_units import StatedUnits
-from mdaug.data.verification.energies_from_forces import predict_energies
+from mdaug.data.verification.energies_from_forces import PredictedEnergies, predict_energies
+from mdaug.data.verification.energy_force_consistency import _judge_unrelated
 from mdaug.data.verification.kernel_energies import kernel_energies, without_smooth_part
+from mdaug.data.verification.regression import regress
 from mdaug.data.verification.remedies import Remedies
 from mdaug.data.verification.unit_inference import UnitEvidence
 from mdaug.data.verification.verify import AT_LOAD, verify_frames
@@ -172,3 +174,32 @@ def test_forces_without_balance_in_late_frames_are_named() -> None:
     assert verdict.verdict == "error"
     assert "take forces in the order [1, 2, 3, 4, 5, 6, 7, 8, 0]" in verdict.text
     assert _verdicts(frames)["forces belong to the positions"].verdict == "ok"
+
+
+def test_offsets_between_regions_that_no_frame_connects_are_no_error(methanol: FrameSet) -> None:
+    """Atoms exchanged in three of four parts of the frames: forces say nothing of the offsets between them."""
+    rng = np.random.default_rng(0)
+    region = rng.integers(4, size=len(methanol))
+    positions, hydrogens = methanol.positions.copy(), np.flatnonzero(methanol.atomic_numbers == 1)
+    for number in (1, 2, 3):
+        order = np.arange(methanol.n_atoms)
+        order[hydrogens] = np.roll(hydrogens, number)
+        positions[region == number] = positions[region == number][:, order]
+    frames = replace(methanol, positions=positions)
+    offsets = 3 * frames.energies.std() * rng.normal(size=4)
+    everything = np.arange(len(frames))
+    predicted = PredictedEnergies(
+        frames=everything,
+        energies=frames.energies + offsets[region],
+        force_errors=np.full(len(frames), 0.01),
+        fitted=everything % 2 == 0,
+        n_atoms=frames.n_atoms,
+        explained=0.98,
+        reliability=0.9,
+    )
+    shuffled = replace(frames, energies=rng.permutation(frames.energies))
+    found = [
+        _judge_unrelated(each, each.energies, regress(each.energies, predicted.energies), predicted).verdict
+        for each in (frames, shuffled)
+    ]
+    assert found == ["cannot tell", "error"]

@@ -4,7 +4,7 @@ import numpy as np
 
 from mdaug.data.verification.energies_from_forces import PredictedEnergies
 from mdaug.data.verification.energy_levels import two_levels
-from mdaug.data.verification.kernel_energies import without_smooth_part
+from mdaug.data.verification.kernel_energies import similar_frames, without_smooth_part
 from mdaug.data.verification.messages import shown
 from mdaug.data.verification.regression import OUTLIER_MADS, Regression, regress, robust_std
 from mdaug.data.verification.remedies import Remedies
@@ -58,6 +58,9 @@ MIN_SMOOTH_FRAMES = 100
 
 MAX_SHARE = 0.2
 """More frames than this share do not stand out."""
+
+N_SIMILAR = 3
+"""Most similar frames whose energies are compared with that of each frame."""
 
 CERTAINLY_IN_ORDER = 0.97
 """Correlation beyond which no other order is tried."""
@@ -234,6 +237,10 @@ def _judge_unrelated(
             f"energies and {100 * max(implied, 0):.0f} % of that of energies integrated from forces"
         )
         is_certain = implied > SMOOTH and given < NOT_SMOOTH
+    if is_certain and frames.cells is None and len(energies) > N_SIMILAR:
+        between = _correlation_between_similar(frames.positions[predicted.frames], energies, predicted)
+        measured += f"; differences between similar frames correlate by {between:.2f}"
+        is_certain = between < CLEAR
     if not is_certain:
         return _cannot_tell(measured, fit.correlation)
     text = (
@@ -241,6 +248,19 @@ def _judge_unrelated(
         "several levels of theory; expected E and F = −∂E/∂r of the same calculation"
     )
     return Verdict(NAME, "error", fit.correlation, expected, text)
+
+
+def _correlation_between_similar(
+    positions: FloatArray, energies: FloatArray, predicted: PredictedEnergies
+) -> float:
+    """Return the correlation of given and predicted energy differences between similar frames.
+
+    Forces do not determine the offset between regions that no frame connects, such as those of a proton that
+    is at one or another molecule.
+    """
+    similar = similar_frames(positions, N_SIMILAR)
+    given, implied = (each[:, None] - each[similar] for each in (energies, predicted.energies))
+    return float(np.sum(given * implied) / max(np.sqrt(np.sum(given**2) * np.sum(implied**2)), 1e-300))
 
 
 def _smooth_share(positions: FloatArray, energies: FloatArray) -> float:

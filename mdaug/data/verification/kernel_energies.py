@@ -120,6 +120,23 @@ def without_smooth_part(positions: FloatArray, values: FloatArray) -> FloatArray
     return rest
 
 
+def similar_frames(positions: FloatArray, n_similar: int) -> IntArray:
+    """Return the frames with the most similar inverse distances of each frame, shape (n_frames, n_similar).
+
+    Parameters
+    ----------
+    positions
+        Shape (n_frames, n_atoms, 3), Å.
+    n_similar
+        Number of other frames; less than n_frames.
+    """
+    inverse = _inverse_lengths(positions)
+    square = np.sum(inverse**2, axis=1)
+    distance = square[:, None] + square - 2 * inverse @ inverse.T
+    distance[np.diag_indices_from(distance)] = np.inf
+    return np.argpartition(distance, n_similar - 1, axis=1)[:, :n_similar]
+
+
 def _kernel_matrix(inverse: FloatArray, jacobian: FloatArray, length: float) -> FloatArray:
     """Return the covariances of the force components of all frames, −∂²k/∂D∂D' between the Jacobians."""
     n_frames, _, n_forces = jacobian.shape
