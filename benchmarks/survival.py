@@ -39,7 +39,13 @@ FIRST_PS = 10.0
 BELOW_KCAL_MOL = 1.0
 TEMPERATURES_K = {"nve": (300.0, 500.0, 1000.0), "langevin": (500.0, 1000.0, 1500.0)}
 COMMANDS = {"nve": "nve", "langevin": "nvt"}
-KINDS = {"bond": "bond", "atoms": "collapse", "temperature": "heating", "energy or": "not finite"}
+KINDS = {
+    "bond": "bond",
+    "atoms": "collapse",
+    "temperature": "heating",
+    "energy or": "not finite",
+    "": "shared atom",
+}
 """Beginning of the guard's message -> kind of failure; BELOW is one more."""
 BELOW = "below minimum"
 ALIVE = "alive"

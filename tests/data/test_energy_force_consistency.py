@@ -177,7 +177,7 @@ def test_forces_without_balance_in_late_frames_are_named() -> None:
 
 
 def test_offsets_between_regions_that_no_frame_connects_are_no_error(methanol: FrameSet) -> None:
-    """Atoms exchanged in three of four parts of the frames: forces say nothing of the offsets between them."""
+    """Atoms exchanged in three of four parts of the frames: forces do not determine the offsets."""
     rng = np.random.default_rng(0)
     region = rng.integers(4, size=len(methanol))
     positions, hydrogens = methanol.positions.copy(), np.flatnonzero(methanol.atomic_numbers == 1)
