@@ -34,10 +34,10 @@ def find_files(data: str | Path) -> list[Path]:
         return _in_folder(path)
     if path.exists() or split_group(path) is not None or not glob.has_magic(str(data)):
         return [path]
-    found = [match for match in _matches(str(data)) if match.is_file() or deepmd.is_system(match)]
-    if not found:
+    matched = [match for match in _matches(str(data)) if match.is_file() or deepmd.is_system(match)]
+    if not matched:
         raise DataError(f"{data}: no file matches this pattern")
-    return sorted(found, key=_natural)
+    return sorted(matched, key=_natural)
 
 
 def names_files(data: str) -> bool:
@@ -89,10 +89,10 @@ def _in_folder(folder: Path) -> list[Path]:
     if deepmd.is_system(folder):
         return [folder]
     systems = [path.parent for path in folder.rglob("type.raw") if deepmd.is_system(path.parent)]
-    found = systems or [path for path in folder.iterdir() if path.is_file() and path.name[0] != "."]
-    if not found:
+    paths = systems or [path for path in folder.iterdir() if path.is_file() and path.name[0] != "."]
+    if not paths:
         raise DataError(f"{folder}: the folder holds no file and no system of DeePMD-kit")
-    return sorted(found, key=_natural)
+    return sorted(paths, key=_natural)
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
