@@ -110,8 +110,8 @@ class Search:
         record, explored = model.with_name("search.json"), model.with_name("explored.xyz")
         if record.exists():
             entries = read_json(record, "the runs of a round of hardening")["runs"]
-            found = load_frames(explored, units="eV") if explored.exists() else None
-            return tuple(HotRuns.from_json(entry) for entry in entries), found
+            labeled = load_frames(explored, units="eV") if explored.exists() else None
+            return tuple(HotRuns.from_json(entry) for entry in entries), labeled
         done = [
             self._at(model, factor, number * len(self.settings.temperatures) + n)
             for n, factor in enumerate(self.settings.temperatures)
@@ -139,7 +139,7 @@ class Search:
             len(found),
             largest,
         )
-        return runs, found
+        return runs, labeled
 
     def _dynamics(self, model: Path, kelvin: float, index: int) -> tuple[list[DynamicsResult], FloatArray]:
         """Run replicas from a validation frame, and return all finite positions on the way, too."""
@@ -172,5 +172,5 @@ class Search:
         )
         zero = np.mean(self.train.energies - self.field.evaluate(self.train.positions)[0])
         gaps = (self.field.evaluate(positions)[0] + zero - energies) * KCAL_MOL_PER_EV
-        found = label_spurious_minima(self.field, self.train, positions, energies, options)
-        return found, float(np.nanmax(gaps))
+        labeled = label_spurious_minima(self.field, self.train, positions, energies, options)
+        return labeled, float(np.nanmax(gaps))
