@@ -56,15 +56,14 @@ def train(
     """Train a force field on raw and augmented frames.
 
     The run folder gets model.pt (for ASE, LAMMPS and every other mdaug command), report.html, results.json
-    and all intermediate files. Precedence: options, then the TOML file, then defaults (those of
-    inputs/ethanol.toml). The keys of the sections below are options too, as in `--model.cutoff 6`;
-    `--help-all` explains them. Under `torchrun` the processes share every batch; on machines with GPUs each
-    process uses one.
+    and all intermediate files. Options precede the TOML file and its defaults (inputs/ethanol.toml). The keys
+    below are options too, as in `--model.cutoff 6`; `--help-all` explains them. Under `torchrun` the
+    processes share every batch.
 
     Parameters
     ----------
     data
-        A file of frames or the name of a set [default: ethanol, embedded].
+        A file of frames or the name of a set [default: ethanol].
     config
         A TOML file, or the name of a shipped one: demo, ethanol, ethanol_accurate, paper.
     epochs
@@ -72,7 +71,7 @@ def train(
     no_augment
         Train the raw model, without augmented frames.
     harden
-        Rounds of hardening: hot MD of the trained model, and a training on the spurious minima that it finds.
+        Rounds of hardening by hot MD after the training.
     seed
         Seed of split, springs, augmentation and training.
     device
@@ -80,8 +79,7 @@ def train(
     resume
         Continue the training in --out, or the newest one.
     dry_run
-        Read, check and augment the frames, time some steps, print the numbers of frames and steps and the
-        expected minutes and memory, and write nothing.
+        Print the expected minutes and memory; write nothing.
     """
     sections = {"split": split, "springs": springs, "augment": augment, "model": model, "training": training}
     sections["hardening"] = hardening

@@ -139,7 +139,7 @@ class Search:
             len(found),
             largest,
         )
-        return runs, labeled
+        return runs, found
 
     def _dynamics(self, model: Path, kelvin: float, index: int) -> tuple[list[DynamicsResult], FloatArray]:
         """Run replicas from a validation frame, and return all finite positions on the way, too."""

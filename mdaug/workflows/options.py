@@ -34,16 +34,16 @@ class DataOptions(Options):
     """How to read DATA."""
 
     temperature: Annotated[float | None, Field(gt=0)] = None
-    """Temperature at which the frames were sampled, in K [default: that in the file or of the named set]."""
+    """Temperature of the frames, K [default: the file's]."""
 
     units: str | None = None
     """Energy unit of the file: eV, kcal/mol, kJ/mol, meV, Hartree or Ry [default: the format's]."""
 
     force_units: str | None = None
-    """Force unit of the file, for example Hartree/Bohr [default: energy unit per length unit]."""
+    """Such as Hartree/Bohr [default: energy/length unit]."""
 
     length_units: str | None = None
-    """Length unit of the file: Angstrom, Bohr, nm or pm [default: the format's, mostly Angstrom]."""
+    """Angstrom, Bohr, nm or pm [default: the format's]."""
 
     every: Annotated[int, Field(ge=1)] = 1
     """Read every n-th frame only."""

@@ -23,10 +23,10 @@ from mdaug.springs import Springs
 from mdaug.sweep.space import record_settings
 from mdaug.sweep.trial import read_trial
 from mdaug.workflows.drift import _why_stopped
-from mdaug.workflows.frames import _parse_arguments
 from mdaug.workflows.run_record import read_record
 from mdaug.workflows.stability import _made_by
 from mdaug.workflows.training_choice import AugmentationChoice, recorded_choice
+from mdaug.workflows.use_calculator import parse_arguments
 from mdaug.workflows.use_model import _results
 
 ATOMS = molecule("H2O")
@@ -157,10 +157,10 @@ def test_the_state_of_a_generator_in_a_restart_file(tmp_path: Path) -> None:
 
 
 def test_arguments_of_a_calculator() -> None:
-    assert _parse_arguments('{"accuracy": 0.1}') == {"accuracy": 0.1}
+    assert parse_arguments('{"accuracy": 0.1}') == {"accuracy": 0.1}
     for text in ('{"a": 1, "a": 2}', "[" * 100_000, "{", "[1]", '{"a": NaN}'):
         with pytest.raises(DataError, match="--calculator-arguments"):
-            _parse_arguments(text)
+            parse_arguments(text)
 
 
 def test_indices_of_a_split_are_checked(tmp_path: Path) -> None:
