@@ -14,6 +14,7 @@ counts as 0 ps. Writes survival.json and survival.png; intervals are Wilson's.
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -44,9 +45,9 @@ KINDS = {
     "atoms": "collapse",
     "temperature": "heating",
     "energy or": "not finite",
-    "": "shared atom",
+    r"\w+ is .* from the nearest of its partners": "shared hydrogen",
 }
-"""Beginning of the guard's message -> kind of failure; BELOW is one more."""
+"""Beginning of the guard's message, a pattern -> kind of failure; BELOW is one more."""
 BELOW = "below minimum"
 ALIVE = "alive"
 
@@ -151,7 +152,7 @@ def fate(thermo: Path, minimum: float, done: int, reason: str | None, ps: float)
     """Return (ps lived, what ended it) of one run that took `done` steps."""
     ends = [(ps, ALIVE)]
     if reason is not None:
-        kind = next(kind for text, kind in KINDS.items() if reason.startswith(text))
+        kind = next(kind for pattern, kind in KINDS.items() if re.match(pattern, reason))
         ends.append((done * TIMESTEP_FS / 1000, kind))
     rows = [line.split(",") for line in thermo.read_text().split("\n")[1:-1]]
     deep = minimum - BELOW_KCAL_MOL * EV_PER_KCAL_MOL
