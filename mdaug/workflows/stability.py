@@ -28,10 +28,6 @@ from mdaug.workflows.use_calculator import CalculatorChoice
 from mdaug.workflows.use_model import own_frames
 
 
-class MadeByCalculatorError(DataError):
-    """A trajectory was not made by a model, so that there are no training frames."""
-
-
 @dataclass(frozen=True)
 class Baseline:
     """Baseline of a trajectory: bonds and, if available, frames and manifest of the model."""
@@ -203,14 +199,14 @@ def _made_by(trajectory: Path) -> Path | None:
     folder = trajectory if trajectory.is_dir() else trajectory.parent
     try:
         about = read_json(folder / "config.json", "the record of a run")["about"]
-        if "calculator" in about:
-            raise MadeByCalculatorError(
-                f"{trajectory}: made by the calculator {about['calculator']}, which has no training frames; "
-                f"give --calculator {about['calculator']}"
-            )
-        made_by = about["model"]
-        return Path(made_by) if Path(made_by).is_file() else None
-    except MadeByCalculatorError:
-        raise
-    except (DataError, OSError, ValueError, KeyError, TypeError):
+        calculator = about.get("calculator")
+        made_by = None if calculator else Path(about["model"])
+        model = made_by if made_by is not None and made_by.is_file() else None
+    except (DataError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+    if calculator:
+        raise DataError(
+            f"{trajectory}: made by the calculator {calculator}, which has no training frames; "
+            f"give --calculator {calculator}"
+        )
+    return model
