@@ -47,6 +47,17 @@ REMOTE_SETS: Mapping[str, RemoteSet] = MappingProxyType(
 EMBEDDED_SETS: Mapping[str, Path] = MappingProxyType({"ethanol": Path(__file__).parent / "ethanol.npz"})
 
 
+def is_named_set(data: str) -> bool:
+    """Return whether this is the name of a set.
+
+    Parameters
+    ----------
+    data
+        A name, file, folder or pattern.
+    """
+    return data in EMBEDDED_SETS or data in REMOTE_SETS
+
+
 def cached_path(name: str) -> Path:
     """Return the file of a remote set.
 

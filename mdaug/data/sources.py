@@ -4,7 +4,7 @@ import glob
 import re
 from pathlib import Path
 
-from mdaug.data.datasets import EMBEDDED_SETS, REMOTE_SETS
+from mdaug.data.datasets import is_named_set
 from mdaug.data.readers import deepmd
 from mdaug.data.readers.hdf5 import split_group
 from mdaug.errors import DataError
@@ -49,8 +49,7 @@ def names_files(data: str) -> bool:
         As for `find_files`.
     """
     path = Path(data)
-    is_named_set = data in EMBEDDED_SETS or data in REMOTE_SETS
-    return not is_named_set and (path.exists() or split_group(path) is not None or bool(_matches(data)))
+    return not is_named_set(data) and (path.exists() or split_group(path) is not None or bool(_matches(data)))
 
 
 def beside(folder: Path, data: str) -> str:
@@ -64,8 +63,7 @@ def beside(folder: Path, data: str) -> str:
         As for `find_files`, or the name of a set, which a folder of that name does not hide.
     """
     place = folder / data
-    is_set = data in EMBEDDED_SETS or data in REMOTE_SETS
-    return str(place) if place.is_file() or (not is_set and names_files(str(place))) else data
+    return str(place) if place.is_file() or (not is_named_set(data) and names_files(str(place))) else data
 
 
 def in_full(data: str) -> str:

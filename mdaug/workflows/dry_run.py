@@ -85,16 +85,15 @@ def dry_run(config: RunConfig, *, device: str = "auto", callbacks: TrainingCallb
     chosen = pick_device(device)
     sets = prepare_sets(config, callbacks)
     callbacks.stage("timing steps")
-    frames = sets.all_training
-    trainer = Trainer(frames, sets.validation, config.model, config.training, chosen)
-    steps_per_epoch = -(-len(frames) // config.training.batch_size)
+    trainer = Trainer(sets.all_training, sets.validation, config.model, config.training, chosen)
+    steps_per_epoch = trainer.schedule.steps_per_epoch
     seconds = _seconds_per_step(trainer) * steps_per_epoch
     started = time.perf_counter()
     trainer.validate()
     seconds += time.perf_counter() - started
     return DryRun(
         n_raw=len(sets.train),
-        n_augmented=len(frames) - len(sets.train),
+        n_augmented=sum(map(len, sets.added)),
         n_validation=len(sets.validation),
         n_test=len(sets.test),
         steps_per_epoch=steps_per_epoch,

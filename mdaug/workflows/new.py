@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mdaug.augmentation.stretches import Stretcher
-from mdaug.data.datasets import EMBEDDED_SETS, REMOTE_SETS
+from mdaug.data.datasets import is_named_set
 from mdaug.errors import DataError
 from mdaug.files import write_json, write_text
 from mdaug.frames import FrameSet
@@ -127,7 +127,7 @@ def source_beside(path: Path, data: str) -> str:
     data
         A file, folder or pattern, relative to the working folder, or the name of a set.
     """
-    if data in EMBEDDED_SETS or data in REMOTE_SETS or Path(data).is_absolute():
+    if is_named_set(data) or Path(data).is_absolute():
         return data
     return Path(os.path.relpath(data, path.parent)).as_posix()
 

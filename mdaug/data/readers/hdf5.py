@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase.data import atomic_numbers as number_of_symbol
 from numpy.typing import NDArray
 
 from mdaug.data.readers.contents import Contents, LabelKeys, Reader
+from mdaug.data.readers.elements import numbers_of_symbols
 from mdaug.data.readers.labels import listed, pair_labels
 from mdaug.data.stated_units import StatedUnits, energy_unit, force_unit, length_unit
 from mdaug.errors import DataError, MissingDependencyError
@@ -200,10 +200,7 @@ def _numbers(values: NDArray[Any], where: str) -> NDArray[np.int64]:
     if values.dtype.kind in "iu":
         return values.astype(np.int64)
     symbols = [value.decode() if isinstance(value, bytes) else str(value) for value in values]
-    unknown = [symbol for symbol in symbols if symbol not in number_of_symbol]
-    if unknown:
-        raise DataError(f"{where}: {unknown[0]!r} is no element")
-    return np.array([number_of_symbol[symbol] for symbol in symbols], dtype=np.int64)
+    return numbers_of_symbols(symbols, where)
 
 
 def _units(group: "h5py.Group", positions: str, energy: str, forces: str | None, where: str) -> StatedUnits:

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import numpy as np
-from ase.data import atomic_numbers as number_of_symbol
 
 from mdaug.data.readers.contents import Contents, LabelKeys, Reader
+from mdaug.data.readers.elements import numbers_of_symbols
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
@@ -49,9 +49,7 @@ def read(path: Path, _keys: LabelKeys) -> Contents:
         )
     frames = [lines[n : n + n_atoms + 2] for n in range(0, len(lines), n_atoms + 2)]
     symbols = [line.split()[0] for line in frames[0][2:]]
-    unknown = [symbol for symbol in symbols if symbol not in number_of_symbol]
-    if unknown:
-        raise DataError(f"{path}: {unknown[0]!r} is no element")
+    numbers = numbers_of_symbols(symbols, str(path))
     energies, values = np.empty(len(frames)), np.empty((len(frames), n_atoms, COLUMNS - 1))
     for n, (count, comment, *atoms) in enumerate(frames):
         rows = [line.split() for line in atoms]
@@ -66,7 +64,7 @@ def read(path: Path, _keys: LabelKeys) -> Contents:
             ) from error
     return Contents(
         FrameSet(
-            atomic_numbers=np.array([number_of_symbol[symbol] for symbol in symbols], dtype=np.int64),
+            atomic_numbers=numbers,
             positions=values[..., :3],
             energies=energies,
             forces=values[..., 3:],
