@@ -31,7 +31,7 @@ from mdaug.augmentation import augment
 from mdaug.data import SplitOptions, load_frames
 from mdaug.data.splits import split_frames
 from mdaug.files import write_json
-from mdaug.frames import FrameSet
+from mdaug.frames import FrameSet, join_frames
 from mdaug.reports.style import AUGMENTED, GRAY, OTHER_CODE, new_axes, save
 from mdaug.reports.style import RAW as RAW_COLOR
 from mdaug.springs import analyze_springs
@@ -40,7 +40,6 @@ from mdaug.training.loop import Trainer, TrainState, pick_device
 from mdaug.training.tensors import FrameTensors
 from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.workflows.config import load_config
-from mdaug.workflows.training_choice import join_frames
 
 TARGETS_KCAL_MOL_A = (1.0, 0.5)
 TICKS_KCAL_MOL_A = (0.25, 0.5, 1, 2, 4, 8)
@@ -81,7 +80,7 @@ def train_mdaug(out: Path, given: argparse.Namespace) -> None:
     curve.start()
     if config.augment.enabled:
         springs = analyze_springs(training, config.spring_options).springs
-        training = join_frames(training, augment(training, springs, config.augment_options))
+        training = join_frames([training, augment(training, springs, config.augment_options)])
     trainer = Trainer(training, validation, config.model, options, pick_device(given.device))
     if checkpoint.exists():
         trainer.restore(load_checkpoint(checkpoint, trainer.fingerprint))

@@ -1,5 +1,6 @@
 """Frames of one molecule or cell: the data that all packages work on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+
+PER_FRAME = ("positions", "energies", "forces", "cells", "stresses", "group", "weights")
+"""Arrays of a `FrameSet` with a row a frame."""
 
 OPEN_A = 1e6
 """Length of a cell (Å) in a direction that is not periodic, which no pair crosses."""
@@ -164,6 +168,22 @@ class FrameSet:
             weights=self.weights[index],
             info={key: values[index] for key, values in self.info.items()},
         )
+
+
+def join_frames(sets: Sequence[FrameSet]) -> FrameSet:
+    """Return the frames of all sets in one, with all else of the first; records of frames are left out.
+
+    Parameters
+    ----------
+    sets
+        Frames of the same atoms, at least one set; cells and stresses are kept if all have them.
+    """
+
+    def all_of(name: str) -> Any:
+        values = [getattr(frames, name) for frames in sets]
+        return None if any(value is None for value in values) else np.concatenate(values)
+
+    return replace(sets[0], info={}, **{name: all_of(name) for name in PER_FRAME})
 
 
 def one_frame(atoms: Atoms, energy_eV: float, name: str) -> FrameSet:

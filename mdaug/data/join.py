@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from mdaug.data.readers.contents import Contents
 from mdaug.errors import DataError
-from mdaug.frames import FrameSet
+from mdaug.frames import FrameSet, join_frames
 
-PER_FRAME = ("positions", "energies", "forces", "weights")
 OF_THE_SYSTEM = ("charge", "multiplicity", "level_of_theory")
 
 
@@ -50,15 +49,12 @@ def join_contents(parts: Sequence[Contents], paths: Sequence[Path], name: str) -
     ]
     if len(temperatures) > 1:
         notes.append("temperatures differ between files: taken as unknown; state one with --temperature")
-    arrays: dict[str, Any] = {key: np.concatenate([getattr(s, key) for s in sets]) for key in PER_FRAME}
-    arrays |= {key: _in_all(sets, key) for key in ("cells", "stresses")}
     joined = replace(
-        sets[0],
+        join_frames(sets),
         name=name,
         temperature_K=temperatures.pop() if len(temperatures) == 1 else None,
         group=_groups(sets),
         info=_info(sets) | {"file": np.repeat([path.name for path in paths], [len(s) for s in sets])},
-        **arrays,
     )
     return Contents(joined, first.units, tuple(notes))
 
@@ -93,11 +89,6 @@ def _groups(sets: Sequence[FrameSet]) -> NDArray[np.int64]:
         groups.append(n_groups + numbers)
         n_groups += int(numbers.max(initial=-1)) + 1
     return np.concatenate(groups)
-
-
-def _in_all(sets: Sequence[FrameSet], key: str) -> NDArray[np.float64] | None:
-    values = [getattr(frames, key) for frames in sets]
-    return None if any(value is None for value in values) else np.concatenate(values)
 
 
 def _info(sets: Sequence[FrameSet]) -> dict[str, NDArray[Any]]:

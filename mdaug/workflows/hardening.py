@@ -7,7 +7,6 @@ labeled by it and trained on from the present weights. Rounds end when nothing i
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,11 @@ from mdaug.augmentation.explored import sound_field
 from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.deployment import export_model
 from mdaug.errors import DataError
-from mdaug.frames import FrameSet
+from mdaug.frames import FrameSet, join_frames
 from mdaug.models import SchNet
 from mdaug.training import TrainResult, train
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.hot_runs import HotRuns, Search
-from mdaug.workflows.training_choice import join_frames
 from mdaug.workflows.training_sets import Sets
 
 FOLDER = "hardening"
@@ -131,7 +129,7 @@ def harden(
             return Hardened(model, (*rounds, Round(runs)), _nothing_found(number, runs))
         stage(f"round {number}: training on {len(explored)} frames in spurious minima")
         found.append(explored)
-        result = _train_on(model, reduce(join_frames, found, sets.all_training), sets, config, place, device)
+        result = _train_on(model, join_frames([sets.all_training, *found]), sets, config, place, device)
         after = _validation_force_mae(result)
         rounds.append(Round(runs, len(explored), before, after, kept=after <= WORSE * before))
         if not rounds[-1].kept:

@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import reduce
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,14 +16,13 @@ from mdaug.augmentation.options import ExploreOptions
 from mdaug.calculators.predictions import predict
 from mdaug.data import load_frames, write_extxyz
 from mdaug.files import write_json
-from mdaug.frames import FloatArray, FrameSet
+from mdaug.frames import FloatArray, FrameSet, join_frames
 from mdaug.geometry.rigid_motion import n_rigid_motions
 from mdaug.md import DynamicsOptions, DynamicsResult
 from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.workflows.dynamics import new_run, run_model
 from mdaug.workflows.explore import visited_positions
 from mdaug.workflows.options import HardeningSettings
-from mdaug.workflows.training_choice import join_frames
 
 TIMESTEP_FS, FRAMES_EVERY = 0.5, 4
 
@@ -117,7 +115,7 @@ class Search:
             for n, factor in enumerate(self.settings.temperatures)
         ]
         runs, parts = tuple(each[0] for each in done), [each[1] for each in done]
-        together = reduce(join_frames, parts)
+        together = join_frames(parts)
         rng = np.random.default_rng(self.settings.seed + number)
         together = together.select(np.sort(rng.permutation(len(together))[: self.settings.n_kept]))
         if len(together):

@@ -15,13 +15,11 @@ from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from mdaug.archives import read_json
 from mdaug.augmentation.generate import Augmentation
 from mdaug.errors import DataError
 from mdaug.files import write_json
-from mdaug.frames import FrameSet
+from mdaug.frames import FrameSet, join_frames
 from mdaug.training import train
 from mdaug.workflows.baseline import BaselineChoice, choose_baseline
 from mdaug.workflows.config import RunConfig
@@ -297,23 +295,6 @@ def record_choice(choice: AugmentationChoice, folder: Path) -> None:
     write_json(folder / FILE, choice.to_json())
 
 
-def join_frames(first: FrameSet, second: FrameSet) -> FrameSet:
-    """Return the frames of both sets in one; per-frame records are left out.
-
-    Parameters
-    ----------
-    first, second
-        Frames of the same atoms.
-    """
-
-    def both(name: str) -> Any:
-        a, b = getattr(first, name), getattr(second, name)
-        return None if a is None or b is None else np.concatenate([a, b])
-
-    per_frame = ("positions", "energies", "forces", "cells", "stresses", "group", "weights")
-    return replace(first, info={}, **{name: both(name) for name in per_frame})
-
-
 def _probe(
     raw: FrameSet,
     augmented: FrameSet | None,
@@ -327,7 +308,7 @@ def _probe(
 
     With augmented frames a batch is larger by their share, so that an epoch has as many steps as without.
     """
-    frames = raw if augmented is None else join_frames(raw, augmented)
+    frames = raw if augmented is None else join_frames([raw, augmented])
     size = max(1, round(config.training.batch_size * len(frames) / len(raw)))
     halved = {key: max(8, getattr(config.model, key) // 2) for key in ("n_atom_basis", "n_filters")}
     model = config.model.model_copy(update=halved)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +10,13 @@ from mdaug.augmentation.generate import Augmentation, make_augmentation
 from mdaug.data import Split, load_frames, split_frames
 from mdaug.data.splits import refuse_empty_parts
 from mdaug.errors import DataError
-from mdaug.frames import FrameSet
+from mdaug.frames import FrameSet, join_frames
 from mdaug.springs import SpringAnalysis, analyze_springs
 from mdaug.training import TrainState
 from mdaug.workflows.baseline import NO_BASELINE, BaselineChoice
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.progress import ignore
-from mdaug.workflows.training_choice import AugmentationChoice, join_frames
+from mdaug.workflows.training_choice import AugmentationChoice
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Sets:
     @property
     def all_training(self) -> FrameSet:
         """All frames that the network is trained on, raw ones first."""
-        return reduce(join_frames, self.added, self.train)
+        return join_frames([self.train, *self.added])
 
 
 def prepare_sets(config: RunConfig, callbacks: TrainingCallbacks) -> Sets:

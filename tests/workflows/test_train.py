@@ -14,12 +14,12 @@ from mdaug.calculators.predictions import predict
 from mdaug.data import load_frames, write_extxyz
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
+from mdaug.frames import join_frames
 from mdaug.springs import Springs, consistency, fit_springs
 from mdaug.training.history import History
 from mdaug.workflows.config import file_hash, load_config
 from mdaug.workflows.export import export_run
 from mdaug.workflows.train import describe_outcome, record_sets, train_force_field
-from mdaug.workflows.training_choice import join_frames
 from mdaug.workflows.training_sets import TrainingCallbacks, prepare_sets
 from mdaug.workflows.training_summary import summarize_training
 
@@ -210,7 +210,7 @@ def test_history_has_a_row_an_epoch(outcome):
 
 def test_joined_frames_are_one_after_the_other(outcome):
     first, second = outcome.sets.train, outcome.sets.augmented
-    both = join_frames(first, second)
+    both = join_frames([first, second])
     assert len(both) == len(first) + len(second)
     np.testing.assert_array_equal(both.positions[len(first) :], second.positions)
     np.testing.assert_array_equal(both.group[len(first) :], second.group)
