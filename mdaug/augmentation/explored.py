@@ -37,10 +37,8 @@ def sound_field(train: FrameSet, cutoff: float) -> ForceField:
     return field
 
 
-def label_spurious_minima(
-    field: ForceField, train: FrameSet, positions: FloatArray, energies: FloatArray, options: ExploreOptions
-) -> FrameSet:
-    """Return the visited frames whose energy a model underestimates, labeled by the force-matched field.
+def label_visited(field: ForceField, train: FrameSet, positions: FloatArray) -> FrameSet:
+    """Return visited frames with the energies and forces of the force-matched field.
 
     Parameters
     ----------
@@ -50,26 +48,56 @@ def label_spurious_minima(
         The model's training frames, without a cell, whose mean energy the labels have.
     positions
         Positions of the visited frames, Å, shape (n_visited, n_atoms, 3).
-    energies
-        Energies of the model, eV, shape (n_visited,).
-    options
-        Thresholds, number and weight.
     """
     zero = np.mean(train.energies - field.evaluate(train.positions)[0])
-    labels, forces = field.evaluate(positions)
-    labels = labels + zero
-    underestimated = labels - energies > options.gap * EV_PER_KCAL_MOL
-    underestimated &= labels - train.energies.min() <= options.max_energy * EV_PER_KCAL_MOL
-    rng = np.random.default_rng(options.seed)
-    kept = np.sort(rng.permutation(np.flatnonzero(underestimated))[: options.n_kept])
+    energies, forces = field.evaluate(positions)
     return replace(
-        train.select(np.zeros(len(kept), dtype=np.int64)),
-        positions=positions[kept],
-        energies=labels[kept],
-        forces=forces[kept],
+        train.select(np.zeros(len(positions), dtype=np.int64)),
+        positions=positions,
+        energies=energies + zero,
+        forces=forces,
         stresses=None,
-        group=np.arange(len(kept)),
-        weights=np.full(len(kept), options.weight),
+        group=np.arange(len(positions)),
         name=f"{train.name}, explored",
         info={},
     )
+
+
+def spurious_minima(
+    visited: FrameSet, energies: FloatArray, lowest_eV: float, options: ExploreOptions
+) -> FrameSet:
+    """Return the visited frames whose energy a model underestimates, or as many as are kept of them.
+
+    Parameters
+    ----------
+    visited
+        From `label_visited`.
+    energies
+        Energies of the model, eV, shape (n_visited,).
+    lowest_eV
+        Lowest energy of the training frames.
+    options
+        Thresholds, number and weight.
+    """
+    underestimated = visited.energies - energies > options.gap * EV_PER_KCAL_MOL
+    underestimated &= visited.energies - lowest_eV <= options.max_energy * EV_PER_KCAL_MOL
+    rng = np.random.default_rng(options.seed)
+    kept = np.sort(rng.permutation(np.flatnonzero(underestimated))[: options.n_kept])
+    chosen = visited.select(kept)
+    return replace(chosen, group=np.arange(len(kept)), weights=np.full(len(kept), options.weight))
+
+
+def label_spurious_minima(
+    field: ForceField, train: FrameSet, positions: FloatArray, energies: FloatArray, options: ExploreOptions
+) -> FrameSet:
+    """Return the visited frames whose energy a model underestimates, labeled by the force-matched field.
+
+    Parameters
+    ----------
+    field, train, positions
+        As for `label_visited`.
+    energies, options
+        As for `spurious_minima`.
+    """
+    visited = label_visited(field, train, positions)
+    return spurious_minima(visited, energies, float(train.energies.min()), options)

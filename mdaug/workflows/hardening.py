@@ -144,6 +144,8 @@ def _field(sets: Sets, config: RunConfig) -> ForceField:
         raise DataError(f"{sets.train.name}: the frames have a cell, and hardening is for molecules")
     if sets.train.temperature_K is None:
         raise DataError(f"{sets.train.name}: the temperature of the frames is not known; give --temperature")
+    if sets.augmentation is not None and sets.augmentation.field is not None:
+        return sets.augmentation.field  # fitted to the same frames, and assessed
     return sound_field(sets.train, config.model.cutoff)
 
 

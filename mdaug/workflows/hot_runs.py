@@ -10,7 +10,7 @@ import numpy as np
 from ase import Atoms
 
 from mdaug.archives import read_json
-from mdaug.augmentation.explored import label_spurious_minima
+from mdaug.augmentation.explored import label_visited, spurious_minima
 from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.augmentation.options import ExploreOptions
 from mdaug.calculators.predictions import predict
@@ -162,13 +162,11 @@ class Search:
 
     def _labeled(self, model: Path, positions: FloatArray, factor: float) -> tuple[FrameSet, float]:
         """Return the visited frames in spurious minima, and the largest gap, kcal/mol."""
-        settings, nothing = self.settings, np.zeros(len(positions))
-        visited = FrameSet(self.train.atomic_numbers, positions, nothing, np.zeros_like(positions))
+        settings = self.settings
+        visited = label_visited(self.field, self.train, positions)
         energies, _ = predict(model, visited)
         options = ExploreOptions(
             n_kept=settings.n_kept, gap=factor * settings.gap, weight=settings.weight, seed=settings.seed
         )
-        zero = np.mean(self.train.energies - self.field.evaluate(self.train.positions)[0])
-        gaps = (self.field.evaluate(positions)[0] + zero - energies) * KCAL_MOL_PER_EV
-        labeled = label_spurious_minima(self.field, self.train, positions, energies, options)
-        return labeled, float(np.nanmax(gaps))
+        largest = float(np.nanmax(visited.energies - energies)) * KCAL_MOL_PER_EV
+        return spurious_minima(visited, energies, float(self.train.energies.min()), options), largest
