@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mdaug.augmentation.force_matching.assessment import UnsoundFieldError, fit_and_assess
+from mdaug.augmentation.force_matching.assessment import fit_sound_field
 from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.augmentation.options import ExploreOptions
 from mdaug.frames import FloatArray, FrameSet
@@ -31,10 +31,7 @@ def sound_field(train: FrameSet, cutoff: float) -> ForceField:
     DataError
         If no force field can be fitted to `train`, or it fails its assessment.
     """
-    field, _, assessment = fit_and_assess(train, cutoff)
-    if not assessment.sound:
-        raise UnsoundFieldError(train.name, assessment)
-    return field
+    return fit_sound_field(train, cutoff)[0]
 
 
 def label_visited(field: ForceField, train: FrameSet, positions: FloatArray) -> FrameSet:

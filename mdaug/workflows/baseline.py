@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mdaug.archives import read_json
-from mdaug.augmentation.force_matching.assessment import UnsoundFieldError, fit_and_assess
+from mdaug.augmentation.force_matching.assessment import fit_sound_field
 from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.augmentation.generate import Augmentation
 from mdaug.errors import DataError
@@ -209,9 +209,7 @@ def choose_baseline(augmentation: Augmentation | None, raw: FrameSet, config: Ru
         if wanted == "auto":
             reason = "" if augmentation is None else augmentation.reason
             return BaselineChoice(False, reason or "no force field was matched to the frames")
-        field, _, assessment = fit_and_assess(raw, config.model.cutoff)
-        if not assessment.sound:
-            raise UnsoundFieldError(raw.name, assessment)
+        field, _, assessment = fit_sound_field(raw, config.model.cutoff)
         return _wanted(make_baseline(field, config.model.cutoff, assessment.reason), wanted)
     return _wanted(make_baseline(augmentation.field, config.model.cutoff, augmentation.reason), wanted)
 

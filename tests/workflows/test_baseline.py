@@ -13,7 +13,6 @@ from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.training.options import TrainOptions
 from mdaug.verdicts import Verdict
-from mdaug.workflows import baseline as baseline_module
 from mdaug.workflows import training_choice
 from mdaug.workflows.baseline import (
     BaselineChoice,
@@ -140,8 +139,7 @@ def test_a_baseline_that_is_set_is_made_without_augmented_frames(tiny, monkeypat
     frames = tiny.data.load_frames()
     verdicts = [Verdict("held-out forces", "ok", 0.1, 1.0, "sound")]
     monkeypatch.setattr(
-        baseline_module,
-        "fit_and_assess",
+        "mdaug.augmentation.force_matching.assessment.fit_and_assess",
         lambda raw, cutoff: (random_field(raw), None, FieldAssessment(tuple(verdicts))),
     )
     settings = tiny.replace({"model": {"baseline": "force-field"}})

@@ -124,6 +124,29 @@ def fit_and_assess(frames: FrameSet, cutoff: float = CUTOFF_A) -> tuple[ForceFie
     return field, half, assessment
 
 
+def fit_sound_field(
+    frames: FrameSet, cutoff: float = CUTOFF_A
+) -> tuple[ForceField, HeldOut, FieldAssessment]:
+    """Fit a force field to `frames` and assess it; refuse one that fails.
+
+    Parameters
+    ----------
+    frames, cutoff
+        As for `fit_and_assess`.
+
+    Raises
+    ------
+    DataError
+        As for `fit_and_assess`.
+    UnsoundFieldError
+        If the field fails its assessment.
+    """
+    field, held_out, assessment = fit_and_assess(frames, cutoff)
+    if not assessment.sound:
+        raise UnsoundFieldError(frames.name, assessment)
+    return field, held_out, assessment
+
+
 def narrowed(factors: FloatArray, suspects: tuple[int, ...]) -> FloatArray:
     """Return factors on prior widths, those of some terms smaller: `TIGHTER`, the next time `LEFT_OUT`.
 

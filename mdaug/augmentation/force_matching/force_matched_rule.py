@@ -16,8 +16,7 @@ from ase.build.rotate import rotation_matrix_from_points
 from mdaug.augmentation.displacements import Displacements
 from mdaug.augmentation.force_matching.assessment import (
     FieldAssessment,
-    UnsoundFieldError,
-    fit_and_assess,
+    fit_sound_field,
 )
 from mdaug.augmentation.force_matching.checks import HeldOut
 from mdaug.augmentation.force_matching.force_field import CUTOFF_A, ForceField
@@ -135,9 +134,7 @@ def force_matched_rule(frames: FrameSet, cutoff: float = CUTOFF_A) -> ForceMatch
     UnsoundFieldError
         If the field fails its assessment.
     """
-    field, held_out, assessment = fit_and_assess(frames, cutoff)
-    if not assessment.sound:
-        raise UnsoundFieldError(frames.name, assessment)
+    field, held_out, assessment = fit_sound_field(frames, cutoff)
     rule = ForceMatchedRule(field, estimate_errors(held_out), assessment)
     names = {pair_name(*frames.atomic_numbers[[i, j]]) for i, j in rule.excluded_bonds}
     if names:
