@@ -77,9 +77,9 @@ inline void add_sums(V slope, V x, V y, V z, PairGradient<T>& gradient) {
 // v_i += (w b_j) r̂ and v_j −= (w b_i) r̂.
 template <typename T>
 void add_vectors(const Pair<T>* pairs, const Direction<T>* directions, int64_t n, const VectorMessages<T>& sent,
-                 const Rows<T>& v) {
+                 const Rows<T>& v, const Features& channels) {
     const int64_t n_channels = sent.n_channels;
-    for_each_block<T, VECTOR_CHANNELS_PER_BLOCK>({0, n_channels}, [&]<typename V, int N>(int64_t f) {
+    for_each_block<T, VECTOR_CHANNELS_PER_BLOCK>(channels, [&]<typename V, int N>(int64_t f) {
         constexpr int64_t lanes = sizeof(V) / sizeof(T);
         for (int64_t p = 0; p < n; ++p) {
             const auto& pair = pairs[p];
@@ -104,9 +104,10 @@ void add_vectors(const Pair<T>* pairs, const Direction<T>* directions, int64_t n
 // gb_j += w (G_i·r̂) and gb_i −= w (G_j·r̂) (unless WITH_GB is false), and gradients of the pairs.
 template <bool WITH_GB, typename T>
 void add_vector_gradient(const Pair<T>* pairs, const Direction<T>* directions, int64_t n, const VectorMessages<T>& sent,
-                         const Rows<const T>& g, const Rows<T>& gb, PairGradient<T>* gradients) {
+                         const Rows<const T>& g, const Rows<T>& gb, PairGradient<T>* gradients,
+                         const Features& channels) {
     const int64_t n_channels = sent.n_channels;
-    for_each_block<T, VECTOR_CHANNELS_PER_BLOCK>({0, n_channels}, [&]<typename V, int N>(int64_t f) {
+    for_each_block<T, VECTOR_CHANNELS_PER_BLOCK>(channels, [&]<typename V, int N>(int64_t f) {
         constexpr int64_t lanes = sizeof(V) / sizeof(T);
         for (int64_t p = 0; p < n; ++p) {
             const auto& pair = pairs[p];
@@ -153,7 +154,7 @@ void directed_vectors(const std::type_identity_t<DirectedPairs<T>>& directed, co
                 const FilterRows<T> rows(sent.table, pair, f);
                 const T* bj = sent.b.row(pair.j) + f;
 #pragma GCC unroll 4
-            for (int64_t k = 0, l = 0; k < N; ++k, l += lanes) {
+                for (int64_t k = 0, l = 0; k < N; ++k, l += lanes) {
                     const V from_j = rows.template at<V>(pair.value, l) * load<V>(bj + l);
                     sum[0][k] += x * from_j, sum[1][k] += y * from_j, sum[2][k] += z * from_j;
                 }
@@ -184,7 +185,7 @@ void directed_vector_gradient(const std::type_identity_t<DirectedPairs<T>>& dire
                 const T *bj = sent.b.row(pair.j) + f, *gj = g.row(pair.j) + f;
                 V slope = {}, px = {}, py = {}, pz = {};
 #pragma GCC unroll 4
-            for (int64_t k = 0, l = 0; k < N; ++k, l += lanes) {
+                for (int64_t k = 0, l = 0; k < N; ++k, l += lanes) {
                     const V w = rows.template at<V>(pair.value, l), b_i = load<V>(bi + l), b_j = load<V>(bj + l);
                     const V ix = load<V>(gi + l), iy = load<V>(gi + n_channels + l),
                             iz = load<V>(gi + 2 * n_channels + l);

@@ -99,7 +99,8 @@ Vector3 VectorChannels<T>::pair_gradient(int64_t p, const Vector3& r, double d, 
 
 template <typename T>
 void VectorChannels<T>::send(int block, const Pair<T>* pairs, int64_t first, int64_t n, const T* sent, T* rows) const {
-    add_vectors(pairs, directions_.get() + first, n, sent_of(block, sent), vectors_of(rows));
+    add_vectors(pairs, directions_.get() + first, n, sent_of(block, sent), vectors_of(rows),
+                {0, n_channels_});
 }
 
 template <typename T>
@@ -112,7 +113,8 @@ template <bool WITH_GB>
 void VectorChannels<T>::send_gradient(int block, const Pair<T>* pairs, int64_t first, int64_t n, const T* sent,
                                       const T* gradient, T* sent_gradient) {
     add_vector_gradient<WITH_GB>(pairs, directions_.get() + first, n, sent_of(block, sent), vectors_of(gradient),
-                                 {sent_gradient + n_scalars_, sent_width()}, gradients_.get() + first);
+                                 {sent_gradient + n_scalars_, sent_width()}, gradients_.get() + first,
+                                 {0, n_channels_});
 }
 
 template <typename T>

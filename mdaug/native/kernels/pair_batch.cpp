@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/pairs.h"
+#include "common/vector_pairs.h"
 #include "tensors.h"
 #include "vector_loops.h"
 
@@ -113,11 +114,10 @@ class PairBatchOf final : public PairBatch {
         });
         if (n_vectors_ > 0) {
             result.v = at::zeros({a.size(0), 3, n_vectors_}, a.options());
-            const VectorMessages<T> all{in<T>(data_.unit_ij), a_data, out<T>(result.v)};
-            share_vectors(rows, [&](const VectorPairs<T>& chunk, int64_t first, int64_t) {
-                auto part = all;
-                part.unit += 3 * first;
-                part.run(chunk);
+            const auto sent = sent_vectors(rows, a_data);
+            const Rows<T> v{out<T>(result.v), 3 * n_vectors_};
+            share({0, n_vectors_}, [&](const Chunk& chunk, int64_t) {
+                add_vectors(chunk.pairs, directions() + chunk.first, chunk.n, sent, v, chunk.features);
             });
         }
         return result;
@@ -135,7 +135,7 @@ class PairBatchOf final : public PairBatch {
                                chunk.features);
         });
         result.slope = slopes.size(0) == 1 ? slopes[0] : slopes.sum(0);
-        if (n_vectors_ > 0) add_vector_gradient(rows, gv, a_data, result);
+        if (n_vectors_ > 0) set_vector_gradient(rows, gv, a_data, result);
         return result;
     }
 
@@ -148,7 +148,7 @@ class PairBatchOf final : public PairBatch {
         if (n_vectors_ == 0) return;
         const VectorMessagesBackward<T> of_vectors{in<T>(data_.unit_ij), in<T>(a), in<T>(bar.v), out<T>(bar_a),
                                                    out<T>(bar_table)};
-        share_vectors(rows, [&](const VectorPairs<T>& chunk, int64_t first, int64_t) {
+        share_vectors(rows, [&](const VectorPairs<T>& chunk, int64_t first) {
             auto part = of_vectors;
             part.unit += 3 * first;
             part.run(chunk);
@@ -171,7 +171,7 @@ class PairBatchOf final : public PairBatch {
         const VectorGradientBackward<T> of_vectors{
             in<T>(data_.unit_ij), in<T>(a),       in<T>(gv),       in<T>(bar.ga), in<T>(bar.slope), bar_p.data(),
             out<T>(bar_gv),       out<T>(bar_a),  out<T>(bar_table)};
-        share_vectors(rows, [&](const VectorPairs<T>& chunk, int64_t first, int64_t) {
+        share_vectors(rows, [&](const VectorPairs<T>& chunk, int64_t first) {
             auto part = of_vectors;
             part.unit += 3 * first, part.bar_slope += first, part.bar_p += 3 * first;
             part.run(chunk);
@@ -209,32 +209,40 @@ class PairBatchOf final : public PairBatch {
         });
     }
 
-    // body(chunk of pairs, number of its first pair, number of the share of features)
+    // body(chunk of pairs, number of its first pair)
     template <typename Body>
     void share_vectors(const Table<T>& rows, const Body& body) const {
         const Features columns{rows.width - n_vectors_, rows.width};
-        share(columns, [&](const Chunk& chunk, int64_t part) {
-            body(VectorPairs<T>{chunk.pairs, chunk.n, rows, columns, chunk.features}, chunk.first, part);
+        share(columns, [&](const Chunk& chunk, int64_t) {
+            body(VectorPairs<T>{chunk.pairs, chunk.n, rows, columns, chunk.features}, chunk.first);
         });
     }
 
-    void add_vector_gradient(const Table<T>& rows, const Tensor& gv, const T* a, PairGradients& result) const {
-        const int64_t n = pairs_.size();
-        const int64_t n_parts = n_shares({rows.width - n_vectors_, rows.width});
-        std::vector<T> sums(n_parts * n * 4);  // slope and p of each pair, for each share
-        const VectorGradient<T> all{in<T>(data_.unit_ij), a, in<T>(gv), out<T>(result.ga), sums.data()};
-        share_vectors(rows, [&](const VectorPairs<T>& chunk, int64_t first, int64_t number) {
-            auto part = all;
-            part.unit += 3 * first, part.slope_and_p += 4 * (number * n + first);
-            part.run(chunk);
+    static_assert(sizeof(Direction<T>) == 3 * sizeof(T));
+    const Direction<T>* directions() const { return reinterpret_cast<const Direction<T>*>(in<T>(data_.unit_ij)); }
+
+    VectorMessages<T> sent_vectors(const Table<T>& rows, const T* a) const {
+        const int64_t first = rows.width - n_vectors_;
+        return {{rows.data + first, rows.width}, {a + first, rows.width}, n_vectors_};
+    }
+
+    void set_vector_gradient(const Table<T>& rows, const Tensor& gv, const T* a, PairGradients& result) const {
+        const int64_t n = pairs_.size(), n_parts = n_shares({0, n_vectors_});
+        std::vector<PairGradient<T>> sums(n_parts * n);  // of each pair, for each share
+        const auto sent = sent_vectors(rows, a);
+        const Rows<const T> g{in<T>(gv), 3 * n_vectors_};
+        const Rows<T> gb{out<T>(result.ga) + rows.width - n_vectors_, rows.width};
+        share({0, n_vectors_}, [&](const Chunk& chunk, int64_t part) {
+            add_vector_gradient<true>(chunk.pairs, directions() + chunk.first, chunk.n, sent, g, gb,
+                                      sums.data() + part * n + chunk.first, chunk.features);
         });
         T* slope = out<T>(result.slope);
         std::vector<T> p(3 * n);
         for (int64_t part = 0; part < n_parts; ++part)
             for (int64_t k = 0; k < n; ++k) {
-                const T* of_pair = sums.data() + 4 * (part * n + k);
-                slope[k] += of_pair[0];
-                for (int x = 0; x < 3; ++x) p[3 * k + x] += of_pair[x + 1];
+                const auto& of_pair = sums[part * n + k];
+                slope[k] += of_pair.slope;
+                p[3 * k] += of_pair.x, p[3 * k + 1] += of_pair.y, p[3 * k + 2] += of_pair.z;
             }
         const auto transverse = perpendicular(p.data());
         result.transverse = at::empty({n, 3}, data_.d_ij.options());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Vectors summed over the neighbors of an atom, their gradient, and the derivatives of both, for training:
+// Derivatives of the vectors summed over the neighbors of an atom and of their gradient (common/vector_pairs.h), for
+// training:
 //
 //     v_i = Σ_j (w b_j) ⊗ r_ij,   r_ij the unit vector from i to j
 //     of ⟨g, v⟩:  gb_j = Σ_i w (r_ij · g_i);  u = b_j g_i − b_i g_j of each pair gives its slope ⟨w′, r · u⟩
@@ -11,6 +12,7 @@
 #pragma once
 
 #include "common/pairs.h"
+#include "common/vector_pairs.h"
 
 namespace mdaug::training {
 
@@ -79,60 +81,6 @@ struct VectorPairs {
                 for (int64_t l = 0; l < N * lanes; l += lanes) body.template operator()<V>(p, at, l);
             }
         });
-    }
-};
-
-template <typename T>
-struct VectorMessages {
-    const T *unit, *b;
-    T* v;
-
-    void run(const VectorPairs<T>& all) const {
-        all.for_each([&]<typename V>(int64_t p, const Place<T>& at, int64_t l) {
-            const T* r = unit + 3 * p;
-            const V w = at.filter.template at<V>(at.pair.value, l);
-            const V to_i = w * load<V>(b + at.j + l), to_j = -w * load<V>(b + at.i + l);
-            add_to_vectors<V>(v + at.vi + l, all.n_vectors(), {r[0] * to_i, r[1] * to_i, r[2] * to_i});
-            add_to_vectors<V>(v + at.vj + l, all.n_vectors(), {r[0] * to_j, r[1] * to_j, r[2] * to_j});
-        });
-    }
-};
-
-template <typename T>
-struct VectorGradient {
-    const T *unit, *b, *g;
-    T *gb, *slope_and_p;  // the latter four numbers a pair
-
-    void run(const VectorPairs<T>& all) const {
-        for_each_block<T>(all.features, [&]<typename V, int N>(int64_t f) {
-            constexpr int64_t lanes = sizeof(V) / sizeof(T);
-            for (int64_t p = 0; p < all.n; ++p) {
-                const T* r = unit + 3 * p;
-                V slope = {}, of_p[3] = {};
-                const auto at = all.place(p, f);
-                for (int64_t l = 0; l < N * lanes; l += lanes) add<V>(at, l, all.n_vectors(), r, slope, of_p);
-                T* sums = slope_and_p + 4 * p;
-                sums[0] += sum_of_lanes<T>(slope);
-                for (int k = 0; k < 3; ++k) sums[k + 1] += sum_of_lanes<T>(of_p[k]);
-            }
-        });
-    }
-
-  private:
-    template <typename V>
-    void add(const Place<T>& at, int64_t l, int64_t n, const T* r, V& slope, V (&of_p)[3]) const {
-        const V w = at.filter.template at<V>(at.pair.value, l), dw = at.filter.template at<V>(at.pair.slope, l);
-        const V bi = load<V>(b + at.i + l), bj = load<V>(b + at.j + l);
-        V gi[3], gj[3], u[3];
-        load_vectors(g + at.vi + l, n, gi);
-        load_vectors(g + at.vj + l, n, gj);
-        for (int k = 0; k < 3; ++k) {
-            u[k] = bj * gi[k] - bi * gj[k];
-            of_p[k] += w * u[k];
-        }
-        slope += dw * dot(r, u);
-        add_to<V>(gb + at.j + l, w * dot(r, gi));
-        add_to<V>(gb + at.i + l, -w * dot(r, gj));
     }
 };
 
