@@ -170,6 +170,58 @@ class FrameSet:
         )
 
 
+@dataclass(frozen=True)
+class Dataset:
+    """Frames of several systems: one `FrameSet` for each, all at one level of theory.
+
+    Parameters
+    ----------
+    systems
+        The systems, at least one; their atoms, cells, temperatures and charges may differ.
+    """
+
+    systems: tuple[FrameSet, ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.systems))
+
+    @property
+    def name(self) -> str:
+        """The names of all systems."""
+        return ", ".join(frames.name for frames in self.systems)
+
+    @property
+    def energies(self) -> FloatArray:
+        """Energies of all frames, shape (n_frames,), eV, system by system."""
+        return np.concatenate([frames.energies for frames in self.systems])
+
+
+Frames = FrameSet | Dataset
+"""Frames of one system or of several."""
+
+
+def systems_of(frames: Frames) -> tuple[FrameSet, ...]:
+    """Return the systems of frames; frames of one system are the only one.
+
+    Parameters
+    ----------
+    frames
+        Frames of one system or of several.
+    """
+    return frames.systems if isinstance(frames, Dataset) else (frames,)
+
+
+def as_frames(systems: Sequence[FrameSet]) -> Frames:
+    """Return one system as it is, and several as a `Dataset`.
+
+    Parameters
+    ----------
+    systems
+        At least one.
+    """
+    return systems[0] if len(systems) == 1 else Dataset(tuple(systems))
+
+
 def join_frames(sets: Sequence[FrameSet]) -> FrameSet:
     """Return the frames of all sets in one, with all else of the first; records of frames are left out.
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -9,6 +10,7 @@ from mdaug.frames import FloatArray, FrameSet
 from mdaug.models import SchNet
 from mdaug.training.pair_prior import prior_results
 from mdaug.training.parallel import ProcessGroup
+from mdaug.training.systems import SetTensors
 from mdaug.training.tensors import FrameTensors, species_of
 
 BATCH = 50
@@ -24,8 +26,10 @@ class Errors:
     force_mse: float
 
 
-def errors(model: SchNet, frames: FrameTensors, group: ProcessGroup | None = None) -> Errors:
+def errors(model: SchNet, frames: SetTensors, group: ProcessGroup | None = None) -> Errors:
     """Return the errors of a model on frames; the model is left in evaluation mode.
+
+    Force errors of several systems are means over frames of the means over the components of each.
 
     Parameters
     ----------
@@ -36,7 +40,14 @@ def errors(model: SchNet, frames: FrameTensors, group: ProcessGroup | None = Non
     group
         Processes among which the frames are distributed; None for this process alone.
     """
-    group = group or ProcessGroup()
+    of_parts = [list(vars(_errors(model, part, group or ProcessGroup())).values()) for part in frames.parts]
+    if len(of_parts) == 1:
+        return Errors(*of_parts[0])
+    return Errors(*np.average(of_parts, axis=0, weights=[part.n_frames for part in frames.parts]).tolist())
+
+
+def _errors(model: SchNet, frames: FrameTensors, group: ProcessGroup) -> Errors:
+    """Return the errors of a model on the frames of one system."""
     index = group.shard(torch.arange(frames.n_frames, device=frames.energies.device))
     energies, forces = predict_tensors(model, frames, index)
     de = (energies - frames.energies[index]).double()

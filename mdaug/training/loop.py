@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from mdaug.errors import DataError
-from mdaug.frames import FrameSet
+from mdaug.frames import Frames, as_frames, systems_of
 from mdaug.models import SchNet, SchNetOptions
 from mdaug.training.checkpoint import load_checkpoint, save_checkpoint
 from mdaug.training.evaluation import Errors, errors
@@ -22,7 +22,8 @@ from mdaug.training.pair_prior import choose_prior, without_prior
 from mdaug.training.parallel import ProcessGroup
 from mdaug.training.schedule import Schedule
 from mdaug.training.step import Step
-from mdaug.training.tensors import FrameTensors, energy_scale, reference_energies
+from mdaug.training.systems import tensors_of
+from mdaug.training.tensors import energy_scale, reference_energies
 from mdaug.units import KCAL_MOL_PER_EV
 
 ONE_PROCESS = ProcessGroup()
@@ -67,8 +68,8 @@ class TrainResult:
 
 
 def train(
-    train_frames: FrameSet,
-    validation_frames: FrameSet,
+    train_frames: Frames,
+    validation_frames: Frames,
     model_options: SchNetOptions,
     train_options: TrainOptions,
     folder: Path,
@@ -87,9 +88,9 @@ def train(
     Parameters
     ----------
     train_frames
-        Frames to train on, raw and augmented, with weights in the loss.
+        Frames to train on, raw and augmented, with weights in the loss; of one system, or of several.
     validation_frames
-        Frames whose errors select the weights that are kept.
+        Frames whose errors select the weights that are kept; of some of these systems.
     model_options
         Sizes and kinds of the parts of the network.
     train_options
@@ -150,11 +151,12 @@ def pick_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def _new_model(frames: FrameSet, model_options: SchNetOptions, options: TrainOptions) -> SchNet:
+def _new_model(frames: Frames, model_options: SchNetOptions, options: TrainOptions) -> SchNet:
     """Return a model with random weights, and the prior, reference energies and scale of its frames."""
-    numbers = sorted(set(frames.atomic_numbers.tolist()))
+    systems = systems_of(frames)
+    numbers = sorted({number for system in systems for number in system.atomic_numbers.tolist()})
     prior = choose_prior(frames, numbers, model_options)
-    targets = without_prior(frames, prior)
+    targets = as_frames([without_prior(system, prior) for system in systems])
     references = reference_energies(targets, numbers, options.reference)
     return SchNet(model_options, numbers, references, energy_scale(targets, options.scale), prior)
 
@@ -172,8 +174,8 @@ class Trainer:
 
     def __init__(
         self,
-        train_frames: FrameSet,
-        validation_frames: FrameSet,
+        train_frames: Frames,
+        validation_frames: Frames,
         model_options: SchNetOptions,
         options: TrainOptions,
         device: torch.device,
@@ -186,8 +188,8 @@ class Trainer:
         self.options, self.device, self.group = options, device, group
         model = copy.deepcopy(initial) or _new_model(train_frames, model_options, options)
         self.model = model.to(device, getattr(torch, options.dtype)).train()
-        self.train_set = FrameTensors(train_frames, self.model)
-        self.validation_set = FrameTensors(validation_frames, self.model)
+        self.train_set = tensors_of(train_frames, self.model)
+        self.validation_set = tensors_of(validation_frames, self.model)
         self.step = Step(self.model, self.train_set, options, group)
         self.parameters, self.ema = self.step.parameters, self.step.ema
         self.best = self.parameters.copy()

@@ -9,7 +9,8 @@ import torch
 from scipy.optimize import least_squares
 from scipy.sparse import csr_array
 
-from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.errors import DataError
+from mdaug.frames import Dataset, FloatArray, Frames, FrameSet, IntArray
 from mdaug.geometry.bonds import BOND_SCALE
 from mdaug.geometry.pairs import all_frame_pairs
 from mdaug.models import spline
@@ -47,7 +48,7 @@ PairList = tuple[IntArray, IntArray, FloatArray]
 """idx_i, idx_j, r_ij."""
 
 
-def choose_prior(frames: FrameSet, atomic_numbers: Sequence[int], options: SchNetOptions) -> PairPrior | None:
+def choose_prior(frames: Frames, atomic_numbers: Sequence[int], options: SchNetOptions) -> PairPrior | None:
     """Return the prior of a training, None for ``options.prior = "none"``.
 
     A prior is fitted to the first frame of each group only. This leaves out augmented frames, which come
@@ -61,11 +62,18 @@ def choose_prior(frames: FrameSet, atomic_numbers: Sequence[int], options: SchNe
         Elements of the model, ascending.
     options
         Options of the model.
+
+    Raises
+    ------
+    DataError
+        A prior is to be fitted to several systems.
     """
     if options.prior == "none":
         return None
     if options.prior == "zbl":
         return zbl_prior(atomic_numbers, options.cutoff)
+    if isinstance(frames, Dataset):
+        raise DataError(f'model.prior = "pair" is fitted to one system, not to {frames.name}; set "zbl"')
     _, first = np.unique(frames.group, return_index=True)
     return fit_prior(frames.select(np.sort(first)), atomic_numbers, options.cutoff)
 

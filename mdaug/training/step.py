@@ -10,7 +10,8 @@ from mdaug.models import SchNet
 from mdaug.native import load_kernels
 from mdaug.training.options import TrainOptions
 from mdaug.training.parallel import ProcessGroup
-from mdaug.training.tensors import Batch, FrameTensors
+from mdaug.training.systems import SetTensors
+from mdaug.training.tensors import Batch
 
 PLAIN_RUNS = 3  # plain runs before the recording, in which libraries choose their kernels
 
@@ -120,9 +121,7 @@ class Step:
         Adam or AdamW.
     """
 
-    def __init__(
-        self, model: SchNet, frames: FrameTensors, options: TrainOptions, group: ProcessGroup
-    ) -> None:
+    def __init__(self, model: SchNet, frames: SetTensors, options: TrainOptions, group: ProcessGroup) -> None:
         self.model, self.frames, self.options, self.group = model, frames, options, group
         self.parameters = FlatParameters(model)
         self.ema = self.parameters.copy()
@@ -170,16 +169,16 @@ class Step:
         """
         energy_weight = self.options.energy_weight / n_frames
         force_weight = self.options.force_weight / (n_frames * 3 * self.frames.n_atoms)
-        graph = batch.graph
+        graph, of_forces = batch.graph, self.frames.force_weights(batch)
         if self.options.loss == "mse" and graph.d_ij.device.type == "cpu" and load_kernels():
             pairs = graph.idx_i, graph.idx_j, graph.unit_ij
             targets = batch.energies, batch.forces, batch.weights
             gradients = self.model.atoms_and_pairs(graph)
             return torch.ops.mdaug.frame_loss(
-                *gradients, *pairs, graph.system, *targets, energy_weight, force_weight
+                *gradients, *pairs, graph.system, *targets, of_forces, energy_weight, force_weight
             )
         energies, forces = self.model(graph)
-        of_atoms = batch.weights.index_select(0, graph.system).unsqueeze(-1)
+        of_atoms = of_forces.index_select(0, graph.system).unsqueeze(-1)
         energy_loss = (batch.weights * self._penalty(energies - batch.energies)).sum()
         force_loss = (of_atoms * self._penalty(forces - batch.forces)).sum()
         return energy_weight * energy_loss + force_weight * force_loss

@@ -11,11 +11,14 @@ from ase.data import chemical_symbols
 from torch import Tensor
 
 from mdaug.errors import DataError
-from mdaug.frames import FrameSet, IntArray
+from mdaug.frames import Frames, FrameSet, IntArray, systems_of
 from mdaug.geometry.pairs import frame_pairs
 from mdaug.models import Graph, SchNet
 from mdaug.training.pair_prior import without_prior
 from mdaug.units import EV_PER_KCAL_MOL
+
+RCOND = 1e-6
+"""Singular values below this, relative to the largest, of compositions count as zero in least squares."""
 
 
 class Batch(NamedTuple):
@@ -114,6 +117,21 @@ class FrameTensors:
         )
         return Batch(graph, self.energies[index], self.forces[index].reshape(-1, 3), self.weights[index])
 
+    @property
+    def parts(self) -> "tuple[FrameTensors, ...]":
+        """The frames of each system: these."""
+        return (self,)
+
+    def force_weights(self, batch: Batch) -> Tensor:
+        """Return the weight (n_frames,) of each frame's squared force errors, whose divisor has `n_atoms`.
+
+        Parameters
+        ----------
+        batch
+            From `batch`.
+        """
+        return batch.weights
+
 
 def _pair_rows(counts: list[int]) -> IntArray:
     """Return the rows of each frame's pairs, (n_frames, largest count), filled up with the last row."""
@@ -149,11 +167,13 @@ def species_of(frames: FrameSet, model: SchNet) -> IntArray:
     return np.searchsorted(model.atomic_numbers, frames.atomic_numbers)
 
 
-def reference_energies(frames: FrameSet, atomic_numbers: list[int], kind: str) -> list[float]:
+def reference_energies(frames: Frames, atomic_numbers: list[int], kind: str) -> list[float]:
     """Return one energy (eV) per element, such that their sum is the mean energy of the frames.
 
-    All frames have the same composition, so the total is the same for both kinds. ``element`` is the
-    minimum-norm least squares solution, weighted by the number of atoms of each element.
+    All frames of one system have the same composition, so the total is the same for both kinds. ``element``
+    is the minimum-norm least squares solution, weighted by the number of atoms of each element. The energies
+    for several systems are least squares of the mean energies per atom, whatever the kind, where each frame
+    counts the same.
 
     Parameters
     ----------
@@ -164,14 +184,18 @@ def reference_energies(frames: FrameSet, atomic_numbers: list[int], kind: str) -
     kind
         ``mean``, the same energy for every atom, or ``element``, least squares.
     """
-    counts = np.array([(frames.atomic_numbers == z).sum() for z in atomic_numbers], dtype=float)
-    mean = float(frames.energies.mean())
+    systems = systems_of(frames)
+    counts = np.array([[(s.atomic_numbers == z).sum() for z in atomic_numbers] for s in systems], dtype=float)
+    means = np.array([float(system.energies.mean()) for system in systems])
+    if len(systems) > 1:
+        share = np.array([len(s) ** 0.5 / s.n_atoms for s in systems])
+        return list(np.linalg.lstsq(counts * share[:, None], means * share, rcond=RCOND)[0])
     if kind == "element":
-        return list(mean * counts / (counts @ counts))
-    return [mean / frames.n_atoms] * len(atomic_numbers)
+        return list(means[0] * counts[0] / (counts[0] @ counts[0]))
+    return [means[0] / systems[0].n_atoms] * len(atomic_numbers)
 
 
-def energy_scale(frames: FrameSet, kind: str) -> float:
+def energy_scale(frames: Frames, kind: str) -> float:
     """Return the unit (eV) of the network's output.
 
     Parameters
@@ -182,5 +206,9 @@ def energy_scale(frames: FrameSet, kind: str) -> float:
         ``forces``, their rms times 1 Å; ``kcal/mol`` or ``eV``.
     """
     if kind == "forces":
-        return float(np.sqrt(np.mean(frames.forces**2))) or 1.0
+        systems = systems_of(frames)
+        squares = [float(np.mean(system.forces**2)) for system in systems]
+        if len(systems) > 1:
+            return float(np.sqrt(np.average(squares, weights=[len(system) for system in systems]))) or 1.0
+        return float(np.sqrt(squares[0])) or 1.0
     return EV_PER_KCAL_MOL if kind == "kcal/mol" else 1.0

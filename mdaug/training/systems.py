@@ -1,0 +1,117 @@
+"""Frames of several systems as tensors: batches of frames of different sizes, without padding."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mdaug.frames import Dataset, Frames
+from mdaug.models import Graph, SchNet
+from mdaug.training.tensors import Batch, FrameTensors
+
+
+class SystemTensors:
+    """Frames of several systems on the device of a model, numbered system by system.
+
+    In the loss each frame counts as in a training on its system alone: its squared energy error, and the mean
+    of its squared force errors over its own components.
+
+    Parameters
+    ----------
+    dataset
+        Frames of the model's elements.
+    model
+        As for `FrameTensors`.
+
+    Attributes
+    ----------
+    parts
+        The frames of each system.
+    n_frames
+        Frames of all systems.
+    n_atoms
+        Mean number of atoms of a frame.
+    n_pairs
+        Pairs of all frames.
+    fixed_size
+        False: batches of as many frames have different numbers of atoms.
+
+    Raises
+    ------
+    DataError
+        The frames have an element that the model does not have.
+    """
+
+    fixed_size = False
+
+    def __init__(self, dataset: Dataset, model: SchNet) -> None:
+        self.parts = tuple(FrameTensors(frames, model) for frames in dataset.systems)
+        sizes = [part.n_frames for part in self.parts]
+        self.n_frames, self.n_pairs = sum(sizes), sum(part.n_pairs for part in self.parts)
+        self.n_atoms = float(np.average([part.n_atoms for part in self.parts], weights=sizes))
+        self._ends = torch.tensor(np.cumsum(sizes), device=self.parts[0].energies.device)
+
+    def batch(self, index: Tensor) -> Batch:
+        """Return frames as one graph, in the order of their systems.
+
+        Parameters
+        ----------
+        index
+            Shape (n,), which frames.
+        """
+        order = index.sort().values
+        counts = torch.diff(
+            torch.searchsorted(order, self._ends), prepend=torch.zeros_like(self._ends[:1])
+        ).tolist()
+        first = [0, *self._ends[:-1].tolist()]
+        chosen = zip(self.parts, order.split(counts), first, strict=True)
+        batches = [part.batch(own - start) for part, own, start in chosen if len(own)]
+        return _joined(batches)
+
+    def force_weights(self, batch: Batch) -> Tensor:
+        """Return the weight (n_frames,) of each frame's squared force errors, whose divisor has `n_atoms`.
+
+        Parameters
+        ----------
+        batch
+            From `batch`.
+        """
+        return batch.weights * (self.n_atoms / torch.bincount(batch.graph.system).to(batch.weights.dtype))
+
+
+SetTensors = FrameTensors | SystemTensors
+"""Frames of one system or of several, as tensors."""
+
+
+def tensors_of(frames: Frames, model: SchNet) -> SetTensors:
+    """Return frames of one system or of several as tensors.
+
+    Parameters
+    ----------
+    frames, model
+        As for `FrameTensors` and `SystemTensors`.
+    """
+    return SystemTensors(frames, model) if isinstance(frames, Dataset) else FrameTensors(frames, model)
+
+
+def _joined(batches: Sequence[Batch]) -> Batch:
+    """Return several graphs as one, their atoms and frames numbered on."""
+    if len(batches) == 1:
+        return batches[0]
+    graphs = [batch.graph for batch in batches]
+    atoms = np.cumsum([0, *(len(graph.species) for graph in graphs)]).tolist()
+    systems = np.cumsum([0, *(graph.n_systems for graph in graphs)]).tolist()
+    graph = Graph(
+        species=torch.cat([graph.species for graph in graphs]),
+        idx_i=torch.cat([graph.idx_i + n for graph, n in zip(graphs, atoms, strict=False)]),
+        idx_j=torch.cat([graph.idx_j + n for graph, n in zip(graphs, atoms, strict=False)]),
+        d_ij=torch.cat([graph.d_ij for graph in graphs]),
+        unit_ij=torch.cat([graph.unit_ij for graph in graphs]),
+        system=torch.cat([graph.system + n for graph, n in zip(graphs, systems, strict=False)]),
+        n_systems=systems[-1],
+    )
+    energies, forces, weights = (
+        torch.cat([getattr(batch, name) for batch in batches]) for name in ("energies", "forces", "weights")
+    )
+    return Batch(graph, energies, forces, weights)
