@@ -10,9 +10,14 @@ from ase.data import chemical_symbols
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.units import KCAL_MOL_PER_EV
+from mdaug.verdicts import Verdict
 
 Predict = Callable[[FrameSet], tuple[FloatArray, FloatArray]]
 """Returns energies (n_frames,), eV, and forces (n_frames, n_atoms, 3), eV/Å, of frames."""
+
+FORCE_LIMIT_KCAL_MOL_A = 1.0
+"""Largest force MAE on test frames of an accurate model; forces of frames at 500 K have an rms of about
+25."""
 
 
 @dataclass(frozen=True)
@@ -110,3 +115,23 @@ def accuracy(predict: Predict, frames: FrameSet) -> AccuracyResult:
             bad = int(np.argwhere(~np.isfinite(values))[0][0])
             raise DataError(f"predicted {what} of frame {bad} of {frames.name} are not finite")
     return AccuracyResult(frames.atomic_numbers, frames.energies, energies, frames.forces, forces)
+
+
+def accuracy_verdict(test: AccuracyResult | None) -> Verdict:
+    """Return whether the force error on test frames is below `FORCE_LIMIT_KCAL_MOL_A`.
+
+    Parameters
+    ----------
+    test
+        Errors on the test frames; None without test frames.
+    """
+    name, limit = "accuracy on test frames", FORCE_LIMIT_KCAL_MOL_A
+    if test is None:
+        return Verdict(name, "cannot tell", None, limit, "There are no test frames (`--split.test`).")
+    errors = test.to_json()
+    value = errors["force_mae_kcal_mol_A"]
+    text = (
+        f"The force MAE is {value:.2g} kcal/mol/Å on {errors['n_frames']} frames, the limit is {limit:g}; "
+        f"the energy MAE is {errors['energy_mae_kcal_mol']:.2g} kcal/mol."
+    )
+    return Verdict(name, "ok" if value <= limit else "warning", value, limit, text)

@@ -45,6 +45,7 @@ COMMANDS = {
         "lammps": "Build and test the pair style for LAMMPS, and write example inputs.",
     },
     "Testing a model": {
+        "examine": "Examine any force field by one battery of tests, with a verdict for each part.",
         "evaluate": "Compute the errors of energies and forces on frames.",
         "scan": "Scan energy and force along a bond, and compare them with a reference.",
         "drift": "Fit the energy drift of NVE runs, with a confidence interval.",

@@ -12,6 +12,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
+from mdaug.analysis.accuracy import accuracy_verdict
 from mdaug.analysis.scan_metrics import scan_metrics
 from mdaug.deployment import read_manifest
 from mdaug.errors import MDAugError
@@ -25,7 +26,7 @@ from mdaug.workflows.options import ValidationOptions
 from mdaug.workflows.train import train_force_field
 from mdaug.workflows.training_sets import TrainingCallbacks
 from mdaug.workflows.training_summary import frame_energies_kcal_mol
-from mdaug.workflows.validation import accuracy_verdict, validate
+from mdaug.workflows.validation import validate
 
 LANES = ("raw", "augmented")
 

@@ -78,7 +78,13 @@ FILES: dict[str, dict[str, str]] = {
         "parity.png": "predicted against true energies and forces",
         "parity-*.png": "the same for one of several models",
     },
-    "examine": {"examination.json": "verdict of every test", "report.html": "report"},
+    "examine": {
+        "examination.json": "verdict and measured numbers of every part, for every force field",
+        "report.html": "report",
+        "accuracy.png": "distribution of the errors",
+        "conservation.png": "energies of runs at constant energy",
+        "runs/*": "trajectories, one folder for each force field and part",
+    },
     "explore": {
         "explored.xyz": "labeled frames of spurious minima, for `mdaug train --augment.explored`",
         "explore.json": "numbers of visited and kept frames",

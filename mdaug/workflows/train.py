@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mdaug.analysis.accuracy import AccuracyResult, accuracy
+from mdaug.analysis.accuracy import AccuracyResult, accuracy, accuracy_verdict
 from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import scan_verdicts
 from mdaug.calculators.predictions import predict
@@ -34,7 +34,7 @@ from mdaug.workflows.training_choice import (
 )
 from mdaug.workflows.training_sets import Sets, TrainingCallbacks, prepare_sets
 from mdaug.workflows.training_summary import frame_energies_kcal_mol, summarize_training
-from mdaug.workflows.validation import accuracy_verdict, scan_bond_to_hydrogen
+from mdaug.workflows.validation import scan_bond_to_hydrogen
 
 CONFIG = "config.toml"
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from mdaug.analysis.accuracy import AccuracyResult
 from mdaug.analysis.drift import DriftResult, energy_drift
 from mdaug.analysis.model_scan import (
     RELATIVE_RANGE,
@@ -42,10 +41,6 @@ from mdaug.workflows.use_model import own_level
 MOST_ATOMS_OF_REFERENCE = 60
 """Largest number of atoms for a relaxation and a GFN2-xTB reference before the scan; larger systems would
 take minutes."""
-
-FORCE_LIMIT_KCAL_MOL_A = 1.0
-"""Largest force MAE on test frames of an accurate model; forces of frames at 500 K have an rms of about
-25."""
 
 
 @dataclass(frozen=True)
@@ -201,26 +196,6 @@ def scan_bond_to_hydrogen(
     write_text(folder / "scan.csv", scan.to_csv())
     write_json(folder / "scan.json", scan_metrics(scan))
     return scan
-
-
-def accuracy_verdict(test: AccuracyResult | None) -> Verdict:
-    """Return whether the force error on test frames is below `FORCE_LIMIT_KCAL_MOL_A`.
-
-    Parameters
-    ----------
-    test
-        Errors on the test frames; None without test frames.
-    """
-    name, limit = "accuracy on test frames", FORCE_LIMIT_KCAL_MOL_A
-    if test is None:
-        return Verdict(name, "cannot tell", None, limit, "There are no test frames (`--split.test`).")
-    errors = test.to_json()
-    value = errors["force_mae_kcal_mol_A"]
-    text = (
-        f"The force MAE is {value:.2g} kcal/mol/Å on {errors['n_frames']} frames, the limit is {limit:g}; "
-        f"the energy MAE is {errors['energy_mae_kcal_mol']:.2g} kcal/mol."
-    )
-    return Verdict(name, "ok" if value <= limit else "warning", value, limit, text)
 
 
 def _reference(training: dict[str, Any]) -> Any:

@@ -1,0 +1,91 @@
+"""`mdaug examine`: one battery of tests for any force field."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from mdaug.cli.arguments import check_calculator, given_options, refuse
+from mdaug.cli.progress import print_next, progress_bars
+from mdaug.examination.options import ExaminationOptions
+from mdaug.text import print_text
+from mdaug.workflows.options import CalculatorOptions, DataOptions, OutputOptions, Switch
+from mdaug.workflows.runs import LATEST, open_run
+
+if TYPE_CHECKING:
+    from mdaug.workflows.examine import Examination
+
+
+def examine(
+    *models: str,
+    calculator: Annotated[CalculatorOptions, Parameter(name="*")] = CalculatorOptions(),
+    options: Annotated[ExaminationOptions, Parameter(name="*", consume_multiple=True)] = ExaminationOptions(),
+    resume: Switch = False,
+    source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
+    output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
+) -> int:
+    """Examine force fields: errors, symmetry, forces as the gradient of the energy, energy conservation.
+
+    Each part measures, and passes, fails, cannot tell, or is not run where no time is left. Several models,
+    and a calculator beside them, are compared side by side. Writes examination.json with all numbers, and
+    report.html. The exit code is 1 if a part fails.
+
+    Parameters
+    ----------
+    models
+        MODEL [MODEL …] [DATA]: files model.pt or run folders [default: the latest run, or the calculator
+        alone]; last, a file of frames or the name of a set [default: the test frames of each model's own
+        training].
+    resume
+        Continue the examination in --out, or the newest unfinished one, with the same arguments; parts that
+        were not run are run.
+    """
+    from mdaug.workflows.examine import FILE, examine_force_fields
+
+    paths, data = _split(models)
+    check_calculator(calculator, models=bool(paths), instead=False)
+    if data is None:
+        refuse(given_options(source), "without DATA")
+    latest = None if calculator.calculator else LATEST
+    subject = None if len(paths) > 1 else next(iter(paths), latest)
+    inputs = [*paths, data, options.structure]
+    with (
+        open_run(output, command="examine", resume=resume, subject=subject, inputs=inputs) as run,
+        progress_bars() as progress,
+    ):
+        examination = examine_force_fields(
+            paths,
+            None if data is None else source.load(data, forces_optional=True),
+            options,
+            run.path,
+            calculator=calculator,
+            resume=resume,
+            progress=progress,
+        )
+    _print(examination)
+    print_text(run.path / FILE)
+    print_text(f"report {examination.report}")
+    print_next("mdaug scan --bond I J  tests a bond", "mdaug explore  finds spurious minima that MD reaches")
+    return 1 if any(verdict.verdict == "error" for verdict in examination.verdicts) else 0
+
+
+def _split(items: tuple[str, ...]) -> tuple[list[Path], str | None]:
+    """Return the models, and the frames if the last item is no model."""
+    if items and not _is_model(Path(items[-1])):
+        return [Path(item) for item in items[:-1]], items[-1]
+    return [Path(item) for item in items], None
+
+
+def _is_model(path: Path) -> bool:
+    return path.is_dir() or path.suffix == ".pt"
+
+
+def _print(examination: "Examination") -> None:
+    from mdaug.reports.examination import comparison
+    from mdaug.reports.terminal import print_table, print_verdicts
+
+    force_fields = examination.content["force_fields"]
+    if len(force_fields) > 1:
+        print_table(comparison(force_fields))
+    else:
+        print_verdicts(examination.verdicts)

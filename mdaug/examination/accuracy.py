@@ -1,0 +1,74 @@
+"""Accuracy on held-out frames."""
+
+from functools import partial
+
+import numpy as np
+
+from mdaug.analysis.accuracy import FORCE_LIMIT_KCAL_MOL_A, accuracy
+from mdaug.errors import DataError
+from mdaug.examination.results import PartResult, limited
+from mdaug.examination.subject import Budget, Subject
+from mdaug.quantum.calculators import calculate_frames
+from mdaug.units import KCAL_MOL_PER_EV
+
+ENERGY_LIMIT_KCAL_MOL = 1.0
+"""Largest acceptable mean absolute error of the energies without their mean error: chemical accuracy."""
+
+FEWEST, MOST = 20, 1000
+"""Limits of the number of frames."""
+
+MOST_POINTS = 4000
+"""Largest number of force components that the report draws."""
+
+
+def examine_accuracy(subject: Subject, budget: Budget) -> PartResult:
+    """Compare energies without their mean error, and forces, with held-out frames.
+
+    The zero of energy differs between levels of theory, so that only differences of energies are compared.
+
+    Parameters
+    ----------
+    subject
+        The force field.
+    budget
+        Decides the number of frames.
+    """
+    if subject.frames is None:
+        return PartResult.not_run("There are no held-out frames; name some as DATA.")
+    frames = subject.frames.evenly_spaced(budget.evaluations(at_least=FEWEST, at_most=MOST))
+    try:
+        result = accuracy(partial(calculate_frames, subject.calculator), frames)
+    except DataError as error:
+        return PartResult(
+            (limited("held-out frames", np.inf, 0.0, f"The frames cannot be evaluated: {error}."),), {}
+        )
+    centered = result.centered()
+    errors, n = centered.to_json(), len(frames)
+    checks = []
+    if result.has_forces:
+        text = f"The MAE of the forces is {{value:.2g}} kcal/mol/Å on {n} frames; the limit is {{limit:g}}."
+        checks.append(limited("forces", errors["force_mae_kcal_mol_A"], FORCE_LIMIT_KCAL_MOL_A, text))
+    text = (
+        f"The MAE of the centered energies is {{value:.2g}} kcal/mol on {n} frames; the limit is {{limit:g}}."
+    )
+    checks.append(limited("centered energies", errors["energy_mae_kcal_mol"], ENERGY_LIMIT_KCAL_MOL, text))
+    figures = {
+        "data": frames.name,
+        "level_of_theory": frames.level_of_theory,
+        "as_they_are": result.to_json(),
+        "centered": errors,
+        "energy_errors_kcal_mol": centered.energy_errors_kcal_mol.tolist(),
+        "energies_kcal_mol": _relative(centered.energies_eV),
+        "force_errors_kcal_mol_A": _sample(result.force_errors_kcal_mol_A) if result.has_forces else [],
+    }
+    return PartResult(tuple(checks), figures)
+
+
+def _relative(energies_eV: np.ndarray) -> list[float]:
+    return ((energies_eV - energies_eV.mean()) * KCAL_MOL_PER_EV).tolist()
+
+
+def _sample(values: np.ndarray) -> list[float]:
+    """Return evenly spaced ones of the values, rounded."""
+    flat = values.ravel()
+    return np.round(flat[:: max(1, len(flat) // MOST_POINTS)], 4).tolist()

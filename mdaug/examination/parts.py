@@ -1,0 +1,105 @@
+"""The parts of the examination in their order, and the division of the time among them."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ase.calculators.calculator import CalculatorError
+
+from mdaug.examination.accuracy import examine_accuracy
+from mdaug.examination.conservation import examine_conservation
+from mdaug.examination.gradient import examine_gradient
+from mdaug.examination.options import PartName
+from mdaug.examination.results import PartResult
+from mdaug.examination.subject import Budget, Subject, seconds_per_evaluation
+from mdaug.examination.symmetry import examine_symmetry
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the examination.
+
+    Parameters
+    ----------
+    name
+        Key in examination.json and value of ``--parts``.
+    share
+        Share of the time that is left for this and the later parts, relative to their shares.
+    least
+        Smallest number of evaluations that the part needs, for a number of atoms.
+    examine
+        Measures and judges.
+    """
+
+    name: PartName
+    share: float
+    least: Callable[[int], int]
+    examine: Callable[[Subject, Budget], PartResult]
+
+
+PARTS: tuple[Part, ...] = (
+    Part("accuracy", 0.05, lambda n: 20, examine_accuracy),
+    Part("symmetry", 0.02, lambda n: 20, examine_symmetry),
+    Part("gradient", 0.02, lambda n: 50, examine_gradient),
+    Part("conservation", 0.15, lambda n: 1200, examine_conservation),
+)
+
+Finished = dict[PartName, PartResult]
+
+
+def examine(
+    subject: Subject,
+    names: Sequence[PartName],
+    seconds: float,
+    finished: Finished,
+    report: Callable[[PartName, PartResult], None],
+) -> Finished:
+    """Examine a force field; parts that were finished before are not examined again.
+
+    Parameters
+    ----------
+    subject
+        The force field.
+    names
+        Parts to examine; empty for all.
+    seconds
+        Time for all of them.
+    finished
+        Parts of an earlier, interrupted examination.
+    report
+        Called with each part and its result when it ends.
+
+    Returns
+    -------
+    dict
+        Name of a part -> its result, in the order of `PARTS`.
+    """
+    until = time.monotonic() + seconds
+    waiting = [part for part in PARTS if not names or part.name in names]
+    results: Finished = {}
+    per_evaluation = (
+        0.0 if all(part.name in finished for part in waiting) else seconds_per_evaluation(subject)
+    )
+    for k, part in enumerate(waiting):
+        if part.name in finished:
+            results[part.name] = finished[part.name]
+            continue
+        left = until - time.monotonic()
+        shares = sum(other.share for other in waiting[k:] if other.name not in finished)
+        needed = part.least(len(subject.start)) * per_evaluation
+        if needed > left:
+            text = f"It takes at least {needed:.3g} s, and {max(left, 0.0):.3g} s were left (--minutes)."
+            results[part.name] = PartResult.not_run(text)
+        else:
+            results[part.name] = _examined(part, subject, Budget(left * part.share / shares, per_evaluation))
+        report(part.name, results[part.name])
+    return results
+
+
+def _examined(part: Part, subject: Subject, budget: Budget) -> PartResult:
+    began = time.monotonic()
+    try:
+        result = part.examine(subject, budget)
+    except CalculatorError as error:
+        result = PartResult.not_run(f"The calculator failed ({type(error).__name__}: {error}).")
+    return replace(result, seconds=time.monotonic() - began)

@@ -1,0 +1,91 @@
+"""Molecular dynamics of a force field that is examined: in the C++ core where possible, else by ASE."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+
+from mdaug.calculators.core import CoreUnavailableError
+from mdaug.examination.subject import Subject
+from mdaug.md.core_integrator import advance_together, core_integrators
+from mdaug.md.dynamics import DynamicsResult, run_dynamics, run_replicas
+from mdaug.md.loop import MakeIntegrator
+from mdaug.md.options import DynamicsOptions
+
+RUNS = "runs"
+"""Folder for the trajectories of all force fields and parts."""
+
+
+def run_all(
+    subject: Subject,
+    start: Atoms,
+    options: DynamicsOptions,
+    folder: Path,
+    n_runs: int,
+    *,
+    until: float = float("inf"),
+) -> list[DynamicsResult]:
+    """Run independent replicas, each with its own seed, into the folders replica-0, replica-1, …
+
+    Parameters
+    ----------
+    subject
+        The force field.
+    start
+        The start structure.
+    options
+        Of each run.
+    folder
+        Folder of the replicas; an earlier one is replaced.
+    n_runs
+        Number of replicas.
+    until
+        Time by `time.monotonic` after which no other replica begins, except the first.
+
+    Returns
+    -------
+    list of DynamicsResult
+        One for each replica that was run, at least one.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    integrators = core_of(subject, start, options)
+    if integrators is not None:
+        shared: dict[str, Any] = {"make_integrator": integrators, "advance": advance_together}
+        return run_replicas(start, subject.calculator, options, folder, n_runs, **shared)
+    results: list[DynamicsResult] = []
+    for k in range(n_runs):
+        if k > 0 and time.monotonic() > until:
+            break
+        seeded = options.model_copy(update={"seed": options.seed + k})
+        results.append(run_dynamics(start, subject.calculator, seeded, folder / f"replica-{k}"))
+    return results
+
+
+def core_of(subject: Subject, start: Atoms, options: DynamicsOptions) -> MakeIntegrator | None:
+    """Return the factory of integrators in the C++ core, None where it cannot run this force field.
+
+    Parameters
+    ----------
+    subject
+        The force field.
+    start
+        The structure that moves.
+    options
+        Ensemble of the run.
+    """
+    if subject.model is None:
+        return None
+    try:
+        return core_integrators(
+            subject.model,
+            subject.manifest,
+            start,
+            ensemble=options.ensemble,
+            dtype="float64",
+            device="cpu",
+        )
+    except CoreUnavailableError:
+        return None

@@ -1,0 +1,182 @@
+"""What every part of an examination is given: a force field, a start structure, held-out frames, time."""
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+
+from mdaug.analysis.relax import RelaxResult, relax
+from mdaug.errors import DataError
+from mdaug.frames import FloatArray, FrameSet, one_frame
+from mdaug.geometry.bonds import find_bonds
+from mdaug.geometry.molecules import molecule_of_atom
+from mdaug.geometry.training_bonds import TrainingBonds
+from mdaug.units import KCAL_MOL_PER_EV
+
+ASSUMED_K = 300.0
+"""Temperature of the frames where it is unknown."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A force field that is examined.
+
+    Parameters
+    ----------
+    label
+        Name in tables and figures.
+    calculator
+        Energies and forces.
+    start
+        A structure near a minimum.
+    folder
+        Folder for the trajectories of this force field.
+    manifest
+        Manifest of a model; ``{}`` for another calculator.
+    model
+        The model.pt; None for another calculator.
+    frames
+        Held-out frames of the same atoms in the same order as `start`; None without.
+    temperature_K
+        Temperature of the frames; None where unknown.
+    charge
+        Total charge, e.
+    multiplicity
+        Spin multiplicity 2S+1.
+    seed
+        Seed of displacements, rotations and velocities.
+    """
+
+    label: str
+    calculator: Calculator
+    start: Atoms
+    folder: Path
+    manifest: dict[str, Any]
+    model: Path | None = None
+    frames: FrameSet | None = None
+    temperature_K: float | None = None
+    charge: int = 0
+    multiplicity: int = 1
+    seed: int = 0
+
+    @property
+    def kelvin(self) -> float:
+        """Temperature of the frames, `ASSUMED_K` where unknown."""
+        return self.temperature_K or ASSUMED_K
+
+    @cached_property
+    def relaxed(self) -> RelaxResult:
+        """The minimum next to the start structure, if the relaxation converged."""
+        return relax(self.calculator, self.start, fmax_eV_A=1e-3, max_steps=600)
+
+    @cached_property
+    def minimum(self) -> Atoms:
+        """The minimum if it has the bonds of the start structure, else the start structure."""
+        try:
+            relaxed = self.relaxed
+        except DataError:  # the forces became nonfinite
+            return self.start
+        intact = relaxed.converged and np.array_equal(find_bonds(relaxed.atoms), find_bonds(self.start))
+        return relaxed.atoms if intact else self.start
+
+    @property
+    def is_one_molecule(self) -> bool:
+        """Whether the system is one molecule without a cell."""
+        bonds = find_bonds(self.start)
+        return not self.start.pbc.any() and bool(molecule_of_atom(len(self.start), bonds).max() == 0)
+
+    def bonds(self) -> TrainingBonds:
+        """Return the bonds of the frames, of the manifest, or of the minimum: the first that there are.
+
+        Raises
+        ------
+        DataError
+            No two atoms are bonded.
+        """
+        if self.frames is not None:
+            return TrainingBonds.from_frames(self.frames)
+        try:
+            return TrainingBonds.from_manifest(self.manifest)
+        except DataError:
+            return TrainingBonds.from_frames(one_frame(self.minimum, 0.0, self.label))
+
+    def evaluate(self, atoms: Atoms) -> tuple[float, FloatArray]:
+        """Return energy, kcal/mol, and forces, kcal/mol/Å, shape (n_atoms, 3), of a structure.
+
+        Parameters
+        ----------
+        atoms
+            The structure; not changed.
+        """
+        asked = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        asked.calc = self.calculator
+        energy, forces = asked.get_potential_energy(), np.asarray(asked.get_forces(), dtype=float)
+        return float(energy) * KCAL_MOL_PER_EV, forces * KCAL_MOL_PER_EV
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Time for one part.
+
+    Parameters
+    ----------
+    seconds
+        Time of this part.
+    seconds_per_evaluation
+        Time of one evaluation of energy and forces.
+    """
+
+    seconds: float
+    seconds_per_evaluation: float
+
+    def evaluations(self, *, at_least: int, at_most: int) -> int:
+        """Return the number of evaluations that the time allows.
+
+        Parameters
+        ----------
+        at_least, at_most
+            Limits of the number.
+        """
+        allowed = self.seconds / max(self.seconds_per_evaluation, 1e-6)
+        return int(np.clip(allowed, at_least, at_most))
+
+
+def displaced(atoms: Atoms, rng: np.random.Generator, size_A: float = 0.05) -> Atoms:
+    """Return a structure with normally distributed displacements of every coordinate.
+
+    Parameters
+    ----------
+    atoms
+        The structure; not changed.
+    rng
+        Source of the displacements.
+    size_A
+        Standard deviation, Å.
+    """
+    moved = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    moved.positions += rng.normal(scale=size_A, size=moved.positions.shape)
+    return moved
+
+
+def seconds_per_evaluation(subject: Subject, n: int = 3) -> float:
+    """Return the time of one evaluation of energy and forces, the median of several.
+
+    Parameters
+    ----------
+    subject
+        The force field.
+    n
+        Number of evaluations, after one that is not counted.
+    """
+    rng, times = np.random.default_rng(0), []
+    for _ in range(n + 1):
+        moved = displaced(subject.start, rng, 0.01)
+        began = time.perf_counter()
+        subject.evaluate(moved)
+        times.append(time.perf_counter() - began)
+    return float(np.median(times[1:]))

@@ -1,0 +1,126 @@
+"""Invariance of the energy to translation, rotation, and the exchange of equal atoms."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+from ase import Atoms
+from scipy.spatial.transform import Rotation
+
+from mdaug.examination.results import PartResult
+from mdaug.examination.subject import Budget, Subject, displaced
+from mdaug.frames import FloatArray
+from mdaug.geometry.bonds import find_bonds
+from mdaug.verdicts import Verdict
+
+ENERGY_LIMIT_KCAL_MOL = 0.02
+"""Largest change of the energy by a motion that must not change it; self-consistent methods reach 0.005."""
+
+FORCE_LIMIT_KCAL_MOL_A = 0.2
+"""Largest difference of a force in two orientations."""
+
+N_STRUCTURES = 3
+"""Number of displaced structures."""
+
+SHIFT_A = np.array([3.1, -2.3, 5.7])
+"""Translation, no multiple of a usual lattice vector or grid."""
+
+N_EXCHANGES = 2
+"""Largest number of pairs of equal atoms that are exchanged in each structure."""
+
+Pair = tuple[float, float]
+"""Differences of energy, kcal/mol, and of forces, kcal/mol/Å."""
+
+
+def examine_symmetry(subject: Subject, budget: Budget) -> PartResult:
+    """Move displaced structures as a whole, and exchange equal atoms.
+
+    Parameters
+    ----------
+    subject
+        The force field.
+    budget
+        Not used: about 20 evaluations.
+    """
+    del budget
+    rng = np.random.default_rng(subject.seed)
+    structures = [displaced(subject.minimum, rng) for _ in range(N_STRUCTURES)]
+    motions = {
+        "translation": _translations,
+        "rotation": _rotations,
+        "exchange of equal atoms": _exchanges,
+    }
+    checks, figures = [], {}
+    for name, moved in motions.items():
+        differences = [pair for atoms in structures for pair in moved(subject, atoms, rng)]
+        if differences:
+            checks.append(_invariance(name, differences))
+        figures[name] = [list(pair) for pair in differences]
+    return PartResult(tuple(checks), figures)
+
+
+def equivalent_atoms(atoms: Atoms) -> list[tuple[int, int]]:
+    """Return pairs of atoms of one element that are bonded to the same atom and to no other.
+
+    Their exchange maps the bond graph onto itself, so that even a force field whose parameters belong to
+    indices must not change.
+
+    Parameters
+    ----------
+    atoms
+        The structure.
+    """
+    neighbors: dict[int, list[int]] = {k: [] for k in range(len(atoms))}
+    for i, j in find_bonds(atoms).tolist():
+        neighbors[i].append(j)
+        neighbors[j].append(i)
+    ends = [k for k, bonded in neighbors.items() if len(bonded) == 1]
+    return [
+        (i, j)
+        for i in ends
+        for j in ends
+        if i < j and atoms.numbers[i] == atoms.numbers[j] and neighbors[i] == neighbors[j]
+    ]
+
+
+def _translations(subject: Subject, atoms: Atoms, rng: np.random.Generator) -> Iterator[Pair]:
+    del rng
+    moved = atoms.copy()
+    moved.positions += SHIFT_A
+    yield _differences(subject, atoms, moved, lambda forces: forces)
+
+
+def _rotations(subject: Subject, atoms: Atoms, rng: np.random.Generator) -> Iterator[Pair]:
+    matrix = Rotation.random(random_state=rng).as_matrix()
+    center = atoms.positions.mean(axis=0)
+    positions, cell = center + (atoms.positions - center) @ matrix.T, atoms.cell.array @ matrix.T
+    moved = Atoms(atoms.numbers, positions, cell=cell, pbc=atoms.pbc)
+    yield _differences(subject, atoms, moved, lambda forces: forces @ matrix.T)
+
+
+def _exchanges(subject: Subject, atoms: Atoms, rng: np.random.Generator) -> Iterator[Pair]:
+    pairs = equivalent_atoms(subject.minimum)
+    for k in rng.permutation(len(pairs))[:N_EXCHANGES]:
+        order = np.arange(len(atoms))
+        order[list(pairs[k])] = pairs[k][::-1]
+        moved = atoms.copy()
+        moved.positions = atoms.positions[order]
+        yield _differences(subject, atoms, moved, partial(np.take, indices=order, axis=0))
+
+
+def _differences(
+    subject: Subject, atoms: Atoms, moved: Atoms, transform: Callable[[FloatArray], FloatArray]
+) -> Pair:
+    (energy, forces), (other, turned) = subject.evaluate(atoms), subject.evaluate(moved)
+    return abs(other - energy), float(np.abs(turned - transform(forces)).max())
+
+
+def _invariance(name: str, differences: list[Pair]) -> Verdict:
+    energy, force = (float(np.max(values)) for values in zip(*differences, strict=True))
+    agrees = energy <= ENERGY_LIMIT_KCAL_MOL and force <= FORCE_LIMIT_KCAL_MOL_A
+    article = "An" if name[0] == "e" else "A"
+    text = (
+        f"{article} {name} changes energy and forces by {energy:.1g} kcal/mol and {force:.1g} kcal/mol/Å; "
+        f"the limits are {ENERGY_LIMIT_KCAL_MOL:g} and {FORCE_LIMIT_KCAL_MOL_A:g}."
+    )
+    return Verdict(name, "ok" if agrees else "error", energy, ENERGY_LIMIT_KCAL_MOL, text)

@@ -1,0 +1,193 @@
+"""Examination of one or several force fields: examination.json, and the report drawn from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from mdaug.archives import read_json
+from mdaug.errors import DataError
+from mdaug.examination.options import ExaminationOptions, PartName
+from mdaug.examination.parts import PARTS, Finished, examine
+from mdaug.examination.results import PartResult
+from mdaug.examination.runs import RUNS
+from mdaug.examination.subject import Subject
+from mdaug.files import write_json
+from mdaug.frames import FrameSet
+from mdaug.reports.examination import write_examination_report
+from mdaug.verdicts import Verdict
+from mdaug.workflows.options import CalculatorOptions
+from mdaug.workflows.progress import Progress, ignore
+from mdaug.workflows.use_calculator import CalculatorChoice
+from mdaug.workflows.use_model import Model, load_models, own_frames
+
+FILE = "examination.json"
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Results of all force fields.
+
+    Parameters
+    ----------
+    content
+        Content of examination.json.
+    report
+        The HTML page.
+    """
+
+    content: dict[str, Any]
+    report: Path
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """One verdict for each part of each force field."""
+        return [Verdict(**entry | {"frames": ()}) for entry in self.content["verdicts"]]
+
+
+def examine_force_fields(
+    models: Sequence[Path],
+    frames: FrameSet | None,
+    options: ExaminationOptions,
+    folder: Path,
+    *,
+    calculator: CalculatorOptions = CalculatorOptions(),
+    resume: bool = False,
+    progress: Progress = ignore,
+) -> Examination:
+    """Examine models and a calculator, and write examination.json and report.html into `folder`.
+
+    The file is written after every part, so that an interrupted examination can be resumed.
+
+    Parameters
+    ----------
+    models
+        Files model.pt or run folders; empty for the calculator alone, or else for the latest run.
+    frames
+        Held-out frames; None for the test frames of each model's own training.
+    options
+        Parts, time and start structure.
+    folder
+        Output folder.
+    calculator
+        A calculator that is examined instead of a model or beside the models.
+    resume
+        Keep the parts that an interrupted examination in `folder` has finished.
+    progress
+        Called with the name of a force field and the numbers of parts done and in all.
+
+    Raises
+    ------
+    DataError
+        If a model or its start cannot be had, or the folder holds the examination of something else.
+    """
+    choice = CalculatorChoice.from_options(calculator, options.structure)
+    loaded = load_models(models, choice, dtype="float64")
+    about = {
+        "force_fields": [model.name for model in loaded],
+        "data": None if frames is None else frames.name,
+        "structure": options.structure,
+        "seed": options.seed,
+    }
+    before = _before(folder / FILE, about) if resume else {}
+    entries: dict[str, Finished] = {model.label: before.get(model.label, {}) for model in loaded}
+    write = partial(_write, folder / FILE, about, entries)
+    for model in loaded:
+        subject = _subject(model, frames, options, folder)
+        finished = {k: v for k, v in entries[model.label].items() if v.checks}
+        n_parts = len(options.parts or PARTS)
+
+        def report(name: PartName, result: PartResult, model: Model = model, n_parts: int = n_parts) -> None:
+            entries[model.label][name] = result
+            write()
+            progress(model.label, len(entries[model.label]), n_parts)
+
+        entries[model.label] = examine(subject, options.parts, 60.0 * options.minutes, finished, report)
+    content = write()
+    return Examination(content, write_examination_report(folder, content))
+
+
+def _write(path: Path, about: dict[str, Any], entries: dict[str, Finished]) -> dict[str, Any]:
+    """Write examination.json and return its content."""
+    several = len(entries) > 1
+    content = {
+        "about": about,
+        "verdicts": [
+            result.to_verdict(f"{name} ({label})" if several else name).to_json()
+            for label, parts in entries.items()
+            for name, result in parts.items()
+        ],
+        "force_fields": {
+            label: {name: result.to_json() for name, result in parts.items()}
+            for label, parts in entries.items()
+        },
+    }
+    write_json(path, content)
+    return content
+
+
+def _before(path: Path, about: dict[str, Any]) -> dict[str, Finished]:
+    """Return the parts that an earlier examination of the same force fields finished."""
+    if not path.exists():
+        return {}
+    content = read_json(path, "an examination")
+    try:
+        different = [key for key, value in about.items() if content["about"][key] != value]
+        entries = content["force_fields"]
+        before = {
+            label: {name: PartResult.from_json(entry) for name, entry in parts.items()}
+            for label, parts in entries.items()
+        }
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{path}: not an examination ({error!r}); examine without --resume") from error
+    if different:
+        key = different[0]
+        raise DataError(
+            f"{path}: an examination with {key} {content['about'][key]!r}, not {about[key]!r}; resume with "
+            "the same, or examine into another folder"
+        )
+    return before
+
+
+def _subject(model: Model, frames: FrameSet | None, options: ExaminationOptions, folder: Path) -> Subject:
+    held_out = _held_out(model, frames)
+    training = model.training
+    temperature = training.get("temperature_K") if held_out is None else held_out.temperature_K
+    return Subject(
+        label=model.label,
+        calculator=model.calculator,
+        start=_start(model, held_out, options.structure),
+        folder=folder / RUNS / model.label,
+        manifest=model.manifest,
+        model=model.path,
+        frames=held_out,
+        temperature_K=temperature,
+        charge=int(training.get("charge") or 0),
+        multiplicity=int(training.get("multiplicity") or 1),
+        seed=options.seed,
+    )
+
+
+def _held_out(model: Model, frames: FrameSet | None) -> FrameSet | None:
+    """Return the frames; of a set that the model was trained on, those that its training left out."""
+    if model.path is None:
+        return frames
+    if frames is None or model.training.get("data") == frames.name:
+        try:
+            return own_frames(model.path, "test")
+        except DataError:
+            return frames
+    return frames
+
+
+def _start(model: Model, frames: FrameSet | None, structure: str | None) -> Atoms:
+    """Return the start structure: the one named, or the frame of lowest energy."""
+    if structure is not None or frames is None:
+        return model.start(structure)
+    lowest = int(np.argmin(frames.energies))
+    cell = None if frames.cells is None else frames.cells[lowest]
+    return Atoms(frames.atomic_numbers, frames.positions[lowest], cell=cell, pbc=frames.pbc)

@@ -1,0 +1,128 @@
+"""Each part passes a right force field and fails one that is wrong in what the part measures."""
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.calculators.emt import EMT
+
+from mdaug.examination.accuracy import examine_accuracy
+from mdaug.examination.conservation import examine_conservation
+from mdaug.examination.gradient import examine_gradient
+from mdaug.examination.parts import examine
+from mdaug.examination.subject import Budget, Subject
+from mdaug.examination.symmetry import equivalent_atoms, examine_symmetry
+from mdaug.frames import FrameSet
+from mdaug.quantum.calculators import calculate_frames
+from tests.examination import analytic
+
+LITTLE = Budget(0.0, 1e-3)
+"""Time for the fewest evaluations only."""
+
+
+def subject_of(calculator, folder, atoms=None, frames=None):
+    atoms = analytic.ethanol() if atoms is None else atoms
+    return Subject(calculator.__class__.__name__, calculator, atoms, folder, {}, frames=frames)
+
+
+def held_out(n_frames=6):
+    one = analytic.ethanol()
+    noise = np.random.default_rng(3).normal(scale=0.05, size=(n_frames, len(one), 3))
+    empty = FrameSet(one.numbers, one.positions + noise, np.zeros(n_frames), np.zeros_like(noise))
+    energies, forces = calculate_frames(analytic.Right(), empty)
+    return FrameSet(one.numbers, empty.positions, energies, forces, temperature_K=300.0, name="held out")
+
+
+def failing(result):
+    return [check.name for check in result.checks if check.verdict in ("error", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("calculator", "wrong"),
+    [
+        (analytic.Right, []),
+        (analytic.Shifted, []),
+        (analytic.Stiff, ["forces", "centered energies"]),
+    ],
+)
+def test_accuracy_is_of_centered_energies_and_forces(tmp_path, calculator, wrong):
+    result = examine_accuracy(subject_of(calculator(), tmp_path, frames=held_out()), LITTLE)
+    assert failing(result) == wrong
+    assert result.verdict == ("fails" if wrong else "passes")
+
+
+def test_accuracy_is_not_run_without_frames(tmp_path):
+    result = examine_accuracy(subject_of(analytic.Right(), tmp_path), LITTLE)
+    assert (result.verdict, result.why) == (
+        "not run",
+        "There are no held-out frames; name some as DATA.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("calculator", "wrong"),
+    [
+        (analytic.Right, []),
+        (analytic.Placed, ["translation"]),
+        (analytic.Oriented, ["rotation"]),
+        (analytic.Numbered, ["exchange of equal atoms"]),
+    ],
+)
+def test_symmetry(tmp_path, calculator, wrong):
+    result = examine_symmetry(subject_of(calculator(), tmp_path), LITTLE)
+    assert failing(result) == wrong
+    assert len(result.checks) == 3
+
+
+def test_equal_atoms_are_those_on_one_neighbor():
+    one = analytic.ethanol()
+    hydrogens = {tuple(sorted(one.numbers[[i, j]])) for i, j in equivalent_atoms(one)}
+    assert hydrogens == {(1, 1)}
+    assert len(equivalent_atoms(one)) == 3 + 1  # of CH3 and of CH2
+
+
+@pytest.mark.parametrize(
+    ("calculator", "wrong"), [(analytic.Right, []), (analytic.Turning, ["force = −gradient"])]
+)
+def test_forces_are_the_gradient(tmp_path, calculator, wrong):
+    assert failing(examine_gradient(subject_of(calculator(), tmp_path), LITTLE)) == wrong
+
+
+@pytest.mark.parametrize(("calculator", "wrong"), [(EMT, []), (analytic.WrongStress, ["stress by strain"])])
+def test_stress_is_the_slope_of_the_energy_along_strains(tmp_path, calculator, wrong):
+    copper = bulk("Cu", cubic=True) * (2, 2, 2)
+    copper.set_cell(copper.cell.array * 1.02, scale_atoms=True)
+    result = examine_gradient(subject_of(calculator(), tmp_path, copper), LITTLE)
+    assert [check.name for check in result.checks] == ["force = −gradient", "stress by strain"]
+    assert failing(result) == wrong
+
+
+@pytest.mark.parametrize(
+    ("calculator", "wrong"),
+    [
+        (analytic.Right, []),
+        (analytic.Turning, ["energy drift", "time step"]),
+        (analytic.Stepped, ["energy drift", "time step"]),
+    ],
+)
+def test_energy_is_conserved_with_the_law_of_the_time_step(tmp_path, calculator, wrong):
+    result = examine_conservation(subject_of(calculator(), tmp_path), LITTLE)
+    if wrong:
+        assert set(failing(result)) & set(wrong)
+    else:
+        assert failing(result) == []
+    if calculator is analytic.Right:
+        assert result.figures["timestep_scaling"]["exponent"] == pytest.approx(2.0, abs=0.1)
+
+
+def test_a_part_without_time_is_not_run_and_may_be_run_later(tmp_path):
+    subject = subject_of(analytic.Right(), tmp_path)
+    told = []
+    results = examine(subject, ["symmetry", "conservation"], 0.0, {}, lambda name, _: told.append(name))
+    assert {result.verdict for result in results.values()} == {"not run"}
+    assert "were left" in results["symmetry"].why
+    assert told == ["symmetry", "conservation"]
+    later = examine(subject, ["symmetry"], 60.0, {}, lambda *_: None)
+    assert later["symmetry"].verdict == "passes"
+    again = examine(subject, ["symmetry"], 0.0, later, lambda name, _: told.append(name))
+    assert again == later
+    assert told == ["symmetry", "conservation"]  # what is finished is not examined again
