@@ -6,7 +6,16 @@ from pydantic import PositiveFloat
 
 from mdaug.options import Options, Seed
 
-PartName = Literal["accuracy", "symmetry", "gradient", "conservation"]
+PartName = Literal[
+    "accuracy",
+    "symmetry",
+    "gradient",
+    "extensivity",
+    "minimum",
+    "bonds",
+    "shapes",
+    "conservation",
+]
 """A part of the examination."""
 
 

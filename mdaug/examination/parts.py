@@ -7,10 +7,14 @@ from dataclasses import dataclass, replace
 from ase.calculators.calculator import CalculatorError
 
 from mdaug.examination.accuracy import examine_accuracy
+from mdaug.examination.bonds import examine_bonds
 from mdaug.examination.conservation import examine_conservation
+from mdaug.examination.extensivity import examine_extensivity
 from mdaug.examination.gradient import examine_gradient
+from mdaug.examination.minimum import examine_minimum
 from mdaug.examination.options import PartName
 from mdaug.examination.results import PartResult
+from mdaug.examination.shapes import examine_shapes
 from mdaug.examination.subject import Budget, Subject, seconds_per_evaluation
 from mdaug.examination.symmetry import examine_symmetry
 
@@ -41,6 +45,10 @@ PARTS: tuple[Part, ...] = (
     Part("accuracy", 0.05, lambda n: 20, examine_accuracy),
     Part("symmetry", 0.02, lambda n: 20, examine_symmetry),
     Part("gradient", 0.02, lambda n: 50, examine_gradient),
+    Part("extensivity", 0.01, lambda n: 2, examine_extensivity),
+    Part("minimum", 0.05, lambda n: 6 * n + 50, examine_minimum),
+    Part("bonds", 0.15, lambda n: 40 * n, examine_bonds),
+    Part("shapes", 0.10, lambda n: 125, examine_shapes),
     Part("conservation", 0.15, lambda n: 1200, examine_conservation),
 )
 

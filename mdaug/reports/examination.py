@@ -1,25 +1,59 @@
 """The report of an examination, drawn from the content of examination.json alone."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mdaug.reports.examination_parts import PART_SECTIONS
-from mdaug.reports.html import Cell, Opening, Section, Table, verdict_table, write_page
+from mdaug.reports.examination_parts import PART_CONTENTS
+from mdaug.reports.html import Cell, Opening, Section, Table, format_cell, verdict_table, write_page
 from mdaug.verdicts import MARKS, Verdict
 
 WORDS = {"passes": MARKS["ok"], "fails": MARKS["error"], "cannot tell": MARKS["cannot tell"], "not run": "–"}
 """Mark of each outcome of a part."""
 
-TITLES = {
-    "accuracy": "Accuracy on held-out frames",
-    "symmetry": "Symmetry",
-    "gradient": "Force and stress as the slope of the energy",
-    "conservation": "Conservation of the energy",
+PARTS = {
+    "accuracy": (
+        "Accuracy on held-out frames",
+        "Errors against frames that were not trained on. Energies are centered: the mean error is removed, "
+        "as levels of theory have zeros of their own.",
+    ),
+    "symmetry": (
+        "Symmetry",
+        "Energy and forces of randomly displaced structures must not change when the system is moved or "
+        "rotated as a whole, or when two atoms of one element with the same neighbor are exchanged.",
+    ),
+    "gradient": (
+        "Force and stress as the slope of the energy",
+        "Forces against central differences of the energy along random directions of all coordinates, and "
+        "for a cell the stress against those along random strains.",
+    ),
+    "extensivity": (
+        "Extensivity",
+        "Two copies of the molecule, 50 Å apart, must have twice the energy of one, and the same forces.",
+    ),
+    "minimum": (
+        "Minimum and frequencies",
+        "The start structure relaxes; harmonic frequencies are those of the minimum.",
+    ),
+    "bonds": (
+        "Bonds",
+        "Every bond that is not in a ring, from 0.6 of its length to beyond the cutoff. A rigid bond scan "
+        "has one minimum and no maximum; the energy of the parted fragments is above that of the bond, and "
+        "they no longer act on each other.",
+    ),
+    "shapes": (
+        "Bends, torsions and contacts",
+        "Coordinates that are no bonds: none has a second minimum that MD can reach over less than "
+        "150 kcal/mol (except torsions), or an energy far below the minimum; forces explain every change "
+        "of the energy.",
+    ),
+    "conservation": (
+        "Conservation of the energy",
+        "Runs at constant energy from the minimum, at two time steps. The drift is that of the energy which "
+        "velocity Verlet conserves; the fluctuation of the total energy grows as the time step squared if "
+        "forces are the gradient of a smooth energy.",
+    ),
 }
-"""Part -> heading."""
-
-PartSection = Callable[[Path, dict[str, dict[str, Any]]], tuple[str, list[Path], list[Table]]]
+"""Part -> heading and text, in the order of the page."""
 
 
 def write_examination_report(folder: Path, content: dict[str, Any]) -> Path:
@@ -41,7 +75,7 @@ def write_examination_report(folder: Path, content: dict[str, Any]) -> Path:
         sections.append(Section("Side by side", text, tables=[comparison(force_fields)]))
     sections += [
         _section(folder, part, force_fields)
-        for part in TITLES
+        for part in PARTS
         if any(part in parts for parts in force_fields.values())
     ]
     data = content["about"]["data"] or "the test frames of each model's training"
@@ -59,7 +93,7 @@ def comparison(force_fields: dict[str, Any]) -> Table:
         Entry ``"force_fields"`` of examination.json.
     """
     rows: list[list[Cell]] = []
-    for part in TITLES:
+    for part in PARTS:
         outcomes = [parts.get(part, {}).get("verdict") for parts in force_fields.values()]
         if any(outcomes):
             rows.append([part, *(f"{WORDS[word]} {word}" if word else None for word in outcomes)])
@@ -70,13 +104,45 @@ def _section(folder: Path, part: str, force_fields: dict[str, Any]) -> Section:
     """Return the section of a part: checks of each force field, figures and tables of the numbers."""
     entries = {label: parts[part] for label, parts in force_fields.items() if part in parts}
     figures = {label: entry["figures"] for label, entry in entries.items() if entry["figures"]}
-    text, pictures, tables = PART_SECTIONS[part](folder, figures)
-    checks = []
-    for label, entry in entries.items():
-        verdicts = [Verdict(**check | {"frames": ()}) for check in entry["checks"]]
-        caption = f"{label}: {entry['verdict']}"
-        if not verdicts:
-            caption += f". {entry['why']}"
-        table = verdict_table(verdicts)
-        checks.append(Table(table.columns, table.rows, caption))
-    return Section(TITLES[part], text, pictures, [*checks, *tables])
+    title, text = PARTS[part]
+    pictures, tables = PART_CONTENTS[part](folder, figures) if figures and part in PART_CONTENTS else ([], [])
+    not_run = [f"{label}: not run. {entry['why']}" for label, entry in entries.items() if not entry["checks"]]
+    text = "\n\n".join([text, *not_run])
+    checks = [] if len(not_run) == len(entries) else checks_tables(entries)
+    return Section(title, text, pictures, [*checks, *tables])
+
+
+def checks_tables(entries: dict[str, Any]) -> list[Table]:
+    """Return the checks of a part; of several force fields side by side, then the checks that do not pass.
+
+    Parameters
+    ----------
+    entries
+        Label of a force field -> entry of the part in examination.json.
+    """
+    verdicts = {
+        label: {check["name"]: Verdict(**check | {"frames": ()}) for check in entry["checks"]}
+        for label, entry in entries.items()
+    }
+    if len(entries) == 1:
+        return [verdict_table(list(checks.values())) for checks in verdicts.values()]
+    names = dict.fromkeys(name for checks in verdicts.values() for name in checks)
+    rows: list[list[Cell]] = []
+    for name in names:
+        limit = next(checks[name].limit for checks in verdicts.values() if name in checks)
+        cells = [_marked(checks[name]) if name in checks else None for checks in verdicts.values()]
+        rows.append([name, limit, *cells])
+    tables = [Table(["check", "limit", *entries], rows)]
+    wrong = [
+        [check.mark, label, check.name, check.text]
+        for label, checks in verdicts.items()
+        for check in checks.values()
+        if check.verdict != "ok"
+    ]
+    if wrong:
+        tables.append(Table(["", "force field", "check", "meaning"], wrong, "What does not pass"))
+    return tables
+
+
+def _marked(check: Verdict) -> str:
+    return check.mark if check.value is None else f"{check.mark} {format_cell(check.value)}"

@@ -6,15 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from mdaug.reports.html import Picture, Table
-from mdaug.reports.style import model_styles, new_figure, save
+from mdaug.reports.html import Cell, Picture, Table
+from mdaug.reports.style import LIMIT, model_styles, new_figure, save
+
+MOST_PANELS = 16
+"""Largest number of curves in one picture."""
+
+HIGHEST_KCAL_MOL = 200.0
+"""Upper end of the energy axes; without it the walls would dominate the figure."""
 
 Figures = dict[str, Any]
-Content = tuple[str, list[Picture], list[Table]]
+Content = tuple[list[Picture], list[Table]]
 
 
 def accuracy_content(folder: Path, figures: dict[str, Figures]) -> Content:
-    """Return text, histograms of the errors and their table.
+    """Return the distributions of the errors and their table.
 
     Parameters
     ----------
@@ -23,12 +29,6 @@ def accuracy_content(folder: Path, figures: dict[str, Figures]) -> Content:
     figures
         Label -> figures of the part.
     """
-    text = (
-        "Errors against frames that were not trained on. Energies are centered: the mean error is removed, "
-        "as levels of theory have zeros of their own."
-    )
-    if not figures:
-        return text, [], []
     rows = []
     for label, numbers in figures.items():
         errors = numbers["centered"]
@@ -52,65 +52,11 @@ def accuracy_content(folder: Path, figures: dict[str, Figures]) -> Content:
         ax.set_ylabel("% of the errors below")
     left.legend(frameon=False)
     picture = Picture(save(figure, folder / "accuracy.png"), "Distribution of the errors.", wide=True)
-    return text, [picture], [table]
-
-
-def symmetry_content(folder: Path, figures: dict[str, Figures]) -> Content:
-    """Return text and the table of the largest changes.
-
-    Parameters
-    ----------
-    folder
-        Not used: the part has no picture.
-    figures
-        Label -> figures of the part.
-    """
-    del folder
-    text = (
-        "Energy and forces of randomly displaced structures must not change when the system is moved or "
-        "rotated as a whole, or when two atoms of one element that are bonded to the same atom are exchanged."
-    )
-    rows = [
-        [label, name, len(pairs), *(max(values) for values in zip(*pairs, strict=True))]
-        for label, numbers in figures.items()
-        for name, pairs in numbers.items()
-        if pairs
-    ]
-    caption = "Largest change of energy (kcal/mol) and of forces (kcal/mol/Å)"
-    return text, [], [Table(["", "motion", "comparisons", "energy", "forces"], rows, caption)]
-
-
-def gradient_content(folder: Path, figures: dict[str, Figures]) -> Content:
-    """Return text and the table of the differences.
-
-    Parameters
-    ----------
-    folder
-        Not used: the part has no picture.
-    figures
-        Label -> figures of the part.
-    """
-    del folder
-    text = (
-        "Forces against central differences of the energy along random directions of all coordinates, and "
-        "for a cell the stress against those along random strains."
-    )
-    names = {
-        "force_minus_gradient_kcal_mol_A": "force (kcal/mol/Å)",
-        "stress_minus_slope_eV_A3": "stress (eV/Å³)",
-    }
-    rows = [
-        [label, name, len(numbers[key]), float(np.mean(numbers[key])), max(numbers[key])]
-        for label, numbers in figures.items()
-        for key, name in names.items()
-        if numbers.get(key)
-    ]
-    columns = ["", "quantity", "directions", "mean difference", "largest"]
-    return text, [], [Table(columns, rows)]
+    return [picture], [table]
 
 
 def conservation_content(folder: Path, figures: dict[str, Figures]) -> Content:
-    """Return text, energies against time, the law of the time step, and the table of drifts.
+    """Return energies against time, the law of the time step, and the table of drifts.
 
     Parameters
     ----------
@@ -119,13 +65,6 @@ def conservation_content(folder: Path, figures: dict[str, Figures]) -> Content:
     figures
         Label -> figures of the part.
     """
-    text = (
-        "Runs at constant energy from the minimum, at two time steps. The drift is that of the energy which "
-        "velocity Verlet conserves; the fluctuation of the total energy grows as the time step squared if "
-        "forces are the gradient of a smooth energy."
-    )
-    if not figures:
-        return text, [], []
     rows = []
     figure, (left, right) = new_figure(1, 2, width=10.5, height=3.8)
     for label, style in model_styles(figures).items():
@@ -154,13 +93,120 @@ def conservation_content(folder: Path, figures: dict[str, Figures]) -> Content:
     picture = Picture(
         save(figure, folder / "conservation.png"), "Energies at the longer time step.", wide=True
     )
-    return text, [picture], [table]
+    return [picture], [table]
 
 
-PART_SECTIONS: dict[str, Callable[[Path, dict[str, Figures]], Content]] = {
+def minimum_content(folder: Path, figures: dict[str, Figures]) -> Content:
+    """Return the table of the minima and a figure of the frequencies.
+
+    Parameters
+    ----------
+    folder
+        Folder for frequencies.png.
+    figures
+        Label -> figures of the part.
+    """
+    figure, ax = new_figure(height=0.6 + 0.5 * len(figures), width=9.0)
+    rows: list[list[Cell]] = []
+    for k, (label, style) in enumerate(model_styles(figures).items()):
+        frequencies = figures[label]["frequencies_cm1"]
+        ax.plot(frequencies, np.full(len(frequencies), -k), "|", color=style["color"], markersize=16)
+        keys = ("n_steps", "max_force_eV_A", "n_imaginary", "zero_point_energy_kcal_mol")
+        extremes = (min(frequencies), max(frequencies)) if frequencies else (None, None)
+        rows.append([label, *(figures[label][key] for key in keys), *extremes])
+    ax.set_yticks(-np.arange(len(figures)), list(figures))
+    ax.set_ylim(-len(figures) + 0.5, 0.5)
+    ax.set_xlabel("frequency (cm⁻¹)")
+    columns = [
+        "",
+        "steps",
+        "force left, eV/Å",
+        "imaginary",
+        "zero-point energy, kcal/mol",
+        "lowest, cm⁻¹",
+        "highest",
+    ]
+    picture = Picture(save(figure, folder / "frequencies.png"), "Harmonic frequencies.", wide=True)
+    return [picture], [Table(columns, rows)]
+
+
+def bonds_content(folder: Path, figures: dict[str, Figures]) -> Content:
+    """Return the curves of all bonds.
+
+    Parameters
+    ----------
+    folder
+        Folder for bonds.png.
+    figures
+        Label -> figures of the part.
+    """
+    return [_curves(folder / "bonds.png", figures, "The smaller fragment moves rigidly along the bond.")], []
+
+
+def shapes_content(folder: Path, figures: dict[str, Figures]) -> Content:
+    """Return the curves of bends, torsions and contacts.
+
+    Parameters
+    ----------
+    folder
+        Folder for shapes.png.
+    figures
+        Label -> figures of the part.
+    """
+    caption = (
+        "Bends and torsions turn all atoms beyond a bond rigidly; of a contact the two atoms alone move. "
+        "Curves that fail come first."
+    )
+    return [_curves(folder / "shapes.png", figures, caption)], []
+
+
+def _curves(path: Path, figures: dict[str, Figures], caption: str) -> Picture:
+    """Draw one panel for each coordinate with the curves of all force fields, those that fail first."""
+    by_name: dict[str, dict[str, Any]] = {}
+    for label, numbers in figures.items():
+        for curve in numbers["curves"]:
+            by_name.setdefault(curve["name"], {})[label] = curve
+    names = sorted(by_name, key=lambda name: not any(map(_fails, by_name[name].values())))
+    n_panels = min(len(names), MOST_PANELS)
+    n_columns = min(4, n_panels)
+    n_rows = -(-n_panels // n_columns)
+    figure, axes = new_figure(n_rows, n_columns, width=3.2 * n_columns, height=2.7 * n_rows, squeeze=False)
+    styles = model_styles(figures)
+    for ax, name in zip(axes.flat, names, strict=False):
+        for label, curve in by_name[name].items():
+            ax.plot(curve["values"], curve["energy_kcal_mol"], label=label, **styles[label])
+            for minimum in curve["extra_minima"]:
+                ax.axvline(minimum, color=LIMIT, linestyle=":", linewidth=1.2)
+        shown = [value for curve in by_name[name].values() for value in curve["energy_kcal_mol"]]
+        ax.set_ylim(max(-60.0, min(-5.0, 1.1 * min(shown))), min(HIGHEST_KCAL_MOL, 1.1 * max(shown) + 1.0))
+        is_distance = next(iter(by_name[name].values()))["kind"] in ("bond", "approach")
+        ax.set_title(name, fontsize=10)
+        ax.set_xlabel("distance (Å)" if is_distance else "angle (°)")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("energy (kcal/mol)")
+    for ax in axes.flat[n_panels:]:
+        ax.set_axis_off()
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    if len(figures) > 1:
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+    left_out = (
+        f" {len(names) - n_panels} more curves are in examination.json." if len(names) > n_panels else ""
+    )
+    return Picture(save(figure, path), caption + left_out, wide=True)
+
+
+def _fails(curve: dict[str, Any]) -> bool:
+    wrong = curve["extra_minima"] and curve["kind"] != "torsion"
+    return bool(
+        wrong or curve["largest_jump_in_limits"] > 1.0 or curve["lowest_within_reach_kcal_mol"] < -5.0
+    )
+
+
+PART_CONTENTS: dict[str, Callable[[Path, dict[str, Figures]], Content]] = {
     "accuracy": accuracy_content,
-    "symmetry": symmetry_content,
-    "gradient": gradient_content,
+    "minimum": minimum_content,
+    "bonds": bonds_content,
+    "shapes": shapes_content,
     "conservation": conservation_content,
 }
-"""Part -> function that returns text, pictures and tables."""
+"""Part -> function that returns pictures and tables; other parts have none."""

@@ -89,6 +89,12 @@ class Right(Calculator):
         index = torch.tensor(pairs)
         return (r[index[:, 0]] - r[index[:, 1]]).norm(dim=1)
 
+    @property
+    def hydroxyl(self) -> tuple[int, int]:
+        """The atoms of the O-H bond."""
+        numbers = ethanol().numbers
+        return next((i, j) for i, j in self._bonds.tolist() if sorted(numbers[[i, j]]) == [1, 8])
+
     def fault(self, r: torch.Tensor) -> torch.Tensor:
         """Return an energy, eV, that should not be there, with its forces."""
         return 0.0 * r.sum()
@@ -135,7 +141,7 @@ class Stepped(Right):
     """An energy that jumps where the O-H bond is 2 % longer than at the minimum."""
 
     def jump(self, r: np.ndarray) -> float:
-        i, j = next(bond for bond in self._bonds.tolist() if self.atoms.numbers[bond].tolist() == [8, 1])
+        i, j = self.hydroxyl
         return 0.1 if np.linalg.norm(r[i] - r[j]) > 0.99 else 0.0
 
 
@@ -151,6 +157,91 @@ class Stiff(Right):
 
     def fault(self, r: torch.Tensor) -> torch.Tensor:
         return 2.0 * ((self.distances(r, self._bonds.tolist()) - self._lengths) ** 2).sum()
+
+
+class Pocket(Right):
+    """A second minimum of the O-H bond, at 1.7 Å."""
+
+    def fault(self, r: torch.Tensor) -> torch.Tensor:
+        i, j = self.hydroxyl
+        return -2.5 * torch.exp(-(((r[i] - r[j]).norm() - 1.7) ** 2) / 0.02)
+
+
+class Sunken(Right):
+    """Atoms that fall into each other when a bond is compressed to 0.7 of its length."""
+
+    def fault(self, r: torch.Tensor) -> torch.Tensor:
+        lengths = self.distances(r, self._bonds.tolist()) / self._lengths
+        return -60.0 * torch.sigmoid((0.7 - lengths) / 0.02).sum()
+
+
+class Endless(Right):
+    """Bonds whose fragments attract each other at any distance."""
+
+    def fault(self, r: torch.Tensor) -> torch.Tensor:
+        return 0.8 * (self.distances(r, self._bonds.tolist()) - self._lengths - 2.0).relu().sum()
+
+
+class Unbound(Right):
+    """An O-H bond that costs nothing to part."""
+
+    def fault(self, r: torch.Tensor) -> torch.Tensor:
+        i, j = self.hydroxyl
+        return -4.4 * torch.sigmoid(((r[i] - r[j]).norm() - 1.8) / 0.2)
+
+
+class Folded(Right):
+    """A second minimum of all bends, at 75°."""
+
+    def fault(self, r: torch.Tensor) -> torch.Tensor:
+        index = torch.tensor(self._angles)
+        a, b = r[index[:, 0]] - r[index[:, 1]], r[index[:, 2]] - r[index[:, 1]]
+        cosine = (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1))
+        return -1.5 * torch.exp(-((cosine - np.cos(np.radians(75.0))) ** 2) / 0.01).sum()
+
+
+class Sticky(Right):
+    """Atoms of pairs that are not bonded stick to each other at 1.2 Å."""
+
+    def fault(self, r: torch.Tensor) -> torch.Tensor:
+        return -3.0 * torch.exp(-((self.distances(r, self._others) - 1.2) ** 2) / 0.02).sum()
+
+
+class Frizzy(Right):
+    """An energy that oscillates with the distance of the outer atoms of torsions."""
+
+    def fault(self, r: torch.Tensor) -> torch.Tensor:
+        return 0.1 * torch.sin(60.0 * self.distances(r, self._others)).sum()
+
+
+class Steely(Right):
+    """An O-H bond with a frequency of 6000 cm⁻¹."""
+
+    def fault(self, r: torch.Tensor) -> torch.Tensor:
+        i, j = self.hydroxyl
+        return 60.0 * ((r[i] - r[j]).norm() - 0.97) ** 2
+
+
+class Loose(Right):
+    """An O-H bond that breaks in a relaxation."""
+
+    def fault(self, r: torch.Tensor) -> torch.Tensor:
+        i, j = self.hydroxyl
+        return -20.0 * torch.exp(-(((r[i] - r[j]).norm() - 2.2) ** 2) / 1.5)
+
+
+class Crowded(Right):
+    """An energy that grows as the square of the number of atoms."""
+
+    def fault(self, r: torch.Tensor) -> torch.Tensor:
+        return 0.0 * r.sum() + 1e-3 * len(r) ** 2
+
+
+class Distant(Right):
+    """Copies that attract each other at any distance."""
+
+    def fault(self, r: torch.Tensor) -> torch.Tensor:
+        return 0.05 * (r[0] - r[-1]).norm()
 
 
 class WrongStress(EMT):

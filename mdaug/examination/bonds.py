@@ -1,0 +1,169 @@
+"""Every bond from compression to beyond the cutoff: extrema, walls, jumps, curvature, dissociation."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mdaug.analysis.model_scan import scan_grid, scan_reach
+from mdaug.analysis.scan import ScanResult, bond_scan
+from mdaug.analysis.scan_metrics import scan_metrics, scan_verdicts
+from mdaug.errors import DataError
+from mdaug.examination.curves import Curve, curve_of_scan
+from mdaug.examination.results import PartResult
+from mdaug.examination.subject import Budget, Subject
+from mdaug.geometry.bonds import find_bonds
+from mdaug.verdicts import Level, Verdict
+
+FEWEST, MOST = 40, 150
+"""Limits of the number of distances for each bond."""
+
+MOST_BONDS = 40
+"""Largest number of bonds that are scanned, evenly spaced among all."""
+
+REACH_A = 6.0
+"""Last distance of the scan of a calculator whose cutoff is unknown, at least."""
+
+WALL_KCAL_MOL = 50.0
+"""Least energy of a bond compressed to 0.6 of its length; those of C-C and O-H are above 130 there."""
+
+STIFFNESS_KCAL_MOL_A2 = (50.0, 6000.0)
+"""Limits of the curvature along a bond at its minimum; N≡N, the stiffest, has 3300 (22.95 mdyn/Å)."""
+
+WEAKEST_KCAL_MOL = 20.0
+"""Least energy of a parted bond; that of F-F, one of the weakest covalent bonds, is 38."""
+
+LAST_FORCE_KCAL_MOL_A = 5.0
+"""Largest force along the bond at the last distance: the fragments no longer act on each other."""
+
+
+def examine_bonds(subject: Subject, budget: Budget) -> PartResult:
+    """Scan every bond that is not in a ring, to 0.5 Å beyond the cutoff of the force field.
+
+    Parameters
+    ----------
+    subject
+        The force field.
+    budget
+        Decides the number of distances.
+    """
+    if not subject.is_one_molecule:
+        return PartResult.not_run("Bonds are scanned for one molecule without a cell only.")
+    bonds = [(int(i), int(j)) for i, j in find_bonds(subject.minimum)]
+    bonds = [bonds[k] for k in np.unique(np.linspace(0, len(bonds) - 1, MOST_BONDS).astype(int))]
+    n_points = budget.evaluations(at_least=FEWEST * len(bonds), at_most=MOST * len(bonds)) // len(bonds)
+    scans = [scan for bond in bonds if (scan := _scan(subject, bond, n_points)) is not None]
+    if not scans:
+        return PartResult.not_run("No bond can be scanned: all are in rings, or no energy is finite.")
+    curves = [curve_of_scan(scan) for scan in scans]
+    checks = (
+        _extrema(scans),
+        _walls(curves),
+        jumps(curves),
+        _curvatures(curves),
+        *_dissociation(curves),
+    )
+    figures = {
+        "n_bonds": len(bonds),
+        "curves": [_with_metrics(*pair) for pair in zip(curves, scans, strict=True)],
+    }
+    return PartResult(checks, figures)
+
+
+def jumps(curves: list[Curve]) -> Verdict:
+    """Return the check that forces explain every change of the energy from point to point.
+
+    Parameters
+    ----------
+    curves
+        At least one.
+    """
+    worst = max(curves, key=lambda curve: curve.largest_jump)
+    value = worst.largest_jump
+    level: Level = "ok" if value <= 1.0 else "error"
+    if level == "ok":
+        text = "Along all curves the energy changes by the work of the forces."
+    else:
+        text = f"Along {worst.name} the energy changes by {value:.2g} times more than the forces explain."
+    return Verdict("jumps", level, value, 1.0, text)
+
+
+def _scan(subject: Subject, bond: tuple[int, int], n_points: int) -> ScanResult | None:
+    """Return the scan without the points at which the calculator fails, None if that cannot be made."""
+    atoms = subject.minimum
+    reach = scan_reach(subject.manifest, atoms) if subject.manifest else REACH_A
+    distances = scan_grid(atoms, bond, reach_A=reach, n_points=n_points)
+    try:
+        scan = bond_scan(subject.calculator, atoms, bond, distances, allow_failures=True)
+    except DataError:  # a bond in a ring
+        return None
+    known = np.isfinite(scan.energy_kcal_mol) & np.isfinite(scan.force_along_bond_kcal_mol_A)
+    if known.sum() < 7:
+        return None
+    columns = ("distances_A", "energy_kcal_mol", "force_along_bond_kcal_mol_A")
+    kept: dict[str, Any] = {name: getattr(scan, name)[known] for name in columns}
+    return replace(scan, **kept)
+
+
+def _extrema(scans: list[ScanResult]) -> Verdict:
+    wrong = [(scan, shape) for scan in scans if (shape := scan_verdicts(scan)[0]).verdict == "error"]
+    level: Level = "error" if wrong else "ok"
+    text = f"None of {len(scans)} bonds has a second minimum or a maximum that MD can reach."
+    if wrong:
+        scan, shape = wrong[0]
+        text = f"{len(wrong)} of {len(scans)} bonds have extrema that should not be there; {scan.name}: "
+        text += f"{shape.text[:1].lower()}{shape.text[1:]}"
+    return Verdict("extrema", level, len(wrong), 0, text)
+
+
+def _walls(curves: list[Curve]) -> Verdict:
+    """Return the check that compression to 0.6 of the length costs energy."""
+    lowest = min(curves, key=lambda curve: float(curve.energy_kcal_mol[0]))
+    value = float(lowest.energy_kcal_mol[0])
+    text = (
+        f"Compressed to {lowest.values[0]:.2f} Å, {lowest.name} has {value:.0f} kcal/mol; at least "
+        f"{WALL_KCAL_MOL:g} are expected of every bond."
+    )
+    return Verdict("walls", "ok" if value >= WALL_KCAL_MOL else "error", value, WALL_KCAL_MOL, text)
+
+
+def _curvatures(curves: list[Curve]) -> Verdict:
+    """Return the check that bonds are neither soft nor stiffer than any that exists."""
+    low, high = STIFFNESS_KCAL_MOL_A2
+    stiffness = [(float(curve.curvature_kcal_mol_A2 or 0.0), curve.name) for curve in curves]
+    (least, softest), (most, stiffest) = min(stiffness), max(stiffness)
+    text = (
+        f"Curvatures from {least:.0f} ({softest}) to {most:.0f} kcal/mol/Å² ({stiffest}); the limits are "
+        f"{low:g} and {high:g}."
+    )
+    within = low <= least and most <= high
+    return Verdict("curvature", "ok" if within else "error", least if least < low else most, high, text)
+
+
+def _dissociation(curves: list[Curve]) -> tuple[Verdict, Verdict]:
+    """Return the checks that a parted bond has cost energy, and that the fragments no longer interact."""
+    ends = [float(curve.energy_kcal_mol[-1] - curve.energy_kcal_mol.min()) for curve in curves]
+    k = int(np.argmin(ends))
+    text = (
+        f"At {curves[k].values[-1]:.1f} Å, {curves[k].name} lies {ends[k]:.0f} kcal/mol above its minimum; "
+        f"at least {WEAKEST_KCAL_MOL:g} are expected of every bond."
+    )
+    bound = ends[k] >= WEAKEST_KCAL_MOL
+    energy = Verdict("energy of dissociation", "ok" if bound else "error", ends[k], WEAKEST_KCAL_MOL, text)
+    slopes = [abs(float(curve.work_kcal_mol[-1] / np.diff(curve.values[-2:])[0])) for curve in curves]
+    k = int(np.argmax(slopes))
+    text = (
+        f"At {curves[k].values[-1]:.1f} Å the force along {curves[k].name} is {slopes[k]:.2g} kcal/mol/Å; "
+        f"the limit is {LAST_FORCE_KCAL_MOL_A:g}."
+    )
+    parted = slopes[k] <= LAST_FORCE_KCAL_MOL_A
+    force = Verdict(
+        "force after dissociation", "ok" if parted else "error", slopes[k], LAST_FORCE_KCAL_MOL_A, text
+    )
+    return energy, force
+
+
+def _with_metrics(curve: Curve, scan: ScanResult) -> dict[str, Any]:
+    left_out = ("label", "verdicts", "reference", "unlike_training", "moving_atoms", "n_points")
+    metrics = {key: value for key, value in scan_metrics(scan).items() if key not in left_out}
+    return curve.to_json() | {"scan": metrics}

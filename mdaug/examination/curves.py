@@ -1,0 +1,176 @@
+"""Energy along one coordinate, and the tests of such a curve."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import CalculationFailed
+from scipy.interpolate import CubicSpline
+
+from mdaug.analysis.scan import ScanResult
+from mdaug.analysis.scan_metrics import PROMINENCE_KCAL_MOL, REFERENCE_LIMIT_KCAL_MOL, extrema
+from mdaug.examination.subject import Subject
+from mdaug.frames import FloatArray
+from mdaug.quantum.scan_motions import Motion
+
+JUMP_KCAL_MOL, JUMP_SHARE = 0.5, 0.1
+"""Largest difference between the change of the energy from one point to the next and the work of the forces:
+a constant, and a share of the change (the curvature of steep walls)."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve along one coordinate; points at which the calculator fails are left out.
+
+    Parameters
+    ----------
+    name
+        Coordinate and atoms, for example ``angle C0-O2-H8``.
+    kind
+        ``"bond"``, ``"angle"``, ``"torsion"`` or ``"approach"``.
+    zero
+        Value at the minimum, Å or degrees.
+    values
+        Shape (n_points,), Å or degrees, increasing.
+    energy_kcal_mol
+        Shape (n_points,), relative to the minimum.
+    work_kcal_mol
+        Shape (n_points − 1,): −∫ F·dr from each point to the next.
+    n_failed
+        Number of points left out.
+    """
+
+    name: str
+    kind: str
+    zero: float
+    values: FloatArray
+    energy_kcal_mol: FloatArray
+    work_kcal_mol: FloatArray
+    n_failed: int
+
+    @property
+    def start(self) -> int:
+        """Index of the point nearest to the minimum."""
+        return int(np.abs(self.values - self.zero).argmin())
+
+    @property
+    def climb_kcal_mol(self) -> FloatArray:
+        """Highest energy on the way from the minimum to each point, shape (n_points,)."""
+        outer = np.maximum.accumulate(self.energy_kcal_mol[self.start :])
+        inner = np.maximum.accumulate(self.energy_kcal_mol[: self.start + 1][::-1])[::-1]
+        return np.concatenate([inner[:-1], outer])
+
+    @property
+    def within_reach(self) -> np.ndarray:
+        """Whether MD can reach each point: the climb is below 150 kcal/mol; shape (n_points,)."""
+        return np.asarray(self.climb_kcal_mol < REFERENCE_LIMIT_KCAL_MOL)
+
+    @property
+    def extra_minima(self) -> list[float]:
+        """Values at minima that MD can reach, other than that of the start."""
+        minima, _ = extrema(self.energy_kcal_mol, PROMINENCE_KCAL_MOL)
+        behind = self.climb_kcal_mol - self.energy_kcal_mol > PROMINENCE_KCAL_MOL
+        return [float(self.values[k]) for k in minima if self.within_reach[k] and behind[k]]
+
+    @property
+    def n_extrema(self) -> int:
+        """Number of minima and maxima; ends do not count."""
+        return sum(map(len, extrema(self.energy_kcal_mol, PROMINENCE_KCAL_MOL)))
+
+    @property
+    def lowest_kcal_mol(self) -> float:
+        """Lowest energy that MD can reach."""
+        return float(self.energy_kcal_mol[self.within_reach].min(initial=0.0))
+
+    @property
+    def largest_jump(self) -> float:
+        """Largest change of the energy within reach that the forces do not explain, in units of its limit."""
+        change = np.diff(self.energy_kcal_mol)
+        within = self.within_reach[:-1] & self.within_reach[1:]
+        excess = np.abs(change - self.work_kcal_mol) / (JUMP_KCAL_MOL + JUMP_SHARE * np.abs(change))
+        return float(excess[within].max(initial=0.0))
+
+    @property
+    def curvature_kcal_mol_A2(self) -> float | None:
+        """Second derivative of the energy at its minimum, for distances of at least four points."""
+        if len(self.values) < 4 or self.kind not in ("bond", "approach"):
+            return None
+        return float(CubicSpline(self.values, self.energy_kcal_mol)(self.zero, 2))
+
+    def to_json(self) -> dict[str, object]:
+        """Return the curve with its tests."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "zero": self.zero,
+            "values": np.round(self.values, 4).tolist(),
+            "energy_kcal_mol": np.round(self.energy_kcal_mol, 4).tolist(),
+            "extra_minima": self.extra_minima,
+            "n_extrema": self.n_extrema,
+            "lowest_within_reach_kcal_mol": self.lowest_kcal_mol,
+            "largest_jump_in_limits": self.largest_jump,
+            "curvature_kcal_mol_A2": self.curvature_kcal_mol_A2,
+            "n_failed": self.n_failed,
+        }
+
+
+def curve_of_scan(scan: ScanResult) -> Curve:
+    """Return the curve of a bond scan; points without an energy are left out.
+
+    Parameters
+    ----------
+    scan
+        The scan.
+    """
+    known = np.isfinite(scan.energy_kcal_mol) & np.isfinite(scan.force_along_bond_kcal_mol_A)
+    distances, force = scan.distances_A[known], scan.force_along_bond_kcal_mol_A[known]
+    work = -np.diff(CubicSpline(distances, force).antiderivative()(distances))
+    energy, n_failed = scan.energy_kcal_mol[known], int((~known).sum())
+    return Curve(f"bond {scan.name}", "bond", scan.zero_distance_A, distances, energy, work, n_failed)
+
+
+def follow(subject: Subject, motion: Motion, values: FloatArray) -> Curve:
+    """Return the curve of a motion from the minimum.
+
+    Parameters
+    ----------
+    subject
+        The force field.
+    motion
+        The coordinate.
+    values
+        Its values, increasing, Å or degrees.
+
+    Raises
+    ------
+    DataError
+        The atoms cannot be moved along the coordinate.
+    """
+    start = Atoms(subject.minimum.numbers, subject.minimum.positions)
+    move = motion.mover(start)
+    zero = _evaluate(subject, start)[0]
+    points, energies, forces, kept = [], [], [], []
+    for value in values:
+        moved = move(start, float(value))
+        energy, on_atoms = _evaluate(subject, moved)
+        if np.isfinite(energy) and np.isfinite(on_atoms).all():
+            points.append(moved.positions)
+            energies.append(energy - zero)
+            forces.append(on_atoms)
+            kept.append(float(value))
+    work = [
+        -0.5 * float(((forces[k] + forces[k + 1]) * (points[k + 1] - points[k])).sum())
+        for k in range(len(points) - 1)
+    ]
+    name, n_failed = motion.name(start.numbers), len(values) - len(kept)
+    curve = np.array(kept), np.array(energies), np.array(work)
+    return Curve(name, motion.kind, motion.value(start), *curve, n_failed)
+
+
+def _evaluate(subject: Subject, atoms: Atoms) -> tuple[float, FloatArray]:
+    """Return energy and forces, NaN where the calculator fails."""
+    try:
+        return subject.evaluate(atoms)
+    except CalculationFailed:
+        subject.calculator.reset()
+        return np.nan, np.full((len(atoms), 3), np.nan)

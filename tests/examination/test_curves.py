@@ -1,0 +1,101 @@
+"""Bonds, bends, torsions, contacts, minimum and extensivity: a right force field, and ones that are wrong."""
+
+import pytest
+
+from mdaug.examination.bonds import examine_bonds
+from mdaug.examination.extensivity import examine_extensivity
+from mdaug.examination.minimum import examine_minimum
+from mdaug.examination.shapes import coordinates, examine_shapes
+from mdaug.geometry.bonds import find_bonds
+from tests.examination import analytic
+from tests.examination.test_parts import LITTLE, failing, subject_of
+
+
+@pytest.mark.parametrize(
+    ("calculator", "wrong"),
+    [
+        (analytic.Right, set()),
+        (analytic.Pocket, {"extrema"}),
+        (analytic.Stepped, {"jumps"}),
+        (analytic.Sunken, {"walls"}),
+        (analytic.Endless, {"force after dissociation"}),
+        (analytic.Unbound, {"extrema", "energy of dissociation"}),
+    ],
+)
+def test_bonds(tmp_path, calculator, wrong):
+    result = examine_bonds(subject_of(calculator(), tmp_path), LITTLE)
+    assert set(failing(result)) >= wrong
+    if not wrong:
+        assert failing(result) == []
+        assert len(result.figures["curves"]) == 8
+
+
+def test_a_soft_bond_fails_by_its_curvature(tmp_path):
+    class Limp(analytic.Right):
+        def one_molecule(self, r):
+            return 0.01 * super().one_molecule(r)
+
+    assert "curvature" in failing(examine_bonds(subject_of(Limp(), tmp_path), LITTLE))
+
+
+@pytest.mark.parametrize(
+    ("calculator", "wrong"),
+    [
+        (analytic.Right, set()),
+        (analytic.Folded, {"bends"}),
+        (analytic.Sticky, {"contacts", "below the minimum"}),
+        (analytic.Frizzy, {"torsions"}),
+    ],
+)
+def test_bends_torsions_and_contacts(tmp_path, calculator, wrong):
+    from mdaug.examination.subject import Budget
+
+    result = examine_shapes(subject_of(calculator(), tmp_path), Budget(1.0, 1e-3))
+    assert set(failing(result)) >= wrong
+    if not wrong:
+        assert failing(result) == []
+        assert {curve["kind"] for curve in result.figures["curves"]} == {"angle", "torsion", "approach"}
+
+
+def test_coordinates_of_ethanol():
+    one = analytic.ethanol()
+    found = coordinates(one.numbers, find_bonds(one), one.get_all_distances())
+    assert {kind: len(motions) for kind, motions in found.items()} == {
+        "angle": 6 + 6 + 1,
+        "torsion": 2,
+        "approach": 36 - 8 - 13,
+    }
+
+
+@pytest.mark.parametrize(
+    ("calculator", "wrong"),
+    [
+        (analytic.Right, []),
+        (analytic.Steely, ["highest frequency"]),
+        (analytic.Loose, ["relaxation"]),
+    ],
+)
+def test_minimum_and_frequencies(tmp_path, calculator, wrong):
+    result = examine_minimum(subject_of(calculator(), tmp_path), LITTLE)
+    assert failing(result) == wrong
+    if not wrong:
+        assert len(result.figures["frequencies_cm1"]) == 21
+
+
+def test_a_saddle_point_fails_by_its_imaginary_frequency(tmp_path):
+    class Flat(analytic.Right):
+        """Forces within the plane of symmetry only, so that a relaxation stops at a saddle point."""
+
+        def fault(self, r):
+            return -0.6 * ((r[:, 2] - r[:, 2].mean()) ** 2).sum()
+
+    result = examine_minimum(subject_of(Flat(), tmp_path), LITTLE)
+    assert result.verdict == "fails"
+
+
+@pytest.mark.parametrize(
+    ("calculator", "verdict"),
+    [(analytic.Right, "passes"), (analytic.Crowded, "fails"), (analytic.Distant, "fails")],
+)
+def test_extensivity(tmp_path, calculator, verdict):
+    assert examine_extensivity(subject_of(calculator(), tmp_path), LITTLE).verdict == verdict
