@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 from mdaug.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from mdaug.data.load import load_frames
+    from mdaug.data.load import load_frames, load_systems
     from mdaug.data.splits import Split, SplitOptions, split_frames
     from mdaug.data.write import write_extxyz
     from mdaug.frames import FrameSet
 
-__all__ = ["FrameSet", "Split", "SplitOptions", "load_frames", "split_frames", "write_extxyz"]
+__all__ = ["FrameSet", "Split", "SplitOptions", "load_frames", "load_systems", "split_frames", "write_extxyz"]
 
 # the readers import ASE's and MDAnalysis': too slow for every `--help`
 __getattr__ = lazy_exports(
@@ -20,6 +20,7 @@ __getattr__ = lazy_exports(
         "Split": "mdaug.data.splits",
         "SplitOptions": "mdaug.data.splits",
         "load_frames": "mdaug.data.load",
+        "load_systems": "mdaug.data.load",
         "split_frames": "mdaug.data.splits",
         "write_extxyz": "mdaug.data.write",
     },

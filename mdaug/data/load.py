@@ -8,7 +8,7 @@ import numpy as np
 
 from mdaug.data.datasets import EMBEDDED_SETS, REMOTE_SETS, cached_path
 from mdaug.data.join import join_contents
-from mdaug.data.readers import read_contents
+from mdaug.data.readers import read_contents, read_systems
 from mdaug.data.readers.contents import Contents, LabelKeys
 from mdaug.data.sources import find_files
 from mdaug.data.stated_units import StatedUnits, stated_units
@@ -114,8 +114,53 @@ def load_frames(
         forces_key=forces_key,
         forces_optional=forces_optional,
     )
+    return _checked(contents, drop_outliers=drop_outliers)
+
+
+def load_systems(
+    data: str | Path,
+    *,
+    units: str | None = None,
+    force_units: str | None = None,
+    length_units: str | None = None,
+    temperature_K: float | None = None,
+    every: int = 1,
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+    drop_outliers: bool = False,
+) -> list[FrameSet]:
+    """Read the frames of one or several systems and check each; otherwise as `load_frames`.
+
+    Frames are of one system if they have the same atoms in the same order and the same periodic directions,
+    in whichever files of `data` they are. Systems with the same bonds but another order of atoms are
+    refused within a file.
+
+    Parameters
+    ----------
+    data, units, force_units, length_units, temperature_K, every, energy_key, forces_key, drop_outliers
+        As for `load_frames`.
+
+    Returns
+    -------
+    list of FrameSet
+        One for each system, in the order of their first frames.
+
+    Raises
+    ------
+    DataError
+        As `load_frames`.
+    """
+    keys = LabelKeys(energy_key, forces_key)
+    read = _named_or_files(data, keys)
+    given = (units, force_units, length_units, temperature_K, every)
+    prepared = [_prepared(contents, str(data), *given) for contents in read]
+    return [_checked(contents, drop_outliers=drop_outliers) for contents in prepared]
+
+
+def _checked(contents: ReadFrames, *, drop_outliers: bool) -> FrameSet:
+    """Return frames as read after all checks; warns of notes and of what is likely wrong."""
     for note in contents.notes:
-        warnings.warn(f"{contents.frames.name}: {note}", stacklevel=2)
+        warnings.warn(f"{contents.frames.name}: {note}", stacklevel=3)
     verification = verify(
         contents, drop_outliers=drop_outliers, effort=None if contents.is_named_set else AT_LOAD
     )
@@ -135,11 +180,47 @@ def read_frames(
     forces_optional: bool = False,
 ) -> ReadFrames:
     """Read frames without checks; parameters and errors as of `load_frames`."""
-    name = str(data)
-    remote, embedded = REMOTE_SETS.get(name), EMBEDDED_SETS.get(name)
-    path = cached_path(name) if remote else embedded or Path(data)
     keys = LabelKeys(energy_key, forces_key, forces_optional)
-    contents = _read_files([path] if remote or embedded else find_files(data), name, keys)
+    paths = _files_of(data)
+    contents = join_contents([read_contents(path, keys) for path in paths], paths, str(data))
+    return _prepared(contents, str(data), units, force_units, length_units, temperature_K, every)
+
+
+def _files_of(data: str | Path) -> list[Path]:
+    """Return the files of a named set, a file, a folder or a pattern."""
+    name = str(data)
+    if name in REMOTE_SETS:
+        return [cached_path(name)]
+    return [EMBEDDED_SETS[name]] if name in EMBEDDED_SETS else find_files(data)
+
+
+def _named_or_files(data: str | Path, keys: LabelKeys) -> list[Contents]:
+    """Return the contents of each system in the files of `data`."""
+    systems: dict[tuple[bytes, tuple[bool, ...]], tuple[list[Contents], list[Path]]] = {}
+    for path in _files_of(data):
+        for contents in read_systems(path, keys):
+            key = contents.frames.atomic_numbers.tobytes(), contents.frames.pbc
+            parts, paths = systems.setdefault(key, ([], []))
+            parts.append(contents)
+            paths.append(path)
+    joined = systems.values()
+    return [
+        join_contents(parts, paths, str(data) if len(joined) == 1 else parts[0].frames.name)
+        for parts, paths in joined
+    ]
+
+
+def _prepared(  # noqa: PLR0917
+    contents: Contents,
+    name: str,
+    units: str | None,
+    force_units: str | None,
+    length_units: str | None,
+    temperature_K: float | None,
+    every: int,
+) -> ReadFrames:
+    """Return the contents of a file in eV and Å, thinned and with what is known of named sets."""
+    remote, embedded = REMOTE_SETS.get(name), EMBEDDED_SETS.get(name)
     stated = stated_units(contents.units, units, force_units, length_units, where=name)
     frames = _to_internal_units(contents.frames, stated)
     if remote or embedded:
@@ -152,10 +233,6 @@ def read_frames(
         frames = frames.select(slice(None, None, _positive(every)))
     is_trusted = bool(remote or embedded) and stated == contents.units and temperature_K is None
     return ReadFrames(frames, stated, contents.notes, is_trusted)
-
-
-def _read_files(paths: list[Path], name: str, keys: LabelKeys) -> Contents:
-    return join_contents([read_contents(path, keys) for path in paths], paths, name)
 
 
 def verify(contents: ReadFrames, *, drop_outliers: bool, effort: Effort | None) -> Verification:

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from mdaug.archives import ALWAYS_ALLOWED
 from mdaug.data.readers import ase_outputs, cp2k, deepmd, extxyz, hdf5, nff, npz, schnetpack, sgdml_xyz
@@ -24,6 +24,8 @@ READERS: tuple[Reader, ...] = (
 )
 """In the order in which they are tried: formats that cannot be mistaken come first."""
 
+T = TypeVar("T")
+
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -36,7 +38,7 @@ unpack to 3 to 10 times their size."""
 
 
 def read_contents(path: Path, keys: LabelKeys = LabelKeys()) -> Contents:
-    """Read `path` with the first reader that recognizes it; files compressed by gzip are unpacked.
+    """Read the only system of `path` with the first reader that recognizes it; gzip is unpacked.
 
     Parameters
     ----------
@@ -48,30 +50,52 @@ def read_contents(path: Path, keys: LabelKeys = LabelKeys()) -> Contents:
     Raises
     ------
     DataError
+        If there is no such file, it is empty, no reader recognizes it, or it has several systems.
+    """
+    return _read(path, keys, several=False)[0]
+
+
+def read_systems(path: Path, keys: LabelKeys = LabelKeys()) -> list[Contents]:
+    """Read all systems of `path`, one `Contents` for each; otherwise as `read_contents`.
+
+    Parameters
+    ----------
+    path, keys
+        As for `read_contents`.
+
+    Raises
+    ------
+    DataError
         If there is no such file, it is empty, or no reader recognizes it.
     """
+    return _read(path, keys, several=True)
+
+
+def _read(path: Path, keys: LabelKeys, *, several: bool) -> list[Contents]:
     if deepmd.is_system(path):
-        return _guarded(lambda: deepmd.read(path, keys), path, deepmd.NAME)
+        return [_guarded(lambda: deepmd.read(path, keys), path, deepmd.NAME)]
     if not path.is_file() and (of_file := hdf5.split_group(path)) is not None:
-        return _guarded(lambda: hdf5.read_group(*of_file, keys), path, hdf5.READER.name)
+        return [_guarded(lambda: hdf5.read_group(*of_file, keys), path, hdf5.READER.name)]
     if not path.is_file():
         raise DataError(f"{path}: no such file, and no data set of that name (see `mdaug dataset --help`)")
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES).removeprefix(BYTE_ORDER_MARK)
     if head.startswith(GZIP_MAGIC):
-        return _read_compressed(path, keys)
+        return _read_compressed(path, keys, several=several)
     if not head.strip():
         raise DataError(f"{path}: the file is empty; expected frames with energies and forces")
     for reader in READERS:
         if reader.sniff(path, head):
-            return _guarded(partial(reader.read, path, keys), path, reader.name)
+            if several and reader.read_systems is not None:
+                return _guarded(partial(reader.read_systems, path, keys), path, reader.name)
+            return [_guarded(partial(reader.read, path, keys), path, reader.name)]
     raise DataError(
         f"{path}: format not recognized; mdaug reads "
         f"{', '.join([*(reader.name for reader in READERS), deepmd.NAME])}"
     )
 
 
-def _read_compressed(path: Path, keys: LabelKeys) -> Contents:
+def _read_compressed(path: Path, keys: LabelKeys, *, several: bool) -> list[Contents]:
     """Unpack a file into a temporary folder and read it there."""
     with tempfile.TemporaryDirectory(prefix="mdaug-unpacked-") as folder:
         unpacked = Path(folder) / (path.stem or "frames")
@@ -84,7 +108,7 @@ def _read_compressed(path: Path, keys: LabelKeys) -> Contents:
             if stream.read(2) == GZIP_MAGIC:
                 raise DataError(f"{path}: compressed twice; unpack it once")
         try:
-            return read_contents(unpacked, keys)
+            return _read(unpacked, keys, several=several)
         except DataError as error:
             raise DataError(str(error).replace(str(unpacked), str(path))) from error
 
@@ -100,7 +124,7 @@ def _copy(source: gzip.GzipFile, target: BinaryIO, path: Path) -> None:
         target.write(block)
 
 
-def _guarded(read: Callable[[], Contents], path: Path, name: str) -> Contents:
+def _guarded(read: Callable[[], T], path: Path, name: str) -> T:
     """Return what `read` returns; errors of numpy and parsers become DataError."""
     try:
         return read()

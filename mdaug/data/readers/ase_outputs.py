@@ -17,6 +17,7 @@ from ase.db.sqlite import SQLite3Database
 
 from mdaug.data.readers.contents import Contents, LabelKeys, Reader
 from mdaug.data.readers.from_atoms import frames_from_atoms
+from mdaug.data.readers.systems import systems_from_atoms
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
 
@@ -29,20 +30,26 @@ def _reader(name: str, magic: tuple[bytes, ...], images: Callable[[Path], list[A
     def sniff(path: Path, head: bytes) -> bool:
         return any(word in head for word in magic)
 
-    def read(path: Path, keys: LabelKeys) -> Contents:
+    def structures_of(path: Path) -> list[Atoms]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                structures = images(path)
+                return images(path)
         except Exception as error:  # ASE's parsers raise whatever they meet
             raise DataError(
                 f"{path}: looks like {name} but ASE cannot read it ({type(error).__name__}: {error}); "
                 "is the run finished and the file whole?"
             ) from error
-        frames, notes = frames_from_atoms(structures, path, keys)
+
+    def read(path: Path, keys: LabelKeys) -> Contents:
+        frames, notes = frames_from_atoms(structures_of(path), path, keys)
         return Contents(frames, StatedUnits.of_energy("eV"), notes)
 
-    return Reader(name, sniff, read)
+    def read_systems(path: Path, keys: LabelKeys) -> list[Contents]:
+        systems = systems_from_atoms(structures_of(path), path, keys)
+        return [Contents(frames, StatedUnits.of_energy("eV"), notes) for frames, notes in systems]
+
+    return Reader(name, sniff, read, read_systems)
 
 
 def _images(ase_format: str) -> Callable[[Path], list[Atoms]]:

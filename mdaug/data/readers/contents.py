@@ -59,8 +59,11 @@ class Reader:
         Whether a file with this path and these first `HEAD_BYTES` is of this format; never raises.
     read
         Reads the file, with labels under given keys; raises DataError naming file, frame and key.
+    read_systems
+        Reads a file of several systems, one `Contents` for each; None for a format of one system.
     """
 
     name: str
     sniff: Callable[[Path, bytes], bool]
     read: Callable[[Path, LabelKeys], Contents]
+    read_systems: Callable[[Path, LabelKeys], list[Contents]] | None = None

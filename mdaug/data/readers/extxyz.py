@@ -6,9 +6,11 @@ from io import StringIO
 from pathlib import Path
 
 import ase.io
+from ase import Atoms
 
 from mdaug.data.readers.contents import Contents, LabelKeys, Reader
 from mdaug.data.readers.from_atoms import frames_from_atoms
+from mdaug.data.readers.systems import systems_from_atoms
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
 
@@ -48,14 +50,29 @@ def read(path: Path, keys: LabelKeys) -> Contents:
     DataError
         For a frame that is cut or unreadable, or labels that are missing.
     """
+    images, notes = _structures(path)
+    frames, more = frames_from_atoms(images, path, keys)
+    return Contents(frames, StatedUnits.of_energy("eV"), (*notes, *more))
+
+
+def read_systems(path: Path, keys: LabelKeys) -> list[Contents]:
+    """Read the frames of all systems; errors are those of `read`, but several systems are allowed."""
+    images, notes = _structures(path)
+    units = StatedUnits.of_energy("eV")
+    return [
+        Contents(frames, units, (*notes, *more)) for frames, more in systems_from_atoms(images, path, keys)
+    ]
+
+
+def _structures(path: Path) -> tuple[list[Atoms], list[str]]:
+    """Return all frames, and notes on what was replaced."""
     notes: list[str] = []
     text = "".join(_frames(path, notes))
     try:
         images = list(ase.io.iread(StringIO(text), index=":", format="extxyz"))
     except Exception as error:  # ASE's parser raises whatever it meets
         raise DataError(f"{path}: broken extended xyz ({type(error).__name__}: {error})") from error
-    frames, more = frames_from_atoms(images, path, keys)
-    return Contents(frames, StatedUnits.of_energy("eV"), (*notes, *more))
+    return images, notes
 
 
 def _frames(path: Path, notes: list[str]) -> Iterator[str]:
@@ -136,4 +153,4 @@ def _species_column(comment: str) -> int:
     return 0
 
 
-READER = Reader("extended xyz", sniff, read)
+READER = Reader("extended xyz", sniff, read, read_systems)

@@ -21,7 +21,7 @@ OWN_KEYS = (*SET_KEYS, "group", "weight")
 
 
 def frames_from_atoms(
-    images: Sequence[Atoms], path: Path, keys: LabelKeys
+    images: Sequence[Atoms], path: Path, keys: LabelKeys, *, numbers: Sequence[int] | None = None
 ) -> tuple[FrameSet, tuple[str, ...]]:
     """Return the frames of `images` with whatever energy unit ASE's results have.
 
@@ -33,6 +33,8 @@ def frames_from_atoms(
         The file, for messages.
     keys
         Names of energies and forces that the user states.
+    numbers
+        Number of each image in the file, for messages; None for all images of a file.
 
     Returns
     -------
@@ -48,15 +50,15 @@ def frames_from_atoms(
     if not images:
         raise DataError(f"{path}: holds no frame")
     first = images[0]
-    for frame, atoms in enumerate(images):
-        _check_same_system(first, atoms, f"{path}: frame {frame}")
+    places = [f"{path}: frame {n}" for n in (range(len(images)) if numbers is None else numbers)]
+    for place, atoms in zip(places, images, strict=True):
+        _check_same_system(first, atoms, place)
     energy_key, forces_key, notes = choose_labels(first, keys, path)
     records = {key: _common_record(images, key, path, notes) for key in SET_KEYS}
     periodic = bool(first.pbc.any())
     x, y, z = (bool(p) for p in first.pbc)
     group = [atoms.info.get("group") for atoms in images]
     stresses, stress_key = read_stresses(images)
-    places = [f"{path}: frame {n}" for n in range(len(images))]
     frames = FrameSet(
         atomic_numbers=first.numbers.astype(np.int64),
         positions=np.array([atoms.positions for atoms in images]),

@@ -74,12 +74,7 @@ def read(path: Path, keys: LabelKeys) -> Contents:
         If h5py is not installed.
     """
     with _open(path) as file:
-        groups = _molecules(file)
-        if not groups:
-            raise DataError(
-                f"{path}: no group with atomic numbers ({', '.join(NUMBERS)}) and positions "
-                f"({', '.join(POSITIONS)}); expected a file as those of SPICE or ANI-1x"
-            )
+        groups = _some_molecules(file, path)
         if len(groups) > 1:
             more = ", …" if len(groups) > MAX_LISTED else ""
             raise DataError(
@@ -87,6 +82,22 @@ def read(path: Path, keys: LabelKeys) -> Contents:
                 f"as '{path}#{groups[0]}'"
             )
         return _read_group(file[groups[0]], path, keys)
+
+
+def read_systems(path: Path, keys: LabelKeys) -> list[Contents]:
+    """Read all molecules of a file; errors are those of `read`, but several molecules are allowed."""
+    with _open(path) as file:
+        return [_read_group(file[group], path, keys) for group in _some_molecules(file, path)]
+
+
+def _some_molecules(file: "h5py.File", path: Path) -> list[str]:
+    groups = _molecules(file)
+    if not groups:
+        raise DataError(
+            f"{path}: no group with atomic numbers ({', '.join(NUMBERS)}) and positions "
+            f"({', '.join(POSITIONS)}); expected a file as those of SPICE or ANI-1x"
+        )
+    return groups
 
 
 def read_group(path: Path, group: str, keys: LabelKeys) -> Contents:
@@ -221,4 +232,4 @@ def _units(group: "h5py.Group", positions: str, energy: str, forces: str | None,
     return StatedUnits(energy_name, force_energy, force_length, length_name)
 
 
-READER = Reader("HDF5 of SPICE, ANI-1x and similar", sniff, read)
+READER = Reader("HDF5 of SPICE, ANI-1x and similar", sniff, read, read_systems)

@@ -14,6 +14,7 @@ from ase.db.row import AtomsRow
 from mdaug.data.readers.ase_outputs import SQLITE_MAGIC, read_only, sqlite_database
 from mdaug.data.readers.contents import Contents, LabelKeys, Reader
 from mdaug.data.readers.from_atoms import choose_labels, frames_from_atoms
+from mdaug.data.readers.systems import systems_from_atoms
 from mdaug.data.stated_units import StatedUnits, energy_unit, force_unit, length_unit
 from mdaug.errors import DataError
 
@@ -46,15 +47,34 @@ def read(path: Path, keys: LabelKeys) -> Contents:
     DataError
         If a row has no labels, rows are of different systems, or a unit is unknown.
     """
+    images, units, length = _structures(path)
+    frames, notes = frames_from_atoms(images, path, keys)
+    return Contents(frames, _units_of(images, units, length, path, keys), notes)
+
+
+def read_systems(path: Path, keys: LabelKeys) -> list[Contents]:
+    """Read the rows of all systems; errors are those of `read`, but several systems are allowed."""
+    images, units, length = _structures(path)
+    stated = _units_of(images, units, length, path, keys)
+    return [Contents(frames, stated, notes) for frames, notes in systems_from_atoms(images, path, keys)]
+
+
+def _structures(path: Path) -> tuple[list[Atoms], dict[str, Any], str]:
+    """Return the structures of all rows, the units of properties and that of lengths."""
     with sqlite_database(path) as database:
         metadata = database.metadata
         units = {str(name): unit for name, unit in metadata[UNITS_KEY].items()}
         images = [_structure(row, units) for row in database.select()]
     if not images:
         raise DataError(f"{path}: holds no frame")
-    frames, notes = frames_from_atoms(images, path, keys)
+    return images, units, str(metadata.get(LENGTH_KEY, "Ang"))
+
+
+def _units_of(
+    images: list[Atoms], units: Mapping[str, Any], length: str, path: Path, keys: LabelKeys
+) -> StatedUnits:
     energy, forces, _ = choose_labels(images[0], keys, path)
-    return Contents(frames, _units(units, str(metadata.get(LENGTH_KEY, "Ang")), energy, forces, path), notes)
+    return _units(units, length, energy, forces, path)
 
 
 def _structure(row: AtomsRow, properties: Iterable[str]) -> Atoms:
@@ -87,4 +107,4 @@ def _metadata(connection: sqlite3.Connection) -> dict[str, Any]:
     return metadata if isinstance(metadata, dict) else {}
 
 
-READER = Reader("ASE database of SchNetPack", sniff, read)
+READER = Reader("ASE database of SchNetPack", sniff, read, read_systems)

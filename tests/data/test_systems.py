@@ -1,0 +1,135 @@
+"""Frames of several systems in one file, in a folder, or in an HDF5 file: one set of frames for each."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import ase.db
+import ase.io
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import molecule
+from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from mdaug.data import load_frames, load_systems, write_extxyz
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet
+
+
+def _frames(name: str, n: int, seed: int = 0) -> list[Atoms]:
+    """Return frames of a molecule with EMT's energies and forces."""
+    rng, images = np.random.default_rng(seed), []
+    for _ in range(n):
+        atoms = molecule(name)
+        atoms.positions += rng.normal(scale=0.03, size=atoms.positions.shape)
+        atoms.calc = EMT()
+        results = {"energy": atoms.get_potential_energy(), "forces": atoms.get_forces()}
+        atoms.calc = SinglePointCalculator(atoms, **results)
+        images.append(atoms)
+    return images
+
+
+@pytest.fixture
+def mixed() -> list[Atoms]:
+    """Return 12 frames of methanol and 9 of water, one after the other as long as there are both."""
+    methanol, water = _frames("CH3OH", 12), _frames("H2O", 9)
+    pairs = [atoms for both in zip(methanol, water, strict=False) for atoms in both]
+    return [*pairs, *methanol[9:]]
+
+
+def _check(systems: list[FrameSet], mixed: list[Atoms]) -> None:
+    assert [(len(frames), frames.n_atoms) for frames in systems] == [(12, 6), (9, 3)]
+    for frames in systems:
+        own = [atoms for atoms in mixed if len(atoms) == frames.n_atoms]
+        np.testing.assert_allclose(frames.positions, [atoms.positions for atoms in own], atol=1e-7)
+        np.testing.assert_allclose(frames.energies, [atoms.get_potential_energy() for atoms in own])
+        np.testing.assert_allclose(frames.forces, [atoms.get_forces() for atoms in own], atol=1e-7)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_file_of_two_compositions(mixed, tmp_path):
+    path = tmp_path / "mixed.xyz"
+    ase.io.write(path, mixed, format="extxyz")
+    systems = load_systems(path)
+    _check(systems, mixed)
+    assert [frames.name for frames in systems] == ["mixed.xyz (CH4O)", "mixed.xyz (H2O)"]
+    assert [len(frames) for frames in load_systems(path, every=3)] == [4, 3]
+    assert {frames.temperature_K for frames in load_systems(path, temperature_K=321.0)} == {321.0}
+    with pytest.raises(DataError, match=r"frame 1 has other atoms \(OH2, not COH4\)"):
+        load_frames(path)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_an_ase_database_of_two_compositions(mixed, tmp_path):
+    with ase.db.connect(tmp_path / "mixed.db") as database:
+        for atoms in mixed:
+            database.write(atoms)
+    _check(load_systems(tmp_path / "mixed.db"), mixed)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_files_of_a_folder_are_joined_by_system(mixed, tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for n, part in enumerate((mixed[:4], mixed[4:12], mixed[12:])):
+        ase.io.write(folder / f"{n}.xyz", part, format="extxyz")
+    systems = load_systems(folder)
+    _check(systems, mixed)
+    assert all(len(set(frames.group.tolist())) == len(frames) for frames in systems)
+
+
+@pytest.mark.h5py
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_groups_of_an_hdf5_file(mixed, tmp_path):
+    import h5py
+
+    with h5py.File(tmp_path / "mixed.h5", "w") as file:
+        for name, size in (("a", 6), ("b", 3)):
+            own = [atoms for atoms in mixed if len(atoms) == size]
+            group = file.create_group(name)
+            group["atomic_numbers"] = own[0].numbers
+            group["positions"] = [atoms.positions for atoms in own]
+            group["energies"] = [atoms.get_potential_energy() for atoms in own]
+            group["forces"] = [atoms.get_forces() for atoms in own]
+    systems = load_systems(tmp_path / "mixed.h5")
+    _check(systems, mixed)
+    assert [frames.name for frames in systems] == ["mixed.h5#a", "mixed.h5#b"]
+
+
+def test_a_file_of_one_system_is_read_as_ever(ethanol: FrameSet, tmp_path: Path):
+    write_extxyz(ethanol.select(slice(0, 40)), tmp_path / "e.xyz")
+    (found,) = load_systems(tmp_path / "e.xyz", every=2)
+    expected = load_frames(tmp_path / "e.xyz", every=2)
+    assert found.name == expected.name
+    for key in ("positions", "energies", "forces", "group", "weights"):
+        np.testing.assert_array_equal(getattr(found, key), getattr(expected, key))
+    (named,) = load_systems("ethanol")
+    assert repr(named) == repr(load_frames("ethanol"))
+
+
+def test_atoms_of_one_molecule_in_two_orders_are_refused(mixed, tmp_path):
+    shuffled = mixed[2][[1, 0, 2, 3, 4, 5]]
+    shuffled.calc = SinglePointCalculator(
+        shuffled, energy=mixed[2].get_potential_energy(), forces=mixed[2].get_forces()[[1, 0, 2, 3, 4, 5]]
+    )
+    ase.io.write(tmp_path / "mixed.xyz", [*mixed, shuffled], format="extxyz")
+    with pytest.raises(DataError, match="frame 21 has the atoms of frame 0, with the same bonds, in another"):
+        load_systems(tmp_path / "mixed.xyz")
+
+
+def test_a_missing_label_names_the_frame_of_the_file(mixed, tmp_path):
+    del mixed[5].calc.results["forces"]
+    ase.io.write(tmp_path / "mixed.xyz", mixed, format="extxyz")
+    with pytest.raises(DataError, match="frame 5 has no forces"):
+        load_systems(tmp_path / "mixed.xyz")
+
+
+def test_molecules_and_boxes_of_the_same_atoms_are_two_systems(ethanol: FrameSet, tmp_path: Path):
+    frames = ethanol.select(slice(0, 12))
+    cells = np.tile(30.0 * np.eye(3), (12, 1, 1))
+    write_extxyz(frames, tmp_path / "a.xyz")
+    write_extxyz(replace(frames, cells=cells, pbc=(True, True, True)), tmp_path / "b.xyz")
+    both = tmp_path / "both.xyz"
+    both.write_text((tmp_path / "a.xyz").read_text() + (tmp_path / "b.xyz").read_text())
+    assert [frames.pbc for frames in load_systems(both)] == [(False,) * 3, (True,) * 3]
