@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // The thin loader that every `lmp` of the environment loads at its start. It registers `pair_style mdaug`; the pair
-// style itself, and with it libtorch, is loaded when an input uses the style.
+// style itself and the core are loaded when an input uses the style.
 //
 // It uses only LAMMPS' C interface, so that a version mismatch gives a readable error.
 

@@ -46,17 +46,14 @@ def package_folder(name: str) -> Path:
 
 
 def plugin_folder() -> Path:
-    """Return the folder of the plugin for this torch, LAMMPS, source and machine; it need not exist.
+    """Return the folder of the plugin for this LAMMPS, source and machine; it need not exist.
 
     Raises
     ------
     ModuleNotFoundError
-        torch or lammps is not installed.
+        LAMMPS is not installed.
     """
-    key = hashlib.sha256()
-    for package in ("torch", "lammps"):
-        folder = package_folder(package)
-        key.update(f"{metadata.version(package)} {folder}\n".encode())
+    key = hashlib.sha256(f"{metadata.version('lammps')} {package_folder('lammps')}\n".encode())
     key.update(f"{os.uname().machine} {instruction_sets()}\n".encode())
     for folder in (sources_folder(), NATIVE_FOLDER / "common", NATIVE_FOLDER / "core"):
         for source in sorted(path for path in folder.iterdir() if path.suffix in (".cpp", ".h")):

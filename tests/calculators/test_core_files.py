@@ -430,3 +430,94 @@ def test_numbers_of_interactions_that_are_not_there_are_refused(value, make_mode
     )
     with pytest.raises(CoreUnavailableError, match=r"odd\.pt: "):
         Core(path)
+
+
+# What the core reads of data.pkl itself
+
+
+def with_pickle(members: Members, old: bytes, new: bytes) -> Members:
+    assert members["a/data.pkl"].count(old) >= 1
+    return members | {"a/data.pkl": members["a/data.pkl"].replace(old, new, 1)}
+
+
+SHAPE = b"K\0(K\x03t(K\x01t"  # offset, shape and strides of atomic_numbers
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        b"K\1(K\x03t(K\x01t",
+        b"K\0(K\x03t(K\x02t",
+        b"K\0(K\x04t(K\0t",
+        b"K\0(J\xff\xff\xff\xfft(K\x01t",
+        b"K\0(K\x03t(\x8a\x08" + b"\xff" * 7 + b"\x7ft",
+        b"\x8a\x08" + b"\xff" * 7 + b"\x7f(K\x03t(K\x01t",
+        b"K\0(K\x03t)",
+    ],
+    ids=["offset", "stride", "expanded", "negative", "long stride", "long offset", "no stride"],
+)
+def test_a_tensor_beyond_its_storage_is_refused(new: bytes, members: Members, tmp_path: Path) -> None:
+    path = tmp_path / "forged.pt"
+    path.write_bytes(packed(with_pickle(members, SHAPE, new)))
+    with pytest.raises(CoreUnavailableError, match=r"forged\.pt: .*atomic_numbers (reads|has)"):
+        Core(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (b"torch\nLongStorage\n", b"torch\nFileStorage\n", "atomic_numbers is of a type"),
+        (b"torch\nLongStorage\n", b"torch\nHalfStorage\n", "atomic_numbers is of a type"),
+        (
+            b"torch._utils\n_rebuild_tensor_v2\n",
+            b"torch._utils\n_rebuild_tensor_v3\n",
+            "belongs to no tensor",
+        ),
+        (b"X\x0c\0\0\0energy_scale", b"X\x0c\0\0\0energy_scald", "the number energy_scale is missing"),
+        (b"X\x0c\0\0\0energy_scale", b"X\x06\0\0\0cutoff", "2 members are named cutoff"),
+        (b"X\x06\0\0\0cutoff", b"K\x06", "a member without a name"),
+    ],
+)
+def test_pickles_that_are_no_model_are_refused(
+    old: bytes, new: bytes, message: str, members: Members, tmp_path: Path
+) -> None:
+    path = tmp_path / "forged.pt"
+    path.write_bytes(packed(with_pickle(members, old, new)))
+    with pytest.raises(CoreUnavailableError, match=message):
+        Core(path)
+
+
+def test_a_damaged_pickle_never_ends_the_process(members: Members, tmp_path: Path) -> None:
+    """A byte changed, left out or doubled anywhere; right checksums."""
+    random, good, path = Random(5), members["a/data.pkl"], tmp_path / "damaged.pt"
+    refused = accepted = 0
+    for _ in range(400):
+        pickled = bytearray(good)
+        for _ in range(random.choice((1, 1, 2, 5))):
+            at, way = random.randrange(len(pickled)), random.randrange(3)
+            pickled[at : at + (way != 1)] = b"" if way == 0 else bytes([random.randrange(256)])
+        path.write_bytes(packed(members | {"a/data.pkl": bytes(pickled)}))
+        try:
+            Core(path)
+        except CoreUnavailableError as error:
+            refused += str(error).startswith(f"{path}: ")
+        else:
+            accepted += 1
+    assert refused + accepted == 400
+    assert refused > 200
+
+
+def test_a_tensor_with_gaps_is_read_as_torch_reads_it(make_model, tmp_path: Path) -> None:
+    def change(deployed: DeployedModel) -> None:
+        hidden = deployed.network.interactions[0].hidden
+        hidden.weight = torch.nn.Parameter(hidden.weight.detach().T.contiguous().T, requires_grad=False)
+
+    model = make_model()
+    path = export_changed(model, tmp_path / "strided.pt", change)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+    pair = [0, 0], [[0.0, 0, 0], [1.0, 0, 0]], [0], [1], [[0.0, 0, 0]]
+    plain = Core(export_changed(model, tmp_path / "plain.pt", lambda _: None))
+    arrays = [torch.tensor(values).numpy() for values in pair]
+    assert not torch.jit.load(path).state_dict()["network.interactions.0.hidden.weight"].is_contiguous()
+    assert Core(path).evaluate(*arrays)["energy"] == plain.evaluate(*arrays)["energy"]

@@ -18,10 +18,19 @@ def test_a_built_library_is_found_again(monkeypatch):
     assert library.stat().st_size > 0
 
 
-def test_another_torch_gets_another_build(monkeypatch):
-    before = _key(find_compiler(), CORE)
+def test_another_torch_gets_another_build_of_what_uses_it(monkeypatch):
+    before = {library.name: _key(find_compiler(), library) for library in (KERNELS, CORE)}
     monkeypatch.setattr("torch.__version__", "9.9.9")
-    assert _key(find_compiler(), CORE) != before
+    assert _key(find_compiler(), KERNELS) != before["kernels"]
+    assert _key(find_compiler(), CORE) == before["core"]
+
+
+def test_the_core_loads_without_torch():
+    """A start of LAMMPS with the pair style would wait for it."""
+    library = str(build_library(CORE))
+    code = f"import ctypes; ctypes.CDLL({library!r}); print(open('/proc/self/maps').read())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "core-" in done.stdout and "libtorch" not in done.stdout and "libc10" not in done.stdout
 
 
 def test_another_compiler_and_an_upgraded_one_at_the_same_path_get_another_build(tmp_path):

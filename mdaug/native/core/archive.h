@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Reader of the zip file of a TorchScript model: sizes and checksums of its members, which torch does not check.
+// Reader of the zip file of a TorchScript model, with checks of sizes and checksums of its members that torch does not make.
 // After PKWARE's APPNOTE.TXT 6.3.10: end records 4.3.14 to 4.3.16, directory 4.3.12, local headers 4.3.7, 64-bit sizes
-// 4.5.3. Refuses the files that mdaug/archives.py refuses: those in which torch may find other members than this reader,
-// or which unpack to far more bytes than they have.
+// 4.5.3. Refuses the files that mdaug/archives.py refuses: those in which torch, which reads the same file elsewhere, may
+// find other members than this reader, or which unpack to far more bytes than they have.
 
 #pragma once
 
@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -24,27 +25,39 @@ namespace mdaug::core {
 
 class Archive {
   public:
-    struct Member {
-        std::string name;
-        uint64_t size;
-    };
-
     // Reads the whole file. Throws std::runtime_error if it is not a zip file of one folder, or if the checksum of a stored
-    // member is wrong; checking compressed members (the program, which the core does not run) is left to torch.
+    // member is wrong; compressed members (the program, which the core does not run) are not read.
     explicit Archive(const std::string& path) : bytes_(std::filesystem::file_size(path)) {
         std::ifstream file(path, std::ios::binary);
         if (!file.read(bytes_.data(), static_cast<std::streamsize>(bytes_.size()))) fail("it cannot be read");
         const Directory directory = find_directory();
         uint64_t at = directory.begin;
         while (at < directory.end) at = read_entry(at, directory.end);
-        if (members_.empty()) fail("its list of members is empty");
-        if (members_.size() != directory.count) fail("its list of members has another length than it states");
+        if (names_.empty()) fail("its list of members is empty");
+        if (names_.size() != directory.count) fail("its list of members has another length than it states");
         if (n_packed_ > bytes_.size()) fail("its members overlap");
         if (n_unpacked_ > std::max(ALWAYS_ALLOWED, MAX_RATIO * bytes_.size()))
             fail(std::to_string(bytes_.size()) + " bytes would unpack to " + std::to_string(n_unpacked_));
     }
 
-    const std::vector<Member>& members() const { return members_; }
+    // Names without the folder.
+    bool contains(const std::string& name) const { return names_.contains(lower(folder_ + "/" + name)); }
+
+    // Throws std::runtime_error if there is no such member, or if it is compressed.
+    std::string_view content(const std::string& name) const {
+        const auto item = stored_.find(folder_ + "/" + name);
+        if (item == stored_.end()) fail(name + (contains(name) ? " is compressed, which torch does not do" : " is missing"));
+        return item->second;
+    }
+
+    // What follows `prefix` in the names of the stored members that begin with it.
+    std::vector<std::string> names_in(const std::string& prefix) const {
+        std::vector<std::string> names;
+        const std::string start = folder_ + "/" + prefix;
+        for (const auto& [name, bytes] : stored_)
+            if (name.starts_with(start)) names.push_back(name.substr(start.size()));
+        return names;
+    }
 
   private:
     struct Directory {
@@ -57,8 +70,8 @@ class Archive {
     static constexpr uint64_t MAX_RATIO = 20, ALWAYS_ALLOWED = uint64_t{1} << 28;
 
     std::vector<char> bytes_;
-    std::vector<Member> members_;
-    std::set<std::string> names_;  // in lower case, as torch compares them
+    std::map<std::string, std::string_view> stored_;  // members that are not compressed
+    std::set<std::string> names_;                     // of all members, in lower case, as torch compares them
     std::string folder_;
     uint64_t n_packed_ = 0, n_unpacked_ = 0;
 
@@ -105,36 +118,39 @@ class Archive {
         widen({&size, &packed, &header}, extra, extra + extra_size);
         if (flags & 1 || (method != STORED && method != DEFLATED)) fail(name + " is encrypted or packed in an unknown way");
         if (method == STORED && packed != size) fail(name + " has other sizes than it states");
-        const char* data = content(header, packed, name);
+        const char* data = bytes_of(header, packed, name);
         if (method == STORED && checksum != crc32(data, size)) fail("wrong checksum of " + name);
         check_pickle(name, method, {data, size});
         if (packed > UINT64_MAX - n_packed_ || size > UINT64_MAX - n_unpacked_) fail(name + " is too large");
         n_packed_ += packed, n_unpacked_ += size;
-        members_.push_back({name, size});
+        if (method == STORED) stored_[name] = {data, size};
         return next;
     }
 
-    // The pickles of objects must be stored, so that their depth can be seen; those of source ranges are read by torch only
-    // to explain an error.
+    // The pickles of objects must be stored, so that they can be read; those of source ranges are read by torch only to
+    // explain an error.
     static void check_pickle(const std::string& name, uint16_t method, std::string_view bytes) {
         const auto ends_in = [&](const std::string& end) {
             return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
         };
-        if (method == STORED && ends_in("pkl")) PickleDepths::check(bytes);
+        if (method == STORED && ends_in("pkl")) PickleReader::read(bytes);
         if (method != STORED && ends_in(".pkl")) fail(name + " is compressed, which torch does not do");
     }
 
     // Names without distinction of upper and lower case, in one folder.
     void check_name(const std::string& name) {
-        std::string lower = name;
-        for (char& c : lower) {
+        for (const char c : name)
             if (c < ' ' || c > '~') fail("the name of a member has characters beyond ASCII");
-            if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
-        }
-        if (!names_.insert(lower).second) fail("2 members are named " + name + "; expected one");
         const std::string folder = name.substr(0, name.find('/'));
-        if (members_.empty()) folder_ = folder;
+        if (names_.empty()) folder_ = folder;
+        if (!names_.insert(lower(name)).second) fail("2 members are named " + name + "; expected one");
         if (folder != folder_) fail("its members are in several folders, expected one folder");
+    }
+
+    static std::string lower(std::string name) {
+        for (char& c : name)
+            if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
+        return name;
     }
 
     // Numbers that do not fit in 32 bits are in an extra field, in the order size, packed size, offset of the member.
@@ -150,7 +166,7 @@ class Archive {
         }
     }
 
-    const char* content(uint64_t header, uint64_t size, const std::string& name) const {
+    const char* bytes_of(uint64_t header, uint64_t size, const std::string& name) const {
         if (header > bytes_.size() || get<uint32_t>(header) != LOCAL_HEADER) fail(name + " is missing");
         const auto name_size = get<uint16_t>(header + 26);
         const uint64_t start = header + 30 + name_size + get<uint16_t>(header + 28);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * mdaug core: energies, forces and strain derivatives of a model.pt that `mdaug train` wrote. C ABI over C++; needs
- * libtorch, but neither Python nor LAMMPS. This header is the manual.
+ * neither libtorch nor Python nor LAMMPS. This header is the manual.
  *
  * Units: eV, Å, and derivatives of them. With mdaug_verlet and mdaug_langevin also amu and ASE's time unit,
  * Å sqrt(amu/eV) = 10.18 fs.

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Reads a model.pt with torch, after checks that torch does not make.
+// Reads a model.pt without torch, so that it is read in milliseconds.
 
 #include "model_file.h"
-
-#include <torch/csrc/jit/api/module.h>
-#include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -15,6 +12,7 @@
 #include "json.h"
 #include "sha256.h"
 #include "shapes.h"
+#include "stored_module.h"
 
 namespace mdaug::core {
 
@@ -27,45 +25,27 @@ constexpr const char* TEMPLATE_TENSORS[] = {"atomic_numbers", "bonds",          
                                             "mean_cosines",   "torsions",        "pairs",           "pair_parameters",
                                             "factors",        "gates",           "coefficients",    "angle_forms"};
 
-Array array_of(const at::Tensor& tensor) {
-    const auto copy = tensor.detach().to(at::kCPU, at::kDouble).contiguous();
-    const double* data = copy.const_data_ptr<double>();
-    return {{data, data + copy.numel()}, copy.sizes().vec()};
-}
-
 std::string first_sentence(const std::string& text) {
     return text.substr(0, std::min(text.find('\n'), text.find(". ")));
 }
 
-// torch reads beyond the end of a member that has fewer bytes than its tensor needs.
-void check_sizes(const torch::jit::Module& module, const Archive& archive) {
-    std::multiset<uint64_t> needed, stored;
-    std::set<const void*> seen;
-    for (const auto& named : module.named_attributes()) {
-        if (!named.value.isTensor()) continue;
-        const auto& storage = named.value.toTensor().storage();
-        if (seen.insert(storage.unsafeGetStorageImpl()).second) needed.insert(storage.nbytes());
-    }
-    for (const auto& member : archive.members())
-        if (member.name.find("/data/") != std::string::npos) stored.insert(member.size);
-    if (needed != stored) throw std::runtime_error("its tensors have other sizes than the bytes stored for them");
-}
-
-torch::jit::Module open(const std::string& path, std::string& manifest) {
-    if (!std::filesystem::is_regular_file(path))
-        throw std::runtime_error(path + ": no such file; expected a model.pt written by mdaug train or mdaug export");
-    torch::jit::ExtraFilesMap extra{{"manifest.json", ""}};
+// Returns read(); names the file if that fails.
+template <typename Read>
+auto readable(const std::string& path, const Read& read) {
     try {
-        const Archive archive(path);
-        auto module = torch::jit::load(path, c10::Device(c10::kCPU), extra);
-        check_sizes(module, archive);
-        manifest = extra["manifest.json"];
-        if (!manifest.empty()) JsonReader(manifest).check();
-        return module;
+        return read();
     } catch (const std::exception& error) {
         throw std::runtime_error(path + ": not a model.pt, or damaged (" + printable(first_sentence(error.what())) +
                                  "); expected a TorchScript file written by mdaug");
     }
+}
+
+std::string manifest_of(const Archive& archive) {
+    if (!archive.contains("constants.pkl")) throw std::runtime_error("no TorchScript, but perhaps a checkpoint");
+    if (!archive.contains("extra/manifest.json")) return "";
+    const std::string manifest(archive.content("extra/manifest.json"));
+    JsonReader(manifest).check();
+    return manifest;
 }
 
 void check(const std::string& path, const std::string& manifest) {
@@ -83,44 +63,42 @@ void check(const std::string& path, const std::string& manifest) {
                                  "use it as TorchScript, or train with filters = \"spline\"");
 }
 
-// Files of format version 1 do not mention a prior.
-bool has_prior(const torch::jit::Module& module) {
-    return module.hasattr("prior_table") && !module.attr("prior_table").isNone();
-}
+using NamedTensors = std::map<std::string, StoredTensor>;
 
-using NamedTensors = std::map<std::string, at::Tensor>;
+std::string prefix_of(size_t t) { return "baseline." + std::to_string(t) + "."; }
 
 // The tensors of each template; files of versions 1 and 2 have none.
-std::vector<NamedTensors> baseline_of(const torch::jit::Module& module) {
+std::vector<NamedTensors> baseline_of(const StoredModule& module) {
     std::vector<NamedTensors> templates;
-    if (!module.hasattr("baseline") || !module.attr("baseline").isModule()) return templates;
-    for (const auto& child : module.attr("baseline").toModule().named_children()) {
-        auto& tensors = templates.emplace_back();
-        for (const char* name : TEMPLATE_TENSORS)
-            if (child.value.hasattr(name) && child.value.attr(name).isTensor())
-                tensors[name] = child.value.attr(name).toTensor();
+    for (;;) {
+        NamedTensors tensors;
+        for (const char* name : TEMPLATE_TENSORS) {
+            const auto item = module.tensors().find(prefix_of(templates.size()) + name);
+            if (item != module.tensors().end()) tensors[name] = item->second;
+        }
+        if (tensors.empty()) return templates;
+        templates.push_back(std::move(tensors));
     }
-    return templates;
 }
 
-NamedTensors tensors_of(const torch::jit::Module& module) {
-    NamedTensors tensors;
-    for (const auto& named : module.named_parameters()) tensors[named.name] = named.value;
-    for (const auto& named : module.named_buffers()) tensors[named.name] = named.value;
-    if (has_prior(module)) tensors["prior_table"] = module.attr("prior_table").toTensor();
-    return tensors;
+// Tensors outside the baseline that are in the hash of the weights: parameters, buffers and the prior.
+bool is_hashed(const std::string& name) {
+    return name.starts_with("network.") || name == "atomic_numbers" || name == "filters.table" || name == "prior_table";
 }
 
 // The hash of names and bytes of all tensors, by name, must be that of the manifest (mdaug/deployment/manifest.py).
-void check_weights(const std::string& path, const std::string& manifest, NamedTensors tensors,
-                   const std::vector<NamedTensors>& baseline) {
+void check_weights(const std::string& path, const std::string& manifest, const StoredModule& module) {
+    NamedTensors tensors;
+    for (const auto& [name, tensor] : module.tensors())
+        if (is_hashed(name)) tensors[name] = tensor;
+    const auto baseline = baseline_of(module);
     for (size_t t = 0; t < baseline.size(); ++t)
-        for (const auto& [name, tensor] : baseline[t]) tensors["baseline." + std::to_string(t) + "." + name] = tensor;
+        for (const auto& [name, tensor] : baseline[t]) tensors[prefix_of(t) + name] = tensor;
     Sha256 hash;
     for (const auto& [name, tensor] : tensors) {
-        const auto whole = tensor.contiguous();
         hash.update(name.data(), name.size());
-        hash.update(whole.const_data_ptr(), whole.nbytes());
+        const std::string bytes = tensor.bytes();
+        hash.update(bytes.data(), bytes.size());
     }
     if (json_value(manifest, "weights_sha256") != '"' + hash.digest() + '"')
         throw std::runtime_error(path + ": its weights are not those of its manifest; take the original file");
@@ -149,29 +127,34 @@ void ModelFile::keep_only(const std::set<std::string>& names) {
     baseline.clear();
 }
 
+void ModelFile::fill(const StoredModule& module) {
+    for (const auto& [name, tensor] : module.tensors())
+        if (!name.starts_with("baseline.")) tensors[name] = tensor.array();
+    for (const auto& terms : baseline_of(module)) {
+        auto& arrays = baseline.emplace_back();
+        for (const auto& [name, tensor] : terms) arrays[name] = tensor.array();
+    }
+    cutoff = module.number("cutoff");
+    energy_scale = module.number("energy_scale");
+    prior_spacing = tensors.contains("prior_table") ? module.number("prior_spacing") : 0;
+    spacing = module.number("filters.spacing");
+    n_interactions = static_cast<int>(std::clamp<int64_t>(module.integer("filters.n_interactions"), -1, 1 << 20));
+}
+
 ModelFile ModelFile::read(const std::string& path) {
+    if (!std::filesystem::is_regular_file(path))
+        throw std::runtime_error(path + ": no such file; expected a model.pt written by mdaug train or mdaug export");
     ModelFile file;
-    const auto module = open(path, file.manifest);
-    check(path, file.manifest);
     file.path = path;
+    const Archive archive = readable(path, [&] { return Archive(path); });
+    file.manifest = readable(path, [&] { return manifest_of(archive); });
+    check(path, file.manifest);
     const auto dtype = json_strings(json_value(file.manifest, "dtype"));
     file.dtype = dtype.empty() ? "float64" : dtype[0];
     file.symbols = json_strings(json_value(file.manifest, "elements"));
-    const auto tensors = tensors_of(module);
-    const auto baseline = baseline_of(module);
-    check_weights(path, file.manifest, tensors, baseline);
-    for (const auto& [name, tensor] : tensors) file.tensors[name] = array_of(tensor);
-    for (const auto& terms : baseline) {
-        auto& arrays = file.baseline.emplace_back();
-        for (const auto& [name, tensor] : terms) arrays[name] = array_of(tensor);
-    }
-    file.tensors["reference_energies"] = array_of(module.attr("reference_energies").toTensor());
-    file.cutoff = module.attr("cutoff").toDouble();
-    file.energy_scale = module.attr("energy_scale").toDouble();
-    file.prior_spacing = has_prior(module) ? module.attr("prior_spacing").toDouble() : 0;
-    file.spacing = module.attr("filters").toModule().attr("spacing").toDouble();
-    file.n_interactions = static_cast<int>(
-        std::clamp<int64_t>(module.attr("filters").toModule().attr("n_interactions").toInt(), -1, 1 << 20));
+    const StoredModule module = readable(path, [&] { return StoredModule(archive); });
+    check_weights(path, file.manifest, module);
+    readable(path, [&] { file.fill(module); });
     const auto is_symbol = [](const std::string& text) {
         return !text.empty() && text.size() <= 3 && text == printable(text) && text.find(' ') == std::string::npos;
     };

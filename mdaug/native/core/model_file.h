@@ -12,6 +12,8 @@
 
 namespace mdaug::core {
 
+class StoredModule;
+
 struct Array {
     std::vector<double> data;  // row-major
     std::vector<int64_t> shape;
@@ -34,6 +36,9 @@ struct ModelFile {
 
     // Throws std::runtime_error with one line that states the problem and its remedy.
     static ModelFile read(const std::string& path);
+
+  private:
+    void fill(const StoredModule& module);
 };
 
 }  // namespace mdaug::core
