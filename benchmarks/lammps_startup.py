@@ -1,6 +1,6 @@
 """Start-up time of `lmp` with and without the plugin: wall time and CPU time, min / median / max.
 
-python benchmarks/lammps_startup.py [--starts 20] [--ranks 1 2 8]
+python benchmarks/lammps_startup.py [--starts 20] [--ranks 1 2 8] [--model model.pt]
 
 The kinds of start take turns, so that other load on the machine affects all alike. "without plugin" hides
 mdaug's entry point from LAMMPS; "pair_style mdaug" has an input that uses it; "with a model" also reads the model.pt given by --model.
@@ -25,8 +25,13 @@ WITHOUT = (
     "metadata.entry_points = lambda **which: [e for e in every(**which) if e.name != 'mdaug']\n" + WITH
 )
 EMPTY = "print 'started'\n"
-STYLE = "region all block 0 1 0 1 0 1\ncreate_box 1 all\npair_style mdaug\nprint 'started'\n"
-STARTS = {"without plugin": (WITHOUT, EMPTY), "with plugin": (WITH, EMPTY), "pair_style mdaug": (WITH, STYLE)}
+STYLE = "region all block 0 1 0 1 0 1\ncreate_box 1 all\npair_style mdaug\n"
+END = "print 'started'\n"
+STARTS = {
+    "without plugin": (WITHOUT, EMPTY),
+    "with plugin": (WITH, EMPTY),
+    "pair_style mdaug": (WITH, STYLE + END),
+}
 
 
 def main() -> None:
@@ -34,13 +39,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--starts", type=int, default=20, help="of each kind")
     parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2, 8])
+    parser.add_argument("--model", type=Path, help="model.pt with hydrogen that pair_coeff reads, too")
     options = parser.parse_args()
+    starts = dict(STARTS)
+    if options.model is not None:
+        starts["with a model"] = WITH, f"{STYLE}pair_coeff * * {options.model.resolve()} H\n{END}"
     build()
     print("| ranks | lmp | wall time (ms) | CPU time (ms) |\n|---|---|---|---|")
     for ranks in options.ranks:
-        times: dict[str, list[tuple[float, float]]] = {name: [] for name in STARTS}
+        times: dict[str, list[tuple[float, float]]] = {name: [] for name in starts}
         for _ in range(options.starts):
-            for name, (code, script) in STARTS.items():
+            for name, (code, script) in starts.items():
                 times[name].append(start(code, script, ranks))
         for name, rows in times.items():
             wall, cpu = (

@@ -30,12 +30,12 @@ class Case:
     alone: dict[str, Answer]
 
 
-def network() -> SchNet:
+def network(n_vectors: int = 12) -> SchNet:
     torch.manual_seed(4)
     options = SchNetOptions(
         n_atom_basis=16,
         n_filters=20,
-        n_vectors=12,
+        n_vectors=n_vectors,
         n_gaussians=8,
         n_interactions=3,
         cutoff=4.0,
@@ -155,3 +155,41 @@ write_dump all custom end id fx fy fz xu yu zu modify sort id format float %.17g
     assert abs(atoms.get_volume() / case.structures["triclinic"].get_volume() - 1) > 1e-5
     assert_close(table[:, 1:4], atoms.get_forces())
     assert_close(stress, -atoms.get_stress()[VOIGT] * BAR_PER_EV_A3)
+
+
+OVERLAY = """pair_style hybrid/overlay mdaug lj/cut 5.0
+pair_coeff * * mdaug {model} H C O NULL
+pair_coeff * * lj/cut 0.003 0.9"""
+NPT = """
+velocity all create 100 1 loop geom
+timestep 0.0005
+fix npt all npt temp 100 100 0.05 tri 0 0 0.5
+neigh_modify every 1 delay 0 check yes
+run 40
+print "RESULT $(pe:%.17g) $(vol:%.17g) $(pxx:%.17g) $(pyz:%.17g)"
+write_dump all custom end id xu yu zu fx fy fz modify sort id format float %.17g
+"""
+
+
+@pytest.mark.parametrize("pair", [PAIR, OVERLAY], ids=["alone", "overlay"])
+def test_eight_ranks_run_a_box_as_one_rank_does(pair, tmp_path):
+    """64 vectors, constant pressure: 16 molecules, of which every rank has parts."""
+    model = export_model(network(64), tmp_path / "model.pt", training={"data": "none"})
+    box = make_structures()["triclinic"].repeat((1, 1, 4))
+    answers, runs = {}, {}
+    for ranks in (1, 8):
+        folder = tmp_path / str(ranks)
+        folder.mkdir()
+        lab = Lab(folder, model)
+        printed = lab.run(lab.prepare("box", box, pair) + NPT, ranks=ranks)
+        answers[ranks] = lab.answer("box", printed)
+        numbers = next(
+            line for line in printed.splitlines() if line.startswith("RESULT") and "box" not in line
+        )
+        runs[ranks] = np.array(numbers.split()[1:], float), np.loadtxt(folder / "end", skiprows=9)[:, 1:]
+    assert_same(answers[8], answers[1])
+    (numbers, atoms), (expected, expected_atoms) = runs[8], runs[1]
+    assert np.abs(expected_atoms[:, :3] - box.positions).max() > 0.02
+    np.testing.assert_allclose(numbers, expected, rtol=1e-8)
+    np.testing.assert_allclose(atoms[:, :3], expected_atoms[:, :3], rtol=0, atol=1e-9)
+    assert_close(atoms[:, 3:], expected_atoms[:, 3:], 1e-8)
