@@ -101,7 +101,7 @@ Array StoredTensor::array() const {
 StoredModule::StoredModule(const Archive& archive) : archive_(archive) {
     const Pickled root = PickleReader::read(archive.content("data.pkl"));
     add_members(*root, "");
-    check_storages();
+    check_stored();
 }
 
 const StoredTensor& StoredModule::tensor(const std::string& name) const {
@@ -178,13 +178,13 @@ std::string_view StoredModule::read_storage(const PickledValue& storage, Type& t
     if (id[4]->integer < 0 || id[4]->integer > MAX_COUNT ||
         static_cast<uint64_t>(id[4]->integer * known->size) != bytes.size())
         fail("its tensors have other sizes than the bytes stored for them");
-    if (!storages_.try_emplace(key, type).second && storages_[key] != type) fail(name + " is of two types");
+    if (!types_.try_emplace(key, type).second && types_[key] != type) fail(name + " is of two types");
     return bytes;
 }
 
-void StoredModule::check_storages() const {
+void StoredModule::check_stored() const {
     for (const auto& name : archive_.names_in("data/"))
-        if (!storages_.contains(name)) fail("data/" + name + " belongs to no tensor");
+        if (!types_.contains(name)) fail("data/" + name + " belongs to no tensor");
 }
 
 }  // namespace mdaug::core

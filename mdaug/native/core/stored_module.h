@@ -43,14 +43,14 @@ class StoredModule {
     void add_members(const PickledValue& object, const std::string& prefix);
     StoredTensor read_tensor(const PickledValue& call, const std::string& name);
     std::string_view read_storage(const PickledValue& storage, StoredTensor::Type& type, const std::string& name);
-    void check_storages() const;
+    void check_stored() const;
 
     const Archive& archive_;
     std::map<std::string, StoredTensor> tensors_;
     std::map<std::string, double> numbers_;
     std::map<std::string, int64_t> integers_;
     std::set<const PickledValue*> objects_;
-    std::map<std::string, StoredTensor::Type> storages_;
+    std::map<std::string, StoredTensor::Type> types_;
 };
 
 }  // namespace mdaug::core
