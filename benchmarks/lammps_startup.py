@@ -3,7 +3,8 @@
 python benchmarks/lammps_startup.py [--starts 20] [--ranks 1 2 8] [--model model.pt]
 
 The kinds of start take turns, so that other load on the machine affects all alike. "without plugin" hides
-mdaug's entry point from LAMMPS; "pair_style mdaug" has an input that uses it; "with a model" also reads the model.pt given by --model.
+mdaug's entry point from LAMMPS; "pair_style mdaug" has an input that uses it; "with a model" also reads the
+model.pt given by --model.
 """
 
 import argparse
