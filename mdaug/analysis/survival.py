@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,6 +18,13 @@ FALL_KCAL_MOL = 5.0
 conformers are hardly ever so far below that of the lowest training frame."""
 
 CONFIDENCE = 0.95
+
+Z = 1.959964
+"""Quantile of the normal distribution for a two-sided interval of that confidence."""
+
+Cause = Literal["bond", "contact", "below minimum", "heating", "calculator"]
+"""Kind of failure of a run: a bond broke, atoms collided, the energy fell below the minimum, the temperature
+or the energy exploded, the calculator failed."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,20 @@ class Life:
     lived_ps: float
     failure: str | None = None
     broken_bond: tuple[int, int] | None = None
+
+    @property
+    def cause(self) -> Cause | None:
+        """Kind of failure, from its description; None for a run that survived."""
+        if self.failure is None:
+            return None
+        kinds: dict[str, Cause] = {
+            "its energy fell": "below minimum",
+            "temperature is": "heating",
+            "energy or positions are not finite": "heating",
+            "atoms ": "contact",
+            "the calculator failed": "calculator",
+        }
+        return next((kind for start, kind in kinds.items() if self.failure.startswith(start)), "bond")
 
 
 @dataclass(frozen=True)
@@ -61,6 +82,14 @@ class SurvivalResult:
     def n_survived(self) -> int:
         """Number of runs without failure."""
         return sum(life.failure is None for life in self.lives)
+
+    @property
+    def survived_interval(self) -> tuple[float, float]:
+        """95 % interval of the share of runs that survive (Wilson, DOI 10.1080/01621459.1927.10502953)."""
+        n, share = len(self.lives), self.n_survived / len(self.lives)
+        center = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+        half = Z / (1 + Z**2 / n) * np.sqrt(share * (1 - share) / n + (Z / (2 * n)) ** 2)
+        return max(0.0, float(center - half)), min(1.0, float(center + half))
 
     @property
     def first_failure(self) -> int | None:
@@ -91,6 +120,8 @@ class SurvivalResult:
             "n_survived": self.n_survived,
             "lived_ps": [life.lived_ps for life in self.lives],
             "failures": [life.failure for life in self.lives],
+            "causes": [life.cause for life in self.lives],
+            "survived_interval95": list(self.survived_interval),
             "verdicts": [self.verdict.to_json()],
         }
 

@@ -73,6 +73,14 @@ class Curve:
         return [float(self.values[k]) for k in minima if self.within_reach[k] and behind[k]]
 
     @property
+    def largest_fall(self) -> tuple[float, float]:
+        """Largest fall below an earlier energy on the way from the minimum, within reach, and the value of
+        the coordinate where it ends."""
+        falls = np.where(self.within_reach, self.climb_kcal_mol - self.energy_kcal_mol, 0.0)
+        k = int(falls.argmax())
+        return float(falls[k]), float(self.values[k])
+
+    @property
     def n_extrema(self) -> int:
         """Number of minima and maxima; ends do not count."""
         return sum(map(len, extrema(self.energy_kcal_mol, PROMINENCE_KCAL_MOL)))
@@ -106,6 +114,7 @@ class Curve:
             "values": np.round(self.values, 4).tolist(),
             "energy_kcal_mol": np.round(self.energy_kcal_mol, 4).tolist(),
             "extra_minima": self.extra_minima,
+            "largest_fall_kcal_mol": self.largest_fall[0],
             "n_extrema": self.n_extrema,
             "lowest_within_reach_kcal_mol": self.lowest_kcal_mol,
             "largest_jump_in_limits": self.largest_jump,

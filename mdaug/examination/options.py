@@ -15,6 +15,8 @@ PartName = Literal[
     "bonds",
     "shapes",
     "conservation",
+    "dynamics",
+    "distributions",
 ]
 """A part of the examination."""
 

@@ -9,6 +9,8 @@ from ase.calculators.calculator import CalculatorError
 from mdaug.examination.accuracy import examine_accuracy
 from mdaug.examination.bonds import examine_bonds
 from mdaug.examination.conservation import examine_conservation
+from mdaug.examination.distributions import examine_distributions
+from mdaug.examination.dynamics import examine_dynamics
 from mdaug.examination.extensivity import examine_extensivity
 from mdaug.examination.gradient import examine_gradient
 from mdaug.examination.minimum import examine_minimum
@@ -50,6 +52,8 @@ PARTS: tuple[Part, ...] = (
     Part("bonds", 0.15, lambda n: 40 * n, examine_bonds),
     Part("shapes", 0.10, lambda n: 125, examine_shapes),
     Part("conservation", 0.15, lambda n: 1200, examine_conservation),
+    Part("dynamics", 0.60, lambda n: 3200, examine_dynamics),
+    Part("distributions", 0.01, lambda n: 0, examine_distributions),
 )
 
 Finished = dict[PartName, PartResult]
@@ -95,7 +99,7 @@ def examine(
         left = until - time.monotonic()
         shares = sum(other.share for other in waiting[k:] if other.name not in finished)
         needed = part.least(len(subject.start)) * per_evaluation
-        if needed > left:
+        if needed > max(left, 0.0):
             text = f"It takes at least {needed:.3g} s, and {max(left, 0.0):.3g} s were left (--minutes)."
             results[part.name] = PartResult.not_run(text)
         else:

@@ -1,4 +1,4 @@
-"""Bends, torsions and contacts: minima that should not be there, energies below the minimum, jumps."""
+"""Bends, torsions and contacts: falls that should not be there, energies below the minimum, jumps."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,6 +22,9 @@ MOST_OF_A_KIND = 24
 
 POINTS_OF_ONE = 25
 """Usual number of points of one coordinate."""
+
+FALLING_KCAL_MOL = 1.0
+"""Largest fall of the energy of a bend or contact that leaves the minimum, where MD can reach it."""
 
 MOST_EXTREMA = 12
 """Most minima and maxima of a torsion: a sixfold one has twelve."""
@@ -94,16 +97,19 @@ def _of_kinds(curves: list[Curve]) -> Iterator[Verdict]:
     """Yield the check of the minima of each kind of coordinate."""
     for kind, name in (("angle", "bends"), ("approach", "contacts")):
         of_kind = [curve for curve in curves if curve.kind == kind]
-        wrong = [curve for curve in of_kind if curve.extra_minima]
         if of_kind:
-            text = f"None of {len(of_kind)} {name} has a second minimum that MD can reach."
+            wrong = sum(curve.largest_fall[0] > FALLING_KCAL_MOL for curve in of_kind)
+            worst = max(of_kind, key=lambda curve: curve.largest_fall[0])
+            fall, at = worst.largest_fall
+            text = f"The energy of {len(of_kind)} {name} rises on both sides of the minimum"
             if wrong:
                 unit = "°" if kind == "angle" else " Å"
                 text = (
-                    f"{len(wrong)} of {len(of_kind)} {name} have a second minimum; {wrong[0].name} at "
-                    f"{wrong[0].extra_minima[0]:.3g}{unit}."
+                    f"The energy falls in {wrong} of {len(of_kind)} {name} that leave the minimum, by up to "
+                    f"{fall:.2g} kcal/mol: {worst.name}, at {at:.3g}{unit}"
                 )
-            yield Verdict(name, _level(not wrong), len(wrong), 0, text)
+            text += f"; the limit is {FALLING_KCAL_MOL:g}."
+            yield Verdict(name, _level(not wrong), fall, FALLING_KCAL_MOL, text)
     torsions = [curve for curve in curves if curve.kind == "torsion"]
     if torsions:
         roughest = max(torsions, key=lambda curve: curve.n_extrema)

@@ -42,15 +42,26 @@ PARTS = {
     ),
     "shapes": (
         "Bends, torsions and contacts",
-        "Coordinates that are no bonds: none has a second minimum that MD can reach over less than "
-        "150 kcal/mol (except torsions), or an energy far below the minimum; forces explain every change "
-        "of the energy.",
+        "Coordinates that are no bonds: where MD can reach them (below 150 kcal/mol) the energy of bends and "
+        "contacts rises on both sides of the minimum, no energy is far below it, and forces explain every "
+        "change of the energy.",
     ),
     "conservation": (
         "Conservation of the energy",
         "Runs at constant energy from the minimum, at two time steps. The drift is that of the energy which "
         "velocity Verlet conserves; the fluctuation of the total energy grows as the time step squared if "
         "forces are the gradient of a smooth energy.",
+    ),
+    "dynamics": (
+        "Molecular dynamics",
+        "Langevin dynamics from the minimum, at one, two and three times the temperature of the frames. A "
+        "run fails when a bond breaks, atoms collide, the temperature explodes, or the energy falls more "
+        "than 5 kcal/mol below the minimum. Intervals are Wilson's, at 95 % confidence.",
+    ),
+    "distributions": (
+        "Distributions",
+        "The runs at the temperature of the frames, without their first picosecond and what follows a "
+        "failure, against the frames.",
     ),
 }
 """Part -> heading and text, in the order of the page."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mdaug.reports.html import Cell, Picture, Table
-from mdaug.reports.style import LIMIT, model_styles, new_figure, save
+from mdaug.reports.style import LIMIT, REFERENCE, model_styles, new_figure, save
 
 MOST_PANELS = 16
 """Largest number of curves in one picture."""
@@ -160,6 +160,108 @@ def shapes_content(folder: Path, figures: dict[str, Figures]) -> Content:
     return [_curves(folder / "shapes.png", figures, caption)], []
 
 
+def dynamics_content(folder: Path, figures: dict[str, Figures]) -> Content:
+    """Return the number of runs alive against time at each temperature, and the table of lives and causes.
+
+    Parameters
+    ----------
+    folder
+        Folder for dynamics.png.
+    figures
+        Label -> figures of the part.
+    """
+    factors = [entry["factor"] for entry in next(iter(figures.values()))["temperatures"]]
+    figure, axes = new_figure(1, len(factors), width=3.6 * len(factors), height=3.4, squeeze=False)
+    styles, rows = model_styles(figures), []
+    for ax, factor in zip(axes.flat, factors, strict=True):
+        for label, numbers in figures.items():
+            entry = next(entry for entry in numbers["temperatures"] if entry["factor"] == factor)
+            rows.append([label, *_life_row(entry)])
+            failed = zip(entry["lived_ps"], entry["failures"], strict=True)
+            ends = sorted(lived for lived, failure in failed if failure is not None)
+            alive = 100 * (1 - np.arange(len(ends) + 1) / entry["n_runs"])
+            times = [0.0, *ends, entry["duration_ps"]]
+            ax.step(times, [*alive, alive[-1]], where="post", label=label, **styles[label])
+            ax.set_title(f"{entry['temperature_K']:g} K")
+        ax.set_ylim(0.0, 105.0)
+        ax.set_xlabel("time (ps)")
+    axes[0, 0].set_ylabel("% of the runs alive")
+    axes[0, 0].legend(frameon=False, loc="lower left")
+    columns = ["", "K", "runs", "ps each", "survived", "95 % interval", "mean life, ps", "causes of failures"]
+    picture = Picture(save(figure, folder / "dynamics.png"), "Runs alive against time.", wide=True)
+    return [picture], [Table(columns, rows)]
+
+
+def _life_row(entry: dict[str, Any]) -> list[Cell]:
+    """Return temperature, numbers, interval, mean life and causes of the runs at one temperature."""
+    low, high = entry["survived_interval95"]
+    causes = [cause for cause in entry["causes"] if cause]
+    counted = ", ".join(f"{causes.count(cause)} {cause}" for cause in dict.fromkeys(causes))
+    n_failed, total = len(causes), sum(entry["lived_ps"])
+    life = f"{total / n_failed:.3g}" if n_failed else f"> {total / 3.0:.3g}"  # rule of three
+    keys = ("temperature_K", "n_runs", "duration_ps", "n_survived")
+    return [*(entry[key] for key in keys), f"{low:.0%} to {high:.0%}", life, counted or None]
+
+
+def distributions_content(folder: Path, figures: dict[str, Figures]) -> Content:
+    """Return h(r) of runs and frames, and tables of bonds, angles and torsions.
+
+    Parameters
+    ----------
+    folder
+        Folder for distributions.png.
+    figures
+        Label -> figures of the part.
+    """
+    figure, ax = new_figure(width=9.0, height=3.6)
+    for label, style in model_styles(figures).items():
+        ax.plot(figures[label]["h"]["distance_A"], figures[label]["h"]["runs"], label=label, **style)
+    one = next(iter(figures.values()))["h"]
+    ax.plot(one["distance_A"], one["frames"], color=REFERENCE, linestyle="--", linewidth=1.4, label="frames")
+    ax.set_xlabel("distance r (Å)")
+    ax.set_ylabel("h(r) (1/Å)")
+    ax.legend(frameon=False)
+    tables = [
+        Table(columns, rows, f"{kind.capitalize()}: mean ± standard deviation")
+        for kind in ("bonds", "angles")
+        if (columns := [kind, "frames", *figures]) and (rows := _moment_rows(kind, figures))
+    ]
+    rows = [
+        [
+            torsion["name"],
+            *(_populations(torsion["frames"]),),
+            *(_populations(numbers["torsions"][k]["runs"]) for numbers in figures.values()),
+        ]
+        for k, torsion in enumerate(next(iter(figures.values()))["torsions"])
+    ]
+    if rows:
+        tables.append(Table(["torsion", "frames", *figures], rows, "Torsions: trans / gauche+ / gauche−"))
+    picture = Picture(save(figure, folder / "distributions.png"), "Distances of all pairs.", wide=True)
+    return [picture], tables
+
+
+def _moment_rows(kind: str, figures: dict[str, Figures]) -> list[list[Cell]]:
+    by_label = {
+        label: {row["name"]: row for row in numbers.get(kind, [])} for label, numbers in figures.items()
+    }
+    first = next(iter(by_label.values()))
+    return [
+        [
+            name,
+            f"{row['mean_of_frames']:.4g} ± {row['std_of_frames']:.2g}",
+            *(
+                f"{rows[name]['mean']:.4g} ± {rows[name]['std']:.2g}" if name in rows else None
+                for rows in by_label.values()
+            ),
+        ]
+        for name, row in first.items()
+    ]
+
+
+def _populations(wells: dict[str, float]) -> str:
+    return " / ".join(f"{share:.2f}" for share in wells.values())
+
+
 def _curves(path: Path, figures: dict[str, Figures], caption: str) -> Picture:
     """Draw one panel for each coordinate with the curves of all force fields, those that fail first."""
     by_name: dict[str, dict[str, Any]] = {}
@@ -208,5 +310,7 @@ PART_CONTENTS: dict[str, Callable[[Path, dict[str, Figures]], Content]] = {
     "bonds": bonds_content,
     "shapes": shapes_content,
     "conservation": conservation_content,
+    "dynamics": dynamics_content,
+    "distributions": distributions_content,
 }
 """Part -> function that returns pictures and tables; other parts have none."""

@@ -86,6 +86,8 @@ FILES: dict[str, dict[str, str]] = {
         "bonds.png": "bond scans",
         "shapes.png": "scans of bends, torsions and contacts",
         "conservation.png": "energies of runs at constant energy",
+        "dynamics.png": "runs alive against time",
+        "distributions.png": "distances of all pairs, in runs and in frames",
         "runs/*": "trajectories, one folder for each force field and part",
     },
     "explore": {

@@ -244,6 +244,37 @@ class Distant(Right):
         return 0.05 * (r[0] - r[-1]).norm()
 
 
+class Hidden(Right):
+    """A second minimum of the O-H bond at 1.3 Å, 30 kcal/mol below the first and within reach at 300 K."""
+
+    def fault(self, r: torch.Tensor) -> torch.Tensor:
+        i, j = self.hydroxyl
+        return -2.5 * torch.exp(-(((r[i] - r[j]).norm() - 1.3) ** 2) / 0.015)
+
+
+class Flimsy(Right):
+    """Bonds that break at 300 K."""
+
+    def one_molecule(self, r: torch.Tensor) -> torch.Tensor:
+        return 0.03 * super().one_molecule(r)
+
+
+class Heating(Right):
+    """Forces that do work along every motion around an axis."""
+
+    def extra_forces(self, r: np.ndarray) -> np.ndarray:
+        relative = r - r.mean(axis=0)
+        turned = 30.0 * np.cross([0.0, 0.0, 1.0], relative) * np.sin(40.0 * relative[:, :1])
+        return turned - turned.mean(axis=0)
+
+
+class Longer(Right):
+    """Bonds that are 0.06 Å too long."""
+
+    def fault(self, r: torch.Tensor) -> torch.Tensor:
+        return -2.0 * self.distances(r, self._bonds.tolist()).sum()
+
+
 class WrongStress(EMT):
     """EMT with the sign of the stress turned over."""
 

@@ -1,0 +1,143 @@
+"""Molecular dynamics at one, two and three times the temperature of the frames: lives, causes of failures."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from mdaug.analysis.stability import SHORTEST_PS
+from mdaug.analysis.survival import SurvivalResult, survival
+from mdaug.errors import DataError
+from mdaug.examination.results import PartResult
+from mdaug.examination.runs import core_of, run_all
+from mdaug.examination.subject import Budget, Subject
+from mdaug.md.options import DynamicsOptions
+from mdaug.verdicts import Verdict
+
+FACTORS = (1.0, 2.0, 3.0)
+"""Temperatures, in units of that of the frames."""
+
+TIMESTEP_FS = 0.5
+RECORD_EVERY = 20
+"""Steps between records: 10 fs."""
+
+MOST_RUNS, MOST_PS, LEAST_PS = 8, 50.0, 0.5
+"""Largest number of runs at one temperature, and limits of the length of each."""
+
+TRIAL_STEPS = 200
+"""Steps of each run whose speed decides the length of the others."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Number and length of the runs at each temperature.
+
+    Parameters
+    ----------
+    n_runs
+        Number of runs.
+    length_ps
+        Length of each.
+    """
+
+    n_runs: int
+    length_ps: float
+
+
+def folder_name(factor: float) -> str:
+    """Return the name of the folder of the runs at a temperature.
+
+    Parameters
+    ----------
+    factor
+        Temperature over that of the frames.
+    """
+    return f"md-{factor:g}x"
+
+
+def examine_dynamics(subject: Subject, budget: Budget) -> PartResult:
+    """Run Langevin dynamics from the minimum; momenta are thermal from the start.
+
+    A run fails when a bond breaks, atoms collide, the temperature explodes, or the energy falls far below the
+    minimum.
+
+    Parameters
+    ----------
+    subject
+        The force field.
+    budget
+        Decides number and length of the runs.
+    """
+    began = time.monotonic()
+    plan = _plan(subject, budget)
+    if plan.length_ps < LEAST_PS:
+        text = (
+            f"The time allows {plan.length_ps:.2g} ps at each temperature; expected {LEAST_PS:g} (--minutes)."
+        )
+        return PartResult.not_run(text)
+    checks, results = [], []
+    for k, factor in enumerate(FACTORS):
+        until = began + budget.seconds * (k + 1) / len(FACTORS)
+        result = _at(subject, factor, plan, until)
+        checks.append(_check(result))
+        results.append({"factor": factor} | _figures(result))
+    return PartResult(tuple(checks), {"temperatures": results})
+
+
+def _plan(subject: Subject, budget: Budget) -> Plan:
+    """Decide number and length of the runs; the core advances all runs at once, other calculators one."""
+    seconds, options = budget.seconds / len(FACTORS), _options(subject, 1.0, TRIAL_STEPS)
+    in_core = core_of(subject, subject.minimum, options) is not None
+    n_trial = MOST_RUNS if in_core else 1
+    trial = run_all(subject, subject.minimum, options, subject.folder / "trial", n_trial)
+    speed = sum(result.steps_per_second for result in trial) or 1.0 / budget.seconds_per_evaluation
+    ps = seconds * speed * TIMESTEP_FS / 1000.0
+    n_runs = int(min(MOST_RUNS, max(1, ps // SHORTEST_PS)))
+    return Plan(n_runs, min(MOST_PS, ps / n_runs))
+
+
+def _options(subject: Subject, factor: float, n_steps: int) -> DynamicsOptions:
+    return DynamicsOptions(
+        ensemble="nvt",
+        temperature=factor * subject.kelvin,
+        timestep=TIMESTEP_FS,
+        steps=n_steps,
+        equilibration=0.0,  # a failure while the molecule heats up is to be seen, too
+        frames_every=RECORD_EVERY,
+        thermo_every=RECORD_EVERY,
+        seed=subject.seed,
+    )
+
+
+def _at(subject: Subject, factor: float, plan: Plan, until: float) -> SurvivalResult:
+    """Run at one temperature."""
+    options = _options(subject, factor, max(RECORD_EVERY, round(1000.0 * plan.length_ps / TIMESTEP_FS)))
+    folder = subject.folder / folder_name(factor)
+    ended = run_all(subject, subject.minimum, options, folder, plan.n_runs, until=until)
+    return survival(
+        [folder / f"replica-{k}" for k in range(len(ended))],
+        [result.stopped_because for result in ended],
+        subject.bonds(),
+        temperature_K=factor * subject.kelvin,
+        duration_ps=options.steps * TIMESTEP_FS / 1000.0,
+        minimum_eV=_minimum_eV(subject),
+    )
+
+
+def _minimum_eV(subject: Subject) -> float | None:
+    try:
+        return subject.relaxed.energy_eV if subject.relaxed.converged else None
+    except DataError:
+        return None
+
+
+def _check(result: SurvivalResult) -> Verdict:
+    """Return the verdict on the survival; short runs without a failure do not decide it."""
+    verdict = result.verdict
+    if verdict.verdict != "ok" or result.duration_ps >= SHORTEST_PS:
+        return verdict
+    text = f"{verdict.text} Runs shorter than {SHORTEST_PS:g} ps do not decide it."
+    return Verdict(verdict.name, "cannot tell", verdict.value, verdict.limit, text)
+
+
+def _figures(result: SurvivalResult) -> dict[str, Any]:
+    return {key: value for key, value in result.to_json().items() if key != "verdicts"}
