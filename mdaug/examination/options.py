@@ -21,6 +21,10 @@ PartName = Literal[
 """A part of the examination."""
 
 
+ProtocolName = Literal["forces-are-not-enough", "stable", "mlipaudit", "ramp"]
+"""A published protocol of stability in molecular dynamics."""
+
+
 class ExaminationOptions(Options):
     """Which parts are examined, for how long."""
 
@@ -28,7 +32,10 @@ class ExaminationOptions(Options):
     """Time for each force field, divided among the parts; a part without time left is not run."""
 
     parts: tuple[PartName, ...] = ()
-    """Parts that are examined [default: all]."""
+    """Parts that are examined [default: all, or with --protocol none]."""
+
+    protocol: tuple[ProtocolName, ...] = ()
+    """Published protocols of stability that are run, with the numbers of their sources."""
 
     structure: str | None = None
     """Start from this structure file or SMILES string [default: the frame of lowest energy of DATA, or of a

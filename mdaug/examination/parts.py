@@ -14,7 +14,9 @@ from mdaug.examination.dynamics import examine_dynamics
 from mdaug.examination.extensivity import examine_extensivity
 from mdaug.examination.gradient import examine_gradient
 from mdaug.examination.minimum import examine_minimum
-from mdaug.examination.options import PartName
+from mdaug.examination.options import ExaminationOptions, PartName, ProtocolName
+from mdaug.examination.protocol_runs import examine_protocol
+from mdaug.examination.protocols import PROTOCOLS
 from mdaug.examination.results import PartResult
 from mdaug.examination.shapes import examine_shapes
 from mdaug.examination.subject import Budget, Subject, seconds_per_evaluation
@@ -37,7 +39,7 @@ class Part:
         Measures and judges.
     """
 
-    name: PartName
+    name: PartName | ProtocolName
     share: float
     least: Callable[[int], int]
     examine: Callable[[Subject, Budget], PartResult]
@@ -54,17 +56,32 @@ PARTS: tuple[Part, ...] = (
     Part("conservation", 0.15, lambda n: 1200, examine_conservation),
     Part("dynamics", 0.60, lambda n: 3200, examine_dynamics),
     Part("distributions", 0.01, lambda n: 0, examine_distributions),
+    *(Part(name, 1.0, lambda n: 400, examine_protocol(name)) for name in PROTOCOLS),
 )
+"""All parts; those of protocols are examined only where they are named."""
 
-Finished = dict[PartName, PartResult]
+Finished = dict[str, PartResult]
+
+
+def chosen(options: ExaminationOptions) -> list[str]:
+    """Return the parts and protocols that options name: all parts where they name neither.
+
+    Parameters
+    ----------
+    options
+        Options of the examination.
+    """
+    if options.parts or options.protocol:
+        return [*options.parts, *options.protocol]
+    return [part.name for part in PARTS if part.name not in PROTOCOLS]
 
 
 def examine(
     subject: Subject,
-    names: Sequence[PartName],
+    names: Sequence[str],
     seconds: float,
     finished: Finished,
-    report: Callable[[PartName, PartResult], None],
+    report: Callable[[str, PartResult], None],
 ) -> Finished:
     """Examine a force field; parts that were finished before are not examined again.
 
@@ -73,7 +90,7 @@ def examine(
     subject
         The force field.
     names
-        Parts to examine; empty for all.
+        Parts and protocols to examine, see `chosen`.
     seconds
         Time for all of them.
     finished
@@ -87,7 +104,7 @@ def examine(
         Name of a part -> its result, in the order of `PARTS`.
     """
     until = time.monotonic() + seconds
-    waiting = [part for part in PARTS if not names or part.name in names]
+    waiting = [part for part in PARTS if part.name in names]
     results: Finished = {}
     per_evaluation = (
         0.0 if all(part.name in finished for part in waiting) else seconds_per_evaluation(subject)

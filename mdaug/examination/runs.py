@@ -26,6 +26,7 @@ def run_all(
     n_runs: int,
     *,
     until: float = float("inf"),
+    make_integrator: MakeIntegrator | None = None,
 ) -> list[DynamicsResult]:
     """Run independent replicas, each with its own seed, into the folders replica-0, replica-1, …
 
@@ -43,6 +44,8 @@ def run_all(
         Number of replicas.
     until
         Time by `time.monotonic` after which no other replica begins, except the first.
+    make_integrator
+        Factory of an integrator for ASE atoms; None for the core where possible, else those of ASE.
 
     Returns
     -------
@@ -51,7 +54,7 @@ def run_all(
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    integrators = core_of(subject, start, options)
+    integrators = None if make_integrator else core_of(subject, start, options)
     if integrators is not None:
         shared: dict[str, Any] = {"make_integrator": integrators, "advance": advance_together}
         return run_replicas(start, subject.calculator, options, folder, n_runs, **shared)
@@ -60,7 +63,10 @@ def run_all(
         if k > 0 and time.monotonic() > until:
             break
         seeded = options.model_copy(update={"seed": options.seed + k})
-        results.append(run_dynamics(start, subject.calculator, seeded, folder / f"replica-{k}"))
+        place = folder / f"replica-{k}"
+        results.append(
+            run_dynamics(start, subject.calculator, seeded, place, make_integrator=make_integrator)
+        )
     return results
 
 

@@ -10,7 +10,7 @@ from mdaug.verdicts import MARKS, Verdict
 WORDS = {"passes": MARKS["ok"], "fails": MARKS["error"], "cannot tell": MARKS["cannot tell"], "not run": "–"}
 """Mark of each outcome of a part."""
 
-PARTS = {
+PARTS: dict[str, tuple[str, str]] = {
     "accuracy": (
         "Accuracy on held-out frames",
         "Errors against frames that were not trained on. Energies are centered: the mean error is removed, "
@@ -62,6 +62,31 @@ PARTS = {
         "Distributions",
         "The runs at the temperature of the frames, without their first picosecond and what follows a "
         "failure, against the frames.",
+    ),
+}
+PARTS |= {
+    "forces-are-not-enough": (
+        "Protocol: Forces are not enough",
+        "Nosé–Hoover dynamics at 500 K for 300 ps, in steps of 0.5 fs; a run fails when a bond deviates by "
+        "more than 0.5 Å from its mean in the frames (DOI 10.48550/arXiv.2210.07237).",
+    ),
+    "stable": (
+        "Protocol: StABlE",
+        "Langevin dynamics (0.1/ps) at 500 and 700 K for 1 ns, in steps of 0.5 fs, 256 runs each; a run "
+        "fails when a bond deviates by more than 0.5 Å from its mean in the frames "
+        "(DOI 10.48550/arXiv.2402.13984).",
+    ),
+    "mlipaudit": (
+        "Protocol: MLIPAudit",
+        "100,000 steps of 1 fs at 300 K; a run fails when the temperature explodes (by 10,000 K, or a "
+        "hundredfold between two frames) or a hydrogen is lost (more than 2.5 Å from every heavier atom for "
+        "the rest of the run). The score is half the share of the frames before an explosion, or a half "
+        "and half the share of those before a loss (DOI 10.48550/arXiv.2511.20487).",
+    ),
+    "ramp": (
+        "Protocol: ramp",
+        "Nosé–Hoover dynamics from 300 to 3000 K in 10 ps, in steps of 0.5 fs; a run fails when energies or "
+        "positions are no longer finite (MLIP Arena, DOI 10.48550/arXiv.2509.20630).",
     ),
 }
 """Part -> heading and text, in the order of the page."""

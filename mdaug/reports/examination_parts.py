@@ -203,6 +203,32 @@ def _life_row(entry: dict[str, Any]) -> list[Cell]:
     return [*(entry[key] for key in keys), f"{low:.0%} to {high:.0%}", life, counted or None]
 
 
+def protocol_content(folder: Path, figures: dict[str, Figures]) -> Content:
+    """Return the table of the runs of a published protocol.
+
+    Parameters
+    ----------
+    folder
+        Not used: the part has no picture.
+    figures
+        Label -> figures of the part.
+    """
+    del folder
+    rows: list[list[Cell]] = []
+    for label, numbers in figures.items():
+        for entry in numbers["temperatures"]:
+            low, high = entry["survived_interval95"]
+            failures = [failure for failure in entry["failures"] if failure]
+            counted = ", ".join(f"{failures.count(why)} {why}" for why in dict.fromkeys(failures))
+            runs = f"{entry['n_runs']} of {entry['n_planned']}"
+            score = float(np.mean(entry["scores"])) if entry["scores"] else None
+            keys = ("n_survived", "mean_lived_ps")
+            row = [label, entry["temperature_K"], runs, *(entry[key] for key in keys)]
+            rows.append([*row, f"{low:.0%} to {high:.0%}", score, counted or None])
+    columns = ["", "K", "runs", "survived", "mean time, ps", "95 % interval", "score", "failures"]
+    return [], [Table(columns, rows)]
+
+
 def distributions_content(folder: Path, figures: dict[str, Figures]) -> Content:
     """Return h(r) of runs and frames, and tables of bonds, angles and torsions.
 
@@ -312,5 +338,6 @@ PART_CONTENTS: dict[str, Callable[[Path, dict[str, Figures]], Content]] = {
     "conservation": conservation_content,
     "dynamics": dynamics_content,
     "distributions": distributions_content,
+    **dict.fromkeys(("forces-are-not-enough", "stable", "mlipaudit", "ramp"), protocol_content),
 }
 """Part -> function that returns pictures and tables; other parts have none."""

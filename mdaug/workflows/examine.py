@@ -11,8 +11,8 @@ from ase import Atoms
 
 from mdaug.archives import read_json
 from mdaug.errors import DataError
-from mdaug.examination.options import ExaminationOptions, PartName
-from mdaug.examination.parts import PARTS, Finished, examine
+from mdaug.examination.options import ExaminationOptions
+from mdaug.examination.parts import Finished, chosen, examine
 from mdaug.examination.results import PartResult
 from mdaug.examination.runs import RUNS
 from mdaug.examination.subject import Subject
@@ -95,18 +95,19 @@ def examine_force_fields(
     }
     before = _before(folder / FILE, about) if resume else {}
     entries: dict[str, Finished] = {model.label: before.get(model.label, {}) for model in loaded}
+    names = chosen(options)
     write = partial(_write, folder / FILE, about, entries)
     for model in loaded:
         subject = _subject(model, frames, options, folder)
         finished = {k: v for k, v in entries[model.label].items() if v.checks}
-        n_parts = len(options.parts or PARTS)
 
-        def report(name: PartName, result: PartResult, model: Model = model, n_parts: int = n_parts) -> None:
+        def report(name: str, result: PartResult, model: Model = model) -> None:
             entries[model.label][name] = result
             write()
-            progress(model.label, len(entries[model.label]), n_parts)
+            progress(model.label, len(entries[model.label]), len(names))
 
-        entries[model.label] = examine(subject, options.parts, 60.0 * options.minutes, finished, report)
+        examined = examine(subject, names, 60.0 * options.minutes, finished, report)
+        entries[model.label] = finished | examined
     content = write()
     return Examination(content, write_examination_report(folder, content))
 

@@ -88,3 +88,11 @@ def test_what_is_refused(folder, capsys):
     assert "--units: no effect without DATA" in capsys.readouterr().err
     assert main(["examine", "frames.xyz", "--charge", "1"]) == 2
     assert "--charge: no effect without --calculator" in capsys.readouterr().err
+
+
+def test_protocols_alone_are_run_where_they_are_named(folder):
+    arguments = ["examine", "frames.xyz", *EMT_OPTIONS, "--protocol", "ramp", "stable", "--minutes", "1e-6"]
+    assert main([*arguments, "--out", "examined"]) == 0
+    parts = load(folder / "examined" / "examination.json")["force_fields"]["EMT"]
+    assert {name: part["verdict"] for name, part in parts.items()} == {"stable": "not run", "ramp": "not run"}
+    assert "Protocol: StABlE" in (folder / "examined" / "report.html").read_text()

@@ -1,0 +1,136 @@
+"""Runs of a published protocol, as many as the time allows, and their verdict."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mdaug.analysis.survival import Life, SurvivalResult
+from mdaug.examination.options import ProtocolName
+from mdaug.examination.protocols import PROTOCOLS, Failure, Protocol
+from mdaug.examination.results import PartResult
+from mdaug.examination.runs import core_of, run_all
+from mdaug.examination.subject import Budget, Subject
+from mdaug.md.nose_hoover import nose_hoover_integrators
+from mdaug.md.options import DynamicsOptions
+from mdaug.verdicts import Verdict
+
+AT_ONCE = 8
+"""Replicas that the core advances as one batch."""
+
+TRIAL_STEPS = 200
+
+MAX_STRETCH = 2.0
+"""A run goes on until a bond has doubled its length, well beyond the 0.5 Å of the criteria."""
+
+
+def examine_protocol(name: ProtocolName) -> Callable[[Subject, Budget], PartResult]:
+    """Return the part of a protocol.
+
+    Parameters
+    ----------
+    name
+        Key of `PROTOCOLS`.
+    """
+    return lambda subject, budget: _examine(PROTOCOLS[name], name, subject, budget)
+
+
+def _examine(protocol: Protocol, name: str, subject: Subject, budget: Budget) -> PartResult:
+    """Run at each temperature, and judge every run by the criterion of the protocol."""
+    until, folder = time.monotonic() + budget.seconds, subject.folder / name
+    at_once, seconds = _speed(protocol, subject, folder)
+    if seconds > budget.seconds:
+        minutes = seconds * len(protocol.temperatures_K) / 60.0
+        return PartResult.not_run(
+            f"The first run{'s' * (at_once > 1)} of {protocol.length_ps:g} ps would take {minutes:.2g} "
+            f"minutes; {budget.seconds / 60.0:.2g} are left (--minutes)."
+        )
+    checks, entries = [], []
+    for k, kelvin in enumerate(protocol.temperatures_K):
+        left = until - time.monotonic()
+        ends = time.monotonic() + left / (len(protocol.temperatures_K) - k)
+        failures = _runs(protocol, subject, kelvin, folder / f"{kelvin:g}K", (at_once, seconds, ends))
+        checks.append(_check(protocol, kelvin, failures))
+        entries.append(_entry(protocol, kelvin, failures))
+    figures = {"protocol": name, "doi": protocol.doi, "title": protocol.title, "temperatures": entries}
+    return PartResult(tuple(checks), figures)
+
+
+def _options(protocol: Protocol, subject: Subject, kelvin: float, n_steps: int) -> DynamicsOptions:
+    return DynamicsOptions(
+        ensemble="nvt",
+        temperature=kelvin,
+        timestep=protocol.timestep_fs,
+        steps=n_steps,
+        equilibration=0.0,
+        friction=protocol.friction_per_ps or 0.0,
+        frames_every=protocol.record_every,
+        thermo_every=protocol.record_every,
+        guard=protocol.last_K is None and not protocol.has_score,
+        max_stretch=MAX_STRETCH,
+        seed=subject.seed,
+    )
+
+
+def _run(protocol: Protocol, subject: Subject, options: DynamicsOptions, folder: Path, n: int) -> None:
+    make = None
+    if protocol.relaxation_fs is not None:
+        make = nose_hoover_integrators(protocol.relaxation_fs, protocol.last_K)
+    run_all(subject, subject.minimum, options, folder, n, make_integrator=make)
+
+
+def _speed(protocol: Protocol, subject: Subject, folder: Path) -> tuple[int, float]:
+    """Return how many runs go at once, and the seconds that so many take, from a short trial."""
+    options = _options(protocol, subject, protocol.temperatures_K[0], TRIAL_STEPS)
+    in_core = protocol.relaxation_fs is None and core_of(subject, subject.minimum, options) is not None
+    at_once = min(protocol.n_runs, AT_ONCE) if in_core else 1
+    began = time.monotonic()
+    _run(protocol, subject, options, folder / "trial", at_once)
+    return at_once, (time.monotonic() - began) * protocol.n_steps / TRIAL_STEPS
+
+
+def _runs(
+    protocol: Protocol,
+    subject: Subject,
+    kelvin: float,
+    folder: Path,
+    pace: tuple[int, float, float],
+) -> list[Failure | None]:
+    """Run batches at one temperature while the time allows, and return the failure of each run."""
+    at_once, seconds, ends = pace
+    bonds, failures = subject.bonds(), list[Failure | None]()
+    while len(failures) < protocol.n_runs and (not failures or time.monotonic() + seconds <= ends):
+        options = _options(protocol, subject, kelvin, protocol.n_steps)
+        seeded = options.model_copy(update={"seed": subject.seed + len(failures)})
+        n, batch = min(at_once, protocol.n_runs - len(failures)), folder / f"runs-{len(failures)}"
+        _run(protocol, subject, seeded, batch, n)
+        for k in range(n):
+            failures.append(protocol.criterion(batch / f"replica-{k}", bonds, protocol.length_ps))
+    return failures
+
+
+def _survival(protocol: Protocol, kelvin: float, failures: list[Failure | None]) -> SurvivalResult:
+    lives = [
+        Life(protocol.length_ps) if failure is None else Life(failure.time_ps, failure.text)
+        for failure in failures
+    ]
+    return SurvivalResult(kelvin, protocol.length_ps, tuple(lives))
+
+
+def _check(protocol: Protocol, kelvin: float, failures: list[Failure | None]) -> Verdict:
+    """Return whether all runs of the protocol survived; fewer runs than it asks for do not decide that."""
+    verdict = _survival(protocol, kelvin, failures).verdict
+    if verdict.verdict != "ok" or len(failures) == protocol.n_runs:
+        return verdict
+    text = f"{verdict.text} The protocol asks for {protocol.n_runs} runs (--minutes)."
+    return Verdict(verdict.name, "cannot tell", verdict.value, verdict.limit, text)
+
+
+def _entry(protocol: Protocol, kelvin: float, failures: list[Failure | None]) -> dict[str, Any]:
+    """Return the numbers of the runs at one temperature."""
+    result = _survival(protocol, kelvin, failures)
+    entry = {key: value for key, value in result.to_json().items() if key not in ("verdicts", "causes")}
+    scores = [1.0 if failure is None else failure.score for failure in failures]
+    mean_life = sum(result.lives[k].lived_ps for k in range(len(failures))) / len(failures)
+    entry |= {"n_planned": protocol.n_runs, "mean_lived_ps": mean_life}
+    return entry | {"scores": scores if protocol.has_score else None}
