@@ -75,7 +75,7 @@ def stability(
         if calculator.calculator:
             bonds = minimum_bonds(trajectory, calculator, topology=topology, frame_time_fs=frame_time)
         else:
-            bonds = training_bonds(trajectory, frames, model)
+            bonds = training_bonds(trajectory, frames, model, topology)
         judged = judge_trajectory(
             trajectory,
             bonds,

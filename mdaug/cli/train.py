@@ -34,9 +34,11 @@ def _keys(name: str, title: str, order: int) -> Parameter:
 
 
 def train(
-    data: str | None = None,
+    data: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     *,
     config: Path | None = None,
+    validation: str | None = None,
+    test: str | None = None,
     epochs: Annotated[int | None, Field(ge=1)] = None,
     no_augment: Switch = False,
     harden: Annotated[int | None, Field(ge=0)] = None,
@@ -56,16 +58,20 @@ def train(
     """Train a force field on raw and augmented frames.
 
     The run folder gets model.pt (for ASE, LAMMPS and every other mdaug command), report.html, results.json
-    and all intermediate files. Options precede the TOML file and its defaults (inputs/ethanol.toml). The keys
+    and all intermediate files. Options precede the TOML file. The keys
     below are options too, as in `--model.cutoff 6`; `--help-all` explains them. Under `torchrun` the
     processes share every batch.
 
     Parameters
     ----------
     data
-        A file of frames or the name of a set [default: ethanol].
+        Files of one or several systems [default: ethanol].
     config
         A TOML file, or the name of a shipped one: demo, ethanol, ethanol_accurate, paper.
+    validation
+        File of validation frames, then not split off.
+    test
+        File of test frames, then not split off.
     epochs
         Passes over the training frames.
     no_augment
@@ -83,7 +89,11 @@ def train(
     """
     sections = {"split": split, "springs": springs, "augment": augment, "model": model, "training": training}
     sections["hardening"] = hardening
-    changes = given_settings(data, source, epochs, sections, seed)
+    changes = given_settings(data[0] if len(data) == 1 else None, source, epochs, sections, seed)
+    if len(data) > 1:
+        changes["data"]["sources"] = [{"source": name} for name in data]
+    own_parts = {"validation": validation, "test": test}
+    changes["data"] |= {part: file for part, file in own_parts.items() if file is not None}
     if harden is not None:
         changes["hardening"]["rounds"] = harden
     if no_augment:
@@ -102,7 +112,7 @@ def train(
 
     group = join_group()
     if group.is_rank_zero:
-        inputs = [data, config]
+        inputs = [*data, config]
         _train_as_rank_zero(settings, changes, group, output, device=device, resume=resume, inputs=inputs)
     else:
         folder = Path(group.broadcast(""))
@@ -128,7 +138,7 @@ def _train_as_rank_zero(
     from mdaug.workflows.train import train_force_field
 
     if settings is not None:
-        inputs = [*inputs, settings.data.source, settings.augment.explored]
+        inputs = [*inputs, *settings.data.files, settings.augment.explored]
     with (
         open_run(output, command="train", resume=resume, inputs=inputs) as run,
         _callbacks() as callbacks,
@@ -140,7 +150,7 @@ def _train_as_rank_zero(
         )
     print_verdicts(outcome.verdicts)
     if outcome.test is not None:
-        print_table(errors_table({"test frames": outcome.test}))
+        print_table(errors_table(outcome.errors))
     print_text(f"model  {outcome.model_path}")
     print_text(f"report {outcome.folder / 'report.html'}")
     prepare_lammps()

@@ -1,5 +1,6 @@
 """Split frames into training, validation and test frames; frames of one group stay together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -115,6 +116,49 @@ def split_frames(frames: FrameSet, options: SplitOptions) -> Split:
         _refuse_unfilled(parts, sizes, options)
     train, validation, test = (np.sort(np.array(part, dtype=np.int64)) for part in parts)
     return Split(train, validation, test)
+
+
+def split_systems(systems: Sequence[FrameSet], options: SplitOptions) -> list[Split]:
+    """Split the frames of each system, so that each part has the same share of every system.
+
+    Fractions hold for each system; a count is shared out in proportion to the systems' numbers of frames.
+
+    Parameters
+    ----------
+    systems
+        The systems.
+    options
+        Sizes of the parts of all systems together.
+
+    Returns
+    -------
+    list of Split
+        Indices of the frames of each system.
+
+    Raises
+    ------
+    DataError
+        As `split_frames`, for all systems or for one.
+    """
+    n_frames = [len(frames) for frames in systems]
+    if len(systems) > 1:
+        _sizes(sum(n_frames), options)  # refuses sizes beyond all frames
+    counts = {name: getattr(options, name) for name in PARTS}
+    shares = {name: _shared_out(n, n_frames) for name, n in counts.items() if isinstance(n, int)}
+    splits = []
+    for k, frames in enumerate(systems):
+        own = options.model_copy(update={name: sizes[k] for name, sizes in shares.items()})
+        splits.append(split_frames(frames, own))
+    return splits
+
+
+def _shared_out(n: int, n_frames: Sequence[int]) -> list[int]:
+    """Return whole parts of `n` in proportion to `n_frames`, by the largest remainders."""
+    exact = n * np.array(n_frames) / max(sum(n_frames), 1)
+    parts = np.floor(exact + 1e-9).astype(int)
+    most = np.argsort(parts - exact, kind="stable")[: n - int(parts.sum())]
+    parts[most] += 1
+    return [int(part) for part in parts]
 
 
 def refuse_empty_parts(frames: FrameSet, split: Split) -> None:

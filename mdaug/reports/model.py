@@ -1,10 +1,12 @@
 """Tables of a model file (network, training, bonds, errors), and its molecule with atom indices."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.symbols import Symbols
 
 from mdaug.reports.html import Cell, Section, Table
 from mdaug.reports.molecule import MoleculeView, draw_molecule
@@ -76,15 +78,36 @@ def model_tables(about: dict[str, Any]) -> list[Table]:
     """
     manifest, results = about["manifest"], about["results"] or {}
     training = manifest["training"]
-    symbols = (training.get("reference_structure") or {}).get("symbols", [])
+    systems = training.get("systems") or []
     tables = [
         Table(["model", ""], _network(manifest), str(about["model"])),
         Table(["training data", ""], _data(training, results.get("training") or {})),
         Table(["pair", "nearest (Å)", "farthest (Å)"], _ranges(training), "distances in the training frames"),
-        bonds_table(symbols, training.get("bonds") or []),
+        Table(["system", "atoms", "training frames", "temperature (K)"], _systems(systems), "systems"),
+        *(_bonds_table(record) for record in systems or [training]),
         Table(["frames", "number", "energy MAE (kcal/mol)", "force MAE (kcal/mol/Å)"], _errors(results)),
     ]
     return [table for table in tables if table.rows]
+
+
+def _bonds_table(record: dict[str, Any]) -> Table:
+    """Return the bonds of one system; named if there are several."""
+    symbols = (record.get("reference_structure") or {}).get("symbols", [])
+    table = bonds_table(symbols, record.get("bonds") or [])
+    label = record.get("label")
+    return table if label is None else replace(table, caption=f"{label}: {table.caption}")
+
+
+def _systems(records: list[dict[str, Any]]) -> list[list[Cell]]:
+    return [
+        [
+            record["label"],
+            str(Symbols(record["reference_structure"]["atomic_numbers"]).get_chemical_formula("hill")),
+            record["n_train"],
+            record["temperature_K"],
+        ]
+        for record in records
+    ]
 
 
 def _network(manifest: dict[str, Any]) -> list[list[Cell]]:
@@ -137,6 +160,8 @@ def _ranges(training: dict[str, Any]) -> list[list[Cell]]:
 def _errors(results: dict[str, Any]) -> list[list[Cell]]:
     parts = {"held out": results.get("test"), "validation": results.get("validation")}
     keys = ("n_frames", "energy_mae_kcal_mol", "force_mae_kcal_mol_A")
+    of_systems = results.get("systems") or {}
+    parts |= {f"held out, {label}": entry.get("test") for label, entry in of_systems.items()}
     return [[name, *(found.get(key) for key in keys)] for name, found in parts.items() if found]
 
 

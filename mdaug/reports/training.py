@@ -1,7 +1,7 @@
 """Report of a training: verdicts, molecule, springs, augmented frames, curves, errors, scan, settings."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,37 @@ COLORS_OF_FRAMES = {"raw": PALE_GRAY, "displacement": SKY, "stretch": GREEN, "im
 
 
 @dataclass(frozen=True)
+class SystemReport:
+    """Content of the page of a training about one system.
+
+    Parameters
+    ----------
+    label
+        Name of the system.
+    structure
+        The training frame of lowest energy.
+    bonds
+        Entry ``"bonds"`` of the model's manifest.
+    frame_energies_kcal_mol
+        Kind of frames (``"raw"``, ``"displacement"``, …) -> energies above the lowest raw frame.
+    springs
+        None for a raw model.
+    test
+        Errors on test frames, None without any.
+    scan
+        Scan of a bond to hydrogen, None if there is no such bond.
+    """
+
+    label: str
+    structure: Atoms
+    bonds: list[dict[str, Any]]
+    frame_energies_kcal_mol: Mapping[str, FloatArray]
+    springs: SpringAnalysis | None
+    test: AccuracyResult | None
+    scan: ScanResult | None
+
+
+@dataclass(frozen=True)
 class TrainingReport:
     """Content of the page of a training.
 
@@ -50,20 +81,10 @@ class TrainingReport:
         ``raw`` or ``augmented``.
     model
         Path of the model.pt.
-    structure
-        The training frame of lowest energy.
-    bonds
-        Entry ``"bonds"`` of the model's manifest.
-    frame_energies_kcal_mol
-        Kind of frames (``"raw"``, ``"displacement"``, …) -> energies above the lowest raw frame.
+    systems
+        What is about one system, for each of them.
     history
         Errors of each epoch.
-    springs
-        None for a raw model.
-    test
-        Errors on test frames, None without any.
-    scan
-        Scan of a bond to hydrogen, None if there is no such bond.
     verdicts
         Verdicts at the start of the page.
     results
@@ -76,13 +97,8 @@ class TrainingReport:
     level_of_theory: str | None
     name: str
     model: Path
-    structure: Atoms
-    bonds: list[dict[str, Any]]
-    frame_energies_kcal_mol: Mapping[str, FloatArray]
+    systems: Sequence[SystemReport]
     history: History
-    springs: SpringAnalysis | None
-    test: AccuracyResult | None
-    scan: ScanResult | None
     verdicts: list[Verdict]
     results: Mapping[str, Any]
     settings: str
@@ -98,20 +114,46 @@ def write_training_report(folder: Path, report: TrainingReport) -> Path:
     report
         The content.
     """
-    sections = [
-        molecule_section(folder, report.structure, report.bonds),
-        *springs_section(folder, report.springs),
-        frames_section(folder, report.frame_energies_kcal_mol),
-        curves_section(folder, {report.name: report.history}),
-        *accuracy_section(folder, {report.name: report.test}),
-        *scan_section(folder, [] if report.scan is None else [report.scan]),
-        *hardening_section(report.results.get("hardening")),
-        settings_section(report.settings),
-    ]
-    opening = Opening(report.verdicts, _summary(report), next_commands(report.model, report.scan))
+    curves = curves_section(folder, {report.name: report.history})
+    if len(report.systems) == 1:
+        only = report.systems[0]
+        sections = _sections(folder, only, report.name, curves)
+    else:
+        of_systems = [_system_sections(folder, system) for system in report.systems]
+        tests = {system.label: system.test for system in report.systems}
+        accuracy = accuracy_section(folder, tests)
+        sections = [*(section for part in of_systems for section in part), curves, *accuracy]
+    sections += [*hardening_section(report.results.get("hardening")), settings_section(report.settings)]
+    scan = next((system.scan for system in report.systems if system.scan is not None), None)
+    opening = Opening(report.verdicts, _summary(report), next_commands(report.model, scan))
     return write_page(
         folder / "report.html", f"Force field from {report.data}: {report.name}", sections, opening=opening
     )
+
+
+def _sections(folder: Path, system: SystemReport, name: str, curves: Section) -> list[Section]:
+    """Return the sections about the only system, and the curves of the training."""
+    return [
+        molecule_section(folder, system.structure, system.bonds),
+        *springs_section(folder, system.springs),
+        frames_section(folder, system.frame_energies_kcal_mol),
+        curves,
+        *accuracy_section(folder, {name: system.test}),
+        *scan_section(folder, [] if system.scan is None else [system.scan]),
+    ]
+
+
+def _system_sections(folder: Path, system: SystemReport) -> list[Section]:
+    """Return the sections about one of several systems, figures in a folder of its own."""
+    place = folder / "systems" / system.label
+    place.mkdir(parents=True, exist_ok=True)
+    sections = [
+        molecule_section(place, system.structure, system.bonds),
+        *springs_section(place, system.springs),
+        frames_section(place, system.frame_energies_kcal_mol),
+        *scan_section(place, [] if system.scan is None else [system.scan]),
+    ]
+    return [replace(section, title=f"{system.label}: {section.title}") for section in sections]
 
 
 def next_commands(model: Path, scan: ScanResult | None) -> list[tuple[str, str]]:

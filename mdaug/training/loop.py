@@ -20,10 +20,11 @@ from mdaug.training.history import Epoch, History
 from mdaug.training.options import TrainOptions
 from mdaug.training.pair_prior import choose_prior, without_prior
 from mdaug.training.parallel import ProcessGroup
+from mdaug.training.references import reference_energies
 from mdaug.training.schedule import Schedule
 from mdaug.training.step import Step
 from mdaug.training.systems import tensors_of
-from mdaug.training.tensors import energy_scale, reference_energies
+from mdaug.training.tensors import energy_scale
 from mdaug.units import KCAL_MOL_PER_EV
 
 ONE_PROCESS = ProcessGroup()

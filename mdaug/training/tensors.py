@@ -17,9 +17,6 @@ from mdaug.models import Graph, SchNet
 from mdaug.training.pair_prior import without_prior
 from mdaug.units import EV_PER_KCAL_MOL
 
-RCOND = 1e-6
-"""Singular values below this, relative to the largest, of compositions count as zero in least squares."""
-
 
 class Batch(NamedTuple):
     """A graph with its targets in units of the model's energy scale (and Å), and a weight for each frame.
@@ -165,34 +162,6 @@ def species_of(frames: FrameSet, model: SchNet) -> IntArray:
             f"{frames.name} has {missing}, which the model was not trained on; its elements are {elements}"
         )
     return np.searchsorted(model.atomic_numbers, frames.atomic_numbers)
-
-
-def reference_energies(frames: Frames, atomic_numbers: list[int], kind: str) -> list[float]:
-    """Return one energy (eV) per element, such that their sum is the mean energy of the frames.
-
-    All frames of one system have the same composition, so the total is the same for both kinds. ``element``
-    is the minimum-norm least squares solution, weighted by the number of atoms of each element. The energies
-    for several systems are least squares of the mean energies per atom, whatever the kind, where each frame
-    counts the same.
-
-    Parameters
-    ----------
-    frames
-        Training frames.
-    atomic_numbers
-        Elements of the model; the energies have this order.
-    kind
-        ``mean``, the same energy for every atom, or ``element``, least squares.
-    """
-    systems = systems_of(frames)
-    counts = np.array([[(s.atomic_numbers == z).sum() for z in atomic_numbers] for s in systems], dtype=float)
-    means = np.array([float(system.energies.mean()) for system in systems])
-    if len(systems) > 1:
-        share = np.array([len(s) ** 0.5 / s.n_atoms for s in systems])
-        return list(np.linalg.lstsq(counts * share[:, None], means * share, rcond=RCOND)[0])
-    if kind == "element":
-        return list(means[0] * counts[0] / (counts[0] @ counts[0]))
-    return [means[0] / systems[0].n_atoms] * len(atomic_numbers)
 
 
 def energy_scale(frames: Frames, kind: str) -> float:

@@ -1,12 +1,11 @@
 """The configuration of a training: a TOML file with one section for each step."""
 
 import difflib
-import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 from pydantic import ValidationError
@@ -19,11 +18,9 @@ from mdaug.models.options import SchNetOptions
 from mdaug.options import Options
 from mdaug.springs.options import SpringOptions, SpringSettings
 from mdaug.training.options import TrainOptions
+from mdaug.workflows.data_section import DataSection, SourceTable, file_hash
 from mdaug.workflows.inputs import find_config
-from mdaug.workflows.options import DataOptions, HardeningSettings
-
-if TYPE_CHECKING:
-    from mdaug.frames import FrameSet
+from mdaug.workflows.options import HardeningSettings
 
 Sections = Mapping[str, Mapping[str, Any]]
 
@@ -33,33 +30,6 @@ MAX_BYTES = 1 << 16
 
 MAX_PARTS = 20
 _LONG_KEY = re.compile(rb"(?<![\w\"'-])(?:[\w\"'-]++\s*+\.\s*+){%d}" % MAX_PARTS)
-
-
-class DataSection(DataOptions):
-    """The frames, and the options of reading them."""
-
-    source: str = "ethanol"
-    """A file or the name of a set. In a TOML file a relative path is relative to that file, or, where there
-    is no such file, to the working folder."""
-
-    sha256: str | None = None
-    """SHA-256 of the file. A training records it; a file with other content is refused."""
-
-    def load_frames(self) -> "FrameSet":
-        """Return the frames.
-
-        Raises
-        ------
-        DataError
-            If the file has changed since its hash was recorded, or cannot be used.
-        """
-        source = Path(self.source)
-        if self.sha256 is not None and source.is_file() and file_hash(source) != self.sha256:
-            raise DataError(
-                f"{source}: not the file that this configuration was made with (its SHA-256 differs); give "
-                "that file, or take sha256 out of [data] to use the present one"
-            )
-        return self.load(self.source)
 
 
 class AugmentSection(AugmentSettings):
@@ -111,7 +81,10 @@ class RunConfig(Options):
         SettingsError
             For an unknown section or key, or a wrong value.
         """
-        return _validate(_merge(self.model_dump(), changes), "the given options")
+        sections = self.model_dump()
+        tables = [table.model_dump(exclude_unset=True) for table in self.data.sources]
+        sections["data"]["sources"] = tables  # keys that are not set are those of [data]
+        return _validate(_merge(sections, changes), "the given options")
 
 
 def load_config(path: Path | str | None = None, changes: Sections | None = None) -> RunConfig:
@@ -159,36 +132,52 @@ def save_config(config: RunConfig, path: Path) -> None:
     from mdaug.data.sources import in_full
 
     sections = config.model_dump(mode="json", exclude_none=True)
-    source = Path(config.data.source)
-    sections["data"]["source"] = in_full(config.data.source)
-    if source.is_file():
-        sections["data"]["sha256"] = file_hash(source)
+    data = sections["data"]
+    for table in data["sources"] or [data]:
+        if Path(table["source"]).is_file():
+            table["sha256"] = file_hash(Path(table["source"]))
+        table["source"] = in_full(table["source"])
+    for part in ("validation", "test"):
+        if part in data:
+            data[part] = in_full(data[part])
+    if data["sources"]:
+        _keep_what_was_set(config.data, data)
+    else:
+        del data["sources"]
     if config.augment.explored is not None:
         sections["augment"]["explored"] = str(config.augment.explored.resolve())
     write_text(path, tomli_w.dumps(sections))
 
 
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits.
-
-    Parameters
-    ----------
-    path
-        The file.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _keep_what_was_set(section: DataSection, data: dict[str, Any]) -> None:
+    """Leave out of each source what it takes from [data]."""
+    for table, settings in zip(data["sources"], section.sources, strict=True):
+        for key in set(table) - settings.model_fields_set - {"source", "sha256", "weight"}:
+            del table[key]
+    del data["source"]
 
 
 def _with_full_paths(sections: dict[str, Any], file: Path) -> dict[str, Any]:
     """Return `sections` with the paths that are relative to `file` in full."""
     from mdaug.data.sources import beside
 
-    for name, key in (("data", "source"), ("augment", "explored")):
-        value = sections.get(name, {}).get(key)
-        if isinstance(value, str):
-            sections[name][key] = beside(file.resolve().parent, value)
+    folder = file.resolve().parent
+    data = sections.get("data", {})
+    tables = [table for table in _listed(data.get("sources")) if isinstance(table, dict)]
+    places = [
+        (data, "source"),
+        (data, "validation"),
+        (data, "test"),
+        (sections.get("augment", {}), "explored"),
+    ]
+    for table, key in [*places, *((table, "source") for table in tables)]:
+        if isinstance(table.get(key), str):
+            table[key] = beside(folder, table[key])
     return sections
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -216,8 +205,12 @@ def _merge(sections: Mapping[str, Any], changes: Sections) -> dict[str, dict[str
     merged = {name: dict(keys) for name, keys in sections.items()}
     for name, keys in changes.items():
         merged.setdefault(name, {}).update(keys)
-    if "source" in changes.get("data", {}) and "sha256" not in changes["data"]:
+    given = changes.get("data", {})
+    if ("source" in given or "sources" in given) and "sha256" not in given:
         merged["data"].pop("sha256", None)  # of another file
+    for one, other in (("source", "sources"), ("sources", "source")):
+        if one in given and other not in given:
+            merged["data"].pop(other, None)
     return merged
 
 
@@ -236,6 +229,9 @@ def _violation(error: ValidationError) -> str:
         if not rest:
             return f"unknown section [{section}]; {_nearest(section, list(RunConfig.model_fields), '[{}]')}"
         keys = list(RunConfig.model_fields[section].default.__class__.model_fields)
+        if rest[0] == "sources":
+            known = _nearest(rest[-1], list(SourceTable.model_fields), "{!r}")
+            return f"[[data.sources]] has no key {rest[-1]!r}; {known}"
         if rest[0] == "cutoff":
             return f"[{section}] has no key 'cutoff'; set cutoff in [model], it holds for all"
         return f"[{section}] has no key {rest[0]!r}; {_nearest(rest[0], keys, '{!r}')}"

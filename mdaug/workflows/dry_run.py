@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from mdaug.frames import as_frames
 from mdaug.training import pick_device
 from mdaug.training.loop import Trainer
 from mdaug.training.options import DEFAULT_EPOCHS, EPOCHS_WITH_BASELINE
 from mdaug.workflows.config import RunConfig
-from mdaug.workflows.training_sets import TrainingCallbacks, prepare_sets
+from mdaug.workflows.training_sets import TrainingCallbacks, prepare_systems
 
 WARM_UP_STEPS, MAX_STEPS, MAX_SECONDS = 4, 40, 5.0
 """Steps that are not timed, and limits of those that are."""
@@ -83,19 +84,21 @@ def dry_run(config: RunConfig, *, device: str = "auto", callbacks: TrainingCallb
     """
     callbacks = callbacks or TrainingCallbacks()
     chosen = pick_device(device)
-    sets = prepare_sets(config, callbacks)
+    systems = prepare_systems(config, callbacks)
+    training = as_frames([sets.all_training for sets in systems])
+    validation = as_frames([sets.validation for sets in systems if len(sets.validation)])
     callbacks.stage("timing steps")
-    trainer = Trainer(sets.all_training, sets.validation, config.model, config.training, chosen)
+    trainer = Trainer(training, validation, config.model, config.training, chosen)
     steps_per_epoch = trainer.schedule.steps_per_epoch
     seconds = _seconds_per_step(trainer) * steps_per_epoch
     started = time.perf_counter()
     trainer.validate()
     seconds += time.perf_counter() - started
     return DryRun(
-        n_raw=len(sets.train),
-        n_augmented=sum(map(len, sets.added)),
-        n_validation=len(sets.validation),
-        n_test=len(sets.test),
+        n_raw=sum(len(sets.train) for sets in systems),
+        n_augmented=sum(len(frames) for sets in systems for frames in sets.added),
+        n_validation=len(validation),
+        n_test=sum(len(sets.test) for sets in systems),
         steps_per_epoch=steps_per_epoch,
         epochs=_epochs(config),
         seconds_per_epoch=seconds,

@@ -19,7 +19,7 @@ from mdaug.reports.accuracy import save_accuracy_figure
 from mdaug.workflows.options import CalculatorOptions, Part
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.use_calculator import CalculatorChoice
-from mdaug.workflows.use_model import Model, differences_from_training, load_model, load_models, own_frames
+from mdaug.workflows.use_model import Model, differences_from_training, load_model, load_models, own_systems
 
 
 @dataclass(frozen=True)
@@ -81,34 +81,51 @@ def evaluate_models(
         loaded = load_models([model] if model else [], choice, device=device, dtype=dtype)
     own = frames is None
     if frames is None:
-        frames = _own_frames(loaded[0], part)
-    elif loaded[0].training.get("data") == frames.name:
+        systems = {label: own for label, own in _own_systems(loaded[0], part).items() if len(own)}
+    else:
+        systems = {"": frames}
+    if frames is not None and loaded[0].training.get("data") == frames.name:
         warnings.warn(
             f"the model was trained on part of {frames.name}, so that these errors are too small; "
             "leave DATA out for its test frames",
             stacklevel=2,
         )
     evaluations, entries = [], []
-    for one in loaded:
-        result, differences = _errors(one, frames, strict, progress)
-        about: dict[str, Any] = {"data": frames.name, "part": part if own else None}
-        about |= {"model": one.name} if one.choice is None else one.choice.to_json()
-        entries.append(result.to_json() | about | {"unlike_training": differences})
-        figure = folder / ("parity.png" if len(loaded) == 1 else f"parity-{one.label}.png")
-        save_accuracy_figure(result if one.choice is None else result.centered(), figure)
-        caption = f"{one.label} on {len(frames)} {f'{part} ' if own else ''}frames"
-        evaluations.append(Evaluation(result, caption, figure))
-    write_json(folder / "evaluate.json", entries[0] if len(entries) == 1 else {"models": entries})
+    for label, of_system in systems.items():
+        for one in loaded:
+            result, differences = _errors(one, of_system, strict, progress)
+            about: dict[str, Any] = {"data": of_system.name, "part": part if own else None}
+            about |= {"model": one.name} if one.choice is None else one.choice.to_json()
+            about |= {"system": label} if len(systems) > 1 else {}
+            entries.append(result.to_json() | about | {"unlike_training": differences})
+            figure = folder / _figure(one.label * (len(loaded) > 1), label * (len(systems) > 1))
+            save_accuracy_figure(result if one.choice is None else result.centered(), figure)
+            kind = f"{part} " if own else ""
+            of_label = f" of {label}" if len(systems) > 1 else ""
+            caption = f"{one.label} on {len(of_system)} {kind}frames{of_label}"
+            evaluations.append(Evaluation(result, caption, figure))
+    write_json(folder / "evaluate.json", _content(entries, len(loaded)))
     return evaluations
 
 
-def _own_frames(model: Model, part: Part) -> FrameSet:
+def _figure(*labels: str) -> str:
+    return "-".join(["parity", *filter(None, labels)]) + ".png"
+
+
+def _content(entries: list[dict[str, Any]], n_models: int) -> dict[str, Any]:
+    """Return the content of evaluate.json: one entry, or lists of models, of systems or of both."""
+    if len(entries) == 1:
+        return entries[0]
+    return {"models" if n_models > 1 else "systems": entries}
+
+
+def _own_systems(model: Model, part: Part) -> dict[str, FrameSet]:
     """Return frames of the model's own training; a calculator has none."""
     if model.path is None:
         raise DataError(
             f"--calculator {model.name}: a calculator has no test frames of its own; name frames as DATA"
         )
-    return own_frames(model.path, part)
+    return own_systems(model.path, part)
 
 
 def _errors(

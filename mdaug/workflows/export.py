@@ -12,9 +12,10 @@ from mdaug.options import Precision
 from mdaug.training.checkpoint import restore_model
 from mdaug.workflows.baseline import NO_BASELINE, recorded_baseline
 from mdaug.workflows.config import load_config
-from mdaug.workflows.train import CONFIG
-from mdaug.workflows.training_summary import summarize_training
-from mdaug.workflows.use_model import own_frames
+from mdaug.workflows.systems_choice import network_options
+from mdaug.workflows.training_records import CONFIG, SYSTEMS
+from mdaug.workflows.training_summary import summarize_systems
+from mdaug.workflows.use_model import own_systems
 
 
 def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None = None) -> Path:
@@ -43,15 +44,17 @@ def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None =
     if not checkpoint.is_file():
         raise DataError(f"no checkpoint in {run}; name the folder of a `mdaug train`")
     config = load_config(run / CONFIG)
-    frames = own_frames(run / "model.pt", "train")
-    baseline = recorded_baseline(run) or NO_BASELINE
-    network = baseline.network_options(config.model)
-    model = restore_model(checkpoint, network, sorted(set(frames.atomic_numbers.tolist())))
-    summary = summarize_training(frames, config.model.cutoff) | {"augmented": config.augment.enabled}
+    systems = own_systems(run / "model.pt", "train")
+    folders = [run] if len(systems) == 1 else [run / SYSTEMS / label for label in systems]
+    baselines = [recorded_baseline(folder) or NO_BASELINE for folder in folders]
+    numbers = {number for frames in systems.values() for number in frames.atomic_numbers.tolist()}
+    model = restore_model(checkpoint, network_options(baselines, config), sorted(numbers))
+    summary = summarize_systems([*systems.values()], [*systems], config.model.cutoff)
+    summary["augmented"] = config.augment.enabled
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(f".{path.name}.lock"), what=str(path), advice="wait for its end"):
         remove_leftovers(path.parent, [glob.escape(path.name)])
-        return export_model(model, path, training=summary, dtype=dtype, templates=baseline.templates)
+        return export_model(model, path, training=summary, dtype=dtype, templates=baselines[0].templates)
 
 
 def _refuse_other_files(path: Path) -> None:

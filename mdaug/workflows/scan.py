@@ -14,6 +14,7 @@ from mdaug.analysis.model_scan import reference_end, scan_grid, scan_model, scan
 from mdaug.analysis.relax import relax
 from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import scan_metrics
+from mdaug.calculators.trained_systems import manifest_for
 from mdaug.errors import DataError, MissingDependencyError
 from mdaug.files import write_json, write_text
 from mdaug.quantum.calculators import GFN2
@@ -89,7 +90,7 @@ def scan_models(
     for model, atoms in zip(loaded, starts, strict=True):
         scan = scan_model(
             model.calculator,
-            model.manifest,
+            manifest_for(model.manifest, atoms),
             atoms,
             bond,
             distances,
@@ -105,7 +106,7 @@ def scan_models(
         name = "scan.csv" if len(scans) == 1 else f"scan-{scan.label}.csv"
         write_text(folder / name, scan.to_csv())
     write_json(folder / "scan.json", metrics[0] if len(scans) == 1 else {"models": metrics})
-    bonds = loaded[0].training.get("bonds") or []
+    bonds = manifest_for(loaded[0].manifest, starts[0]).get("training", {}).get("bonds") or []
     report = write_scan_report(folder, scans, starts[0], bonds)
     return ModelScans(scans, metrics, report)
 

@@ -14,6 +14,7 @@ from mdaug.analysis.stability import TOLERANCE_A, StabilityResult, stability
 from mdaug.analysis.trajectory import atomic_numbers, open_trajectory, structures_before
 from mdaug.archives import read_json
 from mdaug.calculators.applicability import check_applicability
+from mdaug.calculators.trained_systems import label_for, manifest_for, system_records
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.files import write_json
@@ -104,7 +105,9 @@ def judge_trajectory(
     return TrajectoryStability(result, report)
 
 
-def training_bonds(trajectory: Path, frames: FrameSet | None, model: Path | None) -> Baseline:
+def training_bonds(
+    trajectory: Path, frames: FrameSet | None, model: Path | None, topology: Path | None = None
+) -> Baseline:
     """Return the bonds of the training frames that a trajectory is compared with.
 
     Parameters
@@ -115,6 +118,8 @@ def training_bonds(trajectory: Path, frames: FrameSet | None, model: Path | None
         The training frames; None for those of the model.
     model
         The model [default: the one that made the trajectory, or the latest run].
+    topology
+        File that names the atoms, for a model of several systems.
 
     Raises
     ------
@@ -132,12 +137,33 @@ def training_bonds(trajectory: Path, frames: FrameSet | None, model: Path | None
         path = find_model(model or _made_by(trajectory)).resolve()
     except DataError as error:
         raise DataError(f"{error}; or name the training frames with --data") from error
+    manifest, label = _of_system(read_manifest(path), trajectory, topology)
     try:
-        frames = own_frames(path, "train")
+        frames = own_frames(path, "train", label)
     except DataError as error:
         warnings.warn(f"bonds only, no distributions: {error}", stacklevel=2)
-        return Baseline(TrainingBonds.from_manifest(read_manifest(path)), None, read_manifest(path))
-    return Baseline(TrainingBonds.from_frames(frames), frames, read_manifest(path))
+        return Baseline(TrainingBonds.from_manifest(manifest), None, manifest)
+    return Baseline(TrainingBonds.from_frames(frames), frames, manifest)
+
+
+def _of_system(
+    manifest: dict[str, Any], trajectory: Path, topology: Path | None
+) -> tuple[dict[str, Any], str | None]:
+    """Return the manifest for the system of a trajectory, and its label; None for a model of one system."""
+    if len(system_records(manifest)) == 1:
+        return manifest, None
+    universe = open_trajectory(trajectory, topology)
+    if not len(universe.trajectory):
+        raise DataError(f"{trajectory}: no frames; expected at least one")
+    atoms = _first_frame(universe)
+    label = label_for(manifest, atoms)
+    if label is None:
+        known = ", ".join(record["label"] for record in system_records(manifest))
+        raise DataError(
+            f"{trajectory}: {atoms.get_chemical_formula('hill')} is none of the systems of the model "
+            f"({known}); name its training frames with --data"
+        )
+    return manifest_for(manifest, atoms), label
 
 
 def minimum_bonds(

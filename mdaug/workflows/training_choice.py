@@ -13,18 +13,16 @@ import tempfile
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
-from mdaug.archives import read_json
 from mdaug.augmentation.generate import Augmentation
-from mdaug.errors import DataError
-from mdaug.files import write_json
-from mdaug.frames import FrameSet, join_frames
+from mdaug.frames import Frames, FrameSet, join_frames
 from mdaug.training import train
+from mdaug.workflows.augmentation_choice import AugmentationChoice, record_choice, recorded_choice
 from mdaug.workflows.baseline import BaselineChoice, choose_baseline
 from mdaug.workflows.config import RunConfig
 
-FILE = "augmentation.json"
+__all__ = ["AugmentationChoice", "TrainingChoice", "choose_training", "record_choice", "recorded_choice"]
 
 WORSE = 1.3
 """Largest force MAE of a probe with augmented frames over that without, on the validation frames."""
@@ -43,52 +41,6 @@ LEAST_STEPS = 1000
 
 EPOCHS_SHARE = 0.15
 """Most epochs of a probe, in epochs of the training; where these have fewer steps, nothing is compared."""
-
-
-@dataclass(frozen=True)
-class AugmentationChoice:
-    """Whether augmented frames are trained on.
-
-    Parameters
-    ----------
-    used
-        Whether they are.
-    reason
-        One sentence: why.
-    rule
-        Label rule of the augmented frames.
-    force_mae_raw_kcal_mol_A, force_mae_kcal_mol_A
-        Force MAE of the probes on the validation frames without and with augmented frames; None where nothing
-        was compared.
-    verdicts
-        Assessment of the force-matched field, as JSON.
-    changed
-        Terms of the field that were fitted with a tighter prior or left out.
-    """
-
-    used: bool
-    reason: str
-    rule: str = ""
-    force_mae_raw_kcal_mol_A: float | None = None
-    force_mae_kcal_mol_A: float | None = None
-    verdicts: tuple[dict[str, Any], ...] = ()
-    changed: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Return ``"augmentation"`` of results.json."""
-        return {**vars(self), "verdicts": list(self.verdicts), "changed": list(self.changed)}
-
-    @classmethod
-    def from_json(cls, entry: dict[str, Any]) -> "AugmentationChoice":
-        """Return the choice that `to_json` recorded.
-
-        Parameters
-        ----------
-        entry
-            What `to_json` returned.
-        """
-        lists = {key: tuple(entry.get(key, ())) for key in ("verdicts", "changed")}
-        return cls(**entry | lists)
 
 
 def augmented_frames(
@@ -164,23 +116,46 @@ def choose_training(
     baseline = choose_baseline(augmentation, raw, config)
     if augmentation is None:
         return TrainingChoice(None, baseline)
-    choice = _by_assessment(augmentation, config)
+    choice = by_assessment(augmentation, config)
     if not choice.used or config.augment.rule != "force-matched":
         return TrainingChoice(choice, baseline)
-    steps = max(1, round(len(raw) / config.training.batch_size))
-    epochs = -(-LEAST_STEPS // steps)
-    if not config.augment.compare or epochs > EPOCHS_SHARE * config.training.n_epochs:
-        why = "too short a training for that" if config.augment.compare else "as set"
-        reason = f"{choice.reason}; not compared with raw frames ({why})"
-        return TrainingChoice(replace(choice, reason=reason), baseline)
+    epochs, why_not = epochs_of_comparison(len(raw), config)
+    if why_not is not None:
+        return TrainingChoice(replace(choice, reason=f"{choice.reason}; {why_not}"), baseline)
     compared = _Comparison(raw, augmentation, validation, config, epochs, device)
-    return _by_comparison(
+    return by_comparison(
         compared, choice, baseline, must_have_baseline=config.model.baseline == "force-field"
     )
 
 
-def _by_assessment(augmentation: Augmentation, config: RunConfig) -> AugmentationChoice:
-    """Return whether augmented frames are used if they do no harm."""
+def epochs_of_comparison(n_raw: int, config: RunConfig) -> tuple[int, str | None]:
+    """Return the epochs of the short trainings, and why nothing is compared; None if it is.
+
+    Parameters
+    ----------
+    n_raw
+        Number of raw frames of the training.
+    config
+        Settings of the training.
+    """
+    steps = max(1, round(n_raw / config.training.batch_size))
+    epochs = -(-LEAST_STEPS // steps)
+    if config.augment.compare and epochs <= EPOCHS_SHARE * config.training.n_epochs:
+        return epochs, None
+    why = "too short a training for that" if config.augment.compare else "as set"
+    return epochs, f"not compared with raw frames ({why})"
+
+
+def by_assessment(augmentation: Augmentation, config: RunConfig) -> AugmentationChoice:
+    """Return whether augmented frames are used if they do no harm.
+
+    Parameters
+    ----------
+    augmentation
+        Augmented frames of one system.
+    config
+        Settings of the training.
+    """
     rule = augmentation.rule
     choice = AugmentationChoice(
         True,
@@ -195,6 +170,25 @@ def _by_assessment(augmentation: Augmentation, config: RunConfig) -> Augmentatio
         reason = f"{augmentation.reason}; trained on the raw frames alone"
         return replace(choice, used=False, reason=reason)
     return choice
+
+
+class Comparison(Protocol):
+    """Short trainings on the same raw frames with and without baseline and augmented frames."""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of each."""
+
+    def force_mae(self, baseline: BaselineChoice | None, with_augmented: bool) -> float:
+        """Return the force MAE of the validation frames, kcal/mol/Å.
+
+        Parameters
+        ----------
+        baseline
+            Of the network; None for none.
+        with_augmented
+            Whether augmented frames are trained on too.
+        """
 
 
 @dataclass(frozen=True)
@@ -218,10 +212,22 @@ class _Comparison:
         return _probe(raw, augmented, validation, config, epochs=self.epochs, device=self.device)
 
 
-def _by_comparison(
-    compared: _Comparison, choice: AugmentationChoice, baseline: BaselineChoice, *, must_have_baseline: bool
+def by_comparison(
+    compared: Comparison, choice: AugmentationChoice, baseline: BaselineChoice, *, must_have_baseline: bool
 ) -> TrainingChoice:
-    """Return the first of the recommended ways to train that does no harm."""
+    """Return the first of the recommended ways to train that does no harm.
+
+    Parameters
+    ----------
+    compared
+        Errors with and without baseline and augmented frames.
+    choice
+        By the assessment of the labels.
+    baseline
+        The baseline that is recommended.
+    must_have_baseline
+        Whether the settings ask for it.
+    """
     without = compared.force_mae(None, with_augmented=False)
     ways: list[tuple[BaselineChoice | None, bool]] = []
     if baseline.used:
@@ -264,37 +270,6 @@ def _left_out(baseline: BaselineChoice) -> BaselineChoice:
     return BaselineChoice(False, "with a baseline the errors of the validation frames are larger")
 
 
-def recorded_choice(folder: Path) -> AugmentationChoice | None:
-    """Return the choice of a run that is resumed; None if it has none.
-
-    Parameters
-    ----------
-    folder
-        The run folder.
-    """
-    path = folder / FILE
-    if not path.exists():
-        return None
-    expected = "the choice of augmented frames that `mdaug train` recorded"
-    try:
-        return AugmentationChoice.from_json(read_json(path, expected))
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{path}: not {expected} ({error}); remove it to choose again") from error
-
-
-def record_choice(choice: AugmentationChoice, folder: Path) -> None:
-    """Write the choice, so that a resumed run trains on the same frames.
-
-    Parameters
-    ----------
-    choice
-        The choice.
-    folder
-        The run folder.
-    """
-    write_json(folder / FILE, choice.to_json())
-
-
 def _probe(
     raw: FrameSet,
     augmented: FrameSet | None,
@@ -304,12 +279,34 @@ def _probe(
     epochs: int,
     device: str,
 ) -> float:
+    """Return the error of a short training on raw and augmented frames of one system."""
+    frames = raw if augmented is None else join_frames([raw, augmented])
+    return short_training(frames, len(raw), validation, config, epochs=epochs, device=device)
+
+
+def short_training(
+    frames: Frames, n_raw: int, validation: Frames, config: RunConfig, *, epochs: int, device: str
+) -> float:
     """Return the force MAE (kcal/mol/Å) of the validation frames after a short training of a small network.
 
-    With augmented frames a batch is larger by their share, so that an epoch has as many steps as without.
+    A batch is larger by the share of augmented frames, so that an epoch has as many steps as without them.
+
+    Parameters
+    ----------
+    frames
+        All frames to train on.
+    n_raw
+        Number of raw frames among them.
+    validation
+        Validation frames.
+    config
+        Settings of the training; the network is half as wide.
+    epochs
+        Epochs of the training.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
     """
-    frames = raw if augmented is None else join_frames([raw, augmented])
-    size = max(1, round(config.training.batch_size * len(frames) / len(raw)))
+    size = max(1, round(config.training.batch_size * len(frames) / n_raw))
     halved = {key: max(8, getattr(config.model, key) // 2) for key in ("n_atom_basis", "n_filters")}
     model = config.model.model_copy(update=halved)
     options = config.training.model_copy(update={"epochs": epochs, "batch_size": size})

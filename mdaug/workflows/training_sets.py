@@ -1,13 +1,13 @@
 """The frames of a training: split, augmented, and explored ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mdaug.augmentation.generate import Augmentation, make_augmentation
-from mdaug.data import Split, load_frames, split_frames
+from mdaug.data import Split, load_frames
 from mdaug.data.splits import refuse_empty_parts
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet, join_frames
@@ -15,8 +15,10 @@ from mdaug.springs import SpringAnalysis, analyze_springs
 from mdaug.training import TrainState
 from mdaug.workflows.baseline import NO_BASELINE, BaselineChoice
 from mdaug.workflows.config import RunConfig
+from mdaug.workflows.levels import check_levels
 from mdaug.workflows.progress import ignore
 from mdaug.workflows.training_choice import AugmentationChoice
+from mdaug.workflows.training_data import System, load_training_data
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class TrainingCallbacks:
 
 @dataclass(frozen=True)
 class Sets:
-    """The frames of a training; `augmented` and `springs` are None for a raw model."""
+    """The frames of one system of a training; `augmented` and `springs` are None for a raw model."""
 
     split: Split
     train: FrameSet
@@ -52,6 +54,7 @@ class Sets:
     augmentation: Augmentation | None = None
     choice: AugmentationChoice | None = None
     baseline: BaselineChoice = NO_BASELINE
+    label: str = ""
 
     @property
     def added(self) -> list[FrameSet]:
@@ -65,7 +68,7 @@ class Sets:
 
 
 def prepare_sets(config: RunConfig, callbacks: TrainingCallbacks) -> Sets:
-    """Read, split and augment the frames.
+    """Read, split and augment the frames of one system.
 
     Parameters
     ----------
@@ -77,11 +80,61 @@ def prepare_sets(config: RunConfig, callbacks: TrainingCallbacks) -> Sets:
     Raises
     ------
     DataError
-        If the frames cannot be used, or are too few for the split.
+        If the frames cannot be used, are of several systems, or are too few for the split.
     """
-    frames = config.data.load_frames()
-    split = split_frames(frames, config.split)
-    refuse_empty_parts(frames, split)
+    systems = prepare_systems(config, callbacks)
+    if len(systems) > 1:
+        raise DataError(
+            f"{len(systems)} systems ({', '.join(sets.label for sets in systems)}): this command takes one; "
+            "several are trained on by `mdaug train`"
+        )
+    return systems[0]
+
+
+def prepare_systems(config: RunConfig, callbacks: TrainingCallbacks) -> tuple[Sets, ...]:
+    """Read, split and augment the frames of each system.
+
+    Parameters
+    ----------
+    config
+        All settings.
+    callbacks
+        Functions that are called on the way.
+
+    Raises
+    ------
+    DataError
+        If the frames cannot be used, are too few for the split, or settings are for one system.
+    """
+    systems = load_training_data(config)
+    if len(systems) == 1:
+        refuse_empty_parts(systems[0].frames, systems[0].split)
+    else:
+        _check_several(systems, config)
+    return tuple(_prepare(system, config, callbacks) for system in systems)
+
+
+def _check_several(systems: Sequence[System], config: RunConfig) -> None:
+    """Refuse what is not possible for several systems, and systems without training frames."""
+    labels = ", ".join(system.label for system in systems)
+    given = {"augment.explored": config.augment.explored, "hardening.rounds": config.hardening.rounds}
+    for key, value in given.items():
+        if value:
+            raise DataError(f"{key}: for one system, and these are {len(systems)} ({labels}); leave it out")
+    for system in systems:
+        if not len(system.split.train):
+            raise DataError(
+                f"{system.frames.name}: of {len(system.frames)} frame(s) the split leaves none for train; "
+                "give more frames of this system, or leave it out"
+            )
+    if not any(len(system.split.validation) for system in systems):
+        raise DataError(f"{labels}: the split leaves no frame for validation, which needs one; give more")
+    check_levels([system.frames for system in systems])
+
+
+def _prepare(system: System, config: RunConfig, callbacks: TrainingCallbacks) -> Sets:
+    """Augment the training frames of one system."""
+    frames, split = system.frames, system.split
     raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
     parts = f"{len(raw)} training, {len(validation)} validation, {len(test)} test"
     callbacks.stage(f"{len(frames)} frames of {frames.name}: {parts}")
@@ -95,7 +148,7 @@ def prepare_sets(config: RunConfig, callbacks: TrainingCallbacks) -> Sets:
             explored = _explored(config.augment.explored, raw)
             callbacks.stage(f"{len(explored)} explored frames")
     augmented = None if augmentation is None else augmentation.frames
-    return Sets(split, raw, validation, test, springs, augmented, explored, augmentation)
+    return Sets(split, raw, validation, test, springs, augmented, explored, augmentation, label=system.label)
 
 
 def _explored(path: Path, raw: FrameSet) -> FrameSet:

@@ -46,6 +46,70 @@ def summarize_training(frames: FrameSet, cutoff: float) -> dict[str, Any]:
     }
 
 
+def summarize_systems(systems: Sequence[FrameSet], labels: Sequence[str], cutoff: float) -> dict[str, Any]:
+    """Return the summary of a training on one or several systems.
+
+    That of several systems has the keys of `summarize_training` with what holds for all: the molecules
+    of all, the range of distances over all, and None for what differs between them; ``bonds`` and
+    ``reference_structure`` are those of the first system. The list ``systems`` has what differs, with a
+    ``label`` for each.
+
+    Parameters
+    ----------
+    systems
+        The raw training frames of each system.
+    labels
+        A name for each system.
+    cutoff
+        Of the model, Å.
+    """
+    parts = [summarize_training(frames, cutoff) for frames in systems]
+    if len(parts) == 1:
+        return parts[0]
+    numbers = [number for frames in systems for number in frames.atomic_numbers.tolist()]
+    return parts[0] | {
+        "data": ", ".join(frames.name for frames in systems),
+        **{key: _common([part[key] for part in parts]) for key in _OF_ALL},
+        "n_train": sum(len(frames) for frames in systems),
+        "distance_range_A": _widest([part["distance_range_A"] for part in parts]),
+        "bond_limits_A": bond_limits_A(numbers),
+        "molecules": _all_molecules(parts),
+        "systems": [
+            {"label": label, **{key: part[key] for key in _OF_EACH}}
+            for label, part in zip(labels, parts, strict=True)
+        ],
+    }
+
+
+_OF_ALL = ("level_of_theory", "temperature_K", "charge", "multiplicity")
+_OF_EACH = ("data", *_OF_ALL, "n_train", "bonds", "shared_hydrogens", "reference_structure")
+
+
+def _common(values: Sequence[Any]) -> Any:
+    """Return the value that all have; None if there is none."""
+    return values[0] if all(value == values[0] for value in values) else None
+
+
+def _widest(ranges: Sequence[dict[str, list[float]]]) -> dict[str, list[float]]:
+    widest: dict[str, list[float]] = {}
+    for name, (low, high) in (item for of_system in ranges for item in of_system.items()):
+        least, most = widest.get(name, (low, high))
+        widest[name] = [min(least, low), max(most, high)]
+    return widest
+
+
+def _all_molecules(parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the molecules of all systems, with their share in the frames, each frame counted once."""
+    n_all = sum(part["n_train"] for part in parts)
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for part in parts:
+        for molecule in part["molecules"]:
+            key = molecule["formula"], molecule["graph"]
+            share = molecule["share"] * part["n_train"] / n_all
+            found[key] = molecule | {"share": share + found.get(key, {"share": 0.0})["share"]}
+    return sorted(found.values(), key=lambda molecule: -molecule["share"])
+
+
 def frame_energies_kcal_mol(raw: FrameSet, augmented: Sequence[FrameSet]) -> dict[str, FloatArray]:
     """Return the energies of the training frames above the lowest raw frame, by kind of frames.
 

@@ -11,7 +11,6 @@ from ase.calculators.calculator import Calculator
 
 from mdaug.archives import read_json
 from mdaug.calculators.applicability import check_applicability
-from mdaug.data.splits import Split
 from mdaug.deployment.manifest import read_manifest
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet, structure_from_json
@@ -21,6 +20,7 @@ from mdaug.sampling.structures import starting_structures
 from mdaug.workflows.config import load_config
 from mdaug.workflows.options import Part
 from mdaug.workflows.runs import find_model, model_label
+from mdaug.workflows.training_data import load_labeled, read_splits
 from mdaug.workflows.use_calculator import CalculatorChoice
 
 
@@ -152,16 +152,21 @@ def start_structure(manifest: dict[str, Any], path: Path | str, structure: str |
     manifest, path
         Manifest and path of the model.
     structure
-        A structure file or SMILES string.
+        A structure file, a SMILES string, or the label of a system of the model, for the lowest training
+        frame of that system.
 
     Raises
     ------
     DataError
         If neither is there.
     """
+    training = manifest.get("training") or {}
+    for record in training.get("systems") or []:
+        if structure == record["label"]:
+            return structure_from_json(record["reference_structure"])
     if structure is not None:
         return starting_structures(structure, 1)[0]
-    reference = (manifest.get("training") or {}).get("reference_structure")
+    reference = training.get("reference_structure")
     if reference is None:
         raise DataError(f"{path}: its manifest holds no reference structure; give one with --structure")
     return structure_from_json(reference)
@@ -212,7 +217,7 @@ def own_level(training: dict[str, Any]) -> Calculator | None:
     return charged_calculator(GFN2, training.get("charge"), training.get("multiplicity"))
 
 
-def own_frames(path: Path, part: Part) -> FrameSet:
+def own_frames(path: Path, part: Part, label: str | None = None) -> FrameSet:
     """Return the frames that the model at `path` was trained, validated or tested on.
 
     Parameters
@@ -221,6 +226,33 @@ def own_frames(path: Path, part: Part) -> FrameSet:
         A model.pt in the folder of its training, beside config.toml and split.json.
     part
         Which frames.
+    label
+        Of which system; None for a model of one system.
+
+    Raises
+    ------
+    DataError
+        If the model does not lie in the folder of its training, the frames are not found or have changed, or
+        they are of several systems and none is named.
+    """
+    systems = own_systems(path, part)
+    if label is None and len(systems) > 1:
+        raise DataError(f"{path}: trained on several systems ({', '.join(systems)}); name frames of one")
+    return next(iter(systems.values())) if label is None else systems[label]
+
+
+def own_systems(path: Path, part: Part) -> dict[str, FrameSet]:
+    """Return the frames of each system that the model at `path` was trained, validated or tested on.
+
+    Parameters
+    ----------
+    path, part
+        As for `own_frames`.
+
+    Returns
+    -------
+    dict
+        Label of a system -> its frames; a system of several may have none.
 
     Raises
     ------
@@ -233,14 +265,22 @@ def own_frames(path: Path, part: Part) -> FrameSet:
             f"{path}: no config.toml and split.json beside it, which record its {part} frames; name frames "
             "as DATA"
         )
-    frames = load_config(config).data.load_frames()
-    index = getattr(Split.read(split), part)
-    if len(index) == 0 or index.max() >= len(frames):
+    systems = load_labeled(load_config(config).data)
+    splits = read_splits(split)
+    if len(splits) != len(systems):
         raise DataError(
-            f"{split}: its {part} indices are empty or beyond the {len(frames)} of {frames.name}; "
-            "give frames as DATA"
+            f"{split}: splits of {len(splits)} systems, and the data have {len(systems)}; give frames as DATA"
         )
-    return frames.select(index)
+    parts = {}
+    for (label, frames, _), of_system in zip(systems, splits, strict=True):
+        index = getattr(of_system, part)
+        if (len(index) == 0 and len(systems) == 1) or index.max(initial=0) >= len(frames):
+            raise DataError(
+                f"{split}: its {part} indices are empty or beyond the {len(frames)} of {frames.name}; "
+                "give frames as DATA"
+            )
+        parts[label] = frames.select(index)
+    return parts
 
 
 def describe_model(model: Path | None) -> dict[str, Any]:

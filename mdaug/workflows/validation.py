@@ -24,6 +24,7 @@ from mdaug.analysis.survival import SurvivalResult, survival
 from mdaug.analysis.thermo_log import read_thermo
 from mdaug.analysis.trajectory import open_trajectory, structures_before
 from mdaug.calculators.ase_calculator import MDAugCalculator
+from mdaug.calculators.trained_systems import manifest_for
 from mdaug.errors import DataError, MissingDependencyError
 from mdaug.files import write_json, write_text
 from mdaug.frames import FrameSet, structure_from_json
@@ -36,7 +37,7 @@ from mdaug.verdicts import Verdict
 from mdaug.workflows.dynamics import prepare_run, run_model
 from mdaug.workflows.options import ModelRunOptions, ValidationOptions
 from mdaug.workflows.progress import Progress
-from mdaug.workflows.use_model import own_level
+from mdaug.workflows.use_model import own_level, start_structure
 
 MOST_ATOMS_OF_REFERENCE = 60
 """Largest number of atoms for a relaxation and a GFN2-xTB reference before the scan; larger systems would
@@ -136,7 +137,13 @@ def validate(
 
 
 def scan_bond_to_hydrogen(
-    model: Path, folder: Path, options: ValidationOptions, *, label: str, progress: Progress | None = None
+    model: Path,
+    folder: Path,
+    options: ValidationOptions,
+    *,
+    label: str,
+    system: str | None = None,
+    progress: Progress | None = None,
 ) -> ScanResult | None:
     """Scan the bond of a hydrogen to the heaviest atom that has one; write ``scan.csv`` and ``scan.json``.
 
@@ -153,6 +160,8 @@ def scan_bond_to_hydrogen(
         Range and step of the scan.
     label
         Name of the model, for legends.
+    system
+        Label of the system, for a model of several.
     progress
         Called with (``"scan"`` or ``"reference"``, points done, points in all).
 
@@ -162,8 +171,9 @@ def scan_bond_to_hydrogen(
         None if no hydrogen is bonded, or the bond cannot be scanned.
     """
     calculator = MDAugCalculator(model, dtype="float64", strict=None)
-    training = calculator.manifest["training"]
-    atoms = structure_from_json(training["reference_structure"])
+    atoms = start_structure(calculator.manifest, model, system)
+    manifest = manifest_for(calculator.manifest, atoms)
+    training = manifest["training"]
     bond = bond_to_hydrogen(training, atoms)
     if bond is None:
         return None
@@ -175,13 +185,13 @@ def scan_bond_to_hydrogen(
         atoms,
         bond,
         relative_range=(options.scan_from, options.scan_to or RELATIVE_RANGE[1]),
-        reach_A=scan_reach(calculator.manifest, atoms) if options.scan_to is None else 0.0,
+        reach_A=scan_reach(manifest, atoms) if options.scan_to is None else 0.0,
         step_A=options.scan_step,
     )
     try:
         scan = scan_model(
             calculator,
-            calculator.manifest,
+            manifest,
             atoms,
             bond,
             distances,

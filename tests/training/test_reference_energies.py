@@ -7,7 +7,8 @@ import torch
 from mdaug.errors import DataError
 from mdaug.training import predict, train
 from mdaug.training.evaluation import errors
-from mdaug.training.tensors import FrameTensors, energy_scale, reference_energies
+from mdaug.training.references import reference_energies
+from mdaug.training.tensors import FrameTensors, energy_scale
 from mdaug.units import EV_PER_KCAL_MOL
 
 OFFSET = -97_000 * EV_PER_KCAL_MOL

@@ -14,8 +14,9 @@ from mdaug.training import predict, train
 from mdaug.training.evaluation import errors
 from mdaug.training.loop import Trainer
 from mdaug.training.pair_prior import choose_prior
+from mdaug.training.references import reference_energies
 from mdaug.training.systems import SystemTensors
-from mdaug.training.tensors import FrameTensors, energy_scale, reference_energies
+from mdaug.training.tensors import FrameTensors, energy_scale
 
 OF_H, OF_O = -13.0, -2040.0
 

@@ -1,0 +1,93 @@
+"""Whether the systems of a training are at one level of theory, as far as names and energies show it."""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet
+from mdaug.training.references import fit_residuals_eV_per_atom
+from mdaug.units import KCAL_MOL_PER_EV
+
+SAME_ATOMS_EV = 0.15
+"""Largest difference of mean energies per atom between systems of the same composition: isomers differ by up
+to 0.1 eV, levels of theory by 0.2 to 2 eV."""
+
+ANY_ATOMS_EV = 0.5
+"""Largest deviation of a mean energy per atom from a sum over elements; strained or weakly bound molecules
+deviate by up to 0.3 eV."""
+
+
+def check_levels(systems: Sequence[FrameSet]) -> None:
+    """Refuse systems at different levels of theory by name, and warn of energies that do not fit together.
+
+    Systems of the same composition must have similar energies, and those of others must be nearly sums of
+    energies of the elements, which shows only where there are more systems than elements.
+
+    Parameters
+    ----------
+    systems
+        All systems.
+
+    Raises
+    ------
+    DataError
+        Two systems name different levels of theory.
+
+    Warns
+    -----
+    UserWarning
+        Energies of systems that do not fit together.
+    """
+    _refuse_other_names(systems)
+    if not _warn_of_same_atoms(systems):
+        _warn_of_residuals(systems)
+
+
+def _refuse_other_names(systems: Sequence[FrameSet]) -> None:
+    named = [frames for frames in systems if frames.level_of_theory is not None]
+    for frames in named[1:]:
+        if frames.level_of_theory != named[0].level_of_theory:
+            raise DataError(
+                f"{frames.name} is at the level of theory {frames.level_of_theory}, {named[0].name} at "
+                f"{named[0].level_of_theory}: one network cannot learn both; train one model for each level"
+            )
+
+
+def _warn_of_same_atoms(systems: Sequence[FrameSet]) -> bool:
+    """Warn of systems of the same atoms whose energies are too different; return whether there are any."""
+    found = False
+    for k, frames in enumerate(systems):
+        for other in systems[:k]:
+            if sorted(frames.atomic_numbers) != sorted(other.atomic_numbers):
+                continue
+            difference = float(frames.energies.mean() - other.energies.mean())
+            if abs(difference) > SAME_ATOMS_EV * frames.n_atoms:
+                found = True
+                warnings.warn(
+                    f"{frames.name} and {other.name} have the same atoms, but their mean energies differ by "
+                    f"{difference * KCAL_MOL_PER_EV:.4g} kcal/mol, which is more than isomers differ by: are "
+                    "they at one level of theory, both with absolute energies, in the same unit?",
+                    stacklevel=3,
+                )
+    return found
+
+
+def _warn_of_residuals(systems: Sequence[FrameSet]) -> None:
+    """Warn of systems whose energies are far from sums over elements."""
+    residuals = fit_residuals_eV_per_atom(systems)
+    worst = int(np.argmax(np.abs(residuals)))
+    if abs(residuals[worst]) <= ANY_ATOMS_EV:
+        return
+    off = ", ".join(
+        f"{frames.name} {residual:+.2f}"
+        for frames, residual in zip(systems, residuals, strict=True)
+        if abs(residual) > ANY_ATOMS_EV
+    )
+    warnings.warn(
+        "mean energies per atom minus a sum of energies of the elements are too large for one level of "
+        f"theory (eV): {off}; expected less than {ANY_ATOMS_EV:g}: are all energies absolute, at one level "
+        "of theory, in the same unit?",
+        stacklevel=3,
+    )

@@ -1,0 +1,209 @@
+"""Decide on baseline and augmented frames for all systems of a training together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet, IntArray, as_frames, join_frames
+from mdaug.geometry.matching import MoleculeGraph, match_molecules
+from mdaug.models.molecule_template import MoleculeTemplate
+from mdaug.models.options import SchNetOptions
+from mdaug.workflows.baseline import BaselineChoice, choose_baseline
+from mdaug.workflows.config import RunConfig
+from mdaug.workflows.training_choice import (
+    AugmentationChoice,
+    TrainingChoice,
+    augmented_frames,
+    by_assessment,
+    by_comparison,
+    choose_training,
+    epochs_of_comparison,
+    short_training,
+)
+from mdaug.workflows.training_sets import Sets
+
+
+def choose_for_systems(
+    systems: Sequence[Sets], config: RunConfig, *, device: str = "auto"
+) -> list[TrainingChoice]:
+    """Decide for each system about augmented frames, and for all together about a baseline.
+
+    Labels are assessed for each system; the comparisons are short trainings on all systems together. A model
+    has a baseline if the force-matched fields of all its systems can be one.
+
+    Parameters
+    ----------
+    systems
+        The systems, at least one.
+    config
+        Settings of the training.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    DataError
+        The settings ask for a baseline, and the force-matched field of a system cannot be one.
+    """
+    if len(systems) == 1:
+        sets = systems[0]
+        return [choose_training(sets.augmentation, sets.train, sets.validation, config, device=device)]
+    baselines = shared_baselines(
+        [choose_baseline(sets.augmentation, sets.train, config) for sets in systems],
+        systems,
+        must_have=config.model.baseline == "force-field",
+    )
+    if not config.augment.enabled:
+        return [TrainingChoice(None, baseline) for baseline in baselines]
+    assessed = [by_assessment(sets.augmentation, config) for sets in systems if sets.augmentation is not None]
+    if config.augment.rule != "force-matched" or not any(choice.used for choice in assessed):
+        return [TrainingChoice(*each) for each in zip(assessed, baselines, strict=True)]
+    epochs, why_not = epochs_of_comparison(sum(len(sets.train) for sets in systems), config)
+    if why_not is not None:
+        return [
+            TrainingChoice(replace(choice, reason=f"{choice.reason}; {why_not}"), baseline)
+            for choice, baseline in zip(assessed, baselines, strict=True)
+        ]
+    return _compared(_Comparison(systems, assessed, baselines, config, epochs, device))
+
+
+def shared_baselines(
+    own: Sequence[BaselineChoice], systems: Sequence[Sets], *, must_have: bool = False
+) -> list[BaselineChoice]:
+    """Return baselines with the same templates for all systems; none if one of the systems has none.
+
+    Molecules of several systems have one template: that of the system with most of them.
+
+    Parameters
+    ----------
+    own
+        The baseline of each system.
+    systems
+        The systems.
+    must_have
+        Refuse systems without a baseline.
+
+    Raises
+    ------
+    DataError
+        `must_have`, and the molecules of a system cannot be matched.
+    """
+    missing = next((n for n, choice in enumerate(own) if not choice.used), None)
+    if missing is not None:
+        label = f"{systems[missing].label}: " if own[missing].reason != own[missing - 1].reason else ""
+        return [BaselineChoice(False, f"{label}{own[missing].reason}")] * len(own)
+    pool = _pooled_templates(own, [len(sets.train) for sets in systems])
+    graphs = [MoleculeGraph(template.atomic_numbers, template.bonds) for template in pool]
+    shared = []
+    for choice, sets in zip(own, systems, strict=True):
+        molecules = match_molecules(sets.train.atomic_numbers, _bonds(choice), graphs)
+        if molecules is None:
+            reason = f"{sets.label}: its molecules could not be told apart"
+            if must_have:
+                raise DataError(f'model.baseline = "force-field": {reason}; set it to "auto" or "none"')
+            return [BaselineChoice(False, reason)] * len(own)
+        shared.append(replace(choice, templates=tuple(pool), molecules=tuple(molecules)))
+    return shared
+
+
+def _pooled_templates(own: Sequence[BaselineChoice], n_frames: Sequence[int]) -> list[MoleculeTemplate]:
+    """Return one template for each kind of molecule: the one that was fitted to most molecules."""
+    candidates = [
+        (len(atoms) * n, template)
+        for choice, n in zip(own, n_frames, strict=True)
+        for template, atoms in zip(choice.templates, choice.molecules, strict=True)
+    ]
+    order = sorted(range(len(candidates)), key=lambda n: -candidates[n][0])
+    kept: list[int] = []
+    for n in order:
+        template = candidates[n][1]
+        known = [MoleculeGraph(candidates[k][1].atomic_numbers, candidates[k][1].bonds) for k in kept]
+        if not known or match_molecules(template.atomic_numbers, template.bonds, known) is None:
+            kept.append(n)
+    return [candidates[n][1] for n in sorted(kept)]
+
+
+def _bonds(choice: BaselineChoice) -> IntArray:
+    """Return the bonds (n_bonds, 2) of all molecules of a system."""
+    bonds = [
+        atoms[:, template.bonds].reshape(-1, 2)
+        for template, atoms in zip(choice.templates, choice.molecules, strict=True)
+    ]
+    return np.concatenate(bonds)
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """Short trainings of a small network on the same raw frames of all systems."""
+
+    systems: Sequence[Sets]
+    assessed: Sequence[AugmentationChoice]
+    baselines: Sequence[BaselineChoice]
+    config: RunConfig
+    epochs: int
+    device: str
+
+    def force_mae(self, baseline: BaselineChoice | None, with_augmented: bool) -> float:
+        """Return the force MAE of the validation frames, kcal/mol/Å; with `baseline`, with those of all."""
+        none = [BaselineChoice(False, "")] * len(self.systems)
+        used = none if baseline is None else self.baselines
+        training: list[FrameSet] = []
+        for sets, choice, own in zip(self.systems, self.assessed, used, strict=True):
+            parts = [own.subtract(sets.train)]
+            if with_augmented and choice.used and sets.augmentation is not None:
+                chosen = augmented_frames(sets.augmentation, len(sets.train), own, self.config)
+                parts.append(own.subtract(chosen))
+            training.append(join_frames(parts))
+        held_out = [
+            own.subtract(sets.validation)
+            for sets, own in zip(self.systems, used, strict=True)
+            if len(sets.validation)
+        ]
+        return short_training(
+            as_frames(training),
+            sum(len(sets.train) for sets in self.systems),
+            as_frames(held_out),
+            self.config.model_copy(update={"model": network_options(used, self.config)}),
+            epochs=self.epochs,
+            device=self.device,
+        )
+
+
+def network_options(baselines: Sequence[BaselineChoice], config: RunConfig) -> SchNetOptions:
+    """Return the options of the network: without ZBL prior where the baselines have all short distances.
+
+    Parameters
+    ----------
+    baselines
+        The baseline of each system.
+    config
+        Settings of the training.
+    """
+    options = [baseline.network_options(config.model) for baseline in baselines]
+    return next((one for one in options if one.prior != "none"), options[0])
+
+
+def _compared(compared: _Comparison) -> list[TrainingChoice]:
+    """Return the first of the recommended ways to train that does no harm to the errors of all systems."""
+    n_sound = sum(choice.used for choice in compared.assessed)
+    reason = f"the force fields of {n_sound} of {len(compared.systems)} systems are sound"
+    joint = AugmentationChoice(True, reason, "force-matched")
+    must_have = compared.config.model.baseline == "force-field"
+    augmentation, baseline = by_comparison(
+        compared, joint, compared.baselines[0], must_have_baseline=must_have
+    )
+    assert augmentation is not None
+    choices = []
+    for own, of_system in zip(compared.assessed, compared.baselines, strict=True):
+        judged = own
+        if own.used:
+            judged = replace(
+                augmentation,
+                reason=f"{own.reason}; {augmentation.reason}",
+                verdicts=own.verdicts,
+                changed=own.changed,
+            )
+        choices.append(TrainingChoice(judged, of_system if baseline.used else baseline))
+    return choices

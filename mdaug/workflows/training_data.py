@@ -1,0 +1,217 @@
+"""The frames of a training: the systems of [data] with their names, and the split of each."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mdaug.archives import read_json
+from mdaug.data.splits import PARTS, Split, SplitOptions, split_systems
+from mdaug.errors import DataError
+from mdaug.files import write_json
+from mdaug.frames import FrameSet, join_frames
+from mdaug.workflows.config import RunConfig
+from mdaug.workflows.data_section import DataSection
+
+FILE = "split.json"
+
+_SUFFIXES = re.compile(r"\.(xyz|extxyz|npz|db|json|h5|hdf5|traj|gz|pt|pth|out|log|xml)\b", re.IGNORECASE)
+_UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
+
+
+@dataclass(frozen=True)
+class System:
+    """One system of a training.
+
+    Parameters
+    ----------
+    label
+        Name in files and tables, different for each system.
+    frames
+        All its frames.
+    split
+        Its training, validation and test frames.
+    """
+
+    label: str
+    frames: FrameSet
+    split: Split
+
+
+def load_training_data(config: RunConfig) -> list[System]:
+    """Read the frames of a training and split those of each system.
+
+    Parameters
+    ----------
+    config
+        All settings.
+
+    Raises
+    ------
+    DataError
+        If the frames cannot be used, or are too few for the split.
+    """
+    systems = load_labeled(config.data)
+    labels, frames, owns = zip(*systems, strict=True)
+    splits = split_systems(
+        [f.select(own["train"]) for f, own in zip(frames, owns, strict=True)], _of_files(config)
+    )
+    whole = [_with_own_parts(split, own) for split, own in zip(splits, owns, strict=True)]
+    return [System(*each) for each in zip(labels, frames, whole, strict=True)]
+
+
+Parts = dict[str, np.ndarray[Any, np.dtype[np.int64]]]
+"""Indices of the frames from each kind of file: ``train`` for those of [data] that are split."""
+
+
+def load_labeled(data: DataSection) -> list[tuple[str, FrameSet, Parts]]:
+    """Return label, frames and origin of the frames of each system.
+
+    Frames of files of validation and test frames follow those of the same system, and must be of one.
+
+    Parameters
+    ----------
+    data
+        Section [data] of a configuration.
+
+    Raises
+    ------
+    DataError
+        If the frames cannot be used, or validation or test frames are of another system.
+    """
+    systems = _merged(data.load_systems())
+    extra: list[dict[str, FrameSet]] = [{} for _ in systems]
+    for part, file in (("validation", data.validation), ("test", data.test)):
+        for frames in data.load_part(file) if file is not None else ():
+            of_system = [k for k, system in enumerate(systems) if _same_system(system, frames)]
+            if not of_system:
+                raise DataError(
+                    f"{file}: {part} frames of {frames!r}, which is no system of the training frames; give "
+                    "frames with the same atoms in the same order"
+                )
+            extra[of_system[0]][part] = frames
+    result = []
+    for label, system, own in zip(labels_of(systems), systems, extra, strict=True):
+        parts = {"train": system, **own}
+        ends = np.cumsum([0, *map(len, parts.values())])
+        index = {name: np.arange(*ends[k : k + 2]) for k, name in enumerate(parts)}
+        joined = system if not own else _joined(list(parts.values()))
+        result.append((label, joined, index))
+    return result
+
+
+def labels_of(systems: Sequence[FrameSet]) -> list[str]:
+    """Return a short name for each system, safe in file names and different from the others.
+
+    Parameters
+    ----------
+    systems
+        The systems.
+    """
+    labels: list[str] = []
+    for frames in systems:
+        stem = _UNSAFE.sub("-", _SUFFIXES.sub("", Path(frames.name).name)).strip("-.") or "system"
+        label, n = stem, 1
+        while label in labels:
+            n += 1
+            label = f"{stem}-{n}"
+        labels.append(label)
+    return labels
+
+
+def write_splits(systems: Sequence[tuple[str, Split]], path: Path, *, resume: bool) -> None:
+    """Write split.json, or check that a resumed run has the same frames.
+
+    Parameters
+    ----------
+    systems
+        Label and split of each system.
+    path
+        The file.
+    resume
+        Whether the run is continued: then its split must be the same.
+
+    Raises
+    ------
+    DataError
+        If the split of a resumed run is another one.
+    """
+    content: dict[str, Any] = {"systems": {label: split.to_json() for label, split in systems}}
+    if len(systems) == 1:
+        content = systems[0][1].to_json()
+    if resume and path.exists() and read_json(path, "the split of a training") != content:
+        raise DataError(f"{path}: the frames or the split are not those of this run; start a new one")
+    write_json(path, content)
+
+
+def read_splits(path: Path) -> list[Split]:
+    """Return the split of each system in a split.json.
+
+    Parameters
+    ----------
+    path
+        File to read.
+
+    Raises
+    ------
+    DataError
+        The file does not have the form that `mdaug train` writes.
+    """
+    expected = "the split that `mdaug train` writes"
+    content = read_json(path, expected)
+    systems = content.get("systems") if isinstance(content, dict) else None
+    if not isinstance(systems, dict):
+        return [Split.read(path)]
+    try:
+        return [Split.from_json(split) for split in systems.values()]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"{path}: {error}; expected {expected}") from error
+
+
+def _merged(systems: Sequence[FrameSet]) -> list[FrameSet]:
+    """Return the systems; refuses two sources of one system, whose frames could be in two parts."""
+    for k, frames in enumerate(systems):
+        for other in systems[:k]:
+            if frames.name == other.name and _same_system(frames, other):
+                raise DataError(f"{frames.name}: given twice; expected each source once")
+    return list(systems)
+
+
+def _same_system(one: FrameSet, other: FrameSet) -> bool:
+    return one.pbc == other.pbc and np.array_equal(one.atomic_numbers, other.atomic_numbers)
+
+
+def _joined(sets: Sequence[FrameSet]) -> FrameSet:
+    """Return all frames in one set; groups of different sets are kept apart."""
+    joined = join_frames(sets)
+    offset, groups = 0, []
+    for frames in sets:
+        _, numbers = np.unique(frames.group, return_inverse=True)
+        groups.append(offset + numbers)
+        offset += int(numbers.max(initial=-1)) + 1
+    joined.group[:] = np.concatenate(groups)
+    return joined
+
+
+def _of_files(config: RunConfig) -> SplitOptions:
+    """Return the split of the frames of [data] that have no file of their own."""
+    given = [part for part in ("validation", "test") if getattr(config.data, part) is not None]
+    if not given:
+        return config.split
+    shares = [getattr(config.split, part) for part in PARTS]
+    if not all(isinstance(share, float) for share in shares):
+        counts: SplitOptions = config.split.model_copy(update=dict.fromkeys(given, 0))
+        return counts
+    options = config.split.model_copy(update=dict.fromkeys(given, 0.0))
+    rest = sum(getattr(options, part) for part in PARTS[1:])
+    fractions: SplitOptions = options.model_copy(update={"train": 1.0 - rest})
+    return fractions
+
+
+def _with_own_parts(split: Split, own: Parts) -> Split:
+    """Return a split with the validation and test frames that come from files of their own."""
+    parts = {part: own.get(part, getattr(split, part)) for part in PARTS[1:]}
+    return Split(split.train, **parts)
