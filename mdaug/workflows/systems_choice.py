@@ -51,22 +51,32 @@ def choose_for_systems(
         sets = systems[0]
         return [choose_training(sets.augmentation, sets.train, sets.validation, config, device=device)]
     baselines = shared_baselines(
-        [choose_baseline(sets.augmentation, sets.train, config) for sets in systems],
+        [_own_baseline(sets, config) for sets in systems],
         systems,
         must_have=config.model.baseline == "force-field",
     )
-    if not config.augment.enabled:
-        return [TrainingChoice(None, baseline) for baseline in baselines]
-    assessed = [by_assessment(sets.augmentation, config) for sets in systems if sets.augmentation is not None]
-    if config.augment.rule != "force-matched" or not any(choice.used for choice in assessed):
-        return [TrainingChoice(*each) for each in zip(assessed, baselines, strict=True)]
+    assessed = [
+        None if sets.augmentation is None else by_assessment(sets.augmentation, config) for sets in systems
+    ]
+    choices = [TrainingChoice(*each) for each in zip(assessed, baselines, strict=True)]
+    any_used = any(choice is not None and choice.used for choice in assessed)
+    if config.augment.rule != "force-matched" or not any_used:
+        return choices
     epochs, why_not = epochs_of_comparison(sum(len(sets.train) for sets in systems), config)
     if why_not is not None:
         return [
-            TrainingChoice(replace(choice, reason=f"{choice.reason}; {why_not}"), baseline)
-            for choice, baseline in zip(assessed, baselines, strict=True)
+            TrainingChoice(choice and replace(choice, reason=f"{choice.reason}; {why_not}"), baseline)
+            for choice, baseline in choices
         ]
     return _compared(_Comparison(systems, assessed, baselines, config, epochs, device))
+
+
+def _own_baseline(sets: Sets, config: RunConfig) -> BaselineChoice:
+    """Return the baseline of one system; an error names the system."""
+    try:
+        return choose_baseline(sets.augmentation, sets.train, config)
+    except DataError as error:
+        raise DataError(f"{sets.label}: {error}") from error
 
 
 def shared_baselines(
@@ -139,7 +149,7 @@ class _Comparison:
     """Short trainings of a small network on the same raw frames of all systems."""
 
     systems: Sequence[Sets]
-    assessed: Sequence[AugmentationChoice]
+    assessed: Sequence[AugmentationChoice | None]
     baselines: Sequence[BaselineChoice]
     config: RunConfig
     epochs: int
@@ -152,7 +162,7 @@ class _Comparison:
         training: list[FrameSet] = []
         for sets, choice, own in zip(self.systems, self.assessed, used, strict=True):
             parts = [own.subtract(sets.train)]
-            if with_augmented and choice.used and sets.augmentation is not None:
+            if with_augmented and choice is not None and choice.used and sets.augmentation is not None:
                 chosen = augmented_frames(sets.augmentation, len(sets.train), own, self.config)
                 parts.append(own.subtract(chosen))
             training.append(join_frames(parts))
@@ -187,7 +197,7 @@ def network_options(baselines: Sequence[BaselineChoice], config: RunConfig) -> S
 
 def _compared(compared: _Comparison) -> list[TrainingChoice]:
     """Return the first of the recommended ways to train that does no harm to the errors of all systems."""
-    n_sound = sum(choice.used for choice in compared.assessed)
+    n_sound = sum(choice is not None and choice.used for choice in compared.assessed)
     reason = f"the force fields of {n_sound} of {len(compared.systems)} systems are sound"
     joint = AugmentationChoice(True, reason, "force-matched")
     must_have = compared.config.model.baseline == "force-field"
@@ -198,7 +208,7 @@ def _compared(compared: _Comparison) -> list[TrainingChoice]:
     choices = []
     for own, of_system in zip(compared.assessed, compared.baselines, strict=True):
         judged = own
-        if own.used:
+        if own is not None and own.used:
             judged = replace(
                 augmentation,
                 reason=f"{own.reason}; {augmentation.reason}",

@@ -111,7 +111,8 @@ def prepare_systems(config: RunConfig, callbacks: TrainingCallbacks) -> tuple[Se
         refuse_empty_parts(systems[0].frames, systems[0].split)
     else:
         _check_several(systems, config)
-    return tuple(_prepare(system, config, callbacks) for system in systems)
+    alone = len(systems) == 1
+    return tuple(_prepare(system, config, callbacks, alone=alone) for system in systems)
 
 
 def _check_several(systems: Sequence[System], config: RunConfig) -> None:
@@ -132,8 +133,8 @@ def _check_several(systems: Sequence[System], config: RunConfig) -> None:
     check_levels([system.frames for system in systems])
 
 
-def _prepare(system: System, config: RunConfig, callbacks: TrainingCallbacks) -> Sets:
-    """Augment the training frames of one system."""
+def _prepare(system: System, config: RunConfig, callbacks: TrainingCallbacks, *, alone: bool) -> Sets:
+    """Augment the training frames of one system; of several, those that cannot be augmented stay raw."""
     frames, split = system.frames, system.split
     raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
     parts = f"{len(raw)} training, {len(validation)} validation, {len(test)} test"
@@ -141,9 +142,15 @@ def _prepare(system: System, config: RunConfig, callbacks: TrainingCallbacks) ->
     springs, augmentation, explored = None, None, None
     if config.augment.enabled:
         callbacks.stage("fitting springs to the training frames")
-        springs = analyze_springs(raw, config.spring_options, progress=callbacks.springs)
-        augmentation = make_augmentation(raw, springs.springs, config.augment_options)
-        callbacks.stage(f"{len(augmentation.frames)} augmented frames by rule {augmentation.rule!r}")
+        try:
+            springs = analyze_springs(raw, config.spring_options, progress=callbacks.springs)
+            augmentation = make_augmentation(raw, springs.springs, config.augment_options)
+            text = f"{len(augmentation.frames)} augmented frames by rule {augmentation.rule!r}"
+        except DataError as error:
+            if alone:
+                raise
+            text, springs = f"no augmented frames of {system.label}: {error}", None
+        callbacks.stage(text)
         if config.augment.explored is not None:
             explored = _explored(config.augment.explored, raw)
             callbacks.stage(f"{len(explored)} explored frames")
