@@ -124,7 +124,8 @@ def _walls(curves: list[Curve]) -> Verdict:
         f"Compressed to {lowest.values[0]:.2f} Å, {lowest.name} has {value:.0f} kcal/mol; at least "
         f"{WALL_KCAL_MOL:g} are expected of every bond."
     )
-    return Verdict("walls", "ok" if value >= WALL_KCAL_MOL else "error", value, WALL_KCAL_MOL, text)
+    level: Level = "ok" if value >= WALL_KCAL_MOL else "error"
+    return Verdict("walls", level, value, f"≥ {WALL_KCAL_MOL:g}", text)
 
 
 def _curvatures(curves: list[Curve]) -> Verdict:
@@ -137,7 +138,8 @@ def _curvatures(curves: list[Curve]) -> Verdict:
         f"{low:g} and {high:g}."
     )
     within = low <= least and most <= high
-    return Verdict("curvature", "ok" if within else "error", least if least < low else most, high, text)
+    value = least if least < low else most
+    return Verdict("curvature", "ok" if within else "error", value, f"{low:g} to {high:g}", text)
 
 
 def _dissociation(curves: list[Curve]) -> tuple[Verdict, Verdict]:
@@ -149,7 +151,8 @@ def _dissociation(curves: list[Curve]) -> tuple[Verdict, Verdict]:
         f"at least {WEAKEST_KCAL_MOL:g} are expected of every bond."
     )
     bound = ends[k] >= WEAKEST_KCAL_MOL
-    energy = Verdict("energy of dissociation", "ok" if bound else "error", ends[k], WEAKEST_KCAL_MOL, text)
+    level: Level = "ok" if bound else "error"
+    energy = Verdict("energy of dissociation", level, ends[k], f"≥ {WEAKEST_KCAL_MOL:g}", text)
     slopes = [abs(float(curve.work_kcal_mol[-1] / np.diff(curve.values[-2:])[0])) for curve in curves]
     k = int(np.argmax(slopes))
     text = (

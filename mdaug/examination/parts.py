@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from ase.calculators.calculator import CalculatorError
 
+from mdaug.errors import DataError
 from mdaug.examination.accuracy import examine_accuracy
 from mdaug.examination.bonds import examine_bonds
 from mdaug.examination.conservation import examine_conservation
@@ -131,4 +132,6 @@ def _examined(part: Part, subject: Subject, budget: Budget) -> PartResult:
         result = part.examine(subject, budget)
     except CalculatorError as error:
         result = PartResult.not_run(f"The calculator failed ({type(error).__name__}: {error}).")
+    except DataError as error:  # for example, no two atoms are bonded
+        result = PartResult.not_run(f"{str(error).rstrip('.')}.")
     return replace(result, seconds=time.monotonic() - began)

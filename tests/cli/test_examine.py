@@ -1,6 +1,8 @@
 """`mdaug examine` from the command line to examination.json and the report."""
 
 import json
+import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -96,3 +98,21 @@ def test_protocols_alone_are_run_where_they_are_named(folder):
     parts = load(folder / "examined" / "examination.json")["force_fields"]["EMT"]
     assert {name: part["verdict"] for name, part in parts.items()} == {"stable": "not run", "ramp": "not run"}
     assert "Protocol: StABlE" in (folder / "examined" / "report.html").read_text()
+
+
+def test_a_model_and_a_calculator_side_by_side(folder, monkeypatch, capsys):
+    def calculator(path, device="cpu", dtype=None, strict=None):
+        made = EMT()
+        made.manifest = {"cutoff_A": 3.0, "training": {"temperature_K": 300.0}}
+        return made
+
+    engine = ModuleType("mdaug.calculators.ase_calculator")
+    engine.MDAugCalculator = calculator
+    monkeypatch.setitem(sys.modules, engine.__name__, engine)
+    (folder / "own.pt").touch()
+    assert main(["examine", "own.pt", "frames.xyz", *EMT_OPTIONS, *QUICK, "--out", "both"]) == 0
+    content = load(folder / "both" / "examination.json")
+    assert list(content["force_fields"]) == ["own", "EMT"]
+    assert content["verdicts"][0]["name"] == "accuracy (own)"
+    shown = capsys.readouterr().out
+    assert shown.count("passes") == 6

@@ -40,6 +40,7 @@ class Right(Calculator):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
+        torch.set_num_threads(1)
         one = ethanol()
         self._n = len(one)
         self._bonds = find_bonds(one)

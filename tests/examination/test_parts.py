@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
+from ase.calculators.lj import LennardJones
 
 from mdaug.examination.accuracy import examine_accuracy
 from mdaug.examination.conservation import examine_conservation
@@ -126,3 +128,17 @@ def test_a_part_without_time_is_not_run_and_may_be_run_later(tmp_path):
     again = examine(subject, ["symmetry"], 0.0, later, lambda name, _: told.append(name))
     assert again == later
     assert told == ["symmetry", "conservation"]  # what is finished is not examined again
+
+
+def test_atoms_without_bonds_have_no_dynamics_to_judge(tmp_path):
+    argon = Atoms("Ar2", [[0, 0, 0], [0, 0, 3.8]])
+    subject = subject_of(LennardJones(sigma=3.4, epsilon=0.01, rc=20.0), tmp_path, argon)
+    names = ["symmetry", "extensivity", "bonds", "shapes", "distributions"]
+    results = examine(subject, names, 60.0, {}, lambda *_: None)
+    assert {name: result.verdict for name, result in results.items()} == {
+        "symmetry": "passes",
+        "extensivity": "passes",
+        "bonds": "not run",
+        "shapes": "not run",
+        "distributions": "not run",
+    }

@@ -1,0 +1,60 @@
+"""The report is drawn from examination.json alone, for one force field and for several side by side."""
+
+import json
+
+import pytest
+
+from mdaug.examination import distributions, dynamics
+from mdaug.examination.dynamics import Plan
+from mdaug.examination.parts import PARTS
+from mdaug.examination.protocols import PROTOCOLS
+from mdaug.reports.examination import PARTS as SHOWN
+from mdaug.reports.examination import comparison, write_examination_report
+from mdaug.workflows.examine import _write
+from tests.examination import analytic
+from tests.examination.test_parts import LITTLE, held_out, subject_of
+
+FIGURES = {
+    "accuracy.png",
+    "frequencies.png",
+    "bonds.png",
+    "shapes.png",
+    "conservation.png",
+    "dynamics.png",
+    "distributions.png",
+}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """All parts of a right force field, as short as possible."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dynamics, "_plan", lambda subject, budget: Plan(1, 0.05))
+        patch.setattr(dynamics, "LEAST_PS", 0.0)
+        patch.setattr(distributions, "SKIPPED_PS", 0.0)
+        subject = subject_of(analytic.Right(), tmp_path_factory.mktemp("runs"), frames=held_out())
+        parts = [part for part in PARTS if part.name not in PROTOCOLS]
+        return {part.name: part.examine(subject, LITTLE) for part in parts}
+
+
+def test_every_part_is_shown_in_the_order_of_the_examination():
+    assert list(SHOWN) == [part.name for part in PARTS]
+
+
+@pytest.mark.parametrize("labels", [["one"], ["one", "other $x$"]])
+def test_report(tmp_path, results, labels):
+    about = {"force_fields": labels, "data": "frames.xyz", "structure": None, "seed": 0}
+    _write(tmp_path / "examination.json", about, dict.fromkeys(labels, results))
+    content = json.loads((tmp_path / "examination.json").read_text())
+    assert len(content["verdicts"]) == len(labels) * len(results)
+    page = write_examination_report(tmp_path, content).read_text()
+    assert {path.name for path in tmp_path.glob("*.png")} == FIGURES
+    assert all(title in page for title, _ in (SHOWN[name] for name in results))
+    assert ("Side by side" in page) == (len(labels) > 1)
+
+
+def test_comparison_has_a_row_for_each_part(results):
+    entry = {name: result.to_json() for name, result in results.items()}
+    table = comparison({"one": entry, "less": {"bonds": entry["bonds"]}})
+    assert [row[0] for row in table.rows] == list(results)
+    assert table.rows[0][1:] == ["✓ passes", None]
