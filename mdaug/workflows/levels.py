@@ -57,21 +57,21 @@ def _refuse_other_names(systems: Sequence[FrameSet]) -> None:
 
 def _warn_of_same_atoms(systems: Sequence[FrameSet]) -> bool:
     """Warn of systems of the same atoms whose energies are too different; return whether there are any."""
-    found = False
+    differ = False
     for k, frames in enumerate(systems):
         for other in systems[:k]:
             if sorted(frames.atomic_numbers) != sorted(other.atomic_numbers):
                 continue
             difference = float(frames.energies.mean() - other.energies.mean())
             if abs(difference) > SAME_ATOMS_EV * frames.n_atoms:
-                found = True
+                differ = True
                 warnings.warn(
                     f"{frames.name} and {other.name} have the same atoms, but their mean energies differ by "
                     f"{difference * KCAL_MOL_PER_EV:.4g} kcal/mol, which is more than isomers differ by: are "
                     "they at one level of theory, both with absolute energies, in the same unit?",
                     stacklevel=3,
                 )
-    return found
+    return differ
 
 
 def _warn_of_residuals(systems: Sequence[FrameSet]) -> None:

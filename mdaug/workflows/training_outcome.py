@@ -75,12 +75,12 @@ class TrainingOutcome:
     @property
     def verdicts(self) -> list[Verdict]:
         """Verdicts on the errors on test frames and on the scans."""
-        found = []
+        verdicts = []
         for sets, test, scan in zip(self.systems, self.tests, self.scans, strict=True):
             own = [accuracy_verdict(test), *(() if scan is None else scan_verdicts(scan))]
             suffix = "" if len(self.systems) == 1 else f", {sets.label}"
-            found += [replace(verdict, name=verdict.name + suffix) for verdict in own]
-        return found
+            verdicts += [replace(verdict, name=verdict.name + suffix) for verdict in own]
+        return verdicts
 
     @property
     def model_path(self) -> Path:

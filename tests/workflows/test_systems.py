@@ -155,7 +155,7 @@ def test_the_manifest_names_the_systems_and_knows_their_molecules(outcome, metha
         assert manifest_for(manifest, atoms)["training"]["bonds"] == own["bonds"]
         low, high = training["distance_range_A"]["H-O"]
         assert low <= _shortest(sets.train, 8, 1) <= high
-    (text,) = mismatches(Atoms("CO", [[0, 0, 0], [0, 0, 1.13]]), manifest)
+    text, *_ = mismatches(Atoms("CO", [[0, 0, 0], [0, 0, 1.13]]), manifest)
     assert re.match(
         r"trained on CH4O, (H2O, C2H6O|C2H6O and H2O|H2O and C2H6O)|trained on .*; this is CO", text
     )
@@ -296,8 +296,8 @@ def test_a_training_with_own_validation_and_test_frames(methanol, tiny, tmp_path
 
 def test_augmented_frames_are_made_for_each_system(config):
     changes = {"enabled": True, "rule": "gradient", "n_frames": 5, "n_displaced": 1, "n_stretched": 0}
-    told: list[str] = []
-    systems = prepare_systems(config.replace({"augment": changes}), TrainingCallbacks(stage=told.append))
+    stages: list[str] = []
+    systems = prepare_systems(config.replace({"augment": changes}), TrainingCallbacks(stage=stages.append))
     methanol, box, ethanol = systems
     for sets in (methanol, ethanol):
         assert sets.augmented is not None and sets.springs is not None
@@ -306,7 +306,7 @@ def test_augmented_frames_are_made_for_each_system(config):
         assert sets.springs.springs.temperature_K == sets.train.temperature_K
     # one that cannot be augmented, such as a crystal or a narrow cell, stays raw beside others
     assert box.augmented is None and box.springs is None
-    assert any(re.match("no augmented frames of water_box: ", text) for text in told), told
+    assert any(re.match("no augmented frames of water_box: ", text) for text in stages), stages
 
 
 def test_a_dry_run_counts_the_frames_of_all_systems(config):
