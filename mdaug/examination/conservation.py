@@ -25,6 +25,9 @@ NVE_K = 300.0
 """Temperature of the runs; at a higher one a large molecule exchanges energy more slowly than the run
 lasts."""
 
+RECORD_FS = 2.0
+"""Time between two records of the energy; the fastest vibrations have periods of 9 fs."""
+
 MOST_POINTS = 400
 """Largest number of energies that the report draws."""
 
@@ -52,7 +55,7 @@ def examine_conservation(subject: Subject, budget: Budget) -> PartResult:
             temperature=2.0 * kelvin,
             steps=round(duration_fs / timestep),
             equilibration=0.0,
-            thermo_every=max(1, round(1.0 / timestep)),
+            thermo_every=max(1, round(RECORD_FS / timestep)),
             frames_every=1000,
             seed=subject.seed,
         )

@@ -26,6 +26,7 @@ def short(monkeypatch):
     """Two runs of 0.2 ps at each temperature, which decide."""
     monkeypatch.setattr(dynamics, "_plan", lambda subject, budget: Plan(2, 0.2))
     monkeypatch.setattr(dynamics, "SHORTEST_PS", 0.2)
+    monkeypatch.setattr(dynamics, "ENOUGH_PS", 0.4)
     monkeypatch.setattr(dynamics, "LEAST_PS", 0.0)
 
 
@@ -56,7 +57,10 @@ def test_short_runs_without_a_failure_do_not_decide(tmp_path, monkeypatch):
     monkeypatch.setattr(dynamics, "LEAST_PS", 0.0)
     result = examine_dynamics(subject_of(analytic.Right(), tmp_path), LITTLE)
     assert result.verdict == "cannot tell"
-    assert "Runs shorter than 10 ps do not decide it" in result.why
+    assert "do not decide it; expected are 30 ps, in runs of at least 10 ps" in result.why
+    lives = (Life(12.0), Life(12.0))
+    assert dynamics._check(SurvivalResult(300.0, 12.0, lives)).verdict == "cannot tell"
+    assert dynamics._check(SurvivalResult(300.0, 12.0, (*lives, Life(12.0)))).verdict == "ok"
 
 
 def test_too_little_time_for_any_run(tmp_path):
