@@ -17,10 +17,21 @@
 namespace mdaug {
 
 // Rows of v and g may be wider than those of the table, a and ga: v_width and g_width below, 0 for as wide.
+// A table is row-major, or in panels of `columns` features, one after another: rows at a distance of a power of two would
+// share few sets of the first-level cache.
 template <typename T>
 struct Table {
     const T* data;
-    int64_t width;  // also that of the rows of atoms
+    int64_t width;           // also that of the rows of atoms
+    int64_t columns, panel;  // of a panel; numbers from one panel to the next
+    int64_t step;            // numbers from one row to the next
+
+    Table(const T* data, int64_t width) : data(data), width(width), columns(width), panel(width), step(width) {}
+    Table(const T* panels, int64_t width, int64_t n_rows)
+        : data(panels), width(width), columns(panel_columns()), panel(n_rows * panel_columns()), step(panel_columns()) {}
+
+    static constexpr int64_t panel_columns();
+    const T* column(int64_t feature) const { return data + feature / columns * panel + feature % columns; }
 };
 
 struct Features {
@@ -30,18 +41,23 @@ struct Features {
 constexpr int VECTORS_PER_BLOCK = 4;
 constexpr int64_t PAIRS_PER_CHUNK = 2048;
 
+template <typename T>
+constexpr int64_t Table<T>::panel_columns() {
+    return VECTORS_PER_BLOCK * LANES<T>;
+}
+
 // The four rows of a pair's filter, from one feature on.
 template <typename T>
 struct FilterRows {
     const T* c;
-    int64_t width;
+    int64_t step;
     FilterRows(const Table<T>& table, const Pair<T>& pair, int64_t feature)
-        : c(table.data + pair.row * table.width + feature), width(table.width) {}
+        : c(table.column(feature) + pair.row * table.step), step(table.step) {}
     template <typename V>
     V at(const T (&weights)[4], int64_t offset) const {
         const T* p = c + offset;
-        return weights[0] * load<V>(p) + weights[1] * load<V>(p + width) + weights[2] * load<V>(p + 2 * width) +
-               weights[3] * load<V>(p + 3 * width);
+        return weights[0] * load<V>(p) + weights[1] * load<V>(p + step) + weights[2] * load<V>(p + 2 * step) +
+               weights[3] * load<V>(p + 3 * step);
     }
 };
 

@@ -78,6 +78,7 @@ inline void add_sums(V slope, V x, V y, V z, PairGradient<T>& gradient) {
 template <typename T>
 void add_vectors(const Pair<T>* pairs, const Direction<T>* directions, int64_t n, const VectorMessages<T>& sent,
                  const Rows<T>& v, const Features& channels) {
+    static_assert(VECTORS_PER_BLOCK % VECTOR_CHANNELS_PER_BLOCK == 0);  // a block is within a panel of the table
     const int64_t n_channels = sent.n_channels;
     for_each_block<T, VECTOR_CHANNELS_PER_BLOCK>(channels, [&]<typename V, int N>(int64_t f) {
         constexpr int64_t lanes = sizeof(V) / sizeof(T);

@@ -21,7 +21,7 @@
 
 #include "model_file.h"
 #include "products.h"
-#include "common/activation.h"
+#include "common/pairs.h"
 
 namespace mdaug::core {
 
@@ -30,21 +30,25 @@ struct AtomwiseNetwork {
     int n_blocks;
     int64_t n_basis, n_filters, n_vectors, n_readout, n_table_rows;  // padded widths
     int64_t n_sent, n_gradient;                                      // of rows [a | b], and of rows [gm | G]
-    std::vector<Buffer<T>> hidden, hidden_bias;                      // H (n_basis, n_sent)
+    std::vector<TwoWayMatrix<T>> hidden;                             // H (n_basis, n_sent)
+    std::vector<Buffer<T>> hidden_bias;
     bool sums_features;                                   // true from 4 blocks on: form y
-    std::vector<std::vector<Buffer<T>>> between;  // [l][m < l]: A_l O_m (n_sent, n_basis); if not sums_features
-    std::vector<Buffer<T>> to_readout;            // R O_m (n_readout, n_basis); only the last one if sums_features
-    std::vector<Buffer<T>> inward, out;           // A_l (n_sent, n_basis), O_l; if sums_features
-    Buffer<T> readout_hidden;                     // R; if sums_features
+    std::vector<std::vector<TwoWayMatrix<T>>> between;  // [l][m < l]: A_l O_m (n_sent, n_basis); if not sums_features
+    std::vector<TwoWayMatrix<T>> to_readout;            // R O_m (n_readout, n_basis); only the last one if sums_features
+    std::vector<TwoWayMatrix<T>> inward, out;           // A_l (n_sent, n_basis), O_l; if sums_features
+    TwoWayMatrix<T> readout_hidden;                     // R; if sums_features
     std::vector<Buffer<T>> sent_start;            // [l]: a_l by element (n_elements, n_sent)
     Buffer<T> readout_start, readout;             // (n_elements, n_readout), (n_readout)
-    std::vector<Buffer<T>> tables;                // (n_table_rows, n_sent)
-    std::vector<Buffer<T>> both_factors;          // [U₁ᵀ | U₂ᵀ] (n_vectors, 2 n_vectors); if there are vectors
-    std::vector<Buffer<T>> both_transposed;       // U₁ above U₂ (2 n_vectors, n_vectors)
+    std::vector<Buffer<T>> tables;                // of W, n_filters wide, in panels (Table)
+    std::vector<Buffer<T>> vector_tables;         // of w, n_vectors wide; if there are vectors
+    std::vector<PackedMatrix<T>> both_factors;          // [U₁ᵀ | U₂ᵀ] (n_vectors, 2 n_vectors); if there are vectors
+    std::vector<PackedMatrix<T>> both_transposed;       // U₁ above U₂ (2 n_vectors, n_vectors)
     double readout_bias;
 
     explicit AtomwiseNetwork(const ModelFile& file);
     size_t bytes() const;
+    Table<T> table(int l) const { return {tables[l].get(), n_sent, n_table_rows}; }
+    Table<T> vector_table(int l) const { return {vector_tables[l].get(), n_sent, n_table_rows}; }
 };
 
 // A row-major matrix in float64, for products in advance.
@@ -101,6 +105,26 @@ struct Matrix {
             for (int64_t c = 0; c < columns; ++c) buffer.get()[r * width + c] = static_cast<T>(data[r * columns + c]);
         return buffer;
     }
+    // In panels of columns, as Table reads them.
+    template <typename T>
+    Buffer<T> in_panels() const {
+        constexpr int64_t width = Table<T>::panel_columns();
+        Buffer<T> buffer;
+        buffer.reserve((columns + width - 1) / width * width * rows);
+        const Table<T> table(buffer.get(), columns, rows);
+        for (int64_t c = 0; c < columns; ++c)
+            for (int64_t r = 0; r < rows; ++r)
+                buffer.get()[table.column(c) - buffer.get() + r * table.step] = static_cast<T>(data[r * columns + c]);
+        return buffer;
+    }
+    template <typename T>
+    PackedMatrix<T> packed() const {
+        return {padded<T>(rows), padded<T>(columns), padded_copy<T>().get()};
+    }
+    template <typename T>
+    TwoWayMatrix<T> two_way() const {
+        return {transposed().packed<T>(), packed<T>()};
+    }
 };
 
 template <typename T>
@@ -113,26 +137,26 @@ AtomwiseNetwork<T>::AtomwiseNetwork(const ModelFile& file) : n_blocks(file.n_int
     n_readout = padded<T>(readout_matrix.rows);
     n_table_rows = table.rows;
     sums_features = n_blocks > 3;
-    if (sums_features) readout_hidden = readout_matrix.padded_copy<T>();
+    if (sums_features) readout_hidden = readout_matrix.two_way<T>();
     between.resize(n_blocks), to_readout.resize(n_blocks), inward.resize(n_blocks), out.resize(n_blocks);
     Matrix x(file.at("network.embedding.weight"));  // features before the block, without what positions bring in
     for (int l = 0; l < n_blocks; ++l) {
         const Matrix b = vectors ? Matrix(file.block(l, "vector_inward.weight")) : Matrix(0, x.columns);
         const Matrix a = Matrix(file.block(l, "inward.weight")).above(b, n_filters), o(file.block(l, "out.weight"));
-        if (sums_features) inward[l] = a.padded_copy<T>(), out[l] = o.padded_copy<T>();
+        if (sums_features) inward[l] = a.two_way<T>(), out[l] = o.two_way<T>();
         for (int m = 0; m < l && !sums_features; ++m)
-            between[l].push_back(a.times(Matrix(file.block(m, "out.weight"))).template padded_copy<T>());
+            between[l].push_back(a.times(Matrix(file.block(m, "out.weight"))).template two_way<T>());
         sent_start.push_back(x.times(a.transposed()).template padded_copy<T>());
         const Matrix h(file.block(l, "hidden.weight"));
-        hidden.push_back(h.with_wider_columns(filters, n_filters).template padded_copy<T>());
+        hidden.push_back(h.with_wider_columns(filters, n_filters).template two_way<T>());
         hidden_bias.push_back(Matrix(file.block(l, "hidden.bias")).template padded_copy<T>());
-        if (!sums_features || l == n_blocks - 1) to_readout[l] = readout_matrix.times(o).template padded_copy<T>();
-        const Matrix w = table.columns_from(l * width, width);
-        tables.push_back(w.with_wider_columns(filters, n_filters).template padded_copy<T>());
+        if (!sums_features || l == n_blocks - 1) to_readout[l] = readout_matrix.times(o).template two_way<T>();
+        tables.push_back(table.columns_from(l * width, filters).template in_panels<T>());
+        if (vectors) vector_tables.push_back(table.columns_from(l * width + filters, vectors).template in_panels<T>());
         if (vectors) {
             const Matrix u = Matrix(file.block(l, "left.weight")).above(Matrix(file.block(l, "right.weight")), n_vectors);
-            both_factors.push_back(u.transposed().template padded_copy<T>());
-            both_transposed.push_back(u.template padded_copy<T>());
+            both_factors.push_back(u.transposed().template packed<T>());
+            both_transposed.push_back(u.template packed<T>());
         }
         x.add_to_rows(Matrix(file.block(l, "out.bias")));
     }
@@ -146,11 +170,12 @@ AtomwiseNetwork<T>::AtomwiseNetwork(const ModelFile& file) : n_blocks(file.n_int
 template <typename T>
 size_t AtomwiseNetwork<T>::bytes() const {
     size_t sum = readout_start.bytes() + readout.bytes() + readout_hidden.bytes();
-    for (const auto* list : {&hidden, &hidden_bias, &to_readout, &inward, &out, &sent_start, &tables, &both_factors,
-                             &both_transposed})
-        for (const auto& buffer : *list) sum += buffer.bytes();
-    for (const auto& list : between)
-        for (const auto& buffer : list) sum += buffer.bytes();
+    const auto add = [&](const auto& list) {
+        for (const auto& item : list) sum += item.bytes();
+    };
+    add(hidden), add(hidden_bias), add(to_readout), add(inward), add(out), add(sent_start), add(tables), add(vector_tables);
+    add(both_factors), add(both_transposed);
+    for (const auto& list : between) add(list);
     return sum;
 }
 

@@ -66,7 +66,6 @@ class Evaluation final : public AnyEvaluation {
     void up(int block, int64_t row, int64_t n, T* scratch);
     void read_out(int64_t row, int64_t n, T* scratch);
     void down(int block, int64_t row, int64_t n, T* scratch);
-    void activate_rows(int64_t n, const T* u, T* h, T* slopes) const;
     // m, or [m | v], then ∂E/∂m, or [gm | G], of a block; two alternate.
     T* gradient(int block) { return gradients_[block % 2].get(); }
 
@@ -169,7 +168,7 @@ void Evaluation<T>::each_row_block(const Body& body) {
 // Messages of a: m, into where g of the same block will be.
 template <typename T>
 void Evaluation<T>::send(int block) {
-    const Table<T> table{network_.tables[block].get(), network_.n_sent};
+    const Table<T> table = network_.table(block);
     const Features features{0, network_.n_filters};
     const int64_t width = network_.n_gradient;
     const T* a = sent_[block].get();
@@ -192,7 +191,7 @@ void Evaluation<T>::send(int block) {
 template <typename T>
 template <bool WITH_GA>
 void Evaluation<T>::send_gradient(int block) {
-    const Table<T> table{network_.tables[block].get(), network_.n_sent};
+    const Table<T> table = network_.table(block);
     const Features features{0, network_.n_filters};
     const int64_t width = network_.n_gradient;
     const T *a = sent_[block].get(), *g = gradient(block);
@@ -211,20 +210,14 @@ void Evaluation<T>::send_gradient(int block) {
     });
 }
 
-// Models without vector channels keep the results of libm.
-template <typename T>
-void Evaluation<T>::activate_rows(int64_t n, const T* u, T* h, T* slopes) const {
-    vectors_.empty() ? activate(n, u, h, slopes) : shifted_softplus(n, u, h, slopes);
-}
-
 template <typename T>
 void Evaluation<T>::up(int block, int64_t row, int64_t n, T* u) {
     const int64_t basis = network_.n_basis, sent = network_.n_sent;
     const T* m = gradient(block) + row * network_.n_gradient;
     if (!vectors_.empty()) m = vectors_.invariants(block, row, n, m, u + n * own_scratch_width());
     fill_rows(n, basis, network_.hidden_bias[block].get(), u);
-    add_product_transposed(n, sent, basis, m, network_.hidden[block].get(), u);
-    activate_rows(n * basis, u, kept_[block].get() + row * basis, act_slopes_[block].get() + row * basis);
+    network_.hidden[block].up.add_product(n, m, u);
+    shifted_softplus<T>(n * basis, u, kept_[block].get() + row * basis, act_slopes_[block].get() + row * basis);
     const int next = block + 1;
     if (next == network_.n_blocks) return read_out(row, n, u);
     T* a = sent_[next].get() + row * sent;
@@ -232,11 +225,11 @@ void Evaluation<T>::up(int block, int64_t row, int64_t n, T* u) {
     if (network_.sums_features) {
         T* y = features_.get() + row * basis;
         if (block == 0) std::fill_n(y, n * basis, T(0));
-        add_product_transposed(n, basis, basis, kept_[block].get() + row * basis, network_.out[block].get(), y);
-        return add_product_transposed(n, basis, sent, y, network_.inward[next].get(), a);
+        network_.out[block].up.add_product(n, kept_[block].get() + row * basis, y);
+        return network_.inward[next].up.add_product(n, y, a);
     }
     for (int m = 0; m < next; ++m)
-        add_product_transposed(n, basis, sent, kept_[m].get() + row * basis, network_.between[next][m].get(), a);
+        network_.between[next][m].up.add_product(n, kept_[m].get() + row * basis, a);
 }
 
 // Atomic energies, and down to the last block.
@@ -246,10 +239,10 @@ void Evaluation<T>::read_out(int64_t row, int64_t n, T* u) {
     T *h = u + n * width, *s = readout_slopes_.get() + row * width;
     look_up(n, width, species_.get() + row, network_.readout_start.get(), u);
     if (network_.sums_features)
-        add_product_transposed(n, basis, width, features_.get() + row * basis, network_.readout_hidden.get(), u);
+        network_.readout_hidden.up.add_product(n, features_.get() + row * basis, u);
     for (int m = network_.sums_features ? network_.n_blocks - 1 : 0; m < network_.n_blocks; ++m)
-        add_product_transposed(n, basis, width, kept_[m].get() + row * basis, network_.to_readout[m].get(), u);
-    activate_rows(n * width, u, h, s);
+        network_.to_readout[m].up.add_product(n, kept_[m].get() + row * basis, u);
+    shifted_softplus<T>(n * width, u, h, s);
     const T* w = network_.readout.get();
     for (int64_t r = 0; r < n; ++r) {
         T sum = 0;
@@ -271,27 +264,27 @@ void Evaluation<T>::down(int block, int64_t row, int64_t n, T* t) {
     const bool last = block == network_.n_blocks - 1;
     const T* read = readout_slopes_.get() + row * width;
     std::fill_n(t, n * basis, T(0));
-    if (last || !network_.sums_features) add_product(n, width, basis, read, network_.to_readout[block].get(), t);
+    if (last || !network_.sums_features) network_.to_readout[block].down.add_product(n, read, t);
     if (network_.sums_features) {
         T* gy = features_.get() + row * basis;  // ∂E/∂y overwrites y
         if (last) {
             std::fill_n(gy, n * basis, T(0));
-            add_product(n, width, basis, read, network_.readout_hidden.get(), gy);
+            network_.readout_hidden.down.add_product(n, read, gy);
         } else {
             const T* ga = kept_[block + 1].get() + row * sent;
-            add_product(n, sent, basis, ga, network_.inward[block + 1].get(), gy);
-            add_product(n, basis, basis, gy, network_.out[block].get(), t);
+            network_.inward[block + 1].down.add_product(n, ga, gy);
+            network_.out[block].down.add_product(n, gy, t);
         }
     } else {
         for (int m = block + 1; m < network_.n_blocks; ++m)
-            add_product(n, sent, basis, kept_[m].get() + row * sent, network_.between[m][block].get(), t);
+            network_.between[m][block].down.add_product(n, kept_[m].get() + row * sent, t);
     }
     const T* __restrict s = act_slopes_[block].get() + row * basis;
 #pragma omp simd
     for (int64_t k = 0; k < n * basis; ++k) t[k] *= s[k];
     T *rows = gradient(block) + row * network_.n_gradient, *g = vectors_.empty() ? rows : t + n * own_scratch_width();
     std::fill_n(g, n * sent, T(0));
-    add_product(n, basis, sent, t, network_.hidden[block].get(), g);
+    network_.hidden[block].down.add_product(n, t, g);
     if (!vectors_.empty()) vectors_.gradient_rows(block, row, n, g, rows);
 }
 

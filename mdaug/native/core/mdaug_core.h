@@ -230,6 +230,14 @@ MDAUG_API int mdaug_stage(mdaug_core* core, int stage, mdaug_rows* rows);
  *   atomic_strains  (n_local, 6), eV: the same atom by atom; NULL if not wanted. */
 MDAUG_API int mdaug_finish(mdaug_core* core, double* energies, double* forces, double* strain, double* atomic_strains);
 
+/* ---- Lower bounds of the times, for mdaug bench; they return a number only so that no compiler leaves out the work -- */
+
+/* Multiplies and adds in registers, n_flops operations (a multiply-add counts two), with whole vectors of the dtype. */
+MDAUG_API double mdaug_multiply_add(const char* dtype, double n_flops);
+
+/* Reads n_bytes from one end to the other. */
+MDAUG_API double mdaug_read(const void* data, int64_t n_bytes);
+
 #ifdef __cplusplus
 }
 #endif

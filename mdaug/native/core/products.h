@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Matrix products y += x W and y += x Wᵀ of a few rows, both from one stored W, so that all matrices of a model stay
-// in the second-level cache. The result of a row depends on that row alone, bit for bit.
+// Matrix products y += x W of a few rows. W is stored in panels of columns, one after another, so that memory is read in the
+// order in which it lies and a panel stays in the first-level cache for all rows. The result of a row depends on that row
+// alone, bit for bit.
 //
-// Matrices are row-major without gaps; all widths are whole vectors.
+// x and y are row-major without gaps; all widths are whole vectors.
 
 #pragma once
 
@@ -14,16 +15,20 @@
 
 namespace mdaug::core {
 
+constexpr int PANEL_VECTORS = 2;
+constexpr int64_t PANEL_DEPTH = 128;  // rows of W at a time: with two vectors 16 KiB with AVX-512
+
+// y (ROWS of n_columns, `width` apart) += x (ROWS of n, `depth` apart) times n rows of a panel.
 template <typename T, int ROWS, int VECTORS>
-inline void tile_of_product(int64_t depth, int64_t width, const T* __restrict x, const T* __restrict w,
-                            T* __restrict y) {
+void tile_of_product(int64_t n, int64_t depth, int64_t width, const T* __restrict x, const T* __restrict w,
+                     T* __restrict y) {
     constexpr int L = LANES<T>;
     Vec<T> sum[ROWS][VECTORS];
     for (int r = 0; r < ROWS; ++r)
         for (int v = 0; v < VECTORS; ++v) sum[r][v] = load<Vec<T>>(y + r * width + v * L);
-    for (int64_t k = 0; k < depth; ++k) {
+    for (int64_t k = 0; k < n; ++k, w += VECTORS * L) {
         Vec<T> row[VECTORS];
-        for (int v = 0; v < VECTORS; ++v) row[v] = load<Vec<T>>(w + k * width + v * L);
+        for (int v = 0; v < VECTORS; ++v) row[v] = load<Vec<T>>(w + v * L);
         for (int r = 0; r < ROWS; ++r)
             for (int v = 0; v < VECTORS; ++v) sum[r][v] += x[r * depth + k] * row[v];
     }
@@ -31,61 +36,66 @@ inline void tile_of_product(int64_t depth, int64_t width, const T* __restrict x,
         for (int v = 0; v < VECTORS; ++v) store(y + r * width + v * L, sum[r][v]);
 }
 
-template <typename T, int ROWS>
-void rows_of_product(int64_t depth, int64_t width, const T* x, const T* w, T* y) {
-    constexpr int L = LANES<T>;
-    int64_t c = 0;
-    for (; c + 2 * L <= width; c += 2 * L) tile_of_product<T, ROWS, 2>(depth, width, x, w + c, y + c);
-    if (c < width) tile_of_product<T, ROWS, 1>(depth, width, x, w + c, y + c);
-}
-
-// y (n, width) += x (n, depth) W (depth, width)
-template <typename T>
-void add_product(int64_t n, int64_t depth, int64_t width, const T* x, const T* w, T* y) {
-    using RowsOfProduct = void (*)(int64_t, int64_t, const T*, const T*, T*);
+// All rows times n rows of a panel.
+template <typename T, int VECTORS>
+void panel_product(int64_t n_rows, int64_t n, int64_t depth, int64_t width, const T* x, const T* w, T* y) {
+    using Tile = void (*)(int64_t, int64_t, int64_t, const T*, const T*, T*);
     static constexpr auto by_rows = []<size_t... R>(std::index_sequence<R...>) {
-        return std::array<RowsOfProduct, sizeof...(R)>{rows_of_product<T, R + 1>...};
+        return std::array<Tile, sizeof...(R)>{tile_of_product<T, R + 1, VECTORS>...};
     }(std::make_index_sequence<MAX_TILE_ROWS>());
-    for (int64_t begin = 0; begin < n;) {
-        const int64_t left = n - begin, tiles = (left + MAX_TILE_ROWS - 1) / MAX_TILE_ROWS;
+    for (int64_t begin = 0; begin < n_rows;) {
+        const int64_t left = n_rows - begin, tiles = (left + MAX_TILE_ROWS - 1) / MAX_TILE_ROWS;
         const int64_t rows = (left + tiles - 1) / tiles;
-        by_rows[rows - 1](depth, width, x + begin * depth, w, y + begin * width);
+        by_rows[rows - 1](n, depth, width, x + begin * depth, w, y + begin * width);
         begin += rows;
     }
 }
 
-// Lane l of the result: the sum of the lanes of v[l].
-template <typename T, int STEP = 1>
-inline Vec<T> transposed_sums(const Vec<T>* v) {
-    constexpr int L = LANES<T>;
-    if constexpr (STEP == L) {
-        return v[0];
-    } else {
-        constexpr int N = L / STEP / 2;
-        Vec<T> half[N];
-        for (int n = 0; n < N; ++n) half[n] = interleaved_sums<T, STEP>(v[2 * n], v[2 * n + 1]);
-        return transposed_sums<T, 2 * STEP>(half);
-    }
-}
-
-// y (n, width) += x (n, depth) Wᵀ with W (width, depth)
 template <typename T>
-void add_product_transposed(int64_t n, int64_t depth, int64_t width, const T* __restrict x, const T* __restrict w,
-                            T* __restrict y) {
-    constexpr int L = LANES<T>;
-    for (int64_t c = 0; c < width; c += L) {
-        for (int64_t r = 0; r < n; ++r) {
-            const T* __restrict xr = x + r * depth, * __restrict wc = w + c * depth;
-            Vec<T> sum[L] = {};
-            for (int64_t k = 0; k < depth; k += L) {
-                const Vec<T> xk = load<Vec<T>>(xr + k);
-#pragma GCC unroll 16
-                for (int l = 0; l < L; ++l) sum[l] += xk * load<Vec<T>>(wc + l * depth + k);
+class PackedMatrix {
+  public:
+    PackedMatrix() = default;
+
+    // Copies W (depth, width), row-major.
+    PackedMatrix(int64_t depth, int64_t width, const T* w) : depth_(depth), width_(width) {
+        panels_.reserve(depth * width);
+        T* to = panels_.get();
+        for (int64_t c = 0; c < width; c += n_columns(c))
+            for (int64_t k = 0; k < depth; ++k, to += n_columns(c)) std::copy_n(w + k * width + c, n_columns(c), to);
+    }
+
+    // y (n, width) += x (n, depth) W
+    void add_product(int64_t n, const T* x, T* y) const {
+        for (int64_t c = 0; c < width_; c += n_columns(c)) {
+            const T* panel = panels_.get() + c * depth_;
+            for (int64_t k = 0; k < depth_; k += PANEL_DEPTH) {
+                const int64_t n_rows = std::min(PANEL_DEPTH, depth_ - k);
+                if (n_columns(c) == WIDEST)
+                    panel_product<T, PANEL_VECTORS>(n, n_rows, depth_, width_, x + k, panel + k * WIDEST, y + c);
+                else
+                    panel_product<T, 1>(n, n_rows, depth_, width_, x + k, panel + k * LANES<T>, y + c);
             }
-            T* out = y + r * width + c;
-            store(out, load<Vec<T>>(out) + transposed_sums<T>(sum));
         }
     }
-}
+
+    size_t bytes() const { return panels_.bytes(); }
+
+  private:
+    static constexpr int64_t WIDEST = PANEL_VECTORS * LANES<T>;
+
+    int64_t n_columns(int64_t c) const { return c + WIDEST <= width_ ? WIDEST : LANES<T>; }  // of the panel at column c
+
+    Buffer<T> panels_;
+    int64_t depth_ = 0, width_ = 0;
+};
+
+// A matrix W (rows, columns) for y += x Wᵀ on the way up and y += x W on the way down. Each has a copy of its own: both from one
+// copy would take sums over lanes, a third of the time of the products.
+template <typename T>
+struct TwoWayMatrix {
+    PackedMatrix<T> up, down;
+
+    size_t bytes() const { return up.bytes() + down.bytes(); }
+};
 
 }  // namespace mdaug::core

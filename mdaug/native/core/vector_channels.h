@@ -51,8 +51,7 @@ class VectorChannels {
     int64_t sent_width() const { return n_scalars_ + n_channels_; }
     int64_t gradient_width() const { return n_scalars_ + 3 * n_channels_; }
     VectorMessages<T> sent_of(int block, const T* sent) const {
-        const Table<T> table{network_.tables[block].get() + n_scalars_, sent_width()};
-        return {table, {sent + n_scalars_, sent_width()}, n_channels_};
+        return {network_.vector_table(block), {sent + n_scalars_, sent_width()}, n_channels_};
     }
     template <typename Number>
     Rows<Number> vectors_of(Number* rows) const {
@@ -134,7 +133,7 @@ T* VectorChannels<T>::invariants(int block, int64_t row, int64_t n, const T* row
         std::memcpy(v + r * 3 * c, rows + n_scalars_, 3 * c * sizeof(T));
     }
     std::fill_n(factors, n * 6 * c, T(0));
-    add_product(3 * n, c, 2 * c, v, network_.both_factors[block].get(), factors);
+    network_.both_factors[block].add_product(3 * n, v, factors);
     for (int64_t r = 0; r < n; ++r, factors += 6 * c) {
         T* __restrict q = scratch + r * width + n_scalars_;
 #pragma omp simd
@@ -161,7 +160,7 @@ void VectorChannels<T>::gradient_rows(int block, int64_t row, int64_t n, T* scra
         }
     }
     std::fill_n(g, n * 3 * c, T(0));
-    add_product(3 * n, 2 * c, c, factors, network_.both_transposed[block].get(), g);
+    network_.both_transposed[block].add_product(3 * n, factors, g);
     for (int64_t r = 0; r < n; ++r, rows += gradient_width()) {
         std::memcpy(rows, scratch + r * width, n_scalars_ * sizeof(T));
         std::memcpy(rows + n_scalars_, g + r * 3 * c, 3 * c * sizeof(T));
