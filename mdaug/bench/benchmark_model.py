@@ -130,6 +130,7 @@ def untrained_sizes(options: BenchOptions) -> SchNetOptions:
     return SchNetOptions(
         n_atom_basis=options.width,
         n_filters=options.width,
+        n_vectors=options.vectors,
         n_interactions=options.interactions,
         n_gaussians=options.gaussians,
         filter_network=options.filter_network,

@@ -7,6 +7,9 @@ import torch
 
 from mdaug.models import SchNetOptions
 
+BLOCKS_IN_ADVANCE = 3
+"""Up to this number of blocks the core multiplies the matrices of one block with those of the next."""
+
 
 class Product(NamedTuple):
     """A product of a (rows, depth) by a (depth, columns) matrix."""
@@ -44,6 +47,32 @@ def evaluation_products(sizes: SchNetOptions, n_atoms: int) -> list[Product]:
             up += [of_vectors, of_vectors]
         up += [Product(n_atoms, n_messages, n_basis), Product(n_atoms, n_basis, n_basis)]
     up.append(Product(n_atoms, n_basis, max(1, n_basis // 2)))
+    return up + [Product(p.rows, p.columns, p.depth) for p in reversed(up)]
+
+
+def core_products(sizes: SchNetOptions, n_atoms: int) -> list[Product]:
+    """Return the products of one evaluation by the C++ core, which multiplies some matrices in advance.
+
+    Up to three blocks it makes the messages of a block from the hidden units of all blocks below; with more
+    it sums the features (``mdaug/native/core/atomwise.h``).
+
+    Parameters
+    ----------
+    sizes
+        Sizes of the network.
+    n_atoms
+        Number of atoms.
+    """
+    n_basis, n_messages = sizes.n_atom_basis, sizes.n_filters + sizes.n_vectors
+    n_blocks, readout = sizes.n_interactions, Product(n_atoms, n_basis, max(1, n_basis // 2))
+    up = [Product(n_atoms, n_messages, n_basis)] * n_blocks
+    if sizes.n_vectors > 0:
+        up += [Product(3 * n_atoms, sizes.n_vectors, 2 * sizes.n_vectors)] * n_blocks
+    to_messages = Product(n_atoms, n_basis, n_messages)
+    if n_blocks > BLOCKS_IN_ADVANCE:
+        up += [Product(n_atoms, n_basis, n_basis), to_messages] * (n_blocks - 1) + [readout] * 2
+    else:
+        up += [to_messages] * (n_blocks * (n_blocks - 1) // 2) + [readout] * n_blocks
     return up + [Product(p.rows, p.columns, p.depth) for p in reversed(up)]
 
 

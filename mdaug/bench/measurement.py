@@ -16,6 +16,7 @@ from mdaug.bench.benchmark_model import BenchmarkModel, read_benchmark_model, un
 from mdaug.bench.bulk import Box, measure_boxes
 from mdaug.bench.molecule import MOLECULE_RATIOS, molecule_cases
 from mdaug.bench.options import BenchOptions
+from mdaug.bench.roofline import with_roofline
 from mdaug.bench.schnetpack import SchNetPack
 from mdaug.bench.timing import Case, Timing, interleave, min_median_max, ratio
 from mdaug.data import load_frames
@@ -224,7 +225,7 @@ def _plans(
 
 def _measure(plan: Plan, options: BenchOptions, progress: Progress) -> CaseGroup:
     timings = interleave(plan.cases, plan.rounds, options.block, partial(progress, plan.name))
-    return CaseGroup(plan.name, plan.title, plan.unit, timings, plan.ratios)
+    return CaseGroup(plan.name, plan.title, plan.unit, with_roofline(timings), plan.ratios)
 
 
 def _long(options: BenchOptions) -> int:

@@ -13,6 +13,7 @@ from mdaug.bench.autograd import directed, load_autograd
 from mdaug.bench.benchmark_model import BenchmarkModel
 from mdaug.bench.lower_bounds import bare_products, evaluation_products
 from mdaug.bench.options import BenchOptions
+from mdaug.bench.roofline import roofline_cases
 from mdaug.bench.timing import Case, local_case, repeated
 from mdaug.calculators import MDAugCalculator
 from mdaug.calculators.core import CoreUnavailableError
@@ -26,6 +27,7 @@ from mdaug.md.lammps_integrator import LammpsIntegrator
 
 MOLECULE_RATIOS = (
     ("core", "products"),
+    ("core", "roofline"),
     ("torchscript", "core"),
     ("autograd", "core"),
     ("autograd_networks", "core"),
@@ -102,6 +104,7 @@ def _core_cases(model: BenchmarkModel, options: BenchOptions) -> list[Case]:
 
     n = options.replicas
     return [
+        *roofline_cases(model.sizes, len(model.atoms), options.dtype),
         local_case("core", "C++ core", repeated(evaluate)),
         local_case("own_step", "NVE step, own loop", stepping(1)),
         local_case("replicas_step", f"NVE step, own loop, {n} replicas", stepping(n), items=n),

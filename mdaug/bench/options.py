@@ -20,6 +20,9 @@ class BenchOptions(Options):
     width: Count = 256
     """Features per atom and of the filters of the untrained network that is measured without a MODEL."""
 
+    vectors: Annotated[int, Field(ge=0)] = 0
+    """Vector channels of the untrained network."""
+
     interactions: Count = 3
     """Interaction blocks of the untrained network."""
 

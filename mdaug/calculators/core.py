@@ -78,6 +78,8 @@ def _declare(library: CDLL) -> None:
         declare(name, c_int)  # without argtypes: their checks of each pointer would be slow
     declare("mdaug_stage", c_int, _HANDLE, c_int, POINTER(Rows))
     declare("mdaug_n_stages", c_int, _HANDLE)
+    declare("mdaug_multiply_add", c_double, c_char_p, c_double)
+    declare("mdaug_read", c_double, c_void_p, c_int64)
 
 
 class Core:

@@ -12,7 +12,7 @@ from mdaug.text import print_text
 from mdaug.workflows.options import OutputOptions
 from mdaug.workflows.runs import open_run
 
-_UNTRAINED = ("width", "interactions", "filter_network", "gaussians", "knots", "cutoff")
+_UNTRAINED = ("width", "vectors", "interactions", "filter_network", "gaussians", "knots", "cutoff")
 """Options of the untrained network, which is measured where no MODEL is named."""
 
 

@@ -78,7 +78,7 @@ def save_bench_figure(result: Mapping[str, Any], path: Path) -> None:
 
 
 def _color(name: str) -> str:
-    if "products" in name:
+    if "products" in name or name in ("peak", "weights", "roofline"):
         return GRAY
     return OTHER_CODE if name.startswith("schnetpack") else AUGMENTED
 

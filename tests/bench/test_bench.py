@@ -23,7 +23,7 @@ def test_every_part_is_measured(options):
     assert list(found["groups"]) == ["molecule", "training", "inference"]
     names = {key: {case["name"] for case in group["cases"]} for key, group in found["groups"].items()}
     assert names["molecule"] >= {
-        *("products", "core", "torchscript", "autograd", "ase"),
+        *("products", "peak", "weights", "roofline", "core", "torchscript", "autograd", "ase"),
         *("own_step", "replicas_step", "ase_step"),
     }
     assert names["training"] == {"products", "filter_products", "training"}

@@ -7,6 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mdaug.bench.lower_bounds import (
     Product,
     bare_products,
+    core_products,
     evaluation_products,
     filter_products,
     gathered_traffic,
@@ -83,6 +84,16 @@ def test_published_width_takes_the_products_that_the_issue_counts():
     for n_interactions, expected in ((3, 17), (4, 23)):
         sizes = SchNetOptions(n_atom_basis=256, n_filters=256, n_interactions=n_interactions)
         assert flops(evaluation_products(sizes, 9)) == expected * Product(9, 256, 256).flops
+
+
+@pytest.mark.parametrize(("n_interactions", "expected"), [(1, 3), (2, 8), (3, 15), (4, 22), (6, 34)])
+def test_the_core_takes_no_more_products_than_the_network(n_interactions, expected):
+    """Counted in products of equal widths; those of the readout count half."""
+    plain = SchNetOptions(n_atom_basis=256, n_filters=256, n_interactions=n_interactions)
+    assert flops(core_products(plain, 9)) == expected * Product(9, 256, 256).flops
+    for n_vectors in (0, 64):
+        sizes = plain.model_copy(update={"n_vectors": n_vectors})
+        assert flops(core_products(sizes, 9)) <= flops(evaluation_products(sizes, 9))
 
 
 def test_bare_products_compute_products_of_these_shapes(sizes):
