@@ -89,7 +89,7 @@ def test_published_width_takes_the_products_that_the_issue_counts():
 @pytest.mark.parametrize(("n_interactions", "expected"), [(1, 3), (2, 8), (3, 15), (4, 22), (6, 34)])
 def test_the_core_takes_no_more_products_than_the_network(n_interactions, expected):
     """Counted in products of equal widths; those of the readout count half."""
-    plain = SchNetOptions(n_atom_basis=256, n_filters=256, n_interactions=n_interactions)
+    plain = SchNetOptions(n_atom_basis=256, n_filters=256, n_interactions=n_interactions, n_vectors=0)
     assert flops(core_products(plain, 9)) == expected * Product(9, 256, 256).flops
     for n_vectors in (0, 64):
         sizes = plain.model_copy(update={"n_vectors": n_vectors})
