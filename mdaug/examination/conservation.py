@@ -25,6 +25,9 @@ NVE_K = 300.0
 """Temperature of the runs; at a higher one a large molecule exchanges energy more slowly than the run
 lasts."""
 
+TRIAL_STEPS = 100
+"""Steps of the run whose speed decides the length of the others."""
+
 RECORD_FS = 2.0
 """Time between two records of the energy; the fastest vibrations have periods of 9 fs."""
 
@@ -44,21 +47,13 @@ def examine_conservation(subject: Subject, budget: Budget) -> PartResult:
     budget
         Decides the length of the runs.
     """
-    steps = budget.evaluations(at_least=FEWEST, at_most=MOST)
-    duration_fs = steps / sum(1.0 / timestep for timestep in TIMESTEPS_FS)
     kelvin = min(NVE_K, subject.kelvin)
+    steps = _affordable_steps(subject, kelvin, budget)
+    duration_fs = steps / sum(1.0 / timestep for timestep in TIMESTEPS_FS)
     results: list[DriftResult] = []
     first: list[DriftResult] = []
     for timestep in TIMESTEPS_FS:
-        options = DynamicsOptions(
-            timestep=timestep,
-            temperature=2.0 * kelvin,
-            steps=round(duration_fs / timestep),
-            equilibration=0.0,
-            thermo_every=max(1, round(RECORD_FS / timestep)),
-            frames_every=1000,
-            seed=subject.seed,
-        )
+        options = _options(subject, kelvin, timestep, round(duration_fs / timestep))
         folder = subject.folder / f"nve-{timestep:g}fs"
         (ended,) = run_all(subject, subject.minimum, options, folder, 1)
         try:
@@ -80,6 +75,26 @@ def examine_conservation(subject: Subject, budget: Budget) -> PartResult:
         "timestep_scaling": None if scaling is None else scaling.to_json(),
     }
     return PartResult(tuple(checks), figures)
+
+
+def _options(subject: Subject, kelvin: float, timestep: float, n_steps: int) -> DynamicsOptions:
+    return DynamicsOptions(
+        timestep=timestep,
+        temperature=2.0 * kelvin,
+        steps=n_steps,
+        equilibration=0.0,
+        thermo_every=max(1, round(RECORD_FS / timestep)),
+        frames_every=1000,
+        seed=subject.seed,
+    )
+
+
+def _affordable_steps(subject: Subject, kelvin: float, budget: Budget) -> int:
+    """Return the number of steps at both time steps that the time allows, by the speed of a short run."""
+    options = _options(subject, kelvin, TIMESTEPS_FS[0], TRIAL_STEPS)
+    (trial,) = run_all(subject, subject.minimum, options, subject.folder / "trial", 1)
+    per_step = 1.0 / trial.steps_per_second if trial.steps_per_second else budget.seconds_per_evaluation
+    return replace(budget, seconds_per_evaluation=per_step).evaluations(at_least=FEWEST, at_most=MOST)
 
 
 def _beginning(log: ThermoLog) -> ThermoLog:

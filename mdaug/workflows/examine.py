@@ -97,8 +97,9 @@ def examine_force_fields(
     entries: dict[str, Finished] = {model.label: before.get(model.label, {}) for model in loaded}
     names = chosen(options)
     write = partial(_write, folder / FILE, about, entries)
+    known = next((T for model in loaded if (T := model.training.get("temperature_K"))), None)
     for model in loaded:
-        subject = _subject(model, frames, options, folder)
+        subject = _subject(model, frames, options, folder, known)
         finished = {k: v for k, v in entries[model.label].items() if v.checks}
 
         def report(name: str, result: PartResult, model: Model = model) -> None:
@@ -154,10 +155,13 @@ def _before(path: Path, about: dict[str, Any]) -> dict[str, Finished]:
     return before
 
 
-def _subject(model: Model, frames: FrameSet | None, options: ExaminationOptions, folder: Path) -> Subject:
+def _subject(
+    model: Model, frames: FrameSet | None, options: ExaminationOptions, folder: Path, known_K: float | None
+) -> Subject:
+    """Return what is examined; where the frames state no temperature, that of a model's training is used."""
     held_out = _held_out(model, frames)
     training = model.training
-    temperature = training.get("temperature_K") if held_out is None else held_out.temperature_K
+    temperature = None if held_out is None else held_out.temperature_K
     return Subject(
         label=model.label,
         calculator=model.calculator,
@@ -166,7 +170,7 @@ def _subject(model: Model, frames: FrameSet | None, options: ExaminationOptions,
         manifest=model.manifest,
         model=model.path,
         frames=held_out,
-        temperature_K=temperature,
+        temperature_K=temperature or training.get("temperature_K") or known_K,
         charge=int(training.get("charge") or 0),
         multiplicity=int(training.get("multiplicity") or 1),
         seed=options.seed,
