@@ -6,8 +6,8 @@ import numpy as np
 
 from mdaug.analysis.accuracy import FORCE_LIMIT_KCAL_MOL_A, accuracy
 from mdaug.errors import DataError
+from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult, limited
-from mdaug.examination.subject import Budget, Subject
 from mdaug.quantum.calculators import calculate_frames
 from mdaug.units import KCAL_MOL_PER_EV
 
@@ -21,23 +21,23 @@ MOST_POINTS = 4000
 """Largest number of force components that the report draws."""
 
 
-def examine_accuracy(subject: Subject, budget: Budget) -> PartResult:
+def examine_accuracy(examined: ExaminedForceField, budget: Budget) -> PartResult:
     """Compare energies without their mean error, and forces, with held-out frames.
 
     The zero of energy differs between levels of theory, so that only differences of energies are compared.
 
     Parameters
     ----------
-    subject
+    examined
         The force field.
     budget
         Decides the number of frames.
     """
-    if subject.frames is None:
+    if examined.frames is None:
         return PartResult.not_run("There are no held-out frames; name some as DATA.")
-    frames = subject.frames.evenly_spaced(budget.evaluations(at_least=FEWEST, at_most=MOST))
+    frames = examined.frames.evenly_spaced(budget.evaluations(at_least=FEWEST, at_most=MOST))
     try:
-        result = accuracy(partial(calculate_frames, subject.calculator), frames)
+        result = accuracy(partial(calculate_frames, examined.calculator), frames)
     except DataError as error:
         return PartResult(
             (limited("held-out frames", np.inf, 0.0, f"The frames cannot be evaluated: {error}."),), {}

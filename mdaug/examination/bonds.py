@@ -10,8 +10,8 @@ from mdaug.analysis.scan import ScanResult, bond_scan
 from mdaug.analysis.scan_metrics import scan_metrics, scan_verdicts
 from mdaug.errors import DataError
 from mdaug.examination.curves import Curve, curve_of_scan
+from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult
-from mdaug.examination.subject import Budget, Subject
 from mdaug.geometry.bonds import find_bonds
 from mdaug.verdicts import Level, Verdict
 
@@ -37,22 +37,22 @@ LAST_FORCE_KCAL_MOL_A = 5.0
 """Largest force along the bond at the last distance: the fragments no longer act on each other."""
 
 
-def examine_bonds(subject: Subject, budget: Budget) -> PartResult:
+def examine_bonds(examined: ExaminedForceField, budget: Budget) -> PartResult:
     """Scan every bond that is not in a ring, to 0.5 Å beyond the cutoff of the force field.
 
     Parameters
     ----------
-    subject
+    examined
         The force field.
     budget
         Decides the number of distances.
     """
-    if not subject.is_one_molecule:
+    if not examined.is_one_molecule:
         return PartResult.not_run("Bonds are scanned for one molecule without a cell only.")
-    bonds = [(int(i), int(j)) for i, j in find_bonds(subject.minimum)]
+    bonds = [(int(i), int(j)) for i, j in find_bonds(examined.minimum)]
     bonds = [bonds[k] for k in np.unique(np.linspace(0, len(bonds) - 1, MOST_BONDS).astype(int))]
     n_points = budget.evaluations(at_least=FEWEST * len(bonds), at_most=MOST * len(bonds)) // len(bonds)
-    scans = [scan for bond in bonds if (scan := _scan(subject, bond, n_points)) is not None]
+    scans = [scan for bond in bonds if (scan := _scan(examined, bond, n_points)) is not None]
     if not scans:
         return PartResult.not_run("No bond can be scanned: all are in rings, or no energy is finite.")
     curves = [curve_of_scan(scan) for scan in scans]
@@ -88,13 +88,13 @@ def jumps(curves: list[Curve]) -> Verdict:
     return Verdict("jumps", level, value, 1.0, text)
 
 
-def _scan(subject: Subject, bond: tuple[int, int], n_points: int) -> ScanResult | None:
+def _scan(examined: ExaminedForceField, bond: tuple[int, int], n_points: int) -> ScanResult | None:
     """Return the scan without the points at which the calculator fails, None if that cannot be made."""
-    atoms = subject.minimum
-    reach = scan_reach(subject.manifest, atoms) if subject.manifest else REACH_A
+    atoms = examined.minimum
+    reach = scan_reach(examined.manifest, atoms) if examined.manifest else REACH_A
     distances = scan_grid(atoms, bond, reach_A=reach, n_points=n_points)
     try:
-        scan = bond_scan(subject.calculator, atoms, bond, distances, allow_failures=True)
+        scan = bond_scan(examined.calculator, atoms, bond, distances, allow_failures=True)
     except DataError:  # a bond in a ring
         return None
     known = np.isfinite(scan.energy_kcal_mol) & np.isfinite(scan.force_along_bond_kcal_mol_A)

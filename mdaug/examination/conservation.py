@@ -6,9 +6,9 @@ from typing import Any
 from mdaug.analysis.drift import DriftResult, energy_drift, timestep_scaling
 from mdaug.analysis.thermo_log import ThermoLog, read_thermo
 from mdaug.errors import DataError
+from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult
 from mdaug.examination.runs import run_all
-from mdaug.examination.subject import Budget, Subject
 from mdaug.md.options import DynamicsOptions
 from mdaug.verdicts import Verdict
 
@@ -35,27 +35,27 @@ MOST_POINTS = 400
 """Largest number of energies that the report draws."""
 
 
-def examine_conservation(subject: Subject, budget: Budget) -> PartResult:
+def examine_conservation(examined: ExaminedForceField, budget: Budget) -> PartResult:
     """Run at constant energy from the minimum, with momenta of twice the temperature.
 
     Half of their energy becomes potential, so that no equilibration is needed.
 
     Parameters
     ----------
-    subject
+    examined
         The force field.
     budget
         Decides the length of the runs.
     """
-    kelvin = min(NVE_K, subject.kelvin)
-    steps = _affordable_steps(subject, kelvin, budget)
+    kelvin = min(NVE_K, examined.kelvin)
+    steps = _affordable_steps(examined, kelvin, budget)
     duration_fs = steps / sum(1.0 / timestep for timestep in TIMESTEPS_FS)
     results: list[DriftResult] = []
     first: list[DriftResult] = []
     for timestep in TIMESTEPS_FS:
-        options = _options(subject, kelvin, timestep, round(duration_fs / timestep))
-        folder = subject.folder / f"nve-{timestep:g}fs"
-        (ended,) = run_all(subject, subject.minimum, options, folder, 1)
+        options = _options(examined, kelvin, timestep, round(duration_fs / timestep))
+        folder = examined.folder / f"nve-{timestep:g}fs"
+        (ended,) = run_all(examined, examined.minimum, options, folder, 1)
         try:
             if ended.stopped_because:
                 raise DataError(ended.stopped_because)
@@ -77,7 +77,7 @@ def examine_conservation(subject: Subject, budget: Budget) -> PartResult:
     return PartResult(tuple(checks), figures)
 
 
-def _options(subject: Subject, kelvin: float, timestep: float, n_steps: int) -> DynamicsOptions:
+def _options(examined: ExaminedForceField, kelvin: float, timestep: float, n_steps: int) -> DynamicsOptions:
     return DynamicsOptions(
         timestep=timestep,
         temperature=2.0 * kelvin,
@@ -85,14 +85,14 @@ def _options(subject: Subject, kelvin: float, timestep: float, n_steps: int) -> 
         equilibration=0.0,
         thermo_every=max(1, round(RECORD_FS / timestep)),
         frames_every=1000,
-        seed=subject.seed,
+        seed=examined.seed,
     )
 
 
-def _affordable_steps(subject: Subject, kelvin: float, budget: Budget) -> int:
+def _affordable_steps(examined: ExaminedForceField, kelvin: float, budget: Budget) -> int:
     """Return the number of steps at both time steps that the time allows, by the speed of a short run."""
-    options = _options(subject, kelvin, TIMESTEPS_FS[0], TRIAL_STEPS)
-    (trial,) = run_all(subject, subject.minimum, options, subject.folder / "trial", 1)
+    options = _options(examined, kelvin, TIMESTEPS_FS[0], TRIAL_STEPS)
+    (trial,) = run_all(examined, examined.minimum, options, examined.folder / "trial", 1)
     per_step = 1.0 / trial.steps_per_second if trial.steps_per_second else budget.seconds_per_evaluation
     return replace(budget, seconds_per_evaluation=per_step).evaluations(at_least=FEWEST, at_most=MOST)
 

@@ -9,7 +9,7 @@ from scipy.interpolate import CubicSpline
 
 from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import PROMINENCE_KCAL_MOL, REFERENCE_LIMIT_KCAL_MOL, extrema
-from mdaug.examination.subject import Subject
+from mdaug.examination.force_field import ExaminedForceField
 from mdaug.frames import FloatArray
 from mdaug.quantum.scan_motions import Motion
 
@@ -138,12 +138,12 @@ def curve_of_scan(scan: ScanResult) -> Curve:
     return Curve(f"bond {scan.name}", "bond", scan.zero_distance_A, distances, energy, work, n_failed)
 
 
-def follow(subject: Subject, motion: Motion, values: FloatArray) -> Curve:
+def follow(examined: ExaminedForceField, motion: Motion, values: FloatArray) -> Curve:
     """Return the curve of a motion from the minimum.
 
     Parameters
     ----------
-    subject
+    examined
         The force field.
     motion
         The coordinate.
@@ -155,13 +155,13 @@ def follow(subject: Subject, motion: Motion, values: FloatArray) -> Curve:
     DataError
         The atoms cannot be moved along the coordinate.
     """
-    start = Atoms(subject.minimum.numbers, subject.minimum.positions)
+    start = Atoms(examined.minimum.numbers, examined.minimum.positions)
     move = motion.mover(start)
-    zero = _evaluate(subject, start)[0]
+    zero = _evaluate(examined, start)[0]
     points, energies, forces, kept = [], [], [], []
     for value in values:
         moved = move(start, float(value))
-        energy, on_atoms = _evaluate(subject, moved)
+        energy, on_atoms = _evaluate(examined, moved)
         if np.isfinite(energy) and np.isfinite(on_atoms).all():
             points.append(moved.positions)
             energies.append(energy - zero)
@@ -176,10 +176,10 @@ def follow(subject: Subject, motion: Motion, values: FloatArray) -> Curve:
     return Curve(name, motion.kind, motion.value(start), *curve, n_failed)
 
 
-def _evaluate(subject: Subject, atoms: Atoms) -> tuple[float, FloatArray]:
+def _evaluate(examined: ExaminedForceField, atoms: Atoms) -> tuple[float, FloatArray]:
     """Return energy and forces, NaN where the calculator fails."""
     try:
-        return subject.evaluate(atoms)
+        return examined.evaluate(atoms)
     except CalculationFailed:
-        subject.calculator.reset()
+        examined.calculator.reset()
         return np.nan, np.full((len(atoms), 3), np.nan)

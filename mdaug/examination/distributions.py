@@ -10,8 +10,8 @@ from mdaug.analysis.stability import HISTOGRAM_LIMIT, stability
 from mdaug.analysis.trajectory import open_trajectory
 from mdaug.data.verification.temperature import temperature_verdict
 from mdaug.examination.dynamics import folder_name
+from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult
-from mdaug.examination.subject import Budget, Subject
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bonds import bond_name
 from mdaug.geometry.pairs import minimum_image
@@ -35,22 +35,22 @@ POPULATION_LIMIT = 0.25
 """Largest difference of the populations of a torsion's wells: half of the sum over the wells."""
 
 
-def examine_distributions(subject: Subject, budget: Budget) -> PartResult:
+def examine_distributions(examined: ExaminedForceField, budget: Budget) -> PartResult:
     """Compare the runs of the part "dynamics" with the frames.
 
     Parameters
     ----------
-    subject
+    examined
         The force field.
     budget
         Not used: no evaluations.
     """
     del budget
-    frames = subject.frames
+    frames = examined.frames
     if frames is None:
         return PartResult.not_run("There are no held-out frames; name some as DATA.")
-    bonds = subject.bonds()
-    folders = sorted((subject.folder / folder_name(1.0)).glob("replica-*"))
+    bonds = examined.bonds()
+    folders = sorted((examined.folder / folder_name(1.0)).glob("replica-*"))
     visited = [_visited(folder, bonds) for folder in folders]
     positions = np.concatenate([parts[0] for parts in visited]) if visited else np.empty((0, 0, 3))
     if not len(positions):
@@ -142,8 +142,8 @@ def _bends(bonds: TrainingBonds) -> IntArray:
     """Return the angles i-j-k of the bonds, shape (n_angles, 3)."""
     pairs = [tuple(pair) for pair in bonds.bonds.tolist()]
     pairs += [pair[::-1] for pair in pairs]
-    found = [(i, j, k) for i, j in pairs for other, k in pairs if other == j and i < k]
-    return np.array(sorted(found), dtype=np.int64).reshape(-1, 3)
+    bends = [(i, j, k) for i, j in pairs for other, k in pairs if other == j and i < k]
+    return np.array(sorted(bends), dtype=np.int64).reshape(-1, 3)
 
 
 def _angles(positions: FloatArray, index: IntArray, cells: FloatArray | None) -> FloatArray:

@@ -7,9 +7,9 @@ from typing import Any
 from mdaug.analysis.stability import SHORTEST_PS
 from mdaug.analysis.survival import SurvivalResult, survival
 from mdaug.errors import DataError
+from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult
 from mdaug.examination.runs import core_of, run_all
-from mdaug.examination.subject import Budget, Subject
 from mdaug.md.options import DynamicsOptions
 from mdaug.verdicts import Verdict
 
@@ -58,7 +58,7 @@ def folder_name(factor: float) -> str:
     return f"md-{factor:g}x"
 
 
-def examine_dynamics(subject: Subject, budget: Budget) -> PartResult:
+def examine_dynamics(examined: ExaminedForceField, budget: Budget) -> PartResult:
     """Run Langevin dynamics from the minimum; momenta are thermal from the start.
 
     A run fails when a bond breaks, atoms collide, the temperature explodes, or the energy falls far below the
@@ -66,13 +66,13 @@ def examine_dynamics(subject: Subject, budget: Budget) -> PartResult:
 
     Parameters
     ----------
-    subject
+    examined
         The force field.
     budget
         Decides number and length of the runs.
     """
     began = time.monotonic()
-    plan = _plan(subject, budget)
+    plan = _plan(examined, budget)
     if plan.length_ps < LEAST_PS:
         text = (
             f"The time allows {plan.length_ps:.2g} ps at each temperature; expected {LEAST_PS:g} (--minutes)."
@@ -81,55 +81,55 @@ def examine_dynamics(subject: Subject, budget: Budget) -> PartResult:
     checks, results = [], []
     for k, factor in enumerate(FACTORS):
         until = began + budget.seconds * (k + 1) / len(FACTORS)
-        result = _at(subject, factor, plan, until)
+        result = _at(examined, factor, plan, until)
         checks.append(_check(result))
         results.append({"factor": factor} | _figures(result))
     return PartResult(tuple(checks), {"temperatures": results})
 
 
-def _plan(subject: Subject, budget: Budget) -> Plan:
+def _plan(examined: ExaminedForceField, budget: Budget) -> Plan:
     """Decide number and length of the runs; the core advances all runs at once, other calculators one."""
-    seconds, options = budget.seconds / len(FACTORS), _options(subject, 1.0, TRIAL_STEPS)
-    in_core = core_of(subject, subject.minimum, options) is not None
+    seconds, options = budget.seconds / len(FACTORS), _options(examined, 1.0, TRIAL_STEPS)
+    in_core = core_of(examined, examined.minimum, options) is not None
     n_trial = MOST_RUNS if in_core else 1
-    trial = run_all(subject, subject.minimum, options, subject.folder / "trial", n_trial)
+    trial = run_all(examined, examined.minimum, options, examined.folder / "trial", n_trial)
     speed = sum(result.steps_per_second for result in trial) or 1.0 / budget.seconds_per_evaluation
     ps = seconds * speed * TIMESTEP_FS / 1000.0
     n_runs = int(min(MOST_RUNS, max(1, ps // SHORTEST_PS)))
     return Plan(n_runs, min(MOST_PS, ps / n_runs))
 
 
-def _options(subject: Subject, factor: float, n_steps: int) -> DynamicsOptions:
+def _options(examined: ExaminedForceField, factor: float, n_steps: int) -> DynamicsOptions:
     return DynamicsOptions(
         ensemble="nvt",
-        temperature=factor * subject.kelvin,
+        temperature=factor * examined.kelvin,
         timestep=TIMESTEP_FS,
         steps=n_steps,
         equilibration=0.0,  # a failure while the molecule heats up is to be seen, too
         frames_every=RECORD_EVERY,
         thermo_every=RECORD_EVERY,
-        seed=subject.seed,
+        seed=examined.seed,
     )
 
 
-def _at(subject: Subject, factor: float, plan: Plan, until: float) -> SurvivalResult:
+def _at(examined: ExaminedForceField, factor: float, plan: Plan, until: float) -> SurvivalResult:
     """Run at one temperature."""
-    options = _options(subject, factor, max(RECORD_EVERY, round(1000.0 * plan.length_ps / TIMESTEP_FS)))
-    folder = subject.folder / folder_name(factor)
-    ended = run_all(subject, subject.minimum, options, folder, plan.n_runs, until=until)
+    options = _options(examined, factor, max(RECORD_EVERY, round(1000.0 * plan.length_ps / TIMESTEP_FS)))
+    folder = examined.folder / folder_name(factor)
+    ended = run_all(examined, examined.minimum, options, folder, plan.n_runs, until=until)
     return survival(
         [folder / f"replica-{k}" for k in range(len(ended))],
         [result.stopped_because for result in ended],
-        subject.bonds(),
-        temperature_K=factor * subject.kelvin,
+        examined.bonds(),
+        temperature_K=factor * examined.kelvin,
         duration_ps=options.steps * TIMESTEP_FS / 1000.0,
-        minimum_eV=_minimum_eV(subject),
+        minimum_eV=_minimum_eV(examined),
     )
 
 
-def _minimum_eV(subject: Subject) -> float | None:
+def _minimum_eV(examined: ExaminedForceField) -> float | None:
     try:
-        return subject.relaxed.energy_eV if subject.relaxed.converged else None
+        return examined.relaxed.energy_eV if examined.relaxed.converged else None
     except DataError:
         return None
 

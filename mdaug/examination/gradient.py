@@ -6,8 +6,8 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 
+from mdaug.examination.force_field import Budget, ExaminedForceField, displaced
 from mdaug.examination.results import PartResult, limited
-from mdaug.examination.subject import Budget, Subject, displaced
 from mdaug.units import KCAL_MOL_PER_EV
 
 FORCE_LIMIT_KCAL_MOL_A = 0.2
@@ -24,27 +24,27 @@ STEP_A, STRAIN = 0.005, 1e-3
 """Steps of central differences; the slope is extrapolated from these and half of them."""
 
 
-def examine_gradient(subject: Subject, budget: Budget) -> PartResult:
+def examine_gradient(examined: ExaminedForceField, budget: Budget) -> PartResult:
     """Compare forces, and for a cell the stress, with central differences of the energy.
 
     Parameters
     ----------
-    subject
+    examined
         The force field.
     budget
         Not used: about 50 evaluations, 70 for a cell.
     """
     del budget
-    rng = np.random.default_rng(subject.seed + 1)
-    structures = [displaced(subject.minimum, rng) for _ in range(N_STRUCTURES)]
-    errors = [error for atoms in structures for error in _force_errors(subject, atoms, rng)]
+    rng = np.random.default_rng(examined.seed + 1)
+    structures = [displaced(examined.minimum, rng) for _ in range(N_STRUCTURES)]
+    errors = [error for atoms in structures for error in _force_errors(examined, atoms, rng)]
     text = (
         "Force and slope of the energy differ by up to {value:.1g} kcal/mol/Å along random directions; the "
         "limit is {limit:g}."
     )
     checks = [limited("force = −gradient", _largest(errors), FORCE_LIMIT_KCAL_MOL_A, text)]
     figures: dict[str, object] = {"force_minus_gradient_kcal_mol_A": errors}
-    stresses = list(_stress_errors(subject, structures[0], rng))
+    stresses = list(_stress_errors(examined, structures[0], rng))
     if stresses:
         text = "Stress and slope of the energy differ by up to {value:.1g} eV/Å³; the limit is {limit:g}."
         checks.append(limited("stress by strain", _largest(stresses), STRESS_LIMIT_EV_A3, text))
@@ -63,9 +63,9 @@ def _slope(energy: Callable[[float], float], step: float) -> float:
     return (4.0 * near - far) / 3.0
 
 
-def _force_errors(subject: Subject, atoms: Atoms, rng: np.random.Generator) -> Iterator[float]:
+def _force_errors(examined: ExaminedForceField, atoms: Atoms, rng: np.random.Generator) -> Iterator[float]:
     """Yield |F·u + dE/ds| along random unit vectors u of all coordinates."""
-    _, forces = subject.evaluate(atoms)
+    _, forces = examined.evaluate(atoms)
     for _ in range(N_DIRECTIONS):
         direction = rng.normal(size=atoms.positions.shape)
         direction /= np.linalg.norm(direction)
@@ -73,17 +73,17 @@ def _force_errors(subject: Subject, atoms: Atoms, rng: np.random.Generator) -> I
         def energy(length: float, direction: np.ndarray = direction) -> float:
             moved = atoms.copy()
             moved.positions += length * direction
-            return subject.evaluate(moved)[0]
+            return examined.evaluate(moved)[0]
 
         yield abs(float((forces * direction).sum()) + _slope(energy, STEP_A))
 
 
-def _stress_errors(subject: Subject, atoms: Atoms, rng: np.random.Generator) -> Iterator[float]:
+def _stress_errors(examined: ExaminedForceField, atoms: Atoms, rng: np.random.Generator) -> Iterator[float]:
     """Yield |σ:ε − dE/ds / V| for random symmetric strains ε of unit norm; nothing without cell or stress."""
     if not atoms.pbc.all():
         return
     asked = atoms.copy()
-    asked.calc = subject.calculator
+    asked.calc = examined.calculator
     try:
         stress = asked.get_stress(voigt=False)
     except (PropertyNotImplementedError, NotImplementedError):
@@ -95,6 +95,6 @@ def _stress_errors(subject: Subject, atoms: Atoms, rng: np.random.Generator) -> 
         def energy(length: float, strain: np.ndarray = strain) -> float:
             moved = atoms.copy()
             moved.set_cell(atoms.cell.array @ (np.eye(3) + length * strain), scale_atoms=True)
-            return subject.evaluate(moved)[0] / KCAL_MOL_PER_EV
+            return examined.evaluate(moved)[0] / KCAL_MOL_PER_EV
 
         yield abs(float((stress * strain).sum()) - _slope(energy, STRAIN) / atoms.get_volume())

@@ -4,8 +4,8 @@ import numpy as np
 
 from mdaug.analysis.relax import relax_summary, vibrations
 from mdaug.errors import DataError
+from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult
-from mdaug.examination.subject import Budget, Subject
 from mdaug.geometry.bonds import find_bonds
 from mdaug.verdicts import Verdict
 
@@ -16,31 +16,31 @@ HIGHEST_CM1 = 4800.0
 """Higher frequencies do not exist: that of H2, the highest, is 4401 cm⁻¹ (DOI 10.18434/T4D303)."""
 
 
-def examine_minimum(subject: Subject, budget: Budget) -> PartResult:
+def examine_minimum(examined: ExaminedForceField, budget: Budget) -> PartResult:
     """Relax the start structure and compute frequencies.
 
     Parameters
     ----------
-    subject
+    examined
         The force field.
     budget
         Not used: 6 evaluations for each atom, and those of the relaxation.
     """
     del budget
     try:
-        relaxed = subject.relaxed
+        relaxed = examined.relaxed
     except DataError as error:
         return PartResult((Verdict("relaxation", "error", None, None, f"There is no minimum: {error}."),), {})
-    if not np.array_equal(find_bonds(relaxed.atoms), find_bonds(subject.start)):
+    if not np.array_equal(find_bonds(relaxed.atoms), find_bonds(examined.start)):
         text = "Bonds break or form in the relaxation of the start structure."
         return PartResult((Verdict("relaxation", "error", None, None, text),), {})
     if not relaxed.converged:
         text = f"The start structure does not relax: a force of {relaxed.max_force_eV_A:.2g} eV/Å is left."
         return PartResult((Verdict("relaxation", "error", relaxed.max_force_eV_A, None, text),), {})
     text = f"The start structure relaxes in {relaxed.n_steps} steps to a minimum with the same bonds."
-    found = vibrations(subject.calculator, relaxed.atoms)
-    checks = (Verdict("relaxation", "ok", None, None, text), *_frequency_checks(found.frequencies_cm1))
-    return PartResult(checks, relax_summary(relaxed, found))
+    vibration = vibrations(examined.calculator, relaxed.atoms)
+    checks = (Verdict("relaxation", "ok", None, None, text), *_frequency_checks(vibration.frequencies_cm1))
+    return PartResult(checks, relax_summary(relaxed, vibration))
 
 
 def _frequency_checks(frequencies: np.ndarray) -> tuple[Verdict, ...]:

@@ -13,6 +13,7 @@ from mdaug.examination.conservation import examine_conservation
 from mdaug.examination.distributions import examine_distributions
 from mdaug.examination.dynamics import examine_dynamics
 from mdaug.examination.extensivity import examine_extensivity
+from mdaug.examination.force_field import Budget, ExaminedForceField, seconds_per_evaluation
 from mdaug.examination.gradient import examine_gradient
 from mdaug.examination.minimum import examine_minimum
 from mdaug.examination.options import ExaminationOptions, PartName, ProtocolName
@@ -20,7 +21,6 @@ from mdaug.examination.protocol_runs import examine_protocol
 from mdaug.examination.protocols import PROTOCOLS
 from mdaug.examination.results import PartResult
 from mdaug.examination.shapes import examine_shapes
-from mdaug.examination.subject import Budget, Subject, seconds_per_evaluation
 from mdaug.examination.symmetry import examine_symmetry
 
 
@@ -43,7 +43,7 @@ class Part:
     name: PartName | ProtocolName
     share: float
     least: Callable[[int], int]
-    examine: Callable[[Subject, Budget], PartResult]
+    examine: Callable[[ExaminedForceField, Budget], PartResult]
 
 
 PARTS: tuple[Part, ...] = (
@@ -78,7 +78,7 @@ def chosen(options: ExaminationOptions) -> list[str]:
 
 
 def examine(
-    subject: Subject,
+    examined: ExaminedForceField,
     names: Sequence[str],
     seconds: float,
     finished: Finished,
@@ -88,7 +88,7 @@ def examine(
 
     Parameters
     ----------
-    subject
+    examined
         The force field.
     names
         Parts and protocols to examine, see `chosen`.
@@ -108,7 +108,7 @@ def examine(
     waiting = [part for part in PARTS if part.name in names]
     results: Finished = {}
     per_evaluation = (
-        0.0 if all(part.name in finished for part in waiting) else seconds_per_evaluation(subject)
+        0.0 if all(part.name in finished for part in waiting) else seconds_per_evaluation(examined)
     )
     for k, part in enumerate(waiting):
         if part.name in finished:
@@ -116,20 +116,20 @@ def examine(
             continue
         left = until - time.monotonic()
         shares = sum(other.share for other in waiting[k:] if other.name not in finished)
-        needed = part.least(len(subject.start)) * per_evaluation
+        needed = part.least(len(examined.start)) * per_evaluation
         if needed > max(left, 0.0):
             text = f"It takes at least {needed:.3g} s, and {max(left, 0.0):.3g} s were left (--minutes)."
             results[part.name] = PartResult.not_run(text)
         else:
-            results[part.name] = _examined(part, subject, Budget(left * part.share / shares, per_evaluation))
+            results[part.name] = _examined(part, examined, Budget(left * part.share / shares, per_evaluation))
         report(part.name, results[part.name])
     return results
 
 
-def _examined(part: Part, subject: Subject, budget: Budget) -> PartResult:
+def _examined(part: Part, examined: ExaminedForceField, budget: Budget) -> PartResult:
     began = time.monotonic()
     try:
-        result = part.examine(subject, budget)
+        result = part.examine(examined, budget)
     except CalculatorError as error:
         result = PartResult.not_run(f"The calculator failed ({type(error).__name__}: {error}).")
     except DataError as error:  # for example, no two atoms are bonded

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from mdaug.analysis.survival import Life, SurvivalResult
+from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.options import ProtocolName
 from mdaug.examination.protocols import PROTOCOLS, Failure, Protocol
 from mdaug.examination.results import PartResult
 from mdaug.examination.runs import core_of, run_all
-from mdaug.examination.subject import Budget, Subject
 from mdaug.md.nose_hoover import nose_hoover_integrators
 from mdaug.md.options import DynamicsOptions
 from mdaug.verdicts import Verdict
@@ -24,7 +24,7 @@ MAX_STRETCH = 2.0
 """A run goes on until a bond has doubled its length, well beyond the 0.5 Å of the criteria."""
 
 
-def examine_protocol(name: ProtocolName) -> Callable[[Subject, Budget], PartResult]:
+def examine_protocol(name: ProtocolName) -> Callable[[ExaminedForceField, Budget], PartResult]:
     """Return the part of a protocol.
 
     Parameters
@@ -32,13 +32,13 @@ def examine_protocol(name: ProtocolName) -> Callable[[Subject, Budget], PartResu
     name
         Key of `PROTOCOLS`.
     """
-    return lambda subject, budget: _examine(PROTOCOLS[name], name, subject, budget)
+    return lambda examined, budget: _examine(PROTOCOLS[name], name, examined, budget)
 
 
-def _examine(protocol: Protocol, name: str, subject: Subject, budget: Budget) -> PartResult:
+def _examine(protocol: Protocol, name: str, examined: ExaminedForceField, budget: Budget) -> PartResult:
     """Run at each temperature, and judge every run by the criterion of the protocol."""
-    until, folder = time.monotonic() + budget.seconds, subject.folder / name
-    at_once, seconds = _speed(protocol, subject, folder)
+    until, folder = time.monotonic() + budget.seconds, examined.folder / name
+    at_once, seconds = _speed(protocol, examined, folder)
     if seconds > budget.seconds:
         minutes = seconds * len(protocol.temperatures_K) / 60.0
         return PartResult.not_run(
@@ -49,14 +49,16 @@ def _examine(protocol: Protocol, name: str, subject: Subject, budget: Budget) ->
     for k, kelvin in enumerate(protocol.temperatures_K):
         left = until - time.monotonic()
         ends = time.monotonic() + left / (len(protocol.temperatures_K) - k)
-        failures = _runs(protocol, subject, kelvin, folder / f"{kelvin:g}K", (at_once, seconds, ends))
+        failures = _runs(protocol, examined, kelvin, folder / f"{kelvin:g}K", (at_once, seconds, ends))
         checks.append(_check(protocol, kelvin, failures))
         entries.append(_entry(protocol, kelvin, failures))
     figures = {"protocol": name, "doi": protocol.doi, "title": protocol.title, "temperatures": entries}
     return PartResult(tuple(checks), figures)
 
 
-def _options(protocol: Protocol, subject: Subject, kelvin: float, n_steps: int) -> DynamicsOptions:
+def _options(
+    protocol: Protocol, examined: ExaminedForceField, kelvin: float, n_steps: int
+) -> DynamicsOptions:
     return DynamicsOptions(
         ensemble="nvt",
         temperature=kelvin,
@@ -68,42 +70,44 @@ def _options(protocol: Protocol, subject: Subject, kelvin: float, n_steps: int) 
         thermo_every=protocol.record_every,
         guard=protocol.last_K is None and not protocol.has_score,
         max_stretch=MAX_STRETCH,
-        seed=subject.seed,
+        seed=examined.seed,
     )
 
 
-def _run(protocol: Protocol, subject: Subject, options: DynamicsOptions, folder: Path, n: int) -> None:
+def _run(
+    protocol: Protocol, examined: ExaminedForceField, options: DynamicsOptions, folder: Path, n: int
+) -> None:
     make = None
     if protocol.relaxation_fs is not None:
         make = nose_hoover_integrators(protocol.relaxation_fs, protocol.last_K)
-    run_all(subject, subject.minimum, options, folder, n, make_integrator=make)
+    run_all(examined, examined.minimum, options, folder, n, make_integrator=make)
 
 
-def _speed(protocol: Protocol, subject: Subject, folder: Path) -> tuple[int, float]:
+def _speed(protocol: Protocol, examined: ExaminedForceField, folder: Path) -> tuple[int, float]:
     """Return how many runs go at once, and the seconds that so many take, from a short trial."""
-    options = _options(protocol, subject, protocol.temperatures_K[0], TRIAL_STEPS)
-    in_core = protocol.relaxation_fs is None and core_of(subject, subject.minimum, options) is not None
+    options = _options(protocol, examined, protocol.temperatures_K[0], TRIAL_STEPS)
+    in_core = protocol.relaxation_fs is None and core_of(examined, examined.minimum, options) is not None
     at_once = min(protocol.n_runs, AT_ONCE) if in_core else 1
     began = time.monotonic()
-    _run(protocol, subject, options, folder / "trial", at_once)
+    _run(protocol, examined, options, folder / "trial", at_once)
     return at_once, (time.monotonic() - began) * protocol.n_steps / TRIAL_STEPS
 
 
 def _runs(
     protocol: Protocol,
-    subject: Subject,
+    examined: ExaminedForceField,
     kelvin: float,
     folder: Path,
     pace: tuple[int, float, float],
 ) -> list[Failure | None]:
     """Run batches at one temperature while the time allows, and return the failure of each run."""
     at_once, seconds, ends = pace
-    bonds, failures = subject.bonds(), list[Failure | None]()
+    bonds, failures = examined.bonds(), list[Failure | None]()
     while len(failures) < protocol.n_runs and (not failures or time.monotonic() + seconds <= ends):
-        options = _options(protocol, subject, kelvin, protocol.n_steps)
-        seeded = options.model_copy(update={"seed": subject.seed + len(failures)})
+        options = _options(protocol, examined, kelvin, protocol.n_steps)
+        seeded = options.model_copy(update={"seed": examined.seed + len(failures)})
         n, batch = min(at_once, protocol.n_runs - len(failures)), folder / f"runs-{len(failures)}"
-        _run(protocol, subject, seeded, batch, n)
+        _run(protocol, examined, seeded, batch, n)
         for k in range(n):
             failures.append(protocol.criterion(batch / f"replica-{k}", bonds, protocol.length_ps))
     return failures

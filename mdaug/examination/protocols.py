@@ -63,7 +63,7 @@ class Protocol:
     criterion
         Decides whether a run has failed.
     criterion_text
-        The criterion in words.
+        The criterion as text.
     friction_per_ps
         Of Langevin dynamics; None for Nosé–Hoover dynamics.
     relaxation_fs

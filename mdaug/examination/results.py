@@ -61,9 +61,9 @@ class PartResult:
         """The worst of the checks."""
         if not self.checks:
             return "not run"
-        found = {OF_CHECK[check.verdict] for check in self.checks}
+        outcomes = {OF_CHECK[check.verdict] for check in self.checks}
         order: Sequence[PartVerdict] = ("fails", "cannot tell", "passes")
-        return next(verdict for verdict in order if verdict in found)
+        return next(verdict for verdict in order if verdict in outcomes)
 
     @property
     def why(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from ase import Atoms
 
 from mdaug.calculators.core import CoreUnavailableError
-from mdaug.examination.subject import Subject
+from mdaug.examination.force_field import ExaminedForceField
 from mdaug.md.core_integrator import advance_together, core_integrators
 from mdaug.md.dynamics import DynamicsResult, run_dynamics, run_replicas
 from mdaug.md.loop import MakeIntegrator
@@ -19,7 +19,7 @@ RUNS = "runs"
 
 
 def run_all(
-    subject: Subject,
+    examined: ExaminedForceField,
     start: Atoms,
     options: DynamicsOptions,
     folder: Path,
@@ -32,7 +32,7 @@ def run_all(
 
     Parameters
     ----------
-    subject
+    examined
         The force field.
     start
         The start structure.
@@ -54,10 +54,10 @@ def run_all(
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    integrators = None if make_integrator else core_of(subject, start, options)
+    integrators = None if make_integrator else core_of(examined, start, options)
     if integrators is not None:
         shared: dict[str, Any] = {"make_integrator": integrators, "advance": advance_together}
-        return run_replicas(start, subject.calculator, options, folder, n_runs, **shared)
+        return run_replicas(start, examined.calculator, options, folder, n_runs, **shared)
     results: list[DynamicsResult] = []
     for k in range(n_runs):
         if k > 0 and time.monotonic() > until:
@@ -65,29 +65,29 @@ def run_all(
         seeded = options.model_copy(update={"seed": options.seed + k})
         place = folder / f"replica-{k}"
         results.append(
-            run_dynamics(start, subject.calculator, seeded, place, make_integrator=make_integrator)
+            run_dynamics(start, examined.calculator, seeded, place, make_integrator=make_integrator)
         )
     return results
 
 
-def core_of(subject: Subject, start: Atoms, options: DynamicsOptions) -> MakeIntegrator | None:
+def core_of(examined: ExaminedForceField, start: Atoms, options: DynamicsOptions) -> MakeIntegrator | None:
     """Return the factory of integrators in the C++ core, None where it cannot run this force field.
 
     Parameters
     ----------
-    subject
+    examined
         The force field.
     start
         The structure that moves.
     options
         Ensemble of the run.
     """
-    if subject.model is None:
+    if examined.model is None:
         return None
     try:
         return core_integrators(
-            subject.model,
-            subject.manifest,
+            examined.model,
+            examined.manifest,
             start,
             ensemble=options.ensemble,
             dtype="float64",

@@ -9,8 +9,8 @@ from mdaug.analysis.survival import FALL_KCAL_MOL
 from mdaug.errors import DataError
 from mdaug.examination.bonds import jumps
 from mdaug.examination.curves import Curve, follow
+from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult
-from mdaug.examination.subject import Budget, Subject
 from mdaug.frames import IntArray
 from mdaug.geometry.bonds import find_bonds
 from mdaug.geometry.torsions import rotatable_torsions
@@ -30,23 +30,23 @@ MOST_EXTREMA = 12
 """Most minima and maxima of a torsion: a sixfold one has twelve."""
 
 
-def examine_shapes(subject: Subject, budget: Budget) -> PartResult:
+def examine_shapes(examined: ExaminedForceField, budget: Budget) -> PartResult:
     """Follow bends, torsions, and pairs of atoms that are pushed together.
 
     Parameters
     ----------
-    subject
+    examined
         The force field.
     budget
         Decides the number of coordinates.
     """
-    if not subject.is_one_molecule:
+    if not examined.is_one_molecule:
         return PartResult.not_run("Bends, torsions and contacts are scanned for one molecule without a cell.")
-    atoms = subject.minimum
+    atoms = examined.minimum
     kinds = coordinates(atoms.numbers, find_bonds(atoms), atoms.get_all_distances())
     asked = budget.evaluations(at_least=5 * POINTS_OF_ONE, at_most=3 * MOST_OF_A_KIND * POINTS_OF_ONE)
     each = max(2, asked // (3 * POINTS_OF_ONE))
-    curves = [curve for motions in kinds.values() for curve in _follow(subject, motions, each)]
+    curves = [curve for motions in kinds.values() for curve in _follow(examined, motions, each)]
     if not curves:
         return PartResult.not_run("The molecule has no bend, torsion or contact that can be scanned.")
     checks = [*_of_kinds(curves), _below(curves), jumps(curves)]
@@ -80,13 +80,13 @@ def coordinates(numbers: IntArray, bonds: IntArray, distances: np.ndarray) -> di
     }
 
 
-def _follow(subject: Subject, motions: Sequence[Motion], most: int) -> Iterator[Curve]:
+def _follow(examined: ExaminedForceField, motions: Sequence[Motion], most: int) -> Iterator[Curve]:
     """Yield the curves of evenly spaced ones of the motions; a bend in a ring has none."""
     if motions and motions[0].kind != "approach":
         motions = [motions[k] for k in np.unique(np.linspace(0, len(motions) - 1, most).astype(int))]
     for motion in motions[:most]:
         try:
-            curve = follow(subject, motion, grid(*default_grid(motion, subject.minimum)))
+            curve = follow(examined, motion, grid(*default_grid(motion, examined.minimum)))
         except DataError:
             continue
         if len(curve.values) >= 4:

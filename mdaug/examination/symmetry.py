@@ -7,8 +7,8 @@ import numpy as np
 from ase import Atoms
 from scipy.spatial.transform import Rotation
 
+from mdaug.examination.force_field import Budget, ExaminedForceField, displaced
 from mdaug.examination.results import PartResult
-from mdaug.examination.subject import Budget, Subject, displaced
 from mdaug.frames import FloatArray
 from mdaug.geometry.bonds import find_bonds
 from mdaug.verdicts import Verdict
@@ -32,19 +32,19 @@ Pair = tuple[float, float]
 """Differences of energy, kcal/mol, and of forces, kcal/mol/Å."""
 
 
-def examine_symmetry(subject: Subject, budget: Budget) -> PartResult:
+def examine_symmetry(examined: ExaminedForceField, budget: Budget) -> PartResult:
     """Move displaced structures as a whole, and exchange equal atoms.
 
     Parameters
     ----------
-    subject
+    examined
         The force field.
     budget
         Not used: about 20 evaluations.
     """
     del budget
-    rng = np.random.default_rng(subject.seed)
-    structures = [displaced(subject.minimum, rng) for _ in range(N_STRUCTURES)]
+    rng = np.random.default_rng(examined.seed)
+    structures = [displaced(examined.minimum, rng) for _ in range(N_STRUCTURES)]
     motions = {
         "translation": _translations,
         "rotation": _rotations,
@@ -52,7 +52,7 @@ def examine_symmetry(subject: Subject, budget: Budget) -> PartResult:
     }
     checks, figures = [], {}
     for name, moved in motions.items():
-        differences = [pair for atoms in structures for pair in moved(subject, atoms, rng)]
+        differences = [pair for atoms in structures for pair in moved(examined, atoms, rng)]
         if differences:
             checks.append(_invariance(name, differences))
         figures[name] = [list(pair) for pair in differences]
@@ -83,35 +83,35 @@ def equivalent_atoms(atoms: Atoms) -> list[tuple[int, int]]:
     ]
 
 
-def _translations(subject: Subject, atoms: Atoms, rng: np.random.Generator) -> Iterator[Pair]:
+def _translations(examined: ExaminedForceField, atoms: Atoms, rng: np.random.Generator) -> Iterator[Pair]:
     del rng
     moved = atoms.copy()
     moved.positions += SHIFT_A
-    yield _differences(subject, atoms, moved, lambda forces: forces)
+    yield _differences(examined, atoms, moved, lambda forces: forces)
 
 
-def _rotations(subject: Subject, atoms: Atoms, rng: np.random.Generator) -> Iterator[Pair]:
+def _rotations(examined: ExaminedForceField, atoms: Atoms, rng: np.random.Generator) -> Iterator[Pair]:
     matrix = Rotation.random(random_state=rng).as_matrix()
     center = atoms.positions.mean(axis=0)
     positions, cell = center + (atoms.positions - center) @ matrix.T, atoms.cell.array @ matrix.T
     moved = Atoms(atoms.numbers, positions, cell=cell, pbc=atoms.pbc)
-    yield _differences(subject, atoms, moved, lambda forces: forces @ matrix.T)
+    yield _differences(examined, atoms, moved, lambda forces: forces @ matrix.T)
 
 
-def _exchanges(subject: Subject, atoms: Atoms, rng: np.random.Generator) -> Iterator[Pair]:
-    pairs = equivalent_atoms(subject.minimum)
+def _exchanges(examined: ExaminedForceField, atoms: Atoms, rng: np.random.Generator) -> Iterator[Pair]:
+    pairs = equivalent_atoms(examined.minimum)
     for k in rng.permutation(len(pairs))[:N_EXCHANGES]:
         order = np.arange(len(atoms))
         order[list(pairs[k])] = pairs[k][::-1]
         moved = atoms.copy()
         moved.positions = atoms.positions[order]
-        yield _differences(subject, atoms, moved, partial(np.take, indices=order, axis=0))
+        yield _differences(examined, atoms, moved, partial(np.take, indices=order, axis=0))
 
 
 def _differences(
-    subject: Subject, atoms: Atoms, moved: Atoms, transform: Callable[[FloatArray], FloatArray]
+    examined: ExaminedForceField, atoms: Atoms, moved: Atoms, transform: Callable[[FloatArray], FloatArray]
 ) -> Pair:
-    (energy, forces), (other, turned) = subject.evaluate(atoms), subject.evaluate(moved)
+    (energy, forces), (other, turned) = examined.evaluate(atoms), examined.evaluate(moved)
     return abs(other - energy), float(np.abs(turned - transform(forces)).max())
 
 

@@ -28,7 +28,7 @@ PARTS: dict[str, tuple[str, str]] = {
     ),
     "extensivity": (
         "Extensivity",
-        "Two copies of the molecule, 50 Å apart, must have twice the energy of one, and the same forces.",
+        "Two equal molecules 50 Å apart must have twice the energy of one, and the same forces.",
     ),
     "minimum": (
         "Minimum and frequencies",

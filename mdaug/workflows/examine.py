@@ -11,11 +11,11 @@ from ase import Atoms
 
 from mdaug.archives import read_json
 from mdaug.errors import DataError
+from mdaug.examination.force_field import ExaminedForceField
 from mdaug.examination.options import ExaminationOptions
 from mdaug.examination.parts import Finished, chosen, examine
 from mdaug.examination.results import PartResult
 from mdaug.examination.runs import RUNS
-from mdaug.examination.subject import Subject
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.reports.examination import write_examination_report
@@ -87,19 +87,14 @@ def examine_force_fields(
     """
     choice = CalculatorChoice.from_options(calculator, options.structure)
     loaded = load_models(models, choice, dtype="float64")
-    about = {
-        "force_fields": [model.name for model in loaded],
-        "data": None if frames is None else frames.name,
-        "structure": options.structure,
-        "seed": options.seed,
-    }
+    about = _about(loaded, frames, options)
     before = _before(folder / FILE, about) if resume else {}
     entries: dict[str, Finished] = {model.label: before.get(model.label, {}) for model in loaded}
     names = chosen(options)
     write = partial(_write, folder / FILE, about, entries)
     known = next((T for model in loaded if (T := model.training.get("temperature_K"))), None)
     for model in loaded:
-        subject = _subject(model, frames, options, folder, known)
+        force_field = _force_field(model, frames, options, folder, known)
         finished = {k: v for k, v in entries[model.label].items() if v.checks}
 
         def report(name: str, result: PartResult, model: Model = model) -> None:
@@ -107,10 +102,20 @@ def examine_force_fields(
             write()
             progress(model.label, len(entries[model.label]), len(names))
 
-        examined = examine(subject, names, 60.0 * options.minutes, finished, report)
-        entries[model.label] = finished | examined
+        results = examine(force_field, names, 60.0 * options.minutes, finished, report)
+        entries[model.label] = finished | results
     content = write()
     return Examination(content, write_examination_report(folder, content))
+
+
+def _about(models: Sequence[Model], frames: FrameSet | None, options: ExaminationOptions) -> dict[str, Any]:
+    """Return what is examined: a resumed examination must be of the same."""
+    return {
+        "force_fields": [model.name for model in models],
+        "data": None if frames is None else frames.name,
+        "structure": options.structure,
+        "seed": options.seed,
+    }
 
 
 def _write(path: Path, about: dict[str, Any], entries: dict[str, Finished]) -> dict[str, Any]:
@@ -155,14 +160,14 @@ def _before(path: Path, about: dict[str, Any]) -> dict[str, Finished]:
     return before
 
 
-def _subject(
+def _force_field(
     model: Model, frames: FrameSet | None, options: ExaminationOptions, folder: Path, known_K: float | None
-) -> Subject:
+) -> ExaminedForceField:
     """Return what is examined; where the frames state no temperature, that of a model's training is used."""
     held_out = _held_out(model, frames)
     training = model.training
     temperature = None if held_out is None else held_out.temperature_K
-    return Subject(
+    return ExaminedForceField(
         label=model.label,
         calculator=model.calculator,
         start=_start(model, held_out, options.structure),

@@ -8,7 +8,7 @@ from mdaug.examination.minimum import examine_minimum
 from mdaug.examination.shapes import coordinates, examine_shapes
 from mdaug.geometry.bonds import find_bonds
 from tests.examination import analytic
-from tests.examination.test_parts import LITTLE, failing, subject_of
+from tests.examination.test_parts import LITTLE, examined_of, failing
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from tests.examination.test_parts import LITTLE, failing, subject_of
     ],
 )
 def test_bonds(tmp_path, calculator, wrong):
-    result = examine_bonds(subject_of(calculator(), tmp_path), LITTLE)
+    result = examine_bonds(examined_of(calculator(), tmp_path), LITTLE)
     assert set(failing(result)) >= wrong
     if not wrong:
         assert failing(result) == []
@@ -35,7 +35,7 @@ def test_a_soft_bond_fails_by_its_curvature(tmp_path):
         def one_molecule(self, r):
             return 0.01 * super().one_molecule(r)
 
-    assert "curvature" in failing(examine_bonds(subject_of(Limp(), tmp_path), LITTLE))
+    assert "curvature" in failing(examine_bonds(examined_of(Limp(), tmp_path), LITTLE))
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,9 @@ def test_a_soft_bond_fails_by_its_curvature(tmp_path):
     ],
 )
 def test_bends_torsions_and_contacts(tmp_path, calculator, wrong):
-    from mdaug.examination.subject import Budget
+    from mdaug.examination.force_field import Budget
 
-    result = examine_shapes(subject_of(calculator(), tmp_path), Budget(1.0, 1e-3))
+    result = examine_shapes(examined_of(calculator(), tmp_path), Budget(1.0, 1e-3))
     assert set(failing(result)) >= wrong
     if not wrong:
         assert failing(result) == []
@@ -76,7 +76,7 @@ def test_coordinates_of_ethanol():
     ],
 )
 def test_minimum_and_frequencies(tmp_path, calculator, wrong):
-    result = examine_minimum(subject_of(calculator(), tmp_path), LITTLE)
+    result = examine_minimum(examined_of(calculator(), tmp_path), LITTLE)
     assert failing(result) == wrong
     if not wrong:
         assert len(result.figures["frequencies_cm1"]) == 21
@@ -89,7 +89,7 @@ def test_a_saddle_point_fails_by_its_imaginary_frequency(tmp_path):
         def fault(self, r):
             return -0.6 * ((r[:, 2] - r[:, 2].mean()) ** 2).sum()
 
-    result = examine_minimum(subject_of(Flat(), tmp_path), LITTLE)
+    result = examine_minimum(examined_of(Flat(), tmp_path), LITTLE)
     assert result.verdict == "fails"
 
 
@@ -98,4 +98,4 @@ def test_a_saddle_point_fails_by_its_imaginary_frequency(tmp_path):
     [(analytic.Right, "passes"), (analytic.Crowded, "fails"), (analytic.Distant, "fails")],
 )
 def test_extensivity(tmp_path, calculator, verdict):
-    assert examine_extensivity(subject_of(calculator(), tmp_path), LITTLE).verdict == verdict
+    assert examine_extensivity(examined_of(calculator(), tmp_path), LITTLE).verdict == verdict

@@ -9,14 +9,14 @@ from mdaug.analysis.survival import Life, SurvivalResult
 from mdaug.examination import distributions, dynamics
 from mdaug.examination.distributions import examine_distributions
 from mdaug.examination.dynamics import Plan, examine_dynamics, folder_name
+from mdaug.examination.force_field import Budget
 from mdaug.examination.runs import run_all
-from mdaug.examination.subject import Budget
 from mdaug.frames import FrameSet
 from mdaug.geometry.training_bonds import TrainingBonds
 from mdaug.md.guard import Guard
 from mdaug.md.options import DynamicsOptions
 from tests.examination import analytic
-from tests.examination.test_parts import LITTLE, failing, subject_of
+from tests.examination.test_parts import LITTLE, examined_of, failing
 
 MUCH = Budget(600.0, 1e-3)
 
@@ -24,7 +24,7 @@ MUCH = Budget(600.0, 1e-3)
 @pytest.fixture
 def short(monkeypatch):
     """Two runs of 0.2 ps at each temperature, which decide."""
-    monkeypatch.setattr(dynamics, "_plan", lambda subject, budget: Plan(2, 0.2))
+    monkeypatch.setattr(dynamics, "_plan", lambda examined, budget: Plan(2, 0.2))
     monkeypatch.setattr(dynamics, "SHORTEST_PS", 0.2)
     monkeypatch.setattr(dynamics, "ENOUGH_PS", 0.4)
     monkeypatch.setattr(dynamics, "LEAST_PS", 0.0)
@@ -40,7 +40,7 @@ def short(monkeypatch):
     ],
 )
 def test_lives_and_causes(tmp_path, short, calculator, cause):
-    result = examine_dynamics(subject_of(calculator(), tmp_path), MUCH)
+    result = examine_dynamics(examined_of(calculator(), tmp_path), MUCH)
     assert [check.name for check in result.checks] == [f"survival at {T} K" for T in (300, 600, 900)]
     runs = result.figures["temperatures"]
     if cause is None:
@@ -53,9 +53,9 @@ def test_lives_and_causes(tmp_path, short, calculator, cause):
 
 
 def test_short_runs_without_a_failure_do_not_decide(tmp_path, monkeypatch):
-    monkeypatch.setattr(dynamics, "_plan", lambda subject, budget: Plan(1, 0.05))
+    monkeypatch.setattr(dynamics, "_plan", lambda examined, budget: Plan(1, 0.05))
     monkeypatch.setattr(dynamics, "LEAST_PS", 0.0)
-    result = examine_dynamics(subject_of(analytic.Right(), tmp_path), LITTLE)
+    result = examine_dynamics(examined_of(analytic.Right(), tmp_path), LITTLE)
     assert result.verdict == "cannot tell"
     assert "do not decide it; expected are 30 ps, in runs of at least 10 ps" in result.why
     lives = (Life(12.0), Life(12.0))
@@ -64,7 +64,7 @@ def test_short_runs_without_a_failure_do_not_decide(tmp_path, monkeypatch):
 
 
 def test_too_little_time_for_any_run(tmp_path):
-    result = examine_dynamics(subject_of(analytic.Right(), tmp_path), LITTLE)
+    result = examine_dynamics(examined_of(analytic.Right(), tmp_path), LITTLE)
     assert (result.verdict, result.checks) == ("not run", ())
     assert "--minutes" in result.why
 
@@ -133,10 +133,10 @@ def test_distributions(runs, wrong):
 
 
 def test_distributions_are_those_of_the_runs(tmp_path, short):
-    subject = subject_of(analytic.Right(), tmp_path, frames=frames_of(shaken(0.04, 60, seed=1)))
-    assert "no dynamics at the temperature" in examine_distributions(subject, LITTLE).why
-    assert "no held-out frames" in examine_distributions(replace(subject, frames=None), LITTLE).why
+    examined = examined_of(analytic.Right(), tmp_path, frames=frames_of(shaken(0.04, 60, seed=1)))
+    assert "no dynamics at the temperature" in examine_distributions(examined, LITTLE).why
+    assert "no held-out frames" in examine_distributions(replace(examined, frames=None), LITTLE).why
     options = DynamicsOptions(ensemble="nvt", steps=2200, equilibration=0.0, frames_every=20)
-    run_all(subject, subject.start, options, tmp_path / folder_name(1.0), 1)
-    result = examine_distributions(subject, LITTLE)
+    run_all(examined, examined.start, options, tmp_path / folder_name(1.0), 1)
+    result = examine_distributions(examined, LITTLE)
     assert result.figures["duration_ps"] == pytest.approx(0.1, abs=0.011)

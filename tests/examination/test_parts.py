@@ -9,9 +9,9 @@ from ase.calculators.lj import LennardJones
 
 from mdaug.examination.accuracy import examine_accuracy
 from mdaug.examination.conservation import examine_conservation
+from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.gradient import examine_gradient
 from mdaug.examination.parts import examine
-from mdaug.examination.subject import Budget, Subject
 from mdaug.examination.symmetry import equivalent_atoms, examine_symmetry
 from mdaug.frames import FrameSet
 from mdaug.quantum.calculators import calculate_frames
@@ -21,9 +21,9 @@ LITTLE = Budget(0.0, 1e-3)
 """Time for the fewest evaluations only."""
 
 
-def subject_of(calculator, folder, atoms=None, frames=None):
+def examined_of(calculator, folder, atoms=None, frames=None):
     atoms = analytic.ethanol() if atoms is None else atoms
-    return Subject(calculator.__class__.__name__, calculator, atoms, folder, {}, frames=frames)
+    return ExaminedForceField(calculator.__class__.__name__, calculator, atoms, folder, {}, frames=frames)
 
 
 def held_out(n_frames=6):
@@ -47,13 +47,13 @@ def failing(result):
     ],
 )
 def test_accuracy_is_of_centered_energies_and_forces(tmp_path, calculator, wrong):
-    result = examine_accuracy(subject_of(calculator(), tmp_path, frames=held_out()), LITTLE)
+    result = examine_accuracy(examined_of(calculator(), tmp_path, frames=held_out()), LITTLE)
     assert failing(result) == wrong
     assert result.verdict == ("fails" if wrong else "passes")
 
 
 def test_accuracy_is_not_run_without_frames(tmp_path):
-    result = examine_accuracy(subject_of(analytic.Right(), tmp_path), LITTLE)
+    result = examine_accuracy(examined_of(analytic.Right(), tmp_path), LITTLE)
     assert (result.verdict, result.why) == (
         "not run",
         "There are no held-out frames; name some as DATA.",
@@ -70,7 +70,7 @@ def test_accuracy_is_not_run_without_frames(tmp_path):
     ],
 )
 def test_symmetry(tmp_path, calculator, wrong):
-    result = examine_symmetry(subject_of(calculator(), tmp_path), LITTLE)
+    result = examine_symmetry(examined_of(calculator(), tmp_path), LITTLE)
     assert failing(result) == wrong
     assert len(result.checks) == 3
 
@@ -86,14 +86,14 @@ def test_equal_atoms_are_those_on_one_neighbor():
     ("calculator", "wrong"), [(analytic.Right, []), (analytic.Turning, ["force = −gradient"])]
 )
 def test_forces_are_the_gradient(tmp_path, calculator, wrong):
-    assert failing(examine_gradient(subject_of(calculator(), tmp_path), LITTLE)) == wrong
+    assert failing(examine_gradient(examined_of(calculator(), tmp_path), LITTLE)) == wrong
 
 
 @pytest.mark.parametrize(("calculator", "wrong"), [(EMT, []), (analytic.WrongStress, ["stress by strain"])])
 def test_stress_is_the_slope_of_the_energy_along_strains(tmp_path, calculator, wrong):
     copper = bulk("Cu", cubic=True) * (2, 2, 2)
     copper.set_cell(copper.cell.array * 1.02, scale_atoms=True)
-    result = examine_gradient(subject_of(calculator(), tmp_path, copper), LITTLE)
+    result = examine_gradient(examined_of(calculator(), tmp_path, copper), LITTLE)
     assert [check.name for check in result.checks] == ["force = −gradient", "stress by strain"]
     assert failing(result) == wrong
 
@@ -107,7 +107,7 @@ def test_stress_is_the_slope_of_the_energy_along_strains(tmp_path, calculator, w
     ],
 )
 def test_energy_is_conserved_with_the_law_of_the_time_step(tmp_path, calculator, wrong):
-    result = examine_conservation(subject_of(calculator(), tmp_path), LITTLE)
+    result = examine_conservation(examined_of(calculator(), tmp_path), LITTLE)
     if wrong:
         assert set(failing(result)) & set(wrong)
     else:
@@ -117,24 +117,24 @@ def test_energy_is_conserved_with_the_law_of_the_time_step(tmp_path, calculator,
 
 
 def test_a_part_without_time_is_not_run_and_may_be_run_later(tmp_path):
-    subject = subject_of(analytic.Right(), tmp_path)
+    examined = examined_of(analytic.Right(), tmp_path)
     told = []
-    results = examine(subject, ["symmetry", "conservation"], 0.0, {}, lambda name, _: told.append(name))
+    results = examine(examined, ["symmetry", "conservation"], 0.0, {}, lambda name, _: told.append(name))
     assert {result.verdict for result in results.values()} == {"not run"}
     assert "were left" in results["symmetry"].why
     assert told == ["symmetry", "conservation"]
-    later = examine(subject, ["symmetry"], 60.0, {}, lambda *_: None)
+    later = examine(examined, ["symmetry"], 60.0, {}, lambda *_: None)
     assert later["symmetry"].verdict == "passes"
-    again = examine(subject, ["symmetry"], 0.0, later, lambda name, _: told.append(name))
+    again = examine(examined, ["symmetry"], 0.0, later, lambda name, _: told.append(name))
     assert again == later
     assert told == ["symmetry", "conservation"]  # what is finished is not examined again
 
 
 def test_atoms_without_bonds_have_no_dynamics_to_judge(tmp_path):
     argon = Atoms("Ar2", [[0, 0, 0], [0, 0, 3.8]])
-    subject = subject_of(LennardJones(sigma=3.4, epsilon=0.01, rc=20.0), tmp_path, argon)
+    examined = examined_of(LennardJones(sigma=3.4, epsilon=0.01, rc=20.0), tmp_path, argon)
     names = ["symmetry", "extensivity", "bonds", "shapes", "distributions"]
-    results = examine(subject, names, 60.0, {}, lambda *_: None)
+    results = examine(examined, names, 60.0, {}, lambda *_: None)
     assert {name: result.verdict for name, result in results.items()} == {
         "symmetry": "passes",
         "extensivity": "passes",

@@ -7,6 +7,7 @@ import pytest
 from ase import Atoms
 
 from mdaug.examination import protocol_runs, protocols
+from mdaug.examination.force_field import Budget
 from mdaug.examination.protocol_runs import examine_protocol
 from mdaug.examination.protocols import (
     PROTOCOLS,
@@ -14,13 +15,12 @@ from mdaug.examination.protocols import (
     explosion_or_lost_hydrogen,
     lost_hydrogens,
 )
-from mdaug.examination.subject import Budget
 from mdaug.geometry.rigid_motion import degrees_of_freedom, temperature_K, thermal_momenta
 from mdaug.geometry.training_bonds import TrainingBonds
 from mdaug.md.nose_hoover import NoseHooverIntegrator
 from mdaug.md.options import DynamicsOptions
 from tests.examination import analytic
-from tests.examination.test_parts import LITTLE, failing, subject_of
+from tests.examination.test_parts import LITTLE, examined_of, failing
 
 
 def test_numbers_of_the_sources():
@@ -92,26 +92,26 @@ def short(monkeypatch):
 
 @pytest.mark.parametrize("name", ["forces-are-not-enough", "stable", "ramp"])
 def test_a_right_force_field_passes(tmp_path, short, name):
-    result = examine_protocol(name)(subject_of(analytic.Right(), tmp_path), Budget(60.0, 1e-3))
+    result = examine_protocol(name)(examined_of(analytic.Right(), tmp_path), Budget(60.0, 1e-3))
     assert result.verdict == "passes", result.why
     assert len(result.checks) == len(PROTOCOLS[name].temperatures_K)
     assert result.figures["temperatures"][0]["n_runs"] == PROTOCOLS[name].n_runs
 
 
 def test_a_flimsy_force_field_fails(tmp_path, short):
-    result = examine_protocol("stable")(subject_of(analytic.Flimsy(), tmp_path), Budget(60.0, 1e-3))
+    result = examine_protocol("stable")(examined_of(analytic.Flimsy(), tmp_path), Budget(60.0, 1e-3))
     assert failing(result) == ["survival at 500 K", "survival at 700 K"]
 
 
 def test_fewer_runs_than_the_protocol_asks_for_do_not_pass(tmp_path, short, monkeypatch):
-    monkeypatch.setattr(protocol_runs, "_speed", lambda protocol, subject, folder: (1, 50.0))
-    result = examine_protocol("stable")(subject_of(analytic.Right(), tmp_path), Budget(60.0, 1e-3))
+    monkeypatch.setattr(protocol_runs, "_speed", lambda protocol, examined, folder: (1, 50.0))
+    result = examine_protocol("stable")(examined_of(analytic.Right(), tmp_path), Budget(60.0, 1e-3))
     assert result.verdict == "cannot tell"
     assert "asks for 3 runs" in result.why
 
 
 def test_a_protocol_that_does_not_fit_is_not_run(tmp_path):
-    result = examine_protocol("mlipaudit")(subject_of(analytic.Right(), tmp_path), LITTLE)
+    result = examine_protocol("mlipaudit")(examined_of(analytic.Right(), tmp_path), LITTLE)
     assert result.verdict == "not run"
     assert "minutes" in result.why
 

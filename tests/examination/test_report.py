@@ -12,7 +12,7 @@ from mdaug.reports.examination import PARTS as SHOWN
 from mdaug.reports.examination import comparison, write_examination_report
 from mdaug.workflows.examine import _write
 from tests.examination import analytic
-from tests.examination.test_parts import LITTLE, held_out, subject_of
+from tests.examination.test_parts import LITTLE, examined_of, held_out
 
 FIGURES = {
     "accuracy.png",
@@ -29,12 +29,12 @@ FIGURES = {
 def results(tmp_path_factory):
     """All parts of a right force field, as short as possible."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dynamics, "_plan", lambda subject, budget: Plan(1, 0.05))
+        patch.setattr(dynamics, "_plan", lambda examined, budget: Plan(1, 0.05))
         patch.setattr(dynamics, "LEAST_PS", 0.0)
         patch.setattr(distributions, "SKIPPED_PS", 0.0)
-        subject = subject_of(analytic.Right(), tmp_path_factory.mktemp("runs"), frames=held_out())
+        examined = examined_of(analytic.Right(), tmp_path_factory.mktemp("runs"), frames=held_out())
         parts = [part for part in PARTS if part.name not in PROTOCOLS]
-        return {part.name: part.examine(subject, LITTLE) for part in parts}
+        return {part.name: part.examine(examined, LITTLE) for part in parts}
 
 
 def test_every_part_is_shown_in_the_order_of_the_examination():

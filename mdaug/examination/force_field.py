@@ -23,7 +23,7 @@ ASSUMED_K = 300.0
 
 
 @dataclass(frozen=True)
-class Subject:
+class ExaminedForceField:
     """A force field that is examined.
 
     Parameters
@@ -163,20 +163,20 @@ def displaced(atoms: Atoms, rng: np.random.Generator, size_A: float = 0.05) -> A
     return moved
 
 
-def seconds_per_evaluation(subject: Subject, n: int = 3) -> float:
+def seconds_per_evaluation(examined: ExaminedForceField, n: int = 3) -> float:
     """Return the time of one evaluation of energy and forces, the median of several.
 
     Parameters
     ----------
-    subject
+    examined
         The force field.
     n
         Number of evaluations, after one that is not counted.
     """
     rng, times = np.random.default_rng(0), []
     for _ in range(n + 1):
-        moved = displaced(subject.start, rng, 0.01)
+        moved = displaced(examined.start, rng, 0.01)
         began = time.perf_counter()
-        subject.evaluate(moved)
+        examined.evaluate(moved)
         times.append(time.perf_counter() - began)
     return float(np.median(times[1:]))
