@@ -122,7 +122,8 @@ class ModelRunOptions(Options):
     """Start structure, integrator and replicas of a molecular dynamics run."""
 
     structure: str | None = None
-    """Start from this structure file or SMILES string [default: the training frame of lowest energy]."""
+    """Start from this structure file or SMILES string, or a system of the model by its label [default: the
+    training frame of lowest energy]."""
 
     dtype: Precision | None = None
     """Precision of the model [default: the model's own]."""

@@ -125,6 +125,15 @@ def test_a_missing_label_names_the_frame_of_the_file(mixed, tmp_path):
         load_systems(tmp_path / "mixed.xyz")
 
 
+def test_single_atoms_beside_molecules_are_left_out(mixed, tmp_path):
+    atoms = [Atoms(symbol, info={"energy": energy, "config_type": "IsolatedAtom"}) for symbol, energy in
+             (("H", -13.6), ("O", -432.0), ("C", -1027.0))]  # fmt: skip
+    ase.io.write(tmp_path / "mixed.xyz", [*atoms, *mixed], format="extxyz")
+    with pytest.warns(UserWarning, match=r"3 frames of single atoms \(H, O, C\) are left out: the reference"):
+        systems = load_systems(tmp_path / "mixed.xyz")
+    _check(systems, mixed)
+
+
 def test_molecules_and_boxes_of_the_same_atoms_are_two_systems(ethanol: FrameSet, tmp_path: Path):
     frames = ethanol.select(slice(0, 12))
     cells = np.tile(30.0 * np.eye(3), (12, 1, 1))

@@ -8,6 +8,7 @@ from ase.build import bulk, molecule
 from mdaug.calculators.applicability import bond_limits_A, mismatches, molecule_record
 from mdaug.deployment import export_model, read_manifest
 from mdaug.frames import FrameSet
+from mdaug.workflows.training_summary import summarize_systems
 
 ETHANOL, DIMETHYL_ETHER = molecule("CH3CH2OH"), molecule("CH3OCH3")
 NUMBERS = (1, 6, 8)
@@ -43,6 +44,39 @@ def model(make_model, tmp_path):
     record = {"molecules": molecule_record(frames), "bond_limits_A": bond_limits_A(NUMBERS)}
     record["distance_range_A"] = {"H-O": [0.93, 3.9]}
     return export_model(make_model(), tmp_path / "trained.pt", training=record)
+
+
+@pytest.fixture
+def model_of_three(make_model, tmp_path):
+    """Return a model of H, C and O that was trained on ethanol, acetone and a box of water."""
+    systems = []
+    for atoms in (ETHANOL, molecule("CH3COCH3"), box_of(molecule("H2O"))):
+        positions = np.stack([atoms.positions] * 2)
+        cells = np.stack([atoms.cell.array] * 2) if atoms.pbc.any() else None
+        given = np.zeros(2), np.zeros_like(positions), cells, tuple(map(bool, atoms.pbc))
+        systems.append(FrameSet(atoms.numbers, positions, *given))
+    record = summarize_systems(systems, ["ethanol", "acetone", "water"], 4.0)
+    return export_model(make_model(), tmp_path / "three.pt", training=record)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize(
+    "atoms",
+    [centered(ETHANOL), centered(molecule("CH3COCH3")), box_of(molecule("H2O")), box_of(ETHANOL)],
+    ids=["ethanol", "acetone", "water", "box of ethanol"],
+)
+def test_each_of_several_trained_molecules_gives_no_warning(lab, model_of_three, atoms, ranks):
+    assert mismatches(atoms, read_manifest(model_of_three)) == []
+    assert warnings_of(lab, model_of_three, atoms, ranks=ranks, options=" strict yes") == []
+
+
+def test_a_molecule_that_is_none_of_several_is_named(lab, model_of_three):
+    (expected,) = mismatches(centered(DIMETHYL_ETHER), read_manifest(model_of_three))
+    assert expected.startswith("trained on C2H6O with")
+    assert warnings_of(lab, model_of_three, centered(DIMETHYL_ETHER)) == [expected]
+    (expected,) = mismatches(centered(Atoms("C")), read_manifest(model_of_three))
+    assert expected.startswith("trained on C2H6O, C3H6O and H2O; this is C: a model describes only the ")
+    assert warnings_of(lab, model_of_three, centered(Atoms("C"))) == [expected]
 
 
 def warnings_of(lab, model, atoms, *, ranks=1, options="", fails=False):

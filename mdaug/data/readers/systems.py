@@ -64,12 +64,28 @@ def systems_from_atoms(
     groups = group_structures(images, path)
     if len(groups) <= 1:
         return [frames_from_atoms(images, path, keys)]
+    several = [group for group in groups if len(images[group[0]]) > 1]
+    alone = [group for group in groups if group not in several] if several else []
+    left_out = _note_of_single_atoms(alone, images)
+    groups = several or groups
     systems = []
     for group in groups:
         frames, notes = frames_from_atoms([images[n] for n in group], path, keys, numbers=group)
         formula = images[group[0]].get_chemical_formula("hill")
-        systems.append((replace(frames, name=f"{path.name} ({formula})"), notes))
+        systems.append((replace(frames, name=f"{path.name} ({formula})"), (*notes, *left_out)))
+        left_out = ()
     return systems
+
+
+def _note_of_single_atoms(groups: Sequence[list[int]], images: Sequence[Atoms]) -> tuple[str, ...]:
+    """Return the note on frames of single atoms, which other trainers take reference energies from."""
+    if not groups:
+        return ()
+    symbols = ", ".join(images[group[0]].get_chemical_formula() for group in groups)
+    return (
+        f"{sum(map(len, groups))} frames of single atoms ({symbols}) are left out: the reference energies "
+        "are least squares over the other frames",
+    )
 
 
 def _refuse_other_orders(images: Sequence[Atoms], groups: Sequence[list[int]], path: Path) -> None:
