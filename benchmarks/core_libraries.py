@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 python benchmarks/core_libraries.py MODEL LIBRARY... [--turns 300] [--steps 10]
 
-MODEL is a model.pt; a LIBRARY is what `build_core()` of `mdaug.native.build` returns in a checkout. A turn is
-a few steps of each, less than the time that the system gives a process, so that the minimum is that of an idle
-machine. Prints minimum, median and maximum in ms a step.
+MODEL is a model.pt; a LIBRARY is what `build_core()` of `mdaug.native.build` returns in a checkout. A turn
+is a few steps of each, less than the time that the system gives a process, so that the minimum is that of an
+idle machine. Prints minimum, median and maximum in ms a step.
 """
 
 import argparse
