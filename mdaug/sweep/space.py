@@ -188,9 +188,9 @@ def settings_of(
     """
     sections = config.model_dump(mode="json")
     settings = {f"{name}.{key}": value for name, keys in sections.items() for key, value in keys.items()}
-    source = Path(config.data.source)
-    if source.is_file():
-        settings["data.source"] = _content(source)
+    for file in map(Path, config.data.files):
+        if file.is_file():
+            settings["data.source" if str(file) == config.data.source else f"data.{file}"] = _content(file)
     return settings | {
         "--vary": " ".join(sorted(_text(dimension) for dimension in space)),
         "--objective": objective,

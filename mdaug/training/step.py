@@ -169,16 +169,16 @@ class Step:
         """
         energy_weight = self.options.energy_weight / n_frames
         force_weight = self.options.force_weight / (n_frames * 3 * self.frames.n_atoms)
-        graph, of_forces = batch.graph, self.frames.force_weights(batch)
+        graph = batch.graph
         if self.options.loss == "mse" and graph.d_ij.device.type == "cpu" and load_kernels():
             pairs = graph.idx_i, graph.idx_j, graph.unit_ij
             targets = batch.energies, batch.forces, batch.weights
             gradients = self.model.atoms_and_pairs(graph)
             return torch.ops.mdaug.frame_loss(
-                *gradients, *pairs, graph.system, *targets, of_forces, energy_weight, force_weight
+                *gradients, *pairs, graph.system, *targets, energy_weight, force_weight
             )
         energies, forces = self.model(graph)
-        of_atoms = of_forces.index_select(0, graph.system).unsqueeze(-1)
+        of_atoms = batch.weights.index_select(0, graph.system).unsqueeze(-1)
         energy_loss = (batch.weights * self._penalty(energies - batch.energies)).sum()
         force_loss = (of_atoms * self._penalty(forces - batch.forces)).sum()
         return energy_weight * energy_loss + force_weight * force_loss

@@ -14,8 +14,9 @@ from mdaug.training.tensors import Batch, FrameTensors
 class SystemTensors:
     """Frames of several systems on the device of a model, numbered system by system.
 
-    In the loss each frame counts as in a training on its system alone: its squared energy error, and the mean
-    of its squared force errors over its own components.
+    The loss of a frame is the mean of its squared force errors over its own components, and its squared
+    energy error times the mean number of atoms over its own, because energies of large systems are sums over
+    more atoms. Therefore the weight of a frame is multiplied by that ratio.
 
     Parameters
     ----------
@@ -50,6 +51,8 @@ class SystemTensors:
         sizes = [part.n_frames for part in self.parts]
         self.n_frames, self.n_pairs = sum(sizes), sum(part.n_pairs for part in self.parts)
         self.n_atoms = float(np.average([part.n_atoms for part in self.parts], weights=sizes))
+        for part in self.parts:
+            part.weights = part.weights * (self.n_atoms / part.n_atoms)  # the array of `dataset` stays
         self._ends = torch.tensor(np.cumsum(sizes), device=self.parts[0].energies.device)
 
     def batch(self, index: Tensor) -> Batch:
@@ -68,16 +71,6 @@ class SystemTensors:
         chosen = zip(self.parts, order.split(counts), first, strict=True)
         batches = [part.batch(own - start) for part, own, start in chosen if len(own)]
         return _joined(batches)
-
-    def force_weights(self, batch: Batch) -> Tensor:
-        """Return the weight (n_frames,) of each frame's squared force errors, whose divisor has `n_atoms`.
-
-        Parameters
-        ----------
-        batch
-            From `batch`.
-        """
-        return batch.weights * (self.n_atoms / torch.bincount(batch.graph.system).to(batch.weights.dtype))
 
 
 SetTensors = FrameTensors | SystemTensors

@@ -119,16 +119,6 @@ class FrameTensors:
         """The frames of each system: these."""
         return (self,)
 
-    def force_weights(self, batch: Batch) -> Tensor:
-        """Return the weight (n_frames,) of each frame's squared force errors, whose divisor has `n_atoms`.
-
-        Parameters
-        ----------
-        batch
-            From `batch`.
-        """
-        return batch.weights
-
 
 def _pair_rows(counts: list[int]) -> IntArray:
     """Return the rows of each frame's pairs, (n_frames, largest count), filled up with the last row."""

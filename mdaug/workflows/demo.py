@@ -15,7 +15,7 @@ from typing import Any
 from mdaug.analysis.accuracy import accuracy_verdict
 from mdaug.analysis.scan_metrics import scan_metrics
 from mdaug.deployment import read_manifest
-from mdaug.errors import MDAugError
+from mdaug.errors import DataError, MDAugError
 from mdaug.files import write_json
 from mdaug.frames import structure_from_json
 from mdaug.processes import one_thread_each, start_worker
@@ -94,6 +94,8 @@ def run_demo(
     MDAugError
         The first error of either model.
     """
+    if config.data.sources:
+        raise DataError(f"a demo takes one system, not {', '.join(config.data.files)}; use `mdaug train`")
     lanes = _run_lanes(config, folder, options or ValidationOptions(), show or (lambda _: None))
     write_json(folder / "results.json", {lane.name: _describe(lane) for lane in lanes})
     return DemoOutcome(write_demo_report(folder, lanes), lanes)
@@ -192,6 +194,9 @@ def _lane(name: str, config: RunConfig, folder: Path, options: ValidationOptions
         device="cpu",
         callbacks=TrainingCallbacks(springs=partial(report, "springs"), epoch=report_epoch),
     )
+    if len(outcome.systems) > 1:
+        labels = ", ".join(sets.label for sets in outcome.systems)
+        raise DataError(f"a demo takes one system, not {labels}; use `mdaug train`")
     sets = outcome.sets
     validation = validate(
         outcome.model_path,

@@ -46,7 +46,10 @@ def dataset(make_frames, pair_of_water) -> Dataset:
 
 def test_a_batch_is_the_frames_of_each_system_one_after_the_other(dataset, make_model):
     model = make_model()
+    before = [frames.weights.copy() for frames in dataset.systems]
     tensors = SystemTensors(dataset, model)
+    for frames, weights in zip(dataset.systems, before, strict=True):
+        np.testing.assert_array_equal(frames.weights, weights)
     assert (tensors.n_frames, tensors.n_atoms) == (18, (10 * 3 + 8 * 6) / 18)
     batch = tensors.batch(torch.tensor([12, 9, 4, 10]))
     first = FrameTensors(dataset.systems[0], model).batch(torch.tensor([4, 9]))
@@ -55,6 +58,8 @@ def test_a_batch_is_the_frames_of_each_system_one_after_the_other(dataset, make_
     assert batch.graph.system.tolist() == [0] * 3 + [1] * 3 + [2] * 6 + [3] * 6
     assert batch.graph.idx_i.tolist() == [*first.graph.idx_i.tolist(), *(6 + second.graph.idx_i).tolist()]
     assert batch.graph.idx_j.tolist() == [*first.graph.idx_j.tolist(), *(6 + second.graph.idx_j).tolist()]
+    for part, n_atoms in ((first, 3), (second, 6)):
+        part.weights.mul_(78 / 18 / n_atoms)
     for name in ("energies", "forces", "weights"):
         torch.testing.assert_close(
             getattr(batch, name), torch.cat([getattr(first, name), getattr(second, name)])
@@ -72,7 +77,7 @@ def test_frames_of_one_system_alone_are_a_batch_too(dataset, make_model):
 
 @pytest.mark.parametrize("loss", ["mse", "huber"])
 @pytest.mark.parametrize("kernels", [True, False])
-def test_each_frame_counts_as_in_a_training_on_its_system_alone(  # noqa: PLR0917
+def test_each_frame_counts_as_on_its_own_but_energies_by_their_numbers_of_atoms(  # noqa: PLR0917
     dataset, model_options, make_options, monkeypatch, kernels, loss
 ):
     assert load_kernels()
@@ -83,7 +88,8 @@ def test_each_frame_counts_as_in_a_training_on_its_system_alone(  # noqa: PLR091
     found = together.step.loss(together.train_set.batch(index), len(index))
     expected = 0.0
     for frames, own in zip(dataset.systems, ([1, 7], [2]), strict=True):
-        alone = Trainer(frames, frames, model_options, options, torch.device("cpu"), initial=together.model)
+        per_atom = options.model_copy(update={"energy_weight": 0.3 * (78 / 18) / frames.n_atoms})
+        alone = Trainer(frames, frames, model_options, per_atom, torch.device("cpu"), initial=together.model)
         expected += alone.step.loss(alone.train_set.batch(torch.tensor(own)), len(index))
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=0)
 

@@ -75,18 +75,18 @@ double force_loss(const Tensor& slope, const Tensor& transverse, const int64_t* 
 struct FrameLoss : torch::autograd::Function<FrameLoss> {
     static Tensor forward(AutogradContext* ctx, const Tensor& atomic, const Tensor& slope,
                           const std::optional<Tensor>& given_transverse, const Tensor& idx_i, const Tensor& idx_j, const Tensor& unit_ij, const Tensor& system,
-                          const Tensor& energies, const Tensor& forces, const Tensor& weights,
-                          const Tensor& weights_of_forces, double energy_weight, double force_weight) {
+                          const Tensor& energies, const Tensor& forces, const Tensor& weights, double energy_weight,
+                          double force_weight) {
         at::AutoDispatchBelowADInplaceOrView guard;
         const auto transverse = given_transverse.value_or(Tensor());
         const auto bar_atomic = at::empty_like(atomic), bar_slope = at::empty_like(slope);
         const auto bar_transverse = transverse.defined() ? at::empty_like(transverse) : Tensor();
         const auto system_of = in<int64_t>(system);
         const double loss = with_dtype_of(atomic, [&]<typename T>() {
-            const T *w = in<T>(weights), *of_forces = in<T>(weights_of_forces);
+            const T* w = in<T>(weights);
             const auto force_loss_of = [&]<bool TRANSVERSE>() {
                 return force_loss<TRANSVERSE>(slope, transverse, in<int64_t>(idx_i), in<int64_t>(idx_j),
-                                              in<T>(unit_ij), system_of, forces, of_forces, force_weight, out<T>(bar_slope),
+                                              in<T>(unit_ij), system_of, forces, w, force_weight, out<T>(bar_slope),
                                               TRANSVERSE ? out<T>(bar_transverse) : nullptr);
             };
             return energy_loss(atomic, system_of, energies, w, energy_weight, out<T>(bar_atomic)) +
@@ -99,7 +99,7 @@ struct FrameLoss : torch::autograd::Function<FrameLoss> {
 
     static variable_list backward(AutogradContext* ctx, variable_list grads) {
         const auto saved = ctx->get_saved_variables();
-        variable_list results(13);
+        variable_list results(12);
         for (int k = 0; k < 3; ++k)
             if (saved[k].defined()) results[k] = saved[k] * grads[0];
         return results;
@@ -108,12 +108,12 @@ struct FrameLoss : torch::autograd::Function<FrameLoss> {
 
 Tensor frame_loss(const Tensor& atomic, const Tensor& slope, const std::optional<Tensor>& transverse,
                   const Tensor& idx_i, const Tensor& idx_j, const Tensor& unit_ij, const Tensor& system,
-                  const Tensor& energies, const Tensor& forces, const Tensor& weights,
-                  const Tensor& weights_of_forces, double energy_weight, double force_weight) {
+                  const Tensor& energies, const Tensor& forces, const Tensor& weights, double energy_weight,
+                  double force_weight) {
     return FrameLoss::apply(atomic.contiguous(), slope.contiguous(),
                             transverse ? std::optional(transverse->contiguous()) : std::nullopt, idx_i.contiguous(), idx_j.contiguous(),
                             unit_ij.contiguous(), system.contiguous(), energies.contiguous(), forces.contiguous(),
-                            weights.contiguous(), weights_of_forces.contiguous(), energy_weight, force_weight);
+                            weights.contiguous(), energy_weight, force_weight);
 }
 
 }  // namespace
@@ -121,7 +121,6 @@ Tensor frame_loss(const Tensor& atomic, const Tensor& slope, const std::optional
 TORCH_LIBRARY_FRAGMENT(mdaug, m) {
     m.def(
         "frame_loss(Tensor atomic, Tensor slope, Tensor? transverse, Tensor idx_i, Tensor idx_j, Tensor unit_ij, "
-        "Tensor system, Tensor energies, Tensor forces, Tensor weights, Tensor weights_of_forces, float energy_weight, "
-        "float force_weight) -> Tensor",
+        "Tensor system, Tensor energies, Tensor forces, Tensor weights, float energy_weight, float force_weight) -> Tensor",
         frame_loss);
 }
