@@ -117,6 +117,7 @@ def make_model() -> Callable[..., "SchNet"]:
     small: dict[str, Any] = {
         "n_atom_basis": 12,
         "n_filters": 16,
+        "n_vectors": 0,
         "n_gaussians": 8,
         "n_interactions": 2,
         "cutoff": 4.0,

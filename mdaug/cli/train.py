@@ -19,7 +19,7 @@ from mdaug.options import TrainingDevice
 from mdaug.springs.options import SpringSettings
 from mdaug.text import print_text
 from mdaug.training.options import TrainOptions
-from mdaug.workflows.config import AugmentSection, RunConfig, load_config
+from mdaug.workflows.config import AugmentSection, RunConfig, load_config, load_recorded_config
 from mdaug.workflows.options import DataOptions, HardeningSettings, OutputOptions, Switch
 from mdaug.workflows.runs import open_run
 
@@ -172,7 +172,7 @@ def _settings_of(folder: Path, changes: Changes) -> RunConfig:
 
     if not (folder / CONFIG).exists():
         raise MDAugError(f"{folder} was stopped before it wrote {CONFIG}; start a new training")
-    return load_config(folder / CONFIG, changes)
+    return load_recorded_config(folder / CONFIG, changes)
 
 
 @contextmanager

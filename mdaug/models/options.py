@@ -10,6 +10,10 @@ from mdaug.options import PAPER_SETTINGS, Options
 Size = Annotated[int, Field(ge=1, le=10_000)]
 
 
+def _half_of_filters(sizes: dict[str, int]) -> int:
+    return sizes.get("n_filters", 0) // 2
+
+
 class SchNetOptions(Options):
     """The network (SchNet, Schütt et al. 2017)."""
 
@@ -19,9 +23,9 @@ class SchNetOptions(Options):
     n_filters: Size = 128
     """Features of the messages."""
 
-    n_vectors: Annotated[int, Field(ge=0, le=10_000)] = 0
-    """Vectors of each atom and interaction, from whose products the network sees angles; none is SchNet as
-    published."""
+    n_vectors: Annotated[int, Field(ge=0, le=10_000, default_factory=_half_of_filters)]
+    """Vectors of each atom and interaction, from whose products the network sees angles [default: half of
+    n_filters]; 0 is SchNet as published."""
 
     n_gaussians: Annotated[int, Field(ge=2, le=10_000)] = 20
     """Gaussians that expand a distance. Fewer, wider ones give smoother filters that overfit less."""

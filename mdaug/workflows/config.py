@@ -116,6 +116,28 @@ def load_config(path: Path | str | None = None, changes: Sections | None = None)
     return _validate(_merge(_with_full_paths(_read_toml(file), file), changes or {}), str(file))
 
 
+def load_recorded_config(path: Path, changes: Sections | None = None) -> RunConfig:
+    """Read the configuration that a run recorded with `save_config`.
+
+    Runs recorded before networks had vectors do not name their number; it is 0.
+
+    Parameters
+    ----------
+    path
+        ``config.toml`` of the run.
+    changes
+        Section -> key -> value, which override the file.
+
+    Raises
+    ------
+    DataError, SettingsError
+        As for `load_config`.
+    """
+    sections = _with_full_paths(_read_toml(path), path)
+    model = {"n_vectors": 0} | sections.get("model", {})
+    return _validate(_merge(sections | {"model": model}, changes or {}), str(path))
+
+
 def save_config(config: RunConfig, path: Path) -> None:
     """Write every setting as TOML, with absolute paths and the hash of the data, so that it can be used from
     any folder.

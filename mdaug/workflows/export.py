@@ -11,7 +11,7 @@ from mdaug.locks import locked
 from mdaug.options import Precision
 from mdaug.training.checkpoint import restore_model
 from mdaug.workflows.baseline import NO_BASELINE, recorded_baseline
-from mdaug.workflows.config import load_config
+from mdaug.workflows.config import load_recorded_config
 from mdaug.workflows.systems_choice import network_options
 from mdaug.workflows.training_records import CONFIG, SYSTEMS
 from mdaug.workflows.training_summary import summarize_systems
@@ -43,7 +43,7 @@ def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None =
     _refuse_other_files(path)
     if not checkpoint.is_file():
         raise DataError(f"no checkpoint in {run}; name the folder of a `mdaug train`")
-    config = load_config(run / CONFIG)
+    config = load_recorded_config(run / CONFIG)
     systems = own_systems(run / "model.pt", "train")
     folders = [run] if len(systems) == 1 else [run / SYSTEMS / label for label in systems]
     baselines = [recorded_baseline(folder) or NO_BASELINE for folder in folders]

@@ -308,6 +308,7 @@ def short_training(
     """
     size = max(1, round(config.training.batch_size * len(frames) / n_raw))
     halved = {key: max(8, getattr(config.model, key) // 2) for key in ("n_atom_basis", "n_filters")}
+    halved["n_vectors"] = config.model.n_vectors // 2
     model = config.model.model_copy(update=halved)
     options = config.training.model_copy(update={"epochs": epochs, "batch_size": size})
     with tempfile.TemporaryDirectory() as folder:

@@ -17,7 +17,7 @@ from mdaug.frames import FrameSet, structure_from_json
 from mdaug.options import Device, Precision
 from mdaug.quantum.calculators import GFN2, charged_calculator
 from mdaug.sampling.structures import starting_structures
-from mdaug.workflows.config import load_config
+from mdaug.workflows.config import load_recorded_config
 from mdaug.workflows.options import Part
 from mdaug.workflows.runs import find_model, model_label
 from mdaug.workflows.training_data import load_labeled, read_splits
@@ -265,7 +265,7 @@ def own_systems(path: Path, part: Part) -> dict[str, FrameSet]:
             f"{path}: no config.toml and split.json beside it, which record its {part} frames; name frames "
             "as DATA"
         )
-    systems = load_labeled(load_config(config).data)
+    systems = load_labeled(load_recorded_config(config).data)
     splits = read_splits(split)
     if len(splits) != len(systems):
         raise DataError(

@@ -82,7 +82,7 @@ def test_training_has_twice_as_many_products_backward(sizes, model):
 def test_published_width_takes_the_products_that_the_issue_counts():
     """Of 256 x 256 for each atom: 17 with three blocks, 23 with four (two of them are half as wide)."""
     for n_interactions, expected in ((3, 17), (4, 23)):
-        sizes = SchNetOptions(n_atom_basis=256, n_filters=256, n_interactions=n_interactions)
+        sizes = SchNetOptions(n_atom_basis=256, n_filters=256, n_vectors=0, n_interactions=n_interactions)
         assert flops(evaluation_products(sizes, 9)) == expected * Product(9, 256, 256).flops
 
 
