@@ -24,7 +24,7 @@ from mdaug.training.step import FlatParameters
 NUMBERS = np.array([8, 1, 1])
 EQUILIBRIUM = np.array([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]])
 TINY = {"n_atom_basis": 4, "n_filters": 4, "n_gaussians": 4, "n_interactions": 1, "n_knots": 16}
-TINY |= {"cutoff": 4.0, "prior": "none"}
+TINY |= {"cutoff": 4.0, "prior": "none", "n_vectors": 2}
 CONFIG = {
     "data": {"temperature": 300.0},
     "split": {"train": 4, "validation": 2, "test": 1},

@@ -61,3 +61,13 @@ def test_two_exports_to_one_path_wait_for_each_other(run: Path) -> None:
         pytest.raises(BusyError, match=r"model\.pt is being written"),
     ):
         export_run(run)
+
+
+def test_a_run_recorded_before_networks_had_vectors_is_exported(run: Path, monkeypatch) -> None:
+    monkeypatch.setitem(samples.TINY, "n_vectors", 0)
+    samples.checkpoint(run / "checkpoint.pt")
+    config = run / "config.toml"
+    recorded = config.read_text()
+    config.write_text(recorded.replace("n_vectors = 2\n", ""))
+    assert config.read_text() != recorded
+    assert "n_vectors" not in read_manifest(export_run(run))
