@@ -85,9 +85,9 @@ def filter_products(sizes: SchNetOptions) -> list[Product]:
         Sizes of the network.
     """
     n_rows = sizes.n_knots + 3
-    n_hidden = sizes.n_filters if sizes.filter_network == "schutt" else sizes.n_gaussians
+    n_hidden = sizes.n_filters if sizes.filter_network == "schutt" else sizes.gaussians
     n_columns = sizes.n_filters + sizes.n_vectors
-    block = [Product(n_rows, sizes.n_gaussians, n_hidden), Product(n_rows, n_hidden, n_columns)]
+    block = [Product(n_rows, sizes.gaussians, n_hidden), Product(n_rows, n_hidden, n_columns)]
     return block * sizes.n_interactions
 
 

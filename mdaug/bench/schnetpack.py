@@ -168,7 +168,7 @@ def _setup(model: BenchmarkModel, frames: FrameSet, options: BenchOptions) -> di
         "n_atom_basis": sizes.n_atom_basis,
         "n_filters": sizes.n_filters,
         "n_interactions": sizes.n_interactions,
-        "n_gaussians": sizes.n_gaussians,
+        "n_gaussians": sizes.gaussians,
         "cutoff": sizes.cutoff,
         "dtype": options.dtype,
         "device": options.device,

@@ -78,7 +78,7 @@ def build_manifest(
         "filters": options.filters,
         "n_knots": options.n_knots if options.filters == "spline" else None,
         "filter_network": options.filter_network,
-        "n_gaussians": options.n_gaussians,
+        "n_gaussians": options.gaussians,
         "cutoff_function": options.cutoff_function,
         "prior": None if model.prior is None else model.prior.description,
         "baseline": [_describe_template(terms) for terms in deployed.baseline] or None,

@@ -9,6 +9,9 @@ from mdaug.options import PAPER_SETTINGS, Options
 
 Size = Annotated[int, Field(ge=1, le=10_000)]
 
+DEFAULT_GAUSSIANS, GAUSSIANS_WITH_BASELINE = 20, 10
+"""Gaussians of a filter network, where they are not set (docs/benchmarks/vectors.md)."""
+
 
 def _half_of_filters(sizes: dict[str, int]) -> int:
     return sizes.get("n_filters", 0) // 2
@@ -23,12 +26,13 @@ class SchNetOptions(Options):
     n_filters: Size = 128
     """Features of the messages."""
 
-    n_vectors: Annotated[int, Field(ge=0, le=10_000, default_factory=_half_of_filters)]
+    n_vectors: Annotated[int, Field(ge=0, le=10_000)] = Field(default_factory=_half_of_filters)
     """Vectors of each atom and interaction, from whose products the network sees angles [default: half of
     n_filters]; 0 is SchNet as published."""
 
-    n_gaussians: Annotated[int, Field(ge=2, le=10_000)] = 20
-    """Gaussians that expand a distance. Fewer, wider ones give smoother filters that overfit less."""
+    n_gaussians: Annotated[int, Field(ge=2, le=10_000)] | None = None
+    """Gaussians that expand a distance [default: 20; 10 with a baseline, which leaves a smoother function to
+    learn]. Fewer, wider ones give smoother filters that overfit less."""
 
     n_interactions: Size = 3
     """Interaction blocks."""
@@ -66,3 +70,13 @@ class SchNetOptions(Options):
     """Force field of the molecules that the network's energies are added to, E = M + SchNet: the field that
     labels the augmented frames (auto, where these are made with rule force-matched, the field passes its
     assessment and validation errors do not grow); none; or force-field, also without augmented frames."""
+
+    @property
+    def gaussians(self) -> int:
+        """Number of Gaussians that is set, or the default without a baseline."""
+        return DEFAULT_GAUSSIANS if self.n_gaussians is None else self.n_gaussians
+
+    def with_baseline(self) -> "SchNetOptions":
+        """Return the options with the number of Gaussians that suits a baseline, if none is set."""
+        gaussians = GAUSSIANS_WITH_BASELINE if self.n_gaussians is None else self.n_gaussians
+        return self.model_copy(update={"n_gaussians": gaussians})

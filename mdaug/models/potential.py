@@ -66,10 +66,10 @@ class SchNet(nn.Module):
             options.n_interactions,
             options.dropout,
         )
-        n_hidden = options.n_filters if options.filter_network == "schutt" else options.n_gaussians
+        n_hidden = options.n_filters if options.filter_network == "schutt" else options.gaussians
         self.filter_networks = FilterNetworks(
             options.n_interactions,
-            (options.n_gaussians, n_hidden, options.n_filters + options.n_vectors),
+            (options.gaussians, n_hidden, options.n_filters + options.n_vectors),
             options.cutoff,
             options.trainable_gaussians,
         )

@@ -11,22 +11,27 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 NonNegative = Annotated[float, Field(ge=0, le=1e9)]
 
 
-DEFAULT_EPOCHS, EPOCHS_WITH_BASELINE = 800, 300
-"""Epochs of a training, where they are not set. (Ethanol, CCSD(T), with a baseline: the validation errors are
-lowest after 300 of 800 epochs.)"""
+DEFAULT_EPOCHS = 800
+"""Epochs of a training without a baseline, where they are not set."""
+
+STEPS_WITH_BASELINE = 16_000
+"""Least steps of a training with a baseline, where its epochs are not set (300 epochs of 1000 frames)."""
+
+MIN_EPOCHS, MAX_EPOCHS = 100, 1000
+"""Limits of the number of epochs that follows from a number of steps."""
 
 
 class TrainOptions(Options):
     """Optimization of the network."""
 
     epochs: Positive | None = None
-    """Passes over the training frames [default: 800; 300 with a baseline, which leaves the network less to
-    learn]."""
+    """Passes over the training frames [default: 800; with a baseline, which leaves the network less to learn,
+    as many as make 16,000 steps, 100 to 1000]."""
 
     batch_size: Positive = 20
     """Frames per step."""
 
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     """Highest learning rate."""
 
     optimizer: Annotated[Literal["adam", "adamw"], Parameter(group=PAPER_SETTINGS)] = "adam"
@@ -48,14 +53,14 @@ class TrainOptions(Options):
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Factor on the learning rate at a plateau."""
 
-    energy_weight: NonNegative = 0.01
-    """Weight of the squared energy errors (per frame) in the loss."""
+    energy_weight: NonNegative = 0.1
+    """Weight of the energy errors (per frame) in the loss."""
 
     force_weight: NonNegative = 1.0
-    """Weight of the squared force errors (per component) in the loss, in the unit of the energies."""
+    """Weight of the force errors (per component) in the loss, in the unit of the energies."""
 
-    loss: Annotated[Literal["mse", "huber"], Parameter(group=PAPER_SETTINGS)] = "mse"
-    """Mean squared errors (mse), or the Huber loss, which is linear beyond huber_delta."""
+    loss: Annotated[Literal["mse", "huber"], Parameter(group=PAPER_SETTINGS)] = "huber"
+    """The Huber loss, which is linear beyond huber_delta, or mean squared errors (mse)."""
 
     huber_delta: Annotated[float, Field(gt=0), Parameter(group=PAPER_SETTINGS)] = 0.02
     """Error beyond which the Huber loss is linear, in units of `scale`."""
@@ -91,3 +96,31 @@ class TrainOptions(Options):
     def n_epochs(self) -> int:
         """Epochs that are set, or the default without a baseline."""
         return DEFAULT_EPOCHS if self.epochs is None else self.epochs
+
+    def with_baseline(self, n_frames: int) -> "TrainOptions":
+        """Return the options with the number of epochs that suits a baseline, if none is set.
+
+        Parameters
+        ----------
+        n_frames
+            Number of training frames.
+        """
+        if self.epochs is not None:
+            return self
+        return self.model_copy(update={"epochs": epochs_of(STEPS_WITH_BASELINE, n_frames, self.batch_size)})
+
+
+def epochs_of(n_steps: int, n_frames: int, batch_size: int) -> int:
+    """Return the number of epochs, 100 to 1000, that have at least so many steps.
+
+    Parameters
+    ----------
+    n_steps
+        Number of steps.
+    n_frames
+        Number of training frames.
+    batch_size
+        Frames per step.
+    """
+    steps_per_epoch = -(-n_frames // batch_size)
+    return min(max(-(-n_steps // steps_per_epoch), MIN_EPOCHS), MAX_EPOCHS)

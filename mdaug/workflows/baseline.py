@@ -19,7 +19,7 @@ from mdaug.geometry.matching import MoleculeGraph, match_molecules
 from mdaug.models.baseline import Baseline
 from mdaug.models.molecule_template import MoleculeTemplate
 from mdaug.models.options import SchNetOptions
-from mdaug.training.options import EPOCHS_WITH_BASELINE, TrainOptions
+from mdaug.training.options import TrainOptions
 from mdaug.workflows.baseline_templates import templates_of
 from mdaug.workflows.config import RunConfig
 
@@ -65,7 +65,7 @@ class BaselineChoice:
         return Baseline(self.templates, self.cutoff)
 
     def network_options(self, options: SchNetOptions) -> SchNetOptions:
-        """Return the options of the network: without ZBL prior where the baseline has all short distances.
+        """Return the options of the network: fewer Gaussians, and no ZBL prior where M has all repulsion.
 
         Within a molecule M has the repulsion of close atoms; ZBL would count it twice.
 
@@ -74,20 +74,22 @@ class BaselineChoice:
         options
             Of the model, as set.
         """
-        alone = self.used and sum(map(len, self.molecules)) == 1
-        return options.model_copy(update={"prior": "none"}) if alone else options
+        if not self.used:
+            return options
+        alone = sum(map(len, self.molecules)) == 1
+        return options.with_baseline().model_copy(update={"prior": "none"} if alone else {})
 
-    def training_options(self, options: TrainOptions) -> TrainOptions:
+    def training_options(self, options: TrainOptions, n_frames: int) -> TrainOptions:
         """Return the options of the training, with the number of epochs that suits a baseline if none is set.
 
         Parameters
         ----------
         options
             Of the training, as set.
+        n_frames
+            Number of training frames.
         """
-        if not self.used or options.epochs is not None:
-            return options
-        return options.model_copy(update={"epochs": EPOCHS_WITH_BASELINE})
+        return options.with_baseline(n_frames) if self.used else options
 
     def summary(self) -> dict[str, Any]:
         """Return ``"baseline"`` of results.json."""

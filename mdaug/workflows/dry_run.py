@@ -11,7 +11,6 @@ import torch
 from mdaug.frames import as_frames
 from mdaug.training import pick_device
 from mdaug.training.loop import Trainer
-from mdaug.training.options import DEFAULT_EPOCHS, EPOCHS_WITH_BASELINE
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.training_sets import TrainingCallbacks, prepare_systems
 
@@ -30,7 +29,7 @@ class DryRun:
     steps_per_epoch
         Optimization steps of an epoch.
     epochs
-        Fewest and most epochs; two numbers where the choice of a baseline decides.
+        Epochs with and without a baseline; the same where it is decided.
     seconds_per_epoch
         Measured seconds of a step times `steps_per_epoch`, and the validation.
     memory_GB
@@ -52,9 +51,8 @@ class DryRun:
     @property
     def lines(self) -> list[str]:
         """The result, as lines of text."""
-        fewest, most = (epochs * self.seconds_per_epoch / 60 for epochs in self.epochs)
-        minutes = f"{most:.3g}" if fewest == most else f"{fewest:.3g} (with a baseline) to {most:.3g}"
-        epochs = f"{self.epochs[0]}" if fewest == most else f"{self.epochs[0]} to {self.epochs[1]}"
+        minutes = _with_and_without([f"{n * self.seconds_per_epoch / 60:.3g}" for n in self.epochs])
+        epochs = _with_and_without([str(n) for n in self.epochs])
         return [
             f"frames   {self.n_raw} raw and {self.n_augmented} augmented for training, {self.n_validation} "
             f"validation, {self.n_test} test",
@@ -100,19 +98,25 @@ def dry_run(config: RunConfig, *, device: str = "auto", callbacks: TrainingCallb
         n_validation=len(validation),
         n_test=sum(len(sets.test) for sets in systems),
         steps_per_epoch=steps_per_epoch,
-        epochs=_epochs(config),
+        epochs=_epochs(config, len(sets.all_training)),
         seconds_per_epoch=seconds,
         memory_GB=_memory_GB(chosen),
         device=chosen.type.upper() if chosen.type == "cpu" else "GPU",
     )
 
 
-def _epochs(config: RunConfig) -> tuple[int, int]:
-    if config.training.epochs is not None:
-        return config.training.epochs, config.training.epochs
-    fewest = DEFAULT_EPOCHS if config.model.baseline == "none" else EPOCHS_WITH_BASELINE
-    most = EPOCHS_WITH_BASELINE if config.model.baseline == "force-field" else DEFAULT_EPOCHS
-    return fewest, most
+def _epochs(config: RunConfig, n_frames: int) -> tuple[int, int]:
+    """Return the epochs with and without a baseline, which is not decided yet."""
+    with_baseline, without = config.training.with_baseline(n_frames).n_epochs, config.training.n_epochs
+    if config.model.baseline == "none":
+        with_baseline = without
+    if config.model.baseline == "force-field":
+        without = with_baseline
+    return with_baseline, without
+
+
+def _with_and_without(numbers: list[str]) -> str:
+    return numbers[0] if len(set(numbers)) == 1 else f"{numbers[0]} (with a baseline) or {numbers[1]}"
 
 
 def _seconds_per_step(trainer: Trainer) -> float:

@@ -170,7 +170,7 @@ def _train_on(  # noqa: PLR0917
     model: SchNet, frames: FrameSet, sets: Sets, config: RunConfig, place: Path, device: str
 ) -> TrainResult:
     """Go on with the training from the present weights."""
-    options = sets.baseline.training_options(config.training)
+    options = sets.baseline.training_options(config.training, len(sets.all_training))
     epochs = config.hardening.epochs or max(1, options.n_epochs // SHARE_OF_EPOCHS)
     rate = LOWER_RATE * options.learning_rate
     return train(

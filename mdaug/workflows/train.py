@@ -177,7 +177,7 @@ def _train(
     validation = as_frames([sets.baseline.subtract(sets.validation) for sets in held_out])
     baselines = [sets.baseline for sets in systems]
     network = network_options(baselines, config)
-    training = baselines[0].training_options(config.training)
+    training = baselines[0].training_options(config.training, len(frames))
     return train(frames, validation, network, training, folder, group=group, **options)
 
 

@@ -185,6 +185,7 @@ def test_few_and_light_augmented_frames_beside_a_baseline(tiny, baseline):
 def test_fewer_epochs_with_a_baseline_unless_they_are_set(baseline):
     unset = TrainOptions()
     assert unset.n_epochs == 800
-    assert baseline.training_options(unset).n_epochs == 300
-    assert replace(baseline, used=False).training_options(unset).n_epochs == 800
-    assert baseline.training_options(TrainOptions(epochs=7)).n_epochs == 7
+    for n_frames, expected in ((1060, 302), (200, 1000), (321, 942), (100_000, 100)):
+        assert baseline.training_options(unset, n_frames).n_epochs == expected
+    assert replace(baseline, used=False).training_options(unset, 1060).n_epochs == 800
+    assert baseline.training_options(TrainOptions(epochs=7), 1060).n_epochs == 7
