@@ -37,7 +37,8 @@ def sweep(
     data
         A file of frames or the name of a set [default: ethanol, embedded].
     config
-        A TOML file, or the name of a shipped one: demo, ethanol, ethanol_accurate, paper.
+        A TOML file, or the name of a shipped one: demo, ethanol, ethanol_accurate, paper,
+        plain_schnet.
     vary
         A key that is varied, with sections and keys of the TOML files: SECTION.KEY=V1,V2,… or
         SECTION.KEY=LOW:HIGH[:log]. May be repeated; the default is the paper's grid of ε.

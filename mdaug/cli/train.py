@@ -67,7 +67,8 @@ def train(
     data
         Files of one or several systems [default: ethanol].
     config
-        A TOML file, or the name of a shipped one: demo, ethanol, ethanol_accurate, paper.
+        A TOML file, or the name of a shipped one: demo, ethanol, ethanol_accurate, paper,
+        plain_schnet.
     validation
         File of validation frames, then not split off.
     test

@@ -98,7 +98,7 @@ def dry_run(config: RunConfig, *, device: str = "auto", callbacks: TrainingCallb
         n_validation=len(validation),
         n_test=sum(len(sets.test) for sets in systems),
         steps_per_epoch=steps_per_epoch,
-        epochs=_epochs(config, len(sets.all_training)),
+        epochs=_epochs(config, sum(len(sets.all_training) for sets in systems)),
         seconds_per_epoch=seconds,
         memory_GB=_memory_GB(chosen),
         device=chosen.type.upper() if chosen.type == "cpu" else "GPU",

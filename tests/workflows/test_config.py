@@ -124,7 +124,7 @@ def test_a_file_that_is_not_text_is_said(write):
 
 def test_a_missing_file_names_the_shipped_ones():
     with pytest.raises(
-        DataError, match=r"no configuration mine.toml.*demo, ethanol, ethanol_accurate, paper"
+        DataError, match=r"no configuration mine.toml.*demo, ethanol, ethanol_accurate, paper, plain_schnet"
     ):
         load_config("mine.toml")
 
