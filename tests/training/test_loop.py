@@ -149,11 +149,22 @@ def test_averages_by_hand(make_frames, model_options, make_options):
         torch.testing.assert_close(trainer.ema, expected, rtol=0, atol=1e-14)
 
 
-def test_the_loss_by_hand(make_frames, model_options, make_options):
-    trainer = make_trainer(make_frames, model_options, make_options(energy_weight=0.2, force_weight=3.0))
+def _square(errors, _delta):
+    return errors**2
+
+
+def _huber(errors, delta):
+    return torch.where(errors.abs() < delta, errors**2 / (2 * delta), errors.abs() - delta / 2)
+
+
+@pytest.mark.parametrize(("loss", "penalty"), [("mse", _square), ("huber", _huber)])
+def test_the_loss_by_hand(make_frames, model_options, make_options, loss, penalty):
+    options = make_options(energy_weight=0.2, force_weight=3.0, loss=loss, huber_delta=0.3)
+    trainer = make_trainer(make_frames, model_options, options)
     batch = trainer.train_set.batch(torch.tensor([3, 1]))
     energies, forces = trainer.model(batch.graph)
-    expected = 0.2 * ((energies - batch.energies) ** 2).mean() + 3 * ((forces - batch.forces) ** 2).mean()
+    of_energies, of_forces = penalty(energies - batch.energies, 0.3), penalty(forces - batch.forces, 0.3)
+    expected = 0.2 * of_energies.mean() + 3 * of_forces.mean()
     torch.testing.assert_close(trainer.step.loss(batch, 2), expected)
 
 

@@ -20,7 +20,7 @@ def test_the_loss_is_the_same_with_and_without_kernels(  # noqa: PLR0917
     frames = make_frames(8)
     frames.positions[2] *= 2.0
     frames = replace(frames, weights=np.linspace(0.1, 2.0, 8))
-    options = make_options(energy_weight=0.3, force_weight=2.0, dtype=dtype)
+    options = make_options(energy_weight=0.3, force_weight=2.0, loss="mse", dtype=dtype)
     sizes = model_options.model_copy(update={"n_vectors": n_vectors})
     trainer = Trainer(frames, make_frames(6, seed=1), sizes, options, torch.device("cpu"))
     batch = trainer.train_set.batch(torch.tensor([5, 2, 7]))

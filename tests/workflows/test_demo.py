@@ -43,7 +43,7 @@ SHORT = ValidationOptions(
 
 def test_the_demo_ends_in_one_page_about_both_models(tiny, tmp_path):
     steps = []
-    config = tiny.replace({"training": {"epochs": 1}})
+    config = tiny.replace({"training": {"epochs": 1, "learning_rate": 1e-3}})
     outcome = run_demo(config, tmp_path, SHORT, show=steps.append)
     page = outcome.report.read_text(encoding="utf-8")
     for heading in ("Results", "Hot dynamics", "Bond scan", "Molecule", "Springs", "Training", "Accuracy"):
