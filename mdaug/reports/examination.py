@@ -10,6 +10,9 @@ from mdaug.verdicts import MARKS, Verdict
 WORDS = {"passes": MARKS["ok"], "fails": MARKS["error"], "cannot tell": MARKS["cannot tell"], "not run": "–"}
 """Mark of each outcome of a part."""
 
+NO_BREAK = "\u00a0"
+"""Space between a mark and its word, at which no line breaks."""
+
 PARTS: dict[str, tuple[str, str]] = {
     "accuracy": (
         "Accuracy on held-out frames",
@@ -132,7 +135,7 @@ def comparison(force_fields: dict[str, Any]) -> Table:
     for part in PARTS:
         outcomes = [parts.get(part, {}).get("verdict") for parts in force_fields.values()]
         if any(outcomes):
-            rows.append([part, *(f"{WORDS[word]} {word}" if word else None for word in outcomes)])
+            rows.append([part, *(f"{WORDS[word]}{NO_BREAK}{word}" if word else None for word in outcomes)])
     return Table(["part", *force_fields], rows)
 
 
@@ -181,4 +184,4 @@ def checks_tables(entries: dict[str, Any]) -> list[Table]:
 
 
 def _marked(check: Verdict) -> str:
-    return check.mark if check.value is None else f"{check.mark} {format_cell(check.value)}"
+    return check.mark if check.value is None else f"{check.mark}{NO_BREAK}{format_cell(check.value)}"

@@ -57,4 +57,4 @@ def test_comparison_has_a_row_for_each_part(results):
     entry = {name: result.to_json() for name, result in results.items()}
     table = comparison({"one": entry, "less": {"bonds": entry["bonds"]}})
     assert [row[0] for row in table.rows] == list(results)
-    assert table.rows[0][1:] == ["✓ passes", None]
+    assert table.rows[0][1:] == ["✓\u00a0passes", None]
