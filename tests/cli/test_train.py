@@ -59,6 +59,18 @@ def test_command_line_over_file_over_defaults(given, tmp_path):
     assert options["device"] == "cpu"
 
 
+def test_several_files_are_sources_and_go_over_those_of_the_file(given, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("[[data.sources]]\nsource = 'a.xyz'\nweight = 2.0\n[[data.sources]]\nsource = 'b.xyz'\n")
+    config, _ = given("--config", str(file), "--out", "a")
+    assert [(table.source, table.weight) for table in config.data.sources] == [("a.xyz", 2.0), ("b.xyz", 1.0)]
+    config, _ = given("c.xyz", "d.xyz", "--validation", "v.xyz", "--temperature", "350", "--out", "b")
+    assert [table.source for table in config.data.sources] == ["c.xyz", "d.xyz"]
+    assert (config.data.validation, config.data.test, config.data.temperature) == ("v.xyz", None, 350.0)
+    config, _ = given("e.xyz", "--config", str(file), "--test", "t.xyz", "--out", "c")
+    assert (config.data.source, config.data.sources, config.data.test) == ("e.xyz", (), "t.xyz")
+
+
 def test_no_augment_trains_the_raw_model(given):
     config, _ = given("--no-augment")
     assert config.augment.enabled is False
