@@ -141,14 +141,22 @@ def split_systems(systems: Sequence[FrameSet], options: SplitOptions) -> list[Sp
         As `split_frames`, for all systems or for one.
     """
     n_frames = [len(frames) for frames in systems]
-    if len(systems) > 1:
-        _sizes(sum(n_frames), options)  # refuses sizes beyond all frames
-    counts = {name: getattr(options, name) for name in PARTS}
-    shares = {name: _shared_out(n, n_frames) for name, n in counts.items() if isinstance(n, int)}
+    if len(systems) == 1:
+        return [split_frames(systems[0], options)]
+    _sizes(sum(n_frames), options)  # refuses sizes beyond all frames
+    counts = {name: share for name in PARTS if isinstance(share := getattr(options, name), int)}
+    fractions = [getattr(options, name) for name in PARTS if name not in counts]
+    # the frames of all counts are shared out first, so that a system never lacks one
+    left = [n - sum(round(share * n) for share in fractions) for n in n_frames]
+    left = _shared_out(sum(counts.values()), left)
+    shares = []
+    for n in counts.values():
+        shares.append(_shared_out(n, left))
+        left = [rest - own for rest, own in zip(left, shares[-1], strict=True)]
     splits = []
     for k, frames in enumerate(systems):
-        own = options.model_copy(update={name: sizes[k] for name, sizes in shares.items()})
-        splits.append(split_frames(frames, own))
+        own = {name: of_systems[k] for name, of_systems in zip(counts, shares, strict=True)}
+        splits.append(split_frames(frames, options.model_copy(update=own)))
     return splits
 
 

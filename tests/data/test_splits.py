@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mdaug.data import Split, SplitOptions, split_frames
+from mdaug.data.splits import PARTS, split_systems
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 
@@ -109,6 +110,18 @@ def test_a_split_survives_json() -> None:
 def test_too_many_frames_are_refused() -> None:
     with pytest.raises(DataError, match=r"ask for 12 frames; there are 10"):
         split_frames(_frames(list(range(10))), SplitOptions(train=10, validation=1, test=1))
+
+
+@pytest.mark.parametrize("n_frames", [(333, 333, 334), (7, 1, 1, 1), (500, 500)])
+@pytest.mark.parametrize("shares", [(0.8, 0.1, 0.1), (0.5, 0.25, 0.25)])
+def test_counts_of_all_frames_of_several_systems_use_all(n_frames: tuple[int, ...], shares) -> None:
+    counts = [round(share * sum(n_frames)) for share in shares]
+    counts[0] += sum(n_frames) - sum(counts)
+    options = SplitOptions(**dict(zip(PARTS, counts, strict=True)))
+    splits = split_systems([_frames(range(n)) for n in n_frames], options)
+    sizes = np.array([[len(getattr(split, part)) for part in PARTS] for split in splits])
+    np.testing.assert_array_equal(sizes.sum(axis=0), counts)
+    np.testing.assert_array_equal(sizes.sum(axis=1), n_frames)
 
 
 def test_one_big_group_cannot_be_split() -> None:
