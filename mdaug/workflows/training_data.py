@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from mdaug.archives import read_json
+from mdaug.data.join import OF_THE_SYSTEM
 from mdaug.data.splits import PARTS, Split, SplitOptions, split_systems
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet, join_frames
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.data_section import DataSection
+from mdaug.workflows.shared_frames import same_system, warn_of_shared_frames, warn_of_training_frames
 
 FILE = "split.json"
 
@@ -53,12 +55,21 @@ def load_training_data(config: RunConfig) -> list[System]:
     ------
     DataError
         If the frames cannot be used, or are too few for the split.
+
+    Warns
+    -----
+    UserWarning
+        Of frames that are in two files.
     """
     systems = load_labeled(config.data)
     labels, frames, owns = zip(*systems, strict=True)
-    splits = split_systems(
-        [f.select(own["train"]) for f, own in zip(frames, owns, strict=True)], _of_files(config)
-    )
+    of_data = [f.select(own["train"]) for f, own in zip(frames, owns, strict=True)]
+    splits = split_systems(of_data, _of_files(config))
+    warn_of_shared_frames(of_data)
+    for (_, all_frames, own), train in zip(systems, of_data, strict=True):
+        for part in set(own) - {"train"}:
+            file = getattr(config.data, part)
+            warn_of_training_frames(train, all_frames.select(own[part]), file, part)
     whole = [_with_own_parts(split, own) for split, own in zip(splits, owns, strict=True)]
     return [System(*each) for each in zip(labels, frames, whole, strict=True)]
 
@@ -86,13 +97,7 @@ def load_labeled(data: DataSection) -> list[tuple[str, FrameSet, Parts]]:
     extra: list[dict[str, FrameSet]] = [{} for _ in systems]
     for part, file in (("validation", data.validation), ("test", data.test)):
         for frames in data.load_part(file) if file is not None else ():
-            of_system = [k for k, system in enumerate(systems) if _same_system(system, frames)]
-            if not of_system:
-                raise DataError(
-                    f"{file}: {part} frames of {frames!r}, which is no system of the training frames; give "
-                    "frames with the same atoms in the same order"
-                )
-            extra[of_system[0]][part] = frames
+            extra[_system_of(frames, systems, f"{file}: {part} frames")][part] = frames
     result = []
     for label, system, own in zip(labels_of(systems), systems, extra, strict=True):
         parts = {"train": system, **own}
@@ -175,13 +180,32 @@ def _merged(systems: Sequence[FrameSet]) -> list[FrameSet]:
     """Return the systems; refuses two sources of one system, whose frames could be in two parts."""
     for k, frames in enumerate(systems):
         for other in systems[:k]:
-            if frames.name == other.name and _same_system(frames, other):
+            if frames.name == other.name and same_system(frames, other):
                 raise DataError(f"{frames.name}: given twice; expected each source once")
     return list(systems)
 
 
-def _same_system(one: FrameSet, other: FrameSet) -> bool:
-    return one.pbc == other.pbc and np.array_equal(one.atomic_numbers, other.atomic_numbers)
+def _system_of(frames: FrameSet, systems: Sequence[FrameSet], where: str) -> int:
+    """Return which system validation or test frames are of; refuses those of none, or at another level."""
+    same = [k for k, system in enumerate(systems) if same_system(system, frames)]
+    if not same:
+        raise DataError(
+            f"{where} of {frames!r}, which is no system of the training frames; give frames with the same "
+            "atoms in the same order"
+        )
+    differences = [_difference(frames, systems[k]) for k in same]
+    if None not in differences:
+        raise DataError(f"{where} with {differences[0]}; give frames at the level of the training frames")
+    return same[differences.index(None)]
+
+
+def _difference(frames: FrameSet, system: FrameSet) -> str | None:
+    """Return how the level of theory or the charge of frames differs from that of a system."""
+    for key in OF_THE_SYSTEM:
+        own, there = getattr(frames, key), getattr(system, key)
+        if own is not None and there is not None and own != there:
+            return f"{key} {own}, but {there} in {system.name}"
+    return None
 
 
 def _joined(sets: Sequence[FrameSet]) -> FrameSet:
@@ -205,10 +229,12 @@ def _of_files(config: RunConfig) -> SplitOptions:
     if not all(isinstance(share, float) for share in shares):
         counts: SplitOptions = config.split.model_copy(update=dict.fromkeys(given, 0))
         return counts
-    options = config.split.model_copy(update=dict.fromkeys(given, 0.0))
-    rest = sum(getattr(options, part) for part in PARTS[1:])
-    fractions: SplitOptions = options.model_copy(update={"train": 1.0 - rest})
-    return fractions
+    fractions: SplitOptions = config.split.model_copy(update=dict.fromkeys(given, 0.0))
+    if sum(shares) < 1 - 1e-9:  # frames are to be left out
+        return fractions
+    rest = sum(getattr(fractions, part) for part in PARTS[1:])
+    whole: SplitOptions = fractions.model_copy(update={"train": 1.0 - rest})
+    return whole
 
 
 def _with_own_parts(split: Split, own: Parts) -> Split:

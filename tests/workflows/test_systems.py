@@ -278,6 +278,31 @@ def test_files_of_validation_and_test_frames(methanol, files, tmp_path):
         load_training_data(other)
 
 
+def test_own_test_frames_leave_the_share_of_training_frames_as_set(methanol, files, tmp_path):
+    write_extxyz(methanol.select(slice(70, 77)), tmp_path / "test.xyz")
+    data = {"source": files[0], "test": str(tmp_path / "test.xyz")}
+    (system,) = load_training_data(load_config(changes={"data": data, "split": {"train": 0.5}}))
+    assert [len(getattr(system.split, part)) for part in ("train", "validation", "test")] == [20, 2, 7]
+
+
+def test_test_frames_at_another_level_of_theory_are_refused(methanol, tmp_path):
+    for name, level in (("train", "PBE"), ("test", "CCSD(T)")):
+        write_extxyz(replace(methanol, level_of_theory=level), tmp_path / f"{name}.xyz")
+    data = {"source": str(tmp_path / "train.xyz"), "test": str(tmp_path / "test.xyz")}
+    with pytest.raises(DataError, match=r"test\.xyz: test frames with level_of_theory CCSD\(T\), but PBE in"):
+        load_training_data(load_config(changes={"data": data}))
+
+
+def test_frames_in_two_files_are_warned_of(methanol, files, tmp_path):
+    write_extxyz(replace(methanol.select(slice(30, 45)), level_of_theory=None), tmp_path / "other.xyz")
+    other = str(tmp_path / "other.xyz")
+    with pytest.warns(UserWarning, match=r"other\.xyz: 10 of 15 test frames are training frames"):
+        load_training_data(load_config(changes={"data": {"source": files[0], "test": other}}))
+    sources = [{"source": files[0]}, {"source": other}]
+    with pytest.warns(UserWarning, match=r"other\.xyz: 10 of its 15 frames are also in"):
+        load_training_data(load_config(changes={"data": {"sources": sources}}))
+
+
 def test_a_training_with_own_validation_and_test_frames(methanol, tiny, tmp_path):
     for name, part in {"train": slice(0, 24), "validation": slice(30, 36), "test": slice(40, 48)}.items():
         write_extxyz(methanol.select(part), tmp_path / f"{name}.xyz")
