@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from mdaug.geometry.bonds import find_bonds
+
 
 def system_records(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the record of each system of a model's training; for one system, the entry ``training``.
@@ -53,7 +55,7 @@ def label_for(manifest: Mapping[str, Any], atoms: Atoms) -> str | None:
 
 
 def _record_of(manifest: Mapping[str, Any], atoms: Atoms) -> dict[str, Any] | None:
-    """Return the system with these atoms in this order, in a cell or not; else in whichever."""
+    """Return the system with these atoms in this order; of several that in a cell or not, with these bonds."""
     training = manifest.get("training") or {}
     same = [
         record
@@ -62,4 +64,12 @@ def _record_of(manifest: Mapping[str, Any], atoms: Atoms) -> dict[str, Any] | No
     ]
     periodic = bool(atoms.pbc.any())
     alike = [record for record in same if any(record["reference_structure"].get("pbc", [])) == periodic]
-    return next(iter([*alike, *same]), None)
+    candidates = alike or same
+    if len(candidates) <= 1:
+        return next(iter(candidates), None)
+    bonds = {tuple(sorted(bond)) for bond in find_bonds(atoms).tolist()}
+    return min(candidates, key=lambda record: len(bonds ^ _bonds(record)))
+
+
+def _bonds(record: Mapping[str, Any]) -> set[tuple[int, ...]]:
+    return {tuple(sorted(bond["atoms"])) for bond in record["bonds"]}

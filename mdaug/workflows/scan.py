@@ -95,7 +95,7 @@ def scan_models(
             bond,
             distances,
             label=model.label,
-            reference=_reference(options.reference, model),
+            reference=_reference(options.reference, model, atoms),
             reference_label=GFN2,
             reference_to_A=reference_end(atoms, bond) if options.range is None else float("inf"),
             progress=partial(_report, progress, model.label),
@@ -130,13 +130,14 @@ def _start(model: Model, first: Model, options: ScanOptions) -> Atoms:
     return relaxed.atoms
 
 
-def _reference(reference: str, model: Model) -> Calculator | Path | None:
-    """Return the reference that ``--reference`` names."""
+def _reference(reference: str, model: Model, atoms: Atoms) -> Calculator | Path | None:
+    """Return the reference that ``--reference`` names, for the charge of the system of `atoms`."""
     if reference == "none":
         return None
     if reference not in ("auto", "gfn2-xtb"):
         return Path(reference)
-    level = model.training if reference == "auto" else model.training | {"level_of_theory": GFN2}
+    own = model.training | (manifest_for(model.manifest, atoms).get("training") or {})
+    level = own if reference == "auto" else own | {"level_of_theory": GFN2}
     try:
         return own_level(level)
     except MissingDependencyError as error:

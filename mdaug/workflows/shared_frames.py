@@ -1,4 +1,4 @@
-"""Warnings of frames that are in two files of a training, so that validation or test frames are trained on."""
+"""Warnings of frames in two files of a training, by which validation or test frames are trained on."""
 
 import warnings
 from collections.abc import Sequence
@@ -38,9 +38,9 @@ def warn_of_shared_frames(systems: Sequence[FrameSet]) -> None:
             n_shared = n_shared_frames(other, frames) if same_system(other, frames) else 0
             if n_shared:
                 warnings.warn(
-                    f"{frames.name}: {n_shared} of its {len(frames)} frames are also in {other.name}; as each is "
-                    "split alone, validation and test frames can be among the training frames, and their "
-                    "errors too small: give each frame once",
+                    f"{frames.name}: {n_shared} of its {len(frames)} frames are also in {other.name}; as "
+                    "each is split alone, validation and test frames can be among the training frames, and "
+                    "their errors too small: give each frame once",
                     stacklevel=3,
                 )
 
@@ -67,8 +67,8 @@ def warn_of_training_frames(train: FrameSet, held_out: FrameSet, file: str | Non
     n_shared = n_shared_frames(train, held_out)
     if n_shared:
         warnings.warn(
-            f"{file}: {n_shared} of {len(held_out)} {part} frames are training frames of {train.name} too, so that "
-            f"{part} errors are too small: take them out of one of the two files",
+            f"{file}: {n_shared} of {len(held_out)} {part} frames are training frames of {train.name} too, "
+            f"so that {part} errors are too small: take them out of one of the two files",
             stacklevel=3,
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import molecule
 
 from mdaug.calculators.applicability import mismatches
 from mdaug.calculators.ase_calculator import MDAugCalculator
@@ -28,6 +29,7 @@ from mdaug.workflows.levels import check_levels
 from mdaug.workflows.train import TrainingOutcome, train_force_field
 from mdaug.workflows.training_data import labels_of, load_training_data
 from mdaug.workflows.training_sets import TrainingCallbacks, prepare_sets, prepare_systems
+from mdaug.workflows.training_summary import summarize_training
 from mdaug.workflows.use_model import own_frames, own_systems, start_structure
 from tests.workflows.conftest import TINY
 
@@ -160,6 +162,19 @@ def test_the_manifest_names_the_systems_and_knows_their_molecules(outcome, metha
         r"trained on CH4O, (H2O, C2H6O|C2H6O and H2O|H2O and C2H6O)|trained on .*; this is CO", text
     )
     assert label_for(manifest, Atoms("CO")) is None
+
+
+def test_isomers_with_the_same_order_of_atoms_have_their_own_records():
+    records, isomers = [], [molecule("CH3CH2OH"), molecule("CH3OCH3")]
+    for isomer in isomers:
+        atoms = isomer[np.argsort(isomer.numbers, kind="stable")]
+        frames = FrameSet(atoms.numbers, atoms.positions[None], np.zeros(1), np.zeros((1, 9, 3)))
+        records.append({"label": f"isomer-{len(records)}", **summarize_training(frames, 5.0)})
+    manifest = {"training": records[0] | {"systems": records}}
+    for record in records:
+        atoms = start_structure(manifest, "model.pt", record["label"])
+        assert label_for(manifest, atoms) == record["label"]
+        assert manifest_for(manifest, atoms)["training"]["bonds"] == record["bonds"]
 
 
 def test_files_of_each_system_are_in_a_folder_of_its_own(outcome):
