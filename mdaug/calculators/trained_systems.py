@@ -55,7 +55,7 @@ def label_for(manifest: Mapping[str, Any], atoms: Atoms) -> str | None:
 
 
 def _record_of(manifest: Mapping[str, Any], atoms: Atoms) -> dict[str, Any] | None:
-    """Return the system with these atoms in this order; of several that in a cell or not, with these bonds."""
+    """Return the system with these atoms in this order; of several the one that has the same bonds."""
     training = manifest.get("training") or {}
     same = [
         record
