@@ -78,7 +78,7 @@ def train(
     no_augment
         Train the raw model, without augmented frames.
     harden
-        Rounds of hardening by hot MD after the training.
+        Most rounds of hardening by hot MD after the training.
     seed
         Seed of split, springs, augmentation and training.
     device

@@ -155,8 +155,9 @@ class ModelRunOptions(Options):
 class HardeningSettings(Options):
     """Hardening: search for spurious minima by the model's own MD after the training, and train on them."""
 
-    rounds: Count = 0
-    """Most rounds; the first that finds nothing is the last."""
+    rounds: Count | None = None
+    """Most rounds; the first that finds nothing is the last [default: 2 for a molecule that is trained on
+    augmented frames in at least 8000 steps, otherwise 0]."""
 
     temperatures: tuple[PositiveFloat, ...] = (1.5, 2.0, 3.0)
     """Temperatures of the MD, in that of the frames."""

@@ -18,7 +18,7 @@ from mdaug.training import ProcessGroup, TrainResult, pick_device, train
 from mdaug.workflows.augmentation_choice import AugmentationChoice
 from mdaug.workflows.baseline import BaselineChoice
 from mdaug.workflows.config import RunConfig
-from mdaug.workflows.hardening import harden
+from mdaug.workflows.hardening import harden, n_rounds
 from mdaug.workflows.options import ValidationOptions
 from mdaug.workflows.runs import explain_folder
 from mdaug.workflows.systems_choice import choose_for_systems, network_options
@@ -96,8 +96,14 @@ def train_force_field(
     summary = summary_of(systems, config)
     templates = systems[0].baseline.templates
     hardened = None
-    if config.hardening.rounds:
-        given: dict[str, Any] = {"summary": summary, "device": device, "stage": callbacks.stage}
+    rounds = n_rounds(config, systems, training)
+    if rounds:
+        given: dict[str, Any] = {
+            "rounds": rounds,
+            "summary": summary,
+            "device": device,
+            "stage": callbacks.stage,
+        }
         hardened = harden(training, systems[0], config, folder, **given)
         callbacks.stage(f"hardening: {hardened.reason}")
         training = replace(training, model=hardened.model)

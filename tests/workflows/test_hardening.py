@@ -1,6 +1,7 @@
 """Hardening: spurious minima that hot MD visits are labeled and trained on, resumed, recorded."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from mdaug.data import load_frames
 from mdaug.errors import DataError
 from mdaug.workflows.config import load_config
+from mdaug.workflows.hardening import n_rounds
 from mdaug.workflows.train import train_force_field
 
 pytestmark = pytest.mark.slow
@@ -84,3 +86,29 @@ def test_runs_that_end_early_are_mentioned_where_nothing_is_found(settings, tmp_
     results = json.loads((tmp_path / "run/results.json").read_text())["hardening"]
     assert "found no spurious minimum, although 2 of 2 runs ended early (" in results["reason"]
     assert results["rounds"][0]["n_trained_on"] == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, 2),
+        ({"n_epochs": 296}, 0),
+        ({"augmented": None}, 0),
+        ({"field": None}, 0),
+        ({"periodic": True}, 0),
+        ({"n_systems": 2}, 0),
+        ({"set": 0}, 0),
+        ({"set": 1, "n_epochs": 3, "augmented": None}, 1),
+    ],
+)
+def test_long_trainings_of_augmented_molecules_have_two_rounds(changed, expected):
+    case = {"n_epochs": 297, "augmented": "frames", "field": "M", "periodic": False, "n_systems": 1} | changed
+    sets = SimpleNamespace(
+        all_training=range(540),
+        augmented=case["augmented"],
+        augmentation=SimpleNamespace(field=case["field"]),
+        train=SimpleNamespace(periodic=case["periodic"]),
+    )
+    training = SimpleNamespace(history=SimpleNamespace(epochs=range(case["n_epochs"])))
+    config = load_config(changes={"hardening": {"rounds": case["set"]}} if "set" in case else {})
+    assert n_rounds(config, [sets] * case["n_systems"], training) == expected
