@@ -1,5 +1,6 @@
 """Accuracy on held-out frames."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,6 +11,7 @@ from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult, limited
 from mdaug.quantum.calculators import calculate_frames
 from mdaug.units import KCAL_MOL_PER_EV
+from mdaug.verdicts import Verdict
 
 ENERGY_LIMIT_KCAL_MOL = 1.0
 """Largest acceptable mean absolute error of the energies without their mean error: chemical accuracy."""
@@ -61,7 +63,20 @@ def examine_accuracy(examined: ExaminedForceField, budget: Budget) -> PartResult
         "energies_kcal_mol": _relative(centered.energies_eV),
         "force_errors_kcal_mol_A": _sample(result.force_errors_kcal_mol_A) if result.has_forces else [],
     }
-    return PartResult(tuple(checks), figures)
+    return PartResult(tuple(_undecided(check, examined, n) for check in checks), figures)
+
+
+def _undecided(check: Verdict, examined: ExaminedForceField, n_frames: int) -> Verdict:
+    """Return the check, which does not pass on frames of the training, and of energies not on one frame."""
+    if check.verdict != "ok":
+        return check
+    if examined.may_be_trained_on:
+        more = " The model may have been trained on these frames: which it left out is not recorded."
+    elif n_frames == 1 and check.name == "centered energies":
+        more = " Differences of energies need at least two frames."
+    else:
+        return check
+    return replace(check, verdict="cannot tell", text=check.text + more)
 
 
 def _relative(energies_eV: np.ndarray) -> list[float]:

@@ -1,5 +1,6 @@
 """Every bond from compression to beyond the cutoff: extrema, walls, jumps, curvature, dissociation."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +13,17 @@ from mdaug.errors import DataError
 from mdaug.examination.curves import Curve, curve_of_scan
 from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult
-from mdaug.geometry.bonds import find_bonds
+from mdaug.geometry.bonds import BoolArray, find_bonds
 from mdaug.verdicts import Level, Verdict
 
 FEWEST, MOST = 40, 150
 """Limits of the number of distances for each bond."""
+
+FEWEST_KNOWN = 7
+"""Fewest points of a scan with an energy."""
+
+FAILED_SHARE = 0.1
+"""Largest share of the points of a curve at which the calculator may fail; more leave its shape unknown."""
 
 MOST_BONDS = 40
 """Largest number of bonds that are scanned, evenly spaced among all."""
@@ -52,16 +59,18 @@ def examine_bonds(examined: ExaminedForceField, budget: Budget) -> PartResult:
     bonds = [(int(i), int(j)) for i, j in find_bonds(examined.minimum)]
     bonds = [bonds[k] for k in np.unique(np.linspace(0, len(bonds) - 1, MOST_BONDS).astype(int))]
     n_points = budget.evaluations(at_least=FEWEST * len(bonds), at_most=MOST * len(bonds)) // len(bonds)
-    scans = [scan for bond in bonds if (scan := _scan(examined, bond, n_points)) is not None]
+    tried = [scan for bond in bonds if (scan := _scan(examined, bond, n_points)) is not None]
+    scans = [_without_failures(scan) for scan in tried if _known(scan).sum() >= FEWEST_KNOWN]
     if not scans:
         return PartResult.not_run("No bond can be scanned: all are in rings, or no energy is finite.")
-    curves = [curve_of_scan(scan) for scan in scans]
+    curves = [curve_of_scan(scan) for scan in tried if _known(scan).sum() >= FEWEST_KNOWN]
     checks = (
         _extrema(scans),
         _walls(curves),
         jumps(curves),
         _curvatures(curves),
         *_dissociation(curves),
+        *failures([curve_of_scan(scan) for scan in tried]),
     )
     figures = {
         "n_bonds": len(bonds),
@@ -88,20 +97,46 @@ def jumps(curves: list[Curve]) -> Verdict:
     return Verdict("jumps", level, value, 1.0, text)
 
 
+def failures(curves: Sequence[Curve]) -> tuple[Verdict, ...]:
+    """Return a check that decides nothing where the calculator fails at many points of a curve; else none.
+
+    Parameters
+    ----------
+    curves
+        All that were tried.
+    """
+
+    def share(curve: Curve) -> float:
+        return curve.n_failed / max(curve.n_failed + len(curve.values), 1)
+
+    worst = max(curves, key=share)
+    if share(worst) <= FAILED_SHARE:
+        return ()
+    text = (
+        f"The calculator fails at {share(worst):.0%} of the points along {worst.name}; expected are at most "
+        f"{FAILED_SHARE:.0%}."
+    )
+    return (Verdict("failed points", "cannot tell", share(worst), FAILED_SHARE, text),)
+
+
 def _scan(examined: ExaminedForceField, bond: tuple[int, int], n_points: int) -> ScanResult | None:
-    """Return the scan without the points at which the calculator fails, None if that cannot be made."""
+    """Return the scan, with NaN where the calculator fails; None if there is none."""
     atoms = examined.minimum
     reach = scan_reach(examined.manifest, atoms) if examined.manifest else REACH_A
     distances = scan_grid(atoms, bond, reach_A=reach, n_points=n_points)
     try:
-        scan = bond_scan(examined.calculator, atoms, bond, distances, allow_failures=True)
+        return bond_scan(examined.calculator, atoms, bond, distances, allow_failures=True)
     except DataError:  # a bond in a ring
         return None
-    known = np.isfinite(scan.energy_kcal_mol) & np.isfinite(scan.force_along_bond_kcal_mol_A)
-    if known.sum() < 7:
-        return None
+
+
+def _known(scan: ScanResult) -> BoolArray:
+    return np.isfinite(scan.energy_kcal_mol) & np.isfinite(scan.force_along_bond_kcal_mol_A)
+
+
+def _without_failures(scan: ScanResult) -> ScanResult:
     columns = ("distances_A", "energy_kcal_mol", "force_along_bond_kcal_mol_A")
-    kept: dict[str, Any] = {name: getattr(scan, name)[known] for name in columns}
+    kept: dict[str, Any] = {name: getattr(scan, name)[_known(scan)] for name in columns}
     return replace(scan, **kept)
 
 

@@ -133,7 +133,9 @@ def curve_of_scan(scan: ScanResult) -> Curve:
     """
     known = np.isfinite(scan.energy_kcal_mol) & np.isfinite(scan.force_along_bond_kcal_mol_A)
     distances, force = scan.distances_A[known], scan.force_along_bond_kcal_mol_A[known]
-    work = -np.diff(CubicSpline(distances, force).antiderivative()(distances))
+    work = np.empty(0)
+    if len(distances) > 1:
+        work = -np.diff(CubicSpline(distances, force).antiderivative()(distances))
     energy, n_failed = scan.energy_kcal_mol[known], int((~known).sum())
     return Curve(f"bond {scan.name}", "bond", scan.zero_distance_A, distances, energy, work, n_failed)
 

@@ -131,7 +131,7 @@ def _doubt(frames: FrameSet, duration_ps: float) -> str | None:
 
 
 def _level(passes: bool, decides: bool) -> Level:
-    return "ok" if passes else "error" if decides else "cannot tell"
+    return "cannot tell" if not decides else "ok" if passes else "error"
 
 
 def _with(check: Verdict, more: str) -> Verdict:

@@ -1,6 +1,7 @@
 """What every part of an examination is given: a force field, a start structure, held-out frames, time."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +43,8 @@ class ExaminedForceField:
         The model.pt; None for another calculator.
     frames
         Held-out frames of the same atoms in the same order as `start`; None without.
+    may_be_trained_on
+        Whether the force field may have been trained on some of the frames.
     temperature_K
         Temperature of the frames; None where unknown.
     charge
@@ -59,6 +62,7 @@ class ExaminedForceField:
     manifest: dict[str, Any]
     model: Path | None = None
     frames: FrameSet | None = None
+    may_be_trained_on: bool = False
     temperature_K: float | None = None
     charge: int = 0
     multiplicity: int = 1
@@ -91,7 +95,7 @@ class ExaminedForceField:
         return not self.start.pbc.any() and bool(molecule_of_atom(len(self.start), bonds).max() == 0)
 
     def bonds(self) -> TrainingBonds:
-        """Return the bonds of the frames, of the manifest, or of the minimum: the first that there are.
+        """Return the bonds of the frames, of a manifest of the same atoms, or of the minimum.
 
         Raises
         ------
@@ -100,10 +104,11 @@ class ExaminedForceField:
         """
         if self.frames is not None:
             return TrainingBonds.from_frames(self.frames)
-        try:
-            return TrainingBonds.from_manifest(self.manifest)
-        except DataError:
-            return TrainingBonds.from_frames(one_frame(self.minimum, 0.0, self.label))
+        with suppress(DataError):
+            recorded = TrainingBonds.from_manifest(self.manifest)
+            if np.array_equal(recorded.atomic_numbers, self.start.numbers):
+                return recorded
+        return TrainingBonds.from_frames(one_frame(self.minimum, 0.0, self.label))
 
     def evaluate(self, atoms: Atoms) -> tuple[float, FloatArray]:
         """Return energy, kcal/mol, and forces, kcal/mol/Å, shape (n_atoms, 3), of a structure.

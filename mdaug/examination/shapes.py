@@ -1,13 +1,14 @@
 """Bends, torsions and contacts: falls that should not be there, energies below the minimum, jumps."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from mdaug.analysis.survival import FALL_KCAL_MOL
 from mdaug.errors import DataError
-from mdaug.examination.bonds import jumps
+from mdaug.examination.bonds import failures, jumps
 from mdaug.examination.curves import Curve, follow
 from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult
@@ -22,6 +23,9 @@ MOST_OF_A_KIND = 24
 
 POINTS_OF_ONE = 25
 """Usual number of points of one coordinate."""
+
+FEWEST_KNOWN = 4
+"""Fewest points of a curve with an energy."""
 
 FALLING_KCAL_MOL = 1.0
 """Largest fall of the energy of a bend or contact that leaves the minimum, where MD can reach it."""
@@ -46,10 +50,11 @@ def examine_shapes(examined: ExaminedForceField, budget: Budget) -> PartResult:
     kinds = coordinates(atoms.numbers, find_bonds(atoms), atoms.get_all_distances())
     asked = budget.evaluations(at_least=5 * POINTS_OF_ONE, at_most=3 * MOST_OF_A_KIND * POINTS_OF_ONE)
     each = max(2, asked // (3 * POINTS_OF_ONE))
-    curves = [curve for motions in kinds.values() for curve in _follow(examined, motions, each)]
+    tried = [curve for motions in kinds.values() for curve in _follow(examined, motions, each)]
+    curves = [curve for curve in tried if len(curve.values) >= FEWEST_KNOWN]
     if not curves:
         return PartResult.not_run("The molecule has no bend, torsion or contact that can be scanned.")
-    checks = [*_of_kinds(curves), _below(curves), jumps(curves)]
+    checks = [*_of_kinds(curves), _below(curves), jumps(curves), *failures(tried)]
     return PartResult(tuple(checks), {"curves": [curve.to_json() for curve in curves]})
 
 
@@ -85,12 +90,8 @@ def _follow(examined: ExaminedForceField, motions: Sequence[Motion], most: int) 
     if motions and motions[0].kind != "approach":
         motions = [motions[k] for k in np.unique(np.linspace(0, len(motions) - 1, most).astype(int))]
     for motion in motions[:most]:
-        try:
-            curve = follow(examined, motion, grid(*default_grid(motion, examined.minimum)))
-        except DataError:
-            continue
-        if len(curve.values) >= 4:
-            yield curve
+        with suppress(DataError):
+            yield follow(examined, motion, grid(*default_grid(motion, examined.minimum)))
 
 
 def _of_kinds(curves: list[Curve]) -> Iterator[Verdict]:

@@ -1,7 +1,7 @@
 """Examination of one or several force fields: examination.json, and the report drawn from it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 from ase import Atoms
 
 from mdaug.archives import read_json
+from mdaug.calculators.trained_systems import label_for, manifest_for
 from mdaug.errors import DataError
 from mdaug.examination.force_field import ExaminedForceField
 from mdaug.examination.options import ExaminationOptions
@@ -164,17 +165,26 @@ def _force_field(
     model: Model, frames: FrameSet | None, options: ExaminationOptions, folder: Path, known_K: float | None
 ) -> ExaminedForceField:
     """Return what is examined; where the frames state no temperature, that of a model's training is used."""
-    held_out = _held_out(model, frames)
-    training = model.training
+    model, label = _of_system(model, frames, options.structure)
+    held_out, may_be_trained_on = _held_out(model, frames, label)
+    start, training = _start(model, held_out, options.structure), model.training
+    if held_out is not None and not np.array_equal(start.numbers, held_out.atomic_numbers):
+        if frames is not None:
+            raise DataError(
+                f"{options.structure}: {start.get_chemical_formula()} has other atoms, or another order of "
+                f"them, than the frames of {frames.name}; examine it without DATA, or with frames of its own"
+            )
+        held_out = None  # another molecule than that of the training
     temperature = None if held_out is None else held_out.temperature_K
     return ExaminedForceField(
         label=model.label,
         calculator=model.calculator,
-        start=_start(model, held_out, options.structure),
+        start=start,
         folder=folder / RUNS / model.label,
         manifest=model.manifest,
         model=model.path,
         frames=held_out,
+        may_be_trained_on=may_be_trained_on,
         temperature_K=temperature or training.get("temperature_K") or known_K,
         charge=int(training.get("charge") or 0),
         multiplicity=int(training.get("multiplicity") or 1),
@@ -182,16 +192,33 @@ def _force_field(
     )
 
 
-def _held_out(model: Model, frames: FrameSet | None) -> FrameSet | None:
-    """Return the frames; of a set that the model was trained on, those that its training left out."""
-    if model.path is None:
-        return frames
-    if frames is None or model.training.get("data") == frames.name:
-        try:
-            return own_frames(model.path, "test")
-        except DataError:
-            return frames
-    return frames
+def _of_system(model: Model, frames: FrameSet | None, structure: str | None) -> tuple[Model, str | None]:
+    """Return the model with the records of the system that is examined, and its label; None for one system.
+
+    Of several systems it is that of `structure`, else that of the frames, else the first.
+    """
+    if not model.training.get("systems"):
+        return model, None
+    if frames is not None and structure is None:
+        atoms = Atoms(frames.atomic_numbers, pbc=frames.pbc)
+    else:
+        atoms = model.start(structure)
+    manifest = manifest_for(model.manifest, atoms)
+    return replace(model, manifest=manifest), label_for(manifest, atoms)
+
+
+def _held_out(model: Model, frames: FrameSet | None, label: str | None) -> tuple[FrameSet | None, bool]:
+    """Return the frames, and whether the model may have been trained on them.
+
+    Of a set that it was trained on, those that its training left out are returned.
+    """
+    if model.path is None or (frames is not None and model.training.get("data") != frames.name):
+        return frames, False
+    try:
+        own = own_frames(model.path, "test", label)
+    except DataError:
+        return frames, True
+    return (own, False) if len(own) else (frames, True)
 
 
 def _start(model: Model, frames: FrameSet | None, structure: str | None) -> Atoms:

@@ -1,6 +1,8 @@
 """Bonds, bends, torsions, contacts, minimum and extensivity: a right force field, and ones that are wrong."""
 
+import numpy as np
 import pytest
+from ase.calculators.calculator import CalculationFailed, all_changes
 
 from mdaug.examination.bonds import examine_bonds
 from mdaug.examination.extensivity import examine_extensivity
@@ -99,3 +101,18 @@ def test_a_saddle_point_fails_by_its_imaginary_frequency(tmp_path):
 )
 def test_extensivity(tmp_path, calculator, verdict):
     assert examine_extensivity(examined_of(calculator(), tmp_path), LITTLE).verdict == verdict
+
+
+@pytest.mark.parametrize(("examine", "highest_eV"), [(examine_bonds, 4.0), (examine_shapes, 0.3)])
+def test_curves_on_which_the_calculator_fails_do_not_pass(tmp_path, examine, highest_eV):
+    class Fails(analytic.Right):
+        def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+            super().calculate(atoms, properties, system_changes)
+            self.lowest = min(self.results["energy"], getattr(self, "lowest", np.inf))
+            if self.results["energy"] > self.lowest + highest_eV:
+                raise CalculationFailed("no convergence")
+
+    result = examine(examined_of(Fails(), tmp_path), LITTLE)
+    (check,) = [check for check in result.checks if check.name == "failed points"]
+    assert check.verdict == "cannot tell" and "fails at" in check.text
+    assert max(curve["n_failed"] for curve in result.figures["curves"]) > 0

@@ -128,8 +128,8 @@ def test_distributions(runs, wrong):
     for doubted in (frames_of(frames.positions, 300.0), frames):  # at another temperature, too little MD
         duration = 100.0 if doubted.temperature_K else 1.0
         result = distributions._compared(doubted, bonds, positions, None, duration)
-        assert result.verdict == ("cannot tell" if wrong else "passes")
-        assert ("not decide it" in result.why) == bool(wrong)
+        assert result.verdict == "cannot tell"
+        assert "not decide it" in result.why
 
 
 def test_distributions_are_those_of_the_runs(tmp_path, short):

@@ -1,5 +1,7 @@
 """Each part passes a right force field and fails one that is wrong in what the part measures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -58,6 +60,18 @@ def test_accuracy_is_not_run_without_frames(tmp_path):
         "not run",
         "There are no held-out frames; name some as DATA.",
     )
+
+
+def test_frames_of_the_training_and_one_frame_do_not_show_accuracy(tmp_path):
+    seen = replace(examined_of(analytic.Right(), tmp_path, frames=held_out()), may_be_trained_on=True)
+    result = examine_accuracy(seen, LITTLE)
+    assert result.verdict == "cannot tell"
+    assert "trained on these frames" in result.why
+    one = examine_accuracy(examined_of(analytic.Right(), tmp_path, frames=held_out(1)), LITTLE)
+    assert {check.name: check.verdict for check in one.checks} == {
+        "forces": "ok",
+        "centered energies": "cannot tell",
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""Which frames and records of a model an examination uses."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import molecule
+from ase.calculators.emt import EMT
+
+from mdaug.errors import DataError
+from mdaug.examination.options import ExaminationOptions
+from mdaug.frames import FrameSet
+from mdaug.workflows import examine
+from mdaug.workflows.use_model import Model
+
+
+def frames_of(atoms: Atoms, n: int = 2) -> FrameSet:
+    positions = np.tile(atoms.positions, (n, 1, 1))
+    name = f"{atoms.get_chemical_formula()}.xyz"
+    return FrameSet(atoms.numbers, positions, np.zeros(n), np.zeros_like(positions), name=name)
+
+
+def record_of(name: str, kelvin: float) -> dict:
+    atoms = molecule(name)
+    structure = {"atomic_numbers": atoms.numbers.tolist(), "positions": atoms.positions.tolist()}
+    data = f"{atoms.get_chemical_formula()}.xyz"
+    return {"label": name, "data": data, "reference_structure": structure, "temperature_K": kelvin}
+
+
+@pytest.fixture
+def model(monkeypatch) -> Model:
+    """A model of methane and water; its test frames are three of methane and none of water."""
+    records = [record_of("CH4", 300.0), record_of("H2O", 500.0)]
+    training = {**records[0], "temperature_K": None, "data": "CH4.xyz, H2O.xyz", "systems": records}
+    own = {"CH4": frames_of(molecule("CH4"), 3), "H2O": frames_of(molecule("H2O"), 0)}
+    monkeypatch.setattr(examine, "own_frames", lambda path, part, label: own[label])
+    return Model("model", EMT(), {"training": training}, Path("model.pt"))
+
+
+def examined(model, frames, structure=None):
+    options = ExaminationOptions(structure=structure)
+    return examine._force_field(model, frames, options, Path("out"), None)
+
+
+def test_each_system_of_a_model_has_frames_and_records_of_its_own(model):
+    methane, water = examined(model, None), examined(model, None, "H2O")
+    assert (len(methane.frames), methane.kelvin, methane.may_be_trained_on) == (3, 300.0, False)
+    assert (water.frames, water.kelvin, len(water.start)) == (None, 500.0, 3)
+    given = examined(model, frames_of(molecule("H2O")))
+    assert (len(given.frames), given.kelvin, given.may_be_trained_on) == (2, 500.0, True)
+    assert len(examined(model, frames_of(molecule("CH4"))).frames) == 3
+
+
+def test_start_and_frames_are_of_the_same_atoms(model):
+    with pytest.raises(DataError, match="other atoms"):
+        examined(model, frames_of(molecule("CH4")), "H2O")
