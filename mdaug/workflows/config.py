@@ -161,6 +161,8 @@ def save_config(config: RunConfig, path: Path) -> None:
         table["source"] = in_full(table["source"])
     for part in ("validation", "test"):
         if part in data:
+            if Path(data[part]).is_file():
+                data[f"{part}_sha256"] = file_hash(Path(data[part]))
             data[part] = in_full(data[part])
     if data["sources"]:
         _keep_what_was_set(config.data, data)
@@ -230,6 +232,9 @@ def _merge(sections: Mapping[str, Any], changes: Sections) -> dict[str, dict[str
     given = changes.get("data", {})
     if ("source" in given or "sources" in given) and "sha256" not in given:
         merged["data"].pop("sha256", None)  # of another file
+    for part in ("validation", "test"):
+        if part in given and f"{part}_sha256" not in given:
+            merged["data"].pop(f"{part}_sha256", None)
     for one, other in (("source", "sources"), ("sources", "source")):
         if one in given and other not in given:
             merged["data"].pop(other, None)

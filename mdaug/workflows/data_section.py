@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -47,6 +47,12 @@ class DataSection(DataOptions):
 
     test: str | None = None
     """A file of test frames; then none are split off."""
+
+    validation_sha256: str | None = None
+    """SHA-256 of the file of validation frames, as sha256."""
+
+    test_sha256: str | None = None
+    """SHA-256 of the file of test frames, as sha256."""
 
     @model_validator(mode="after")
     def _one_or_several(self) -> "DataSection":
@@ -93,19 +99,23 @@ class DataSection(DataOptions):
             systems += _weighted(_load(table.source, DataOptions(**(shared | own))), table.weight)
         return systems
 
-    def load_part(self, file: str) -> "list[FrameSet]":
-        """Return the frames of a file of validation or test frames, by system, read as those of [data].
+    def load_part(self, part: Literal["validation", "test"]) -> "list[FrameSet]":
+        """Return the frames of the file of validation or test frames, by system, read as those of [data].
 
         Parameters
         ----------
-        file
-            The file.
+        part
+            Which frames; without a file there are none.
 
         Raises
         ------
         DataError
-            If it cannot be used.
+            If the file has changed since its hash was recorded, or cannot be used.
         """
+        file = getattr(self, part)
+        if file is None:
+            return []
+        check_hash(file, getattr(self, f"{part}_sha256"), key=f"{part}_sha256")
         return _load(file, DataOptions(**self.model_dump(include=set(DataOptions.model_fields))))
 
 
@@ -124,7 +134,7 @@ def _weighted(systems: "list[FrameSet]", weight: float) -> "list[FrameSet]":
     return [replace(frames, weights=weight * frames.weights) for frames in systems]
 
 
-def check_hash(source: str, sha256: str | None) -> None:
+def check_hash(source: str, sha256: str | None, *, key: str = "sha256") -> None:
     """Refuse a file with another hash than the recorded one.
 
     Parameters
@@ -133,6 +143,8 @@ def check_hash(source: str, sha256: str | None) -> None:
         A file or the name of a set.
     sha256
         Recorded hash, in hexadecimal digits; None for none.
+    key
+        Key of [data] that has the hash.
 
     Raises
     ------
@@ -143,7 +155,7 @@ def check_hash(source: str, sha256: str | None) -> None:
     if sha256 is not None and path.is_file() and file_hash(path) != sha256:
         raise DataError(
             f"{path}: not the file that this configuration was made with (its SHA-256 differs); give "
-            "that file, or take sha256 out of [data] to use the present one"
+            f"that file, or take {key} out of [data] to use the present one"
         )
 
 

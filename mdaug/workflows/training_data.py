@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -95,9 +95,11 @@ def load_labeled(data: DataSection) -> list[tuple[str, FrameSet, Parts]]:
     """
     systems = _merged(data.load_systems())
     extra: list[dict[str, FrameSet]] = [{} for _ in systems]
-    for part, file in (("validation", data.validation), ("test", data.test)):
-        for frames in data.load_part(file) if file is not None else ():
-            extra[_system_of(frames, systems, f"{file}: {part} frames")][part] = frames
+    held_out: tuple[Literal["validation", "test"], ...] = ("validation", "test")
+    for part in held_out:
+        for frames in data.load_part(part):
+            where = f"{getattr(data, part)}: {part} frames"
+            extra[_system_of(frames, systems, where)][part] = frames
     result = []
     for label, system, own in zip(labels_of(systems), systems, extra, strict=True):
         parts = {"train": system, **own}

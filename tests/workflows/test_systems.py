@@ -21,7 +21,7 @@ from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.models.baseline import Baseline
 from mdaug.workflows.baseline import recorded_baseline
-from mdaug.workflows.config import RunConfig, load_config, save_config
+from mdaug.workflows.config import RunConfig, load_config, load_recorded_config, save_config
 from mdaug.workflows.dry_run import dry_run
 from mdaug.workflows.evaluate import evaluate_models
 from mdaug.workflows.export import export_run
@@ -298,6 +298,17 @@ def test_own_test_frames_leave_the_share_of_training_frames_as_set(methanol, fil
     data = {"source": files[0], "test": str(tmp_path / "test.xyz")}
     (system,) = load_training_data(load_config(changes={"data": data, "split": {"train": 0.5}}))
     assert [len(getattr(system.split, part)) for part in ("train", "validation", "test")] == [20, 2, 7]
+
+
+def test_a_changed_file_of_validation_frames_is_refused(methanol, files, tmp_path):
+    write_extxyz(methanol.select(slice(50, 60)), tmp_path / "held-out.xyz")
+    data = {"source": files[0], "validation": str(tmp_path / "held-out.xyz")}
+    save_config(load_config(changes={"data": data}), tmp_path / "config.toml")
+    load_training_data(load_recorded_config(tmp_path / "config.toml"))
+    write_extxyz(methanol.select(slice(60, 70)), tmp_path / "held-out.xyz")
+    with pytest.raises(DataError, match=r"held-out\.xyz: not the file .* take validation_sha256 out of"):
+        load_training_data(load_recorded_config(tmp_path / "config.toml"))
+    load_training_data(load_recorded_config(tmp_path / "config.toml", {"data": data}))
 
 
 def test_test_frames_at_another_level_of_theory_are_refused(methanol, tmp_path):
