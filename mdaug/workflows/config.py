@@ -82,6 +82,8 @@ class RunConfig(Options):
             For an unknown section or key, or a wrong value.
         """
         sections = self.model_dump()
+        if "n_vectors" not in self.model.model_fields_set:  # then it follows n_filters
+            del sections["model"]["n_vectors"]
         tables = [table.model_dump(exclude_unset=True) for table in self.data.sources]
         sections["data"]["sources"] = tables  # keys that are not set are those of [data]
         return _validate(_merge(sections, changes), "the given options")

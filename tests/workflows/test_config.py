@@ -147,3 +147,9 @@ def test_configurations_that_crash_or_occupy_the_parser_are_refused(content, mes
     with pytest.raises(DataError, match=rf"hostile\.toml: .*{message}"):
         load_config(path)
     assert time.process_time() - began < 5
+
+
+def test_a_changed_number_of_filters_changes_the_vectors_that_are_not_set():
+    narrow = {"model": {"n_filters": 32}}
+    assert RunConfig().replace(narrow).model.n_vectors == 16
+    assert RunConfig().replace({"model": {"n_vectors": 8}}).replace(narrow).model.n_vectors == 8
