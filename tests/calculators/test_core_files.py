@@ -476,6 +476,7 @@ def test_a_tensor_beyond_its_storage_is_refused(new: bytes, members: Members, tm
         (b"X\x0c\0\0\0energy_scale", b"X\x0c\0\0\0energy_scald", "the number energy_scale is missing"),
         (b"X\x0c\0\0\0energy_scale", b"X\x06\0\0\0cutoff", "2 members are named cutoff"),
         (b"X\x06\0\0\0cutoff", b"K\x06", "a member without a name"),
+        (b"X\x06\0\0\0cutoff", b"X\x06\0\0\0cut.ff", "a member whose name is too long or has a dot"),
     ],
 )
 def test_pickles_that_are_no_model_are_refused(

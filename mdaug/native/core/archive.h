@@ -35,7 +35,6 @@ class Archive {
         while (at < directory.end) at = read_entry(at, directory.end);
         if (names_.empty()) fail("its list of members is empty");
         if (names_.size() != directory.count) fail("its list of members has another length than it states");
-        if (n_packed_ > bytes_.size()) fail("its members overlap");
         if (n_unpacked_ > std::max(ALWAYS_ALLOWED, MAX_RATIO * bytes_.size()))
             fail(std::to_string(bytes_.size()) + " bytes would unpack to " + std::to_string(n_unpacked_));
     }
@@ -119,10 +118,11 @@ class Archive {
         if (flags & 1 || (method != STORED && method != DEFLATED)) fail(name + " is encrypted or packed in an unknown way");
         if (method == STORED && packed != size) fail(name + " has other sizes than it states");
         const char* data = bytes_of(header, packed, name);
+        if (size > UINT64_MAX - n_unpacked_) fail(name + " is too large");
+        n_packed_ += packed, n_unpacked_ += size;
+        if (n_packed_ > bytes_.size()) fail("its members overlap");  // before their bytes are read again and again
         if (method == STORED && checksum != crc32(data, size)) fail("wrong checksum of " + name);
         check_pickle(name, method, {data, size});
-        if (packed > UINT64_MAX - n_packed_ || size > UINT64_MAX - n_unpacked_) fail(name + " is too large");
-        n_packed_ += packed, n_unpacked_ += size;
         if (method == STORED) stored_[name] = {data, size};
         return next;
     }

@@ -28,6 +28,8 @@ constexpr Storage STORAGES[] = {{"torch\nDoubleStorage\n", Type::FLOAT64, 8},
 constexpr std::string_view TENSOR = "torch._utils\n_rebuild_tensor_v2\n";
 constexpr int64_t MAX_COUNT = int64_t{1} << 40;  // numbers of a tensor, so that products do not wrap
 
+constexpr size_t MAX_NAME = 200;  // characters
+
 [[noreturn]] void fail(const std::string& reason) { throw std::runtime_error(reason); }
 
 int64_t size_of(Type type) {
@@ -130,6 +132,8 @@ void StoredModule::add_members(const PickledValue& object, const std::string& pr
     std::set<std::string> names;
     for (size_t k = 0; k + 1 < state.size(); k += 2) {
         if (state[k]->kind != Kind::TEXT) fail("data.pkl has a member without a name");
+        if (state[k]->text.size() > MAX_NAME || state[k]->text.find('.') != std::string_view::npos)
+            fail("data.pkl has a member whose name is too long or has a dot");  // a.b would be the member b of a
         const std::string name = prefix + std::string(state[k]->text);
         const auto& value = *state[k + 1];
         if (!names.insert(name).second) fail("2 members are named " + name);
