@@ -10,6 +10,7 @@ idle machine. Prints minimum, median and maximum in ms a step.
 import argparse
 import ctypes
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def load(path: Path, model: Path) -> binding.Core:
         binding._declare(library)
     except AttributeError as missing:
         print(f"{path}: {missing}")  # of an older version
-    binding.load_library = lambda: library
+    binding.load_library = cache(lambda: library)
     return binding.Core(model, "float32")
 
 
