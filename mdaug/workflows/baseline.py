@@ -1,6 +1,6 @@
 """The baseline of a model: the force-matched field of the training frames, molecule by molecule."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -125,6 +125,20 @@ class BaselineChoice:
 
 
 NO_BASELINE = BaselineChoice(False, "")
+
+
+def network_options(baselines: Sequence[BaselineChoice], config: RunConfig) -> SchNetOptions:
+    """Return the options of the network: without ZBL prior where the baselines have all short distances.
+
+    Parameters
+    ----------
+    baselines
+        The baseline of each system.
+    config
+        Settings of the training.
+    """
+    options = [baseline.network_options(config.model) for baseline in baselines]
+    return next((one for one in options if one.prior != "none"), options[0])
 
 
 def make_baseline(field: ForceField, cutoff: float, reason: str) -> BaselineChoice:

@@ -1,26 +1,25 @@
 """Decide on baseline and augmented frames for all systems of a training together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from mdaug.errors import DataError
-from mdaug.frames import FrameSet, IntArray, as_frames, join_frames
+from mdaug.frames import IntArray
 from mdaug.geometry.matching import MoleculeGraph, match_molecules
 from mdaug.models.molecule_template import MoleculeTemplate
-from mdaug.models.options import SchNetOptions
 from mdaug.workflows.baseline import BaselineChoice, choose_baseline
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.training_choice import (
     AugmentationChoice,
+    ComparedSystem,
+    Comparison,
     TrainingChoice,
-    augmented_frames,
     by_assessment,
     by_comparison,
     choose_training,
     epochs_of_comparison,
-    short_training,
 )
 from mdaug.workflows.training_sets import Sets
 
@@ -68,7 +67,13 @@ def choose_for_systems(
             TrainingChoice(choice and replace(choice, reason=f"{choice.reason}; {why_not}"), baseline)
             for choice, baseline in choices
         ]
-    return _compared(_Comparison(systems, assessed, baselines, config, epochs, device))
+    compared = [
+        ComparedSystem(
+            sets.train, sets.validation, sets.augmentation if own is not None and own.used else None, baseline
+        )
+        for sets, (own, baseline) in zip(systems, choices, strict=True)
+    ]
+    return _compared(Comparison(compared, config, epochs, device), assessed)
 
 
 def _own_baseline(sets: Sets, config: RunConfig) -> BaselineChoice:
@@ -144,69 +149,18 @@ def _bonds(choice: BaselineChoice) -> IntArray:
     return np.concatenate(bonds)
 
 
-@dataclass(frozen=True)
-class _Comparison:
-    """Short trainings of a small network on the same raw frames of all systems."""
-
-    systems: Sequence[Sets]
-    assessed: Sequence[AugmentationChoice | None]
-    baselines: Sequence[BaselineChoice]
-    config: RunConfig
-    epochs: int
-    device: str
-
-    def force_mae(self, baseline: BaselineChoice | None, with_augmented: bool) -> float:
-        """Return the force MAE of the validation frames, kcal/mol/Å; with `baseline`, with those of all."""
-        none = [BaselineChoice(False, "")] * len(self.systems)
-        used = none if baseline is None else self.baselines
-        training: list[FrameSet] = []
-        for sets, choice, own in zip(self.systems, self.assessed, used, strict=True):
-            parts = [own.subtract(sets.train)]
-            if with_augmented and choice is not None and choice.used and sets.augmentation is not None:
-                chosen = augmented_frames(sets.augmentation, len(sets.train), own, self.config)
-                parts.append(own.subtract(chosen))
-            training.append(join_frames(parts))
-        held_out = [
-            own.subtract(sets.validation)
-            for sets, own in zip(self.systems, used, strict=True)
-            if len(sets.validation)
-        ]
-        return short_training(
-            as_frames(training),
-            sum(len(sets.train) for sets in self.systems),
-            as_frames(held_out),
-            self.config.model_copy(update={"model": network_options(used, self.config)}),
-            epochs=self.epochs,
-            device=self.device,
-        )
-
-
-def network_options(baselines: Sequence[BaselineChoice], config: RunConfig) -> SchNetOptions:
-    """Return the options of the network: without ZBL prior where the baselines have all short distances.
-
-    Parameters
-    ----------
-    baselines
-        The baseline of each system.
-    config
-        Settings of the training.
-    """
-    options = [baseline.network_options(config.model) for baseline in baselines]
-    return next((one for one in options if one.prior != "none"), options[0])
-
-
-def _compared(compared: _Comparison) -> list[TrainingChoice]:
+def _compared(compared: Comparison, assessed: Sequence[AugmentationChoice | None]) -> list[TrainingChoice]:
     """Return the first of the recommended ways to train that does no harm to the errors of all systems."""
-    n_sound = sum(choice is not None and choice.used for choice in compared.assessed)
+    n_sound = sum(system.augmentation is not None for system in compared.systems)
     reason = f"the force fields of {n_sound} of {len(compared.systems)} systems are sound"
     joint = AugmentationChoice(True, reason, "force-matched")
     must_have = compared.config.model.baseline == "force-field"
     augmentation, baseline = by_comparison(
-        compared, joint, compared.baselines[0], must_have_baseline=must_have
+        compared, joint, compared.systems[0].baseline, must_have_baseline=must_have
     )
     assert augmentation is not None
     choices = []
-    for own, of_system in zip(compared.assessed, compared.baselines, strict=True):
+    for own, system in zip(assessed, compared.systems, strict=True):
         judged = own
         if own is not None and own.used:
             judged = replace(
@@ -215,5 +169,5 @@ def _compared(compared: _Comparison) -> list[TrainingChoice]:
                 verdicts=own.verdicts,
                 changed=own.changed,
             )
-        choices.append(TrainingChoice(judged, of_system if baseline.used else baseline))
+        choices.append(TrainingChoice(judged, system.baseline if baseline.used else baseline))
     return choices

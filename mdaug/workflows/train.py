@@ -16,12 +16,12 @@ from mdaug.frames import as_frames
 from mdaug.reports.training import write_training_report
 from mdaug.training import ProcessGroup, TrainResult, pick_device, train
 from mdaug.workflows.augmentation_choice import AugmentationChoice
-from mdaug.workflows.baseline import BaselineChoice
+from mdaug.workflows.baseline import BaselineChoice, network_options
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.hardening import harden, n_rounds
 from mdaug.workflows.options import ValidationOptions
 from mdaug.workflows.runs import explain_folder
-from mdaug.workflows.systems_choice import choose_for_systems, network_options
+from mdaug.workflows.systems_choice import choose_for_systems
 from mdaug.workflows.training_choice import augmented_frames
 from mdaug.workflows.training_outcome import TrainingOutcome, describe_outcome, kind_of, training_report
 from mdaug.workflows.training_records import (
@@ -98,13 +98,16 @@ def train_force_field(
     hardened = None
     rounds = n_rounds(config, systems, training)
     if rounds:
-        given: dict[str, Any] = {
-            "rounds": rounds,
-            "summary": summary,
-            "device": device,
-            "stage": callbacks.stage,
-        }
-        hardened = harden(training, systems[0], config, folder, **given)
+        hardened = harden(
+            training,
+            systems[0],
+            config,
+            folder,
+            rounds=rounds,
+            summary=summary,
+            device=device,
+            stage=callbacks.stage,
+        )
         callbacks.stage(f"hardening: {hardened.reason}")
         training = replace(training, model=hardened.model)
     model = export_model(training.model, folder / "model.pt", training=summary, templates=templates)

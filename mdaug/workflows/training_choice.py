@@ -10,16 +10,17 @@ augmented frames slow the learning in short trainings (after 1000 steps the forc
 """
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from mdaug.augmentation.generate import Augmentation
-from mdaug.frames import Frames, FrameSet, join_frames
+from mdaug.frames import Frames, FrameSet, as_frames, join_frames
 from mdaug.training import train
 from mdaug.workflows.augmentation_choice import AugmentationChoice, record_choice, recorded_choice
-from mdaug.workflows.baseline import BaselineChoice, choose_baseline
+from mdaug.workflows.baseline import NO_BASELINE, BaselineChoice, choose_baseline, network_options
 from mdaug.workflows.config import RunConfig
 
 __all__ = ["AugmentationChoice", "TrainingChoice", "choose_training", "record_choice", "recorded_choice"]
@@ -122,7 +123,8 @@ def choose_training(
     epochs, why_not = epochs_of_comparison(len(raw), config)
     if why_not is not None:
         return TrainingChoice(replace(choice, reason=f"{choice.reason}; {why_not}"), baseline)
-    compared = _Comparison(raw, augmentation, validation, config, epochs, device)
+    system = ComparedSystem(raw, validation, augmentation, baseline)
+    compared = Comparison([system], config, epochs, device)
     return by_comparison(
         compared, choice, baseline, must_have_baseline=config.model.baseline == "force-field"
     )
@@ -172,44 +174,63 @@ def by_assessment(augmentation: Augmentation, config: RunConfig) -> Augmentation
     return choice
 
 
-class Comparison(Protocol):
-    """Short trainings on the same raw frames with and without baseline and augmented frames."""
+class ComparedSystem(NamedTuple):
+    """Frames of one system in a comparison.
 
-    @property
-    def epochs(self) -> int:
-        """Epochs of each."""
+    Parameters
+    ----------
+    raw, validation
+        Frames of the data to train on, and to compare on; some of several systems may have none of these.
+    augmentation
+        Its augmented frames; None for none.
+    baseline
+        Its baseline.
+    """
 
-    def force_mae(self, baseline: BaselineChoice | None, with_augmented: bool) -> float:
-        """Return the force MAE of the validation frames, kcal/mol/Å.
-
-        Parameters
-        ----------
-        baseline
-            Of the network; None for none.
-        with_augmented
-            Whether augmented frames are trained on too.
-        """
+    raw: FrameSet
+    validation: FrameSet
+    augmentation: Augmentation | None
+    baseline: BaselineChoice
 
 
 @dataclass(frozen=True)
-class _Comparison:
-    """Short trainings of a small network on the same raw frames."""
+class Comparison:
+    """Short trainings of a small network on the same raw frames of one or several systems."""
 
-    raw: FrameSet
-    augmentation: Augmentation
-    validation: FrameSet
+    systems: Sequence[ComparedSystem]
     config: RunConfig
     epochs: int
     device: str
 
-    def force_mae(self, baseline: BaselineChoice | None, with_augmented: bool) -> float:
-        """Return the force MAE of the validation frames, kcal/mol/Å."""
-        used = baseline or BaselineChoice(False, "")
-        raw, validation = used.subtract(self.raw), used.subtract(self.validation)
-        chosen = augmented_frames(self.augmentation, len(self.raw), used, self.config)
-        augmented = used.subtract(chosen) if with_augmented else None
-        config = self.config.model_copy(update={"model": used.network_options(self.config.model)})
-        return _probe(raw, augmented, validation, config, epochs=self.epochs, device=self.device)
+    def force_mae(self, *, with_baseline: bool, with_augmented: bool) -> float:
+        """Return the force MAE of the validation frames, kcal/mol/Å.
+
+        Parameters
+        ----------
+        with_baseline
+            Whether the network has the baselines of the systems.
+        with_augmented
+            Whether augmented frames are trained on too.
+        """
+        training, held_out, baselines = [], [], []
+        for system in self.systems:
+            baseline = system.baseline if with_baseline else NO_BASELINE
+            parts = [baseline.subtract(system.raw)]
+            if with_augmented and system.augmentation is not None:
+                chosen = augmented_frames(system.augmentation, len(system.raw), baseline, self.config)
+                parts.append(baseline.subtract(chosen))
+            training.append(join_frames(parts))
+            if len(system.validation):
+                held_out.append(baseline.subtract(system.validation))
+            baselines.append(baseline)
+        return short_training(
+            as_frames(training),
+            sum(len(system.raw) for system in self.systems),
+            as_frames(held_out),
+            self.config.model_copy(update={"model": network_options(baselines, self.config)}),
+            epochs=self.epochs,
+            device=self.device,
+        )
 
 
 def by_comparison(
@@ -228,19 +249,19 @@ def by_comparison(
     must_have_baseline
         Whether the settings ask for it.
     """
-    without = compared.force_mae(None, with_augmented=False)
-    ways: list[tuple[BaselineChoice | None, bool]] = []
+    without = compared.force_mae(with_baseline=False, with_augmented=False)
+    ways: list[tuple[bool, bool]] = []
     if baseline.used:
-        ways += [(baseline, True), (baseline, False)]
+        ways += [(True, True), (True, False)]
     if not must_have_baseline:
-        ways.append((None, True))
+        ways.append((False, True))
     text = f"in {compared.epochs} epochs of a small network the force MAE of the validation frames is"
-    for used, with_augmented in ways:
-        error = compared.force_mae(used, with_augmented)
-        limit = WORSE if used is None else WORSE_WITH_BASELINE
+    for with_baseline, with_augmented in ways:
+        error = compared.force_mae(with_baseline=with_baseline, with_augmented=with_augmented)
+        limit = WORSE_WITH_BASELINE if with_baseline else WORSE
         if error > limit * without:
             continue
-        how = " and ".join(["a baseline"] * (used is not None) + ["augmented frames"] * with_augmented)
+        how = " and ".join(["a baseline"] * with_baseline + ["augmented frames"] * with_augmented)
         reason = f"{choice.reason}; {text} {error:.3g} kcal/mol/Å with {how}, {without:.3g} without"
         if not with_augmented:
             reason += "; trained without augmented frames"
@@ -251,7 +272,7 @@ def by_comparison(
             force_mae_raw_kcal_mol_A=without,
             force_mae_kcal_mol_A=error,
         )
-        return TrainingChoice(judged, used or _left_out(baseline))
+        return TrainingChoice(judged, baseline if with_baseline else _left_out(baseline))
     harmful = f"{text} {error:.3g} kcal/mol/Å with augmented frames, {without:.3g} without"
     judged = replace(
         choice,
@@ -268,20 +289,6 @@ def _left_out(baseline: BaselineChoice) -> BaselineChoice:
     if not baseline.used:
         return baseline
     return BaselineChoice(False, "with a baseline the errors of the validation frames are larger")
-
-
-def _probe(
-    raw: FrameSet,
-    augmented: FrameSet | None,
-    validation: FrameSet,
-    config: RunConfig,
-    *,
-    epochs: int,
-    device: str,
-) -> float:
-    """Return the error of a short training on raw and augmented frames of one system."""
-    frames = raw if augmented is None else join_frames([raw, augmented])
-    return short_training(frames, len(raw), validation, config, epochs=epochs, device=device)
 
 
 def short_training(

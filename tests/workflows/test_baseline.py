@@ -161,7 +161,7 @@ def test_a_baseline_that_is_set_is_made_without_augmented_frames(tiny, monkeypat
 def test_the_first_way_that_does_no_harm_is_taken(tiny, monkeypatch, errors, used):
     frames = tiny.data.load_frames()
     left = iter(errors)
-    monkeypatch.setattr(training_choice, "_probe", lambda *given, **options: next(left))
+    monkeypatch.setattr(training_choice, "short_training", lambda *given, **options: next(left))
     settings = tiny.replace({"augment": {"rule": "force-matched"}, "training": {"epochs": 5000}})
     choice = choose_training(augmentation_of(frames, random_field(frames)), frames, frames, settings)
     assert (choice.baseline.used, choice.augmentation.used) == used

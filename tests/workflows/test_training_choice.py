@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mdaug.augmentation.generate import Augmentation
+from mdaug.frames import join_frames
 from mdaug.workflows import training_choice
 from mdaug.workflows.config import load_config
 from mdaug.workflows.training_choice import (
@@ -31,11 +32,11 @@ def choose(frames, settings, monkeypatch, errors, rule="force-matched"):
     """Choose with probes that have these errors; their arguments are the second value."""
     calls = []
 
-    def probe(raw, augmented, validation, config, *, epochs, device):
-        calls.append((augmented, epochs))
+    def probe(frames, n_raw, validation, config, *, epochs, device):
+        calls.append((len(frames) > n_raw, epochs))
         return errors[len(calls) - 1]
 
-    monkeypatch.setattr(training_choice, "_probe", probe)
+    monkeypatch.setattr(training_choice, "short_training", probe)
     made = Augmentation(frames, rule, "the field is sound", ())
     return choose_training(made, frames, frames, settings).augmentation, calls
 
@@ -44,7 +45,7 @@ def test_harmful_frames_are_left_out_and_others_used(frames, settings, monkeypat
     used, calls = choose(frames, settings, monkeypatch, [1.0, 1.1])
     assert used.used
     assert (used.force_mae_raw_kcal_mol_A, used.force_mae_kcal_mol_A) == (1.0, 1.1)
-    assert [augmented is None for augmented, _ in calls] == [True, False]
+    assert [not with_augmented for with_augmented, _ in calls] == [True, False]
     harmful, _ = choose(frames, settings, monkeypatch, [1.0, 7.5])
     assert not harmful.used
     assert "7.5 kcal/mol/Å with augmented frames, 1 without" in harmful.reason
@@ -87,8 +88,9 @@ def test_a_probe_sees_as_many_raw_frames_in_a_step_with_augmented_ones(frames, t
         raise InterruptedError
 
     monkeypatch.setattr(training_choice, "train", train)
-    for augmented in (None, replace(frames, weights=np.full(len(frames), 0.02))):
+    augmented = replace(frames, weights=np.full(len(frames), 0.02))
+    for all_frames in (frames, join_frames([frames, augmented])):
         with pytest.raises(InterruptedError):
-            training_choice._probe(frames, augmented, frames, tiny, epochs=2, device="cpu")
+            training_choice.short_training(all_frames, len(frames), frames, tiny, epochs=2, device="cpu")
     assert seen == [(40, 8, 8), (80, 16, 8)]
     assert load_config().augment.compare
