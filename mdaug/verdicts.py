@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 Level = Literal["ok", "cannot tell", "warning", "error"]
 """Outcome of a check, from best to worst. ``"cannot tell"``: the data do not decide it either way."""
@@ -67,6 +67,22 @@ class Verdict:
             "text": self.text,
             "frames": [int(frame) for frame in self.frames],
         }
+
+    @classmethod
+    def from_json(cls, entry: dict[str, Any]) -> Self:
+        """Return the verdict of an entry of a result file.
+
+        Parameters
+        ----------
+        entry
+            From `to_json`.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            It is no such entry.
+        """
+        return cls(**entry | {"frames": tuple(entry["frames"])})
 
 
 def worst(verdicts: Iterable[Verdict]) -> Level:

@@ -118,7 +118,7 @@ class PartResult:
         KeyError, TypeError, ValueError
             It is no such entry.
         """
-        checks = tuple(Verdict(**check | {"frames": tuple(check["frames"])}) for check in entry["checks"])
+        checks = tuple(map(Verdict.from_json, entry["checks"]))
         reason = None if checks else str(entry["why"])
         return cls(checks, dict(entry["figures"]), reason, float(entry["seconds"]))
 

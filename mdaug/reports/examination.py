@@ -106,7 +106,7 @@ def write_examination_report(folder: Path, content: dict[str, Any]) -> Path:
         Content of examination.json.
     """
     force_fields = content["force_fields"]
-    verdicts = [Verdict(**entry | {"frames": ()}) for entry in content["verdicts"]]
+    verdicts = [Verdict.from_json(entry) for entry in content["verdicts"]]
     several = len(force_fields) > 1
     sections = []
     if several:
@@ -160,7 +160,7 @@ def checks_tables(entries: dict[str, Any]) -> list[Table]:
         Label of a force field -> entry of the part in examination.json.
     """
     verdicts = {
-        label: {check["name"]: Verdict(**check | {"frames": ()}) for check in entry["checks"]}
+        label: {check["name"]: Verdict.from_json(check) for check in entry["checks"]}
         for label, entry in entries.items()
     }
     if len(entries) == 1:

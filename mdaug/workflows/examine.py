@@ -47,7 +47,7 @@ class Examination:
     @property
     def verdicts(self) -> list[Verdict]:
         """One verdict for each part of each force field."""
-        return [Verdict(**entry | {"frames": ()}) for entry in self.content["verdicts"]]
+        return [Verdict.from_json(entry) for entry in self.content["verdicts"]]
 
 
 def examine_force_fields(
