@@ -53,7 +53,7 @@ def join_contents(parts: Sequence[Contents], paths: Sequence[Path], name: str) -
         join_frames(sets),
         name=name,
         temperature_K=temperatures.pop() if len(temperatures) == 1 else None,
-        group=_groups(sets),
+        group=joined_groups(sets),
         info=_info(sets) | {"file": np.repeat([path.name for path in paths], [len(s) for s in sets])},
     )
     return Contents(joined, first.units, tuple(notes))
@@ -82,7 +82,14 @@ def _check_same_system(first: Contents, other: Contents, where: str, of_first: s
         raise DataError(f"{where}only one of this file and {of_first} has forces; expected both or none")
 
 
-def _groups(sets: Sequence[FrameSet]) -> NDArray[np.int64]:
+def joined_groups(sets: Sequence[FrameSet]) -> NDArray[np.int64]:
+    """Return the group of each frame of all sets, so that no two sets share one.
+
+    Parameters
+    ----------
+    sets
+        At least one.
+    """
     groups, n_groups = [], 0
     for frames in sets:
         _, numbers = np.unique(frames.group, return_inverse=True)

@@ -45,6 +45,10 @@ class SplitOptions(Options):
         return self
 
 
+EXPECTED = "the split that `mdaug train` writes: indices of frames in train, validation and test"
+"""Content of a split.json, for messages."""
+
+
 @dataclass(frozen=True)
 class Split:
     """Indices of the training, validation and test frames, each sorted."""
@@ -76,8 +80,24 @@ class Split:
         DataError
             The file does not have the form that `mdaug train` writes.
         """
-        expected = "the split that `mdaug train` writes: indices of frames in train, validation and test"
-        content = read_json(path, expected)
+        return cls.parse(read_json(path, EXPECTED), path)
+
+    @classmethod
+    def parse(cls, content: Any, path: Path) -> "Split":
+        """Return the split that an entry of a split.json describes.
+
+        Parameters
+        ----------
+        content
+            From `to_json`.
+        path
+            The file, for messages.
+
+        Raises
+        ------
+        DataError
+            The entry does not have that form.
+        """
         try:
             split = cls.from_json(content)
             parts = [getattr(split, name) for name in PARTS]
@@ -86,7 +106,7 @@ class Split:
             if any(np.any(part < 0) for part in parts):
                 raise ValueError("negative indices")
         except (ValueError, KeyError, TypeError, OverflowError) as error:
-            raise DataError(f"{path}: {error}; expected {expected}") from error
+            raise DataError(f"{path}: {error}; expected {EXPECTED}") from error
         return split
 
 

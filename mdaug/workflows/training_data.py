@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from mdaug.archives import read_json
-from mdaug.data.join import OF_THE_SYSTEM
-from mdaug.data.splits import PARTS, Split, SplitOptions, split_systems
+from mdaug.data.join import OF_THE_SYSTEM, joined_groups
+from mdaug.data.splits import EXPECTED, PARTS, Split, SplitOptions, split_systems
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet, join_frames
@@ -105,7 +105,8 @@ def load_labeled(data: DataSection) -> list[tuple[str, FrameSet, Parts]]:
         parts = {"train": system, **own}
         ends = np.cumsum([0, *map(len, parts.values())])
         index = {name: np.arange(*ends[k : k + 2]) for k, name in enumerate(parts)}
-        joined = system if not own else _joined(list(parts.values()))
+        sets = list(parts.values())
+        joined = replace(join_frames(sets), group=joined_groups(sets)) if own else system
         result.append((label, joined, index))
     return result
 
@@ -167,15 +168,10 @@ def read_splits(path: Path) -> list[Split]:
     DataError
         The file does not have the form that `mdaug train` writes.
     """
-    expected = "the split that `mdaug train` writes"
-    content = read_json(path, expected)
+    content = read_json(path, EXPECTED)
     systems = content.get("systems") if isinstance(content, dict) else None
-    if not isinstance(systems, dict):
-        return [Split.read(path)]
-    try:
-        return [Split.from_json(split) for split in systems.values()]
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"{path}: {error}; expected {expected}") from error
+    splits = systems.values() if isinstance(systems, dict) else [content]
+    return [Split.parse(split, path) for split in splits]
 
 
 def _merged(systems: Sequence[FrameSet]) -> list[FrameSet]:
@@ -208,18 +204,6 @@ def _difference(frames: FrameSet, system: FrameSet) -> str | None:
         if own is not None and there is not None and own != there:
             return f"{key} {own}, but {there} in {system.name}"
     return None
-
-
-def _joined(sets: Sequence[FrameSet]) -> FrameSet:
-    """Return all frames in one set; groups of different sets are kept apart."""
-    joined = join_frames(sets)
-    offset, groups = 0, []
-    for frames in sets:
-        _, numbers = np.unique(frames.group, return_inverse=True)
-        groups.append(offset + numbers)
-        offset += int(numbers.max(initial=-1)) + 1
-    joined.group[:] = np.concatenate(groups)
-    return joined
 
 
 def _of_files(config: RunConfig) -> SplitOptions:
