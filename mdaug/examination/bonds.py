@@ -10,10 +10,10 @@ from mdaug.analysis.model_scan import scan_grid, scan_reach
 from mdaug.analysis.scan import ScanResult, bond_scan
 from mdaug.analysis.scan_metrics import scan_metrics, scan_verdicts
 from mdaug.errors import DataError
-from mdaug.examination.curves import Curve, curve_of_scan
+from mdaug.examination.curves import Curve, curve_of_scan, known_points
 from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult
-from mdaug.geometry.bonds import BoolArray, find_bonds
+from mdaug.geometry.bonds import find_bonds
 from mdaug.verdicts import Level, Verdict
 
 FEWEST, MOST = 40, 150
@@ -60,17 +60,18 @@ def examine_bonds(examined: ExaminedForceField, budget: Budget) -> PartResult:
     bonds = [bonds[k] for k in np.unique(np.linspace(0, len(bonds) - 1, MOST_BONDS).astype(int))]
     n_points = budget.evaluations(at_least=FEWEST * len(bonds), at_most=MOST * len(bonds)) // len(bonds)
     tried = [scan for bond in bonds if (scan := _scan(examined, bond, n_points)) is not None]
-    scans = [_without_failures(scan) for scan in tried if _known(scan).sum() >= FEWEST_KNOWN]
-    if not scans:
+    all_curves = [curve_of_scan(scan) for scan in tried]
+    shaped = [pair for pair in zip(all_curves, tried, strict=True) if len(pair[0].values) >= FEWEST_KNOWN]
+    if not shaped:
         return PartResult.not_run("No bond can be scanned: all are in rings, or no energy is finite.")
-    curves = [curve_of_scan(scan) for scan in tried if _known(scan).sum() >= FEWEST_KNOWN]
+    curves, scans = [curve for curve, _ in shaped], [_without_failures(scan) for _, scan in shaped]
     checks = (
         _extrema(scans),
         _walls(curves),
         jumps(curves),
         _curvatures(curves),
         *_dissociation(curves),
-        *failures([curve_of_scan(scan) for scan in tried]),
+        *failures(all_curves),
     )
     figures = {
         "n_bonds": len(bonds),
@@ -130,13 +131,10 @@ def _scan(examined: ExaminedForceField, bond: tuple[int, int], n_points: int) ->
         return None
 
 
-def _known(scan: ScanResult) -> BoolArray:
-    return np.isfinite(scan.energy_kcal_mol) & np.isfinite(scan.force_along_bond_kcal_mol_A)
-
-
 def _without_failures(scan: ScanResult) -> ScanResult:
+    known = known_points(scan)
     columns = ("distances_A", "energy_kcal_mol", "force_along_bond_kcal_mol_A")
-    kept: dict[str, Any] = {name: getattr(scan, name)[_known(scan)] for name in columns}
+    kept: dict[str, Any] = {name: getattr(scan, name)[known] for name in columns}
     return replace(scan, **kept)
 
 

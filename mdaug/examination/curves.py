@@ -11,6 +11,7 @@ from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import PROMINENCE_KCAL_MOL, REFERENCE_LIMIT_KCAL_MOL, extrema
 from mdaug.examination.force_field import ExaminedForceField
 from mdaug.frames import FloatArray
+from mdaug.geometry.bonds import BoolArray
 from mdaug.quantum.scan_motions import Motion
 
 JUMP_KCAL_MOL, JUMP_SHARE = 0.5, 0.1
@@ -123,6 +124,17 @@ class Curve:
         }
 
 
+def known_points(scan: ScanResult) -> BoolArray:
+    """Return whether each point of a bond scan has an energy and a force, shape (n_points,).
+
+    Parameters
+    ----------
+    scan
+        The scan.
+    """
+    return np.isfinite(scan.energy_kcal_mol) & np.isfinite(scan.force_along_bond_kcal_mol_A)
+
+
 def curve_of_scan(scan: ScanResult) -> Curve:
     """Return the curve of a bond scan; points without an energy are left out.
 
@@ -131,7 +143,7 @@ def curve_of_scan(scan: ScanResult) -> Curve:
     scan
         The scan.
     """
-    known = np.isfinite(scan.energy_kcal_mol) & np.isfinite(scan.force_along_bond_kcal_mol_A)
+    known = known_points(scan)
     distances, force = scan.distances_A[known], scan.force_along_bond_kcal_mol_A[known]
     work = np.empty(0)
     if len(distances) > 1:

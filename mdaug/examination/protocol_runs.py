@@ -50,8 +50,9 @@ def _examine(protocol: Protocol, name: str, examined: ExaminedForceField, budget
         left = until - time.monotonic()
         ends = time.monotonic() + left / (len(protocol.temperatures_K) - k)
         failures = _runs(protocol, examined, kelvin, folder / f"{kelvin:g}K", (at_once, seconds, ends))
-        checks.append(_check(protocol, kelvin, failures))
-        entries.append(_entry(protocol, kelvin, failures))
+        survival = _survival(protocol, kelvin, failures)
+        checks.append(_check(protocol, survival))
+        entries.append(_entry(protocol, survival, failures))
     figures = {"protocol": name, "doi": protocol.doi, "title": protocol.title, "temperatures": entries}
     return PartResult(tuple(checks), figures)
 
@@ -121,20 +122,19 @@ def _survival(protocol: Protocol, kelvin: float, failures: list[Failure | None])
     return SurvivalResult(kelvin, protocol.length_ps, tuple(lives))
 
 
-def _check(protocol: Protocol, kelvin: float, failures: list[Failure | None]) -> Verdict:
+def _check(protocol: Protocol, survival: SurvivalResult) -> Verdict:
     """Return whether all runs of the protocol survived; fewer runs than it asks for do not decide that."""
-    verdict = _survival(protocol, kelvin, failures).verdict
-    if verdict.verdict != "ok" or len(failures) == protocol.n_runs:
+    verdict = survival.verdict
+    if verdict.verdict != "ok" or len(survival.lives) == protocol.n_runs:
         return verdict
     text = f"{verdict.text} The protocol asks for {protocol.n_runs} runs (--minutes)."
     return Verdict(verdict.name, "cannot tell", verdict.value, verdict.limit, text)
 
 
-def _entry(protocol: Protocol, kelvin: float, failures: list[Failure | None]) -> dict[str, Any]:
+def _entry(protocol: Protocol, survival: SurvivalResult, failures: list[Failure | None]) -> dict[str, Any]:
     """Return the numbers of the runs at one temperature."""
-    result = _survival(protocol, kelvin, failures)
-    entry = {key: value for key, value in result.to_json().items() if key not in ("verdicts", "causes")}
+    entry = {key: value for key, value in survival.to_json().items() if key not in ("verdicts", "causes")}
     scores = [1.0 if failure is None else failure.score for failure in failures]
-    mean_life = sum(result.lives[k].lived_ps for k in range(len(failures))) / len(failures)
+    mean_life = sum(life.lived_ps for life in survival.lives) / len(survival.lives)
     entry |= {"n_planned": protocol.n_runs, "mean_lived_ps": mean_life}
     return entry | {"scores": scores if protocol.has_score else None}
