@@ -3,7 +3,8 @@
 import numpy as np
 
 from mdaug.reports.style import AUGMENTED, RAW
-from mdaug.reports.training import frames_section, plot_frame_energies, plot_training
+from mdaug.reports.training import frames_section
+from mdaug.reports.training_figures import plot_frame_energies, plot_training
 from mdaug.training.history import Epoch, History
 
 
