@@ -68,7 +68,7 @@ def plot_training(
         losses.plot(epochs, [epoch.training_loss for epoch in history], **thin, label=f"{name}, training")
         forces.plot(epochs, [epoch.validation_force_mae_kcal_mol_A for epoch in history], **of_model)
         energies.plot(epochs, [epoch.validation_energy_mae_kcal_mol for epoch in history], **of_model)
-    losses.set_ylabel("loss")
+    losses.set_ylabel("loss (validation: of squared errors)")
     forces.set_ylabel("validation force MAE (kcal/mol/Å)")
     energies.set_ylabel("validation energy MAE (kcal/mol)")
     for panel in axes:

@@ -8,7 +8,11 @@ from mdaug.files import write_text
 
 @dataclass(frozen=True)
 class Epoch:
-    """One row of history.csv; losses in squared units of the model's energy scale."""
+    """One row of history.csv, with losses in units of the model's energy scale (and Å).
+
+    `validation_loss` is always that of squared errors, `training_loss` that of the settings: with the Huber
+    loss the two are not comparable.
+    """
 
     epoch: int
     learning_rate: float
