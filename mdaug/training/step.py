@@ -170,12 +170,13 @@ class Step:
         energy_weight = self.options.energy_weight / n_frames
         force_weight = self.options.force_weight / (n_frames * 3 * self.frames.n_atoms)
         graph = batch.graph
-        if self.options.loss == "mse" and graph.d_ij.device.type == "cpu" and load_kernels():
+        if graph.d_ij.device.type == "cpu" and load_kernels():
             pairs = graph.idx_i, graph.idx_j, graph.unit_ij
             targets = batch.energies, batch.forces, batch.weights
             gradients = self.model.atoms_and_pairs(graph)
+            delta = self.options.huber_delta if self.options.loss == "huber" else None
             return torch.ops.mdaug.frame_loss(
-                *gradients, *pairs, graph.system, *targets, energy_weight, force_weight
+                *gradients, *pairs, graph.system, *targets, energy_weight, force_weight, delta
             )
         energies, forces = self.model(graph)
         of_atoms = batch.weights.index_select(0, graph.system).unsqueeze(-1)

@@ -10,17 +10,18 @@ from mdaug.native import load_kernels
 from mdaug.training.loop import Trainer
 
 
+@pytest.mark.parametrize("loss", ["mse", "huber"])
 @pytest.mark.parametrize("n_vectors", [0, 6])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_loss_is_the_same_with_and_without_kernels(  # noqa: PLR0917
-    make_frames, model_options, make_options, monkeypatch, dtype, n_vectors
+    make_frames, model_options, make_options, monkeypatch, dtype, n_vectors, loss
 ):
     """Weighted frames of which one has pairs beyond the cutoff, and a share of a larger batch."""
     assert load_kernels()
     frames = make_frames(8)
     frames.positions[2] *= 2.0
     frames = replace(frames, weights=np.linspace(0.1, 2.0, 8))
-    options = make_options(energy_weight=0.3, force_weight=2.0, loss="mse", dtype=dtype)
+    options = make_options(energy_weight=0.3, force_weight=2.0, loss=loss, huber_delta=0.5, dtype=dtype)
     sizes = model_options.model_copy(update={"n_vectors": n_vectors})
     trainer = Trainer(frames, make_frames(6, seed=1), sizes, options, torch.device("cpu"))
     batch = trainer.train_set.batch(torch.tensor([5, 2, 7]))
@@ -29,10 +30,10 @@ def test_the_loss_is_the_same_with_and_without_kernels(  # noqa: PLR0917
     for with_kernels in (True, False):
         monkeypatch.setattr("mdaug.training.step.load_kernels", lambda on=with_kernels: on)
         trainer.parameters.zero_grad()
-        loss = trainer.step.loss(batch, 4)
-        loss.backward()
-        assert ("FrameLoss" in loss.grad_fn.name()) == with_kernels
-        found.append((loss.detach(), trainer.parameters.gradient.clone()))
+        value = trainer.step.loss(batch, 4)
+        value.backward()
+        assert ("FrameLoss" in value.grad_fn.name()) == with_kernels
+        found.append((value.detach(), trainer.parameters.gradient.clone()))
     tolerance = {"rtol": 1e-10, "atol": 1e-12} if dtype == "float64" else {"rtol": 1e-4, "atol": 1e-6}
     torch.testing.assert_close(*found, **tolerance)
 
