@@ -65,7 +65,8 @@ class FrameSet:
     pbc
         Periodic directions, shape (3,).
     stresses
-        Shape (n_frames, 3, 3), eV/Å³, ASE's sign (tension positive); None where unknown.
+        Shape (n_frames, 3, 3), eV/Å³, ASE's sign (tension positive); None where unknown. NaN for frames
+        without one among others, such as augmented frames beside raw ones.
     temperature_K
         Temperature at which the frames were sampled; None where unknown.
     charge, multiplicity
@@ -126,6 +127,13 @@ class FrameSet:
     def has_forces(self) -> bool:
         """Whether the frames have forces; those of frames with energies only are NaN."""
         return not bool(np.isnan(self.forces).all())
+
+    @property
+    def known_stresses(self) -> FloatArray | None:
+        """The stresses of frames that are periodic in all directions; None if no frame has one."""
+        if self.stresses is None or not all(self.pbc) or np.isnan(self.stresses).all():
+            return None
+        return self.stresses
 
     @property
     def periodic(self) -> bool:
@@ -228,11 +236,15 @@ def join_frames(sets: Sequence[FrameSet]) -> FrameSet:
     Parameters
     ----------
     sets
-        Frames of the same atoms, at least one set; cells and stresses are kept if all have them.
+        Frames of the same atoms, at least one set; cells are kept if all have them, and stresses if any has
+        some (NaN for the others).
     """
 
     def all_of(name: str) -> Any:
         values = [getattr(frames, name) for frames in sets]
+        if name == "stresses" and any(value is not None for value in values):
+            unknown = (np.full((len(frames), 3, 3), np.nan) for frames in sets)
+            values = [u if value is None else value for value, u in zip(values, unknown, strict=True)]
         return None if any(value is None for value in values) else np.concatenate(values)
 
     return replace(sets[0], info={}, **{name: all_of(name) for name in PER_FRAME})

@@ -12,6 +12,7 @@ KCAL_MOL_PER_EV: float = 1.0 / EV_PER_KCAL_MOL
 BOLTZMANN_EV_K: float = _ase.kB
 COULOMB_EV_A: float = _ase.Hartree * _ase.Bohr
 """e²/(4π ε₀), eV Å."""
+GPA_PER_EV_A3: float = 1.0 / _ase.GPa
 FS: float = _ase.fs
 """One femtosecond in ASE's unit of time."""
 

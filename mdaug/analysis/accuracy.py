@@ -9,11 +9,12 @@ from ase.data import chemical_symbols
 
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.units import KCAL_MOL_PER_EV
+from mdaug.units import GPA_PER_EV_A3, KCAL_MOL_PER_EV
 from mdaug.verdicts import Verdict
 
-Predict = Callable[[FrameSet], tuple[FloatArray, FloatArray]]
-"""Returns energies (n_frames,), eV, and forces (n_frames, n_atoms, 3), eV/Å, of frames."""
+Predict = Callable[[FrameSet], tuple[FloatArray, ...]]
+"""Returns energies (n_frames,), eV, and forces (n_frames, n_atoms, 3), eV/Å, of frames; it may also return
+stresses (n_frames, 3, 3), eV/Å³, tension positive."""
 
 FORCE_LIMIT_KCAL_MOL_A = 1.0
 """Largest force MAE on test frames of an accurate model; forces of frames at 500 K have an rms of about
@@ -33,6 +34,8 @@ class AccuracyResult:
     forces_eV_A, predicted_forces_eV_A
         Shape (n_frames, n_atoms, 3); errors are over their components. True forces are NaN for frames with
         energies only.
+    stresses_eV_A3, predicted_stresses_eV_A3
+        Shape (n_frames, 3, 3), tension positive; None where frames or predictions have none.
     """
 
     atomic_numbers: IntArray
@@ -40,6 +43,8 @@ class AccuracyResult:
     predicted_energies_eV: FloatArray
     forces_eV_A: FloatArray
     predicted_forces_eV_A: FloatArray
+    stresses_eV_A3: FloatArray | None = None
+    predicted_stresses_eV_A3: FloatArray | None = None
 
     @property
     def energy_errors_kcal_mol(self) -> FloatArray:
@@ -55,6 +60,13 @@ class AccuracyResult:
     def has_forces(self) -> bool:
         """Whether the frames have true forces."""
         return not bool(np.isnan(self.forces_eV_A).all())
+
+    @property
+    def stress_errors_eV_A3(self) -> FloatArray | None:
+        """Predicted minus true, shape (n_frames, 3, 3); None without stresses."""
+        if self.stresses_eV_A3 is None or self.predicted_stresses_eV_A3 is None:
+            return None
+        return self.predicted_stresses_eV_A3 - self.stresses_eV_A3
 
     @property
     def force_mae_by_element_kcal_mol_A(self) -> dict[str, float]:
@@ -73,7 +85,8 @@ class AccuracyResult:
     def to_json(self) -> dict[str, Any]:
         """Return the entry ``"test"`` of `results.json`; the mean error is predicted minus true.
 
-        Errors of forces are None for frames with energies only.
+        Errors of forces are None for frames with energies only; keys of stresses, over their nine components,
+        are there for frames with stresses only.
         """
         energy, force = self.energy_errors_kcal_mol, self.force_errors_kcal_mol_A
         has_forces = self.has_forces
@@ -87,18 +100,32 @@ class AccuracyResult:
             "energy_largest_error_kcal_mol": float(np.abs(energy).max()),
             "force_largest_error_kcal_mol_A": float(np.abs(force).max()) if has_forces else None,
             "force_mae_by_element_kcal_mol_A": self.force_mae_by_element_kcal_mol_A if has_forces else {},
+            **self._of_stresses(),
+        }
+
+    def _of_stresses(self) -> dict[str, float]:
+        errors = self.stress_errors_eV_A3
+        if errors is None:
+            return {}
+        mae, rmse = float(np.abs(errors).mean()), float(np.sqrt(np.mean(errors**2)))
+        return {
+            "stress_mae_eV_A3": mae,
+            "stress_mae_GPa": mae * GPA_PER_EV_A3,
+            "stress_rmse_GPa": rmse * GPA_PER_EV_A3,
+            "stress_mean_error_GPa": float(errors.mean()) * GPA_PER_EV_A3,
+            "stress_largest_error_GPa": float(np.abs(errors).max()) * GPA_PER_EV_A3,
         }
 
 
 def accuracy(predict: Predict, frames: FrameSet) -> AccuracyResult:
-    """Return the errors of predicted energies and forces.
+    """Return the errors of predicted energies and forces, and of stresses where both have them.
 
     Parameters
     ----------
     predict
-        Returns energies and forces of frames.
+        Returns energies and forces, and if it can stresses, of frames.
     frames
-        Frames with the true energies and forces.
+        Frames with the true energies, forces and, if known, stresses.
 
     Raises
     ------
@@ -107,14 +134,18 @@ def accuracy(predict: Predict, frames: FrameSet) -> AccuracyResult:
     """
     if len(frames) == 0:
         raise DataError(f"{frames.name}: no frame to compare with; expected at least one")
-    energies, forces = (np.asarray(values, dtype=float) for values in predict(frames))
-    for what, values, true in (("energies", energies, frames.energies), ("forces", forces, frames.forces)):
+    predicted = [np.asarray(values, dtype=float) for values in predict(frames)]
+    given = [frames.energies, frames.forces]
+    if len(predicted) > 2 and frames.known_stresses is not None:
+        given.append(frames.known_stresses)
+    for what, values, true in zip(("energies", "forces", "stresses"), predicted, given, strict=False):
         if values.shape != true.shape:
             raise DataError(f"predicted {what} have shape {values.shape}; {frames.name} has {true.shape}")
         if not np.isfinite(values).all():
             bad = int(np.argwhere(~np.isfinite(values))[0][0])
             raise DataError(f"predicted {what} of frame {bad} of {frames.name} are not finite")
-    return AccuracyResult(frames.atomic_numbers, frames.energies, energies, frames.forces, forces)
+    pairs = [array for pair in zip(given, predicted, strict=False) for array in pair]
+    return AccuracyResult(frames.atomic_numbers, *pairs)
 
 
 def accuracy_verdict(test: AccuracyResult | None) -> Verdict:

@@ -44,6 +44,20 @@ def predict(
     DataError
         The file is not a model of mdaug, the model does not have an element, or positions are not finite.
     """
+    return _predict(model, frames, batch_size=batch_size, device=device, dtype=dtype, progress=progress)
+
+
+def _predict(
+    model: str | Path,
+    frames: FrameSet,
+    *,
+    batch_size: int,
+    device: str = "cpu",
+    dtype: Precision | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    keep: Callable[[int, dict[str, FloatArray]], None] | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the same as `predict`; `keep` gets the first frame of each batch and all that was evaluated."""
     for n, positions in enumerate(frames.positions):
         check_positions(positions, f"{frames.name}, frame {n}: ")
     where = torch.device(device)
@@ -60,9 +74,44 @@ def predict(
         values = evaluate(np.tile(species, n_frames), batch.positions.reshape(-1, 3), pairs, molecules)
         energies[part] = values["atomic_energies"].reshape(n_frames, -1).sum(1)
         forces[part] = values["forces"].reshape(n_frames, -1, 3)
+        if keep is not None:
+            keep(start, values)
         if progress is not None:
             progress(part.stop, len(frames))
     return energies, forces
+
+
+def predict_with_stresses(model: str | Path, frames: FrameSet) -> tuple[FloatArray, ...]:
+    """Return the same as `predict`, and the stresses of frames that have some.
+
+    Parameters
+    ----------
+    model
+        A model.pt.
+    frames
+        Molecules or periodic cells, with or without stresses.
+
+    Returns
+    -------
+    tuple of array
+        Energies (n_frames,), eV; forces (n_frames, n_atoms, 3), eV/Å; and, for frames with stresses, stresses
+        (n_frames, 3, 3), eV/Å³, tension positive.
+
+    Raises
+    ------
+    DataError
+        As `predict`.
+    """
+    if frames.known_stresses is None or frames.cells is None:
+        return predict(model, frames)
+    stresses = np.empty((len(frames), 3, 3))
+    volumes = np.abs(np.linalg.det(frames.cells))
+
+    def keep_strain(n: int, values: dict[str, FloatArray]) -> None:
+        stresses[n] = values["strain_derivative"] / volumes[n]
+
+    results = _predict(model, frames, batch_size=1, keep=keep_strain)
+    return *results, stresses
 
 
 def _pairs_of_all(frames: FrameSet, cutoff: float, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:

@@ -114,7 +114,14 @@ def _table(result: "AccuracyResult", caption: str, *, centered: bool) -> "Table"
         [f"force on {element}", error, None, None, None]
         for element, error in errors["force_mae_by_element_kcal_mol_A"].items()
     ]
-    return Table(columns, [*energies, force, *elements], caption)
+    return Table(columns, [*energies, force, *elements, *_stress_row(errors)], caption)
+
+
+def _stress_row(errors: dict[str, Any]) -> "list[list[Cell]]":
+    if "stress_mae_GPa" not in errors:
+        return []
+    columns = ("mae", "rmse", "mean_error", "largest_error")
+    return [["stress (GPa)", *(errors[f"stress_{column}_GPa"] for column in columns)]]
 
 
 def _energy_row(name: str, errors: dict[str, Any]) -> "list[Cell]":

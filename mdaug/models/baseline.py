@@ -40,7 +40,15 @@ class Baseline:
         molecules
             For each template the atoms of its molecules, (n_molecules, n_atoms of the template).
         """
+        energies, forces, _ = self._with_strain(frames, molecules)
+        return energies, forces
+
+    def _with_strain(
+        self, frames: FrameSet, molecules: Sequence[IntArray]
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return the same as `results`, and the strain derivatives ∂E/∂ε, (n_frames, 3, 3), eV."""
         energies, forces = np.zeros(len(frames)), np.zeros_like(frames.positions)
+        strain = np.zeros((len(frames), 3, 3))
         for template, terms, atoms in zip(self.templates, self.terms, molecules, strict=True):
             spanning = spanning_bonds(template.bonds)
             for start in range(0, len(frames), FRAMES_AT_ONCE):
@@ -53,15 +61,20 @@ class Baseline:
                     of_atoms, slope = terms(torch.from_numpy(whole))
                     energies[part] += of_atoms.sum(1).numpy()
                     forces[part, own] -= slope.numpy()
-        return energies, forces
+                    strain[part] += np.einsum("fai,faj->fij", whole - whole[:, :1], slope.numpy())
+        return energies, forces, strain
 
     def subtract(self, frames: FrameSet, molecules: Sequence[IntArray]) -> FrameSet:
-        """Return the frames with energies and forces less those of the baseline.
+        """Return the frames with energies, forces and stresses less those of the baseline.
 
         Parameters
         ----------
         frames, molecules
             As for `results`.
         """
-        energies, forces = self.results(frames, molecules)
-        return replace(frames, energies=frames.energies - energies, forces=frames.forces - forces)
+        energies, forces, strain = self._with_strain(frames, molecules)
+        rest = replace(frames, energies=frames.energies - energies, forces=frames.forces - forces)
+        if frames.known_stresses is None or frames.cells is None:
+            return rest
+        volumes = np.abs(np.linalg.det(frames.cells))
+        return replace(rest, stresses=frames.known_stresses - strain / volumes[:, None, None])

@@ -94,6 +94,31 @@ def forces_from_pairs(  # noqa: PLR0917 (TorchScript has no keyword-only argumen
     return forces.index_add(0, idx_i, pull).index_add(0, idx_j, -pull)
 
 
+def strain_derivatives(graph: Graph, slope: Tensor, transverse: Tensor | None) -> Tensor:
+    """Return ∂E/∂ε of each system of a batch; see `virial_from_pairs`.
+
+    Parameters
+    ----------
+    graph
+        The batch.
+    slope, transverse
+        As for `virial_from_pairs`.
+
+    Returns
+    -------
+    Tensor
+        Shape (n_systems, 3, 3), energy, symmetric.
+    """
+    of_vectors = slope.unsqueeze(-1) * graph.unit_ij
+    if transverse is not None:
+        of_vectors = of_vectors + transverse
+    r_ij = graph.d_ij.unsqueeze(-1) * graph.unit_ij
+    of_pairs = r_ij.unsqueeze(2) * of_vectors.unsqueeze(1)
+    sums = torch.zeros((graph.n_systems, 3, 3), dtype=slope.dtype, device=slope.device)
+    sums = sums.index_add(0, graph.system.index_select(0, graph.idx_i), of_pairs)
+    return 0.5 * (sums + sums.transpose(1, 2))
+
+
 def virial_from_pairs(
     slope: Tensor, unit_ij: Tensor, d_ij: Tensor, transverse: Tensor | None = None
 ) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mdaug.models import spline
-from mdaug.models.graph import Graph, forces_from_pairs
+from mdaug.models.graph import Graph, forces_from_pairs, strain_derivatives
 from mdaug.models.options import SchNetOptions
 from mdaug.models.pair_prior import PairPrior
 from mdaug.models.radial import FilterNetworks, cutoff_function
@@ -98,11 +98,31 @@ class SchNet(nn.Module):
         tuple of Tensor
             Energies (n_systems,) in units of `energy_scale`, and forces (n_atoms, 3) in these per Å.
         """
+        energies, forces, _ = self.with_strain(graph, strain=False)
+        return energies, forces
+
+    def with_strain(self, graph: Graph, *, strain: bool = True) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return the same as `forward`, and the derivatives of the energies in strain.
+
+        Parameters
+        ----------
+        graph
+            A batch of systems.
+        strain
+            Whether the third is computed; else it is None.
+
+        Returns
+        -------
+        tuple
+            Energies, forces, and ∂E/∂ε (n_systems, 3, 3) in units of `energy_scale`: divided by the volume it
+            is the stress, tension positive.
+        """
         atomic, slope, transverse = self.atoms_and_pairs(graph)
         energies = torch.zeros(graph.n_systems, dtype=atomic.dtype, device=atomic.device)
         energies = energies.index_add(0, graph.system, atomic)
         pairs = graph.unit_ij, graph.idx_i, graph.idx_j
-        return energies, forces_from_pairs(slope, *pairs, len(graph.species), transverse)
+        forces = forces_from_pairs(slope, *pairs, len(graph.species), transverse)
+        return energies, forces, strain_derivatives(graph, slope, transverse) if strain else None
 
     def atoms_and_pairs(self, graph: Graph) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the terms of energies and forces of the network.

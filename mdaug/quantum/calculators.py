@@ -16,6 +16,7 @@ from mdaug.errors import DataError, MissingDependencyError
 from mdaug.frames import FloatArray, FrameSet
 
 GFN2 = "GFN2-xTB"
+ADVICE = "leave it out, or use another calculator"
 XTB_METHODS = (GFN2, "GFN1-xTB", "IPEA1-xTB")
 
 
@@ -73,7 +74,7 @@ def calculate_frames(
     positions: FloatArray | None = None,
     *,
     allow_failures: bool = False,
-    advice: str = "leave it out, or use another calculator",
+    advice: str = ADVICE,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Return energies and forces of many frames, by any ASE calculator, one frame after another.
@@ -107,21 +108,67 @@ def calculate_frames(
     """
     positions = frames.positions if positions is None else positions
     energies, forces = np.full(len(positions), np.nan), np.full_like(positions, np.nan)
-    for n, frame_positions in enumerate(positions):
-        cell = None if frames.cells is None else frames.cells[n]
-        atoms = Atoms(frames.atomic_numbers, frame_positions, cell=cell, pbc=frames.pbc)
-        atoms.calc = calculator
+    for n, atoms in enumerate(_structures(frames, positions, calculator)):
         try:
             energies[n], forces[n] = atoms.get_potential_energy(), atoms.get_forces()
         except CalculationFailed as error:
             calculator.reset()
             if not allow_failures:
-                raise DataError(
-                    f"{frames.name}: {type(calculator).__name__} fails on frame {n} ({error}); {advice}"
-                ) from error
+                raise _failed(calculator, frames, n, error, advice) from error
         if progress is not None:
             progress(n + 1, len(positions))
     return energies, forces
+
+
+def calculate_with_stresses(
+    calculator: Calculator, frames: FrameSet, *, progress: Callable[[int, int], None] | None = None
+) -> tuple[FloatArray, ...]:
+    """Return the same as `calculate_frames`, and the stresses of frames that have some.
+
+    Parameters
+    ----------
+    calculator
+        Calculator of energy and forces.
+    frames
+        Frames with or without stresses.
+    progress
+        Called with (frames done, frames in all).
+
+    Returns
+    -------
+    tuple of array
+        Energies (n_frames,), eV; forces (n_frames, n_atoms, 3), eV/Å; and, for frames with stresses and a
+        calculator that has them, stresses (n_frames, 3, 3), eV/Å³, tension positive.
+
+    Raises
+    ------
+    DataError
+        The calculator fails on a frame.
+    """
+    if frames.known_stresses is None or "stress" not in calculator.implemented_properties:
+        return calculate_frames(calculator, frames, progress=progress)
+    energies, forces = np.empty(len(frames)), np.empty_like(frames.positions)
+    stresses = np.empty((len(frames), 3, 3))
+    for n, atoms in enumerate(_structures(frames, frames.positions, calculator)):
+        try:
+            energies[n], forces[n] = atoms.get_potential_energy(), atoms.get_forces()
+            stresses[n] = atoms.get_stress(voigt=False)
+        except CalculationFailed as error:
+            raise _failed(calculator, frames, n, error, ADVICE) from error
+        if progress is not None:
+            progress(n + 1, len(frames))
+    return energies, forces, stresses
+
+
+def _structures(frames: FrameSet, positions: FloatArray, calculator: Calculator) -> Iterator[Atoms]:
+    """Yield the frames at `positions` with the calculator."""
+    for n, frame_positions in enumerate(positions):
+        cell = None if frames.cells is None else frames.cells[n]
+        yield Atoms(frames.atomic_numbers, frame_positions, cell=cell, pbc=frames.pbc, calculator=calculator)
+
+
+def _failed(calculator: Calculator, frames: FrameSet, n: int, error: Exception, advice: str) -> DataError:
+    return DataError(f"{frames.name}: {type(calculator).__name__} fails on frame {n} ({error}); {advice}")
 
 
 def check_spin(atoms: Atoms, charge: int, multiplicity: int) -> None:

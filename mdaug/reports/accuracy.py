@@ -111,7 +111,9 @@ def errors_table(results: Mapping[str, AccuracyResult]) -> Table:
         "frames": "n_frames",
     }
     entries = {name: result.to_json() for name, result in results.items()}
-    rows = [[name, *(entry[key] for key in columns.values())] for name, entry in entries.items()]
+    if any("stress_mae_GPa" in entry for entry in entries.values()):
+        columns["stress MAE (GPa)"] = "stress_mae_GPa"
+    rows = [[name, *(entry.get(key) for key in columns.values())] for name, entry in entries.items()]
     return Table(["model", *columns], rows)
 
 

@@ -85,7 +85,7 @@ def model_tables(about: dict[str, Any]) -> list[Table]:
         Table(["pair", "nearest (Å)", "farthest (Å)"], _ranges(training), "distances in the training frames"),
         Table(["system", "atoms", "training frames", "temperature (K)"], _systems(systems), "systems"),
         *(_bonds_table(record) for record in systems or [training]),
-        Table(["frames", "number", "energy MAE (kcal/mol)", "force MAE (kcal/mol/Å)"], _errors(results)),
+        _errors_table(results),
     ]
     return [table for table in tables if table.rows]
 
@@ -144,6 +144,7 @@ def _data(training: dict[str, Any], run: dict[str, Any]) -> list[list[Cell]]:
         "charge (e)": training.get("charge"),
         "multiplicity": training.get("multiplicity"),
         "training frames": training.get("n_train"),
+        "frames have stresses": "yes" if training.get("stresses") else None,
         "augmented frames": run.get("n_augmented_frames", _yes_or_no(training.get("augmented"))),
         "epochs": run.get("epochs"),
         "best epoch": run.get("best_epoch"),
@@ -157,12 +158,19 @@ def _ranges(training: dict[str, Any]) -> list[list[Cell]]:
     return [[pair, low, high] for pair, (low, high) in ranges.items()]
 
 
-def _errors(results: dict[str, Any]) -> list[list[Cell]]:
+def _errors_table(results: dict[str, Any]) -> Table:
+    columns = {
+        "number": "n_frames",
+        "energy MAE (kcal/mol)": "energy_mae_kcal_mol",
+        "force MAE (kcal/mol/Å)": "force_mae_kcal_mol_A",
+    }
     parts = {"held out": results.get("test"), "validation": results.get("validation")}
-    keys = ("n_frames", "energy_mae_kcal_mol", "force_mae_kcal_mol_A")
     of_systems = results.get("systems") or {}
     parts |= {f"held out, {label}": entry.get("test") for label, entry in of_systems.items()}
-    return [[name, *(found.get(key) for key in keys)] for name, found in parts.items() if found]
+    if any("stress_mae_GPa" in found for found in parts.values() if found):
+        columns["stress MAE (GPa)"] = "stress_mae_GPa"
+    rows = [[name, *map(found.get, columns.values())] for name, found in parts.items() if found]
+    return Table(["frames", *columns], rows)
 
 
 def _joined(*parts: Any) -> str:

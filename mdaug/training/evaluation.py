@@ -18,12 +18,17 @@ BATCH = 50
 
 @dataclass(frozen=True)
 class Errors:
-    """Mean absolute and mean squared errors in units of the model's energy scale (and Å)."""
+    """Mean absolute and mean squared errors in units of the model's energy scale (and Å).
+
+    Those of strain derivatives (volume times stress, per component) are zero if no frame has a stress.
+    """
 
     energy_mae: float
     force_mae: float
+    strain_mae: float
     energy_mse: float
     force_mse: float
+    strain_mse: float
 
 
 def errors(model: SchNet, frames: SetTensors, group: ProcessGroup | None = None) -> Errors:
@@ -49,17 +54,23 @@ def errors(model: SchNet, frames: SetTensors, group: ProcessGroup | None = None)
 def _errors(model: SchNet, frames: FrameTensors, group: ProcessGroup) -> Errors:
     """Return the errors of a model on the frames of one system."""
     index = group.shard(torch.arange(frames.n_frames, device=frames.energies.device))
-    energies, forces = predict_tensors(model, frames, index)
+    energies, forces, strain = predict_tensors(model, frames, index, strain=frames.strain is not None)
     de = (energies - frames.energies[index]).double()
     df = (forces - frames.forces[index]).double()
-    sums = torch.stack([de.abs().sum(), df.abs().sum(), de.square().sum(), df.square().sum()])
-    n = frames.n_frames
-    counts = torch.tensor([n, 3 * n * frames.n_atoms] * 2, dtype=sums.dtype)
+    n, n_known, ds = frames.n_frames, 1.0, de.new_zeros(0)
+    if frames.strain is not None and strain is not None:
+        known = frames.strain.known
+        n_known = float(known.sum())
+        ds = ((strain - frames.strain.derivatives[index]) * known[index][:, None, None]).double()
+    sums = torch.stack([e.abs().sum() for e in (de, df, ds)] + [e.square().sum() for e in (de, df, ds)])
+    counts = torch.tensor([n, 3 * n * frames.n_atoms, 9 * n_known] * 2, dtype=sums.dtype)
     return Errors(*(group.all_reduce(sums).cpu() / counts).tolist())
 
 
-def predict_tensors(model: SchNet, frames: FrameTensors, index: Tensor) -> tuple[Tensor, Tensor]:
-    """Return energies and forces of the network alone, without reference energies and prior.
+def predict_tensors(
+    model: SchNet, frames: FrameTensors, index: Tensor, *, strain: bool = False
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return energies, forces and strain derivatives of the network, without reference energies and prior.
 
     Parameters
     ----------
@@ -69,21 +80,29 @@ def predict_tensors(model: SchNet, frames: FrameTensors, index: Tensor) -> tuple
         Frames.
     index
         Shape (n,), which of them.
+    strain
+        Whether strain derivatives are computed; else they are None.
 
     Returns
     -------
-    tuple of Tensor
-        Energies (n,) in units of the model's energy scale, and forces (n, n_atoms, 3) in these per Å.
+    tuple
+        Energies (n,) in units of the model's energy scale, forces (n, n_atoms, 3) in these per Å, and ∂E/∂ε
+        (n, 3, 3) in these.
     """
     model.eval()
     energies = torch.empty(len(index), dtype=frames.energies.dtype, device=index.device)
     forces = torch.empty((len(index), frames.n_atoms, 3), dtype=energies.dtype, device=index.device)
+    derivatives = (
+        torch.empty((len(index), 3, 3), dtype=energies.dtype, device=index.device) if strain else None
+    )
     with torch.no_grad():
         for part in torch.arange(len(index), device=index.device).split(BATCH):
             if len(part):
-                e, f = model(frames.batch(index[part]).graph)
+                e, f, s = model.with_strain(frames.batch(index[part]).graph, strain=strain)
                 energies[part], forces[part] = e, f.reshape(len(part), -1, 3)
-    return energies, forces
+                if derivatives is not None and s is not None:
+                    derivatives[part] = s
+    return energies, forces, derivatives
 
 
 def predict(model: SchNet, frames: FrameSet) -> tuple[FloatArray, FloatArray]:
@@ -104,7 +123,7 @@ def predict(model: SchNet, frames: FrameSet) -> tuple[FloatArray, FloatArray]:
     scale = float(model.energy_scale)
     tensors = FrameTensors(frames, model)
     index = torch.arange(tensors.n_frames, device=tensors.energies.device)
-    network_energies, network_forces = predict_tensors(model, tensors, index)
+    network_energies, network_forces, _ = predict_tensors(model, tensors, index)
     reference = float(model.reference_energies.cpu()[species_of(frames, model)].sum())
     energies = network_energies.double().cpu().numpy() * scale + reference
     forces = network_forces.double().cpu().numpy() * scale

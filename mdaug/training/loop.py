@@ -254,7 +254,7 @@ class Trainer:
 
     def _refuse_divergence(self, validation: Errors) -> None:
         """Raise an error before nonfinite weights are saved: later epochs cannot recover from them."""
-        if not isfinite(validation.energy_mse + validation.force_mse):
+        if not isfinite(validation.energy_mse + validation.force_mse + validation.strain_mse):
             raise DataError(
                 f"the training diverged in epoch {self.epoch + 1}: its validation errors are not finite; "
                 f"give a lower learning rate (now {self.options.learning_rate:g}), lower weights, "
@@ -263,12 +263,14 @@ class Trainer:
 
     def _close_epoch(self, loss: float, validation: Errors) -> None:
         """Record an epoch, and keep its EMA weights if they are the best."""
-        energy_weight, force_weight = self.options.energy_weight, self.options.force_weight
-        validation_loss = energy_weight * validation.energy_mse + force_weight * validation.force_mse
+        weights = self.options.energy_weight, self.options.force_weight, self.options.stress_weight
+        squared = validation.energy_mse, validation.force_mse, validation.strain_mse
+        absolute = validation.energy_mae, validation.force_mae, validation.strain_mae
+        validation_loss = sum(w * error for w, error in zip(weights, squared, strict=True))
         rate = self.schedule.learning_rate(self.epoch * self.schedule.steps_per_epoch)
         self.epoch += 1
         # absolute errors, because one or two unusual frames dominate squared errors of a few dozen frames
-        score = energy_weight**0.5 * validation.energy_mae + force_weight**0.5 * validation.force_mae
+        score = sum(w**0.5 * error for w, error in zip(weights, absolute, strict=True))
         if self.schedule.epoch_done(score):
             self.best.copy_(self.ema)
             self.best_epoch = self.epoch

@@ -59,6 +59,10 @@ class TrainOptions(Options):
     force_weight: NonNegative = 1.0
     """Weight of the force errors (per component) in the loss, in the unit of the energies."""
 
+    stress_weight: NonNegative = 0.01
+    """Weight of the stress errors in the loss: of each of the nine components of volume times stress, in the
+    unit of the energies. Frames without a stress, or not periodic in all directions, have none."""
+
     loss: Annotated[Literal["mse", "huber"], Parameter(group=PAPER_SETTINGS)] = "huber"
     """The Huber loss, which is linear beyond huber_delta, or mean squared errors (mse)."""
 

@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from scipy.optimize import least_squares
 from scipy.sparse import csr_array
+from torch import Tensor
 
 from mdaug.errors import DataError
 from mdaug.frames import Dataset, FloatArray, Frames, FrameSet, IntArray
 from mdaug.geometry.bonds import BOND_SCALE
 from mdaug.geometry.pairs import all_frame_pairs
 from mdaug.models import spline
-from mdaug.models.graph import forces_from_pairs
+from mdaug.models.graph import Graph, forces_from_pairs, strain_derivatives
 from mdaug.models.options import SchNetOptions
 from mdaug.models.pair_functions import WALL_DECAY_PER_A, WELL_DEPTH, bond_length, switch_off, wall, well, zbl
 from mdaug.models.pair_prior import (
@@ -93,18 +94,34 @@ def prior_results(frames: FrameSet, prior: PairPrior) -> tuple[FloatArray, Float
     tuple of array
         Energies (n_frames,), eV, and forces (n_frames, n_atoms, 3), eV/Å, F = −∂E/∂r.
     """
-    n_frames, n_atoms = len(frames), frames.n_atoms
+    graph, of_pairs, slopes = _prior_pairs(frames, prior)
+    energies = torch.zeros(len(frames)).double().index_add(0, graph.system[graph.idx_i], of_pairs)
+    forces = forces_from_pairs(slopes, graph.unit_ij, graph.idx_i, graph.idx_j, len(graph.system))
+    return energies.numpy(), forces.reshape(frames.positions.shape).numpy()
+
+
+def _prior_pairs(frames: FrameSet, prior: PairPrior) -> tuple[Graph, Tensor, Tensor]:
+    """Return all pairs of frames, their energies (eV) and the slopes of these (eV/Å)."""
     idx_i, idx_j, r_ij = map(torch.from_numpy, all_frame_pairs(frames, prior.cutoff))
     d_ij = r_ij.norm(dim=1)
-    species = torch.from_numpy(np.searchsorted(prior.atomic_numbers, frames.atomic_numbers)).repeat(n_frames)
-    of_pairs, slopes = pair_energies(prior.table.cpu(), prior.spacing, species[idx_i], species[idx_j], d_ij)
-    energies = torch.zeros(n_frames).double().index_add(0, idx_i // n_atoms, of_pairs)
-    forces = forces_from_pairs(slopes, r_ij / d_ij.unsqueeze(1), idx_i, idx_j, n_frames * n_atoms)
-    return energies.numpy(), forces.reshape(n_frames, n_atoms, 3).numpy()
+    own = torch.from_numpy(np.searchsorted(prior.atomic_numbers, frames.atomic_numbers))
+    species, system = own.repeat(len(frames)), torch.arange(len(frames)).repeat_interleave(frames.n_atoms)
+    graph = Graph(species, idx_i, idx_j, d_ij, r_ij / d_ij.unsqueeze(1), system, len(frames))
+    pairs = species[idx_i], species[idx_j], d_ij
+    return graph, *pair_energies(prior.table.cpu(), prior.spacing, *pairs)
+
+
+def _prior_stresses(frames: FrameSet, prior: PairPrior) -> FloatArray:
+    """Return the stresses (n_frames, 3, 3) of the prior, eV/Å³, tension positive."""
+    assert frames.cells is not None
+    graph, _, slopes = _prior_pairs(frames, prior)
+    volumes = np.abs(np.linalg.det(frames.cells))
+    stresses: FloatArray = strain_derivatives(graph, slopes, None).numpy() / volumes[:, None, None]
+    return stresses
 
 
 def without_prior(frames: FrameSet, prior: PairPrior | None) -> FrameSet:
-    """Return frames whose energies and forces are those of `frames` minus those of the prior.
+    """Return frames whose energies, forces and stresses are those of `frames` minus those of the prior.
 
     Parameters
     ----------
@@ -116,7 +133,10 @@ def without_prior(frames: FrameSet, prior: PairPrior | None) -> FrameSet:
     if prior is None:
         return frames
     energies, forces = prior_results(frames, prior)
-    return replace(frames, energies=frames.energies - energies, forces=frames.forces - forces)
+    rest = replace(frames, energies=frames.energies - energies, forces=frames.forces - forces)
+    if frames.known_stresses is None:
+        return rest
+    return replace(rest, stresses=frames.known_stresses - _prior_stresses(frames, prior))
 
 
 def fit_prior(frames: FrameSet, atomic_numbers: Sequence[int], cutoff: float) -> PairPrior:

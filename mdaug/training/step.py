@@ -170,7 +170,8 @@ class Step:
         energy_weight = self.options.energy_weight / n_frames
         force_weight = self.options.force_weight / (n_frames * 3 * self.frames.n_atoms)
         graph = batch.graph
-        if graph.d_ij.device.type == "cpu" and load_kernels():
+        with_strain = batch.strain is not None and self.options.stress_weight > 0
+        if not with_strain and graph.d_ij.device.type == "cpu" and load_kernels():
             pairs = graph.idx_i, graph.idx_j, graph.unit_ij
             targets = batch.energies, batch.forces, batch.weights
             gradients = self.model.atoms_and_pairs(graph)
@@ -178,11 +179,16 @@ class Step:
             return torch.ops.mdaug.frame_loss(
                 *gradients, *pairs, graph.system, *targets, energy_weight, force_weight, delta
             )
-        energies, forces = self.model(graph)
+        energies, forces, strain = self.model.with_strain(graph, strain=with_strain)
         of_atoms = batch.weights.index_select(0, graph.system).unsqueeze(-1)
         energy_loss = (batch.weights * self._penalty(energies - batch.energies)).sum()
         force_loss = (of_atoms * self._penalty(forces - batch.forces)).sum()
-        return energy_weight * energy_loss + force_weight * force_loss
+        loss = energy_weight * energy_loss + force_weight * force_loss
+        if strain is None or batch.strain is None:
+            return loss
+        stress_weight = self.options.stress_weight / (n_frames * 9)
+        of_frames = self._penalty(strain - batch.strain.derivatives).sum((1, 2))
+        return loss + stress_weight * (batch.weights * batch.strain.known * of_frames).sum()
 
     def _gradient(self, index: Tensor, n_frames: int) -> Tensor:
         if len(index) == 0:  # more processes than frames in the batch

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mdaug.frames import Dataset, Frames
 from mdaug.models import Graph, SchNet
-from mdaug.training.tensors import Batch, FrameTensors
+from mdaug.training.tensors import Batch, FrameTensors, StrainTargets
 
 
 class SystemTensors:
@@ -35,6 +35,8 @@ class SystemTensors:
         Mean number of atoms of a frame.
     n_pairs
         Pairs of all frames.
+    strain
+        Strain derivatives of a system with stresses; None if no system has any.
     fixed_size
         False: batches of as many frames have different numbers of atoms.
 
@@ -51,6 +53,7 @@ class SystemTensors:
         sizes = [part.n_frames for part in self.parts]
         self.n_frames, self.n_pairs = sum(sizes), sum(part.n_pairs for part in self.parts)
         self.n_atoms = float(np.average([part.n_atoms for part in self.parts], weights=sizes))
+        self.strain = next((part.strain for part in self.parts if part.strain is not None), None)
         for part in self.parts:
             part.weights = part.weights * (self.n_atoms / part.n_atoms)  # the array of `dataset` stays
         self._ends = torch.tensor(np.cumsum(sizes), device=self.parts[0].energies.device)
@@ -107,4 +110,21 @@ def _joined(batches: Sequence[Batch]) -> Batch:
     energies, forces, weights = (
         torch.cat([getattr(batch, name) for batch in batches]) for name in ("energies", "forces", "weights")
     )
-    return Batch(graph, energies, forces, weights)
+    return Batch(graph, energies, forces, weights, _joined_strain(batches))
+
+
+def _joined_strain(batches: Sequence[Batch]) -> StrainTargets | None:
+    """Return the strain derivatives of all frames, zero and unknown for systems without stresses."""
+    if all(batch.strain is None for batch in batches):
+        return None
+    parts = [
+        batch.strain
+        or StrainTargets(
+            batch.energies.new_zeros(len(batch.energies), 3, 3), torch.zeros_like(batch.energies)
+        )
+        for batch in batches
+    ]
+    derivatives, known = (
+        torch.cat([getattr(part, name) for part in parts]) for name in StrainTargets._fields
+    )
+    return StrainTargets(derivatives, known)

@@ -31,12 +31,30 @@ class Batch(NamedTuple):
         Shape (n_frames · n_atoms, 3).
     weights
         Shape (n_frames,), weights in the loss.
+    strain
+        The derivatives of the energies in strain, V σ; None if no frame of the training has a stress.
     """
 
     graph: Graph
     energies: Tensor
     forces: Tensor
     weights: Tensor
+    strain: "StrainTargets | None" = None
+
+
+class StrainTargets(NamedTuple):
+    """Derivatives of the energies of frames in strain.
+
+    Attributes
+    ----------
+    derivatives
+        Shape (n_frames, 3, 3), ∂E/∂ε = V σ in units of the energy scale; zero for frames without stress.
+    known
+        Shape (n_frames,), 1 for frames with a stress, else 0.
+    """
+
+    derivatives: Tensor
+    known: Tensor
 
 
 class FrameTensors:
@@ -70,6 +88,7 @@ class FrameTensors:
         self.energies = torch.as_tensor((frames.energies - reference) / scale).to(device, dtype)
         self.forces = torch.as_tensor(frames.forces / scale).to(device, dtype)
         self.weights = torch.as_tensor(frames.weights).to(device, dtype)
+        self.strain = _strain_targets(frames, scale, self.energies)
         # the last pair fills up batches: see `batch`
         pairs = [frame_pairs(frames, n, model.options.cutoff) for n in range(len(frames))]
         self.idx_i, self.idx_j = (
@@ -112,12 +131,25 @@ class FrameTensors:
             system=frame.expand(n, self.n_atoms).flatten(),
             n_systems=n,
         )
-        return Batch(graph, self.energies[index], self.forces[index].reshape(-1, 3), self.weights[index])
+        strain = None if self.strain is None else StrainTargets(*(of[index] for of in self.strain))
+        targets = self.energies[index], self.forces[index].reshape(-1, 3), self.weights[index]
+        return Batch(graph, *targets, strain)
 
     @property
     def parts(self) -> "tuple[FrameTensors, ...]":
         """The frames of each system: these."""
         return (self,)
+
+
+def _strain_targets(frames: FrameSet, scale: float, like: Tensor) -> StrainTargets | None:
+    """Return V σ of the frames in units of the energy scale; None if no frame has a stress."""
+    stresses = frames.known_stresses
+    if stresses is None or frames.cells is None:
+        return None
+    known = np.isfinite(stresses).all(axis=(1, 2))
+    volumes = np.abs(np.linalg.det(frames.cells))
+    derivatives = np.nan_to_num(stresses) * (volumes / scale)[:, None, None]
+    return StrainTargets(torch.as_tensor(derivatives).to(like), torch.as_tensor(known).to(like))
 
 
 def _pair_rows(counts: list[int]) -> IntArray:

@@ -14,7 +14,7 @@ from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.options import Device, Precision
-from mdaug.quantum.calculators import calculate_frames
+from mdaug.quantum.calculators import calculate_with_stresses
 from mdaug.reports.accuracy import save_accuracy_figure
 from mdaug.workflows.options import CalculatorOptions, Part
 from mdaug.workflows.progress import Progress, ignore
@@ -136,5 +136,5 @@ def _errors(
     cell = None if lowest.cells is None else lowest.cells[0]
     structure = Atoms(frames.atomic_numbers, lowest.positions[0], cell=cell, pbc=frames.pbc)
     differences = differences_from_training(structure, model.manifest, strict=strict)
-    predict = partial(calculate_frames, model.calculator, progress=partial(progress, "frames"))
+    predict = partial(calculate_with_stresses, model.calculator, progress=partial(progress, "frames"))
     return accuracy(predict, frames), differences

@@ -9,7 +9,7 @@ from typing import Any
 
 from mdaug.analysis.accuracy import accuracy
 from mdaug.analysis.scan import ScanResult
-from mdaug.calculators.predictions import predict
+from mdaug.calculators.predictions import predict_with_stresses
 from mdaug.deployment import export_model
 from mdaug.files import write_json
 from mdaug.frames import as_frames
@@ -111,7 +111,8 @@ def train_force_field(
         callbacks.stage(f"hardening: {hardened.reason}")
         training = replace(training, model=hardened.model)
     model = export_model(training.model, folder / "model.pt", training=summary, templates=templates)
-    tests = [accuracy(partial(predict, model), sets.test) if len(sets.test) else None for sets in systems]
+    deployed = partial(predict_with_stresses, model)
+    tests = [accuracy(deployed, sets.test) if len(sets.test) else None for sets in systems]
     callbacks.stage("scanning a bond to hydrogen")
     scans = [_scan(sets, systems, folder) for sets in systems]
     outcome = TrainingOutcome(folder, systems, training, tuple(tests), tuple(scans), hardened)

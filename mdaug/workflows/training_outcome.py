@@ -124,7 +124,7 @@ def _over_systems(tests: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
         return tests[0] if tests else None
     weights = [test["n_frames"] for test in tests]
     merged: dict[str, Any] = {"n_frames": sum(weights)}
-    for key in ("energy_mae_kcal_mol", "force_mae_kcal_mol_A"):
+    for key in ("energy_mae_kcal_mol", "force_mae_kcal_mol_A"):  # not stresses: not all systems have some
         merged[key] = float(np.average([test[key] for test in tests], weights=weights))
     for key in ("energy_rmse_kcal_mol", "force_rmse_kcal_mol_A"):
         merged[key] = float(np.sqrt(np.average([test[key] ** 2 for test in tests], weights=weights)))

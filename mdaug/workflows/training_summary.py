@@ -37,6 +37,7 @@ def summarize_training(frames: FrameSet, cutoff: float) -> dict[str, Any]:
         "charge": frames.charge,
         "multiplicity": frames.multiplicity,
         "n_train": len(frames),
+        "stresses": frames.known_stresses is not None,
         "distance_range_A": _distance_ranges(frames, cutoff),
         "bond_limits_A": bond_limits_A(frames.atomic_numbers),
         "molecules": molecule_record(frames),
@@ -71,6 +72,7 @@ def summarize_systems(systems: Sequence[FrameSet], labels: Sequence[str], cutoff
         "data": ", ".join(frames.name for frames in systems),
         **{key: _common([part[key] for part in parts]) for key in _OF_ALL},
         "n_train": sum(len(frames) for frames in systems),
+        "stresses": any(part["stresses"] for part in parts),
         "distance_range_A": _widest([part["distance_range_A"] for part in parts]),
         "bond_limits_A": bond_limits_A(numbers),
         "molecules": _all_molecules(parts),
@@ -82,7 +84,7 @@ def summarize_systems(systems: Sequence[FrameSet], labels: Sequence[str], cutoff
 
 
 _OF_ALL = ("level_of_theory", "temperature_K", "charge", "multiplicity")
-_OF_EACH = ("data", *_OF_ALL, "n_train", "bonds", "shared_hydrogens", "reference_structure")
+_OF_EACH = ("data", *_OF_ALL, "n_train", "stresses", "bonds", "shared_hydrogens", "reference_structure")
 
 
 def _common(values: Sequence[Any]) -> Any:

@@ -69,3 +69,18 @@ def test_unusable_predictions_are_refused(water):
         )
     with pytest.raises(DataError, match="no frame"):
         accuracy(lambda frames: (frames.energies, frames.forces), water.select(slice(0, 0)))
+
+
+def test_errors_of_stresses_by_hand(water):
+    """Where frames and predictions have some; 160.2 GPa are one eV/Å³."""
+    stresses = np.zeros((2, 3, 3))
+    stresses[0, 0, 0] = 0.018
+    cells = np.tile(9.0 * np.eye(3), (2, 1, 1))
+    crystal = replace(water, cells=cells, pbc=(True, True, True), stresses=np.zeros((2, 3, 3)))
+    errors = accuracy(lambda frames: (frames.energies, frames.forces, stresses), crystal).to_json()
+    assert errors["stress_mae_eV_A3"] == pytest.approx(0.001)
+    assert errors["stress_mae_GPa"] == pytest.approx(0.1602, abs=1e-4)
+    assert errors["stress_largest_error_GPa"] == pytest.approx(18 * 0.1602, abs=1e-3)
+    without = (water.energies, water.forces)
+    for frames, predicted in ((crystal, without), (water, (*without, stresses))):
+        assert "stress_mae_GPa" not in accuracy(lambda _, values=predicted: values, frames).to_json()

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from mdaug.models.baseline import Baseline
 from mdaug.models.molecule_terms import MoleculeTerms
 from mdaug.workflows.baseline_templates import templates_of
+from tests.crystals import slopes_in_strain
 from tests.force_fields import frames_near, random_field, random_templates
 
 MOLECULES = ["CH3CH2OH", "H2O", "OH", "HCN", "C2H2", "C3H4_C3v", "cyclobutane", "H2", "SiH4", "CH3SH"]
@@ -102,3 +103,15 @@ def test_equal_molecules_share_a_template():
     pair = molecule("H2O") + molecule("H2O")
     pair.positions[3:] += 3.0
     assert [template.formula for template in templates_of(random_field(frames_near(pair)))] == ["H2O"]
+
+
+def test_stresses_less_those_of_the_baseline():
+    """Of molecules across faces of a cell, against energies of strained cells."""
+    ethanol = molecule("CH3CH2OH", cell=[9.0, 9.0, 9.0], pbc=True)
+    frames = frames_near(ethanol).select(slice(0, 3))
+    frames = replace(frames, positions=(frames.positions + 0.3) % 9.0, stresses=np.ones((3, 3, 3)))
+    baseline = Baseline(random_templates("CH3CH2OH"), 5.0)
+    rest = baseline.subtract(frames, every_atom(frames))
+    expected = slopes_in_strain(lambda tried: baseline.results(tried, every_atom(frames))[0], frames) / 9.0**3
+    np.testing.assert_allclose(frames.stresses - rest.stresses, expected, atol=1e-6)
+    assert np.abs(expected).max() > 1e-3

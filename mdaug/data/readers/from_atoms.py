@@ -58,7 +58,8 @@ def frames_from_atoms(
     periodic = bool(first.pbc.any())
     x, y, z = (bool(p) for p in first.pbc)
     group = [atoms.info.get("group") for atoms in images]
-    stresses, stress_key = read_stresses(images)
+    stresses, stress_key, of_stresses = read_stresses(images, places)
+    notes += of_stresses
     frames = FrameSet(
         atomic_numbers=first.numbers.astype(np.int64),
         positions=np.array([atoms.positions for atoms in images]),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from ase import Atoms
 
+from mdaug.errors import DataError
 from mdaug.frames import FloatArray
 
 VOIGT = [[0, 5, 4], [5, 1, 3], [4, 3, 2]]
@@ -15,17 +16,22 @@ _NAME = re.compile(r"(?:(?P<stem>ref|dft)_)?(?P<quantity>stress|virials?)", re.I
 _STEMS = (None, "ref", "dft")
 
 
-def read_stresses(images: Sequence[Atoms]) -> tuple[FloatArray | None, str | None]:
+def read_stresses(
+    images: Sequence[Atoms], places: Sequence[str]
+) -> tuple[FloatArray | None, str | None, list[str]]:
     """Return the stresses of all images, and the key of the records that they are from.
 
     Keys are ``stress`` and ``virial`` (or ``virials``), also with ``REF_`` or ``DFT_``: nine numbers, or six
-    in ASE's Voigt order. Stresses have ASE's sign (tension positive); virials are −stress · volume, the
-    convention of QUIP, MACE and GPUMD.
+    in ASE's Voigt order xx, yy, zz, yz, xz, xy. Stresses have ASE's sign (tension positive); virials are
+    −stress · volume, the convention of QUIP, MACE, DeePMD-kit and GPUMD. The others of several keys are not
+    used.
 
     Parameters
     ----------
     images
         Structures of one system.
+    places
+        File and frame of each, for messages.
 
     Returns
     -------
@@ -33,21 +39,53 @@ def read_stresses(images: Sequence[Atoms]) -> tuple[FloatArray | None, str | Non
         Shape (n_frames, 3, 3); None if not every image has one.
     key
         Key in ``info``; None if they are results of a calculator, or there are none.
+    notes
+        Whether some frames only have stresses, which are not used.
+
+    Raises
+    ------
+    DataError
+        A frame has a stress and a virial of opposite signs.
     """
     results = [None if atoms.calc is None else atoms.calc.results.get("stress") for atoms in images]
     if all(stress is not None for stress in results):
-        return np.array([_tensor(stress) for stress in results]), None
+        stresses = np.array([_tensor(stress) for stress in results])
+        if all(images[0].pbc):
+            _refuse_opposite_virials(images, stresses, places)
+        return stresses, None, []
     if not all(images[0].pbc):
-        return None, None
+        return None, None, []
+    notes = []
     for key in sorted(filter(_NAME.fullmatch, images[0].info), key=_rank):
         tensors = [_tensor(atoms.info.get(key)) for atoms in images]
         values = [tensor for tensor in tensors if tensor is not None]
         if len(values) < len(images):
+            notes.append(f"only {len(values)} of {len(images)} frames have {key}, which is not used")
             continue
         if _match(key)["quantity"].lower() == "stress":
-            return np.array(values), key
-        return np.array([-v / atoms.get_volume() for v, atoms in zip(values, images, strict=True)]), key
-    return None, None
+            _refuse_opposite_virials(images, np.array(values), places)
+            return np.array(values), key, []
+        return np.array([-v / atoms.get_volume() for v, atoms in zip(values, images, strict=True)]), key, []
+    n_results = sum(stress is not None for stress in results)
+    if n_results:
+        notes.append(f"only {n_results} of {len(images)} frames have a stress, which is not used")
+    return None, None, notes
+
+
+def _refuse_opposite_virials(images: Sequence[Atoms], stresses: FloatArray, places: Sequence[str]) -> None:
+    """Raise an error if virials beside stresses are +stress · volume."""
+    keys = [key for key in images[0].info if _NAME.fullmatch(key) and "virial" in key.lower()]
+    for key in keys:
+        for atoms, stress, place in zip(images, stresses, places, strict=True):
+            virial = _tensor(atoms.info.get(key))
+            of_stress = stress * atoms.get_volume()
+            if virial is None or np.abs(of_stress).max() < 1e-6:
+                continue
+            if np.abs(virial - of_stress).max() < 0.01 * np.abs(of_stress).max():
+                raise DataError(
+                    f"{place}: {key} is +volume · stress; expected −volume · stress with tension positive: "
+                    f"negate the wrong one, or leave {key} out"
+                )
 
 
 def _tensor(value: object) -> FloatArray | None:

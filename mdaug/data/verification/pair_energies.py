@@ -5,6 +5,7 @@ explain 96 to 99 % of the forces of liquid water and of crystalline silicon.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse.csgraph import shortest_path
@@ -44,21 +45,58 @@ def pair_energies(
     """
     every = np.unique(np.concatenate(fits))
     kinds = _PairKinds(frames, every)
+    coefficients = _fitted(kinds, frames, fits, every)
+    energies, forces = np.empty((len(fits), len(chosen))), np.empty((len(chosen), frames.n_atoms, 3))
+    for n, one in enumerate(kinds.design(chosen)):
+        energies[:, n] = coefficients @ one.sums
+        forces[n] = (one.columns @ coefficients[0]).reshape(-1, 3)
+    return energies, forces
+
+
+def pair_strain_derivatives(frames: FrameSet, fit: IntArray, chosen: IntArray) -> FloatArray:
+    """Fit pair functions to the forces of some frames and predict ∂E/∂ε, volume times stress.
+
+    Parameters
+    ----------
+    frames
+        All frames.
+    fit
+        Frames whose forces are fitted.
+    chosen
+        Frames of the prediction.
+
+    Returns
+    -------
+    array
+        Shape (n_chosen, 3, 3), eV, up to a tensor that is the same for all frames of one cell.
+    """
+    kinds = _PairKinds(frames, fit)
+    (coefficients,) = _fitted(kinds, frames, [fit], fit)
+    return np.array([one.strain @ coefficients for one in kinds.design(chosen)])
+
+
+def _fitted(kinds: "_PairKinds", frames: FrameSet, fits: Sequence[IntArray], every: IntArray) -> FloatArray:
+    """Return the coefficients of each fit, (n_fits, n_columns)."""
     normal, right = np.zeros((len(fits),) + (kinds.n_columns,) * 2), np.zeros((len(fits), kinds.n_columns))
-    for frame, _, columns in kinds.design(every):
-        square, product = columns.T @ columns, columns.T @ frames.forces[frame].reshape(-1)
+    for one in kinds.design(every):
+        square, product = one.columns.T @ one.columns, one.columns.T @ frames.forces[one.frame].reshape(-1)
         for k, fit in enumerate(fits):
-            if frame in fit:
+            if one.frame in fit:
                 normal[k] += square
                 right[k] += product
-    for one in normal:
-        one[np.diag_indices_from(one)] += RIDGE * np.trace(one) / len(one)
-    coefficients = np.linalg.solve(normal, right[..., None])[..., 0]
-    energies, forces = np.empty((len(fits), len(chosen))), np.empty((len(chosen), frames.n_atoms, 3))
-    for n, (_, sums, columns) in enumerate(kinds.design(chosen)):
-        energies[:, n] = coefficients @ sums
-        forces[n] = (columns @ coefficients[0]).reshape(-1, 3)
-    return energies, forces
+    for matrix in normal:
+        matrix[np.diag_indices_from(matrix)] += RIDGE * np.trace(matrix) / len(matrix)
+    return np.linalg.solve(normal, right[..., None])[..., 0].astype(np.float64)
+
+
+class _Design(NamedTuple):
+    """Sums of all functions in a frame (n_columns,), their forces (3 n_atoms, n_columns), and their
+    derivatives in strain (3, 3, n_columns)."""
+
+    frame: int
+    sums: FloatArray
+    columns: FloatArray
+    strain: FloatArray
 
 
 class _PairKinds:
@@ -85,8 +123,8 @@ class _PairKinds:
         self._width = np.array([ranges[k][1] - ranges[k][0] for k in self._kinds])
         self.n_columns = len(self._kinds) * N_FUNCTIONS
 
-    def design(self, index: IntArray) -> Iterator[tuple[int, FloatArray, FloatArray]]:
-        """Yield each frame, the sums of all functions (n_columns,), their forces (3 n_atoms, n_columns)."""
+    def design(self, index: IntArray) -> Iterator[_Design]:
+        """Yield what the functions add to energy, forces and strain derivative of each frame."""
         for frame in index:
             idx_i, idx_j, r_ij, d_ij, kind = self._pairs(frame)
             place = np.minimum(np.searchsorted(self._kinds, kind), len(self._kinds) - 1)
@@ -94,6 +132,7 @@ class _PairKinds:
             value, slope = self._functions(d_ij, place)
             value[~is_fitted], slope[~is_fitted] = 0.0, 0.0
             sums, columns = np.zeros(self.n_columns), np.zeros((self.frames.n_atoms, self.n_columns, 3))
+            strain = np.zeros((self.n_columns, 3, 3))
             unit = r_ij / d_ij[:, None]
             for k in range(N_FUNCTIONS):
                 column = place * N_FUNCTIONS + k
@@ -101,7 +140,9 @@ class _PairKinds:
                 pull = slope[:, k, None] * unit
                 np.add.at(columns, (idx_i, column), pull)
                 np.add.at(columns, (idx_j, column), -pull)
-            yield int(frame), sums, columns.transpose(0, 2, 1).reshape(-1, self.n_columns)
+                np.add.at(strain, column, r_ij[:, :, None] * pull[:, None, :])
+            forces = columns.transpose(0, 2, 1).reshape(-1, self.n_columns)
+            yield _Design(int(frame), sums, forces, strain.transpose(1, 2, 0))
 
     def _pairs(self, frame: int) -> tuple[IntArray, IntArray, FloatArray, FloatArray, IntArray]:
         """Return idx_i, idx_j, vectors, distances and kinds of the pairs of a frame."""

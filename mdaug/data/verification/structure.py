@@ -14,6 +14,9 @@ LARGEST = 1e12
 CLOSEST_A = 0.3
 """No two atoms of a molecule are nearer, however hot it is."""
 
+ASYMMETRY, ASYMMETRY_EV_A3 = 1e-2, 1e-5
+"""Largest difference of σ_ij and σ_ji, relative to the largest component, and beside that in eV/Å³."""
+
 MAX_FRAMES = 300
 """Frames, evenly spaced, in which atoms that are too near are looked for."""
 
@@ -29,12 +32,14 @@ def check_structure(frames: FrameSet) -> None:
     Raises
     ------
     DataError
-        For no frame, an unknown element, NaN or infinity, or cells without volume.
+        For no frame, an unknown element, NaN or infinity, cells without volume, or a stress that is not
+        symmetric.
     """
     _check_shape(frames)
     _check_atoms(frames)
     _check_finite(frames)
     _check_cells(frames)
+    _check_stresses(frames)
 
 
 def contact_verdict(frames: FrameSet) -> Verdict:
@@ -86,6 +91,8 @@ def _check_finite(frames: FrameSet) -> None:
         values = getattr(frames, what)
         if values is None or (what == "forces" and not frames.has_forces):
             continue
+        if what == "stresses" and frames.known_stresses is None:
+            continue
         if np.isfinite(values).all():
             if (np.abs(values) > LARGEST).any():
                 raise DataError(f"{frames.name}: {what} hold numbers beyond {LARGEST:g}; is the file whole?")
@@ -94,6 +101,24 @@ def _check_finite(frames: FrameSet) -> None:
         raise DataError(
             f"{frames.name}: frame {bad[0]}: {what} hold NaN or infinity ({len(bad)} such frames in all); "
             "expected finite numbers: remove these frames"
+        )
+
+
+def _check_stresses(frames: FrameSet) -> None:
+    """Refuse stresses that are not symmetric, as those of a potential without torques on atoms are."""
+    stresses = frames.known_stresses
+    if stresses is None:
+        return
+    turned = np.abs(stresses - stresses.transpose(0, 2, 1)).max(axis=(1, 2))
+    bad = turned > ASYMMETRY * np.abs(stresses).max(axis=(1, 2)) + ASYMMETRY_EV_A3
+    if bad.any():
+        n = int(np.argmax(bad))
+        i, j = divmod(int(np.abs(stresses[n] - stresses[n].T).argmax()), 3)
+        first, second = "xyz"[i] + "xyz"[j], "xyz"[j] + "xyz"[i]
+        raise DataError(
+            f"{frames.name}: frame {n}: the stress is not symmetric ({first} {stresses[n, i, j]:.4g}, "
+            f"{second} {stresses[n, j, i]:.4g} eV/Å³; {bad.sum()} such frames); expected nine numbers of a "
+            "symmetric tensor, or six in the order xx, yy, zz, yz, xz, xy: correct them, or leave them out"
         )
 
 

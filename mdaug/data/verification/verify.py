@@ -21,6 +21,7 @@ from mdaug.data.verification.molecular_identity import identity_verdict
 from mdaug.data.verification.outliers import outlier_verdicts, outliers
 from mdaug.data.verification.records import groups_verdict, record_verdicts, weights_verdict
 from mdaug.data.verification.remedies import Remedies
+from mdaug.data.verification.stress_consistency import stress_verdict
 from mdaug.data.verification.structure import check_structure, contact_verdict
 from mdaug.data.verification.unit_inference import (
     STIFFNESS_FACTOR,
@@ -108,6 +109,8 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
         balance_verdict(in_a, usable, bonds),
         *compared,
     ]
+    of_stresses = None if effort is None else stress_verdict(in_a, usable)
+    verdicts += [] if of_stresses is None else [of_stresses]
     off = outliers([v for v in verdicts if v.name not in (identity.name,) and v.verdict == "warning"])
     off = np.union1d(off, outliers([v for v in verdicts if v.name in ("frames without forces", BALANCE)]))
     verdicts += record_verdicts(in_a, usable)

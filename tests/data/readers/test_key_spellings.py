@@ -82,3 +82,21 @@ def test_energies_only(tmp_path: Path) -> None:
     frames = read_contents(path, LabelKeys(forces_optional=True)).frames
     assert frames.energies.tolist() == [-2.5, -2.5]
     assert frames.forces.shape == (2, 2, 3) and not frames.has_forces
+
+
+def test_stresses_of_some_frames_only_are_not_used(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.xyz", comment=f"{CELL} energy=-1 virial={NINE}")
+    before, _, after = path.read_text().rpartition(f" virial={NINE}")
+    path.write_text(before + after)
+    contents = read_contents(path)
+    assert contents.frames.stresses is None
+    assert contents.notes == ("only 1 of 2 frames have virial, which is not used",)
+
+
+def test_a_virial_of_the_other_sign_beside_a_stress(tmp_path: Path) -> None:
+    right = f'virial="{" ".join(str(-VOLUME * x) for x in TENSOR.ravel())}"'
+    path = write(tmp_path / "a.xyz", comment=f"{CELL} energy=-1 stress={NINE} {right}")
+    assert read_contents(path).frames.stresses[0] == pytest.approx(TENSOR)
+    path = write(tmp_path / "b.xyz", comment=f"{CELL} energy=-1 stress={NINE} {right.replace('-', '')}")
+    with pytest.raises(DataError, match=r"b.xyz: frame 0: virial is \+volume · stress; expected −volume"):
+        read_contents(path)

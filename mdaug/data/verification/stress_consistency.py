@@ -1,0 +1,124 @@
+"""Whether stresses have the sign, the unit and the order of components that the forces imply."""
+
+import numpy as np
+
+from mdaug.data.verification.pair_energies import pair_strain_derivatives
+from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.units import GPA_PER_EV_A3
+from mdaug.verdicts import Verdict
+
+NAME = "stresses against forces"
+
+MIN_FRAMES = 10
+"""Fewer frames are not compared."""
+
+MAX_ATOMS = 2000
+"""Atoms, over all frames, whose forces are fitted."""
+
+CLEAR = 0.8
+"""Correlation of given and predicted stresses beyond which sign and scale are measured (EMT metals and PBE
+silicon: 0.96 to 1.00)."""
+
+SCALE_LIMITS = (0.4, 2.5)
+"""Of the ratio of given to predicted changes; that of the sets above is 0.6 to 1.06."""
+
+UNIT_FACTOR = 2.0
+"""A ratio is that of a unit within this factor."""
+
+COMPONENTS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+"""ASE's Voigt order."""
+
+OTHER_ORDERS = {"xx, yy, zz, xy, yz, xz (VASP)": (5, 3, 4), "xx, yy, zz, xy, xz, yz": (5, 4, 3)}
+"""Orders of six components -> the places in ASE's Voigt order of what is read as yz, xz, xy, if the file has
+them in that order."""
+
+UNITS = {
+    "GPa": GPA_PER_EV_A3,
+    "kbar": 10 * GPA_PER_EV_A3,
+    "bar": 1e4 * GPA_PER_EV_A3,
+    "Hartree/Bohr³": 1 / 183.6315,
+}
+"""Units of stress -> how many of them are one eV/Å³."""
+
+
+def stress_verdict(frames: FrameSet, usable: IntArray) -> Verdict | None:
+    """Compare stresses with those of pair functions that are fitted to the forces.
+
+    Forces leave a constant open, so that the changes from frame to frame are compared.
+
+    Parameters
+    ----------
+    frames
+        All frames, in eV and Å.
+    usable
+        Indices of the frames that may be used.
+
+    Returns
+    -------
+    Verdict or None
+        None for frames without stresses.
+    """
+    stresses = frames.known_stresses
+    if stresses is None or frames.cells is None:
+        return None
+    known = usable[np.isfinite(stresses[usable]).all(axis=(1, 2))]
+    if len(known) < MIN_FRAMES or frames.n_atoms < 2:
+        return _cannot_tell(f"needs at least {MIN_FRAMES} frames of several atoms")
+    n = max(MIN_FRAMES, MAX_ATOMS // frames.n_atoms)
+    chosen = np.sort(np.random.default_rng(0).permutation(known)[:n])
+    try:
+        predicted = _changes(pair_strain_derivatives(frames, chosen, chosen))
+    except np.linalg.LinAlgError:
+        return _cannot_tell("no pair functions fit the forces")
+    volumes = np.abs(np.linalg.det(frames.cells[chosen]))
+    given = _changes(stresses[chosen] * volumes[:, None, None])
+    if given.std() < 1e-6 or predicted.std() < 1e-6:
+        return _cannot_tell("they hardly change from frame to frame")
+    return _judge(given, predicted)
+
+
+def _changes(of_frames: FloatArray) -> FloatArray:
+    """Return the six components of each frame without their means, (n_frames, 6)."""
+    components = np.stack([of_frames[:, i, j] for i, j in COMPONENTS], axis=1)
+    return components - components.mean(axis=0)
+
+
+def _judge(given: FloatArray, predicted: FloatArray) -> Verdict:
+    correlation = _correlation(given, predicted)
+    for order, places in OTHER_ORDERS.items():
+        off_diagonal = _correlation(given[:, 3:], predicted[:, places])
+        if abs(off_diagonal) > CLEAR > abs(_correlation(given[:, 3:], predicted[:, 3:])):
+            text = (
+                f"stresses fit the forces if their six components are in the order {order}; expected xx, yy, "
+                "zz, yz, xz, xy: reorder them, or give all nine"
+            )
+            return Verdict(NAME, "error", off_diagonal, CLEAR, text)
+    if abs(correlation) < CLEAR:
+        return _cannot_tell(
+            f"pair functions do not explain them (correlation {correlation:.2f})", correlation
+        )
+    ratio = float(given.std() / predicted.std())
+    measured = f"they change {ratio:.3g} times as much as the forces imply, correlation {correlation:.2f}"
+    if correlation < 0:
+        text = (
+            f"stresses have the opposite sign of what the forces imply ({measured}); expected tension "
+            "positive, and virials as −volume · stress: negate them, or leave them out"
+        )
+        return Verdict(NAME, "error", correlation, CLEAR, text)
+    if SCALE_LIMITS[0] < ratio < SCALE_LIMITS[1]:
+        return Verdict(NAME, "ok", ratio, CLEAR, f"stresses fit the forces: {measured}")
+    unit = next((u for u, f in UNITS.items() if 1 / UNIT_FACTOR < ratio / f < UNIT_FACTOR), None)
+    if unit is not None:
+        text = f"stresses are in {unit}, not in eV/Å³: {measured}; convert them, or leave them out"
+        return Verdict(NAME, "error", ratio, CLEAR, text)
+    return Verdict(NAME, "warning", ratio, CLEAR, f"stresses do not fit the forces: {measured}")
+
+
+def _correlation(first: FloatArray, second: FloatArray) -> float:
+    if first.std() < 1e-12 or second.std() < 1e-12:
+        return 0.0
+    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
+
+
+def _cannot_tell(why: str, value: float | None = None) -> Verdict:
+    return Verdict(NAME, "cannot tell", value, CLEAR, f"stresses cannot be compared with forces: {why}")

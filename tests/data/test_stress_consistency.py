@@ -1,0 +1,85 @@
+"""Stresses of a wrong sign, unit or order are noticed by the forces."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mdaug.data.stated_units import StatedUnits
+from mdaug.data.verification.stress_consistency import COMPONENTS, stress_verdict
+from mdaug.data.verification.verify import verify_frames
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet
+from mdaug.units import GPA_PER_EV_A3
+from tests.crystals import copper
+
+ALL = np.arange(20)
+
+
+@pytest.fixture(scope="module", params=[0.0, 0.01], ids=["one cell", "many cells"])
+def crystal(request: pytest.FixtureRequest) -> FrameSet:
+    return copper(20, repeat=2, shear=request.param, noise=0.1)
+
+
+def in_order(frames: FrameSet, order: str) -> FrameSet:
+    """Return frames whose six numbers were written in another order and read as ASE's."""
+    assert frames.stresses is not None
+    places = [COMPONENTS.index(tuple(sorted("xyz".index(axis) for axis in name))) for name in order.split()]
+    stresses = np.empty_like(frames.stresses)
+    for (i, j), place in zip(COMPONENTS, places, strict=True):
+        a, b = COMPONENTS[place]
+        stresses[:, i, j] = stresses[:, j, i] = frames.stresses[:, a, b]
+    return replace(frames, stresses=stresses)
+
+
+def test_right_ones(crystal: FrameSet) -> None:
+    verdict = stress_verdict(crystal, ALL)
+    assert verdict is not None
+    assert verdict.verdict == "ok"
+    assert 0.8 < verdict.value < 1.25
+    assert in_order(crystal, "xx yy zz yz xz xy").stresses == pytest.approx(crystal.stresses)
+
+
+def test_the_opposite_sign_is_refused(crystal: FrameSet) -> None:
+    verification = verify_frames(replace(crystal, stresses=-crystal.stresses), StatedUnits.of_energy("eV"))
+    (verdict,) = (v for v in verification.verdicts if v.name == "stresses against forces")
+    assert verdict.verdict == "error"
+    assert "opposite sign" in verdict.text
+    assert "virials as −volume · stress" in verdict.text
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("GPa", GPA_PER_EV_A3), ("kbar", 10 * GPA_PER_EV_A3)])
+def test_other_units_are_named(crystal: FrameSet, unit: str, factor: float) -> None:
+    verdict = stress_verdict(replace(crystal, stresses=factor * crystal.stresses), ALL)
+    assert verdict is not None
+    assert verdict.verdict == "error"
+    assert f"stresses are in {unit}, not in eV/Å³" in verdict.text
+
+
+@pytest.mark.parametrize("order", ["xx yy zz xy yz xz", "xx yy zz xy xz yz"])
+def test_other_orders_are_named(crystal: FrameSet, order: str) -> None:
+    verdict = stress_verdict(in_order(crystal, order), ALL)
+    assert verdict is not None
+    assert verdict.verdict == "error"
+    assert f"in the order {order.replace(' ', ', ')}" in verdict.text
+
+
+def test_what_cannot_be_told(crystal: FrameSet) -> None:
+    assert stress_verdict(replace(crystal, stresses=None), ALL) is None
+    noise = np.random.default_rng(0).normal(0, 0.01, (20, 3, 3))
+    for stresses in (np.full((20, 3, 3), 0.01), noise + noise.transpose(0, 2, 1)):
+        verdict = stress_verdict(replace(crystal, stresses=stresses), ALL)
+        assert verdict is not None
+        assert verdict.verdict == "cannot tell"
+    few = stress_verdict(crystal, np.arange(5))
+    assert few is not None
+    assert "at least 10 frames" in few.text
+
+
+def test_a_stress_that_is_not_symmetric(crystal: FrameSet) -> None:
+    stresses = crystal.stresses.copy()
+    stresses[3, 0, 1] += 0.02
+    with pytest.raises(
+        DataError, match=r"copper: frame 3: the stress is not symmetric \(xy .*yx .*order xx, yy, zz"
+    ):
+        verify_frames(replace(crystal, stresses=stresses), StatedUnits.of_energy("eV"))
