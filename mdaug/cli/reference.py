@@ -10,7 +10,7 @@ from mdaug.cli.arguments import given_options, refuse, typed
 from mdaug.cli.progress import print_next, progress_bars, warn
 from mdaug.quantum.level import Level
 from mdaug.text import print_text
-from mdaug.workflows.options import DataOptions, OutputOptions, Switch
+from mdaug.workflows.options import ClusterOptions, DataOptions, OutputOptions, Switch
 from mdaug.workflows.runs import open_run
 
 
@@ -24,6 +24,7 @@ def reference(
     level: Annotated[Level, Parameter(name="*")] = Level(),
     forces_first: Annotated[int | None, Field(ge=1)] = None,
     restricted: Switch = False,
+    cluster: Annotated[ClusterOptions, Parameter(name="*")] = ClusterOptions(),
     source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
@@ -44,7 +45,7 @@ def reference(
         first.
     workers
         Number of single-threaded processes [default: all cores]; 0 computes nothing and writes the results in
-        points.jsonl.
+        points.jsonl. With --scheduler the cluster decides their number.
     points
         File of finished points [default: points.jsonl in the output folder].
     forces_first
@@ -62,7 +63,7 @@ def reference(
         refuse(typed(forces_first=forces_first), "without --forces")
     inputs = [data, points]
     with open_run(output, command="reference", inputs=inputs) as run, progress_bars() as progress:
-        settings: dict[str, Any] = {"workers": workers, "points": points, "progress": progress}
+        settings: dict[str, Any] = {"where": cluster.where(workers), "points": points, "progress": progress}
         if scan:
             result = compute_scans(data, scan, level, run.path, **settings)
         else:

@@ -1,12 +1,8 @@
-"""Single points of many geometries by several processes; each point is computed once."""
+"""Single points of many geometries as independent jobs; each point is computed once."""
 
-import heapq
-import multiprocessing
-import signal
+import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, get_args
@@ -16,107 +12,21 @@ from ase import Atoms
 from ase.units import Hartree
 
 from mdaug.frames import IntArray
-from mdaug.processes import one_thread_each
+from mdaug.jobs import Job, JobQueue, Where
 from mdaug.quantum.level import Level
 from mdaug.quantum.mean_field import Bond
 from mdaug.quantum.point_store import PointKind, PointStore, Record, point_key
 from mdaug.quantum.single_point import PAIRED, core_correlation, guess_or_none, single_point
-
-Call = tuple[Callable[..., Any], tuple[Any, ...]]
-"""A module-level function (which other processes can import) and its arguments."""
-
-Priority = tuple[int, ...]
-"""Priority of a call; smaller ones run first."""
-
-
-class JobQueue:
-    """Queue of function calls with priorities; a finished call may add others.
-
-    Examples
-    --------
-    >>> queue = JobQueue()
-    >>> queue.add((1,), (round, (2.5,)), lambda result: print(result))
-    >>> queue.run(n_workers=1)  # doctest: +SKIP
-    2
-    """
-
-    def __init__(self) -> None:
-        self._ready: list[tuple[Priority, int, Call, Callable[[Any], None]]] = []
-        self._n_added = 0
-
-    def add(self, priority: Priority, call: Call, done: Callable[[Any], None]) -> None:
-        """Add a call.
-
-        Parameters
-        ----------
-        priority
-            Calls of smaller priority run first.
-        call
-            Function and arguments.
-        done
-            Called with the result, in this process; may add calls.
-        """
-        heapq.heappush(self._ready, (priority, self._n_added, call, done))
-        self._n_added += 1
-
-    def run(self, n_workers: int) -> None:
-        """Run all calls.
-
-        Parameters
-        ----------
-        n_workers
-            Number of processes, each with one thread; with 1 all calls run in this process. No more calls are
-            submitted than processes are idle, so that the order of priorities holds.
-
-        Raises
-        ------
-        Exception
-            The exception of a call; the other processes are terminated.
-        """
-        if n_workers == 1:
-            while self._ready:
-                _, _, (function, arguments), done = heapq.heappop(self._ready)
-                done(function(*arguments))
-            return
-        with _pool(n_workers) as pool:
-            running: dict[Future[Any], Callable[[Any], None]] = {}
-            while self._ready or running:
-                while self._ready and len(running) < n_workers:
-                    _, _, (function, arguments), done = heapq.heappop(self._ready)
-                    running[pool.submit(function, *arguments)] = done
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    running.pop(future)(future.result())
-
-
-@contextmanager
-def _pool(n_workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Provide a pool of single-threaded processes; after an error or an interrupt they are terminated."""
-    other_processes = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(
-        n_workers, multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
-    )
-    try:
-        with one_thread_each():
-            yield pool
-        pool.shutdown()
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in set(multiprocessing.active_children()) - other_processes:
-            process.terminate()
-        raise
-
-
-def _ignore_interrupts() -> None:
-    """Ignore Ctrl-C, which the terminal sends to every process; only the parent handles it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
 
 Progress = Callable[[int, int], None]
 """Called with (points done, points in all)."""
 
 WEIGHT_POWER = 4
 """Restricted CCSD(T) is more accurate than unrestricted until a bond is nearly broken (docs/reference.md)."""
+
+
+SHOWN = 5
+"""Most failed points that are named in warnings."""
 
 
 @dataclass(frozen=True)
@@ -205,13 +115,14 @@ def compute(
     level: Level,
     store: PointStore,
     *,
-    n_workers: int = 1,
+    where: Where = Where(),
     progress: Progress | None = None,
 ) -> list[SinglePointResult]:
     """Return the energies of many geometries; each is stored as soon as it is computed.
 
     Where a bond breaks, both the restricted and the unrestricted energy are computed; their difference
-    measures the error of both.
+    measures the error of both. A point whose computation fails is not stored, so that another call computes
+    it again.
 
     Parameters
     ----------
@@ -219,12 +130,13 @@ def compute(
         The geometries.
     bonds
         Bonds of the molecule, shape (n_bonds, 2).
-    n_workers
-        Processes of one thread each; 0 computes nothing and returns what the store contains.
     level
         Level of theory.
     store
         Store of finished points; those it contains are not computed again.
+    where
+        Processes that compute, see `mdaug.jobs.Where`; ``n_workers=0`` computes nothing and returns what the
+        store contains. Workers need no files: geometries and guesses are sent to them.
     progress
         Called with (points done, points in all).
 
@@ -237,10 +149,17 @@ def compute(
     ------
     BusyError
         Another process is writing to the store.
+    MDAugError
+        No point could be computed, or the scheduler of a cluster is lost.
+
+    Warns
+    -----
+    UserWarning
+        For points whose computation failed.
     """
     plan = _Plan(list(jobs), bonds, level, store, progress or (lambda _done, _total: None))
-    if n_workers:
-        plan.run(n_workers)
+    if where.n_workers != 0:
+        plan.run(where)
     return [plan.result(job) for job in jobs]
 
 
@@ -279,7 +198,7 @@ class _Plan:
         unrestricted = records["unrestricted"] if "unrestricted" in _kinds(job, self.level) else None
         return SinglePointResult(records["restricted"], unrestricted, core, bool(job.breaking))
 
-    def run(self, n_workers: int) -> None:
+    def run(self, where: Where) -> None:
         """Compute the records that the store does not contain."""
         needed: dict[str, tuple[int, PointKind]] = {}
         for k, job in enumerate(self.jobs):
@@ -288,7 +207,14 @@ class _Plan:
         if self._missing(needed):
             with self.store.writing() as self._add:
                 self._queue(self._missing(needed))
-                self.queue.run(n_workers)
+                known = self.done
+                self.queue.run(where)
+            if (failures := self.queue.failures) and self.done == known:
+                raise failures[0].error()
+            for failure in failures[:SHOWN]:
+                warnings.warn(
+                    f"{failure.name}: {failure.reason}; another run computes it again", stacklevel=3
+                )
 
     def _missing(self, needed: dict[str, tuple[int, PointKind]]) -> dict[str, tuple[int, PointKind]]:
         missing = {key: point for key, point in needed.items() if self.store.get(key) is None}
@@ -321,8 +247,17 @@ class _Plan:
 
     def _add_guess(self, k: int, start: Any) -> None:
         job = self.jobs[k]
-        call = (guess_or_none, (job.atoms, self.level, self.bonds, job.breaking, start))
-        self.queue.add((job.scan, 0, k), call, partial(self._guessed, k))
+        arguments = (job.atoms, self.level, self.bonds, job.breaking, start)
+        self.queue.add(
+            Job(f"initial guess of geometry {k}", guess_or_none, arguments),
+            partial(self._guessed, k),
+            failed=lambda _: self._guessed(k, None),
+            priority=self._priority(k),
+        )
+
+    def _priority(self, k: int, *, early: bool = True) -> int:
+        """Return the priority of a geometry: by scan, then early ones, then in order."""
+        return (2 * self.jobs[k].scan + (not early)) * len(self.jobs) + k
 
     def _guessed(self, k: int, guess: Any) -> None:
         if k in self._key_of_guess:
@@ -339,9 +274,9 @@ class _Plan:
         }
         # core correlation takes seconds and completes points of earlier runs, so it comes early
         self.queue.add(
-            (job.scan, kind != "core", k),
-            (functions[kind], (job.atoms, self.level)),
+            Job(f"geometry {k} ({kind})", functions[kind], (job.atoms, self.level)),
             partial(self._computed, key),
+            priority=self._priority(k, early=kind == "core"),
         )
 
     def _computed(self, key: str, record: Record) -> None:

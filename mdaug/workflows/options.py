@@ -10,6 +10,7 @@ from mdaug.options import Count, Device, Options, Positive, Precision, Seed
 
 if TYPE_CHECKING:
     from mdaug.frames import FrameSet
+    from mdaug.jobs import Where
 
 Part = Literal["train", "validation", "test"]
 """A part of the frames of a training."""
@@ -99,6 +100,26 @@ class OutputOptions(Options):
 
     overwrite: bool = False
     """Replace the files of the earlier run in that folder."""
+
+
+class ClusterOptions(Options):
+    """Workers on other machines."""
+
+    scheduler: str | None = None
+    """Run independent jobs on the workers of a Dask cluster: the address of its scheduler, as
+    tcp://host:8786, or its scheduler file, as scheduler.json [default: processes of this machine]."""
+
+    def where(self, n_workers: int | None = 1) -> "Where":
+        """Return where jobs run.
+
+        Parameters
+        ----------
+        n_workers
+            Number of processes of this machine, without a cluster; None for one on each core.
+        """
+        from mdaug.jobs import Where
+
+        return Where(n_workers, self.scheduler)
 
 
 class CalculatorOptions(Options):

@@ -1,6 +1,5 @@
 """Ab-initio energies of frames or of the scans of a structure, with files and figure."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,6 +12,7 @@ from mdaug.errors import DataError
 from mdaug.files import write_json, write_text
 from mdaug.frames import IntArray
 from mdaug.geometry.bonds import find_bonds
+from mdaug.jobs import Where
 from mdaug.quantum import Level, PointStore, SinglePointJob, SinglePointResult, compute
 from mdaug.quantum.calculators import check_spin
 from mdaug.quantum.labeled_frames import frame_jobs, rms_difference_eV, write_labeled
@@ -64,7 +64,7 @@ class _Work:
 
     level: Level
     store: PointStore
-    n_workers: int
+    where: Where
     out: Path
     progress: Progress
 
@@ -73,7 +73,7 @@ class _Work:
 
     def energies(self, jobs: list[SinglePointJob], bonds: IntArray) -> list[SinglePointResult]:
         report = partial(self.progress, "ab-initio energies")
-        return compute(jobs, bonds, self.level, self.store, n_workers=self.n_workers, progress=report)
+        return compute(jobs, bonds, self.level, self.store, where=self.where, progress=report)
 
     def finish(self, results: list[SinglePointResult], files: list[Path], **more: Any) -> ReferenceResult:
         """Write reference.json and return the results."""
@@ -90,7 +90,7 @@ def compute_scans(
     level: Level,
     folder: Path,
     *,
-    workers: int | None = None,
+    where: Where = Where(None),
     points: Path | None = None,
     progress: Progress = ignore,
 ) -> ReferenceResult:
@@ -106,8 +106,8 @@ def compute_scans(
         Method and basis sets.
     folder
         Output folder.
-    workers
-        Processes [default: all cores].
+    where
+        Processes that compute [default: one on each core].
     points
         File of finished points [default: points.jsonl in `folder`].
     progress
@@ -120,7 +120,7 @@ def compute_scans(
     MissingDependencyError
         If PySCF is not installed.
     """
-    work = _prepare(level, folder, workers, points, progress)
+    work = _prepare(level, folder, where, points, progress)
     start = starting_structures(structure, 1)[0]
     _check_electrons(structure, level, formal_charge(structure))
     check_spin(start, level.charge, level.multiplicity)
@@ -149,7 +149,7 @@ def compute_frames(
     *,
     forces_first: int | None = None,
     restricted: bool = False,
-    workers: int | None = None,
+    where: Where = Where(None),
     points: Path | None = None,
     progress: Progress = ignore,
 ) -> ReferenceResult:
@@ -167,8 +167,8 @@ def compute_frames(
         Forces of the first so many frames only.
     restricted
         Restricted orbitals also where a bond breaks.
-    workers
-        Processes [default: all cores].
+    where
+        Processes that compute [default: one on each core].
     points
         File of finished points [default: points.jsonl in `folder`].
     progress
@@ -181,7 +181,7 @@ def compute_frames(
     MissingDependencyError
         If PySCF is not installed.
     """
-    work = _prepare(level, folder, workers, points, progress)
+    work = _prepare(level, folder, where, points, progress)
     frames = source.load(data)
     if frames.periodic:
         raise DataError(f"{data}: periodic; ab-initio energies are for molecules only")
@@ -201,14 +201,11 @@ def compute_frames(
     )
 
 
-def _prepare(
-    level: Level, folder: Path, workers: int | None, points: Path | None, progress: Progress
-) -> _Work:
+def _prepare(level: Level, folder: Path, where: Where, points: Path | None, progress: Progress) -> _Work:
     pyscf("gto")  # raises at once if it is not installed
     if level.forces and not level.has_forces:
         raise DataError(f"{level.name} has no forces; use --method hf, mp2, df-mp2 or a density functional")
-    n_workers = (os.cpu_count() or 1) if workers is None else workers
-    return _Work(level, PointStore(points or folder / "points.jsonl"), n_workers, folder, progress)
+    return _Work(level, PointStore(points or folder / "points.jsonl"), where, folder, progress)
 
 
 def _check_electrons(name: str, level: Level, charge: float | None, multiplicity: int | None = None) -> None:

@@ -1,0 +1,124 @@
+"""What runs jobs: this process, processes of this machine, or a Dask cluster, behind one interface."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from mdaug.jobs.job import Ended, Job, call
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where jobs run.
+
+    Parameters
+    ----------
+    n_workers
+        Number of processes of one thread each on this machine; with 1 the jobs run in this process. None for
+        one on each core.
+    scheduler
+        Address of a Dask scheduler, or its scheduler file (JSON), whose workers run the jobs instead.
+    """
+
+    n_workers: int | None = 1
+    scheduler: str | None = None
+
+
+class Workers(Protocol):
+    """Runs calls of jobs."""
+
+    @property
+    def n_free(self) -> int:
+        """Number of calls that may be started now."""
+
+    def start(self, number: int, job: Job, priority: int, avoid: frozenset[str]) -> None:
+        """Start a call.
+
+        Parameters
+        ----------
+        number
+            Number under which `wait` returns its end.
+        job
+            The job.
+        priority
+            Calls with smaller numbers run first.
+        avoid
+            Workers on which the job has failed; another one is chosen if there is one.
+        """
+
+    def wait(self, seconds: float) -> list[tuple[int, Ended]]:
+        """Return the calls that have ended, with their numbers; wait for one if there is none.
+
+        Parameters
+        ----------
+        seconds
+            Longest time to wait.
+
+        Raises
+        ------
+        MDAugError
+            The workers are lost.
+        """
+
+    def close(self) -> None:
+        """End calls that run, and give the workers back."""
+
+
+class ThisProcess:
+    """Runs each call at once, in this process."""
+
+    def __init__(self) -> None:
+        self._ended: list[tuple[int, Ended]] = []
+
+    @property
+    def n_free(self) -> int:
+        """One call at a time."""
+        return 1 - len(self._ended)
+
+    def start(self, number: int, job: Job, priority: int, avoid: frozenset[str]) -> None:
+        """Run a call to its end."""
+        self._ended.append((number, call(job)))
+
+    def wait(self, seconds: float) -> list[tuple[int, Ended]]:
+        """Return the call that was started last."""
+        ended, self._ended = self._ended, []
+        return ended
+
+    def close(self) -> None:
+        """Nothing is left to end."""
+
+
+@contextmanager
+def open_workers(where: Where) -> Iterator[Workers]:
+    """Provide workers during the block; calls that still run at its end are ended.
+
+    Parameters
+    ----------
+    where
+        Which workers.
+
+    Raises
+    ------
+    MDAugError
+        No scheduler answers at the address.
+    MissingDependencyError
+        Dask is not installed.
+    """
+    n_workers = (os.cpu_count() or 1) if where.n_workers is None else where.n_workers
+    workers: Workers
+    if where.scheduler is not None:
+        from mdaug.jobs.dask_workers import DaskWorkers
+
+        workers = DaskWorkers(where.scheduler)
+    elif n_workers == 1:
+        workers = ThisProcess()
+    else:
+        from mdaug.jobs.local import LocalProcesses
+
+        workers = LocalProcesses(n_workers)
+    try:
+        yield workers
+    finally:
+        workers.close()
