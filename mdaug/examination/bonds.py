@@ -1,6 +1,5 @@
 """Every bond from compression to beyond the cutoff: extrema, walls, jumps, curvature, dissociation."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,7 @@ from mdaug.analysis.model_scan import scan_grid, scan_reach
 from mdaug.analysis.scan import ScanResult, bond_scan
 from mdaug.analysis.scan_metrics import scan_metrics, scan_verdicts
 from mdaug.errors import DataError
-from mdaug.examination.curves import Curve, curve_of_scan, known_points
+from mdaug.examination.curves import Curve, curve_of_scan, failures, jumps, known_points
 from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult
 from mdaug.geometry.bonds import find_bonds
@@ -21,9 +20,6 @@ FEWEST, MOST = 40, 150
 
 FEWEST_KNOWN = 7
 """Fewest points of a scan with an energy."""
-
-FAILED_SHARE = 0.1
-"""Largest share of the points of a curve at which the calculator may fail; more leave its shape unknown."""
 
 MOST_BONDS = 40
 """Largest number of bonds that are scanned, evenly spaced among all."""
@@ -78,46 +74,6 @@ def examine_bonds(examined: ExaminedForceField, budget: Budget) -> PartResult:
         "curves": [_with_metrics(*pair) for pair in zip(curves, scans, strict=True)],
     }
     return PartResult(checks, figures)
-
-
-def jumps(curves: list[Curve]) -> Verdict:
-    """Return the check that forces explain every change of the energy from point to point.
-
-    Parameters
-    ----------
-    curves
-        At least one.
-    """
-    worst = max(curves, key=lambda curve: curve.largest_jump)
-    value = worst.largest_jump
-    level: Level = "ok" if value <= 1.0 else "error"
-    if level == "ok":
-        text = "Along all curves the energy changes by the work of the forces."
-    else:
-        text = f"Along {worst.name} the energy changes by {value:.2g} times more than the forces explain."
-    return Verdict("jumps", level, value, 1.0, text)
-
-
-def failures(curves: Sequence[Curve]) -> tuple[Verdict, ...]:
-    """Return a check that decides nothing where the calculator fails at many points of a curve; else none.
-
-    Parameters
-    ----------
-    curves
-        All that were tried.
-    """
-
-    def share(curve: Curve) -> float:
-        return curve.n_failed / max(curve.n_failed + len(curve.values), 1)
-
-    worst = max(curves, key=share)
-    if share(worst) <= FAILED_SHARE:
-        return ()
-    text = (
-        f"The calculator fails at {share(worst):.0%} of the points along {worst.name}; expected are at most "
-        f"{FAILED_SHARE:.0%}."
-    )
-    return (Verdict("failed points", "cannot tell", share(worst), FAILED_SHARE, text),)
 
 
 def _scan(examined: ExaminedForceField, bond: tuple[int, int], n_points: int) -> ScanResult | None:

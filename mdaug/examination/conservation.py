@@ -65,7 +65,10 @@ def examine_conservation(examined: ExaminedForceField, budget: Budget) -> PartRe
         except DataError as error:
             text = f"A run at constant energy and {timestep:g} fs came to an early end: {error}."
             return PartResult((Verdict("energy drift", "error", None, None, text),), {})
-    checks = [results[-1].verdict]
+    checks = [
+        replace(result.verdict, name=f"energy drift at {timestep:g} fs")
+        for timestep, result in zip(TIMESTEPS_FS, results, strict=True)
+    ]
     scaling = timestep_scaling(first)
     if scaling is not None:
         checks.append(scaling.verdict)

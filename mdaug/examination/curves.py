@@ -1,5 +1,6 @@
 """Energy along one coordinate, and the tests of such a curve."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +14,15 @@ from mdaug.examination.force_field import ExaminedForceField
 from mdaug.frames import FloatArray
 from mdaug.geometry.bonds import BoolArray
 from mdaug.quantum.scan_motions import Motion
+from mdaug.verdicts import Level, Verdict
 
 JUMP_KCAL_MOL, JUMP_SHARE = 0.5, 0.1
 """Largest difference between the change of the energy from one point to the next and the work of the forces:
 a constant, and a share of the change (the curvature of steep walls)."""
+
+
+FAILED_SHARE = 0.1
+"""Largest share of the points of a curve at which the calculator may fail; more leave its shape unknown."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +156,46 @@ def curve_of_scan(scan: ScanResult) -> Curve:
         work = -np.diff(CubicSpline(distances, force).antiderivative()(distances))
     energy, n_failed = scan.energy_kcal_mol[known], int((~known).sum())
     return Curve(f"bond {scan.name}", "bond", scan.zero_distance_A, distances, energy, work, n_failed)
+
+
+def jumps(curves: list[Curve]) -> Verdict:
+    """Return the check that forces explain every change of the energy from point to point.
+
+    Parameters
+    ----------
+    curves
+        At least one.
+    """
+    worst = max(curves, key=lambda curve: curve.largest_jump)
+    value = worst.largest_jump
+    level: Level = "ok" if value <= 1.0 else "error"
+    if level == "ok":
+        text = "Along all curves the energy changes by the work of the forces."
+    else:
+        text = f"Along {worst.name} the energy changes by {value:.2g} times more than the forces explain."
+    return Verdict("jumps", level, value, 1.0, text)
+
+
+def failures(curves: Sequence[Curve]) -> tuple[Verdict, ...]:
+    """Return a check that decides nothing where the calculator fails at many points of a curve; else none.
+
+    Parameters
+    ----------
+    curves
+        All that were tried.
+    """
+
+    def share(curve: Curve) -> float:
+        return curve.n_failed / max(curve.n_failed + len(curve.values), 1)
+
+    worst = max(curves, key=share)
+    if share(worst) <= FAILED_SHARE:
+        return ()
+    text = (
+        f"The calculator fails at {share(worst):.0%} of the points along {worst.name}; expected are at most "
+        f"{FAILED_SHARE:.0%}."
+    )
+    return (Verdict("failed points", "cannot tell", share(worst), FAILED_SHARE, text),)
 
 
 def follow(examined: ExaminedForceField, motion: Motion, values: FloatArray) -> Curve:

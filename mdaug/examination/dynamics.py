@@ -82,7 +82,7 @@ def examine_dynamics(examined: ExaminedForceField, budget: Budget) -> PartResult
     for k, factor in enumerate(FACTORS):
         until = began + budget.seconds * (k + 1) / len(FACTORS)
         result = _at(examined, factor, plan, until)
-        checks.append(_check(result))
+        checks.append(_check(result, has_minimum=_minimum_eV(examined) is not None))
         results.append({"factor": factor} | _figures(result))
     return PartResult(tuple(checks), {"temperatures": results})
 
@@ -134,16 +134,24 @@ def _minimum_eV(examined: ExaminedForceField) -> float | None:
         return None
 
 
-def _check(result: SurvivalResult) -> Verdict:
-    """Return the verdict on the survival; short runs without a failure do not decide it."""
+def _check(result: SurvivalResult, *, has_minimum: bool) -> Verdict:
+    """Return the verdict on the survival; short runs without a failure do not decide it, nor do runs whose
+    energies cannot be compared with that of a minimum."""
     verdict = result.verdict
     total = sum(life.lived_ps for life in result.lives)
+    if verdict.verdict == "ok" and not has_minimum:
+        text = f"{verdict.text} Falls below the minimum cannot be seen: the start structure does not relax."
+        return _undecided(verdict, text)
     if verdict.verdict != "ok" or (result.duration_ps >= SHORTEST_PS and total >= ENOUGH_PS):
         return verdict
     text = (
         f"{verdict.text} {total:.3g} ps do not decide it; expected are {ENOUGH_PS:g} ps, in runs of at least "
         f"{SHORTEST_PS:g} ps."
     )
+    return _undecided(verdict, text)
+
+
+def _undecided(verdict: Verdict, text: str) -> Verdict:
     return Verdict(verdict.name, "cannot tell", verdict.value, verdict.limit, text)
 
 

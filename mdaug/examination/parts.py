@@ -4,8 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ase.calculators.calculator import CalculatorError
-
 from mdaug.errors import DataError
 from mdaug.examination.accuracy import examine_accuracy
 from mdaug.examination.bonds import examine_bonds
@@ -130,8 +128,8 @@ def _examined(part: Part, examined: ExaminedForceField, budget: Budget) -> PartR
     began = time.monotonic()
     try:
         result = part.examine(examined, budget)
-    except CalculatorError as error:
-        result = PartResult.not_run(f"The calculator failed ({type(error).__name__}: {error}).")
     except DataError as error:  # for example, no two atoms are bonded
         result = PartResult.not_run(f"{str(error).rstrip('.')}.")
+    except Exception as error:  # calculators of others raise what they like
+        result = PartResult.not_run(f"The calculator failed ({type(error).__name__}: {error}).")
     return replace(result, seconds=time.monotonic() - began)

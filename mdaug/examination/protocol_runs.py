@@ -39,11 +39,11 @@ def _examine(protocol: Protocol, name: str, examined: ExaminedForceField, budget
     """Run at each temperature, and judge every run by the criterion of the protocol."""
     until, folder = time.monotonic() + budget.seconds, examined.folder / name
     at_once, seconds = _speed(protocol, examined, folder)
-    if seconds > budget.seconds:
+    if seconds * len(protocol.temperatures_K) > budget.seconds:
         minutes = seconds * len(protocol.temperatures_K) / 60.0
         return PartResult.not_run(
-            f"The first run{'s' * (at_once > 1)} of {protocol.length_ps:g} ps would take {minutes:.2g} "
-            f"minutes; {budget.seconds / 60.0:.2g} are left (--minutes)."
+            f"{at_once} run(s) of {protocol.length_ps:g} ps at each temperature would take "
+            f"{minutes:.2g} minutes; {budget.seconds / 60.0:.2g} are left (--minutes)."
         )
     checks, entries = [], []
     for k, kelvin in enumerate(protocol.temperatures_K):

@@ -143,7 +143,8 @@ def explosion_or_lost_hydrogen(folder: Path, bonds: TrainingBonds, length_ps: fl
     hot |= ~np.isfinite(temperatures)
     if hot.any() or times[-1] < length_ps - 0.2:
         at = float(times[np.flatnonzero(hot)[0]]) if hot.any() else float(times[-1])
-        return Failure(at, "the temperature exploded", 0.5 * at / length_ps)
+        text = "the temperature exploded" if hot.any() else "the run ended early"
+        return Failure(at, text, 0.5 * at / length_ps)
     universe = open_trajectory(folder)
     positions = np.array([frame.positions.copy() for frame in universe.trajectory], dtype=np.float64)
     lost = lost_hydrogens(positions, bonds)

@@ -8,8 +8,7 @@ import numpy as np
 
 from mdaug.analysis.survival import FALL_KCAL_MOL
 from mdaug.errors import DataError
-from mdaug.examination.bonds import failures, jumps
-from mdaug.examination.curves import Curve, follow
+from mdaug.examination.curves import Curve, failures, follow, jumps
 from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult
 from mdaug.frames import IntArray

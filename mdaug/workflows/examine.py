@@ -1,5 +1,6 @@
 """Examination of one or several force fields: examination.json, and the report drawn from it."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -116,7 +117,19 @@ def _about(models: Sequence[Model], frames: FrameSet | None, options: Examinatio
         "data": None if frames is None else frames.name,
         "structure": options.structure,
         "seed": options.seed,
+        "sha256": {
+            "force_fields": [model.manifest.get("weights_sha256") for model in models],
+            "data": None if frames is None else _sha256(frames),
+        },
     }
+
+
+def _sha256(frames: FrameSet) -> str:
+    """Return a hash of the atoms, positions and energies of frames."""
+    digest = hashlib.sha256()
+    for array in (frames.atomic_numbers, frames.positions, frames.energies):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _write(path: Path, about: dict[str, Any], entries: dict[str, Finished]) -> dict[str, Any]:
@@ -144,7 +157,7 @@ def _before(path: Path, about: dict[str, Any]) -> dict[str, Finished]:
         return {}
     content = read_json(path, "an examination")
     try:
-        different = [key for key, value in about.items() if content["about"][key] != value]
+        different = [key for key, value in about.items() if content["about"].get(key) != value]
         entries = content["force_fields"]
         before = {
             label: {name: PartResult.from_json(entry) for name, entry in parts.items()}
@@ -154,9 +167,10 @@ def _before(path: Path, about: dict[str, Any]) -> dict[str, Finished]:
         raise DataError(f"{path}: not an examination ({error!r}); examine without --resume") from error
     if different:
         key = different[0]
+        before, now = content["about"].get(key), about[key]
+        what = "other contents of the model or DATA" if key == "sha256" else f"{key} {before!r}, not {now!r}"
         raise DataError(
-            f"{path}: an examination with {key} {content['about'][key]!r}, not {about[key]!r}; resume with "
-            "the same, or examine into another folder"
+            f"{path}: an examination with {what}; resume with the same, or examine into another folder"
         )
     return before
 

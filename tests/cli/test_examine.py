@@ -11,7 +11,7 @@ from ase.calculators.emt import EMT
 from ase.io import write
 
 from mdaug.cli.app import main
-from mdaug.data import write_extxyz
+from mdaug.data import load_frames, write_extxyz
 from mdaug.frames import FrameSet
 from mdaug.quantum.calculators import calculate_frames
 
@@ -80,6 +80,9 @@ def test_resume_runs_what_was_not_run(folder, capsys):
     capsys.readouterr()
     assert main([*arguments, "--seed", "1", "--resume"]) == 1
     assert "an examination with seed 0, not 1" in capsys.readouterr().err
+    write_extxyz(load_frames(folder / "frames.xyz").select(slice(3)), folder / "frames.xyz")
+    assert main([*arguments, "--resume"]) == 1
+    assert "an examination with other contents of the model or DATA" in capsys.readouterr().err
     (folder / "examined" / "examination.json").write_text("[]")
     assert main([*arguments, "--resume"]) == 1
     assert "examination.json" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """MD at several temperatures and its distributions: a right force field, and ones that fail in each way."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -59,8 +60,16 @@ def test_short_runs_without_a_failure_do_not_decide(tmp_path, monkeypatch):
     assert result.verdict == "cannot tell"
     assert "do not decide it; expected are 30 ps, in runs of at least 10 ps" in result.why
     lives = (Life(12.0), Life(12.0))
-    assert dynamics._check(SurvivalResult(300.0, 12.0, lives)).verdict == "cannot tell"
-    assert dynamics._check(SurvivalResult(300.0, 12.0, (*lives, Life(12.0)))).verdict == "ok"
+    check = partial(dynamics._check, has_minimum=True)
+    assert check(SurvivalResult(300.0, 12.0, lives)).verdict == "cannot tell"
+    assert check(SurvivalResult(300.0, 12.0, (*lives, Life(12.0)))).verdict == "ok"
+
+
+def test_without_a_minimum_falls_below_it_cannot_be_excluded():
+    lives = (Life(50.0),) * 8
+    check = dynamics._check(SurvivalResult(300.0, 50.0, lives), has_minimum=False)
+    assert check.verdict == "cannot tell"
+    assert "the start structure does not relax" in check.text
 
 
 def test_too_little_time_for_any_run(tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.calculators.calculator import all_changes
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 
@@ -116,8 +117,8 @@ def test_stress_is_the_slope_of_the_energy_along_strains(tmp_path, calculator, w
     ("calculator", "wrong"),
     [
         (analytic.Right, []),
-        (analytic.Turning, ["energy drift", "time step"]),
-        (analytic.Stepped, ["energy drift", "time step"]),
+        (analytic.Turning, ["energy drift at 0.5 fs", "time step"]),
+        (analytic.Stepped, ["energy drift at 0.5 fs", "time step"]),
     ],
 )
 def test_energy_is_conserved_with_the_law_of_the_time_step(tmp_path, calculator, wrong):
@@ -126,6 +127,8 @@ def test_energy_is_conserved_with_the_law_of_the_time_step(tmp_path, calculator,
         assert set(failing(result)) & set(wrong)
     else:
         assert failing(result) == []
+    drifts = [check.name for check in result.checks if check.name.startswith("energy drift")]
+    assert drifts == ["energy drift at 0.5 fs", "energy drift at 0.25 fs"]
     if calculator is analytic.Right:
         assert result.figures["timestep_scaling"]["exponent"] == pytest.approx(2.0, abs=0.1)
 
@@ -142,6 +145,21 @@ def test_a_part_without_time_is_not_run_and_may_be_run_later(tmp_path):
     again = examine(examined, ["symmetry"], 0.0, later, lambda name, _: told.append(name))
     assert again == later
     assert told == ["symmetry", "conservation"]  # what is finished is not examined again
+
+
+def test_a_part_in_which_the_calculator_raises_is_not_run(tmp_path):
+    class Moody(analytic.Right):
+        """Fails where the molecule has been moved by more than 5 Å."""
+
+        def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+            if np.abs(atoms.positions).max() > 5.0:
+                raise RuntimeError("too far out")
+            super().calculate(atoms, properties, system_changes)
+
+    results = examine(examined_of(Moody(), tmp_path), ["gradient", "symmetry"], 60.0, {}, lambda *_: None)
+    assert results["symmetry"].verdict == "not run"
+    assert results["symmetry"].why == "The calculator failed (RuntimeError: too far out)."
+    assert results["gradient"].verdict == "passes"
 
 
 def test_atoms_without_bonds_have_no_dynamics_to_judge(tmp_path):

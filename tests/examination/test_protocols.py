@@ -44,11 +44,12 @@ def table(folder, temperatures, dt_fs=100.0):
 @pytest.mark.parametrize(
     ("temperatures", "at"),
     [
-        ([300.0, 10_301.0, 300.0], 0.1),
+        ([300.0, 10_301.0, 300.0], (0.1, "the temperature exploded")),
         ([3.0, 299.0, 305.0], None),
-        ([2.0, 300.0, 300.0], 0.1),
-        ([300.0, float("nan"), 300.0], 0.1),
+        ([2.0, 300.0, 300.0], (0.1, "the temperature exploded")),
+        ([300.0, float("nan"), 300.0], (0.1, "the temperature exploded")),
         ([300.0, 10_299.0, 300.0], None),
+        ([300.0, 310.0], (0.1, "the run ended early")),
     ],
 )
 def test_an_explosion(tmp_path, monkeypatch, temperatures, at):
@@ -58,10 +59,11 @@ def test_an_explosion(tmp_path, monkeypatch, temperatures, at):
     monkeypatch.setattr(protocols, "open_trajectory", lambda folder: Still)
     monkeypatch.setattr(protocols, "lost_hydrogens", lambda positions, bonds: np.zeros(3, dtype=bool))
     table(tmp_path, temperatures)
-    failure = explosion_or_lost_hydrogen(tmp_path, None, 0.2)
-    assert (failure and failure.time_ps) == at
+    length_ps = 0.31 if len(temperatures) < 3 else 0.2
+    failure = explosion_or_lost_hydrogen(tmp_path, None, length_ps)
+    assert (failure and (failure.time_ps, failure.text)) == at
     if at is not None:
-        assert failure.score == pytest.approx(0.5 * at / 0.2)
+        assert failure.score == pytest.approx(0.5 * at[0] / length_ps)
 
 
 def test_a_hydrogen_is_lost_if_it_stays_away():
@@ -104,8 +106,8 @@ def test_a_flimsy_force_field_fails(tmp_path, short):
 
 
 def test_fewer_runs_than_the_protocol_asks_for_do_not_pass(tmp_path, short, monkeypatch):
-    monkeypatch.setattr(protocol_runs, "_speed", lambda protocol, examined, folder: (1, 50.0))
-    result = examine_protocol("stable")(examined_of(analytic.Right(), tmp_path), Budget(60.0, 1e-3))
+    monkeypatch.setattr(protocol_runs, "_speed", lambda protocol, examined, folder: (1, 25.0))
+    result = examine_protocol("stable")(examined_of(analytic.Right(), tmp_path), Budget(50.0, 1e-3))
     assert result.verdict == "cannot tell"
     assert "asks for 3 runs" in result.why
 
