@@ -11,7 +11,7 @@ from mdaug.cli.progress import advance, print_next, started_when_needed
 from mdaug.sweep.options import PAPER, SweepOptions
 from mdaug.text import print_text
 from mdaug.workflows.config import load_config
-from mdaug.workflows.options import DataOptions, OutputOptions, Switch
+from mdaug.workflows.options import ClusterOptions, DataOptions, OutputOptions, Switch
 from mdaug.workflows.runs import open_run
 
 
@@ -22,6 +22,7 @@ def sweep(
     vary: Annotated[list[str], Parameter(negative=())] = [PAPER],  # noqa: B006
     epochs: Annotated[int | None, Field(ge=1)] = None,
     resume: Switch = False,
+    cluster: Annotated[ClusterOptions, Parameter(name="*")] = ClusterOptions(),
     source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
     options: Annotated[SweepOptions, Parameter(name="*", group="Sweep")] = SweepOptions(),
@@ -57,7 +58,7 @@ def sweep(
         open_run(output, command="sweep", resume=resume, inputs=inputs) as run,
         started_when_needed() as bar,
     ):
-        plan = Sweep(settings, space, options, run.path)
+        plan = Sweep(settings, space, options, run.path, cluster.scheduler)
         trials = run_sweep(plan, lambda done, total, text: advance(bar, "trials", done, total, text))
         rows = write_results(plan, trials)
     print_table(table(rows, options.objective))

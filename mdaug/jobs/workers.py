@@ -20,10 +20,13 @@ class Where:
         one on each core.
     scheduler
         Address of a Dask scheduler, or its scheduler file (JSON), whose workers run the jobs instead.
+    isolated
+        Run the jobs of one worker in a process of its own, too.
     """
 
     n_workers: int | None = 1
     scheduler: str | None = None
+    isolated: bool = False
 
 
 class Workers(Protocol):
@@ -112,7 +115,7 @@ def open_workers(where: Where) -> Iterator[Workers]:
         from mdaug.jobs.dask_workers import DaskWorkers
 
         workers = DaskWorkers(where.scheduler)
-    elif n_workers == 1:
+    elif n_workers == 1 and not where.isolated:
         workers = ThisProcess()
     else:
         from mdaug.jobs.local import LocalProcesses

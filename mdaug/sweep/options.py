@@ -19,8 +19,9 @@ class SweepOptions(Options):
     trials: Positive = 30
     """Number of trainings of a search; a grid has one for each of its points."""
 
-    workers: Positive = 1
-    """Number of trainings at the same time, each on one core (or all on one GPU)."""
+    workers: Positive | None = None
+    """Number of trainings at the same time, each on one core, or all on one GPU [default: 1; on a cluster all
+    points of a grid, and 10 of a search]."""
 
     device: TrainingDevice = "auto"
     """Device of the trainings; auto is the GPU if there is one."""

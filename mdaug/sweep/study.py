@@ -1,19 +1,17 @@
-"""The trials of a sweep as an Optuna study: workers, resume, progress."""
+"""The trials of a sweep as an Optuna study: jobs, resume, progress."""
 
 import importlib
-import multiprocessing
 import os
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mdaug.errors import MDAugError, MissingDependencyError
-from mdaug.locks import locked
-from mdaug.processes import one_thread_each, start_worker
+from mdaug.errors import DataError, MDAugError, MissingDependencyError
+from mdaug.jobs import Failure, Job, JobQueue, Where
 from mdaug.sweep.options import SweepOptions
 from mdaug.sweep.space import (
     Dimension,
@@ -34,10 +32,13 @@ if TYPE_CHECKING:
 STUDY = "mdaug sweep"
 REPORTS = 50  # number of times at which a training may be pruned
 
+SEARCHED_AT_ONCE = 10
+"""Trials of a search at once on a cluster: the sampler learns from those that have ended."""
+
 
 @dataclass(frozen=True)
 class Sweep:
-    """Settings of a sweep that its workers need.
+    """Settings of a sweep that its trials need.
 
     Parameters
     ----------
@@ -49,12 +50,15 @@ class Sweep:
         Options of the sweep.
     folder
         Run folder, with a folder for each trial under ``trials``.
+    scheduler
+        Dask scheduler whose workers run the trials; None for processes of this machine.
     """
 
     config: RunConfig
     space: list[Dimension]
     options: SweepOptions
     folder: Path
+    scheduler: str | None = None
 
     @property
     def storage(self) -> str:
@@ -67,9 +71,23 @@ class Sweep:
         points = grid(self.space)
         return self.options.trials if points is None else len(points)
 
+    @property
+    def n_at_once(self) -> int:
+        """Number of trials that are handed over at once."""
+        if self.options.workers or self.scheduler is None:
+            return self.options.workers or 1
+        return SEARCHED_AT_ONCE if grid(self.space) is None else self.n_trials
+
+    @property
+    def reports(self) -> bool:
+        """Whether trials report their epochs to the study: on other machines only to a shared storage."""
+        return self.scheduler is None or self.options.storage is not None
+
 
 def run_sweep(sweep: Sweep, progress: Callable[[int, int, str], None]) -> "list[optuna.trial.FrozenTrial]":
-    """Run the remaining trials of a sweep, and return all its trials in order.
+    """Run the remaining trials of a sweep as jobs, and return all its trials in order.
+
+    This process alone asks the sampler and records results.
 
     Parameters
     ----------
@@ -81,13 +99,15 @@ def run_sweep(sweep: Sweep, progress: Callable[[int, int, str], None]) -> "list[
     Raises
     ------
     MDAugError
-        Pruning with the objective ``scan``, a resume with other settings, a failure of the storage, or the
-        failure of all trials.
+        Pruning with the objective ``scan`` or on a cluster without a shared storage, a resume with other
+        settings, a failure of the storage, or the failure of all trials.
     MissingDependencyError
         Optuna is not installed.
     """
     if sweep.options.prune and sweep.options.objective != "forces":
         raise MDAugError("--prune compares validation forces; use it with --objective forces")
+    if sweep.options.prune and not sweep.reports:
+        raise MDAugError("--prune compares trials while they run; give their workers a database by --storage")
     settings = settings_of(sweep.config, sweep.space, sweep.options.objective, sweep.options.reference)
     with storage_errors(sweep):
         study = open_study(sweep)
@@ -95,42 +115,13 @@ def run_sweep(sweep: Sweep, progress: Callable[[int, int, str], None]) -> "list[
         record_settings(sweep.folder, settings)
         study.set_user_attr("settings", settings)
         queue(study, sweep)
-        _run_workers(study, sweep, progress)
+        n_workers = sweep.options.workers or 1
+        work(sweep, study, Where(n_workers, sweep.scheduler, isolated=True), progress)
         trials = own_trials(study, sweep)
     if not any(trial.state.name == "COMPLETE" for trial in trials):
         errors = {trial.user_attrs.get("error", "killed") for trial in trials}
         raise MDAugError(f"no trial succeeded: {'; '.join(sorted(errors)) or 'none was run'}")
     return trials
-
-
-def _run_workers(study: "optuna.Study", sweep: Sweep, progress: Callable[[int, int, str], None]) -> None:
-    """Start the workers and wait until they end; an error of a worker is raised here."""
-    context = multiprocessing.get_context("spawn")
-    errors: multiprocessing.SimpleQueue[str] = context.SimpleQueue()
-    workers = [
-        context.Process(target=_work, args=(sweep, errors), daemon=True) for _ in range(sweep.options.workers)
-    ]
-    with one_thread_each():
-        for worker in workers:
-            start_worker(worker)
-        try:
-            while any(worker.is_alive() for worker in workers):
-                _report_progress(study, sweep, progress)
-                time.sleep(0.5)
-        finally:
-            for worker in workers:
-                worker.terminate()
-                worker.join()
-    _report_progress(study, sweep, progress)
-    if not errors.empty():
-        raise MDAugError(errors.get())
-
-
-def _work(sweep: Sweep, errors: "multiprocessing.SimpleQueue[str]") -> None:
-    try:
-        work(sweep)
-    except (MDAugError, OSError) as error:
-        errors.put(str(error))
 
 
 @contextmanager
@@ -207,18 +198,31 @@ def queue(study: "optuna.Study", sweep: Sweep) -> None:
             study.enqueue_trial(point)
 
 
-def work(sweep: Sweep) -> None:
-    """Run trials until none is left, in a worker process.
+def work(
+    sweep: Sweep,
+    study: "optuna.Study",
+    where: Where = Where(),
+    progress: Callable[[int, int, str], None] | None = None,
+) -> None:
+    """Run trials until none is left.
 
     Parameters
     ----------
     sweep
         The sweep.
+    study
+        Its study.
+    where
+        Processes of the trials.
+    progress
+        As for `run_sweep`.
     """
-    with storage_errors(sweep):
-        study = open_study(sweep)
-        while (trial := _next_trial(study, sweep)) is not None:
-            _run(trial, study, sweep)
+    trials = _Trials(sweep, study)
+    for _ in range(sweep.n_at_once):
+        trials.start_next()
+    trials.jobs.run(where, None if progress is None else partial(_report_progress, study, sweep, progress))
+    if progress is not None:
+        _report_progress(study, sweep, progress)
 
 
 def own_trials(study: "optuna.Study", sweep: Sweep) -> "list[optuna.trial.FrozenTrial]":
@@ -240,43 +244,96 @@ def own_trials(study: "optuna.Study", sweep: Sweep) -> "list[optuna.trial.Frozen
     return [trial for trial in last.values() if points is None or _parameters(trial) in points]
 
 
+@dataclass
+class _Trials:
+    """Trials that run as jobs; when one ends, its result is recorded and the next one is started."""
+
+    sweep: Sweep
+    study: "optuna.Study"
+    jobs: JobQueue = field(default_factory=JobQueue)
+
+    def start_next(self) -> None:
+        """Start a trial if one is left."""
+        trial = _next_trial(self.study, self.sweep)
+        if trial is None:
+            return
+        try:
+            parameters = {dimension.key: _suggest(trial, dimension) for dimension in self.sweep.space}
+            config = self.sweep.config.replace(changes_of(parameters, self.sweep.config))
+        except MDAugError as error:
+            self._failed(trial, Failure("", str(error)))
+            return
+        folder = self.sweep.folder / "trials" / trial_name(parameters, config)
+        trial.set_user_attr("folder", folder.name)
+        arguments = (self.sweep, trial._trial_id, config, folder)
+        job = Job(f"trial {folder.name}", train_trial, arguments, self.sweep.folder)
+        self.jobs.add(job, partial(self._done, trial), failed=partial(self._failed, trial))
+
+    def _done(self, trial: "optuna.Trial", result: dict[str, Any] | None) -> None:
+        if result is None:
+            self.study.tell(trial, state=_optuna().trial.TrialState.PRUNED)
+        else:
+            trial.set_user_attr("result", result)  # other machines may not have access to the folder
+            try:
+                self.study.tell(trial, objective_of(result, self.sweep.options.objective))
+            except DataError as error:
+                self._failed(trial, Failure("", str(error)))
+                return
+        self.start_next()
+
+    def _failed(self, trial: "optuna.Trial", failure: Failure) -> None:
+        trial.set_user_attr("error", failure.reason)
+        self.study.tell(trial, state=_optuna().trial.TrialState.FAIL)
+        self.start_next()
+
+
 def _next_trial(study: "optuna.Study", sweep: Sweep) -> "optuna.Trial | None":
-    with locked(sweep.folder / ".next", what=str(sweep.folder), on_wait=lambda: None):
-        trials = study.get_trials(deepcopy=False)
-        waiting = any(trial.state.name == "WAITING" for trial in trials)
-        started = sum(trial.state.name in ("RUNNING", "COMPLETE", "PRUNED") for trial in trials)
-        failed = sum("error" in trial.user_attrs for trial in trials)
-        if not waiting and (grid(sweep.space) is not None or started + failed >= sweep.n_trials):
-            return None
-        trial = study.ask()
-        trial.set_user_attr("worker", f"{socket.gethostname()}:{os.getpid()}")
-        return trial
+    trials = study.get_trials(deepcopy=False)
+    waiting = any(trial.state.name == "WAITING" for trial in trials)
+    started = sum(trial.state.name in ("RUNNING", "COMPLETE", "PRUNED") for trial in trials)
+    failed = sum("error" in trial.user_attrs for trial in trials)
+    if not waiting and (grid(sweep.space) is not None or started + failed >= sweep.n_trials):
+        return None
+    trial = study.ask()
+    trial.set_user_attr("worker", f"{socket.gethostname()}:{os.getpid()}")
+    return trial
 
 
-def _run(trial: "optuna.Trial", study: "optuna.Study", sweep: Sweep) -> None:
-    """Run one trial and record its result in the study."""
+def train_trial(sweep: Sweep, trial_id: int, config: RunConfig, folder: Path) -> dict[str, Any] | None:
+    """Train one trial, in a worker.
+
+    Parameters
+    ----------
+    sweep
+        The sweep.
+    trial_id
+        Identity of the trial in the storage.
+    config
+        Settings of the training.
+    folder
+        Folder of the trial.
+
+    Returns
+    -------
+    result
+        Content of trial.json; None for a trial that was pruned.
+    """
     optuna = _optuna()
-    parameters = {dimension.key: _suggest(trial, dimension) for dimension in sweep.space}
     every = max(1, sweep.config.training.n_epochs // REPORTS)
+    with storage_errors(sweep):
+        trial = optuna.trial.Trial(open_study(sweep), trial_id) if sweep.reports else None
 
-    def epoch(state: TrainState) -> None:
-        if state.epoch % every == 0:
+        def epoch(state: TrainState) -> None:
+            if trial is None or state.epoch % every:
+                return
             trial.report(state.force_mae_kcal_mol_A, state.epoch)
             if sweep.options.prune and trial.should_prune():
                 raise optuna.TrialPruned
 
-    try:
-        config = sweep.config.replace(changes_of(parameters, sweep.config))
-        folder = sweep.folder / "trials" / trial_name(parameters, config)
-        trial.set_user_attr("folder", folder.name)
-        result = run_trial(config, folder, sweep.options.reference, epoch, device=sweep.options.device)
-        trial.set_user_attr("result", result)  # other machines may not have access to the folder
-        study.tell(trial, objective_of(result, sweep.options.objective))
-    except optuna.TrialPruned:
-        study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-    except (MDAugError, OSError) as error:
-        trial.set_user_attr("error", str(error))
-        study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        try:
+            return run_trial(config, folder, sweep.options.reference, epoch, device=sweep.options.device)
+        except optuna.TrialPruned:
+            return None
 
 
 def _suggest(trial: "optuna.Trial", dimension: Dimension) -> Any:

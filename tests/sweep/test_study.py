@@ -56,12 +56,17 @@ def pretend(monkeypatch):
     return ran
 
 
+def run_here(sweep):
+    """Run the trials that are left in this process."""
+    study = open_study(sweep)
+    queue(study, sweep)
+    work(sweep, study)
+
+
 def test_every_point_of_a_grid_is_run_once(make_sweep, pretend):
     sweep = make_sweep("augment.epsilon=0.05,0.1,0.2")
-    queue(open_study(sweep), sweep)
-    work(sweep)
-    queue(open_study(sweep), sweep)  # a second start finds nothing to do
-    work(sweep)
+    run_here(sweep)
+    run_here(sweep)  # a second start finds nothing to do
     assert sorted(pretend) == [0.05, 0.1, 0.2]
     best = min(own_trials(open_study(sweep), sweep), key=lambda trial: trial.value)
     assert best.params == {"augment.epsilon": 0.1}
@@ -69,7 +74,7 @@ def test_every_point_of_a_grid_is_run_once(make_sweep, pretend):
 
 def test_a_sweep_goes_on_with_its_own_settings_only(make_sweep, tmp_path, monkeypatch):
     """Nothing is trained again for the new settings, so the old results would pass for theirs."""
-    monkeypatch.setattr(study_module, "_run_workers", lambda study, sweep, progress: work(sweep))
+    monkeypatch.setattr(study_module, "work", lambda sweep, study, *_: work(sweep, study))
     monkeypatch.setattr(
         study_module, "run_trial", lambda *_, **__: {"validation": {"force_mae_kcal_mol_A": 1.0}}
     )
@@ -107,8 +112,7 @@ def test_a_sweep_goes_on_with_its_own_settings_only(make_sweep, tmp_path, monkey
 
 def test_a_search_stops_at_its_number_and_goes_towards_the_best(make_sweep, pretend):
     sweep = make_sweep("augment.epsilon=0.01:0.5", trials=25)
-    queue(open_study(sweep), sweep)
-    work(sweep)
+    run_here(sweep)
     assert len(pretend) == 25
     assert abs(np.median(pretend[15:]) - 0.1) < abs(np.median(pretend[:8]) - 0.1)
     assert min(abs(epsilon - 0.1) for epsilon in pretend) < 0.02
@@ -124,8 +128,7 @@ def test_a_killed_workers_trial_is_run_again(make_sweep, pretend):
         trial = study.ask()
         trial.suggest_categorical("augment.epsilon", (0.05, 0.1))
         trial.set_user_attr("worker", f"{socket.gethostname()}:{process}")
-    queue(study, sweep)
-    work(sweep)
+    run_here(sweep)
     assert pretend == [0.05]
     states = [trial.state.name for trial in own_trials(study, sweep)]
     assert sorted(states) == ["COMPLETE", "RUNNING"]
@@ -139,8 +142,7 @@ def test_a_trial_that_fails_is_told_and_the_others_go_on(make_sweep, monkeypatch
 
     monkeypatch.setattr(study_module, "run_trial", run)
     sweep = make_sweep("augment.epsilon=0.05,0.1")
-    queue(open_study(sweep), sweep)
-    work(sweep)
+    run_here(sweep)
     found = {t.params["augment.epsilon"]: t for t in own_trials(open_study(sweep), sweep)}
     assert found[0.05].value == 1.0
     assert found[0.1].state.name == "FAIL"
@@ -186,8 +188,7 @@ def test_trials_are_trained_on_the_device_asked_for(make_sweep, monkeypatch):
 
     monkeypatch.setattr("mdaug.sweep.trial.train_force_field", train)
     sweep = make_sweep("augment.epsilon=0.1", device="cuda")
-    queue(open_study(sweep), sweep)
-    work(sweep)
+    run_here(sweep)
     assert devices == ["cuda"]
 
 
@@ -210,8 +211,7 @@ def test_the_table_of_one_machine_has_the_errors_of_all(make_sweep, pretend, tmp
     here = make_sweep("augment.epsilon=0.05,0.2", storage=f"sqlite:///{tmp_path / 'shared.db'}")
     there = replace(here, folder=tmp_path / "there")
     there.folder.mkdir()
-    queue(open_study(there), there)
-    work(there)
+    run_here(there)
     rows = write_results(here, own_trials(open_study(here), here))
     assert not any(row.folder.exists() for row in rows)
     table = (here.folder / "sweep.csv").read_text().splitlines()
@@ -235,15 +235,17 @@ def test_a_storage_that_does_not_work_is_told_in_one_line(make_sweep, storage, r
     assert "\n" not in str(told.value)
 
 
-def test_what_stops_a_worker_is_told(make_sweep):
-    """The storage is damaged after the study has been opened here, so that only the workers meet it."""
+def test_a_storage_that_is_damaged_on_the_way_is_told(make_sweep, monkeypatch):
+    """The study has been opened here before, so that only the first trial meets it."""
     sweep = make_sweep("augment.epsilon=0.05")
-    queue(open_study(sweep), sweep)
-    context = study_module.multiprocessing.get_context("spawn")
-    faults = context.SimpleQueue()
-    (sweep.folder / "study.db").write_bytes(b"no database" * 1000)
-    study_module._work(sweep, faults)
-    assert "file is not a database" in faults.get()
+
+    def damage(study, sweep):
+        queue(study, sweep)
+        (sweep.folder / "study.db").write_bytes(b"no database" * 1000)
+
+    monkeypatch.setattr(study_module, "queue", damage)
+    with pytest.raises(MDAugError, match=r"file is not a database.*--resume continues the sweep"):
+        run_sweep(sweep, lambda *_: None)
 
 
 def test_a_trial_on_a_full_disk_fails_alone(make_sweep, pretend, monkeypatch):
@@ -252,8 +254,7 @@ def test_a_trial_on_a_full_disk_fails_alone(make_sweep, pretend, monkeypatch):
 
     monkeypatch.setattr(study_module, "run_trial", full)
     sweep = make_sweep("augment.epsilon=0.05")
-    queue(open_study(sweep), sweep)
-    work(sweep)
+    run_here(sweep)
     (trial,) = own_trials(open_study(sweep), sweep)
     assert "No space left" in trial.user_attrs["error"]
 
@@ -277,8 +278,7 @@ def test_pruning_stops_trainings_worse_than_the_median(make_sweep, monkeypatch):
 
     monkeypatch.setattr(study_module, "run_trial", run)
     sweep = make_sweep("augment.epsilon=0.1,0.11,0.12,0.13,0.5", prune=True)
-    queue(open_study(sweep), sweep)
-    work(sweep)
+    run_here(sweep)
     assert {
         t.params["augment.epsilon"] for t in own_trials(open_study(sweep), sweep) if t.state.name == "PRUNED"
     } == {0.5}
