@@ -40,6 +40,7 @@ def train(
     validation: str | None = None,
     test: str | None = None,
     epochs: Annotated[int | None, Field(ge=1)] = None,
+    e0s: str | None = None,
     no_augment: Switch = False,
     harden: Annotated[int | None, Field(ge=0)] = None,
     seed: int | None = None,
@@ -57,10 +58,9 @@ def train(
 ) -> None:
     """Train a force field on raw and augmented frames.
 
-    The run folder gets model.pt (for ASE, LAMMPS and every other mdaug command), report.html, results.json
-    and all intermediate files. Options precede the TOML file. The keys
-    below are options too, as in `--model.cutoff 6`; `--help-all` explains them. Under `torchrun` the
-    processes share every batch.
+    Writes model.pt (for mdaug, ASE and LAMMPS), report.html, results.json and more. Options precede the TOML
+    file. Keys below are options too, as in `--model.cutoff 6` (see `--help-all`). Under `torchrun` processes
+    share every batch.
 
     Parameters
     ----------
@@ -75,6 +75,8 @@ def train(
         File of test frames, then not split off.
     epochs
         Passes over the training frames.
+    e0s
+        Energies of isolated atoms, eV: H=-13.6,C=-1029.5.
     no_augment
         Train the raw model, without augmented frames.
     harden
@@ -95,6 +97,8 @@ def train(
         changes["data"]["sources"] = [{"source": name} for name in data]
     own_parts = {"validation": validation, "test": test}
     changes["data"] |= {part: file for part, file in own_parts.items() if file is not None}
+    if e0s is not None:
+        changes["training"]["e0s"] = e0s
     if harden is not None:
         changes["hardening"]["rounds"] = harden
     if no_augment:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mdaug.data.datasets import EMBEDDED_SETS, REMOTE_SETS, cached_path
+from mdaug.data.isolated_atoms import are_isolated, isolated_energies, separate_isolated_atoms
 from mdaug.data.join import join_contents
 from mdaug.data.readers import read_contents, read_systems
 from mdaug.data.readers.contents import Contents, LabelKeys
@@ -128,6 +129,7 @@ def load_systems(
     energy_key: str | None = None,
     forces_key: str | None = None,
     drop_outliers: bool = False,
+    isolated_atoms: bool = False,
 ) -> list[FrameSet]:
     """Read the frames of one or several systems and check each; otherwise as `load_frames`.
 
@@ -139,6 +141,9 @@ def load_systems(
     ----------
     data, units, force_units, length_units, temperature_K, every, energy_key, forces_key, drop_outliers
         As for `load_frames`.
+    isolated_atoms
+        Return frames of isolated atoms too, each element a system, unchecked and perhaps without forces; else
+        they are left out, with a warning.
 
     Returns
     -------
@@ -154,7 +159,16 @@ def load_systems(
     read = _named_or_files(data, keys)
     given = (units, force_units, length_units, temperature_K, every)
     prepared = [_prepared(contents, str(data), *given) for contents in read]
-    return [_checked(contents, drop_outliers=drop_outliers) for contents in prepared]
+    systems = [
+        contents.frames if are_isolated(contents.frames) else _checked(contents, drop_outliers=drop_outliers)
+        for contents in prepared
+    ]
+    others, alone = separate_isolated_atoms(systems)
+    if isolated_atoms or not alone:
+        return systems
+    symbols = ", ".join(isolated_energies(alone))
+    warnings.warn(f"{data}: frames of isolated atoms ({symbols}) are left out", stacklevel=2)
+    return others
 
 
 def _checked(contents: ReadFrames, *, drop_outliers: bool) -> FrameSet:

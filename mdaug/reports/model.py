@@ -145,6 +145,7 @@ def _data(training: dict[str, Any], run: dict[str, Any]) -> list[list[Cell]]:
         "multiplicity": training.get("multiplicity"),
         "training frames": training.get("n_train"),
         "frames have stresses": "yes" if training.get("stresses") else None,
+        "reference energies": training.get("reference_energies"),
         "augmented frames": run.get("n_augmented_frames", _yes_or_no(training.get("augmented"))),
         "epochs": run.get("epochs"),
         "best epoch": run.get("best_epoch"),

@@ -273,7 +273,9 @@ def _summary(report: TrainingReport) -> str:
         f"SchNet trained on {frames} in {counts['seconds'] / 60:.1f} minutes; "
         f"best of {counts['epochs']} epochs: {counts['best_epoch']}."
     )
-    return f"{text}\n\n{_baseline(report.results['baseline'])}\n\nThe model: `{report.model.resolve()}`"
+    references = f"Reference energies: {report.results['reference_energies']}."
+    baseline = _baseline(report.results["baseline"])
+    return f"{text}\n\n{baseline}\n\n{references}\n\nThe model: `{report.model.resolve()}`"
 
 
 def _baseline(choice: dict[str, Any]) -> str:

@@ -158,7 +158,7 @@ def _new_model(frames: Frames, model_options: SchNetOptions, options: TrainOptio
     numbers = sorted({number for system in systems for number in system.atomic_numbers.tolist()})
     prior = choose_prior(frames, numbers, model_options)
     targets = as_frames([without_prior(system, prior) for system in systems])
-    references = reference_energies(targets, numbers, options.reference)
+    references = reference_energies(targets, numbers, options.reference, options.e0s)
     return SchNet(model_options, numbers, references, energy_scale(targets, options.scale), prior)
 
 

@@ -3,12 +3,14 @@
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from mdaug.options import PAPER_SETTINGS, Count, Options, Positive, Precision, Seed
+from mdaug.training.e0s import parse_e0s
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 NonNegative = Annotated[float, Field(ge=0, le=1e9)]
+E0s = dict[str, float]
 
 
 DEFAULT_EPOCHS = 800
@@ -59,7 +61,7 @@ class TrainOptions(Options):
     force_weight: NonNegative = 1.0
     """Weight of the force errors (per component) in the loss, in the unit of the energies."""
 
-    stress_weight: NonNegative = 0.01
+    stress_weight: NonNegative = 0.003
     """Weight of the stress errors in the loss: of each of the nine components of volume times stress, in the
     unit of the energies. Frames without a stress, or not periodic in all directions, have none."""
 
@@ -81,7 +83,12 @@ class TrainOptions(Options):
 
     reference: Annotated[Literal["mean", "element"], Parameter(group=PAPER_SETTINGS)] = "mean"
     """Reference energies subtracted before training: one mean per atom (mean), or least squares per element
-    (element)."""
+    (element), which those of several systems always are. See e0s for isolated atoms."""
+
+    e0s: Annotated[E0s | None, BeforeValidator(parse_e0s), Parameter(parse=False)] = None
+    """Energies of isolated atoms, a table by element, in eV or in its key units. They are subtracted, with
+    the mean of what is left per atom, instead of `reference`. By default those of frames of isolated atoms,
+    if the data have some of all elements."""
 
     scale: Literal["forces", "kcal/mol", "eV"] = "forces"
     """Unit of the network's output: the rms force (minus that of the prior) of all training frames, augmented

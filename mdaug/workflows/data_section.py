@@ -83,7 +83,7 @@ class DataSection(DataOptions):
         return self.load(self.source)
 
     def load_systems(self) -> "list[FrameSet]":
-        """Return the frames of each system, source by source.
+        """Return the frames of each system, those of isolated atoms too, source by source.
 
         Raises
         ------
@@ -123,7 +123,7 @@ def _load(data: str, options: DataOptions) -> "list[FrameSet]":
     from mdaug.data import load_systems
 
     reading: dict[str, Any] = {**options.reading()}
-    return load_systems(data, drop_outliers=options.drop_outliers, **reading)
+    return load_systems(data, drop_outliers=options.drop_outliers, isolated_atoms=True, **reading)
 
 
 def _weighted(systems: "list[FrameSet]", weight: float) -> "list[FrameSet]":

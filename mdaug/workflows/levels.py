@@ -1,13 +1,14 @@
 """Whether the systems of a training are at one level of theory, as far as names and energies show it."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from mdaug.data.isolated_atoms import missing_elements
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
-from mdaug.training.references import fit_residuals_eV_per_atom
+from mdaug.training.references import binding_eV_per_atom, fit_residuals_eV_per_atom
 from mdaug.units import KCAL_MOL_PER_EV
 
 SAME_ATOMS_EV = 0.15
@@ -17,6 +18,9 @@ to 0.1 eV, levels of theory by 0.2 to 2 eV."""
 ANY_ATOMS_EV = 0.5
 """Largest deviation of a mean energy per atom from a sum over elements; strained or weakly bound molecules
 deviate by up to 0.3 eV."""
+
+BINDING_EV = (-9.0, 0.3)
+"""Mean energies per atom relative to isolated atoms: −8.9 eV (tungsten) to 0 (rare gases)."""
 
 
 def check_levels(systems: Sequence[FrameSet]) -> None:
@@ -43,6 +47,46 @@ def check_levels(systems: Sequence[FrameSet]) -> None:
     _refuse_other_names(systems)
     if not _warn_of_same_atoms(systems):
         _warn_of_residuals(systems)
+
+
+def check_isolated(
+    energies: Mapping[str, float], atoms: Sequence[FrameSet], systems: Sequence[FrameSet]
+) -> None:
+    """Refuse isolated atoms at another level of theory by name, and warn of energies that cannot be theirs.
+
+    Parameters
+    ----------
+    energies
+        Energies (eV) of isolated atoms by symbol.
+    atoms
+        Their frames.
+    systems
+        Systems without isolated atoms.
+
+    Raises
+    ------
+    DataError
+        Isolated atoms and a system name different levels of theory.
+
+    Warns
+    -----
+    UserWarning
+        Systems that are less, or much more, bound than any.
+    """
+    if not energies:
+        return
+    _refuse_other_names([*systems, *atoms])
+    for frames in systems:
+        if missing_elements(energies, [frames]):
+            continue
+        binding = binding_eV_per_atom(frames, energies)
+        if not BINDING_EV[0] < binding < BINDING_EV[1]:
+            warnings.warn(
+                f"{frames.name}: its mean energy is {binding:+.4g} eV per atom relative to isolated atoms; "
+                f"expected {BINDING_EV[0]:g} to {BINDING_EV[1]:g}: are both at one level of theory, with "
+                "absolute energies, in the same unit? --e0s states others",
+                stacklevel=2,
+            )
 
 
 def _refuse_other_names(systems: Sequence[FrameSet]) -> None:

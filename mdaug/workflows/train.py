@@ -20,6 +20,7 @@ from mdaug.workflows.baseline import BaselineChoice, network_options
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.hardening import harden, n_rounds
 from mdaug.workflows.options import ValidationOptions
+from mdaug.workflows.reference_choice import describe_references, with_isolated_atoms
 from mdaug.workflows.runs import explain_folder
 from mdaug.workflows.systems_choice import choose_for_systems
 from mdaug.workflows.training_choice import augmented_frames
@@ -87,13 +88,15 @@ def train_force_field(
     folder = Path(folder)
     pick_device(device)  # before minutes of springs and labels
     systems = prepare_systems(config, callbacks)
+    given, config = config, with_isolated_atoms(config, systems)
+    references = describe_references(given, systems)
     systems = _with_choices(systems, config, folder, group, device=device, resume=resume)
-    _report_choices(systems, callbacks)
-    record_sets(systems, config, folder, resume=resume)
+    _report_choices(systems, references, callbacks)
+    record_sets(systems, given, folder, resume=resume)
     n_frames = sum(len(sets.all_training) for sets in systems)
     callbacks.stage(f"training on {n_frames} frames; validation errors E in kcal/mol, F in kcal/mol/Å")
     training = _train(systems, config, folder, group, device=device, resume=resume, progress=callbacks.epoch)
-    summary = summary_of(systems, config)
+    summary = summary_of(systems, config) | {"reference_energies": references}
     templates = systems[0].baseline.templates
     hardened = None
     rounds = n_rounds(config, systems, training)
@@ -115,14 +118,14 @@ def train_force_field(
     tests = [accuracy(deployed, sets.test) if len(sets.test) else None for sets in systems]
     callbacks.stage("scanning a bond to hydrogen")
     scans = [_scan(sets, systems, folder) for sets in systems]
-    outcome = TrainingOutcome(folder, systems, training, tuple(tests), tuple(scans), hardened)
+    outcome = TrainingOutcome(folder, systems, training, tuple(tests), tuple(scans), references, hardened)
     write_json(folder / "results.json", describe_outcome(outcome))
     write_training_report(folder, training_report(outcome))
     explain_folder(folder, "train")
     return outcome
 
 
-def _report_choices(systems: Sequence[Sets], callbacks: TrainingCallbacks) -> None:
+def _report_choices(systems: Sequence[Sets], references: str, callbacks: TrainingCallbacks) -> None:
     for sets in systems:
         label = f"{sets.label}: " if len(systems) > 1 else ""
         if sets.choice is not None:
@@ -130,8 +133,8 @@ def _report_choices(systems: Sequence[Sets], callbacks: TrainingCallbacks) -> No
     baseline = systems[0].baseline
     if baseline.used:
         callbacks.stage(f"baseline: force field of {', '.join(t.formula for t in baseline.templates)}")
-    if len(systems) > 1:
-        callbacks.stage("reference energies: least squares over all systems")
+    if len(systems) > 1 or systems[0].isolated_atoms:
+        callbacks.stage(f"reference energies: {references}")
 
 
 def summary_of(systems: Sequence[Sets], config: RunConfig) -> dict[str, Any]:
@@ -175,6 +178,7 @@ def train_as_worker(
         Whether the first process continues from a checkpoint.
     """
     systems = prepare_systems(config, TrainingCallbacks())
+    config = with_isolated_atoms(config, systems)
     systems = _with_choices(systems, config, folder, group, device=device, resume=resume)
     _train(systems, config, folder, group, device=device, resume=resume)
 

@@ -1,14 +1,15 @@
 """The frames of a training: the systems of [data] with their names, and the split of each."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from mdaug.archives import read_json
+from mdaug.data.isolated_atoms import isolated_energies, separate_isolated_atoms
 from mdaug.data.join import OF_THE_SYSTEM, joined_groups
 from mdaug.data.splits import EXPECTED, PARTS, Split, SplitOptions, split_systems
 from mdaug.errors import DataError
@@ -16,6 +17,7 @@ from mdaug.files import write_json
 from mdaug.frames import FrameSet, join_frames
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.data_section import DataSection
+from mdaug.workflows.levels import check_isolated
 from mdaug.workflows.shared_frames import same_system, warn_of_shared_frames, warn_of_training_frames
 
 FILE = "split.json"
@@ -36,11 +38,14 @@ class System:
         All its frames.
     split
         Its training, validation and test frames.
+    isolated_atoms
+        Energies (eV) of isolated atoms by symbol, the same for all systems; empty if the data have none.
     """
 
     label: str
     frames: FrameSet
     split: Split
+    isolated_atoms: Mapping[str, float] = field(default_factory=dict)
 
 
 def load_training_data(config: RunConfig) -> list[System]:
@@ -61,7 +66,8 @@ def load_training_data(config: RunConfig) -> list[System]:
     UserWarning
         Of frames that are in two files.
     """
-    systems = load_labeled(config.data)
+    loaded, atoms = separate_isolated_atoms(config.data.load_systems())
+    systems = _labeled(loaded, config.data)
     labels, frames, owns = zip(*systems, strict=True)
     of_data = [f.select(own["train"]) for f, own in zip(frames, owns, strict=True)]
     splits = split_systems(of_data, _of_files(config))
@@ -71,7 +77,9 @@ def load_training_data(config: RunConfig) -> list[System]:
             file = getattr(config.data, part)
             warn_of_training_frames(train, all_frames.select(own[part]), file, part)
     whole = [_with_own_parts(split, own) for split, own in zip(splits, owns, strict=True)]
-    return [System(*each) for each in zip(labels, frames, whole, strict=True)]
+    energies = {} if config.training.e0s is not None else isolated_energies(atoms)
+    check_isolated(energies, atoms, frames)
+    return [System(*each, energies) for each in zip(labels, frames, whole, strict=True)]
 
 
 Parts = dict[str, np.ndarray[Any, np.dtype[np.int64]]]
@@ -79,7 +87,7 @@ Parts = dict[str, np.ndarray[Any, np.dtype[np.int64]]]
 
 
 def load_labeled(data: DataSection) -> list[tuple[str, FrameSet, Parts]]:
-    """Return label, frames and origin of the frames of each system.
+    """Return label, frames and origin of the frames of each system, without isolated atoms.
 
     Frames of files of validation and test frames follow those of the same system, and must be of one.
 
@@ -93,11 +101,19 @@ def load_labeled(data: DataSection) -> list[tuple[str, FrameSet, Parts]]:
     DataError
         If the frames cannot be used, or validation or test frames are of another system.
     """
-    systems = _merged(data.load_systems())
+    systems, _ = separate_isolated_atoms(data.load_systems())
+    return _labeled(systems, data)
+
+
+def _labeled(systems: Sequence[FrameSet], data: DataSection) -> list[tuple[str, FrameSet, Parts]]:
+    """Return the same as `load_labeled`, given the systems of [data]."""
+    if not systems:
+        raise DataError(f"{', '.join(data.files)}: only isolated atoms; expected frames of several atoms")
+    _refuse_twice(systems)
     extra: list[dict[str, FrameSet]] = [{} for _ in systems]
     held_out: tuple[Literal["validation", "test"], ...] = ("validation", "test")
     for part in held_out:
-        for frames in data.load_part(part):
+        for frames in separate_isolated_atoms(data.load_part(part))[0]:
             where = f"{getattr(data, part)}: {part} frames"
             extra[_system_of(frames, systems, where)][part] = frames
     result = []
@@ -174,13 +190,12 @@ def read_splits(path: Path) -> list[Split]:
     return [Split.parse(split, path) for split in splits]
 
 
-def _merged(systems: Sequence[FrameSet]) -> list[FrameSet]:
-    """Return the systems; refuses two sources of one system, whose frames could be in two parts."""
+def _refuse_twice(systems: Sequence[FrameSet]) -> None:
+    """Refuse two sources of one system, whose frames could be in two parts."""
     for k, frames in enumerate(systems):
         for other in systems[:k]:
             if frames.name == other.name and same_system(frames, other):
                 raise DataError(f"{frames.name}: given twice; expected each source once")
-    return list(systems)
 
 
 def _system_of(frames: FrameSet, systems: Sequence[FrameSet], where: str) -> int:

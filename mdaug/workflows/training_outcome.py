@@ -38,6 +38,8 @@ class TrainingOutcome:
         Errors on the test frames of each system, None where it has none.
     scans
         Scan of a bond to hydrogen of each system, None where it has none.
+    references
+        Which reference energies of the elements were subtracted, in words.
     hardened
         The rounds of hardening, None without any.
     """
@@ -47,6 +49,7 @@ class TrainingOutcome:
     training: TrainResult
     tests: tuple[AccuracyResult | None, ...]
     scans: tuple[ScanResult | None, ...]
+    references: str
     hardened: Hardened | None = None
 
     @property
@@ -112,6 +115,7 @@ def describe_outcome(outcome: TrainingOutcome) -> dict[str, Any]:
             "n_raw_frames": sum(len(sets.train) for sets in systems),
             "n_augmented_frames": sum(len(frames) for sets in systems for frames in sets.added),
         },
+        "reference_energies": outcome.references,
         "baseline": systems[0].baseline.summary(),
         **_of_each_system(outcome),
         **({} if outcome.hardened is None else {"hardening": outcome.hardened.to_json()}),
@@ -139,7 +143,6 @@ def _of_each_system(outcome: TrainingOutcome) -> dict[str, Any]:
     if len(systems) == 1:
         return {} if systems[0].choice is None else {"augmentation": systems[0].choice.to_json()}
     return {
-        "reference_energies": "least squares over all systems",
         "systems": {
             sets.label: {
                 "test": None if test is None else test.to_json(),

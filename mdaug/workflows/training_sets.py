@@ -1,7 +1,7 @@
 """The frames of a training: split, augmented, and explored ones."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,7 @@ class Sets:
     choice: AugmentationChoice | None = None
     baseline: BaselineChoice = NO_BASELINE
     label: str = ""
+    isolated_atoms: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def added(self) -> list[FrameSet]:
@@ -155,7 +156,18 @@ def _prepare(system: System, config: RunConfig, callbacks: TrainingCallbacks, *,
             explored = _explored(config.augment.explored, raw)
             callbacks.stage(f"{len(explored)} explored frames")
     augmented = None if augmentation is None else augmentation.frames
-    return Sets(split, raw, validation, test, springs, augmented, explored, augmentation, label=system.label)
+    return Sets(
+        split,
+        raw,
+        validation,
+        test,
+        springs,
+        augmented,
+        explored,
+        augmentation,
+        label=system.label,
+        isolated_atoms=system.isolated_atoms,
+    )
 
 
 def _explored(path: Path, raw: FrameSet) -> FrameSet:

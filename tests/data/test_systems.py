@@ -13,6 +13,7 @@ from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from mdaug.data import load_frames, load_systems, write_extxyz
+from mdaug.data.isolated_atoms import is_isolated, isolated_energies, separate_isolated_atoms
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 
@@ -129,9 +130,38 @@ def test_single_atoms_beside_molecules_are_left_out(mixed, tmp_path):
     atoms = [Atoms(symbol, info={"energy": energy, "config_type": "IsolatedAtom"}) for symbol, energy in
              (("H", -13.6), ("O", -432.0), ("C", -1027.0))]  # fmt: skip
     ase.io.write(tmp_path / "mixed.xyz", [*atoms, *mixed], format="extxyz")
-    with pytest.warns(UserWarning, match=r"3 frames of single atoms \(H, O, C\) are left out: the reference"):
+    with pytest.warns(UserWarning, match=r"mixed.xyz: frames of isolated atoms \(H, O, C\) are left out"):
         systems = load_systems(tmp_path / "mixed.xyz")
     _check(systems, mixed)
+    others, alone = separate_isolated_atoms(load_systems(tmp_path / "mixed.xyz", isolated_atoms=True))
+    _check(others, mixed)
+    assert isolated_energies(alone) == pytest.approx({"H": -13.6, "O": -432.0, "C": -1027.0})
+
+
+def test_single_atoms_beside_frames_of_one_molecule_are_left_out(mixed, tmp_path):
+    one = [atoms for atoms in mixed if str(atoms.symbols) == str(mixed[0].symbols)]
+    ase.io.write(tmp_path / "one.xyz", [Atoms("H", info={"energy": -13.6}), *one], format="extxyz")
+    with pytest.warns(
+        UserWarning, match=r"1 frames of isolated atoms \(H\) are left out; `mdaug train` takes"
+    ):
+        assert len(load_frames(tmp_path / "one.xyz")) == len(one)
+
+
+@pytest.mark.parametrize(
+    ("cell", "config_type", "expected"),
+    [(None, "", True), (3.0, "", False), (3.0, "IsolatedAtom", True), (8.0, "", True)],
+)
+def test_which_single_atoms_are_isolated(cell, config_type, expected):
+    """Atoms of a primitive cell are not, unless the file says so."""
+    atoms = Atoms("Cu", info={"config_type": config_type}, cell=cell and [cell] * 3, pbc=cell is not None)
+    assert is_isolated(atoms) == expected
+
+
+def test_two_energies_of_one_atom_are_refused():
+    energies = np.array([-13.6, -12.0])
+    two = FrameSet(np.array([1]), np.zeros((2, 1, 3)), energies, np.zeros((2, 1, 3)), name="h")
+    with pytest.raises(DataError, match=r"h: isolated atoms H have the energies -13.6 \(in h\) and -12 eV"):
+        isolated_energies([two])
 
 
 def test_molecules_and_boxes_of_the_same_atoms_are_two_systems(ethanol: FrameSet, tmp_path: Path):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ase import Atoms
 
+from mdaug.data.isolated_atoms import is_isolated
 from mdaug.data.readers.contents import LabelKeys
 from mdaug.data.readers.from_atoms import frames_from_atoms
 from mdaug.errors import DataError
@@ -62,30 +63,35 @@ def systems_from_atoms(
         As `frames_from_atoms` and `group_structures`.
     """
     groups = group_structures(images, path)
-    if len(groups) <= 1:
+    if len(groups) <= 1 and not (images and is_isolated(images[0])):
         return [frames_from_atoms(images, path, keys)]
-    several = [group for group in groups if len(images[group[0]]) > 1]
-    alone = [group for group in groups if group not in several] if several else []
-    left_out = _note_of_single_atoms(alone, images)
-    groups = several or groups
     systems = []
     for group in groups:
-        frames, notes = frames_from_atoms([images[n] for n in group], path, keys, numbers=group)
+        of_system = [images[n] for n in group]
+        own_keys = replace(keys, forces_optional=True) if is_isolated(of_system[0]) else keys
+        frames, notes = frames_from_atoms(of_system, path, own_keys, numbers=group)
         formula = images[group[0]].get_chemical_formula("hill")
-        systems.append((replace(frames, name=f"{path.name} ({formula})"), (*notes, *left_out)))
-        left_out = ()
+        systems.append((replace(frames, name=f"{path.name} ({formula})"), notes))
     return systems
 
 
-def _note_of_single_atoms(groups: Sequence[list[int]], images: Sequence[Atoms]) -> tuple[str, ...]:
-    """Return the note on frames of single atoms, which other trainers take reference energies from."""
-    if not groups:
-        return ()
-    symbols = ", ".join(images[group[0]].get_chemical_formula() for group in groups)
-    return (
-        f"{sum(map(len, groups))} frames of single atoms ({symbols}) are left out: the reference energies "
-        "are least squares over the other frames",
+def without_isolated_atoms(images: Sequence[Atoms]) -> tuple[list[Atoms], list[str]]:
+    """Return structures without isolated atoms, if they are of one system otherwise, and a note on these.
+
+    Parameters
+    ----------
+    images
+        Structures.
+    """
+    others = [atoms for atoms in images if not is_isolated(atoms)]
+    if not others or len(others) == len(images) or len({len(atoms) for atoms in others}) > 1:
+        return list(images), []
+    symbols = ", ".join(sorted({str(atoms.symbols) for atoms in images if is_isolated(atoms)}))
+    note = (
+        f"{len(images) - len(others)} frames of isolated atoms ({symbols}) are left out; `mdaug train` takes "
+        "reference energies from them"
     )
+    return others, [note]
 
 
 def _refuse_other_orders(images: Sequence[Atoms], groups: Sequence[list[int]], path: Path) -> None:
