@@ -10,7 +10,7 @@ from mdaug.cli.arguments import MODEL_OPTIONS, check_calculator, given_options, 
 from mdaug.cli.progress import console, print_next, progress_bars, warn
 from mdaug.md.options import DynamicsOptions
 from mdaug.text import print_text
-from mdaug.workflows.options import CalculatorOptions, ModelRunOptions, OutputOptions
+from mdaug.workflows.options import CalculatorOptions, ClusterOptions, ModelRunOptions, OutputOptions
 from mdaug.workflows.runs import LATEST, open_run
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def nve(
     calculator: Annotated[CalculatorOptions, Parameter(name="*")] = CalculatorOptions(),
     settings: Annotated[ModelRunOptions, Parameter(name="*")] = ModelRunOptions(),
     dynamics: Annotated[DynamicsOptions, Parameter(name="*")] = DynamicsOptions(),
+    cluster: Annotated[ClusterOptions, Parameter(name="*")] = ClusterOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
     """Run molecular dynamics at constant energy (NVE), after an equilibration at --temperature.
@@ -40,7 +41,7 @@ def nve(
     model
         A model.pt or a run folder [default: the latest run].
     """
-    _run("nve", model, settings, dynamics, output, calculator=calculator)
+    _run("nve", model, settings, dynamics, output, calculator=calculator, cluster=cluster)
 
 
 def nvt(
@@ -49,6 +50,7 @@ def nvt(
     calculator: Annotated[CalculatorOptions, Parameter(name="*")] = CalculatorOptions(),
     settings: Annotated[ModelRunOptions, Parameter(name="*")] = ModelRunOptions(),
     dynamics: Annotated[DynamicsOptions, Parameter(name="*")] = DynamicsOptions(),
+    cluster: Annotated[ClusterOptions, Parameter(name="*")] = ClusterOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
     """Run molecular dynamics at constant temperature (Langevin, BAOAB; DOI 10.1093/amrx/abs010).
@@ -62,7 +64,7 @@ def nvt(
     model
         A model.pt or a run folder [default: the latest run].
     """
-    _run("nvt", model, settings, dynamics, output, calculator=calculator)
+    _run("nvt", model, settings, dynamics, output, calculator=calculator, cluster=cluster)
 
 
 def _run(
@@ -73,9 +75,12 @@ def _run(
     output: OutputOptions,
     *,
     calculator: CalculatorOptions,
+    cluster: ClusterOptions,
 ) -> None:
     from mdaug.workflows.dynamics import prepare_run, run_model
+    from mdaug.workflows.replica_jobs import run_replica_jobs
 
+    on_cluster = cluster.scheduler is not None
     options = dynamics.model_copy(update={"ensemble": ensemble})
     if settings.resume:
         fixed = given_options(settings, without=("resume", "extxyz"))
@@ -85,9 +90,12 @@ def _run(
     inputs = [model, settings.structure]
     subject = None if calculator.calculator else model or LATEST
     with open_run(output, command=ensemble, resume=settings.resume, subject=subject, inputs=inputs) as folder:
-        run = prepare_run(model, settings, options, folder.path, calculator=calculator)
+        run = prepare_run(model, settings, options, folder.path, calculator=calculator, on_cluster=on_cluster)
         with progress_bars(_speed(run.options.timestep)) as progress:
-            results = run_model(run, folder.path, progress)
+            if on_cluster:
+                results = run_replica_jobs(run, folder.path, cluster.where(), progress)
+            else:
+                results = run_model(run, folder.path, progress)
     for k, result in enumerate(results):
         _print_summary(folder.path / f"replica-{k}" if len(results) > 1 else folder.path, result)
     drift = f"mdaug drift {folder.path}  fits the energy drift"

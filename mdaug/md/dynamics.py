@@ -1,5 +1,6 @@
 """Molecular dynamics runs, one or several replicas, from a structure to their files."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -196,8 +197,24 @@ def run_replicas(
             )
         run_all(runs, advance, partial(report, "dynamics"))
     results = [_write_result(run, replica) for run, replica in zip(runs, folders, strict=True)]
+    write_summary(results, options, folder)
+    return results
+
+
+def write_summary(results: Sequence[DynamicsResult], options: DynamicsOptions, folder: Path) -> None:
+    """Write ``nve.json`` or ``nvt.json`` of all replicas.
+
+    Parameters
+    ----------
+    results
+        One for each replica.
+    options
+        Options of the replicas, with the seed of the first one.
+    folder
+        Folder of the replicas.
+    """
     summary = {
-        "n_replicas": n_replicas,
+        "n_replicas": len(results),
         "completed_steps": [result.completed_steps for result in results],
         "stopped_because": [result.stopped_because for result in results],
         "steps_per_second": sum(result.steps_per_second for result in results),
@@ -205,7 +222,6 @@ def run_replicas(
         "unlike_training": list(results[0].unlike_training),
     }
     write_json(folder / f"{options.ensemble}.json", summary)
-    return results
 
 
 def _write_result(run: Run, folder: Path) -> DynamicsResult:

@@ -67,6 +67,7 @@ def prepare_run(
     folder: Path,
     *,
     calculator: CalculatorOptions = CalculatorOptions(),
+    on_cluster: bool = False,
 ) -> ModelRun:
     """Return the run that `settings` describe; a resumed run without a restart file starts from the
     beginning.
@@ -83,6 +84,8 @@ def prepare_run(
         The run folder.
     calculator
         A calculator instead of a model.
+    on_cluster
+        Whether replicas run one by one as jobs, which every calculator allows.
 
     Raises
     ------
@@ -106,7 +109,7 @@ def prepare_run(
             same = _same_model(about, model)
         return ModelRun(start, same, changed, about, True, settings.extxyz)
     if choice is not None:
-        run = _calculator_run(choice, settings, options)
+        run = _calculator_run(choice, settings, options, on_cluster=on_cluster)
         return replace(run, resume=settings.resume, extxyz=settings.extxyz)
     run = new_run(
         find_model(model).resolve(),
@@ -180,12 +183,10 @@ def run_model(run: ModelRun, folder: Path, progress: Progress = ignore) -> list[
     DataError
         If the integrator named by --engine cannot run this system.
     """
-    make_integrator, about = _integrator_maker(run), dict(run.about)
-    if about.get("engine") != "lammps":
-        about["engine"] = "core" if make_integrator else "ase"
+    n_replicas = run.about.get("replicas", 1)
+    make_integrator, about = integrator_maker(run, together=n_replicas > 1)
     shared: dict[str, Any] = {"make_integrator": make_integrator, "resume": run.resume, "about": about}
     shared["progress"] = progress
-    n_replicas = about.get("replicas", 1)
     if n_replicas == 1:
         results = [run_dynamics(run.start, run.calculator, run.options, folder, **shared)]
     else:
@@ -225,12 +226,33 @@ def write_extxyz_trajectory(folder: Path, start: Atoms) -> Path:
     return path
 
 
-def _integrator_maker(run: ModelRun) -> MakeIntegrator | None:
+def integrator_maker(run: ModelRun, *, together: bool) -> tuple[MakeIntegrator | None, dict[str, Any]]:
+    """Return the factory of integrators, None for those of ASE, and the record of the run with its engine.
+
+    Parameters
+    ----------
+    run
+        The run.
+    together
+        Whether several replicas are integrated as one batch.
+
+    Raises
+    ------
+    DataError
+        If the integrator named by --engine cannot run this system.
+    """
+    maker, about = _integrator_maker(run, together=together), dict(run.about)
+    if about.get("engine") != "lammps":
+        about["engine"] = "core" if maker else "ase"
+    return maker, about
+
+
+def _integrator_maker(run: ModelRun, *, together: bool) -> MakeIntegrator | None:
     """Return the factory of integrators of LAMMPS or the core, None for those of ASE."""
     about, ensemble = run.about, run.options.ensemble
-    engine, several = about.get("engine", "ase"), about.get("replicas", 1) > 1
+    engine = about.get("engine", "ase")
     if engine == "lammps":
-        if ensemble != "nve" or several:
+        if ensemble != "nve" or together:
             raise DataError(
                 "engine lammps takes one run at constant energy (its thermostat would turn molecules); "
                 "use --engine auto"
@@ -245,21 +267,22 @@ def _integrator_maker(run: ModelRun) -> MakeIntegrator | None:
             reason = str(error)
     if engine == "core":
         raise DataError(f"--engine core cannot run this system: {reason}; use --engine ase")
-    if several:
+    if together:
         raise DataError(f"--replicas needs the C++ core, which is not used here: {reason}")
     return None
 
 
 def _calculator_run(
-    choice: CalculatorChoice, settings: ModelRunOptions, options: DynamicsOptions
+    choice: CalculatorChoice, settings: ModelRunOptions, options: DynamicsOptions, *, on_cluster: bool
 ) -> ModelRun:
     """Return a run with a calculator that begins with a structure."""
-    if (settings.replicas or 1) > 1:
+    replicas = settings.replicas or 1
+    if replicas > 1 and not on_cluster:
         raise DataError(
             f"--replicas needs the C++ core, which {choice.name} is not of; start several runs with their "
-            "own --seed"
+            "own --seed, or run the replicas on a cluster (--scheduler)"
         )
-    about = {**choice.to_json(), "engine": "ase", "replicas": 1}
+    about = {**choice.to_json(), "engine": "ase", "replicas": replicas}
     return ModelRun(choice.start(settings.structure), choice.make(), options, about, resume=False)
 
 

@@ -145,12 +145,7 @@ class CalculatorChoice:
             The user names another calculator, or none and the record one to import: a record may come from
             others, and an import executes code.
         """
-        recorded = cls(
-            str(record["calculator"]),
-            dict(record["calculator_arguments"]),
-            int(record["charge"]),
-            int(record["multiplicity"]),
-        )
+        recorded = cls.from_record(record)
         if given is None and recorded.name not in XTB_METHODS:
             raise DataError(
                 f"{where}: the run was made with {recorded.described}, whose code a resume imports and "
@@ -162,6 +157,22 @@ class CalculatorChoice:
                 "that one"
             )
         return recorded
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Self:
+        """Return the calculator of a record that this process, or the one that sent it, has made.
+
+        Parameters
+        ----------
+        record
+            From `to_json`.
+        """
+        return cls(
+            str(record["calculator"]),
+            dict(record["calculator_arguments"]),
+            int(record["charge"]),
+            int(record["multiplicity"]),
+        )
 
     @property
     def described(self) -> str:

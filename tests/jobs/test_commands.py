@@ -1,11 +1,14 @@
 """Commands with --scheduler: the results are those of local processes."""
 
+import json
 import os
 import signal
 
 import pytest
+from ase.build import molecule
 
 from mdaug.cli import app
+from mdaug.deployment import export_model
 from tests.jobs.cluster import scheduler, workers
 
 pytestmark = pytest.mark.dask
@@ -56,3 +59,30 @@ def test_a_trial_whose_worker_is_killed_runs_again(n, request, tmp_path, monkeyp
     assert {trial.params["augment.epsilon"]: trial.value for trial in trials} == pytest.approx(
         {0.05: 0.0025, 0.1: 0.0, 0.2: 0.01}
     )
+
+
+def real_model(make_model, folder):
+    atoms = molecule("CH3OH")
+    reference = {"atomic_numbers": atoms.numbers.tolist(), "positions": atoms.positions.tolist()}
+    return str(export_model(make_model(), folder / "m.pt", training={"reference_structure": reference}))
+
+
+def test_replicas_of_dynamics(cluster, make_model, tmp_path, capsys):
+    """The files are byte for byte those of one batch on this machine; a resume goes on."""
+    options = ["--steps=20", "--equilibration=0", "--no-guard", "--timestep=0.1", "--replicas=2", "--extxyz"]
+    start = ["nve", real_model(make_model, tmp_path), *options]
+    here, there = tmp_path / "here", tmp_path / "there"
+    assert app.main([*start, f"--out={here}"]) == 0
+    assert app.main([*start, f"--scheduler={cluster}", f"--out={there}"]) == 0
+    for name in ("thermo.csv", "trajectory.dcd", "trajectory.xyz"):
+        for replica in ("replica-0", "replica-1"):
+            assert (here / replica / name).read_bytes() == (there / replica / name).read_bytes()
+    summaries = [json.loads((folder / "nve.json").read_text()) for folder in (here, there)]
+    assert all(summary.pop("steps_per_second") > 0 for summary in summaries)
+    assert summaries[0] == summaries[1]
+    resume = ["nve", "--resume", "--steps=40", f"--scheduler={cluster}", f"--out={there}"]
+    assert app.main(resume) == 0
+    assert json.loads((there / "nve.json").read_text())["completed_steps"] == [40, 40]
+    capsys.readouterr()
+    assert app.main([*start[:-2], f"--scheduler={cluster}", f"--out={tmp_path / 'one'}"]) == 2
+    assert "give their number with --replicas" in capsys.readouterr().err
