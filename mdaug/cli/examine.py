@@ -9,7 +9,7 @@ from mdaug.cli.arguments import check_calculator, given_options, refuse
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.examination.options import ExaminationOptions
 from mdaug.text import print_text
-from mdaug.workflows.options import CalculatorOptions, DataOptions, OutputOptions, Switch
+from mdaug.workflows.options import CalculatorOptions, ClusterOptions, DataOptions, OutputOptions, Switch
 from mdaug.workflows.runs import LATEST, open_run
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def examine(
     *models: str,
     calculator: Annotated[CalculatorOptions, Parameter(name="*")] = CalculatorOptions(),
     options: Annotated[ExaminationOptions, Parameter(name="*", consume_multiple=True)] = ExaminationOptions(),
+    cluster: Annotated[ClusterOptions, Parameter(name="*")] = ClusterOptions(),
     resume: Switch = False,
     source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
@@ -59,6 +60,7 @@ def examine(
             options,
             run.path,
             calculator=calculator,
+            where=cluster.where(),
             resume=resume,
             progress=progress,
         )

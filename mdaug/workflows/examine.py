@@ -2,30 +2,28 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase import Atoms
 
 from mdaug.archives import read_json
-from mdaug.calculators.trained_systems import label_for, manifest_for
 from mdaug.errors import DataError
-from mdaug.examination.force_field import ExaminedForceField
 from mdaug.examination.options import ExaminationOptions
 from mdaug.examination.parts import Finished, chosen, examine
 from mdaug.examination.results import PartResult
-from mdaug.examination.runs import RUNS
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
+from mdaug.jobs import Where
 from mdaug.reports.examination import write_examination_report
 from mdaug.verdicts import Verdict
+from mdaug.workflows.examination_jobs import examine_on_cluster
+from mdaug.workflows.examined import Subject
 from mdaug.workflows.options import CalculatorOptions
 from mdaug.workflows.progress import Progress, ignore
-from mdaug.workflows.use_calculator import CalculatorChoice
-from mdaug.workflows.use_model import Model, load_models, own_frames
+from mdaug.workflows.use_model import Model
 
 FILE = "examination.json"
 
@@ -58,6 +56,7 @@ def examine_force_fields(
     folder: Path,
     *,
     calculator: CalculatorOptions = CalculatorOptions(),
+    where: Where = Where(),
     resume: bool = False,
     progress: Progress = ignore,
 ) -> Examination:
@@ -77,6 +76,9 @@ def examine_force_fields(
         Output folder.
     calculator
         A calculator that is examined instead of a model or beside the models.
+    where
+        A cluster whose workers examine all parts of all force fields side by side; otherwise one part after
+        the other is examined in this process.
     resume
         Keep the parts that an interrupted examination in `folder` has finished.
     progress
@@ -87,25 +89,35 @@ def examine_force_fields(
     DataError
         If a model or its start cannot be had, or the folder holds the examination of something else.
     """
-    choice = CalculatorChoice.from_options(calculator, options.structure)
-    loaded = load_models(models, choice, dtype="float64")
+    subject = Subject(tuple(models), frames, options, folder, calculator)
+    loaded = subject.load()
     about = _about(loaded, frames, options)
     before = _before(folder / FILE, about) if resume else {}
     entries: dict[str, Finished] = {model.label: before.get(model.label, {}) for model in loaded}
     names = chosen(options)
     write = partial(_write, folder / FILE, about, entries)
-    known = next((T for model in loaded if (T := model.training.get("temperature_K"))), None)
-    for model in loaded:
-        force_field = _force_field(model, frames, options, folder, known)
-        finished = {k: v for k, v in entries[model.label].items() if v.checks}
 
-        def report(name: str, result: PartResult, model: Model = model) -> None:
-            entries[model.label][name] = result
-            write()
-            progress(model.label, len(entries[model.label]), len(names))
+    def report(label: str, name: str, result: PartResult) -> None:
+        entries[label][name] = result
+        write()
+        progress(label, len(entries[label]), len(names))
 
-        results = examine(force_field, names, 60.0 * options.minutes, finished, report)
-        entries[model.label] = finished | results
+    finished = {label: {k: v for k, v in parts.items() if v.checks} for label, parts in entries.items()}
+    if where.scheduler is not None:
+        results = examine_on_cluster(subject, names, finished, where, report)
+    else:
+        results = {
+            model.label: examine(
+                subject.force_field(loaded, model.label),
+                names,
+                60.0 * options.minutes,
+                finished[model.label],
+                partial(report, model.label),
+            )
+            for model in loaded
+        }
+    for label, parts in results.items():
+        entries[label] = finished[label] | parts
     content = write()
     return Examination(content, write_examination_report(folder, content))
 
@@ -173,72 +185,3 @@ def _before(path: Path, about: dict[str, Any]) -> dict[str, Finished]:
             f"{path}: an examination with {what}; resume with the same, or examine into another folder"
         )
     return before
-
-
-def _force_field(
-    model: Model, frames: FrameSet | None, options: ExaminationOptions, folder: Path, known_K: float | None
-) -> ExaminedForceField:
-    """Return what is examined; where the frames state no temperature, that of a model's training is used."""
-    model, label = _of_system(model, frames, options.structure)
-    held_out, may_be_trained_on = _held_out(model, frames, label)
-    start, training = _start(model, held_out, options.structure), model.training
-    if held_out is not None and not np.array_equal(start.numbers, held_out.atomic_numbers):
-        if frames is not None:
-            raise DataError(
-                f"{options.structure}: {start.get_chemical_formula()} has other atoms, or another order of "
-                f"them, than the frames of {frames.name}; examine it without DATA, or with frames of its own"
-            )
-        held_out = None  # another molecule than that of the training
-    temperature = None if held_out is None else held_out.temperature_K
-    return ExaminedForceField(
-        label=model.label,
-        calculator=model.calculator,
-        start=start,
-        folder=folder / RUNS / model.label,
-        manifest=model.manifest,
-        model=model.path,
-        frames=held_out,
-        may_be_trained_on=may_be_trained_on,
-        temperature_K=temperature or training.get("temperature_K") or known_K,
-        charge=int(training.get("charge") or 0),
-        multiplicity=int(training.get("multiplicity") or 1),
-        seed=options.seed,
-    )
-
-
-def _of_system(model: Model, frames: FrameSet | None, structure: str | None) -> tuple[Model, str | None]:
-    """Return the model with the records of the system that is examined, and its label; None for one system.
-
-    Of several systems it is that of `structure`, else that of the frames, else the first.
-    """
-    if not model.training.get("systems"):
-        return model, None
-    if frames is not None and structure is None:
-        atoms = Atoms(frames.atomic_numbers, pbc=frames.pbc)
-    else:
-        atoms = model.start(structure)
-    manifest = manifest_for(model.manifest, atoms)
-    return replace(model, manifest=manifest), label_for(manifest, atoms)
-
-
-def _held_out(model: Model, frames: FrameSet | None, label: str | None) -> tuple[FrameSet | None, bool]:
-    """Return the frames, and whether the model may have been trained on them.
-
-    Of a set that it was trained on, those that its training left out are returned.
-    """
-    if model.path is None or (frames is not None and model.training.get("data") != frames.name):
-        return frames, False
-    try:
-        own = own_frames(model.path, "test", label)
-    except DataError:
-        return frames, True
-    return (own, False) if len(own) else (frames, True)
-
-
-def _start(model: Model, frames: FrameSet | None, structure: str | None) -> Atoms:
-    """Return the start structure: the one named, or the frame of lowest energy."""
-    if structure is not None or frames is None:
-        return model.start(structure)
-    lowest = int(np.argmin(frames.energies))
-    cell = None if frames.cells is None else frames.cells[lowest]
-    return Atoms(frames.atomic_numbers, frames.positions[lowest], cell=cell, pbc=frames.pbc)

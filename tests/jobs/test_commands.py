@@ -6,6 +6,7 @@ import signal
 
 import pytest
 from ase.build import molecule
+from ase.io import write
 
 from mdaug.cli import app
 from mdaug.deployment import export_model
@@ -86,3 +87,23 @@ def test_replicas_of_dynamics(cluster, make_model, tmp_path, capsys):
     capsys.readouterr()
     assert app.main([*start[:-2], f"--scheduler={cluster}", f"--out={tmp_path / 'one'}"]) == 2
     assert "give their number with --replicas" in capsys.readouterr().err
+
+
+def test_examination(cluster, tmp_path, monkeypatch):
+    """The parts that do not depend on time are those of one process; distributions come after dynamics."""
+    monkeypatch.chdir(tmp_path)
+    write("water.xyz", molecule("H2O"))
+    start = ["examine", "--calculator=ase.calculators.emt:EMT", "--structure=water.xyz", "--minutes=0.2"]
+    parts = ["--parts", "symmetry", "gradient", "dynamics", "distributions"]
+    assert app.main([*start, "--parts", "symmetry", "gradient", "--out=here"]) == 0
+    app.main([*start, *parts, f"--scheduler={cluster}", "--out=there"])
+    here, there = (
+        json.loads((tmp_path / name / "examination.json").read_text())["force_fields"]["EMT"]
+        for name in ("here", "there")
+    )
+    assert list(there) == ["symmetry", "gradient", "dynamics", "distributions"]
+    for part in here:
+        assert there[part]["checks"] == here[part]["checks"] and there[part]["checks"]
+    assert there["dynamics"]["checks"]
+    assert there["distributions"]["verdict"] == "not run"
+    assert (tmp_path / "there" / "report.html").exists()

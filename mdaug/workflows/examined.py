@@ -1,0 +1,142 @@
+"""The force fields that an examination is of: models and calculators with frames and start structures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from mdaug.calculators.trained_systems import label_for, manifest_for
+from mdaug.errors import DataError
+from mdaug.examination.force_field import ExaminedForceField
+from mdaug.examination.options import ExaminationOptions
+from mdaug.examination.runs import RUNS
+from mdaug.frames import FrameSet
+from mdaug.workflows.options import CalculatorOptions
+from mdaug.workflows.use_calculator import CalculatorChoice
+from mdaug.workflows.use_model import Model, load_models, own_frames
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The force fields of an examination, and what they are examined with; small enough to send to workers.
+
+    Parameters
+    ----------
+    models
+        Files model.pt or run folders; empty for the calculator alone, or else for the latest run.
+    frames
+        Held-out frames; None for the test frames of each model's own training.
+    options
+        Parts, time and start structure.
+    folder
+        Output folder.
+    calculator
+        A calculator that is examined instead of a model or beside the models.
+    """
+
+    models: tuple[Path, ...]
+    frames: FrameSet | None
+    options: ExaminationOptions
+    folder: Path
+    calculator: CalculatorOptions
+
+    def load(self) -> list[Model]:
+        """Return the models and the calculator.
+
+        Raises
+        ------
+        DataError
+            One of them cannot be had.
+        """
+        choice = CalculatorChoice.from_options(self.calculator, self.options.structure)
+        return load_models(self.models, choice, dtype="float64")
+
+    def force_field(self, loaded: Sequence[Model], label: str) -> ExaminedForceField:
+        """Return one of the force fields.
+
+        Parameters
+        ----------
+        loaded
+            From `load`.
+        label
+            Its name.
+
+        Raises
+        ------
+        DataError
+            It has no start structure, or one of other atoms than the frames.
+        """
+        known = next((T for model in loaded if (T := model.training.get("temperature_K"))), None)
+        model = next(model for model in loaded if model.label == label)
+        return _force_field(model, self.frames, self.options, self.folder, known)
+
+
+def _force_field(
+    model: Model, frames: FrameSet | None, options: ExaminationOptions, folder: Path, known_K: float | None
+) -> ExaminedForceField:
+    """Return what is examined; where the frames state no temperature, that of a model's training is used."""
+    model, label = _of_system(model, frames, options.structure)
+    held_out, may_be_trained_on = _held_out(model, frames, label)
+    start, training = _start(model, held_out, options.structure), model.training
+    if held_out is not None and not np.array_equal(start.numbers, held_out.atomic_numbers):
+        if frames is not None:
+            raise DataError(
+                f"{options.structure}: {start.get_chemical_formula()} has other atoms, or another order of "
+                f"them, than the frames of {frames.name}; examine it without DATA, or with frames of its own"
+            )
+        held_out = None  # another molecule than that of the training
+    temperature = None if held_out is None else held_out.temperature_K
+    return ExaminedForceField(
+        label=model.label,
+        calculator=model.calculator,
+        start=start,
+        folder=folder / RUNS / model.label,
+        manifest=model.manifest,
+        model=model.path,
+        frames=held_out,
+        may_be_trained_on=may_be_trained_on,
+        temperature_K=temperature or training.get("temperature_K") or known_K,
+        charge=int(training.get("charge") or 0),
+        multiplicity=int(training.get("multiplicity") or 1),
+        seed=options.seed,
+    )
+
+
+def _of_system(model: Model, frames: FrameSet | None, structure: str | None) -> tuple[Model, str | None]:
+    """Return the model with the records of the system that is examined, and its label; None for one system.
+
+    Of several systems it is that of `structure`, else that of the frames, else the first.
+    """
+    if not model.training.get("systems"):
+        return model, None
+    if frames is not None and structure is None:
+        atoms = Atoms(frames.atomic_numbers, pbc=frames.pbc)
+    else:
+        atoms = model.start(structure)
+    manifest = manifest_for(model.manifest, atoms)
+    return replace(model, manifest=manifest), label_for(manifest, atoms)
+
+
+def _held_out(model: Model, frames: FrameSet | None, label: str | None) -> tuple[FrameSet | None, bool]:
+    """Return the frames, and whether the model may have been trained on them.
+
+    Of a set that it was trained on, those that its training left out are returned.
+    """
+    if model.path is None or (frames is not None and model.training.get("data") != frames.name):
+        return frames, False
+    try:
+        own = own_frames(model.path, "test", label)
+    except DataError:
+        return frames, True
+    return (own, False) if len(own) else (frames, True)
+
+
+def _start(model: Model, frames: FrameSet | None, structure: str | None) -> Atoms:
+    """Return the start structure: the one named, or the frame of lowest energy."""
+    if structure is not None or frames is None:
+        return model.start(structure)
+    lowest = int(np.argmin(frames.energies))
+    cell = None if frames.cells is None else frames.cells[lowest]
+    return Atoms(frames.atomic_numbers, frames.positions[lowest], cell=cell, pbc=frames.pbc)
