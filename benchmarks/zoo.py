@@ -3,8 +3,9 @@
     python benchmarks/zoo.py frames|fields|train|scan|survival|report --out FOLDER [--only NAME …]
 
 Each command does its part for every system whose earlier parts are there, and can be started again; what is
-finished is kept. The systems and their two halves, for development and held aside, are in `zoo_systems.py`,
-the table is made by `zoo_report.py`.
+finished is kept. With `--workers N`, or `--scheduler ADDRESS` for the workers of a Dask cluster that see the
+folder, the systems are independent jobs. The systems and their two halves, for development and held aside,
+are in `zoo_systems.py`, the table is made by `zoo_report.py`.
 
 A raw model has neither augmented frames nor a baseline; the recommended one is what the program decides. Both
 have the same frames, network and number of optimizer steps. Scans move the smaller side of one bond of each
@@ -36,6 +37,8 @@ from mdaug.data.splits import SplitOptions
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.geometry.bonds import bond_name, find_bonds, sides
+from mdaug.jobs import Failure, Job, Where, run_jobs
+from mdaug.processes import run_command
 from mdaug.quantum.calculators import calculator_factory
 
 MODELS = {"recommended": [], "raw": ["--no-augment", "--model.baseline", "none"]}
@@ -60,13 +63,31 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="+", choices=list(SYSTEMS), metavar="NAME")
     parser.add_argument("--epochs", type=int, default=80)
+    parser.add_argument("--workers", type=int, default=1, help="processes at once")
+    parser.add_argument("--scheduler", help="address of a Dask scheduler, whose workers run the systems")
     given = parser.parse_args()
     if given.part == "report":
         print(report(given.out))
         return
+    if given.scheduler or given.workers > 1:
+        in_jobs(given)
+        return
     for name in ordered(given.only):
         if given.part == "frames" or (given.out / name / "frames" / "frames.json").exists():
             PARTS[given.part](name, given.out / name, given.epochs)
+
+
+def in_jobs(given: argparse.Namespace) -> None:
+    """Run the part for each system as a job: this script, with --only."""
+    script = [sys.executable, str(Path(__file__).resolve()), given.part, "--out", str(given.out.resolve())]
+    given.out.mkdir(parents=True, exist_ok=True)
+    jobs = [
+        Job(name, run_command, ([*script, "--epochs", str(given.epochs), "--only", name],), given.out)
+        for name in ordered(given.only)
+    ]
+    for result in run_jobs(jobs, Where(given.workers, given.scheduler)):
+        if isinstance(result, Failure):
+            print(f"FAILED: {result.error()}", flush=True)
 
 
 def frames(name: str, folder: Path, _epochs: int) -> None:

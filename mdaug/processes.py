@@ -2,8 +2,9 @@
 
 import os
 import signal
+import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 
@@ -42,3 +43,22 @@ def start_worker(process: BaseProcess) -> None:
         process.start()
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+def run_command(command: Sequence[str]) -> None:
+    """Run a command to its end, for jobs that are scripts.
+
+    Parameters
+    ----------
+    command
+        Program and arguments.
+
+    Raises
+    ------
+    OSError
+        The exit code is not 0; the message has the last line of the errors.
+    """
+    ended = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    if ended.returncode:
+        last = (ended.stderr.strip().splitlines() or [""])[-1]
+        raise OSError(f"{' '.join(command)} ended with exit code {ended.returncode}: {last}")
