@@ -133,6 +133,7 @@ void PairMDAug::gather_neighbors()
 void PairMDAug::evaluate()
 {
   Model &m = *model;
+  check(mdaug_compute_extrapolation(m.core, m.wants_extrapolation));
   check(mdaug_begin(m.core, m.n_owned, static_cast<int64_t>(m.row_species.size()), m.row_species.data(), m.first.data(),
                     m.idx_j.data(), m.r_ij.data()));
   add_molecules();
@@ -161,6 +162,32 @@ void PairMDAug::add_results()
   }
   if (vflag_global)
     for (int a = 0; a < 6; ++a) virial[a] -= m.energy_unit * m.strain[a];
+  set_extrapolation();
+}
+
+void PairMDAug::set_extrapolation()
+{
+  Model &m = *model;
+  const double *values = mdaug_extrapolation(m.core);
+  if (values == nullptr) return;
+  m.extrapolation.assign(atom->nlocal + 1, 0.0);    // never empty, so that its address is not null
+  for (int k = 0; k < m.n_owned; ++k) m.extrapolation[m.atoms[k]] = values[k];
+}
+
+// ---- extrapolation of each atom, for fix pair -----------------------------------------------------------------
+
+void *PairMDAug::extract(const char *name, int &dim)
+{
+  dim = 0;
+  return strcmp(name, "extrapolation_flag") == 0 ? &model->wants_extrapolation : nullptr;
+}
+
+void *PairMDAug::extract_peratom(const char *name, int &n_columns)
+{
+  n_columns = 0;
+  if (strcmp(name, "extrapolation") != 0) return nullptr;
+  if (model->extrapolation.size() <= static_cast<size_t>(atom->nlocal)) model->extrapolation.resize(atom->nlocal + 1);
+  return model->extrapolation.data();
 }
 
 void PairMDAug::check(int failed)

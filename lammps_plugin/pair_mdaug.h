@@ -42,6 +42,8 @@ class PairMDAug : public Pair {
   void write_restart_settings(FILE *) override;
   void read_restart_settings(FILE *) override;
   double memory_usage() override;
+  void *extract(const char *, int &) override;
+  void *extract_peratom(const char *, int &) override;
 
  private:
   struct Template;
@@ -83,6 +85,7 @@ class PairMDAug : public Pair {
   void gather_neighbors();
   void evaluate();
   void add_results();
+  void set_extrapolation();
   void check(int);
 };
 

@@ -75,6 +75,8 @@ struct PairMDAug::Model {
   std::vector<double> r_ij;
 
   std::vector<double> energies, forces, atomic_strains;
+  int wants_extrapolation = 0;          // set by fix pair in the steps in which it reads the values
+  std::vector<double> extrapolation;    // of each owned atom of LAMMPS; 0 for those that the model ignores
   std::array<double, 6> strain{};
   mdaug_rows exchanged{};    // rows that forward communication exchanges now
 
@@ -87,7 +89,7 @@ struct PairMDAug::Model {
   {
     const size_t integers = row.capacity() + atoms.capacity() + row_species.capacity() + idx_j.capacity();
     const size_t numbers =
-        r_ij.capacity() + energies.capacity() + forces.capacity() + atomic_strains.capacity() + first.capacity();
+        r_ij.capacity() + extrapolation.capacity() + energies.capacity() + forces.capacity() + atomic_strains.capacity() + first.capacity();
     const size_t molecules = molecule_of.capacity() + molecule_first.capacity() + molecule_template.capacity();
     return (integers + molecules) * sizeof(int) + molecule_ids.capacity() * sizeof(tagint) +
         numbers * sizeof(double) + (core ? mdaug_memory(core) : 0);

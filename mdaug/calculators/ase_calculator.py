@@ -32,6 +32,10 @@ from mdaug.options import Precision
 class MDAugCalculator(Calculator):
     """Energy (eV), forces (eV/Å), stress (eV/Å³, tension positive) and atomic energies (eV) of a model.pt.
 
+    ``results["extrapolation"]`` (n_atoms,), without unit, is how unlike those of the training frames the
+    network's features of each atom are; 1 is the largest value of the training frames. Files of earlier
+    versions lack it.
+
     The file alone is enough. Molecules and cells periodic in any directions are supported, including cells
     smaller than the cutoff; ``stress`` needs all three directions.
 
@@ -91,7 +95,7 @@ class MDAugCalculator(Calculator):
     (-306.6, (9, 3))
     """
 
-    implemented_properties = ["energy", "free_energy", "forces", "stress", "energies"]  # noqa: RUF012
+    implemented_properties = ["energy", "free_energy", "forces", "stress", "energies", "extrapolation"]  # noqa: RUF012
 
     def __init__(
         self,
@@ -243,6 +247,11 @@ class MDAugCalculator(Calculator):
         with self._lock:
             molecule_order(self._finder, atoms)
 
+    @property
+    def gives_extrapolation(self) -> bool:
+        """Whether the model has the statistics behind ``results["extrapolation"]``."""
+        return "extrapolation" in self.manifest
+
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
         """Return the properties that changed since the last evaluation; much faster than ASE's own method.
 
@@ -280,7 +289,7 @@ class MDAugCalculator(Calculator):
             return self._evaluate(self._species, positions, pairs, molecules)
         ordered = None if molecules is None else molecules.ordered(order)
         values = self._evaluate(self._species[order], positions[order], pairs, ordered)
-        for name in ("atomic_energies", "forces"):
+        for name in {"atomic_energies", "forces", "extrapolation"} & values.keys():
             own = np.empty_like(values[name])
             own[order] = values[name]
             values[name] = own
@@ -291,7 +300,14 @@ class MDAugCalculator(Calculator):
         energy = float(energies.sum())
         if not np.isfinite(forces.sum() + energy):
             raise StructureError("energy or forces are not finite: two atoms at one place, or far too close")
-        results = {"energy": energy, "free_energy": energy, "forces": forces, "energies": energies}
+        results: dict[str, Any] = {
+            "energy": energy,
+            "free_energy": energy,
+            "forces": forces,
+            "energies": energies,
+        }
+        if "extrapolation" in values:
+            results["extrapolation"] = values["extrapolation"]
         if self.atoms.pbc.all():
             results["stress"] = full_3x3_to_voigt_6_stress(
                 values["strain_derivative"] / self.atoms.get_volume()

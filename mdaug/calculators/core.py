@@ -20,7 +20,7 @@ from mdaug.native.build import build_core
 from mdaug.native.compiler import error_text
 from mdaug.options import Precision
 
-ABI = 5
+ABI = 6
 _ERROR_BYTES = 1000
 
 _HANDLE = c_void_p
@@ -78,6 +78,9 @@ def _declare(library: CDLL) -> None:
         declare(name, c_int)  # without argtypes: their checks of each pointer would be slow
     declare("mdaug_stage", c_int, _HANDLE, c_int, POINTER(Rows))
     declare("mdaug_n_stages", c_int, _HANDLE)
+    declare("mdaug_has_extrapolation", c_int, _HANDLE)
+    declare("mdaug_compute_extrapolation", c_int, _HANDLE, c_int)
+    declare("mdaug_extrapolation", POINTER(c_double), _HANDLE)
     declare("mdaug_multiply_add", c_double, c_char_p, c_double)
     declare("mdaug_read", c_double, c_void_p, c_int64)
 
@@ -121,6 +124,37 @@ class Core:
     def n_templates(self) -> int:
         """Number of kinds of molecules in the baseline; 0 without one."""
         return int(self._library.mdaug_n_templates(self._handle))
+
+    @property
+    def has_extrapolation(self) -> bool:
+        """Whether the model has statistics of its training frames."""
+        return bool(self._library.mdaug_has_extrapolation(self._handle))
+
+    def compute_extrapolation(self, on: bool = True) -> None:
+        """Let the next evaluations compute the extrapolation of atoms, or not, as after loading.
+
+        Parameters
+        ----------
+        on
+            Whether they do.
+
+        Raises
+        ------
+        DataError
+            The model has no statistics of its training frames.
+        """
+        self._check(self._library.mdaug_compute_extrapolation(self._handle, int(on)))
+
+    def extrapolation(self, *shape: int) -> FloatArray | None:
+        """Return the extrapolation of the atoms in the last evaluation; None if it was not computed.
+
+        Parameters
+        ----------
+        *shape
+            Of the result: (n_atoms,), or (n, n_atoms) for replicas.
+        """
+        values = self._library.mdaug_extrapolation(self._handle)
+        return np.ctypeslib.as_array(values, shape).copy() if values else None
 
     def set_molecules(self, templates: IntArray, atoms: IntArray, offsets: FloatArray | None = None) -> None:
         """State which atoms form molecules, for a model with a baseline, until the next call.

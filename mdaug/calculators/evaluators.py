@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mdaug.calculators.core import Core, CoreUnavailableError
 from mdaug.calculators.molecules import MoleculeFinder, Molecules
-from mdaug.deployment import load_model
+from mdaug.deployment import load_model, read_manifest
 from mdaug.errors import DataError, SettingsError
 from mdaug.frames import FloatArray, IntArray
 from mdaug.options import PRECISIONS, Precision
@@ -22,7 +22,7 @@ EvaluatorName = Literal["auto", "core", "torchscript"]
 PairTensors = tuple[Tensor, Tensor, Tensor]
 Evaluate = Callable[[IntArray, FloatArray, PairTensors, Molecules | None], dict[str, FloatArray]]
 """Takes species, positions, pairs (idx_i, idx_j, shifts) and, for a model with a baseline, the molecules;
-returns what `DeployedModel.evaluate` returns."""
+returns what `DeployedModel.evaluate` returns, and ``extrapolation`` (n_atoms,) if the model has it."""
 
 
 def check_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -160,6 +160,8 @@ def lone_atom_energies(evaluate: Evaluate, manifest: Mapping[str, Any], device: 
 
 def _with_core(core: Core) -> Evaluate:
     assigned: Molecules | None = None
+    if core.has_extrapolation:
+        core.compute_extrapolation()
 
     def evaluate(
         species: IntArray, positions: FloatArray, pairs: PairTensors, molecules: Molecules | None
@@ -169,7 +171,9 @@ def _with_core(core: Core) -> Evaluate:
             set_molecules(core, molecules)
             assigned = molecules
         idx_i, idx_j, shifts = (tensor.numpy() for tensor in pairs)
-        return core.evaluate(species, positions, idx_i, idx_j, shifts)
+        values = core.evaluate(species, positions, idx_i, idx_j, shifts)
+        extrapolation = core.extrapolation(len(species))
+        return values if extrapolation is None else values | {"extrapolation": extrapolation}
 
     return evaluate
 
@@ -178,6 +182,7 @@ def _with_torchscript(model: str | Path, dtype: Precision | None, device: str, t
     if threads > 0:
         torch.set_num_threads(threads)
     script = load_model(model, dtype, device)
+    with_extrapolation = "extrapolation" in read_manifest(model)
 
     def on_device(values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(device)
@@ -193,6 +198,8 @@ def _with_torchscript(model: str | Path, dtype: Precision | None, device: str, t
                 atoms = [on_device(part) for part in molecules.atoms]
                 offsets = None if molecules.offsets is None else on_device(molecules.offsets)
                 out = script.evaluate_molecules(*given, atoms, offsets)
+            if with_extrapolation:
+                out["extrapolation"] = script.extrapolation(*given)
             return {name: tensor.cpu().numpy() for name, tensor in out.items()}
 
     return evaluate

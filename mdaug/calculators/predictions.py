@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from mdaug.calculators.evaluators import make_evaluator, make_finder
 from mdaug.calculators.structures import check_positions, species_of
 from mdaug.deployment import read_manifest
 from mdaug.frames import FloatArray, FrameSet
-from mdaug.geometry.pairs import molecule_pairs, neighbor_pairs
+from mdaug.geometry.frame_pairs import pairs_of_frames
 from mdaug.options import Precision
 
 
@@ -69,7 +68,9 @@ def _predict(
     for start in range(0, len(frames), batch_size):
         part = slice(start, min(start + batch_size, len(frames)))
         batch, n_frames = frames.select(part), part.stop - part.start
-        pairs = _pairs_of_all(batch, manifest["cutoff_A"], where)
+        idx_i, idx_j, shifts = pairs_of_frames(batch, manifest["cutoff_A"])
+        on_device = [torch.as_tensor(values, device=where) for values in (idx_i, idx_j, shifts)]
+        pairs = on_device[0], on_device[1], on_device[2]
         molecules = None if finder is None else finder.find_in_frames(batch)
         values = evaluate(np.tile(species, n_frames), batch.positions.reshape(-1, 3), pairs, molecules)
         energies[part] = values["atomic_energies"].reshape(n_frames, -1).sum(1)
@@ -112,19 +113,3 @@ def predict_with_stresses(model: str | Path, frames: FrameSet) -> tuple[FloatArr
 
     results = _predict(model, frames, batch_size=1, keep=keep_strain)
     return *results, stresses
-
-
-def _pairs_of_all(frames: FrameSet, cutoff: float, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """idx_i, idx_j and shifts of all frames, numbered as one system without pairs between frames."""
-    pairs_of_frames = [_pairs(frames, n, cutoff) for n in range(len(frames))]
-    offset = np.repeat(np.arange(len(frames)) * frames.n_atoms, [len(pairs[0]) for pairs in pairs_of_frames])
-    idx_i, idx_j, shifts = (np.concatenate([pairs[k] for pairs in pairs_of_frames]) for k in range(3))
-    tensors = [torch.as_tensor(values, device=device) for values in (idx_i + offset, idx_j + offset, shifts)]
-    return tensors[0], tensors[1], tensors[2]
-
-
-def _pairs(frames: FrameSet, n: int, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    if frames.cells is not None:
-        return neighbor_pairs(frames.positions[n], frames.cells[n], frames.pbc, cutoff)
-    idx_i, idx_j = molecule_pairs(frames.n_atoms)
-    return idx_i, idx_j, np.zeros((len(idx_i), 3))

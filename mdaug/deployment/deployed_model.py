@@ -28,13 +28,23 @@ class DeployedModel(nn.Module):
         The trained model; it is not changed.
     templates
         The baseline of each kind of molecule; empty for a model without baseline.
+    statistics
+        Means and whitening of the last layer's features in the training frames, from `last_layer_statistics`;
+        None for a model without extrapolation.
     """
 
     atomic_numbers: Tensor
     reference_energies: Tensor
     prior_table: Tensor | None
+    feature_means: Tensor | None
+    feature_whitening: Tensor | None
 
-    def __init__(self, model: SchNet, templates: Sequence[MoleculeTemplate] = ()) -> None:
+    def __init__(
+        self,
+        model: SchNet,
+        templates: Sequence[MoleculeTemplate] = (),
+        statistics: tuple[Tensor, Tensor] | None = None,
+    ) -> None:
         super().__init__()
         model = copy.deepcopy(model).cpu().double().eval().requires_grad_(False)
         self.network = model.network
@@ -46,6 +56,8 @@ class DeployedModel(nn.Module):
         self.prior_table = None if model.prior is None else model.prior.table.clone()  # not a buffer either
         self.prior_spacing = 0.0 if model.prior is None else model.prior.spacing
         self.cutoff = float(model.options.cutoff)
+        # not buffers: they stay in float64, and are no weights
+        self.feature_means, self.feature_whitening = (None, None) if statistics is None else statistics
         terms = nn.ModuleList(MoleculeTerms(template, self.cutoff) for template in templates)
         # nn.ModuleList does not name the type of its items
         self.baseline = cast("list[MoleculeTerms]", terms)
@@ -183,6 +195,56 @@ class DeployedModel(nn.Module):
             "forces": forces,
             "strain_derivative": strain_derivative,
         }
+
+    @torch.jit.export
+    def last_features(
+        self, species: Tensor, positions: Tensor, idx_i: Tensor, idx_j: Tensor, shifts: Tensor
+    ) -> Tensor:
+        """Return the features (n_atoms, n_features), float64, of the last layer before its activation.
+
+        Parameters
+        ----------
+        species
+            Shape (n_atoms,), from `species`.
+        positions, idx_i, idx_j, shifts
+            As for `forward`.
+        """
+        d_ij, unit_ij = pair_vectors(positions.double(), idx_i, idx_j, shifts.double())
+        filters, slopes = self.filters(d_ij)
+        pairs = Pairs(idx_i, idx_j, d_ij, unit_ij, filters, slopes, 0.0)
+        return self.network.last_features(species, pairs).double()
+
+    @torch.jit.export
+    def extrapolation(
+        self, species: Tensor, positions: Tensor, idx_i: Tensor, idx_j: Tensor, shifts: Tensor
+    ) -> Tensor:
+        """Return how unlike those of the training frames the features of each atom are (n_atoms,), float64.
+
+        1 is the largest value of the training frames (formula: mdaug/deployment/feature_statistics.py).
+
+        Parameters
+        ----------
+        species
+            Shape (n_atoms,), from `species`.
+        positions, idx_i, idx_j, shifts
+            As for `forward`.
+
+        Raises
+        ------
+        ValueError
+            The model has no statistics of its training frames.
+        """
+        means, whitening = self.feature_means, self.feature_whitening
+        if means is None or whitening is None:
+            raise ValueError("the model has no statistics of its training frames, so no extrapolation")
+        features = self.last_features(species, positions, idx_i, idx_j, shifts)
+        deviations = features - means.index_select(0, species)
+        values = torch.zeros(species.shape[0], dtype=features.dtype, device=features.device)
+        for element in range(means.shape[0]):
+            own = species.eq(element).nonzero().squeeze(-1)
+            scaled = deviations.index_select(0, own) @ whitening[element].t()
+            values = values.index_copy(0, own, scaled.square().sum(-1).sqrt())
+        return values
 
     @torch.jit.export
     def molecules_in_order(self, atomic_numbers: Tensor) -> list[Tensor]:

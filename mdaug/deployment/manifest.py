@@ -64,6 +64,8 @@ def build_manifest(
         prior (name, number of knots, parameters of each pair of elements; null if there is none); baseline (a
         list of the kinds of molecules: formula, atomic_numbers, bonds, mean_lengths_A, n_terms; null if there
         is none); units; dtype; training; weights_sha256 (of all tensors); versions.
+        `export_model` adds extrapolation (n_frames, the number of training frames behind its statistics), if
+        the model has statistics.
     """
     options = model.options
     return {

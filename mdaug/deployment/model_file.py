@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from mdaug.deployment.deployed_model import DeployedModel
+from mdaug.deployment.feature_statistics import FeatureStatistics
 from mdaug.deployment.manifest import NAME, build_manifest, read_manifest, weights_sha256
 from mdaug.errors import DataError
 from mdaug.files import atomic_path
@@ -24,6 +25,7 @@ def export_model(
     training: dict[str, Any],
     dtype: Precision | None = None,
     templates: Sequence[MoleculeTemplate] = (),
+    statistics: FeatureStatistics | None = None,
 ) -> Path:
     """Write `model` as a TorchScript file that anyone can load, and return its path.
 
@@ -43,11 +45,15 @@ def export_model(
         Default precision of the network; None for that of the training.
     templates
         The baseline of each kind of molecule, whose energies and forces the frames of the training lacked.
+    statistics
+        From `last_layer_statistics`; without them the file gives no extrapolation.
     """
     path = Path(path)
-    deployed = DeployedModel(model, templates).eval()
+    deployed = DeployedModel(model, templates, None if statistics is None else statistics[:2]).eval()
     dtype = dtype or str(next(model.parameters()).dtype).removeprefix("torch.")  # type: ignore[assignment]
     manifest = build_manifest(model, deployed, training, str(dtype))
+    if statistics is not None:
+        manifest["extrapolation"] = {"n_frames": statistics.n_frames}
     text = json.dumps(manifest, indent=2, allow_nan=False)
     content = io.BytesIO()  # torch stores the name of a file in the archive
     torch.jit.save(torch.jit.script(deployed), content, _extra_files={NAME: text})

@@ -87,6 +87,23 @@ class AseIntegrator:
         """Potential energy at the current positions."""
         return float(self.atoms.get_potential_energy())
 
+    @property
+    def extrapolation(self) -> FloatArray | None:
+        """Extrapolation of each atom at the current positions; None for calculators that do not give it."""
+        return extrapolation_of(self.atoms)
+
+
+def extrapolation_of(atoms: Atoms) -> FloatArray | None:
+    """Return the extrapolation of each atom, shape (n_atoms,); None for calculators that do not give it.
+
+    Parameters
+    ----------
+    atoms
+        Atoms with calculator.
+    """
+    atoms.get_potential_energy()  # the results are those of the current positions
+    return getattr(atoms.calc, "results", {}).get("extrapolation")
+
 
 class RigidFreeLangevin(MolecularDynamics):
     """Langevin dynamics, BAOAB splitting (DOI 10.1093/amrx/abs010), without rigid motion.
@@ -193,7 +210,10 @@ def equilibrate(
             if done % OBSERVE_EVERY == 0 or done == n_steps:
                 progress(done, n_steps)
                 violation = guard.violation(
-                    atoms.get_positions(), integrator.potential_eV, atoms.get_kinetic_energy()
+                    atoms.get_positions(),
+                    integrator.potential_eV,
+                    atoms.get_kinetic_energy(),
+                    integrator.extrapolation,
                 )
                 if violation:
                     return f"{violation}, {done * options.timestep:g} fs into the equilibration"

@@ -54,6 +54,7 @@ class CoreIntegrator:
         self.atoms, self.core, self.species, self.options, self.rng = atoms, core, species, options, rng
         energies, computed = core.evaluate_molecules(species, atoms.get_positions()[None])
         self.potential_eV = float(energies[0])
+        self.extrapolation: FloatArray | None = core.extrapolation(len(atoms))
         self.forces = computed[0] if forces is None else forces
 
     def advance(self, n_steps: int) -> int:
@@ -93,10 +94,13 @@ def advance_together(integrators: Sequence[Integrator], n_steps: int) -> int:
     forces = np.stack([replica.forces for replica in replicas])
     move = _verlet if replicas[0].options.ensemble == "nve" else _langevin
     done, energies = move(replicas, n_steps, (positions, momenta, forces))
+    extrapolation = replicas[0].core.extrapolation(*positions.shape[:2]) if done else None
     for k, replica in enumerate(replicas):
         replica.atoms.set_positions(positions[k])
         replica.atoms.set_momenta(momenta[k])
         replica.forces, replica.potential_eV = forces[k], float(energies[k])
+        if extrapolation is not None:
+            replica.extrapolation = extrapolation[k]
     return done
 
 
@@ -162,6 +166,8 @@ def core_integrators(
     if ensemble == "nvt" and n_rigid_motions(atoms) < 6:
         raise CoreUnavailableError("its thermostat does not support linear molecules")
     core = make_core(model, dtype, device, threads=1)
+    if core.has_extrapolation:
+        core.compute_extrapolation()
     species = species_of(atoms.numbers, manifest["elements"])
     finder = make_finder(manifest)
     set_molecules(core, None if finder is None else finder.find(atoms))

@@ -33,6 +33,7 @@ class Guard:
     options
         Temperature of the run; ``max_stretch``, longest and (its inverse) shortest length of a bond relative
         to `start`; with ``guard`` off only energies and positions that are not finite are violations.
+        ``halt_above`` limits the extrapolation of an atom, whether ``guard`` is on or off.
     trained
         Bonds of the model's training frames. If a bond is longer (shorter) in the frames than ``max_stretch``
         allows, its range in the frames is the limit. For a hydrogen with several partners in the frames the
@@ -41,7 +42,7 @@ class Guard:
 
     def __init__(self, start: Atoms, options: DynamicsOptions, trained: TrainingBonds | None = None) -> None:
         self._start = start
-        self._on = options.guard
+        self._on, self._halt_above = options.guard, options.halt_above
         self._radii = COLLIDED_WITHIN * covalent_radii[start.numbers]
         self._n_degrees = degrees_of_freedom(start)
         # the six are for a diatomic molecule, whose only vibration often has ten times its mean energy
@@ -65,7 +66,13 @@ class Guard:
                 )
             )
 
-    def violation(self, positions: FloatArray, potential_eV: float, kinetic_eV: float) -> str | None:
+    def violation(
+        self,
+        positions: FloatArray,
+        potential_eV: float,
+        kinetic_eV: float,
+        extrapolation: FloatArray | None = None,
+    ) -> str | None:
         """Return a description of the violation in a state, None if there is none.
 
         Parameters
@@ -74,15 +81,27 @@ class Guard:
             Shape (n_atoms, 3), Å, not wrapped into the cell.
         potential_eV, kinetic_eV
             Energies of the whole system.
+        extrapolation
+            Of each atom, shape (n_atoms,); None if the calculator does not give it.
         """
         if not (np.isfinite(positions).all() and np.isfinite(potential_eV + kinetic_eV)):
             return "energy or positions are not finite"
-        if not self._on:
-            return None
+        return (self._violation(positions, kinetic_eV) if self._on else None) or self._unlike(extrapolation)
+
+    def _violation(self, positions: FloatArray, kinetic_eV: float) -> str | None:
         temperature = temperature_K(kinetic_eV, self._n_degrees)
         if temperature > self._hottest_K:
             return f"temperature is {temperature:.0f} K (limit {self._hottest_K:.0f} K)"
         return self._broken_bond(positions) or self._lost_hydrogen(positions) or self._collision(positions)
+
+    def _unlike(self, extrapolation: FloatArray | None) -> str | None:
+        if self._halt_above is None or extrapolation is None:
+            return None
+        atom = int(np.argmax(extrapolation))
+        if extrapolation[atom] <= self._halt_above:
+            return None
+        name = bond_name(self._start.numbers, [atom])
+        return f"extrapolation of atom {name} is {extrapolation[atom]:.2f} (limit {self._halt_above:g})"
 
     def _broken_bond(self, positions: FloatArray) -> str | None:
         bonds = self._bonds

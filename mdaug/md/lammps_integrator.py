@@ -65,7 +65,9 @@ class LammpsIntegrator:
         self.atoms = atoms
         self.rng: np.random.Generator | None = None
         self._lammps = _open_lammps()
-        finder = make_finder(read_manifest(model))
+        manifest = read_manifest(model)
+        self._extrapolates = "extrapolation" in manifest
+        finder = make_finder(manifest)
         first = atoms if start is None or finder is None else start
         self._place = np.argsort(molecule_order(finder, first))  # of each atom among the sorted IDs of LAMMPS
         self._set_up(first.get_positions(), model, dtype)
@@ -97,6 +99,17 @@ class LammpsIntegrator:
         """Potential energy at the current positions."""
         return float(self._lammps.get_thermo("pe"))
 
+    @property
+    def extrapolation(self) -> FloatArray | None:
+        """Extrapolation of each atom at the current positions; None if the model does not have it."""
+        if not self._extrapolates:
+            return None
+        values = self._lammps.numpy.extract_fix("extrapolation", 1, 1)  # of each atom, a vector
+        ids = self._lammps.numpy.extract_atom("id")[: len(self.atoms)]
+        by_id = np.empty(len(self.atoms))
+        by_id[ids - 1] = np.asarray(values).ravel()[: len(self.atoms)]
+        return by_id[self._place]
+
     def _set_up(self, positions: FloatArray, model: Path, dtype: str | None) -> None:
         atoms = self.atoms
         kinds = sorted(set(zip(atoms.numbers.tolist(), atoms.get_masses().tolist(), strict=True)))
@@ -125,6 +138,7 @@ class LammpsIntegrator:
         self._command(
             "pair_style mdaug" + (f" precision {dtype}" if dtype else ""),
             f'pair_coeff * * """{model}""" {symbols}',  # between triple quotes no character is special
+            *(["fix extrapolation all pair 1 mdaug extrapolation 1"] if self._extrapolates else []),
             "thermo_modify norm no lost error",
         )
 

@@ -53,6 +53,10 @@ class Integrator(Protocol):
     def potential_eV(self) -> float:
         """Potential energy at the current positions."""
 
+    @property
+    def extrapolation(self) -> FloatArray | None:
+        """Extrapolation of each atom at the current positions, shape (n_atoms,); None if it is not known."""
+
 
 MakeIntegrator = Callable[[Atoms, DynamicsOptions, np.random.Generator, FloatArray | None], Integrator]
 """Factory of an integrator, called with atoms (with calculator and momenta), options, noise, and forces if
@@ -122,10 +126,14 @@ class Run:
         stopped."""
         potential, kinetic = self.integrator.potential_eV, float(self.integrator.atoms.get_kinetic_energy())
         positions = self.integrator.atoms.get_positions()
-        violation = self.guard.violation(positions, potential, kinetic)
+        extrapolation = self.integrator.extrapolation
+        violation = self.guard.violation(positions, potential, kinetic, extrapolation)
         if violation or self.step % self.options.thermo_every == 0:
             temperature = temperature_K(kinetic, self.n_degrees)
-            self.recorder.row(self.step, potential, kinetic, temperature, self.integrator.forces)
+            largest = None if extrapolation is None else float(extrapolation.max())
+            self.recorder.row(
+                self.step, potential, kinetic, temperature, self.integrator.forces, extrapolation=largest
+            )
         if violation or self.step % self.options.frames_every == 0:
             self.recorder.frame(positions)
         if violation:

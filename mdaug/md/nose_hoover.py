@@ -7,6 +7,7 @@ from ase import Atoms
 
 from mdaug.frames import FloatArray
 from mdaug.geometry.rigid_motion import degrees_of_freedom
+from mdaug.md.ase_integrator import extrapolation_of
 from mdaug.md.loop import MakeIntegrator
 from mdaug.md.options import DynamicsOptions
 from mdaug.units import BOLTZMANN_EV_K, FS
@@ -56,6 +57,11 @@ class NoseHooverIntegrator:
     def potential_eV(self) -> float:
         """Potential energy at the current positions."""
         return float(self.atoms.get_potential_energy())
+
+    @property
+    def extrapolation(self) -> FloatArray | None:
+        """Extrapolation of each atom at the current positions; None for calculators that do not give it."""
+        return extrapolation_of(self.atoms)
 
     @property
     def target_K(self) -> float:

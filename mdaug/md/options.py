@@ -44,9 +44,13 @@ class DynamicsOptions(Options):
     max_stretch: Annotated[float, Field(gt=1)] = 1.5
     """Limit of the guard: a bond this many times longer, or shorter, than at the start is broken."""
 
+    halt_above: Annotated[float, Field(gt=0)] | None = None
+    """Stop the run when the extrapolation of an atom is larger than this, at a row of thermo.csv; 1 is the
+    largest value of the training frames (0.7 warns of most falls). For models of mdaug only."""
+
     checkpoint_every: Annotated[float, Field(ge=0)] = 5.0
     """Wall time between restart files in s."""
 
 
-MAY_CHANGE_ON_RESUME = frozenset({"steps", "guard", "max_stretch", "checkpoint_every"})
+MAY_CHANGE_ON_RESUME = frozenset({"steps", "guard", "max_stretch", "halt_above", "checkpoint_every"})
 """Options that may change on a resume; all others determine the trajectory or the files."""

@@ -110,6 +110,8 @@ def prepare_run(
     rng = np.random.default_rng(options.seed)
     if restart is None:
         _check_calculator(moving)
+    with_extrapolation = _gives_extrapolation(moving)
+    _check_halt(options, with_extrapolation)
     write_start(folder, start, options, settings.about)
     if restart is None:
         stopped = equilibrate(moving, options, guard, rng, partial(settings.progress, "equilibration"))
@@ -119,7 +121,9 @@ def prepare_run(
         moving.set_momenta(restart.momenta)
         if restart.random_state:
             rng.bit_generator.state = restart.random_state
-    recorder = open_files.enter_context(Recorder(folder, start, options, restart))
+    recorder = open_files.enter_context(
+        Recorder(folder, start, options, restart, with_extrapolation=with_extrapolation)
+    )
     if stopped:
         recorder.frame(moving.get_positions())
         no_forces = np.zeros((len(moving), 3))
@@ -174,6 +178,19 @@ def _check_structure(atoms: Atoms) -> None:
         raise DataError("the start structure has positions that are not finite")
     if degrees_of_freedom(atoms) <= 0:
         raise DataError(f"{atoms.symbols}: a single atom has no internal motion; give at least two atoms")
+
+
+def _gives_extrapolation(atoms: Atoms) -> bool:
+    return getattr(atoms.calc, "gives_extrapolation", False)
+
+
+def _check_halt(options: DynamicsOptions, with_extrapolation: bool) -> None:
+    """Refuse a limit of the extrapolation for a calculator that does not give it."""
+    if options.halt_above is not None and not with_extrapolation:
+        raise DataError(
+            f"--halt-above {options.halt_above:g}: the calculator gives no extrapolation; use a model.pt "
+            "with statistics of its training frames (`mdaug export RUN` adds them to an earlier model)"
+        )
 
 
 def _check_calculator(atoms: Atoms) -> None:

@@ -50,9 +50,19 @@ class Recorder:
         Ensemble, time step, and steps between frames.
     restart
         State of a resumed run, to which the files are first truncated; None for a new run.
+    with_extrapolation
+        Whether the thermo table of a new run has the extrapolation.
     """
 
-    def __init__(self, folder: Path, atoms: Atoms, options: DynamicsOptions, restart: Restart | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        atoms: Atoms,
+        options: DynamicsOptions,
+        restart: Restart | None,
+        *,
+        with_extrapolation: bool = False,
+    ) -> None:
         self._folder, self._options = folder, options
         self._n_rows = restart.n_rows if restart else 0
         self._temperature_sum = restart.temperature_sum_K if restart else 0.0
@@ -60,7 +70,11 @@ class Recorder:
             write_topology(folder / "topology.pdb", atoms, find_bonds(atoms))
         with ExitStack() as stack:
             self._thermo = stack.enter_context(
-                ThermoTable(folder / "thermo.csv", restart.thermo_bytes if restart else None)
+                ThermoTable(
+                    folder / "thermo.csv",
+                    restart.thermo_bytes if restart else None,
+                    with_extrapolation=with_extrapolation,
+                )
             )
             self._trajectory = stack.enter_context(
                 DcdTrajectory(
@@ -84,7 +98,14 @@ class Recorder:
         return self._temperature_sum / self._n_rows if self._n_rows else None
 
     def row(
-        self, step: int, potential_eV: float, kinetic_eV: float, temperature_K: float, forces: FloatArray
+        self,
+        step: int,
+        potential_eV: float,
+        kinetic_eV: float,
+        temperature_K: float,
+        forces: FloatArray,
+        *,
+        extrapolation: float | None = None,
     ) -> None:
         """Append a row to the thermo table, and in NVE to the table of the shadow energy.
 
@@ -98,9 +119,13 @@ class Recorder:
             Temperature of the internal degrees of freedom.
         forces
             Shape (n_atoms, 3), eV/Å.
+        extrapolation
+            The largest of all atoms; None if it is not known.
         """
         time_fs = round(step * self._options.timestep, 9)
-        self._thermo.write(step, time_fs, potential_eV, kinetic_eV, temperature_K)
+        self._thermo.write(
+            step, time_fs, potential_eV, kinetic_eV, temperature_K, extrapolation=extrapolation
+        )
         if self._shadow is not None:
             self._shadow.write(step, time_fs, potential_eV + kinetic_eV, forces)
         if math.isfinite(temperature_K):

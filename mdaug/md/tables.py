@@ -1,5 +1,6 @@
 """Tables of a run: thermo.csv with energies, shadow.csv with the energy that velocity Verlet conserves."""
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from mdaug.frames import FloatArray
 from mdaug.units import FS
 
 THERMO_COLUMNS = ("step", "time_fs", "potential_eV", "kinetic_eV", "total_eV", "temperature_K")
+EXTRAPOLATION_COLUMN = "extrapolation"
 SHADOW_COLUMNS = ("step", "time_fs", "shadow_eV")
 
 
@@ -71,7 +73,7 @@ class AppendedTable:
 
 
 class ThermoTable(AppendedTable):
-    """Appends rows to ``thermo.csv``.
+    """Appends rows to ``thermo.csv``, whose last column is the largest extrapolation of an atom, if known.
 
     Parameters
     ----------
@@ -80,12 +82,30 @@ class ThermoTable(AppendedTable):
     keep_bytes
         None: start a new file. Otherwise keep that many bytes of the old one (from the restart file) and
         append, which removes the rows written after the restart file.
+    with_extrapolation
+        Whether a new file has the column; an old one keeps its columns.
     """
 
-    def __init__(self, path: Path, keep_bytes: int | None = None) -> None:
-        super().__init__(path, THERMO_COLUMNS, keep_bytes)
+    def __init__(
+        self, path: Path, keep_bytes: int | None = None, *, with_extrapolation: bool = False
+    ) -> None:
+        if keep_bytes is not None:
+            with path.open(encoding="ascii") as file:
+                with_extrapolation = file.readline().rstrip("\n").endswith(EXTRAPOLATION_COLUMN)
+        self._with_extrapolation = with_extrapolation
+        columns = (*THERMO_COLUMNS, EXTRAPOLATION_COLUMN) if with_extrapolation else THERMO_COLUMNS
+        super().__init__(path, columns, keep_bytes)
 
-    def write(self, step: int, time_fs: float, potential: float, kinetic: float, temperature: float) -> None:
+    def write(
+        self,
+        step: int,
+        time_fs: float,
+        potential: float,
+        kinetic: float,
+        temperature: float,
+        *,
+        extrapolation: float | None = None,
+    ) -> None:
         """Append one row.
 
         Parameters
@@ -98,8 +118,11 @@ class ThermoTable(AppendedTable):
             Energies of the whole system, eV.
         temperature
             K.
+        extrapolation
+            The largest of all atoms; None (NaN in the file) if it is not known.
         """
-        self.append(step, time_fs, potential, kinetic, potential + kinetic, temperature)
+        last = [math.nan if extrapolation is None else extrapolation] if self._with_extrapolation else []
+        self.append(step, time_fs, potential, kinetic, potential + kinetic, temperature, *last)
 
 
 def shadow_correction(forces: FloatArray, masses: FloatArray, timestep_fs: float) -> float:

@@ -222,6 +222,32 @@ class Network(nn.Module):
                 [*self.parameters(), *pairs.filters],
             )
             return energies, slope, transverse if self.n_vectors > 0 else None
+        x, blocks, vector_blocks = self._features(species, pairs)
+        hidden, act_slope = self._activate(self.readout_hidden(x))
+        energies = self.readout(hidden).squeeze(-1)
+        g = (act_slope * self.readout.weight) @ self.readout_hidden.weight
+        slope, transverse = _pair_gradients(pairs, g, blocks, vector_blocks)
+        return energies, slope, transverse
+
+    def last_features(self, species: Tensor, pairs: Pairs) -> Tensor:
+        """Return the features of the last layer, before its activation: the energy is a function of them.
+
+        Parameters
+        ----------
+        species
+            Shape (n_atoms,), index of each atom's element.
+        pairs
+            Pairs with filters.
+
+        Returns
+        -------
+        Tensor
+            Shape (n_atoms, n_atom_basis // 2), without unit.
+        """
+        return self.readout_hidden(self._features(species, pairs)[0])
+
+    def _features(self, species: Tensor, pairs: Pairs) -> tuple[Tensor, list[_Block], list[_VectorBlock]]:
+        """Return the features of the atoms, and what the downward pass needs of each block."""
         x = self.embedding(species)
         blocks: list[_Block] = []
         vector_blocks: list[_VectorBlock] = []
@@ -239,11 +265,7 @@ class Network(nn.Module):
             hidden, act_slope = self._activate(block.hidden(received))
             x = x + block.out(hidden)
             blocks.append(_Block(a, act_slope, block.inward.weight, block.hidden.weight, block.out.weight))
-        hidden, act_slope = self._activate(self.readout_hidden(x))
-        energies = self.readout(hidden).squeeze(-1)
-        g = (act_slope * self.readout.weight) @ self.readout_hidden.weight
-        slope, transverse = _pair_gradients(pairs, g, blocks, vector_blocks)
-        return energies, slope, transverse
+        return x, blocks, vector_blocks
 
     def _activate(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """Return the activation of u and its slope; in training both have the same dropout mask."""

@@ -2,11 +2,14 @@
 
 import glob
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from mdaug.deployment import export_model, read_manifest
+from mdaug.data import load_frames
+from mdaug.deployment import export_model, last_layer_statistics, read_manifest
 from mdaug.errors import DataError
 from mdaug.files import remove_leftovers
+from mdaug.frames import FrameSet
 from mdaug.locks import locked
 from mdaug.options import Precision
 from mdaug.training.checkpoint import restore_model
@@ -55,7 +58,20 @@ def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None =
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(f".{path.name}.lock"), what=str(path), advice="wait for its end"):
         remove_leftovers(path.parent, [glob.escape(path.name)])
-        return export_model(model, path, training=summary, dtype=dtype, templates=baselines[0].templates)
+        return export_model(
+            model,
+            path,
+            training=summary,
+            dtype=dtype,
+            templates=baselines[0].templates,
+            statistics=last_layer_statistics(model, [*systems.values(), *_augmented(folders)]),
+        )
+
+
+def _augmented(folders: Sequence[Path]) -> list[FrameSet]:
+    """Return the augmented frames that the trainings recorded."""
+    files = [folder / "augmented.xyz" for folder in folders]
+    return [load_frames(file, units="eV") for file in files if file.is_file()]
 
 
 def _refuse_other_files(path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from mdaug.analysis.accuracy import accuracy
 from mdaug.analysis.scan import ScanResult
 from mdaug.calculators.predictions import predict_with_stresses
-from mdaug.deployment import export_model
+from mdaug.deployment import export_model, last_layer_statistics
 from mdaug.files import write_json
 from mdaug.frames import as_frames
 from mdaug.reports.training import write_training_report
@@ -113,7 +113,13 @@ def train_force_field(
         )
         callbacks.stage(f"hardening: {hardened.reason}")
         training = replace(training, model=hardened.model)
-    model = export_model(training.model, folder / "model.pt", training=summary, templates=templates)
+    model = export_model(
+        training.model,
+        folder / "model.pt",
+        training=summary,
+        templates=templates,
+        statistics=last_layer_statistics(training.model, [sets.all_training for sets in systems]),
+    )
     deployed = partial(predict_with_stresses, model)
     tests = [accuracy(deployed, sets.test) if len(sets.test) else None for sets in systems]
     callbacks.stage("scanning a bond to hydrogen")

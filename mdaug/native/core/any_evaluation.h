@@ -34,6 +34,12 @@ class AnyEvaluation {
     // Added to the energy of each atom of an element: reference energies, unless set otherwise.
     virtual void set_energy_offsets(const std::vector<double>& offsets) = 0;
 
+    // Extrapolation of atoms (extrapolation.h): whether the model has it, whether evaluations compute it, and the values
+    // (n_local) of the last one, nullptr if it did not.
+    virtual bool has_extrapolation() const = 0;
+    virtual void compute_extrapolation(bool on) = 0;
+    virtual const double* extrapolation() const = 0;
+
     int n_stages = 0;
 };
 

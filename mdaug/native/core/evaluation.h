@@ -14,6 +14,7 @@
 
 #include "any_evaluation.h"
 #include "atomwise.h"
+#include "extrapolation.h"
 #include "common/pairs.h"
 #include "prior.h"
 #include "softplus.h"
@@ -32,7 +33,7 @@ template <typename T>
 class Evaluation final : public AnyEvaluation {
   public:
     Evaluation(const ModelFile& file, int threads)
-        : network_(file), vectors_(network_), prior_(file), sent_(network_.n_blocks), kept_(network_.n_blocks),
+        : network_(file), vectors_(network_), prior_(file), statistics_(file), sent_(network_.n_blocks), kept_(network_.n_blocks),
           act_slopes_(network_.n_blocks), energy_offsets_(file.at("reference_energies").data), cutoff_(file.cutoff),
           spacing_(file.spacing), energy_scale_(file.energy_scale), threads_(threads) {
         n_stages = 2 * network_.n_blocks;
@@ -51,6 +52,9 @@ class Evaluation final : public AnyEvaluation {
     ExchangedRows stage(int stage) override;
     void finish(double* energies, double* forces, double* strain, double* atomic_strains) const override;
     void set_energy_offsets(const std::vector<double>& offsets) override { energy_offsets_ = offsets; }
+    bool has_extrapolation() const override { return !statistics_.empty(); }
+    void compute_extrapolation(bool on) override { extrapolates_ = on && !statistics_.empty(); }
+    const double* extrapolation() const override { return extrapolates_ ? extrapolation_.get() : nullptr; }
 
   private:
     // Scratch of a block of rows: u, t or the readout's value and slope; then that of the vector channels.
@@ -72,6 +76,7 @@ class Evaluation final : public AnyEvaluation {
     AtomwiseNetwork<T> network_;
     VectorChannels<T> vectors_;
     Prior prior_;
+    Extrapolation<T> statistics_;
     std::vector<Buffer<T>> sent_;        // a_l, all rows
     std::vector<Buffer<T>> kept_;        // h_l on the way up, ∂E/∂a_l on the way down; owned rows
     std::vector<Buffer<T>> act_slopes_;  // slopes of the activations, owned rows
@@ -81,19 +86,20 @@ class Evaluation final : public AnyEvaluation {
     Buffer<int64_t> first_;
     Buffer<Pair<T>> pairs_;
     Buffer<Displacement> displacements_;
-    Buffer<double> energies_;
+    Buffer<double> energies_, extrapolation_;
     std::vector<double> energy_offsets_;  // (n_elements), eV
     double cutoff_, spacing_, energy_scale_;
     int64_t n_local_ = 0, n_total_ = 0, n_pairs_ = 0;
     int threads_;
-    bool directed_ = false;
+    bool directed_ = false, extrapolates_ = false;
 };
 
 template <typename T>
 size_t Evaluation<T>::bytes() const {
     size_t sum = network_.bytes() + vectors_.bytes() + prior_.bytes() + features_.bytes() + readout_slopes_.bytes() +
                  gradients_[0].bytes() + gradients_[1].bytes() + scratch_.bytes() + slopes_.bytes() + species_.bytes() +
-                 first_.bytes() + pairs_.bytes() + displacements_.bytes() + energies_.bytes();
+                 first_.bytes() + pairs_.bytes() + displacements_.bytes() + energies_.bytes() + statistics_.bytes() +
+                 extrapolation_.bytes();
     for (const auto* list : {&sent_, &kept_, &act_slopes_})
         for (const auto& buffer : *list) sum += buffer.bytes();
     return sum;
@@ -112,6 +118,7 @@ void Evaluation<T>::begin(int64_t n_local, int64_t n_total, int64_t max_pairs) {
     if (network_.sums_features) features_.reserve(n_local * network_.n_basis);
     species_.reserve(n_total);
     energies_.reserve(n_local);
+    if (extrapolates_) extrapolation_.reserve(std::max<int64_t>(n_local, 1));
     first_.reserve(n_local + 1);
     first_.get()[0] = 0;
     pairs_.reserve(max_pairs);
@@ -243,6 +250,8 @@ void Evaluation<T>::read_out(int64_t row, int64_t n, T* u) {
     for (int m = network_.sums_features ? network_.n_blocks - 1 : 0; m < network_.n_blocks; ++m)
         network_.to_readout[m].up.add_product(n, kept_[m].get() + row * basis, u);
     shifted_softplus<T>(n * width, u, h, s);
+    for (int64_t r = 0; r < n && extrapolates_; ++r)
+        extrapolation_.get()[row + r] = statistics_.of(species_.get()[row + r], u + r * width);
     const T* w = network_.readout.get();
     for (int64_t r = 0; r < n; ++r) {
         T sum = 0;

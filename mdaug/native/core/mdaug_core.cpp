@@ -268,6 +268,19 @@ int mdaug_langevin(mdaug_core* core, int64_t n_systems, int64_t n_atoms, const i
     });
 }
 
+int mdaug_has_extrapolation(const mdaug_core* core) { return core->evaluation->has_extrapolation(); }
+
+int mdaug_compute_extrapolation(mdaug_core* core, int on) {
+    return guarded(core, [&](AnyEvaluation& evaluation) {
+        if (on && !evaluation.has_extrapolation())
+            throw std::runtime_error(core->file.path + ": the model has no statistics of its training frames, so no "
+                                     "extrapolation; `mdaug export` adds them in the folder of its training");
+        evaluation.compute_extrapolation(on != 0);
+    });
+}
+
+const double* mdaug_extrapolation(const mdaug_core* core) { return core->evaluation->extrapolation(); }
+
 int64_t mdaug_row_width(const mdaug_core* core) { return core->evaluation->row_width(); }
 
 int mdaug_n_stages(const mdaug_core* core) { return core->evaluation->n_stages; }

@@ -40,7 +40,7 @@ extern "C" {
 #define MDAUG_API
 #endif
 
-#define MDAUG_CORE_ABI 5
+#define MDAUG_CORE_ABI 6
 
 /* MDAUG_CORE_ABI of the library; compare it with this header's after dlopen. */
 MDAUG_API int mdaug_abi(void);
@@ -81,6 +81,19 @@ MDAUG_API size_t mdaug_memory(const mdaug_core* core);       /* bytes held by al
  * relative to single atoms, as the model evaluates them: an atom without neighbors has the energy zero, apart from the
  * plateaus of its broken bonds in a baseline. Forces do not change. Returns 0 for success. */
 MDAUG_API int mdaug_set_reference(mdaug_core* core, int with_reference);
+
+/* Extrapolation: how unlike those of the training frames the network's features of an atom are. Without unit; 1 is the
+ * largest value of the training frames for the element of the atom (formula: mdaug/deployment/feature_statistics.py).
+ * Models of earlier versions of mdaug do not have it. */
+MDAUG_API int mdaug_has_extrapolation(const mdaug_core* core); /* 0: no */
+
+/* Whether evaluations compute it; they do not after mdaug_load. An error if the model does not have it. */
+MDAUG_API int mdaug_compute_extrapolation(mdaug_core* core, int on);
+
+/* The values of the last evaluation, one for each atom in the order in which it had them: (n_atoms) of mdaug_evaluate,
+ * (n_systems, n_atoms) of functions for replicas, (n_local) after mdaug_finish. NULL if they were not computed. Valid
+ * until the next evaluation. */
+MDAUG_API const double* mdaug_extrapolation(const mdaug_core* core);
 
 /* ---- Molecules of a model with a baseline ----------------------------------------------------------------------
  *

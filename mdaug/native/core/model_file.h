@@ -31,6 +31,7 @@ struct ModelFile {
     const Array& at(const std::string& name) const;
     const Array& block(int l, const std::string& name) const;  // of interaction block l
     int64_t n_vectors() const;                                 // vector channels; 0 without
+    bool has_statistics() const { return tensors.contains("feature_whitening"); }  // of the training frames
 
     void keep_only(const std::set<std::string>& names);  // frees all other tensors and the baseline
 

@@ -56,6 +56,10 @@ class ShapeCheck {
         shape("network.readout.bias", {1});
         shape("reference_energies", {n_elements});
         shape("atomic_numbers", {n_elements});
+        if (file_.has_statistics()) {
+            shape("feature_means", {n_elements, readout});
+            shape("feature_whitening", {n_elements, readout, readout});
+        }
         if (file_.prior_spacing > 0) check_rows(shape("prior_table", {n_elements, n_elements, ANY})[2]);
     }
 
