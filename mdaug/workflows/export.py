@@ -53,7 +53,8 @@ def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None =
     model = restore_model(checkpoint, network_options(baselines, config), sorted(numbers))
     summary = summarize_systems([*systems.values()], [*systems], config.model.cutoff)
     summary["augmented"] = config.augment.enabled
-    references = read_manifest(run / "model.pt")["training"].get("reference_energies")
+    finished = run / "model.pt"
+    references = read_manifest(finished)["training"].get("reference_energies") if finished.is_file() else None
     summary |= {} if references is None else {"reference_energies": references}
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(f".{path.name}.lock"), what=str(path), advice="wait for its end"):
