@@ -23,7 +23,7 @@ test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n auto
 
 test-quick: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n auto -m "not (slow or lammps or pyscf or tblite or optuna)"
+	$(BIN)/python -m pytest -n auto -m "not (slow or lammps or pyscf or tblite or optuna or dask)"
 
 coverage: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n auto --cov=mdaug --cov-report=term-missing:skip-covered
@@ -42,9 +42,9 @@ docs: $(VENV)/installed-dev
 	@echo the first page is site/index.html
 
 LOWEST := $(VENV)-lowest
-EXTRAS := --extra lammps --extra reference --extra sweep --extra xtb
+EXTRAS := --extra dask --extra lammps --extra reference --extra sweep --extra xtb
 CHOSEN := tests/augmentation/force_matching tests/cli/test_app.py tests/deployment tests/calculators/test_ase_calculator.py \
-  tests/data tests/lammps/test_runs.py tests/md/test_dynamics.py tests/quantum/test_single_point.py tests/reports \
+  tests/data tests/jobs tests/lammps/test_runs.py tests/md/test_dynamics.py tests/quantum/test_single_point.py tests/reports \
   tests/springs tests/sweep/test_study.py tests/analysis/test_stability.py tests/workflows/test_config.py
 
 lowest:
