@@ -21,7 +21,7 @@ import torch
 from ase import Atoms
 from error_curve import CLOCKS, Curve
 
-sys.path.append(str(Path(__file__).parents[1] / "mdaug" / "bench"))
+sys.path.append(str(Path(__file__).parents[1] / "mdaug" / "bench" / "workers"))
 from schnetpack_worker import (  # which knows how to import SchNetPack beside newer torch
     LOSS_WEIGHTS,
     make_task,

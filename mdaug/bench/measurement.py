@@ -15,9 +15,10 @@ from mdaug.bench.batches import INFERENCE_RATIOS, TRAINING_RATIOS, inference_cas
 from mdaug.bench.benchmark_model import BenchmarkModel, read_benchmark_model, untrained_benchmark_model
 from mdaug.bench.bulk import Box, measure_boxes
 from mdaug.bench.molecule import MOLECULE_RATIOS, molecule_cases
-from mdaug.bench.options import BenchOptions
+from mdaug.bench.options import BaselineName, BenchOptions
+from mdaug.bench.peer import Peer
+from mdaug.bench.peers import molecule_ratios, start_peers
 from mdaug.bench.roofline import with_roofline
-from mdaug.bench.schnetpack import SchNetPack
 from mdaug.bench.timing import Case, Timing, interleave, min_median_max, ratio
 from mdaug.data import load_frames
 from mdaug.errors import DataError
@@ -107,8 +108,8 @@ class BenchResult:
         Groups of cases.
     boxes
         Periodic boxes.
-    baseline
-        Versions of the baseline and its torch; None if it was not measured.
+    baselines
+        Baseline -> versions of its packages.
     notes
         Sentences on measurements that were not possible.
     """
@@ -117,7 +118,7 @@ class BenchResult:
     model: BenchmarkModel
     groups: list[CaseGroup]
     boxes: list[Box]
-    baseline: dict[str, str] | None
+    baselines: dict[str, dict[str, str]]
     notes: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -131,7 +132,7 @@ class BenchResult:
                 "molecule": self.model.atoms.get_chemical_formula(),
                 "n_atoms": len(self.model.atoms),
             },
-            "baseline": self.baseline,
+            "baselines": self.baselines,
             "groups": {group.name: group.to_json(clock) for group in self.groups},
             "bulk": [box.to_json(clock) for box in self.boxes],
             "notes": self.notes,
@@ -142,11 +143,11 @@ def run_bench(
     model: Path | None,
     options: BenchOptions,
     *,
-    baseline: bool = False,
-    baseline_python: Path | None = None,
+    baselines: Sequence[BaselineName] = (),
+    baseline_pythons: Sequence[Path] = (),
     progress: Progress = lambda what, done, total: None,
 ) -> BenchResult:
-    """Measure a model, its training, and the baseline.
+    """Measure a model, its training, and baselines.
 
     Parameters
     ----------
@@ -154,10 +155,10 @@ def run_bench(
         A model.pt; None for an untrained network of the sizes in `options`.
     options
         Parts, sizes and duration of the measurement.
-    baseline
-        Whether SchNetPack is measured too.
-    baseline_python
-        Python of the environment of SchNetPack; None for that of mdaug.
+    baselines
+        Other packages that are measured too.
+    baseline_pythons
+        The Python of the environment of each, or one for all; none for that of mdaug.
     progress
         Called with what is measured, the number of finished measurements and their total.
 
@@ -168,7 +169,7 @@ def run_bench(
     Raises
     ------
     DataError, BaselineError
-        The model, the device or the baseline cannot be used.
+        The model, the device or a baseline cannot be used.
     """
     options = _complete(options)
     if options.device == "cuda" and not torch.cuda.is_available():
@@ -180,26 +181,24 @@ def run_bench(
         measured = (
             read_benchmark_model(model) if model else untrained_benchmark_model(options, frames, folder)
         )
-        schnetpack = None
-        if baseline:
-            schnetpack = SchNetPack(baseline_python, measured, frames, options)
-            stack.callback(schnetpack.close)
+        peers = start_peers(baselines, baseline_pythons, measured, frames, options, stack)
         notes: list[str] = []
-        plans = _plans(measured, frames, options, schnetpack, notes)
+        plans = _plans(measured, frames, options, peers, notes)
         groups = [_measure(plan, options, progress) for plan in plans]
         boxes = []
         if "bulk" in options.parts:
             boxes = measure_boxes(measured, options, _long(options), notes, progress)
-        return BenchResult(
-            options, measured, groups, boxes, schnetpack.versions if schnetpack else None, notes
-        )
+        versions: dict[str, dict[str, str]] = {
+            name: peer.versions for name, peer in zip(baselines, peers, strict=True)
+        }
+        return BenchResult(options, measured, groups, boxes, versions, notes)
 
 
 def _plans(
     model: BenchmarkModel,
     frames: FrameSet,
     options: BenchOptions,
-    schnetpack: SchNetPack | None,
+    peers: Sequence[Peer],
     notes: list[str],
 ) -> Iterator[Plan]:
     """Yield the groups to be measured; each is set up when it is requested."""
@@ -209,16 +208,17 @@ def _plans(
         parts -= {"molecule", "inference"}
     if "molecule" in parts:
         cases = molecule_cases(model, options, notes)
-        cases += schnetpack.molecule_cases() if schnetpack else []
-        yield Plan("molecule", f"One molecule of {formula}", "call", cases, options.rounds, MOLECULE_RATIOS)
+        cases += [case for peer in peers for case in peer.molecule_cases()]
+        ratios = (*MOLECULE_RATIOS, *molecule_ratios())
+        yield Plan("molecule", f"One molecule of {formula}", "call", cases, options.rounds, ratios)
     if "training" in parts:
         cases = training_cases(model.sizes, frames, options)
-        cases += schnetpack.training_cases(options) if schnetpack else []
+        cases += [case for peer in peers for case in peer.training_cases(options)]
         title = f"Training on ethanol, {options.batch_size} frames per step"
         yield Plan("training", title, "frame", cases, _long(options), TRAINING_RATIOS)
     if "inference" in parts:
         cases = inference_cases(model, options)
-        cases += schnetpack.inference_cases(options) if schnetpack else []
+        cases += [case for peer in peers for case in peer.inference_cases(options)]
         title = f"{options.inference} molecules of {formula} at once"
         yield Plan("inference", title, "molecule", cases, options.rounds, INFERENCE_RATIOS)
 

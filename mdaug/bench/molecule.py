@@ -35,10 +35,6 @@ MOLECULE_RATIOS = (
     ("own_step", "core"),
     ("ase_step", "own_step"),
     ("lammps_step", "own_step"),
-    ("schnetpack_energy_forces", "core"),
-    ("schnetpack_energy_forces", "ase"),
-    ("schnetpack_step", "own_step"),
-    ("schnetpack_step", "ase_step"),
 )
 """Pairs of cases whose times are divided, if both were measured."""
 

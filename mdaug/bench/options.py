@@ -9,6 +9,8 @@ from mdaug.options import PAPER_SETTINGS, Device, Options, Precision
 
 Count = Annotated[int, Field(ge=1)]
 Part = Literal["molecule", "training", "inference", "bulk"]
+BaselineName = Literal["schnetpack", "painn", "mace", "mace-l1", "symmetrix"]
+"""Another package that is measured beside mdaug."""
 
 PARTS: tuple[Part, ...] = ("molecule", "training", "inference")
 BULK_ATOMS = (1_000, 3_000, 10_000, 30_000, 100_000)

@@ -1,11 +1,11 @@
 """`mdaug bench`: speed on this machine."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
-from mdaug.bench.options import BenchOptions
+from mdaug.bench.options import BaselineName, BenchOptions
 from mdaug.cli.arguments import given_options, refuse
 from mdaug.cli.progress import progress_bars, warn
 from mdaug.text import print_text
@@ -19,8 +19,8 @@ _UNTRAINED = ("width", "vectors", "interactions", "filter_network", "gaussians",
 def bench(
     model: Path | None = None,
     *,
-    baseline: Literal["schnetpack"] | None = None,
-    baseline_python: Path | None = None,
+    baseline: Annotated[tuple[BaselineName, ...], Parameter(consume_multiple=True)] = (),
+    baseline_python: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     options: Annotated[BenchOptions, Parameter(name="*", consume_multiple=True)] = BenchOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
@@ -35,11 +35,16 @@ def bench(
     model
         A model.pt or a run folder [default: an untrained network of --width, which has the same speed].
     baseline
-        Also measure SchNetPack (2.1) with a network of the same size, in a separate process.
+        Also measure other packages, in processes of their own: SchNet of SchNetPack (2.1) with the same sizes
+        (schnetpack), and through their ASE calculators, with as many channels and the same cutoff, PaiNN of
+        SchNetPack (painn), MACE without and with vectors (mace, mace-l1), and MACE evaluated by symmetrix.
     baseline_python
-        Python of the environment in which SchNetPack is installed [default: the Python of mdaug];
-        docs/speed.md lists the commands that create one.
+        The Python of the environment in which each is installed, in the same order, or one for all
+        [default: the Python of mdaug]; docs/speed.md lists the commands that create one. Without --baseline
+        it is that of SchNetPack.
     """
+    if baseline_python and not baseline:
+        baseline = ("schnetpack",)
     from mdaug.reports.bench import bench_tables
     from mdaug.reports.terminal import print_table
     from mdaug.workflows.bench import bench_model
@@ -48,13 +53,12 @@ def bench(
         fields = set(type(options).model_fields) - set(_UNTRAINED)
         refuse(given_options(options, without=fields), "with a MODEL, which has its own network")
     with open_run(output, command="bench", inputs=[model]) as run, progress_bars() as progress:
-        with_baseline = baseline is not None or baseline_python is not None
         content = bench_model(
             model,
             options,
             run.path,
-            baseline=with_baseline,
-            baseline_python=baseline_python,
+            baselines=baseline,
+            baseline_pythons=baseline_python,
             progress=progress,
         )
     for table in bench_tables(content):

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mdaug.bench.options import BaselineName
 from mdaug.reports.html import Cell, Table
 from mdaug.reports.style import AUGMENTED, BLACK, BROAD, GRAY, OTHER_CODE, new_axes, new_figure, save
+
+OTHER_PACKAGES = get_args(BaselineName)
+"""Beginnings of the names of their cases."""
 
 
 def plot_times(group: Mapping[str, Any], ax: Axes | None = None) -> Axes:
@@ -80,7 +84,7 @@ def save_bench_figure(result: Mapping[str, Any], path: Path) -> None:
 def _color(name: str) -> str:
     if "products" in name or name in ("peak", "weights", "roofline"):
         return GRAY
-    return OTHER_CODE if name.startswith("schnetpack") else AUGMENTED
+    return OTHER_CODE if name.startswith(OTHER_PACKAGES) else AUGMENTED
 
 
 def _label(case: Mapping[str, Any], several: bool) -> str:

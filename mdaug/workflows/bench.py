@@ -1,9 +1,11 @@
 """Measurement of the speed of a model on this machine, with its file and figure."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mdaug.bench import BenchOptions, run_bench
+from mdaug.bench.options import BaselineName
 from mdaug.files import write_json
 from mdaug.reports.bench import save_bench_figure
 from mdaug.workflows.environment import describe_environment
@@ -16,8 +18,8 @@ def bench_model(
     options: BenchOptions,
     folder: Path,
     *,
-    baseline: bool = False,
-    baseline_python: Path | None = None,
+    baselines: Sequence[BaselineName] = (),
+    baseline_pythons: Sequence[Path] = (),
     progress: Progress = ignore,
 ) -> dict[str, Any]:
     """Measure speed, write bench.json and bench.png into `folder`, and return the content of bench.json.
@@ -30,10 +32,10 @@ def bench_model(
         Options of the measurement.
     folder
         Output folder.
-    baseline
-        Measure SchNetPack too.
-    baseline_python
-        The Python of SchNetPack's environment.
+    baselines
+        Other packages that are measured too.
+    baseline_pythons
+        The Python of the environment of each, or one for all; none for that of mdaug.
     progress
         Called with each stage and the numbers of its turns done and in all.
 
@@ -43,7 +45,9 @@ def bench_model(
         If there is no such model.
     """
     path = None if model is None else find_model(model).resolve()
-    result = run_bench(path, options, baseline=baseline, baseline_python=baseline_python, progress=progress)
+    result = run_bench(
+        path, options, baselines=baselines, baseline_pythons=baseline_pythons, progress=progress
+    )
     content = {"environment": describe_environment(), **result.to_json()}
     write_json(folder / "bench.json", content)
     save_bench_figure(content, folder / "bench.png")

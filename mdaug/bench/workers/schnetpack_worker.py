@@ -1,29 +1,18 @@
-"""Worker process that measures SchNetPack with the Python of its own environment.
+"""Worker process that measures SchNet of SchNetPack: energies and forces, MD, and training.
 
-`mdaug bench --baseline schnetpack` starts this file. It imports nothing of mdaug, so that both packages may
-need different versions of their dependencies. Each line on standard input is a JSON object and is answered by
-one on standard output:
-
-    {"setup": {…}}                              -> {"ready": {"schnetpack": version, "torch": version}}
-    {"case": name, "threads": n, "repeats": n}  -> {"wall_s": seconds, "cpu_s": seconds}
-
-Everything else that libraries print goes to standard error. An error ends the process with its traceback.
+`mdaug bench --baseline schnetpack` starts this file; see serving.py.
 """
 
-import json
-import os
-import sys
-import tempfile
 import time
 import typing
-from collections.abc import Callable, Iterable
-from importlib.metadata import version
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from ase import Atoms, units
 from ase.md.verlet import VelocityVerlet
+from serving import Seconds, main
 from torch.utils.data import dataloader
 
 # a type variable that SchNetPack 2.1 imports and torch 2.13 no longer has
@@ -37,10 +26,6 @@ from schnetpack.interfaces.ase_interface import SpkCalculator
 
 LOSS_WEIGHTS = {"energy": 0.01, "forces": 0.99}
 """Loss weights of SchNetPack's own experiment (schnetpack/configs/experiment/md17.yaml)."""
-
-
-Seconds = tuple[float, float]
-"""Seconds of the wall clock, and of CPU time."""
 
 FLUSHED = "_flushed"
 """Suffix of cases in which denormal numbers are flushed to zero.
@@ -240,32 +225,5 @@ def make_data(setup: dict[str, Any]) -> Any:
     return data
 
 
-def serve(requests: Iterable[str], answer: Callable[[dict[str, Any]], None]) -> None:
-    """Answer requests until the input ends."""
-    cases: SchNetPackCases | None = None
-    for line in requests:
-        request = json.loads(line)
-        if "setup" in request:
-            cases = SchNetPackCases(request["setup"])
-            answer({"ready": {name: version(name) for name in ("schnetpack", "torch")}})
-        else:
-            assert cases is not None, "the first request is the setup"
-            wall, cpu = cases.time(request["case"], request["threads"], request["repeats"])
-            answer({"wall_s": wall, "cpu_s": cpu})
-
-
-def main() -> None:
-    """Serve with standard output for answers only, and files in a temporary folder."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-
-    def answer(content: dict[str, Any]) -> None:
-        print(json.dumps(content), file=answers, flush=True)
-
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        serve(sys.stdin, answer)
-
-
 if __name__ == "__main__":
-    main()
+    main(SchNetPackCases, ("schnetpack", "torch"))
