@@ -120,7 +120,7 @@ class AugmentedFrameMaker:
             If no bond can be stretched and no other kind is made, or every stretch of a frame is too high.
         """
         options, name = self.options, self.frames.name
-        if options.n_stretched == 0:
+        if not options.n_stretched:
             return []
         try:
             excluded = self.rule.excluded_bonds if isinstance(self.rule, LimitedRule) else ()
@@ -134,7 +134,7 @@ class AugmentedFrameMaker:
         def draw(parents: FrameSet) -> Displacements:
             return stretcher.draw(parents, options, self.rng)
 
-        made, n_missing = self._until_good(options.n_stretched, draw, ATTEMPTS)
+        made, n_missing = self._until_good(options.n_stretched or 0, draw, ATTEMPTS)
         if n_missing:
             raise DataError(
                 f"{name}: in {ATTEMPTS} draws rule {options.rule!r} labelled every stretch of a frame "
@@ -150,7 +150,7 @@ class AugmentedFrameMaker:
         the parents' energies (a spurious minimum of the potential).
         """
         options, rule, energies = self.options, self.rule, self.frames.energies
-        if options.n_impulses == 0 or not isinstance(rule, PotentialRule):
+        if not options.n_impulses or not isinstance(rule, PotentialRule):
             return []
 
         def draw(parents: FrameSet) -> Displacements:

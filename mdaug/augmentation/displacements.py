@@ -80,12 +80,13 @@ def draw_parents(n_frames: int, options: AugmentOptions, rng: np.random.Generato
     DataError
         If `options` want more frames than there are, without replacement.
     """
-    if not options.replacement and options.n_frames > n_frames:
+    n_drawn = options.n_frames or 0
+    if not options.replacement and n_drawn > n_frames:
         raise DataError(
-            f"{options.n_frames} augmented frames without replacement, but there are {n_frames} frames to "
+            f"{n_drawn} augmented frames without replacement, but there are {n_frames} frames to "
             "draw from; give a lower --n-frames, or draw with replacement (--replacement)"
         )
-    return rng.choice(n_frames, options.n_frames, replace=options.replacement)
+    return rng.choice(n_frames, n_drawn, replace=options.replacement)
 
 
 def draw_displacements(

@@ -8,6 +8,7 @@ import numpy as np
 
 from mdaug.augmentation.augmented_frames import AugmentedFrameMaker, count, joined
 from mdaug.augmentation.label_rules import make_rule
+from mdaug.augmentation.numbers import MANY_MOLECULES, augmented_numbers
 from mdaug.augmentation.options import AugmentOptions
 from mdaug.augmentation.spring_labels import Labels
 from mdaug.errors import DataError
@@ -19,10 +20,6 @@ from mdaug.verdicts import Verdict
 
 if TYPE_CHECKING:
     from mdaug.augmentation.force_matching.force_field import ForceField
-
-MANY_MOLECULES = 8
-"""Least number of molecules of a liquid; its frames show each atom in as many surroundings as augmented
-frames."""
 
 IMPULSE_TIME_FS, TURNING_TIME_FS = 25.0, 500.0
 """How long atoms move after an impulse, at most: in 25 fs a molecule bends and stretches, in 500 fs a few
@@ -169,14 +166,33 @@ def _settled(options: AugmentOptions, rule_name: str, frames: FrameSet) -> Augme
     if options.impulse_time == 0:
         turning = 1 < n_molecules < MANY_MOLECULES
         changes["impulse_time"] = TURNING_TIME_FS if turning else IMPULSE_TIME_FS
-    settled = options.model_copy(update=changes)
+    settled = with_numbers(options.model_copy(update=changes), frames)
     _warn_of_many_molecules(frames, n_molecules, settled)
     return settled
 
 
+def with_numbers(options: AugmentOptions, frames: FrameSet) -> AugmentOptions:
+    """Return options in which numbers of augmented frames that are not set follow the size of the molecule.
+
+    Parameters
+    ----------
+    options
+        As set.
+    frames
+        Frames of the system.
+    """
+    set_ones = options.n_frames, options.n_stretched, options.n_impulses
+    if None not in set_ones:
+        return options
+    own = augmented_numbers(frames, len(frames))[:3]
+    names = ("n_frames", "n_stretched", "n_impulses")
+    given = zip(names, set_ones, own, strict=True)
+    return options.model_copy(update={name: n if one is None else one for name, one, n in given})
+
+
 def _warn_of_many_molecules(frames: FrameSet, n_molecules: int, options: AugmentOptions) -> None:
     """Warn of more augmented frames of a liquid than are worth their cost."""
-    n_augmented = options.n_frames + options.n_stretched + options.n_impulses
+    n_augmented = sum(n or 0 for n in (options.n_frames, options.n_stretched, options.n_impulses))
     if n_molecules >= MANY_MOLECULES and n_augmented > 2 * len(frames):
         warnings.warn(
             f"{frames.name}: each of {n_augmented} augmented frames holds all {n_molecules} molecules, so "

@@ -22,8 +22,8 @@ class AugmentSettings(Options):
     n_displaced: Count = 0
     """Atoms displaced in each frame; 0 displaces all."""
 
-    n_frames: Count = 200
-    """Augmented frames with atoms displaced at random."""
+    n_frames: Count | None = None
+    """Augmented frames with atoms displaced at random [default: 22 an atom; 200 for liquids and crystals]."""
 
     replacement: Annotated[bool, Parameter(group=PAPER_SETTINGS)] = True
     """Setting of the paper. Draw parent frames with replacement."""
@@ -32,9 +32,10 @@ class AugmentSettings(Options):
     """Setting of the paper. Displacements: directions uniform on the sphere and lengths uniform in (0,
     epsilon] (`shell`), or uniform in the ball of radius epsilon (`ball`)."""
 
-    n_stretched: Count = 500
+    n_stretched: Count | None = None
     """Augmented frames with one bond, drawn at random, stretched or compressed rigidly. Bonds in rings, in
-    crystals and, with rule force-matched, bonds without tabulated curve are not stretched."""
+    crystals and, with rule force-matched, bonds without tabulated curve are not stretched [default: 62 a
+    bond outside rings; 500 for liquids]."""
 
     stretch_range: tuple[PositiveFloat, PositiveFloat] = (0.6, 2.5)
     """Shortest and longest length of a stretched bond, in mean lengths; drawn uniformly."""
@@ -42,9 +43,10 @@ class AugmentSettings(Options):
     stretch_noise: Annotated[float, Field(ge=0)] = 0.02
     """Longest random displacement of each atom of a stretched frame, Å."""
 
-    n_impulses: Count = 400
+    n_impulses: Count | None = None
     """Frames made besides by impulses to atoms of a frame (in turns one to all of them at random, and
-    two towards each other) and following them on the potential that labels. Rule force-matched only."""
+    two towards each other) and following them on the potential that labels. Rule force-matched only [default:
+    44 an atom; 400 for liquids and crystals]."""
 
     impulse_energy: Annotated[float, Field(gt=0)] = 150.0
     """Highest energy of an impulse, kcal/mol; drawn uniformly."""
@@ -83,7 +85,7 @@ class AugmentSettings(Options):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "AugmentSettings":
-        if self.n_frames + self.n_stretched + self.n_impulses == 0:
+        if self.n_frames == self.n_stretched == self.n_impulses == 0:
             raise ValueError(
                 "n_frames, n_stretched and n_impulses are all 0; expected at least one augmented frame"
             )

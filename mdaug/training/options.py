@@ -19,6 +19,9 @@ DEFAULT_EPOCHS = 800
 STEPS_WITH_BASELINE = 16_000
 """Least steps of a training with a baseline, where its epochs are not set (300 epochs of 1000 frames)."""
 
+STEPS_WITHOUT_BASELINE = 80_000
+"""Most steps of a training without a baseline, where its epochs are not set (800 epochs of 2000 frames)."""
+
 MIN_EPOCHS, MAX_EPOCHS = 100, 1000
 """Limits of the number of epochs that follows from a number of steps."""
 
@@ -27,8 +30,9 @@ class TrainOptions(Options):
     """Optimization of the network."""
 
     epochs: Positive | None = None
-    """Passes over the training frames [default: 800; with a baseline, which leaves the network less to learn,
-    as many as make 16,000 steps, 100 to 1000]."""
+    """Passes over the training frames [default: 800, or as many as make 80,000 steps if these are fewer;
+    with a baseline, which leaves the network less to learn, as many as make 16,000 steps, at most 1000; never
+    fewer than 100]."""
 
     batch_size: Positive = 20
     """Frames per step."""
@@ -108,17 +112,23 @@ class TrainOptions(Options):
         """Epochs that are set, or the default without a baseline."""
         return DEFAULT_EPOCHS if self.epochs is None else self.epochs
 
-    def with_baseline(self, n_frames: int) -> "TrainOptions":
-        """Return the options with the number of epochs that suits a baseline, if none is set.
+    def with_epochs(self, n_frames: int, *, baseline: bool) -> "TrainOptions":
+        """Return the options with the number of epochs that suits the number of frames, if none is set.
 
         Parameters
         ----------
         n_frames
             Number of training frames.
+        baseline
+            Whether the model has a baseline.
         """
         if self.epochs is not None:
             return self
-        return self.model_copy(update={"epochs": epochs_of(STEPS_WITH_BASELINE, n_frames, self.batch_size)})
+        if baseline:
+            epochs = epochs_of(STEPS_WITH_BASELINE, n_frames, self.batch_size)
+        else:
+            epochs = min(DEFAULT_EPOCHS, epochs_of(STEPS_WITHOUT_BASELINE, n_frames, self.batch_size))
+        return self.model_copy(update={"epochs": epochs})
 
 
 def epochs_of(n_steps: int, n_frames: int, batch_size: int) -> int:

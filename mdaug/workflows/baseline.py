@@ -80,7 +80,7 @@ class BaselineChoice:
         return options.with_baseline().model_copy(update={"prior": "none"} if alone else {})
 
     def training_options(self, options: TrainOptions, n_frames: int) -> TrainOptions:
-        """Return the options of the training, with the number of epochs that suits a baseline if none is set.
+        """Return the options of the training, with the number of epochs for the frames if none is set.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class BaselineChoice:
         n_frames
             Number of training frames.
         """
-        return options.with_baseline(n_frames) if self.used else options
+        return options.with_epochs(n_frames, baseline=self.used)
 
     def summary(self) -> dict[str, Any]:
         """Return ``"baseline"`` of results.json."""

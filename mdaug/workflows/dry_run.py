@@ -3,6 +3,7 @@
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,8 @@ from mdaug.frames import as_frames
 from mdaug.training import pick_device
 from mdaug.training.loop import Trainer
 from mdaug.workflows.config import RunConfig
-from mdaug.workflows.training_sets import TrainingCallbacks, prepare_systems
+from mdaug.workflows.training_choice import every_beside_baseline
+from mdaug.workflows.training_sets import Sets, TrainingCallbacks, prepare_systems
 
 WARM_UP_STEPS, MAX_STEPS, MAX_SECONDS = 4, 40, 5.0
 """Steps that are not timed, and limits of those that are."""
@@ -25,13 +27,10 @@ class DryRun:
     Parameters
     ----------
     n_raw, n_augmented, n_validation, n_test
-        Numbers of frames.
-    steps_per_epoch
-        Optimization steps of an epoch.
-    epochs
-        Epochs with and without a baseline; the same where it is decided.
-    seconds_per_epoch
-        Measured seconds of a step times `steps_per_epoch`, and the validation.
+        Numbers of frames; beside a baseline fewer augmented frames are used.
+    steps_per_epoch, epochs, seconds_per_epoch
+        Optimization steps of an epoch, epochs, and the measured time of their steps and the validation, each
+        with and without a baseline; the same where it is decided.
     memory_GB
         Largest memory until the first steps, of the process or on the GPU.
     device
@@ -42,22 +41,24 @@ class DryRun:
     n_augmented: int
     n_validation: int
     n_test: int
-    steps_per_epoch: int
+    steps_per_epoch: tuple[int, int]
     epochs: tuple[int, int]
-    seconds_per_epoch: float
+    seconds_per_epoch: tuple[float, float]
     memory_GB: float
     device: str
 
     @property
     def lines(self) -> list[str]:
         """The result, as lines of text."""
-        minutes = _with_and_without([f"{n * self.seconds_per_epoch / 60:.3g}" for n in self.epochs])
-        epochs = _with_and_without([str(n) for n in self.epochs])
+        times = zip(self.epochs, self.seconds_per_epoch, strict=True)
+        minutes = _with_and_without([f"{n * seconds / 60:.3g}" for n, seconds in times])
+        seconds_per_epoch = _with_and_without([f"{seconds:.3g}" for seconds in self.seconds_per_epoch])
+        epochs, steps = (_with_and_without(list(map(str, n))) for n in (self.epochs, self.steps_per_epoch))
         return [
             f"frames   {self.n_raw} raw and {self.n_augmented} augmented for training, {self.n_validation} "
             f"validation, {self.n_test} test",
-            f"steps    {self.steps_per_epoch} an epoch, {epochs} epochs",
-            f"time     {self.seconds_per_epoch:.3g} s an epoch on the {self.device}, {minutes} minutes in "
+            f"steps    {steps} an epoch, {epochs} epochs",
+            f"time     {seconds_per_epoch} s an epoch on the {self.device}, {minutes} minutes in "
             "all, without comparisons, hardening and tests",
             f"memory   {self.memory_GB:.2g} GB",
         ]
@@ -87,32 +88,43 @@ def dry_run(config: RunConfig, *, device: str = "auto", callbacks: TrainingCallb
     validation = as_frames([sets.validation for sets in systems if len(sets.validation)])
     callbacks.stage("timing steps")
     trainer = Trainer(training, validation, config.model, config.training, chosen)
-    steps_per_epoch = trainer.schedule.steps_per_epoch
-    seconds = _seconds_per_step(trainer) * steps_per_epoch
+    seconds_per_step = _seconds_per_step(trainer)
     started = time.perf_counter()
     trainer.validate()
-    seconds += time.perf_counter() - started
+    of_validation = time.perf_counter() - started
+    numbers = _training_frames(systems, config)
+    size = config.training.batch_size
+    steps = tuple(-(-n // size) for n in numbers)
     return DryRun(
         n_raw=sum(len(sets.train) for sets in systems),
         n_augmented=sum(len(frames) for sets in systems for frames in sets.added),
         n_validation=len(validation),
         n_test=sum(len(sets.test) for sets in systems),
-        steps_per_epoch=steps_per_epoch,
-        epochs=_epochs(config, sum(len(sets.all_training) for sets in systems)),
-        seconds_per_epoch=seconds,
+        steps_per_epoch=(steps[0], steps[1]),
+        epochs=(
+            config.training.with_epochs(numbers[0], baseline=config.model.baseline != "none").n_epochs,
+            config.training.with_epochs(numbers[1], baseline=config.model.baseline == "force-field").n_epochs,
+        ),
+        seconds_per_epoch=(
+            seconds_per_step * steps[0] + of_validation,
+            seconds_per_step * steps[1] + of_validation,
+        ),
         memory_GB=_memory_GB(chosen),
         device=chosen.type.upper() if chosen.type == "cpu" else "GPU",
     )
 
 
-def _epochs(config: RunConfig, n_frames: int) -> tuple[int, int]:
-    """Return the epochs with and without a baseline, which is not decided yet."""
-    with_baseline, without = config.training.with_baseline(n_frames).n_epochs, config.training.n_epochs
-    if config.model.baseline == "none":
-        with_baseline = without
-    if config.model.baseline == "force-field":
-        without = with_baseline
-    return with_baseline, without
+def _training_frames(systems: Sequence[Sets], config: RunConfig) -> tuple[int, int]:
+    """Return the numbers of training frames with and without a baseline, which is not decided yet."""
+    without = sum(len(sets.all_training) for sets in systems)
+    few = sum(len(sets.train) for sets in systems)
+    for sets in systems:
+        n_augmented = 0 if sets.augmented is None else len(sets.augmented)
+        few += -(-n_augmented // every_beside_baseline(n_augmented, len(sets.train))) if n_augmented else 0
+        few += 0 if sets.explored is None else len(sets.explored)
+    if config.model.baseline == "auto":
+        return few, without
+    return without, without
 
 
 def _with_and_without(numbers: list[str]) -> str:

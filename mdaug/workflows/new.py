@@ -6,28 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mdaug.augmentation.stretches import Stretcher
+from mdaug.augmentation.numbers import AugmentedNumbers, augmented_numbers
 from mdaug.data.datasets import is_named_set
-from mdaug.errors import DataError
 from mdaug.files import write_json, write_text
 from mdaug.frames import FrameSet
 from mdaug.geometry.molecules import count_molecules
 from mdaug.text import in_one_line
-from mdaug.training.options import TrainOptions
+from mdaug.training.options import STEPS_WITH_BASELINE, STEPS_WITHOUT_BASELINE
 from mdaug.workflows.config import RunConfig
 
 SCHEMA = "mdaug.schema.json"
-
-DISPLACED_PER_ATOM, STRETCHED_PER_BOND, IMPULSES_PER_ATOM = 22, 60, 44
-"""Augmented frames; for ethanol (9 atoms, 8 bonds) about the 200, 500 and 400 with which it was tested."""
-
-MANY_MOLECULES = 8
-"""Least number of molecules of a liquid, which is better trained without augmented frames."""
-
-STEPS = 30_000
-"""Optimization steps: those of ethanol with the default settings and a baseline."""
-
-MIN_EPOCHS, MAX_EPOCHS = 50, 2000
 
 
 @dataclass(frozen=True)
@@ -38,29 +26,20 @@ class Suggestion:
     ----------
     system
         What the frames are, in one line.
-    augment
-        Whether to train on augmented frames.
     numbers
-        Displaced, stretched and impulse frames.
-    epochs
-        Passes over all training frames.
-    reason
-        How the numbers follow from the frames, in one line.
+        Numbers of augmented frames.
     """
 
     system: str
-    augment: bool
-    numbers: tuple[int, int, int]
-    epochs: int
-    reason: str
+    numbers: AugmentedNumbers
 
 
-TEMPLATE = Suggestion("", True, (200, 500, 400), 300, "for a molecule of about a dozen atoms")
+TEMPLATE = Suggestion("", AugmentedNumbers(200, 500, 400, True, "for a molecule of about a dozen atoms"))
 """Settings without frames."""
 
 
 def suggest(frames: FrameSet) -> Suggestion:
-    """Return the numbers of augmented frames by the size of the molecule, and epochs for `STEPS` steps.
+    """Return the numbers of augmented frames that `mdaug train` uses by default, and what the frames are.
 
     Parameters
     ----------
@@ -68,29 +47,11 @@ def suggest(frames: FrameSet) -> Suggestion:
         Checked frames.
     """
     n_molecules = count_molecules(frames)
-    try:
-        n_bonds = len(Stretcher(frames).bonds)
-    except DataError:  # rings only, an atom, a crystal
-        n_bonds = 0
-    atoms = f"{frames.n_atoms} atoms, {n_bonds} bonds outside rings"
-    augment = n_molecules < MANY_MOLECULES and not (frames.periodic and n_bonds == 0)
-    if augment:
-        sizes = (
-            DISPLACED_PER_ATOM * frames.n_atoms,
-            STRETCHED_PER_BOND * n_bonds,
-            IMPULSES_PER_ATOM * frames.n_atoms,
-        )
-        displaced, stretched, impulses = (round(size, -1) for size in sizes)
-        reason = f"{atoms}: {DISPLACED_PER_ATOM} and {IMPULSES_PER_ATOM} an atom, {STRETCHED_PER_BOND} a bond"
-    else:
-        displaced = stretched = impulses = 0
-        reason = "in crystals and liquids augmented frames cost accuracy"
-    n_training = round(RunConfig().split.train * len(frames)) + displaced + stretched + impulses
-    steps_per_epoch = -(-n_training // TrainOptions().batch_size)
-    epochs = min(max(round(STEPS / steps_per_epoch), MIN_EPOCHS), MAX_EPOCHS)
     molecules = "" if n_molecules == 1 else f" ({n_molecules} molecules)"
     system = f"{frames!r}"[len("FrameSet(") : -1] + molecules
-    return Suggestion(in_one_line(system), augment, (displaced, stretched, impulses), epochs, reason)
+    return Suggestion(
+        in_one_line(system), augmented_numbers(frames, round(RunConfig().split.train * len(frames)))
+    )
 
 
 def write_config(path: Path, frames: FrameSet | None, data: str | None, reading: dict[str, Any]) -> None:
@@ -161,29 +122,29 @@ def config_text(frames: FrameSet | None, source: str, reading: dict[str, Any]) -
         "test = 0.1         # are evaluated once, at the end",
         "seed = 0",
         "",
-        f"[augment]  # {made.reason}",
-        f"enabled = {json.dumps(made.augment)}",
-        *(_augment_lines(made) if made.augment else []),
+        f"[augment]  # {made.numbers.reason}",
+        f"enabled = {json.dumps(made.numbers.recommended)}",
+        *(_augment_lines(made.numbers) if made.numbers.recommended else []),
         "",
         "[model]",
         "cutoff = 5.0       # Å",
         'baseline = "auto"  # network added to a force field matched to the frames, where that is sound',
         "",
         "[training]",
-        f"epochs = {made.epochs}       # about {STEPS} steps; two to three times as many without a baseline",
+        f"# epochs = 300     # default: {STEPS_WITH_BASELINE} steps with a baseline; without, 800 epochs or "
+        f"{STEPS_WITHOUT_BASELINE} steps",
         "batch_size = 20",
         "seed = 0",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _augment_lines(made: Suggestion) -> list[str]:
-    displaced, stretched, impulses = made.numbers
+def _augment_lines(made: AugmentedNumbers) -> list[str]:
     return [
-        f"n_frames = {displaced}     # all atoms displaced by up to epsilon",
+        f"n_frames = {made.displaced}     # all atoms displaced by up to epsilon",
         "epsilon = 0.3      # Å",
-        f"n_stretched = {stretched}  # one bond at 0.6 to 2.5 times its length",
-        f"n_impulses = {impulses}   # after an impulse to some atoms",
+        f"n_stretched = {made.stretched}  # one bond at 0.6 to 2.5 times its length",
+        f"n_impulses = {made.impulses}   # after an impulse to some atoms",
         "weight = 0.02      # of an augmented frame in the loss; a frame of the data has 1",
     ]
 

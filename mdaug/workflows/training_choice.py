@@ -64,10 +64,21 @@ def augmented_frames(
     """
     if not baseline.used or config.model.baseline == "force-field":
         return augmentation.frames
-    n_all = len(augmentation.frames)
-    wanted = min(BESIDE_BASELINE * n_all, BESIDE_BASELINE_PER_RAW * n_raw)
-    few = augmentation.frames.select(slice(0, None, ceil(n_all / wanted)))
+    few = augmentation.frames.select(slice(0, None, every_beside_baseline(len(augmentation.frames), n_raw)))
     return replace(few, weights=BESIDE_BASELINE_WEIGHT * few.weights)
+
+
+def every_beside_baseline(n_augmented: int, n_raw: int) -> int:
+    """Return n, where every n-th augmented frame is used beside a baseline.
+
+    Parameters
+    ----------
+    n_augmented
+        Number of augmented frames.
+    n_raw
+        Number of raw frames that are trained on.
+    """
+    return ceil(n_augmented / min(BESIDE_BASELINE * n_augmented, BESIDE_BASELINE_PER_RAW * n_raw))
 
 
 class TrainingChoice(NamedTuple):

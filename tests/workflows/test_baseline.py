@@ -187,5 +187,7 @@ def test_fewer_epochs_with_a_baseline_unless_they_are_set(baseline):
     assert unset.n_epochs == 800
     for n_frames, expected in ((1060, 302), (200, 1000), (321, 942), (100_000, 100)):
         assert baseline.training_options(unset, n_frames).n_epochs == expected
-    assert replace(baseline, used=False).training_options(unset, 1060).n_epochs == 800
+    without = replace(baseline, used=False)
+    for n_frames, expected in ((1060, 800), (1950, 800), (6100, 263), (100_000, 100)):
+        assert without.training_options(unset, n_frames).n_epochs == expected
     assert baseline.training_options(TrainOptions(epochs=7), 1060).n_epochs == 7

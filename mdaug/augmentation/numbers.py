@@ -1,0 +1,76 @@
+"""Default numbers of augmented frames, which follow the size of the molecule."""
+
+from typing import NamedTuple
+
+from mdaug.augmentation.stretches import Stretcher
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet
+from mdaug.geometry.molecules import count_molecules
+
+DISPLACED_PER_ATOM, STRETCHED_PER_BOND, IMPULSES_PER_ATOM = 22, 62, 44
+"""Augmented frames; for ethanol (9 atoms, 8 bonds) the 200, 500 and 400 with which it was tested."""
+
+OF_LIQUIDS = 200, 500, 400
+"""Displaced, stretched and impulse frames of a liquid or crystal, whose frames hold many molecules."""
+
+MOST, MOST_PER_FRAME = 1100, 5
+"""Most augmented frames: so many, or so many for each raw frame, if these are more."""
+
+MANY_MOLECULES = 8
+"""Least number of molecules of a liquid; its frames show each atom in as many surroundings as augmented
+frames."""
+
+
+class AugmentedNumbers(NamedTuple):
+    """Default numbers of augmented frames.
+
+    Parameters
+    ----------
+    displaced, stretched, impulses
+        Frames with atoms displaced, with a bond stretched, and after an impulse.
+    recommended
+        Whether augmented frames are recommended: not for crystals and liquids.
+    reason
+        How the numbers follow from the frames, in one line.
+    """
+
+    displaced: int
+    stretched: int
+    impulses: int
+    recommended: bool
+    reason: str
+
+
+def augmented_numbers(frames: FrameSet, n_raw: int) -> AugmentedNumbers:
+    """Return the default numbers of augmented frames for a system.
+
+    Parameters
+    ----------
+    frames
+        Its frames.
+    n_raw
+        How many of them are trained on.
+    """
+    try:
+        n_bonds = len(Stretcher(frames).bonds)
+    except DataError:  # rings only, an atom, a crystal
+        n_bonds = 0
+    if count_molecules(frames) >= MANY_MOLECULES or (frames.periodic and n_bonds == 0):
+        displaced, stretched, impulses = OF_LIQUIDS
+        reason = "in crystals and liquids augmented frames cost accuracy"
+        return AugmentedNumbers(displaced, stretched * (n_bonds > 0), impulses, False, reason)
+    reason = (
+        f"{frames.n_atoms} atoms, {n_bonds} bonds outside rings: {DISPLACED_PER_ATOM} and "
+        f"{IMPULSES_PER_ATOM} an atom, {STRETCHED_PER_BOND} a bond"
+    )
+    sizes = (
+        DISPLACED_PER_ATOM * frames.n_atoms,
+        STRETCHED_PER_BOND * n_bonds,
+        IMPULSES_PER_ATOM * frames.n_atoms,
+    )
+    most = max(MOST, MOST_PER_FRAME * n_raw)
+    share = min(1.0, most / sum(sizes))
+    if share < 1:
+        reason += f", of these {share:.2g}: {most} in all"
+    displaced, stretched, impulses = (round(share * size / 10) * 10 for size in sizes)
+    return AugmentedNumbers(displaced, stretched, impulses, True, reason)
