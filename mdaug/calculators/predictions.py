@@ -9,6 +9,7 @@ import torch
 from mdaug.calculators.evaluators import make_evaluator, make_finder
 from mdaug.calculators.structures import check_positions, species_of
 from mdaug.deployment import read_manifest
+from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.frame_pairs import pairs_of_frames
 from mdaug.options import Precision
@@ -80,6 +81,40 @@ def _predict(
         if progress is not None:
             progress(part.stop, len(frames))
     return energies, forces
+
+
+def predict_extrapolation(
+    model: str | Path, frames: FrameSet, *, progress: Callable[[int, int], None] | None = None
+) -> FloatArray:
+    """Return the largest extrapolation of an atom in each frame, (n_frames,); 1 is the largest in training.
+
+    Parameters
+    ----------
+    model
+        A model.pt.
+    frames
+        Molecules or periodic cells.
+    progress
+        Called with the number of frames done and the number of all frames.
+
+    Raises
+    ------
+    DataError
+        The model has no statistics of its training frames; otherwise as `predict`.
+    """
+    if "extrapolation" not in read_manifest(model):
+        raise DataError(
+            f"{model}: it has no statistics of its training frames, so no extrapolation; `mdaug export` adds "
+            "them in the folder of its training"
+        )
+    largest = np.empty(len(frames))
+
+    def keep_largest(start: int, values: dict[str, FloatArray]) -> None:
+        of_frames = values["extrapolation"].reshape(-1, frames.n_atoms).max(axis=1)
+        largest[start : start + len(of_frames)] = of_frames
+
+    _predict(model, frames, batch_size=50, progress=progress, keep=keep_largest)
+    return largest
 
 
 def predict_with_stresses(model: str | Path, frames: FrameSet) -> tuple[FloatArray, ...]:

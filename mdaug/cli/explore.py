@@ -6,10 +6,11 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from mdaug.augmentation.options import ExploreOptions
+from mdaug.cli.arguments import given_options, refuse
 from mdaug.cli.progress import console, print_next, progress_bars
 from mdaug.errors import DataError
 from mdaug.text import print_text
-from mdaug.workflows.options import OutputOptions
+from mdaug.workflows.options import LabelOptions, OutputOptions
 from mdaug.workflows.runs import LATEST, open_run
 
 
@@ -17,13 +18,16 @@ def explore(
     *trajectories: Path,
     model: Path | None = None,
     options: Annotated[ExploreOptions, Parameter(name="*")] = ExploreOptions(),
+    labels: Annotated[LabelOptions, Parameter(name="*")] = LabelOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
-    """Find spurious minima that a model's own MD reaches, and label them for another training.
+    """Find frames of a model's own MD that it is wrong about, and label them for another training.
 
-    The labels come from the force field matched to the model's training frames; nothing is computed ab
-    initio. Writes explored.xyz, which `mdaug train --augment.explored` adds to the augmented frames, and
-    explore.json. For molecules without a cell.
+    Without --label these are spurious minima, and the labels come from the force field matched to the model's
+    training frames; nothing is computed ab initio. With --label these are frames unlike the training frames
+    (extrapolation above --above), which the named calculator labels; frames on which it fails are recorded
+    and left out. Writes explored.xyz, which `mdaug train --augment.explored` adds to the augmented frames,
+    and explore.json. For molecules without a cell.
 
     Parameters
     ----------
@@ -37,6 +41,9 @@ def explore(
     if not trajectories:
         raise DataError("no trajectory; name folders of `mdaug nve` or `mdaug nvt` that this model ran")
     inputs = [*trajectories, model]
+    if labels.label is not None:
+        return _label(trajectories, model, options, labels, output)
+    refuse(given_options(labels), "without --label")
     with (
         open_run(output, command="explore", subject=model or LATEST, inputs=inputs) as run,
         progress_bars() as progress,
@@ -51,3 +58,32 @@ def explore(
     )
     print_text(run.path / "explored.xyz")
     print_next(f"mdaug train --augment.explored {run.path / 'explored.xyz'}")
+
+
+def _label(
+    trajectories: tuple[Path, ...],
+    model: Path | None,
+    options: ExploreOptions,
+    labels: LabelOptions,
+    output: OutputOptions,
+) -> None:
+    from mdaug.workflows.explore_labels import label_unlike_frames
+
+    inputs = [*trajectories, model]
+    with (
+        open_run(output, command="explore", subject=model or LATEST, inputs=inputs) as run,
+        progress_bars() as progress,
+    ):
+        found = label_unlike_frames(trajectories, model, options, labels, folder=run.path, progress=progress)
+    unlike = f"{found.n_above} of {found.n_visited} frames have an extrapolation above {labels.above:g}"
+    if not found.n_above:
+        console.print(unlike, style="green")
+        return
+    print_text(f"{unlike}; {len(found.frames)} are labeled and kept (at most --n-kept)")
+    if found.failed:
+        print_text(f"{labels.label} failed on {len(found.failed)} frames: {run.path / 'explore.json'}")
+    if found.n_too_high:
+        print_text(f"{found.n_too_high} are left out, more than --max-energy above the lowest training frame")
+    if len(found.frames):
+        print_text(run.path / "explored.xyz")
+        print_next(f"mdaug train --augment.explored {run.path / 'explored.xyz'}")

@@ -1,9 +1,10 @@
 """Spurious minima that a model's own MD reaches: from trajectories to labeled frames for another training."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -64,20 +65,57 @@ def explore_trajectories(
     """
     path = find_model(model).resolve()
     train = own_frames(path, "train")
-    if train.periodic:
-        raise DataError(f"{path}: its frames have a cell; expected a model of molecules without one")
-    files = [file for path in trajectories for file in sorted(path.glob("replica-*")) or [path]]
-    positions = np.concatenate([visited_positions(file, train.atomic_numbers) for file in files])
-    unlabeled = FrameSet(train.atomic_numbers, positions, np.zeros(len(positions)), np.zeros_like(positions))
-    energies, _ = predict(path, unlabeled, progress=partial(progress, "visited frames"))
+    visited, _ = visited_by_runs(trajectories, path, train)
+    energies, _ = predict(path, visited, progress=partial(progress, "visited frames"))
     field = sound_field(train, read_manifest(path)["cutoff_A"])
-    labeled = label_spurious_minima(field, train, positions, energies, options)
-    exploration = Exploration(labeled, len(positions))
+    labeled = label_spurious_minima(field, train, visited.positions, energies, options)
+    exploration = Exploration(labeled, len(visited))
     counts = {"n_visited": exploration.n_visited, "n_kept": exploration.n_kept}
     write_json(folder / "explore.json", counts)
     if exploration.n_kept:
         write_extxyz(exploration.frames, folder / "explored.xyz")
     return exploration
+
+
+def visited_by_runs(
+    trajectories: Sequence[Path], model: Path, train: FrameSet
+) -> tuple[FrameSet, list[dict[str, Any]]]:
+    """Return the frames of trajectories without labels, and the trajectory and number of each.
+
+    Parameters
+    ----------
+    trajectories
+        Files, folders of `mdaug nve` and `mdaug nvt`, or such folders of several replicas.
+    model
+        The model.pt, for messages.
+    train
+        Its training frames.
+
+    Raises
+    ------
+    DataError
+        If the training frames have a cell, or a trajectory is of other atoms.
+    """
+    if train.periodic:
+        raise DataError(f"{model}: its frames have a cell; expected a model of molecules without one")
+    files = [file for path in trajectories for file in sorted(path.glob("replica-*")) or [path]]
+    parts = [visited_positions(file, train.atomic_numbers) for file in files]
+    positions = np.concatenate(parts)
+    visited = replace(
+        train.select(np.zeros(len(positions), dtype=np.int64)),
+        positions=positions,
+        energies=np.zeros(len(positions)),
+        forces=np.zeros_like(positions),
+        stresses=None,
+        name=f"{train.name}, explored",
+        info={},
+    )
+    origins = [
+        {"trajectory": str(file), "frame": n}
+        for file, part in zip(files, parts, strict=True)
+        for n in range(len(part))
+    ]
+    return visited, origins
 
 
 def visited_positions(trajectory: Path, numbers: IntArray) -> FloatArray:

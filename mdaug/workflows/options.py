@@ -206,6 +206,20 @@ class HardeningSettings(Options):
     """Seed of velocities, thermostat and draws."""
 
 
+class LabelOptions(Options):
+    """Labels of visited frames by a calculator instead of the force-matched field."""
+
+    label: str | None = None
+    """ASE calculator that labels visited frames unlike the training frames, at the level of theory of these:
+    GFN2-xTB, or any one as module:Class. [default: the force-matched field labels spurious minima]"""
+
+    label_arguments: str | None = None
+    """Keyword arguments of this calculator, as JSON."""
+
+    above: Annotated[float, Field(gt=0)] = 0.7
+    """With --label: least extrapolation of an atom in a frame that is picked."""
+
+
 class ScanOptions(Options):
     """The distances and the reference of a bond scan."""
 

@@ -91,8 +91,8 @@ FILES: dict[str, dict[str, str]] = {
         "runs/*": "trajectories, one folder for each force field and part",
     },
     "explore": {
-        "explored.xyz": "labeled frames of spurious minima, for `mdaug train --augment.explored`",
-        "explore.json": "numbers of visited and kept frames",
+        "explored.xyz": "labeled frames that the model is wrong about, for `mdaug train --augment.explored`",
+        "explore.json": "numbers of visited and kept frames, and frames that could not be labeled",
     },
     "frames": {
         "frames.xyz": "frames: extended xyz in eV and eV/Å",
