@@ -1,10 +1,11 @@
 """`mdaug train`: training of a force field, with its report."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from pydantic import Field
@@ -25,6 +26,7 @@ from mdaug.workflows.runs import open_run
 
 if TYPE_CHECKING:
     from mdaug.training import ProcessGroup, TrainState
+    from mdaug.workflows.training_log import LogName
     from mdaug.workflows.training_sets import TrainingCallbacks
 
 
@@ -46,6 +48,7 @@ def train(
     seed: int | None = None,
     device: TrainingDevice = "auto",
     resume: Switch = False,
+    log: Literal["tensorboard", "wandb"] | None = None,
     dry_run: Switch = False,
     source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
@@ -84,9 +87,11 @@ def train(
     seed
         Seed of split, springs, augmentation and training.
     device
-        Device of the training; auto is the GPU if there is one.
+        Device.
     resume
         Continue the training in --out, or the newest one.
+    log
+        Log of the epochs.
     dry_run
         Print the expected minutes and memory; write nothing.
     """
@@ -106,7 +111,7 @@ def train(
             refuse([f"--{name}.{option[2:]}" for option in given_options(options)], "with --no-augment")
         changes["augment"]["enabled"] = False
     if dry_run:
-        resuming = ["--resume"] if resume else []
+        resuming = [*(["--resume"] if resume else []), *(["--log"] if log else [])]
         refuse([*resuming, *given_options(output)], "with --dry-run, which writes nothing")
         _print_dry_run(load_config(config, changes), device)
         return
@@ -118,7 +123,8 @@ def train(
     group = join_group()
     if group.is_rank_zero:
         inputs = [*data, config]
-        _train_as_rank_zero(settings, changes, group, output, device=device, resume=resume, inputs=inputs)
+        given: dict[str, Any] = {"device": device, "resume": resume, "log": log}
+        _train_as_rank_zero(settings, changes, group, output, inputs=inputs, **given)
     else:
         folder = Path(group.broadcast(""))
         settings = settings or _settings_of(folder, changes)
@@ -133,6 +139,7 @@ def _train_as_rank_zero(
     *,
     device: str,
     resume: bool,
+    log: "LogName | None",
     inputs: list[Path | str | None],
 ) -> None:
     """Train in a run folder, as the first process of `group`, and print the result."""
@@ -141,6 +148,7 @@ def _train_as_rank_zero(
     from mdaug.reports.terminal import print_next, print_table, print_verdicts
     from mdaug.reports.training import next_commands
     from mdaug.workflows.train import train_force_field
+    from mdaug.workflows.training_log import training_log
 
     if settings is not None:
         inputs = [*inputs, *settings.data.files, settings.augment.explored]
@@ -149,10 +157,12 @@ def _train_as_rank_zero(
         _callbacks() as callbacks,
     ):
         settings = settings or _settings_of(run.path, changes)
-        group.broadcast(str(run.path))
-        outcome = train_force_field(
-            settings, run.path, device=device, resume=resume, callbacks=callbacks, group=group
-        )
+        with training_log(log, run.path, settings.model_dump(mode="json")) as logged:
+            group.broadcast(str(run.path))
+            with_log = _both(callbacks, logged)
+            outcome = train_force_field(
+                settings, run.path, device=device, resume=resume, callbacks=with_log, group=group
+            )
     print_verdicts(outcome.verdicts)
     if outcome.test is not None:
         print_table(errors_table(outcome.errors))
@@ -160,6 +170,17 @@ def _train_as_rank_zero(
     print_text(f"report {outcome.folder / 'report.html'}")
     prepare_lammps()
     print_next(next_commands(outcome.model_path, outcome.scan))
+
+
+def _both(callbacks: "TrainingCallbacks", logged: "Callable[[TrainState], None]") -> "TrainingCallbacks":
+    """Return callbacks that also log each epoch."""
+    shown = callbacks.epoch
+
+    def epoch(state: "TrainState") -> None:
+        shown(state)
+        logged(state)
+
+    return replace(callbacks, epoch=epoch)
 
 
 def _print_dry_run(settings: RunConfig, device: TrainingDevice) -> None:

@@ -157,6 +157,8 @@ FILES: dict[str, dict[str, str]] = {
         "model.pt": "the force field, for ASE, LAMMPS and the other mdaug commands",
         "checkpoint.pt": "state of the training, from which --resume continues",
         "history.csv": "training and validation errors of every epoch",
+        "tensorboard/*": "the same for TensorBoard (--log tensorboard)",
+        "wandb/*": "the same for Weights & Biases, offline (--log wandb)",
         "augmentation.json": "whether the augmented frames are trained on, and why",
         "baseline.json": "force field that the network is added to, and why it is used or not",
         "split.json": "indices of the training, validation and test frames",
