@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mdaug.data import load_frames
+from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.workflows.config import load_config
 from mdaug.workflows.hardening import n_rounds
@@ -68,6 +69,21 @@ def test_a_resumed_hardening_gives_the_same_model(settings, hardened, tmp_path):
     train_force_field(settings, folder, resume=True)
     ours, theirs = (json.loads((path / "results.json").read_text()) for path in (folder, hardened))
     assert ours["hardening"] == theirs["hardening"] and ours["test"] == theirs["test"]
+
+
+def test_a_round_that_makes_the_errors_much_larger_is_not_used(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("mdaug.workflows.hardening.WORSE", 0.0)
+    train_force_field(settings, tmp_path / "run")
+    results = json.loads((tmp_path / "run/results.json").read_text())["hardening"]
+    assert [each["kept"] for each in results["rounds"]] == [False]
+    assert results["reason"].startswith("round 1 raised the validation force MAE from ")
+    assert results["reason"].endswith(
+        "the model before it is kept, with the spurious minima that the round found"
+    )
+    plain = settings.replace({"hardening": {"rounds": 0}})
+    train_force_field(plain, tmp_path / "plain")
+    ours, theirs = (read_manifest(tmp_path / name / "model.pt") for name in ("run", "plain"))
+    assert ours["weights_sha256"] == theirs["weights_sha256"]
 
 
 def test_frames_without_a_sound_field_are_not_hardened(settings, tmp_path, monkeypatch):
