@@ -28,6 +28,9 @@ Sections = Mapping[str, Mapping[str, Any]]
 MAX_BYTES = 1 << 16
 """Size of a configuration; those of mdaug have a few thousand bytes."""
 
+RECORDED, RUN = "config.toml", "run.json"
+"""Configuration that a run recorded, and a file beside it that other folders do not have."""
+
 MAX_PARTS = 20
 _LONG_KEY = re.compile(rb"(?<![\w\"'-])(?:[\w\"'-]++\s*+\.\s*+){%d}" % MAX_PARTS)
 
@@ -95,7 +98,8 @@ def load_config(path: Path | str | None = None, changes: Sections | None = None)
     Parameters
     ----------
     path
-        A TOML file or the name of a shipped one; None for the defaults alone.
+        A TOML file, which may be the config.toml of a run, or the name of a shipped one; None for the
+        defaults alone.
     changes
         Section -> key -> value.
 
@@ -115,6 +119,8 @@ def load_config(path: Path | str | None = None, changes: Sections | None = None)
     if path is None:
         return _validate(_merge({}, changes or {}), "the given options")
     file = find_config(path)
+    if file.name == RECORDED and file.with_name(RUN).exists():
+        return load_recorded_config(file, changes)
     return _validate(_merge(_with_full_paths(_read_toml(file), file), changes or {}), str(file))
 
 
