@@ -153,3 +153,12 @@ def test_a_changed_number_of_filters_changes_the_vectors_that_are_not_set():
     narrow = {"model": {"n_filters": 32}}
     assert RunConfig().replace(narrow).model.n_vectors == 16
     assert RunConfig().replace({"model": {"n_vectors": 8}}).replace(narrow).model.n_vectors == 8
+
+
+def test_the_configuration_of_a_run_before_vectors_has_none(tmp_path):
+    """Its config.toml does not name their number, and as --config it gives the same network."""
+    file = tmp_path / "config.toml"
+    file.write_text("[model]\nn_filters = 32\n")
+    assert load_config(file).model.n_vectors == 16  # a file that someone wrote
+    (tmp_path / "run.json").write_text("{}")
+    assert load_config(file).model.n_vectors == 0
