@@ -3,13 +3,23 @@
 import json
 import os
 import signal
+import threading
+import time
 
+import numpy as np
 import pytest
 from ase.build import molecule
 from ase.io import write
 
 from mdaug.cli import app
 from mdaug.deployment import export_model
+from mdaug.examination.options import ExaminationOptions
+from mdaug.examination.results import PartResult
+from mdaug.jobs import Where
+from mdaug.verdicts import Verdict
+from mdaug.workflows import examination_jobs
+from mdaug.workflows.examined import Subject
+from mdaug.workflows.options import CalculatorOptions
 from tests.jobs.cluster import scheduler, workers
 
 pytestmark = pytest.mark.dask
@@ -24,12 +34,33 @@ def cluster(tmp_path_factory):
 
 @pytest.mark.pyscf
 @pytest.mark.filterwarnings("ignore:the Dask cluster")
-def test_reference(cluster, tmp_path):
-    scan = ["reference", "[H][H]", "--method=hf", "--basis=sto-3g", "--scan=bond:0-1=0.7:0.9:0.1"]
-    for name, where in (("here", "--workers=1"), ("there", f"--scheduler={cluster}")):
-        assert app.main([*scan, where, f"--out={tmp_path / name}"]) == 0
-    here, there = ((tmp_path / name / "bond-H0-H1.csv").read_text() for name in ("here", "there"))
-    assert here == there and len(here.splitlines()) == 4
+def test_reference_goes_on_after_its_scheduler_is_lost(cluster, tmp_path, capsys):
+    """The same command computes what is missing, on another cluster; the curve is that of this machine."""
+    command = ["reference", "[H][H]", "--method=hf", "--basis=sto-3g", "--scan=bond:0-1=0.6:0.8:0.004"]
+    here, there = tmp_path / "here", tmp_path / "there"
+    points = there / "points.jsonl"
+
+    def kill(process):
+        while not points.exists() or points.read_bytes().count(b"\n") < 3:
+            time.sleep(0.02)
+        process.kill()
+
+    with scheduler(tmp_path) as (file, process), workers(file, 1):
+        threading.Thread(target=kill, args=(process,)).start()
+        assert app.main([*command, f"--scheduler={file}", f"--out={there}"]) == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "is gone" in line]
+    assert (
+        line.startswith(f"mdaug: error: the Dask scheduler at {file} is gone")
+        and "results until now are kept" in line
+    )
+    finished = points.read_bytes()
+    assert 3 <= finished.count(b"\n") < 50
+    assert app.main([*command, f"--scheduler={cluster}", f"--out={there}"]) == 0
+    keys = [json.loads(line)["key"] for line in points.read_text().splitlines()]
+    assert points.read_bytes().startswith(finished) and len(keys) == len(set(keys)) >= 51
+    assert app.main([*command, "--workers=1", f"--out={here}"]) == 0
+    curves = [np.genfromtxt(folder / "bond-H0-H1.csv", delimiter=",")[1:] for folder in (here, there)]
+    np.testing.assert_allclose(*curves, atol=1e-6)
 
 
 def die_once(sweep, trial_id, config, folder):
@@ -44,8 +75,7 @@ def die_once(sweep, trial_id, config, folder):
 
 
 @pytest.mark.optuna
-@pytest.mark.parametrize("n", [1, None], ids=["one process", "cluster"])
-def test_a_trial_whose_worker_is_killed_runs_again(n, request, tmp_path, monkeypatch):
+def test_a_trial_whose_worker_is_killed_runs_again(cluster, tmp_path, monkeypatch):
     from mdaug.sweep import study
     from mdaug.sweep.options import SweepOptions
     from mdaug.sweep.space import parse_space
@@ -54,8 +84,7 @@ def test_a_trial_whose_worker_is_killed_runs_again(n, request, tmp_path, monkeyp
     monkeypatch.setattr(study, "train_trial", die_once)
     config = RunConfig()
     space = parse_space(["augment.epsilon=0.05,0.1,0.2"], config)
-    file = None if n else request.getfixturevalue("cluster")
-    sweep = study.Sweep(config, space, SweepOptions(objective="forces", workers=n), tmp_path, file)
+    sweep = study.Sweep(config, space, SweepOptions(objective="forces"), tmp_path, cluster)
     trials = study.run_sweep(sweep, lambda *_: None)
     assert {trial.params["augment.epsilon"]: trial.value for trial in trials} == pytest.approx(
         {0.05: 0.0025, 0.1: 0.0, 0.2: 0.01}
@@ -90,20 +119,44 @@ def test_replicas_of_dynamics(cluster, make_model, tmp_path, capsys):
 
 
 def test_examination(cluster, tmp_path, monkeypatch):
-    """The parts that do not depend on time are those of one process; distributions come after dynamics."""
     monkeypatch.chdir(tmp_path)
     write("water.xyz", molecule("H2O"))
-    start = ["examine", "--calculator=ase.calculators.emt:EMT", "--structure=water.xyz", "--minutes=0.2"]
-    parts = ["--parts", "symmetry", "gradient", "dynamics", "distributions"]
-    assert app.main([*start, "--parts", "symmetry", "gradient", "--out=here"]) == 0
-    app.main([*start, *parts, f"--scheduler={cluster}", "--out=there"])
+    start = ["examine", "--calculator=ase.calculators.emt:EMT", "--structure=water.xyz"]
+    start += ["--parts", "symmetry", "gradient"]
+    assert app.main([*start, "--out=here"]) == 0
+    assert app.main([*start, f"--scheduler={cluster}", "--out=there"]) == 0
     here, there = (
         json.loads((tmp_path / name / "examination.json").read_text())["force_fields"]["EMT"]
         for name in ("here", "there")
     )
-    assert list(there) == ["symmetry", "gradient", "dynamics", "distributions"]
+    assert list(there) == ["symmetry", "gradient"]
     for part in here:
         assert there[part]["checks"] == here[part]["checks"] and there[part]["checks"]
-    assert there["dynamics"]["checks"]
-    assert there["distributions"]["verdict"] == "not run"
     assert (tmp_path / "there" / "report.html").exists()
+
+
+def test_parts_of_an_examination_are_given_their_time_and_wait_for_what_they_read(tmp_path, monkeypatch):
+    began, ended = [], []
+
+    def examine_part(subject, label, name, seconds):
+        began.append((label, name, seconds))
+        if name == "gradient":
+            raise OSError("the disk is full")
+        return PartResult((Verdict(name, "ok", 0, 0, ""),), {})
+
+    monkeypatch.setattr(examination_jobs, "examine_part", examine_part)
+    options = ExaminationOptions(minutes=10.0)
+    subject = Subject((), None, options, tmp_path, CalculatorOptions())
+    names = ["symmetry", "gradient", "dynamics", "distributions"]
+    done = PartResult((Verdict("symmetry", "ok", 0, 0, ""),), {})
+    results = examination_jobs.examine_on_cluster(
+        subject, names, {"a": {}, "b": {"symmetry": done}}, Where(1), lambda *what: ended.append(what[:2])
+    )
+    order = [one[:2] for one in began]
+    assert all(order.index((label, "distributions")) > order.index((label, "dynamics")) for label in "ab")
+    for label in "ab":
+        each = {name: seconds for other, name, seconds in began if other == label}
+        assert sum(each.values()) == pytest.approx(600.0)
+        assert list(results[label]) == names
+    assert ("b", "symmetry") not in ended and len(ended) == 7
+    assert results["a"]["gradient"].to_json()["verdict"] == "not run"

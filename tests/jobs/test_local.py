@@ -86,6 +86,10 @@ def test_a_job_whose_process_is_killed_runs_again_three_times_in_all(tmp_path):
     assert len(set(work.lines(always))) == 3  # another process each time
 
 
+def test_one_isolated_worker_may_be_killed_too(tmp_path):
+    assert run_jobs([job(work.die, tmp_path / "once", 1)], Where(1, isolated=True)) == ["alive"]
+
+
 def test_ten_kills_cost_ten_calls(tmp_path):
     """Whatever is killed, every job has its result, once, and other jobs are not run again."""
     calls, pids, seen = tmp_path / "calls", tmp_path / "pids", []
