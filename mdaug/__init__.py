@@ -15,7 +15,7 @@ from mdaug.lazy import lazy_exports
 if TYPE_CHECKING:
     from mdaug.analysis.scan import bond_scan
     from mdaug.augmentation import augment
-    from mdaug.calculators import MDAugCalculator
+    from mdaug.calculators import MDAugCalculator, MDAugCommittee
     from mdaug.data import load_frames
     from mdaug.md import run_dynamics
     from mdaug.springs import fit_springs
@@ -26,6 +26,7 @@ __version__ = "0.1.0"  # the only place: pyproject.toml reads it from here
 
 __all__ = [
     "MDAugCalculator",
+    "MDAugCommittee",
     "augment",
     "bond_scan",
     "fit_springs",
@@ -39,6 +40,7 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "MDAugCalculator": "mdaug.calculators",
+        "MDAugCommittee": "mdaug.calculators",
         "augment": "mdaug.augmentation",
         "bond_scan": "mdaug.analysis.scan",
         "fit_springs": "mdaug.springs",

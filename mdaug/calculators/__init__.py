@@ -5,11 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mdaug.calculators.ase_calculator import MDAugCalculator
+    from mdaug.calculators.committee import MDAugCommittee
     from mdaug.calculators.predictions import predict
 
-__all__ = ["MDAugCalculator", "predict"]
+__all__ = ["MDAugCalculator", "MDAugCommittee", "predict"]
 
-_HOMES = {"MDAugCalculator": "mdaug.calculators.ase_calculator", "predict": "mdaug.calculators.predictions"}
+_HOMES = {
+    "MDAugCalculator": "mdaug.calculators.ase_calculator",
+    "MDAugCommittee": "mdaug.calculators.committee",
+    "predict": "mdaug.calculators.predictions",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -45,6 +45,7 @@ def train(
     e0s: str | None = None,
     no_augment: Switch = False,
     harden: Annotated[int | None, Field(ge=0)] = None,
+    committee: Annotated[int | None, Field(ge=1, le=100)] = None,
     seed: int | None = None,
     device: TrainingDevice = "auto",
     resume: Switch = False,
@@ -84,6 +85,8 @@ def train(
         Train the raw model, without augmented frames.
     harden
         Most rounds of hardening by hot MD after the training.
+    committee
+        Train this many networks, whose forces' deviation `MDAugCommittee` gives.
     seed
         Seed of split, springs, augmentation and training.
     device
@@ -106,6 +109,8 @@ def train(
         changes["training"]["e0s"] = e0s
     if harden is not None:
         changes["hardening"]["rounds"] = harden
+    if committee is not None:
+        changes["committee"] = {"networks": committee}
     if no_augment:
         for name, options in (("springs", springs), ("augment", augment)):
             refuse([f"--{name}.{option[2:]}" for option in given_options(options)], "with --no-augment")

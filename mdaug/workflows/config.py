@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from mdaug.augmentation.options import AugmentOptions, AugmentSettings
 from mdaug.data.splits import SplitOptions
@@ -49,6 +49,13 @@ class AugmentSection(AugmentSettings):
     and leave the augmented frames out where they do harm."""
 
 
+class CommitteeSection(Options):
+    """Networks that are trained beside the model, on the same frames with other seeds."""
+
+    networks: Annotated[int, Field(ge=1, le=100)] = 1
+    """Networks of the committee, the model among them; its deviation needs at least two."""
+
+
 class RunConfig(Options):
     """All settings of a training. The defaults are those of ``inputs/ethanol.toml``."""
 
@@ -59,6 +66,7 @@ class RunConfig(Options):
     model: SchNetOptions = SchNetOptions()
     training: TrainOptions = TrainOptions()
     hardening: HardeningSettings = HardeningSettings()
+    committee: CommitteeSection = CommitteeSection()
 
     @property
     def spring_options(self) -> SpringOptions:

@@ -9,6 +9,7 @@ from typing import Any
 
 from mdaug.analysis.accuracy import accuracy
 from mdaug.analysis.scan import ScanResult
+from mdaug.calculators.committee import COMMITTEE
 from mdaug.calculators.predictions import predict_with_stresses
 from mdaug.deployment import export_model, last_layer_statistics
 from mdaug.files import write_json
@@ -97,7 +98,6 @@ def train_force_field(
     callbacks.stage(f"training on {n_frames} frames; validation errors E in kcal/mol, F in kcal/mol/Å")
     training = _train(systems, config, folder, group, device=device, resume=resume, progress=callbacks.epoch)
     summary = summary_of(systems, config) | {"reference_energies": references}
-    templates = systems[0].baseline.templates
     hardened = None
     rounds = n_rounds(config, systems, training)
     if rounds:
@@ -113,13 +113,14 @@ def train_force_field(
         )
         callbacks.stage(f"hardening: {hardened.reason}")
         training = replace(training, model=hardened.model)
-    model = export_model(
-        training.model,
-        folder / "model.pt",
-        training=summary,
-        templates=templates,
-        statistics=last_layer_statistics(training.model, [sets.all_training for sets in systems]),
-    )
+    model = _export(training, folder / "model.pt", systems, summary)
+    for place, member in committee_members(config, folder):
+        callbacks.stage(f"committee: training {place.name}")
+        place.mkdir(parents=True, exist_ok=True)
+        trained = _train(
+            systems, member, place, group, device=device, resume=resume, progress=callbacks.epoch
+        )
+        _export(trained, place / "model.pt", systems, summary)
     deployed = partial(predict_with_stresses, model)
     tests = [accuracy(deployed, sets.test) if len(sets.test) else None for sets in systems]
     callbacks.stage("scanning a bond to hydrogen")
@@ -129,6 +130,33 @@ def train_force_field(
     write_training_report(folder, training_report(outcome))
     explain_folder(folder, "train")
     return outcome
+
+
+def _export(training: TrainResult, path: Path, systems: Sequence[Sets], summary: dict[str, Any]) -> Path:
+    return export_model(
+        training.model,
+        path,
+        training=summary,
+        templates=systems[0].baseline.templates,
+        statistics=last_layer_statistics(training.model, [sets.all_training for sets in systems]),
+    )
+
+
+def committee_members(config: RunConfig, folder: Path) -> list[tuple[Path, RunConfig]]:
+    """Return folder and settings of each network of the committee except the model: only the seed differs.
+
+    Parameters
+    ----------
+    config
+        Settings of the model.
+    folder
+        Its run folder.
+    """
+    seed = config.training.seed
+    return [
+        (folder / COMMITTEE / f"network-{k}", config.replace({"training": {"seed": seed + k}}))
+        for k in range(1, config.committee.networks)
+    ]
 
 
 def _report_choices(systems: Sequence[Sets], references: str, callbacks: TrainingCallbacks) -> None:
@@ -187,6 +215,8 @@ def train_as_worker(
     config = with_isolated_atoms(config, systems)
     systems = _with_choices(systems, config, folder, group, device=device, resume=resume)
     _train(systems, config, folder, group, device=device, resume=resume)
+    for place, member in committee_members(config, folder):
+        _train(systems, member, place, group, device=device, resume=resume)
 
 
 def _train(

@@ -1,0 +1,145 @@
+"""The ASE calculator of a committee: a model, and the deviation of the forces of networks like it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import all_changes
+
+from mdaug.calculators.ase_calculator import MDAugCalculator
+from mdaug.errors import DataError, SettingsError
+from mdaug.frames import FloatArray
+
+COMMITTEE = "committee"
+"""Folder of the other networks in the run folder of `mdaug train --committee N`."""
+
+
+class MDAugCommittee(MDAugCalculator):
+    """A model.pt with the deviation of the forces of a committee.
+
+    Energy, forces and all other results are those of the first model. ``results["force_deviation"]``
+    (n_atoms,), eV/Å, is √⟨|F_i − ⟨F_i⟩|²⟩ over the models; its maximum is DP-GEN's ``max_devi_f`` (Zhang et
+    al. 2019, DOI 10.1103/PhysRevMaterials.3.023804). An evaluation takes as long as those of all models.
+
+    Parameters
+    ----------
+    models
+        Run folder of `mdaug train --committee N`, or the model files.
+    **arguments
+        Other arguments of `MDAugCalculator`, for all models.
+
+    Raises
+    ------
+    SettingsError
+        There are fewer than two models, or an argument cannot have this value.
+    DataError
+        A file is not a model of mdaug, or its elements are not those of the first one.
+
+    Examples
+    --------
+    >>> atoms.calc = MDAugCommittee("runs/latest")
+    >>> atoms.get_forces()
+    >>> atoms.calc.results["force_deviation"].max()  # eV/Å  # doctest: +SKIP
+    0.031
+    """
+
+    implemented_properties = [*MDAugCalculator.implemented_properties, "force_deviation"]  # noqa: RUF012
+
+    def __init__(self, models: str | Path | Sequence[str | Path], **arguments: Any) -> None:
+        paths = committee_files(models) if isinstance(models, str | Path) else [Path(path) for path in models]
+        if len(paths) < 2:
+            raise SettingsError(
+                f"{models}: a committee of {len(paths)} models; expected at least 2, as `mdaug train "
+                "--committee N` makes them"
+            )
+        self._paths, self._member_arguments = paths, arguments
+        self._others = [MDAugCalculator(path, **arguments | {"strict": None}) for path in paths[1:]]
+        super().__init__(paths[0], **arguments)
+        for path, other in zip(paths[1:], self._others, strict=True):
+            if other.manifest["elements"] != self.manifest["elements"]:
+                raise DataError(f"{path}: other elements than those of {paths[0]}; expected one committee")
+
+    def set(self, **arguments: Any) -> dict[str, Any]:
+        """Change arguments of all models but ``model``, which is that of the first one, and ``strict``.
+
+        Parameters
+        ----------
+        **arguments
+            As for `MDAugCalculator.set`.
+        """
+        of_all = {name: value for name, value in arguments.items() if name not in ("model", "strict")}
+        for other in self._others:
+            other.set(**of_all)
+        return super().set(**arguments)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the paths of the models."""
+        return _unpickle, (self._paths, self._member_arguments)
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Fill ``results`` with all properties, from one evaluation of each model.
+
+        Parameters
+        ----------
+        atoms
+            The atoms; those of the last call if None.
+        properties, system_changes
+            Ignored, part of ASE's interface.
+        """
+        with self._lock:
+            super().calculate(atoms, properties, system_changes)
+            forces = [self.results["forces"], *(other.get_forces(self.atoms) for other in self._others)]
+            self.results["force_deviation"] = force_deviation(np.array(forces))
+
+    def find_molecules(self, atoms: Atoms) -> None:
+        """Find the molecules of a baseline in a structure with intact bonds, for every model.
+
+        Parameters
+        ----------
+        atoms
+            A structure of the atoms that will be evaluated, in the same order.
+        """
+        super().find_molecules(atoms)
+        for other in self._others:
+            other.find_molecules(atoms)
+
+
+def committee_files(run: str | Path) -> list[Path]:
+    """Return the model files of a committee, the model of the run first.
+
+    Parameters
+    ----------
+    run
+        Run folder of `mdaug train --committee N`.
+    """
+    folder = Path(run)
+    others = sorted(folder.glob(f"{COMMITTEE}/network-*/model.pt"), key=lambda path: (len(str(path)), path))
+    return [folder / "model.pt", *others]
+
+
+def force_deviation(forces: FloatArray) -> FloatArray:
+    """Return √⟨|F_i − ⟨F_i⟩|²⟩ over the models, for each atom.
+
+    Parameters
+    ----------
+    forces
+        Shape (n_models, …, n_atoms, 3), eV/Å.
+
+    Returns
+    -------
+    FloatArray
+        Shape (…, n_atoms), eV/Å.
+    """
+    squares = np.square(forces - forces.mean(axis=0)).sum(axis=-1)
+    return np.asarray(np.sqrt(squares.mean(axis=0)))
+
+
+def _unpickle(paths: list[Path], arguments: dict[str, Any]) -> MDAugCommittee:
+    return MDAugCommittee(paths, **arguments)

@@ -1,0 +1,97 @@
+"""`mdaug train --committee N`: networks that differ by their seed, and the deviation of their forces."""
+
+import pickle
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from mdaug import MDAugCalculator, MDAugCommittee
+from mdaug.cli import app
+from mdaug.deployment import export_model, read_manifest
+from mdaug.errors import DataError, SettingsError
+from mdaug.workflows.train import train_force_field
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def committee(tiny, tmp_path_factory):
+    """The folder of a training with three networks."""
+    folder = tmp_path_factory.mktemp("committee") / "run"
+    train_force_field(tiny.replace({"committee": {"networks": 3}}), folder)
+    return folder
+
+
+def molecule(shift=0.0) -> Atoms:
+    return Atoms("OH2", [[0, 0, 0], [0.96 + shift, 0, 0], [-0.24, 0.93, 0]])
+
+
+def test_members_are_the_trainings_with_other_seeds(committee, tiny, tmp_path):
+    paths = [committee / "model.pt", *sorted(committee.glob("committee/network-*/model.pt"))]
+    assert len(paths) == 3
+    manifests = [read_manifest(path) for path in paths]
+    assert len({manifest["weights_sha256"] for manifest in manifests}) == 3
+    assert all("extrapolation" in manifest for manifest in manifests)
+    seed = tiny.training.seed + 1
+    train_force_field(tiny.replace({"training": {"seed": seed}}), tmp_path / "alone")
+    alone = read_manifest(tmp_path / "alone" / "model.pt")
+    assert alone["weights_sha256"] == manifests[1]["weights_sha256"]
+
+
+def test_the_deviation_is_that_of_the_forces(committee):
+    atoms = molecule(0.1)
+    atoms.calc = MDAugCommittee(committee)
+    own = atoms.get_forces()
+    forces = []
+    for path in [committee / "model.pt", *committee.glob("committee/network-*/model.pt")]:
+        one = atoms.copy()
+        one.calc = MDAugCalculator(path)
+        forces.append(one.get_forces())
+    np.testing.assert_allclose(own, forces[0], rtol=1e-10)
+    expected = np.linalg.norm(np.std(forces, axis=0), axis=1)  # of each component, in quadrature
+    np.testing.assert_allclose(atoms.calc.results["force_deviation"], expected, rtol=1e-10)
+    assert expected.max() > 1e-3
+    atoms.positions[1, 0] += 0.1
+    atoms.get_forces()
+    assert not np.allclose(atoms.calc.results["force_deviation"], expected)
+    again = pickle.loads(pickle.dumps(atoms.calc))
+    moved = atoms.copy()
+    moved.calc = again
+    moved.get_forces()
+    np.testing.assert_allclose(again.results["force_deviation"], atoms.calc.results["force_deviation"])
+
+
+def test_settings_of_all_models_change_together(committee):
+    calculator = MDAugCommittee(committee, dtype="float32")
+    assert calculator.set(dtype="float64")
+    atoms = molecule()
+    atoms.calc = calculator
+    atoms.get_forces()
+    reference = molecule()
+    reference.calc = MDAugCommittee(committee, dtype="float64")
+    reference.get_forces()
+    found, expected = (each.calc.results["force_deviation"] for each in (atoms, reference))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_what_is_no_committee_is_refused(committee, make_model, tmp_path):
+    with pytest.raises(SettingsError, match="a committee of 1 models; expected at least 2"):
+        MDAugCommittee([committee / "model.pt"])
+    other = export_model(make_model(), tmp_path / "other.pt", training={})
+    with pytest.raises(DataError, match=r"other\.pt: other elements than those of"):
+        MDAugCommittee([committee / "model.pt", other])
+
+
+def test_the_command_and_its_resume(water, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sizes = ["--model.n-atom-basis", "8", "--model.n-filters", "8", "--model.n-interactions", "1"]
+    frames = ["--split.train", "24", "--split.validation", "8", "--split.test", "8", "--temperature", "300"]
+    given = [*sizes, *frames, "--no-augment", "--epochs", "2", "--committee", "2", "--out", "run"]
+    assert app.main(["train", str(water), *given]) == 0
+    path = tmp_path / "run" / "committee" / "network-1" / "model.pt"
+    before = read_manifest(path)["weights_sha256"]
+    path.unlink()
+    (tmp_path / "run" / "results.json").unlink()
+    assert app.main(["train", "--resume", "--out", "run"]) == 0
+    assert read_manifest(path)["weights_sha256"] == before
