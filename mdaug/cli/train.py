@@ -62,9 +62,8 @@ def train(
 ) -> None:
     """Train a force field on raw and augmented frames.
 
-    Writes model.pt (for mdaug, ASE and LAMMPS), report.html, results.json and more. Options precede the TOML
-    file. Keys below are options too, as in `--model.cutoff 6` (see `--help-all`). Under `torchrun` processes
-    share every batch.
+    Writes model.pt (mdaug, ASE, LAMMPS) and report.html. Options precede the TOML file; keys below are
+    options, too (`--help-all`). Processes of `torchrun` share batches.
 
     Parameters
     ----------
@@ -84,9 +83,9 @@ def train(
     no_augment
         Train the raw model, without augmented frames.
     harden
-        Most rounds of hardening by hot MD after the training.
+        Most rounds of hot MD and training after it.
     committee
-        Train this many networks, whose forces' deviation `MDAugCommittee` gives.
+        Networks of a committee.
     seed
         Seed of split, springs, augmentation and training.
     device
