@@ -50,7 +50,7 @@ def augment(frames: FrameSet, springs: Springs, options: AugmentOptions | None =
         ``kind`` (``displacement``, ``stretch`` or ``impulse``), the ``displacement`` Δr (n_atoms, 3) in Å
         and, for rules that estimate it, ``force_error``, the expected error of a force component in eV/Å.
         ``group`` is the parent's, so that an augmented frame is never split from it; ``weights`` are the
-        options'. Stresses are left out, as the rules do not give them.
+        options' times the parent's. Stresses are left out, as the rules do not give them.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def make_augmentation(
         energies=parents.energies + augmented.labels.energy_change,
         forces=augmented.labels.forces,
         stresses=None,
-        weights=label_weights(augmented.labels, options),
+        weights=label_weights(augmented.labels, options) * parents.weights,
         name=f"{frames.name}, augmented",
         info=info,
     )

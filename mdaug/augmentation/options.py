@@ -69,7 +69,7 @@ class AugmentSettings(Options):
     liquids; the most accurate); `gfn2-xtb`, by differences of GFN2-xTB (needs mdaug[xtb])."""
 
     weight: Annotated[float, Field(gt=0, le=1e9)] = 0.02
-    """Weight of an augmented frame in the training loss (a frame of the data: 1)."""
+    """Weight of an augmented frame in the training loss, relative to that of its parent."""
 
     error_scale: Annotated[float, Field(gt=0)] = 5.0
     """Rule force-matched: an augmented frame with this expected force error (kcal/mol/Å) has half of

@@ -97,6 +97,8 @@ class RunConfig(Options):
             del sections["model"]["n_vectors"]
         tables = [table.model_dump(exclude_unset=True) for table in self.data.sources]
         sections["data"]["sources"] = tables  # keys that are not set are those of [data]
+        if tables:
+            del sections["data"]["source"]
         return _validate(_merge(sections, changes), "the given options")
 
 

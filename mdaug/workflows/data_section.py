@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 DEFAULT_SOURCE = "ethanol"
 
+OF_TRAINING_FRAMES = {"every", "drop_outliers"}
+"""Options of reading that do not hold for files of validation and test frames."""
+
 
 class SourceTable(DataOptions):
     """One of several files of frames; options that are not set are those of [data]."""
@@ -25,7 +28,7 @@ class SourceTable(DataOptions):
     """SHA-256 of the file. A training records it; a file with other content is refused."""
 
     weight: Annotated[float, Field(gt=0, le=1e9)] = 1.0
-    """Factor on the weights of its frames in the training loss."""
+    """Factor on the weights of its frames, and of augmented frames from these, in the training loss."""
 
 
 class DataSection(DataOptions):
@@ -56,7 +59,7 @@ class DataSection(DataOptions):
 
     @model_validator(mode="after")
     def _one_or_several(self) -> "DataSection":
-        if self.sources and self.source != DEFAULT_SOURCE:
+        if self.sources and "source" in self.model_fields_set:
             raise ValueError(f"source = {self.source!r} beside tables [[data.sources]]: give one of the two")
         return self
 
@@ -102,6 +105,8 @@ class DataSection(DataOptions):
     def load_part(self, part: Literal["validation", "test"]) -> "list[FrameSet]":
         """Return the frames of the file of validation or test frames, by system, read as those of [data].
 
+        All of them: they are neither thinned (``every``) nor freed of outliers, which a warning names.
+
         Parameters
         ----------
         part
@@ -116,7 +121,8 @@ class DataSection(DataOptions):
         if file is None:
             return []
         check_hash(file, getattr(self, f"{part}_sha256"), key=f"{part}_sha256")
-        return _load(file, DataOptions(**self.model_dump(include=set(DataOptions.model_fields))))
+        reading = self.model_dump(include=set(DataOptions.model_fields) - OF_TRAINING_FRAMES)
+        return _load(file, DataOptions(**reading))
 
 
 def _load(data: str, options: DataOptions) -> "list[FrameSet]":

@@ -8,6 +8,8 @@ import numpy as np
 from mdaug.data.isolated_atoms import missing_elements
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
+from mdaug.geometry.graph_hash import graph_hash
+from mdaug.geometry.molecules import mean_bonds
 from mdaug.training.references import binding_eV_per_atom, fit_residuals_eV_per_atom
 from mdaug.units import KCAL_MOL_PER_EV
 
@@ -37,7 +39,8 @@ def check_levels(systems: Sequence[FrameSet]) -> None:
     Raises
     ------
     DataError
-        Two systems name different levels of theory.
+        Two systems name different levels of theory, or are the same molecule with different charges or
+        multiplicities.
 
     Warns
     -----
@@ -45,6 +48,7 @@ def check_levels(systems: Sequence[FrameSet]) -> None:
         Energies of systems that do not fit together.
     """
     _refuse_other_names(systems)
+    _refuse_other_charges(systems)
     if not _warn_of_same_atoms(systems):
         _warn_of_residuals(systems)
 
@@ -97,6 +101,28 @@ def _refuse_other_names(systems: Sequence[FrameSet]) -> None:
                 f"{frames.name} is at the level of theory {frames.level_of_theory}, {named[0].name} at "
                 f"{named[0].level_of_theory}: one network cannot learn both; train one model for each level"
             )
+
+
+def _refuse_other_charges(systems: Sequence[FrameSet]) -> None:
+    """Refuse systems of the same atoms and bonds with different charges or multiplicities."""
+    for k, frames in enumerate(systems):
+        for other in systems[:k]:
+            for key in ("charge", "multiplicity"):
+                own, there = getattr(frames, key), getattr(other, key)
+                if own is None or there is None or own == there or not _same_molecules(frames, other):
+                    continue
+                raise DataError(
+                    f"{frames.name} has {key} {own:g}, {other.name} {there:g}, with the same atoms and "
+                    "bonds: one network cannot distinguish them; train one model for each"
+                )
+
+
+def _same_molecules(one: FrameSet, other: FrameSet) -> bool:
+    """Return whether frames have the same atoms and bonds, in any order of atoms."""
+    if sorted(one.atomic_numbers) != sorted(other.atomic_numbers):
+        return False
+    first, second = (graph_hash(frames.atomic_numbers, mean_bonds(frames)[0]) for frames in (one, other))
+    return first == second
 
 
 def _warn_of_same_atoms(systems: Sequence[FrameSet]) -> bool:

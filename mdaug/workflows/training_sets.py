@@ -105,15 +105,22 @@ def prepare_systems(config: RunConfig, callbacks: TrainingCallbacks) -> tuple[Se
     Raises
     ------
     DataError
-        If the frames cannot be used, are too few for the split, or settings are for one system.
+        If the frames cannot be used, are too few for the split, or settings are for one system, or if no
+        system can be augmented.
     """
     systems = load_training_data(config)
     if len(systems) == 1:
         refuse_empty_parts(systems[0].frames, systems[0].split)
     else:
         _check_several(systems, config)
-    alone = len(systems) == 1
-    return tuple(_prepare(system, config, callbacks, alone=alone) for system in systems)
+    alone, failures = len(systems) == 1, dict[str, str]()
+    sets = tuple(_prepare(system, config, callbacks, None if alone else failures) for system in systems)
+    if len(failures) == len(systems):
+        reasons = "; ".join(f"{label}: {reason}" for label, reason in failures.items())
+        raise DataError(
+            f"no system can be augmented ({reasons}); --no-augment trains on the raw frames alone"
+        )
+    return sets
 
 
 def _check_several(systems: Sequence[System], config: RunConfig) -> None:
@@ -134,8 +141,14 @@ def _check_several(systems: Sequence[System], config: RunConfig) -> None:
     check_levels([system.frames for system in systems])
 
 
-def _prepare(system: System, config: RunConfig, callbacks: TrainingCallbacks, *, alone: bool) -> Sets:
-    """Augment the training frames of one system; of several, those that cannot be augmented stay raw."""
+def _prepare(
+    system: System, config: RunConfig, callbacks: TrainingCallbacks, failures: dict[str, str] | None
+) -> Sets:
+    """Augment the training frames of one system.
+
+    One that cannot be augmented stays raw, and its label and the reason are added to `failures`; with None it
+    raises an error.
+    """
     frames, split = system.frames, system.split
     raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
     parts = f"{len(raw)} training, {len(validation)} validation, {len(test)} test"
@@ -148,8 +161,9 @@ def _prepare(system: System, config: RunConfig, callbacks: TrainingCallbacks, *,
             augmentation = make_augmentation(raw, springs.springs, config.augment_options)
             text = f"{len(augmentation.frames)} augmented frames by rule {augmentation.rule!r}"
         except DataError as error:
-            if alone:
+            if failures is None:
                 raise
+            failures[system.label] = str(error)
             text, springs = f"no augmented frames of {system.label}: {error}", None
         callbacks.stage(text)
         if config.augment.explored is not None:

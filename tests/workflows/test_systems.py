@@ -17,7 +17,7 @@ from mdaug.calculators.trained_systems import label_for, manifest_for, system_re
 from mdaug.cli.app import main
 from mdaug.data import load_frames, write_extxyz
 from mdaug.deployment import read_manifest
-from mdaug.errors import DataError
+from mdaug.errors import DataError, SettingsError
 from mdaug.frames import FrameSet
 from mdaug.models.baseline import Baseline
 from mdaug.workflows.baseline import recorded_baseline
@@ -362,7 +362,7 @@ def test_augmented_frames_are_made_for_each_system(config):
 
 def test_a_dry_run_counts_the_frames_of_all_systems(config):
     found = dry_run(config, device="cpu")
-    assert (found.n_raw, found.n_validation, found.n_test, found.steps_per_epoch) == (60, 20, 20, 6)
+    assert (found.n_raw, found.n_validation, found.n_test, found.steps_per_epoch[1]) == (60, 20, 20, 6)
 
 
 def test_levels_of_theory_that_differ_are_refused_by_name(methanol):
@@ -442,3 +442,56 @@ def _shortest(frames: FrameSet, a: int, b: int) -> float:
     first, second = (np.flatnonzero(frames.atomic_numbers == number) for number in (a, b))
     vectors = frames.positions[:, first][:, :, None] - frames.positions[:, second][:, None]
     return float(np.linalg.norm(vectors, axis=-1).min())
+
+
+def test_if_no_system_can_be_augmented_the_training_does_not_go_on_raw(config, monkeypatch):
+    def refused(*_):
+        raise DataError("no temperature")
+
+    monkeypatch.setattr("mdaug.workflows.training_sets.analyze_springs", lambda *_, **__: refused())
+    given = config.replace({"augment": {"enabled": True}})
+    reasons = "methanol: no temperature; water_box: no temperature; ethanol: no temperature"
+    with pytest.raises(DataError, match=rf"no system can be augmented \({reasons}\); --no-augment"):
+        prepare_systems(given, TrainingCallbacks())
+
+
+def test_files_of_held_out_frames_are_read_whole(methanol, files, tmp_path):
+    """Neither thinned nor freed of outliers, which are only named."""
+    forces = methanol.forces[70:90].copy()
+    forces[3] *= 8.0
+    test = replace(methanol.select(slice(70, 90)), forces=forces)
+    write_extxyz(test, tmp_path / "test.xyz")
+    data = {"source": files[0], "test": str(tmp_path / "test.xyz"), "every": 2, "drop_outliers": True}
+    with pytest.warns(UserWarning, match="frame") as warned:
+        (system,) = load_training_data(load_config(changes={"data": data}))
+    assert len(system.split.test) == 20
+    assert len(system.frames) == 20 + 20
+    assert not any("left out" in str(warning.message) for warning in warned)
+
+
+def test_weights_of_sources_hold_for_augmented_frames(config, files):
+    sources = [{"source": files[0], "weight": 2.5}, {"source": files[2]}]
+    augment = {"enabled": True, "rule": "gradient", "n_frames": 5, "n_displaced": 1, "n_stretched": 0}
+    split = {"train": 40, "validation": 10, "test": 10}
+    given = config.replace({"data": {"sources": sources}, "augment": augment, "split": split})
+    methanol, ethanol = prepare_systems(given, TrainingCallbacks())
+    assert set(methanol.augmented.weights.tolist()) == {2.5 * given.augment.weight}
+    assert set(ethanol.augmented.weights.tolist()) == {given.augment.weight}
+
+
+def test_a_source_beside_several_is_refused():
+    for name in ("ethanol", "mine.xyz"):
+        with pytest.raises(SettingsError, match=r"beside tables \[\[data.sources\]\]: give one of the two"):
+            load_config(changes={"data": {"source": name, "sources": [{"source": "a.xyz"}]}})
+
+
+def test_one_molecule_with_two_charges_is_refused(methanol, tmp_path):
+    sources = []
+    for name, charge in (("neutral", 0.0), ("cation", 2.0)):
+        write_extxyz(replace(methanol.select(slice(0, 40)), charge=charge), tmp_path / f"{name}.xyz")
+        sources.append({"source": str(tmp_path / f"{name}.xyz")})
+    split = {"train": 40, "validation": 10, "test": 10}
+    config = load_config(changes=SMALL | {"data": {"sources": sources}, "split": split})
+    message = r"cation\.xyz has charge 2, neutral\.xyz 0, with the same atoms and bonds"
+    with pytest.warns(UserWarning, match="are also in"), pytest.raises(DataError, match=message):
+        prepare_systems(config, TrainingCallbacks())
