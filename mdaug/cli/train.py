@@ -63,7 +63,7 @@ def train(
     """Train a force field on raw and augmented frames.
 
     Writes model.pt (mdaug, ASE, LAMMPS) and report.html. Options precede the TOML file; keys below are
-    options, too (`--help-all`). Processes of `torchrun` share batches.
+    options, too (`--help-all`). It runs under `torchrun`, too.
 
     Parameters
     ----------
