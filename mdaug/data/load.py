@@ -8,6 +8,7 @@ import numpy as np
 
 from mdaug.data.datasets import EMBEDDED_SETS, REMOTE_SETS, cached_path
 from mdaug.data.isolated_atoms import are_isolated, isolated_energies, separate_isolated_atoms
+from mdaug.data.isomers import split_isomers
 from mdaug.data.join import join_contents
 from mdaug.data.readers import read_contents, read_systems
 from mdaug.data.readers.contents import Contents, LabelKeys
@@ -133,9 +134,9 @@ def load_systems(
 ) -> list[FrameSet]:
     """Read the frames of one or several systems and check each; otherwise as `load_frames`.
 
-    Frames are of one system if they have the same atoms in the same order and the same periodic directions,
-    in whichever files of `data` they are. Systems with the same bonds but another order of atoms are
-    refused within a file.
+    Frames are of one system if they have the same atoms in the same order, the same periodic directions and
+    the same bonds (see `split_isomers`), in whichever files of `data` they are. Systems with the same bonds
+    but another order of atoms are refused within a file.
 
     Parameters
     ----------
@@ -158,7 +159,7 @@ def load_systems(
     keys = LabelKeys(energy_key, forces_key)
     read = _named_or_files(data, keys)
     given = (units, force_units, length_units, temperature_K, every)
-    prepared = [_prepared(contents, str(data), *given) for contents in read]
+    prepared = [isomer for contents in read for isomer in _isomers(_prepared(contents, str(data), *given))]
     systems = [
         contents.frames if are_isolated(contents.frames) else _checked(contents, drop_outliers=drop_outliers)
         for contents in prepared
@@ -169,6 +170,12 @@ def load_systems(
     symbols = ", ".join(isolated_energies(alone))
     warnings.warn(f"{data}: frames of isolated atoms ({symbols}) are left out", stacklevel=2)
     return others
+
+
+def _isomers(contents: ReadFrames) -> list[ReadFrames]:
+    """Return the contents of each isomer; notes are of the first."""
+    parts = split_isomers(contents.frames)
+    return [replace(contents, frames=part, notes=contents.notes * (n == 0)) for n, part in enumerate(parts)]
 
 
 def _checked(contents: ReadFrames, *, drop_outliers: bool) -> FrameSet:

@@ -15,6 +15,7 @@ from mdaug.data.splits import EXPECTED, PARTS, Split, SplitOptions, split_system
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet, join_frames
+from mdaug.geometry.molecules import mean_bonds
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.data_section import DataSection
 from mdaug.workflows.levels import check_isolated
@@ -206,6 +207,10 @@ def _system_of(frames: FrameSet, systems: Sequence[FrameSet], where: str) -> int
             f"{where} of {frames!r}, which is no system of the training frames; give frames with the same "
             "atoms in the same order"
         )
+    if len(same) > 1:
+        bonds = mean_bonds(frames)[0]
+        of_bonds = [k for k in same if np.array_equal(mean_bonds(systems[k])[0], bonds)]
+        same = of_bonds or same
     differences = [_difference(frames, systems[k]) for k in same]
     if None not in differences:
         raise DataError(f"{where} with {differences[0]}; give frames at the level of the training frames")

@@ -14,6 +14,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from mdaug.data import load_frames, load_systems, write_extxyz
 from mdaug.data.isolated_atoms import is_isolated, isolated_energies, separate_isolated_atoms
+from mdaug.data.isomers import split_isomers
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 
@@ -172,3 +173,38 @@ def test_molecules_and_boxes_of_the_same_atoms_are_two_systems(ethanol: FrameSet
     both = tmp_path / "both.xyz"
     both.write_text((tmp_path / "a.xyz").read_text() + (tmp_path / "b.xyz").read_text())
     assert [frames.pbc for frames in load_systems(both)] == [(False,) * 3, (True,) * 3]
+
+
+def isomers(n: int, seed: int = 0) -> list[Atoms]:
+    """Return dimethyl ether and ethanol in turn, both with the atoms C, C, O, H…, with EMT's results."""
+    rng = np.random.default_rng(seed)
+    images = []
+    for k in range(n):
+        atoms = molecule("CH3CH2OH" if k % 2 else "CH3OCH3")
+        atoms = atoms[sorted(range(9), key=lambda a: "COH".index(atoms.symbols[a]))]
+        atoms.positions += 0.03 * rng.standard_normal((9, 3))
+        calculator = EMT()
+        energy, forces = calculator.get_potential_energy(atoms), calculator.get_forces(atoms)
+        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+        images.append(atoms)
+    return images
+
+
+def test_isomers_in_one_order_of_atoms_are_two_systems(tmp_path: Path):
+    images = isomers(60)
+    ase.io.write(tmp_path / "mixed.xyz", images, format="extxyz")
+    found = load_systems(tmp_path / "mixed.xyz")
+    assert [len(frames) for frames in found] == [30, 30]
+    assert {frames.name for frames in found} == {"mixed.xyz, isomer 1", "mixed.xyz, isomer 2"}
+    for frames in found:
+        first = int(frames.energies[0] != pytest.approx(images[0].get_potential_energy(), abs=1e-6))
+        np.testing.assert_allclose(frames.positions, [a.positions for a in images[first::2]], atol=1e-7)
+
+
+def test_what_makes_no_isomers(ethanol: FrameSet):
+    """Hot frames, and frames in which a few bonds are broken."""
+    assert split_isomers(ethanol) == [ethanol]
+    positions = ethanol.positions.copy()
+    positions[::30, 8] += 3.0
+    broken = replace(ethanol, positions=positions)
+    assert split_isomers(broken) == [broken]

@@ -64,7 +64,7 @@ def identity_verdict(frames: FrameSet) -> Verdict:
         of_graph = np.flatnonzero(member == number)
         lost = graphs.pairs[rows[main] & ~rows[number]]
         gained = graphs.pairs[rows[number] & ~rows[main]]
-        protons = _moved_protons(frames, of_graph, lost, gained)
+        protons = protons_that_moved(frames, of_graph, lost, gained)
         if protons is not None:
             moved_protons |= protons
         elif not _fluctuates(frames, graphs, int(of_graph[0]), rows[main] ^ rows[number], typical):
@@ -136,8 +136,20 @@ def _changed_verdict(frames: FrameSet, changes: list[_Change]) -> Verdict:
     return Verdict(NAME, "warning", float(len(numbers)), 0.0, text, numbers)
 
 
-def _moved_protons(frames: FrameSet, of_graph: IntArray, lost: IntArray, gained: IntArray) -> set[int] | None:
-    """Return the hydrogens that moved between atoms other than carbon; None if anything else changed."""
+def protons_that_moved(
+    frames: FrameSet, of_graph: IntArray, lost: IntArray, gained: IntArray
+) -> set[int] | None:
+    """Return the hydrogens that moved between atoms other than carbon; None if anything else changed.
+
+    Parameters
+    ----------
+    frames
+        All frames.
+    of_graph
+        Indices of the frames with other bonds.
+    lost, gained
+        Bonds that they do not have and that only they have, shape (n, 2).
+    """
     numbers = frames.atomic_numbers
     partners: dict[int, tuple[list[int], list[int]]] = {}
     for which, pairs in ((0, lost), (1, gained)):
