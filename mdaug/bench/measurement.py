@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from mdaug.bench.baseline_process import BaselineProcess
+from mdaug.bench.baselines import molecule_ratios, start_baselines
 from mdaug.bench.batches import INFERENCE_RATIOS, TRAINING_RATIOS, inference_cases, training_cases
 from mdaug.bench.benchmark_model import BenchmarkModel, read_benchmark_model, untrained_benchmark_model
 from mdaug.bench.bulk import Box, measure_boxes
 from mdaug.bench.molecule import MOLECULE_RATIOS, molecule_cases
 from mdaug.bench.options import BaselineName, BenchOptions
-from mdaug.bench.peer import Peer
-from mdaug.bench.peers import molecule_ratios, start_peers
 from mdaug.bench.roofline import with_roofline
 from mdaug.bench.timing import Case, Timing, interleave, min_median_max, ratio
 from mdaug.data import load_frames
@@ -181,15 +181,15 @@ def run_bench(
         measured = (
             read_benchmark_model(model) if model else untrained_benchmark_model(options, frames, folder)
         )
-        peers = start_peers(baselines, baseline_pythons, measured, frames, options, stack)
+        processes = start_baselines(baselines, baseline_pythons, measured, frames, options, stack)
         notes: list[str] = []
-        plans = _plans(measured, frames, options, peers, notes)
+        plans = _plans(measured, frames, options, processes, notes)
         groups = [_measure(plan, options, progress) for plan in plans]
         boxes = []
         if "bulk" in options.parts:
             boxes = measure_boxes(measured, options, _long(options), notes, progress)
         versions: dict[str, dict[str, str]] = {
-            name: peer.versions for name, peer in zip(baselines, peers, strict=True)
+            name: process.versions for name, process in zip(baselines, processes, strict=True)
         }
         return BenchResult(options, measured, groups, boxes, versions, notes)
 
@@ -198,7 +198,7 @@ def _plans(
     model: BenchmarkModel,
     frames: FrameSet,
     options: BenchOptions,
-    peers: Sequence[Peer],
+    processes: Sequence[BaselineProcess],
     notes: list[str],
 ) -> Iterator[Plan]:
     """Yield the groups to be measured; each is set up when it is requested."""
@@ -208,17 +208,17 @@ def _plans(
         parts -= {"molecule", "inference"}
     if "molecule" in parts:
         cases = molecule_cases(model, options, notes)
-        cases += [case for peer in peers for case in peer.molecule_cases()]
+        cases += [case for process in processes for case in process.molecule_cases()]
         ratios = (*MOLECULE_RATIOS, *molecule_ratios())
         yield Plan("molecule", f"One molecule of {formula}", "call", cases, options.rounds, ratios)
     if "training" in parts:
         cases = training_cases(model.sizes, frames, options)
-        cases += [case for peer in peers for case in peer.training_cases(options)]
+        cases += [case for process in processes for case in process.training_cases(options)]
         title = f"Training on ethanol, {options.batch_size} frames per step"
         yield Plan("training", title, "frame", cases, _long(options), TRAINING_RATIOS)
     if "inference" in parts:
         cases = inference_cases(model, options)
-        cases += [case for peer in peers for case in peer.inference_cases(options)]
+        cases += [case for process in processes for case in process.inference_cases(options)]
         title = f"{options.inference} molecules of {formula} at once"
         yield Plan("inference", title, "molecule", cases, options.rounds, INFERENCE_RATIOS)
 

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
+from mdaug.bench.baseline_process import BaselineProcess
 from mdaug.bench.benchmark_model import BenchmarkModel
 from mdaug.bench.options import BenchOptions
-from mdaug.bench.peer import Peer
 from mdaug.bench.timing import Case, Run, Span
 from mdaug.frames import FrameSet
 
 WORKER = "schnetpack_worker.py"
 
 
-class SchNetPack(Peer):
+class SchNetPack(BaselineProcess):
     """A worker process with a SchNet of the same sizes.
 
     Parameters

@@ -21,7 +21,7 @@ class BaselineError(MDAugError):
     """A baseline cannot be measured."""
 
 
-class Peer:
+class BaselineProcess:
     """A worker process with an untrained network for the same molecule.
 
     Parameters

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from mdaug.bench.baseline_process import BaselineError, BaselineProcess
 from mdaug.bench.benchmark_model import BenchmarkModel
 from mdaug.bench.options import BaselineName, BenchOptions
-from mdaug.bench.peer import BaselineError, Peer
 from mdaug.bench.schnetpack import SchNetPack
 from mdaug.bench.timing import Case
 from mdaug.frames import FrameSet
@@ -22,7 +22,7 @@ LABELS: dict[BaselineName, str] = {
 """Baseline of calculator_worker.py -> name in tables."""
 
 
-class CalculatorPeer(Peer):
+class CalculatorBaseline(BaselineProcess):
     """A worker process with an ASE calculator of another package.
 
     Parameters
@@ -56,14 +56,14 @@ class CalculatorPeer(Peer):
         ]
 
 
-def start_peers(  # noqa: PLR0917
+def start_baselines(  # noqa: PLR0917
     names: Sequence[BaselineName],
     pythons: Sequence[Path],
     model: BenchmarkModel,
     frames: FrameSet,
     options: BenchOptions,
     stack: ExitStack,
-) -> list[Peer]:
+) -> list[BaselineProcess]:
     """Start the processes of all baselines; `stack` ends them.
 
     Parameters
@@ -92,14 +92,14 @@ def start_peers(  # noqa: PLR0917
         )
     each = len(pythons) == len(names)
     environments: list[Path | None] = [*pythons] if each else [*pythons, None][:1] * len(names)
-    peers: list[Peer] = []
+    processes: list[BaselineProcess] = []
     for name, python in zip(names, environments, strict=True):
         if name == "schnetpack":
-            peers.append(SchNetPack(python, model, frames, options))
+            processes.append(SchNetPack(python, model, frames, options))
         else:
-            peers.append(CalculatorPeer(name, python, model, options))
-        stack.callback(peers[-1].close)
-    return peers
+            processes.append(CalculatorBaseline(name, python, model, options))
+        stack.callback(processes[-1].close)
+    return processes
 
 
 def molecule_ratios() -> list[tuple[str, str]]:

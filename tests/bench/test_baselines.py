@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mdaug.bench import run_bench
-from mdaug.bench.peer import WORKERS, BaselineError
-from mdaug.bench.peers import LABELS
+from mdaug.bench.baseline_process import WORKERS, BaselineError
+from mdaug.bench.baselines import LABELS
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,7 @@ def worker(monkeypatch, tmp_path):
     def replace(text: str) -> None:
         for name in ("schnetpack_worker.py", "calculator_worker.py"):
             (tmp_path / name).write_text(text)
-        monkeypatch.setattr("mdaug.bench.peer.WORKERS", tmp_path)
+        monkeypatch.setattr("mdaug.bench.baseline_process.WORKERS", tmp_path)
 
     return replace
 
