@@ -86,7 +86,7 @@ def test_calculators_of_other_packages_stand_beside_a_molecule(options, worker):
 
 def test_one_python_for_each_baseline(options):
     pythons = [Path(sys.executable)] * 2
-    with pytest.raises(BaselineError, match="2 for 3 baselines; expected one for all, or one for each"):
+    with pytest.raises(BaselineError, match="2 for 3 baselines; expected one for all, or one each"):
         run_bench(None, options, baselines=["mace", "painn", "symmetrix"], baseline_pythons=pythons)
 
 
