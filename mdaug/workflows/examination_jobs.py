@@ -6,14 +6,14 @@ from functools import partial
 from mdaug.examination.parts import PARTS, Finished, examine
 from mdaug.examination.results import PartResult
 from mdaug.jobs import Failure, Job, JobQueue, Where
-from mdaug.workflows.examined import Subject
+from mdaug.workflows.examined import ExaminedModels
 
 AFTER = {"distributions": "dynamics"}
 """Parts that read the trajectories of another part."""
 
 
 def examine_on_cluster(
-    subject: Subject,
+    subject: ExaminedModels,
     names: Sequence[str],
     finished: Mapping[str, Finished],
     where: Where,
@@ -68,7 +68,7 @@ def examine_on_cluster(
     }
 
 
-def examine_part(subject: Subject, label: str, name: str, seconds: float) -> PartResult:
+def examine_part(subject: ExaminedModels, label: str, name: str, seconds: float) -> PartResult:
     """Examine one part of one force field, in a worker.
 
     Parameters

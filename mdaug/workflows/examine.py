@@ -20,7 +20,7 @@ from mdaug.jobs import Where
 from mdaug.reports.examination import write_examination_report
 from mdaug.verdicts import Verdict
 from mdaug.workflows.examination_jobs import examine_on_cluster
-from mdaug.workflows.examined import Subject
+from mdaug.workflows.examined import ExaminedModels
 from mdaug.workflows.options import CalculatorOptions
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.use_model import Model
@@ -89,7 +89,7 @@ def examine_force_fields(
     DataError
         If a model or its start cannot be had, or the folder holds the examination of something else.
     """
-    subject = Subject(tuple(models), frames, options, folder, calculator)
+    subject = ExaminedModels(tuple(models), frames, options, folder, calculator)
     loaded = subject.load()
     about = _about(loaded, frames, options)
     before = _before(folder / FILE, about) if resume else {}

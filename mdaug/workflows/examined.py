@@ -19,7 +19,7 @@ from mdaug.workflows.use_model import Model, load_models, own_frames
 
 
 @dataclass(frozen=True)
-class Subject:
+class ExaminedModels:
     """The force fields of an examination, and what they are examined with; small enough to send to workers.
 
     Parameters

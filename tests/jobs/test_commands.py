@@ -18,7 +18,7 @@ from mdaug.examination.results import PartResult
 from mdaug.jobs import Where
 from mdaug.verdicts import Verdict
 from mdaug.workflows import examination_jobs
-from mdaug.workflows.examined import Subject
+from mdaug.workflows.examined import ExaminedModels
 from mdaug.workflows.options import CalculatorOptions
 from tests.jobs.cluster import scheduler, workers
 
@@ -146,7 +146,7 @@ def test_parts_of_an_examination_are_given_their_time_and_wait_for_what_they_rea
 
     monkeypatch.setattr(examination_jobs, "examine_part", examine_part)
     options = ExaminationOptions(minutes=10.0)
-    subject = Subject((), None, options, tmp_path, CalculatorOptions())
+    subject = ExaminedModels((), None, options, tmp_path, CalculatorOptions())
     names = ["symmetry", "gradient", "dynamics", "distributions"]
     done = PartResult((Verdict("symmetry", "ok", 0, 0, ""),), {})
     results = examination_jobs.examine_on_cluster(
