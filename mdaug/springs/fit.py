@@ -1,7 +1,7 @@
 """Fit of springs to frames: k_m = k_B T / σ_m² of each component of each element pair."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -117,7 +117,11 @@ def fit_springs(
 
 
 def analyze_springs(
-    frames: FrameSet, options: SpringOptions | None = None, *, progress: Progress | None = None
+    frames: FrameSet,
+    options: SpringOptions | None = None,
+    *,
+    others: Sequence[FrameSet] = (),
+    progress: Progress | None = None,
 ) -> SpringAnalysis:
     """Fit the springs with both convergence criteria, with histograms and confidence intervals by bootstrap.
 
@@ -128,6 +132,9 @@ def analyze_springs(
         (duplicates) together.
     options
         Options of the fit; None means the defaults.
+    others
+        Frames of other systems. The distances of those at the same temperature are pooled with those of
+        `frames`, by element pair.
     progress
         Called with (element pairs done, element pairs in all).
 
@@ -138,17 +145,18 @@ def analyze_springs(
     """
     options = options or SpringOptions()
     temperature_K, samples = _checked(frames, options)
+    same = [other for other in others if other.temperature_K == temperature_K]
+    pooled = _pooled([(frames, samples), *((other, pair_distances(other, options.cutoff)) for other in same)])
     fits: dict[str, dict[str, PairSprings]] = {"published": {}, "converged": {}}
     intervals, histograms = {}, {}
-    for done, (name, (distances, frame)) in enumerate(samples.items(), 1):
+    for done, name in enumerate(samples, 1):
+        distances, groups = pooled[name]
         mixtures = _fit(name, distances, temperature_K, options, ("published", "converged"))
         for convergence, (mixture, peak) in mixtures.items():
             fits[convergence][name] = _springs(name, join(mixture, peak), temperature_K, options)
         if options.bootstrap:
             mixture, peak = mixtures["converged"]
-            resampled = bootstrap_mixtures(
-                distances, frames.group[frame], mixture, options.bootstrap, options.seed
-            )
+            resampled = bootstrap_mixtures(distances, groups, mixture, options.bootstrap, options.seed)
             intervals[name] = _interval(join(resampled, peak), temperature_K)
         histograms[name] = _histogram(distances, fits[options.convergence][name].sigma.min())
         if progress:
@@ -157,9 +165,25 @@ def analyze_springs(
     return SpringAnalysis(both[options.convergence], **both, intervals=intervals, histograms=histograms)
 
 
-def _checked(
-    frames: FrameSet, options: SpringOptions
-) -> tuple[float, dict[str, tuple[FloatArray, IntArray]]]:
+Samples = dict[str, tuple[FloatArray, IntArray]]
+"""Pair name -> distances, and the frame or group of each."""
+
+
+def _pooled(systems: Sequence[tuple[FrameSet, Samples]]) -> Samples:
+    """Return the distances of each element pair of all systems, with the group of each, by its system."""
+    pooled: dict[str, list[tuple[FloatArray, IntArray]]] = {}
+    offset = 0
+    for frames, samples in systems:
+        for name, (distances, frame) in samples.items():
+            pooled.setdefault(name, []).append((distances, offset + frames.group[frame]))
+        offset += int(frames.group.max()) + 1
+    return {
+        name: (np.concatenate([d for d, _ in parts]), np.concatenate([g for _, g in parts]))
+        for name, parts in pooled.items()
+    }
+
+
+def _checked(frames: FrameSet, options: SpringOptions) -> tuple[float, Samples]:
     if frames.temperature_K is None:
         raise DataError(
             f"{frames.name}: the temperature of the frames is not known, but k = k_B T / σ² needs it; "

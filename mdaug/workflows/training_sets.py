@@ -114,7 +114,11 @@ def prepare_systems(config: RunConfig, callbacks: TrainingCallbacks) -> tuple[Se
     else:
         _check_several(systems, config)
     alone, failures = len(systems) == 1, dict[str, str]()
-    sets = tuple(_prepare(system, config, callbacks, None if alone else failures) for system in systems)
+    raw = [system.frames.select(system.split.train) for system in systems]
+    sets = tuple(
+        _prepare(system, config, callbacks, None if alone else failures, raw[:n] + raw[n + 1 :])
+        for n, system in enumerate(systems)
+    )
     if len(failures) == len(systems):
         reasons = "; ".join(f"{label}: {reason}" for label, reason in failures.items())
         raise DataError(
@@ -142,9 +146,13 @@ def _check_several(systems: Sequence[System], config: RunConfig) -> None:
 
 
 def _prepare(
-    system: System, config: RunConfig, callbacks: TrainingCallbacks, failures: dict[str, str] | None
+    system: System,
+    config: RunConfig,
+    callbacks: TrainingCallbacks,
+    failures: dict[str, str] | None,
+    others: Sequence[FrameSet],
 ) -> Sets:
-    """Augment the training frames of one system.
+    """Augment the training frames of one system; `others` are those of the others, whose springs are pooled.
 
     One that cannot be augmented stays raw, and its label and the reason are added to `failures`; with None it
     raises an error.
@@ -155,9 +163,11 @@ def _prepare(
     callbacks.stage(f"{len(frames)} frames of {frames.name}: {parts}")
     springs, augmentation, explored = None, None, None
     if config.augment.enabled:
-        callbacks.stage("fitting springs to the training frames")
+        n_pooled = sum(other.temperature_K == raw.temperature_K for other in others)
+        pooled = f", pooled with those of {n_pooled} systems at the same temperature" * (n_pooled > 0)
+        callbacks.stage(f"fitting springs to the training frames{pooled}")
         try:
-            springs = analyze_springs(raw, config.spring_options, progress=callbacks.springs)
+            springs = analyze_springs(raw, config.spring_options, others=others, progress=callbacks.springs)
             augmentation = make_augmentation(raw, springs.springs, config.augment_options)
             text = f"{len(augmentation.frames)} augmented frames by rule {augmentation.rule!r}"
         except DataError as error:

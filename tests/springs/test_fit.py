@@ -257,3 +257,24 @@ def test_a_spike_on_a_broad_peak_is_no_spring():
     springs = fit_springs(load_frames("ethanol")).pairs["H-H"]
     assert len(springs.k) == 4
     assert springs.k.max() * KCAL_MOL_PER_EV < 250
+
+
+def test_distances_of_systems_at_one_temperature_are_pooled():
+    """By element pair; systems at other temperatures, and pairs that only others have, do not enter."""
+    rng = np.random.default_rng(0)
+    one, two, hot = (
+        diatomic(rng.normal(mean, 0.05, 400), temperature)
+        for mean, temperature in ((1.5, 300.0), (2.5, 300.0), (3.5, 900.0))
+    )
+    other = diatomic(rng.normal(1.2, 0.05, 400), 300.0, numbers=(6, 8))
+    options = SpringOptions(bootstrap=20)
+    found = analyze_springs(one, options, others=[two, hot, other])
+    assert list(found.springs.pairs) == ["H-F"]
+    assert found.springs.pairs["H-F"].distance == pytest.approx([1.5, 2.5], abs=0.02)
+    swapped = analyze_springs(two, options, others=[one]).springs.pairs["H-F"]
+    np.testing.assert_array_equal(swapped.k, found.springs.pairs["H-F"].k)
+    alone = analyze_springs(one, options).springs.pairs["H-F"]
+    assert alone.distance == pytest.approx([1.5], abs=0.02)
+    low, high = found.intervals["H-F"].k
+    assert (low < found.springs.pairs["H-F"].k).all()
+    assert (found.springs.pairs["H-F"].k < high).all()
