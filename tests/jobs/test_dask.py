@@ -38,14 +38,9 @@ def test_ten_kills_cost_ten_calls(cluster, tmp_path):
             alive = [pid for pid in map(int, set(work.lines(pids))) if runs(pid)]
             os.kill(random.choice(alive), signal.SIGKILL)
 
-    jobs = [Job(f"job {k}", record, (pids, k)) for k in range(36)]
+    jobs = [Job(f"job {k}", work.record, (tmp_path / "calls", pids, k, 0.1)) for k in range(36)]
     assert run_jobs(jobs, cluster, ended=kill_one) == list(range(36))
     assert sorted(seen) == list(range(36))
-
-
-def record(pids, number):
-    work.append(pids, os.getpid())
-    return work.counted(pids.with_name("calls"), number, 0.1)
 
 
 def runs(process):

@@ -3,7 +3,10 @@
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -101,15 +104,10 @@ def test_ten_kills_cost_ten_calls(tmp_path):
             alive = [pid for pid in map(int, set(work.lines(pids))) if _runs(pid)]
             os.kill(random.choice(alive), signal.SIGKILL)
 
-    jobs = [Job(f"job {k}", _record, (calls, pids, k)) for k in range(36)]
+    jobs = [Job(f"job {k}", work.record, (calls, pids, k, 0.02)) for k in range(36)]
     assert run_jobs(jobs, Where(3), ended=kill_one) == list(range(36))
     assert sorted(seen) == list(range(36))
     assert 36 <= len(work.lines(calls)) <= 46
-
-
-def _record(calls, pids, number):
-    work.append(pids, os.getpid())
-    return work.counted(calls, number, 0.02)
 
 
 def test_a_result_that_cannot_be_sent_is_told(tmp_path):
@@ -134,14 +132,13 @@ def test_after_an_interrupt_or_an_error_here_the_processes_are_ended(error, tmp_
 
 def test_processes_end_with_the_one_that_started_them(tmp_path):
     """Also if it is killed: nobody would take their results."""
-    pid = os.fork()
-    if pid == 0:  # pragma: no cover
-        run_jobs([job(_record, tmp_path / "calls", tmp_path / "pids", k) for k in range(100_000)], Where(2))
-        os._exit(0)
-    work.wait_for(tmp_path / "pids")
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    for process in set(work.lines(tmp_path / "pids")):
+    calls, pids = tmp_path / "calls", tmp_path / "pids"
+    code = f"from tests.jobs import work; work.run_forever({str(calls)!r}, {str(pids)!r})"
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2])
+    work.wait_for(pids)
+    parent.kill()
+    parent.wait()
+    for process in set(work.lines(pids)):
         _wait_until_ended(int(process))
 
 

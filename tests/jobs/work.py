@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from mdaug.errors import DataError
+from mdaug.jobs import Job, Where, run_jobs
 
 
 def square(number):
@@ -27,6 +28,12 @@ def counted(path, number, seconds=0.0):
     append(path, number)
     time.sleep(seconds)
     return number
+
+
+def record(calls, pids, number, seconds=0.0):
+    """Record the process of each call, too."""
+    append(pids, os.getpid())
+    return counted(calls, number, seconds)
 
 
 def fail_at_first(path, number):
@@ -79,6 +86,11 @@ def wait_for(path):
 
 def lines(path):
     return Path(path).read_text().split() if Path(path).exists() else []
+
+
+def run_forever(calls, pids):
+    """Run jobs in two processes until this one is killed."""
+    run_jobs([Job(f"job {k}", record, (calls, pids, k, 0.01)) for k in range(100_000)], Where(2))
 
 
 def here():
