@@ -12,7 +12,7 @@ from mdaug.training.tensors import FrameTensors
 def test_a_batch_of_molecules(make_frames, make_model):
     frames, model = make_frames(), make_model()
     chosen = [7, 2, 7]
-    graph, energies, forces, _ = FrameTensors(frames, model).batch(torch.tensor(chosen))
+    graph, energies, forces = FrameTensors(frames, model).batch(torch.tensor(chosen))[:3]
     assert graph.n_systems == 3 and graph.system.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     assert graph.species.tolist() == [2, 0, 0] * 3
     assert graph.idx_i.tolist() == [0, 0, 1, 3, 3, 4, 6, 6, 7]
