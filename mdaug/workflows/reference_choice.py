@@ -39,7 +39,7 @@ def with_isolated_atoms(config: RunConfig, systems: Sequence[Sets]) -> RunConfig
 
 
 def describe_references(config: RunConfig, systems: Sequence[Sets]) -> str:
-    """Return in words which reference energies are subtracted.
+    """Return the description of the reference energies that are subtracted.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ class TrainingOutcome:
     scans
         Scan of a bond to hydrogen of each system, None where it has none.
     references
-        Which reference energies of the elements were subtracted, in words.
+        Description of the reference energies of the elements that were subtracted.
     hardened
         The rounds of hardening, None without any.
     """
