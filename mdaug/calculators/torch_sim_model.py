@@ -63,8 +63,8 @@ class MDAugTorchSim(ModelInterface):
         """
         systems, positions = _systems(state), state.positions.detach().cpu().numpy().astype(float)
         first = np.cumsum([0, *map(len, systems)])
-        found = [structure_pairs(atoms, atoms.positions, self._manifest["cutoff_A"]) for atoms in systems]
-        parts = [(i + n, j + n, shifts) for (i, j, shifts), n in zip(found, first[:-1], strict=True)]
+        pairs = [structure_pairs(atoms, atoms.positions, self._manifest["cutoff_A"]) for atoms in systems]
+        parts = [(i + n, j + n, shifts) for (i, j, shifts), n in zip(pairs, first[:-1], strict=True)]
         idx_i, idx_j, shifts = (
             torch.as_tensor(np.concatenate(part), device=self._device) for part in zip(*parts, strict=True)
         )
@@ -77,11 +77,13 @@ class MDAugTorchSim(ModelInterface):
     def _molecules(self, systems: list[Atoms], first: IntArray) -> Molecules | None:
         """Return the molecules of all systems, numbered as one structure; None without a baseline."""
         self._finders += [make_finder(self._manifest) for _ in systems[len(self._finders) :]]
-        found = [finder.find(atoms) for finder, atoms in zip(self._finders, systems, strict=False) if finder]
-        if not found:
+        molecules = [
+            finder.find(atoms) for finder, atoms in zip(self._finders, systems, strict=False) if finder
+        ]
+        if not molecules:
             return None
-        moved = [[part + n for part in one.atoms] for one, n in zip(found, first[:-1], strict=True)]
-        offsets = [one.offsets for one in found if one.offsets is not None]  # all have a cell, or none
+        moved = [[part + n for part in one.atoms] for one, n in zip(molecules, first[:-1], strict=True)]
+        offsets = [one.offsets for one in molecules if one.offsets is not None]  # all have a cell, or none
         atoms_of = tuple(np.concatenate(parts) for parts in zip(*moved, strict=True))
         return Molecules(atoms_of, np.concatenate(offsets) if offsets else None)
 

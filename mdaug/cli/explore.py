@@ -74,16 +74,20 @@ def _label(
         open_run(output, command="explore", subject=model or LATEST, inputs=inputs) as run,
         progress_bars() as progress,
     ):
-        found = label_unlike_frames(trajectories, model, options, labels, folder=run.path, progress=progress)
-    unlike = f"{found.n_above} of {found.n_visited} frames have an extrapolation above {labels.above:g}"
-    if not found.n_above:
+        labeled = label_unlike_frames(
+            trajectories, model, options, labels, folder=run.path, progress=progress
+        )
+    unlike = f"{labeled.n_above} of {labeled.n_visited} frames have an extrapolation above {labels.above:g}"
+    if not labeled.n_above:
         console.print(unlike, style="green")
         return
-    print_text(f"{unlike}; {len(found.frames)} are labeled and kept (at most --n-kept)")
-    if found.failed:
-        print_text(f"{labels.label} failed on {len(found.failed)} frames: {run.path / 'explore.json'}")
-    if found.n_too_high:
-        print_text(f"{found.n_too_high} are left out, more than --max-energy above the lowest training frame")
-    if len(found.frames):
+    print_text(f"{unlike}; {len(labeled.frames)} are labeled and kept (at most --n-kept)")
+    if labeled.failed:
+        print_text(f"{labels.label} failed on {len(labeled.failed)} frames: {run.path / 'explore.json'}")
+    if labeled.n_too_high:
+        print_text(
+            f"{labeled.n_too_high} are left out, more than --max-energy above the lowest training frame"
+        )
+    if len(labeled.frames):
         print_text(run.path / "explored.xyz")
         print_next(f"mdaug train --augment.explored {run.path / 'explored.xyz'}")

@@ -67,14 +67,7 @@ def make_painn(setup: Setup) -> Calculator:
         radial_basis=spk.nn.GaussianRBF(n_rbf=setup["n_gaussians"], cutoff=setup["cutoff"]),
         cutoff_fn=spk.nn.CosineCutoff(setup["cutoff"]),
     )
-    model = spk.model.NeuralNetworkPotential(
-        representation=representation,
-        input_modules=[spk.atomistic.PairwiseDistances()],
-        output_modules=[
-            spk.atomistic.Atomwise(n_in=setup["n_atom_basis"], output_key="energy"),
-            spk.atomistic.Forces(energy_key="energy", force_key="forces"),
-        ],
-    )
+    model = schnetpack.make_potential(setup, representation)
     dtype = getattr(torch, setup["dtype"])
     return schnetpack.Calculator(
         model.to(setup["device"], dtype),

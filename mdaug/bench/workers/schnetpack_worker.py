@@ -165,6 +165,19 @@ class EpochClock(pl.Callback):
         self.seconds = time.perf_counter() - wall, time.process_time() - cpu
 
 
+def make_potential(setup: dict[str, Any], representation: Any, **more: Any) -> Any:
+    """Return a potential with energies and forces."""
+    return spk.model.NeuralNetworkPotential(
+        representation=representation,
+        input_modules=[spk.atomistic.PairwiseDistances()],
+        output_modules=[
+            spk.atomistic.Atomwise(n_in=setup["n_atom_basis"], output_key="energy"),
+            spk.atomistic.Forces(energy_key="energy", force_key="forces"),
+        ],
+        **more,
+    )
+
+
 def make_task(setup: dict[str, Any], **schedule: Any) -> Any:
     """Return SchNet of the given sizes, with loss and optimizer of SchNetPack's own MD17 experiment."""
     representation = spk.representation.SchNet(
@@ -174,15 +187,8 @@ def make_task(setup: dict[str, Any], **schedule: Any) -> Any:
         radial_basis=spk.nn.GaussianRBF(n_rbf=setup["n_gaussians"], cutoff=setup["cutoff"]),
         cutoff_fn=spk.nn.CosineCutoff(setup["cutoff"]),
     )
-    model = spk.model.NeuralNetworkPotential(
-        representation=representation,
-        input_modules=[spk.atomistic.PairwiseDistances()],
-        output_modules=[
-            spk.atomistic.Atomwise(n_in=setup["n_atom_basis"], output_key="energy"),
-            spk.atomistic.Forces(energy_key="energy", force_key="forces"),
-        ],
-        postprocessors=[trn.CastTo64(), trn.AddOffsets("energy", add_mean=True)],
-    )
+    offsets = [trn.CastTo64(), trn.AddOffsets("energy", add_mean=True)]
+    model = make_potential(setup, representation, postprocessors=offsets)
     outputs = [
         spk.task.ModelOutput(name=name, loss_fn=torch.nn.MSELoss(), loss_weight=weight, metrics={})
         for name, weight in LOSS_WEIGHTS.items()
