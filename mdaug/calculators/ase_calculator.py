@@ -32,9 +32,7 @@ from mdaug.options import Precision
 class MDAugCalculator(Calculator):
     """Energy (eV), forces (eV/Å), stress (eV/Å³, tension positive) and atomic energies (eV) of a model.pt.
 
-    ``results["extrapolation"]`` (n_atoms,), without unit, is how unlike those of the training frames the
-    network's features of each atom are; 1 is the largest value of the training frames. Files of earlier
-    versions lack it.
+    `extrapolation` is an output beside ASE's ``results``: how unlike those of the training frames atoms are.
 
     The file alone is enough. Molecules and cells periodic in any directions are supported, including cells
     smaller than the cutoff; ``stress`` needs all three directions.
@@ -95,7 +93,7 @@ class MDAugCalculator(Calculator):
     (-306.6, (9, 3))
     """
 
-    implemented_properties = ["energy", "free_energy", "forces", "stress", "energies", "extrapolation"]  # noqa: RUF012
+    implemented_properties = ["energy", "free_energy", "forces", "stress", "energies"]  # noqa: RUF012
 
     def __init__(
         self,
@@ -111,6 +109,7 @@ class MDAugCalculator(Calculator):
     ) -> None:
         self._lock = RLock()
         self._arguments: dict[str, Any] = {}
+        self._extrapolation: FloatArray | None = None
         super().__init__()
         self.set(
             model=model,
@@ -180,7 +179,11 @@ class MDAugCalculator(Calculator):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle path and hash of the model, not its weights."""
         with self._lock:
-            state = {"atoms": self.atoms, "results": dict(self.results)}
+            state = {
+                "atoms": self.atoms,
+                "results": dict(self.results),
+                "_extrapolation": self._extrapolation,
+            }
             return _unpickle, (type(self), self._arguments, self.manifest["weights_sha256"]), state
 
     def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
@@ -226,7 +229,8 @@ class MDAugCalculator(Calculator):
                 self._numbers = self.atoms.numbers.copy()
             pairs = self._pair_list.pairs(positions, cell, tuple(self.atoms.pbc.tolist()))
             molecules = None if self._finder is None else self._finder.find(self.atoms)
-            self.results = self._results(self._in_order(positions, pairs, molecules))
+            values = self._in_order(positions, pairs, molecules)
+            self.results, self._extrapolation = self._results(values), values.get("extrapolation")
 
     def find_molecules(self, atoms: Atoms) -> None:
         """Find the molecules of a baseline in a structure with intact bonds, and keep them when bonds break.
@@ -249,8 +253,17 @@ class MDAugCalculator(Calculator):
 
     @property
     def gives_extrapolation(self) -> bool:
-        """Whether the model has the statistics behind ``results["extrapolation"]``."""
+        """Whether the model has the statistics behind `extrapolation`."""
         return "extrapolation" in self.manifest
+
+    @property
+    def extrapolation(self) -> FloatArray | None:
+        """How unlike those of the training frames the features of each atom are, shape (n_atoms,), no unit.
+
+        Of the last evaluation; 1 is the largest value of the training frames. None before an evaluation, and
+        for files of earlier versions. It is not among ``results``, where ASE accepts its own names only.
+        """
+        return self._extrapolation if self.results else None
 
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
         """Return the properties that changed since the last evaluation; much faster than ASE's own method.
@@ -300,14 +313,7 @@ class MDAugCalculator(Calculator):
         energy = float(energies.sum())
         if not np.isfinite(forces.sum() + energy):
             raise StructureError("energy or forces are not finite: two atoms at one place, or far too close")
-        results: dict[str, Any] = {
-            "energy": energy,
-            "free_energy": energy,
-            "forces": forces,
-            "energies": energies,
-        }
-        if "extrapolation" in values:
-            results["extrapolation"] = values["extrapolation"]
+        results = {"energy": energy, "free_energy": energy, "forces": forces, "energies": energies}
         if self.atoms.pbc.all():
             results["stress"] = full_3x3_to_voigt_6_stress(
                 values["strain_derivative"] / self.atoms.get_volume()

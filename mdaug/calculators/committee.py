@@ -19,9 +19,8 @@ COMMITTEE = "committee"
 class MDAugCommittee(MDAugCalculator):
     """A model.pt with the deviation of the forces of a committee.
 
-    Energy, forces and all other results are those of the first model. ``results["force_deviation"]``
-    (n_atoms,), eV/Å, is √⟨|F_i − ⟨F_i⟩|²⟩ over the models; its maximum is DP-GEN's ``max_devi_f`` (Zhang et
-    al. 2019, DOI 10.1103/PhysRevMaterials.3.023804). An evaluation takes as long as those of all models.
+    Energy, forces and all other results are those of the first model; `force_deviation` is of all. An
+    evaluation takes as long as those of all models.
 
     Parameters
     ----------
@@ -41,11 +40,9 @@ class MDAugCommittee(MDAugCalculator):
     --------
     >>> atoms.calc = MDAugCommittee("runs/latest")
     >>> atoms.get_forces()
-    >>> atoms.calc.results["force_deviation"].max()  # eV/Å  # doctest: +SKIP
+    >>> atoms.calc.force_deviation.max()  # eV/Å  # doctest: +SKIP
     0.031
     """
-
-    implemented_properties = [*MDAugCalculator.implemented_properties, "force_deviation"]  # noqa: RUF012
 
     def __init__(self, models: str | Path | Sequence[str | Path], **arguments: Any) -> None:
         paths = committee_files(models) if isinstance(models, str | Path) else [Path(path) for path in models]
@@ -55,6 +52,7 @@ class MDAugCommittee(MDAugCalculator):
                 "--committee N` makes them"
             )
         self._paths, self._member_arguments = paths, arguments
+        self._force_deviation: FloatArray | None = None
         self._others = [MDAugCalculator(path, **arguments | {"strict": None}) for path in paths[1:]]
         super().__init__(paths[0], **arguments)
         for path, other in zip(paths[1:], self._others, strict=True):
@@ -73,6 +71,15 @@ class MDAugCommittee(MDAugCalculator):
         for other in self._others:
             other.set(**of_all)
         return super().set(**arguments)
+
+    @property
+    def force_deviation(self) -> FloatArray | None:
+        """Deviation √⟨|F_i − ⟨F_i⟩|²⟩ of the forces over the models, shape (n_atoms,), eV/Å.
+
+        Of the last evaluation; None before. Its maximum is DP-GEN's ``max_devi_f`` (Zhang et al. 2019, DOI
+        10.1103/PhysRevMaterials.3.023804).
+        """
+        return self._force_deviation if self.results else None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the paths of the models."""
@@ -94,9 +101,10 @@ class MDAugCommittee(MDAugCalculator):
             Ignored, part of ASE's interface.
         """
         with self._lock:
+            self._force_deviation = None
             super().calculate(atoms, properties, system_changes)
             forces = [self.results["forces"], *(other.get_forces(self.atoms) for other in self._others)]
-            self.results["force_deviation"] = force_deviation(np.array(forces))
+            self._force_deviation = force_deviation(np.array(forces))
 
     def find_molecules(self, atoms: Atoms) -> None:
         """Find the molecules of a baseline in a structure with intact bonds, for every model.

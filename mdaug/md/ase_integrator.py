@@ -102,7 +102,7 @@ def extrapolation_of(atoms: Atoms) -> FloatArray | None:
         Atoms with calculator.
     """
     atoms.get_potential_energy()  # the results are those of the current positions
-    return getattr(atoms.calc, "results", {}).get("extrapolation")
+    return getattr(atoms.calc, "extrapolation", None)
 
 
 class RigidFreeLangevin(MolecularDynamics):

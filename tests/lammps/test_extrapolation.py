@@ -49,7 +49,7 @@ def test_values_are_those_of_the_calculator(structures, statistics_lab, ranks) -
         alone = atoms.copy()
         alone.calc = MDAugCalculator(lab.model, strict=None)
         alone.get_potential_energy()
-        expected = alone.calc.results["extrapolation"]
+        expected = alone.calc.extrapolation
         found = np.loadtxt(lab.folder / f"{name}.x", skiprows=9, ndmin=2)[:, 1]
         np.testing.assert_allclose(found, expected, rtol=1e-9)
         line = next(line for line in printed.splitlines() if line.startswith(f"LARGEST {name} "))

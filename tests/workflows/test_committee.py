@@ -50,16 +50,16 @@ def test_the_deviation_is_that_of_the_forces(committee):
         forces.append(one.get_forces())
     np.testing.assert_allclose(own, forces[0], rtol=1e-10)
     expected = np.linalg.norm(np.std(forces, axis=0), axis=1)  # of each component, in quadrature
-    np.testing.assert_allclose(atoms.calc.results["force_deviation"], expected, rtol=1e-10)
+    np.testing.assert_allclose(atoms.calc.force_deviation, expected, rtol=1e-10)
     assert expected.max() > 1e-3
     atoms.positions[1, 0] += 0.1
     atoms.get_forces()
-    assert not np.allclose(atoms.calc.results["force_deviation"], expected)
+    assert not np.allclose(atoms.calc.force_deviation, expected)
     again = pickle.loads(pickle.dumps(atoms.calc))
     moved = atoms.copy()
     moved.calc = again
     moved.get_forces()
-    np.testing.assert_allclose(again.results["force_deviation"], atoms.calc.results["force_deviation"])
+    np.testing.assert_allclose(again.force_deviation, atoms.calc.force_deviation)
 
 
 def test_settings_of_all_models_change_together(committee):
@@ -71,7 +71,7 @@ def test_settings_of_all_models_change_together(committee):
     reference = molecule()
     reference.calc = MDAugCommittee(committee, dtype="float64")
     reference.get_forces()
-    found, expected = (each.calc.results["force_deviation"] for each in (atoms, reference))
+    found, expected = (each.calc.force_deviation for each in (atoms, reference))
     np.testing.assert_array_equal(found, expected)
 
 
