@@ -70,8 +70,8 @@ def load_checkpoint(path: Path, fingerprint: str | None = None) -> dict[str, Any
         raise DataError(f"{path} is not a checkpoint of this version (expected format {FORMAT!r})")
     if fingerprint is not None and content.get("fingerprint") != fingerprint:
         raise DataError(
-            f"{path} was written with other options or frames; resume with the same ones, or start anew "
-            "with --overwrite"
+            f"{path} was written with other options or frames; resume with the same ones and the same "
+            "version of mdaug, or start anew with --overwrite"
         )
     return content["state"]
 

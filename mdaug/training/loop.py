@@ -198,8 +198,9 @@ class Trainer:
         self.schedule = Schedule(options, steps)
         self.history = History()
         self.epoch, self.best_epoch, self.seconds = 0, 0, 0.0
+        effective = options.fingerprint(stresses=self.train_set.strain is not None)
         self.fingerprint = (
-            f"{model_options!r} {options!r} {len(train_frames)} {train_frames.energies.sum()!r}"
+            f"{model_options!r} {effective} {len(train_frames)} {train_frames.energies.sum()!r}"
         )
         if initial is not None:
             self.fingerprint += f" {self.best.double().sum().item()!r}"

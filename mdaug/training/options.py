@@ -112,6 +112,18 @@ class TrainOptions(Options):
         """Epochs that are set, or the default without a baseline."""
         return DEFAULT_EPOCHS if self.epochs is None else self.epochs
 
+    def fingerprint(self, *, stresses: bool) -> str:
+        """Return the options as text, without those that make no difference and that earlier versions lack.
+
+        Parameters
+        ----------
+        stresses
+            Whether training frames have stresses.
+        """
+        unused = {"e0s": self.e0s is None, "stress_weight": not stresses}
+        used = (f"{name}={value!r}" for name, value in self if not unused.get(name, False))
+        return f"{type(self).__name__}({', '.join(used)})"
+
     def with_epochs(self, n_frames: int, *, baseline: bool) -> "TrainOptions":
         """Return the options with the number of epochs that suits the number of frames, if none is set.
 

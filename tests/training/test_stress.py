@@ -124,3 +124,22 @@ def test_stresses_are_learned(model_options, make_options, tmp_path):
         model = train(*given, tmp_path / str(stress_weight)).model
         found.append(errors(model, tensors_of(copper(6, seed=1), model)).strain_mae)
     assert found[1] < 0.6 * found[0]
+
+
+def test_checkpoints_of_before_stresses_and_isolated_atoms_are_resumed(
+    model_options, make_options, make_frames
+):
+    """Options that do not matter for the frames are no part of the fingerprint in a checkpoint."""
+
+    def fingerprint(frames, **options):
+        given = frames, frames, model_options, make_options(**options)
+        return Trainer(*given, torch.device("cpu")).fingerprint
+
+    molecule = make_frames(4)
+    options = make_options()
+    earlier = repr(options).replace(" stress_weight=0.003,", "").replace(" e0s=None,", "")
+    assert len(earlier) < len(repr(options)) - 30
+    energy = molecule.energies.sum()
+    assert fingerprint(molecule) == f"{model_options!r} {earlier} 4 {energy!r}"
+    assert fingerprint(copper()) != fingerprint(copper(), stress_weight=1.0)
+    assert fingerprint(molecule) != fingerprint(molecule, e0s={"H": -13.0, "O": -400.0})
