@@ -107,11 +107,14 @@ def calculate_frames(
         The calculator fails on a frame.
     """
     positions = frames.positions if positions is None else positions
+    expected = (
+        Exception if allow_failures else CalculationFailed
+    )  # calculators of others raise what they like
     energies, forces = np.full(len(positions), np.nan), np.full_like(positions, np.nan)
     for n, atoms in enumerate(_structures(frames, positions, calculator)):
         try:
             energies[n], forces[n] = atoms.get_potential_energy(), atoms.get_forces()
-        except CalculationFailed as error:
+        except expected as error:
             calculator.reset()
             if not allow_failures:
                 raise _failed(calculator, frames, n, error, advice) from error

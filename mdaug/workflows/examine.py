@@ -169,7 +169,8 @@ def _before(path: Path, about: dict[str, Any]) -> dict[str, Finished]:
         return {}
     content = read_json(path, "an examination")
     try:
-        different = [key for key, value in about.items() if content["about"].get(key) != value]
+        earlier = {"sha256": about["sha256"]} | content["about"]  # earlier versions have not recorded it
+        different = [key for key, value in about.items() if earlier.get(key) != value]
         entries = content["force_fields"]
         before = {
             label: {name: PartResult.from_json(entry) for name, entry in parts.items()}

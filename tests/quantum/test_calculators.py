@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.calculators.calculator import CalculationFailed, Calculator, all_changes
+from ase.calculators.calculator import CalculationFailed, Calculator, SCFError, all_changes
 from ase.calculators.emt import EMT
 
 from mdaug.errors import DataError, MissingDependencyError
@@ -106,3 +106,18 @@ def test_a_frame_that_fails_is_named_or_unknown() -> None:
     energies, forces = calculate_frames(Spring(), frames, allow_failures=True)
     assert np.isnan(energies).tolist() == [False, True, False]
     assert np.isnan(forces).all(axis=(1, 2)).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("error", [SCFError("no convergence"), RuntimeError("no convergence")])
+def test_failures_of_any_kind_are_allowed(monkeypatch, error) -> None:
+    """Calculators of others do not all raise `CalculationFailed`."""
+    right = Spring.calculate
+
+    def calculate(self, atoms=None, *arguments):
+        if atoms.get_distance(0, 1) > 2.0:
+            raise error
+        right(self, atoms, *arguments)
+
+    monkeypatch.setattr(Spring, "calculate", calculate)
+    energies, _ = calculate_frames(Spring(), _frames(1.0, 3.0, 1.0), allow_failures=True)
+    assert np.isnan(energies).tolist() == [False, True, False]
