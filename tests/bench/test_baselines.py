@@ -65,6 +65,12 @@ def test_a_worker_that_dies_says_why(options, worker):
         run_bench(None, options, baselines=["schnetpack"])
 
 
+def test_a_worker_that_dies_between_cases_is_named(options, worker):
+    worker("import sys; sys.stdin.readline(); print('{\"ready\": {}}', flush=True)")
+    with pytest.raises(BaselineError, match="MACE, invariant cannot be measured: no message"):
+        run_bench(None, options, baselines=["mace"])
+
+
 def test_a_python_that_is_none(options):
     with pytest.raises(BaselineError, match="--baseline-python /nowhere/python"):
         run_bench(None, options, baselines=["schnetpack"], baseline_pythons=[Path("/nowhere/python")])
