@@ -21,6 +21,7 @@ from mdaug.calculators.evaluators import (
     make_finder,
 )
 from mdaug.calculators.molecules import Molecules, molecule_order
+from mdaug.calculators.results import Results
 from mdaug.calculators.structures import StructureError, cell_of, check_positions, species_of
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
@@ -32,7 +33,8 @@ from mdaug.options import Precision
 class MDAugCalculator(Calculator):
     """Energy (eV), forces (eV/Å), stress (eV/Å³, tension positive) and atomic energies (eV) of a model.pt.
 
-    `extrapolation` is an output beside ASE's ``results``: how unlike those of the training frames atoms are.
+    Besides, `extrapolation`, also ``results["extrapolation"]``: how unlike those of the training frames
+    atoms are.
 
     The file alone is enough. Molecules and cells periodic in any directions are supported, including cells
     smaller than the cutoff; ``stress`` needs all three directions.
@@ -109,7 +111,6 @@ class MDAugCalculator(Calculator):
     ) -> None:
         self._lock = RLock()
         self._arguments: dict[str, Any] = {}
-        self._extrapolation: FloatArray | None = None
         super().__init__()
         self.set(
             model=model,
@@ -179,11 +180,7 @@ class MDAugCalculator(Calculator):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle path and hash of the model, not its weights."""
         with self._lock:
-            state = {
-                "atoms": self.atoms,
-                "results": dict(self.results),
-                "_extrapolation": self._extrapolation,
-            }
+            state = {"atoms": self.atoms, "results": self.results}
             return _unpickle, (type(self), self._arguments, self.manifest["weights_sha256"]), state
 
     def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
@@ -230,7 +227,7 @@ class MDAugCalculator(Calculator):
             pairs = self._pair_list.pairs(positions, cell, tuple(self.atoms.pbc.tolist()))
             molecules = None if self._finder is None else self._finder.find(self.atoms)
             values = self._in_order(positions, pairs, molecules)
-            self.results, self._extrapolation = self._results(values), values.get("extrapolation")
+            self.results = Results(self._results(values), extrapolation=values.get("extrapolation"))
 
     def find_molecules(self, atoms: Atoms) -> None:
         """Find the molecules of a baseline in a structure with intact bonds, and keep them when bonds break.
@@ -261,9 +258,10 @@ class MDAugCalculator(Calculator):
         """How unlike those of the training frames the features of each atom are, shape (n_atoms,), no unit.
 
         Of the last evaluation; 1 is the largest value of the training frames. None before an evaluation, and
-        for files of earlier versions. It is not among ``results``, where ASE accepts its own names only.
+        for files of earlier versions. ``results["extrapolation"]`` is the same, not listed in ``results``
+        because ASE accepts its own names only.
         """
-        return self._extrapolation if self.results else None
+        return self.results.get("extrapolation")
 
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
         """Return the properties that changed since the last evaluation; much faster than ASE's own method.

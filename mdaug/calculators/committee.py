@@ -9,6 +9,7 @@ from ase import Atoms
 from ase.calculators.calculator import all_changes
 
 from mdaug.calculators.ase_calculator import MDAugCalculator
+from mdaug.calculators.results import Results
 from mdaug.errors import DataError, SettingsError
 from mdaug.frames import FloatArray
 
@@ -52,7 +53,6 @@ class MDAugCommittee(MDAugCalculator):
                 "--committee N` makes them"
             )
         self._paths, self._member_arguments = paths, arguments
-        self._force_deviation: FloatArray | None = None
         self._others = [MDAugCalculator(path, **arguments | {"strict": None}) for path in paths[1:]]
         super().__init__(paths[0], **arguments)
         for path, other in zip(paths[1:], self._others, strict=True):
@@ -79,7 +79,7 @@ class MDAugCommittee(MDAugCalculator):
         Of the last evaluation; None before. Its maximum is DP-GEN's ``max_devi_f`` (Zhang et al. 2019, DOI
         10.1103/PhysRevMaterials.3.023804).
         """
-        return self._force_deviation if self.results else None
+        return self.results.get("force_deviation")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the paths of the models."""
@@ -101,10 +101,13 @@ class MDAugCommittee(MDAugCalculator):
             Ignored, part of ASE's interface.
         """
         with self._lock:
-            self._force_deviation = None
             super().calculate(atoms, properties, system_changes)
             forces = [self.results["forces"], *(other.get_forces(self.atoms) for other in self._others)]
-            self._force_deviation = force_deviation(np.array(forces))
+            others = {
+                "extrapolation": self.extrapolation,
+                "force_deviation": force_deviation(np.array(forces)),
+            }
+            self.results = Results(self.results, **others)
 
     def find_molecules(self, atoms: Atoms) -> None:
         """Find the molecules of a baseline in a structure with intact bonds, for every model.

@@ -46,11 +46,17 @@ def test_results_fit_a_calculator_of_single_points(evaluated, tmp_path, name) ->
 
 def test_other_outputs_belong_to_the_last_evaluation(evaluated) -> None:
     assert (evaluated.calc.extrapolation > 0).all()
+    results = evaluated.calc.results
+    assert results["extrapolation"] is results.get("extrapolation") is evaluated.calc.extrapolation
+    assert "extrapolation" in results
+    assert "extrapolation" not in list(results)  # ASE accepts its own names only
     again = pickle.loads(pickle.dumps(evaluated.calc))
     if isinstance(again, MDAugCommittee):
         assert evaluated.calc.force_deviation.shape == (9,)
+        assert results["force_deviation"] is evaluated.calc.force_deviation
         assert again.force_deviation is None  # its results are not pickled
     else:
         np.testing.assert_array_equal(again.extrapolation, evaluated.calc.extrapolation)
+        np.testing.assert_array_equal(again.results["extrapolation"], evaluated.calc.extrapolation)
     evaluated.calc.set(skin=0.5)
     assert evaluated.calc.extrapolation is None
