@@ -11,7 +11,7 @@ from ase.calculators.emt import EMT
 from mdaug.errors import DataError
 from mdaug.examination.options import ExaminationOptions
 from mdaug.frames import FrameSet
-from mdaug.workflows import examine
+from mdaug.workflows import examined as examined_models
 from mdaug.workflows.use_model import Model
 
 
@@ -34,13 +34,13 @@ def model(monkeypatch) -> Model:
     records = [record_of("CH4", 300.0), record_of("H2O", 500.0)]
     training = {**records[0], "temperature_K": None, "data": "CH4.xyz, H2O.xyz", "systems": records}
     own = {"CH4": frames_of(molecule("CH4"), 3), "H2O": frames_of(molecule("H2O"), 0)}
-    monkeypatch.setattr(examine, "own_frames", lambda path, part, label: own[label])
+    monkeypatch.setattr(examined_models, "own_frames", lambda path, part, label: own[label])
     return Model("model", EMT(), {"training": training}, Path("model.pt"))
 
 
 def examined(model, frames, structure=None):
     options = ExaminationOptions(structure=structure)
-    return examine._force_field(model, frames, options, Path("out"), None)
+    return examined_models._force_field(model, frames, options, Path("out"), None)
 
 
 def test_each_system_of_a_model_has_frames_and_records_of_its_own(model):

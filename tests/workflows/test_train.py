@@ -163,8 +163,8 @@ def test_defaults_augment_a_handful_of_frames(tiny):
     config = load_config(changes={"data": tiny.data.model_dump(), "split": tiny.split.model_dump()})
     told = []
     made = prepare_sets(config, TrainingCallbacks(stage=told.append)).augmented
-    assert told[-1] == "1100 augmented frames by rule 'force-matched'"
-    assert Counter(made.info["kind"].tolist()) == {"displacement": 200, "stretch": 500, "impulse": 400}
+    assert told[-1] == "320 augmented frames by rule 'force-matched'"
+    assert Counter(made.info["kind"].tolist()) == {"displacement": 70, "stretch": 120, "impulse": 130}
     assert np.isfinite(made.forces).all()
     assert (made.weights > 0).all()
     assert (made.weights <= 0.02).all()
