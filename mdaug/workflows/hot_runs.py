@@ -14,7 +14,8 @@ from mdaug.augmentation.explored import label_visited, spurious_minima
 from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.augmentation.options import ExploreOptions
 from mdaug.calculators.predictions import predict
-from mdaug.data import load_frames, write_extxyz
+from mdaug.data import write_extxyz
+from mdaug.data.load import read_frames
 from mdaug.files import write_json
 from mdaug.frames import FloatArray, FrameSet, join_frames
 from mdaug.geometry.rigid_motion import n_rigid_motions
@@ -108,7 +109,7 @@ class Search:
         record, explored = model.with_name("search.json"), model.with_name("explored.xyz")
         if record.exists():
             entries = read_json(record, "the runs of a round of hardening")["runs"]
-            labeled = load_frames(explored, units="eV") if explored.exists() else None
+            labeled = read_frames(explored, units="eV").frames if explored.exists() else None
             return tuple(HotRuns.from_json(entry) for entry in entries), labeled
         done = [
             self._at(model, factor, number * len(self.settings.temperatures) + n)

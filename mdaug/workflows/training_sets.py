@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from mdaug.augmentation.generate import Augmentation, make_augmentation
-from mdaug.data import Split, load_frames
+from mdaug.data import Split
+from mdaug.data.load import read_frames
 from mdaug.data.splits import refuse_empty_parts
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet, join_frames
@@ -176,9 +177,9 @@ def _prepare(
             failures[system.label] = str(error)
             text, springs = f"no augmented frames of {system.label}: {error}", None
         callbacks.stage(text)
-        if config.augment.explored is not None:
-            explored = _explored(config.augment.explored, raw)
-            callbacks.stage(f"{len(explored)} explored frames")
+    if config.augment.explored is not None:
+        explored = _explored(config.augment.explored, raw)
+        callbacks.stage(f"{len(explored)} explored frames")
     augmented = None if augmentation is None else augmentation.frames
     return Sets(
         split,
@@ -195,8 +196,12 @@ def _prepare(
 
 
 def _explored(path: Path, raw: FrameSet) -> FrameSet:
-    """Read the frames of `mdaug explore`; DataError if they are of other atoms than `raw`."""
-    frames = load_frames(path, units="eV", temperature_K=raw.temperature_K)
+    """Read the frames of `mdaug explore`; DataError if they are of other atoms than `raw`.
+
+    They are not of an equilibrium, and in spurious minima atoms may have other neighbors, so that the checks
+    of data do not apply.
+    """
+    frames = read_frames(path, units="eV", temperature_K=raw.temperature_K).frames
     if not np.array_equal(frames.atomic_numbers, raw.atomic_numbers) or frames.periodic != raw.periodic:
         raise DataError(
             f"{path}: other atoms than those of {raw.name}; give the explored.xyz that "

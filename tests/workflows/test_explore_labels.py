@@ -70,6 +70,7 @@ def test_unlike_frames_are_labeled_and_failures_recorded(trained, tiny, tmp_path
         np.testing.assert_allclose(frames.forces[n], atoms.get_forces(), atol=1e-5)
     changes = {"augment": {"explored": str(tmp_path / "found" / "explored.xyz"), "enabled": False}}
     sets = prepare_sets(tiny.replace(changes), TrainingCallbacks())
+    np.testing.assert_allclose(sets.all_training.positions[-3:], frames.positions)  # though not augmented
     np.testing.assert_allclose(sets.all_training.weights[-3:], 1.0)
 
 

@@ -6,11 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mdaug.data import load_frames
+from mdaug.data import load_frames, write_extxyz
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
+from mdaug.frames import FrameSet
 from mdaug.workflows.config import load_config
 from mdaug.workflows.hardening import n_rounds
+from mdaug.workflows.hot_runs import Search
 from mdaug.workflows.train import train_force_field
 
 pytestmark = pytest.mark.slow
@@ -128,3 +130,21 @@ def test_long_trainings_of_augmented_molecules_have_two_rounds(changed, expected
     training = SimpleNamespace(history=SimpleNamespace(epochs=range(case["n_epochs"])))
     config = load_config(changes={"hardening": {"rounds": case["set"]}} if "set" in case else {})
     assert n_rounds(config, [sets] * case["n_systems"], training) == expected
+
+
+def test_frames_in_which_atoms_have_changed_places_are_read_again(tmp_path):
+    """In a spurious minimum two waters may exchange protons, which in data is an error of the order."""
+    water = np.array([[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
+    pair = np.concatenate([water, water + np.array([3.0, 0, 0])])
+    positions = np.stack([pair] * 8 + [pair[[0, 4, 2, 3, 1, 5]]] * 2)
+    positions += 0.01 * np.random.default_rng(0).normal(size=positions.shape)
+    numbers, energies, forces = np.array([8, 1, 1] * 2), np.zeros(10), np.zeros_like(positions)
+    frames = FrameSet(numbers, positions, energies, forces, temperature_K=150.0)
+    write_extxyz(frames, tmp_path / "explored.xyz")
+    (tmp_path / "search.json").write_text('{"runs": []}')
+    search = Search(None, frames, frames, None, print)
+    runs, again = search.run(tmp_path / "model.pt", 1)
+    assert runs == ()
+    np.testing.assert_allclose(again.positions, positions, atol=1e-7)
+    with pytest.raises(DataError, match="another order"):
+        load_frames(tmp_path / "explored.xyz", units="eV")
