@@ -56,7 +56,7 @@ def read_stresses(
     if not all(images[0].pbc):
         return None, None, []
     notes = []
-    for key in sorted(filter(_NAME.fullmatch, images[0].info), key=_rank):
+    for key in sorted(filter(_NAME.fullmatch, _keys(images)), key=_rank):
         tensors = [_tensor(atoms.info.get(key)) for atoms in images]
         values = [tensor for tensor in tensors if tensor is not None]
         if len(values) < len(images):
@@ -74,7 +74,7 @@ def read_stresses(
 
 def _refuse_opposite_virials(images: Sequence[Atoms], stresses: FloatArray, places: Sequence[str]) -> None:
     """Raise an error if virials beside stresses are +stress · volume."""
-    keys = [key for key in images[0].info if _NAME.fullmatch(key) and "virial" in key.lower()]
+    keys = [key for key in _keys(images) if _NAME.fullmatch(key) and "virial" in key.lower()]
     for key in keys:
         for atoms, stress, place in zip(images, stresses, places, strict=True):
             virial = _tensor(atoms.info.get(key))
@@ -86,6 +86,11 @@ def _refuse_opposite_virials(images: Sequence[Atoms], stresses: FloatArray, plac
                     f"{place}: {key} is +volume · stress; expected −volume · stress with tension positive: "
                     f"negate the wrong one, or leave {key} out"
                 )
+
+
+def _keys(images: Sequence[Atoms]) -> list[str]:
+    """Return all keys of any frame, in order of first appearance."""
+    return list(dict.fromkeys(key for atoms in images for key in atoms.info if isinstance(key, str)))
 
 
 def _tensor(value: object) -> FloatArray | None:

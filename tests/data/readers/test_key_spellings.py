@@ -84,9 +84,11 @@ def test_energies_only(tmp_path: Path) -> None:
     assert frames.forces.shape == (2, 2, 3) and not frames.has_forces
 
 
-def test_stresses_of_some_frames_only_are_not_used(tmp_path: Path) -> None:
+@pytest.mark.parametrize("without", ["first", "last"])
+def test_stresses_of_some_frames_only_are_not_used(tmp_path: Path, without: str) -> None:
     path = write(tmp_path / "a.xyz", comment=f"{CELL} energy=-1 virial={NINE}")
-    before, _, after = path.read_text().rpartition(f" virial={NINE}")
+    text = path.read_text()
+    before, _, after = (text.partition if without == "first" else text.rpartition)(f" virial={NINE}")
     path.write_text(before + after)
     contents = read_contents(path)
     assert contents.frames.stresses is None
