@@ -49,8 +49,16 @@ def large_frames(n: int, n_atoms: int) -> FrameSet:
         given = atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress(voigt=False)
         found.append((atoms.positions.copy(), atoms.cell.array.copy(), *given))
     positions, cells, energies, forces, stresses = (np.array(each) for each in zip(*found, strict=True))
-    periodic = {"cells": cells, "pbc": (True, True, True), "stresses": stresses, "temperature_K": 300.0}
-    return FrameSet(np.full(4 * repeat**3, 29), positions, energies, forces, **periodic)
+    return FrameSet(
+        np.full(4 * repeat**3, 29),
+        positions,
+        energies,
+        forces,
+        cells=cells,
+        pbc=(True, True, True),
+        stresses=stresses,
+        temperature_K=300.0,
+    )
 
 
 def measure(path: str, part: str) -> None:

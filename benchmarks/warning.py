@@ -42,6 +42,7 @@ from mdaug.geometry.training_bonds import TrainingBonds
 from mdaug.md.core_integrator import advance_together, core_integrators
 from mdaug.md.guard import Guard
 from mdaug.md.options import DynamicsOptions
+from mdaug.options import Precision
 from mdaug.quantum.calculators import charged_calculator
 from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.workflows.export import export_run
@@ -138,7 +139,8 @@ def dynamics(model: Path, kelvin: float, n_replicas: int, ps: float) -> dict:
         atoms = Atoms(start.numbers, minimum.atoms.positions)
         atoms.set_momenta(thermal_momenta(atoms.positions, atoms.get_masses(), kelvin, 6, rng))
         runs.append(make(atoms, options, rng, None))
-    positions, fall = [[] for _ in runs], [""] * n_replicas
+    positions: list[list[np.ndarray]] = [[] for _ in runs]
+    fall = [""] * n_replicas
     for _ in range(round(ps * 1000 / OBSERVED_FS)):
         alive = [k for k in range(n_replicas) if not fall[k]]
         if not alive:
@@ -159,15 +161,17 @@ def extrapolation(model: Path, numbers: np.ndarray, positions: np.ndarray) -> np
     """Return the extrapolation of each atom in all frames."""
     core, species = loaded(model, numbers)
     core.compute_extrapolation()
-    values = []
+    values: list[np.ndarray] = []
     for start in range(0, len(positions), 100):
         part = np.ascontiguousarray(positions[start : start + 100])
         core.evaluate_molecules(species, part)
-        values.append(core.extrapolation(*part.shape[:2]))
+        of_part = core.extrapolation(*part.shape[:2])
+        assert of_part is not None  # it was asked for
+        values.append(of_part)
     return np.concatenate(values)
 
 
-def loaded(model: Path, numbers: np.ndarray, dtype: str = "float64") -> tuple[Core, np.ndarray]:
+def loaded(model: Path, numbers: np.ndarray, dtype: Precision = "float64") -> tuple[Core, np.ndarray]:
     """Return the core with a model and its molecule, and the species."""
     manifest, core = read_manifest(model), Core(model, dtype)
     finder = make_finder(manifest)
