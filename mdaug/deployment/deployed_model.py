@@ -159,9 +159,8 @@ class DeployedModel(nn.Module):
             Shape (n_atoms, 3), Å: lattice translations that put the atoms of each molecule side by side; None
             for those that the pairs of bonded atoms give.
         """
-        d_ij, unit_ij = pair_vectors(positions.double(), idx_i, idx_j, shifts.double())
-        filters, slopes = self.filters(d_ij)
-        pairs = Pairs(idx_i, idx_j, d_ij, unit_ij, filters, slopes, 0.0)
+        pairs = self._pairs(positions, idx_i, idx_j, shifts)
+        d_ij, unit_ij = pairs.d_ij, pairs.unit_ij
         atomic, slope, transverse = self.network(species, pairs)
         slope = slope.double() * self.energy_scale
         if transverse is not None:
@@ -209,10 +208,14 @@ class DeployedModel(nn.Module):
         positions, idx_i, idx_j, shifts
             As for `forward`.
         """
+        pairs = self._pairs(positions, idx_i, idx_j, shifts)
+        return self.network.last_features(species, pairs).double()
+
+    def _pairs(self, positions: Tensor, idx_i: Tensor, idx_j: Tensor, shifts: Tensor) -> Pairs:
+        """Return the pairs with their filters."""
         d_ij, unit_ij = pair_vectors(positions.double(), idx_i, idx_j, shifts.double())
         filters, slopes = self.filters(d_ij)
-        pairs = Pairs(idx_i, idx_j, d_ij, unit_ij, filters, slopes, 0.0)
-        return self.network.last_features(species, pairs).double()
+        return Pairs(idx_i, idx_j, d_ij, unit_ij, filters, slopes, 0.0)
 
     @torch.jit.export
     def extrapolation(
