@@ -42,6 +42,7 @@ def examine(
         were not run are run.
     """
     from mdaug.workflows.examine import FILE, examine_force_fields
+    from mdaug.workflows.examined import ExaminedModels
 
     paths, data = _split(models)
     check_calculator(calculator, models=bool(paths), instead=False)
@@ -54,16 +55,10 @@ def examine(
         open_run(output, command="examine", resume=resume, subject=subject, inputs=inputs) as run,
         progress_bars() as progress,
     ):
-        examination = examine_force_fields(
-            paths,
-            None if data is None else source.load(data, forces_optional=True),
-            options,
-            run.path,
-            calculator=calculator,
-            where=cluster.where(),
-            resume=resume,
-            progress=progress,
-        )
+        frames = None if data is None else source.load(data, forces_optional=True)
+        examined = ExaminedModels(tuple(paths), frames, options, run.path, calculator)
+        where = cluster.where()
+        examination = examine_force_fields(examined, where=where, resume=resume, progress=progress)
     _print(examination)
     print_text(run.path / FILE)
     print_text(f"report {examination.report}")

@@ -21,7 +21,6 @@ from mdaug.reports.examination import write_examination_report
 from mdaug.verdicts import Verdict
 from mdaug.workflows.examination_jobs import examine_on_cluster
 from mdaug.workflows.examined import ExaminedModels
-from mdaug.workflows.options import CalculatorOptions
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.use_model import Model
 
@@ -50,37 +49,25 @@ class Examination:
 
 
 def examine_force_fields(
-    models: Sequence[Path],
-    frames: FrameSet | None,
-    options: ExaminationOptions,
-    folder: Path,
+    examined: ExaminedModels,
     *,
-    calculator: CalculatorOptions = CalculatorOptions(),
     where: Where = Where(),
     resume: bool = False,
     progress: Progress = ignore,
 ) -> Examination:
-    """Examine models and a calculator, and write examination.json and report.html into `folder`.
+    """Examine models and a calculator, and write examination.json and report.html into their folder.
 
     The file is written after every part, so that an interrupted examination can be resumed.
 
     Parameters
     ----------
-    models
-        Files model.pt or run folders; empty for the calculator alone, or else for the latest run.
-    frames
-        Held-out frames; None for the test frames of each model's own training.
-    options
-        Parts, time and start structure.
-    folder
-        Output folder.
-    calculator
-        A calculator that is examined instead of a model or beside the models.
+    examined
+        The force fields, and what they are examined with.
     where
         A cluster whose workers examine all parts of all force fields side by side; otherwise one part after
         the other is examined in this process.
     resume
-        Keep the parts that an interrupted examination in `folder` has finished.
+        Keep the parts that an interrupted examination in the folder has finished.
     progress
         Called with the name of a force field and the numbers of parts done and in all.
 
@@ -89,9 +76,8 @@ def examine_force_fields(
     DataError
         If a model or its start cannot be had, or the folder holds the examination of something else.
     """
-    subject = ExaminedModels(tuple(models), frames, options, folder, calculator)
-    loaded = subject.load()
-    about = _about(loaded, frames, options)
+    loaded, options, folder = examined.load(), examined.options, examined.folder
+    about = _about(loaded, examined.frames, options)
     before = _before(folder / FILE, about) if resume else {}
     entries: dict[str, Finished] = {model.label: before.get(model.label, {}) for model in loaded}
     names = chosen(options)
@@ -104,11 +90,11 @@ def examine_force_fields(
 
     finished = {label: {k: v for k, v in parts.items() if v.checks} for label, parts in entries.items()}
     if where.scheduler is not None:
-        results = examine_on_cluster(subject, names, finished, where, report)
+        results = examine_on_cluster(examined, names, finished, where, report)
     else:
         results = {
             model.label: examine(
-                subject.force_field(loaded, model.label),
+                examined.force_field(loaded, model.label),
                 names,
                 60.0 * options.minutes,
                 finished[model.label],
