@@ -95,10 +95,11 @@ class DaskWorkers:
                 numbers.append(self._ended.get_nowait())
         except Empty:
             pass
-        if not numbers:
-            self._count()
         ends = [(number, self._end(number)) for number in numbers]
-        return [(number, ended) for number, ended in ends if ended is not None]
+        ended = [(number, end) for number, end in ends if end is not None]
+        if not ended:
+            self._count()
+        return ended
 
     def close(self) -> None:
         """Cancel the calls that have not ended; a call that runs on a worker ends there by itself."""

@@ -76,9 +76,9 @@ def meet(own, other):
     return os.getpid()
 
 
-def wait_for(path):
+def wait_for(path, is_whole=lambda: True):
     for _ in range(3000):
-        if path.exists():
+        if path.exists() and is_whole():
             return
         time.sleep(0.02)
     raise TimeoutError(f"{path} does not appear")
