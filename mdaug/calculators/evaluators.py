@@ -198,7 +198,7 @@ def _with_torchscript(model: str | Path, dtype: Precision | None, device: str, t
                 atoms = [on_device(part) for part in molecules.atoms]
                 offsets = None if molecules.offsets is None else on_device(molecules.offsets)
                 out = script.evaluate_molecules(*given, atoms, offsets)
-            if with_extrapolation:
+            if with_extrapolation and "extrapolation" not in out:  # a file of an earlier version
                 out["extrapolation"] = script.extrapolation(*given)
             return {name: tensor.cpu().numpy() for name, tensor in out.items()}
 

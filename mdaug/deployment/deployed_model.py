@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mdaug.deployment.deployed_filters import DirectFilters, SplineFilters
+from mdaug.deployment.whole_molecules import whole_by_pairs
 from mdaug.models import SchNet
 from mdaug.models.graph import forces_from_pairs, pair_vectors, virial_from_pairs
 from mdaug.models.molecule_template import MoleculeTemplate
@@ -89,7 +90,9 @@ class DeployedModel(nn.Module):
         dict
             ``energy`` (), eV; ``atomic_energies`` (n_atoms,), eV, which add up to it; ``forces`` (n_atoms,
             3), eV/Å, F = −∂E/∂r; ``strain_derivative`` (3, 3), eV, ∂E/∂ε: divided by the volume it is the
-            stress, tension positive. All float64. For several systems, sum the atomic energies of each.
+            stress, tension positive. Of a model with statistics of its training frames also
+            ``extrapolation`` (n_atoms,), see `extrapolation`. All float64. For several systems, sum the
+            atomic energies of each.
         """
         return self.evaluate(self.species(atomic_numbers), positions, idx_i, idx_j, shifts)
 
@@ -161,7 +164,7 @@ class DeployedModel(nn.Module):
         """
         pairs = self._pairs(positions, idx_i, idx_j, shifts)
         d_ij, unit_ij = pairs.d_ij, pairs.unit_ij
-        atomic, slope, transverse = self.network(species, pairs)
+        atomic, slope, transverse, last = self.network.with_last_features(species, pairs)
         slope = slope.double() * self.energy_scale
         if transverse is not None:
             transverse = transverse.double() * self.energy_scale
@@ -188,12 +191,15 @@ class DeployedModel(nn.Module):
             atomic_energies = atomic_energies.index_add(0, atoms.flatten(), of_atoms.flatten())
             forces = forces.index_add(0, atoms.flatten(), -of_positions.flatten(0, 1))
             strain_derivative = strain_derivative + whole.flatten(0, 1).t() @ of_positions.flatten(0, 1)
-        return {
+        out = {
             "energy": atomic_energies.sum(),
             "atomic_energies": atomic_energies,
             "forces": forces,
             "strain_derivative": strain_derivative,
         }
+        if self.feature_means is not None:
+            out["extrapolation"] = self._distances(species, last.double())
+        return out
 
     @torch.jit.export
     def last_features(
@@ -237,16 +243,19 @@ class DeployedModel(nn.Module):
         ValueError
             The model has no statistics of its training frames.
         """
+        return self._distances(species, self.last_features(species, positions, idx_i, idx_j, shifts))
+
+    def _distances(self, species: Tensor, features: Tensor) -> Tensor:
+        """Return the extrapolation of atoms with these last features."""
         means, whitening = self.feature_means, self.feature_whitening
         if means is None or whitening is None:
             raise ValueError("the model has no statistics of its training frames, so no extrapolation")
-        features = self.last_features(species, positions, idx_i, idx_j, shifts)
         deviations = features - means.index_select(0, species)
         values = torch.zeros(species.shape[0], dtype=features.dtype, device=features.device)
+        # every element for every atom: shapes that depend on the species could be part of no CUDA graph
         for element in range(means.shape[0]):
-            own = species.eq(element).nonzero().squeeze(-1)
-            scaled = deviations.index_select(0, own) @ whitening[element].t()
-            values = values.index_copy(0, own, scaled.square().sum(-1).sqrt())
+            scaled = (deviations @ whitening[element].t()).square().sum(-1).sqrt()
+            values = torch.where(species.eq(element), scaled, values)
         return values
 
     @torch.jit.export
@@ -290,57 +299,3 @@ class DeployedModel(nn.Module):
         for n, terms in enumerate(self.baseline):
             molecules.append(first[kind.eq(n)] + torch.arange(terms.atomic_numbers.shape[0], device=device))
         return molecules
-
-
-def whole_by_pairs(
-    positions: Tensor, atoms: Tensor, bonds: Tensor, pairs: tuple[Tensor, Tensor, Tensor]
-) -> Tensor:
-    """Return the positions of molecules, each in one piece, by the shortest pair of every bond.
-
-    A bond without a pair, because it is longer than the cutoff, counts with a shift of zero.
-
-    Parameters
-    ----------
-    positions
-        Shape (n_atoms, 3), Å.
-    atoms
-        Shape (n_molecules, size), the atoms of the molecules.
-    bonds
-        Shape (n_bonds, 2), of one molecule.
-    pairs
-        idx_i, idx_j and shifts, as for `DeployedModel.forward`.
-
-    Returns
-    -------
-    Tensor
-        Shape (n_molecules, size, 3), Å.
-    """
-    idx_i, idx_j, shifts = pairs
-    whole = positions[atoms]
-    crossing = shifts.ne(0).any(-1)
-    if not bool(crossing.any()):
-        return whole
-    n_atoms, size = positions.shape[0], atoms.shape[1]
-    first, second = torch.cat([idx_i, idx_j]), torch.cat([idx_j, idx_i])
-    r_ij = torch.cat(
-        [positions[idx_j] - positions[idx_i] + shifts, positions[idx_i] - positions[idx_j] - shifts]
-    )
-    nearest = torch.argsort(r_ij.square().sum(-1), descending=False, stable=True)
-    keys = (first * n_atoms + second)[nearest]
-    keys, by_key = torch.sort(keys, stable=True)
-    r_ij = r_ij[nearest][by_key]
-    placed = [atom == 0 for atom in range(size)]
-    for _ in range(size):
-        for bond in range(bonds.shape[0]):
-            i, j = int(bonds[bond, 0]), int(bonds[bond, 1])
-            if placed[i] == placed[j]:
-                continue
-            if placed[j]:
-                i, j = j, i
-            wanted = atoms[:, i] * n_atoms + atoms[:, j]
-            row = torch.searchsorted(keys, wanted).clamp(max=keys.shape[0] - 1)
-            listed = keys[row].eq(wanted).unsqueeze(-1)
-            step = torch.where(listed, r_ij[row], positions[atoms[:, j]] - positions[atoms[:, i]])
-            whole[:, j] = whole[:, i] + step
-            placed[j] = True
-    return whole

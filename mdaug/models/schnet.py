@@ -222,12 +222,28 @@ class Network(nn.Module):
                 [*self.parameters(), *pairs.filters],
             )
             return energies, slope, transverse if self.n_vectors > 0 else None
+        energies, slope, transverse, _ = self.with_last_features(species, pairs)
+        return energies, slope, transverse
+
+    def with_last_features(
+        self, species: Tensor, pairs: Pairs
+    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
+        """Return what `forward` returns, and `last_features` from the same pass.
+
+        Parameters
+        ----------
+        species
+            Shape (n_atoms,), index of each atom's element.
+        pairs
+            Pairs with filters.
+        """
         x, blocks, vector_blocks = self._features(species, pairs)
-        hidden, act_slope = self._activate(self.readout_hidden(x))
+        last = self.readout_hidden(x)
+        hidden, act_slope = self._activate(last)
         energies = self.readout(hidden).squeeze(-1)
         g = (act_slope * self.readout.weight) @ self.readout_hidden.weight
         slope, transverse = _pair_gradients(pairs, g, blocks, vector_blocks)
-        return energies, slope, transverse
+        return energies, slope, transverse, last
 
     def last_features(self, species: Tensor, pairs: Pairs) -> Tensor:
         """Return the features of the last layer, before its activation: the energy is a function of them.

@@ -1,11 +1,15 @@
 """Extrapolation: 1 is the largest value of the training frames, in every evaluator; older files have none."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 import torch
 from ase import Atoms
 from ase.build import bulk, molecule
+from torch.profiler import ProfilerActivity, profile
 
+from mdaug import MDAugCalculator
 from mdaug.calculators.core import Core
 from mdaug.deployment import export_model, last_layer_statistics, load_model, read_manifest
 from mdaug.frames import FrameSet
@@ -62,6 +66,68 @@ def test_core_and_torchscript_give_the_same(  # noqa: PLR0917
     expected = script.extrapolation(species, torch.as_tensor(frames.positions.reshape(-1, 3)), *pairs)
     found = evaluated(Core(path, dtype), path, frames)
     np.testing.assert_allclose(found.ravel(), expected.detach().numpy(), rtol=tolerance)
+
+
+class EarlierFile:
+    """A loaded file whose evaluation does not give the extrapolation, as those of versions before."""
+
+    def __init__(self, *arguments) -> None:
+        self.script, self.calls = load_model(*arguments), 0
+
+    def evaluate(self, *given):
+        return {
+            name: value for name, value in self.script.evaluate(*given).items() if name != "extrapolation"
+        }
+
+    def extrapolation(self, *given):
+        self.calls += 1
+        return self.script.extrapolation(*given)
+
+
+@pytest.fixture
+def both_evaluators(make_model, tmp_path, ethanol_frames):
+    """Evaluate displaced ethanol with a calculator of the core, and with one of TorchScript."""
+    path = exported(make_model(n_vectors=5), tmp_path / "m.pt", ethanol_frames)
+    atoms = molecule("CH3CH2OH")
+    atoms.positions = frames_of(atoms, n=1, width=0.3, seed=2).positions[0]
+
+    def evaluate(evaluator: str) -> MDAugCalculator:
+        calculator = MDAugCalculator(path, dtype="float64", evaluator=evaluator)
+        calculator.calculate(atoms)
+        return calculator
+
+    return evaluate
+
+
+@contextmanager
+def network_passes():
+    """Count passes through the network by the look-ups in its embedding."""
+    passes: list[int] = []
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        yield passes
+    passes.extend(event.count for event in profiled.key_averages() if event.key == "aten::embedding")
+
+
+def test_torchscript_evaluates_the_network_once(both_evaluators):
+    core, script = both_evaluators("core"), both_evaluators("torchscript")
+    np.testing.assert_allclose(script.extrapolation, core.extrapolation, rtol=1e-10)
+    np.testing.assert_allclose(script.results["forces"], core.results["forces"], rtol=1e-9, atol=1e-12)
+    atoms = script.atoms.copy()
+    atoms.rattle(0.01)
+    with network_passes() as passes:
+        script.calculate(atoms)
+    assert passes == [1]
+
+
+def test_files_of_earlier_versions_give_the_same(both_evaluators, monkeypatch):
+    expected, loaded = both_evaluators("torchscript"), []
+    monkeypatch.setattr(
+        "mdaug.calculators.evaluators.load_model",
+        lambda *arguments: loaded.append(EarlierFile(*arguments)) or loaded[-1],
+    )
+    found = both_evaluators("torchscript")
+    np.testing.assert_array_equal(found.extrapolation, expected.extrapolation)
+    assert loaded[0].calls == 1
 
 
 def test_threads_do_not_change_it(make_model, tmp_path, ethanol_frames):
