@@ -33,7 +33,9 @@ def _table(number: int, entry: dict[str, Any]) -> Table:
             f"{before:.3g} before, {after:.3g} kcal/mol/Å after"
             f"{'' if entry['kept'] else ', so its weights are not used'}."
         )
+    several = len({run.get("system", "") for run in entry["runs"]}) > 1
     columns = [
+        *(["system"] if several else []),
         "temperature, K",
         "runs, ps",
         "stopped because",
@@ -43,6 +45,7 @@ def _table(number: int, entry: dict[str, Any]) -> Table:
     ]
     rows = [
         [
+            *([run["system"]] if several else []),
             run["temperature_K"],
             ", ".join(f"{ps:.3g}" for ps in run["completed_ps"]),
             "; ".join(dict.fromkeys(why for why in run["stopped_because"] if why)) or None,

@@ -2,10 +2,11 @@
 
 After a training replicas run at several times the temperature of the frames, from validation frames. Visited
 geometries whose energy is below that of the force-matched field by more than this field's own error are
-labeled by it and trained on from the present weights. Rounds end when nothing is found.
+labeled by it and trained on from the present weights. Rounds end when nothing is found. Of several systems
+the molecules are searched one by one, and the training goes on with what was found of all.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from mdaug.augmentation.explored import sound_field
 from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.deployment import export_model
 from mdaug.errors import DataError
-from mdaug.frames import FrameSet, join_frames
+from mdaug.frames import FrameSet, as_frames, join_frames
 from mdaug.models import SchNet
 from mdaug.training import TrainResult, train
+from mdaug.workflows.baseline import network_options
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.hot_runs import HotRuns, Search
+from mdaug.workflows.training_records import system_folder
 from mdaug.workflows.training_sets import Sets
 
 FOLDER = "hardening"
@@ -46,7 +49,7 @@ class Round:
     Parameters
     ----------
     runs
-        At each temperature.
+        Of each system at each temperature.
     n_trained_on
         Frames in spurious minima that were trained on.
     force_mae_before_kcal_mol_A, force_mae_after_kcal_mol_A
@@ -85,7 +88,7 @@ class Hardened:
         return {"reason": self.reason, "rounds": [asdict(each) for each in self.rounds]}
 
 
-def n_rounds(config: RunConfig, systems: Sequence[Sets], training: TrainResult) -> int:
+def n_rounds(config: RunConfig, systems: Sequence[Sets], n_epochs: int) -> int:
     """Return the number of rounds that is set, or the default for these frames and this training.
 
     Parameters
@@ -94,24 +97,47 @@ def n_rounds(config: RunConfig, systems: Sequence[Sets], training: TrainResult) 
         Settings of the training.
     systems
         Frames of each system.
-    training
-        The finished training.
+    n_epochs
+        Epochs of the training.
     """
     if config.hardening.rounds is not None:
         return config.hardening.rounds
-    sets = systems[0]
-    steps_per_epoch = -(-len(sets.all_training) // config.training.batch_size)
-    long_enough = len(training.history.epochs) * steps_per_epoch >= LEAST_STEPS
-    labeled = (
-        sets.augmented is not None and sets.augmentation is not None and sets.augmentation.field is not None
-    )
-    is_molecule = len(systems) == 1 and not sets.train.periodic
-    return DEFAULT_ROUNDS if long_enough and labeled and is_molecule else 0
+    steps_per_epoch = -(-sum(len(sets.all_training) for sets in systems) // config.training.batch_size)
+    long_enough = n_epochs * steps_per_epoch >= LEAST_STEPS
+    return DEFAULT_ROUNDS if long_enough and any(map(_is_labeled_molecule, systems)) else 0
+
+
+def _is_labeled_molecule(sets: Sets) -> bool:
+    has_field = sets.augmentation is not None and sets.augmentation.field is not None
+    return sets.augmented is not None and has_field and not sets.train.periodic
+
+
+def plan(config: RunConfig, systems: Sequence[Sets], n_epochs: int) -> str | None:
+    """Return a sentence on the hardening that follows a training; None for one system without.
+
+    Parameters
+    ----------
+    config, systems, n_epochs
+        As for `n_rounds`.
+    """
+    if not n_rounds(config, systems, n_epochs):
+        if len(systems) == 1 or config.hardening.rounds == 0:
+            return None
+        return (
+            f"no hardening: it is for molecules with augmented frames in {LEAST_STEPS} steps or more; "
+            "--harden N sets it"
+        )
+    reasons = {sets.label: _why_not(sets, config) for sets in systems}
+    searched = ", ".join(label for label, reason in reasons.items() if reason is None)
+    left_out = "; ".join(f"{label} is left out: {reason}" for label, reason in reasons.items() if reason)
+    if not searched:
+        return f"no hardening: {left_out}"
+    return f"after the training: hardening of {searched}" + f" ({left_out})" * bool(left_out)
 
 
 def harden(
     training: TrainResult,
-    sets: Sets,
+    systems: Sequence[Sets],
     config: RunConfig,
     folder: Path,
     *,
@@ -128,8 +154,8 @@ def harden(
     ----------
     training
         The finished training.
-    sets
-        Its frames.
+    systems
+        Frames of each system. Those that are periodic or have no sound force field are not searched.
     config
         Its settings.
     folder
@@ -144,39 +170,86 @@ def harden(
         Called with a line of text at each stage.
     """
     model, before = training.model, _validation_force_mae(training)
-    try:
-        field = _field(sets, config)
-    except DataError as error:
-        return Hardened(model, (), f"no hardening: {error}")
+    fields, failures = _fields(systems, config)
+    if not fields:
+        return Hardened(model, (), f"no hardening: {'; '.join(failures)}")
     done: list[Round] = []
-    found: list[FrameSet] = []
+    training_sets = {sets.label: sets.all_training for sets in systems}
     for number in range(1, rounds + 1):
         place = folder / FOLDER / f"round-{number}"
         place.mkdir(parents=True, exist_ok=True)
-        path = export_model(model, place / "model.pt", training=summary, templates=sets.baseline.templates)
-        search = Search(
-            field, sets.train, sets.validation, config.hardening, _prefixed(stage, f"round {number}: ")
-        )
-        runs, explored = search.run(path, number)
-        if explored is None:
+        templates = systems[0].baseline.templates
+        path = export_model(model, place / "model.pt", training=summary, templates=templates)
+        runs, found = _search(path, number, systems, fields, config, _prefixed(stage, f"round {number}: "))
+        if not found:
             return Hardened(model, (*done, Round(runs)), _nothing_found(number, runs))
-        stage(f"round {number}: training on {len(explored)} frames in spurious minima")
-        found.append(explored)
-        result = _train_on(model, join_frames([sets.all_training, *found]), sets, config, place, device)
+        n_found = sum(map(len, found.values()))
+        stage(f"round {number}: training on {n_found} frames in spurious minima")
+        for label, explored in found.items():
+            training_sets[label] = join_frames([training_sets[label], explored])
+        result = _train_on(model, list(training_sets.values()), systems, config, place, device)
         after = _validation_force_mae(result)
-        done.append(Round(runs, len(explored), before, after, kept=after <= WORSE * before))
+        done.append(Round(runs, n_found, before, after, kept=after <= WORSE * before))
         if not done[-1].kept:
             return Hardened(model, tuple(done), _not_kept(number, done[-1]))
         model, before = result.model, after
-    return Hardened(model, tuple(done), f"all {len(done)} rounds found spurious minima")
+    which = "the only round" if len(done) == 1 else f"all {len(done)} rounds"
+    return Hardened(model, tuple(done), f"{which} found spurious minima")
+
+
+def _search(  # noqa: PLR0917
+    model: Path,
+    number: int,
+    systems: Sequence[Sets],
+    fields: Mapping[str, ForceField],
+    config: RunConfig,
+    stage: Callable[[str], None],
+) -> tuple[tuple[HotRuns, ...], dict[str, FrameSet]]:
+    """Return the runs of all systems with a field, and by label the frames in spurious minima of each."""
+    runs: list[HotRuns] = []
+    found: dict[str, FrameSet] = {}
+    for sets in systems:
+        if sets.label not in fields:
+            continue
+        held_out = sets.validation if len(sets.validation) else sets.train
+        own_stage = stage if len(systems) == 1 else _prefixed(stage, f"{sets.label}, ")
+        search = Search(fields[sets.label], sets.train, held_out, config.hardening, own_stage, sets.label)
+        place = system_folder(model.parent, sets, systems)
+        place.mkdir(parents=True, exist_ok=True)
+        own_runs, explored = search.run(model, number, place)
+        runs += own_runs
+        if explored is not None:
+            found[sets.label] = explored
+    return tuple(runs), found
+
+
+def _fields(systems: Sequence[Sets], config: RunConfig) -> tuple[dict[str, ForceField], list[str]]:
+    """Return by label the fields that decide what is a spurious minimum, and why systems have none."""
+    fields, failures = {}, []
+    for sets in systems:
+        try:
+            fields[sets.label] = _field(sets, config)
+        except DataError as error:
+            failures.append(str(error))
+    return fields, failures
+
+
+def _why_not(sets: Sets, config: RunConfig) -> str | None:
+    """Return why a system is not searched, as far as is known without a fit; None if it is."""
+    if sets.train.periodic:
+        return "the frames have a cell, and hardening is for molecules"
+    if sets.train.temperature_K is None:
+        return "the temperature of the frames is not known; give --temperature"
+    if config.hardening.rounds is None and not _is_labeled_molecule(sets):
+        return "it has no augmented frames with labels of a sound force field"
+    return None
 
 
 def _field(sets: Sets, config: RunConfig) -> ForceField:
     """Return the field that decides what is a spurious minimum, or raise DataError with the reason."""
-    if sets.train.periodic:
-        raise DataError(f"{sets.train.name}: the frames have a cell, and hardening is for molecules")
-    if sets.train.temperature_K is None:
-        raise DataError(f"{sets.train.name}: the temperature of the frames is not known; give --temperature")
+    why_not = _why_not(sets, config)
+    if why_not is not None:
+        raise DataError(f"{sets.train.name}: {why_not}")
     if sets.augmentation is not None and sets.augmentation.field is not None:
         return sets.augmentation.field  # fitted to the same frames, and assessed
     return sound_field(sets.train, config.model.cutoff)
@@ -208,16 +281,25 @@ def _prefixed(stage: Callable[[str], None], prefix: str) -> Callable[[str], None
 
 
 def _train_on(  # noqa: PLR0917
-    model: SchNet, frames: FrameSet, sets: Sets, config: RunConfig, place: Path, device: str
+    model: SchNet,
+    frames: Sequence[FrameSet],
+    systems: Sequence[Sets],
+    config: RunConfig,
+    place: Path,
+    device: str,
 ) -> TrainResult:
-    """Go on with the training from the present weights."""
-    options = sets.baseline.training_options(config.training, len(sets.all_training))
+    """Go on with the training from the present weights, on the given frames of each system."""
+    baselines = [sets.baseline for sets in systems]
+    n_frames = sum(len(sets.all_training) for sets in systems)
+    options = baselines[0].training_options(config.training, n_frames)
     epochs = config.hardening.epochs or max(1, options.n_epochs // SHARE_OF_EPOCHS)
     rate = LOWER_RATE * options.learning_rate
+    subtracted = [baseline.subtract(own) for baseline, own in zip(baselines, frames, strict=True)]
+    held_out = [sets for sets in systems if len(sets.validation)]
     return train(
-        sets.baseline.subtract(frames),
-        sets.baseline.subtract(sets.validation),
-        sets.baseline.network_options(config.model),
+        as_frames(subtracted),
+        as_frames([sets.baseline.subtract(sets.validation) for sets in held_out]),
+        network_options(baselines, config),
         options.model_copy(update={"epochs": epochs, "learning_rate": rate}),
         place,
         device=device,

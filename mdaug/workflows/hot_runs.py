@@ -45,6 +45,8 @@ class HotRuns:
         Geometries visited, and those of them in spurious minima.
     largest_gap_kcal_mol
         Largest energy of the force-matched field above that of the model.
+    system
+        Label of the system.
     """
 
     temperature_K: float
@@ -53,6 +55,7 @@ class HotRuns:
     n_visited: int
     n_found: int
     largest_gap_kcal_mol: float
+    system: str = ""
 
     @property
     def n_ended_early(self) -> int:
@@ -86,6 +89,8 @@ class Search:
         Temperatures, number and length of the runs; what is kept.
     stage
         Called with a line of text at each temperature.
+    system
+        Label of the system.
     """
 
     field: ForceField
@@ -93,11 +98,12 @@ class Search:
     validation: FrameSet
     settings: HardeningSettings
     stage: Callable[[str], None]
+    system: str = ""
 
-    def run(self, model: Path, number: int) -> tuple[tuple[HotRuns, ...], FrameSet | None]:
+    def run(self, model: Path, number: int, folder: Path) -> tuple[tuple[HotRuns, ...], FrameSet | None]:
         """Return the runs of a model and the labeled frames in spurious minima, None for none.
 
-        Both are recorded beside the model (search.json, explored.xyz), and read from there if they are.
+        Both are recorded in `folder` (search.json, explored.xyz), and read from there if they are.
 
         Parameters
         ----------
@@ -105,8 +111,10 @@ class Search:
             A model.pt.
         number
             Of the round, which decides start frames and seeds.
+        folder
+            Folder for the records.
         """
-        record, explored = model.with_name("search.json"), model.with_name("explored.xyz")
+        record, explored = folder / "search.json", folder / "explored.xyz"
         if record.exists():
             entries = read_json(record, "the runs of a round of hardening")["runs"]
             labeled = read_frames(explored, units="eV").frames if explored.exists() else None
@@ -137,6 +145,7 @@ class Search:
             len(positions),
             len(found),
             largest,
+            self.system,
         )
         return runs, found
 
@@ -167,7 +176,10 @@ class Search:
         visited = label_visited(self.field, self.train, positions)
         energies, _ = predict(model, visited)
         options = ExploreOptions(
-            n_kept=settings.n_kept, gap=factor * settings.gap, weight=settings.weight, seed=settings.seed
+            n_kept=settings.n_kept,
+            gap=factor * settings.gap,
+            weight=settings.weight * float(self.train.weights.mean()),
+            seed=settings.seed,
         )
         largest = float(np.nanmax(visited.energies - energies)) * KCAL_MOL_PER_EV
         return spurious_minima(visited, energies, float(self.train.energies.min()), options), largest

@@ -177,14 +177,14 @@ class HardeningSettings(Options):
     """Hardening: search for spurious minima by the model's own MD after the training, and train on them."""
 
     rounds: Count | None = None
-    """Most rounds; the first that finds nothing is the last [default: 2 for a molecule that is trained on
-    augmented frames in at least 8000 steps, otherwise 0]."""
+    """Most rounds; the first that finds nothing is the last [default: 2 for molecules that are trained on
+    with augmented frames in at least 8000 steps, otherwise 0]."""
 
     temperatures: tuple[PositiveFloat, ...] = (1.5, 2.0, 3.0)
     """Temperatures of the MD, in that of the frames."""
 
     runs: Positive = 4
-    """Runs at each temperature, all from one validation frame; one run for linear molecules."""
+    """Runs of each molecule at each temperature, all from one validation frame; one for linear molecules."""
 
     length: PositiveFloat = 5.0
     """Length of each run, ps."""
@@ -197,7 +197,7 @@ class HardeningSettings(Options):
     temperature of the frames; in proportion more at higher ones, where the field is less accurate."""
 
     n_kept: Positive = 300
-    """Most frames kept in a round, drawn at random."""
+    """Most frames of a molecule kept in a round, drawn at random."""
 
     weight: Annotated[float, Field(gt=0, le=1e9)] = 0.004
     """Weight of each in the training loss (a frame of the data: 1)."""

@@ -19,7 +19,7 @@ from mdaug.training import ProcessGroup, TrainResult, pick_device, train
 from mdaug.workflows.augmentation_choice import AugmentationChoice
 from mdaug.workflows.baseline import BaselineChoice, network_options
 from mdaug.workflows.config import RunConfig
-from mdaug.workflows.hardening import harden, n_rounds
+from mdaug.workflows.hardening import harden, n_rounds, plan
 from mdaug.workflows.options import ValidationOptions
 from mdaug.workflows.reference_choice import describe_references, with_isolated_atoms
 from mdaug.workflows.runs import explain_folder
@@ -92,18 +92,18 @@ def train_force_field(
     given, config = config, with_isolated_atoms(config, systems)
     references = describe_references(given, systems)
     systems = _with_choices(systems, config, folder, group, device=device, resume=resume)
-    _report_choices(systems, references, callbacks)
+    _report_choices(systems, references, config, callbacks)
     record_sets(systems, given, folder, resume=resume)
     n_frames = sum(len(sets.all_training) for sets in systems)
     callbacks.stage(f"training on {n_frames} frames; validation errors E in kcal/mol, F in kcal/mol/Å")
     training = _train(systems, config, folder, group, device=device, resume=resume, progress=callbacks.epoch)
     summary = summary_of(systems, config) | {"reference_energies": references}
     hardened = None
-    rounds = n_rounds(config, systems, training)
+    rounds = n_rounds(config, systems, len(training.history.epochs))
     if rounds:
         hardened = harden(
             training,
-            systems[0],
+            systems,
             config,
             folder,
             rounds=rounds,
@@ -159,7 +159,9 @@ def committee_members(config: RunConfig, folder: Path) -> list[tuple[Path, RunCo
     ]
 
 
-def _report_choices(systems: Sequence[Sets], references: str, callbacks: TrainingCallbacks) -> None:
+def _report_choices(
+    systems: Sequence[Sets], references: str, config: RunConfig, callbacks: TrainingCallbacks
+) -> None:
     for sets in systems:
         label = f"{sets.label}: " if len(systems) > 1 else ""
         if sets.choice is not None:
@@ -169,6 +171,10 @@ def _report_choices(systems: Sequence[Sets], references: str, callbacks: Trainin
         callbacks.stage(f"baseline: force field of {', '.join(t.formula for t in baseline.templates)}")
     if len(systems) > 1 or systems[0].isolated_atoms:
         callbacks.stage(f"reference energies: {references}")
+    n_frames = sum(len(sets.all_training) for sets in systems)
+    hardening = plan(config, systems, baseline.training_options(config.training, n_frames).n_epochs)
+    if hardening is not None:
+        callbacks.stage(hardening)
 
 
 def summary_of(systems: Sequence[Sets], config: RunConfig) -> dict[str, Any]:

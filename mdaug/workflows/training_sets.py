@@ -131,10 +131,10 @@ def prepare_systems(config: RunConfig, callbacks: TrainingCallbacks) -> tuple[Se
 def _check_several(systems: Sequence[System], config: RunConfig) -> None:
     """Refuse what is not possible for several systems, and systems without training frames."""
     labels = ", ".join(system.label for system in systems)
-    given = {"augment.explored": config.augment.explored, "hardening.rounds": config.hardening.rounds}
-    for key, value in given.items():
-        if value:
-            raise DataError(f"{key}: for one system, and these are {len(systems)} ({labels}); leave it out")
+    if config.augment.explored is not None:
+        raise DataError(
+            f"augment.explored: for one system, and these are {len(systems)} ({labels}); leave it out"
+        )
     for system in systems:
         if not len(system.split.train):
             raise DataError(
@@ -165,7 +165,7 @@ def _prepare(
     springs, augmentation, explored = None, None, None
     if config.augment.enabled:
         n_pooled = sum(other.temperature_K == raw.temperature_K for other in others)
-        pooled = f", pooled with those of {n_pooled} systems at the same temperature" * (n_pooled > 0)
+        pooled = f", pooled with those of {n_pooled} more at the same temperature" * (n_pooled > 0)
         callbacks.stage(f"fitting springs to the training frames{pooled}")
         try:
             springs = analyze_springs(raw, config.spring_options, others=others, progress=callbacks.springs)

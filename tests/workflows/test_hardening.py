@@ -1,6 +1,8 @@
 """Hardening: spurious minima that hot MD visits are labeled and trained on, resumed, recorded."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,12 +13,14 @@ from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.workflows.config import load_config
-from mdaug.workflows.hardening import n_rounds
+from mdaug.workflows.hardening import n_rounds, plan
 from mdaug.workflows.hot_runs import Search
 from mdaug.workflows.train import train_force_field
+from mdaug.workflows.training_sets import TrainingCallbacks
 
 pytestmark = pytest.mark.slow
 
+DATA = Path(__file__).parents[1] / "data"
 NETWORK = {"n_atom_basis": 8, "n_filters": 8, "n_interactions": 1, "n_gaussians": 8, "n_knots": 16}
 
 
@@ -114,7 +118,8 @@ def test_runs_that_end_early_are_mentioned_where_nothing_is_found(settings, tmp_
         ({"augmented": None}, 0),
         ({"field": None}, 0),
         ({"periodic": True}, 0),
-        ({"n_systems": 2}, 0),
+        ({"n_systems": 2, "n_epochs": 149}, 2),  # 8046 steps
+        ({"n_systems": 2, "n_epochs": 148}, 0),
         ({"set": 0}, 0),
         ({"set": 1, "n_epochs": 3, "augmented": None}, 1),
     ],
@@ -127,9 +132,8 @@ def test_long_trainings_of_augmented_molecules_have_two_rounds(changed, expected
         augmentation=SimpleNamespace(field=case["field"]),
         train=SimpleNamespace(periodic=case["periodic"]),
     )
-    training = SimpleNamespace(history=SimpleNamespace(epochs=range(case["n_epochs"])))
     config = load_config(changes={"hardening": {"rounds": case["set"]}} if "set" in case else {})
-    assert n_rounds(config, [sets] * case["n_systems"], training) == expected
+    assert n_rounds(config, [sets] * case["n_systems"], case["n_epochs"]) == expected
 
 
 def test_frames_in_which_atoms_have_changed_places_are_read_again(tmp_path):
@@ -143,8 +147,71 @@ def test_frames_in_which_atoms_have_changed_places_are_read_again(tmp_path):
     write_extxyz(frames, tmp_path / "explored.xyz")
     (tmp_path / "search.json").write_text('{"runs": []}')
     search = Search(None, frames, frames, None, print)
-    runs, again = search.run(tmp_path / "model.pt", 1)
+    runs, again = search.run(tmp_path / "model.pt", 1, tmp_path)
     assert runs == ()
     np.testing.assert_allclose(again.positions, positions, atol=1e-7)
     with pytest.raises(DataError, match="another order"):
         load_frames(tmp_path / "explored.xyz", units="eV")
+
+
+@pytest.fixture(scope="module")
+def of_three(settings, tmp_path_factory):
+    """Harden a model of two molecules and of a periodic box, and return its folder and the lines."""
+    folder, lines = tmp_path_factory.mktemp("three"), []
+    for name, data, every in (("methanol", DATA / "methanol.npz", 3), ("ethanol", "ethanol", 10)):
+        frames = replace(load_frames(data, every=every), level_of_theory=None)
+        write_extxyz(frames, folder / f"{name}.xyz")
+    box = replace(load_frames(DATA / "water_box.npz").select(slice(0, 10)), level_of_theory=None)
+    write_extxyz(box, folder / "box.xyz")
+    sources = [{"source": str(folder / f"{name}.xyz")} for name in ("methanol", "box", "ethanol")]
+    sources[0]["weight"] = 2.0
+    split = {"train": 0.8, "validation": 0.1, "test": 0.1}
+    changed = settings.replace(
+        {"data": {"sources": sources, "every": 1}, "split": split, "hardening": {"rounds": 1}}
+    )
+    train_force_field(changed, folder / "run", callbacks=TrainingCallbacks(stage=lines.append))
+    return folder / "run", lines
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_molecules_of_several_systems_are_searched_and_trained_on_together(of_three):
+    folder, lines = of_three
+    results = json.loads((folder / "results.json").read_text())["hardening"]
+    (only,) = results["rounds"]
+    assert [run["system"] for run in only["runs"]] == ["methanol"] * 2 + ["ethanol"] * 2
+    n_found = 0
+    for label, n_atoms, weight in (("methanol", 6, 0.008), ("ethanol", 9, 0.004)):
+        explored = load_frames(folder / f"hardening/round-1/systems/{label}/explored.xyz", units="eV")
+        assert explored.n_atoms == n_atoms
+        np.testing.assert_allclose(explored.weights, weight)
+        n_found += len(explored)
+    assert n_found == only["n_trained_on"] > 20  # at most 20 of each
+    left_out = "box is left out: the frames have a cell, and hardening is for molecules"
+    assert f"after the training: hardening of methanol, ethanol ({left_out})" in lines
+    report = (folder / "report.html").read_text()
+    assert '<th scope="col">system</th>' in report and "Hardening" in report
+
+
+@pytest.mark.parametrize(
+    ("rounds", "n_epochs", "periodic", "expected"),
+    [
+        (None, 149, (False, False), "after the training: hardening of methanol, ethanol"),
+        (None, 148, (False, False), "no hardening: it is for molecules with augmented frames in 8000 steps"),
+        (0, 149, (False, False), None),
+        (1, 3, (True, True), "no hardening: methanol is left out: the frames have a cell"),
+    ],
+)
+def test_a_line_names_the_systems_before_the_training(rounds, n_epochs, periodic, expected):
+    systems = [
+        SimpleNamespace(
+            label=label,
+            all_training=range(540),
+            augmented="frames",
+            augmentation=SimpleNamespace(field="M"),
+            train=SimpleNamespace(periodic=has_cell, temperature_K=300.0),
+        )
+        for label, has_cell in zip(("methanol", "ethanol"), periodic, strict=True)
+    ]
+    config = load_config(changes={} if rounds is None else {"hardening": {"rounds": rounds}})
+    text = plan(config, systems, n_epochs)
+    assert text is expected or text.startswith(expected)

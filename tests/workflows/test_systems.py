@@ -403,7 +403,7 @@ def test_labels_are_different_and_safe(methanol):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"hardening": {"rounds": 1}}, r"hardening.rounds: for one system, and these are 3 \(methanol"),
+        ({"augment": {"explored": "x.xyz"}}, r"augment.explored: for one system, and these are 3 \(methanol"),
         ({"model": {"prior": "pair"}}, 'model.prior = "pair" is fitted to one system'),
         ({"split": {"train": 2}}, "the split leaves none for train"),
         ({"split": {"train": 90, "validation": 20}}, "there are 100: ask for fewer"),
