@@ -1,23 +1,17 @@
-"""Integrators of ASE atoms with any ASE calculator: velocity Verlet, Langevin, and the equilibration."""
+"""Integrators of ASE atoms with any ASE calculator: velocity Verlet and Langevin."""
 
 import math
-from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import CalculatorError
 from ase.md.md import MolecularDynamics
 from ase.md.verlet import VelocityVerlet
 
 from mdaug.frames import FloatArray
 from mdaug.geometry.rigid_motion import n_rigid_motions, thermal_momenta
-from mdaug.md.guard import Guard
 from mdaug.md.options import DynamicsOptions
 from mdaug.units import FS
-
-OBSERVE_EVERY = 10
-"""Steps of the equilibration between checks of the guard."""
 
 
 class AseIntegrator:
@@ -159,79 +153,3 @@ class RigidFreeLangevin(MolecularDynamics):
         forces = atoms.get_forces(md=True)
         atoms.set_momenta(momenta + 0.5 * self.dt * forces)
         return forces
-
-
-def equilibrate(
-    atoms: Atoms,
-    options: DynamicsOptions,
-    guard: Guard,
-    rng: np.random.Generator,
-    progress: Callable[[int, int], None],
-) -> str | None:
-    """Give `atoms` thermal momenta and run the thermostat for ``options.equilibration``, in place.
-
-    The total energy in the canonical ensemble scatters by √(3N − 6) k_B T, and an NVE run keeps the energy of
-    its first step: the mean temperature of a run of ethanol would be off by a fifth. Before NVE the
-    thermostat therefore continues (at most as long again) until the total energy crosses its mean over the
-    second half.
-
-    Parameters
-    ----------
-    atoms
-        Atoms with calculator; positions and momenta change.
-    options
-        Time step, temperature, friction and length of the equilibration.
-    guard
-        Checks the state every `OBSERVE_EVERY` steps.
-    rng
-        Random numbers of momenta and noise.
-    progress
-        Called with (steps done, steps in all).
-
-    Returns
-    -------
-    str or None
-        The violation that the guard detected, which ends the equilibration; None without one.
-    """
-    momenta = thermal_momenta(
-        atoms.get_positions(), atoms.get_masses(), options.temperature, n_rigid_motions(atoms), rng
-    )
-    atoms.set_momenta(momenta)
-    n_steps = round(1000.0 * options.equilibration / options.timestep)
-    if n_steps == 0:
-        return None
-    integrator = AseIntegrator(atoms, "nvt", options, rng)
-    done, energies = 0, []
-    try:
-        for done in range(1, n_steps + 1):
-            integrator.advance(1)
-            if 2 * done > n_steps:
-                energies.append(_total_energy(integrator))
-            if done % OBSERVE_EVERY == 0 or done == n_steps:
-                progress(done, n_steps)
-                violation = guard.violation(
-                    atoms.get_positions(),
-                    integrator.potential_eV,
-                    atoms.get_kinetic_energy(),
-                    integrator.extrapolation,
-                )
-                if violation:
-                    return f"{violation}, {done * options.timestep:g} fs into the equilibration"
-        if options.ensemble == "nve":
-            _advance_to_energy(integrator, float(np.mean(energies)), energies[-1], n_steps)
-    except CalculatorError as error:
-        return f"the calculator failed {done * options.timestep:g} fs into the equilibration: {error}"
-    return None
-
-
-def _advance_to_energy(integrator: AseIntegrator, target: float, energy: float, at_most: int) -> None:
-    """Advance until the total energy crosses `target`, at most `n_steps` steps."""
-    above = energy > target
-    for _ in range(at_most):
-        integrator.advance(1)
-        if (_total_energy(integrator) > target) != above:
-            return
-
-
-def _total_energy(integrator: AseIntegrator) -> float:
-    return float(integrator.potential_eV + integrator.atoms.get_kinetic_energy())

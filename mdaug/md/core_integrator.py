@@ -1,19 +1,20 @@
-"""Integrators of molecules in the C++ core: many replicas as one batch, without Python in the step."""
+"""Integrators of molecules: many replicas as one batch, in the C++ core or by TorchScript on any device."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 from ase import Atoms
 
-from mdaug.calculators.core import Core, CoreUnavailableError
+from mdaug.calculators.core import CoreUnavailableError
 from mdaug.calculators.evaluators import make_core, make_finder, set_molecules
 from mdaug.calculators.structures import species_of
 from mdaug.frames import FloatArray, IntArray
 from mdaug.geometry.rigid_motion import n_rigid_motions
 from mdaug.md.loop import Integrator, MakeIntegrator
 from mdaug.md.options import DynamicsOptions
+from mdaug.md.scripted_molecules import ScriptedMolecules
 from mdaug.options import Precision
 from mdaug.units import BOLTZMANN_EV_K, FS
 
@@ -21,6 +22,31 @@ NOISE_STEPS = 1000
 """Number of steps whose noise is drawn at once."""
 
 State = tuple[FloatArray, FloatArray, FloatArray]
+
+
+class MoleculeCore(Protocol):
+    """What moves replicas of a molecule: `Core`, where the methods are documented, or `ScriptedMolecules`."""
+
+    def evaluate_molecules(self, species: IntArray, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return energies and forces."""
+
+    def extrapolation(self, *shape: int) -> FloatArray | None:
+        """Return the extrapolation in the last evaluation."""
+
+    def verlet(
+        self, species: IntArray, masses: FloatArray, timestep: float, n_steps: int, state: State
+    ) -> tuple[int, FloatArray]:
+        """Integrate by velocity Verlet."""
+
+    def langevin(
+        self,
+        species: IntArray,
+        masses: FloatArray,
+        timestep: float,
+        thermostat: tuple[float, float, FloatArray],
+        state: State,
+    ) -> tuple[int, FloatArray]:
+        """Integrate by Langevin dynamics."""
 
 
 class CoreIntegrator:
@@ -45,7 +71,7 @@ class CoreIntegrator:
     def __init__(  # noqa: PLR0917
         self,
         atoms: Atoms,
-        core: Core,
+        core: MoleculeCore,
         species: IntArray,
         options: DynamicsOptions,
         rng: np.random.Generator,
@@ -74,7 +100,7 @@ class CoreIntegrator:
 
 
 def advance_together(integrators: Sequence[Integrator], n_steps: int) -> int:
-    """Advance replicas of one molecule as a batch; the result of each is bit for bit that of a single run.
+    """Advance replicas of one molecule as a batch; in the core each is bit for bit what it is alone.
 
     Parameters
     ----------
@@ -161,17 +187,51 @@ def core_integrators(
     CoreUnavailableError
         If the core cannot evaluate the model here, or does not support such a system.
     """
+    _check_molecule(atoms, ensemble)
+    core = make_core(model, dtype, device, threads=1)
+    if core.has_extrapolation:
+        core.compute_extrapolation()
+    finder = make_finder(manifest)
+    set_molecules(core, None if finder is None else finder.find(atoms))
+    return _maker(core, species_of(atoms.numbers, manifest["elements"]))
+
+
+def script_integrators(
+    model: Path,
+    manifest: dict[str, Any],
+    atoms: Atoms,
+    *,
+    ensemble: str,
+    dtype: Precision | None,
+    device: str,
+) -> MakeIntegrator:
+    """Return a factory of integrators that share one TorchScript model, as `core_integrators` does.
+
+    Parameters
+    ----------
+    model, manifest, atoms, ensemble, dtype, device
+        As for `core_integrators`.
+
+    Raises
+    ------
+    CoreUnavailableError
+        If such a system is not supported.
+    """
+    _check_molecule(atoms, ensemble)
+    finder = make_finder(manifest)
+    molecules = None if finder is None else finder.find(atoms)
+    shared = ScriptedMolecules(model, dtype, device, molecules)
+    return _maker(shared, species_of(atoms.numbers, manifest["elements"]))
+
+
+def _check_molecule(atoms: Atoms, ensemble: str) -> None:
     if atoms.pbc.any():
         raise CoreUnavailableError("it supports molecules only, and these atoms are periodic")
     if ensemble == "nvt" and n_rigid_motions(atoms) < 6:
         raise CoreUnavailableError("its thermostat does not support linear molecules")
-    core = make_core(model, dtype, device, threads=1)
-    if core.has_extrapolation:
-        core.compute_extrapolation()
-    species = species_of(atoms.numbers, manifest["elements"])
-    finder = make_finder(manifest)
-    set_molecules(core, None if finder is None else finder.find(atoms))
 
+
+def _maker(core: MoleculeCore, species: IntArray) -> MakeIntegrator:
     def make(
         atoms: Atoms, options: DynamicsOptions, rng: np.random.Generator, forces: FloatArray | None
     ) -> Integrator:

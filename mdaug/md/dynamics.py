@@ -12,9 +12,16 @@ from ase.calculators.calculator import Calculator
 
 from mdaug.errors import DataError
 from mdaug.files import write_json
-from mdaug.md.loop import Advance, MakeIntegrator, Run, run_all
+from mdaug.md.loop import Advance, Integrator, MakeIntegrator, Run, run_all
 from mdaug.md.options import DynamicsOptions
-from mdaug.md.prepare import Progress, RunSettings, make_ase_integrator, prepare_run
+from mdaug.md.prepare import (
+    Progress,
+    RunSettings,
+    begin_run,
+    equilibrate_runs,
+    make_ase_integrator,
+    prepare_run,
+)
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,7 @@ def run_dynamics(
     progress: Progress | None = None,
     about: dict[str, Any] | None = None,
     make_integrator: MakeIntegrator | None = None,
+    equilibrate_with: MakeIntegrator | None = None,
 ) -> DynamicsResult:
     """Equilibrate `atoms` and run molecular dynamics, writing into `folder` on the way.
 
@@ -104,6 +112,8 @@ def run_dynamics(
         JSON-compatible record kept in ``config.json`` for resuming: which model, at which precision.
     make_integrator
         Factory of the integrator after the equilibration; ASE's integrators if None.
+    equilibrate_with
+        Factory of the integrator of the equilibration; ASE's if None.
 
     Returns
     -------
@@ -124,18 +134,14 @@ def run_dynamics(
     >>> result.stopped_because is None  # no bond broke
     True
     """
-    report = progress or _no_progress
-    settings = RunSettings(
-        resume=resume,
-        progress=report,
-        about=about or {},
-        make_integrator=make_integrator or make_ase_integrator,
-    )
+    report, make = progress or _no_progress, make_integrator or make_ase_integrator
+    settings = RunSettings(resume=resume, about=about or {})
+    prepared = prepare_run(atoms, calculator, options, Path(folder), settings)
+    thermostat = equilibrate_with or make_ase_integrator
+    equilibrate_runs([prepared], thermostat, _advance_one, partial(report, "equilibration"))
     with ExitStack() as open_files:
-        run = prepare_run(atoms, calculator, options, Path(folder), open_files=open_files, settings=settings)
-        run_all(
-            [run], lambda integrators, n_steps: integrators[0].advance(n_steps), partial(report, "dynamics")
-        )
+        run = begin_run(prepared, open_files, make)
+        run_all([run], _advance_one, partial(report, "dynamics"))
     return _write_result(run, Path(folder))
 
 
@@ -148,11 +154,12 @@ def run_replicas(
     *,
     make_integrator: MakeIntegrator,
     advance: Advance,
+    equilibrate_with: MakeIntegrator | None = None,
     resume: bool = False,
     progress: Progress | None = None,
     about: dict[str, Any] | None = None,
 ) -> list[DynamicsResult]:
-    """Run independent replicas of one molecule, each equilibrated separately with its own seed.
+    """Run independent replicas of one molecule, each equilibrated with its own seed.
 
     Replica k writes the files of `run_dynamics` with seed ``options.seed + k`` into ``replica-k``. If a
     replica fails, the others continue. ``nve.json`` (``nvt.json``) in `folder` summarizes all.
@@ -169,6 +176,9 @@ def run_replicas(
         Factory of the integrator of each replica.
     advance
         Advances several of these integrators at once.
+    equilibrate_with
+        Factory of the integrators of the equilibration, which `advance` advances, too; if None, ASE's
+        integrators equilibrate one replica after another.
 
     Raises
     ------
@@ -180,21 +190,21 @@ def run_replicas(
     for replica_folder in folders:
         if replica_folder.is_symlink():
             raise DataError(f"{replica_folder}: a symbolic link; expected a folder of this run or none")
+    settings = RunSettings(resume=resume, about=about or {})
+    own_options = [options.model_copy(update={"seed": options.seed + k}) for k in range(n_replicas)]
+    prepared = [
+        prepare_run(atoms, calculator, own, replica_folder, settings)
+        for own, replica_folder in zip(own_options, folders, strict=True)
+    ]
     with ExitStack() as open_files:
         runs = []
-        for k, replica_folder in enumerate(folders):
-            settings = RunSettings(
-                resume=resume,
-                progress=_progress_of_replica(report, k, n_replicas),
-                about=about or {},
-                make_integrator=make_integrator,
-            )
-            own_options = options.model_copy(update={"seed": options.seed + k})
-            runs.append(
-                prepare_run(
-                    atoms, calculator, own_options, replica_folder, open_files=open_files, settings=settings
-                )
-            )
+        if equilibrate_with is not None:
+            equilibrate_runs(prepared, equilibrate_with, advance, partial(report, "equilibration"))
+        for k, run in enumerate(prepared):
+            if equilibrate_with is None:
+                of_replica = partial(_progress_of_replica(report, k, n_replicas), "equilibration")
+                equilibrate_runs([run], make_ase_integrator, _advance_one, of_replica)
+            runs.append(begin_run(run, open_files, make_integrator))
         run_all(runs, advance, partial(report, "dynamics"))
     results = [_write_result(run, replica) for run, replica in zip(runs, folders, strict=True)]
     write_summary(results, options, folder)
@@ -240,6 +250,10 @@ def _write_result(run: Run, folder: Path) -> DynamicsResult:
     )
     write_json(folder / f"{options.ensemble}.json", result.to_json())
     return result
+
+
+def _advance_one(integrators: Sequence[Integrator], n_steps: int) -> int:
+    return integrators[0].advance(n_steps)
 
 
 def _no_progress(phase: str, done: int, total: int) -> None:

@@ -6,9 +6,10 @@ from ase.data import covalent_radii
 
 from mdaug.frames import FloatArray, image_cells
 from mdaug.geometry.bonds import BondImages, bond_images, bond_name
-from mdaug.geometry.pairs import structure_pairs
+from mdaug.geometry.pairs import molecule_pairs, structure_pairs
 from mdaug.geometry.rigid_motion import degrees_of_freedom, temperature_K
 from mdaug.geometry.training_bonds import SharedHydrogen, TrainingBonds
+from mdaug.geometry.verlet_list import ALL_PAIRS_ATOMS
 from mdaug.md.options import DynamicsOptions
 
 COLLIDED_WITHIN = 0.5
@@ -44,6 +45,8 @@ class Guard:
         self._start = start
         self._on, self._halt_above = options.guard, options.halt_above
         self._radii = COLLIDED_WITHIN * covalent_radii[start.numbers]
+        small = not start.pbc.any() and len(start) <= ALL_PAIRS_ATOMS
+        self._all_pairs = molecule_pairs(len(start)) if small else None
         self._n_degrees = degrees_of_freedom(start)
         # the six are for a diatomic molecule, whose only vibration often has ten times its mean energy
         self._hottest_K = HOTTEST * options.temperature * (1.0 + 6.0 / self._n_degrees)
@@ -134,8 +137,13 @@ class Guard:
         return None
 
     def _collision(self, positions: FloatArray) -> str | None:
-        idx_i, idx_j, shifts = structure_pairs(self._start, positions, 2.0 * float(self._radii.max()))
-        distances = np.linalg.norm(positions[idx_j] - positions[idx_i] + shifts, axis=1)
+        if self._all_pairs is not None:  # a search would take ten times as long
+            idx_i, idx_j = self._all_pairs
+            vectors = positions[idx_j] - positions[idx_i]
+        else:
+            idx_i, idx_j, shifts = structure_pairs(self._start, positions, 2.0 * float(self._radii.max()))
+            vectors = positions[idx_j] - positions[idx_i] + shifts
+        distances = np.sqrt(np.einsum("px,px->p", vectors, vectors))
         limits = self._radii[idx_i] + self._radii[idx_j]
         collided = np.flatnonzero(distances < limits)
         if len(collided) == 0:

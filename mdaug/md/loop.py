@@ -58,6 +58,9 @@ class Integrator(Protocol):
         """Extrapolation of each atom at the current positions, shape (n_atoms,); None if it is not known."""
 
 
+PAUSE_FACTOR = 9.0
+"""Least time between restart files, in units of the time that writing them takes."""
+
 MakeIntegrator = Callable[[Atoms, DynamicsOptions, np.random.Generator, FloatArray | None], Integrator]
 """Factory of an integrator, called with atoms (with calculator and momenta), options, noise, and forces if
 known (eV/Å)."""
@@ -175,17 +178,21 @@ def run_all(runs: list[Run], advance: Advance, progress: Callable[[int, int], No
         Called with (steps done by the last run, steps in all).
     """
     began = written = time.perf_counter()
+    pause_s = runs[0].options.checkpoint_every if runs else 0.0
     while unfinished := [run for run in runs if not run.ended]:
         step = min(run.step for run in unfinished)
         together = [run for run in unfinished if run.step == step]
         ahead = [run.step for run in unfinished if run.step > step]
         _advance(together, advance, min([_next_observed_step(together[0]), *ahead]))
         progress(together[0].step, together[0].options.steps)
-        if time.perf_counter() - written >= together[0].options.checkpoint_every:
+        before = time.perf_counter()
+        if before - written >= pause_s:
             for run in together:
                 if not run.stopped:
                     run.checkpoint()
             written = time.perf_counter()
+            if pause_s > 0.0:  # files of hundreds of replicas take seconds
+                pause_s = max(together[0].options.checkpoint_every, PAUSE_FACTOR * (written - before))
         for run in together:
             if run.ended:
                 run.end(time.perf_counter() - began)

@@ -49,7 +49,8 @@ class DynamicsOptions(Options):
     largest value of the training frames (0.7 warns of most falls). For models of mdaug only."""
 
     checkpoint_every: Annotated[float, Field(ge=0)] = 5.0
-    """Wall time between restart files in s."""
+    """Wall time between restart files in s; longer if writing those of all replicas takes over a tenth of it.
+    """
 
 
 MAY_CHANGE_ON_RESUME = frozenset({"steps", "guard", "max_stretch", "halt_above", "checkpoint_every"})

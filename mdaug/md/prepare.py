@@ -1,9 +1,8 @@
 """Preparation of a run: start structure or restart file, checks, guard, equilibration, integrator."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,10 @@ from mdaug.errors import DataError
 from mdaug.frames import FloatArray
 from mdaug.geometry.rigid_motion import degrees_of_freedom
 from mdaug.geometry.training_bonds import TrainingBonds
-from mdaug.md.ase_integrator import AseIntegrator, equilibrate
+from mdaug.md.ase_integrator import AseIntegrator
+from mdaug.md.equilibration import Start, equilibrate
 from mdaug.md.guard import Guard
-from mdaug.md.loop import Integrator, MakeIntegrator, Run
+from mdaug.md.loop import Advance, Integrator, MakeIntegrator, Run
 from mdaug.md.options import DynamicsOptions
 from mdaug.md.recorder import Recorder
 from mdaug.md.restart import RESTART_FILE, Restart, read_restart, resumed_start, write_start
@@ -35,18 +35,49 @@ class RunSettings:
     ----------
     resume
         Continue the run in the folder; if there is none, begin one.
-    progress
-        Called with (phase, steps done, steps in all).
     about
         JSON-compatible record kept in ``config.json``: which model, at which precision.
-    make_integrator
-        Factory of the integrator after the equilibration.
     """
 
     resume: bool
-    progress: Progress
     about: dict[str, Any]
-    make_integrator: MakeIntegrator
+
+
+@dataclass
+class PreparedRun:
+    """A run that is checked, but not equilibrated.
+
+    Parameters
+    ----------
+    folder
+        Output folder.
+    start
+        The start structure.
+    moving
+        Its atoms with calculator; with momenta if the run is resumed.
+    options
+        Options of the run.
+    guard
+        Checks every recorded state.
+    rng
+        Random numbers of momenta and noise.
+    restart
+        State of a resumed run; None for a new one.
+    with_extrapolation
+        Whether the calculator gives the extrapolation.
+    stopped
+        Why the equilibration ended early; None if it did not.
+    """
+
+    folder: Path
+    start: Atoms
+    moving: Atoms
+    options: DynamicsOptions
+    guard: Guard
+    rng: np.random.Generator
+    restart: Restart | None
+    with_extrapolation: bool
+    stopped: str | None = None
 
 
 def make_ase_integrator(
@@ -69,15 +100,9 @@ def make_ase_integrator(
 
 
 def prepare_run(
-    atoms: Atoms,
-    calculator: Calculator,
-    options: DynamicsOptions,
-    folder: Path,
-    *,
-    open_files: ExitStack,
-    settings: RunSettings,
-) -> Run:
-    """Return a run at its first step, or at that of its restart file.
+    atoms: Atoms, calculator: Calculator, options: DynamicsOptions, folder: Path, settings: RunSettings
+) -> PreparedRun:
+    """Return a run at its start structure, or at the state of its restart file.
 
     Parameters
     ----------
@@ -89,8 +114,6 @@ def prepare_run(
         Options of the run.
     folder
         Output folder; created if it does not exist.
-    open_files
-        Context that closes the files of the run at its end.
     settings
         Settings of the preparation.
 
@@ -106,34 +129,79 @@ def prepare_run(
     moving = Atoms(start.numbers, start.positions, masses=start.get_masses(), cell=start.cell, pbc=start.pbc)
     moving.calc = calculator
     guard = Guard(start, options, _training_bonds(calculator))
-    stopped = None
     rng = np.random.default_rng(options.seed)
     if restart is None:
         _check_calculator(moving)
     with_extrapolation = _gives_extrapolation(moving)
     _check_halt(options, with_extrapolation)
     write_start(folder, start, options, settings.about)
-    if restart is None:
-        stopped = equilibrate(moving, options, guard, rng, partial(settings.progress, "equilibration"))
-    else:
+    if restart is not None:
         _find_molecules(calculator, start)  # bonds may have broken since
         moving.set_positions(restart.positions)
         moving.set_momenta(restart.momenta)
         if restart.random_state:
             rng.bit_generator.state = restart.random_state
-    recorder = open_files.enter_context(
-        Recorder(folder, start, options, restart, with_extrapolation=with_extrapolation)
-    )
-    if stopped:
-        recorder.frame(moving.get_positions())
-        no_forces = np.zeros((len(moving), 3))
-        integrator = make_ase_integrator(moving, options, rng, no_forces)
-    else:
-        integrator = settings.make_integrator(moving, options, rng, restart.forces if restart else None)
-    run = Run(integrator, options, guard, recorder)
-    run.unlike_training = tuple(mismatches(start, getattr(calculator, "manifest", {})))
-    if stopped:
+    return PreparedRun(folder, start, moving, options, guard, rng, restart, with_extrapolation)
+
+
+def equilibrate_runs(
+    runs: Sequence[PreparedRun],
+    make_integrator: MakeIntegrator,
+    advance: Advance,
+    progress: Callable[[int, int], None],
+) -> None:
+    """Equilibrate those of several runs that are not resumed, as one batch.
+
+    Parameters
+    ----------
+    runs
+        Runs with the same options but for the seed; their atoms move, and `stopped` is set.
+    make_integrator
+        Factory of the integrators of the thermostat.
+    advance
+        Advances several of these integrators at once.
+    progress
+        Called with (steps done, steps in all).
+    """
+    new = [run for run in runs if run.restart is None]
+    if not new:
+        return
+    starts = [Start(run.moving, run.options, run.guard, run.rng) for run in new]
+    for run, stopped in zip(new, equilibrate(starts, make_integrator, advance, progress), strict=True):
         run.stopped = stopped
+
+
+def begin_run(prepared: PreparedRun, open_files: ExitStack, make_integrator: MakeIntegrator) -> Run:
+    """Return a run at its first step, or at that of its restart file, with its files open.
+
+    Parameters
+    ----------
+    prepared
+        The run, equilibrated.
+    open_files
+        Context that closes the files of the run at its end.
+    make_integrator
+        Factory of the integrator.
+    """
+    moving, options, restart = prepared.moving, prepared.options, prepared.restart
+    recorder = open_files.enter_context(
+        Recorder(
+            prepared.folder,
+            prepared.start,
+            options,
+            restart,
+            with_extrapolation=prepared.with_extrapolation,
+        )
+    )
+    if prepared.stopped:
+        recorder.frame(moving.get_positions())
+        integrator = make_ase_integrator(moving, options, prepared.rng, np.zeros((len(moving), 3)))
+    else:
+        integrator = make_integrator(moving, options, prepared.rng, restart.forces if restart else None)
+    run = Run(integrator, options, prepared.guard, recorder)
+    run.unlike_training = tuple(mismatches(prepared.start, getattr(moving.calc, "manifest", {})))
+    if prepared.stopped:
+        run.stopped = prepared.stopped
     else:
         run.begin(restart.step if restart else None)
     return run

@@ -1,5 +1,6 @@
 """Molecular dynamics with a model or another calculator: started or resumed, one run or several."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.calculators.core import CoreUnavailableError
 from mdaug.errors import DataError
 from mdaug.files import atomic_path
+from mdaug.geometry.rigid_motion import n_rigid_motions
 from mdaug.md import DynamicsOptions, DynamicsResult, run_dynamics
-from mdaug.md.core_integrator import advance_together, core_integrators
+from mdaug.md.core_integrator import advance_together, core_integrators, script_integrators
 from mdaug.md.dynamics import run_replicas
 from mdaug.md.lammps_integrator import lammps_integrators
 from mdaug.md.loop import MakeIntegrator
@@ -25,6 +27,12 @@ from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.runs import find_model
 from mdaug.workflows.use_calculator import CalculatorChoice
 from mdaug.workflows.use_model import differences_from_training, start_structure
+
+BATCH_ENGINES: dict[str, Callable[..., MakeIntegrator]] = {
+    "core": core_integrators,
+    "torchscript": script_integrators,
+}
+"""Engines that integrate replicas as one batch."""
 
 
 @dataclass(frozen=True)
@@ -184,9 +192,8 @@ def run_model(run: ModelRun, folder: Path, progress: Progress = ignore) -> list[
         If the integrator named by --engine cannot run this system.
     """
     n_replicas = run.about.get("replicas", 1)
-    make_integrator, about = integrator_maker(run, together=n_replicas > 1)
-    shared: dict[str, Any] = {"make_integrator": make_integrator, "resume": run.resume, "about": about}
-    shared["progress"] = progress
+    integrators, about = integrators_of(run, together=n_replicas > 1)
+    shared: dict[str, Any] = {**integrators, "resume": run.resume, "about": about, "progress": progress}
     if n_replicas == 1:
         results = [run_dynamics(run.start, run.calculator, run.options, folder, **shared)]
     else:
@@ -226,8 +233,8 @@ def write_extxyz_trajectory(folder: Path, start: Atoms) -> Path:
     return path
 
 
-def integrator_maker(run: ModelRun, *, together: bool) -> tuple[MakeIntegrator | None, dict[str, Any]]:
-    """Return the factory of integrators, None for those of ASE, and the record of the run with its engine.
+def integrators_of(run: ModelRun, *, together: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the factories of integrators for `run_dynamics`, and the record of the run with its engine.
 
     Parameters
     ----------
@@ -236,40 +243,48 @@ def integrator_maker(run: ModelRun, *, together: bool) -> tuple[MakeIntegrator |
     together
         Whether several replicas are integrated as one batch.
 
+    Returns
+    -------
+    tuple of dict
+        ``make_integrator`` and ``equilibrate_with``, each None for the integrators of ASE; and the record.
+
     Raises
     ------
     DataError
         If the integrator named by --engine cannot run this system.
     """
-    maker, about = _integrator_maker(run, together=together), dict(run.about)
-    if about.get("engine") != "lammps":
-        about["engine"] = "core" if maker else "ase"
-    return maker, about
-
-
-def _integrator_maker(run: ModelRun, *, together: bool) -> MakeIntegrator | None:
-    """Return the factory of integrators of LAMMPS or the core, None for those of ASE."""
-    about, ensemble = run.about, run.options.ensemble
-    engine = about.get("engine", "ase")
+    about, engine = dict(run.about), run.about.get("engine", "ase")
     if engine == "lammps":
-        if ensemble != "nve" or together:
+        if run.options.ensemble != "nve" or together:
             raise DataError(
                 "engine lammps takes one run at constant energy (its thermostat would turn molecules); "
                 "use --engine auto"
             )
-        return lammps_integrators(Path(about["model"]), about["dtype"], run.start)
-    reason = "--engine is ase"
-    if engine != "ase":
-        given = {"ensemble": ensemble, "dtype": about["dtype"], "device": about["device"]}
-        try:
-            return core_integrators(Path(about["model"]), run.manifest, run.start, **given)
-        except CoreUnavailableError as error:
-            reason = str(error)
-    if engine == "core":
-        raise DataError(f"--engine core cannot run this system: {reason}; use --engine ase")
+        make = lammps_integrators(Path(about["model"]), about["dtype"], run.start)
+        return {"make_integrator": make, "equilibrate_with": None}, about
+    about["engine"], batch = _batch_integrators(run, engine, together=together)
+    # the thermostat of a batch takes molecules that turn about three axes
+    thermostat = batch if n_rigid_motions(run.start) == 6 else None
+    return {"make_integrator": batch, "equilibrate_with": thermostat}, about
+
+
+def _batch_integrators(run: ModelRun, engine: str, *, together: bool) -> tuple[str, MakeIntegrator | None]:
+    """Return the name of the engine, and its factory of integrators; None for those of ASE."""
+    about, names, reason = run.about, [engine], "--engine is ase"
+    if engine == "auto":
+        names = ["core", "torchscript"] if together or about["device"] == "cuda" else ["core"]
+    given = {"ensemble": run.options.ensemble, "dtype": about.get("dtype"), "device": about.get("device")}
+    for name in names:
+        if name in BATCH_ENGINES:
+            try:
+                return name, BATCH_ENGINES[name](Path(about["model"]), run.manifest, run.start, **given)
+            except CoreUnavailableError as error:
+                reason = str(error)
+    if engine in BATCH_ENGINES:
+        raise DataError(f"--engine {engine} cannot run this system: {reason}; use --engine ase")
     if together:
-        raise DataError(f"--replicas needs the C++ core, which is not used here: {reason}")
-    return None
+        raise DataError(f"--replicas needs the C++ core or TorchScript, not used here: {reason}")
+    return "ase", None
 
 
 def _calculator_run(

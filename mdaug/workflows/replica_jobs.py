@@ -11,7 +11,7 @@ from mdaug.jobs import Failure, Job, Where, run_jobs
 from mdaug.md import DynamicsOptions, DynamicsResult, run_dynamics
 from mdaug.md.dynamics import write_summary
 from mdaug.md.restart import write_start
-from mdaug.workflows.dynamics import ModelRun, integrator_maker, write_extxyz_trajectory
+from mdaug.workflows.dynamics import ModelRun, integrators_of, write_extxyz_trajectory
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.use_calculator import CalculatorChoice
 
@@ -93,5 +93,5 @@ def run_replica(
             Path(about["model"]), device=about["device"], dtype=about["dtype"], strict=None
         )
     own, place = ModelRun(start, calculator, seeded, about, resume=True), folder / f"replica-{k}"
-    maker, record = integrator_maker(own, together=False)
-    return run_dynamics(start, calculator, seeded, place, make_integrator=maker, resume=True, about=record)
+    integrators, record = integrators_of(own, together=False)
+    return run_dynamics(start, calculator, seeded, place, **integrators, resume=True, about=record)

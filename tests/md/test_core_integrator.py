@@ -86,22 +86,24 @@ def replicas(ethanol, model, integrators, folder, options, **more):
     return run_replicas(ethanol, MDAugCalculator(model), options, folder, 3, **more)
 
 
-def test_each_replica_is_the_run_that_it_would_be_alone(
-    ethanol, model, integrators, ensemble, tmp_path
+@pytest.mark.parametrize("together", [False, True])
+def test_each_replica_is_the_run_that_it_would_be_alone(  # noqa: PLR0917
+    ethanol, model, integrators, ensemble, together, tmp_path
 ) -> None:
     calls, options = [], quick(ensemble=ensemble, seed=4)
-    results = replicas(
-        ethanol, model, integrators, tmp_path / "all", options, progress=lambda *args: calls.append(args)
-    )
+    thermostat = {"equilibrate_with": integrators if together else None}
+    more = {"progress": lambda *args: calls.append(args)} | thermostat
+    results = replicas(ethanol, model, integrators, tmp_path / "all", options, **more)
     assert [result.completed_steps for result in results] == [60, 60, 60]
     for k in range(3):
         alone = options.model_copy(update={"seed": 4 + k})
-        run_dynamics(ethanol, MDAugCalculator(model), alone, tmp_path / str(k), make_integrator=integrators)
+        more = {"make_integrator": integrators} | thermostat
+        run_dynamics(ethanol, MDAugCalculator(model), alone, tmp_path / str(k), **more)
         for name in FILES:
             mine = (tmp_path / "all" / f"replica-{k}" / name).read_bytes()
             assert mine == (tmp_path / str(k) / name).read_bytes(), name
     assert len({(tmp_path / str(k) / "thermo.csv").read_bytes() for k in range(3)}) == 3
-    assert calls[0][::2] == ("equilibration", 30)
+    assert calls[0][::2] == ("equilibration", 10 if together else 30)
     assert calls[-1] == ("dynamics", 60, 60)
 
 
