@@ -26,8 +26,9 @@ def explore(
     Without --label these are spurious minima, and the labels come from the force field matched to the model's
     training frames; nothing is computed ab initio. With --label these are frames unlike the training frames
     (extrapolation above --above), which the named calculator labels; frames on which it fails are recorded
-    and left out. Writes explored.xyz, which `mdaug train --augment.explored` adds to the augmented frames,
-    and explore.json. For molecules without a cell.
+    with the reason and left out. Each label is kept at once: the same command with the same --out continues
+    after an interruption. Writes explored.xyz, which `mdaug train --augment.explored` adds to the augmented
+    frames, and explore.json. For molecules without a cell.
 
     Parameters
     ----------
@@ -83,7 +84,9 @@ def _label(
         return
     print_text(f"{unlike}; {len(labeled.frames)} are labeled and kept (at most --n-kept)")
     if labeled.failed:
-        print_text(f"{labels.label} failed on {len(labeled.failed)} frames: {run.path / 'explore.json'}")
+        first = labeled.failed[0]["reason"]
+        print_text(f"{labels.label} failed on {len(labeled.failed)} frames ({first}):")
+        print_text(run.path / "explore.json")
     if labeled.n_too_high:
         print_text(
             f"{labeled.n_too_high} are left out, more than --max-energy above the lowest training frame"

@@ -79,6 +79,8 @@ class PointStore:
     ----------
     path
         The file; it need not exist.
+    other_file
+        Advice in the message about a line that is no record: how to use another file.
 
     Raises
     ------
@@ -86,8 +88,8 @@ class PointStore:
         The file cannot be read, or a line other than the last is not a record.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, other_file: str = "give another file with --points") -> None:
+        self.path, self._other_file = path, other_file
         self._records: dict[str, Record] = {}
         self._read()
 
@@ -146,6 +148,6 @@ class PointStore:
             except (ValueError, KeyError, AttributeError, TypeError) as error:
                 raise DataError(
                     f"{self.path}, line {number}: expected a JSON object with a key ({error}); delete that "
-                    "line or give another file with --points"
+                    f"line or {self._other_file}"
                 ) from error
         return sum(len(line) + 1 for line in lines)

@@ -1,5 +1,6 @@
 """Frames of a model's own MD that are unlike its training frames, labeled by any ASE calculator."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -7,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ase.calculators.calculator import Calculator
 
 from mdaug.augmentation.options import ExploreOptions
 from mdaug.calculators.predictions import predict_extrapolation
 from mdaug.data import write_extxyz
 from mdaug.errors import DataError
 from mdaug.files import write_json
-from mdaug.frames import FloatArray, FrameSet
+from mdaug.frames import FrameSet
 from mdaug.quantum.calculators import calculate_frames
+from mdaug.quantum.point_store import PointStore
+from mdaug.quantum.stored_labels import stored_labels
 from mdaug.units import EV_PER_KCAL_MOL, KCAL_MOL_PER_EV
 from mdaug.workflows.explore import visited_by_runs
 from mdaug.workflows.options import LabelOptions
@@ -25,6 +29,9 @@ from mdaug.workflows.use_model import own_frames
 
 SAME_LEVEL_KCAL_MOL = 0.5
 """Largest difference of a calculator's energy and the label of a training frame at one level of theory."""
+
+LABELS = "labels.jsonl"
+"""File of the labels that are computed, one a line."""
 
 WEIGHT = 1.0
 """Weight in training of frames labeled at the level of the training frames."""
@@ -41,7 +48,8 @@ class LabeledExploration:
     n_visited, n_above
         Visited frames, and those of them with an extrapolation above the limit.
     failed
-        Picked frames on which the calculator failed: trajectory, frame and extrapolation of each.
+        Picked frames on which the calculator failed: trajectory, frame and extrapolation of each, and the
+        reason.
     n_too_high
         Picked frames with an energy above the limit, which are left out.
     """
@@ -74,6 +82,8 @@ def label_unlike_frames(
 ) -> LabeledExploration:
     """Label visited frames that are unlike the training frames; write explore.json and explored.xyz.
 
+    Each label is in labels.jsonl as soon as it is computed; those that are there already are read.
+
     Parameters
     ----------
     trajectories
@@ -104,8 +114,11 @@ def label_unlike_frames(
     drawn = np.random.default_rng(options.seed).permutation(above)[: options.n_kept]
     picked = visited.select(np.sort(drawn))
     origins = [origins[n] | {"extrapolation": float(extrapolation[n])} for n in np.sort(drawn)]
-    energies, forces = _labels(train, picked, labels, partial(progress, "labeled frames"))
-    converged = np.isfinite(energies) & np.isfinite(forces).all(axis=(1, 2))
+    calculator, level = _calculator(train, labels)
+    store = PointStore(folder / LABELS, "remove the file")
+    report = partial(progress, "labeled frames")
+    energies, forces, failures = stored_labels(calculator, level, picked, origins, store, progress=report)
+    converged = np.array([failure is None for failure in failures], dtype=bool)
     low = energies - train.energies.min() <= options.max_energy * EV_PER_KCAL_MOL
     weight = options.weight if "weight" in options.model_fields_set else WEIGHT
     kept = np.flatnonzero(converged & low)
@@ -117,7 +130,7 @@ def label_unlike_frames(
         weights=np.full(len(kept), weight),
         level_of_theory=train.level_of_theory,
     )
-    failed = [origin for origin, ok in zip(origins, converged, strict=True) if not ok]
+    failed = [origins[n] | {"reason": failures[n]} for n in np.flatnonzero(~converged)]
     n_too_high = int((converged & ~low).sum())
     exploration = LabeledExploration(frames, len(visited), len(above), failed, n_too_high)
     write_json(folder / "explore.json", {"label": labels.label, **exploration.to_json()})
@@ -126,13 +139,17 @@ def label_unlike_frames(
     return exploration
 
 
-def _labels(
-    train: FrameSet, picked: FrameSet, labels: LabelOptions, progress: partial[None]
-) -> tuple[FloatArray, FloatArray]:
-    """Return energies and forces of picked frames, NaN where the calculator fails."""
-    name = str(labels.label)
-    arguments = parse_arguments(labels.label_arguments or "{}")
-    calculator = CalculatorChoice(name, arguments, int(train.charge or 0), train.multiplicity or 1).make()
+def _calculator(train: FrameSet, labels: LabelOptions) -> tuple[Calculator, str]:
+    """Return the calculator, and the text that identifies it with its settings.
+
+    Raises
+    ------
+    DataError
+        Its energy of a training frame is not that of the frame.
+    """
+    name, arguments = str(labels.label), parse_arguments(labels.label_arguments or "{}")
+    charge, multiplicity = int(train.charge or 0), train.multiplicity or 1
+    calculator = CalculatorChoice(name, arguments, charge, multiplicity).make()
     lowest = train.select(np.array([train.energies.argmin()]))
     advice = "it must be able to label the training frames"
     difference = calculate_frames(calculator, lowest, advice=advice)[0][0] - lowest.energies[0]
@@ -143,4 +160,4 @@ def _labels(
             f"{f' than {train.level_of_theory}' if train.level_of_theory else ''}; name the calculator and "
             "the settings that labeled the training frames"
         )
-    return calculate_frames(calculator, picked, allow_failures=True, progress=progress)
+    return calculator, json.dumps([name, arguments, charge, multiplicity], sort_keys=True)

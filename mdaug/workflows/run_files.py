@@ -92,7 +92,8 @@ FILES: dict[str, dict[str, str]] = {
     },
     "explore": {
         "explored.xyz": "labeled frames that the model is wrong about, for `mdaug train --augment.explored`",
-        "explore.json": "numbers of visited and kept frames, and frames that could not be labeled",
+        "explore.json": "numbers of visited and kept frames, and which could not be labeled and why",
+        "labels.jsonl": "every label or failure of --label; a second start continues from it",
     },
     "frames": {
         "frames.xyz": "frames: extended xyz in eV and eV/Å",

@@ -165,7 +165,7 @@ def _interrupted(claim: Claim, kept: bool, resume: bool | None) -> str:
         return "interrupted; nothing was written"
     if resume is not None:
         return f"interrupted; continue with `mdaug {claim.command} --resume --out {claim.path}`"
-    if claim.command == "reference":
+    if claim.command == "reference" or (claim.path / "labels.jsonl").exists():
         return f"interrupted; the same command with --out {claim.path} continues from the finished points"
     return f"interrupted; {claim.path} holds the files written until then"
 
