@@ -1,16 +1,16 @@
-"""Time and memory of large sets of frames: reading with all checks, springs, and tensors of a training.
+"""Time and memory of large sets of frames: reading, checks, springs, an epoch of training, `mdaug info`.
 
 ``python benchmarks/large_sets.py --frames 10000 30000 100000`` repeats the embedded frames of ethanol with
 noise (0.01 Å; energies to first order); ``--atoms 108 500 1372 --frames 20`` makes crystals of copper
 with EMT's energies, forces and stresses. Each part runs in a process of its own; times are CPU times.
+The epoch is ``mdaug train --epochs 1`` of a raw model with everything before and after it.
 """
 
 import argparse
-import resource
+import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,28 @@ from ase.calculators.emt import EMT
 from mdaug.data import load_frames, write_extxyz
 from mdaug.frames import FrameSet
 
-PARTS = ("read", "springs", "tensors")
+COMMANDS = {
+    "read": [str(Path(__file__).resolve()), "--read"],
+    "springs": [str(Path(__file__).resolve()), "--springs"],
+    "check": ["-m", "mdaug", "check", "--out", "check"],
+    "train": [
+        *(
+            "-m",
+            "mdaug",
+            "train",
+            "--out",
+            "run",
+            "--epochs",
+            "1",
+            "--no-augment",
+            "--model.baseline",
+            "none",
+        ),
+        *("--model.n-atom-basis", "64", "--model.n-filters", "64"),
+    ],
+    "info": ["-m", "mdaug", "info", "run"],
+}
+"""Arguments of Python for each part; the file of frames follows, except for `info`."""
 
 
 def many_frames(n: int) -> FrameSet:
@@ -61,24 +82,18 @@ def large_frames(n: int, n_atoms: int) -> FrameSet:
     )
 
 
-def measure(path: str, part: str) -> None:
-    """Print CPU seconds and peak memory of one part."""
-    from mdaug.data.load import read_frames
-    from mdaug.models import SchNet, SchNetOptions
-    from mdaug.springs import SpringOptions, fit_springs
-    from mdaug.training.tensors import FrameTensors
-
-    frames = load_frames(path) if part == "read" else read_frames(path).frames
-    started = time.process_time()
-    if part == "read":
-        started = 0.0
-    elif part == "springs":
-        fit_springs(frames, SpringOptions(bootstrap=0))
-    else:
-        numbers = sorted(set(frames.atomic_numbers.tolist()))
-        FrameTensors(frames, SchNet(SchNetOptions(prior="none"), numbers, [0.0] * len(numbers), 1.0))
-    seconds = time.process_time() - started
-    print(f"{seconds:.1f} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f}")
+def measure(part: str, path: Path) -> str:
+    """Run one part in the folder of the frames, and return its CPU seconds and peak memory, for a table."""
+    command = [sys.executable, "-W", "ignore", *COMMANDS[part], *([] if part == "info" else [path.name])]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with (path.parent / "output.txt").open("w+") as output:
+        process = subprocess.Popen(command, cwd=path.parent, env=environment, stdout=output, stderr=output)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if status:
+            output.seek(0)
+            return f"{output.read()[-200:].strip()} | "
+    return f"{usage.ru_utime + usage.ru_stime:.1f} | {usage.ru_maxrss / 1e6:.2f}"
 
 
 def main() -> None:
@@ -86,10 +101,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, nargs="+", default=[10_000, 30_000, 100_000])
     parser.add_argument("--atoms", type=int, nargs="+", default=[9])
-    parser.add_argument("--measure", nargs=2)
+    parser.add_argument("--parts", nargs="+", choices=list(COMMANDS), default=list(COMMANDS))
+    parser.add_argument("--read", help="read and check this file, and measure nothing")
+    parser.add_argument("--springs", help="read this file, fit springs, and measure nothing")
     given = parser.parse_args()
-    if given.measure:
-        measure(*given.measure)
+    if given.read:
+        load_frames(given.read)
+        return
+    if given.springs:
+        from mdaug.data.load import read_frames
+        from mdaug.springs import SpringOptions, fit_springs
+
+        fit_springs(read_frames(given.springs).frames, SpringOptions(bootstrap=0))
         return
     print("| frames | atoms | part | CPU time (s) | peak memory (GB) |", flush=True)
     for n_atoms in given.atoms:
@@ -98,11 +121,8 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "frames.xyz"
                 write_extxyz(frames, path)
-                for part in PARTS:
-                    command = [sys.executable, "-W", "ignore", __file__, "--measure", str(path), part]
-                    done = subprocess.run(command, capture_output=True, text=True, check=False)
-                    seconds, memory = (done.stdout.split() or [done.stderr[-200:], ""])[:2]
-                    print(f"| {n} | {frames.n_atoms} | {part} | {seconds} | {memory} |", flush=True)
+                for part in given.parts:
+                    print(f"| {n} | {frames.n_atoms} | {part} | {measure(part, path)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,20 @@ _FORCE = {
     for spelling in ("{}/{}", "{}{}-1", "{}/({})")
 } | {"au": ("Hartree", "Bohr"), "a.u.": ("Hartree", "Bohr"), "atomic": ("Hartree", "Bohr")}
 
+_EV_A3_PER_PRESSURE = {
+    "gpa": ase_units.GPa,
+    "mpa": 1e-3 * ase_units.GPa,
+    "pa": ase_units.Pascal,
+    "kbar": 1e3 * ase_units.bar,
+    "bar": ase_units.bar,
+}
+_EV_A3_PER_STRESS = {
+    spelling.format(energy, length): EV_PER_ENERGY_UNIT[_ENERGY[energy]]
+    / A_PER_LENGTH_UNIT[_LENGTH[length]] ** 3
+    for energy, length in product(_ENERGY, _LENGTH)
+    for spelling in ("{0}/{1}3", "{0}/({1}3)", "{0}/{1}/{1}/{1}", "{0}{1}-3")
+} | _EV_A3_PER_PRESSURE
+
 
 @dataclass(frozen=True)
 class StatedUnits:
@@ -144,6 +158,42 @@ def force_unit(text: str, where: str = "") -> tuple[str, str]:
     """Return the energy and the length unit of the force unit that `text` spells, or raise DataError."""
     expected = ("eV/Angstrom", "kcal/mol/Angstrom", "kJ/mol/nm", "Hartree/Bohr", "Ry/Bohr", "…")
     return _lookup(text, _FORCE, "force", where, expected)
+
+
+def factor_of_stress(text: str, units: StatedUnits, where: str = "") -> float:
+    """Return the factor of stresses to energy by cubic length of a file.
+
+    Parameters
+    ----------
+    text
+        Unit of the stresses, such as ``GPa``; empty where it is that of the file.
+    units
+        Units of the file.
+    where
+        File and record, for the message.
+
+    Raises
+    ------
+    DataError
+        For an unknown unit.
+    """
+    if not text:
+        return 1.0
+    factor = _lookup(text, _EV_A3_PER_STRESS, "stress", where, ("eV/Angstrom^3", "GPa", "kbar", "…"))
+    return factor * units.a_per_length**3 / units.ev_per_energy
+
+
+def factor_of_virial(text: str, units: StatedUnits, where: str = "") -> float:
+    """Return the factor of virials to the energy unit of a file.
+
+    Parameters
+    ----------
+    text
+        Unit of the virials, such as ``eV``; empty where it is that of the file.
+    units, where
+        As for `factor_of_stress`.
+    """
+    return EV_PER_ENERGY_UNIT[energy_unit(text, where)] / units.ev_per_energy if text else 1.0
 
 
 def _lookup(text: str, spellings: Mapping[str, T], kind: str, where: str, expected: tuple[str, ...]) -> T:

@@ -51,6 +51,27 @@ def errors(model: SchNet, frames: SetTensors, group: ProcessGroup | None = None)
     return Errors(*np.average(of_parts, axis=0, weights=[part.n_frames for part in frames.parts]).tolist())
 
 
+def virial_mae(found: Errors, frames: SetTensors, scale: float) -> float | None:
+    """Return the mean absolute error of volume times stress, per component, of the systems with stresses.
+
+    Parameters
+    ----------
+    found
+        Errors of a model, in which systems without stresses count as zero.
+    frames
+        The frames, of one system or several.
+    scale
+        Factor on the errors: the model's energy scale in the unit of the result.
+
+    Returns
+    -------
+    float or None
+        None if no system has stresses.
+    """
+    n_known = sum(part.n_frames for part in frames.parts if part.strain is not None)
+    return found.strain_mae * scale * frames.n_frames / n_known if n_known else None
+
+
 def _errors(model: SchNet, frames: FrameTensors, group: ProcessGroup) -> Errors:
     """Return the errors of a model on the frames of one system."""
     index = group.shard(torch.arange(frames.n_frames, device=frames.energies.device))

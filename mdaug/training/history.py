@@ -1,6 +1,7 @@
 """History of a training by epoch: history.csv."""
 
 from dataclasses import astuple, dataclass, field, fields
+from math import nan
 from pathlib import Path
 
 from mdaug.files import write_text
@@ -11,7 +12,8 @@ class Epoch:
     """One row of history.csv, with losses in units of the model's energy scale (and Å).
 
     `validation_loss` is always that of squared errors, `training_loss` that of the settings: with the Huber
-    loss the two are not comparable.
+    loss the two are not comparable. The last column, the error of volume times stress for each of its nine
+    components, exists if validation frames have stresses.
     """
 
     epoch: int
@@ -20,6 +22,7 @@ class Epoch:
     validation_loss: float
     validation_energy_mae_kcal_mol: float
     validation_force_mae_kcal_mol_A: float
+    validation_virial_mae_kcal_mol: float | None = None
 
 
 @dataclass
@@ -40,7 +43,7 @@ class History:
 
     def rows(self) -> list[list[float]]:
         """Return the epochs as lists of numbers, as a checkpoint saves them."""
-        return [list(astuple(epoch)) for epoch in self.epochs]
+        return [[value for value in astuple(epoch) if value is not None] for epoch in self.epochs]
 
     @classmethod
     def from_rows(cls, rows: list[list[float]]) -> "History":
@@ -61,8 +64,11 @@ class History:
         path
             The file.
         """
-        header = ",".join(column.name for column in fields(Epoch))
-        lines = [",".join(f"{value:.8g}" for value in row) for row in self.rows()]
+        rows = self.rows()
+        n_columns = max(map(len, rows), default=0)
+        header = ",".join(column.name for column in fields(Epoch)[:n_columns])
+        padded = [[*row, *[nan] * (n_columns - len(row))] for row in rows]  # epochs of an older checkpoint
+        lines = [",".join(f"{value:.8g}" for value in row) for row in padded]
         write_text(path, "\n".join([header, *lines]) + "\n")
 
     @classmethod

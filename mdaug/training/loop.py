@@ -15,7 +15,7 @@ from mdaug.errors import DataError
 from mdaug.frames import Frames, as_frames, systems_of
 from mdaug.models import SchNet, SchNetOptions
 from mdaug.training.checkpoint import load_checkpoint, save_checkpoint
-from mdaug.training.evaluation import Errors, errors
+from mdaug.training.evaluation import Errors, errors, virial_mae
 from mdaug.training.history import Epoch, History
 from mdaug.training.options import TrainOptions
 from mdaug.training.pair_prior import choose_prior, without_prior
@@ -194,8 +194,7 @@ class Trainer:
         self.step = Step(self.model, self.train_set, options, group)
         self.parameters, self.ema = self.step.parameters, self.step.ema
         self.best = self.parameters.copy()
-        steps = max(1, -(-len(train_frames) // options.batch_size))
-        self.schedule = Schedule(options, steps)
+        self.schedule = Schedule(options, max(1, -(-len(train_frames) // options.batch_size)))
         self.history = History()
         self.epoch, self.best_epoch, self.seconds = 0, 0, 0.0
         effective = options.fingerprint(stresses=self.train_set.strain is not None)
@@ -279,11 +278,10 @@ class Trainer:
         self.history.append(
             Epoch(
                 self.epoch,
-                rate,
-                loss,
-                validation_loss,
+                *(rate, loss, validation_loss),
                 validation.energy_mae * scale,
                 validation.force_mae * scale,
+                virial_mae(validation, self.validation_set, scale),
             )
         )
 

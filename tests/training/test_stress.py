@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mdaug.frames import Dataset, join_frames
+from mdaug.frames import Dataset, as_frames, join_frames
 from mdaug.native import load_kernels
 from mdaug.training import predict, train
 from mdaug.training.evaluation import errors, predict_tensors
@@ -14,6 +14,7 @@ from mdaug.training.loop import Trainer
 from mdaug.training.pair_prior import choose_prior, prior_results, without_prior
 from mdaug.training.systems import tensors_of
 from mdaug.training.tensors import FrameTensors
+from mdaug.units import KCAL_MOL_PER_EV
 from tests.crystals import copper, slopes_in_strain, strained
 
 
@@ -124,6 +125,23 @@ def test_stresses_are_learned(model_options, make_options, tmp_path):
         model = train(*given, tmp_path / str(stress_weight)).model
         found.append(errors(model, tensors_of(copper(6, seed=1), model)).strain_mae)
     assert found[1] < 0.6 * found[0]
+
+
+def test_the_history_has_the_error_of_frames_with_stresses(
+    model_options, make_options, make_frames, tmp_path
+):
+    """A molecule among the validation frames does not lower it; without stresses there is no column."""
+    validation = as_frames([copper(6, seed=1), make_frames(3)])
+    given = as_frames([copper(12), make_frames(6)]), validation
+    result = train(*given, model_options, make_options(epochs=2), tmp_path)
+    expected = errors(result.model, tensors_of(validation.systems[0], result.model)).strain_mae
+    scale = float(result.model.energy_scale) * KCAL_MOL_PER_EV
+    last = result.history.epochs[result.best_epoch - 1]
+    assert last.validation_virial_mae_kcal_mol == pytest.approx(expected * scale, rel=1e-5)
+    assert (tmp_path / "history.csv").read_text().splitlines()[0].endswith("_virial_mae_kcal_mol")
+    (tmp_path / "molecule").mkdir()
+    given = make_frames(6), make_frames(3), model_options, make_options(epochs=1)
+    assert train(*given, tmp_path / "molecule").history.epochs[0].validation_virial_mae_kcal_mol is None
 
 
 def test_checkpoints_of_before_stresses_and_isolated_atoms_are_resumed(

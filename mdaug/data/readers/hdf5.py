@@ -13,9 +13,17 @@ from numpy.typing import NDArray
 from mdaug.data.readers.contents import Contents, LabelKeys, Reader
 from mdaug.data.readers.elements import numbers_of_symbols
 from mdaug.data.readers.labels import listed, pair_labels
-from mdaug.data.stated_units import StatedUnits, energy_unit, force_unit, length_unit
+from mdaug.data.readers.stresses import is_stress, is_virial, tensors_of
+from mdaug.data.stated_units import (
+    StatedUnits,
+    energy_unit,
+    factor_of_stress,
+    factor_of_virial,
+    force_unit,
+    length_unit,
+)
 from mdaug.errors import DataError, MissingDependencyError
-from mdaug.frames import FrameSet
+from mdaug.frames import FloatArray, FrameSet
 
 if TYPE_CHECKING:
     import h5py
@@ -24,6 +32,8 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 
 NUMBERS = ("atomic_numbers", "species", "nuclear_charges", "z")
 POSITIONS = ("conformations", "coordinates", "positions", "coords", "R")
+
+CELLS = ("cells", "cell", "lattice", "lattice_vectors", "cell_vectors")
 
 UNITS = {
     "conformations": StatedUnits("Hartree", "Hartree", "Bohr", "Bohr"),
@@ -184,13 +194,52 @@ def _read_group(group: "h5py.Group", path: Path, keys: LabelKeys) -> Contents:
         raise DataError(f"{where}: {energy_name} is not given for any of its {n_frames} conformations")
     if not labeled.all():
         notes.append(f"{(~labeled).sum()} of {n_frames} conformations are left out: without {energy_name}")
-    frames = FrameSet(
-        numbers, positions, energy, force, name=f"{path.name}#{str(group.name).strip('/')}".rstrip("#")
-    ).select(np.flatnonzero(labeled))
     units = _units(group, positions_name, energy_name, forces_name, where)
     if positions_name not in UNITS and "units" not in group[energy_name].attrs:
         notes.append("the file states no units: taken as eV and Å (--units, --length-units)")
+    cells = _cells(group, n_frames, where)
+    stresses = None if cells is None else _stresses(group, cells, units, where)
+    frames = FrameSet(
+        numbers,
+        positions,
+        energy,
+        force,
+        cells,
+        (cells is not None,) * 3,
+        stresses=stresses,
+        name=f"{path.name}#{str(group.name).strip('/')}".rstrip("#"),
+    ).select(np.flatnonzero(labeled))
     return Contents(frames, units, tuple(notes))
+
+
+def _cells(group: "h5py.Group", n_frames: int, where: str) -> FloatArray | None:
+    """Return the cells (n_frames, 3, 3) in the unit of the positions; None for molecules."""
+    name = next((name for name in CELLS if name in group), None)
+    if name is None:
+        return None
+    cells = _array(group, name, where).astype(np.float64)
+    if not cells.any() or ("pbc" in group and not _array(group, "pbc", where).any()):
+        return None
+    if cells.shape in {(3, 3), (n_frames, 3, 3)}:
+        return np.array(np.broadcast_to(cells, (n_frames, 3, 3)))
+    raise DataError(f"{where}: {name} has shape {cells.shape}; expected (3, 3) or ({n_frames}, 3, 3)")
+
+
+def _stresses(group: "h5py.Group", cells: FloatArray, units: StatedUnits, where: str) -> FloatArray | None:
+    """Return stresses in energy by cubic length of `units`; None if the group has no stress and no virial."""
+    name = next((name for name in sorted(group) if is_stress(name)), None)
+    if name is None:
+        return None
+    stresses = tensors_of(_array(group, name, where))
+    if stresses is None or stresses.shape != cells.shape:
+        shape = group[name].shape
+        raise DataError(f"{where}: {name} has shape {shape}; expected nine or six numbers for each frame")
+    text = group[name].attrs.get("units", "")
+    unit = text.decode() if isinstance(text, bytes) else str(text)
+    if is_virial(name):
+        stresses = -stresses / np.abs(np.linalg.det(cells))[:, None, None]
+        return stresses * factor_of_virial(unit, units, f"{where}: {name}")
+    return stresses * factor_of_stress(unit, units, f"{where}: {name}")
 
 
 def _array(group: "h5py.Group", name: str, where: str) -> NDArray[Any]:

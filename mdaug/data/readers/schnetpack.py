@@ -14,8 +14,16 @@ from ase.db.row import AtomsRow
 from mdaug.data.readers.ase_outputs import SQLITE_MAGIC, read_only, sqlite_database
 from mdaug.data.readers.contents import Contents, LabelKeys, Reader
 from mdaug.data.readers.from_atoms import choose_labels, frames_from_atoms
+from mdaug.data.readers.stresses import is_stress, is_virial
 from mdaug.data.readers.systems import systems_from_atoms
-from mdaug.data.stated_units import StatedUnits, energy_unit, force_unit, length_unit
+from mdaug.data.stated_units import (
+    StatedUnits,
+    energy_unit,
+    factor_of_stress,
+    factor_of_virial,
+    force_unit,
+    length_unit,
+)
 from mdaug.errors import DataError
 
 UNITS_KEY, LENGTH_KEY = "_property_unit_dict", "_distance_unit"
@@ -47,38 +55,38 @@ def read(path: Path, keys: LabelKeys) -> Contents:
     DataError
         If a row has no labels, rows are of different systems, or a unit is unknown.
     """
-    images, units, length = _structures(path)
+    images, stated = _structures(path, keys)
     frames, notes = frames_from_atoms(images, path, keys)
-    return Contents(frames, _units_of(images, units, length, path, keys), notes)
+    return Contents(frames, stated, notes)
 
 
 def read_systems(path: Path, keys: LabelKeys) -> list[Contents]:
     """Read the rows of all systems; errors are those of `read`, but several systems are allowed."""
-    images, units, length = _structures(path)
-    stated = _units_of(images, units, length, path, keys)
+    images, stated = _structures(path, keys)
     return [Contents(frames, stated, notes) for frames, notes in systems_from_atoms(images, path, keys)]
 
 
-def _structures(path: Path) -> tuple[list[Atoms], dict[str, Any], str]:
-    """Return the structures of all rows, the units of properties and that of lengths."""
+def _structures(path: Path, keys: LabelKeys) -> tuple[list[Atoms], StatedUnits]:
+    """Return the structures of all rows, stresses in energy by cubic length, and the units of the rest."""
     with sqlite_database(path) as database:
         metadata = database.metadata
         units = {str(name): unit for name, unit in metadata[UNITS_KEY].items()}
         images = [_structure(row, units) for row in database.select()]
     if not images:
         raise DataError(f"{path}: holds no frame")
-    return images, units, str(metadata.get(LENGTH_KEY, "Ang"))
-
-
-def _units_of(
-    images: list[Atoms], units: Mapping[str, Any], length: str, path: Path, keys: LabelKeys
-) -> StatedUnits:
     energy, forces, _ = choose_labels(images[0], keys, path)
-    return _units(units, length, energy, forces, path)
+    stated = _units(units, str(metadata.get(LENGTH_KEY, "Ang")), energy, forces, path)
+    for name in filter(is_stress, units):
+        to_stated = factor_of_virial if is_virial(name) else factor_of_stress
+        factor = to_stated(str(units[name] or ""), stated, f"{path}: metadata: {name}")
+        for atoms in images:
+            if name in atoms.info:
+                atoms.info[name] = factor * atoms.info[name]
+    return images, stated
 
 
 def _structure(row: AtomsRow, properties: Iterable[str]) -> Atoms:
-    """Return the structure of a row, its numbers in ``info`` and its arrays of the atoms in ``arrays``."""
+    """Return the structure of a row with its numbers and stresses in ``info``, the rest in ``arrays``."""
     atoms = row.toatoms()
     for name in properties:
         if name not in row.data:
@@ -86,6 +94,8 @@ def _structure(row: AtomsRow, properties: Iterable[str]) -> Atoms:
         values = np.asarray(row.data[name], dtype=np.float64)
         if values.size == 1:
             atoms.info[name] = float(values.reshape(()))
+        elif is_stress(name):
+            atoms.info[name] = values.ravel()
         elif values.shape == (len(atoms), 3):
             atoms.arrays[name] = values
     return atoms

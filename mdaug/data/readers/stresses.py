@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray
@@ -14,6 +16,43 @@ VOIGT = [[0, 5, 4], [5, 1, 3], [4, 3, 2]]
 
 _NAME = re.compile(r"(?:(?P<stem>ref|dft)_)?(?P<quantity>stress|virials?)", re.IGNORECASE)
 _STEMS = (None, "ref", "dft")
+
+
+def is_stress(name: str) -> bool:
+    """Return whether a record of this name is a stress or a virial.
+
+    Parameters
+    ----------
+    name
+        Key of the record.
+    """
+    return _NAME.fullmatch(name) is not None
+
+
+def is_virial(name: str) -> bool:
+    """Return whether a record of this name is a virial.
+
+    Parameters
+    ----------
+    name
+        Key of the record.
+    """
+    return is_stress(name) and "virial" in name.lower()
+
+
+def tensors_of(values: NDArray[Any]) -> FloatArray | None:
+    """Return tensors (n_frames, 3, 3), given for each frame as such, or as nine numbers or six; else None.
+
+    Parameters
+    ----------
+    values
+        Of all frames; six numbers are in ASE's Voigt order xx, yy, zz, yz, xz, xy.
+    """
+    if values.dtype.kind not in "iuf" or values.ndim < 2:
+        return None
+    tensors = [_tensor(value) for value in values]
+    found = [tensor for tensor in tensors if tensor is not None]
+    return np.array(found) if len(found) == len(tensors) else None
 
 
 def read_stresses(
@@ -56,7 +95,7 @@ def read_stresses(
     if not all(images[0].pbc):
         return None, None, []
     notes = []
-    for key in sorted(filter(_NAME.fullmatch, _keys(images)), key=_rank):
+    for key in sorted(filter(is_stress, _keys(images)), key=_rank):
         tensors = [_tensor(atoms.info.get(key)) for atoms in images]
         values = [tensor for tensor in tensors if tensor is not None]
         if len(values) < len(images):
@@ -74,8 +113,7 @@ def read_stresses(
 
 def _refuse_opposite_virials(images: Sequence[Atoms], stresses: FloatArray, places: Sequence[str]) -> None:
     """Raise an error if virials beside stresses are +stress · volume."""
-    keys = [key for key in _keys(images) if _NAME.fullmatch(key) and "virial" in key.lower()]
-    for key in keys:
+    for key in filter(is_virial, _keys(images)):
         for atoms, stress, place in zip(images, stresses, places, strict=True):
             virial = _tensor(atoms.info.get(key))
             of_stress = stress * atoms.get_volume()

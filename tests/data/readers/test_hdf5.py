@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import units as ase_units
 
 from mdaug.data.load import read_frames
 from mdaug.data.readers import read_contents
@@ -105,6 +106,49 @@ def test_one_of_several_molecules_is_stated(tmp_path: Path) -> None:
         read_frames(f"{path}#set/c")
 
 
+CRYSTAL = {
+    "atomic_numbers": np.array([8, 1, 1]),
+    "positions": R,
+    "energy": E,
+    "forces": F,
+    "cell": 10.0 * np.eye(3),
+}
+S = RNG.normal(size=(5, 3, 3))
+S = S + S.swapaxes(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("more", "units", "factor"),
+    [
+        ({"stress": S}, {}, 1.0),
+        ({"stress": S.reshape(5, 9)}, {"stress": "GPa"}, ase_units.GPa),
+        ({"virials": S}, {}, -1 / 1000.0),
+        ({"virials": S}, {"virials": "Hartree"}, -ase_units.Hartree / 1000.0),
+        ({"REF_stress": S[:, [0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]}, {}, 1.0),
+    ],
+)
+def test_cells_and_stresses(tmp_path: Path, more: dict, units: dict, factor: float) -> None:
+    frames = read_frames(save(tmp_path / "crystal.h5", {"a": CRYSTAL | more}, units)).frames
+    assert frames.pbc == (True, True, True)
+    np.testing.assert_allclose(frames.cells, np.tile(10.0 * np.eye(3), (5, 1, 1)))
+    np.testing.assert_allclose(frames.stresses, factor * S, rtol=1e-6)
+
+
+@pytest.mark.parametrize("more", [{"cell": np.zeros((3, 3))}, {"pbc": np.zeros(3, dtype=bool)}])
+def test_molecules_with_an_empty_cell(tmp_path: Path, more: dict) -> None:
+    frames = read_frames(save(tmp_path / "molecule.h5", {"a": CRYSTAL | {"stress": S} | more})).frames
+    assert frames.cells is None and frames.stresses is None and not any(frames.pbc)
+
+
+def test_cells_of_each_frame_in_bohr(tmp_path: Path) -> None:
+    cells = (10 + RNG.uniform(size=(5, 1, 1))) * np.eye(3)
+    arrays = CRYSTAL | {"cell": cells, "stress": S}
+    units = {"positions": "Bohr", "energy": "Hartree", "forces": "Hartree/Bohr"}
+    frames = read_frames(save(tmp_path / "crystal.h5", {"a": arrays}, units)).frames
+    np.testing.assert_allclose(frames.cells, cells * ase_units.Bohr)
+    np.testing.assert_allclose(frames.stresses, S * ase_units.Hartree / ase_units.Bohr**3)
+
+
 def test_arrays_of_other_files_are_refused(tmp_path: Path) -> None:
     import h5py
 
@@ -126,6 +170,8 @@ def test_arrays_of_other_files_are_refused(tmp_path: Path) -> None:
         ({"conformations": R[:, :2]}, r"conformations has shape \(5, 2, 3\) for 3 atoms"),
         ({"dft_total_energy": np.full(5, np.nan)}, "dft_total_energy is not given"),
         ({"atomic_numbers": np.array([b"O", b"H", b"Qq"])}, "'Qq' is no element"),
+        ({"cell": np.ones((4, 3, 3))}, r"cell has shape \(4, 3, 3\); expected \(3, 3\) or \(5, 3, 3\)"),
+        ({"cell": np.eye(3), "stress": np.zeros((5, 4))}, r"stress has shape \(5, 4\); expected nine or six"),
     ],
 )
 def test_bad_groups(tmp_path: Path, arrays: dict, message: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import ase.db
 import numpy as np
 import pytest
-from ase import Atoms
+from ase import Atoms, units
 
 from mdaug.data.load import read_frames
 from mdaug.data.readers import read_contents
@@ -60,6 +60,35 @@ def test_reading_leaves_the_database_as_it_is(tmp_path: Path) -> None:
     before = path.read_bytes()
     read_contents(path)
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["a.db"]
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "factor"),
+    [
+        ("stress", "eV/Ang/Ang/Ang", 1.0),
+        ("stress", "GPa", units.GPa),
+        ("stress", "kcal/mol/Ang^3", units.kcal / units.mol),
+        ("stress", "", units.kcal / units.mol),  # the energy unit of the file
+        ("virial", "eV", -1 / 1000.0),
+    ],
+)
+def test_stresses_of_crystals_are_in_their_own_unit(tmp_path: Path, name: str, unit: str, factor: float):
+    tensors = RNG.normal(size=(4, 1, 3, 3))
+    tensors = tensors + tensors.swapaxes(2, 3)
+    path = tmp_path / "crystal.db"
+    with ase.db.connect(path) as database:
+        units_of = {"energy": "kcal/mol", "forces": "kcal/mol/Ang", name: unit}
+        database.metadata = {"_property_unit_dict": units_of, "_distance_unit": "Ang", "atomrefs": {}}
+        for n in range(4):
+            atoms = Atoms("OH2", R[n], cell=[10.0, 10, 10], pbc=True)
+            database.write(atoms, data={"energy": E[n : n + 1], "forces": F[n], name: tensors[n]})
+    frames = read_frames(path).frames
+    np.testing.assert_allclose(frames.stresses, factor * tensors[:, 0])
+
+
+def test_a_stress_of_unknown_unit_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"metadata: stress: unknown stress unit 'atm3'"):
+        read_contents(save(tmp_path / "a.db", UNITS | {"stress": "atm3"}, stress=[np.eye(3)] * 4))
 
 
 def sgdml_text(n_frames: int = 4, comment: str = "{energy!r}") -> str:
