@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import CalculationFailed, Calculator
+from ase.calculators.calculator import Calculator
 from ase.geometry import find_mic
 
+from mdaug.calculators.failures import calculator_failed
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, IntArray
 from mdaug.geometry.bonds import bond_images, bond_name, find_bonds, smaller_fragment
@@ -117,8 +118,8 @@ def bond_scan(
     label
         Name of the force field, for legends and file names.
     allow_failures
-        For references: use NaN where the calculator raises `CalculationFailed` (an SCF that does not
-        converge) or gives nonfinite numbers, instead of raising an error.
+        For references: use NaN where the calculator raises an error (an SCF that does not converge) or gives
+        nonfinite numbers, instead of raising an error.
     progress
         Called with (points done, points in all).
 
@@ -255,8 +256,8 @@ def _energy_and_forces(
     atoms.calc = calculator
     try:
         energy, forces = atoms.get_potential_energy(), atoms.get_forces()
-    except CalculationFailed:
-        if not allow_failures:
+    except Exception as error:
+        if not (allow_failures and calculator_failed(error, calculator)):
             raise
         calculator.reset()
         energy, forces = np.nan, np.full((len(atoms), 3), np.nan)

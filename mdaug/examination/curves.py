@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import CalculationFailed
 from scipy.interpolate import CubicSpline
 
 from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import PROMINENCE_KCAL_MOL, REFERENCE_LIMIT_KCAL_MOL, extrema
+from mdaug.calculators.failures import calculator_failed
 from mdaug.examination.force_field import ExaminedForceField
 from mdaug.frames import FloatArray
 from mdaug.geometry.bonds import BoolArray
@@ -240,6 +240,8 @@ def _evaluate(examined: ExaminedForceField, atoms: Atoms) -> tuple[float, FloatA
     """Return energy and forces, NaN where the calculator fails."""
     try:
         return examined.evaluate(atoms)
-    except CalculationFailed:
+    except Exception as error:
+        if not calculator_failed(error, examined.calculator):
+            raise
         examined.calculator.reset()
         return np.nan, np.full((len(atoms), 3), np.nan)

@@ -3,6 +3,7 @@
 import numpy as np
 from ase import Atoms
 
+from mdaug.calculators.failures import calculator_failed
 from mdaug.examination.force_field import Budget, ExaminedForceField, displaced
 from mdaug.examination.results import PartResult
 from mdaug.verdicts import Level, Verdict
@@ -37,7 +38,9 @@ def examine_extensivity(examined: ExaminedForceField, budget: Budget) -> PartRes
     energy, forces = examined.evaluate(one)
     try:
         twice, both = examined.evaluate(two)
-    except Exception as error:  # calculators for one molecule only raise errors of any kind
+    except Exception as error:  # some calculators are for one molecule only
+        if not calculator_failed(error, examined.calculator):
+            raise
         return PartResult.not_run(
             f"The calculator does not evaluate two molecules ({type(error).__name__}: {error})."
         )

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from mdaug.calculators.failures import calculator_failed
 from mdaug.errors import DataError
 from mdaug.examination.accuracy import examine_accuracy
 from mdaug.examination.bonds import examine_bonds
@@ -105,9 +106,14 @@ def examine(
     until = time.monotonic() + seconds
     waiting = [part for part in PARTS if part.name in names]
     results: Finished = {}
-    per_evaluation = (
-        0.0 if all(part.name in finished for part in waiting) else seconds_per_evaluation(examined)
-    )
+    per_evaluation, failed = 0.0, None
+    if not all(part.name in finished for part in waiting):
+        try:
+            per_evaluation = seconds_per_evaluation(examined)
+        except Exception as error:
+            if not calculator_failed(error, examined.calculator):
+                raise
+            failed = _failed(error)
     for k, part in enumerate(waiting):
         if part.name in finished:
             results[part.name] = finished[part.name]
@@ -115,7 +121,9 @@ def examine(
         left = until - time.monotonic()
         shares = sum(other.share for other in waiting[k:] if other.name not in finished)
         needed = part.least(len(examined.start)) * per_evaluation
-        if needed > max(left, 0.0):
+        if failed is not None:  # at the start structure already
+            results[part.name] = failed
+        elif needed > max(left, 0.0):
             text = f"It takes at least {needed:.3g} s, and {max(left, 0.0):.3g} s were left (--minutes)."
             results[part.name] = PartResult.not_run(text)
         else:
@@ -124,12 +132,18 @@ def examine(
     return results
 
 
+def _failed(error: Exception) -> PartResult:
+    return PartResult.not_run(f"The calculator failed ({type(error).__name__}: {error}).")
+
+
 def _examined(part: Part, examined: ExaminedForceField, budget: Budget) -> PartResult:
     began = time.monotonic()
     try:
         result = part.examine(examined, budget)
     except DataError as error:  # for example, no two atoms are bonded
         result = PartResult.not_run(f"{str(error).rstrip('.')}.")
-    except Exception as error:  # calculators of others raise what they like
-        result = PartResult.not_run(f"The calculator failed ({type(error).__name__}: {error}).")
+    except Exception as error:
+        if not calculator_failed(error, examined.calculator):
+            raise
+        result = _failed(error)
     return replace(result, seconds=time.monotonic() - began)

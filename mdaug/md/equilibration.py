@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import CalculatorError
 
+from mdaug.calculators.failures import calculator_failed
 from mdaug.geometry.rigid_motion import n_rigid_motions, thermal_momenta
 from mdaug.md.guard import Guard
 from mdaug.md.loop import Advance, Integrator, MakeIntegrator
@@ -77,7 +77,9 @@ def equilibrate(
     equilibration = _Equilibration(starts, advance, n_steps)
     try:
         equilibration.run(make_integrator, progress)
-    except CalculatorError as error:
+    except Exception as error:
+        if not calculator_failed(error, starts[0].atoms.calc):
+            raise
         equilibration.stop_all(error)
     return equilibration.stopped
 
@@ -108,7 +110,7 @@ class _Equilibration:
         if self._constant_energy:
             self._advance_to_mean_energies()
 
-    def stop_all(self, error: CalculatorError) -> None:
+    def stop_all(self, error: Exception) -> None:
         reason = f"the calculator failed {self.done * self._timestep:g} fs into the equilibration: {error}"
         for k in self._running:
             self.stopped[k] = reason

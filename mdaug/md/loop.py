@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import CalculatorError
 
+from mdaug.calculators.failures import calculator_failed
 from mdaug.frames import FloatArray
 from mdaug.geometry.rigid_motion import degrees_of_freedom, temperature_K
 from mdaug.md.guard import Guard
@@ -202,7 +202,9 @@ def _advance(runs: list[Run], advance: Advance, target: int) -> None:
     """Advance runs that are at the same step to the step `target` and observe them."""
     try:
         done = advance([run.integrator for run in runs], target - runs[0].step)
-    except CalculatorError as error:
+    except Exception as error:
+        if not calculator_failed(error, runs[0].integrator.atoms.calc):
+            raise
         for run in runs:
             run.stopped = f"the calculator failed after step {run.step}: {error}"
         return
@@ -210,7 +212,9 @@ def _advance(runs: list[Run], advance: Advance, target: int) -> None:
         run.step += done
         try:
             run.observe()
-        except CalculatorError as error:
+        except Exception as error:
+            if not calculator_failed(error, run.integrator.atoms.calc):
+                raise
             run.stopped = f"the calculator failed after step {run.step}: {error}"
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator, CalculatorError
+from ase.calculators.calculator import Calculator
 
 from mdaug.calculators.applicability import mismatches
+from mdaug.calculators.failures import calculator_failed
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray
 from mdaug.geometry.rigid_motion import degrees_of_freedom
@@ -265,7 +266,9 @@ def _check_calculator(atoms: Atoms) -> None:
     """Evaluate the start structure, so that a failing calculator is reported before the dynamics."""
     try:
         finite = np.isfinite(atoms.get_forces()).all() and np.isfinite(atoms.get_potential_energy())
-    except CalculatorError as error:
+    except Exception as error:
+        if not calculator_failed(error, atoms.calc):
+            raise
         raise DataError(f"the calculator cannot evaluate the start structure: {error}") from error
     if not finite:
         raise DataError("the calculator gives energy or forces that are not finite at the start structure")

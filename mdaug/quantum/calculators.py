@@ -52,7 +52,7 @@ def calculator_factory(
         return lambda: make(**(xtb | (arguments or {})))
     make = _imported(name)
     charge_arguments = _charge_arguments(make, name, charge, multiplicity)
-    return lambda: make(**(charge_arguments | (arguments or {})))
+    return lambda: _with_scalar_energy(make(**(charge_arguments | (arguments or {}))))
 
 
 def charged_calculator(name: str, charge: float | None, multiplicity: float | None) -> Calculator:
@@ -207,6 +207,23 @@ def _tblite() -> Any:
             "GFN2-xTB needs tblite, which is not installed: pip install 'mdaug[xtb]', "
             "or name another calculator with --calculator module:Class"
         ) from error
+
+
+def _with_scalar_energy(calculator: Calculator) -> Calculator:
+    """Let a calculator put out its energy as a number, which some give as an array with one element."""
+    calculate = getattr(calculator, "calculate", None)
+    if calculate is None:  # not one of ASE's classes
+        return calculator
+
+    def calculate_number(*given: Any, **named: Any) -> None:
+        calculate(*given, **named)
+        for name in ("energy", "free_energy"):
+            value = calculator.results.get(name)
+            if isinstance(value, np.ndarray) and value.size == 1:
+                calculator.results[name] = value.item()
+
+    calculator.calculate = calculate_number  # type: ignore[method-assign]
+    return calculator
 
 
 def _imported(name: str) -> Any:

@@ -11,12 +11,15 @@ from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 
 from mdaug.examination.accuracy import examine_accuracy
+from mdaug.examination.bonds import examine_bonds
 from mdaug.examination.conservation import examine_conservation
 from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.gradient import examine_gradient
-from mdaug.examination.parts import examine
+from mdaug.examination.parts import PARTS, examine
 from mdaug.examination.symmetry import equivalent_atoms, examine_symmetry
 from mdaug.frames import FrameSet
+from mdaug.md import DynamicsOptions, run_dynamics
+from mdaug.md.prepare import make_ase_integrator
 from mdaug.quantum.calculators import calculate_frames
 from tests.examination import analytic
 
@@ -160,6 +163,63 @@ def test_a_part_in_which_the_calculator_raises_is_not_run(tmp_path):
     assert results["symmetry"].verdict == "not run"
     assert results["symmetry"].why == "The calculator failed (RuntimeError: too far out)."
     assert results["gradient"].verdict == "passes"
+
+
+def test_an_error_in_our_own_code_is_not_the_calculators(tmp_path, monkeypatch):
+    def broken(examined, budget):
+        examined.evaluate(examined.start)
+        return {}["missing"]
+
+    parts = [replace(part, examine=broken) if part.name == "gradient" else part for part in PARTS]
+    monkeypatch.setattr("mdaug.examination.parts.PARTS", tuple(parts))
+    with pytest.raises(KeyError, match="missing"):
+        examine(examined_of(analytic.Right(), tmp_path), ["gradient"], 60.0, {}, lambda *_: None)
+
+
+def test_a_calculator_that_fails_at_the_start_is_examined_in_no_part(tmp_path):
+    class Broken(analytic.Right):
+        """Raises what it likes."""
+
+        def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+            raise ValueError("no parameters for carbon")
+
+    seen = []
+    examined = examined_of(Broken(), tmp_path)
+    results = examine(examined, ["gradient", "symmetry"], 60.0, {}, lambda name, _: seen.append(name))
+    assert seen == ["symmetry", "gradient"]
+    reasons = {result.why for result in results.values()}
+    assert reasons == {"The calculator failed (ValueError: no parameters for carbon)."}
+
+
+class FailsWhereStretched(analytic.Right):
+    """Raises an error of no class of ASE where an atom has lost its neighbors."""
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        if (atoms.get_all_distances() + 9.0 * np.eye(len(atoms))).min(axis=0).max() > 1.9:
+            raise RuntimeError("an atom without neighbors")
+        super().calculate(atoms, properties, system_changes)
+
+
+def test_points_at_which_any_calculator_fails_are_left_out(tmp_path):
+    examined = examined_of(FailsWhereStretched(), tmp_path)
+    failed = [check for check in examine_bonds(examined, LITTLE).checks if check.name == "failed points"]
+    assert [check.verdict for check in failed] == ["cannot tell"]
+
+
+def test_only_what_the_calculator_raises_ends_a_run(tmp_path):
+    hot = DynamicsOptions(ensemble="nvt", temperature=30_000.0, steps=400, equilibration=0.0, guard=False)
+    start = analytic.ethanol()
+    result = run_dynamics(start, FailsWhereStretched(), hot, tmp_path / "run")
+    assert result.stopped_because.endswith("an atom without neighbors")
+    assert 0 < result.completed_steps < 400
+
+    def make(*given):
+        integrator = make_ase_integrator(*given)
+        integrator.advance = lambda n_steps: {}["missing"]
+        return integrator
+
+    with pytest.raises(KeyError, match="missing"):
+        run_dynamics(start, analytic.Right(), hot, tmp_path / "bug", make_integrator=make)
 
 
 def test_atoms_without_bonds_have_no_dynamics_to_judge(tmp_path):

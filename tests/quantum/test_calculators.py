@@ -38,6 +38,23 @@ def test_a_calculator_of_ones_own_lies_in_the_working_folder(tmp_path: Path, mon
     assert isinstance(calculator_factory("my_potential:Mine")(), EMT)
 
 
+class ArrayEnergy(EMT):
+    """Gives its energy as an array with one element, as sGDML does."""
+
+    def calculate(self, *given, **named):
+        super().calculate(*given, **named)
+        self.results["energy"] = np.array([self.results["energy"]])
+
+
+def test_an_energy_in_an_array_of_one_is_a_number() -> None:
+    atoms = _dimer()
+    atoms.calc = calculator_factory("tests.quantum.test_calculators:ArrayEnergy")()
+    energy = atoms.get_potential_energy()
+    atoms.calc = EMT()
+    assert isinstance(energy, float)
+    assert energy == atoms.get_potential_energy()
+
+
 @pytest.mark.tblite
 def test_charge_and_spin_reach_the_calculator() -> None:
     neutral, cation = (
