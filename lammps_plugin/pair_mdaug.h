@@ -75,6 +75,7 @@ class PairMDAug : public Pair {
   void check_molecules();
   void add_molecules();
   int place_of(tagint) const;
+  int species_of_place(int, int) const;
   void place_molecule(const Template &, int, int, int);
   int place_atom(int, const double *, double *) const;
   void claim_row(const Template &, int, int);

@@ -68,6 +68,7 @@ void PairMDAug::set_templates()
       int species = 0;
       while (mdaug_atomic_number(m.core, species) != mdaug_template_atomic_number(m.core, t, k)) ++species;
       one.species.push_back(species);
+      one.species_of_places.push_back(mdaug_template_species(m.core, t, k));
     }
     for (int64_t b = 0; b < mdaug_template_n_bonds(m.core, t); ++b) {
       std::array<int64_t, 2> ends{};

@@ -54,6 +54,18 @@ int PairMDAug::place_of(tagint id) const
   return *found == id ? static_cast<int>(found - ids.begin()) : -1;
 }
 
+// The species of a LAMMPS atom, owned or ghost, at its place in a molecule; that of its element if it has another one
+// there, or no place.
+int PairMDAug::species_of_place(int i, int species) const
+{
+  const Model &m = *model;
+  const int place = m.templates.empty() ? -1 : place_of(atom->tag[i]);
+  if (place < 0) return species;
+  const int molecule = m.molecule_of[place], k = place - m.molecule_first[molecule];
+  const auto &one = m.templates[m.molecule_template[molecule]];
+  return one.species[k] == species ? one.species_of_places[k] : species;
+}
+
 // Fills m.rows and m.positions with the molecule around the image of its atom `anchor` that this rank owns.
 void PairMDAug::place_molecule(const Template &one, int first, int anchor, int anchor_row)
 {

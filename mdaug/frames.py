@@ -82,6 +82,9 @@ class FrameSet:
         Shape (n_frames,): weight of each frame in a training loss; 1 where not given.
     info
         Per-frame records, which extended xyz files keep (parent, rule, …): key -> shape (n_frames, …).
+    atom_types
+        Shape (n_atoms,): types of atoms that a baseline distinguishes within an element
+        (`MoleculeTemplate.atom_types`); −1 for an atom without one. None: no atom has one.
     """
 
     atomic_numbers: IntArray
@@ -99,6 +102,7 @@ class FrameSet:
     group: IntArray = field(default=None)  # type: ignore[arg-type]
     weights: FloatArray = field(default=None)  # type: ignore[arg-type]
     info: dict[str, NDArray[Any]] = field(default_factory=dict)
+    atom_types: IntArray | None = None
 
     def __post_init__(self) -> None:
         if self.group is None:

@@ -1,5 +1,7 @@
 """Force fields with random parameters, and molecules for them: quick to make, and with every kind of term."""
 
+from dataclasses import replace
+
 import numpy as np
 from ase import Atoms
 from ase.build import molecule
@@ -8,7 +10,7 @@ from mdaug.augmentation.force_matching.fit import initial_force_field
 from mdaug.augmentation.force_matching.force_field import CUTOFF_A, ForceField
 from mdaug.frames import FrameSet
 from mdaug.models.molecule_template import MoleculeTemplate
-from mdaug.workflows.baseline_templates import templates_of
+from mdaug.workflows.baseline_templates import number_atom_types, templates_of
 
 
 def frames_near(atoms: Atoms, n_frames: int = 6, seed: int = 0) -> FrameSet:
@@ -35,5 +37,12 @@ def random_field(frames: FrameSet, seed: int = 0, cutoff: float = CUTOFF_A) -> F
 
 
 def random_templates(name: str, seed: int = 0) -> list[MoleculeTemplate]:
-    """Return templates of one of ASE's molecules, such as ``CH3CH2OH``."""
-    return templates_of(random_field(frames_near(molecule(name)), seed))
+    """Return templates of one of ASE's molecules, such as ``CH3CH2OH``, without atom types."""
+    templates = templates_of(random_field(frames_near(molecule(name)), seed))
+    return [replace(one, atom_types=np.full(len(one.atomic_numbers), -1)) for one in templates]
+
+
+def typed_templates(*names: str) -> tuple[MoleculeTemplate, ...]:
+    """Return templates of ASE's molecules with atom types."""
+    own = (templates_of(random_field(frames_near(molecule(name)), k))[0] for k, name in enumerate(names))
+    return number_atom_types(list(own))

@@ -20,7 +20,7 @@ from mdaug.calculators.evaluators import (
     make_evaluator,
     make_finder,
 )
-from mdaug.calculators.molecules import Molecules, molecule_order
+from mdaug.calculators.molecules import Molecules, molecule_order, with_atom_types
 from mdaug.calculators.results import Results
 from mdaug.calculators.structures import StructureError, cell_of, check_positions, species_of
 from mdaug.deployment import read_manifest
@@ -160,9 +160,7 @@ class MDAugCalculator(Calculator):
         self.manifest, self._evaluate, self.evaluator = manifest, evaluate, evaluator
         self._finder = make_finder(manifest)
         self._pair_list = PairList(manifest["cutoff_A"], arguments["skin"], device, sort=True)
-        self._offsets = np.zeros(len(manifest["elements"]))
-        if not arguments["reference"]:
-            self._offsets -= lone_atom_energies(evaluate, manifest, device)
+        self._lone_atoms = None if arguments["reference"] else lone_atom_energies(evaluate, manifest, device)
         self._strict: bool | None = arguments["strict"]
         self._numbers: IntArray | None = None
         self._cell: tuple[tuple[bytes, bytes], FloatArray | None] | None = None
@@ -227,6 +225,9 @@ class MDAugCalculator(Calculator):
             pairs = self._pair_list.pairs(positions, cell, tuple(self.atoms.pbc.tolist()))
             molecules = None if self._finder is None else self._finder.find(self.atoms)
             values = self._in_order(positions, pairs, molecules)
+            if self._lone_atoms is not None:
+                rows = with_atom_types(self._species, molecules, self.manifest)
+                values["atomic_energies"] = values["atomic_energies"] - self._lone_atoms[rows]
             self.results = Results(self._results(values), extrapolation=values.get("extrapolation"))
 
     def find_molecules(self, atoms: Atoms) -> None:
@@ -307,7 +308,7 @@ class MDAugCalculator(Calculator):
         return values
 
     def _results(self, values: dict[str, FloatArray]) -> dict[str, Any]:
-        energies, forces = values["atomic_energies"] + self._offsets[self._species], values["forces"]
+        energies, forces = values["atomic_energies"], values["forces"]
         energy = float(energies.sum())
         if not np.isfinite(forces.sum() + energy):
             raise StructureError("energy or forces are not finite: two atoms at one place, or far too close")

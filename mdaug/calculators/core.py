@@ -20,7 +20,7 @@ from mdaug.native.build import build_core
 from mdaug.native.compiler import error_text
 from mdaug.options import Precision
 
-ABI = 6
+ABI = 7
 _ERROR_BYTES = 1000
 
 _HANDLE = c_void_p

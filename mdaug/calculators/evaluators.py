@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mdaug.calculators.core import Core, CoreUnavailableError
-from mdaug.calculators.molecules import MoleculeFinder, Molecules
+from mdaug.calculators.molecules import MoleculeFinder, Molecules, n_atom_types
 from mdaug.deployment import load_model, read_manifest
 from mdaug.errors import DataError, SettingsError
 from mdaug.frames import FloatArray, IntArray
@@ -139,7 +139,7 @@ def set_molecules(core: Core, molecules: Molecules | None) -> None:
 
 
 def lone_atom_energies(evaluate: Evaluate, manifest: Mapping[str, Any], device: torch.device) -> FloatArray:
-    """Return the energies (n_elements,), eV, of single atoms of each element, without baseline.
+    """Return the energies (n_species,), eV, of single atoms of each element and atom type, without baseline.
 
     Parameters
     ----------
@@ -152,10 +152,11 @@ def lone_atom_energies(evaluate: Evaluate, manifest: Mapping[str, Any], device: 
     """
     index = torch.empty(0, dtype=torch.int64, device=device)
     none = index, index, torch.empty((0, 3), dtype=torch.float64, device=device)
-    n_elements, kinds = len(manifest["elements"]), manifest.get("baseline") or []
+    kinds = manifest.get("baseline") or []
+    n_species = len(manifest["elements"]) + n_atom_types(kinds)
     no_molecules = tuple(np.empty((0, len(kind["atomic_numbers"])), dtype=np.int64) for kind in kinds)
     molecules = Molecules(no_molecules) if kinds else None
-    return evaluate(np.arange(n_elements), np.zeros((n_elements, 3)), none, molecules)["atomic_energies"]
+    return evaluate(np.arange(n_species), np.zeros((n_species, 3)), none, molecules)["atomic_energies"]
 
 
 def _with_core(core: Core) -> Evaluate:

@@ -51,6 +51,38 @@ class Molecules(NamedTuple):
         return Molecules(tuple(place[atoms] for atoms in self.atoms), offsets)
 
 
+def n_atom_types(kinds: Sequence[Mapping[str, Any]]) -> int:
+    """Return the number of atom types of a model.
+
+    Parameters
+    ----------
+    kinds
+        ``"baseline"`` of its manifest; files of earlier versions have no types.
+    """
+    return 1 + max((max(kind.get("atom_types", [-1])) for kind in kinds), default=-1)
+
+
+def with_atom_types(species: IntArray, molecules: Molecules | None, manifest: Mapping[str, Any]) -> IntArray:
+    """Return the row of the embedding (n_atoms,) of each atom: of its element, or of its atom type.
+
+    Parameters
+    ----------
+    species
+        Shape (n_atoms,), index of each atom's element.
+    molecules
+        Molecules of these atoms; None without a baseline.
+    manifest
+        Manifest of the model.
+    """
+    rows = species.copy()
+    if molecules is None:
+        return rows
+    for kind, atoms in zip(manifest["baseline"], molecules.atoms, strict=True):
+        types = np.array(kind.get("atom_types", [-1] * atoms.shape[1]))
+        rows[atoms] = np.where(types < 0, species[atoms], len(manifest["elements"]) + types)
+    return rows
+
+
 class MoleculeFinder:
     """Finds the molecules of structures; remembers them while the atoms stay the same.
 

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Sequence
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -39,6 +40,7 @@ class DeployedModel(nn.Module):
     prior_table: Tensor | None
     feature_means: Tensor | None
     feature_whitening: Tensor | None
+    row_elements: Tensor
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class DeployedModel(nn.Module):
         self.cutoff = float(model.options.cutoff)
         # not buffers: they stay in float64, and are no weights
         self.feature_means, self.feature_whitening = (None, None) if statistics is None else statistics
+        self.row_elements = _row_elements(model, templates)  # not a buffer: it follows from others
         terms = nn.ModuleList(MoleculeTerms(template, self.cutoff) for template in templates)
         # nn.ModuleList does not name the type of its items
         self.baseline = cast("list[MoleculeTerms]", terms)
@@ -152,7 +155,8 @@ class DeployedModel(nn.Module):
         Parameters
         ----------
         species
-            Shape (n_atoms,), from `species`.
+            Shape (n_atoms,), from `species`; for an atom outside of molecules it may also be the number of
+            elements plus an atom type.
         positions, idx_i, idx_j, shifts
             As for `forward`.
         molecules
@@ -164,15 +168,17 @@ class DeployedModel(nn.Module):
         """
         pairs = self._pairs(positions, idx_i, idx_j, shifts)
         d_ij, unit_ij = pairs.d_ij, pairs.unit_ij
-        atomic, slope, transverse, last = self.network.with_last_features(species, pairs)
+        rows = self._embedding_rows(species, molecules)
+        elements = self.row_elements.index_select(0, rows)
+        atomic, slope, transverse, last = self.network.with_last_features(rows, pairs)
         slope = slope.double() * self.energy_scale
         if transverse is not None:
             transverse = transverse.double() * self.energy_scale
         atomic_energies = atomic.double() * self.energy_scale
-        atomic_energies = atomic_energies + self.reference_energies.index_select(0, species)
+        atomic_energies = atomic_energies + self.reference_energies.index_select(0, elements)
         prior_table = self.prior_table
         if prior_table is not None:
-            of_i, of_j = species.index_select(0, idx_i), species.index_select(0, idx_j)
+            of_i, of_j = elements.index_select(0, idx_i), elements.index_select(0, idx_j)
             of_pairs, prior_slope = pair_energies(prior_table, self.prior_spacing, of_i, of_j, d_ij)
             slope = slope + prior_slope
             halves = 0.5 * of_pairs
@@ -198,7 +204,7 @@ class DeployedModel(nn.Module):
             "strain_derivative": strain_derivative,
         }
         if self.feature_means is not None:
-            out["extrapolation"] = self._distances(species, last.double())
+            out["extrapolation"] = self._distances(elements, last.double())
         return out
 
     @torch.jit.export
@@ -210,12 +216,22 @@ class DeployedModel(nn.Module):
         Parameters
         ----------
         species
-            Shape (n_atoms,), from `species`.
+            Shape (n_atoms,), from `species`; or the number of elements plus the atom type.
         positions, idx_i, idx_j, shifts
             As for `forward`.
         """
         pairs = self._pairs(positions, idx_i, idx_j, shifts)
         return self.network.last_features(species, pairs).double()
+
+    def _embedding_rows(self, species: Tensor, molecules: list[Tensor]) -> Tensor:
+        """Return each atom's row of the embedding: of its atom type in the template, or of its element."""
+        rows = species
+        for n, terms in enumerate(self.baseline):
+            atoms, types = molecules[n], terms.atom_types
+            typed = self.atomic_numbers.shape[0] + types.expand_as(atoms)
+            own = torch.where(types.ge(0), typed, species[atoms])
+            rows = rows.index_put([atoms.flatten()], own.flatten())
+        return rows
 
     def _pairs(self, positions: Tensor, idx_i: Tensor, idx_j: Tensor, shifts: Tensor) -> Pairs:
         """Return the pairs with their filters."""
@@ -243,19 +259,21 @@ class DeployedModel(nn.Module):
         ValueError
             The model has no statistics of its training frames.
         """
-        return self._distances(species, self.last_features(species, positions, idx_i, idx_j, shifts))
+        molecules = self.molecules_in_order(self.atomic_numbers.index_select(0, species))
+        rows = self._embedding_rows(species, molecules)
+        return self._distances(species, self.last_features(rows, positions, idx_i, idx_j, shifts))
 
-    def _distances(self, species: Tensor, features: Tensor) -> Tensor:
+    def _distances(self, elements: Tensor, features: Tensor) -> Tensor:
         """Return the extrapolation of atoms with these last features."""
         means, whitening = self.feature_means, self.feature_whitening
         if means is None or whitening is None:
             raise ValueError("the model has no statistics of its training frames, so no extrapolation")
-        deviations = features - means.index_select(0, species)
-        values = torch.zeros(species.shape[0], dtype=features.dtype, device=features.device)
+        deviations = features - means.index_select(0, elements)
+        values = torch.zeros(elements.shape[0], dtype=features.dtype, device=features.device)
         # every element for every atom: shapes that depend on the species could be part of no CUDA graph
         for element in range(means.shape[0]):
             scaled = (deviations @ whitening[element].t()).square().sum(-1).sqrt()
-            values = torch.where(species.eq(element), scaled, values)
+            values = torch.where(elements.eq(element), scaled, values)
         return values
 
     @torch.jit.export
@@ -299,3 +317,17 @@ class DeployedModel(nn.Module):
         for n, terms in enumerate(self.baseline):
             molecules.append(first[kind.eq(n)] + torch.arange(terms.atomic_numbers.shape[0], device=device))
         return molecules
+
+
+def _row_elements(model: SchNet, templates: Sequence[MoleculeTemplate]) -> Tensor:
+    """Return the index of the element of each row of the embedding; 0 for a type that no template has."""
+    n_elements = len(model.atomic_numbers)
+    elements = np.zeros(model.network.embedding.num_embeddings, dtype=np.int64)
+    elements[:n_elements] = np.arange(n_elements)
+    for template in templates:
+        is_typed = template.atom_types >= 0
+        rows = n_elements + template.atom_types[is_typed]
+        if rows.max(initial=0) >= len(elements):
+            raise ValueError("the baseline has more atom types than the network has embeddings")
+        elements[rows] = np.searchsorted(model.atomic_numbers, template.atomic_numbers[is_typed])
+    return torch.from_numpy(elements)

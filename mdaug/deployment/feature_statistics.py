@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 
 from mdaug.deployment.deployed_model import DeployedModel
-from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.frame_pairs import pairs_of_frames
 from mdaug.models import SchNet
+from mdaug.models.species import elements_of, species_of
 
 RIDGE = 1e-3
 """Added to the variances along the principal axes, in units of the largest; without it an axis along which
@@ -58,7 +59,8 @@ def last_layer_statistics(model: SchNet, training: Sequence[FrameSet]) -> Featur
     model
         The trained model.
     training
-        All frames that it was trained on, augmented ones too, of one or several systems.
+        All frames that it was trained on, augmented ones too, of one or several systems, with their atom
+        types.
 
     Returns
     -------
@@ -67,8 +69,9 @@ def last_layer_statistics(model: SchNet, training: Sequence[FrameSet]) -> Featur
     """
     deployed = DeployedModel(model).eval()
     training = _thinned(training)
-    species, features = zip(*(_features(deployed, frames) for frames in training), strict=True)
-    of_atoms, values = np.concatenate(species), np.concatenate(features)
+    elements = [elements_of(frames, model.atomic_numbers) for frames in training]
+    of_atoms = np.concatenate([np.tile(own, len(of)) for own, of in zip(elements, training, strict=True)])
+    values = np.concatenate([_features(deployed, frames) for frames in training])
     n_elements = len(deployed.atomic_numbers)
     means, whitening = [], []
     for element in range(n_elements):
@@ -86,9 +89,9 @@ def _thinned(training: Sequence[FrameSet]) -> list[FrameSet]:
     return [frames.evenly_spaced(max(1, round(share * len(frames)))) for frames in training if len(frames)]
 
 
-def _features(deployed: DeployedModel, frames: FrameSet) -> tuple[IntArray, FloatArray]:
-    """Return species (n,) and features (n, n_features) of the atoms in all frames."""
-    species = deployed.species(torch.as_tensor(frames.atomic_numbers))
+def _features(deployed: DeployedModel, frames: FrameSet) -> FloatArray:
+    """Return the features (n, n_features) of the atoms in all frames."""
+    species = torch.as_tensor(species_of(frames, deployed.atomic_numbers.tolist()))
     parts, size = [], max(1, _BATCH_ATOMS // frames.n_atoms)
     for start in range(0, len(frames), size):
         batch = frames.select(np.arange(start, min(start + size, len(frames))))
@@ -97,7 +100,7 @@ def _features(deployed: DeployedModel, frames: FrameSet) -> tuple[IntArray, Floa
         with torch.inference_mode():
             features = deployed.last_features(species.repeat(len(batch)), positions, *pairs)
         parts.append(features.numpy())
-    return np.tile(species.numpy(), len(frames)), np.concatenate(parts)
+    return np.concatenate(parts)
 
 
 def _whitening(deviations: FloatArray) -> FloatArray:

@@ -23,11 +23,11 @@ from mdaug.models.molecule_terms import MoleculeTerms
 from mdaug.options import PRECISIONS
 
 NAME = "manifest.json"
-WITH_RADIANS, WITH_VECTORS, WITH_BASELINE, WITH_PRIOR, PLAIN = 4, 4, 3, 2, 1
-"""Format versions of models with angles of the baseline in radians, with vectors, with an older baseline,
-with a prior, and without any: an older reader must refuse what it would leave out."""
+WITH_ATOM_TYPES, WITH_RADIANS, WITH_VECTORS, WITH_BASELINE, WITH_PRIOR, PLAIN = 5, 4, 4, 3, 2, 1
+"""Format versions of models with atom types, with angles of the baseline in radians, with vectors, with an
+older baseline, with a prior, and without any: an older reader must refuse what it would leave out."""
 
-READABLE = (PLAIN, WITH_PRIOR, WITH_BASELINE, WITH_RADIANS)
+READABLE = (PLAIN, WITH_PRIOR, WITH_BASELINE, WITH_RADIANS, WITH_ATOM_TYPES)
 _KEYS = ("elements", "cutoff_A", "n_interactions", "dtype", "units", "training", "weights_sha256", "versions")
 _VALID: dict[str, Callable[[Any], bool]] = {
     "elements": lambda value: isinstance(value, list) and set(map(str, value)) <= set(chemical_symbols[1:]),
@@ -62,8 +62,8 @@ def build_manifest(
         format_version; elements (symbols, in the model's order); cutoff_A and the other sizes of the network
         (n_vectors if there are any);
         prior (name, number of knots, parameters of each pair of elements; null if there is none); baseline (a
-        list of the kinds of molecules: formula, atomic_numbers, bonds, mean_lengths_A, n_terms; null if there
-        is none); units; dtype; training; weights_sha256 (of all tensors); versions.
+        list of the kinds of molecules: formula, atomic_numbers, bonds, mean_lengths_A, atom_types, n_terms;
+        null if there is none); units; dtype; training; weights_sha256 (of all tensors); versions.
         `export_model` adds extrapolation (n_frames, the number of training frames behind its statistics), if
         the model has statistics.
     """
@@ -97,6 +97,8 @@ def build_manifest(
 
 
 def _format_version(model: SchNet, deployed: DeployedModel) -> int:
+    if any(bool(terms.atom_types.ge(0).any()) for terms in deployed.baseline):
+        return WITH_ATOM_TYPES
     if model.options.n_vectors > 0:
         return WITH_VECTORS
     if len(deployed.baseline):
@@ -110,6 +112,7 @@ def _describe_template(terms: MoleculeTerms) -> dict[str, Any]:
         "atomic_numbers": terms.atomic_numbers.tolist(),
         "bonds": terms.bonds.tolist(),
         "mean_lengths_A": terms.bond_parameters[:, 0].tolist(),
+        "atom_types": terms.atom_types.tolist(),
         "n_terms": len(terms.coefficients),
     }
 
@@ -134,7 +137,7 @@ def read_manifest(path: str | Path) -> dict[str, Any]:
     version = manifest.get("format_version")
     if version not in READABLE:
         raise DataError(
-            f"{path}: model of format version {version!r}, expected {' or '.join(map(str, READABLE))}; "
+            f"{path}: model of format version {version!r}, expected {READABLE[0]} to {READABLE[-1]}; "
             "export it again with this version of mdaug, or use the version that wrote it"
         )
     missing = [key for key in _KEYS if key not in manifest]
@@ -196,7 +199,7 @@ def weights_sha256(deployed: DeployedModel | torch.jit.ScriptModule) -> str:
         tensors["prior_table"] = deployed.prior_table
     if hasattr(deployed, "baseline"):  # files of earlier versions lack it
         for n, terms in cast("nn.ModuleList", deployed.baseline).named_children():
-            own = [name for name in TEMPLATE_TENSORS if hasattr(terms, name)]  # version 3 lacks angle_forms
+            own = [name for name in TEMPLATE_TENSORS if hasattr(terms, name)]  # earlier versions lack some
             tensors |= {f"baseline.{n}.{name}": getattr(terms, name) for name in own}
     for name, tensor in sorted(tensors.items()):
         digest.update(name.encode())

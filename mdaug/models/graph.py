@@ -12,7 +12,8 @@ class Graph(NamedTuple):
     Attributes
     ----------
     species
-        Shape (n_atoms,), index of each atom's element in the model's list of elements.
+        Shape (n_atoms,), each atom's row of the embedding: the index of its element in the model's list, or
+        the number of elements plus its atom type (`MoleculeTemplate.atom_types`).
     idx_i, idx_j
         Shape (n_pairs,), the atoms of each pair within the cutoff. Every pair occurs once; idx_i == idx_j for
         an atom and its own periodic image.

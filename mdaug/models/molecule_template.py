@@ -45,6 +45,9 @@ class MoleculeTemplate:
         Shape (n_terms, 4): bonds whose breaking switches the term off; `n_bonds` stands for none.
     coefficients
         Shape (n_terms,), eV.
+    atom_types
+        Shape (n_atoms,). Atoms of one type have an embedding of their own in the network; −1 stands for the
+        embedding of the element. Types of all templates of a model are numbered together, from 0.
     """
 
     atomic_numbers: IntArray
@@ -59,6 +62,7 @@ class MoleculeTemplate:
     factors: IntArray
     gates: IntArray
     coefficients: FloatArray
+    atom_types: IntArray
 
     @classmethod
     def from_lists(cls, lists: Mapping[str, Any]) -> "MoleculeTemplate":
@@ -76,6 +80,8 @@ class MoleculeTemplate:
         """
         if "angle_forms" not in lists:  # of a run folder in which all angles are described by cosines
             lists = {**lists, "angle_forms": [0] * len(lists["angles"])}
+        if "atom_types" not in lists:  # of a run folder in which the network knows elements only
+            lists = {**lists, "atom_types": [-1] * len(lists["atomic_numbers"])}
         arrays: dict[str, Any] = {
             name: np.array(lists[name], dtype=dtype).reshape(-1, *tail)
             for name, (dtype, tail) in _SHAPES.items()
@@ -88,17 +94,20 @@ class MoleculeTemplate:
         n_atoms, n_bonds = len(self.atomic_numbers), len(self.bonds)
         n_primitives = n_bonds + len(self.angles) + 3 * len(self.torsions)
         ends = {"bonds": n_atoms, "angles": n_atoms, "torsions": n_atoms, "pairs": n_atoms}
-        for name, end in (ends | {"factors": n_primitives + 1, "gates": n_bonds + 1}).items():
+        ends |= {"factors": n_primitives + 1, "gates": n_bonds + 1}
+        for name, end in ends.items():
             indices = getattr(self, name)
             if indices.size and (indices.min() < 0 or indices.max() >= end):
                 raise ValueError(f"{name}: an index is not in 0 to {end - 1}")
         same = {
             "bond_parameters": n_bonds,
+            "atom_types": n_atoms,
             "mean_cosines": len(self.angles),
             "angle_forms": len(self.angles),
             "pair_parameters": len(self.pairs),
         }
-        for name, length in (same | dict.fromkeys(("gates", "coefficients"), len(self.factors))).items():
+        same |= dict.fromkeys(("gates", "coefficients"), len(self.factors))
+        for name, length in same.items():
             if len(getattr(self, name)) != length:
                 raise ValueError(f"{name}: {len(getattr(self, name))} rows, expected {length}")
 
@@ -126,8 +135,10 @@ _SHAPES: dict[str, tuple[type, tuple[int, ...]]] = {
     "factors": (np.int64, (N_FACTORS,)),
     "gates": (np.int64, (N_GATES,)),
     "coefficients": (np.float64, ()),
+    "atom_types": (np.int64, ()),
 }
 """Type and shape of a row of each array of a template."""
+
 
 TEMPLATE_TENSORS = tuple(_SHAPES)
 """Tensors of a template in a model.pt."""

@@ -58,6 +58,7 @@ class MoleculeTerms(nn.Module):
     factors: Tensor
     gates: Tensor
     coefficients: Tensor
+    atom_types: Tensor
     term_shares: Tensor
     cutoff: float
 

@@ -71,6 +71,10 @@ class SchNetOptions(Options):
     labels the augmented frames (auto, where these are made with rule force-matched, the field passes its
     assessment and validation errors do not grow); none; or force-field, also without augmented frames."""
 
+    atom_types: bool = Field(default=True, repr=False)
+    """In a model with a baseline, atoms of one element that the bond graph tells apart have an embedding each
+    (docs/benchmarks/vectors.md)."""
+
     @property
     def gaussians(self) -> int:
         """Number of Gaussians that is set, or the default without a baseline."""

@@ -23,13 +23,15 @@ class SchNet(nn.Module):
     options
         Sizes and kinds of the parts.
     atomic_numbers
-        The model's elements, ascending; an atom's `species` is the index in this list.
+        The model's elements, ascending.
     reference_energies
         One energy (eV) per element, added to the network's energies in float64.
     energy_scale
         Energy (eV) of one unit of the network's output.
     prior
         Pair energies, added in float64; None if `options.prior` is ``none``.
+    n_atom_types
+        Number of atom types that have an embedding of their own (`MoleculeTemplate.atom_types`).
 
     Raises
     ------
@@ -49,6 +51,8 @@ class SchNet(nn.Module):
         reference_energies: Sequence[float],
         energy_scale: float,
         prior: PairPrior | None = None,
+        *,
+        n_atom_types: int = 0,
     ) -> None:
         super().__init__()
         if (prior is None) != (options.prior == "none"):
@@ -59,7 +63,7 @@ class SchNet(nn.Module):
         self.prior = prior
         self.atomic_numbers = list(atomic_numbers)
         self.network = Network(
-            len(self.atomic_numbers),
+            len(self.atomic_numbers) + n_atom_types,
             options.n_atom_basis,
             options.n_filters,
             options.n_vectors,

@@ -166,7 +166,7 @@ class Network(nn.Module):
     Parameters
     ----------
     n_species
-        Number of elements.
+        Rows of the embedding: elements and atom types.
     n_atom_basis, n_filters, n_vectors, n_interactions, dropout
         See `SchNetOptions`.
     """
@@ -199,7 +199,7 @@ class Network(nn.Module):
         Parameters
         ----------
         species
-            Shape (n_atoms,), index of each atom's element.
+            Shape (n_atoms,), each atom's row of the embedding.
         pairs
             Pairs with filters.
 
@@ -233,7 +233,7 @@ class Network(nn.Module):
         Parameters
         ----------
         species
-            Shape (n_atoms,), index of each atom's element.
+            Shape (n_atoms,), each atom's row of the embedding.
         pairs
             Pairs with filters.
         """
@@ -251,7 +251,7 @@ class Network(nn.Module):
         Parameters
         ----------
         species
-            Shape (n_atoms,), index of each atom's element.
+            Shape (n_atoms,), each atom's row of the embedding.
         pairs
             Pairs with filters.
 

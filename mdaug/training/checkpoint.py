@@ -99,7 +99,9 @@ def restore_model(checkpoint: Path, options: SchNetOptions, atomic_numbers: Sequ
     prior = None if options.prior == "none" else PairPrior.blank(atomic_numbers, options.cutoff)
     zeros = [0.0] * len(atomic_numbers)
     try:
-        model = SchNet(options, atomic_numbers, zeros, 1.0, prior).to(state["best"].dtype)
+        n_atom_types = len(state["model"]["network.embedding.weight"]) - len(atomic_numbers)
+        model = SchNet(options, atomic_numbers, zeros, 1.0, prior, n_atom_types=n_atom_types)
+        model = model.to(state["best"].dtype)
         model.load_state_dict(state["model"])
         FlatParameters(model).assign(state["best"])
     except (RuntimeError, TypeError, KeyError, AttributeError) as error:

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import isfinite
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from mdaug.errors import DataError
-from mdaug.frames import Frames, as_frames, systems_of
+from mdaug.frames import Frames, FrameSet, as_frames, systems_of
 from mdaug.models import SchNet, SchNetOptions
 from mdaug.training.checkpoint import load_checkpoint, save_checkpoint
 from mdaug.training.evaluation import Errors, errors, virial_mae
@@ -159,7 +159,13 @@ def _new_model(frames: Frames, model_options: SchNetOptions, options: TrainOptio
     prior = choose_prior(frames, numbers, model_options)
     targets = as_frames([without_prior(system, prior) for system in systems])
     references = reference_energies(targets, numbers, options.reference, options.e0s)
-    return SchNet(model_options, numbers, references, energy_scale(targets, options.scale), prior)
+    scale = energy_scale(targets, options.scale)
+    return SchNet(model_options, numbers, references, scale, prior, n_atom_types=_n_atom_types(systems))
+
+
+def _n_atom_types(systems: Sequence[FrameSet]) -> int:
+    typed = [system.atom_types for system in systems if system.atom_types is not None]
+    return 1 + max((int(types.max()) for types in typed), default=-1)
 
 
 class Trainer:

@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from ase.data import chemical_symbols
 from torch import Tensor
 
-from mdaug.errors import DataError
 from mdaug.frames import Frames, FrameSet, IntArray, systems_of
 from mdaug.geometry.pairs import frame_pairs
 from mdaug.models import Graph, SchNet
+from mdaug.models.species import elements_of, species_of
 from mdaug.training.pair_prior import without_prior
 from mdaug.units import EV_PER_KCAL_MOL
 
@@ -80,11 +79,11 @@ class FrameTensors:
         parameter = next(model.parameters())
         device, dtype = parameter.device, parameter.dtype
         self.n_frames, self.n_atoms = len(frames), frames.n_atoms
-        species = species_of(frames, model)
-        reference = float(model.reference_energies.cpu()[species].sum())
+        elements = elements_of(frames, model.atomic_numbers)
+        reference = float(model.reference_energies.cpu()[elements].sum())
         scale = float(model.energy_scale)
         frames = without_prior(frames, model.prior)
-        self.species = torch.as_tensor(species, device=device)
+        self.species = torch.as_tensor(species_of(frames, model.atomic_numbers), device=device)
         self.energies = torch.as_tensor((frames.energies - reference) / scale).to(device, dtype)
         self.forces = torch.as_tensor(frames.forces / scale).to(device, dtype)
         self.weights = torch.as_tensor(frames.weights).to(device, dtype)
@@ -158,32 +157,6 @@ def _pair_rows(counts: list[int]) -> IntArray:
     place = np.arange(max(counts, default=0))
     rows = (ends - counts)[:, None] + place
     return np.where(place < np.asarray(counts)[:, None], rows, ends[-1] if len(ends) else 0)
-
-
-def species_of(frames: FrameSet, model: SchNet) -> IntArray:
-    """Return the index (n_atoms,) of each atom's element among the model's.
-
-    Parameters
-    ----------
-    frames
-        Frames of one molecule or crystal.
-    model
-        The model.
-
-    Raises
-    ------
-    DataError
-        The frames have an element that the model does not have.
-    """
-    unknown = sorted(set(frames.atomic_numbers.tolist()) - set(model.atomic_numbers))
-    if unknown:
-        missing, elements = (
-            ", ".join(chemical_symbols[z] for z in numbers) for numbers in (unknown, model.atomic_numbers)
-        )
-        raise DataError(
-            f"{frames.name} has {missing}, which the model was not trained on; its elements are {elements}"
-        )
-    return np.searchsorted(model.atomic_numbers, frames.atomic_numbers)
 
 
 def energy_scale(frames: Frames, kind: str) -> float:

@@ -1,7 +1,7 @@
 """The baseline of a model: the force-matched field of the training frames, molecule by molecule."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from mdaug.models.baseline import Baseline
 from mdaug.models.molecule_template import MoleculeTemplate
 from mdaug.models.options import SchNetOptions
 from mdaug.training.options import TrainOptions
-from mdaug.workflows.baseline_templates import templates_of
+from mdaug.workflows.baseline_templates import number_atom_types, templates_of
 from mdaug.workflows.config import RunConfig
 
 FILE = "baseline.json"
@@ -58,7 +58,22 @@ class BaselineChoice:
         frames
             Frames of the same atoms as the training frames.
         """
-        return self._baseline.subtract(frames, self.molecules) if self.used else frames
+        return self.with_atom_types(self._baseline.subtract(frames, self.molecules)) if self.used else frames
+
+    def with_atom_types(self, frames: FrameSet) -> FrameSet:
+        """Return frames with the atom types that the network distinguishes; without a baseline none.
+
+        Parameters
+        ----------
+        frames
+            Frames of the same atoms as the training frames.
+        """
+        if not self.used:
+            return frames
+        types = np.full(frames.n_atoms, -1)
+        for template, atoms in zip(self.templates, self.molecules, strict=True):
+            types[atoms] = template.atom_types
+        return replace(frames, atom_types=types)
 
     @cached_property
     def _baseline(self) -> Baseline:
@@ -156,7 +171,7 @@ def make_baseline(field: ForceField, cutoff: float, reason: str) -> BaselineChoi
     topology = field.topology
     if len(topology.changing):
         return BaselineChoice(False, "bonds change in the frames, and a baseline keeps its bonds")
-    templates = tuple(templates_of(field))
+    templates = number_atom_types(templates_of(field))
     graphs = [MoleculeGraph(template.atomic_numbers, template.bonds) for template in templates]
     molecules = match_molecules(topology.atomic_numbers, topology.bonds, graphs)
     if molecules is None:
@@ -226,12 +241,18 @@ def choose_baseline(augmentation: Augmentation | None, raw: FrameSet, config: Ru
             reason = "" if augmentation is None else augmentation.reason
             return BaselineChoice(False, reason or "no force field was matched to the frames")
         field, _, assessment = fit_sound_field(raw, config.model.cutoff)
-        return _wanted(make_baseline(field, config.model.cutoff, assessment.reason), wanted)
-    return _wanted(make_baseline(augmentation.field, config.model.cutoff, augmentation.reason), wanted)
+        return _wanted(make_baseline(field, config.model.cutoff, assessment.reason), config)
+    return _wanted(make_baseline(augmentation.field, config.model.cutoff, augmentation.reason), config)
 
 
-def _wanted(baseline: BaselineChoice, wanted: str) -> BaselineChoice:
-    return baseline if baseline.used else _unless_wanted(wanted, baseline.reason)
+def _wanted(baseline: BaselineChoice, config: RunConfig) -> BaselineChoice:
+    if not baseline.used:
+        return _unless_wanted(config.model.baseline, baseline.reason)
+    return baseline if config.model.atom_types else replace(baseline, templates=_untyped(baseline.templates))
+
+
+def _untyped(templates: Sequence[MoleculeTemplate]) -> tuple[MoleculeTemplate, ...]:
+    return tuple(replace(one, atom_types=np.full_like(one.atom_types, -1)) for one in templates)
 
 
 def _unless_wanted(wanted: str, reason: str) -> BaselineChoice:

@@ -1,5 +1,8 @@
 """Templates of a baseline from a force-matched field: its terms within molecules, one of each kind."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,7 +65,27 @@ def _template(field: ForceField, atoms: IntArray) -> MoleculeTemplate:
         factors=mapped[chosen],
         gates=_gates(terms.gates[np.ix_(chosen, bonds)].astype(bool)),
         coefficients=coefficients[chosen],
+        atom_types=np.unique(topology.classes[atoms], return_inverse=True)[1].astype(np.int64),
     )
+
+
+def number_atom_types(templates: Sequence[MoleculeTemplate]) -> tuple[MoleculeTemplate, ...]:
+    """Return the templates of a model with their atom types numbered one after another.
+
+    Atoms of a molecule that the bond graph does not tell apart, as those of a methyl group, are of one type.
+
+    Parameters
+    ----------
+    templates
+        With types that are numbered anyhow, each for itself; −1 stays.
+    """
+    numbered, end = [], 0
+    for template in templates:
+        _, types = np.unique(template.atom_types, return_inverse=True)
+        types = np.where(template.atom_types < 0, -1, types.astype(np.int64) + end)
+        numbered.append(replace(template, atom_types=types))
+        end = max(end, int(types.max()) + 1)
+    return tuple(numbered)
 
 
 def _bond_parameters(field: ForceField) -> FloatArray:

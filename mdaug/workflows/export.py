@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mdaug.data import load_frames
@@ -13,7 +13,7 @@ from mdaug.frames import FrameSet
 from mdaug.locks import locked
 from mdaug.options import Precision
 from mdaug.training.checkpoint import restore_model
-from mdaug.workflows.baseline import NO_BASELINE, network_options, recorded_baseline
+from mdaug.workflows.baseline import NO_BASELINE, BaselineChoice, network_options, recorded_baseline
 from mdaug.workflows.config import load_recorded_config
 from mdaug.workflows.training_records import CONFIG, SYSTEMS
 from mdaug.workflows.training_summary import summarize_systems
@@ -65,14 +65,20 @@ def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None =
             training=summary,
             dtype=dtype,
             templates=baselines[0].templates,
-            statistics=last_layer_statistics(model, [*systems.values(), *_augmented(folders)]),
+            statistics=last_layer_statistics(model, _training_frames(systems, baselines, folders)),
         )
 
 
-def _augmented(folders: Sequence[Path]) -> list[FrameSet]:
-    """Return the augmented frames that the trainings recorded."""
-    files = [folder / "augmented.xyz" for folder in folders]
-    return [load_frames(file, units="eV") for file in files if file.is_file()]
+def _training_frames(
+    systems: Mapping[str, FrameSet], baselines: Sequence[BaselineChoice], folders: Sequence[Path]
+) -> list[FrameSet]:
+    """Return the frames of the training, raw ones and those in augmented.xyz, with their atom types."""
+    frames = []
+    for raw, baseline, folder in zip(systems.values(), baselines, folders, strict=True):
+        augmented = folder / "augmented.xyz"
+        own = [raw, load_frames(augmented, units="eV")] if augmented.is_file() else [raw]
+        frames += [baseline.with_atom_types(part) for part in own]
+    return frames
 
 
 def _refuse_other_files(path: Path) -> None:

@@ -10,6 +10,7 @@ from mdaug.frames import IntArray
 from mdaug.geometry.matching import MoleculeGraph, match_molecules
 from mdaug.models.molecule_template import MoleculeTemplate
 from mdaug.workflows.baseline import BaselineChoice, choose_baseline
+from mdaug.workflows.baseline_templates import number_atom_types
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.training_choice import (
     AugmentationChoice,
@@ -109,7 +110,7 @@ def shared_baselines(
     if missing is not None:
         label = f"{systems[missing].label}: " if own[missing].reason != own[missing - 1].reason else ""
         return [BaselineChoice(False, f"{label}{own[missing].reason}")] * len(own)
-    pool = _pooled_templates(own, [len(sets.train) for sets in systems])
+    pool = number_atom_types(_pooled_templates(own, [len(sets.train) for sets in systems]))
     graphs = [MoleculeGraph(template.atomic_numbers, template.bonds) for template in pool]
     shared = []
     for choice, sets in zip(own, systems, strict=True):
@@ -119,7 +120,7 @@ def shared_baselines(
             if must_have:
                 raise DataError(f'model.baseline = "force-field": {reason}; set it to "auto" or "none"')
             return [BaselineChoice(False, reason)] * len(own)
-        shared.append(replace(choice, templates=tuple(pool), molecules=tuple(molecules)))
+        shared.append(replace(choice, templates=pool, molecules=tuple(molecules)))
     return shared
 
 

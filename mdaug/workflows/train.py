@@ -138,7 +138,9 @@ def _export(training: TrainResult, path: Path, systems: Sequence[Sets], summary:
         path,
         training=summary,
         templates=systems[0].baseline.templates,
-        statistics=last_layer_statistics(training.model, [sets.all_training for sets in systems]),
+        statistics=last_layer_statistics(
+            training.model, [sets.baseline.with_atom_types(sets.all_training) for sets in systems]
+        ),
     )
 
 

@@ -259,7 +259,9 @@ def test_two_bonded_atoms_and_single_ones(model, tmp_path):
     """A template of one atom has no terms: it is as without a baseline."""
     lone = MoleculeTemplate(
         **{
-            name: np.array([6]) if name == "atomic_numbers" else array[:0]
+            name: np.array([{"atomic_numbers": 6}.get(name, -1)])
+            if name in {"atomic_numbers", "atom_types"}
+            else array[:0]
             for name, array in random_templates("H2")[0].arrays()
         }
     )

@@ -7,7 +7,7 @@ from ase.build import molecule
 
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.deployment import export_model
-from tests.force_fields import random_templates
+from tests.force_fields import typed_templates
 
 torch_sim = pytest.importorskip("torch_sim")
 
@@ -17,8 +17,10 @@ torch_sim = pytest.importorskip("torch_sim")
 def test_each_system_is_evaluated_as_by_the_ase_calculator(make_model, tmp_path, baseline, box_A):
     from mdaug.calculators.torch_sim_model import MDAugTorchSim
 
-    templates = [*random_templates("CH3CH2OH"), *random_templates("H2O", seed=1)] if baseline else ()
-    path = export_model(make_model(cutoff=4.0), tmp_path / "m.pt", training={}, templates=templates)
+    templates = typed_templates("CH3CH2OH", "H2O") if baseline else ()
+    path = export_model(
+        make_model(cutoff=4.0, n_atom_types=8), tmp_path / "m.pt", training={}, templates=templates
+    )
     systems = [molecule("H2O"), molecule("CH3CH2OH"), molecule("H2O")[[1, 0, 2]]]
     for k, atoms in enumerate(systems):
         atoms.positions += np.random.default_rng(k).normal(scale=0.03, size=(len(atoms), 3))

@@ -16,7 +16,7 @@ from mdaug.md.lammps_integrator import LammpsIntegrator, lammps_integrators
 from mdaug.md.restart import read_restart, write_restart
 from mdaug.workflows.inputs import inputs_folder
 from mdaug.workflows.lammps_data import write_data_file
-from tests.force_fields import random_templates
+from tests.force_fields import typed_templates
 from tests.lammps.conftest import Lab, single_point
 
 BAR_PER_EV_A3 = 1.6021765e6
@@ -43,9 +43,9 @@ def model_path(tmp_path_factory):
         n_knots=64,
         prior="none",
     )
-    model = SchNet(options, [1, 6, 8], [-13.0, -1030.0, -2040.0], 0.7).double().eval()
-    names = ["CH3CH2OH", "H2O", "trans-butane"]
-    templates = [random_templates(name, seed)[0] for seed, name in enumerate(names)]
+    templates = typed_templates("CH3CH2OH", "H2O", "trans-butane")
+    references = [-13.0, -1030.0, -2040.0]
+    model = SchNet(options, [1, 6, 8], references, 0.7, n_atom_types=6 + 2 + 4).double().eval()
     path = tmp_path_factory.mktemp("model") / "model.pt"
     return export_model(model, path, training={"data": "none"}, templates=templates)
 

@@ -11,6 +11,7 @@ from mdaug.augmentation.generate import Augmentation
 from mdaug.calculators.predictions import predict
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
+from mdaug.training.evaluation import predict as network_forces
 from mdaug.training.options import TrainOptions
 from mdaug.verdicts import Verdict
 from mdaug.workflows import training_choice
@@ -70,11 +71,25 @@ def test_the_model_is_the_network_plus_the_baseline(trained, baseline, tiny):
     network = replace(baseline, used=False)
     assert network.subtract(frames) is frames
     left = baseline.subtract(replace(frames, energies=energies, forces=forces))
-    plain = trained.folder / "plain.pt"
-    from mdaug.deployment import export_model
+    of_network = network_forces(trained.training.model, baseline.with_atom_types(frames))[1]
+    np.testing.assert_allclose(of_network, left.forces, atol=1e-5)
 
-    export_model(trained.training.model, plain, training={})
-    np.testing.assert_allclose(predict(plain, frames)[1], left.forces, atol=1e-5)
+
+def test_atoms_that_the_bond_graph_tells_apart_have_an_embedding_each(trained, baseline, tiny, tmp_path):
+    """H and O of water are two types; with `atom_types` off, and in older run folders, none."""
+    assert len(trained.training.model.network.embedding.weight) == 2 + 2
+    before = network_forces(trained.training.model, baseline.with_atom_types(tiny.data.load_frames()))[1]
+    assert np.abs(before - network_forces(trained.training.model, tiny.data.load_frames())[1]).max() > 1e-3
+
+    record = baseline.to_json()
+    for template in record["templates"]:
+        del template["atom_types"]
+    older = BaselineChoice.from_json(record)
+    assert older.with_atom_types(tiny.data.load_frames()).atom_types.tolist() == [-1, -1, -1]
+    config = tiny.replace({"model": {"atom_types": False, "baseline": "force-field"}})
+    frames = tiny.data.load_frames()
+    chosen = choose_baseline(augmentation_of(frames, random_field(frames)), frames, config)
+    assert chosen.templates[0].atom_types.tolist() == [-1, -1, -1]
 
 
 def test_validation_errors_are_those_of_the_whole_model(trained, tiny):

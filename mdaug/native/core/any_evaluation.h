@@ -31,7 +31,7 @@ class AnyEvaluation {
     virtual ExchangedRows stage(int stage) = 0;
     virtual void finish(double* energies, double* forces, double* strain, double* atomic_strains) const = 0;
 
-    // Added to the energy of each atom of an element: reference energies, unless set otherwise.
+    // Added to the energy of each atom of a species: reference energies, unless set otherwise.
     virtual void set_energy_offsets(const std::vector<double>& offsets) = 0;
 
     // Extrapolation of atoms (extrapolation.h): whether the model has it, whether evaluations compute it, and the values

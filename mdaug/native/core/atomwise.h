@@ -4,7 +4,7 @@
 // In mdaug/models/schnet.py block l has matrices A (inward), H (hidden), O (out) and x += O h. x is the embedding plus
 // all O_m h_m, so the messages of the next block are made from
 //     a_l = A_l (embedding + Σ_{m<l} bias_m)  +  Σ_{m<l} (A_l O_m) h_m,
-// a table by element plus products with matrices multiplied in advance; likewise for the readout with matrix R. With 3
+// a table by species plus products with matrices multiplied in advance; likewise for the readout with matrix R. With 3
 // blocks of equal widths these are 15 products; layer by layer there would be 17. From 4 blocks on it is better to form
 // y = Σ O_m h_m, from which a_l = A_l y and the readout follow, and to multiply in advance only O of the last block
 // with R: 22 products instead of 23.
@@ -37,8 +37,8 @@ struct AtomwiseNetwork {
     std::vector<TwoWayMatrix<T>> to_readout;            // R O_m (n_readout, n_basis); only the last one if sums_features
     std::vector<TwoWayMatrix<T>> inward, out;           // A_l (n_sent, n_basis), O_l; if sums_features
     TwoWayMatrix<T> readout_hidden;                     // R; if sums_features
-    std::vector<Buffer<T>> sent_start;            // [l]: a_l by element (n_elements, n_sent)
-    Buffer<T> readout_start, readout;             // (n_elements, n_readout), (n_readout)
+    std::vector<Buffer<T>> sent_start;            // [l]: a_l by species (n_species, n_sent)
+    Buffer<T> readout_start, readout;             // (n_species, n_readout), (n_readout)
     std::vector<Buffer<T>> tables;                // of W, n_filters wide, in panels (Table)
     std::vector<Buffer<T>> vector_tables;         // of w, n_vectors wide; if there are vectors
     std::vector<PackedMatrix<T>> both_factors;          // [U₁ᵀ | U₂ᵀ] (n_vectors, 2 n_vectors); if there are vectors

@@ -34,10 +34,11 @@ class Evaluation final : public AnyEvaluation {
   public:
     Evaluation(const ModelFile& file, int threads)
         : network_(file), vectors_(network_), prior_(file), statistics_(file), sent_(network_.n_blocks), kept_(network_.n_blocks),
-          act_slopes_(network_.n_blocks), energy_offsets_(file.at("reference_energies").data), cutoff_(file.cutoff),
+          act_slopes_(network_.n_blocks), elements_(file.elements.begin(), file.elements.end()), cutoff_(file.cutoff),
           spacing_(file.spacing), energy_scale_(file.energy_scale), threads_(threads) {
         n_stages = 2 * network_.n_blocks;
         scratch_.reserve(threads * ROW_BLOCK * scratch_width());
+        for (const int element : file.elements) energy_offsets_.push_back(file.at("reference_energies").data[element]);
     }
 
     int64_t row_width() const override { return network_.n_gradient; }
@@ -87,7 +88,8 @@ class Evaluation final : public AnyEvaluation {
     Buffer<Pair<T>> pairs_;
     Buffer<Displacement> displacements_;
     Buffer<double> energies_, extrapolation_;
-    std::vector<double> energy_offsets_;  // (n_elements), eV
+    std::vector<int32_t> elements_;       // of each species
+    std::vector<double> energy_offsets_;  // of each species, eV
     double cutoff_, spacing_, energy_scale_;
     int64_t n_local_ = 0, n_total_ = 0, n_pairs_ = 0;
     int threads_;
@@ -251,7 +253,7 @@ void Evaluation<T>::read_out(int64_t row, int64_t n, T* u) {
         network_.to_readout[m].up.add_product(n, kept_[m].get() + row * basis, u);
     shifted_softplus<T>(n * width, u, h, s);
     for (int64_t r = 0; r < n && extrapolates_; ++r)
-        extrapolation_.get()[row + r] = statistics_.of(species_.get()[row + r], u + r * width);
+        extrapolation_.get()[row + r] = statistics_.of(elements_[species_.get()[row + r]], u + r * width);
     const T* w = network_.readout.get();
     for (int64_t r = 0; r < n; ++r) {
         T sum = 0;
@@ -309,7 +311,7 @@ void Evaluation<T>::finish(double* energies, double* forces, double* strain, dou
         const int64_t i = pairs_.get()[p].i, j = pairs_.get()[p].j;
         double slope = slopes_.get()[p] * energy_scale_;
         if (!prior_.empty()) {
-            const auto prior = prior_.at(species_.get()[i], species_.get()[j], d);
+            const auto prior = prior_.at(elements_[species_.get()[i]], elements_[species_.get()[j]], d);
             slope += prior.slope;
             energies[i] += 0.5 * prior.energy;
             if (!directed_) energies[j] += 0.5 * prior.energy;

@@ -34,9 +34,9 @@ class Extrapolation {
     size_t bytes() const { return means_.bytes() + columns_.bytes(); }
 
     // u: features of an atom.
-    double of(int32_t species, const T* u) const {
-        const T* mean = means_.get() + species * width_;
-        const T* columns = columns_.get() + species * n_features_ * width_;
+    double of(int32_t element, const T* u) const {
+        const T* mean = means_.get() + element * width_;
+        const T* columns = columns_.get() + element * n_features_ * width_;
         double sum = 0;
         for (int64_t m = 0; m < width_; m += LANES<T>) {
             Vec<T> along{};

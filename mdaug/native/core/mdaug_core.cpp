@@ -31,10 +31,10 @@ void check_size(const char* what, int64_t n) {
 
 template <typename Index>
 void set_species(mdaug_core* core, int64_t n, const Index* species, int64_t row = 0) {
-    const int64_t n_elements = static_cast<int64_t>(core->file.symbols.size());
+    const auto n_species = static_cast<int64_t>(core->file.elements.size());
     for (int64_t k = 0; k < n; ++k) {
-        if (species[k] < 0 || species[k] >= n_elements)
-            refuse("species of atom", k, species[k], "0 to " + std::to_string(n_elements - 1));
+        if (species[k] < 0 || species[k] >= n_species)
+            refuse("species of atom", k, species[k], "0 to " + std::to_string(n_species - 1));
         core->evaluation->set_species(row + k, species[k]);
     }
 }
@@ -98,7 +98,7 @@ void evaluate_molecules(mdaug_core* core, int64_t n_systems, int64_t n_atoms, co
     const bool directed = core->threads > 1 && n_rows > mdaug::core::ROW_BLOCK;
     evaluation.begin(n_rows, n_rows, n_rows * (n_atoms - 1) / (directed ? 1 : 2));
     for (int64_t s = 0; s < n_systems; ++s) set_species(core, n_atoms, species, s * n_atoms);
-    core->molecules->check(n_atoms, species);
+    core->molecules->set_species(n_systems, n_atoms, species, evaluation);
     for (int64_t i = 0; i < n_rows; ++i) {
         const int64_t begin = i / n_atoms * n_atoms;
         const double* ri = positions + 3 * i;
@@ -129,10 +129,10 @@ std::unique_ptr<AnyEvaluation> make_evaluation(const ModelFile& file, const std:
     throw std::runtime_error("dtype '" + dtype + "': expected 'float32' or 'float64'");
 }
 
-// What an atom of each element would have as its energy without neighbors, without reference energies.
+// What an atom of each species would have as its energy without neighbors, without reference energies.
 std::vector<double> lone_atom_energies(mdaug_core* core) {
     auto& evaluation = *core->evaluation;
-    const int64_t n = core->file.symbols.size();
+    const auto n = static_cast<int64_t>(core->file.elements.size());
     std::vector<double> energies(n), forces(3 * n);
     evaluation.set_energy_offsets(std::vector<double>(n, 0.0));
     evaluation.begin(n, n, 0);
@@ -177,14 +177,18 @@ double mdaug_cutoff(const mdaug_core* core) { return core->file.cutoff; }
 
 int mdaug_n_elements(const mdaug_core* core) { return static_cast<int>(core->file.symbols.size()); }
 
+int mdaug_element(const mdaug_core* core, int species) {
+    return species < 0 || species >= static_cast<int>(core->file.elements.size()) ? -1 : core->file.elements[species];
+}
+
 int mdaug_atomic_number(const mdaug_core* core, int species) {
-    if (species < 0 || species >= mdaug_n_elements(core)) return -1;
-    return static_cast<int>(core->file.at("atomic_numbers").data[species]);
+    const int element = mdaug_element(core, species);
+    return element < 0 ? -1 : static_cast<int>(core->file.at("atomic_numbers").data[element]);
 }
 
 const char* mdaug_symbol(const mdaug_core* core, int species) {
-    if (species < 0 || species >= mdaug_n_elements(core)) return "";
-    return core->file.symbols[species].c_str();
+    const int element = mdaug_element(core, species);
+    return element < 0 ? "" : core->file.symbols[element].c_str();
 }
 
 int mdaug_species(const mdaug_core* core, const char* symbol) {
@@ -203,7 +207,8 @@ size_t mdaug_memory(const mdaug_core* core) {
 
 int mdaug_set_reference(mdaug_core* core, int with_reference) {
     return guarded(core, [&](AnyEvaluation& evaluation) {
-        auto offsets = core->file.at("reference_energies").data;
+        std::vector<double> offsets;
+        for (const int element : core->file.elements) offsets.push_back(core->file.at("reference_energies").data[element]);
         if (!with_reference) {
             offsets = lone_atom_energies(core);
             for (auto& offset : offsets) offset = -offset;
@@ -224,7 +229,7 @@ int mdaug_evaluate(mdaug_core* core, int64_t n_atoms, const int64_t* species, co
         const bool directed = core->threads > 1 && n_atoms > mdaug::core::ROW_BLOCK;
         evaluation.begin(n_atoms, n_atoms, directed ? 2 * n_pairs : n_pairs);
         set_species(core, n_atoms, species);
-        core->molecules->check(n_atoms, species);
+        core->molecules->set_species(1, n_atoms, species, evaluation);
         directed ? add_directed(core, n_atoms, positions, pairs) : add_unordered(core, positions, pairs);
         run_stages(evaluation, directed);
         evaluation.finish(energies, forces, strain, nullptr);

@@ -28,6 +28,11 @@ int mdaug_template_atomic_number(const mdaug_core* core, int64_t t, int64_t atom
     return terms && atom >= 0 && atom < terms->n_atoms() ? terms->atomic_numbers[atom] : -1;
 }
 
+int mdaug_template_species(const mdaug_core* core, int64_t t, int64_t atom) {
+    const auto* terms = template_of(core, t);
+    return terms && atom >= 0 && atom < terms->n_atoms() ? terms->species[atom] : -1;
+}
+
 int64_t mdaug_template_n_bonds(const mdaug_core* core, int64_t t) {
     const auto* terms = template_of(core, t);
     return terms ? terms->n_bonds() : -1;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <numeric>
 #include <set>
 #include <stdexcept>
 
@@ -18,12 +19,13 @@ namespace mdaug::core {
 
 namespace {
 
-constexpr const char* FORMAT_VERSIONS[] = {"1", "2", "3", "4"};  // 2: prior; 3: baseline; 4: radians or vectors
+constexpr const char* FORMAT_VERSIONS[] = {"1", "2", "3", "4", "5"};  // mdaug/deployment/manifest.py
 
 // Tensors of each template of a baseline (mdaug/models/molecule_terms.py).
 constexpr const char* TEMPLATE_TENSORS[] = {"atomic_numbers", "bonds",           "bond_parameters", "angles",
                                             "mean_cosines",   "torsions",        "pairs",           "pair_parameters",
-                                            "factors",        "gates",           "coefficients",    "angle_forms"};
+                                            "factors",        "gates",           "coefficients",    "angle_forms",
+                                            "atom_types"};
 
 std::string first_sentence(const std::string& text) {
     return text.substr(0, std::min(text.find('\n'), text.find(". ")));
@@ -55,7 +57,7 @@ void check(const std::string& path, const std::string& manifest) {
     const auto version = json_value(manifest, "format_version");
     if (std::find(std::begin(FORMAT_VERSIONS), std::end(FORMAT_VERSIONS), version) == std::end(FORMAT_VERSIONS))
         throw std::runtime_error(path + ": model of format version " + (version.empty() ? "none" : printable(version)) +
-                                 ", expected 1, 2, 3 or 4; export it again with this version of mdaug, or use the version "
+                                 ", expected 1 to 5; export it again with this version of mdaug, or use the version "
                                  "that wrote it");
     if (json_value(manifest, "filters") != "\"spline\"")
         throw std::runtime_error(path +
@@ -141,6 +143,23 @@ void ModelFile::fill(const StoredModule& module) {
     n_interactions = static_cast<int>(std::clamp<int64_t>(module.integer("filters.n_interactions"), -1, 1 << 20));
 }
 
+// Elements have the species 0, 1, ...; the atom types of all templates follow them.
+void ModelFile::set_elements() {
+    const auto& numbers = at("atomic_numbers").data;
+    elements.assign(at("network.embedding.weight").shape[0], 0);
+    std::iota(elements.begin(), elements.begin() + static_cast<int64_t>(numbers.size()), 0);
+    for (const auto& arrays : baseline) {
+        const auto types = arrays.find("atom_types"), of_atoms = arrays.find("atomic_numbers");
+        if (types == arrays.end() || of_atoms == arrays.end()) continue;
+        for (size_t k = 0; k < std::min(types->second.data.size(), of_atoms->second.data.size()); ++k) {
+            const double species = static_cast<double>(numbers.size()) + types->second.data[k];
+            if (types->second.data[k] < 0 || !(species < static_cast<double>(elements.size()))) continue;
+            const auto element = std::find(numbers.begin(), numbers.end(), of_atoms->second.data[k]);
+            if (element != numbers.end()) elements[static_cast<size_t>(species)] = static_cast<int>(element - numbers.begin());
+        }
+    }
+}
+
 ModelFile ModelFile::read(const std::string& path) {
     if (!std::filesystem::is_regular_file(path))
         throw std::runtime_error(path + ": no such file; expected a model.pt written by mdaug train or mdaug export");
@@ -166,6 +185,7 @@ ModelFile ModelFile::read(const std::string& path) {
     } catch (const std::runtime_error& error) {
         throw std::runtime_error(path + ": not a model of mdaug (" + error.what() + "); export it again");
     }
+    file.set_elements();
     return file;
 }
 

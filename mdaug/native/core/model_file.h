@@ -25,6 +25,7 @@ struct ModelFile {
     double cutoff, energy_scale, spacing;
     double prior_spacing;  // > 0: there is a tensor "prior_table" (n_elements, n_elements, n_rows)
     int n_interactions;
+    std::vector<int> elements;  // of each species: each row of the embedding; elements first, then atom types
     std::map<std::string, Array> tensors;
     std::vector<std::map<std::string, Array>> baseline;  // arrays of each template; empty without a baseline
 
@@ -40,6 +41,7 @@ struct ModelFile {
 
   private:
     void fill(const StoredModule& module);
+    void set_elements();
 };
 
 }  // namespace mdaug::core

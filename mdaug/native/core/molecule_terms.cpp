@@ -110,6 +110,22 @@ void add_atomic_numbers(MoleculeTerms& terms, const Arrays& arrays, const std::v
             arrays.refuse("atomic_numbers", "contains " + std::to_string(number) + ", not an element of the model");
 }
 
+// Files of earlier versions have no atom types; -1 stands for none.
+void add_species(MoleculeTerms& terms, const Arrays& arrays, const std::vector<int>& model_numbers, int64_t n_species) {
+    for (const int number : terms.atomic_numbers)
+        terms.species.push_back(
+            static_cast<int>(std::find(model_numbers.begin(), model_numbers.end(), number) - model_numbers.begin()));
+    if (!arrays.has("atom_types")) return;
+    const auto types = arrays.numbers("atom_types", 1, terms.n_atoms());
+    const auto n_elements = static_cast<int64_t>(model_numbers.size());
+    for (int k = 0; k < terms.n_atoms(); ++k) {
+        if (types[k] == -1) continue;
+        if (!(types[k] >= 0 && types[k] < static_cast<double>(n_species - n_elements)))
+            arrays.refuse("atom_types", "contains a type without a row of the embedding");
+        terms.species[k] = static_cast<int>(n_elements + static_cast<int64_t>(types[k]));
+    }
+}
+
 void add_bonds(MoleculeTerms& terms, const Arrays& arrays, Arrangement& arrangement) {
     const auto atoms = chains(arrays, "bonds", 2, terms.n_atoms());
     const auto p = arrays.numbers("bond_parameters", 9, static_cast<int64_t>(atoms.size() / 2));
@@ -208,15 +224,17 @@ size_t bytes_of(const Lists&... lists) {
 }  // namespace
 
 size_t MoleculeTerms::bytes() const {
-    return bytes_of(atomic_numbers, edges, bonds, products, angles, torsions, pairs, terms, groups, group_atoms);
+    return bytes_of(atomic_numbers, species, edges, bonds, products, angles, torsions, pairs, terms, groups, group_atoms);
 }
 
 MoleculeTerms MoleculeTerms::from_arrays(const std::map<std::string, Array>& arrays,
-                                         const std::vector<int>& model_numbers, const std::string& where) {
+                                         const std::vector<int>& model_numbers, int64_t n_species,
+                                         const std::string& where) {
     const Arrays checked(arrays, where);
     MoleculeTerms terms;
     Arrangement arrangement(terms);
     add_atomic_numbers(terms, checked, model_numbers);
+    add_species(terms, checked, model_numbers, n_species);
     add_bonds(terms, checked, arrangement);
     add_angles(terms, checked, arrangement);
     add_torsions(terms, checked, arrangement);

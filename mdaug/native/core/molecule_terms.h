@@ -60,6 +60,7 @@ struct MoleculeTerms {
     };
 
     std::vector<int> atomic_numbers;
+    std::vector<int> species;  // of each atom: that of its atom type, or of its element
     std::vector<Edge> edges;
     std::vector<Bond> bonds;
     std::vector<Product> products;
@@ -81,9 +82,9 @@ struct MoleculeTerms {
     size_t bytes() const;
 
     // Throws std::runtime_error with one line if the arrays do not fit together, an index is out of range, a number is
-    // not finite, or the model lacks an element. `where` begins the line.
-    static MoleculeTerms from_arrays(const std::map<std::string, Array>& arrays,
-                                     const std::vector<int>& model_numbers, const std::string& where);
+    // not finite, or the model lacks an element or a species. `where` begins the line.
+    static MoleculeTerms from_arrays(const std::map<std::string, Array>& arrays, const std::vector<int>& model_numbers,
+                                     int64_t n_species, const std::string& where);
 };
 
 }  // namespace mdaug::core

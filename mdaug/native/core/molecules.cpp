@@ -25,9 +25,12 @@ size_t bytes_of(const List& list) {
 }  // namespace
 
 Molecules::Molecules(const ModelFile& file, int threads) {
-    for (const double number : file.at("atomic_numbers").data) atomic_numbers_.push_back(static_cast<int>(number));
+    std::vector<int> of_elements;
+    for (const double number : file.at("atomic_numbers").data) of_elements.push_back(static_cast<int>(number));
+    for (const int element : file.elements) atomic_numbers_.push_back(of_elements[element]);
+    const auto n_species = static_cast<int64_t>(file.elements.size());
     for (size_t t = 0; t < file.baseline.size(); ++t)
-        templates_.push_back(MoleculeTerms::from_arrays(file.baseline[t], atomic_numbers_,
+        templates_.push_back(MoleculeTerms::from_arrays(file.baseline[t], of_elements, n_species,
                                                         file.path + ": baseline." + std::to_string(t)));
     if (templates_.empty()) return;
     workers_.assign(threads, Worker{MoleculeEvaluation(file.cutoff), {}, {}, {}});
@@ -105,7 +108,7 @@ void Molecules::set(int64_t n_molecules, const int64_t* templates, const int64_t
     n_atoms_ = n_atoms;
 }
 
-void Molecules::check(int64_t n_atoms, const int64_t* species) const {
+void Molecules::set_species(int64_t n_systems, int64_t n_atoms, const int64_t* species, AnyEvaluation& evaluation) const {
     if (without_baseline() || n_atoms_ == LEFT_OUT) return;
     if (n_atoms_ == NOT_SET)
         refuse("the model has a baseline, which needs to know which atoms form its molecules; set the molecules first");
@@ -113,8 +116,12 @@ void Molecules::check(int64_t n_atoms, const int64_t* species) const {
         refuse("the molecules that were set have " + std::to_string(n_atoms_) + " atoms, but this system has " +
                std::to_string(n_atoms) + "; set the molecules of this system first");
     for (const auto& [number, first] : molecules_)
-        for (int k = 0; k < templates_[number].n_atoms(); ++k)
-            check_element(atoms_[first + k], species[atoms_[first + k]], templates_[number], k);
+        for (int k = 0; k < templates_[number].n_atoms(); ++k) {
+            const int64_t atom = atoms_[first + k];
+            check_element(atom, species[atom], templates_[number], k);
+            for (int64_t s = 0; s < n_systems; ++s)
+                evaluation.set_species(s * n_atoms + atom, templates_[number].species[k]);
+        }
 }
 
 void Molecules::add(int64_t n_systems, const double* positions, double* energies, double* forces, double* strain) {
@@ -171,6 +178,9 @@ void Molecules::add_molecule(int64_t number, const int64_t* rows, const double* 
         staged_rows_.push_back(is_absent(row) ? ABSENT : row < n_local_ ? row : GHOST);
         if (is_absent(row) || row >= n_local_) continue;
         check_element(row, species_[row], terms, k);
+        if (species_[row] != terms.species[k])
+            refuse("row " + std::to_string(row) + " has species " + std::to_string(species_[row]) +
+                   ", but its place in the molecule has " + std::to_string(terms.species[k]));
         if (claimed_[row]) refuse("row " + std::to_string(row) + " is in two molecules, or twice in one");
         claimed_[row] = 1;
         ++n_claimed_;

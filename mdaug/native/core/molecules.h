@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "any_evaluation.h"
 #include "baseline.h"
 #include "model_file.h"
 #include "molecule_terms.h"
@@ -24,8 +25,9 @@ class Molecules {
 
     void set(int64_t n_molecules, const int64_t* templates, const int64_t* atoms, const double* offsets,
              int64_t n_atoms);
-    // Throws unless each of these atoms is in a molecule, at the place of an atom of its element.
-    void check(int64_t n_atoms, const int64_t* species) const;
+    // Sets the species of the atoms of each system to those of their places in the molecules. Throws unless each atom is
+    // in a molecule, at the place of an atom of its element.
+    void set_species(int64_t n_systems, int64_t n_atoms, const int64_t* species, AnyEvaluation& evaluation) const;
     // Adds to energies (n_atoms), forces (n_atoms, 3) and strain (6, or nullptr) of each of n_systems systems.
     void add(int64_t n_systems, const double* positions, double* energies, double* forces, double* strain);
 

@@ -28,9 +28,9 @@ class Prior {
     size_t bytes() const { return table_.capacity() * sizeof(double); }
 
     // At a distance below the cutoff; NaN for a distance that is NaN.
-    Value at(int32_t species_i, int32_t species_j, double d) const {
+    Value at(int32_t element_i, int32_t element_j, double d) const {
         const auto pair = locate<double>(0, 0, d, spacing_, n_rows_);
-        const double* c = table_.data() + (species_i * n_elements_ + species_j) * n_rows_ + pair.row;
+        const double* c = table_.data() + (element_i * n_elements_ + element_j) * n_rows_ + pair.row;
         Value value{0, 0};
         for (int m = 0; m < 4; ++m) value.energy += pair.value[m] * c[m], value.slope += pair.slope[m] * c[m];
         return value;

@@ -38,7 +38,9 @@ class ShapeCheck {
         const auto table = shape("filters.table", {ANY, ANY});
         check_rows(table[0]);
         if (table[1] % n_blocks != 0) fail("the width of filters.table is no multiple of its interactions");
-        const int64_t basis = shape("network.embedding.weight", {n_elements, ANY})[1];
+        const auto embedding = shape("network.embedding.weight", {ANY, ANY});
+        if (embedding[0] < n_elements) fail("network.embedding.weight has fewer rows than elements");
+        const int64_t basis = embedding[1];
         const int64_t vectors = file_.n_vectors(), filters = table[1] / n_blocks - vectors;
         if (filters < 1) fail("filters.table has no more columns than vector channels");
         for (int64_t l = 0; l < n_blocks; ++l) {
