@@ -131,9 +131,12 @@ def _network(manifest: dict[str, Any]) -> list[list[Cell]]:
 
 def _baseline(manifest: dict[str, Any]) -> str:
     kinds = manifest.get("baseline") or []
-    return (
-        ", ".join(f"force field of {kind['formula']} ({kind['n_terms']} terms)" for kind in kinds) or "none"
-    )
+    texts = []
+    for kind in kinds:
+        n_types = len(set(kind.get("atom_types", ())) - {-1})
+        types = f", {n_types} atom types" if n_types else ""
+        texts.append(f"force field of {kind['formula']} ({kind['n_terms']} terms{types})")
+    return ", ".join(texts) or "none"
 
 
 def _data(training: dict[str, Any], run: dict[str, Any]) -> list[list[Cell]]:
