@@ -40,12 +40,9 @@ def predict(model: dict[str, Any], frames: dict[str, Any]) -> tuple[Any, Any]:
 
 def main() -> None:
     validation, test, train = map(dataset, sys.argv[1:4])
-    trainer, best, smallest, perms = (
-        GDMLTrain(max_memory=MEMORY_GB, max_processes=PROCESSES),
-        None,
-        np.inf,
-        None,
-    )
+    trainer = GDMLTrain(max_memory=MEMORY_GB, max_processes=PROCESSES)
+    best: dict[str, Any] = {}
+    smallest, perms = np.inf, None
     for scale in map(int, sys.argv[5:]):
         n_train, n_validation = len(train["E"]), len(validation["E"])
         task = trainer.create_task(train, n_train, validation, n_validation, scale, perms=perms)
