@@ -14,6 +14,7 @@
 #include "neighbor.h"
 #include "update.h"
 
+#include <cmath>
 #include <cstring>
 
 using namespace LAMMPS_NS;
@@ -65,6 +66,8 @@ void PairMDAug::init_style()
 
   // the widest rows; hybrid reads the widths of its substyles only when they are created
   comm_forward = Model::doubles_for(mdaug_row_width(model->core) * mdaug_element_size(model->core));
+  for (const auto *other : model->committee)
+    comm_forward = MAX(comm_forward, Model::doubles_for(mdaug_row_width(other) * mdaug_element_size(other)));
   force->pair->comm_forward = MAX(force->pair->comm_forward, comm_forward);
 }
 
@@ -86,6 +89,7 @@ void PairMDAug::compute(int eflag, int vflag)
   if (!model->compared) compare_with_training();
   evaluate();
   add_results();
+  if (model->wants_deviation) evaluate_committee();
 }
 
 void PairMDAug::gather_atoms()
@@ -138,6 +142,18 @@ void PairMDAug::evaluate()
 {
   Model &m = *model;
   check(mdaug_compute_extrapolation(m.core, m.wants_extrapolation));
+  evaluate_stages();
+  m.energies.resize(m.n_owned);
+  m.forces.resize(3 * m.n_owned);
+  m.atomic_strains.resize(vflag_atom ? 6 * m.n_owned : 0);
+  check(mdaug_finish(m.core, m.energies.data(), m.forces.data(), vflag_global ? m.strain.data() : nullptr,
+                     vflag_atom ? m.atomic_strains.data() : nullptr));
+}
+
+// All of an evaluation but its end, with the present core.
+void PairMDAug::evaluate_stages()
+{
+  Model &m = *model;
   check(mdaug_begin(m.core, m.n_owned, static_cast<int64_t>(m.row_places.size()), m.row_places.data(), m.first.data(),
                     m.idx_j.data(), m.r_ij.data()));
   add_molecules();
@@ -146,11 +162,33 @@ void PairMDAug::evaluate()
     check(mdaug_stage(m.core, stage, &m.exchanged));
     if (m.exchanged.data != nullptr) comm->forward_comm(this);
   }
-  m.energies.resize(m.n_owned);
-  m.forces.resize(3 * m.n_owned);
-  m.atomic_strains.resize(vflag_atom ? 6 * m.n_owned : 0);
-  check(mdaug_finish(m.core, m.energies.data(), m.forces.data(), vflag_global ? m.strain.data() : nullptr,
-                     vflag_atom ? m.atomic_strains.data() : nullptr));
+}
+
+// √⟨|F_i − ⟨F_i⟩|²⟩ over the models, for each owned atom.
+void PairMDAug::evaluate_committee()
+{
+  Model &m = *model;
+  if (m.committee.empty())
+    error->all(FLERR, "pair_style mdaug: force_deviation needs other models; name them with the option committee");
+  std::vector<std::vector<double>> forces{m.forces};
+  for (auto *&other : m.committee) {
+    std::swap(m.core, other);
+    evaluate_stages();
+    check(mdaug_finish(m.core, m.energies.data(), m.forces.data(), nullptr, nullptr));
+    std::swap(m.core, other);
+    forces.push_back(m.forces);
+  }
+  const double n = static_cast<double>(forces.size());
+  m.deviation.assign(atom->nlocal + 1, 0.0);    // never empty, so that its address is not null
+  for (int k = 0; k < m.n_owned; ++k) {
+    double squares = 0.0;
+    for (int a = 3 * k; a < 3 * k + 3; ++a) {
+      double mean = 0.0;
+      for (const auto &of_model : forces) mean += of_model[a] / n;
+      for (const auto &of_model : forces) squares += (of_model[a] - mean) * (of_model[a] - mean) / n;
+    }
+    m.deviation[m.atoms[k]] = m.energy_unit * std::sqrt(squares);
+  }
 }
 
 void PairMDAug::add_results()
@@ -178,20 +216,22 @@ void PairMDAug::set_extrapolation()
   for (int k = 0; k < m.n_owned; ++k) m.extrapolation[m.atoms[k]] = values[k];
 }
 
-// ---- extrapolation of each atom, for fix pair -----------------------------------------------------------------
+// ---- extrapolation and deviation of each atom, for fix pair ---------------------------------------------------
 
 void *PairMDAug::extract(const char *name, int &dim)
 {
   dim = 0;
+  if (strcmp(name, "force_deviation_flag") == 0) return &model->wants_deviation;
   return strcmp(name, "extrapolation_flag") == 0 ? &model->wants_extrapolation : nullptr;
 }
 
 void *PairMDAug::extract_peratom(const char *name, int &n_columns)
 {
   n_columns = 0;
-  if (strcmp(name, "extrapolation") != 0) return nullptr;
-  if (model->extrapolation.size() <= static_cast<size_t>(atom->nlocal)) model->extrapolation.resize(atom->nlocal + 1);
-  return model->extrapolation.data();
+  if (strcmp(name, "extrapolation") != 0 && strcmp(name, "force_deviation") != 0) return nullptr;
+  auto &values = strcmp(name, "extrapolation") == 0 ? model->extrapolation : model->deviation;
+  if (values.size() <= static_cast<size_t>(atom->nlocal)) values.resize(atom->nlocal + 1);
+  return values.data();
 }
 
 void PairMDAug::check(int failed)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
  * pair_style mdaug [threads N] [precision float32|float64] [device cpu] [reference yes|no] [strict yes|no]
+ *                  [committee model.pt,…]
  * pair_coeff * * model.pt ELEMENT …       one element symbol, or NULL, for each atom type
  *
  * SchNet force fields that `mdaug train` wrote. Each rank computes its own atoms; per interaction block the ghosts'
@@ -20,6 +21,8 @@ PairStyle(mdaug,PairMDAug);
 
 #include <array>
 #include <memory>
+
+struct mdaug_core;
 
 namespace LAMMPS_NS {
 
@@ -53,7 +56,9 @@ class PairMDAug : public Pair {
   void allocate();
   void set_option(const std::string &, const std::string &);
   void drop_core();
+  mdaug_core *open_core(const std::string &);
   void load(const std::string &);
+  void load_committee();
   void load_again();
   void set_elements(const std::vector<std::string> &);
   std::array<int64_t, 4> this_run();
@@ -85,6 +90,8 @@ class PairMDAug : public Pair {
   void gather_atoms();
   void gather_neighbors();
   void evaluate();
+  void evaluate_stages();
+  void evaluate_committee();
   void add_results();
   void set_extrapolation();
   void check(int);

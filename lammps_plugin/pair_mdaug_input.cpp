@@ -12,6 +12,7 @@
 
 #include "core/json.h"
 
+#include <algorithm>
 #include <cstring>
 
 using namespace LAMMPS_NS;
@@ -23,6 +24,7 @@ void PairMDAug::settings(int narg, char **arg)
   model->precision.clear();
   model->reference = true;
   model->strict = false;
+  model->committee_paths.clear();
   drop_core();
   for (int k = 0; k < narg; k += 2) set_option(arg[k], k + 1 < narg ? arg[k + 1] : "");
 }
@@ -30,8 +32,9 @@ void PairMDAug::settings(int narg, char **arg)
 void PairMDAug::set_option(const std::string &name, const std::string &value)
 {
   const bool yes_or_no = name == "reference" || name == "strict";
-  if (name != "threads" && name != "precision" && name != "device" && !yes_or_no)
-    error->all(FLERR, "pair_style mdaug: unknown option {}; expected threads, precision, device, reference or strict",
+  if (name != "threads" && name != "precision" && name != "device" && name != "committee" && !yes_or_no)
+    error->all(FLERR,
+               "pair_style mdaug: unknown option {}; expected threads, precision, device, reference, strict or committee",
                name);
   if (value.empty()) error->all(FLERR, "pair_style mdaug: option {} needs a value", name);
   if (name == "threads") {
@@ -41,6 +44,11 @@ void PairMDAug::set_option(const std::string &name, const std::string &value)
     if (value != "float32" && value != "float64")
       error->all(FLERR, "pair_style mdaug: precision must be float32 or float64, not {}", value);
     model->precision = value;
+  } else if (name == "committee") {
+    for (size_t begin = 0, end; begin <= value.size(); begin = end + 1) {
+      end = std::min(value.find(',', begin), value.size());
+      model->committee_paths.push_back(value.substr(begin, end - begin));
+    }
   } else if (yes_or_no) {
     if (value != "yes" && value != "no")
       error->all(FLERR, "pair_style mdaug: {} must be yes or no, not {}", name, value);
@@ -67,7 +75,45 @@ void PairMDAug::drop_core()
 {
   mdaug_free(model->core);
   model->core = nullptr;
+  for (auto *other : model->committee) mdaug_free(other);
+  model->committee.clear();
   comm_forward = 0;    // until init_style has prepared a run
+}
+
+// A model on every rank, or an error on all: one that cannot read the file must not leave the others waiting.
+mdaug_core *PairMDAug::open_core(const std::string &path)
+{
+  std::array<char, 1024> problem{};
+  const char *precision = model->precision.empty() ? nullptr : model->precision.c_str();
+  mdaug_core *core = mdaug_load(path.c_str(), precision, model->threads, problem.data(), problem.size());
+  int loaded = core != nullptr, everywhere = 0;
+  MPI_Allreduce(&loaded, &everywhere, 1, MPI_INT, MPI_MIN, world);
+  if (!loaded) error->all(FLERR, "pair_coeff for mdaug: {}", problem.data());
+  if (!everywhere) error->all(FLERR, "pair_coeff for mdaug: {}: not every rank could load it", path);
+  return core;
+}
+
+// The other models of a committee: they read the rows and molecules of the first one.
+void PairMDAug::load_committee()
+{
+  const mdaug_core *core = model->core;
+  for (const auto &path : model->committee_paths) {
+    mdaug_core *other = open_core(path);
+    model->committee.push_back(other);
+    bool same = mdaug_n_elements(other) == mdaug_n_elements(core) && mdaug_cutoff(other) == mdaug_cutoff(core) &&
+        mdaug_n_templates(other) == mdaug_n_templates(core);
+    for (int k = 0; same && k < mdaug_n_elements(core); ++k)
+      same = mdaug_atomic_number(other, k) == mdaug_atomic_number(core, k);
+    for (int t = 0; same && t < mdaug_n_templates(core); ++t) {
+      same = mdaug_template_size(other, t) == mdaug_template_size(core, t);
+      for (int64_t k = 0; same && k < mdaug_template_size(core, t); ++k)
+        same = mdaug_template_atomic_number(other, t, k) == mdaug_template_atomic_number(core, t, k) &&
+            mdaug_template_species(other, t, k) == mdaug_template_species(core, t, k);
+    }
+    if (!same)
+      error->all(FLERR, "pair_style mdaug: committee {}: its elements, cutoff or molecules are not those of {}; take the "
+                 "networks of one training", path, model->path);
+  }
 }
 
 void PairMDAug::load(const std::string &path)
@@ -76,16 +122,9 @@ void PairMDAug::load(const std::string &path)
     error->all(FLERR, "pair_style mdaug: compiled for core ABI {}, found {}; run 'mdaug lammps build'", MDAUG_CORE_ABI,
                mdaug_abi());
   drop_core();
-  std::array<char, 1024> problem{};
-  const char *precision = model->precision.empty() ? nullptr : model->precision.c_str();
-  model->core = mdaug_load(path.c_str(), precision, model->threads, problem.data(), problem.size());
+  model->core = open_core(path);
   model->path = path;
-
-  // a rank that cannot read the file must not leave the others waiting
-  int loaded = model->core != nullptr, everywhere = 0;
-  MPI_Allreduce(&loaded, &everywhere, 1, MPI_INT, MPI_MIN, world);
-  if (!loaded) error->all(FLERR, "pair_coeff for mdaug: {}", problem.data());
-  if (!everywhere) error->all(FLERR, "pair_coeff for mdaug: {}: not every rank could load it", path);
+  load_committee();
   check(mdaug_set_reference(model->core, model->reference));
   model->compared = false;
   const std::string weights = mdaug::core::json_value(mdaug_manifest(model->core), "weights_sha256");

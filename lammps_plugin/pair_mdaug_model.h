@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ struct PairMDAug::Model {
   std::string precision;    // "": that of the manifest
   bool reference = true;    // energies include reference energies
   bool strict = false;      // refuse structures that differ from the training frames
+  std::vector<std::string> committee_paths;
+  std::vector<mdaug_core *> committee;    // other models, whose forces are compared with those of `core`
   std::string path;
   std::string weights;                 // hash of the weights, from the manifest
   std::vector<std::string> symbols;    // by atom type − 1; "NULL" for types that the model ignores
@@ -79,10 +82,16 @@ struct PairMDAug::Model {
   std::vector<double> energies, forces, atomic_strains;
   int wants_extrapolation = 0;          // set by fix pair in the steps in which it reads the values
   std::vector<double> extrapolation;    // of each owned atom of LAMMPS; 0 for those that the model ignores
+  int wants_deviation = 0;              // as for the extrapolation
+  std::vector<double> deviation;        // of the forces of the committee, for each owned atom of LAMMPS
   std::array<double, 6> strain{};
   mdaug_rows exchanged{};    // rows that forward communication exchanges now
 
-  ~Model() { mdaug_free(core); }
+  ~Model()
+  {
+    mdaug_free(core);
+    for (auto *other : committee) mdaug_free(other);
+  }
   // rows are sent as doubles
   static int doubles_for(size_t n_bytes) { return static_cast<int>((n_bytes + sizeof(double) - 1) / sizeof(double)); }
   size_t row_bytes() const { return exchanged.width * exchanged.element_size; }
@@ -91,10 +100,12 @@ struct PairMDAug::Model {
   {
     const size_t integers = row.capacity() + atoms.capacity() + row_species.capacity() + row_places.capacity() + idx_j.capacity();
     const size_t numbers =
-        r_ij.capacity() + extrapolation.capacity() + energies.capacity() + forces.capacity() + atomic_strains.capacity() + first.capacity();
+        r_ij.capacity() + extrapolation.capacity() + deviation.capacity() + energies.capacity() + forces.capacity() + atomic_strains.capacity() + first.capacity();
     const size_t molecules = molecule_of.capacity() + molecule_first.capacity() + molecule_template.capacity();
     return (integers + molecules) * sizeof(int) + molecule_ids.capacity() * sizeof(tagint) +
-        numbers * sizeof(double) + (core ? mdaug_memory(core) : 0);
+        numbers * sizeof(double) + (core ? mdaug_memory(core) : 0) +
+        std::accumulate(committee.begin(), committee.end(), size_t{0},
+                        [](size_t sum, const mdaug_core *other) { return sum + mdaug_memory(other); });
   }
 };
 
