@@ -19,6 +19,7 @@ ROWS = (
     ("accuracy", "force MAE, kcal/mol/Å", "forces"),
     ("accuracy", "MAE of centered energies, kcal/mol", "centered energies"),
     ("symmetry", "largest change by a rotation, kcal/mol", "rotation"),
+    ("symmetry", "by an exchange of equal atoms, kcal/mol", "exchange of equal atoms"),
     ("gradient", "force and slope, kcal/mol/Å", "force = −gradient"),
     ("extensivity", "two molecules, kcal/mol", "two molecules"),
     ("minimum", "highest frequency, cm⁻¹", "highest frequency"),
@@ -78,7 +79,7 @@ def cell(entry: dict[str, Any], check: str | int, *, with_verdict: bool) -> str:
 
 
 def number(entry: dict[str, Any], check: str) -> str:
-    value = next((found["value"] for found in entry["checks"] if found["name"] == check), None)
+    value = next((found["value"] for found in entry["checks"] if found["name"].startswith(check)), None)
     if value is None:
         return ""
     text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}" if 1.9 < value < 2.1 else f"{value:.2g}"
