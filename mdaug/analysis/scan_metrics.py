@@ -199,6 +199,10 @@ def _reference_metrics(scan: ScanResult, prominence: float) -> dict[str, Any] | 
     }
 
 
+MOST_NAMED = 3
+"""Spurious minima and maxima whose distances a verdict gives."""
+
+
 def _rms(values: FloatArray) -> float | None:
     return float(np.sqrt(np.mean(values**2))) if len(values) else None
 
@@ -222,7 +226,8 @@ def _shape_verdict(scan: ScanResult, prominence: float) -> Verdict:
         energy[min(k, start) : max(k, start) + 1].max() for indices in spurious.values() for k in indices
     ]
     lowest = float(min(climbs))
-    text = f"Spurious {', '.join(places)}; the limit is none. "
+    more = f" and {n - MOST_NAMED} more" if n > MOST_NAMED else ""
+    text = f"Spurious {', '.join(places[:MOST_NAMED])}{more}; the limit is none. "
     if lowest < REFERENCE_LIMIT_KCAL_MOL:
         text += f"MD reaches it over {lowest:.0f} kcal/mol and may not come back."
         return Verdict(name, "error", n, 0, text)

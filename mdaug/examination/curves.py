@@ -172,7 +172,7 @@ def jumps(curves: list[Curve]) -> Verdict:
     if level == "ok":
         text = "Along all curves the energy changes by the work of the forces."
     else:
-        text = f"Along {worst.name} the energy changes by {value:.2g} times more than the forces explain."
+        text = f"Along {worst.name} the energy changes by {value:.3g} times more than the forces explain."
     return Verdict("jumps", level, value, 1.0, text)
 
 

@@ -48,8 +48,8 @@ def examine_extensivity(examined: ExaminedForceField, budget: Budget) -> PartRes
     of_forces = float(np.abs(both - np.tile(forces, (2, 1))).max())
     worst = float(np.max([difference, of_forces]))
     text = (
-        f"The energy of two molecules {APART_A:g} Å apart differs by {difference:.1g} kcal/mol from twice "
-        f"that of one, their forces by up to {of_forces:.1g} kcal/mol/Å; the limit is {LIMIT_KCAL_MOL:g}."
+        f"The energy of two molecules {APART_A:g} Å apart differs by {difference:.2g} kcal/mol from twice "
+        f"that of one, their forces by up to {of_forces:.2g} kcal/mol/Å; the limit is {LIMIT_KCAL_MOL:g}."
     )
     level: Level = "ok" if worst <= LIMIT_KCAL_MOL else "error"
     figures = {"energy_difference_kcal_mol": difference, "largest_force_difference_kcal_mol_A": of_forces}

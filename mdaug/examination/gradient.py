@@ -39,14 +39,14 @@ def examine_gradient(examined: ExaminedForceField, budget: Budget) -> PartResult
     structures = [displaced(examined.minimum, rng) for _ in range(N_STRUCTURES)]
     errors = [error for atoms in structures for error in _force_errors(examined, atoms, rng)]
     text = (
-        "Force and slope of the energy differ by up to {value:.1g} kcal/mol/Å along random directions; the "
+        "Force and slope of the energy differ by up to {value:.2g} kcal/mol/Å along random directions; the "
         "limit is {limit:g}."
     )
     checks = [limited("force = −gradient", _largest(errors), FORCE_LIMIT_KCAL_MOL_A, text)]
     figures: dict[str, object] = {"force_minus_gradient_kcal_mol_A": errors}
     stresses = list(_stress_errors(examined, structures[0], rng))
     if stresses:
-        text = "Stress and slope of the energy differ by up to {value:.1g} eV/Å³; the limit is {limit:g}."
+        text = "Stress and slope of the energy differ by up to {value:.2g} eV/Å³; the limit is {limit:g}."
         checks.append(limited("stress by strain", _largest(stresses), STRESS_LIMIT_EV_A3, text))
         figures["stress_minus_slope_eV_A3"] = stresses
     return PartResult(tuple(checks), figures)

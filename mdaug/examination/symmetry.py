@@ -120,7 +120,7 @@ def _invariance(name: str, differences: list[Pair]) -> Verdict:
     agrees = energy <= ENERGY_LIMIT_KCAL_MOL and force <= FORCE_LIMIT_KCAL_MOL_A
     article = "An" if name[0] == "e" else "A"
     text = (
-        f"{article} {name} changes energy and forces by {energy:.1g} kcal/mol and {force:.1g} kcal/mol/Å; "
+        f"{article} {name} changes energy and forces by {energy:.2g} kcal/mol and {force:.2g} kcal/mol/Å; "
         f"the limits are {ENERGY_LIMIT_KCAL_MOL:g} and {FORCE_LIMIT_KCAL_MOL_A:g}."
     )
     return Verdict(name, "ok" if agrees else "error", energy, ENERGY_LIMIT_KCAL_MOL, text)

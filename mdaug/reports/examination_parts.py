@@ -314,7 +314,11 @@ def _curves(path: Path, figures: dict[str, Figures], caption: str) -> Picture:
         ax.set_ylabel("energy (kcal/mol)")
     for ax in axes.flat[n_panels:]:
         ax.set_axis_off()
-    handles, labels = axes.flat[0].get_legend_handles_labels()
+    lines: dict[str, Any] = {}  # a force field may lack the first curve
+    for ax in axes.flat[:n_panels]:
+        lines |= {label: line for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    labels = [label for label in figures if label in lines]
+    handles = [lines[label] for label in labels]
     if len(figures) > 1:
         figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
     left_out = (

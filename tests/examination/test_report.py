@@ -8,8 +8,10 @@ from mdaug.examination import distributions, dynamics
 from mdaug.examination.dynamics import Plan
 from mdaug.examination.parts import PARTS
 from mdaug.examination.protocols import PROTOCOLS
+from mdaug.reports import examination_parts
 from mdaug.reports.examination import PARTS as SHOWN
 from mdaug.reports.examination import comparison, write_examination_report
+from mdaug.reports.examination_parts import PART_CONTENTS
 from mdaug.workflows.examine import _write
 from tests.examination import analytic
 from tests.examination.test_parts import LITTLE, examined_of, held_out
@@ -58,3 +60,15 @@ def test_comparison_has_a_row_for_each_part(results):
     table = comparison({"one": entry, "less": {"bonds": entry["bonds"]}})
     assert [row[0] for row in table.rows] == list(results)
     assert table.rows[0][1:] == ["✓\u00a0passes", None]
+
+
+def test_the_legend_names_force_fields_without_the_first_curve(tmp_path, results, monkeypatch):
+    seen = []
+    monkeypatch.setattr(examination_parts, "save", lambda figure, path: seen.append(figure) or path)
+    curves = results["bonds"].to_json()["figures"]
+    fewer = curves | {"curves": curves["curves"][1:]}
+    PART_CONTENTS["bonds"](tmp_path, {"all": curves, "fewer": fewer})
+    (legend,) = seen[0].legends
+    assert [text.get_text() for text in legend.get_texts()] == ["all", "fewer"]
+    PART_CONTENTS["bonds"](tmp_path, {"fewer": fewer, "all": curves})
+    assert [text.get_text() for text in seen[1].legends[0].get_texts()] == ["fewer", "all"]
