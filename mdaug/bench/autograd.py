@@ -92,6 +92,8 @@ class FilterNetworksOnPairs(nn.Module):
 class AutogradSchNet(nn.Module):
     """SchNet of a model.pt, written as in its equations, with F = −∂E/∂r by automatic differentiation.
 
+    A baseline is left out, and with it the atom types: each atom has the embedding of its element.
+
     Parameters
     ----------
     script

@@ -257,7 +257,8 @@ class DeployedModel(nn.Module):
         Raises
         ------
         ValueError
-            The model has no statistics of its training frames.
+            The model has no statistics of its training frames; or it has a baseline, and the atoms are not in
+            the order of its templates.
         """
         molecules = self.molecules_in_order(self.atomic_numbers.index_select(0, species))
         rows = self._embedding_rows(species, molecules)

@@ -23,11 +23,13 @@ from mdaug.models.molecule_terms import MoleculeTerms
 from mdaug.options import PRECISIONS
 
 NAME = "manifest.json"
-WITH_ATOM_TYPES, WITH_RADIANS, WITH_VECTORS, WITH_BASELINE, WITH_PRIOR, PLAIN = 5, 4, 4, 3, 2, 1
-"""Format versions of models with atom types, with angles of the baseline in radians, with vectors, with an
-older baseline, with a prior, and without any: an older reader must refuse what it would leave out."""
+WITH_BASELINE, WITH_VECTORS, WITH_PRIOR, PLAIN = 5, 4, 2, 1
+"""Format versions of models with a baseline, with vectors, with a prior, and without any: an older reader
+must refuse what it would leave out, and tensors that it does not expect."""
 
-READABLE = (PLAIN, WITH_PRIOR, WITH_BASELINE, WITH_RADIANS, WITH_ATOM_TYPES)
+READABLE = (PLAIN, WITH_PRIOR, 3, WITH_VECTORS, WITH_BASELINE)
+"""Baselines of version 3 have no angles in radians, those of versions 3 and 4 no atom types."""
+
 _KEYS = ("elements", "cutoff_A", "n_interactions", "dtype", "units", "training", "weights_sha256", "versions")
 _VALID: dict[str, Callable[[Any], bool]] = {
     "elements": lambda value: isinstance(value, list) and set(map(str, value)) <= set(chemical_symbols[1:]),
@@ -97,12 +99,10 @@ def build_manifest(
 
 
 def _format_version(model: SchNet, deployed: DeployedModel) -> int:
-    if any(bool(terms.atom_types.ge(0).any()) for terms in deployed.baseline):
-        return WITH_ATOM_TYPES
+    if len(deployed.baseline):
+        return WITH_BASELINE
     if model.options.n_vectors > 0:
         return WITH_VECTORS
-    if len(deployed.baseline):
-        return WITH_RADIANS
     return PLAIN if deployed.prior_table is None else WITH_PRIOR
 
 

@@ -80,7 +80,7 @@ class MoleculeTemplate:
         """
         if "angle_forms" not in lists:  # of a run folder in which all angles are described by cosines
             lists = {**lists, "angle_forms": [0] * len(lists["angles"])}
-        if "atom_types" not in lists:  # of a run folder in which the network knows elements only
+        if "atom_types" not in lists:  # of a run folder of a version without atom types
             lists = {**lists, "atom_types": [-1] * len(lists["atomic_numbers"])}
         arrays: dict[str, Any] = {
             name: np.array(lists[name], dtype=dtype).reshape(-1, *tail)
@@ -138,7 +138,6 @@ _SHAPES: dict[str, tuple[type, tuple[int, ...]]] = {
     "atom_types": (np.int64, ()),
 }
 """Type and shape of a row of each array of a template."""
-
 
 TEMPLATE_TENSORS = tuple(_SHAPES)
 """Tensors of a template in a model.pt."""

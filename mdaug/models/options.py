@@ -71,9 +71,9 @@ class SchNetOptions(Options):
     labels the augmented frames (auto, where these are made with rule force-matched, the field passes its
     assessment and validation errors do not grow); none; or force-field, also without augmented frames."""
 
-    atom_types: bool = Field(default=True, repr=False)
-    """In a model with a baseline, atoms of one element that the bond graph tells apart have an embedding each
-    (docs/benchmarks/vectors.md)."""
+    atom_types: bool = True
+    """In a model with a baseline, atoms of one element with different places in the bond graph have different
+    embeddings (docs/benchmarks/vectors.md)."""
 
     @property
     def gaussians(self) -> int:
@@ -84,3 +84,8 @@ class SchNetOptions(Options):
         """Return the options with the number of Gaussians that suits a baseline, if none is set."""
         gaussians = GAUSSIANS_WITH_BASELINE if self.n_gaussians is None else self.n_gaussians
         return self.model_copy(update={"n_gaussians": gaussians})
+
+    def fingerprint(self) -> str:
+        """Return the options as text, without the default of `atom_types`, which earlier versions lack."""
+        used = (f"{name}={value!r}" for name, value in self if name != "atom_types" or not value)
+        return f"{type(self).__name__}({', '.join(used)})"

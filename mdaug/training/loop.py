@@ -107,8 +107,8 @@ def train(
     group
         Processes that train the model together; rank zero writes the files.
     initial
-        A model of the same sizes and elements, from whose weights the training starts, and whose reference
-        energies, energy scale and prior it keeps; None for random weights.
+        A model of the same sizes, elements and atom types, from whose weights the training starts, and whose
+        reference energies, energy scale and prior it keeps; None for random weights.
 
     Returns
     -------
@@ -164,6 +164,7 @@ def _new_model(frames: Frames, model_options: SchNetOptions, options: TrainOptio
 
 
 def _n_atom_types(systems: Sequence[FrameSet]) -> int:
+    """Return the number of atom types of all systems, which are numbered together, from 0."""
     typed = [system.atom_types for system in systems if system.atom_types is not None]
     return 1 + max((int(types.max()) for types in typed), default=-1)
 
@@ -205,7 +206,7 @@ class Trainer:
         self.epoch, self.best_epoch, self.seconds = 0, 0, 0.0
         effective = options.fingerprint(stresses=self.train_set.strain is not None)
         self.fingerprint = (
-            f"{model_options!r} {effective} {len(train_frames)} {train_frames.energies.sum()!r}"
+            f"{model_options.fingerprint()} {effective} {len(train_frames)} {train_frames.energies.sum()!r}"
         )
         if initial is not None:
             self.fingerprint += f" {self.best.double().sum().item()!r}"

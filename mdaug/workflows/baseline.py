@@ -51,7 +51,7 @@ class BaselineChoice:
     cutoff: float = 0.0
 
     def subtract(self, frames: FrameSet) -> FrameSet:
-        """Return frames with energies and forces less those of the baseline, for the network to learn.
+        """Return the frames that the network is trained on: less the baseline, and with atom types.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class BaselineChoice:
         return self.with_atom_types(self._baseline.subtract(frames, self.molecules)) if self.used else frames
 
     def with_atom_types(self, frames: FrameSet) -> FrameSet:
-        """Return frames with the atom types that the network distinguishes; without a baseline none.
+        """Return frames with the atom types of the templates; without a baseline there are none.
 
         Parameters
         ----------

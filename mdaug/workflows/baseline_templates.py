@@ -72,12 +72,13 @@ def _template(field: ForceField, atoms: IntArray) -> MoleculeTemplate:
 def number_atom_types(templates: Sequence[MoleculeTemplate]) -> tuple[MoleculeTemplate, ...]:
     """Return the templates of a model with their atom types numbered one after another.
 
-    Atoms of a molecule that the bond graph does not tell apart, as those of a methyl group, are of one type.
+    Atoms with equivalent places in the bond graph, such as the hydrogens of a methyl group, are of one type.
 
     Parameters
     ----------
     templates
-        With types that are numbered anyhow, each for itself; −1 stays.
+        Atoms of one template with the same number are of one type, whatever the number is; −1, for atoms
+        without a type, is kept.
     """
     numbered, end = [], 0
     for template in templates:

@@ -73,8 +73,8 @@ def test_types_with_the_embeddings_of_their_elements_change_nothing(model, templ
     expected = torchscript(by_element, atoms, molecules, offsets)
     assert_equal(torchscript(same, atoms, molecules, offsets), expected)
     assert abs(typed["forces"] - expected["forces"]).max() > 0.01
-    assert read_manifest(path)["format_version"] == 5  # a reader that knows no types refuses it
-    assert read_manifest(by_element)["format_version"] == 4
+    # earlier versions expect no tensor of types: they would find the hash of the weights wrong
+    assert read_manifest(path)["format_version"] == read_manifest(by_element)["format_version"] == 5
 
 
 @pytest.mark.parametrize("threads", [1, 2])

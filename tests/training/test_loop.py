@@ -128,6 +128,12 @@ def test_resume_refuses_other_options_and_other_frames(make_frames, model_option
     others = [
         (make_frames(), validation, model_options, make_options(epochs=2)),
         (make_frames(), validation, model_options.model_copy(update={"cutoff": 2.5}), make_options(epochs=1)),
+        (
+            make_frames(),
+            validation,
+            model_options.model_copy(update={"atom_types": False}),
+            make_options(epochs=1),
+        ),
         (make_frames(seed=5), validation, model_options, make_options(epochs=1)),
     ]
     for given in others:

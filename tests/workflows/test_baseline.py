@@ -116,6 +116,25 @@ def test_a_resumed_training_keeps_its_baseline(trained, tiny, monkeypatch):
     assert read_manifest(trained.model_path)["weights_sha256"] == before
 
 
+def test_a_run_without_atom_types_is_resumed_and_exported_without(tiny, baseline, monkeypatch, tmp_path):
+    """As those of earlier versions, whose records lack the types and whose settings lack the option."""
+    record = baseline.to_json()
+    for template in record["templates"]:
+        del template["atom_types"]
+    older = BaselineChoice.from_json(record)
+    monkeypatch.setattr(training_choice, "choose_baseline", lambda *given: older)
+    run = train_force_field(tiny, tmp_path / "older").folder
+    (run / "baseline.json").write_text(json.dumps(record))
+    assert "atom_types" not in tiny.model.fingerprint()
+    resumed = train_force_field(tiny, run, resume=True)
+    exported = export_run(run, tmp_path / "exported.pt")
+    for path in (resumed.model_path, exported):
+        assert read_manifest(path)["baseline"][0]["atom_types"] == [-1, -1, -1]
+    assert len(resumed.training.model.network.embedding.weight) == 2
+    with pytest.raises(DataError, match="written with other options"):
+        train_force_field(tiny.replace({"model": {"atom_types": False}}), run, resume=True)
+
+
 def test_a_molecule_with_a_baseline_has_no_second_repulsion(trained, baseline, tiny):
     assert tiny.model.prior == "zbl"
     assert read_manifest(trained.model_path)["prior"] is None

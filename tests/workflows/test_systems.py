@@ -20,6 +20,7 @@ from mdaug.deployment import read_manifest
 from mdaug.errors import DataError, SettingsError
 from mdaug.frames import FrameSet
 from mdaug.models.baseline import Baseline
+from mdaug.training.evaluation import predict as network_results
 from mdaug.workflows.baseline import recorded_baseline
 from mdaug.workflows.config import RunConfig, load_config, load_recorded_config, save_config
 from mdaug.workflows.dry_run import dry_run
@@ -136,6 +137,19 @@ def test_forces_in_ase_are_the_gradient_for_each_system(outcome):
         baseline = Baseline(sets.baseline.templates, sets.baseline.cutoff)
         energies, _ = baseline.results(sets.test, sets.baseline.molecules)
         assert abs(energies).max() > 0
+
+
+def test_atom_types_of_all_systems_are_numbered_together(outcome):
+    numbers = [set(sets.baseline.with_atom_types(sets.test).atom_types.tolist()) for sets in outcome.systems]
+    assert [len(own) for own in numbers] == [4, 2, 6]
+    assert set.union(*numbers) == set(range(12))
+    network = outcome.training.model
+    assert len(network.network.embedding.weight) == 3 + 12
+    for sets in outcome.systems:
+        less_baseline = sets.baseline.subtract(sets.test)
+        of_baseline = sets.test.forces - less_baseline.forces
+        expected = predict(outcome.model_path, sets.test, dtype="float64")[1] - of_baseline
+        np.testing.assert_allclose(network_results(network, less_baseline)[1], expected, atol=1e-5)
 
 
 def test_the_manifest_names_the_systems_and_knows_their_molecules(outcome, methanol):
