@@ -51,8 +51,8 @@ def tensors_of(values: NDArray[Any]) -> FloatArray | None:
     if values.dtype.kind not in "iuf" or values.ndim < 2:
         return None
     tensors = [_tensor(value) for value in values]
-    found = [tensor for tensor in tensors if tensor is not None]
-    return np.array(found) if len(found) == len(tensors) else None
+    complete = [tensor for tensor in tensors if tensor is not None]
+    return np.array(complete) if len(complete) == len(tensors) else None
 
 
 def read_stresses(
