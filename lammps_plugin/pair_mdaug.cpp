@@ -98,22 +98,22 @@ void PairMDAug::gather_atoms()
   const int n_all = atom->nlocal + atom->nghost;
   m.row.assign(n_all, -1);
   m.atoms.clear();
+  m.row_elements.clear();
   m.row_species.clear();
-  m.row_places.clear();
   const auto add = [&](int i) {
-    const int species = m.species[atom->type[i]];
-    if (species < 0) return;
+    const int element = m.species[atom->type[i]];
+    if (element < 0) return;
     m.row[i] = static_cast<int>(m.atoms.size());
     m.atoms.push_back(i);
-    m.row_species.push_back(species);
-    m.row_places.push_back(species_of_place(i, species));
+    m.row_elements.push_back(element);
+    m.row_species.push_back(species_in_molecule(i, element));
   };
   for (int ii = 0; ii < list->inum; ++ii) add(list->ilist[ii]);
   m.n_owned = static_cast<int>(m.atoms.size());
   for (int i = atom->nlocal; i < n_all; ++i) add(i);    // including those that are only forwarded to other ranks
   if (!m.atoms.empty()) return;
-  m.row_species.push_back(0);    // a dummy row: all ranks exchange rows
-  m.row_places.push_back(0);
+  m.row_elements.push_back(0);    // a dummy row: all ranks exchange rows
+  m.row_species.push_back(0);
 }
 
 void PairMDAug::gather_neighbors()
@@ -154,7 +154,7 @@ void PairMDAug::evaluate()
 void PairMDAug::evaluate_stages()
 {
   Model &m = *model;
-  check(mdaug_begin(m.core, m.n_owned, static_cast<int64_t>(m.row_places.size()), m.row_places.data(), m.first.data(),
+  check(mdaug_begin(m.core, m.n_owned, static_cast<int64_t>(m.row_species.size()), m.row_species.data(), m.first.data(),
                     m.idx_j.data(), m.r_ij.data()));
   add_molecules();
   for (int stage = 0; stage < mdaug_n_stages(m.core); ++stage) {

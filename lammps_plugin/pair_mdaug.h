@@ -80,7 +80,7 @@ class PairMDAug : public Pair {
   void check_molecules();
   void add_molecules();
   int place_of(tagint) const;
-  int species_of_place(int, int) const;
+  int species_in_molecule(int, int) const;
   void place_molecule(const Template &, int, int, int);
   int place_atom(int, const double *, double *) const;
   void claim_row(const Template &, int, int);

@@ -24,12 +24,12 @@ struct PairMDAug::Template {
     std::array<int, 2> ends;
     double length;    // mean, Å
   };
-  std::vector<int> species;             // of the element of each atom
-  std::vector<int> species_of_places;    // of each atom in the molecule
+  std::vector<int> elements;    // of each atom: the species of its element
+  std::vector<int> species;     // of each atom: that of its atom type, if it has one
   std::vector<Bond> bonds;
   std::vector<std::vector<int>> tree;    // neighbors of each atom in a tree of bonds
 
-  int size() const { return static_cast<int>(species.size()); }
+  int size() const { return static_cast<int>(elements.size()); }
   void set_tree();
   std::string text(const mdaug_core *) const;
 };
@@ -74,8 +74,7 @@ struct PairMDAug::Model {
   std::vector<int> row;      // of each owned and ghost atom of LAMMPS, −1 if the model ignores it
   std::vector<int> atoms;    // the LAMMPS index of each row
   int n_owned = 0;
-  std::vector<int32_t> row_species, idx_j;    // species of elements
-  std::vector<int32_t> row_places;            // species of places in the molecules
+  std::vector<int32_t> row_elements, row_species, idx_j;    // as in Template
   std::vector<int64_t> first;
   std::vector<double> r_ij;
 
@@ -98,9 +97,10 @@ struct PairMDAug::Model {
   char *row_data(int k) const { return static_cast<char *>(exchanged.data) + k * row_bytes(); }
   size_t memory() const
   {
-    const size_t integers = row.capacity() + atoms.capacity() + row_species.capacity() + row_places.capacity() + idx_j.capacity();
-    const size_t numbers =
-        r_ij.capacity() + extrapolation.capacity() + deviation.capacity() + energies.capacity() + forces.capacity() + atomic_strains.capacity() + first.capacity();
+    const size_t integers =
+        row.capacity() + atoms.capacity() + row_elements.capacity() + row_species.capacity() + idx_j.capacity();
+    const size_t numbers = r_ij.capacity() + extrapolation.capacity() + deviation.capacity() + energies.capacity() +
+        forces.capacity() + atomic_strains.capacity() + first.capacity();
     const size_t molecules = molecule_of.capacity() + molecule_first.capacity() + molecule_template.capacity();
     return (integers + molecules) * sizeof(int) + molecule_ids.capacity() * sizeof(tagint) +
         numbers * sizeof(double) + (core ? mdaug_memory(core) : 0) +

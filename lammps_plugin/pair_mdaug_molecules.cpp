@@ -32,7 +32,7 @@ const char *const REMEDY =
 // An atom of the model, anywhere.
 struct ModelAtom {
   tagint id;
-  int species;
+  int element;
   std::array<double, 3> x;
 };
 
@@ -50,7 +50,7 @@ std::string hash_of(const std::vector<ModelAtom> &atoms)
   const auto add = [&](uint64_t value) {
     for (int byte = 0; byte < 8; ++byte, value >>= 8) hash = (hash ^ (value & 255)) * 0x100000001b3u;
   };
-  for (const auto &atom : atoms) add(atom.id), add(atom.species);
+  for (const auto &atom : atoms) add(atom.id), add(atom.element);
   return fmt::format("{:016x}", hash);
 }
 
@@ -65,10 +65,10 @@ void PairMDAug::set_templates()
   for (int t = 0; t < mdaug_n_templates(m.core); ++t) {
     Template one;
     for (int64_t k = 0; k < mdaug_template_size(m.core, t); ++k) {
-      int species = 0;
-      while (mdaug_atomic_number(m.core, species) != mdaug_template_atomic_number(m.core, t, k)) ++species;
-      one.species.push_back(species);
-      one.species_of_places.push_back(mdaug_template_species(m.core, t, k));
+      int element = 0;
+      while (mdaug_atomic_number(m.core, element) != mdaug_template_atomic_number(m.core, t, k)) ++element;
+      one.elements.push_back(element);
+      one.species.push_back(mdaug_template_species(m.core, t, k));
     }
     for (int64_t b = 0; b < mdaug_template_n_bonds(m.core, t); ++b) {
       std::array<int64_t, 2> ends{};
@@ -116,9 +116,9 @@ void PairMDAug::Template::set_tree()
 std::string PairMDAug::Template::text(const mdaug_core *core) const
 {
   std::string text;
-  for (size_t k = 0; k < std::min(species.size(), SHOWN); ++k)
-    text += (k ? " " : "") + std::string(mdaug_symbol(core, species[k]));
-  return text + (species.size() > SHOWN ? " …" : "");
+  for (size_t k = 0; k < std::min(elements.size(), SHOWN); ++k)
+    text += (k ? " " : "") + std::string(mdaug_symbol(core, elements[k]));
+  return text + (elements.size() > SHOWN ? " …" : "");
 }
 
 // ---- which IDs form molecules, before a run --------------------------------------------------------------------
@@ -137,7 +137,7 @@ template <class Template> struct Assignment {
   size_t n_in_order(size_t first, const Template &one) const
   {
     size_t k = 0;
-    while (k < one.species.size() && first + k < atoms.size() && atoms[first + k].species == one.species[k]) ++k;
+    while (k < one.elements.size() && first + k < atoms.size() && atoms[first + k].element == one.elements[k]) ++k;
     return k;
   }
 
@@ -159,9 +159,9 @@ template <class Template> struct Assignment {
     int best = -1;
     std::array<double, 3> best_score{};    // whether bonds are intact, size, −(longest bond)
     for (size_t t = 0; t < templates.size(); ++t) {
-      if (n_in_order(first, templates[t]) < templates[t].species.size()) continue;
+      if (n_in_order(first, templates[t]) < templates[t].elements.size()) continue;
       const double longest = longest_bond(first, templates[t]).second;
-      const auto size = static_cast<double>(templates[t].species.size());
+      const auto size = static_cast<double>(templates[t].elements.size());
       const std::array<double, 3> score{longest < LONGEST ? 1.0 : 0.0, size, -longest};
       if (best < 0 || score > best_score) best = static_cast<int>(t), best_score = score;
     }
@@ -178,8 +178,8 @@ template <class Template> struct Assignment {
       return fmt::format("the molecule that begins at atom ID {} ends too early; in the model it is {}",
                          atoms[first].id, molecule);
     return fmt::format("atom ID {} is {}, where a molecule of the model ({}) has {}", atoms[first + k].id,
-                       mdaug_symbol(core, atoms[first + k].species), molecule,
-                       mdaug_symbol(core, templates[t].species[k]));
+                       mdaug_symbol(core, atoms[first + k].element), molecule,
+                       mdaug_symbol(core, templates[t].elements[k]));
   }
 
   std::string wrong_bond(size_t first, const Template &one) const
@@ -203,7 +203,7 @@ template <class Template> struct Assignment {
         problem = wrong_bond(first, templates[t]);
       if (!problem.empty()) return {};
       result.push_back(t);
-      first += templates[t].species.size();
+      first += templates[t].elements.size();
     }
     return result;
   }

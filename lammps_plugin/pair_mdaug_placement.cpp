@@ -54,16 +54,16 @@ int PairMDAug::place_of(tagint id) const
   return *found == id ? static_cast<int>(found - ids.begin()) : -1;
 }
 
-// The species of a LAMMPS atom, owned or ghost, at its place in a molecule; that of its element if it has another one
-// there, or no place.
-int PairMDAug::species_of_place(int i, int species) const
+// The species of a LAMMPS atom, owned or ghost, by its place in a molecule. Where it has no place, or another element has
+// it, which `claim_row` refuses later, this is the species of its own element.
+int PairMDAug::species_in_molecule(int i, int element) const
 {
   const Model &m = *model;
   const int place = m.templates.empty() ? -1 : place_of(atom->tag[i]);
-  if (place < 0) return species;
+  if (place < 0) return element;
   const int molecule = m.molecule_of[place], k = place - m.molecule_first[molecule];
   const auto &one = m.templates[m.molecule_template[molecule]];
-  return one.species[k] == species ? one.species_of_places[k] : species;
+  return one.elements[k] == element ? one.species[k] : element;
 }
 
 // Fills m.rows and m.positions with the molecule around the image of its atom `anchor` that this rank owns.
@@ -114,11 +114,11 @@ void PairMDAug::claim_row(const Template &one, int first, int k)
 {
   Model &m = *model;
   const int64_t row = m.rows[k];
-  if (m.row_species[row] != one.species[k])
+  if (m.row_elements[row] != one.elements[k])
     error->one(FLERR, "pair_style mdaug: atom ID {} has another element than when the run was prepared ({} instead of "
                       "{}); a model with a baseline needs the same molecules during a run",
-               m.molecule_ids[first + k], mdaug_symbol(m.core, m.row_species[row]),
-               mdaug_symbol(m.core, one.species[k]));
+               m.molecule_ids[first + k], mdaug_symbol(m.core, m.row_elements[row]),
+               mdaug_symbol(m.core, one.elements[k]));
   m.covered[row] = 1;
 }
 

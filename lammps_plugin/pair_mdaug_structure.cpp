@@ -252,7 +252,7 @@ std::string difference(const std::vector<MoleculeKind> &molecules, const std::ve
 }
 
 // Gathers the species of owned atoms and the bonds of all ranks on the first rank.
-BondGraph gather_bonds(MPI_Comm world, const std::vector<int32_t> &row_species, int n_owned,
+BondGraph gather_bonds(MPI_Comm world, const std::vector<int32_t> &row_elements, int n_owned,
                        const std::vector<int64_t> &bonds)
 {
   int rank, n_ranks;
@@ -267,7 +267,7 @@ BondGraph gather_bonds(MPI_Comm world, const std::vector<int32_t> &row_species, 
     MPI_Gatherv(mine.data(), size, type, all.data(), sizes.data(), first.data(), type, 0, world);
     return all;
   };
-  return {gather(std::vector<int>(row_species.begin(), row_species.begin() + n_owned), MPI_INT),
+  return {gather(std::vector<int>(row_elements.begin(), row_elements.begin() + n_owned), MPI_INT),
           gather(bonds, MPI_INT64_T)};
 }
 
@@ -329,7 +329,7 @@ void PairMDAug::compare_with_training()
   // number the atoms of all ranks; ghosts get the numbers of their owners
   bigint n_owned = m.n_owned, end = 0;
   MPI_Scan(&n_owned, &end, 1, MPI_LMP_BIGINT, MPI_SUM, world);
-  std::vector<double> ids(m.row_species.size());
+  std::vector<double> ids(m.row_elements.size());
   for (int k = 0; k < m.n_owned; ++k) ids[k] = static_cast<double>(end - n_owned + k);
   m.exchanged = {ids.data(), 1, sizeof(double)};
   comm->forward_comm(this);
@@ -338,14 +338,14 @@ void PairMDAug::compare_with_training()
   std::vector<double> closest(n * n, INFINITY), closest_of_all(n * n);
   for (int k = 0; k < m.n_owned; ++k)
     for (int64_t p = m.first[k]; p < m.first[k + 1]; ++p) {
-      const int j = m.idx_j[p], pair = m.row_species[k] * n + m.row_species[j];
+      const int j = m.idx_j[p], pair = m.row_elements[k] * n + m.row_elements[j];
       const double d = std::hypot(m.r_ij[3 * p], m.r_ij[3 * p + 1], m.r_ij[3 * p + 2]);
       closest[pair] = std::min(closest[pair], d);
       if (d < record.longest_bond[pair] && ids[k] < ids[j])
         bonds.insert(bonds.end(), {static_cast<int64_t>(ids[k]), static_cast<int64_t>(ids[j])});
     }
   MPI_Allreduce(closest.data(), closest_of_all.data(), n * n, MPI_DOUBLE, MPI_MIN, world);
-  const auto graph = gather_bonds(world, m.row_species, m.n_owned, bonds);
+  const auto graph = gather_bonds(world, m.row_elements, m.n_owned, bonds);
 
   auto differences = record.closer_pairs(closest_of_all, elements);
   if (comm->me == 0 && !trained.empty() && !graph.species.empty()) {

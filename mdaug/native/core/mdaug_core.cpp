@@ -129,6 +129,11 @@ std::unique_ptr<AnyEvaluation> make_evaluation(const ModelFile& file, const std:
     throw std::runtime_error("dtype '" + dtype + "': expected 'float32' or 'float64'");
 }
 
+// The index of a species' element; −1: no such species.
+int element_of(const mdaug_core* core, int species) {
+    return species < 0 || species >= static_cast<int>(core->file.elements.size()) ? -1 : core->file.elements[species];
+}
+
 // What an atom of each species would have as its energy without neighbors, without reference energies.
 std::vector<double> lone_atom_energies(mdaug_core* core) {
     auto& evaluation = *core->evaluation;
@@ -177,17 +182,13 @@ double mdaug_cutoff(const mdaug_core* core) { return core->file.cutoff; }
 
 int mdaug_n_elements(const mdaug_core* core) { return static_cast<int>(core->file.symbols.size()); }
 
-int mdaug_element(const mdaug_core* core, int species) {
-    return species < 0 || species >= static_cast<int>(core->file.elements.size()) ? -1 : core->file.elements[species];
-}
-
 int mdaug_atomic_number(const mdaug_core* core, int species) {
-    const int element = mdaug_element(core, species);
+    const int element = element_of(core, species);
     return element < 0 ? -1 : static_cast<int>(core->file.at("atomic_numbers").data[element]);
 }
 
 const char* mdaug_symbol(const mdaug_core* core, int species) {
-    const int element = mdaug_element(core, species);
+    const int element = element_of(core, species);
     return element < 0 ? "" : core->file.symbols[element].c_str();
 }
 

@@ -68,11 +68,11 @@ MDAUG_API const char* mdaug_manifest(const mdaug_core* core);
 
 MDAUG_API double mdaug_cutoff(const mdaug_core* core); /* Å */
 
-/* Elements of the model. A "species" is an index into them: 0 <= species < mdaug_n_elements. A model with a baseline may
- * also have species for atoms at certain places of a molecule (mdaug_template_species): they follow those of the
- * elements. The functions for whole systems set them by the molecules, whatever species of the element is given. */
+/* A "species" is a row of the network's embedding. Elements of the model have the species 0 <= species <
+ * mdaug_n_elements. Those of a baseline's atom types follow: atoms of one element with different places in a molecule have
+ * different types (mdaug_template_species). The functions for whole systems take the species of the elements and set
+ * those of atom types by the molecules. */
 MDAUG_API int mdaug_n_elements(const mdaug_core* core);
-MDAUG_API int mdaug_element(const mdaug_core* core, int species); /* its element's species; −1: no such species */
 MDAUG_API int mdaug_atomic_number(const mdaug_core* core, int species);
 MDAUG_API const char* mdaug_symbol(const mdaug_core* core, int species); /* "H"; valid as long as the core */
 MDAUG_API int mdaug_species(const mdaug_core* core, const char* symbol); /* −1: not an element of the model */
@@ -117,7 +117,8 @@ MDAUG_API int mdaug_n_templates(const mdaug_core* core);
 MDAUG_API int64_t mdaug_template_size(const mdaug_core* core, int64_t t);
 MDAUG_API int mdaug_template_atomic_number(const mdaug_core* core, int64_t t, int64_t atom); /* −1: no such atom */
 
-MDAUG_API int mdaug_template_species(const mdaug_core* core, int64_t t, int64_t atom);       /* −1: no such atom */
+/* Species of an atom of template t: that of its atom type or, without one, of its element; −1: no such atom. */
+MDAUG_API int mdaug_template_species(const mdaug_core* core, int64_t t, int64_t atom);
 
 /* Bonds of template t: the two atoms (places in the template) of a bond, and its mean length in training, Å.
  * mdaug_template_bond returns 0 for success, 1 if there is no such bond. */
@@ -215,7 +216,7 @@ MDAUG_API int64_t mdaug_row_width(const mdaug_core* core); /* the largest; known
 MDAUG_API int mdaug_n_stages(const mdaug_core* core);      /* twice the number of interaction blocks */
 
 /* Begin an evaluation. All arguments are copied: none need outlive the call.
- *   species   (n_total), ghosts too; with a baseline those of their places in the molecules (mdaug_template_species)
+ *   species   (n_total), ghosts too; with a baseline those of mdaug_template_species
  *   first     (n_local + 1): neighbors of owned atom i are entries first[i] … first[i + 1] − 1 of idx_j and r_ij
  *   idx_j     rows of the neighbors (0 <= idx_j < n_total): DIRECTED, every neighbor within the cutoff of every
  *             owned atom, so a pair of two owned atoms appears twice. Row i itself stands for an image of
