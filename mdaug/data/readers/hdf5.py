@@ -198,6 +198,9 @@ def _read_group(group: "h5py.Group", path: Path, keys: LabelKeys) -> Contents:
     if positions_name not in UNITS and "units" not in group[energy_name].attrs:
         notes.append("the file states no units: taken as eV and Å (--units, --length-units)")
     cells = _cells(group, n_frames, where)
+    pbc = (False, False, False) if cells is None else _pbc(group, where)
+    if not any(pbc):
+        cells = None
     stresses = None if cells is None else _stresses(group, cells, units, where)
     frames = FrameSet(
         numbers,
@@ -205,11 +208,23 @@ def _read_group(group: "h5py.Group", path: Path, keys: LabelKeys) -> Contents:
         energy,
         force,
         cells,
-        (cells is not None,) * 3,
+        pbc,
         stresses=stresses,
         name=f"{path.name}#{str(group.name).strip('/')}".rstrip("#"),
     ).select(np.flatnonzero(labeled))
     return Contents(frames, units, tuple(notes))
+
+
+def _pbc(group: "h5py.Group", where: str) -> tuple[bool, bool, bool]:
+    """Return which directions are periodic in all conformations; all three where ``pbc`` is missing."""
+    if "pbc" not in group:
+        return True, True, True
+    given = _array(group, "pbc", where).astype(bool)
+    rows = given.reshape(-1, 3 if given.shape[-1:] == (3,) else 1)
+    if not len(rows) or (rows != rows[0]).any():
+        raise DataError(f"{where}: pbc is not the same for all conformations; give them groups of their own")
+    a, b, c = np.broadcast_to(rows[0], 3).tolist()
+    return a, b, c
 
 
 def _cells(group: "h5py.Group", n_frames: int, where: str) -> FloatArray | None:
@@ -218,7 +233,7 @@ def _cells(group: "h5py.Group", n_frames: int, where: str) -> FloatArray | None:
     if name is None:
         return None
     cells = _array(group, name, where).astype(np.float64)
-    if not cells.any() or ("pbc" in group and not _array(group, "pbc", where).any()):
+    if not cells.any():
         return None
     if cells.shape in {(3, 3), (n_frames, 3, 3)}:
         return np.array(np.broadcast_to(cells, (n_frames, 3, 3)))

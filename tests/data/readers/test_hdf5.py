@@ -140,6 +140,18 @@ def test_molecules_with_an_empty_cell(tmp_path: Path, more: dict) -> None:
     assert frames.cells is None and frames.stresses is None and not any(frames.pbc)
 
 
+@pytest.mark.parametrize("pbc", [[True, True, False], [[1, 1, 0]] * 5])
+def test_a_slab_is_periodic_in_two_directions(tmp_path: Path, pbc: list) -> None:
+    frames = read_frames(save(tmp_path / "slab.h5", {"a": CRYSTAL | {"pbc": np.array(pbc)}})).frames
+    assert frames.pbc == (True, True, False)
+
+
+@pytest.mark.parametrize("pbc", [[[1, 1, 0]] * 4 + [[1, 1, 1]], np.zeros((0, 3))])
+def test_conformations_with_other_periodic_directions(tmp_path: Path, pbc: list) -> None:
+    with pytest.raises(DataError, match="pbc is not the same for all conformations"):
+        read_frames(save(tmp_path / "slab.h5", {"a": CRYSTAL | {"pbc": np.array(pbc)}}))
+
+
 def test_cells_of_each_frame_in_bohr(tmp_path: Path) -> None:
     cells = (10 + RNG.uniform(size=(5, 1, 1))) * np.eye(3)
     arrays = CRYSTAL | {"cell": cells, "stress": S}
