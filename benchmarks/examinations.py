@@ -39,6 +39,8 @@ ROWS = (
 )
 """Part, text of the row, and the check whose value it shows, or the number of the temperature."""
 
+NOT_RUN = {"verdict": "not run"}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -64,7 +66,7 @@ def table(force_fields: dict[str, Any]) -> list[str]:
     before = ""
     for part, text, check in ROWS:
         first = part != before
-        cells = [cell(parts[part], check, with_verdict=first) for parts in force_fields.values()]
+        cells = [cell(parts.get(part, NOT_RUN), check, with_verdict=first) for parts in force_fields.values()]
         lines.append(f"| {f'`{part}`' if first else ''} | {text} | {' | '.join(cells)} |")
         before = part
     return lines

@@ -21,6 +21,9 @@ JUMP_KCAL_MOL, JUMP_SHARE = 0.5, 0.1
 a constant, and a share of the change (the curvature of steep walls)."""
 
 
+FINER = 8
+"""Parts of an interval, where the work between its ends does not explain the change of the energy."""
+
 FAILED_SHARE = 0.1
 """Largest share of the points of a curve at which the calculator may fail; more leave its shape unknown."""
 
@@ -227,13 +230,24 @@ def follow(examined: ExaminedForceField, motion: Motion, values: FloatArray) -> 
             energies.append(energy - zero)
             forces.append(on_atoms)
             kept.append(float(value))
-    work = [
-        -0.5 * float(((forces[k] + forces[k + 1]) * (points[k + 1] - points[k])).sum())
-        for k in range(len(points) - 1)
-    ]
+    work = []
+    for k in range(len(points) - 1):
+        done, change = _work(points[k : k + 2], forces[k : k + 2]), energies[k + 1] - energies[k]
+        if abs(change - done) > JUMP_KCAL_MOL + JUMP_SHARE * abs(change):  # or the points are too far apart
+            between = [move(start, float(v)) for v in np.linspace(kept[k], kept[k + 1], FINER + 1)]
+            fine = [_evaluate(examined, moved)[1] for moved in between]
+            finer = _work([moved.positions for moved in between], fine)
+            done = finer if np.isfinite(finer) else done
+        work.append(done)
     name, n_failed = motion.name(start.numbers), len(values) - len(kept)
     curve = np.array(kept), np.array(energies), np.array(work)
     return Curve(name, motion.kind, motion.value(start), *curve, n_failed)
+
+
+def _work(points: Sequence[FloatArray], forces: Sequence[FloatArray]) -> float:
+    """Return the work against the forces on the way through several points, by the trapezoidal rule."""
+    means = 0.5 * (np.array(forces)[1:] + np.array(forces)[:-1])
+    return -float((means * np.diff(np.array(points), axis=0)).sum())
 
 
 def _evaluate(examined: ExaminedForceField, atoms: Atoms) -> tuple[float, FloatArray]:

@@ -5,10 +5,12 @@ import pytest
 from ase.calculators.calculator import CalculationFailed, all_changes
 
 from mdaug.examination.bonds import examine_bonds
+from mdaug.examination.curves import follow
 from mdaug.examination.extensivity import examine_extensivity
 from mdaug.examination.minimum import examine_minimum
 from mdaug.examination.shapes import coordinates, examine_shapes
 from mdaug.geometry.bonds import find_bonds
+from mdaug.quantum.scan_motions import Motion
 from tests.examination import analytic
 from tests.examination.test_parts import LITTLE, examined_of, failing
 
@@ -116,3 +118,17 @@ def test_curves_on_which_the_calculator_fails_do_not_pass(tmp_path, examine, hig
     (check,) = [check for check in result.checks if check.name == "failed points"]
     assert check.verdict == "cannot tell" and "fails at" in check.text
     assert max(curve["n_failed"] for curve in result.figures["curves"]) > 0
+
+
+@pytest.mark.parametrize(("calculator", "jumps"), [(analytic.Right, False), (analytic.Stepped, True)])
+def test_work_is_computed_finer_before_forces_are_said_not_to_explain_the_energy(
+    tmp_path, calculator, jumps, monkeypatch
+):
+    examined = examined_of(calculator(), tmp_path)
+    numbers = examined.start.numbers
+    pairs = find_bonds(examined.start)
+    (bond,) = [tuple(pair) for pair in pairs.tolist() if sorted(numbers[pair].tolist()) == [1, 8]]
+    motion, values = Motion("bond", bond), [0.75, 0.97, 1.2]
+    assert (follow(examined, motion, values).largest_jump > 1.0) == jumps
+    monkeypatch.setattr("mdaug.examination.curves.FINER", 1)
+    assert follow(examined, motion, values).largest_jump > 1.0
