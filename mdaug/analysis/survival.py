@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mdaug.analysis.stability import stability
+from mdaug.analysis.stability import TOLERANCE_A, stability
 from mdaug.analysis.trajectory import open_trajectory
 from mdaug.geometry.training_bonds import TrainingBonds
 from mdaug.units import KCAL_MOL_PER_EV
@@ -134,9 +134,14 @@ def survival(
     temperature_K: float,
     duration_ps: float,
     minimum_eV: float | None,
+    frames_temperature_K: float | None = None,
 ) -> SurvivalResult:
     """Find the time at which each run failed: stopped by the guard, a broken bond, or an energy far below the
     model's minimum.
+
+    Amplitudes of bonds grow with the root of the temperature, and so does the deviation from its mean at
+    which a bond is broken: it is 0.5 Å at the temperature of the training frames (`stability`), and more in
+    hotter runs.
 
     Parameters
     ----------
@@ -150,22 +155,31 @@ def survival(
         Of the runs.
     minimum_eV
         Energy of the minimum next to the start, eV; None if there is none to compare with.
+    frames_temperature_K
+        Temperature of the training frames; None where unknown: that of the runs.
     """
+    ratio = 1.0 if frames_temperature_K is None else max(1.0, temperature_K / frames_temperature_K)
+    tolerance_A = TOLERANCE_A * ratio**0.5
     lives = [
-        _life(folder, reason, bonds, duration_ps, minimum_eV)
+        _life(folder, reason, bonds, duration_ps, minimum_eV, tolerance_A)
         for folder, reason in zip(folders, stopped, strict=True)
     ]
     return SurvivalResult(temperature_K, duration_ps, tuple(lives))
 
 
-def _life(
-    folder: Path, stopped: str | None, bonds: TrainingBonds, duration_ps: float, minimum_eV: float | None
+def _life(  # noqa: PLR0917
+    folder: Path,
+    stopped: str | None,
+    bonds: TrainingBonds,
+    duration_ps: float,
+    minimum_eV: float | None,
+    tolerance_A: float,
 ) -> Life:
     """Return the first failure of one run."""
     thermo = np.atleast_1d(np.genfromtxt(folder / "thermo.csv", delimiter=",", names=True, ndmin=1))
     times_ps, potential_eV = thermo["time_fs"] / 1000.0, thermo["potential_eV"]
     ends = [Life(duration_ps)]
-    result = stability(open_trajectory(folder), bonds)
+    result = stability(open_trajectory(folder), bonds, tolerance_A=tolerance_A)
     broken = None if result.broken_bond is None else tuple(map(int, bonds.bonds[result.broken_bond]))
     if result.time_to_failure_ps is not None:
         failure = f"{result.first_broken_bond} broke"

@@ -124,6 +124,7 @@ def _at(examined: ExaminedForceField, factor: float, plan: Plan, until: float) -
         temperature_K=factor * examined.kelvin,
         duration_ps=options.steps * TIMESTEP_FS / 1000.0,
         minimum_eV=_minimum_eV(examined),
+        frames_temperature_K=examined.kelvin,
     )
 
 

@@ -257,6 +257,7 @@ def _hot_runs(
         temperature_K=options.hot_temperature,
         duration_ps=options.hot_ps,
         minimum_eV=relaxed.energy_eV if relaxed.converged else None,
+        frames_temperature_K=calculator.manifest["training"].get("temperature_K"),
     )
     write_json(folder.parent / "survival.json", lives.to_json())
     return lives

@@ -65,6 +65,23 @@ def test_the_first_of_all_failures_counts(run):
     assert result.to_json()["n_survived"] == 1
 
 
+def test_bonds_of_hotter_runs_than_the_frames_may_deviate_more(run):
+    """By the root of the temperature: 1.04 Å are more than 0.5 Å, and less than 0.5 Å √5."""
+    bonds = TrainingBonds(WATER.numbers, np.array([[0, 1]]), MEAN_A[:1], RANGE_A[:1])
+    folder = run("a", broken_from=5)
+    for frames_temperature_K, n_survived in ((None, 0), (1000.0, 0), (2000.0, 0), (200.0, 1)):
+        result = survival(
+            [folder],
+            [None],
+            bonds,
+            temperature_K=1000.0,
+            duration_ps=1.0,
+            minimum_eV=None,
+            frames_temperature_K=frames_temperature_K,
+        )
+        assert result.n_survived == n_survived
+
+
 def test_without_a_minimum_energies_are_not_judged(run):
     bonds = TrainingBonds(WATER.numbers, np.array([[0, 1]]), MEAN_A[:1], RANGE_A[:1])
     folders = [run("a", fallen_from=2)]
