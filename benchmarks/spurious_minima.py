@@ -19,7 +19,7 @@ from ase.data import atomic_masses
 from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.calculators.evaluators import make_evaluator
-from mdaug.calculators.structures import species_of
+from mdaug.calculators.structures import elements_of
 from mdaug.deployment import read_manifest
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.pairs import molecule_pairs
@@ -52,7 +52,7 @@ def main() -> None:
 
 def model_of(path: Path, atomic_numbers: np.ndarray) -> Evaluate:
     """Return what evaluates (n_frames, n_atoms, 3) at once with all pairs."""
-    species = species_of(atomic_numbers, read_manifest(path)["elements"])
+    species = elements_of(atomic_numbers, read_manifest(path)["elements"])
     evaluate, _ = make_evaluator(path, None, "cpu", 0, "auto")
     idx_i, idx_j = molecule_pairs(len(species))
 

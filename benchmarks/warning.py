@@ -33,7 +33,7 @@ from mdaug import MDAugCalculator
 from mdaug.analysis.relax import relax
 from mdaug.calculators.core import Core
 from mdaug.calculators.evaluators import make_finder, set_molecules
-from mdaug.calculators.structures import species_of
+from mdaug.calculators.structures import elements_of
 from mdaug.deployment import read_manifest
 from mdaug.files import write_json
 from mdaug.frames import structure_from_json
@@ -177,7 +177,7 @@ def loaded(model: Path, numbers: np.ndarray, dtype: Precision = "float64") -> tu
     finder = make_finder(manifest)
     start = structure_from_json(manifest["training"]["reference_structure"])
     set_molecules(core, None if finder is None else finder.find(start))
-    return core, species_of(numbers, manifest["elements"])
+    return core, elements_of(numbers, manifest["elements"])
 
 
 def label(model: Path, md: np.lib.npyio.NpzFile) -> dict:

@@ -11,7 +11,7 @@ from ase import Atoms
 from mdaug.bench.options import BenchOptions
 from mdaug.calculators.core import Core
 from mdaug.calculators.evaluators import make_core, make_finder, set_molecules
-from mdaug.calculators.structures import species_of
+from mdaug.calculators.structures import elements_of
 from mdaug.deployment import export_model, read_manifest
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray, structure_from_json
@@ -60,7 +60,7 @@ class BenchmarkModel:
     @property
     def species(self) -> IntArray:
         """Index (n_atoms,) of each atom's element among the model's."""
-        return species_of(self.atoms.numbers, self.manifest["elements"])
+        return elements_of(self.atoms.numbers, self.manifest["elements"])
 
     def make_core(self, dtype: Precision | None, device: str, threads: int) -> Core:
         """Return the C++ core with the model, ready to evaluate replicas of the structure.

@@ -22,7 +22,7 @@ from mdaug.calculators.evaluators import (
 )
 from mdaug.calculators.molecules import Molecules, molecule_order, with_atom_types
 from mdaug.calculators.results import Results
-from mdaug.calculators.structures import StructureError, cell_of, check_positions, species_of
+from mdaug.calculators.structures import StructureError, cell_of, check_positions, elements_of
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, IntArray
@@ -218,7 +218,7 @@ class MDAugCalculator(Calculator):
             check_positions(positions)
             cell = self._checked_cell()
             if self._numbers is None or not np.array_equal(self.atoms.numbers, self._numbers):
-                self._species = species_of(self.atoms.numbers, self.manifest["elements"])
+                self._species = elements_of(self.atoms.numbers, self.manifest["elements"])
                 if self._strict is not None:
                     check_applicability(self.atoms, self.manifest, strict=self._strict)
                 self._numbers = self.atoms.numbers.copy()

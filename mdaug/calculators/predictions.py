@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from mdaug.calculators.evaluators import make_evaluator, make_finder
-from mdaug.calculators.structures import check_positions, species_of
+from mdaug.calculators.structures import check_positions, elements_of
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
@@ -62,7 +62,7 @@ def _predict(
         check_positions(positions, f"{frames.name}, frame {n}: ")
     where = torch.device(device)
     manifest = read_manifest(model)
-    species = species_of(frames.atomic_numbers, manifest["elements"])
+    species = elements_of(frames.atomic_numbers, manifest["elements"])
     evaluate, _ = make_evaluator(model, dtype, device, 0, "auto")
     finder = make_finder(manifest)
     energies, forces = np.empty(len(frames)), np.empty(frames.positions.shape)

@@ -15,7 +15,7 @@ class StructureError(DataError, CalculatorError):
     """The model cannot evaluate these atoms; also a ``CalculatorError``, which ASE's tools expect."""
 
 
-def species_of(numbers: IntArray, elements: list[str]) -> IntArray:
+def elements_of(numbers: IntArray, elements: list[str]) -> IntArray:
     """Return each atom's index in `elements`.
 
     Parameters

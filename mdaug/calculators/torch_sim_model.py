@@ -10,7 +10,7 @@ from torch_sim.models.interface import ModelInterface
 
 from mdaug.calculators.evaluators import make_evaluator, make_finder
 from mdaug.calculators.molecules import Molecules
-from mdaug.calculators.structures import species_of
+from mdaug.calculators.structures import elements_of
 from mdaug.deployment import read_manifest
 from mdaug.frames import IntArray
 from mdaug.geometry.pairs import structure_pairs
@@ -68,7 +68,9 @@ class MDAugTorchSim(ModelInterface):
         idx_i, idx_j, shifts = (
             torch.as_tensor(np.concatenate(part), device=self._device) for part in zip(*parts, strict=True)
         )
-        species = species_of(np.concatenate([atoms.numbers for atoms in systems]), self._manifest["elements"])
+        species = elements_of(
+            np.concatenate([atoms.numbers for atoms in systems]), self._manifest["elements"]
+        )
         values = self._evaluate(species, positions, (idx_i, idx_j, shifts), self._molecules(systems, first))
         energies = np.add.reduceat(values["atomic_energies"], first[:-1])
         results = {"energy": energies, "forces": values["forces"]}

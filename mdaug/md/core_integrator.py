@@ -9,7 +9,7 @@ from ase import Atoms
 
 from mdaug.calculators.core import CoreUnavailableError
 from mdaug.calculators.evaluators import make_core, make_finder, set_molecules
-from mdaug.calculators.structures import species_of
+from mdaug.calculators.structures import elements_of
 from mdaug.frames import FloatArray, IntArray
 from mdaug.geometry.rigid_motion import n_rigid_motions
 from mdaug.md.loop import Integrator, MakeIntegrator
@@ -193,7 +193,7 @@ def core_integrators(
         core.compute_extrapolation()
     finder = make_finder(manifest)
     set_molecules(core, None if finder is None else finder.find(atoms))
-    return _maker(core, species_of(atoms.numbers, manifest["elements"]))
+    return _maker(core, elements_of(atoms.numbers, manifest["elements"]))
 
 
 def script_integrators(
@@ -221,7 +221,7 @@ def script_integrators(
     finder = make_finder(manifest)
     molecules = None if finder is None else finder.find(atoms)
     shared = ScriptedMolecules(model, dtype, device, molecules)
-    return _maker(shared, species_of(atoms.numbers, manifest["elements"]))
+    return _maker(shared, elements_of(atoms.numbers, manifest["elements"]))
 
 
 def _check_molecule(atoms: Atoms, ensemble: str) -> None:

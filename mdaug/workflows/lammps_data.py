@@ -11,7 +11,7 @@ from ase.io.lammpsdata import write_lammps_data
 
 from mdaug.calculators.evaluators import make_finder
 from mdaug.calculators.molecules import molecule_order
-from mdaug.calculators.structures import cell_of, check_positions, species_of
+from mdaug.calculators.structures import cell_of, check_positions, elements_of
 from mdaug.errors import DataError
 from mdaug.files import write_text
 
@@ -46,7 +46,7 @@ def write_data_file(
     if path.exists() and not overwrite:
         raise DataError(f"{path} exists; name another file with --out, or replace it with --overwrite")
     elements = list(manifest["elements"])
-    species_of(atoms.numbers, elements)
+    elements_of(atoms.numbers, elements)
     check_positions(atoms.positions)
     ordered = in_box(atoms[molecule_order(make_finder(manifest), atoms)])
     text = io.StringIO()

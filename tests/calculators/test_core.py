@@ -12,7 +12,7 @@ from ase.build import molecule
 
 from mdaug.calculators import MDAugCalculator
 from mdaug.calculators.core import Core, CoreUnavailableError, load_library
-from mdaug.calculators.structures import species_of
+from mdaug.calculators.structures import elements_of
 from mdaug.deployment import export_model, load_model, read_manifest
 from mdaug.errors import DataError
 from mdaug.native.compiler import find_compiler
@@ -66,7 +66,7 @@ def torchscript(path, dtype, species, atoms, pairs):
 
 
 def species_in(path, atoms):
-    return species_of(atoms.numbers, read_manifest(path)["elements"])
+    return elements_of(atoms.numbers, read_manifest(path)["elements"])
 
 
 def assert_equal(result, expected, dtype, n_atoms):

@@ -14,7 +14,7 @@ from ase.build import molecule
 from scipy.spatial.transform import Rotation
 
 from mdaug.calculators.core import Core, CoreUnavailableError, Rows, load_library
-from mdaug.calculators.structures import species_of
+from mdaug.calculators.structures import elements_of
 from mdaug.deployment import DeployedModel, export_model, load_model, read_manifest
 from mdaug.deployment.manifest import NAME, build_manifest, weights_sha256
 from mdaug.errors import DataError
@@ -49,7 +49,7 @@ def network(model, tmp_path):
 
 
 def species_in(path, atoms):
-    return species_of(atoms.numbers, read_manifest(path)["elements"])
+    return elements_of(atoms.numbers, read_manifest(path)["elements"])
 
 
 def evaluate(path, atoms, molecules, offsets=None, *, dtype="float64", threads=1):

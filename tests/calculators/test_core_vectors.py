@@ -14,7 +14,7 @@ from ase.build import molecule
 from scipy.spatial.transform import Rotation
 
 from mdaug.calculators.core import Core, CoreUnavailableError, Rows, load_library
-from mdaug.calculators.structures import species_of
+from mdaug.calculators.structures import elements_of
 from mdaug.deployment import DeployedModel, export_model, read_manifest
 from mdaug.deployment.manifest import build_manifest
 from tests.force_fields import random_templates
@@ -39,7 +39,7 @@ def evaluate(path):
     core, elements = Core(path, "float64"), read_manifest(path)["elements"]
 
     def results(atoms):
-        return core.evaluate(species_of(atoms.numbers, elements), atoms.positions, *pairs_of(atoms))
+        return core.evaluate(elements_of(atoms.numbers, elements), atoms.positions, *pairs_of(atoms))
 
     return results
 
@@ -138,7 +138,7 @@ def test_a_baseline_beside_vectors(model, tmp_path):
     templates = random_templates("CH3CH2OH")
     atoms, molecules = ethanol(), [(0, np.arange(9))]
     path = export_model(model, tmp_path / "both.pt", training={}, templates=templates)
-    species = species_of(atoms.numbers, read_manifest(path)["elements"])
+    species = elements_of(atoms.numbers, read_manifest(path)["elements"])
     core = Core(path, "float64", 2)
     core.set_molecules(np.array([0]), np.arange(9))
     result = core.evaluate(species, atoms.positions, *pairs_of(atoms))
