@@ -31,7 +31,7 @@ def models(make_model, templates, tmp_path):
 def test_manifest(make_model, templates, tmp_path):
     export_model(make_model(), tmp_path / "m.pt", training={}, templates=templates)
     manifest = read_manifest(tmp_path / "m.pt")
-    assert manifest["format_version"] == 4  # older readers refuse it
+    assert manifest["format_version"] == 5  # older readers refuse it
     assert [entry["formula"] for entry in manifest["baseline"]] == ["C2H6O", "H2O"]
     assert manifest["baseline"][1]["bonds"] == templates[1].bonds.tolist()
     before = manifest["weights_sha256"]
