@@ -234,9 +234,12 @@ def follow(examined: ExaminedForceField, motion: Motion, values: FloatArray) -> 
     for k in range(len(points) - 1):
         done, change = _work(points[k : k + 2], forces[k : k + 2]), energies[k + 1] - energies[k]
         if abs(change - done) > JUMP_KCAL_MOL + JUMP_SHARE * abs(change):  # or the points are too far apart
-            between = [move(start, float(v)) for v in np.linspace(kept[k], kept[k + 1], FINER + 1)]
+            between = [move(start, float(v)) for v in np.linspace(kept[k], kept[k + 1], FINER + 1)[1:-1]]
             fine = [_evaluate(examined, moved)[1] for moved in between]
-            finer = _work([moved.positions for moved in between], fine)
+            finer = _work(
+                [points[k], *(moved.positions for moved in between), points[k + 1]],
+                [forces[k], *fine, forces[k + 1]],
+            )
             done = finer if np.isfinite(finer) else done
         work.append(done)
     name, n_failed = motion.name(start.numbers), len(values) - len(kept)
