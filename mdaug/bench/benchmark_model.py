@@ -10,7 +10,7 @@ from ase import Atoms
 
 from mdaug.bench.options import BenchOptions
 from mdaug.calculators.core import Core
-from mdaug.calculators.evaluators import make_core, make_finder, set_molecules
+from mdaug.calculators.evaluators import find_molecules, make_core, set_molecules
 from mdaug.calculators.structures import elements_of
 from mdaug.deployment import export_model, read_manifest
 from mdaug.errors import DataError
@@ -76,8 +76,7 @@ class BenchmarkModel:
             The core cannot evaluate the model here.
         """
         core = make_core(self.path, dtype, device, threads)
-        finder = make_finder(self.manifest)
-        set_molecules(core, None if finder is None else finder.find(self.atoms))
+        set_molecules(core, find_molecules(self.manifest, self.atoms))
         return core
 
     def rattled(self, n: int, sigma_A: float = 0.02) -> FloatArray:

@@ -25,6 +25,9 @@ _ERROR_BYTES = 1000
 
 _HANDLE = c_void_p
 
+State = tuple[FloatArray, FloatArray, FloatArray]
+"""Positions, momenta and forces of n replicas, each (n, n_atoms, 3), ASE units."""
+
 
 class CoreUnavailableError(MDAugError):
     """The core is not available here or cannot evaluate this model; TorchScript computes the same."""
@@ -258,7 +261,7 @@ class Core:
         masses: FloatArray,
         timestep: float,
         n_steps: int,
-        state: tuple[FloatArray, FloatArray, FloatArray],
+        state: State,
     ) -> tuple[int, FloatArray]:
         """Integrate n replicas of a molecule by velocity Verlet, in place.
 
@@ -287,7 +290,7 @@ class Core:
         masses: FloatArray,
         timestep: float,
         thermostat: tuple[float, float, FloatArray],
-        state: tuple[FloatArray, FloatArray, FloatArray],
+        state: State,
     ) -> tuple[int, FloatArray]:
         """Integrate n replicas of a nonlinear molecule by Langevin dynamics (BAOAB), in place.
 
@@ -315,7 +318,7 @@ class Core:
         species: IntArray,
         masses: FloatArray,
         settings: tuple[Any, ...],
-        state: tuple[FloatArray, FloatArray, FloatArray],
+        state: State,
     ) -> tuple[int, FloatArray]:
         """Call a function of the library that integrates; `settings` are its arguments before the state."""
         species, masses = _integers(species), _doubles(masses)

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
+from ase import Atoms
 from torch import Tensor
 
 from mdaug.calculators.core import Core, CoreUnavailableError
@@ -119,6 +120,25 @@ def make_finder(manifest: Mapping[str, Any]) -> MoleculeFinder | None:
         Of the model.
     """
     return MoleculeFinder(manifest) if manifest.get("baseline") else None
+
+
+def find_molecules(manifest: Mapping[str, Any], atoms: Atoms) -> Molecules | None:
+    """Return the molecules of one structure; None for a model without baseline.
+
+    Parameters
+    ----------
+    manifest
+        Of the model.
+    atoms
+        The structure.
+
+    Raises
+    ------
+    StructureError
+        It is not made of molecules of the model.
+    """
+    finder = make_finder(manifest)
+    return None if finder is None else finder.find(atoms)
 
 
 def set_molecules(core: Core, molecules: Molecules | None) -> None:

@@ -17,6 +17,7 @@ from mdaug.geometry.matching import (
     whole_molecules,
 )
 from mdaug.geometry.pairs import minimum_image
+from mdaug.models.species import embedding_rows, types_of_atoms
 
 INTACT = 1.3
 """A molecule whose bonds are shorter than this, in mean lengths, is not searched again."""
@@ -74,13 +75,11 @@ def with_atom_types(species: IntArray, molecules: Molecules | None, manifest: Ma
     manifest
         Manifest of the model.
     """
-    rows = species.copy()
     if molecules is None:
-        return rows
-    for kind, atoms in zip(manifest["baseline"], molecules.atoms, strict=True):
-        types = np.array(kind.get("atom_types", [-1] * atoms.shape[1]))
-        rows[atoms] = np.where(types < 0, species[atoms], len(manifest["elements"]) + types)
-    return rows
+        return species
+    types = (np.array(kind.get("atom_types", -1)) for kind in manifest["baseline"])
+    of_atoms = types_of_atoms(len(species), types, molecules.atoms)
+    return embedding_rows(species, of_atoms, len(manifest["elements"]))
 
 
 class MoleculeFinder:

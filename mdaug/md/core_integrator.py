@@ -7,8 +7,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 from ase import Atoms
 
-from mdaug.calculators.core import CoreUnavailableError
-from mdaug.calculators.evaluators import make_core, make_finder, set_molecules
+from mdaug.calculators.core import CoreUnavailableError, State
+from mdaug.calculators.evaluators import find_molecules, make_core, set_molecules
 from mdaug.calculators.structures import elements_of
 from mdaug.frames import FloatArray, IntArray
 from mdaug.geometry.rigid_motion import n_rigid_motions
@@ -20,8 +20,6 @@ from mdaug.units import BOLTZMANN_EV_K, FS
 
 NOISE_STEPS = 1000
 """Number of steps whose noise is drawn at once."""
-
-State = tuple[FloatArray, FloatArray, FloatArray]
 
 
 class MoleculeCore(Protocol):
@@ -191,8 +189,7 @@ def core_integrators(
     core = make_core(model, dtype, device, threads=1)
     if core.has_extrapolation:
         core.compute_extrapolation()
-    finder = make_finder(manifest)
-    set_molecules(core, None if finder is None else finder.find(atoms))
+    set_molecules(core, find_molecules(manifest, atoms))
     return _maker(core, elements_of(atoms.numbers, manifest["elements"]))
 
 
@@ -218,9 +215,7 @@ def script_integrators(
         If such a system is not supported.
     """
     _check_molecule(atoms, ensemble)
-    finder = make_finder(manifest)
-    molecules = None if finder is None else finder.find(atoms)
-    shared = ScriptedMolecules(model, dtype, device, molecules)
+    shared = ScriptedMolecules(model, dtype, device, find_molecules(manifest, atoms))
     return _maker(shared, elements_of(atoms.numbers, manifest["elements"]))
 
 

@@ -14,10 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mdaug.calculators.core import State
 from mdaug.calculators.molecules import Molecules
 from mdaug.deployment import load_model, read_manifest
 from mdaug.frames import FloatArray, IntArray
 from mdaug.geometry.pairs import molecule_pairs
+from mdaug.md.scripted_steps import Move, free_step, thermostatted_step
 from mdaug.options import Precision
 
 WARM_UP_STEPS = 3
@@ -25,10 +27,6 @@ WARM_UP_STEPS = 3
 
 LARGE_A = 1e6
 """Stands for an infinite coordinate, Å."""
-
-Move = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""From positions, momenta and noise, each (n, n_atoms, 3), to the positions and momenta of a step before the
-second half of its kick."""
 
 
 @dataclass
@@ -72,7 +70,7 @@ class _Batch:
     def n(self) -> int:
         return len(self.energies)
 
-    def load(self, state: tuple[FloatArray, FloatArray, FloatArray]) -> None:
+    def load(self, state: State) -> None:
         """Copy positions, momenta and forces of up to n replicas."""
         kept = self.positions, self.momenta, self.forces
         for tensor, values in zip(kept, state, strict=True):
@@ -140,7 +138,7 @@ class ScriptedMolecules:
         masses: FloatArray,
         timestep: float,
         n_steps: int,
-        state: tuple[FloatArray, FloatArray, FloatArray],
+        state: State,
     ) -> tuple[int, FloatArray]:
         """Integrate n replicas by velocity Verlet, in place; as `Core.verlet`.
 
@@ -155,7 +153,7 @@ class ScriptedMolecules:
         state
             Positions, momenta and forces, each (n, n_atoms, 3), float64; ASE units.
         """
-        move = partial(_free, self._masses(masses), timestep)
+        move = partial(free_step, self._masses(masses), timestep)
         return self._integrate(species, f"verlet {timestep!r}", (move, timestep), n_steps, None, state)
 
     def langevin(
@@ -164,7 +162,7 @@ class ScriptedMolecules:
         masses: FloatArray,
         timestep: float,
         thermostat: tuple[float, float, FloatArray],
-        state: tuple[FloatArray, FloatArray, FloatArray],
+        state: State,
     ) -> tuple[int, FloatArray]:
         """Integrate n replicas by Langevin dynamics (BAOAB), in place; as `Core.langevin`.
 
@@ -177,7 +175,7 @@ class ScriptedMolecules:
         """
         friction, kT, noise = thermostat
         kept = float(np.exp(-friction * timestep))
-        move = partial(_thermostatted, self._masses(masses), timestep, kept, kT)
+        move = partial(thermostatted_step, self._masses(masses), timestep, kept, kT)
         name = f"langevin {timestep!r} {friction!r} {kT!r}"
         return self._integrate(species, name, (move, timestep), noise.shape[1], noise, state)
 
@@ -191,7 +189,7 @@ class ScriptedMolecules:
         moving: tuple[Move, float],
         n_steps: int,
         noise: FloatArray | None,
-        state: tuple[FloatArray, FloatArray, FloatArray],
+        state: State,
     ) -> tuple[int, FloatArray]:
         n, batch = len(state[0]), self._batch(species, len(state[0]))
         kept = batch.positions, batch.momenta, batch.forces
@@ -314,44 +312,6 @@ def _graph(step: Callable[[], None]) -> torch.cuda.CUDAGraph:
     with torch.cuda.graph(graph):
         step()
     return graph
-
-
-def _free(
-    masses: Tensor, timestep: float, positions: Tensor, momenta: Tensor, _: Tensor
-) -> tuple[Tensor, Tensor]:
-    return positions + timestep * momenta / masses, momenta
-
-
-def _thermostatted(  # noqa: PLR0917
-    masses: Tensor,
-    timestep: float,
-    kept: float,
-    kT: float,
-    positions: Tensor,
-    momenta: Tensor,
-    noise: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """Move positions by half a step, change momenta by friction and noise, move positions by half a step."""
-    positions = positions + 0.5 * timestep * momenta / masses
-    thermal = _without_rigid_motion(positions, masses, (masses * kT).sqrt() * noise)
-    momenta = kept * momenta + (1.0 - kept**2) ** 0.5 * thermal
-    return positions + 0.5 * timestep * momenta / masses, momenta
-
-
-def _without_rigid_motion(positions: Tensor, masses: Tensor, momenta: Tensor) -> Tensor:
-    """Return momenta (n, n_atoms, 3) without net momentum and angular momentum, as the core does."""
-    mass = masses.sum()
-    arms = positions - (masses * positions).sum(1, keepdim=True) / mass
-    angular = torch.linalg.cross(arms, momenta).sum(1)
-    squares = (masses * arms.square()).sum((1, 2))
-    unit = torch.eye(3, dtype=arms.dtype, device=arms.device)
-    inertia = squares[:, None, None] * unit - (masses * arms).transpose(1, 2) @ arms
-    # Cramer's rule: a solver of torch would wait for the device to report singular matrices
-    x, y, z = inertia.unbind(1)
-    columns = torch.stack([torch.linalg.cross(y, z), torch.linalg.cross(z, x), torch.linalg.cross(x, y)], 2)
-    omega = (columns @ angular.unsqueeze(-1)).squeeze(-1) / (x * columns[:, :, 0]).sum(-1, keepdim=True)
-    drift = momenta.sum(1, keepdim=True) / mass
-    return momenta - masses * (drift + torch.linalg.cross(omega.unsqueeze(1).expand_as(arms), arms))
 
 
 def _padded(values: FloatArray, n: int) -> Tensor:

@@ -1,5 +1,7 @@
 """Species of atoms: which row of the embedding each has."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from ase.data import chemical_symbols
 
@@ -51,4 +53,37 @@ def species_of(frames: FrameSet, atomic_numbers: list[int]) -> IntArray:
     elements = elements_of(frames, atomic_numbers)
     if frames.atom_types is None:
         return elements
-    return np.where(frames.atom_types < 0, elements, len(atomic_numbers) + frames.atom_types)
+    return embedding_rows(elements, frames.atom_types, len(atomic_numbers))
+
+
+def embedding_rows(elements: IntArray, atom_types: IntArray, n_elements: int) -> IntArray:
+    """Return the row (n_atoms,) of the embedding for each atom.
+
+    Parameters
+    ----------
+    elements
+        Shape (n_atoms,), index of each atom's element.
+    atom_types
+        Shape (n_atoms,); −1 for an atom without one.
+    n_elements
+        Number of elements of the model.
+    """
+    return np.where(atom_types < 0, elements, n_elements + atom_types)
+
+
+def types_of_atoms(n_atoms: int, types: Iterable[IntArray], molecules: Iterable[IntArray]) -> IntArray:
+    """Return the atom types (n_atoms,) of a structure; −1 for an atom without one.
+
+    Parameters
+    ----------
+    n_atoms
+        Number of atoms of the structure.
+    types
+        For each template the types of its atoms.
+    molecules
+        For each template the atoms of its molecules, (n_molecules, n_atoms of the template).
+    """
+    of_atoms = np.full(n_atoms, -1)
+    for of_template, atoms in zip(types, molecules, strict=True):
+        of_atoms[atoms] = of_template
+    return of_atoms

@@ -19,6 +19,7 @@ from mdaug.geometry.matching import MoleculeGraph, match_molecules
 from mdaug.models.baseline import Baseline
 from mdaug.models.molecule_template import MoleculeTemplate
 from mdaug.models.options import SchNetOptions
+from mdaug.models.species import types_of_atoms
 from mdaug.training.options import TrainOptions
 from mdaug.workflows.baseline_templates import number_atom_types, templates_of
 from mdaug.workflows.config import RunConfig
@@ -70,10 +71,8 @@ class BaselineChoice:
         """
         if not self.used:
             return frames
-        types = np.full(frames.n_atoms, -1)
-        for template, atoms in zip(self.templates, self.molecules, strict=True):
-            types[atoms] = template.atom_types
-        return replace(frames, atom_types=types)
+        types = (template.atom_types for template in self.templates)
+        return replace(frames, atom_types=types_of_atoms(frames.n_atoms, types, self.molecules))
 
     @cached_property
     def _baseline(self) -> Baseline:

@@ -65,7 +65,7 @@ def _template(field: ForceField, atoms: IntArray) -> MoleculeTemplate:
         factors=mapped[chosen],
         gates=_gates(terms.gates[np.ix_(chosen, bonds)].astype(bool)),
         coefficients=coefficients[chosen],
-        atom_types=np.unique(topology.classes[atoms], return_inverse=True)[1].astype(np.int64),
+        atom_types=topology.classes[atoms].astype(np.int64),  # numbered by `number_atom_types`
     )
 
 
