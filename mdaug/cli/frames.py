@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
+from pydantic import Field
 
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.sampling.options import GenerateOptions
-from mdaug.workflows.options import OutputOptions, Switch
+from mdaug.workflows.options import ClusterOptions, OutputOptions, Switch
 from mdaug.workflows.runs import open_run
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ def frames(
     charge: int | None = None,
     multiplicity: int = 1,
     file_format: Annotated[Literal["xyz", "npz"], Parameter(name="--format")] = "xyz",
+    workers: Annotated[int, Field(ge=1)] = 1,
     resume: Switch = False,
+    cluster: Annotated[ClusterOptions, Parameter(name="*")] = ClusterOptions(),
     sampling: Annotated[GenerateOptions, Parameter(name="*")] = GenerateOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
 ) -> None:
@@ -46,15 +49,23 @@ def frames(
         Spin multiplicity 2S+1.
     file_format
         xyz (extended xyz) or npz (sGDML-like).
+    workers
+        Number of single-threaded processes that run the replicas; with 1 they run one after another in this
+        process. With --scheduler the cluster decides their number.
     resume
         Continue the run in --out, or the newest unfinished run of this command.
     """
     from mdaug.workflows.frames import Molecule, sample_frames
 
     molecule = Molecule(structure, calculator, calculator_arguments, charge, multiplicity)
-    inputs = [structure]
-    with open_run(output, command="frames", resume=resume, inputs=inputs) as run, progress_bars() as progress:
-        sampled = sample_frames(molecule, sampling, run.path, file_format=file_format, progress=progress)
+    with (
+        open_run(output, command="frames", resume=resume, inputs=[structure]) as run,
+        progress_bars() as progress,
+    ):
+        where = cluster.where(workers)
+        sampled = sample_frames(
+            molecule, sampling, run.path, file_format=file_format, where=where, progress=progress
+        )
     _print_summary(f"{sampled.n_frames} frames in {sampled.path}", sampled.statistics, sampling)
     print_next(
         f"mdaug springs {sampled.path}  fits the springs of all element pairs",

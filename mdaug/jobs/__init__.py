@@ -4,8 +4,8 @@ A job that fails runs once more, elsewhere if possible; one whose process is kil
 times in all. Neither costs the other jobs anything.
 """
 
-from mdaug.jobs.job import Failure, Job
+from mdaug.jobs.job import Failure, Job, error_of
 from mdaug.jobs.queue import JobQueue, run_jobs
 from mdaug.jobs.workers import Where
 
-__all__ = ["Failure", "Job", "JobQueue", "Where", "run_jobs"]
+__all__ = ["Failure", "Job", "JobQueue", "Where", "error_of", "run_jobs"]

@@ -1,12 +1,12 @@
 """A job, what became of one call of it, and its call in a worker."""
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mdaug.errors import MDAugError
+from mdaug.errors import DataError, MDAugError
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,24 @@ class Failure:
         if self.traceback:
             error.add_note(f"in the worker:\n{self.traceback}")
         return error
+
+
+def error_of(failures: Sequence[Failure], advice: str) -> DataError:
+    """Return one error for several failed jobs: the first failure, and the number of the others.
+
+    Parameters
+    ----------
+    failures
+        The failures, at least one.
+    advice
+        What to do, after the message; empty for none.
+    """
+    error = failures[0].error()
+    others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+    together = DataError(f"{error}{others}" + (f"; {advice}" if advice else ""))
+    for note in getattr(error, "__notes__", ()):
+        together.add_note(note)
+    return together
 
 
 @dataclass(frozen=True)

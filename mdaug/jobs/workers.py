@@ -28,6 +28,16 @@ class Where:
     scheduler: str | None = None
     isolated: bool = False
 
+    @property
+    def in_this_process(self) -> bool:
+        """Whether the jobs run in the calling process, one after another."""
+        return self.scheduler is None and self.n_processes == 1 and not self.isolated
+
+    @property
+    def n_processes(self) -> int:
+        """Number of processes of this machine, without a scheduler."""
+        return (os.cpu_count() or 1) if self.n_workers is None else self.n_workers
+
 
 class Workers(Protocol):
     """Runs calls of jobs."""
@@ -109,18 +119,17 @@ def open_workers(where: Where) -> Iterator[Workers]:
     MissingDependencyError
         Dask is not installed.
     """
-    n_workers = (os.cpu_count() or 1) if where.n_workers is None else where.n_workers
     workers: Workers
     if where.scheduler is not None:
         from mdaug.jobs.dask_workers import DaskWorkers
 
         workers = DaskWorkers(where.scheduler)
-    elif n_workers == 1 and not where.isolated:
+    elif where.in_this_process:
         workers = ThisProcess()
     else:
         from mdaug.jobs.local import LocalProcesses
 
-        workers = LocalProcesses(n_workers)
+        workers = LocalProcesses(where.n_processes)
     try:
         yield workers
     finally:

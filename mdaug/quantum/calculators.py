@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def calculator_factory(
     charge: int = 0,
     multiplicity: int = 1,
 ) -> Callable[[], Calculator]:
-    """Return a function that makes a new calculator.
+    """Return a function that makes a new calculator, also in another process: it can be pickled.
 
     Parameters
     ----------
@@ -47,12 +48,19 @@ def calculator_factory(
         `name` is neither a method nor a class, or the calculator takes no charge and the system has one.
     """
     if name in XTB_METHODS:
-        make = _tblite()
+        _tblite()
         xtb = {"method": name, "verbosity": 0, "charge": charge, "multiplicity": multiplicity}
-        return lambda: make(**(xtb | (arguments or {})))
-    make = _imported(name)
-    charge_arguments = _charge_arguments(make, name, charge, multiplicity)
-    return lambda: _with_scalar_energy(make(**(charge_arguments | (arguments or {}))))
+        return partial(_new_xtb, xtb | (arguments or {}))
+    charge_arguments = _charge_arguments(_imported(name), name, charge, multiplicity)
+    return partial(_new_calculator, name, charge_arguments | (arguments or {}))
+
+
+def _new_xtb(arguments: dict[str, Any]) -> Calculator:
+    return _tblite()(**arguments)  # type: ignore[no-any-return]
+
+
+def _new_calculator(name: str, arguments: dict[str, Any]) -> Calculator:
+    return _with_scalar_energy(_imported(name)(**arguments))
 
 
 def charged_calculator(name: str, charge: float | None, multiplicity: float | None) -> Calculator:

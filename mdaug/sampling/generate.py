@@ -1,39 +1,19 @@
-"""Sampling of frames by Langevin MD with any ASE calculator."""
+"""Sampling of frames by Langevin MD with any ASE calculator, in replicas."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator, CalculatorError
-from ase.md.langevinbaoab import LangevinBAOAB
+from ase.calculators.calculator import Calculator
 
-from mdaug.errors import DataError
-from mdaug.frames import FloatArray, FrameSet
-from mdaug.quantum.calculators import calculate_frames
+from mdaug.frames import FrameSet
+from mdaug.jobs import Failure, Job, Where, error_of, run_jobs
 from mdaug.sampling.options import GenerateOptions
+from mdaug.sampling.replica import Replica, run_replica
 from mdaug.sampling.replica_parts import ReplicaParts
 from mdaug.sampling.statistics import SamplingStatistics, sampling_statistics
-from mdaug.units import BOLTZMANN_EV_K, FS
-
-POSITION_DECIMALS = 6
-"""Positions are rounded to this number of decimals (Å) *before* they are labeled, so that files contain them
-exactly."""
-
-
-CALCULATOR_ERRORS = (CalculatorError, NotImplementedError, RuntimeError, ValueError)
-"""Errors of calculators for a structure that they cannot evaluate."""
-
-
-@dataclass(frozen=True)
-class _Replica:
-    """One run: (potential, kinetic, virial −Σ r·F) in eV of each step; positions and labels of each frame."""
-
-    steps: FloatArray
-    positions: FloatArray
-    cell: FloatArray
-    energies: FloatArray
-    forces: FloatArray
 
 
 def generate_frames(
@@ -47,6 +27,8 @@ def generate_frames(
     multiplicity: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     parts: ReplicaParts | None = None,
+    where: Where = Where(),
+    folder: Path | None = None,
 ) -> tuple[FrameSet, SamplingStatistics]:
     """Sample frames by BAOAB Langevin dynamics (DOI 10.1063/1.4802990), one replica from each start.
 
@@ -58,15 +40,20 @@ def generate_frames(
     starts
         Starting structures of one system, one per replica.
     make_calculator
-        Returns a new calculator; called once per replica.
+        Returns a new calculator; called once per replica, in the process that runs it.
     options
         Temperature, number of frames, times, friction and seed.
     name, level_of_theory, charge, multiplicity
         Recorded in the frames; `name` is also used in messages.
     progress
-        Called with (MD steps done, MD steps in all).
+        Called with (MD steps done, MD steps in all): after each step in this process, otherwise after each
+        replica.
     parts
         Store of finished replicas; stored replicas are not run again.
+    where
+        Processes that run the replicas.
+    folder
+        Run folder, if the calculator reads files: workers of a cluster see it and the working folder.
 
     Returns
     -------
@@ -78,11 +65,22 @@ def generate_frames(
     Raises
     ------
     DataError
-        The dynamics blow up, the calculator fails, or `parts` holds replicas of other settings.
+        `parts` holds replicas of other settings; or a replica failed: its dynamics blow up, or the calculator
+        fails. The other replicas have run.
+    MDAugError
+        The scheduler of the cluster is lost.
     """
     counts = [len(part) for part in np.array_split(np.arange(options.n_frames), len(starts))]
     replicas = _run_replicas(
-        starts, counts, make_calculator, options, name=name, progress=progress, parts=parts
+        starts,
+        counts,
+        make_calculator,
+        options,
+        name=name,
+        progress=progress,
+        parts=parts,
+        where=where,
+        folder=folder,
     )
     frames = replace(
         _joined(starts[0], replicas, options),
@@ -94,7 +92,7 @@ def generate_frames(
     return frames, _statistics(replicas, frames, options)
 
 
-def _joined(start: Atoms, replicas: list[_Replica], options: GenerateOptions) -> FrameSet:
+def _joined(start: Atoms, replicas: list[Replica], options: GenerateOptions) -> FrameSet:
     """Return the frames of all replicas, one after another."""
     counts = [len(replica.positions) for replica in replicas]
     times_fs = [np.arange(1, n + 1) * options.steps_per_frame * options.timestep for n in counts]
@@ -111,7 +109,7 @@ def _joined(start: Atoms, replicas: list[_Replica], options: GenerateOptions) ->
     )
 
 
-def _statistics(replicas: list[_Replica], frames: FrameSet, options: GenerateOptions) -> SamplingStatistics:
+def _statistics(replicas: list[Replica], frames: FrameSet, options: GenerateOptions) -> SamplingStatistics:
     return sampling_statistics(
         [replica.steps for replica in replicas],
         frames.n_atoms,
@@ -130,105 +128,50 @@ def _run_replicas(
     name: str,
     progress: Callable[[int, int], None] | None,
     parts: ReplicaParts | None,
-) -> list[_Replica]:
+    where: Where,
+    folder: Path | None,
+) -> list[Replica]:
     """Return a replica from each start, with its count of frames, from `parts` or by MD."""
-    total = len(starts) * options.equilibration_steps + options.n_frames * options.steps_per_frame
     seeds = np.random.SeedSequence(options.seed).spawn(len(starts))
-    replicas: list[_Replica] = []
-    done = 0
-    for k, (start, count, seed) in enumerate(zip(starts, counts, seeds, strict=True)):
-        finished = None if parts is None else parts.read(k)
-        if finished is not None:
-            replicas.append(_Replica(**finished))
-        else:
-            atoms = start.copy()
-            atoms.calc = make_calculator()
-            tick = _Ticker(progress, done, total)
-            try:
-                replicas.append(_run(atoms, options, count, np.random.default_rng(seed), tick))
-            except CALCULATOR_ERRORS as error:
-                raise DataError(
-                    f"{name}: the calculator failed in replica {k}, at MD step {tick.done - done}: "
-                    f"{type(error).__name__}: {error}; are structure, charge and multiplicity right?"
-                ) from error
-            if parts is not None:
-                parts.write(k, vars(replicas[-1]))
-        done += options.equilibration_steps + count * options.steps_per_frame
-    return replicas
+    lengths = [options.equilibration_steps + n * options.steps_per_frame for n in counts]
+    stored = [None if parts is None else parts.read(k) for k in range(len(starts))]
+    replicas = {k: Replica(**arrays) for k, arrays in enumerate(stored) if arrays is not None}
+    missing = [k for k in range(len(starts)) if k not in replicas]
+    count = _Counter(progress, sum(lengths[k] for k in replicas), sum(lengths))
+    tick = count.step if where.in_this_process else None
+    own = [options.model_copy(update={"n_frames": n, "n_replicas": 1}) for n in counts]
+    jobs = [
+        Job(f"replica {k}", run_replica, (starts[k], make_calculator, own[k], seeds[k], tick), folder)
+        for k in missing
+    ]
+
+    def keep(index: int, ended: Replica | Failure) -> None:
+        k = missing[index]
+        if isinstance(ended, Failure):
+            return
+        replicas[k] = ended
+        if parts is not None:
+            parts.write(k, vars(ended))
+        if tick is None:
+            count.add(lengths[k])
+
+    failures = [ended for ended in run_jobs(jobs, where, ended=keep) if isinstance(ended, Failure)]
+    if failures:
+        advice = "" if parts is None else "finished replicas are kept: --resume runs the others"
+        raise error_of([replace(failure, name=f"{name}: {failure.name}") for failure in failures], advice)
+    return [replicas[k] for k in range(len(starts))]
 
 
-class _Ticker:
+class _Counter:
     """Counts MD steps over all replicas and reports them."""
 
     def __init__(self, progress: Callable[[int, int], None] | None, done: int, total: int) -> None:
         self.progress, self.done, self.total = progress, done, total
 
-    def __call__(self) -> None:
-        self.done += 1
+    def step(self) -> None:
+        self.add(1)
+
+    def add(self, n_steps: int) -> None:
+        self.done += n_steps
         if self.progress is not None:
             self.progress(self.done, self.total)
-
-
-def _run(
-    atoms: Atoms,
-    options: GenerateOptions,
-    n_frames: int,
-    rng: np.random.Generator,
-    tick: Callable[[], None],
-) -> _Replica:
-    thermal = np.sqrt(BOLTZMANN_EV_K * options.temperature * atoms.get_masses())[:, None]
-    atoms.set_momenta(thermal * rng.normal(size=(len(atoms), 3)))
-    dynamics = LangevinBAOAB(
-        atoms,
-        options.timestep * FS,
-        temperature_K=options.temperature,
-        T_tau=1000.0 * FS / options.friction,
-        rng=rng,
-    )
-    for _ in range(options.equilibration_steps):
-        dynamics.run(1)
-        tick()
-    per_frame = options.steps_per_frame
-    steps, positions = np.empty((n_frames * per_frame, 3)), np.empty((n_frames, len(atoms), 3))
-    for step in range(n_frames * per_frame):
-        dynamics.run(1)
-        tick()
-        steps[step] = _observe(atoms, step * options.timestep)
-        if (step + 1) % per_frame == 0:
-            positions[step // per_frame] = _stored_positions(atoms)
-    cell = np.array(atoms.cell)
-    return _Replica(steps, positions, cell, *_label(atoms, positions))
-
-
-def _observe(atoms: Atoms, time_fs: float) -> tuple[float, float, float]:
-    potential, kinetic = atoms.get_potential_energy(), atoms.get_kinetic_energy()
-    virial = -float(np.sum(atoms.get_positions() * atoms.get_forces()))
-    if not np.isfinite([potential, kinetic, virial]).all():
-        raise DataError(
-            f"the dynamics blew up {time_fs:g} fs after equilibration: energy is not finite; "
-            "start from a relaxed structure, or take a smaller --timestep"
-        )
-    return potential, kinetic, virial
-
-
-def _stored_positions(atoms: Atoms) -> FloatArray:
-    """Return rounded positions; a molecule is centered, because the thermostat moves it."""
-    positions = atoms.get_positions()
-    if not atoms.pbc.any():
-        positions -= atoms.get_center_of_mass()
-    return positions.round(POSITION_DECIMALS)
-
-
-def _label(atoms: Atoms, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return energies (n_frames,) and forces (n_frames, n_atoms, 3) at exactly the stored positions."""
-    n_frames = len(positions)
-    x, y, z = (bool(p) for p in atoms.pbc)
-    frames = FrameSet(
-        atoms.numbers,
-        positions,
-        np.empty(n_frames),
-        np.empty_like(positions),
-        cells=np.repeat(np.array(atoms.cell)[None], n_frames, axis=0) if atoms.pbc.any() else None,
-        pbc=(x, y, z),
-    )
-    return calculate_frames(atoms.calc, frames)

@@ -206,6 +206,27 @@ def run_model(run: ModelRun, folder: Path, progress: Progress = ignore) -> list[
     return results
 
 
+def recorded_model(about: dict[str, Any]) -> MDAugCalculator:
+    """Return the model of a run, and refuse a file that was replaced meanwhile.
+
+    Parameters
+    ----------
+    about
+        The record of the model in ``config.json``.
+
+    Raises
+    ------
+    DataError
+        The file has other weights than the run began with.
+    """
+    calculator = MDAugCalculator(
+        Path(about["model"]), device=about["device"], dtype=about["dtype"], strict=None
+    )
+    if calculator.manifest["weights_sha256"] != about["weights_sha256"]:
+        raise DataError(f"{about['model']}: not the model that this run began with; name that one as MODEL")
+    return calculator
+
+
 def write_extxyz_trajectory(folder: Path, start: Atoms) -> Path:
     """Write the trajectory of a run as trajectory.xyz: extended xyz with the time of each frame in fs.
 
@@ -315,9 +336,4 @@ def _same_model(about: dict[str, Any], model: Path | None) -> MDAugCalculator:
     """Return the model of the resumed run, and record its present path in `about`."""
     if model is not None:
         about["model"] = str(find_model(model).resolve())
-    calculator = MDAugCalculator(
-        Path(about["model"]), device=about["device"], dtype=about["dtype"], strict=None
-    )
-    if calculator.manifest["weights_sha256"] != about["weights_sha256"]:
-        raise DataError(f"{about['model']}: not the model that this run began with; name that one as MODEL")
-    return calculator
+    return recorded_model(about)

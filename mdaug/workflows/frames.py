@@ -11,6 +11,7 @@ from mdaug.data.write import write_extxyz, write_npz
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.geometry.molecules import warn_of_parting
+from mdaug.jobs import Where
 from mdaug.quantum.calculators import XTB_METHODS, calculator_factory, check_spin
 from mdaug.sampling.generate import generate_frames
 from mdaug.sampling.options import GenerateOptions
@@ -62,6 +63,7 @@ def sample_frames(
     folder: Path,
     *,
     file_format: Literal["xyz", "npz"] = "xyz",
+    where: Where = Where(),
     progress: Progress = ignore,
 ) -> SampledFrames:
     """Sample frames and write frames.xyz (or .npz) and frames.json into `folder`.
@@ -78,14 +80,18 @@ def sample_frames(
         Output folder.
     file_format
         Extended xyz or npz.
+    where
+        Processes that run the replicas.
     progress
         Called with the stage and the numbers of steps done and in all.
 
     Raises
     ------
     DataError
-        If structure, charge and multiplicity contradict each other, the arguments are not JSON, or the
-        calculator fails.
+        If structure, charge and multiplicity contradict each other, the arguments are not JSON, or a replica
+        failed, which is named; the others have run and are kept.
+    MDAugError
+        If the scheduler of the cluster is lost.
     MissingDependencyError
         If the calculator's package is not installed.
     """
@@ -109,6 +115,9 @@ def sample_frames(
         **spin,
         progress=partial(progress, "Langevin MD, steps"),
         parts=parts,
+        where=where,
+        # other calculators than tblite's may be a module of the working folder, or read files
+        folder=None if molecule.calculator in XTB_METHODS else folder,
     )
     path = _write(made, folder / f"frames.{file_format}", statistics, sampling)
     parts.remove()

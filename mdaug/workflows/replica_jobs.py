@@ -4,16 +4,18 @@ from pathlib import Path
 from typing import Any
 
 from ase import Atoms
+from ase.calculators.calculator import Calculator
 
-from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.errors import DataError, SettingsError
-from mdaug.jobs import Failure, Job, Where, run_jobs
+from mdaug.jobs import Failure, Job, Where, error_of, run_jobs
 from mdaug.md import DynamicsOptions, DynamicsResult, run_dynamics
 from mdaug.md.dynamics import write_summary
-from mdaug.md.restart import write_start
-from mdaug.workflows.dynamics import ModelRun, integrators_of, write_extxyz_trajectory
+from mdaug.md.restart import CONFIG_FILE, read_start, write_start
+from mdaug.workflows.dynamics import ModelRun, integrators_of, recorded_model, write_extxyz_trajectory
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.use_calculator import CalculatorChoice
+
+RESUME = "--resume runs what is missing"
 
 
 def run_replica_jobs(
@@ -42,10 +44,37 @@ def run_replica_jobs(
     n_replicas = run.about.get("replicas", 1)
     if n_replicas == 1:
         raise SettingsError("--scheduler runs replicas on a cluster; give their number with --replicas")
+    ended = replicas_as_jobs(run, folder, where, progress)
+    failures = [result for result in ended if isinstance(result, Failure)]
+    if failures:
+        raise error_of(failures, RESUME)
+    results = [result for result in ended if isinstance(result, DynamicsResult)]
+    write_summary(results, run.options, folder)
+    for k in range(n_replicas if run.extxyz else 0):
+        write_extxyz_trajectory(folder / f"replica-{k}", run.start)
+    return results
+
+
+def replicas_as_jobs(
+    run: ModelRun, folder: Path, where: Where, progress: Progress = ignore
+) -> list[DynamicsResult | Failure]:
+    """Run replicas as jobs and return, in order, the result or the failure of each.
+
+    Parameters
+    ----------
+    run, folder, where, progress
+        As for `run_replica_jobs`.
+
+    Raises
+    ------
+    MDAugError
+        The scheduler of the cluster is lost.
+    """
     if not run.resume:  # a run whose first replica has not begun can be resumed, too
         first = folder / "replica-0"
-        first.mkdir(exist_ok=True)
+        first.mkdir(parents=True, exist_ok=True)
         write_start(first, run.start, run.options, run.about)
+    n_replicas = run.about.get("replicas", 1)
     arguments = (run.start, run.about, run.options, folder)
     jobs = [Job(f"replica {k}", run_replica, (*arguments, k), folder) for k in range(n_replicas)]
     ended = list[int]()
@@ -55,15 +84,7 @@ def run_replica_jobs(
         progress("replicas", len(ended), n_replicas)
 
     progress("replicas", 0, n_replicas)
-    results = run_jobs(jobs, where, ended=report)
-    failures = [result for result in results if isinstance(result, Failure)]
-    if failures:
-        others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        raise DataError(f"{failures[0].error()}{others}; --resume runs what is missing")
-    write_summary(results, run.options, folder)
-    for k in range(n_replicas if run.extxyz else 0):
-        write_extxyz_trajectory(folder / f"replica-{k}", run.start)
-    return results
+    return run_jobs(jobs, where, ended=report)
 
 
 def run_replica(
@@ -83,15 +104,34 @@ def run_replica(
         Run folder of all replicas.
     k
         Number of the replica, which is added to the seed.
+
+    Raises
+    ------
+    DataError
+        The model was replaced since the run began, or the folder has a replica of another one.
     """
     seeded = options.model_copy(update={"seed": options.seed + k})
-    calculator: Any
+    place = folder / f"replica-{k}"
+    calculator: Calculator
     if "calculator" in about:
         calculator = CalculatorChoice.from_record(about).make()
     else:
-        calculator = MDAugCalculator(
-            Path(about["model"]), device=about["device"], dtype=about["dtype"], strict=None
-        )
-    own, place = ModelRun(start, calculator, seeded, about, resume=True), folder / f"replica-{k}"
+        calculator = recorded_model(about)
+    _check_record(place, about)
+    own = ModelRun(start, calculator, seeded, about, resume=True)
     integrators, record = integrators_of(own, together=False)
     return run_dynamics(start, calculator, seeded, place, **integrators, resume=True, about=record)
+
+
+def _check_record(place: Path, about: dict[str, Any]) -> None:
+    """Refuse to continue a replica of another model or calculator."""
+    recorded = read_start(place)
+    if recorded is None:
+        return
+    before = recorded[2]
+    if any(before.get(key) != about.get(key) for key in ("weights_sha256", "calculator")):
+        name = before.get("model") or f"calculator {before.get('calculator')}"
+        raise DataError(
+            f"{place / CONFIG_FILE}: this replica began with another model ({name}); resume with that one, "
+            "or start anew with --overwrite"
+        )

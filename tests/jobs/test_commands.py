@@ -5,9 +5,13 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import molecule
 from ase.io import write
 
@@ -116,6 +120,69 @@ def test_replicas_of_dynamics(cluster, make_model, tmp_path, capsys):
     capsys.readouterr()
     assert app.main([*start[:-2], f"--scheduler={cluster}", f"--out={tmp_path / 'one'}"]) == 2
     assert "give their number with --replicas" in capsys.readouterr().err
+
+
+def test_a_replaced_model_is_refused(make_model, tmp_path):
+    """A worker that continues a replica loads the model again, and the file may be another one by then."""
+    from mdaug.jobs import Failure
+    from mdaug.md import DynamicsOptions
+    from mdaug.workflows.dynamics import new_run
+    from mdaug.workflows.replica_jobs import replicas_as_jobs
+
+    model = real_model(make_model, tmp_path)
+    options = DynamicsOptions(ensemble="nve", steps=2, timestep=0.1, equilibration=0.0, guard=False)
+    run = new_run(model, None, options, replicas=2)
+    before = [one.completed_steps for one in replicas_as_jobs(run, tmp_path / "runs", Where(1))]
+    assert before == [2, 2]
+    real_model(partial(make_model, seed=1), tmp_path)
+    ended = replicas_as_jobs(replace(run, resume=True), tmp_path / "runs", Where(1))
+    assert all(isinstance(one, Failure) for one in ended)
+    assert "not the model that this run began with" in ended[0].reason
+    other = new_run(model, None, options, replicas=2)
+    ended = replicas_as_jobs(replace(other, resume=True), tmp_path / "runs", Where(1))
+    assert "replica-0/config.json: this replica began with another model" in ended[0].reason
+
+
+FAILS_ONCE = """
+from pathlib import Path
+
+from ase.calculators.emt import EMT
+
+
+class Potential(EMT):
+    def calculate(self, *given):
+        super().calculate(*given)
+        try:
+            Path("broken").unlink()
+        except FileNotFoundError:
+            return
+        raise RuntimeError("no convergence")
+"""
+
+
+def test_frames(cluster, tmp_path, monkeypatch, capsys):
+    """Frames of local processes and of a cluster are those of one process; a replica that fails costs only
+    itself.
+    """
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(FAILS_ONCE)
+    write("start.xyz", Atoms("Cu2", [[0, 0, 0], [0, 0, 2.3]]))
+    start = ["frames", "start.xyz", "--calculator=mine:Potential", "--format=npz", "--n-frames=9"]
+    start += ["--n-replicas=3", "--spacing=5", "--equilibration=0"]
+    assert app.main([*start, "--out=here"]) == 0
+    assert app.main([*start, "--workers=2", "--out=local"]) == 0
+    Path("broken").touch()
+    there = [*start, f"--scheduler={cluster}", "--out=there"]
+    capsys.readouterr()
+    assert app.main(there) == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "no convergence" in line]
+    assert "start.xyz: replica " in line and "the calculator failed at MD step 0" in line
+    assert "finished replicas are kept: --resume runs the others" in line
+    assert len(list(Path("there", "replicas").glob("*.npz"))) == 2
+    assert app.main([*there, "--resume"]) == 0
+    here, local, there = (np.load(f"{name}/frames.npz") for name in ("here", "local", "there"))
+    for key in ("R", "E", "F"):
+        assert np.array_equal(here[key], local[key]) and np.array_equal(here[key], there[key])
 
 
 def test_examination(cluster, tmp_path, monkeypatch):

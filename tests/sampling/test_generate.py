@@ -151,7 +151,7 @@ def test_the_embedded_frames_hold_both_conformers(ethanol: FrameSet) -> None:
 
 
 def test_a_calculator_that_fails_is_named_with_its_reason() -> None:
-    with pytest.raises(DataError, match=r"H2O: the calculator failed in replica 0, at MD step 0: NotImpl"):
+    with pytest.raises(DataError, match=r"H2O: replica 0: the calculator failed at MD step 0: NotImpl"):
         generate_frames([Atoms("Si2", [[0, 0, 0], [0, 0, 2.2]])], EMT, OPTIONS, name="H2O")
 
 
