@@ -14,7 +14,7 @@ from mdaug.cli.arguments import given_settings
 from mdaug.cli.progress import console, started_when_needed
 from mdaug.text import print_text
 from mdaug.workflows.config import load_config
-from mdaug.workflows.options import DataOptions, OutputOptions, ValidationOptions
+from mdaug.workflows.options import ClusterOptions, DataOptions, OutputOptions, ValidationOptions
 from mdaug.workflows.runs import open_run
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def demo(
     data: str | None = None,
     *,
     config: Path = Path("demo"),
+    cluster: Annotated[ClusterOptions, Parameter(name="*")] = ClusterOptions(),
     source: Annotated[DataOptions, Parameter(name="*")] = DataOptions(),
     output: Annotated[OutputOptions, Parameter(name="*")] = OutputOptions(),
     options: Annotated[ValidationOptions, Parameter(name="*", group="Validation")] = ValidationOptions(),
@@ -49,7 +50,7 @@ def demo(
 
     inputs = [data, config, settings.data.source]
     with open_run(output, command="demo", inputs=inputs) as run, _shown() as show:
-        outcome = run_demo(settings, run.path, options, show=show)
+        outcome = run_demo(settings, run.path, options, where=cluster.where(), show=show)
     print_verdicts(demo_verdicts(outcome.lanes))
     print_table(summary_table(outcome.lanes))
     print_text(*conclusions(outcome.lanes), sep="\n")

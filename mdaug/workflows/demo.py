@@ -2,7 +2,7 @@
 
 import multiprocessing
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +18,7 @@ from mdaug.deployment import read_manifest
 from mdaug.errors import DataError, MDAugError
 from mdaug.files import write_json
 from mdaug.frames import structure_from_json
+from mdaug.jobs import Where
 from mdaug.processes import one_thread_each, start_worker
 from mdaug.reports.demo import DemoLane, write_demo_report
 from mdaug.training import TrainState
@@ -58,6 +59,31 @@ Show = Callable[[Step], None]
 
 
 @dataclass(frozen=True)
+class Lane:
+    """One of the models, which a process of its own trains and validates.
+
+    Parameters
+    ----------
+    name
+        One of `LANES`.
+    config
+        Settings of the training.
+    folder
+        Run folder.
+    options
+        Lengths and temperatures of the tests.
+    where
+        Workers of the hot runs.
+    """
+
+    name: str
+    config: RunConfig
+    folder: Path
+    options: ValidationOptions
+    where: Where
+
+
+@dataclass(frozen=True)
 class DemoOutcome:
     """Report of a demo and the results that it shows.
 
@@ -74,7 +100,12 @@ class DemoOutcome:
 
 
 def run_demo(
-    config: RunConfig, folder: Path, options: ValidationOptions | None = None, *, show: Show | None = None
+    config: RunConfig,
+    folder: Path,
+    options: ValidationOptions | None = None,
+    *,
+    where: Where = Where(),
+    show: Show | None = None,
 ) -> DemoOutcome:
     """Train and validate a raw and an augmented model at the same time, each on one core.
 
@@ -86,6 +117,8 @@ def run_demo(
         Output folder of the run folders ``raw/`` and ``augmented/``, results.json and report.html.
     options
         Lengths and temperatures of the tests.
+    where
+        With a scheduler its workers run the hot dynamics.
     show
         Called with each step of both models.
 
@@ -96,16 +129,20 @@ def run_demo(
     """
     if config.data.sources:
         raise DataError(f"a demo takes one system, not {', '.join(config.data.files)}; use `mdaug train`")
-    lanes = _run_lanes(config, folder, options or ValidationOptions(), show or (lambda _: None))
+    tests = options or ValidationOptions()
+    started = [
+        Lane(name, config.replace({"augment": {"enabled": name == "augmented"}}), folder / name, tests, where)
+        for name in LANES
+    ]
+    lanes = _run_lanes(started, show or (lambda _: None))
     write_json(folder / "results.json", {lane.name: _describe(lane) for lane in lanes})
     return DemoOutcome(write_demo_report(folder, lanes), lanes)
 
 
-def _run_lanes(config: RunConfig, folder: Path, options: ValidationOptions, show: Show) -> list[DemoLane]:
+def _run_lanes(lanes: Sequence[Lane], show: Show) -> list[DemoLane]:
     with _processes() as processes:
-        for name in LANES:
-            settings = config.replace({"augment": {"enabled": name == "augmented"}})
-            processes.start(name, settings, folder, options)
+        for lane in lanes:
+            processes.start(lane)
         return _collect(processes, show)
 
 
@@ -138,13 +175,11 @@ class Processes:
         self._running: dict[str, SpawnProcess] = {}
         self.messages: Queue[Step | DemoLane | Exception] = self._context.Queue()
 
-    def start(self, name: str, *arguments: Any) -> None:
+    def start(self, lane: Lane) -> None:
         """Run `_report_lane` in its own process."""
-        process = self._context.Process(
-            target=_report_lane, args=(name, *arguments, self.messages), daemon=True
-        )
+        process = self._context.Process(target=_report_lane, args=(lane, self.messages), daemon=True)
         start_worker(process)
-        self._running[name] = process
+        self._running[lane.name] = process
 
     def alive(self, name: str) -> bool:
         """Return whether the process of a model is running."""
@@ -167,30 +202,28 @@ def _processes() -> Iterator[Processes]:
         processes.stop()
 
 
-def _report_lane(
-    name: str, config: RunConfig, folder: Path, options: ValidationOptions, messages: Any
-) -> None:
+def _report_lane(lane: Lane, messages: Any) -> None:
     """Train and validate one model, and put the result or the error on the queue."""
     try:
-        messages.put(_lane(name, config, folder, options, messages))
+        messages.put(_train_and_validate(lane, messages))
     except Exception as error:
-        error.add_note(f"in the process of the {name} model:\n{traceback.format_exc()}")
+        error.add_note(f"in the process of the {lane.name} model:\n{traceback.format_exc()}")
         messages.put(error)
 
 
-def _lane(name: str, config: RunConfig, folder: Path, options: ValidationOptions, steps: Any) -> DemoLane:
+def _train_and_validate(lane: Lane, steps: Any) -> DemoLane:
     """Train and validate one model; runs in its own process."""
 
     def report(what: str, done: int, total: int, words: str = "") -> None:
-        steps.put(Step(name, what, done, total, words))
+        steps.put(Step(lane.name, what, done, total, words))
 
     def report_epoch(state: TrainState) -> None:
         errors = f"E {state.energy_mae_kcal_mol:.3f} F {state.force_mae_kcal_mol_A:.3f}"
         report("training", state.epoch, state.n_epochs, errors)
 
     outcome = train_force_field(
-        config,
-        folder / name,
+        lane.config,
+        lane.folder,
         device="cpu",
         callbacks=TrainingCallbacks(springs=partial(report, "springs"), epoch=report_epoch),
     )
@@ -201,15 +234,16 @@ def _lane(name: str, config: RunConfig, folder: Path, options: ValidationOptions
     validation = validate(
         outcome.model_path,
         sets.train,
-        folder / name,
-        options,
+        lane.folder,
+        lane.options,
         scan=outcome.scan,
-        label=name,
+        label=lane.name,
+        where=lane.where,
         progress=Throttle(report),
     )
     summary = read_manifest(outcome.model_path)["training"]
     return DemoLane(
-        name=name,
+        name=lane.name,
         n_frames=len(sets.all_training),
         data=sets.train.name,
         structure=structure_from_json(summary["reference_structure"]),

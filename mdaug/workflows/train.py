@@ -33,9 +33,9 @@ from mdaug.workflows.training_records import (
     recorded_choices,
     system_folder,
 )
+from mdaug.workflows.training_scan import scan_bond_to_hydrogen
 from mdaug.workflows.training_sets import Sets, TrainingCallbacks, prepare_systems
 from mdaug.workflows.training_summary import summarize_systems
-from mdaug.workflows.validation import scan_bond_to_hydrogen
 
 __all__ = [
     "CONFIG",

@@ -1,47 +1,31 @@
-"""Short validation of a model: bond scan, energy drift, stability, survival at high temperature."""
+"""Short validation of a model: energy drift, stability, survival at high temperature."""
 
-import contextlib
-from collections.abc import Sequence
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from mdaug.analysis.drift import DriftResult, energy_drift
-from mdaug.analysis.model_scan import (
-    RELATIVE_RANGE,
-    bond_to_hydrogen,
-    minimum_with_same_bonds,
-    reference_end,
-    scan_grid,
-    scan_model,
-    scan_reach,
-)
 from mdaug.analysis.relax import relax
 from mdaug.analysis.scan import ScanResult
-from mdaug.analysis.scan_metrics import scan_metrics, scan_verdicts
+from mdaug.analysis.scan_metrics import scan_verdicts
 from mdaug.analysis.stability import StabilityResult, stability
 from mdaug.analysis.survival import SurvivalResult, survival
 from mdaug.analysis.thermo_log import read_thermo
 from mdaug.analysis.trajectory import open_trajectory, structures_before
-from mdaug.calculators.ase_calculator import MDAugCalculator
-from mdaug.calculators.trained_systems import manifest_for
-from mdaug.errors import DataError, MissingDependencyError
-from mdaug.files import write_json, write_text
+from mdaug.errors import DataError
+from mdaug.files import write_json
 from mdaug.frames import FrameSet, structure_from_json
 from mdaug.geometry.bonds import find_bonds
 from mdaug.geometry.training_bonds import TrainingBonds
+from mdaug.jobs import Failure, Where, error_of
 from mdaug.md import DynamicsOptions, DynamicsResult
-from mdaug.quantum.calculators import GFN2
 from mdaug.reports.molecule import MoleculeView
 from mdaug.verdicts import Verdict
-from mdaug.workflows.dynamics import prepare_run, run_model
+from mdaug.workflows.dynamics import ModelRun, integrators_of, prepare_run, run_model
 from mdaug.workflows.options import ModelRunOptions, ValidationOptions
 from mdaug.workflows.progress import Progress
-from mdaug.workflows.use_model import own_level, start_structure
-
-MOST_ATOMS_OF_REFERENCE = 60
-"""Largest number of atoms for a relaxation and a GFN2-xTB reference before the scan; larger systems would
-take minutes."""
+from mdaug.workflows.replica_jobs import replicas_as_jobs
 
 
 @dataclass(frozen=True)
@@ -92,6 +76,7 @@ def validate(
     *,
     scan: ScanResult | None,
     label: str,
+    where: Where = Where(),
     progress: Progress,
 ) -> Validation:
     """Run dynamics with a model and compare them with the training frames.
@@ -107,24 +92,36 @@ def validate(
     options
         Lengths and temperatures of the runs.
     scan
-        The scan made after the training, see `scan_bond_to_hydrogen`.
+        The scan made after the training, see `mdaug.workflows.training_scan`.
     label
         Name of the model, for legends.
+    where
+        With a scheduler the hot runs are jobs of its workers, which see `folder`; without one they run as one
+        batch in this process. A job without a result is left out, with a warning.
     progress
         Called with (what, done, total).
+
+    Raises
+    ------
+    MDAugError
+        No job of the hot runs has a result, or the scheduler is lost.
     """
     bonds = TrainingBonds.from_frames(frames)
     conditions: dict[str, Any] = {"length_ps": options.nve_ps, "temperature": options.nve_temperature}
-    (nve,) = _run(model, folder / "nve", options, progress, ensemble="nve", **conditions)
+    run = _prepared(model, folder / "nve", options, ensemble="nve", **conditions)
+    (nve,) = _run(run, folder / "nve", progress)
     conditions = {"length_ps": options.nvt_ps, "temperature": frames.temperature_K or options.nve_temperature}
-    (nvt,) = _run(model, folder / "nvt", options, progress, **conditions)
+    (nvt,) = _run(_prepared(model, folder / "nvt", options, **conditions), folder / "nvt", progress)
     judged = stability(open_trajectory(folder / "nvt"), bonds, frames=frames)
     write_json(folder / "stability.json", judged.to_json())
     drift = None
     if not nve.stopped_because:
         drift = replace(energy_drift(read_thermo(folder / "nve")), source=label)
         write_json(folder / "drift.json", drift.to_json())
-    lives = _hot_runs(model, bonds, folder / "hot", options, progress)
+    conditions = {"length_ps": options.hot_ps, "temperature": options.hot_temperature}
+    run = _prepared(model, folder / "hot", options, replicas=options.hot_replicas, **conditions)
+    hot = _hot_runs(run, folder / "hot", where, progress)
+    lives, failure = _survival(run, hot, folder / "hot", bonds, options) if hot else (None, None)
     return Validation(
         scan=scan,
         drift=drift,
@@ -132,101 +129,21 @@ def validate(
         survival=lives,
         nve_stopped=nve.stopped_because,
         nvt_stopped=nvt.stopped_because,
-        failure=None if lives is None else _first_failure(folder / "hot", lives, bonds),
+        failure=failure,
     )
 
 
-def scan_bond_to_hydrogen(
+def _prepared(
     model: Path,
     folder: Path,
     options: ValidationOptions,
-    *,
-    label: str,
-    system: str | None = None,
-    progress: Progress | None = None,
-) -> ScanResult | None:
-    """Scan the bond of a hydrogen to the heaviest atom that has one; write ``scan.csv`` and ``scan.json``.
-
-    For a model of GFN2-xTB frames the reference is GFN2-xTB, and the start geometry its minimum; else the
-    start is the model's own minimum, if it has one with the bonds of the lowest training frame.
-
-    Parameters
-    ----------
-    model
-        The model.pt.
-    folder
-        Output folder.
-    options
-        Range and step of the scan.
-    label
-        Name of the model, for legends.
-    system
-        Label of the system, for a model of several.
-    progress
-        Called with (``"scan"`` or ``"reference"``, points done, points in all).
-
-    Returns
-    -------
-    ScanResult or None
-        None if no hydrogen is bonded, or the bond cannot be scanned.
-    """
-    calculator = MDAugCalculator(model, dtype="float64", strict=None)
-    atoms = start_structure(calculator.manifest, model, system)
-    manifest = manifest_for(calculator.manifest, atoms)
-    training = manifest["training"]
-    bond = bond_to_hydrogen(training, atoms)
-    if bond is None:
-        return None
-    reference = None
-    if len(atoms) <= MOST_ATOMS_OF_REFERENCE:
-        reference = _reference(training)
-        atoms = minimum_with_same_bonds(reference or calculator, atoms)
-    distances = scan_grid(
-        atoms,
-        bond,
-        relative_range=(options.scan_from, options.scan_to or RELATIVE_RANGE[1]),
-        reach_A=scan_reach(manifest, atoms) if options.scan_to is None else 0.0,
-        step_A=options.scan_step,
-    )
-    try:
-        scan = scan_model(
-            calculator,
-            manifest,
-            atoms,
-            bond,
-            distances,
-            label=label,
-            reference=reference,
-            reference_label=GFN2,
-            reference_to_A=reference_end(atoms, bond) if options.scan_to is None else float("inf"),
-            progress=progress,
-        )
-    except DataError:  # the bond is part of a ring, or an energy is not finite
-        return None
-    write_text(folder / "scan.csv", scan.to_csv())
-    write_json(folder / "scan.json", scan_metrics(scan))
-    return scan
-
-
-def _reference(training: dict[str, Any]) -> Any:
-    """Return the calculator of the frames' level of theory, None if it is not available."""
-    with contextlib.suppress(MissingDependencyError):
-        return own_level(training)
-    return None
-
-
-def _run(
-    model: Path,
-    folder: Path,
-    options: ValidationOptions,
-    progress: Progress,
     *,
     length_ps: float,
     temperature: float,
     ensemble: Literal["nve", "nvt"] = "nvt",
     replicas: int = 1,
-) -> Sequence[DynamicsResult]:
-    """Run dynamics from the lowest training frame in `folder`."""
+) -> ModelRun:
+    """Return dynamics from the lowest training frame in `folder`."""
     dynamics = DynamicsOptions(
         ensemble=ensemble,
         steps=round(1000.0 * length_ps / options.timestep),
@@ -234,40 +151,60 @@ def _run(
         temperature=temperature,
         equilibration=options.equilibration,
     )
-    run = prepare_run(model, ModelRunOptions(dtype="float64", replicas=replicas), dynamics, folder)
+    return prepare_run(model, ModelRunOptions(dtype="float64", replicas=replicas), dynamics, folder)
+
+
+def _run(run: ModelRun, folder: Path, progress: Progress) -> list[DynamicsResult]:
     return run_model(run, folder, lambda phase, done, total: progress(f"{folder.name} {phase}", done, total))
 
 
-def _hot_runs(
-    model: Path, bonds: TrainingBonds, folder: Path, options: ValidationOptions, progress: Progress
-) -> SurvivalResult | None:
-    """Run replicas at the high temperature; None where replicas are not possible."""
-    n_runs = options.hot_replicas
-    conditions: dict[str, Any] = {"length_ps": options.hot_ps, "temperature": options.hot_temperature}
+def _hot_runs(run: ModelRun, folder: Path, where: Where, progress: Progress) -> dict[int, DynamicsResult]:
+    """Run replicas at the high temperature; return none where replicas are not possible."""
     try:
-        results = _run(model, folder, options, progress, replicas=n_runs, **conditions)
+        integrators_of(run, together=True)
     except DataError:  # periodic, or a linear molecule: the core cannot integrate several replicas
-        return None
-    calculator = MDAugCalculator(model, dtype="float64", strict=None)
-    relaxed = relax(calculator, structure_from_json(calculator.manifest["training"]["reference_structure"]))
+        return {}
+    if where.scheduler is None:
+        return dict(enumerate(_run(run, folder, progress)))
+    return _hot_jobs(run, folder, where, progress)
+
+
+def _hot_jobs(run: ModelRun, folder: Path, where: Where, progress: Progress) -> dict[int, DynamicsResult]:
+    """Return the results of the hot runs on a cluster by their numbers, without jobs that failed."""
+    ended = replicas_as_jobs(run, folder, where, lambda what, *n: progress(f"{folder.name} {what}", *n))
+    failures = [result for result in ended if isinstance(result, Failure)]
+    error = error_of(failures, "the other runs are judged") if failures else None
+    if error is not None and len(failures) == len(ended):
+        raise error
+    if error is not None:
+        warnings.warn(str(error), stacklevel=2)
+    return {k: result for k, result in enumerate(ended) if isinstance(result, DynamicsResult)}
+
+
+def _survival(
+    run: ModelRun,
+    hot: dict[int, DynamicsResult],
+    folder: Path,
+    bonds: TrainingBonds,
+    options: ValidationOptions,
+) -> tuple[SurvivalResult, MoleculeView | None]:
+    """Return the survival of the hot runs, and the last structures of the one that failed first."""
+    training, places = run.manifest["training"], [folder / f"replica-{k}" for k in hot]
+    relaxed = relax(run.calculator, structure_from_json(training["reference_structure"]))
     lives = survival(
-        [folder / f"replica-{k}" for k in range(n_runs)],
-        [result.stopped_because for result in results],
+        places,
+        [result.stopped_because for result in hot.values()],
         bonds,
         temperature_K=options.hot_temperature,
         duration_ps=options.hot_ps,
         minimum_eV=relaxed.energy_eV if relaxed.converged else None,
-        frames_temperature_K=calculator.manifest["training"].get("temperature_K"),
+        frames_temperature_K=training.get("temperature_K"),
     )
     write_json(folder.parent / "survival.json", lives.to_json())
-    return lives
-
-
-def _first_failure(folder: Path, lives: SurvivalResult, bonds: TrainingBonds) -> MoleculeView | None:
-    """Return the last structures of the run that failed first."""
     if lives.first_failure is None:
-        return None
+        return lives, None
     life = lives.lives[lives.first_failure]
-    structures = structures_before(open_trajectory(folder / f"replica-{lives.first_failure}"), life.lived_ps)
+    structures = structures_before(open_trajectory(places[lives.first_failure]), life.lived_ps)
     drawn = bonds.bonds if life.broken_bond is not None else find_bonds(structures[-1])
-    return MoleculeView(structures, drawn, life.broken_bond, f"{life.failure}, after {life.lived_ps:.3g} ps.")
+    text = f"{life.failure}, after {life.lived_ps:.3g} ps."
+    return lives, MoleculeView(structures, drawn, life.broken_bond, text)

@@ -17,13 +17,18 @@ from ase.io import write
 
 from mdaug.cli import app
 from mdaug.deployment import export_model
+from mdaug.errors import DataError
 from mdaug.examination.options import ExaminationOptions
 from mdaug.examination.results import PartResult
-from mdaug.jobs import Where
+from mdaug.jobs import Failure, Where
+from mdaug.md import DynamicsOptions
 from mdaug.verdicts import Verdict
-from mdaug.workflows import examination_jobs
+from mdaug.workflows import examination_jobs, validation
+from mdaug.workflows.dynamics import new_run
 from mdaug.workflows.examined import ExaminedModels
 from mdaug.workflows.options import CalculatorOptions
+from mdaug.workflows.progress import ignore
+from mdaug.workflows.replica_jobs import replicas_as_jobs
 from tests.jobs.cluster import scheduler, workers
 
 pytestmark = pytest.mark.dask
@@ -124,11 +129,6 @@ def test_replicas_of_dynamics(cluster, make_model, tmp_path, capsys):
 
 def test_a_replaced_model_is_refused(make_model, tmp_path):
     """A worker that continues a replica loads the model again, and the file may be another one by then."""
-    from mdaug.jobs import Failure
-    from mdaug.md import DynamicsOptions
-    from mdaug.workflows.dynamics import new_run
-    from mdaug.workflows.replica_jobs import replicas_as_jobs
-
     model = real_model(make_model, tmp_path)
     options = DynamicsOptions(ensemble="nve", steps=2, timestep=0.1, equilibration=0.0, guard=False)
     run = new_run(model, None, options, replicas=2)
@@ -141,6 +141,25 @@ def test_a_replaced_model_is_refused(make_model, tmp_path):
     other = new_run(model, None, options, replicas=2)
     ended = replicas_as_jobs(replace(other, resume=True), tmp_path / "runs", Where(1))
     assert "replica-0/config.json: this replica began with another model" in ended[0].reason
+
+
+def test_hot_runs_of_a_validation(cluster, make_model, tmp_path, monkeypatch):
+    """They are those of this machine; a run that fails costs only itself."""
+    options = DynamicsOptions(ensemble="nvt", steps=20, timestep=0.1, equilibration=0.0, guard=False)
+    run = new_run(real_model(make_model, tmp_path), None, options, replicas=2, dtype="float64")
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder, where in ((here, Where()), (there, Where(scheduler=cluster))):
+        ended = validation._hot_runs(run, folder, where, ignore)
+        assert [result.completed_steps for result in ended.values()] == [20, 20]
+    for name in ("replica-0/thermo.csv", "replica-1/trajectory.dcd"):
+        assert (here / name).read_bytes() == (there / name).read_bytes()
+    failure = Failure("replica 0", "the disk is full")
+    monkeypatch.setattr(validation, "replicas_as_jobs", lambda *_: [failure, ended[1]])
+    with pytest.warns(UserWarning, match="replica 0: the disk is full; the other runs are judged"):
+        assert validation._hot_runs(run, here, Where(scheduler=cluster), ignore) == {1: ended[1]}
+    monkeypatch.setattr(validation, "replicas_as_jobs", lambda *_: [failure, failure])
+    with pytest.raises(DataError, match="replica 0: the disk is full"):
+        validation._hot_runs(run, here, Where(scheduler=cluster), ignore)
 
 
 FAILS_ONCE = """
