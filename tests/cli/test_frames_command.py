@@ -10,7 +10,7 @@ import pytest
 
 from mdaug.cli.app import main
 from mdaug.data import load_frames
-from mdaug.sampling import generate
+from mdaug.sampling import replica
 
 SHORT = ["--n-frames=4", "--n-replicas=2", "--spacing=5", "--equilibration=0.01", "--temperature=300"]
 
@@ -105,7 +105,7 @@ def test_dataset_lists_installs_and_explains(
 @pytest.mark.tblite
 def test_a_stopped_run_keeps_its_replicas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     """Resumed, only the unfinished replica is run, and the frames are those of an uninterrupted run."""
-    sample = generate._run
+    sample = replica._run
     calls: list[int] = []
 
     def stopped_in_the_second(*arguments):
@@ -116,7 +116,7 @@ def test_a_stopped_run_keeps_its_replicas(tmp_path: Path, monkeypatch: pytest.Mo
 
     command = ["frames", "O", *SHORT, "--calculator", "ase.calculators.emt:EMT"]
     assert main([*command, "--out", str(tmp_path / "whole")]) == 0
-    monkeypatch.setattr(generate, "_run", stopped_in_the_second)
+    monkeypatch.setattr(replica, "_run", stopped_in_the_second)
     assert main([*command, "--out", str(tmp_path / "o")]) == 130
     assert main([*command, "--out", str(tmp_path / "o")]) == 1
     assert "holds an unfinished run; continue it with --resume" in capsys.readouterr().err
