@@ -38,17 +38,18 @@ def examine_protocol(name: ProtocolName) -> Callable[[ExaminedForceField, Budget
 def _examine(protocol: Protocol, name: str, examined: ExaminedForceField, budget: Budget) -> PartResult:
     """Run at each temperature, and judge every run by the criterion of the protocol."""
     until, folder = time.monotonic() + budget.seconds, examined.folder / name
-    at_once, seconds = _speed(protocol, examined, folder)
-    if seconds * len(protocol.temperatures_K) > budget.seconds:
-        minutes = seconds * len(protocol.temperatures_K) / 60.0
+    n_temperatures = len(protocol.temperatures_K)
+    at_once, seconds = _fewer(*_speed(protocol, examined, folder), budget.seconds / n_temperatures)
+    if seconds * n_temperatures > budget.seconds:
+        minutes = seconds * n_temperatures / 60.0
         return PartResult.not_run(
-            f"{at_once} run(s) of {protocol.length_ps:g} ps at each temperature would take "
+            f"One run of {protocol.length_ps:g} ps at each temperature would take "
             f"{minutes:.2g} minutes; {budget.seconds / 60.0:.2g} are left (--minutes)."
         )
     checks, entries = [], []
     for k, kelvin in enumerate(protocol.temperatures_K):
         left = until - time.monotonic()
-        ends = time.monotonic() + left / (len(protocol.temperatures_K) - k)
+        ends = time.monotonic() + left / (n_temperatures - k)
         failures = _runs(protocol, examined, kelvin, folder / f"{kelvin:g}K", (at_once, seconds, ends))
         survival = _survival(protocol, kelvin, failures)
         checks.append(_check(protocol, survival))
@@ -80,7 +81,9 @@ def _run(
 ) -> None:
     make = None
     if protocol.relaxation_fs is not None:
-        make = nose_hoover_integrators(protocol.relaxation_fs, protocol.last_K)
+        nve = options.model_copy(update={"ensemble": "nve"})
+        core = core_of(examined, examined.minimum, nve)
+        make = nose_hoover_integrators(protocol.relaxation_fs, protocol.last_K, core)
     run_all(examined, examined.minimum, options, folder, n, make_integrator=make)
 
 
@@ -92,6 +95,12 @@ def _speed(protocol: Protocol, examined: ExaminedForceField, folder: Path) -> tu
     began = time.monotonic()
     _run(protocol, examined, options, folder / "trial", at_once)
     return at_once, (time.monotonic() - began) * protocol.n_steps / TRIAL_STEPS
+
+
+def _fewer(at_once: int, seconds: float, left: float) -> tuple[int, float]:
+    """Return how many runs at once fit into the seconds left, at least one, and the seconds they take."""
+    n = max(1, min(at_once, int(at_once * left / seconds)))
+    return n, seconds * n / at_once
 
 
 def _runs(

@@ -1,4 +1,4 @@
-"""Nosé–Hoover dynamics of ASE atoms with any ASE calculator, at one temperature or along a ramp."""
+"""Nosé–Hoover dynamics with any ASE calculator or the C++ core, at one temperature or along a ramp."""
 
 import math
 
@@ -7,8 +7,8 @@ from ase import Atoms
 
 from mdaug.frames import FloatArray
 from mdaug.geometry.rigid_motion import degrees_of_freedom
-from mdaug.md.ase_integrator import extrapolation_of
-from mdaug.md.loop import MakeIntegrator
+from mdaug.md.ase_integrator import AseIntegrator
+from mdaug.md.loop import Integrator, MakeIntegrator
 from mdaug.md.options import DynamicsOptions
 from mdaug.units import BOLTZMANN_EV_K, FS
 
@@ -30,8 +30,8 @@ class NoseHooverIntegrator:
         τ, fs.
     last_K
         Temperature at the last step, linear in time; None for a constant one.
-    forces
-        At the current positions, shape (n_atoms, 3), eV/Å; computed if None.
+    verlet
+        Moves the same atoms by velocity Verlet; their calculator does if None.
     """
 
     def __init__(
@@ -40,10 +40,11 @@ class NoseHooverIntegrator:
         options: DynamicsOptions,
         relaxation_fs: float,
         last_K: float | None = None,
-        forces: FloatArray | None = None,
+        verlet: Integrator | None = None,
     ) -> None:
         self.atoms, self.options = atoms, options
-        self.forces = atoms.get_forces() if forces is None else forces
+        self._verlet = verlet or AseIntegrator(atoms, "nve", options, np.random.default_rng())
+        self.forces = self._verlet.forces
         self.zeta, self.heat_eV, self._done = 0.0, 0.0, 0
         self._timestep, self._relaxation = options.timestep * FS, relaxation_fs * FS
         self._n, self._last_K = degrees_of_freedom(atoms), last_K
@@ -56,12 +57,12 @@ class NoseHooverIntegrator:
     @property
     def potential_eV(self) -> float:
         """Potential energy at the current positions."""
-        return float(self.atoms.get_potential_energy())
+        return self._verlet.potential_eV
 
     @property
     def extrapolation(self) -> FloatArray | None:
         """Extrapolation of each atom at the current positions; None for calculators that do not give it."""
-        return extrapolation_of(self.atoms)
+        return self._verlet.extrapolation
 
     @property
     def target_K(self) -> float:
@@ -89,13 +90,10 @@ class NoseHooverIntegrator:
         int
             Steps taken: fewer than `n_steps` when the forces are no longer finite.
         """
-        masses, timestep = self.atoms.get_masses()[:, None], self._timestep
         for done in range(n_steps):
             self._thermostat()
-            momenta = self.atoms.get_momenta() + 0.5 * timestep * self.forces
-            self.atoms.set_positions(self.atoms.get_positions() + timestep * momenta / masses)
-            self.forces = self.atoms.get_forces(md=True)
-            self.atoms.set_momenta(momenta + 0.5 * timestep * self.forces)
+            self._verlet.advance(1)
+            self.forces = self._verlet.forces
             self._thermostat()
             self._done += 1
             if not math.isfinite(self.forces.sum()):
@@ -115,7 +113,9 @@ class NoseHooverIntegrator:
         self.zeta += quarter * (2.0 * self.atoms.get_kinetic_energy() - target) / self._mass
 
 
-def nose_hoover_integrators(relaxation_fs: float, last_K: float | None = None) -> MakeIntegrator:
+def nose_hoover_integrators(
+    relaxation_fs: float, last_K: float | None = None, verlet: MakeIntegrator | None = None
+) -> MakeIntegrator:
     """Return a factory of integrators, for `run_dynamics`.
 
     Parameters
@@ -124,12 +124,18 @@ def nose_hoover_integrators(relaxation_fs: float, last_K: float | None = None) -
         Relaxation time τ of the thermostat, fs.
     last_K
         Temperature at the last step; None for a constant one.
+    verlet
+        Factory of integrators at constant energy; those of ASE if None.
     """
 
     def make(
         atoms: Atoms, options: DynamicsOptions, rng: np.random.Generator, forces: FloatArray | None
     ) -> NoseHooverIntegrator:
-        del rng
-        return NoseHooverIntegrator(atoms, options, relaxation_fs, last_K, forces)
+        nve = options.model_copy(update={"ensemble": "nve"})
+        if verlet is None:
+            mover: Integrator = AseIntegrator(atoms, "nve", nve, rng, forces)
+        else:
+            mover = verlet(atoms, nve, rng, forces)
+        return NoseHooverIntegrator(atoms, options, relaxation_fs, last_K, mover)
 
     return make

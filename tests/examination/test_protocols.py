@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from mdaug.calculators.ase_calculator import MDAugCalculator
+from mdaug.deployment import export_model, read_manifest
 from mdaug.examination import protocol_runs, protocols
 from mdaug.examination.force_field import Budget
 from mdaug.examination.protocol_runs import examine_protocol
@@ -17,7 +19,8 @@ from mdaug.examination.protocols import (
 )
 from mdaug.geometry.rigid_motion import degrees_of_freedom, temperature_K, thermal_momenta
 from mdaug.geometry.training_bonds import TrainingBonds
-from mdaug.md.nose_hoover import NoseHooverIntegrator
+from mdaug.md.core_integrator import core_integrators
+from mdaug.md.nose_hoover import NoseHooverIntegrator, nose_hoover_integrators
 from mdaug.md.options import DynamicsOptions
 from tests.examination import analytic
 from tests.examination.test_parts import LITTLE, examined_of, failing
@@ -112,6 +115,17 @@ def test_fewer_runs_than_the_protocol_asks_for_do_not_pass(tmp_path, short, monk
     assert "asks for 3 runs" in result.why
 
 
+def test_fewer_runs_at_once_where_not_all_fit(tmp_path, short, monkeypatch):
+    """Eight runs at once take 400 s and each temperature has 150 s: three fit."""
+    monkeypatch.setattr(protocol_runs, "_speed", lambda protocol, examined, folder: (8, 400.0))
+    result = examine_protocol("stable")(examined_of(analytic.Right(), tmp_path), Budget(300.0, 1e-3))
+    assert [entry["n_runs"] for entry in result.figures["temperatures"]] == [3, 3]
+    monkeypatch.setattr(protocol_runs, "_speed", lambda protocol, examined, folder: (8, 4000.0))
+    result = examine_protocol("stable")(examined_of(analytic.Right(), tmp_path), Budget(300.0, 1e-3))
+    assert result.verdict == "not run"
+    assert "One run of 0.1 ps at each temperature would take 17 minutes; 5 are left" in result.why
+
+
 def test_a_protocol_that_does_not_fit_is_not_run(tmp_path):
     result = examine_protocol("mlipaudit")(examined_of(analytic.Right(), tmp_path), LITTLE)
     assert result.verdict == "not run"
@@ -139,6 +153,24 @@ def test_nose_hoover_conserves_the_energy_with_that_of_its_thermostat():
     assert ranges[0] < 0.02
     assert ranges[1] < 0.4 * ranges[0]  # as the time step squared
     assert abs(integrator.heat_eV) > 0.01  # it does exchange energy
+
+
+def test_nose_hoover_in_the_core(make_model, tmp_path):
+    """The core moves a molecule as ASE does."""
+    model = export_model(make_model(), tmp_path / "m.pt", training={})
+    options = DynamicsOptions(ensemble="nvt", temperature=300.0, timestep=0.5, steps=20)
+    core = core_integrators(
+        model, read_manifest(model), moving(300.0), ensemble="nve", dtype="float64", device="cpu"
+    )
+    ends = []
+    for verlet in (None, core):
+        atoms = moving(300.0)
+        atoms.calc = MDAugCalculator(model, dtype="float64", strict=None)
+        integrator = nose_hoover_integrators(14.14, None, verlet)(atoms, options, None, None)
+        assert integrator.advance(20) == 20
+        ends.append((atoms.positions.copy(), integrator.potential_eV, integrator.conserved_eV))
+    for first, second in zip(*ends, strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-9)
 
 
 def test_nose_hoover_follows_a_ramp():
