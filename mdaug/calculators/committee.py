@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import all_changes
+from ase.stress import voigt_6_to_full_3x3_stress
 
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.calculators.results import Results
@@ -81,6 +82,16 @@ class MDAugCommittee(MDAugCalculator):
         """
         return self.results.get("force_deviation")
 
+    @property
+    def virial_deviation(self) -> FloatArray | None:
+        """Standard deviation of the nine components of the virial over the models, shape (3, 3), eV per atom.
+
+        Of the last evaluation; None before. The virial is Σ r_i ⊗ F_i for a molecule, and the stress times
+        the volume for three periodic directions; NaN for one or two. Its maximum is DeePMD-kit's
+        ``max_devi_v``.
+        """
+        return self.results.get("virial_deviation")
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the paths of the models."""
         return _unpickle, (self._paths, self._member_arguments)
@@ -103,9 +114,11 @@ class MDAugCommittee(MDAugCalculator):
         with self._lock:
             super().calculate(atoms, properties, system_changes)
             forces = [self.results["forces"], *(other.get_forces(self.atoms) for other in self._others)]
+            virials = [_virial_eV(self.atoms, one.results) for one in (self, *self._others)]
             others = {
                 "extrapolation": self.extrapolation,
                 "force_deviation": force_deviation(np.array(forces)),
+                "virial_deviation": np.std(virials, axis=0) / len(self.atoms),
             }
             self.results = Results(self.results, **others)
 
@@ -150,6 +163,17 @@ def force_deviation(forces: FloatArray) -> FloatArray:
     """
     squares = np.square(forces - forces.mean(axis=0)).sum(axis=-1)
     return np.asarray(np.sqrt(squares.mean(axis=0)))
+
+
+def _virial_eV(atoms: Atoms, results: dict[str, Any]) -> FloatArray:
+    """Return the virial of a model, up to its sign, shape (3, 3)."""
+    if not atoms.pbc.any():
+        # the origin does not matter, and near the atoms rounding is least
+        positions = atoms.positions - atoms.positions.mean(axis=0)
+        return np.asarray(positions.T @ results["forces"])
+    if not atoms.pbc.all():
+        return np.full((3, 3), np.nan)
+    return np.asarray(voigt_6_to_full_3x3_stress(results["stress"])) * atoms.get_volume()
 
 
 def _unpickle(paths: list[Path], arguments: dict[str, Any]) -> MDAugCommittee:

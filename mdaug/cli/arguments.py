@@ -10,7 +10,7 @@ from mdaug.workflows.options import CalculatorOptions, DataOptions
 
 Changes = dict[str, dict[str, Any]]
 
-MODEL_OPTIONS = ("--dtype", "--device", "--strict", "--engine")
+MODEL_OPTIONS = ("--dtype", "--device", "--strict", "--engine", "--model-devi")
 """Options that a model has and another calculator has not."""
 
 

@@ -83,7 +83,7 @@ def _run(
     on_cluster = cluster.scheduler is not None
     options = dynamics.model_copy(update={"ensemble": ensemble})
     if settings.resume:
-        fixed = given_options(settings, without=("resume", "extxyz"))
+        fixed = given_options(settings, without=("resume", "extxyz", "model_devi"))
         refuse(fixed, "with --resume, which continues with the settings of the run")
     model_options = [name for name in given_options(settings) if name in MODEL_OPTIONS]
     check_calculator(calculator, models=model is not None, model_options=model_options)

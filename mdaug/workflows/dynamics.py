@@ -1,19 +1,16 @@
 """Molecular dynamics with a model or another calculator: started or resumed, one run or several."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import ase.io
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
-from mdaug.analysis.trajectory import open_trajectory
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.calculators.core import CoreUnavailableError
 from mdaug.errors import DataError
-from mdaug.files import atomic_path
 from mdaug.geometry.rigid_motion import n_rigid_motions
 from mdaug.md import DynamicsOptions, DynamicsResult, run_dynamics
 from mdaug.md.core_integrator import advance_together, core_integrators, script_integrators
@@ -25,6 +22,7 @@ from mdaug.options import Device, Precision
 from mdaug.workflows.options import CalculatorOptions, ModelRunOptions
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.runs import find_model
+from mdaug.workflows.trajectory_files import committee_of, write_extxyz_trajectory, write_model_deviation
 from mdaug.workflows.use_calculator import CalculatorChoice
 from mdaug.workflows.use_model import differences_from_training, start_structure
 
@@ -53,6 +51,8 @@ class ModelRun:
         Whether the run is resumed.
     extxyz
         Whether the trajectory is also written as extended xyz.
+    model_devi
+        Whether the deviation of a committee is written for each frame.
     """
 
     start: Atoms
@@ -61,6 +61,7 @@ class ModelRun:
     about: dict[str, Any]
     resume: bool
     extxyz: bool = False
+    model_devi: bool = False
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -98,9 +99,25 @@ def prepare_run(
     Raises
     ------
     DataError
-        If there is no such model, structure or run, or the structure is unlike the training frames and
-        `settings` are strict.
+        If there is no such model, structure or run, the structure is unlike the training frames and
+        `settings` are strict, or the deviation of a committee is asked for and there is none.
     """
+    run = _prepared(model, settings, options, folder, calculator=calculator, on_cluster=on_cluster)
+    if settings.model_devi:
+        committee_of(run.about)  # fails now rather than after the run
+    return replace(run, resume=settings.resume, extxyz=settings.extxyz, model_devi=settings.model_devi)
+
+
+def _prepared(
+    model: Path | None,
+    settings: ModelRunOptions,
+    options: DynamicsOptions,
+    folder: Path,
+    *,
+    calculator: CalculatorOptions,
+    on_cluster: bool,
+) -> ModelRun:
+    """Return the run, without what is written after it."""
     recorded, run_folder = None, folder
     choice = CalculatorChoice.from_options(calculator, settings.structure)
     if settings.resume:
@@ -115,10 +132,9 @@ def prepare_run(
             same = _same_calculator(about, model, choice, run_folder / CONFIG_FILE)
         else:
             same = _same_model(about, model)
-        return ModelRun(start, same, changed, about, True, settings.extxyz)
+        return ModelRun(start, same, changed, about, resume=True)
     if choice is not None:
-        run = _calculator_run(choice, settings, options, on_cluster=on_cluster)
-        return replace(run, resume=settings.resume, extxyz=settings.extxyz)
+        return _calculator_run(choice, settings, options, on_cluster=on_cluster)
     run = new_run(
         find_model(model).resolve(),
         settings.structure,
@@ -129,7 +145,7 @@ def prepare_run(
         engine=settings.engine or "auto",
     )
     differences_from_training(run.start, run.manifest, strict=settings.strict)
-    return replace(run, resume=settings.resume, extxyz=settings.extxyz)
+    return run
 
 
 def new_run(
@@ -200,9 +216,7 @@ def run_model(run: ModelRun, folder: Path, progress: Progress = ignore) -> list[
         results = run_replicas(
             run.start, run.calculator, run.options, folder, n_replicas, advance=advance_together, **shared
         )
-    if run.extxyz:
-        for place in [folder] if n_replicas == 1 else sorted(folder.glob("replica-*")):
-            write_extxyz_trajectory(place, run.start)
+    write_trajectory_files(run, [folder] if n_replicas == 1 else sorted(folder.glob("replica-*")))
     return results
 
 
@@ -227,31 +241,21 @@ def recorded_model(about: dict[str, Any]) -> MDAugCalculator:
     return calculator
 
 
-def write_extxyz_trajectory(folder: Path, start: Atoms) -> Path:
-    """Write the trajectory of a run as trajectory.xyz: extended xyz with the time of each frame in fs.
+def write_trajectory_files(run: ModelRun, places: Sequence[Path]) -> None:
+    """Write the files that follow from finished trajectories, where the run asks for them.
 
     Parameters
     ----------
-    folder
-        Folder with trajectory.dcd and topology.pdb.
-    start
-        The start structure: elements and periodic directions.
-
-    Returns
-    -------
-    Path
-        The file.
+    run
+        The run.
+    places
+        Folders of its replicas.
     """
-    universe = open_trajectory(folder)
-    path = folder / "trajectory.xyz"
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for frame in universe.trajectory:
-            atoms = Atoms(start.numbers, frame.positions)
-            if start.pbc.any():
-                atoms.cell, atoms.pbc = frame.triclinic_dimensions, start.pbc
-            atoms.info["time_fs"] = 1000.0 * frame.time
-            ase.io.write(file, atoms, format="extxyz")
-    return path
+    for place in places:
+        if run.extxyz:
+            write_extxyz_trajectory(place, run.start)
+        if run.model_devi:
+            write_model_deviation(place, run.start, committee_of(run.about), run.options.timestep)
 
 
 def integrators_of(run: ModelRun, *, together: bool) -> tuple[dict[str, Any], dict[str, Any]]:

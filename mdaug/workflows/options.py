@@ -164,6 +164,10 @@ class ModelRunOptions(Options):
     extxyz: Switch = False
     """Write the trajectory as extended xyz (trajectory.xyz) too."""
 
+    model_devi: Switch = False
+    """Write the deviation of the committee's forces and virials for each frame (model_devi.out, as DeePMD-kit
+    does); the model is a run folder of `mdaug train --committee N`."""
+
     strict: Switch = False
     """Refuse a structure unlike the model's training frames (other molecules or bonds, closer atoms) instead
     of warning."""

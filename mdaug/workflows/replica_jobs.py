@@ -11,7 +11,7 @@ from mdaug.jobs import Failure, Job, Where, error_of, run_jobs
 from mdaug.md import DynamicsOptions, DynamicsResult, run_dynamics
 from mdaug.md.dynamics import write_summary
 from mdaug.md.restart import CONFIG_FILE, read_start, write_start
-from mdaug.workflows.dynamics import ModelRun, integrators_of, recorded_model, write_extxyz_trajectory
+from mdaug.workflows.dynamics import ModelRun, integrators_of, recorded_model, write_trajectory_files
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.use_calculator import CalculatorChoice
 
@@ -50,8 +50,7 @@ def run_replica_jobs(
         raise error_of(failures, RESUME)
     results = [result for result in ended if isinstance(result, DynamicsResult)]
     write_summary(results, run.options, folder)
-    for k in range(n_replicas if run.extxyz else 0):
-        write_extxyz_trajectory(folder / f"replica-{k}", run.start)
+    write_trajectory_files(run, [folder / f"replica-{k}" for k in range(n_replicas)])
     return results
 
 

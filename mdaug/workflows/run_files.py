@@ -17,6 +17,7 @@ _DYNAMICS = {
     "thermo.csv": "energies and temperature against time: a row every --thermo-every steps",
     "trajectory.dcd": "positions every --frames-every steps (MDAnalysis, VMD, OVITO; with topology.pdb)",
     "trajectory.xyz": "the same positions as extended xyz (--extxyz)",
+    "model_devi.out": "deviation of the committee for each frame, as DeePMD-kit writes it (--model-devi)",
     "topology.pdb": "names and bonds of the atoms, for trajectory.dcd",
     "restart.npz": "state of the integrator, from which --resume continues",
     "shadow.csv": "energy that the integrator conserves (the shadow Hamiltonian)",

@@ -7,6 +7,7 @@ import pytest
 from ase import Atoms
 
 from mdaug import MDAugCalculator, MDAugCommittee
+from mdaug.analysis.trajectory import atomic_numbers, open_trajectory
 from mdaug.cli import app
 from mdaug.deployment import export_model, read_manifest
 from mdaug.errors import DataError, SettingsError
@@ -95,3 +96,47 @@ def test_the_command_and_its_resume(water, tmp_path, monkeypatch):
     (tmp_path / "run" / "results.json").unlink()
     assert app.main(["train", "--resume", "--out", "run"]) == 0
     assert read_manifest(path)["weights_sha256"] == before
+
+
+def test_the_deviation_of_the_virial_in_a_cell(make_model, tmp_path):
+    paths = [export_model(make_model(seed=seed), tmp_path / f"{seed}.pt", training={}) for seed in (0, 1, 2)]
+    water = molecule(0.1)
+    for pbc, known in ((True, True), ([True, True, False], False)):
+        atoms = Atoms(water, cell=np.diag([9.0, 10.0, 11.0]), pbc=pbc)
+        atoms.calc = MDAugCommittee(paths, strict=None)
+        atoms.get_forces()
+        if known:
+            stresses = [MDAugCalculator(path, strict=None).get_property("stress", atoms) for path in paths]
+            expected = np.std(stresses, axis=0) * atoms.get_volume() / 3
+            found = atoms.calc.virial_deviation[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+            np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-12)
+        assert np.isfinite(atoms.calc.virial_deviation).all() == known
+
+
+def test_model_devi_is_that_of_deepmd(committee, tmp_path, capsys):
+    """Columns and definitions are those of `dp model-devi`, from the forces of each network."""
+    options = ["--steps=20", "--frames-every=10", "--equilibration=0.01", "--no-guard", "--timestep=0.1"]
+    assert app.main(["nvt", str(committee), *options, "--model-devi", "--out", str(tmp_path / "run")]) == 0
+    header, *_ = (tmp_path / "run" / "model_devi.out").read_text().splitlines()
+    names = [f"{kind}_devi_{what}" for what in "vf" for kind in ("max", "min", "avg")]
+    assert header == "#" + "step".rjust(11) + "".join(name.rjust(19) for name in names)
+    table = np.loadtxt(tmp_path / "run" / "model_devi.out")
+    assert table[:, 0].tolist() == [0, 10, 20]
+    universe = open_trajectory(tmp_path / "run")
+    paths = [committee / "model.pt", *committee.glob("committee/network-*/model.pt")]
+    for row, frame in zip(table, universe.trajectory, strict=True):
+        atoms = Atoms("OH2", frame.positions)
+        atoms.numbers = atomic_numbers(universe)
+        forces = [MDAugCalculator(path, strict=None).get_property("forces", atoms) for path in paths]
+        virials = [np.einsum("ax,ay->xy", atoms.positions, force).ravel() / 3 for force in forces]
+        of_v, of_f = np.std(virials, axis=0), np.linalg.norm(np.std(forces, axis=0), axis=-1)
+        expected = [of_v.max(), of_v.min(), np.linalg.norm(of_v) / 3, of_f.max(), of_f.min(), of_f.mean()]
+        np.testing.assert_allclose(row[1:], expected, rtol=2e-3, atol=1e-6)
+        assert row[4] > 1e-3
+    resumed = ["nvt", "--resume", "--steps=30", "--model-devi", "--out", str(tmp_path / "run")]
+    assert app.main(resumed) == 0
+    assert np.loadtxt(tmp_path / "run" / "model_devi.out")[:, 0].tolist() == [0, 10, 20, 30]
+    capsys.readouterr()
+    alone = committee / "committee" / "network-1"
+    assert app.main(["nvt", str(alone), *options, "--model-devi", "--out", str(tmp_path / "alone")]) == 2
+    assert "--model-devi needs a committee, and there is none beside" in capsys.readouterr().err

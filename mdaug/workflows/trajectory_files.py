@@ -1,0 +1,115 @@
+"""Files that follow from the trajectory of a finished run: extended xyz, and the deviation of a committee."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import ase.io
+import numpy as np
+from ase import Atoms
+
+from mdaug.analysis.trajectory import open_trajectory
+from mdaug.calculators.committee import MDAugCommittee, committee_files
+from mdaug.calculators.structures import StructureError
+from mdaug.errors import SettingsError
+from mdaug.files import atomic_path, write_text
+
+MODEL_DEVI = "model_devi.out"
+"""Name of the file in DeePMD-kit and DP-GEN."""
+
+_COLUMNS = [f"{kind}_devi_{what}" for what in "vf" for kind in ("max", "min", "avg")]
+
+
+def write_extxyz_trajectory(folder: Path, start: Atoms) -> Path:
+    """Write the trajectory of a run as trajectory.xyz: extended xyz with the time of each frame in fs.
+
+    Parameters
+    ----------
+    folder
+        Folder with trajectory.dcd and topology.pdb.
+    start
+        The start structure: elements and periodic directions.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    universe = open_trajectory(folder)
+    path = folder / "trajectory.xyz"
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for frame in universe.trajectory:
+            atoms = Atoms(start.numbers, frame.positions)
+            if start.pbc.any():
+                atoms.cell, atoms.pbc = frame.triclinic_dimensions, start.pbc
+            atoms.info["time_fs"] = 1000.0 * frame.time
+            ase.io.write(file, atoms, format="extxyz")
+    return path
+
+
+def committee_of(about: dict[str, Any]) -> MDAugCommittee:
+    """Return the committee beside the model of a run.
+
+    Parameters
+    ----------
+    about
+        The record of the model in ``config.json``.
+
+    Raises
+    ------
+    SettingsError
+        The run is of another calculator, or there are no other networks beside the model.
+    """
+    path = Path(about.get("model", ""))
+    if path.name != "model.pt" or len(committee_files(path.parent)) < 2:
+        raise SettingsError(
+            f"--model-devi needs a committee, and there is none beside {about.get('model', 'a calculator')}; "
+            "name the run folder of `mdaug train --committee N`"
+        )
+    return MDAugCommittee(path.parent, device=about["device"], dtype=about["dtype"], strict=None)
+
+
+def write_model_deviation(folder: Path, start: Atoms, committee: MDAugCommittee, timestep_fs: float) -> Path:
+    """Write model_devi.out: the deviations of a committee for each frame of a trajectory, as DeePMD-kit does.
+
+    The columns are the step, maximum, minimum and mean (virial: root of the mean square) of the deviations of
+    the virial, eV per atom, and of the forces, eV/Å (Zeng et al. 2023, DOI 10.1063/5.0155600). A frame that
+    the networks cannot evaluate has NaN.
+
+    Parameters
+    ----------
+    folder
+        Folder with trajectory.dcd and topology.pdb.
+    start
+        The start structure, with bonds intact.
+    committee
+        The networks.
+    timestep_fs
+        Time step of the run, fs.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    atoms, lines = start.copy(), ["#" + f"{'step':>11}" + "".join(f"{name:>19}" for name in _COLUMNS)]
+    committee.find_molecules(atoms)
+    for frame in open_trajectory(folder).trajectory:
+        atoms.positions = frame.positions
+        values = _deviations(atoms, committee)
+        step = round(1000.0 * frame.time / timestep_fs)
+        lines.append(f"{step:12d}" + "".join(f" {value:18.6e}" for value in values))
+    path = folder / MODEL_DEVI
+    write_text(path, "\n".join(lines) + "\n")
+    return path
+
+
+def _deviations(atoms: Atoms, committee: MDAugCommittee) -> list[float]:
+    """Return the six columns of a structure after the step."""
+    try:
+        committee.get_forces(atoms)
+    except StructureError:
+        return [math.nan] * len(_COLUMNS)
+    virial, force = committee.results["virial_deviation"], committee.results["force_deviation"]
+    mean_v = math.sqrt(np.mean(np.square(virial)))
+    return [virial.max(), virial.min(), mean_v, force.max(), force.min(), force.mean()]
