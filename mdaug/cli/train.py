@@ -21,6 +21,7 @@ from mdaug.springs.options import SpringSettings
 from mdaug.text import print_text
 from mdaug.training.options import TrainOptions
 from mdaug.workflows.config import AugmentSection, RunConfig, load_config, load_recorded_config
+from mdaug.workflows.delta_options import DeltaSettings
 from mdaug.workflows.options import DataOptions, HardeningSettings, OutputOptions, Switch
 from mdaug.workflows.runs import open_run
 
@@ -58,7 +59,8 @@ def train(
     augment: Annotated[AugmentSection, _keys("augment", "Augmentation", 2)] = AugmentSection(),
     model: Annotated[SchNetOptions, _keys("model", "Network", 3)] = SchNetOptions(),
     training: Annotated[TrainOptions, _keys("training", "Optimization", 4)] = TrainOptions(),
-    hardening: Annotated[HardeningSettings, _keys("hardening", "Hardening", 5)] = HardeningSettings(),
+    delta: Annotated[DeltaSettings, _keys("delta", "Δ-learning", 5)] = DeltaSettings(),
+    hardening: Annotated[HardeningSettings, _keys("hardening", "Hardening", 6)] = HardeningSettings(),
 ) -> None:
     """Train a force field on raw and augmented frames.
 
@@ -98,7 +100,7 @@ def train(
         Print the expected minutes and memory; write nothing.
     """
     sections = {"split": split, "springs": springs, "augment": augment, "model": model, "training": training}
-    sections["hardening"] = hardening
+    sections |= {"delta": delta, "hardening": hardening}
     changes = given_settings(data[0] if len(data) == 1 else None, source, epochs, sections, seed)
     if len(data) > 1:
         changes["data"]["sources"] = [{"source": name} for name in data]
@@ -223,4 +225,4 @@ def _callbacks() -> Iterator["TrainingCallbacks"]:
             )
 
         stage = partial(console.print, markup=False)
-        yield TrainingCallbacks(stage=stage, springs=partial(advance, bar, "springs"), epoch=epoch)
+        yield TrainingCallbacks(stage, partial(advance, bar, "springs"), epoch, partial(advance, bar))

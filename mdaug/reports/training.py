@@ -12,6 +12,7 @@ from mdaug.analysis.accuracy import AccuracyResult
 from mdaug.analysis.scan import ScanResult
 from mdaug.frames import FloatArray
 from mdaug.reports.accuracy import errors_table, save_accuracy_figure
+from mdaug.reports.delta import delta_section
 from mdaug.reports.hardening import hardening_section
 from mdaug.reports.html import Cell, Opening, Picture, Section, Table, write_page
 from mdaug.reports.model import molecule_section
@@ -109,6 +110,7 @@ def write_training_report(folder: Path, report: TrainingReport) -> Path:
         tests = {system.label: system.test for system in report.systems}
         accuracy = accuracy_section(folder, tests)
         sections = [*(section for part in of_systems for section in part), curves, *accuracy]
+    sections += delta_section(report.results.get("delta"))
     sections += [*hardening_section(report.results.get("hardening")), settings_section(report.settings)]
     scan = next((system.scan for system in report.systems if system.scan is not None), None)
     opening = Opening(report.verdicts, _summary(report), next_commands(report.model, scan))

@@ -19,6 +19,7 @@ from mdaug.options import Options
 from mdaug.springs.options import SpringOptions, SpringSettings
 from mdaug.training.options import TrainOptions
 from mdaug.workflows.data_section import DataSection, SourceTable, file_hash
+from mdaug.workflows.delta_options import DeltaSettings
 from mdaug.workflows.inputs import find_config
 from mdaug.workflows.options import HardeningSettings
 
@@ -65,6 +66,7 @@ class RunConfig(Options):
     augment: AugmentSection = AugmentSection()
     model: SchNetOptions = SchNetOptions()
     training: TrainOptions = TrainOptions()
+    delta: DeltaSettings = DeltaSettings()
     hardening: HardeningSettings = HardeningSettings()
     committee: CommitteeSection = CommitteeSection()
 

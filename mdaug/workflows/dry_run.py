@@ -13,6 +13,7 @@ from mdaug.frames import as_frames
 from mdaug.training import pick_device
 from mdaug.training.loop import Trainer
 from mdaug.workflows.config import RunConfig
+from mdaug.workflows.delta_choice import plan_of_delta
 from mdaug.workflows.training_choice import every_beside_baseline
 from mdaug.workflows.training_sets import Sets, TrainingCallbacks, prepare_systems
 
@@ -35,6 +36,8 @@ class DryRun:
         Largest memory until the first steps, of the process or on the GPU.
     device
         Device of the training.
+    delta
+        What Δ-learning adds if it is used; None if it is not for this training.
     """
 
     n_raw: int
@@ -46,6 +49,7 @@ class DryRun:
     seconds_per_epoch: tuple[float, float]
     memory_GB: float
     device: str
+    delta: str | None = None
 
     @property
     def lines(self) -> list[str]:
@@ -59,7 +63,8 @@ class DryRun:
             f"validation, {self.n_test} test",
             f"steps    {steps} an epoch, {epochs} epochs",
             f"time     {seconds_per_epoch} s an epoch on the {self.device}, {minutes} minutes in "
-            "all, without comparisons, hardening and tests",
+            "all, without comparisons, Δ-learning, hardening and tests",
+            *([] if self.delta is None else [f"Δ        {self.delta}"]),
             f"memory   {self.memory_GB:.2g} GB",
         ]
 
@@ -111,6 +116,7 @@ def dry_run(config: RunConfig, *, device: str = "auto", callbacks: TrainingCallb
         ),
         memory_GB=_memory_GB(chosen),
         device=chosen.type.upper() if chosen.type == "cpu" else "GPU",
+        delta=plan_of_delta(systems, config),
     )
 
 

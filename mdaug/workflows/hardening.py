@@ -21,6 +21,7 @@ from mdaug.training import TrainResult, train
 from mdaug.workflows.baseline import network_options
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.hot_runs import HotRuns, Search
+from mdaug.workflows.network_training import n_steps, training_options
 from mdaug.workflows.training_records import system_folder
 from mdaug.workflows.training_sets import Sets
 
@@ -88,7 +89,7 @@ class Hardened:
         return {"reason": self.reason, "rounds": [asdict(each) for each in self.rounds]}
 
 
-def n_rounds(config: RunConfig, systems: Sequence[Sets], n_epochs: int) -> int:
+def n_rounds(config: RunConfig, systems: Sequence[Sets]) -> int:
     """Return the number of rounds that is set, or the default for these frames and this training.
 
     Parameters
@@ -97,13 +98,10 @@ def n_rounds(config: RunConfig, systems: Sequence[Sets], n_epochs: int) -> int:
         Settings of the training.
     systems
         Frames of each system.
-    n_epochs
-        Epochs of the training.
     """
     if config.hardening.rounds is not None:
         return config.hardening.rounds
-    steps_per_epoch = -(-sum(len(sets.all_training) for sets in systems) // config.training.batch_size)
-    long_enough = n_epochs * steps_per_epoch >= LEAST_STEPS
+    long_enough = n_steps(systems, config) >= LEAST_STEPS
     return DEFAULT_ROUNDS if long_enough and any(map(_is_labeled_molecule, systems)) else 0
 
 
@@ -112,15 +110,15 @@ def _is_labeled_molecule(sets: Sets) -> bool:
     return sets.augmented is not None and has_field and not sets.train.periodic
 
 
-def plan(config: RunConfig, systems: Sequence[Sets], n_epochs: int) -> str | None:
+def plan(config: RunConfig, systems: Sequence[Sets]) -> str | None:
     """Return a sentence on the hardening that follows a training; None for one system without.
 
     Parameters
     ----------
-    config, systems, n_epochs
+    config, systems
         As for `n_rounds`.
     """
-    if not n_rounds(config, systems, n_epochs):
+    if not n_rounds(config, systems):
         if len(systems) == 1 or config.hardening.rounds == 0:
             return None
         return (
@@ -290,8 +288,7 @@ def _train_on(  # noqa: PLR0917
 ) -> TrainResult:
     """Go on with the training from the present weights, on the given frames of each system."""
     baselines = [sets.baseline for sets in systems]
-    n_frames = sum(len(sets.all_training) for sets in systems)
-    options = baselines[0].training_options(config.training, n_frames)
+    options = training_options(systems, config)
     epochs = config.hardening.epochs or max(1, options.n_epochs // SHARE_OF_EPOCHS)
     rate = LOWER_RATE * options.learning_rate
     subtracted = [baseline.subtract(own) for baseline, own in zip(baselines, frames, strict=True)]

@@ -169,6 +169,7 @@ FILES: dict[str, dict[str, str]] = {
         "results.json": "errors on test and validation frames",
         "systems/*": "files of each system, where the training is on several",
         "committee/*": "the other networks of the committee: model and training of each",
+        "delta/*": "Δ-learning: labels of the low-level method, the network of differences, labeled frames",
         "hardening/*": "rounds of hardening: model, frames in spurious minima, training",
         "scan.csv": "distance, energy and force of a bond scan, reference",
         "scan.json": "metrics of the bond scan",

@@ -13,13 +13,14 @@ from mdaug.calculators.committee import COMMITTEE
 from mdaug.calculators.predictions import predict_with_stresses
 from mdaug.deployment import export_model, last_layer_statistics
 from mdaug.files import write_json
-from mdaug.frames import as_frames
 from mdaug.reports.training import write_training_report
-from mdaug.training import ProcessGroup, TrainResult, pick_device, train
+from mdaug.training import ProcessGroup, TrainResult, pick_device
 from mdaug.workflows.augmentation_choice import AugmentationChoice
-from mdaug.workflows.baseline import BaselineChoice, network_options
+from mdaug.workflows.baseline import BaselineChoice
 from mdaug.workflows.config import RunConfig
+from mdaug.workflows.delta_learning import make_delta_frames, with_delta_frames
 from mdaug.workflows.hardening import harden, n_rounds, plan
+from mdaug.workflows.network_training import train_network
 from mdaug.workflows.options import ValidationOptions
 from mdaug.workflows.reference_choice import describe_references, with_isolated_atoms
 from mdaug.workflows.runs import explain_folder
@@ -92,14 +93,22 @@ def train_force_field(
     given, config = config, with_isolated_atoms(config, systems)
     references = describe_references(given, systems)
     systems = _with_choices(systems, config, folder, group, device=device, resume=resume)
-    _report_choices(systems, references, config, callbacks)
+    _report_choices(systems, references, callbacks)
     record_sets(systems, given, folder, resume=resume)
+    deltas = make_delta_frames(
+        systems, config, folder, device=device, stage=callbacks.stage, progress=callbacks.part
+    )
+    group.broadcast("")
+    systems = with_delta_frames(systems, config, folder)
+    _report_hardening(systems, config, callbacks)
     n_frames = sum(len(sets.all_training) for sets in systems)
     callbacks.stage(f"training on {n_frames} frames; validation errors E in kcal/mol, F in kcal/mol/Å")
-    training = _train(systems, config, folder, group, device=device, resume=resume, progress=callbacks.epoch)
+    training = train_network(
+        systems, config, folder, group=group, device=device, resume=resume, progress=callbacks.epoch
+    )
     summary = summary_of(systems, config) | {"reference_energies": references}
     hardened = None
-    rounds = n_rounds(config, systems, len(training.history.epochs))
+    rounds = n_rounds(config, systems)
     if rounds:
         hardened = harden(
             training,
@@ -117,15 +126,17 @@ def train_force_field(
     for place, member in committee_members(config, folder):
         callbacks.stage(f"committee: training {place.name}")
         place.mkdir(parents=True, exist_ok=True)
-        trained = _train(
-            systems, member, place, group, device=device, resume=resume, progress=callbacks.epoch
+        trained = train_network(
+            systems, member, place, group=group, device=device, resume=resume, progress=callbacks.epoch
         )
         _export(trained, place / "model.pt", systems, summary)
     deployed = partial(predict_with_stresses, model)
     tests = [accuracy(deployed, sets.test) if len(sets.test) else None for sets in systems]
     callbacks.stage("scanning a bond to hydrogen")
     scans = [_scan(sets, systems, folder) for sets in systems]
-    outcome = TrainingOutcome(folder, systems, training, tuple(tests), tuple(scans), references, hardened)
+    outcome = TrainingOutcome(
+        folder, systems, training, tuple(tests), tuple(scans), references, hardened, tuple(deltas)
+    )
     write_json(folder / "results.json", describe_outcome(outcome))
     write_training_report(folder, training_report(outcome))
     explain_folder(folder, "train")
@@ -161,9 +172,7 @@ def committee_members(config: RunConfig, folder: Path) -> list[tuple[Path, RunCo
     ]
 
 
-def _report_choices(
-    systems: Sequence[Sets], references: str, config: RunConfig, callbacks: TrainingCallbacks
-) -> None:
+def _report_choices(systems: Sequence[Sets], references: str, callbacks: TrainingCallbacks) -> None:
     for sets in systems:
         label = f"{sets.label}: " if len(systems) > 1 else ""
         if sets.choice is not None:
@@ -173,8 +182,10 @@ def _report_choices(
         callbacks.stage(f"baseline: force field of {', '.join(t.formula for t in baseline.templates)}")
     if len(systems) > 1 or systems[0].isolated_atoms:
         callbacks.stage(f"reference energies: {references}")
-    n_frames = sum(len(sets.all_training) for sets in systems)
-    hardening = plan(config, systems, baseline.training_options(config.training, n_frames).n_epochs)
+
+
+def _report_hardening(systems: Sequence[Sets], config: RunConfig, callbacks: TrainingCallbacks) -> None:
+    hardening = plan(config, systems)
     if hardening is not None:
         callbacks.stage(hardening)
 
@@ -222,21 +233,11 @@ def train_as_worker(
     systems = prepare_systems(config, TrainingCallbacks())
     config = with_isolated_atoms(config, systems)
     systems = _with_choices(systems, config, folder, group, device=device, resume=resume)
-    _train(systems, config, folder, group, device=device, resume=resume)
+    group.broadcast("")  # the frames by Δ-learning are written
+    systems = with_delta_frames(systems, config, folder)
+    train_network(systems, config, folder, group=group, device=device, resume=resume)
     for place, member in committee_members(config, folder):
-        _train(systems, member, place, group, device=device, resume=resume)
-
-
-def _train(
-    systems: Sequence[Sets], config: RunConfig, folder: Path, group: ProcessGroup, **options: Any
-) -> TrainResult:
-    frames = as_frames([sets.baseline.subtract(sets.all_training) for sets in systems])
-    held_out = [sets for sets in systems if len(sets.validation)]
-    validation = as_frames([sets.baseline.subtract(sets.validation) for sets in held_out])
-    baselines = [sets.baseline for sets in systems]
-    network = network_options(baselines, config)
-    training = baselines[0].training_options(config.training, len(frames))
-    return train(frames, validation, network, training, folder, group=group, **options)
+        train_network(systems, member, place, group=group, device=device, resume=resume)
 
 
 def _with_choices(

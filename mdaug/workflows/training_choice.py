@@ -45,7 +45,7 @@ EPOCHS_SHARE = 0.15
 
 
 def augmented_frames(
-    augmentation: Augmentation, n_raw: int, baseline: BaselineChoice, config: RunConfig
+    augmentation: Augmentation, n_raw: int, baseline: BaselineChoice, config: RunConfig, *, n_delta: int = 0
 ) -> FrameSet:
     """Return the augmented frames that a network is trained on: few and light ones beside a baseline.
 
@@ -61,14 +61,17 @@ def augmented_frames(
         Of the model.
     config
         Settings of the training.
+    n_delta
+        Number of frames by Δ-learning; the augmented frames keep their share of all.
     """
     if not baseline.used or config.model.baseline == "force-field":
         return augmentation.frames
-    few = augmentation.frames.select(slice(0, None, every_beside_baseline(len(augmentation.frames), n_raw)))
+    every = every_beside_baseline(len(augmentation.frames), n_raw, n_delta)
+    few = augmentation.frames.select(slice(0, None, every))
     return replace(few, weights=BESIDE_BASELINE_WEIGHT * few.weights)
 
 
-def every_beside_baseline(n_augmented: int, n_raw: int) -> int:
+def every_beside_baseline(n_augmented: int, n_raw: int, n_delta: int = 0) -> int:
     """Return n, where every n-th augmented frame is used beside a baseline.
 
     Parameters
@@ -77,8 +80,11 @@ def every_beside_baseline(n_augmented: int, n_raw: int) -> int:
         Number of augmented frames.
     n_raw
         Number of raw frames that are trained on.
+    n_delta
+        Number of frames by Δ-learning.
     """
-    return ceil(n_augmented / min(BESIDE_BASELINE * n_augmented, BESIDE_BASELINE_PER_RAW * n_raw))
+    few = min(BESIDE_BASELINE * n_augmented, BESIDE_BASELINE_PER_RAW * n_raw)
+    return ceil(n_augmented / min(n_augmented, few * (1 + n_delta / n_raw)))
 
 
 class TrainingChoice(NamedTuple):

@@ -1,7 +1,7 @@
 """A finished training: its results, results.json, and the content of its report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from mdaug.frames import structure_from_json
 from mdaug.reports.training import SystemReport, TrainingReport
 from mdaug.training import TrainResult
 from mdaug.verdicts import Verdict
+from mdaug.workflows.delta_choice import DeltaChoice
 from mdaug.workflows.hardening import Hardened
 from mdaug.workflows.training_records import CONFIG
 from mdaug.workflows.training_sets import Sets
@@ -42,6 +43,8 @@ class TrainingOutcome:
         Description of the reference energies of the elements that were subtracted.
     hardened
         The rounds of hardening, None without any.
+    deltas
+        Whether each system has frames by Δ-learning.
     """
 
     folder: Path
@@ -51,6 +54,7 @@ class TrainingOutcome:
     scans: tuple[ScanResult | None, ...]
     references: str
     hardened: Hardened | None = None
+    deltas: tuple[DeltaChoice, ...] = ()
 
     @property
     def sets(self) -> Sets:
@@ -118,8 +122,21 @@ def describe_outcome(outcome: TrainingOutcome) -> dict[str, Any]:
         "reference_energies": outcome.references,
         "baseline": systems[0].baseline.summary(),
         **_of_each_system(outcome),
+        **_delta(outcome),
         **({} if outcome.hardened is None else {"hardening": outcome.hardened.to_json()}),
     }
+
+
+def _delta(outcome: TrainingOutcome) -> dict[str, Any]:
+    """Return ``"delta"`` of results.json: by label for several systems; nothing where nothing was tried."""
+    tried = {
+        sets.label: asdict(choice)
+        for sets, choice in zip(outcome.systems, outcome.deltas, strict=True)
+        if choice.reason
+    }
+    if not tried:
+        return {}
+    return {"delta": tried if len(outcome.systems) > 1 else next(iter(tried.values()))}
 
 
 def _over_systems(tests: Sequence[dict[str, Any]]) -> dict[str, Any] | None:

@@ -34,11 +34,14 @@ class TrainingCallbacks:
         Called with the numbers of element pairs that are fitted and of all.
     epoch
         Called with the state of the training after each epoch.
+    part
+        Called with the name of another part and the numbers of items done and in all.
     """
 
     stage: Callable[[str], None] = ignore
     springs: Callable[[int, int], None] = ignore
     epoch: Callable[[TrainState], None] = ignore
+    part: Callable[[str, int, int], None] = ignore
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,12 @@ class Sets:
     baseline: BaselineChoice = NO_BASELINE
     label: str = ""
     isolated_atoms: Mapping[str, float] = field(default_factory=dict)
+    delta: FrameSet | None = None
 
     @property
     def added(self) -> list[FrameSet]:
-        """Augmented frames on which the network is trained."""
-        return [frames for frames in (self.augmented, self.explored) if frames is not None]
+        """Augmented and other frames beside the raw ones on which the network is trained."""
+        return [frames for frames in (self.augmented, self.explored, self.delta) if frames is not None]
 
     @property
     def all_training(self) -> FrameSet:

@@ -44,3 +44,24 @@ def test_epochs_depend_on_the_baseline() -> None:
 def test_options_that_would_write_are_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "ethanol", "--dry-run", option]) == 2
     assert "no effect with --dry-run" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_what_delta_learning_adds(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tblite")
+    changes = {
+        "data": {"source": "ethanol", "every": 20},
+        "split": {"train": 30, "validation": 12, "test": 8},
+        "augment": {"n_frames": 6, "n_stretched": 8, "n_impulses": 4},
+        "model": {"n_atom_basis": 8, "n_filters": 8},
+        "training": {"batch_size": 2, "epochs": 334},  # 8016 steps
+    }
+    config = load_config(None, changes)
+    expected = "if it is used, 2 times as many steps, and 1042 labels by GFN2-xTB"
+    assert dry_run(config, device="cpu").delta == expected
+    for change in (
+        {"delta": {"method": "none"}},
+        {"training": {"epochs": 300}},
+        {"model": {"baseline": "none"}},
+    ):
+        assert dry_run(config.replace(change), device="cpu").delta is None

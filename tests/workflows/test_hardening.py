@@ -12,6 +12,7 @@ from mdaug.data import load_frames, write_extxyz
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
+from mdaug.workflows.baseline import NO_BASELINE
 from mdaug.workflows.config import load_config
 from mdaug.workflows.hardening import n_rounds, plan
 from mdaug.workflows.hot_runs import Search
@@ -22,6 +23,13 @@ pytestmark = pytest.mark.slow
 
 DATA = Path(__file__).parents[1] / "data"
 NETWORK = {"n_atom_basis": 8, "n_filters": 8, "n_interactions": 1, "n_gaussians": 8, "n_knots": 16}
+
+
+class Frames(SimpleNamespace):
+    """Stands for 500 frames."""
+
+    def __len__(self):
+        return 500
 
 
 @pytest.fixture(scope="module")
@@ -130,10 +138,13 @@ def test_long_trainings_of_augmented_molecules_have_two_rounds(changed, expected
         all_training=range(540),
         augmented=case["augmented"],
         augmentation=SimpleNamespace(field=case["field"]),
-        train=SimpleNamespace(periodic=case["periodic"]),
+        train=Frames(periodic=case["periodic"]),
+        baseline=NO_BASELINE,
+        delta=None,
     )
-    config = load_config(changes={"hardening": {"rounds": case["set"]}} if "set" in case else {})
-    assert n_rounds(config, [sets] * case["n_systems"], case["n_epochs"]) == expected
+    changes = {"hardening": {"rounds": case["set"]}} if "set" in case else {}
+    config = load_config(changes=changes | {"training": {"epochs": case["n_epochs"]}})
+    assert n_rounds(config, [sets] * case["n_systems"]) == expected
 
 
 def test_frames_in_which_atoms_have_changed_places_are_read_again(tmp_path):
@@ -208,10 +219,13 @@ def test_a_line_names_the_systems_before_the_training(rounds, n_epochs, periodic
             all_training=range(540),
             augmented="frames",
             augmentation=SimpleNamespace(field="M"),
-            train=SimpleNamespace(periodic=has_cell, temperature_K=300.0),
+            train=Frames(periodic=has_cell, temperature_K=300.0),
+            baseline=NO_BASELINE,
+            delta=None,
         )
         for label, has_cell in zip(("methanol", "ethanol"), periodic, strict=True)
     ]
-    config = load_config(changes={} if rounds is None else {"hardening": {"rounds": rounds}})
-    text = plan(config, systems, n_epochs)
+    changes = {} if rounds is None else {"hardening": {"rounds": rounds}}
+    config = load_config(changes=changes | {"training": {"epochs": n_epochs}})
+    text = plan(config, systems)
     assert text is expected or text.startswith(expected)

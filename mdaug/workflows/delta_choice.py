@@ -1,0 +1,217 @@
+"""Whether a training has Δ-learning, and by which low-level method."""
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from mdaug.errors import DataError
+from mdaug.frames import FloatArray
+from mdaug.quantum.calculators import GFN2
+from mdaug.units import KCAL_MOL_PER_EV
+from mdaug.workflows.config import RunConfig
+from mdaug.workflows.delta_options import DeltaSettings
+from mdaug.workflows.low_level import LowLevel
+from mdaug.workflows.network_training import STEPS_WITH_DELTA, n_steps
+from mdaug.workflows.progress import ignore
+from mdaug.workflows.training_sets import Sets
+
+LEAST_STEPS = 8000
+"""Least steps of a training, without Δ-learning, for auto to use it."""
+
+AUTO_METHODS = (GFN2, "GFN1-xTB")
+"""Methods of auto: the first that is not the reference method itself."""
+
+SMALLEST_SHARE, LARGEST_SHARE = 0.03, 0.8
+"""Mean absolute forces of (E - M) - (X - M_X) over those of E - M, on validation frames: below the first X is
+the reference method, which auto does not use, since the frames of the data are all that is known of it; above
+the second it is of too little use."""
+
+SHARE_OF_EPOCHS = 0.5
+"""Epochs of the network of differences over those of the training without Δ-learning."""
+
+FRAMES_PER_FRAME, LEAST_FRAMES, MOST_FRAMES = 4, 1000, 4000
+"""Frames that are made for each training frame, at least and at most."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class DeltaChoice:
+    """Whether a system is trained on frames by Δ-learning.
+
+    Parameters
+    ----------
+    used
+        Whether it is.
+    reason
+        One sentence: why.
+    method
+        The low-level method.
+    force_mae_field_kcal_mol_A, force_mae_difference_kcal_mol_A, force_mae_network_kcal_mol_A
+        On the validation frames: of the field M; of what the network has to learn, that is M + X - M_X; and
+        of the sum of these and the network. None where it is not known.
+    n_frames, n_left_out
+        Frames that were made, and those without label or with too high an energy.
+    """
+
+    used: bool
+    reason: str
+    method: str = ""
+    force_mae_field_kcal_mol_A: float | None = None
+    force_mae_difference_kcal_mol_A: float | None = None
+    force_mae_network_kcal_mol_A: float | None = None
+    n_frames: int = 0
+    n_left_out: int = 0
+
+    @property
+    def helps(self) -> bool:
+        """Whether the method leaves so little to the network that auto uses it."""
+        field, difference = self.force_mae_field_kcal_mol_A, self.force_mae_difference_kcal_mol_A
+        assert field is not None and difference is not None
+        return difference <= LARGEST_SHARE * field
+
+    @classmethod
+    def from_json(cls, entry: dict[str, Any]) -> Self:
+        """Return the choice that `dataclasses.asdict` described.
+
+        Parameters
+        ----------
+        entry
+            The description.
+        """
+        return cls(**entry)
+
+
+def plan_of_delta(systems: Sequence[Sets], config: RunConfig) -> str | None:
+    """Return what Δ-learning adds to a training in which it is used; None if it is not for this training.
+
+    Parameters
+    ----------
+    systems
+        Frames of each system; a baseline that is not chosen yet counts as used.
+    config
+        Settings of the training.
+    """
+    with_baseline = [replace(sets, baseline=replace(sets.baseline, used=True)) for sets in systems]
+    may_have = [sets for sets in with_baseline if _why_not(sets, with_baseline, config) is None]
+    if not may_have or config.model.baseline == "none":
+        return None
+    n_frames = sum(n_wanted(sets, config.delta) for sets in may_have)
+    n_labels = n_frames + sum(len(sets.train) + len(sets.validation) for sets in may_have)
+    method = AUTO_METHODS[0] if config.delta.method == "auto" else config.delta.method
+    times = SHARE_OF_EPOCHS + STEPS_WITH_DELTA
+    return f"if it is used, {times:.3g} times as many steps, and {n_labels} labels by {method}"
+
+
+def n_wanted(sets: Sets, settings: DeltaSettings) -> int:
+    """Return the number of frames that are made.
+
+    Parameters
+    ----------
+    sets
+        Frames of the system.
+    settings
+        Of Δ-learning.
+    """
+    if settings.n_frames is not None:
+        return settings.n_frames
+    return min(max(FRAMES_PER_FRAME * len(sets.train), LEAST_FRAMES), MOST_FRAMES)
+
+
+def assess(
+    sets: Sets, systems: Sequence[Sets], config: RunConfig, place: Path, progress: Progress
+) -> tuple[DeltaChoice, LowLevel | None]:
+    """Return whether Δ-learning is used for a system, and its low-level method if it is.
+
+    Parameters
+    ----------
+    sets
+        Frames and baseline of the system.
+    systems
+        All systems of the training.
+    config
+        Settings of the training.
+    place
+        Folder for the labels.
+    progress
+        Called with the name of a part and the numbers of frames done and in all.
+
+    Raises
+    ------
+    DataError, MissingDependencyError
+        The settings name a method that cannot be used.
+    """
+    method, why_not = config.delta.method, _why_not(sets, systems, config)
+    if why_not is None:
+        try:
+            choice, low_level = _measured(
+                AUTO_METHODS if method == "auto" else (method,), sets, config, place, progress
+            )
+            if method == "auto" and not choice.helps:
+                return replace(choice, used=False, reason=f"no {choice.reason}, which is too little"), None
+            return choice, low_level
+        except DataError as error:
+            why_not = str(error)
+    if why_not and method != "auto":
+        raise DataError(f"delta.method = {method!r}: {why_not}; set it to none")
+    return DeltaChoice(False, why_not and f"no Δ-learning: {why_not}"), None
+
+
+def mean_kcal_mol_A(forces: FloatArray) -> float:
+    """Return the mean absolute component of forces, kcal/mol/Å.
+
+    Parameters
+    ----------
+    forces
+        eV/Å.
+    """
+    return float(np.abs(forces).mean()) * KCAL_MOL_PER_EV
+
+
+def _measured(
+    methods: Sequence[str], sets: Sets, config: RunConfig, place: Path, progress: Progress
+) -> tuple[DeltaChoice, LowLevel]:
+    """Return the first method that is not the reference method, or the last, and how much of the forces of
+    the validation frames it leaves to a network."""
+    place.mkdir(parents=True, exist_ok=True)
+    for method in methods:
+        labels = partial(progress, f"{method} of the data")
+        low_level = LowLevel.fitted(method, sets.train, config.model.cutoff, place / "labels.jsonl", labels)
+        held_out, kept = low_level.labeled(sets.validation, ignore)
+        if not len(kept):
+            raise DataError(f"{method} fails on all validation frames")
+        reference = sets.baseline.subtract(sets.validation.select(kept)).forces
+        field, difference = mean_kcal_mol_A(reference), mean_kcal_mol_A(reference - held_out.forces)
+        if difference > SMALLEST_SHARE * field:
+            break
+    reason = (
+        f"Δ-learning: {method} lowers what the network has to learn from {field:.3g} to {difference:.3g} "
+        "kcal/mol/Å (mean absolute force of the validation frames)"
+    )
+    return DeltaChoice(True, reason, method, field, difference), low_level
+
+
+def _why_not(sets: Sets, systems: Sequence[Sets], config: RunConfig) -> str | None:
+    """Return why a system has no Δ-learning; "" where auto leaves it out without a word; None if it may."""
+    auto = config.delta.method == "auto"
+    if config.delta.method == "none" or (auto and not _is_recommended(sets, systems, config)):
+        return ""
+    if not sets.baseline.used:
+        return "the model has no baseline"
+    if sets.train.periodic:
+        return "the frames have a cell, and it is for molecules"
+    if not len(sets.validation):
+        return "no validation frames"
+    if auto and importlib.util.find_spec("tblite") is None:
+        return "tblite is not installed (pip install 'mdaug[xtb]'), whose GFN2-xTB often halves the errors"
+    return None
+
+
+def _is_recommended(sets: Sets, systems: Sequence[Sets], config: RunConfig) -> bool:
+    """Whether auto is to use Δ-learning, if it is possible and helps."""
+    return sets.augmented is not None and sets.baseline.used and n_steps(systems, config) >= LEAST_STEPS

@@ -1,0 +1,262 @@
+"""Δ-learning: more training frames, labeled by a low-level method and a network of its errors.
+
+The network of a training has to learn what the baseline M leaves of the reference method E, from as many
+frames as there are. A low-level method X, of which a frame costs milliseconds, leaves nearly the same beside
+its own force-matched field M_X. So a first network learns the smaller (E - M) - (X - M_X) from the training
+frames. MD of M plus this network gives more frames of the molecule; their labels are M plus the network plus
+X - M_X. The model is trained on these beside the frames of the data, and costs as much as any other.
+
+Δ-learning: doi.org/10.1021/acs.jctc.5b00099.
+"""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from mdaug.archives import read_json
+from mdaug.calculators.predictions import predict
+from mdaug.data import write_extxyz
+from mdaug.data.load import read_frames
+from mdaug.deployment import export_model
+from mdaug.files import write_json
+from mdaug.frames import FloatArray, FrameSet
+from mdaug.md import DynamicsOptions
+from mdaug.workflows.config import RunConfig
+from mdaug.workflows.delta_choice import (
+    SHARE_OF_EPOCHS,
+    DeltaChoice,
+    Progress,
+    assess,
+    mean_kcal_mol_A,
+    n_wanted,
+)
+from mdaug.workflows.delta_options import DeltaSettings
+from mdaug.workflows.dynamics import new_run, run_model
+from mdaug.workflows.explore import visited_positions
+from mdaug.workflows.low_level import LowLevel
+from mdaug.workflows.network_training import train_network
+from mdaug.workflows.progress import ignore
+from mdaug.workflows.training_choice import augmented_frames
+from mdaug.workflows.training_records import system_folder
+from mdaug.workflows.training_sets import Sets
+from mdaug.workflows.training_summary import summarize_systems
+
+FOLDER, RECORD, FRAMES = "delta", "delta.json", "frames.xyz"
+
+N_STARTS, TIMESTEP_FS, FRAMES_EVERY, LEFT_OUT_FS = 8, 0.5, 80, 500.0
+"""Runs at each temperature, each from another training frame; their time step; the steps between two frames
+that are taken; and the start of each run, from which none is taken."""
+
+HIGHEST = 3.0
+"""Energies of frames above the lowest of the data are at most so many times as high as those of the data."""
+
+
+def make_delta_frames(
+    systems: Sequence[Sets],
+    config: RunConfig,
+    folder: Path,
+    *,
+    device: str,
+    stage: Callable[[str], None],
+    progress: Progress,
+) -> list[DeltaChoice]:
+    """Make the frames of each system for which Δ-learning is used, and record them and the choices.
+
+    What a stopped run has finished is not computed again.
+
+    Parameters
+    ----------
+    systems
+        Frames and baseline of each system.
+    config
+        Settings of the training.
+    folder
+        Its run folder.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    stage
+        Called with a line of text at each stage.
+    progress
+        Called with the name of a part and the numbers of items done and in all.
+
+    Raises
+    ------
+    DataError, MissingDependencyError
+        The settings name a method that cannot be used.
+    """
+    recorded = [_recorded(system_folder(folder, sets, systems) / FOLDER) for sets in systems]
+    done = [choice for choice in recorded if choice is not None]
+    if len(done) == len(systems):
+        _report(done, systems, stage)
+        return done
+    assessed = [
+        assess(sets, systems, config, system_folder(folder, sets, systems) / FOLDER, progress)
+        for sets in systems
+    ]
+    choices = [choice for choice, _ in assessed]
+    methods = {n: method for n, (_, method) in enumerate(assessed) if method is not None}
+    _report(choices, systems, stage)
+    if methods:
+        differences = [_differences(systems[n], method) for n, method in methods.items()]
+        model, force_maes = _difference_network(differences, config, folder / FOLDER, device, progress)
+        for (n, method), force_mae in zip(methods.items(), force_maes, strict=True):
+            place = system_folder(folder, systems[n], systems) / FOLDER
+            made, n_left_out = _made(systems[n], method, model, config.delta, progress)
+            write_extxyz(made, place / FRAMES)
+            choices[n] = replace(
+                choices[n],
+                force_mae_network_kcal_mol_A=force_mae,
+                n_frames=len(made),
+                n_left_out=n_left_out,
+            )
+            stage(f"Δ-learning: {len(made)} frames")
+    for sets, choice in zip(systems, choices, strict=True):
+        write_json(system_folder(folder, sets, systems) / FOLDER / RECORD, asdict(choice))
+    return choices
+
+
+def with_delta_frames(systems: Sequence[Sets], config: RunConfig, folder: Path) -> tuple[Sets, ...]:
+    """Return the systems with the frames that `make_delta_frames` recorded, and with more augmented frames.
+
+    Parameters
+    ----------
+    systems
+        The systems.
+    config
+        Settings of the training.
+    folder
+        The run folder.
+    """
+    return tuple(
+        _with_frames(sets, config, system_folder(folder, sets, systems) / FOLDER) for sets in systems
+    )
+
+
+def _with_frames(sets: Sets, config: RunConfig, place: Path) -> Sets:
+    if not (place / FRAMES).exists():
+        return sets
+    frames = read_frames(place / FRAMES, units="eV", temperature_K=sets.train.temperature_K).frames
+    sets = replace(sets, delta=frames)
+    if sets.augmented is None or sets.augmentation is None:
+        return sets
+    augmented = augmented_frames(
+        sets.augmentation, len(sets.train), sets.baseline, config, n_delta=len(frames)
+    )
+    return replace(sets, augmented=augmented)
+
+
+def _report(choices: Sequence[DeltaChoice], systems: Sequence[Sets], stage: Callable[[str], None]) -> None:
+    for choice, sets in zip(choices, systems, strict=True):
+        if choice.reason:
+            stage(f"{sets.label}: {choice.reason}" if len(systems) > 1 else choice.reason)
+
+
+def _recorded(place: Path) -> DeltaChoice | None:
+    if not (place / RECORD).exists():
+        return None
+    return DeltaChoice.from_json(read_json(place / RECORD, "the record of Δ-learning"))
+
+
+def _differences(sets: Sets, method: LowLevel) -> Sets:
+    """Return the frames of the data less X - M_X."""
+    return replace(
+        sets,
+        train=_less(sets.train, method),
+        validation=_less(sets.validation, method),
+        augmented=None,
+        explored=None,
+    )
+
+
+def _less(frames: FrameSet, method: LowLevel) -> FrameSet:
+    labeled, kept = method.labeled(frames, ignore)
+    rest = frames.select(kept)
+    return replace(
+        rest, energies=rest.energies - labeled.energies, forces=rest.forces - labeled.forces, stresses=None
+    )
+
+
+def _difference_network(
+    systems: Sequence[Sets], config: RunConfig, folder: Path, device: str, progress: Progress
+) -> tuple[Path, list[float]]:
+    """Train the network of differences; return its model file and its force MAE on each system's validation
+    frames, kcal/mol/Å."""
+    folder.mkdir(parents=True, exist_ok=True)
+    result = train_network(
+        systems,
+        config,
+        folder,
+        share=SHARE_OF_EPOCHS,
+        device=device,
+        resume=True,
+        progress=lambda state: progress("Δ-learning", state.epoch, state.n_epochs),
+    )
+    summary = summarize_systems(
+        [sets.train for sets in systems], [sets.label for sets in systems], config.model.cutoff
+    )
+    model = export_model(
+        result.model, folder / "model.pt", training=summary, templates=systems[0].baseline.templates
+    )
+    errors = [predict(model, sets.validation)[1] - sets.validation.forces for sets in systems]
+    return model, [mean_kcal_mol_A(each) for each in errors]
+
+
+def _made(
+    sets: Sets, method: LowLevel, model: Path, settings: DeltaSettings, progress: Progress
+) -> tuple[FrameSet, int]:
+    """Return labeled frames from MD of the network of differences, and the number of those left out."""
+    train = sets.train
+    positions = _sampled(sets, model, n_wanted(sets, settings), settings, progress)
+    visited = replace(
+        train.select(np.zeros(len(positions), dtype=np.int64)),
+        positions=positions,
+        group=np.arange(len(positions)),
+        weights=np.full(len(positions), settings.weight),
+        stresses=None,
+        info={},
+        name=f"{train.name}, Δ-learning",
+    )
+    labeled, kept = method.labeled(visited, partial(progress, f"{method.name} of more frames"))
+    energies, forces = predict(model, visited.select(kept))
+    labeled = replace(labeled, energies=labeled.energies + energies, forces=labeled.forces + forces)
+    lowest, highest = train.energies.min(), train.energies.max()
+    low = np.flatnonzero(
+        labeled.energies - lowest <= HIGHEST * max(settings.temperatures) * (highest - lowest)
+    )
+    return labeled.select(low), len(positions) - len(low)
+
+
+def _sampled(
+    sets: Sets, model: Path, n_frames: int, settings: DeltaSettings, progress: Progress
+) -> FloatArray:
+    """Return positions (n_sampled, n_atoms, 3), Å, from MD of a model, each run from a training frame."""
+    runs = [(factor, n) for factor in settings.temperatures for n in range(N_STARTS)]
+    each = -(-n_frames // len(runs))
+    left_out = round(LEFT_OUT_FS / TIMESTEP_FS / FRAMES_EVERY)
+    rng = np.random.default_rng(settings.seed)
+    starts = rng.integers(len(sets.train), size=len(runs))
+    parts = []
+    for done, ((factor, n), start) in enumerate(zip(runs, starts, strict=True)):
+        options = DynamicsOptions(
+            ensemble="nvt",
+            temperature=factor * float(sets.train.temperature_K or 0),
+            timestep=TIMESTEP_FS,
+            steps=FRAMES_EVERY * (left_out + each),
+            equilibration=0.0,
+            frames_every=FRAMES_EVERY,
+            thermo_every=FRAMES_EVERY,
+            seed=settings.seed + n,
+        )
+        atoms = Atoms(sets.train.atomic_numbers, sets.train.positions[start])
+        with tempfile.TemporaryDirectory() as place:
+            run_model(new_run(model, atoms, options), Path(place))
+            parts.append(visited_positions(Path(place), sets.train.atomic_numbers)[left_out:][-each:])
+        progress("MD for Δ-learning", done + 1, len(runs))
+    positions = np.concatenate(parts)
+    finite = positions[np.isfinite(positions).all(axis=(1, 2))]
+    return finite[np.linspace(0, len(finite) - 1, min(n_frames, len(finite))).round().astype(np.int64)]

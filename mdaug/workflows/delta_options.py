@@ -1,0 +1,29 @@
+"""Settings of Δ-learning."""
+
+from typing import Annotated
+
+from pydantic import Field, PositiveFloat
+
+from mdaug.options import Options, Positive, Seed
+
+
+class DeltaSettings(Options):
+    """Δ-learning: more training frames, labeled by a low-level method and a network of its errors."""
+
+    method: str = "auto"
+    """Low-level method: GFN2-xTB, GFN1-xTB or IPEA1-xTB (through tblite), any ASE calculator as module:Class,
+    or none. auto is GFN2-xTB, or GFN1-xTB for frames of GFN2-xTB, where tblite is installed and the method
+    explains enough of the forces; for molecules with a baseline and augmented frames, in trainings of 8000
+    steps or more."""
+
+    n_frames: Positive | None = None
+    """Frames of the molecule that are made [default: four times its training frames, 1000 to 4000]."""
+
+    temperatures: tuple[PositiveFloat, ...] = (1.0, 1.2)
+    """Temperatures of the MD from which they are taken, in that of the training frames."""
+
+    weight: Annotated[float, Field(gt=0, le=1e9)] = 1.0
+    """Weight of each in the training loss (a frame of the data: 1)."""
+
+    seed: Seed = 0
+    """Seed of velocities and thermostat."""

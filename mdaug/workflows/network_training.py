@@ -1,0 +1,86 @@
+"""Training of the network on frames less the baseline."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mdaug.frames import as_frames
+from mdaug.training import TrainOptions, TrainResult, train
+from mdaug.workflows.baseline import network_options
+from mdaug.workflows.config import RunConfig
+from mdaug.workflows.training_sets import Sets
+
+STEPS_WITH_DELTA = 1.5
+"""Steps of a training with frames by Δ-learning over those of the same training without."""
+
+
+def n_steps(systems: Sequence[Sets], config: RunConfig) -> int:
+    """Return the number of steps of a training without Δ-learning.
+
+    Parameters
+    ----------
+    systems
+        Frames and baseline of each system.
+    config
+        Settings of the training.
+    """
+    n_frames = _n_without_delta(systems)
+    options = systems[0].baseline.training_options(config.training, n_frames)
+    return options.n_epochs * -(-n_frames // options.batch_size)
+
+
+def _n_without_delta(systems: Sequence[Sets]) -> int:
+    """Return the number of training frames without Δ-learning, which adds frames of both kinds in
+    proportion."""
+    n_raw = sum(len(sets.train) for sets in systems)
+    n_delta = sum(0 if sets.delta is None else len(sets.delta) for sets in systems)
+    n_frames = sum(len(sets.all_training) for sets in systems)
+    return round(n_frames * n_raw / (n_raw + n_delta))
+
+
+def training_options(systems: Sequence[Sets], config: RunConfig, *, share: float = 1.0) -> TrainOptions:
+    """Return the options of a training, with its number of epochs.
+
+    The settings' epochs are those without Δ-learning: with it a training has 1.5 times as many steps, however
+    many frames it adds.
+
+    Parameters
+    ----------
+    systems
+        Frames and baseline of each system.
+    config
+        Settings of the training.
+    share
+        Factor on the number of epochs.
+    """
+    n_without, n_frames = _n_without_delta(systems), sum(len(sets.all_training) for sets in systems)
+    options = systems[0].baseline.training_options(config.training, n_without)
+    if n_frames > n_without:
+        share *= STEPS_WITH_DELTA * n_without / n_frames
+    return options.model_copy(update={"epochs": max(1, round(share * options.n_epochs))})
+
+
+def train_network(
+    systems: Sequence[Sets], config: RunConfig, folder: Path, *, share: float = 1.0, **others: Any
+) -> TrainResult:
+    """Train a network on all training frames of the systems, each less its baseline.
+
+    Parameters
+    ----------
+    systems
+        Frames and baseline of each system.
+    config
+        Settings of the training.
+    folder
+        Run folder of the training.
+    share
+        Factor on the number of epochs.
+    **others
+        Further arguments of `mdaug.training.train`.
+    """
+    baselines = [sets.baseline for sets in systems]
+    frames = as_frames([sets.baseline.subtract(sets.all_training) for sets in systems])
+    held_out = [sets for sets in systems if len(sets.validation)]
+    validation = as_frames([sets.baseline.subtract(sets.validation) for sets in held_out])
+    options = training_options(systems, config, share=share)
+    return train(frames, validation, network_options(baselines, config), options, folder, **others)
