@@ -2,10 +2,15 @@
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+PATIENCE = timedelta(hours=24)
+"""How long the other processes wait for rank zero, which alone makes the frames of Δ-learning and compares
+short trainings. (The default of PyTorch, 10 or 30 minutes, is too short for large molecules.)"""
 
 
 @dataclass(frozen=True)
@@ -72,5 +77,6 @@ def join_group() -> ProcessGroup:
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     if not dist.is_initialized():
-        dist.init_process_group("cuda:nccl,cpu:gloo" if torch.cuda.is_available() else "gloo")
+        backend = "cuda:nccl,cpu:gloo" if torch.cuda.is_available() else "gloo"
+        dist.init_process_group(backend, timeout=PATIENCE)
     return ProcessGroup(dist.get_rank(), dist.get_world_size())
