@@ -100,7 +100,7 @@ def prepare_run(
     ------
     DataError
         If there is no such model, structure or run, the structure is unlike the training frames and
-        `settings` are strict, or the deviation of a committee is asked for and there is none.
+        `settings` are strict, or there is no committee whose deviation could be written.
     """
     run = _prepared(model, settings, options, folder, calculator=calculator, on_cluster=on_cluster)
     if settings.model_devi:
