@@ -9,6 +9,7 @@ from ase.data import chemical_symbols
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, IntArray
 from mdaug.geometry.pairs import check_lattice
+from mdaug.models.species import element_indices
 
 
 class StructureError(DataError, CalculatorError):
@@ -32,15 +33,15 @@ def elements_of(numbers: IntArray, elements: list[str]) -> IntArray:
     """
     if len(numbers) == 0:
         raise StructureError("no atoms to evaluate; expected at least one")
-    model_numbers = [number_of[symbol] for symbol in elements]
-    unknown = [n for n, number in enumerate(numbers) if number not in model_numbers]
-    if unknown:
-        symbol = chemical_symbols[numbers[unknown[0]]]
+    indices = element_indices(numbers, [number_of[symbol] for symbol in elements])
+    if (indices < 0).any():
+        first = int(np.argmin(indices))
+        symbol = chemical_symbols[numbers[first]]
         raise StructureError(
-            f"atom {unknown[0]} is {symbol}, which is not an element of the model ({', '.join(elements)}); "
+            f"atom {first} is {symbol}, which is not an element of the model ({', '.join(elements)}); "
             "train a model on frames with this element"
         )
-    return np.array([model_numbers.index(number) for number in numbers], dtype=np.int64)
+    return indices
 
 
 def check_positions(positions: FloatArray, where: str = "") -> None:

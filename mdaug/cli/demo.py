@@ -44,7 +44,8 @@ def demo(
     """
     began = time.monotonic()
     settings = load_config(config, given_settings(data, source, None))
-    from mdaug.reports.demo import conclusions, demo_verdicts, next_commands, summary_table
+    from mdaug.reports.demo import next_commands
+    from mdaug.reports.demo_summary import conclusions, demo_verdicts, summary_table
     from mdaug.reports.terminal import print_next, print_table, print_verdicts
     from mdaug.workflows.demo import run_demo
 

@@ -99,28 +99,49 @@ def train(
     dry_run
         Print the expected minutes and memory; write nothing.
     """
-    sections = {"split": split, "springs": springs, "augment": augment, "model": model, "training": training}
-    sections |= {"delta": delta, "hardening": hardening}
+    sections: dict[str, Any] = {"split": split, "springs": springs, "augment": augment, "model": model}
+    sections |= {"training": training, "delta": delta, "hardening": hardening}
     changes = given_settings(data[0] if len(data) == 1 else None, source, epochs, sections, seed)
     if len(data) > 1:
         changes["data"]["sources"] = [{"source": name} for name in data]
-    own_parts = {"validation": validation, "test": test}
-    changes["data"] |= {part: file for part, file in own_parts.items() if file is not None}
-    if e0s is not None:
-        changes["training"]["e0s"] = e0s
-    if harden is not None:
-        changes["hardening"]["rounds"] = harden
+    changes["data"] |= _not_none(validation=validation, test=test)
+    changes["training"] |= _not_none(e0s=e0s)
+    changes["hardening"] |= _not_none(rounds=harden)
     if committee is not None:
         changes["committee"] = {"networks": committee}
     if no_augment:
-        for name, options in (("springs", springs), ("augment", augment)):
-            refuse([f"--{name}.{option[2:]}" for option in given_options(options)], "with --no-augment")
+        _refuse_augmentation(springs, augment)
         changes["augment"]["enabled"] = False
     if dry_run:
         resuming = [*(["--resume"] if resume else []), *(["--log"] if log else [])]
         refuse([*resuming, *given_options(output)], "with --dry-run, which writes nothing")
         _print_dry_run(load_config(config, changes), device)
         return
+    given: dict[str, Any] = {"device": device, "resume": resume, "log": log}
+    _train(config, changes, output, inputs=[*data, config], **given)
+
+
+def _not_none(**values: Any) -> dict[str, Any]:
+    """Return the values that are given."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _refuse_augmentation(springs: SpringSettings, augment: AugmentSection) -> None:
+    for name, options in (("springs", springs), ("augment", augment)):
+        refuse([f"--{name}.{option[2:]}" for option in given_options(options)], "with --no-augment")
+
+
+def _train(
+    config: Path | None,
+    changes: Changes,
+    output: OutputOptions,
+    *,
+    device: TrainingDevice,
+    resume: bool,
+    log: "LogName | None",
+    inputs: list[Path | str | None],
+) -> None:
+    """Train alone, or as one of the processes of `torchrun`."""
     # mistakes in the settings are found before torch is imported
     settings = load_config(config, changes) if config is not None or not resume else None
     from mdaug.training import join_group
@@ -128,7 +149,6 @@ def train(
 
     group = join_group()
     if group.is_rank_zero:
-        inputs = [*data, config]
         given: dict[str, Any] = {"device": device, "resume": resume, "log": log}
         _train_as_rank_zero(settings, changes, group, output, inputs=inputs, **given)
     else:

@@ -21,7 +21,7 @@ from mdaug.deployment.deployed_model import DeployedModel
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.frame_pairs import pairs_of_frames
 from mdaug.models import SchNet
-from mdaug.models.species import elements_of, species_of
+from mdaug.models.species import elements_of_frames, species_of
 
 RIDGE = 1e-3
 """Added to the variances along the principal axes, in units of the largest; without it an axis along which
@@ -69,7 +69,7 @@ def last_layer_statistics(model: SchNet, training: Sequence[FrameSet]) -> Featur
     """
     deployed = DeployedModel(model).eval()
     training = _thinned(training)
-    elements = [elements_of(frames, model.atomic_numbers) for frames in training]
+    elements = [elements_of_frames(frames, model.atomic_numbers) for frames in training]
     of_atoms = np.concatenate([np.tile(own, len(of)) for own, of in zip(elements, training, strict=True)])
     values = np.concatenate([_features(deployed, frames) for frames in training])
     n_elements = len(deployed.atomic_numbers)

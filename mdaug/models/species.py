@@ -1,6 +1,6 @@
 """Species of atoms: which row of the embedding each has."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from ase.data import chemical_symbols
@@ -9,7 +9,26 @@ from mdaug.errors import DataError
 from mdaug.frames import FrameSet, IntArray
 
 
-def elements_of(frames: FrameSet, atomic_numbers: list[int]) -> IntArray:
+def element_indices(numbers: IntArray, elements: Sequence[int]) -> IntArray:
+    """Return the index of each atom's element among those of a model, shape (n_atoms,).
+
+    Parameters
+    ----------
+    numbers
+        Atomic numbers (n_atoms,).
+    elements
+        Atomic numbers of the model's elements.
+
+    Returns
+    -------
+    IntArray
+        −1 for an element that the model does not have.
+    """
+    places = {number: index for index, number in enumerate(elements)}
+    return np.array([places.get(int(number), -1) for number in numbers], dtype=np.int64)
+
+
+def elements_of_frames(frames: FrameSet, atomic_numbers: list[int]) -> IntArray:
     """Return the index (n_atoms,) of each atom's element among a model's.
 
     Parameters
@@ -17,14 +36,15 @@ def elements_of(frames: FrameSet, atomic_numbers: list[int]) -> IntArray:
     frames
         Frames of one molecule or crystal.
     atomic_numbers
-        The model's elements, ascending.
+        The model's elements.
 
     Raises
     ------
     DataError
         The frames have an element that the model does not have.
     """
-    unknown = sorted(set(frames.atomic_numbers.tolist()) - set(atomic_numbers))
+    indices = element_indices(frames.atomic_numbers, atomic_numbers)
+    unknown = sorted(set(frames.atomic_numbers[indices < 0].tolist()))
     if unknown:
         missing, elements = (
             ", ".join(chemical_symbols[z] for z in numbers) for numbers in (unknown, atomic_numbers)
@@ -32,7 +52,7 @@ def elements_of(frames: FrameSet, atomic_numbers: list[int]) -> IntArray:
         raise DataError(
             f"{frames.name} has {missing}, which the model was not trained on; its elements are {elements}"
         )
-    return np.searchsorted(atomic_numbers, frames.atomic_numbers)
+    return indices
 
 
 def species_of(frames: FrameSet, atomic_numbers: list[int]) -> IntArray:
@@ -43,14 +63,14 @@ def species_of(frames: FrameSet, atomic_numbers: list[int]) -> IntArray:
     Parameters
     ----------
     frames, atomic_numbers
-        As for `elements_of`.
+        As for `elements_of_frames`.
 
     Raises
     ------
     DataError
         The frames have an element that the model does not have.
     """
-    elements = elements_of(frames, atomic_numbers)
+    elements = elements_of_frames(frames, atomic_numbers)
     if frames.atom_types is None:
         return elements
     return embedding_rows(elements, frames.atom_types, len(atomic_numbers))

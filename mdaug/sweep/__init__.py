@@ -8,13 +8,14 @@ if TYPE_CHECKING:
     from mdaug.sweep.options import PAPER, SweepOptions
     from mdaug.sweep.results import table, write_results
     from mdaug.sweep.space import parse_space
-    from mdaug.sweep.study import Sweep, run_sweep
+    from mdaug.sweep.storage import Sweep
+    from mdaug.sweep.study import run_sweep
 
 __all__ = ["PAPER", "Sweep", "SweepOptions", "parse_space", "run_sweep", "table", "write_results"]
 
 _MODULES = {
     "PAPER": "mdaug.sweep.options",
-    "Sweep": "mdaug.sweep.study",
+    "Sweep": "mdaug.sweep.storage",
     "SweepOptions": "mdaug.sweep.options",
     "parse_space": "mdaug.sweep.space",
     "run_sweep": "mdaug.sweep.study",

@@ -12,7 +12,7 @@ import numpy as np
 from mdaug.files import write_json, write_text
 from mdaug.reports.html import Cell, Table
 from mdaug.reports.sweep import save_importances, save_scans
-from mdaug.sweep.study import Sweep, open_study
+from mdaug.sweep.storage import Sweep, open_study
 
 if TYPE_CHECKING:
     import optuna

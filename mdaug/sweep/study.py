@@ -1,27 +1,17 @@
-"""The trials of a sweep as an Optuna study: jobs, resume, progress."""
+"""The trials of a sweep as jobs: a queue of points or a sampler, resume, progress."""
 
-import importlib
 import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mdaug.errors import DataError, MDAugError, MissingDependencyError
+from mdaug.errors import DataError, MDAugError
 from mdaug.jobs import Failure, Job, JobQueue, Where
-from mdaug.sweep.options import SweepOptions
-from mdaug.sweep.space import (
-    Dimension,
-    Range,
-    changes_of,
-    check_settings,
-    grid,
-    record_settings,
-    settings_of,
-)
+from mdaug.sweep.space import Dimension, Range, changes_of, check_settings, grid, record_settings, settings_of
+from mdaug.sweep.storage import Sweep, load_optuna, open_study, own_trials, parameters_of, storage_errors
 from mdaug.sweep.trial import objective_of, run_trial, trial_name
 from mdaug.training import TrainState
 from mdaug.workflows.config import RunConfig
@@ -29,59 +19,7 @@ from mdaug.workflows.config import RunConfig
 if TYPE_CHECKING:
     import optuna
 
-STUDY = "mdaug sweep"
 REPORTS = 50  # number of times at which a training may be pruned
-
-SEARCHED_AT_ONCE = 10
-"""Trials of a search at once on a cluster: the sampler learns from those that have ended."""
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """Settings of a sweep that its trials need.
-
-    Parameters
-    ----------
-    config
-        The training that is varied.
-    space
-        The search space.
-    options
-        Options of the sweep.
-    folder
-        Run folder, with a folder for each trial under ``trials``.
-    scheduler
-        Dask scheduler whose workers run the trials; None for processes of this machine.
-    """
-
-    config: RunConfig
-    space: list[Dimension]
-    options: SweepOptions
-    folder: Path
-    scheduler: str | None = None
-
-    @property
-    def storage(self) -> str:
-        """Optuna storage of the trials."""
-        return self.options.storage or f"sqlite:///{(self.folder / 'study.db').resolve()}"
-
-    @property
-    def n_trials(self) -> int:
-        """Number of trainings."""
-        points = grid(self.space)
-        return self.options.trials if points is None else len(points)
-
-    @property
-    def n_at_once(self) -> int:
-        """Number of trials that are handed over at once."""
-        if self.options.workers or self.scheduler is None:
-            return self.options.workers or 1
-        return SEARCHED_AT_ONCE if grid(self.space) is None else self.n_trials
-
-    @property
-    def reports(self) -> bool:
-        """Whether trials report their epochs to the study: on other machines only to a shared storage."""
-        return self.scheduler is None or self.options.storage is not None
 
 
 def run_sweep(sweep: Sweep, progress: Callable[[int, int, str], None]) -> "list[optuna.trial.FrozenTrial]":
@@ -124,58 +62,6 @@ def run_sweep(sweep: Sweep, progress: Callable[[int, int, str], None]) -> "list[
     return trials
 
 
-@contextmanager
-def storage_errors(sweep: Sweep) -> Iterator[None]:
-    """Convert errors of the storage of the trials into one-line errors.
-
-    Parameters
-    ----------
-    sweep
-        The sweep.
-    """
-    optuna, sqlalchemy = _optuna(), importlib.import_module("sqlalchemy.exc")
-    try:
-        yield
-    except (optuna.exceptions.StorageInternalError, sqlalchemy.SQLAlchemyError) as error:
-        cause = error.__cause__ or error
-        reason = str(getattr(cause, "orig", None) or cause).strip().splitlines()[0]
-        raise MDAugError(
-            f"the study in {sweep.storage} cannot be read or written ({reason}); finished trials are kept; "
-            "--resume continues the sweep"
-        ) from error
-
-
-def open_study(sweep: Sweep) -> "optuna.Study":
-    """Open or create the study of a sweep.
-
-    Parameters
-    ----------
-    sweep
-        The sweep.
-
-    Raises
-    ------
-    MissingDependencyError
-        Optuna, or a package that the storage needs, is not installed.
-    """
-    optuna = _optuna()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    warmup = max(1, sweep.config.training.n_epochs // 3)
-    try:
-        return optuna.create_study(
-            study_name=STUDY,
-            storage=sweep.storage,
-            sampler=optuna.samplers.TPESampler(seed=sweep.options.seed, multivariate=True),
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=warmup),
-            load_if_exists=True,
-        )
-    except ImportError as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
-        raise MissingDependencyError(
-            f"the storage {sweep.storage} needs another package ({reason})"
-        ) from error
-
-
 def queue(study: "optuna.Study", sweep: Sweep) -> None:
     """Queue the points of a grid, and queue again those whose workers on this machine were killed.
 
@@ -186,13 +72,13 @@ def queue(study: "optuna.Study", sweep: Sweep) -> None:
     sweep
         The sweep.
     """
-    optuna = _optuna()
+    optuna = load_optuna()
     for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
         host, _, process = str(trial.user_attrs.get("worker", ":")).partition(":")
         if host == socket.gethostname() and not _alive(int(process)):
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL, skip_if_finished=True)
             study.enqueue_trial(trial.params)
-    queued = [_parameters(trial) for trial in study.get_trials(deepcopy=False)]
+    queued = [parameters_of(trial) for trial in study.get_trials(deepcopy=False)]
     for point in grid(sweep.space) or []:
         if point not in queued:
             study.enqueue_trial(point)
@@ -225,25 +111,6 @@ def work(
         _report_progress(study, sweep, progress)
 
 
-def own_trials(study: "optuna.Study", sweep: Sweep) -> "list[optuna.trial.FrozenTrial]":
-    """Return the started trials of a sweep; of several with equal parameters only the last.
-
-    Parameters
-    ----------
-    study
-        The study, which other sweeps may share.
-    sweep
-        The sweep.
-    """
-    last = {
-        str(sorted(_parameters(trial).items())): trial
-        for trial in study.get_trials(deepcopy=False)
-        if _parameters(trial) and trial.state.name != "WAITING"
-    }
-    points = grid(sweep.space)
-    return [trial for trial in last.values() if points is None or _parameters(trial) in points]
-
-
 @dataclass
 class _Trials:
     """Trials that run as jobs; when one ends, its result is recorded and the next one is started."""
@@ -271,7 +138,7 @@ class _Trials:
 
     def _done(self, trial: "optuna.Trial", result: dict[str, Any] | None) -> None:
         if result is None:
-            self.study.tell(trial, state=_optuna().trial.TrialState.PRUNED)
+            self.study.tell(trial, state=load_optuna().trial.TrialState.PRUNED)
         else:
             trial.set_user_attr("result", result)  # other machines may not have access to the folder
             try:
@@ -283,7 +150,7 @@ class _Trials:
 
     def _failed(self, trial: "optuna.Trial", failure: Failure) -> None:
         trial.set_user_attr("error", failure.reason)
-        self.study.tell(trial, state=_optuna().trial.TrialState.FAIL)
+        self.study.tell(trial, state=load_optuna().trial.TrialState.FAIL)
         self.start_next()
 
 
@@ -318,7 +185,7 @@ def train_trial(sweep: Sweep, trial_id: int, config: RunConfig, folder: Path) ->
     result
         Content of trial.json; None for a trial that was pruned.
     """
-    optuna = _optuna()
+    optuna = load_optuna()
     every = max(1, sweep.config.training.n_epochs // REPORTS)
     with storage_errors(sweep):
         trial = optuna.trial.Trial(open_study(sweep), trial_id) if sweep.reports else None
@@ -344,11 +211,6 @@ def _suggest(trial: "optuna.Trial", dimension: Dimension) -> Any:
     return trial.suggest_float(dimension.key, dimension.low, dimension.high, log=dimension.log)
 
 
-def _parameters(trial: "optuna.trial.FrozenTrial") -> dict[str, Any]:
-    """Return the parameters of a trial, suggested or queued."""
-    return dict(trial.params or trial.system_attrs.get("fixed_params", {}))
-
-
 def _report_progress(study: "optuna.Study", sweep: Sweep, progress: Callable[[int, int, str], None]) -> None:
     states = [trial.state.name for trial in own_trials(study, sweep)]
     running = states.count("RUNNING")
@@ -363,12 +225,3 @@ def _alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _optuna() -> Any:
-    try:
-        return importlib.import_module("optuna")
-    except ImportError as error:
-        raise MissingDependencyError(
-            "sweeps need Optuna, which is not installed: pip install 'mdaug[sweep]'"
-        ) from error

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.models import SchNet
-from mdaug.models.species import elements_of
+from mdaug.models.species import elements_of_frames
 from mdaug.training.pair_prior import prior_results
 from mdaug.training.parallel import ProcessGroup
 from mdaug.training.systems import SetTensors
@@ -146,7 +146,7 @@ def predict(model: SchNet, frames: FrameSet) -> tuple[FloatArray, FloatArray]:
     tensors = FrameTensors(frames, model)
     index = torch.arange(tensors.n_frames, device=tensors.energies.device)
     network_energies, network_forces, _ = predict_tensors(model, tensors, index)
-    reference = float(model.reference_energies.cpu()[elements_of(frames, model.atomic_numbers)].sum())
+    reference = float(model.reference_energies.cpu()[elements_of_frames(frames, model.atomic_numbers)].sum())
     energies = network_energies.double().cpu().numpy() * scale + reference
     forces = network_forces.double().cpu().numpy() * scale
     if model.prior is None:

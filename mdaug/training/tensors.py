@@ -12,7 +12,7 @@ from torch import Tensor
 from mdaug.frames import Frames, FrameSet, IntArray, systems_of
 from mdaug.geometry.pairs import frame_pairs
 from mdaug.models import Graph, SchNet
-from mdaug.models.species import elements_of, species_of
+from mdaug.models.species import elements_of_frames, species_of
 from mdaug.training.pair_prior import without_prior
 from mdaug.units import EV_PER_KCAL_MOL
 
@@ -79,7 +79,7 @@ class FrameTensors:
         parameter = next(model.parameters())
         device, dtype = parameter.device, parameter.dtype
         self.n_frames, self.n_atoms = len(frames), frames.n_atoms
-        elements = elements_of(frames, model.atomic_numbers)
+        elements = elements_of_frames(frames, model.atomic_numbers)
         reference = float(model.reference_energies.cpu()[elements].sum())
         scale = float(model.energy_scale)
         frames = without_prior(frames, model.prior)

@@ -20,7 +20,8 @@ from mdaug.files import write_json
 from mdaug.frames import structure_from_json
 from mdaug.jobs import Where
 from mdaug.processes import one_thread_each, start_worker
-from mdaug.reports.demo import DemoLane, write_demo_report
+from mdaug.reports.demo import write_demo_report
+from mdaug.reports.demo_lane import DemoLane
 from mdaug.training import TrainState
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.options import ValidationOptions

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from mdaug.analysis.survival import Life, SurvivalResult
-from mdaug.reports.demo import conclusions
+from mdaug.reports.demo_summary import conclusions
 
 
 def lane(n_survived: int, force_mae: float):

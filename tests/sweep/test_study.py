@@ -17,7 +17,8 @@ from mdaug.sweep import study as study_module
 from mdaug.sweep.options import SweepOptions
 from mdaug.sweep.results import write_results
 from mdaug.sweep.space import parse_space
-from mdaug.sweep.study import Sweep, open_study, own_trials, queue, run_sweep, work
+from mdaug.sweep.storage import Sweep, open_study, own_trials
+from mdaug.sweep.study import queue, run_sweep, work
 from mdaug.sweep.trial import objective_of, run_trial, trial_name
 from mdaug.workflows.config import RunConfig
 

@@ -7,7 +7,7 @@ from queue import Queue
 import pytest
 
 from mdaug.errors import DataError, MDAugError
-from mdaug.reports.demo import demo_verdicts
+from mdaug.reports.demo_summary import demo_verdicts
 from mdaug.workflows import demo
 from mdaug.workflows.demo import Throttle, run_demo
 from mdaug.workflows.options import ValidationOptions

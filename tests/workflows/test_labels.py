@@ -12,15 +12,9 @@ from mdaug.data import write_extxyz
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.quantum.calculators import calculate_frames
-from mdaug.workflows.labels import (
-    calculated_reference,
-    draw_study,
-    make_rules,
-    read_reference,
-    reference_floor,
-    study_labels,
-    true_labels,
-)
+from mdaug.workflows.label_reference import calculated_reference, read_reference
+from mdaug.workflows.label_study import draw_study
+from mdaug.workflows.labels import make_rules, reference_floor, study_labels, true_labels
 from mdaug.workflows.options import LabelStudyOptions
 
 OPTIONS = LabelStudyOptions(rules=("isotropic", "gradient"), epsilons=(0.05,), n_frames=11)
