@@ -17,10 +17,12 @@ DEFAULT_EPOCHS = 800
 """Epochs of a training without a baseline, where they are not set."""
 
 STEPS_WITH_BASELINE = 16_000
-"""Least steps of a training with a baseline, where its epochs are not set (300 epochs of 1000 frames)."""
+"""Least steps for each system of a training with a baseline, where its epochs are not set (300 epochs of 1000
+frames)."""
 
-STEPS_WITHOUT_BASELINE = 80_000
-"""Most steps of a training without a baseline, where its epochs are not set (800 epochs of 2000 frames)."""
+MOST_STEPS = 80_000
+"""Most steps of a training, where its epochs are not set and these are more than `MIN_EPOCHS` (800 epochs of
+2000 frames)."""
 
 MIN_EPOCHS, MAX_EPOCHS = 100, 1000
 """Limits of the number of epochs that follows from a number of steps."""
@@ -31,8 +33,8 @@ class TrainOptions(Options):
 
     epochs: Positive | None = None
     """Passes over the training frames [default: 800, or as many as make 80,000 steps if these are fewer;
-    with a baseline, which leaves the network less to learn, as many as make 16,000 steps, at most 1000; never
-    fewer than 100]."""
+    with a baseline, which leaves the network less to learn, as many as make 16,000 steps for each system of the
+    frames, together at most 80,000 steps, and at most 1000 epochs; never fewer than 100]."""
 
     batch_size: Positive = 20
     """Frames per step."""
@@ -124,7 +126,7 @@ class TrainOptions(Options):
         used = (f"{name}={value!r}" for name, value in self if not unused.get(name, False))
         return f"{type(self).__name__}({', '.join(used)})"
 
-    def with_epochs(self, n_frames: int, *, baseline: bool) -> "TrainOptions":
+    def with_epochs(self, n_frames: int, *, baseline: bool, n_systems: int = 1) -> "TrainOptions":
         """Return the options with the number of epochs that suits the number of frames, if none is set.
 
         Parameters
@@ -133,13 +135,17 @@ class TrainOptions(Options):
             Number of training frames.
         baseline
             Whether the model has a baseline.
+        n_systems
+            Number of systems of the frames: one model of several needs as many passes over the frames of each
+            as a model of one.
         """
         if self.epochs is not None:
             return self
         if baseline:
-            epochs = epochs_of(STEPS_WITH_BASELINE, n_frames, self.batch_size)
+            n_steps = min(n_systems * STEPS_WITH_BASELINE, MOST_STEPS)
+            epochs = epochs_of(n_steps, n_frames, self.batch_size)
         else:
-            epochs = min(DEFAULT_EPOCHS, epochs_of(STEPS_WITHOUT_BASELINE, n_frames, self.batch_size))
+            epochs = min(DEFAULT_EPOCHS, epochs_of(MOST_STEPS, n_frames, self.batch_size))
         return self.model_copy(update={"epochs": epochs})
 
 

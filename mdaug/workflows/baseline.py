@@ -93,7 +93,7 @@ class BaselineChoice:
         alone = sum(map(len, self.molecules)) == 1
         return options.with_baseline().model_copy(update={"prior": "none"} if alone else {})
 
-    def training_options(self, options: TrainOptions, n_frames: int) -> TrainOptions:
+    def training_options(self, options: TrainOptions, n_frames: int, n_systems: int = 1) -> TrainOptions:
         """Return the options of the training, with the number of epochs for the frames if none is set.
 
         Parameters
@@ -102,8 +102,10 @@ class BaselineChoice:
             Of the training, as set.
         n_frames
             Number of training frames.
+        n_systems
+            Number of systems of these.
         """
-        return options.with_epochs(n_frames, baseline=self.used)
+        return options.with_epochs(n_frames, baseline=self.used, n_systems=n_systems)
 
     def summary(self) -> dict[str, Any]:
         """Return ``"baseline"`` of results.json."""

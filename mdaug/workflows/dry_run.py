@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -100,6 +101,7 @@ def dry_run(config: RunConfig, *, device: str = "auto", callbacks: TrainingCallb
     numbers = _training_frames(systems, config)
     size = config.training.batch_size
     steps = tuple(-(-n // size) for n in numbers)
+    with_epochs = partial(config.training.with_epochs, n_systems=len(systems))
     return DryRun(
         n_raw=sum(len(sets.train) for sets in systems),
         n_augmented=sum(len(frames) for sets in systems for frames in sets.added),
@@ -107,8 +109,8 @@ def dry_run(config: RunConfig, *, device: str = "auto", callbacks: TrainingCallb
         n_test=sum(len(sets.test) for sets in systems),
         steps_per_epoch=(steps[0], steps[1]),
         epochs=(
-            config.training.with_epochs(numbers[0], baseline=config.model.baseline != "none").n_epochs,
-            config.training.with_epochs(numbers[1], baseline=config.model.baseline == "force-field").n_epochs,
+            with_epochs(numbers[0], baseline=config.model.baseline != "none").n_epochs,
+            with_epochs(numbers[1], baseline=config.model.baseline == "force-field").n_epochs,
         ),
         seconds_per_epoch=(
             seconds_per_step * steps[0] + of_validation,

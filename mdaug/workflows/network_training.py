@@ -25,7 +25,7 @@ def n_steps(systems: Sequence[Sets], config: RunConfig) -> int:
         Settings of the training.
     """
     n_frames = _n_without_delta(systems)
-    options = systems[0].baseline.training_options(config.training, n_frames)
+    options = systems[0].baseline.training_options(config.training, n_frames, len(systems))
     return options.n_epochs * -(-n_frames // options.batch_size)
 
 
@@ -54,7 +54,7 @@ def training_options(systems: Sequence[Sets], config: RunConfig, *, share: float
         Factor on the number of epochs.
     """
     n_without, n_frames = _n_without_delta(systems), sum(len(sets.all_training) for sets in systems)
-    options = systems[0].baseline.training_options(config.training, n_without)
+    options = systems[0].baseline.training_options(config.training, n_without, len(systems))
     if n_frames > n_without:
         share *= STEPS_WITH_DELTA * n_without / n_frames
     return options.model_copy(update={"epochs": max(1, round(share * options.n_epochs))})

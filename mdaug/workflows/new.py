@@ -12,7 +12,7 @@ from mdaug.files import write_json, write_text
 from mdaug.frames import FrameSet
 from mdaug.geometry.molecules import count_molecules
 from mdaug.text import in_one_line
-from mdaug.training.options import STEPS_WITH_BASELINE, STEPS_WITHOUT_BASELINE
+from mdaug.training.options import MOST_STEPS, STEPS_WITH_BASELINE
 from mdaug.workflows.config import RunConfig
 
 SCHEMA = "mdaug.schema.json"
@@ -132,7 +132,7 @@ def config_text(frames: FrameSet | None, source: str, reading: dict[str, Any]) -
         "",
         "[training]",
         f"# epochs = 300     # default: {STEPS_WITH_BASELINE} steps with a baseline; without, 800 epochs or "
-        f"{STEPS_WITHOUT_BASELINE} steps",
+        f"{MOST_STEPS} steps",
         "batch_size = 20",
         "seed = 0",
     ]

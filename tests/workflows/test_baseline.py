@@ -225,3 +225,13 @@ def test_fewer_epochs_with_a_baseline_unless_they_are_set(baseline):
     for n_frames, expected in ((1060, 800), (1950, 800), (6100, 263), (100_000, 100)):
         assert without.training_options(unset, n_frames).n_epochs == expected
     assert baseline.training_options(TrainOptions(epochs=7), 1060).n_epochs == 7
+
+
+def test_steps_grow_with_the_number_of_systems(baseline):
+    unset = TrainOptions()
+    for n_systems, expected in ((1, 314), (3, 942), (5, 1000)):  # of 51 steps
+        assert baseline.training_options(unset, 1004, n_systems).n_epochs == expected
+    assert baseline.training_options(unset, 5000, 20).n_epochs == 320  # 80,000 steps
+    without = replace(baseline, used=False)
+    assert without.training_options(unset, 1004, 3).n_epochs == 800
+    assert baseline.training_options(TrainOptions(epochs=7), 1004, 3).n_epochs == 7
