@@ -127,12 +127,15 @@ def make_model() -> Callable[..., "SchNet"]:
         "prior": "none",
     }
 
-    def make(seed: int = 0, n_atom_types: int = 0, **options: Any) -> SchNet:
+    def make(
+        seed: int = 0, n_atom_types: int = 0, output_scales: list[float] | None = None, **options: Any
+    ) -> SchNet:
         torch.manual_seed(seed)
         chosen = SchNetOptions(**small | options)
         prior = None if chosen.prior == "none" else make_test_prior([1, 6, 8], chosen.cutoff)
         references = [-13.0, -1030.0, -2040.0]
-        model = SchNet(chosen, [1, 6, 8], references, 0.7, prior, n_atom_types=n_atom_types).double()
+        kinds: dict[str, Any] = {"n_atom_types": n_atom_types, "output_scales": output_scales}
+        model = SchNet(chosen, [1, 6, 8], references, 0.7, prior, **kinds).double()
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 if name.endswith("bias"):

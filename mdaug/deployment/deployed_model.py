@@ -38,6 +38,7 @@ class DeployedModel(nn.Module):
     atomic_numbers: Tensor
     reference_energies: Tensor
     prior_table: Tensor | None
+    output_scales: Tensor | None
     feature_means: Tensor | None
     feature_whitening: Tensor | None
     row_elements: Tensor
@@ -56,6 +57,8 @@ class DeployedModel(nn.Module):
         self.register_buffer("atomic_numbers", torch.tensor(model.atomic_numbers))
         self.reference_energies = model.reference_energies.clone()  # not a buffer: stays in float64
         self.energy_scale = float(model.energy_scale)
+        # not a buffer: stays in float64
+        self.output_scales = None if model.output_scales is None else model.output_scales.clone()
         self.prior_table = None if model.prior is None else model.prior.table.clone()  # not a buffer either
         self.prior_spacing = 0.0 if model.prior is None else model.prior.spacing
         self.cutoff = float(model.options.cutoff)
@@ -170,7 +173,7 @@ class DeployedModel(nn.Module):
         d_ij, unit_ij = pairs.d_ij, pairs.unit_ij
         rows = self._embedding_rows(species, molecules)
         elements = self.row_elements.index_select(0, rows)
-        atomic, slope, transverse, last = self.network.with_last_features(rows, pairs)
+        atomic, slope, transverse, last = self.network.with_last_features(rows, pairs, self._scales(rows))
         slope = slope.double() * self.energy_scale
         if transverse is not None:
             transverse = transverse.double() * self.energy_scale
@@ -222,6 +225,13 @@ class DeployedModel(nn.Module):
         """
         pairs = self._pairs(positions, idx_i, idx_j, shifts)
         return self.network.last_features(species, pairs).double()
+
+    def _scales(self, rows: Tensor) -> Tensor | None:
+        """Return the factors (n_atoms,) on the network's energies; None for factors of 1."""
+        output_scales = self.output_scales
+        if output_scales is None:
+            return None
+        return output_scales.to(self.network.readout.weight.dtype).index_select(0, rows)
 
     def _embedding_rows(self, species: Tensor, molecules: list[Tensor]) -> Tensor:
         """Return each atom's row of the embedding: of its atom type in the template, or of its element."""

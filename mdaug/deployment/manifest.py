@@ -23,11 +23,11 @@ from mdaug.models.molecule_terms import MoleculeTerms
 from mdaug.options import PRECISIONS
 
 NAME = "manifest.json"
-WITH_BASELINE, WITH_VECTORS, WITH_PRIOR, PLAIN = 5, 4, 2, 1
-"""Format versions of models with a baseline, with vectors, with a prior, and without any: an older reader
-must refuse what it would leave out, and tensors that it does not expect."""
+WITH_SCALES, WITH_BASELINE, WITH_VECTORS, WITH_PRIOR, PLAIN = 6, 5, 4, 2, 1
+"""Format versions of models with output scales, with a baseline, with vectors, with a prior, and without any:
+an older reader must refuse what it would leave out, and tensors that it does not expect."""
 
-READABLE = (PLAIN, WITH_PRIOR, 3, WITH_VECTORS, WITH_BASELINE)
+READABLE = (PLAIN, WITH_PRIOR, 3, WITH_VECTORS, WITH_BASELINE, WITH_SCALES)
 """Baselines of version 3 have no angles in radians, those of versions 3 and 4 no atom types."""
 
 _KEYS = ("elements", "cutoff_A", "n_interactions", "dtype", "units", "training", "weights_sha256", "versions")
@@ -99,6 +99,8 @@ def build_manifest(
 
 
 def _format_version(model: SchNet, deployed: DeployedModel) -> int:
+    if model.output_scales is not None:
+        return WITH_SCALES
     if len(deployed.baseline):
         return WITH_BASELINE
     if model.options.n_vectors > 0:
@@ -197,6 +199,9 @@ def weights_sha256(deployed: DeployedModel | torch.jit.ScriptModule) -> str:
     tensors = deployed.state_dict()
     if deployed.prior_table is not None:
         tensors["prior_table"] = deployed.prior_table
+    output_scales = getattr(deployed, "output_scales", None)  # files of earlier versions lack it
+    if output_scales is not None:
+        tensors["output_scales"] = output_scales
     if hasattr(deployed, "baseline"):  # files of earlier versions lack it
         for n, terms in cast("nn.ModuleList", deployed.baseline).named_children():
             own = [name for name in TEMPLATE_TENSORS if hasattr(terms, name)]  # earlier versions lack some

@@ -6,6 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from mdaug.frames import IntArray
 from mdaug.models import spline
 from mdaug.models.graph import Graph, forces_from_pairs, strain_derivatives
 from mdaug.models.options import SchNetOptions
@@ -32,6 +33,9 @@ class SchNet(nn.Module):
         Pair energies, added in float64; None if `options.prior` is ``none``.
     n_atom_types
         Number of atom types that have an embedding of their own (`MoleculeTemplate.atom_types`).
+    output_scales
+        Factors on the network's energies of atoms, one for each element and then for each atom type, the same
+        for all atoms of a training frame; None for factors of 1.
 
     Raises
     ------
@@ -41,6 +45,7 @@ class SchNet(nn.Module):
 
     reference_energies: Tensor
     energy_scale: Tensor
+    output_scales: Tensor | None
     knots: Tensor
     knot_factor: Tensor
 
@@ -53,6 +58,7 @@ class SchNet(nn.Module):
         prior: PairPrior | None = None,
         *,
         n_atom_types: int = 0,
+        output_scales: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         if (prior is None) != (options.prior == "none"):
@@ -82,12 +88,34 @@ class SchNet(nn.Module):
         self.register_buffer("knot_factor", _knot_factor(knots, options), persistent=False)
         self.register_buffer("reference_energies", torch.tensor(reference_energies, dtype=torch.float64))
         self.register_buffer("energy_scale", torch.tensor(energy_scale, dtype=torch.float64))
+        scales = None if output_scales is None else torch.tensor(output_scales, dtype=torch.float64)
+        self.register_buffer("output_scales", scales)
         _initialize(self)
 
     @property
     def spacing(self) -> float:
         """Distance between the knots of the spline filters, Å."""
         return self.options.cutoff / self.options.n_knots
+
+    def unit(self, species: IntArray) -> float:
+        """Return the energy (eV) of one unit of the network's output for a frame.
+
+        Parameters
+        ----------
+        species
+            Shape (n_atoms,), each atom's row of the embedding.
+
+        Raises
+        ------
+        ValueError
+            Atoms of the frame have different `output_scales`.
+        """
+        if self.output_scales is None:
+            return float(self.energy_scale)
+        scales = self.output_scales.cpu().numpy()[species]
+        if not (scales == scales[0]).all():
+            raise ValueError("the frame has atoms of different output scales, which have no common unit")
+        return float(self.energy_scale) * float(scales[0])
 
     def forward(self, graph: Graph) -> tuple[Tensor, Tensor]:
         """Return energies and forces of the network alone, without reference energies and prior.
@@ -100,7 +128,8 @@ class SchNet(nn.Module):
         Returns
         -------
         tuple of Tensor
-            Energies (n_systems,) in units of `energy_scale`, and forces (n_atoms, 3) in these per Å.
+            Energies (n_systems,) in the `unit` of the atoms of each system, and forces (n_atoms, 3) in these
+            per Å.
         """
         energies, forces, _ = self.with_strain(graph, strain=False)
         return energies, forces
@@ -118,8 +147,8 @@ class SchNet(nn.Module):
         Returns
         -------
         tuple
-            Energies, forces, and ∂E/∂ε (n_systems, 3, 3) in units of `energy_scale`: divided by the volume it
-            is the stress, tension positive.
+            Energies, forces, and ∂E/∂ε (n_systems, 3, 3) in the `unit` of each system: divided by the volume
+            it is the stress, tension positive.
         """
         atomic, slope, transverse = self.atoms_and_pairs(graph)
         energies = torch.zeros(graph.n_systems, dtype=atomic.dtype, device=atomic.device)
@@ -139,8 +168,8 @@ class SchNet(nn.Module):
         Returns
         -------
         tuple
-            Atomic energies (n_atoms,) in units of `energy_scale`; slopes ∂E/∂d_ij (n_pairs,) in these per Å;
-            and the parts of ∂E/∂r_ij perpendicular to r_ij, (n_pairs, 3), None without vectors.
+            Atomic energies (n_atoms,) in the `unit` of each system; slopes ∂E/∂d_ij (n_pairs,) in these per
+            Å; and the parts of ∂E/∂r_ij perpendicular to r_ij, (n_pairs, 3), None without vectors.
         """
         return cast("tuple[Tensor, Tensor, Tensor | None]", self.network(graph.species, self.pairs(graph)))
 
@@ -176,14 +205,15 @@ class SchNet(nn.Module):
         return list(self.filter_networks(self.knots.to(dtype)) * self.knot_factor.to(dtype))
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "SchNet":
-        """Change device or dtype, but keep reference energies and prior in float64."""
+        """Change device or dtype, but keep reference energies, scales and prior in float64."""
         exact = {
             name: getattr(self, name)
-            for name in ("reference_energies", "energy_scale", "knots", "knot_factor")
+            for name in ("reference_energies", "energy_scale", "output_scales", "knots", "knot_factor")
         }
         super()._apply(fn, recurse)
         for name, tensor in exact.items():
-            setattr(self, name, tensor.to(getattr(self, name).device))
+            if tensor is not None:
+                setattr(self, name, tensor.to(getattr(self, name).device))
         return self
 
 

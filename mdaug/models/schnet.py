@@ -207,8 +207,8 @@ class Network(nn.Module):
         -------
         tuple
             Atomic energies (n_atoms,); slopes ∂E/∂d_ij (n_pairs,) (per Å); and the parts of ∂E/∂r_ij
-            perpendicular to r_ij, (n_pairs, 3) (per Å), None without vectors. In units of the model's
-            `energy_scale`.
+            perpendicular to r_ij, (n_pairs, 3) (per Å), None without vectors. In units of the network: times
+            the model's `energy_scale`, and its `output_scales` if it has these, they are in eV.
         """
         if not torch.jit.is_scripting() and pairs.spacing > 0 and (self.dropout == 0.0 or not self.training):
             energies, slope, transverse = torch.ops.mdaug.schnet(
@@ -226,7 +226,7 @@ class Network(nn.Module):
         return energies, slope, transverse
 
     def with_last_features(
-        self, species: Tensor, pairs: Pairs
+        self, species: Tensor, pairs: Pairs, scales: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
         """Return what `forward` returns, and `last_features` from the same pass.
 
@@ -236,12 +236,17 @@ class Network(nn.Module):
             Shape (n_atoms,), each atom's row of the embedding.
         pairs
             Pairs with filters.
+        scales
+            Shape (n_atoms,), factors on the atomic energies; None for factors of 1.
         """
         x, blocks, vector_blocks = self._features(species, pairs)
         last = self.readout_hidden(x)
         hidden, act_slope = self._activate(last)
         energies = self.readout(hidden).squeeze(-1)
-        g = (act_slope * self.readout.weight) @ self.readout_hidden.weight
+        g = act_slope * self.readout.weight
+        if scales is not None:
+            energies, g = energies * scales, g * scales.unsqueeze(-1)
+        g = g @ self.readout_hidden.weight
         slope, transverse = _pair_gradients(pairs, g, blocks, vector_blocks)
         return energies, slope, transverse, last
 

@@ -100,7 +100,16 @@ def restore_model(checkpoint: Path, options: SchNetOptions, atomic_numbers: Sequ
     zeros = [0.0] * len(atomic_numbers)
     try:
         n_atom_types = len(state["model"]["network.embedding.weight"]) - len(atomic_numbers)
-        model = SchNet(options, atomic_numbers, zeros, 1.0, prior, n_atom_types=n_atom_types)
+        scales = state["model"].get("output_scales")
+        model = SchNet(
+            options,
+            atomic_numbers,
+            zeros,
+            1.0,
+            prior,
+            n_atom_types=n_atom_types,
+            output_scales=None if scales is None else scales.tolist(),
+        )
         model = model.to(state["best"].dtype)
         model.load_state_dict(state["model"])
         FlatParameters(model).assign(state["best"])

@@ -74,7 +74,7 @@ def virial_mae(found: Errors, frames: SetTensors, scale: float) -> float | None:
 
 
 def _errors(model: SchNet, frames: FrameTensors, group: ProcessGroup) -> Errors:
-    """Return the errors of a model on the frames of one system."""
+    """Return the errors of a model on the frames of one system, in units of the model's energy scale."""
     index = group.shard(torch.arange(frames.n_frames, device=frames.energies.device))
     energies, forces, strain = predict_tensors(model, frames, index, strain=frames.strain is not None)
     de = (energies - frames.energies[index]).double()
@@ -86,7 +86,9 @@ def _errors(model: SchNet, frames: FrameTensors, group: ProcessGroup) -> Errors:
         ds = ((strain - frames.strain.derivatives[index]) * known[index][:, None, None]).double()
     sums = torch.stack([e.abs().sum() for e in (de, df, ds)] + [e.square().sum() for e in (de, df, ds)])
     counts = torch.tensor([n, 3 * n * frames.n_atoms, 9 * n_known] * 2, dtype=sums.dtype)
-    return Errors(*(group.all_reduce(sums).cpu() / counts).tolist())
+    unit = frames.unit / float(model.energy_scale)
+    units = torch.tensor([unit] * 3 + [unit**2] * 3, dtype=sums.dtype)
+    return Errors(*(group.all_reduce(sums).cpu() / counts * units).tolist())
 
 
 def predict_tensors(
@@ -108,8 +110,8 @@ def predict_tensors(
     Returns
     -------
     tuple
-        Energies (n,) in units of the model's energy scale, forces (n, n_atoms, 3) in these per Å, and ∂E/∂ε
-        (n, 3, 3) in these.
+        Energies (n,) in the unit of `frames`, forces (n, n_atoms, 3) in these per Å, and ∂E/∂ε (n, 3, 3) in
+        these.
     """
     model.eval()
     energies = torch.empty(len(index), dtype=frames.energies.dtype, device=index.device)
@@ -142,13 +144,12 @@ def predict(model: SchNet, frames: FrameSet) -> tuple[FloatArray, FloatArray]:
     tuple of array
         Energies (n_frames,), eV, and forces (n_frames, n_atoms, 3), eV/Å, F = −∂E/∂r.
     """
-    scale = float(model.energy_scale)
     tensors = FrameTensors(frames, model)
     index = torch.arange(tensors.n_frames, device=tensors.energies.device)
     network_energies, network_forces, _ = predict_tensors(model, tensors, index)
     reference = float(model.reference_energies.cpu()[elements_of_frames(frames, model.atomic_numbers)].sum())
-    energies = network_energies.double().cpu().numpy() * scale + reference
-    forces = network_forces.double().cpu().numpy() * scale
+    energies = network_energies.double().cpu().numpy() * tensors.unit + reference
+    forces = network_forces.double().cpu().numpy() * tensors.unit
     if model.prior is None:
         return energies, forces
     prior_energies, prior_forces = prior_results(frames, model.prior)

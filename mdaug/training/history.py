@@ -11,8 +11,9 @@ from mdaug.files import write_text
 class Epoch:
     """One row of history.csv, with losses in units of the model's energy scale (and Å).
 
-    `validation_loss` is always that of squared errors, `training_loss` that of the settings: with the Huber
-    loss the two are not comparable. The last column, the error of volume times stress for each of its nine
+    The training loss of several systems is in the unit of each (`SchNet.unit`). `validation_loss` is always
+    that of squared errors, `training_loss` that of the settings: with the Huber loss the two are not
+    comparable. The last column, the error of volume times stress for each of its nine
     components, exists if validation frames have stresses.
     """
 

@@ -24,7 +24,7 @@ from mdaug.training.references import reference_energies
 from mdaug.training.schedule import Schedule
 from mdaug.training.step import Step
 from mdaug.training.systems import tensors_of
-from mdaug.training.tensors import energy_scale
+from mdaug.training.tensors import energy_scale, output_scales
 from mdaug.units import KCAL_MOL_PER_EV
 
 ONE_PROCESS = ProcessGroup()
@@ -108,7 +108,7 @@ def train(
         Processes that train the model together; rank zero writes the files.
     initial
         A model of the same sizes, elements and atom types, from whose weights the training starts, and whose
-        reference energies, energy scale and prior it keeps; None for random weights.
+        reference energies, scales and prior it keeps; None for random weights.
 
     Returns
     -------
@@ -153,14 +153,23 @@ def pick_device(device: str) -> torch.device:
 
 
 def _new_model(frames: Frames, model_options: SchNetOptions, options: TrainOptions) -> SchNet:
-    """Return a model with random weights, and the prior, reference energies and scale of its frames."""
+    """Return a model with random weights, and the prior, reference energies and scales of its frames."""
     systems = systems_of(frames)
     numbers = sorted({number for system in systems for number in system.atomic_numbers.tolist()})
     prior = choose_prior(frames, numbers, model_options)
     targets = as_frames([without_prior(system, prior) for system in systems])
     references = reference_energies(targets, numbers, options.reference, options.e0s)
-    scale = energy_scale(targets, options.scale)
-    return SchNet(model_options, numbers, references, scale, prior, n_atom_types=_n_atom_types(systems))
+    scale, n_atom_types = energy_scale(targets, options.scale), _n_atom_types(systems)
+    factors = output_scales(targets, len(numbers), n_atom_types, scale) if options.scale == "forces" else None
+    return SchNet(
+        model_options,
+        numbers,
+        references,
+        scale,
+        prior,
+        n_atom_types=n_atom_types,
+        output_scales=factors,
+    )
 
 
 def _n_atom_types(systems: Sequence[FrameSet]) -> int:
@@ -208,6 +217,8 @@ class Trainer:
         self.fingerprint = (
             f"{model_options.fingerprint()} {effective} {len(train_frames)} {train_frames.energies.sum()!r}"
         )
+        if model.output_scales is not None:
+            self.fingerprint += f" {model.output_scales.tolist()}"
         if initial is not None:
             self.fingerprint += f" {self.best.double().sum().item()!r}"
 

@@ -33,8 +33,8 @@ class TrainOptions(Options):
 
     epochs: Positive | None = None
     """Passes over the training frames [default: 800, or as many as make 80,000 steps if these are fewer;
-    with a baseline, which leaves the network less to learn, as many as make 16,000 steps for each system of the
-    frames, together at most 80,000 steps, and at most 1000 epochs; never fewer than 100]."""
+    with a baseline, which leaves the network less to learn, as many as make 16,000 steps for each system of
+    the frames, together at most 80,000 steps, and at most 1000 epochs; never fewer than 100]."""
 
     batch_size: Positive = 20
     """Frames per step."""
@@ -98,7 +98,8 @@ class TrainOptions(Options):
 
     scale: Literal["forces", "kcal/mol", "eV"] = "forces"
     """Unit of the network's output: the rms force (minus that of the prior) of all training frames, augmented
-    ones included, times 1 Å (forces), or a fixed unit."""
+    ones included, times 1 Å (forces), or a fixed unit. With atom types, each of several systems has its own
+    rms force."""
 
     dtype: Precision = "float32"
     """Precision of training."""

@@ -158,7 +158,7 @@ class Step:
         return loss
 
     def loss(self, batch: Batch, n_frames: int) -> Tensor:
-        """Return the weighted loss, in squared units of the energy scale.
+        """Return the weighted loss, in squared units of the network.
 
         Parameters
         ----------

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from mdaug.frames import Frames, FrameSet, IntArray, systems_of
@@ -18,7 +19,7 @@ from mdaug.units import EV_PER_KCAL_MOL
 
 
 class Batch(NamedTuple):
-    """A graph with its targets in units of the model's energy scale (and Å), and a weight for each frame.
+    """A graph with its targets in the units of the network (and Å), and a weight for each frame.
 
     Attributes
     ----------
@@ -47,7 +48,7 @@ class StrainTargets(NamedTuple):
     Attributes
     ----------
     derivatives
-        Shape (n_frames, 3, 3), ∂E/∂ε = V σ in units of the energy scale; zero for frames without stress.
+        Shape (n_frames, 3, 3), ∂E/∂ε = V σ in units of the network; zero for frames without stress.
     known
         Shape (n_frames,), 1 for frames with a stress, else 0.
     """
@@ -59,15 +60,20 @@ class StrainTargets(NamedTuple):
 class FrameTensors:
     """All frames of a set on the device of a model.
 
-    Energies and forces are those of the frames minus reference energies and prior, in units of the model's
-    energy scale (and Å).
+    Energies and forces are those of the frames minus reference energies and prior, in units of the network
+    for these atoms (and Å).
 
     Parameters
     ----------
     frames
         Frames of the model's elements.
     model
-        Model with device, precision, cutoff, reference energies, prior and energy scale.
+        Model with device, precision, cutoff, reference energies, prior and scales.
+
+    Attributes
+    ----------
+    unit
+        Energy (eV) of one unit of the network for these atoms (`SchNet.unit`).
 
     Raises
     ------
@@ -81,9 +87,10 @@ class FrameTensors:
         self.n_frames, self.n_atoms = len(frames), frames.n_atoms
         elements = elements_of_frames(frames, model.atomic_numbers)
         reference = float(model.reference_energies.cpu()[elements].sum())
-        scale = float(model.energy_scale)
         frames = without_prior(frames, model.prior)
-        self.species = torch.as_tensor(species_of(frames, model.atomic_numbers), device=device)
+        species = species_of(frames, model.atomic_numbers)
+        self.unit = scale = model.unit(species)
+        self.species = torch.as_tensor(species, device=device)
         self.energies = torch.as_tensor((frames.energies - reference) / scale).to(device, dtype)
         self.forces = torch.as_tensor(frames.forces / scale).to(device, dtype)
         self.weights = torch.as_tensor(frames.weights).to(device, dtype)
@@ -141,7 +148,7 @@ class FrameTensors:
 
 
 def _strain_targets(frames: FrameSet, scale: float, like: Tensor) -> StrainTargets | None:
-    """Return V σ of the frames in units of the energy scale; None if no frame has a stress."""
+    """Return V σ of the frames in the given unit (eV); None if no frame has a stress."""
     stresses = frames.known_stresses
     if stresses is None or frames.cells is None:
         return None
@@ -176,3 +183,45 @@ def energy_scale(frames: Frames, kind: str) -> float:
             return float(np.sqrt(np.average(squares, weights=[len(system) for system in systems]))) or 1.0
         return float(np.sqrt(squares[0])) or 1.0
     return EV_PER_KCAL_MOL if kind == "kcal/mol" else 1.0
+
+
+def output_scales(frames: Frames, n_elements: int, n_atom_types: int, unit_eV: float) -> list[float] | None:
+    """Return factors on the network's energies by element and atom type: a unit for each system.
+
+    What a network learns of a liquid, the forces between molecules, is several times as large as what it
+    learns of molecules with a baseline. With one unit for both, the errors of the molecules are as large as
+    those of the liquid (docs/benchmarks/other_systems.md). Therefore the atoms of each system have their rms
+    force, times 1 Å, as unit. Systems with atom types in common have one unit.
+
+    Parameters
+    ----------
+    frames
+        Training frames, without prior and baseline. Forces count with the weights of their frames, so that
+        augmented ones hardly matter.
+    n_elements, n_atom_types
+        Number of elements and of atom types of the model.
+    unit_eV
+        The unit (eV) to which the factors are relative; that of atoms without type.
+
+    Returns
+    -------
+    list of float or None
+        One factor for each element, all 1, and then for each atom type. None if the systems have one unit, or
+        some of their atoms have no type.
+    """
+    systems = systems_of(frames)
+    types = [system.atom_types for system in systems if system.atom_types is not None]
+    if len(types) < len(systems) or any((of_system < 0).any() for of_system in types):
+        return None
+    has_type = np.array([np.isin(np.arange(n_atom_types), of_system) for of_system in types])
+    n_units, unit_of = connected_components(has_type.astype(int) @ has_type.T, directed=False)
+    if n_units == 1:
+        return None
+    factors = np.ones(n_elements + n_atom_types)
+    for number in range(n_units):
+        members = np.flatnonzero(unit_of == number)
+        weights = np.concatenate([systems[n].weights for n in members])
+        squares = np.concatenate([np.mean(systems[n].forces ** 2, axis=(1, 2)) for n in members])
+        rms = float(np.sqrt(np.average(squares, weights=weights))) if weights.any() else 0.0
+        factors[n_elements + np.flatnonzero(has_type[members].any(0))] = rms / unit_eV or 1.0
+    return list(factors)

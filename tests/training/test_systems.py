@@ -11,12 +11,13 @@ from mdaug.frames import Dataset, FrameSet
 from mdaug.models import SchNetOptions
 from mdaug.native import load_kernels
 from mdaug.training import predict, train
+from mdaug.training.checkpoint import restore_model
 from mdaug.training.evaluation import errors
 from mdaug.training.loop import Trainer
 from mdaug.training.pair_prior import choose_prior
 from mdaug.training.references import reference_energies
 from mdaug.training.systems import SystemTensors
-from mdaug.training.tensors import FrameTensors, energy_scale
+from mdaug.training.tensors import FrameTensors, energy_scale, output_scales
 
 OF_H, OF_O = -13.0, -2040.0
 
@@ -144,3 +145,73 @@ def test_a_training_learns_both_systems(make_frames, pair_of_water, model_option
 def test_a_fitted_prior_is_for_one_system(dataset, model_options: SchNetOptions):
     with pytest.raises(DataError, match=r'fitted to one system, not to toy water, two waters; set "zbl"'):
         choose_prior(dataset, [1, 8], model_options.model_copy(update={"prior": "pair"}))
+
+
+def typed(frames: FrameSet, types: list[int], factor: float = 1.0) -> FrameSet:
+    """Return frames with atom types, and with forces times a factor."""
+    return replace(frames, atom_types=np.array(types), forces=factor * frames.forces)
+
+
+def rms(*systems: FrameSet) -> float:
+    squares = np.concatenate([np.mean(frames.forces**2, axis=(1, 2)) for frames in systems])
+    return float(np.sqrt(np.average(squares, weights=np.concatenate([f.weights for f in systems]))))
+
+
+def test_each_system_has_its_rms_force_as_unit(make_frames, pair_of_water):
+    small = typed(make_frames(10), [0, 1, 1], 0.1)
+    large = typed(pair_of_water(make_frames(8, seed=3)), [2, 3, 3] * 2)
+    dataset = Dataset((small, large))
+    scales = output_scales(dataset, 2, 4, 0.5)
+    expected = [1.0, 1.0, *[rms(small) / 0.5] * 2, *[rms(large) / 0.5] * 2]
+    np.testing.assert_allclose(scales, expected, rtol=1e-12)
+    # frames of little weight, as augmented ones, hardly matter
+    unlike = replace(small, forces=np.concatenate([small.forces[:9], 99 * small.forces[9:]]))
+    light = replace(unlike, weights=np.array([1.0] * 9 + [1e-9]))
+    assert output_scales(Dataset((light, large)), 2, 4, 0.5)[2] == pytest.approx(rms(light) / 0.5)
+    assert rms(light) < 2 * rms(small) < rms(unlike)
+
+
+def test_systems_with_atom_types_in_common_have_one_unit(make_frames, pair_of_water):
+    first, second = typed(make_frames(10), [0, 1, 1], 0.1), typed(make_frames(5, seed=1), [2, 3, 3])
+    shared = typed(pair_of_water(make_frames(8, seed=3)), [0, 1, 1] * 2)
+    scales = output_scales(Dataset((first, second, shared)), 2, 4, 1.0)
+    np.testing.assert_allclose(scales, [1, 1, *[rms(first, shared)] * 2, *[rms(second)] * 2], rtol=1e-12)
+    assert output_scales(Dataset((first, shared)), 2, 2, 1.0) is None
+    assert output_scales(first, 2, 2, 1.0) is None
+    assert output_scales(Dataset((first, replace(second, atom_types=None))), 2, 4, 1.0) is None
+    part = typed(make_frames(5, seed=1), [2, 3, -1])
+    assert output_scales(Dataset((first, part)), 2, 4, 1.0) is None
+
+
+def test_targets_and_errors_have_the_units_of_their_systems(make_frames, pair_of_water, make_model):
+    small = typed(make_frames(10), [0, 1, 1], 0.1)
+    large = typed(pair_of_water(make_frames(8, seed=3)), [2, 3, 3] * 2)
+    model = make_model(n_atom_types=4, output_scales=[1.0] * 3 + [0.5, 0.5, 2.0, 2.0])
+    for frames, factor in ((small, 0.5), (large, 2.0)):
+        tensors = FrameTensors(frames, model)
+        assert tensors.unit == factor * float(model.energy_scale)
+        np.testing.assert_allclose(tensors.forces.numpy() * tensors.unit, frames.forces, rtol=1e-12)
+        energies, forces = predict(model, frames)
+        found = errors(model, FrameTensors(frames, model))
+        scale = float(model.energy_scale)
+        assert found.force_mae * scale == pytest.approx(abs(forces - frames.forces).mean(), rel=1e-9)
+        assert found.energy_mae * scale == pytest.approx(abs(energies - frames.energies).mean(), rel=1e-9)
+        assert found.force_mse * scale**2 == pytest.approx(((forces - frames.forces) ** 2).mean(), rel=1e-9)
+
+
+def test_a_trained_model_has_the_units_of_its_systems_and_its_checkpoint_too(
+    make_frames, pair_of_water, tmp_path, model_options, make_options
+):
+    small = typed(make_frames(10), [0, 1, 1], 0.1)
+    large = typed(pair_of_water(make_frames(8, seed=3)), [2, 3, 3] * 2)
+    dataset = Dataset((small, large))
+    model = train(dataset, dataset, model_options, make_options(epochs=2), tmp_path, device="cpu").model
+    scale = float(model.energy_scale)
+    expected = [1.0, 1.0, *[rms(small) / scale] * 2, *[rms(large) / scale] * 2]
+    assert model.output_scales.tolist() == pytest.approx(expected, rel=1e-6)
+    restored = restore_model(tmp_path / "checkpoint.pt", model_options, [1, 8])
+    for frames in (small, large):
+        for found, expected in zip(predict(restored, frames), predict(model, frames), strict=True):
+            np.testing.assert_array_equal(found, expected)
+    fixed = make_options(epochs=1, scale="eV")
+    assert train(dataset, dataset, model_options, fixed, tmp_path, device="cpu").model.output_scales is None

@@ -379,6 +379,24 @@ def test_a_dry_run_counts_the_frames_of_all_systems(config):
     assert (found.n_raw, found.n_validation, found.n_test, found.steps_per_epoch[1]) == (60, 20, 20, 6)
 
 
+class StoppedError(Exception):
+    """A training that is not run."""
+
+
+def test_each_system_adds_to_the_steps(config, monkeypatch, tmp_path):
+    monkeypatch.setattr("mdaug.training.options.STEPS_WITH_BASELINE", 20)
+    monkeypatch.setattr("mdaug.training.options.MIN_EPOCHS", 1)
+    unset = config.replace({"training": {"epochs": None}, "model": {"baseline": "force-field"}})
+    assert dry_run(unset, device="cpu").epochs == (10, 10)  # of 6 steps
+
+    def stop(frames, validation, network, training, folder, **_):
+        raise StoppedError(str(training.n_epochs))
+
+    monkeypatch.setattr("mdaug.workflows.network_training.train", stop)
+    with pytest.raises(StoppedError, match=r"^10$"):
+        train_force_field(unset, tmp_path, device="cpu")
+
+
 def test_levels_of_theory_that_differ_are_refused_by_name(methanol):
     other = replace(methanol, name="other", level_of_theory="PBE")
     with pytest.raises(DataError, match=r"other is at the level of theory PBE, methanol.npz at GFN2-xTB"):

@@ -39,6 +39,8 @@ class Evaluation final : public AnyEvaluation {
         n_stages = 2 * network_.n_blocks;
         scratch_.reserve(threads * ROW_BLOCK * scratch_width());
         for (const int element : file.elements) energy_offsets_.push_back(file.at("reference_energies").data[element]);
+        output_scales_.assign(file.elements.size(), 1.0);
+        if (file.tensors.contains("output_scales")) output_scales_ = file.at("output_scales").data;
     }
 
     int64_t row_width() const override { return network_.n_gradient; }
@@ -90,6 +92,7 @@ class Evaluation final : public AnyEvaluation {
     Buffer<double> energies_, extrapolation_;
     std::vector<int32_t> elements_;       // of each species
     std::vector<double> energy_offsets_;  // of each species, eV
+    std::vector<double> output_scales_;   // factors on the network's energies, of each species
     double cutoff_, spacing_, energy_scale_;
     int64_t n_local_ = 0, n_total_ = 0, n_pairs_ = 0;
     int threads_;
@@ -256,14 +259,16 @@ void Evaluation<T>::read_out(int64_t row, int64_t n, T* u) {
         extrapolation_.get()[row + r] = statistics_.of(elements_[species_.get()[row + r]], u + r * width);
     const T* w = network_.readout.get();
     for (int64_t r = 0; r < n; ++r) {
+        const int32_t species = species_.get()[row + r];
+        const double scale = output_scales_[species];
+        const T slope_scale = static_cast<T>(scale);
         T sum = 0;
 #pragma omp simd reduction(+ : sum)
         for (int64_t k = 0; k < width; ++k) {
             sum += h[r * width + k] * w[k];
-            s[r * width + k] *= w[k];
+            s[r * width + k] *= w[k] * slope_scale;
         }
-        const int32_t species = species_.get()[row + r];
-        energies_.get()[row + r] = (sum + network_.readout_bias) * energy_scale_ + energy_offsets_[species];
+        energies_.get()[row + r] = (sum + network_.readout_bias) * scale * energy_scale_ + energy_offsets_[species];
     }
     down(network_.n_blocks - 1, row, n, u);
 }

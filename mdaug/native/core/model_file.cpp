@@ -19,7 +19,7 @@ namespace mdaug::core {
 
 namespace {
 
-constexpr const char* FORMAT_VERSIONS[] = {"1", "2", "3", "4", "5"};  // mdaug/deployment/manifest.py
+constexpr const char* FORMAT_VERSIONS[] = {"1", "2", "3", "4", "5", "6"};  // mdaug/deployment/manifest.py
 
 // Tensors of each template of a baseline (mdaug/models/molecule_terms.py).
 constexpr const char* TEMPLATE_TENSORS[] = {"atomic_numbers", "bonds",           "bond_parameters", "angles",
@@ -57,7 +57,7 @@ void check(const std::string& path, const std::string& manifest) {
     const auto version = json_value(manifest, "format_version");
     if (std::find(std::begin(FORMAT_VERSIONS), std::end(FORMAT_VERSIONS), version) == std::end(FORMAT_VERSIONS))
         throw std::runtime_error(path + ": model of format version " + (version.empty() ? "none" : printable(version)) +
-                                 ", expected 1 to 5; export it again with this version of mdaug, or use the version "
+                                 ", expected 1 to 6; export it again with this version of mdaug, or use the version "
                                  "that wrote it");
     if (json_value(manifest, "filters") != "\"spline\"")
         throw std::runtime_error(path +
@@ -83,9 +83,10 @@ std::vector<NamedTensors> baseline_of(const StoredModule& module) {
     }
 }
 
-// Tensors outside the baseline that are in the hash of the weights: parameters, buffers and the prior.
+// Tensors outside the baseline that are in the hash of the weights: parameters, buffers, the prior and output scales.
 bool is_hashed(const std::string& name) {
-    return name.starts_with("network.") || name == "atomic_numbers" || name == "filters.table" || name == "prior_table";
+    return name.starts_with("network.") || name == "atomic_numbers" || name == "filters.table" ||
+           name == "prior_table" || name == "output_scales";
 }
 
 // The hash of names and bytes of all tensors, by name, must be that of the manifest (mdaug/deployment/manifest.py).

@@ -57,6 +57,7 @@ class ShapeCheck {
         shape("network.readout.weight", {1, readout});
         shape("network.readout.bias", {1});
         shape("reference_energies", {n_elements});
+        if (file_.tensors.contains("output_scales")) shape("output_scales", {embedding[0]});
         shape("atomic_numbers", {n_elements});
         if (file_.has_statistics()) {
             shape("feature_means", {n_elements, readout});
