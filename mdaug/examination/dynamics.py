@@ -6,7 +6,6 @@ from typing import Any
 
 from mdaug.analysis.stability import SHORTEST_PS
 from mdaug.analysis.survival import SurvivalResult, survival
-from mdaug.errors import DataError
 from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult
 from mdaug.examination.runs import core_of, run_all
@@ -82,7 +81,7 @@ def examine_dynamics(examined: ExaminedForceField, budget: Budget) -> PartResult
     for k, factor in enumerate(FACTORS):
         until = began + budget.seconds * (k + 1) / len(FACTORS)
         result = _at(examined, factor, plan, until)
-        checks.append(_check(result, has_minimum=_minimum_eV(examined) is not None))
+        checks.append(_check(result, has_minimum=examined.minimum_eV is not None))
         results.append({"factor": factor} | _figures(result))
     return PartResult(tuple(checks), {"temperatures": results})
 
@@ -123,16 +122,9 @@ def _at(examined: ExaminedForceField, factor: float, plan: Plan, until: float) -
         examined.bonds(),
         temperature_K=factor * examined.kelvin,
         duration_ps=options.steps * TIMESTEP_FS / 1000.0,
-        minimum_eV=_minimum_eV(examined),
+        minimum_eV=examined.minimum_eV,
         frames_temperature_K=examined.kelvin,
     )
-
-
-def _minimum_eV(examined: ExaminedForceField) -> float | None:
-    try:
-        return examined.relaxed.energy_eV if examined.relaxed.converged else None
-    except DataError:
-        return None
 
 
 def _check(result: SurvivalResult, *, has_minimum: bool) -> Verdict:

@@ -89,6 +89,14 @@ class ExaminedForceField:
         return relaxed.atoms if intact else self.start
 
     @property
+    def minimum_eV(self) -> float | None:
+        """Energy of the minimum next to the start structure, None if the relaxation did not converge."""
+        try:
+            return self.relaxed.energy_eV if self.relaxed.converged else None
+        except DataError:
+            return None
+
+    @property
     def is_one_molecule(self) -> bool:
         """Whether the system is one molecule without a cell."""
         bonds = find_bonds(self.start)

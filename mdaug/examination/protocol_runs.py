@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mdaug.analysis.survival import Life, SurvivalResult
+import numpy as np
+
+from mdaug.analysis.survival import FALL_KCAL_MOL, Life, SurvivalResult
 from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.options import ProtocolName
 from mdaug.examination.protocols import PROTOCOLS, Failure, Protocol
@@ -13,6 +16,7 @@ from mdaug.examination.results import PartResult
 from mdaug.examination.runs import core_of, run_all
 from mdaug.md.nose_hoover import nose_hoover_integrators
 from mdaug.md.options import DynamicsOptions
+from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.verdicts import Verdict
 
 AT_ONCE = 8
@@ -50,10 +54,12 @@ def _examine(protocol: Protocol, name: str, examined: ExaminedForceField, budget
     for k, kelvin in enumerate(protocol.temperatures_K):
         left = until - time.monotonic()
         ends = time.monotonic() + left / (n_temperatures - k)
-        failures = _runs(protocol, examined, kelvin, folder / f"{kelvin:g}K", (at_once, seconds, ends))
+        runs = _runs(protocol, examined, kelvin, folder / f"{kelvin:g}K", (at_once, seconds, ends))
+        failures = list(runs.values())
         survival = _survival(protocol, kelvin, failures)
-        checks.append(_check(protocol, survival))
-        entries.append(_entry(protocol, survival, failures))
+        fell = [_fell_at_ps(place, examined.minimum_eV) for place in runs]
+        checks.append(_check(protocol, survival, fell))
+        entries.append(_entry(protocol, survival, failures) | {"fell_at_ps": fell})
     figures = {"protocol": name, "doi": protocol.doi, "title": protocol.title, "temperatures": entries}
     return PartResult(tuple(checks), figures)
 
@@ -109,17 +115,18 @@ def _runs(
     kelvin: float,
     folder: Path,
     pace: tuple[int, float, float],
-) -> list[Failure | None]:
-    """Run batches at one temperature while the time allows, and return the failure of each run."""
+) -> dict[Path, Failure | None]:
+    """Run batches at one temperature while the time allows, and return folder and failure of each run."""
     at_once, seconds, ends = pace
-    bonds, failures = examined.bonds(), list[Failure | None]()
+    bonds, failures = examined.bonds(), dict[Path, Failure | None]()
     while len(failures) < protocol.n_runs and (not failures or time.monotonic() + seconds <= ends):
         options = _options(protocol, examined, kelvin, protocol.n_steps)
         seeded = options.model_copy(update={"seed": examined.seed + len(failures)})
         n, batch = min(at_once, protocol.n_runs - len(failures)), folder / f"runs-{len(failures)}"
         _run(protocol, examined, seeded, batch, n)
         for k in range(n):
-            failures.append(protocol.criterion(batch / f"replica-{k}", bonds, protocol.length_ps))
+            place = batch / f"replica-{k}"
+            failures[place] = protocol.criterion(place, bonds, protocol.length_ps)
     return failures
 
 
@@ -131,13 +138,29 @@ def _survival(protocol: Protocol, kelvin: float, failures: list[Failure | None])
     return SurvivalResult(kelvin, protocol.length_ps, tuple(lives))
 
 
-def _check(protocol: Protocol, survival: SurvivalResult) -> Verdict:
+def _fell_at_ps(folder: Path, minimum_eV: float | None) -> float | None:
+    """Return when a run fell below the minimum, which no protocol judges; None if it did not."""
+    if minimum_eV is None:
+        return None
+    thermo = np.atleast_1d(np.genfromtxt(folder / "thermo.csv", delimiter=",", names=True))
+    below = (minimum_eV - thermo["potential_eV"]) * KCAL_MOL_PER_EV > FALL_KCAL_MOL
+    return float(thermo["time_fs"][below.argmax()]) / 1000.0 if below.any() else None
+
+
+def _check(protocol: Protocol, survival: SurvivalResult, fell_at_ps: list[float | None]) -> Verdict:
     """Return whether all runs of the protocol survived; fewer runs than it asks for do not decide that."""
     verdict = survival.verdict
-    if verdict.verdict != "ok" or len(survival.lives) == protocol.n_runs:
+    if verdict.verdict == "ok" and len(survival.lives) < protocol.n_runs:
+        text = f"{verdict.text} The protocol asks for {protocol.n_runs} runs (--minutes)."
+        verdict = Verdict(verdict.name, "cannot tell", verdict.value, verdict.limit, text)
+    times = [time_ps for time_ps in fell_at_ps if time_ps is not None]
+    if not times:
         return verdict
-    text = f"{verdict.text} The protocol asks for {protocol.n_runs} runs (--minutes)."
-    return Verdict(verdict.name, "cannot tell", verdict.value, verdict.limit, text)
+    text = (
+        f"{verdict.text} Not judged by the protocol: {len(times)} of {len(fell_at_ps)} runs fell "
+        f"{FALL_KCAL_MOL:g} kcal/mol below the minimum, the first after {min(times):.3g} ps."
+    )
+    return replace(verdict, text=text)
 
 
 def _entry(protocol: Protocol, survival: SurvivalResult, failures: list[Failure | None]) -> dict[str, Any]:

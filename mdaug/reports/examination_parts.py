@@ -224,8 +224,10 @@ def protocol_content(folder: Path, figures: dict[str, Figures]) -> Content:
             score = float(np.mean(entry["scores"])) if entry["scores"] else None
             keys = ("n_survived", "mean_lived_ps")
             row = [label, entry["temperature_K"], runs, *(entry[key] for key in keys)]
-            rows.append([*row, f"{low:.0%} to {high:.0%}", score, counted or None])
+            fell = sum(time_ps is not None for time_ps in entry.get("fell_at_ps", []))
+            rows.append([*row, f"{low:.0%} to {high:.0%}", score, counted or None, fell])
     columns = ["", "K", "runs", "survived", "mean time, ps", "95 % interval", "score", "failures"]
+    columns.append("below the minimum (not judged)")
     return [], [Table(columns, rows)]
 
 

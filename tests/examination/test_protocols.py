@@ -115,6 +115,19 @@ def test_fewer_runs_than_the_protocol_asks_for_do_not_pass(tmp_path, short, monk
     assert "asks for 3 runs" in result.why
 
 
+def test_a_fall_below_the_minimum_is_stated_beside_the_verdict(tmp_path, short, monkeypatch):
+    """The criterion of a protocol does not see it: bonds may be whole, and energies finite."""
+    examined = examined_of(analytic.Right(), tmp_path)
+    monkeypatch.setattr(type(examined), "minimum_eV", examined.relaxed.energy_eV + 1000.0)
+    result = examine_protocol("ramp")(examined, Budget(60.0, 1e-3))
+    assert result.verdict == "passes"
+    assert (
+        "Not judged by the protocol: 1 of 1 runs fell 5 kcal/mol below the minimum, the first after 0 ps"
+        in result.why
+    )
+    assert result.figures["temperatures"][0]["fell_at_ps"] == [0.0]
+
+
 def test_fewer_runs_at_once_where_not_all_fit(tmp_path, short, monkeypatch):
     """Eight runs at once take 400 s and each temperature has 150 s: three fit."""
     monkeypatch.setattr(protocol_runs, "_speed", lambda protocol, examined, folder: (8, 400.0))
