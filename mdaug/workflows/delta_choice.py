@@ -16,12 +16,12 @@ from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.delta_options import DeltaSettings
 from mdaug.workflows.low_level import LowLevel
-from mdaug.workflows.network_training import STEPS_WITH_DELTA, n_steps
+from mdaug.workflows.network_training import n_steps, n_steps_with_delta
 from mdaug.workflows.progress import ignore
 from mdaug.workflows.training_sets import Sets
 
 LEAST_STEPS = 8000
-"""Least steps of a training, without Δ-learning, for auto to use it."""
+"""Least steps of a training whose epochs are set, without Δ-learning, for auto to use it."""
 
 AUTO_METHODS = (GFN2, "GFN1-xTB")
 """Methods of auto: the first that is not the reference method itself."""
@@ -104,8 +104,8 @@ def plan_of_delta(systems: Sequence[Sets], config: RunConfig) -> str | None:
     n_frames = sum(n_wanted(sets, config.delta) for sets in may_have)
     n_labels = n_frames + sum(len(sets.train) + len(sets.validation) for sets in may_have)
     method = AUTO_METHODS[0] if config.delta.method == "auto" else config.delta.method
-    times = SHARE_OF_EPOCHS + STEPS_WITH_DELTA
-    return f"if it is used, {times:.3g} times as many steps, and {n_labels} labels by {method}"
+    steps = round(SHARE_OF_EPOCHS * n_steps(systems, config)) + n_steps_with_delta(systems, config)
+    return f"if it is used, {steps} steps in all, and {n_labels} labels by {method}"
 
 
 def n_wanted(sets: Sets, settings: DeltaSettings) -> int:
@@ -214,4 +214,6 @@ def _why_not(sets: Sets, systems: Sequence[Sets], config: RunConfig) -> str | No
 
 def _is_recommended(sets: Sets, systems: Sequence[Sets], config: RunConfig) -> bool:
     """Whether auto is to use Δ-learning, if it is possible and helps."""
-    return sets.augmented is not None and sets.baseline.used and n_steps(systems, config) >= LEAST_STEPS
+    if sets.augmented is None or not sets.baseline.used:
+        return False
+    return config.training.epochs is None or n_steps(systems, config) >= LEAST_STEPS

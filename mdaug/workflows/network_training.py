@@ -6,6 +6,7 @@ from typing import Any
 
 from mdaug.frames import as_frames
 from mdaug.training import TrainOptions, TrainResult, train
+from mdaug.training.options import STEPS_WITH_BASELINE
 from mdaug.workflows.baseline import network_options
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.training_sets import Sets
@@ -29,6 +30,22 @@ def n_steps(systems: Sequence[Sets], config: RunConfig) -> int:
     return options.n_epochs * -(-n_frames // options.batch_size)
 
 
+def n_steps_with_delta(systems: Sequence[Sets], config: RunConfig) -> int:
+    """Return the number of steps of a training with frames by Δ-learning.
+
+    Parameters
+    ----------
+    systems
+        Frames and baseline of each system.
+    config
+        Settings of the training.
+    """
+    steps = n_steps(systems, config)
+    if config.training.epochs is None:  # few frames have few steps because they are learned by heart
+        steps = max(steps, STEPS_WITH_BASELINE)
+    return round(STEPS_WITH_DELTA * steps)
+
+
 def _n_without_delta(systems: Sequence[Sets]) -> int:
     """Return the number of training frames without Δ-learning, which adds frames of both kinds in
     proportion."""
@@ -42,7 +59,7 @@ def training_options(systems: Sequence[Sets], config: RunConfig, *, share: float
     """Return the options of a training, with its number of epochs.
 
     The settings' epochs are those without Δ-learning: with it a training has 1.5 times as many steps, however
-    many frames it adds.
+    many frames it adds. (Where no epochs are set, at least 24,000.)
 
     Parameters
     ----------
@@ -55,9 +72,10 @@ def training_options(systems: Sequence[Sets], config: RunConfig, *, share: float
     """
     n_without, n_frames = _n_without_delta(systems), sum(len(sets.all_training) for sets in systems)
     options = systems[0].baseline.training_options(config.training, n_without, len(systems))
+    epochs = share * options.n_epochs
     if n_frames > n_without:
-        share *= STEPS_WITH_DELTA * n_without / n_frames
-    return options.model_copy(update={"epochs": max(1, round(share * options.n_epochs))})
+        epochs = share * n_steps_with_delta(systems, config) / -(-n_frames // options.batch_size)
+    return options.model_copy(update={"epochs": max(1, round(epochs))})
 
 
 def train_network(

@@ -57,7 +57,7 @@ def test_what_delta_learning_adds(monkeypatch: pytest.MonkeyPatch) -> None:
         "training": {"batch_size": 2, "epochs": 334},  # 8016 steps
     }
     config = load_config(None, changes)
-    expected = "if it is used, 2 times as many steps, and 1042 labels by GFN2-xTB"
+    expected = "if it is used, 16032 steps in all, and 1042 labels by GFN2-xTB"
     assert dry_run(config, device="cpu").delta == expected
     for change in (
         {"delta": {"method": "none"}},
