@@ -162,6 +162,33 @@ def assess(
     return DeltaChoice(False, why_not and f"no Δ-learning: {why_not}"), None
 
 
+def fitted_method(
+    method: str, sets: Sets, config: RunConfig, place: Path, progress: Progress = ignore
+) -> LowLevel:
+    """Return a low-level method with the field of its forces on the training frames.
+
+    Parameters
+    ----------
+    method
+        Its name.
+    sets
+        Frames of the system.
+    config
+        Settings of the training.
+    place
+        Folder for the labels; those that are there are not computed again.
+    progress
+        Called with the name of the part and the numbers of frames done and in all.
+
+    Raises
+    ------
+    DataError, MissingDependencyError
+        The method cannot be used.
+    """
+    labels = partial(progress, f"{method} of the data")
+    return LowLevel.fitted(method, sets.train, config.model.cutoff, place / "labels.jsonl", labels)
+
+
 def mean_kcal_mol_A(forces: FloatArray) -> float:
     """Return the mean absolute component of forces, kcal/mol/Å.
 
@@ -180,8 +207,7 @@ def _measured(
     the validation frames it leaves to a network."""
     place.mkdir(parents=True, exist_ok=True)
     for method in methods:
-        labels = partial(progress, f"{method} of the data")
-        low_level = LowLevel.fitted(method, sets.train, config.model.cutoff, place / "labels.jsonl", labels)
+        low_level = fitted_method(method, sets, config, place, progress)
         held_out, kept = low_level.labeled(sets.validation, ignore)
         if not len(kept):
             raise DataError(f"{method} fails on all validation frames")

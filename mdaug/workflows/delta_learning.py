@@ -11,7 +11,7 @@ X - M_X. The model is trained on these beside the frames of the data, and costs 
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from mdaug.data import write_extxyz
 from mdaug.data.load import read_frames
 from mdaug.deployment import export_model
 from mdaug.files import write_json
-from mdaug.frames import FloatArray, FrameSet
+from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.md import DynamicsOptions
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.delta_choice import (
@@ -32,6 +32,7 @@ from mdaug.workflows.delta_choice import (
     DeltaChoice,
     Progress,
     assess,
+    fitted_method,
     mean_kcal_mol_A,
     n_wanted,
 )
@@ -54,6 +55,62 @@ that are taken; and the start of each run, from which none is taken."""
 
 HIGHEST = 3.0
 """Energies of frames above the lowest of the data are at most so many times as high as those of the data."""
+
+
+@dataclass(frozen=True)
+class DeltaLabels:
+    """Labels by a low-level method and the network of its errors, at the level of the reference method.
+
+    Parameters
+    ----------
+    method
+        The low-level method.
+    model
+        The model.pt of the baseline and the network of differences.
+    """
+
+    method: LowLevel
+    model: Path
+
+    def label(
+        self, frames: FrameSet, progress: Callable[[int, int], None] = ignore
+    ) -> tuple[FrameSet, IntArray]:
+        """Return frames with their labels, and their numbers among the given ones; those that fail are left
+        out.
+
+        Parameters
+        ----------
+        frames
+            Frames of the molecule, whose labels are not read.
+        progress
+            Called with the numbers of frames done and in all.
+        """
+        labeled, kept = self.method.labeled(frames, progress)
+        energies, forces = predict(self.model, labeled)
+        return replace(labeled, energies=labeled.energies + energies, forces=labeled.forces + forces), kept
+
+
+def recorded_labels(
+    sets: Sets, systems: Sequence[Sets], config: RunConfig, folder: Path
+) -> DeltaLabels | None:
+    """Return what labeled the frames that `make_delta_frames` recorded; None where there are none.
+
+    Parameters
+    ----------
+    sets
+        Frames of the system.
+    systems
+        All systems of the training.
+    config
+        Settings of the training.
+    folder
+        Its run folder.
+    """
+    place = system_folder(folder, sets, systems) / FOLDER
+    choice = _recorded(place)
+    if choice is None or not choice.used:
+        return None
+    return DeltaLabels(fitted_method(choice.method, sets, config, place), folder / FOLDER / "model.pt")
 
 
 def make_delta_frames(
@@ -106,7 +163,8 @@ def make_delta_frames(
         model, force_maes = _difference_network(differences, config, folder / FOLDER, device, progress)
         for (n, method), force_mae in zip(methods.items(), force_maes, strict=True):
             place = system_folder(folder, systems[n], systems) / FOLDER
-            made, n_left_out = _made(systems[n], method, model, config.delta, progress)
+            labels = DeltaLabels(method, model)
+            made, n_left_out = _made(systems[n], labels, config.delta, progress)
             write_extxyz(made, place / FRAMES)
             choices[n] = replace(
                 choices[n],
@@ -207,11 +265,11 @@ def _difference_network(
 
 
 def _made(
-    sets: Sets, method: LowLevel, model: Path, settings: DeltaSettings, progress: Progress
+    sets: Sets, labels: DeltaLabels, settings: DeltaSettings, progress: Progress
 ) -> tuple[FrameSet, int]:
     """Return labeled frames from MD of the network of differences, and the number of those left out."""
     train = sets.train
-    positions = _sampled(sets, model, n_wanted(sets, settings), settings, progress)
+    positions = _sampled(sets, labels.model, n_wanted(sets, settings), settings, progress)
     visited = replace(
         train.select(np.zeros(len(positions), dtype=np.int64)),
         positions=positions,
@@ -221,9 +279,7 @@ def _made(
         info={},
         name=f"{train.name}, Δ-learning",
     )
-    labeled, kept = method.labeled(visited, partial(progress, f"{method.name} of more frames"))
-    energies, forces = predict(model, visited.select(kept))
-    labeled = replace(labeled, energies=labeled.energies + energies, forces=labeled.forces + forces)
+    labeled, _ = labels.label(visited, partial(progress, f"{labels.method.name} of more frames"))
     lowest, highest = train.energies.min(), train.energies.max()
     low = np.flatnonzero(
         labeled.energies - lowest <= HIGHEST * max(settings.temperatures) * (highest - lowest)

@@ -2,8 +2,10 @@
 
 After a training replicas run at several times the temperature of the frames, from validation frames. Visited
 geometries whose energy is below that of the force-matched field by more than this field's own error are
-labeled by it and trained on from the present weights. Rounds end when nothing is found. Of several systems
-the molecules are searched one by one, and the training goes on with what was found of all.
+labeled by it and trained on from the present weights. After Δ-learning the low-level method and its network
+of differences judge and label them, too, and only what they confirm is trained on. Rounds end when nothing
+is found. Of several systems the molecules are searched one by one, and the training goes on with what was
+found of all.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +22,7 @@ from mdaug.models import SchNet
 from mdaug.training import TrainResult, train
 from mdaug.workflows.baseline import network_options
 from mdaug.workflows.config import RunConfig
+from mdaug.workflows.delta_learning import DeltaLabels, recorded_labels
 from mdaug.workflows.hot_runs import HotRuns, Search
 from mdaug.workflows.network_training import n_steps, training_options
 from mdaug.workflows.training_records import system_folder
@@ -173,12 +176,14 @@ def harden(
         return Hardened(model, (), f"no hardening: {'; '.join(failures)}")
     done: list[Round] = []
     training_sets = {sets.label: sets.all_training for sets in systems}
+    labels = {sets.label: recorded_labels(sets, systems, config, folder) for sets in systems}
+    searches = {label: (field, labels[label]) for label, field in fields.items()}
     for number in range(1, rounds + 1):
         place = folder / FOLDER / f"round-{number}"
         place.mkdir(parents=True, exist_ok=True)
         templates = systems[0].baseline.templates
         path = export_model(model, place / "model.pt", training=summary, templates=templates)
-        runs, found = _search(path, number, systems, fields, config, _prefixed(stage, f"round {number}: "))
+        runs, found = _search(path, number, systems, searches, config, _prefixed(stage, f"round {number}: "))
         if not found:
             return Hardened(model, (*done, Round(runs)), _nothing_found(number, runs))
         n_found = sum(map(len, found.values()))
@@ -199,7 +204,7 @@ def _search(  # noqa: PLR0917
     model: Path,
     number: int,
     systems: Sequence[Sets],
-    fields: Mapping[str, ForceField],
+    searches: Mapping[str, tuple[ForceField, DeltaLabels | None]],
     config: RunConfig,
     stage: Callable[[str], None],
 ) -> tuple[tuple[HotRuns, ...], dict[str, FrameSet]]:
@@ -207,11 +212,13 @@ def _search(  # noqa: PLR0917
     runs: list[HotRuns] = []
     found: dict[str, FrameSet] = {}
     for sets in systems:
-        if sets.label not in fields:
+        if sets.label not in searches:
             continue
+        field, labels = searches[sets.label]
+        relabel = None if labels is None else labels.label
         held_out = sets.validation if len(sets.validation) else sets.train
         own_stage = stage if len(systems) == 1 else _prefixed(stage, f"{sets.label}, ")
-        search = Search(fields[sets.label], sets.train, held_out, config.hardening, own_stage, sets.label)
+        search = Search(field, sets.train, held_out, config.hardening, own_stage, sets.label, relabel)
         place = system_folder(model.parent, sets, systems)
         place.mkdir(parents=True, exist_ok=True)
         own_runs, explored = search.run(model, number, place)

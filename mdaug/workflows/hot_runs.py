@@ -17,7 +17,7 @@ from mdaug.calculators.predictions import predict
 from mdaug.data import write_extxyz
 from mdaug.data.load import read_frames
 from mdaug.files import write_json
-from mdaug.frames import FloatArray, FrameSet, join_frames
+from mdaug.frames import FloatArray, FrameSet, IntArray, join_frames
 from mdaug.geometry.rigid_motion import n_rigid_motions
 from mdaug.md import DynamicsOptions, DynamicsResult
 from mdaug.units import KCAL_MOL_PER_EV
@@ -91,6 +91,9 @@ class Search:
         Called with a line of text at each temperature.
     system
         Label of the system.
+    relabel
+        Returns frames with better labels than those of the field, and their numbers among the given ones;
+        frames that it cannot label are left out. None for none.
     """
 
     field: ForceField
@@ -99,6 +102,7 @@ class Search:
     settings: HardeningSettings
     stage: Callable[[str], None]
     system: str = ""
+    relabel: Callable[[FrameSet], tuple[FrameSet, IntArray]] | None = None
 
     def run(self, model: Path, number: int, folder: Path) -> tuple[tuple[HotRuns, ...], FrameSet | None]:
         """Return the runs of a model and the labeled frames in spurious minima, None for none.
@@ -182,4 +186,14 @@ class Search:
             seed=settings.seed,
         )
         largest = float(np.nanmax(visited.energies - energies)) * KCAL_MOL_PER_EV
-        return spurious_minima(visited, energies, float(self.train.energies.min()), options), largest
+        found = spurious_minima(visited, energies, float(self.train.energies.min()), options)
+        return self._judged_again(model, found, options), largest
+
+    def _judged_again(self, model: Path, found: FrameSet, options: ExploreOptions) -> FrameSet:
+        """Leave out frames that are no spurious minima by the better labels, and give the others these."""
+        if self.relabel is None or not len(found):
+            return found
+        labeled, kept = self.relabel(found)
+        energies, _ = predict(model, labeled)
+        confirmed = spurious_minima(labeled, energies, float(self.train.energies.min()), options)
+        return join_frames([confirmed, found.select(np.setdiff1d(np.arange(len(found)), kept))])

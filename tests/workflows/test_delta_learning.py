@@ -8,13 +8,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from mdaug.augmentation.options import ExploreOptions
 from mdaug.data import load_frames, write_extxyz
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.quantum.calculators import calculate_frames, charged_calculator
-from mdaug.units import KCAL_MOL_PER_EV
+from mdaug.units import EV_PER_KCAL_MOL, KCAL_MOL_PER_EV
 from mdaug.workflows import delta_choice
 from mdaug.workflows.config import load_config
+from mdaug.workflows.hot_runs import Search
 from mdaug.workflows.low_level import LowLevel
 from mdaug.workflows.train import train_force_field
 from mdaug.workflows.training_choice import every_beside_baseline
@@ -253,3 +255,25 @@ def test_each_molecule_of_several_systems_has_its_own_method_and_frames(settings
         assert abs(made.energies.mean() - own.energies.mean()) < 0.5  # each at its own level
     assert (tmp_path / "run/delta/model.pt").exists()
     assert "methanol: Δ-learning: GFN1-xTB" in (tmp_path / "run/report.html").read_text()
+
+
+def test_spurious_minima_are_judged_by_the_better_labels(frames, monkeypatch):
+    """Of nine frames the labels confirm three, deny three, and fail on three, which stay as they are."""
+    found = frames.select(slice(0, 9))
+    gaps = np.array([5.0, 5.0, 5.0, 1.0, 1.0, 1.0, np.nan, np.nan, np.nan]) * EV_PER_KCAL_MOL
+    kept = np.flatnonzero(np.isfinite(gaps))
+
+    def relabel(given):
+        better = given.select(kept)
+        return replace(better, energies=better.energies + gaps[kept], forces=2 * better.forces), kept
+
+    monkeypatch.setattr(
+        "mdaug.workflows.hot_runs.predict", lambda model, given: (found.energies[: len(given)], None)
+    )
+    search = Search(None, found, found, None, print, relabel=relabel)
+    judged = search._judged_again(Path("model.pt"), found, ExploreOptions(gap=3.0, weight=0.5))
+    assert len(judged) == 6
+    np.testing.assert_allclose(judged.energies[:3], (found.energies + gaps)[:3])
+    np.testing.assert_allclose(judged.forces, np.concatenate([2 * found.forces[:3], found.forces[6:]]))
+    alone = Search(None, found, found, None, print)
+    assert alone._judged_again(Path("model.pt"), found, ExploreOptions()) is found
