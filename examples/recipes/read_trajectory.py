@@ -1,9 +1,10 @@
 """Read a run of `mdaug nve` by MDAnalysis and OVITO: python read_trajectory.py RUN
 
-MDAnalysis comes with mdaug. OVITO (pip install ovito) reads trajectory.xyz, which `mdaug nve --extxyz`
-writes.
+MDAnalysis comes with mdaug. OVITO, where it is installed (pip install ovito), reads trajectory.xyz, which
+`mdaug nve --extxyz` writes.
 """
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -31,4 +32,5 @@ def by_ovito(run: Path) -> np.ndarray:
 
 if __name__ == "__main__":
     print("fluctuation (Å):", by_mdanalysis(Path(sys.argv[1])).round(3))
-    print("last frame (Å):", by_ovito(Path(sys.argv[1]))[-1].round(3), sep="\n")
+    if importlib.util.find_spec("ovito"):
+        print("last frame (Å):", by_ovito(Path(sys.argv[1]))[-1].round(3), sep="\n")

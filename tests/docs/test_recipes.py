@@ -11,7 +11,7 @@ from mdaug.analysis.relax import relax, vibrations
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.deployment import export_model
 from mdaug.md import DynamicsOptions, run_dynamics
-from mdaug.workflows.dynamics import write_extxyz_trajectory
+from mdaug.workflows.trajectory_files import write_extxyz_trajectory
 
 RECIPES = Path(__file__).parents[2] / "examples" / "recipes"
 
