@@ -53,7 +53,7 @@ class DataOptions(Options):
     """Name of the energies in the file, if it has several [default: energy, then REF_energy]."""
 
     forces_key: str | None = None
-    """Name of the forces that belong to these energies [default: forces, then REF_forces]."""
+    """Name of their forces [default: forces, then REF_forces]."""
 
     drop_outliers: Switch = False
     """Leave out frames with outlying energies or forces."""
