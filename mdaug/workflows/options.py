@@ -50,10 +50,10 @@ class DataOptions(Options):
     """Read every n-th frame only."""
 
     energy_key: str | None = None
-    """Name of the energies in the file, if it has several [default: energy, then REF_energy]."""
+    """Name of the energies [default: energy, or REF_energy]."""
 
     forces_key: str | None = None
-    """Name of their forces [default: forces, then REF_forces]."""
+    """Name of their forces [default: forces, or REF_forces]."""
 
     drop_outliers: Switch = False
     """Leave out frames with outlying energies or forces."""
