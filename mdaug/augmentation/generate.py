@@ -1,6 +1,7 @@
 """Make augmented frames from frames and springs."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -96,7 +97,10 @@ class Augmentation:
 
 
 def make_augmentation(
-    frames: FrameSet, springs: Springs, options: AugmentOptions | None = None
+    frames: FrameSet,
+    springs: Springs,
+    options: AugmentOptions | None = None,
+    donors: "Sequence[ForceField]" = (),
 ) -> Augmentation:
     """Return augmented frames as `augment` does, with the assessment of their labels.
 
@@ -108,6 +112,8 @@ def make_augmentation(
         Springs of all element pairs of `frames`.
     options
         Numbers, sizes and label rule; None for the defaults.
+    donors
+        As for `make_rule`.
 
     Raises
     ------
@@ -118,7 +124,7 @@ def make_augmentation(
     if len(frames) == 0:
         raise DataError(f"{frames.name}: no frames to augment; expected at least one")
     rng = np.random.default_rng(options.seed)
-    rule = make_rule(frames, springs, options)
+    rule = make_rule(frames, springs, options, donors)
     options = _settled(options, rule.name, frames)
     maker = AugmentedFrameMaker(frames, rule.label, options, rng)
     kinds = {

@@ -1,10 +1,10 @@
 """Label rules by name: each is made from frames and their springs, then labels displaced frames."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mdaug.augmentation.displacements import Displacements
 from mdaug.augmentation.options import AugmentOptions
@@ -14,6 +14,9 @@ from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.springs.springs import Springs
 from mdaug.verdicts import Verdict
+
+if TYPE_CHECKING:  # imports torch
+    from mdaug.augmentation.force_matching.force_field import ForceField
 
 LabelRule = Callable[[Displacements], Labels]
 
@@ -39,7 +42,9 @@ class MadeRule(NamedTuple):
     verdicts: tuple[Verdict, ...] = ()
 
 
-def make_rule(frames: FrameSet, springs: Springs, options: AugmentOptions) -> MadeRule:
+def make_rule(
+    frames: FrameSet, springs: Springs, options: AugmentOptions, donors: "Sequence[ForceField]" = ()
+) -> MadeRule:
     """Return the label rule of `options` for displaced `frames`.
 
     Frames that no force field can be fitted to (crystals, atoms without bonds, too few frames) get
@@ -53,6 +58,8 @@ def make_rule(frames: FrameSet, springs: Springs, options: AugmentOptions) -> Ma
         Springs of all their element pairs.
     options
         Name of the rule and how it looks up springs.
+    donors
+        Force-matched fields of other systems, whose parameters rule `force-matched` may share.
 
     Raises
     ------
@@ -60,7 +67,10 @@ def make_rule(frames: FrameSet, springs: Springs, options: AugmentOptions) -> Ma
         If another rule cannot be made from these frames, or here.
     """
     try:
-        label = LABEL_RULES[options.rule](frames, springs, options)
+        if options.rule == "force-matched" and donors:
+            label = _force_matched(frames, springs, options, donors)
+        else:
+            label = LABEL_RULES[options.rule](frames, springs, options)
     except DataError as error:
         if options.rule != "force-matched":
             raise
@@ -83,10 +93,12 @@ def _by_springs(rule: SpringRule, frames: FrameSet, springs: Springs, options: A
     return label
 
 
-def _force_matched(frames: FrameSet, springs: Springs, options: AugmentOptions) -> LabelRule:
+def _force_matched(
+    frames: FrameSet, springs: Springs, options: AugmentOptions, donors: "Sequence[ForceField]" = ()
+) -> LabelRule:
     from mdaug.augmentation.force_matching.force_matched_rule import force_matched_rule  # imports torch
 
-    return force_matched_rule(frames, options.cutoff)
+    return force_matched_rule(frames, options.cutoff, donors)
 
 
 def _semiempirical(frames: FrameSet, springs: Springs, options: AugmentOptions) -> LabelRule:

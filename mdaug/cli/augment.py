@@ -45,7 +45,7 @@ def augment(
     Parameters
     ----------
     data
-        A file of frames or the name of a set.
+        A file, folder or pattern of frames, or the name of a set.
     trainer
         Write files for this trainer.
     springs_file

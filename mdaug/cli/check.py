@@ -26,7 +26,7 @@ def check(
     Parameters
     ----------
     data
-        A file of frames or the name of a set.
+        A file, folder or pattern of frames, or the name of a set.
     """
     from mdaug.reports.terminal import print_verdicts
     from mdaug.workflows.check import FILE, check_data

@@ -38,7 +38,7 @@ def demo(
     Parameters
     ----------
     data
-        A file of frames or the name of a set [default: ethanol, embedded].
+        A file, folder or pattern of frames, or the name of a set [default: ethanol, embedded].
     config
         A TOML file, or the name of a shipped one.
     """

@@ -41,7 +41,8 @@ def evaluate(
     model
         A model.pt or a run folder [default: the latest run].
     data
-        A file of frames or the name of a set [default: the test frames of the model's own training].
+        A file, folder or pattern of frames, or the name of a set [default: the test frames of the model's own
+        training].
     part
         Part of the frames of the model's training that is used without DATA [default: test].
     dtype

@@ -36,7 +36,7 @@ def labels(
     Parameters
     ----------
     data
-        A file of frames or the name of a set.
+        A file, folder or pattern of frames, or the name of a set.
     calculator
         The reference: GFN2-xTB, or module:Class of any ASE calculator [default: GFN2-xTB].
     reference

@@ -27,7 +27,7 @@ def springs(
     Parameters
     ----------
     data
-        A file of frames or the name of a set.
+        A file, folder or pattern of frames, or the name of a set.
     """
     from mdaug.reports.springs import rich_springs_table
     from mdaug.text import make_console

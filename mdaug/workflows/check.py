@@ -40,7 +40,7 @@ def check_data(data: str, options: DataOptions, folder: Path) -> CheckResult:
     Parameters
     ----------
     data
-        A file of frames or the name of a set.
+        A file, folder or pattern of frames, or the name of a set.
     options
         Options of reading the file.
     folder

@@ -1,11 +1,13 @@
 """The frames of a training: split, augmented, and explored ones."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from mdaug.augmentation.force_matching.assessment import FEW_FRAMES
+from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.augmentation.generate import Augmentation, make_augmentation
 from mdaug.data import Split
 from mdaug.data.load import read_frames
@@ -120,16 +122,28 @@ def prepare_systems(config: RunConfig, callbacks: TrainingCallbacks) -> tuple[Se
         _check_several(systems, config)
     alone, failures = len(systems) == 1, dict[str, str]()
     raw = [system.frames.select(system.split.train) for system in systems]
-    sets = tuple(
-        _prepare(system, config, callbacks, None if alone else failures, raw[:n] + raw[n + 1 :])
-        for n, system in enumerate(systems)
-    )
+    made: dict[int, Sets] = {}
+    for n in sorted(range(len(systems)), key=lambda n: len(raw[n]) < FEW_FRAMES):  # those with donors last
+        donors = _fields(made.values()) if len(raw[n]) < FEW_FRAMES else []
+        others = raw[:n] + raw[n + 1 :]
+        made[n] = _prepare(systems[n], config, callbacks, None if alone else failures, others, donors=donors)
+    sets = tuple(made[n] for n in range(len(systems)))
     if len(failures) == len(systems):
         reasons = "; ".join(f"{label}: {reason}" for label, reason in failures.items())
         raise DataError(
             f"no system can be augmented ({reasons}); --no-augment trains on the raw frames alone"
         )
     return sets
+
+
+def _fields(systems: Iterable[Sets]) -> list[ForceField]:
+    """Return the sound force-matched fields of systems with enough frames."""
+    return [
+        sets.augmentation.field
+        for sets in systems
+        if sets.augmentation is not None and sets.augmentation.field is not None
+        if len(sets.train) >= FEW_FRAMES
+    ]
 
 
 def _check_several(systems: Sequence[System], config: RunConfig) -> None:
@@ -156,8 +170,11 @@ def _prepare(
     callbacks: TrainingCallbacks,
     failures: dict[str, str] | None,
     others: Sequence[FrameSet],
+    *,
+    donors: Sequence[ForceField],
 ) -> Sets:
-    """Augment the training frames of one system; `others` are those of the others, whose springs are pooled.
+    """Augment the training frames of one system; `others` are those of the others, whose springs are pooled,
+    and `donors` force-matched fields of others.
 
     One that cannot be augmented stays raw, and its label and the reason are added to `failures`; with None it
     raises an error.
@@ -173,7 +190,7 @@ def _prepare(
         callbacks.stage(f"fitting springs to the training frames{pooled}")
         try:
             springs = analyze_springs(raw, config.spring_options, others=others, progress=callbacks.springs)
-            augmentation = make_augmentation(raw, springs.springs, config.augment_options)
+            augmentation = make_augmentation(raw, springs.springs, config.augment_options, donors)
             text = f"{len(augmentation.frames)} augmented frames by rule {augmentation.rule!r}"
         except DataError as error:
             if failures is None:

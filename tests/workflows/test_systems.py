@@ -4,12 +4,14 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import molecule
 
+from mdaug.augmentation.generate import Augmentation
 from mdaug.calculators.applicability import mismatches
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.calculators.predictions import predict
@@ -377,6 +379,24 @@ def test_augmented_frames_are_made_for_each_system(config):
 def test_a_dry_run_counts_the_frames_of_all_systems(config):
     found = dry_run(config, device="cpu")
     assert (found.n_raw, found.n_validation, found.n_test, found.steps_per_epoch[1]) == (60, 20, 20, 6)
+
+
+def test_systems_with_few_frames_get_the_fields_of_the_others(config, monkeypatch):
+    monkeypatch.setattr("mdaug.workflows.training_sets.FEW_FRAMES", 20)
+    donors_of = {}
+
+    def make(frames, springs, options, donors):
+        donors_of[frames.name] = list(donors)
+        return Augmentation(frames, "force-matched", "", (), field=frames.name)
+
+    monkeypatch.setattr("mdaug.workflows.training_sets.make_augmentation", make)
+    monkeypatch.setattr(
+        "mdaug.workflows.training_sets.analyze_springs", lambda *_, **__: SimpleNamespace(springs=None)
+    )
+    systems = prepare_systems(config.replace({"augment": {"enabled": True}}), TrainingCallbacks())
+    assert [sets.label for sets in systems] == ["methanol", "water_box", "ethanol"]
+    methanol, water, ethanol = (sets.train.name for sets in systems)
+    assert donors_of == {methanol: [], water: [methanol, ethanol], ethanol: []}
 
 
 class StoppedError(Exception):

@@ -6,6 +6,7 @@ every bond has one minimum and dissociates upwards, atoms that are not bonded re
 geometry out of some thousands has an energy below that of the frames by more than these differ.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +23,7 @@ from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.augmentation.force_matching.force_field import CUTOFF_A, ForceField
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
+from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.verdicts import Verdict, worst
 
 TIGHTER = 0.25
@@ -46,7 +48,8 @@ class FieldAssessment:
     verdicts
         One for each check.
     changed
-        Terms that were fitted with a tighter prior or left out.
+        Terms that were fitted with a tighter prior or left out, and whether parameters of other systems were
+        the prior.
     suspects
         Coefficients of the terms that failed a check; all, where no term is to blame.
     """
@@ -83,7 +86,9 @@ class UnsoundFieldError(DataError):
         self.assessment = assessment
 
 
-def fit_and_assess(frames: FrameSet, cutoff: float = CUTOFF_A) -> tuple[ForceField, HeldOut, FieldAssessment]:
+def fit_and_assess(
+    frames: FrameSet, cutoff: float = CUTOFF_A, donors: Sequence[ForceField] = ()
+) -> tuple[ForceField, HeldOut, FieldAssessment]:
     """Fit a force field to `frames` and assess it; terms that fail are fitted again, then left out.
 
     Parameters
@@ -92,6 +97,8 @@ def fit_and_assess(frames: FrameSet, cutoff: float = CUTOFF_A) -> tuple[ForceFie
         Frames of molecules near equilibrium.
     cutoff
         Distance (Å) beyond which bonds are broken and pairs of a molecule have no energy.
+    donors
+        Fields of other systems. Their parameters are the prior if that lowers the errors of held-out forces.
 
     Raises
     ------
@@ -103,12 +110,15 @@ def fit_and_assess(frames: FrameSet, cutoff: float = CUTOFF_A) -> tuple[ForceFie
         raise DataError(f"{frames.name}: too few frames to assess a force field; expected at least 4")
     factors: FloatArray | None = None
     changed: tuple[str, ...] = ()
+    if donors:
+        donors, why = _if_better(donors, fitted, others, cutoff)
+        changed = (why,)
     for _ in range(ROUNDS):
-        field = match_forces(frames, factors, cutoff)
-        half = HeldOut(match_forces(fitted, factors, cutoff), fitted, others)
+        field = match_forces(frames, factors, cutoff, donors)
+        half = HeldOut(match_forces(fitted, factors, cutoff, donors), fitted, others)
         assessment = assess(field, frames, half)
         if not assessment.sound and len(frames) < FEW_FRAMES:  # half of them may be too few for a fit
-            assessment = assess(field, frames, _one_of_six(frames, factors, cutoff))
+            assessment = assess(field, frames, _one_of_six(frames, factors, cutoff, donors))
         assessment = replace(assessment, changed=changed)
         if factors is None:
             factors = np.ones(field.terms.n_coefficients)
@@ -124,14 +134,33 @@ def fit_and_assess(frames: FrameSet, cutoff: float = CUTOFF_A) -> tuple[ForceFie
     return field, half, assessment
 
 
+def _if_better(
+    donors: Sequence[ForceField], fitted: FrameSet, others: FrameSet, cutoff: float
+) -> tuple[Sequence[ForceField], str]:
+    """Return the donors if with them the held-out forces of `others` have smaller errors, else none; and
+    why."""
+    alone, shared = (
+        KCAL_MOL_PER_EV * _rms_error(match_forces(fitted, None, cutoff, given), others)
+        for given in ((), donors)
+    )
+    names = "parameters of equal environments in other systems"
+    errors = f"held-out forces are off by {shared:.2g} kcal/mol/Å rms with them, {alone:.2g} without"
+    return (donors, f"{names}: {errors}") if shared < alone else ((), f"no {names}: {errors}")
+
+
+def _rms_error(field: ForceField, frames: FrameSet) -> float:
+    errors = frames.forces - field.evaluate(frames.positions, frames.periodic_cells)[1]
+    return float(np.sqrt(np.mean(errors**2)))
+
+
 def fit_sound_field(
-    frames: FrameSet, cutoff: float = CUTOFF_A
+    frames: FrameSet, cutoff: float = CUTOFF_A, donors: Sequence[ForceField] = ()
 ) -> tuple[ForceField, HeldOut, FieldAssessment]:
     """Fit a force field to `frames` and assess it; refuse one that fails.
 
     Parameters
     ----------
-    frames, cutoff
+    frames, cutoff, donors
         As for `fit_and_assess`.
 
     Raises
@@ -141,7 +170,7 @@ def fit_sound_field(
     UnsoundFieldError
         If the field fails its assessment.
     """
-    field, held_out, assessment = fit_and_assess(frames, cutoff)
+    field, held_out, assessment = fit_and_assess(frames, cutoff, donors)
     if not assessment.sound:
         raise UnsoundFieldError(frames.name, assessment)
     return field, held_out, assessment
@@ -162,11 +191,13 @@ def narrowed(factors: FloatArray, suspects: tuple[int, ...]) -> FloatArray:
     return tighter
 
 
-def _one_of_six(frames: FrameSet, factors: FloatArray | None, cutoff: float) -> HeldOut:
+def _one_of_six(
+    frames: FrameSet, factors: FloatArray | None, cutoff: float, donors: Sequence[ForceField]
+) -> HeldOut:
     """Return a field fitted to five of six frames, and the sixth ones."""
     index = np.arange(len(frames))
     fitted, others = frames.select(index[index % 6 != 0]), frames.select(index[index % 6 == 0])
-    return HeldOut(match_forces(fitted, factors, cutoff), fitted, others)
+    return HeldOut(match_forces(fitted, factors, cutoff, donors), fitted, others)
 
 
 def assess(field: ForceField, frames: FrameSet, held_out: HeldOut, seed: int = 0) -> FieldAssessment:

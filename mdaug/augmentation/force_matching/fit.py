@@ -6,6 +6,7 @@ step. Then the plateaus D are set so that M, with a bond stretched to 2.5 times 
 minimum, has the tabulated energy, and the other parameters are fitted again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy.optimize import minimize
 from mdaug.augmentation.force_matching.derivatives import linear_jacobian, nonlinear_jacobian
 from mdaug.augmentation.force_matching.force_field import CUTOFF_A, N_BOND_PARAMETERS, ForceField
 from mdaug.augmentation.force_matching.intermolecular import LOG_REPULSION_WIDTH, IntermolecularTerms
+from mdaug.augmentation.force_matching.shared_parameters import shared_priors
 from mdaug.augmentation.force_matching.tabulated_parameters import (
     BondShape,
     bond_shape,
@@ -58,7 +60,10 @@ PLATEAU_LENGTHS = 2.5
 
 
 def match_forces(
-    frames: FrameSet, width_factors: FloatArray | None = None, cutoff: float = CUTOFF_A
+    frames: FrameSet,
+    width_factors: FloatArray | None = None,
+    cutoff: float = CUTOFF_A,
+    donors: Sequence[ForceField] = (),
 ) -> ForceField:
     """Return a force field fitted to the forces of `frames`.
 
@@ -71,6 +76,8 @@ def match_forces(
         is to be fitted with a tighter prior; None for 1.
     cutoff
         Distance (Å) beyond which bonds are broken and pairs of a molecule have no energy.
+    donors
+        Fields of other systems, whose parameters of equal chemical environments are the prior.
 
     Raises
     ------
@@ -81,8 +88,12 @@ def match_forces(
     field = initial_force_field(few, cutoff)
     few = few.evenly_spaced(max(LEAST_FRAMES, MOST_NUMBERS // (3 * few.n_atoms * len(field.parameters))))
     linear = linear_jacobian(field, few)
-    fit = _Fit(few, field.parameters, _widths(field, width_factors), linear, linear.T @ linear)
-    field = fit.run(field)
+    prior, widths = field.parameters, _widths(field, width_factors)
+    if donors:
+        free = np.ones(field.terms.n_coefficients) if width_factors is None else width_factors
+        prior, widths = shared_priors(field, donors, widths, free == 1.0)
+    fit = _Fit(few, prior, widths, linear, linear.T @ linear)
+    field = fit.run(field.with_parameters(prior))
     for _ in range(PLATEAU_ROUNDS):
         field = fit.run(set_plateaus(field, *_lowest(few)))
     return field

@@ -7,6 +7,7 @@ orders of magnitude for the embedded ethanol frames).
 """
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -115,7 +116,9 @@ class ForceMatchedRule:
         return self.field.evaluate(positions, cells)[1]
 
 
-def force_matched_rule(frames: FrameSet, cutoff: float = CUTOFF_A) -> ForceMatchedRule:
+def force_matched_rule(
+    frames: FrameSet, cutoff: float = CUTOFF_A, donors: Sequence[ForceField] = ()
+) -> ForceMatchedRule:
     """Fit a force field to `frames`, assess it, and estimate the errors of its labels.
 
     Warns of bonds without tabulated curve.
@@ -126,6 +129,8 @@ def force_matched_rule(frames: FrameSet, cutoff: float = CUTOFF_A) -> ForceMatch
         Frames of molecules near equilibrium.
     cutoff
         Distance (Å) beyond which bonds are broken and pairs of a molecule have no energy.
+    donors
+        As for `fit_and_assess`.
 
     Raises
     ------
@@ -134,7 +139,7 @@ def force_matched_rule(frames: FrameSet, cutoff: float = CUTOFF_A) -> ForceMatch
     UnsoundFieldError
         If the field fails its assessment.
     """
-    field, held_out, assessment = fit_sound_field(frames, cutoff)
+    field, held_out, assessment = fit_sound_field(frames, cutoff, donors)
     rule = ForceMatchedRule(field, estimate_errors(held_out), assessment)
     names = {pair_name(*frames.atomic_numbers[[i, j]]) for i, j in rule.excluded_bonds}
     if names:

@@ -5,8 +5,8 @@ Internal coordinates ("primitives", in this order): x = 1 − exp(−2 (r − r�
 or more bonds apart.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -103,6 +103,21 @@ def make_terms(topology: Topology) -> Terms:
         gates[row, list(term.bonds)] = True
     parameter = np.array([keys[t.kind, t.label] for t in terms], dtype=np.int64)
     return Terms(factors, gates, parameter, np.array([WIDTHS_EV[kind] for kind, _ in keys], dtype=float))
+
+
+def coefficient_keys(topology: Topology, labels: IntArray) -> list[Hashable]:
+    """Return kind and atoms of the term of each coefficient of `make_terms`.
+
+    Parameters
+    ----------
+    topology
+        Bonds, angles, torsions and pairs of the molecules.
+    labels
+        Shape (n_atoms,), numbers that stand for the atoms, equal for equivalent ones.
+    """
+    own = ((term.kind, term.label) for term in _Builder(topology).all())
+    named = ((term.kind, term.label) for term in _Builder(replace(topology, classes=labels)).all())
+    return list(dict(zip(own, named, strict=True)).values())
 
 
 class _Builder:

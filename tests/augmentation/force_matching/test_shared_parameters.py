@@ -1,0 +1,80 @@
+"""Parameters of equal chemical environments in other systems as the prior of a force-matched field."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mdaug.augmentation.force_matching.assessment import fit_and_assess
+from mdaug.augmentation.force_matching.fit import initial_force_field, match_forces
+from mdaug.augmentation.force_matching.shared_parameters import NARROWER, shared_priors
+from mdaug.data import load_frames
+
+DATA = Path(__file__).parents[2] / "data"
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+@pytest.fixture(scope="module")
+def methanol():
+    return load_frames(DATA / "methanol.npz")
+
+
+@pytest.fixture(scope="module")
+def donor():
+    """Return the field of ethanol, whose hydroxyl and methyl groups have the environments of methanol."""
+    return match_forces(load_frames("ethanol").select(slice(0, 100)))
+
+
+def rms_error(field, frames):
+    return np.sqrt(np.mean((frames.forces - field.evaluate(frames.positions, None)[1]) ** 2))
+
+
+def test_few_frames_are_fitted_better(methanol, donor):
+    few, others = methanol.select(slice(0, 8)), methanol.select(slice(8, None))
+    alone = rms_error(match_forces(few), others)
+    shared = rms_error(match_forces(few, donors=[donor]), others)
+    assert shared < 0.8 * alone
+
+
+def test_the_prior_is_the_mean_of_the_donors_relative_to_the_mean_length(methanol, donor):
+    field = initial_force_field(methanol)
+    stiffer = donor.with_parameters(1.5 * donor.parameters)
+    widths, n = np.ones(len(field.parameters)), field.terms.n_coefficients
+    free = np.ones(n, dtype=bool)
+    means, narrow = shared_priors(field, [donor], widths, free)
+    found = narrow < 1
+    assert set(narrow[found]) == {NARROWER} and 0.7 < found.mean() < 1
+    np.testing.assert_array_equal(means[~found], field.parameters[~found])
+    both, _ = shared_priors(field, [donor, stiffer], widths, free)
+    np.testing.assert_allclose(both[:n], 1.25 * means[:n], rtol=1e-12)
+    # the O-H bond is the one of the shortest mean length: r0 is shared as the difference from it
+    starts = np.arange(len(field.plateaus)), np.arange(len(donor.plateaus))
+    lengths = [one.parameters[one.n_linear + 4 * at] for one, at in zip((field, donor), starts, strict=True)]
+    (own, theirs) = (int(one.argmin()) for one in lengths)
+    bond = np.unique(donor.bond_kind, return_index=True)[1][theirs]
+    shift = lengths[1][theirs] - donor.mean_lengths[bond]
+    assert means[field.n_linear + 4 * own] == pytest.approx(lengths[0][own] + shift, abs=1e-12)
+
+
+def test_terms_that_failed_a_check_are_not_shared(methanol, donor):
+    field = initial_force_field(methanol)
+    widths, free = np.ones(len(field.parameters)), np.zeros(field.terms.n_coefficients, dtype=bool)
+    means, narrow = shared_priors(field, [donor], widths, free)
+    n = field.terms.n_coefficients
+    np.testing.assert_array_equal(means[:n], 0.0)
+    np.testing.assert_array_equal(narrow[:n], 1.0)
+    assert (narrow[n:] == NARROWER).any()
+
+
+def test_parameters_are_shared_only_if_held_out_errors_fall(methanol, donor):
+    few = methanol.select(slice(0, 16))
+    *_, used = fit_and_assess(few, donors=[donor])
+    assert used.changed[0].startswith("parameters of equal environments in other systems: held-out forces")
+    wrong = replace(donor, parameters=-5.0 * donor.parameters)
+    field, _, unused = fit_and_assess(few, donors=[wrong])
+    alone, _, plain = fit_and_assess(few)
+    assert unused.changed[0].startswith("no parameters of equal environments")
+    assert unused.changed[1:] == plain.changed
+    np.testing.assert_array_equal(field.parameters, alone.parameters)
