@@ -186,14 +186,15 @@ class Search:
             seed=settings.seed,
         )
         largest = float(np.nanmax(visited.energies - energies)) * KCAL_MOL_PER_EV
-        found = spurious_minima(visited, energies, float(self.train.energies.min()), options)
-        return self._judged_again(model, found, options), largest
+        candidates = spurious_minima(visited, energies, float(self.train.energies.min()), options)
+        return self._judged_again(model, candidates, options), largest
 
-    def _judged_again(self, model: Path, found: FrameSet, options: ExploreOptions) -> FrameSet:
+    def _judged_again(self, model: Path, candidates: FrameSet, options: ExploreOptions) -> FrameSet:
         """Leave out frames that are no spurious minima by the better labels, and give the others these."""
-        if self.relabel is None or not len(found):
-            return found
-        labeled, kept = self.relabel(found)
+        if self.relabel is None or not len(candidates):
+            return candidates
+        labeled, kept = self.relabel(candidates)
         energies, _ = predict(model, labeled)
         confirmed = spurious_minima(labeled, energies, float(self.train.energies.min()), options)
-        return join_frames([confirmed, found.select(np.setdiff1d(np.arange(len(found)), kept))])
+        without_label = np.setdiff1d(np.arange(len(candidates)), kept)
+        return join_frames([confirmed, candidates.select(without_label)])
