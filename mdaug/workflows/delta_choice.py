@@ -26,10 +26,14 @@ LEAST_STEPS = 8000
 AUTO_METHODS = (GFN2, "GFN1-xTB")
 """Methods of auto: the first that is not the reference method itself."""
 
-SMALLEST_SHARE, LARGEST_SHARE = 0.03, 0.8
-"""Mean absolute forces of (E - M) - (X - M_X) over those of E - M, on validation frames: below the first X is
-the reference method, which auto does not use, since the frames of the data are all that is known of it; above
-the second it is of too little use."""
+SAME_METHOD = 0.02
+"""Mean absolute difference of the forces of two methods, over the mean absolute force, below which they are
+one. (GFN1-xTB and GFN2-xTB: 0.15 to 0.5.) The frames of the data are all that is known of the reference
+method, so auto does not use it."""
+
+LARGEST_SHARE = 0.8
+"""Mean absolute forces of (E - M) - (X - M_X) over those of E - M, on validation frames, above which X is of
+too little use for auto."""
 
 SHARE_OF_EPOCHS = 0.5
 """Epochs of the network of differences over those of the training without Δ-learning."""
@@ -211,10 +215,12 @@ def _measured(
         held_out, kept = low_level.labeled(sets.validation, ignore)
         if not len(kept):
             raise DataError(f"{method} fails on all validation frames")
-        reference = sets.baseline.subtract(sets.validation.select(kept)).forces
-        field, difference = mean_kcal_mol_A(reference), mean_kcal_mol_A(reference - held_out.forces)
-        if difference > SMALLEST_SHARE * field:
+        true = sets.validation.select(kept)
+        forces = held_out.forces + low_level.field.evaluate(true.positions)[1]
+        if mean_kcal_mol_A(true.forces - forces) > SAME_METHOD * mean_kcal_mol_A(true.forces):
             break
+    rest = sets.baseline.subtract(true).forces
+    field, difference = mean_kcal_mol_A(rest), mean_kcal_mol_A(rest - held_out.forces)
     reason = (
         f"Δ-learning: {method} lowers what the network has to learn from {field:.3g} to {difference:.3g} "
         "kcal/mol/Å (mean absolute force of the validation frames)"
