@@ -47,7 +47,7 @@ from mdaug.workflows.training_records import system_folder
 from mdaug.workflows.training_sets import Sets
 from mdaug.workflows.training_summary import summarize_systems
 
-FOLDER, RECORD, FRAMES, AUGMENTED = "delta", "delta.json", "frames.xyz", "augmented.xyz"
+FOLDER, RECORD, FRAMES = "delta", "delta.json", "frames.xyz"
 
 N_STARTS, TIMESTEP_FS, FRAMES_EVERY, LEFT_OUT_FS = 8, 0.5, 80, 500.0
 """Runs at each temperature, each from another training frame; their time step; the steps between two frames
@@ -166,10 +166,6 @@ def make_delta_frames(
             labels = DeltaLabels(method, model)
             made, n_left_out = _made(systems[n], labels, config.delta, progress)
             write_extxyz(made, place / FRAMES)
-            augmentation = systems[n].augmentation
-            if augmentation is not None:
-                augmented = _relabeled(augmentation.frames, labels, config.delta, progress)
-                write_extxyz(augmented, place / AUGMENTED)
             choices[n] = replace(
                 choices[n],
                 force_mae_network_kcal_mol_A=force_mae,
@@ -206,10 +202,10 @@ def _with_frames(sets: Sets, config: RunConfig, place: Path) -> Sets:
     sets = replace(sets, delta=frames)
     if sets.augmented is None or sets.augmentation is None:
         return sets
-    augmented = read_frames(place / AUGMENTED, units="eV", temperature_K=sets.train.temperature_K).frames
-    augmentation = replace(sets.augmentation, frames=augmented)
-    chosen = augmented_frames(augmentation, len(sets.train), sets.baseline, config, n_delta=len(frames))
-    return replace(sets, augmented=chosen)
+    augmented = augmented_frames(
+        sets.augmentation, len(sets.train), sets.baseline, config, n_delta=len(frames)
+    )
+    return replace(sets, augmented=augmented)
 
 
 def _report(choices: Sequence[DeltaChoice], systems: Sequence[Sets], stage: Callable[[str], None]) -> None:
@@ -289,21 +285,6 @@ def _made(
         labeled.energies - lowest <= HIGHEST * max(settings.temperatures) * (highest - lowest)
     )
     return labeled.select(low), len(positions) - len(low)
-
-
-def _relabeled(
-    augmented: FrameSet, labels: DeltaLabels, settings: DeltaSettings, progress: Progress
-) -> FrameSet:
-    """Return augmented frames in which those without a stretched bond have the better labels, and their
-    weight; low-level methods are wrong where bonds dissociate."""
-    intact = np.flatnonzero(augmented.info["kind"] != "stretch")
-    labeled, kept = labels.label(
-        augmented.select(intact), partial(progress, f"{labels.method.name} of augmented frames")
-    )
-    energies, forces, weights = augmented.energies.copy(), augmented.forces.copy(), augmented.weights.copy()
-    energies[intact[kept]], forces[intact[kept]] = labeled.energies, labeled.forces
-    weights[intact[kept]] = settings.weight
-    return replace(augmented, energies=energies, forces=forces, weights=weights)
 
 
 def _sampled(

@@ -10,7 +10,6 @@ import pytest
 
 from mdaug.augmentation.options import ExploreOptions
 from mdaug.data import load_frames, write_extxyz
-from mdaug.data.load import read_frames
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.quantum.calculators import calculate_frames, charged_calculator
@@ -105,20 +104,6 @@ def test_labels_of_more_frames_are_method_and_network(trained, frames):
     assert errors < 1.5 * entry["force_mae_network_kcal_mol_A"]
     off = made.energies - energies
     assert np.abs(off - off.mean()).max() < 0.1
-
-
-def test_augmented_frames_without_a_stretched_bond_have_the_better_labels(trained):
-    folder, _ = trained
-    field, better = (
-        read_frames(folder / name, units="eV").frames for name in ("augmented.xyz", "delta/augmented.xyz")
-    )
-    stretched = field.info["kind"] == "stretch"
-    np.testing.assert_allclose(better.forces[stretched], field.forces[stretched], atol=1e-7)
-    reference = calculate_frames(charged_calculator("GFN2-xTB", 0, 1), field.select(~stretched))[1]
-    errors = [mean_force(frames.forces[~stretched] - reference) for frames in (better, field)]
-    assert errors[0] < 0.7 * errors[1]
-    np.testing.assert_allclose(better.weights[~stretched], 1.0)
-    assert (better.weights[stretched] < 0.1).all()
 
 
 def test_training_has_the_steps_of_one_without_and_half_more(settings, trained):
