@@ -174,7 +174,7 @@ def test_a_baseline_that_is_set_is_made_without_augmented_frames(tiny, monkeypat
     verdicts = [Verdict("held-out forces", "ok", 0.1, 1.0, "sound")]
     monkeypatch.setattr(
         "mdaug.augmentation.force_matching.assessment.fit_and_assess",
-        lambda raw, cutoff: (random_field(raw), None, FieldAssessment(tuple(verdicts))),
+        lambda raw, cutoff, others: (random_field(raw), None, FieldAssessment(tuple(verdicts))),
     )
     settings = tiny.replace({"model": {"baseline": "force-field"}})
     assert choose_baseline(None, frames, settings).used
