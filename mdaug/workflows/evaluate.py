@@ -72,7 +72,7 @@ def evaluate_models(
     Warns
     -----
     UserWarning
-        If the frames are those that the model was trained on.
+        If the frames have the name of those that the model was trained on.
     """
     choice = CalculatorChoice.from_options(calculator, None)
     if choice is None:
@@ -86,8 +86,8 @@ def evaluate_models(
         systems = {"": frames}
     if frames is not None and loaded[0].training.get("data") == frames.name:
         warnings.warn(
-            f"the model was trained on part of {frames.name}, so that these errors are too small; "
-            "leave DATA out for its test frames",
+            f"the model was trained on part of a file of the same name, {frames.name}; if it is this one, "
+            "these errors are too small: leave DATA out for the test frames",
             stacklevel=2,
         )
     evaluations, entries = [], []
