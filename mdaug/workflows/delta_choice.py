@@ -233,15 +233,17 @@ def _why_not(sets: Sets, systems: Sequence[Sets], config: RunConfig) -> str | No
     auto = config.delta.method == "auto"
     if config.delta.method == "none" or (auto and not _is_recommended(sets, systems, config)):
         return ""
-    if not sets.baseline.used:
-        return "the model has no baseline"
-    if sets.train.periodic:
-        return "the frames have a cell, and it is for molecules"
-    if not len(sets.validation):
-        return "no validation frames"
-    if auto and importlib.util.find_spec("tblite") is None:
-        return "tblite is not installed (pip install 'mdaug[xtb]'), whose GFN2-xTB often halves the errors"
-    return None
+    without_tblite = auto and importlib.util.find_spec("tblite") is None
+    reasons = {
+        "the model has no baseline": not sets.baseline.used,
+        "the frames have a cell, and it is for molecules": sets.train.periodic,
+        "the temperature of the frames is not known; give --temperature": sets.train.temperature_K is None,
+        "no validation frames": not len(sets.validation),
+        "tblite is not installed (pip install 'mdaug[xtb]'), whose GFN2-xTB often halves the errors": (
+            without_tblite
+        ),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
 
 
 def _is_recommended(sets: Sets, systems: Sequence[Sets], config: RunConfig) -> bool:

@@ -90,10 +90,8 @@ class DeltaLabels:
         return replace(labeled, energies=labeled.energies + energies, forces=labeled.forces + forces), kept
 
 
-def recorded_labels(
-    sets: Sets, systems: Sequence[Sets], config: RunConfig, folder: Path
-) -> DeltaLabels | None:
-    """Return what labeled the frames that `make_delta_frames` recorded; None where there are none.
+def recorded_labels(sets: Sets, systems: Sequence[Sets], config: RunConfig, folder: Path) -> DeltaLabels:
+    """Return what labeled the frames that `make_delta_frames` recorded; its field is fitted again.
 
     Parameters
     ----------
@@ -107,10 +105,8 @@ def recorded_labels(
         Its run folder.
     """
     place = system_folder(folder, sets, systems) / FOLDER
-    choice = _recorded(place)
-    if choice is None or not choice.used:
-        return None
-    return DeltaLabels(fitted_method(choice.method, sets, config, place), folder / FOLDER / "model.pt")
+    method = read_json(place / RECORD, "the record of Δ-learning")["method"]
+    return DeltaLabels(fitted_method(method, sets, config, place), folder / FOLDER / "model.pt")
 
 
 def make_delta_frames(
@@ -291,6 +287,8 @@ def _sampled(
     sets: Sets, model: Path, n_frames: int, settings: DeltaSettings, progress: Progress
 ) -> FloatArray:
     """Return positions (n_sampled, n_atoms, 3), Å, from MD of a model, each run from a training frame."""
+    kelvin = sets.train.temperature_K
+    assert kelvin is not None  # or there is no Δ-learning
     runs = [(factor, n) for factor in settings.temperatures for n in range(N_STARTS)]
     each = -(-n_frames // len(runs))
     left_out = round(LEFT_OUT_FS / TIMESTEP_FS / FRAMES_EVERY)
@@ -300,7 +298,7 @@ def _sampled(
     for done, ((factor, n), start) in enumerate(zip(runs, starts, strict=True)):
         options = DynamicsOptions(
             ensemble="nvt",
-            temperature=factor * float(sets.train.temperature_K or 0),
+            temperature=factor * kelvin,
             timestep=TIMESTEP_FS,
             steps=FRAMES_EVERY * (left_out + each),
             equilibration=0.0,

@@ -10,6 +10,7 @@ found of all.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ from mdaug.models import SchNet
 from mdaug.training import TrainResult, train
 from mdaug.workflows.baseline import network_options
 from mdaug.workflows.config import RunConfig
-from mdaug.workflows.delta_learning import DeltaLabels, recorded_labels
-from mdaug.workflows.hot_runs import HotRuns, Search
+from mdaug.workflows.delta_learning import recorded_labels
+from mdaug.workflows.hot_runs import HotRuns, Relabel, Search
 from mdaug.workflows.network_training import n_steps, training_options
 from mdaug.workflows.training_records import system_folder
 from mdaug.workflows.training_sets import Sets
@@ -176,8 +177,11 @@ def harden(
         return Hardened(model, (), f"no hardening: {'; '.join(failures)}")
     done: list[Round] = []
     training_sets = {sets.label: sets.all_training for sets in systems}
-    labels = {sets.label: recorded_labels(sets, systems, config, folder) for sets in systems}
-    searches = {label: (field, labels[label]) for label, field in fields.items()}
+    searches = {
+        sets.label: (fields[sets.label], _relabel(sets, systems, config, folder))
+        for sets in systems
+        if sets.label in fields
+    }
     for number in range(1, rounds + 1):
         place = folder / FOLDER / f"round-{number}"
         place.mkdir(parents=True, exist_ok=True)
@@ -204,7 +208,7 @@ def _search(  # noqa: PLR0917
     model: Path,
     number: int,
     systems: Sequence[Sets],
-    searches: Mapping[str, tuple[ForceField, DeltaLabels | None]],
+    searches: Mapping[str, tuple[ForceField, Relabel | None]],
     config: RunConfig,
     stage: Callable[[str], None],
 ) -> tuple[tuple[HotRuns, ...], dict[str, FrameSet]]:
@@ -214,8 +218,7 @@ def _search(  # noqa: PLR0917
     for sets in systems:
         if sets.label not in searches:
             continue
-        field, labels = searches[sets.label]
-        relabel = None if labels is None else labels.label
+        field, relabel = searches[sets.label]
         held_out = sets.validation if len(sets.validation) else sets.train
         own_stage = stage if len(systems) == 1 else _prefixed(stage, f"{sets.label}, ")
         search = Search(field, sets.train, held_out, config.hardening, own_stage, sets.label, relabel)
@@ -226,6 +229,15 @@ def _search(  # noqa: PLR0917
         if explored is not None:
             found[sets.label] = explored
     return tuple(runs), found
+
+
+def _relabel(sets: Sets, systems: Sequence[Sets], config: RunConfig, folder: Path) -> Relabel | None:
+    """Return what gives frames the labels of Δ-learning; None without. Its field is fitted at the first use,
+    which most rounds do not need."""
+    if sets.delta is None:
+        return None
+    labels = cache(partial(recorded_labels, sets, systems, config, folder))
+    return lambda frames: labels().label(frames)
 
 
 def _fields(systems: Sequence[Sets], config: RunConfig) -> tuple[dict[str, ForceField], list[str]]:

@@ -25,6 +25,8 @@ from mdaug.workflows.dynamics import new_run, run_model
 from mdaug.workflows.explore import visited_positions
 from mdaug.workflows.options import HardeningSettings
 
+Relabel = Callable[[FrameSet], tuple[FrameSet, IntArray]]
+
 TIMESTEP_FS, FRAMES_EVERY = 0.5, 4
 
 RIGID_MOTIONS = 6
@@ -102,7 +104,7 @@ class Search:
     settings: HardeningSettings
     stage: Callable[[str], None]
     system: str = ""
-    relabel: Callable[[FrameSet], tuple[FrameSet, IntArray]] | None = None
+    relabel: Relabel | None = None
 
     def run(self, model: Path, number: int, folder: Path) -> tuple[tuple[HotRuns, ...], FrameSet | None]:
         """Return the runs of a model and the labeled frames in spurious minima, None for none.

@@ -1,6 +1,7 @@
 """Δ-learning: frames labeled by a low-level method and a network of its errors."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,8 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.augmentation.options import ExploreOptions
 from mdaug.data import load_frames, write_extxyz
+from mdaug.data.load import read_frames
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.quantum.calculators import calculate_frames, charged_calculator
@@ -176,15 +179,19 @@ def systems_of(frames, **changes):
         ({"baseline": "unused"}, "", "the model has no baseline"),
         ({"validation": []}, "no validation frames", "no validation frames"),
         ({"train": "periodic"}, "cell", "cell"),
+        ({"train": "no temperature"}, "--temperature", "--temperature"),
     ],
 )
 def test_what_has_no_delta_learning(frames, changes, auto, named):
     if changes.get("baseline"):
         changes = {"baseline": SimpleNamespace(used=False, training_options=None)}
-    if changes.get("train"):
-        changes = {
-            "train": replace(frames, cells=np.tile(9.0 * np.eye(3), (len(frames), 1, 1)), pbc=(True,) * 3)
+    if "train" in changes:
+        cells = np.tile(9.0 * np.eye(3), (len(frames), 1, 1))
+        kinds = {
+            "periodic": replace(frames, cells=cells, pbc=(True,) * 3),
+            "no temperature": replace(frames, temperature_K=None),
         }
+        changes = {"train": kinds[changes["train"]]}
     systems = systems_of(frames, **changes)
     for method, expected in (("auto", auto), ("GFN2-xTB", named)):
         reason = delta_choice._why_not(
@@ -277,3 +284,20 @@ def test_spurious_minima_are_judged_by_the_better_labels(frames, monkeypatch):
     np.testing.assert_allclose(judged.forces, np.concatenate([2 * found.forces[:3], found.forces[6:]]))
     alone = Search(None, found, found, None, print)
     assert alone._judged_again(Path("model.pt"), found, ExploreOptions()) is found
+
+
+def test_hardening_trains_on_what_the_better_labels_confirm(settings, trained, tmp_path):
+    """The frames that are found have the forces of the reference method, not those of the field."""
+    folder = tmp_path / "run"
+    shutil.copytree(trained[0], folder)
+    hardening = {"rounds": 1, "temperatures": [1.5], "runs": 2, "length": 0.1, "gap": 0.01, "epochs": 1}
+    train_force_field(settings.replace({"hardening": hardening}), folder, resume=True)
+    (only,) = json.loads((folder / "results.json").read_text())["hardening"]["rounds"]
+    found = read_frames(folder / "hardening/round-1/explored.xyz", units="eV").frames
+    assert only["n_trained_on"] == len(found) > 0
+    forces = calculate_frames(charged_calculator("GFN2-xTB", 0, 1), found)[1]
+    data = load_frames("ethanol", every=8)
+    field = match_forces(
+        data.select(np.array(json.loads((folder / "split.json").read_text())["train"])), cutoff=5.0
+    )
+    assert mean_force(found.forces - forces) < 0.7 * mean_force(field.evaluate(found.positions)[1] - forces)
