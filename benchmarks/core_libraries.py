@@ -19,6 +19,7 @@ from summary_statistics import min_median_max
 import mdaug.calculators.core as binding
 from mdaug.bench.benchmark_model import read_benchmark_model
 from mdaug.bench.lower_bounds import core_products
+from mdaug.calculators.core_library import declare_functions, load_library
 from mdaug.calculators.evaluators import make_finder, set_molecules
 
 
@@ -26,7 +27,7 @@ def load(path: Path, model: Path) -> binding.Core:
     """Load a model by one library."""
     library = ctypes.CDLL(str(path))
     try:
-        binding._declare(library)
+        declare_functions(library)
     except AttributeError as missing:
         print(f"{path}: {missing}")  # of an older version
     binding.load_library = cache(lambda: library)
@@ -41,7 +42,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=300)
     parser.add_argument("--steps", type=int, default=10)
     options = parser.parse_args()
-    newest = binding.load_library()
+    newest = load_library()
     model = read_benchmark_model(options.model)
     finder = make_finder(model.manifest)
     n_atoms, masses = len(model.atoms), model.atoms.get_masses()

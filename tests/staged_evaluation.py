@@ -4,7 +4,8 @@ import ctypes
 
 import numpy as np
 
-from mdaug.calculators.core import Core, Rows, load_library
+from mdaug.calculators.core import Core
+from mdaug.calculators.core_library import Rows, load_library
 from mdaug.deployment import read_manifest
 from mdaug.geometry.pairs import molecule_pairs, neighbor_pairs
 

@@ -10,7 +10,7 @@ from mdaug.bench.benchmark_model import BenchmarkModel
 from mdaug.bench.lower_bounds import bare_products, evaluation_products, filter_products, training_products
 from mdaug.bench.options import BenchOptions
 from mdaug.bench.timing import Case, local_case, repeated
-from mdaug.calculators.core import CoreUnavailableError
+from mdaug.calculators.core_library import CoreUnavailableError
 from mdaug.deployment import load_model
 from mdaug.frames import FrameSet
 from mdaug.geometry.pairs import molecule_pairs

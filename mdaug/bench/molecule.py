@@ -16,7 +16,7 @@ from mdaug.bench.options import BenchOptions
 from mdaug.bench.roofline import roofline_cases
 from mdaug.bench.timing import Case, local_case, repeated
 from mdaug.calculators import MDAugCalculator
-from mdaug.calculators.core import CoreUnavailableError
+from mdaug.calculators.core_library import CoreUnavailableError
 from mdaug.calculators.lammps import PLUGIN, plugin_folder
 from mdaug.deployment import load_model
 from mdaug.geometry.verlet_list import PairList

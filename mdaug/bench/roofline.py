@@ -7,7 +7,7 @@ import numpy as np
 
 from mdaug.bench.lower_bounds import core_products
 from mdaug.bench.timing import Case, Timing, local_case, repeated
-from mdaug.calculators.core import load_library
+from mdaug.calculators.core_library import load_library
 from mdaug.models import SchNetOptions
 from mdaug.options import Precision
 

@@ -1,91 +1,23 @@
-"""Python binding of the C++ core that evaluates a model.pt.
-
-The C interface is documented in ``mdaug/native/core/mdaug_core.h``.
-"""
+"""Python binding of the C++ core that evaluates a model.pt, whose functions ``mdaug_core.h`` documents."""
 
 import ctypes
 import os
-import subprocess
 from collections.abc import Callable
-from ctypes import CDLL, POINTER, byref, c_char_p, c_double, c_int, c_int64, c_size_t, c_void_p
-from functools import cache
+from ctypes import byref, c_double, c_int64, c_void_p
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mdaug.errors import DataError, MDAugError
+from mdaug.calculators.core_library import CoreUnavailableError, load_library
+from mdaug.errors import DataError
 from mdaug.frames import FloatArray, IntArray
-from mdaug.native.build import build_core
-from mdaug.native.compiler import error_text
 from mdaug.options import Precision
 
-ABI = 7
 _ERROR_BYTES = 1000
-
-_HANDLE = c_void_p
 
 State = tuple[FloatArray, FloatArray, FloatArray]
 """Positions, momenta and forces of n replicas, each (n, n_atoms, 3), ASE units."""
-
-
-class CoreUnavailableError(MDAugError):
-    """The core is not available here or cannot evaluate this model; TorchScript computes the same."""
-
-
-class Rows(ctypes.Structure):
-    """Rows that ranks exchange between two stages (``mdaug_rows``)."""
-
-    _fields_ = (("data", c_void_p), ("width", c_int64), ("element_size", c_size_t))
-
-
-@cache
-def load_library() -> CDLL:
-    """Return the library of the core; it is compiled at the first use on this machine (about 20 s).
-
-    ``MDAUG_NO_CORE=1`` switches the core off.
-
-    Raises
-    ------
-    CoreUnavailableError
-        The core is switched off, or cannot be compiled or loaded.
-    """
-    if os.environ.get("MDAUG_NO_CORE"):
-        raise CoreUnavailableError("MDAUG_NO_CORE is set")
-    try:
-        path = build_core()
-        library = CDLL(str(path))
-        _declare(library)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise CoreUnavailableError(error_text(error)) from error
-    except AttributeError as error:  # another library
-        raise CoreUnavailableError(f"{path} lacks functions of mdaug's core ({error}); remove it") from error
-    if library.mdaug_abi() != ABI:
-        raise CoreUnavailableError(f"its ABI is {library.mdaug_abi()}, expected {ABI}")
-    return library
-
-
-def _declare(library: CDLL) -> None:
-    def declare(name: str, result: type | None, *arguments: type) -> None:
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-
-    declare("mdaug_load", _HANDLE, c_char_p, c_char_p, c_int, c_char_p, c_size_t)
-    declare("mdaug_free", None, _HANDLE)
-    declare("mdaug_error", c_char_p, _HANDLE)
-    declare("mdaug_memory", c_size_t, _HANDLE)
-    declare("mdaug_n_templates", c_int, _HANDLE)
-    declare("mdaug_row_width", c_int64, _HANDLE)
-    moving = "mdaug_evaluate_molecules", "mdaug_verlet", "mdaug_langevin"
-    for name in ("mdaug_set_molecules", "mdaug_evaluate", *moving, "mdaug_begin", "mdaug_finish"):
-        declare(name, c_int)  # without argtypes: their checks of each pointer would be slow
-    declare("mdaug_stage", c_int, _HANDLE, c_int, POINTER(Rows))
-    declare("mdaug_n_stages", c_int, _HANDLE)
-    declare("mdaug_has_extrapolation", c_int, _HANDLE)
-    declare("mdaug_compute_extrapolation", c_int, _HANDLE, c_int)
-    declare("mdaug_extrapolation", POINTER(c_double), _HANDLE)
-    declare("mdaug_multiply_add", c_double, c_char_p, c_double)
-    declare("mdaug_read", c_double, c_void_p, c_int64)
 
 
 class Core:

@@ -12,7 +12,8 @@ import torch
 from ase import Atoms
 from torch import Tensor
 
-from mdaug.calculators.core import Core, CoreUnavailableError
+from mdaug.calculators.core import Core
+from mdaug.calculators.core_library import CoreUnavailableError
 from mdaug.calculators.molecules import MoleculeFinder, Molecules, n_atom_types
 from mdaug.deployment import load_model, read_manifest
 from mdaug.errors import DataError, SettingsError

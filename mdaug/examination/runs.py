@@ -7,7 +7,7 @@ from typing import Any
 
 from ase import Atoms
 
-from mdaug.calculators.core import CoreUnavailableError
+from mdaug.calculators.core_library import CoreUnavailableError
 from mdaug.examination.force_field import ExaminedForceField
 from mdaug.md.core_integrator import advance_together, core_integrators
 from mdaug.md.dynamics import DynamicsResult, run_dynamics, run_replicas

@@ -7,7 +7,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 from ase import Atoms
 
-from mdaug.calculators.core import CoreUnavailableError, State
+from mdaug.calculators.core import State
+from mdaug.calculators.core_library import CoreUnavailableError
 from mdaug.calculators.evaluators import find_molecules, make_core, set_molecules
 from mdaug.calculators.structures import elements_of
 from mdaug.frames import FloatArray, IntArray

@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from mdaug.calculators.ase_calculator import MDAugCalculator
-from mdaug.calculators.core import CoreUnavailableError
+from mdaug.calculators.core_library import CoreUnavailableError
 from mdaug.errors import DataError
 from mdaug.geometry.rigid_motion import n_rigid_motions
 from mdaug.md import DynamicsOptions, DynamicsResult, run_dynamics

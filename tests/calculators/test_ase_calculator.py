@@ -15,7 +15,7 @@ from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_s
 
 import mdaug
 from mdaug import MDAugCalculator
-from mdaug.calculators.core import load_library
+from mdaug.calculators.core_library import load_library
 from mdaug.deployment import DeployedModel, export_model, read_manifest
 from mdaug.errors import DataError
 from mdaug.geometry.pairs import molecule_pairs, neighbor_pairs

@@ -8,7 +8,8 @@ import torch
 from ase.build import molecule
 
 from mdaug.calculators.ase_calculator import MDAugCalculator
-from mdaug.calculators.core import Core, CoreUnavailableError
+from mdaug.calculators.core import Core
+from mdaug.calculators.core_library import CoreUnavailableError
 from mdaug.deployment import DeployedModel, export_model, last_layer_statistics, load_model, read_manifest
 from mdaug.geometry.pairs import molecule_pairs
 from mdaug.models.baseline import Baseline

@@ -11,7 +11,8 @@ from ase import Atoms
 from ase.build import molecule
 
 from mdaug.calculators import MDAugCalculator
-from mdaug.calculators.core import Core, CoreUnavailableError, load_library
+from mdaug.calculators.core import Core
+from mdaug.calculators.core_library import CoreUnavailableError, load_library
 from mdaug.calculators.structures import elements_of
 from mdaug.deployment import export_model, load_model, read_manifest
 from mdaug.errors import DataError
@@ -278,7 +279,7 @@ def test_a_library_of_something_else_ends_in_torchscript_with_a_warning(
     source.write_text("int nothing(void) { return 0; }\n")
     command = [find_compiler(), "-x", "c", "-shared", "-fPIC", str(source), "-o", str(library)]
     subprocess.run(command, check=True)
-    monkeypatch.setattr("mdaug.calculators.core.build_core", lambda: library)
+    monkeypatch.setattr("mdaug.calculators.core_library.build_core", lambda: library)
     model = export_model(make_model(), tmp_path / "model.pt", training={})
     with pytest.warns(UserWarning, match=r"using TorchScript.*core-0\.so lacks functions of mdaug's core"):
         calculator = MDAugCalculator(model)

@@ -13,7 +13,8 @@ from ase import Atoms
 from ase.build import molecule
 from scipy.spatial.transform import Rotation
 
-from mdaug.calculators.core import Core, CoreUnavailableError, Rows, load_library
+from mdaug.calculators.core import Core
+from mdaug.calculators.core_library import CoreUnavailableError, Rows, load_library
 from mdaug.calculators.structures import elements_of
 from mdaug.deployment import DeployedModel, export_model, load_model, read_manifest
 from mdaug.deployment.manifest import NAME, build_manifest, weights_sha256

@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from mdaug.archives import MAX_DEPTH, parse_json
-from mdaug.calculators.core import Core, CoreUnavailableError
+from mdaug.calculators.core import Core
+from mdaug.calculators.core_library import CoreUnavailableError
 from mdaug.deployment import export_model, load_model, read_manifest
 from mdaug.deployment.deployed_model import DeployedModel
 from mdaug.deployment.manifest import build_manifest

@@ -10,7 +10,7 @@ from ase.build import bulk, molecule
 from ase.optimize import BFGS
 
 from mdaug import MDAugCalculator
-from mdaug.calculators.core import CoreUnavailableError
+from mdaug.calculators.core_library import CoreUnavailableError
 from mdaug.deployment import export_model, read_manifest
 from mdaug.geometry.rigid_motion import degrees_of_freedom, temperature_K, thermal_momenta
 from mdaug.md import DynamicsOptions, run_dynamics

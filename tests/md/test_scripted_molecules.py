@@ -11,7 +11,7 @@ from ase.io import write
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mdaug import MDAugCalculator
-from mdaug.calculators.core import CoreUnavailableError
+from mdaug.calculators.core_library import CoreUnavailableError
 from mdaug.cli.app import main
 from mdaug.deployment import export_model, last_layer_statistics, read_manifest
 from mdaug.frames import FrameSet
