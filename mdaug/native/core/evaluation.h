@@ -32,14 +32,15 @@ struct Displacement {
 template <typename T>
 class Evaluation final : public AnyEvaluation {
   public:
-    Evaluation(const ModelFile& file, int threads)
+    // elements: of each species, as in Molecules.
+    Evaluation(const ModelFile& file, const std::vector<int>& elements, int threads)
         : network_(file), vectors_(network_), prior_(file), statistics_(file), sent_(network_.n_blocks), kept_(network_.n_blocks),
-          act_slopes_(network_.n_blocks), elements_(file.elements.begin(), file.elements.end()), cutoff_(file.cutoff),
+          act_slopes_(network_.n_blocks), elements_(elements), cutoff_(file.cutoff),
           spacing_(file.spacing), energy_scale_(file.energy_scale), threads_(threads) {
         n_stages = 2 * network_.n_blocks;
         scratch_.reserve(threads * ROW_BLOCK * scratch_width());
-        for (const int element : file.elements) energy_offsets_.push_back(file.at("reference_energies").data[element]);
-        output_scales_.assign(file.elements.size(), 1.0);
+        for (const int element : elements_) energy_offsets_.push_back(file.at("reference_energies").data[element]);
+        output_scales_.assign(elements_.size(), 1.0);
         if (file.tensors.contains("output_scales")) output_scales_ = file.at("output_scales").data;
     }
 
@@ -90,7 +91,7 @@ class Evaluation final : public AnyEvaluation {
     Buffer<Pair<T>> pairs_;
     Buffer<Displacement> displacements_;
     Buffer<double> energies_, extrapolation_;
-    std::vector<int32_t> elements_;       // of each species
+    std::vector<int> elements_;           // of each species
     std::vector<double> energy_offsets_;  // of each species, eV
     std::vector<double> output_scales_;   // factors on the network's energies, of each species
     double cutoff_, spacing_, energy_scale_;

@@ -31,7 +31,7 @@ void check_size(const char* what, int64_t n) {
 
 template <typename Index>
 void set_species(mdaug_core* core, int64_t n, const Index* species, int64_t row = 0) {
-    const auto n_species = static_cast<int64_t>(core->file.elements.size());
+    const auto n_species = static_cast<int64_t>(core->molecules->elements().size());
     for (int64_t k = 0; k < n; ++k) {
         if (species[k] < 0 || species[k] >= n_species)
             refuse("species of atom", k, species[k], "0 to " + std::to_string(n_species - 1));
@@ -123,21 +123,23 @@ void evaluate_replicas(mdaug_core* core, const Replicas& replicas) {
                        replicas.energies, replicas.forces);
 }
 
-std::unique_ptr<AnyEvaluation> make_evaluation(const ModelFile& file, const std::string& dtype, int threads) {
-    if (dtype == "float32") return std::make_unique<mdaug::core::Evaluation<float>>(file, threads);
-    if (dtype == "float64") return std::make_unique<mdaug::core::Evaluation<double>>(file, threads);
+std::unique_ptr<AnyEvaluation> make_evaluation(const ModelFile& file, const std::vector<int>& elements,
+                                               const std::string& dtype, int threads) {
+    if (dtype == "float32") return std::make_unique<mdaug::core::Evaluation<float>>(file, elements, threads);
+    if (dtype == "float64") return std::make_unique<mdaug::core::Evaluation<double>>(file, elements, threads);
     throw std::runtime_error("dtype '" + dtype + "': expected 'float32' or 'float64'");
 }
 
 // The index of a species' element; −1: no such species.
 int element_of(const mdaug_core* core, int species) {
-    return species < 0 || species >= static_cast<int>(core->file.elements.size()) ? -1 : core->file.elements[species];
+    const auto& elements = core->molecules->elements();
+    return species < 0 || species >= static_cast<int>(elements.size()) ? -1 : elements[species];
 }
 
 // What an atom of each species would have as its energy without neighbors, without reference energies.
 std::vector<double> lone_atom_energies(mdaug_core* core) {
     auto& evaluation = *core->evaluation;
-    const auto n = static_cast<int64_t>(core->file.elements.size());
+    const auto n = static_cast<int64_t>(core->molecules->elements().size());
     std::vector<double> energies(n), forces(3 * n);
     evaluation.set_energy_offsets(std::vector<double>(n, 0.0));
     evaluation.begin(n, n, 0);
@@ -159,8 +161,9 @@ mdaug_core* mdaug_load(const char* path, const char* dtype, int threads, char* e
         auto core = std::make_unique<mdaug_core>();
         core->file = ModelFile::read(path);
         core->threads = std::max(1, threads);
-        core->evaluation = make_evaluation(core->file, dtype ? dtype : core->file.dtype, core->threads);
         core->molecules = std::make_unique<Molecules>(core->file, core->threads);
+        core->evaluation = make_evaluation(core->file, core->molecules->elements(), dtype ? dtype : core->file.dtype,
+                                           core->threads);
         core->file.keep_only({"atomic_numbers", "reference_energies"});  // the evaluation has its own weights
         return core.release();
     } catch (const std::exception& caught) {
@@ -209,7 +212,8 @@ size_t mdaug_memory(const mdaug_core* core) {
 int mdaug_set_reference(mdaug_core* core, int with_reference) {
     return guarded(core, [&](AnyEvaluation& evaluation) {
         std::vector<double> offsets;
-        for (const int element : core->file.elements) offsets.push_back(core->file.at("reference_energies").data[element]);
+        for (const int element : core->molecules->elements())
+            offsets.push_back(core->file.at("reference_energies").data[element]);
         if (!with_reference) {
             offsets = lone_atom_energies(core);
             for (auto& offset : offsets) offset = -offset;

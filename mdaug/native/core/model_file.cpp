@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <numeric>
 #include <set>
 #include <stdexcept>
 
@@ -120,6 +119,8 @@ const Array& ModelFile::block(int l, const std::string& name) const {
     return at("network.interactions." + std::to_string(l) + "." + name);
 }
 
+int64_t ModelFile::n_species() const { return at("network.embedding.weight").shape[0]; }
+
 int64_t ModelFile::n_vectors() const {
     const auto item = tensors.find("network.interactions.0.vector_inward.weight");
     return item == tensors.end() || item->second.shape.empty() ? 0 : item->second.shape[0];
@@ -142,23 +143,6 @@ void ModelFile::fill(const StoredModule& module) {
     prior_spacing = tensors.contains("prior_table") ? module.number("prior_spacing") : 0;
     spacing = module.number("filters.spacing");
     n_interactions = static_cast<int>(std::clamp<int64_t>(module.integer("filters.n_interactions"), -1, 1 << 20));
-}
-
-// Elements have the species 0, 1, ...; the atom types of all templates follow them.
-void ModelFile::set_elements() {
-    const auto& numbers = at("atomic_numbers").data;
-    elements.assign(at("network.embedding.weight").shape[0], 0);
-    std::iota(elements.begin(), elements.begin() + static_cast<int64_t>(numbers.size()), 0);
-    for (const auto& arrays : baseline) {
-        const auto types = arrays.find("atom_types"), of_atoms = arrays.find("atomic_numbers");
-        if (types == arrays.end() || of_atoms == arrays.end()) continue;
-        for (size_t k = 0; k < std::min(types->second.data.size(), of_atoms->second.data.size()); ++k) {
-            const double species = static_cast<double>(numbers.size()) + types->second.data[k];
-            if (types->second.data[k] < 0 || !(species < static_cast<double>(elements.size()))) continue;
-            const auto element = std::find(numbers.begin(), numbers.end(), of_atoms->second.data[k]);
-            if (element != numbers.end()) elements[static_cast<size_t>(species)] = static_cast<int>(element - numbers.begin());
-        }
-    }
 }
 
 ModelFile ModelFile::read(const std::string& path) {
@@ -186,7 +170,6 @@ ModelFile ModelFile::read(const std::string& path) {
     } catch (const std::runtime_error& error) {
         throw std::runtime_error(path + ": not a model of mdaug (" + error.what() + "); export it again");
     }
-    file.set_elements();
     return file;
 }
 

@@ -25,12 +25,12 @@ struct ModelFile {
     double cutoff, energy_scale, spacing;
     double prior_spacing;  // > 0: there is a tensor "prior_table" (n_elements, n_elements, n_rows)
     int n_interactions;
-    std::vector<int> elements;  // of each species: each row of the embedding; elements first, then atom types
     std::map<std::string, Array> tensors;
     std::vector<std::map<std::string, Array>> baseline;  // arrays of each template; empty without a baseline
 
     const Array& at(const std::string& name) const;
     const Array& block(int l, const std::string& name) const;  // of interaction block l
+    int64_t n_species() const;                                 // rows of the embedding
     int64_t n_vectors() const;                                 // vector channels; 0 without
     bool has_statistics() const { return tensors.contains("feature_whitening"); }  // of the training frames
 
@@ -41,7 +41,6 @@ struct ModelFile {
 
   private:
     void fill(const StoredModule& module);
-    void set_elements();
 };
 
 }  // namespace mdaug::core

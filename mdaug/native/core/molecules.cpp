@@ -6,6 +6,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 
@@ -25,13 +26,12 @@ size_t bytes_of(const List& list) {
 }  // namespace
 
 Molecules::Molecules(const ModelFile& file, int threads) {
-    std::vector<int> of_elements;
-    for (const double number : file.at("atomic_numbers").data) of_elements.push_back(static_cast<int>(number));
-    for (const int element : file.elements) atomic_numbers_.push_back(of_elements[element]);
-    const auto n_species = static_cast<int64_t>(file.elements.size());
+    std::vector<int> model_numbers;
+    for (const double number : file.at("atomic_numbers").data) model_numbers.push_back(static_cast<int>(number));
     for (size_t t = 0; t < file.baseline.size(); ++t)
-        templates_.push_back(MoleculeTerms::from_arrays(file.baseline[t], of_elements, n_species,
+        templates_.push_back(MoleculeTerms::from_arrays(file.baseline[t], model_numbers, file.n_species(),
                                                         file.path + ": baseline." + std::to_string(t)));
+    set_elements(model_numbers, file.n_species());
     if (templates_.empty()) return;
     workers_.assign(threads, Worker{MoleculeEvaluation(file.cutoff), {}, {}, {}});
     for (auto& worker : workers_)
@@ -42,10 +42,23 @@ Molecules::Molecules(const ModelFile& file, int threads) {
         }
 }
 
+void Molecules::set_elements(const std::vector<int>& model_numbers, int64_t n_species) {
+    const auto n_elements = static_cast<int>(model_numbers.size());
+    elements_.assign(n_species, 0);
+    std::iota(elements_.begin(), elements_.begin() + n_elements, 0);
+    for (const auto& terms : templates_)
+        for (int k = 0; k < terms.n_atoms(); ++k) {
+            if (terms.species[k] < n_elements) continue;
+            const auto element = std::find(model_numbers.begin(), model_numbers.end(), terms.atomic_numbers[k]);
+            elements_[terms.species[k]] = static_cast<int>(element - model_numbers.begin());
+        }
+    for (const int element : elements_) atomic_numbers_.push_back(model_numbers[element]);
+}
+
 size_t Molecules::bytes() const {
     size_t sum = bytes_of(atoms_) + bytes_of(offsets_) + bytes_of(molecules_) + bytes_of(staged_) +
                  bytes_of(staged_rows_) + bytes_of(staged_positions_) + bytes_of(claimed_) + bytes_of(species_) +
-                 bytes_of(workers_);
+                 bytes_of(elements_) + bytes_of(atomic_numbers_) + bytes_of(workers_);
     for (const auto& terms : templates_) sum += sizeof(terms) + terms.bytes();
     for (const auto& worker : workers_)
         sum += worker.evaluation.bytes() + bytes_of(worker.positions) + bytes_of(worker.absent);

@@ -19,6 +19,8 @@ class Molecules {
 
     bool without_baseline() const { return templates_.empty(); }
     const std::vector<MoleculeTerms>& templates() const { return templates_; }
+    // The element of each species. Elements have the species 0, 1, …; the atom types of all templates follow them.
+    const std::vector<int>& elements() const { return elements_; }
     size_t bytes() const;
 
     // ---- Whole systems and replicas (arguments as in mdaug_set_molecules)
@@ -51,6 +53,7 @@ class Molecules {
         std::array<double, 6> strain;
     };
 
+    void set_elements(const std::vector<int>& model_numbers, int64_t n_species);
     const MoleculeTerms& template_at(int64_t number) const;
     void check_element(int64_t atom, int64_t species, const MoleculeTerms& terms, int place) const;
     void check_absent(int64_t number, const int64_t* rows) const;
@@ -60,7 +63,7 @@ class Molecules {
                     double* atomic_strains) const;
 
     std::vector<MoleculeTerms> templates_;
-    std::vector<int> atomic_numbers_;  // by species
+    std::vector<int> elements_, atomic_numbers_;  // by species
     std::vector<Worker> workers_;
 
     static constexpr int64_t NOT_SET = -1, LEFT_OUT = -2;
