@@ -10,8 +10,9 @@ from mdaug.cli.arguments import MODEL_OPTIONS, check_calculator, given_options, 
 from mdaug.cli.progress import console, print_next, progress_bars, warn
 from mdaug.md.options import DynamicsOptions
 from mdaug.text import print_text
-from mdaug.workflows.options import CalculatorOptions, ClusterOptions, ModelRunOptions, OutputOptions
+from mdaug.workflows.options import CalculatorOptions, ClusterOptions, OutputOptions
 from mdaug.workflows.runs import LATEST, open_run
+from mdaug.workflows.workflow_options import ModelRunOptions
 
 if TYPE_CHECKING:
     from mdaug.md import DynamicsResult

@@ -8,8 +8,9 @@ from cyclopts import Parameter
 from mdaug.cli.arguments import MODEL_OPTIONS, check_calculator, given_options
 from mdaug.cli.progress import console, print_next, progress_bars, warn
 from mdaug.text import print_text
-from mdaug.workflows.options import CalculatorOptions, OutputOptions, RelaxOptions
+from mdaug.workflows.options import CalculatorOptions, OutputOptions
 from mdaug.workflows.runs import LATEST, open_run
+from mdaug.workflows.workflow_options import RelaxOptions
 
 if TYPE_CHECKING:
     from mdaug.workflows.relax import Relaxation

@@ -22,8 +22,9 @@ from mdaug.text import print_text
 from mdaug.training.options import TrainOptions
 from mdaug.workflows.config import AugmentSection, RunConfig, load_config, load_recorded_config
 from mdaug.workflows.delta_options import DeltaSettings
-from mdaug.workflows.options import DataOptions, HardeningSettings, OutputOptions, Switch
+from mdaug.workflows.options import DataOptions, OutputOptions, Switch
 from mdaug.workflows.runs import open_run
+from mdaug.workflows.workflow_options import HardeningSettings
 
 if TYPE_CHECKING:
     from mdaug.training import ProcessGroup, TrainState

@@ -21,7 +21,7 @@ from mdaug.training.options import TrainOptions
 from mdaug.workflows.data_section import DataSection, SourceTable, file_hash
 from mdaug.workflows.delta_options import DeltaSettings
 from mdaug.workflows.inputs import find_config
-from mdaug.workflows.options import HardeningSettings
+from mdaug.workflows.workflow_options import HardeningSettings
 
 Sections = Mapping[str, Mapping[str, Any]]
 

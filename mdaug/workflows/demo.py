@@ -24,11 +24,11 @@ from mdaug.reports.demo import write_demo_report
 from mdaug.reports.demo_lane import DemoLane
 from mdaug.training import TrainState
 from mdaug.workflows.config import RunConfig
-from mdaug.workflows.options import ValidationOptions
 from mdaug.workflows.train import train_force_field
 from mdaug.workflows.training_sets import TrainingCallbacks
 from mdaug.workflows.training_summary import frame_energies_kcal_mol
 from mdaug.workflows.validation import validate
+from mdaug.workflows.workflow_options import ValidationOptions
 
 LANES = ("raw", "augmented")
 

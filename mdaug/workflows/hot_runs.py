@@ -23,7 +23,7 @@ from mdaug.md import DynamicsOptions, DynamicsResult
 from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.workflows.dynamics import new_run, run_model
 from mdaug.workflows.explore import visited_positions
-from mdaug.workflows.options import HardeningSettings
+from mdaug.workflows.workflow_options import HardeningSettings
 
 Relabel = Callable[[FrameSet], tuple[FrameSet, IntArray]]
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from mdaug.analysis.relax import RelaxResult, Vibrations, relax, relax_summary, vibrations
 from mdaug.files import atomic_path, write_json
-from mdaug.workflows.options import CalculatorOptions, RelaxOptions
+from mdaug.workflows.options import CalculatorOptions
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.use_calculator import CalculatorChoice
 from mdaug.workflows.use_model import differences_from_training, load_model
+from mdaug.workflows.workflow_options import RelaxOptions
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ from mdaug.workflows.config import RunConfig
 from mdaug.workflows.delta_learning import make_delta_frames, with_delta_frames
 from mdaug.workflows.hardening import harden, n_rounds, plan
 from mdaug.workflows.network_training import train_network
-from mdaug.workflows.options import ValidationOptions
 from mdaug.workflows.reference_choice import describe_references, with_isolated_atoms
 from mdaug.workflows.runs import explain_folder
 from mdaug.workflows.systems_choice import choose_for_systems
@@ -37,6 +36,7 @@ from mdaug.workflows.training_records import (
 from mdaug.workflows.training_scan import scan_bond_to_hydrogen
 from mdaug.workflows.training_sets import Sets, TrainingCallbacks, prepare_systems
 from mdaug.workflows.training_summary import summarize_systems
+from mdaug.workflows.workflow_options import ValidationOptions
 
 __all__ = [
     "CONFIG",

@@ -20,9 +20,9 @@ from mdaug.calculators.trained_systems import manifest_for
 from mdaug.errors import DataError, MissingDependencyError
 from mdaug.files import write_json, write_text
 from mdaug.quantum.calculators import GFN2
-from mdaug.workflows.options import ValidationOptions
 from mdaug.workflows.progress import Progress
 from mdaug.workflows.use_model import own_level, start_structure
+from mdaug.workflows.workflow_options import ValidationOptions
 
 MOST_ATOMS_OF_REFERENCE = 60
 """Largest number of atoms for a relaxation and a GFN2-xTB reference before the scan; larger systems would

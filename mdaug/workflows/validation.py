@@ -23,9 +23,9 @@ from mdaug.md import DynamicsOptions, DynamicsResult
 from mdaug.reports.molecule import MoleculeView
 from mdaug.verdicts import Verdict
 from mdaug.workflows.dynamics import ModelRun, integrators_of, prepare_run, run_model
-from mdaug.workflows.options import ModelRunOptions, ValidationOptions
 from mdaug.workflows.progress import Progress
 from mdaug.workflows.replica_jobs import replicas_as_jobs
+from mdaug.workflows.workflow_options import ModelRunOptions, ValidationOptions
 
 
 @dataclass(frozen=True)
