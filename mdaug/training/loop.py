@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import isfinite
@@ -12,19 +12,17 @@ from typing import Any
 import torch
 
 from mdaug.errors import DataError
-from mdaug.frames import Frames, FrameSet, as_frames, systems_of
+from mdaug.frames import Frames
 from mdaug.models import SchNet, SchNetOptions
 from mdaug.training.checkpoint import load_checkpoint, save_checkpoint
 from mdaug.training.evaluation import Errors, errors, virial_mae
 from mdaug.training.history import Epoch, History
+from mdaug.training.new_model import new_model
 from mdaug.training.options import TrainOptions
-from mdaug.training.pair_prior import choose_prior, without_prior
 from mdaug.training.parallel import ProcessGroup
-from mdaug.training.references import reference_energies
 from mdaug.training.schedule import Schedule
 from mdaug.training.step import Step
 from mdaug.training.systems import tensors_of
-from mdaug.training.tensors import energy_scale, output_scales
 from mdaug.units import KCAL_MOL_PER_EV
 
 ONE_PROCESS = ProcessGroup()
@@ -152,32 +150,6 @@ def pick_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def _new_model(frames: Frames, model_options: SchNetOptions, options: TrainOptions) -> SchNet:
-    """Return a model with random weights, and the prior, reference energies and scales of its frames."""
-    systems = systems_of(frames)
-    numbers = sorted({number for system in systems for number in system.atomic_numbers.tolist()})
-    prior = choose_prior(frames, numbers, model_options)
-    targets = as_frames([without_prior(system, prior) for system in systems])
-    references = reference_energies(targets, numbers, options.reference, options.e0s)
-    scale, n_atom_types = energy_scale(targets, options.scale), _n_atom_types(systems)
-    factors = output_scales(targets, len(numbers), n_atom_types, scale) if options.scale == "forces" else None
-    return SchNet(
-        model_options,
-        numbers,
-        references,
-        scale,
-        prior,
-        n_atom_types=n_atom_types,
-        output_scales=factors,
-    )
-
-
-def _n_atom_types(systems: Sequence[FrameSet]) -> int:
-    """Return the number of atom types of all systems, which are numbered together, from 0."""
-    typed = [system.atom_types for system in systems if system.atom_types is not None]
-    return 1 + max((int(types.max()) for types in typed), default=-1)
-
-
 class Trainer:
     """A model in training, with everything that a checkpoint saves.
 
@@ -203,7 +175,7 @@ class Trainer:
         torch.manual_seed(options.seed)
         torch.set_num_threads(options.threads or torch.get_num_threads())
         self.options, self.device, self.group = options, device, group
-        model = copy.deepcopy(initial) or _new_model(train_frames, model_options, options)
+        model = copy.deepcopy(initial) or new_model(train_frames, model_options, options)
         self.model = model.to(device, getattr(torch, options.dtype)).train()
         self.train_set = tensors_of(train_frames, self.model)
         self.validation_set = tensors_of(validation_frames, self.model)
