@@ -54,18 +54,7 @@ class AseIntegrator:
         self.forces = atoms.get_forces() if forces is None else forces
 
     def advance(self, n_steps: int) -> int:
-        """Take steps.
-
-        Parameters
-        ----------
-        n_steps
-            Number of steps.
-
-        Returns
-        -------
-        int
-            Steps taken: fewer than `n_steps` when the forces are no longer finite.
-        """
+        """Take steps; see `Integrator.advance`."""
         step, forces = self._dynamics.step, self.forces
         done = 0
         while done < n_steps:

@@ -83,18 +83,7 @@ class CoreIntegrator:
         self.forces = computed[0] if forces is None else forces
 
     def advance(self, n_steps: int) -> int:
-        """Take steps.
-
-        Parameters
-        ----------
-        n_steps
-            Number of steps.
-
-        Returns
-        -------
-        int
-            Steps taken: fewer than `n_steps` when the forces are no longer finite.
-        """
+        """Take steps; see `Integrator.advance`."""
         return advance_together([self], n_steps)
 
 

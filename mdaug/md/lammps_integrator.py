@@ -78,18 +78,7 @@ class LammpsIntegrator:
         self._fetch()
 
     def advance(self, n_steps: int) -> int:
-        """Take steps.
-
-        Parameters
-        ----------
-        n_steps
-            Number of steps.
-
-        Returns
-        -------
-        int
-            `n_steps`.
-        """
+        """Take all steps, whatever the forces; see `Integrator.advance`."""
         self._command(f"run {n_steps} pre no post no")
         self._fetch()
         return n_steps

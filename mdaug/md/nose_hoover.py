@@ -78,18 +78,7 @@ class NoseHooverIntegrator:
         ) + self.heat_eV
 
     def advance(self, n_steps: int) -> int:
-        """Take steps.
-
-        Parameters
-        ----------
-        n_steps
-            Number of steps.
-
-        Returns
-        -------
-        int
-            Steps taken: fewer than `n_steps` when the forces are no longer finite.
-        """
+        """Take steps; see `Integrator.advance`."""
         for done in range(n_steps):
             self._thermostat()
             self._verlet.advance(1)
