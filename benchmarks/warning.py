@@ -166,7 +166,7 @@ def extrapolation(model: Path, numbers: np.ndarray, positions: np.ndarray) -> np
         part = np.ascontiguousarray(positions[start : start + 100])
         core.evaluate_molecules(species, part)
         of_part = core.extrapolation(*part.shape[:2])
-        assert of_part is not None  # it was asked for
+        assert of_part is not None  # compute_extrapolation has been called
         values.append(of_part)
     return np.concatenate(values)
 

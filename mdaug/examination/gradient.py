@@ -58,9 +58,9 @@ def _largest(errors: list[float]) -> float:
 
 def _slope(energy: Callable[[float], float], step: float) -> float:
     """Return the derivative at zero from four energies, without the error of third order in the step."""
-    far = (energy(step) - energy(-step)) / (2 * step)
-    near = (energy(step / 2) - energy(-step / 2)) / step
-    return (4.0 * near - far) / 3.0
+    coarse = (energy(step) - energy(-step)) / (2 * step)
+    fine = (energy(step / 2) - energy(-step / 2)) / step
+    return (4.0 * fine - coarse) / 3.0
 
 
 def _force_errors(examined: ExaminedForceField, atoms: Atoms, rng: np.random.Generator) -> Iterator[float]:

@@ -253,8 +253,8 @@ class ScriptedMolecules:
             out = self._script.evaluate(*given)
         extrapolation = batch.extrapolation
         if self.has_extrapolation:
-            found = out["extrapolation"] if "extrapolation" in out else self._script.extrapolation(*given)
-            extrapolation = found.view(extrapolation.shape)
+            values = out["extrapolation"] if "extrapolation" in out else self._script.extrapolation(*given)
+            extrapolation = values.view(extrapolation.shape)
         forces = out["forces"].view_as(positions).masked_fill(lost[:, None, None], float("nan"))
         return out["atomic_energies"].view(batch.n, -1).sum(1), forces, extrapolation
 

@@ -73,8 +73,8 @@ class Baseline:
             As for `results`.
         """
         energies, forces, strain = self._with_strain(frames, molecules)
-        rest = replace(frames, energies=frames.energies - energies, forces=frames.forces - forces)
+        residual = replace(frames, energies=frames.energies - energies, forces=frames.forces - forces)
         if frames.known_stresses is None or frames.cells is None:
-            return rest
+            return residual
         volumes = np.abs(np.linalg.det(frames.cells))
-        return replace(rest, stresses=frames.known_stresses - strain / volumes[:, None, None])
+        return replace(residual, stresses=frames.known_stresses - strain / volumes[:, None, None])

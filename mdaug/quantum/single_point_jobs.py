@@ -207,9 +207,9 @@ class _Plan:
         if self._missing(needed):
             with self.store.writing() as self._add:
                 self._queue(self._missing(needed))
-                known = self.done
+                n_done = self.done
                 self.queue.run(where)
-            if (failures := self.queue.failures) and self.done == known:
+            if (failures := self.queue.failures) and self.done == n_done:
                 raise failures[0].error()
             for failure in failures[:SHOWN]:
                 warnings.warn(

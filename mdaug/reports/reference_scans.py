@@ -40,10 +40,10 @@ def plot_reference_scan(scan: ScanEnergies, ax: Axes | None = None) -> Axes:
             ax.plot(values, np.where(breaking, energies, np.nan), color=color, linestyle=":", label=label)
         ax.plot(values[breaking], 100 * scan.spin_square[breaking], color=GRAY, label="100 ⟨S²⟩")
         ax.legend(frameon=False, fontsize=8)
-    known = scan.energy_kcal_mol[np.isfinite(scan.energy_kcal_mol)]
-    if len(known):
-        top = min(HIGHEST_KCAL_MOL, float(known.max()))
-        ax.set_ylim(min(0.0, float(known.min())) - 0.04 * top, 1.08 * top + 0.1)
+    finite = scan.energy_kcal_mol[np.isfinite(scan.energy_kcal_mol)]
+    if len(finite):
+        top = min(HIGHEST_KCAL_MOL, float(finite.max()))
+        ax.set_ylim(min(0.0, float(finite.min())) - 0.04 * top, 1.08 * top + 0.1)
     ax.set_xlabel(labels[0])
     return ax
 

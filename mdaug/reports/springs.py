@@ -61,8 +61,8 @@ def _plot_pair(panel: Axes, name: str, springs: PairSprings, density: np.ndarray
     top = max(density.max(), parts.sum(-1).max())
     for mean, k in zip(springs.distance, springs.k, strict=True):
         # above the curve and the histogram around the mean, so that the number does not cover them
-        near = np.abs(0.5 * (edges[1:] + edges[:-1]) - mean) < 0.03 * (d[-1] - d[0])
-        height = max(np.interp(mean, d, parts.sum(-1)), *density[near])
+        around_mean = np.abs(0.5 * (edges[1:] + edges[:-1]) - mean) < 0.03 * (d[-1] - d[0])
+        height = max(np.interp(mean, d, parts.sum(-1)), *density[around_mean])
         panel.annotate(
             format_k(k), (mean, height), (0, 3), textcoords="offset points", ha="center", fontsize=8
         )

@@ -133,10 +133,10 @@ def without_prior(frames: FrameSet, prior: PairPrior | None) -> FrameSet:
     if prior is None:
         return frames
     energies, forces = prior_results(frames, prior)
-    rest = replace(frames, energies=frames.energies - energies, forces=frames.forces - forces)
+    residual = replace(frames, energies=frames.energies - energies, forces=frames.forces - forces)
     if frames.known_stresses is None:
-        return rest
-    return replace(rest, stresses=frames.known_stresses - _prior_stresses(frames, prior))
+        return residual
+    return replace(residual, stresses=frames.known_stresses - _prior_stresses(frames, prior))
 
 
 def fit_prior(frames: FrameSet, atomic_numbers: Sequence[int], cutoff: float) -> PairPrior:

@@ -277,8 +277,8 @@ def _violation(error: ValidationError) -> str:
             return f"unknown section [{section}]; {_nearest(section, list(RunConfig.model_fields), '[{}]')}"
         keys = list(RunConfig.model_fields[section].default.__class__.model_fields)
         if rest[0] == "sources":
-            known = _nearest(rest[-1], list(SourceTable.model_fields), "{!r}")
-            return f"[[data.sources]] has no key {rest[-1]!r}; {known}"
+            nearest = _nearest(rest[-1], list(SourceTable.model_fields), "{!r}")
+            return f"[[data.sources]] has no key {rest[-1]!r}; {nearest}"
         if rest[0] == "cutoff":
             return f"[{section}] has no key 'cutoff'; set cutoff in [model], it holds for all"
         return f"[{section}] has no key {rest[0]!r}; {_nearest(rest[0], keys, '{!r}')}"

@@ -68,9 +68,9 @@ class ExaminedModels:
         DataError
             It has no start structure, or one of other atoms than the frames.
         """
-        known = next((T for model in loaded if (T := model.training.get("temperature_K"))), None)
+        temperature_K = next((T for model in loaded if (T := model.training.get("temperature_K"))), None)
         model = next(model for model in loaded if model.label == label)
-        return _force_field(model, self.frames, self.options, self.folder, known)
+        return _force_field(model, self.frames, self.options, self.folder, temperature_K)
 
 
 def _force_field(

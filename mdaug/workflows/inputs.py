@@ -56,5 +56,5 @@ def find_config(name: str | Path) -> Path:
     shipped = inputs_folder() / f"{path.stem}.toml"
     if path.suffix in ("", ".toml") and shipped.is_file():
         return shipped
-    known = ", ".join(sorted(file.stem for file in inputs_folder().glob("*.toml")))
-    raise DataError(f"no configuration {path}; give a TOML file or a shipped one: {known}")
+    names = ", ".join(sorted(file.stem for file in inputs_folder().glob("*.toml")))
+    raise DataError(f"no configuration {path}; give a TOML file or a shipped one: {names}")

@@ -24,7 +24,7 @@ def with_isolated_atoms(config: RunConfig, systems: Sequence[Sets]) -> RunConfig
         The settings have energies of isolated atoms, but not of all elements.
     """
     frames = [sets.train for sets in systems]
-    stated, found = config.training.e0s, systems[0].isolated_atoms
+    stated, isolated = config.training.e0s, systems[0].isolated_atoms
     if stated is not None:
         missing = missing_elements(stated, frames)
         if missing:
@@ -33,9 +33,9 @@ def with_isolated_atoms(config: RunConfig, systems: Sequence[Sets]) -> RunConfig
                 "elements of the frames"
             )
         return config
-    if not found or missing_elements(found, frames):
+    if not isolated or missing_elements(isolated, frames):
         return config
-    return config.model_copy(update={"training": config.training.model_copy(update={"e0s": dict(found)})})
+    return config.model_copy(update={"training": config.training.model_copy(update={"e0s": dict(isolated)})})
 
 
 def describe_references(config: RunConfig, systems: Sequence[Sets]) -> str:
@@ -48,13 +48,13 @@ def describe_references(config: RunConfig, systems: Sequence[Sets]) -> str:
     systems
         The frames of each system.
     """
-    stated, found = config.training.e0s, systems[0].isolated_atoms
+    stated, isolated = config.training.e0s, systems[0].isolated_atoms
     plus = "plus the mean of what is left, per atom"
     if stated is not None:
         return f"isolated atoms, as set ({_listed(stated)}), {plus}"
-    missing = missing_elements(found, [sets.train for sets in systems]) if found else []
-    if found and not missing:
-        return f"frames of isolated atoms ({_listed(found)}), {plus}"
+    missing = missing_elements(isolated, [sets.train for sets in systems]) if isolated else []
+    if isolated and not missing:
+        return f"frames of isolated atoms ({_listed(isolated)}), {plus}"
     lack = f"; the frames of isolated atoms have no {', '.join(missing)} and are not used" if missing else ""
     if len(systems) > 1:
         return f"least squares over all systems{lack}"

@@ -158,10 +158,10 @@ def _of_system(
     atoms = _first_frame(universe)
     label = label_for(manifest, atoms)
     if label is None:
-        known = ", ".join(record["label"] for record in system_records(manifest))
+        labels = ", ".join(record["label"] for record in system_records(manifest))
         raise DataError(
             f"{trajectory}: {atoms.get_chemical_formula('hill')} is none of the systems of the model "
-            f"({known}); name its training frames with --data"
+            f"({labels}); name its training frames with --data"
         )
     return manifest_for(manifest, atoms), label
 

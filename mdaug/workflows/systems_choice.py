@@ -135,8 +135,8 @@ def _pooled_templates(own: Sequence[BaselineChoice], n_frames: Sequence[int]) ->
     kept: list[int] = []
     for n in order:
         template = candidates[n][1]
-        known = [MoleculeGraph(candidates[k][1].atomic_numbers, candidates[k][1].bonds) for k in kept]
-        if not known or match_molecules(template.atomic_numbers, template.bonds, known) is None:
+        graphs = [MoleculeGraph(candidates[k][1].atomic_numbers, candidates[k][1].bonds) for k in kept]
+        if not graphs or match_molecules(template.atomic_numbers, template.bonds, graphs) is None:
             kept.append(n)
     return [candidates[n][1] for n in sorted(kept)]
 

@@ -238,8 +238,8 @@ def _of_files(config: RunConfig) -> SplitOptions:
     fractions: SplitOptions = config.split.model_copy(update=dict.fromkeys(given, 0.0))
     if sum(shares) < 1 - 1e-9:  # frames are to be left out
         return fractions
-    rest = sum(getattr(fractions, part) for part in PARTS[1:])
-    whole: SplitOptions = fractions.model_copy(update={"train": 1.0 - rest})
+    held_out = sum(getattr(fractions, part) for part in PARTS[1:])
+    whole: SplitOptions = fractions.model_copy(update={"train": 1.0 - held_out})
     return whole
 
 

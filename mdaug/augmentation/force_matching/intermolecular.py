@@ -72,11 +72,11 @@ class IntermolecularTerms:
         log_walls
             ln(A/eV) of each kind, shape (n_kinds,).
         """
-        near = d - torch.as_tensor(self.contact[self.kind])
+        beyond_contact = d - torch.as_tensor(self.contact[self.kind])
         c = coefficients.reshape(-1, len(INTERMOLECULAR_WIDTHS))[torch.as_tensor(self.kind)]
         walls = torch.exp(log_walls)[torch.as_tensor(self.kind)]
-        wall = walls * torch.exp(-torch.as_tensor(self.steepness[self.kind]) * near)
-        soft = c[:, 0] * torch.exp(-SOFT_DECAY_PER_A * near)
+        wall = walls * torch.exp(-torch.as_tensor(self.steepness[self.kind]) * beyond_contact)
+        soft = c[:, 0] * torch.exp(-SOFT_DECAY_PER_A * beyond_contact)
         return ((wall + soft + c[:, 1] * COULOMB_EV_A / d) * self._switch(d)).sum(-1)
 
     def _switch(self, d: Tensor) -> Tensor:

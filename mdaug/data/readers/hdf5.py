@@ -280,19 +280,19 @@ def _numbers(values: NDArray[Any], where: str) -> NDArray[np.int64]:
 
 def _units(group: "h5py.Group", positions: str, energy: str, forces: str | None, where: str) -> StatedUnits:
     """Return the units in the attributes ``units`` of the arrays, or those of the layout."""
-    known = UNITS.get(positions, StatedUnits.of_energy("eV"))
+    of_layout = UNITS.get(positions, StatedUnits.of_energy("eV"))
     stated = {
         name: group[name].attrs.get("units") for name in (positions, energy, forces) if name is not None
     }
     texts = {name: unit.decode() if isinstance(unit, bytes) else unit for name, unit in stated.items()}
-    energy_name = energy_unit(texts[energy], where) if texts[energy] else known.energy
-    length_name = length_unit(texts[positions], where) if texts[positions] else known.length
+    energy_name = energy_unit(texts[energy], where) if texts[energy] else of_layout.energy
+    length_name = length_unit(texts[positions], where) if texts[positions] else of_layout.length
     if forces is not None and texts[forces]:
         force_energy, force_length = force_unit(texts[forces], where)
     elif texts[energy] or texts[positions]:
         force_energy, force_length = energy_name, length_name
     else:
-        force_energy, force_length = known.force_energy, known.force_length
+        force_energy, force_length = of_layout.force_energy, of_layout.force_length
     return StatedUnits(energy_name, force_energy, force_length, length_name)
 
 

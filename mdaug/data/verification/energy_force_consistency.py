@@ -175,8 +175,8 @@ def _residual(frames: FrameSet, predicted: PredictedEnergies, fit: Regression) -
     """Return how much each energy differs from what forces and the energies of similar frames imply, (n,)."""
     if frames.cells is not None:
         return fit.residual
-    rest = without_smooth_part(frames.positions[predicted.frames], fit.residual)
-    return rest if robust_std(rest) < fit.scatter else fit.residual
+    unexplained = without_smooth_part(frames.positions[predicted.frames], fit.residual)
+    return unexplained if robust_std(unexplained) < fit.scatter else fit.residual
 
 
 def _stands_out(energies: FloatArray, residual: FloatArray, predicted: PredictedEnergies) -> IntArray:
@@ -265,8 +265,8 @@ def _correlation_between_similar(
 
 def _smooth_share(positions: FloatArray, energies: FloatArray) -> float:
     """Return the share of the variance of energies that the energies of the other frames explain."""
-    rest = without_smooth_part(positions, energies - energies.mean())
-    return 1 - (robust_std(rest) / max(robust_std(energies), 1e-12)) ** 2
+    unexplained = without_smooth_part(positions, energies - energies.mean())
+    return 1 - (robust_std(unexplained) / max(robust_std(energies), 1e-12)) ** 2
 
 
 def _order_that_fits(frames: FrameSet, predicted: PredictedEnergies, fit: Regression) -> str | None:

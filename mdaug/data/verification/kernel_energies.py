@@ -105,7 +105,7 @@ def without_smooth_part(positions: FloatArray, values: FloatArray) -> FloatArray
     values
         Shape (n_frames,), for example errors of predicted energies.
     """
-    rest = np.empty(len(values))
+    unexplained = np.empty(len(values))
     order = np.random.default_rng(0).permutation(len(values))
     for part in np.array_split(order, -(-len(values) // SMOOTH_FRAMES)):
         inverse = _inverse_lengths(positions[part])
@@ -116,8 +116,8 @@ def without_smooth_part(positions: FloatArray, values: FloatArray) -> FloatArray
         kernel = (1 + t + t**2 / 3) * np.exp(-t) + 10.0  # the constant takes up the mean
         kernel[np.diag_indices_from(kernel)] += SMOOTH_NOISE
         inverted = np.linalg.inv(kernel)
-        rest[part] = (inverted @ values[part]) / np.diag(inverted)
-    return rest
+        unexplained[part] = (inverted @ values[part]) / np.diag(inverted)
+    return unexplained
 
 
 def similar_frames(positions: FloatArray, n_similar: int) -> IntArray:

@@ -61,11 +61,11 @@ def stress_verdict(frames: FrameSet, usable: IntArray) -> Verdict | None:
     stresses = frames.known_stresses
     if stresses is None or frames.cells is None:
         return None
-    known = usable[np.isfinite(stresses[usable]).all(axis=(1, 2))]
-    if len(known) < MIN_FRAMES or frames.n_atoms < 2:
+    with_stress = usable[np.isfinite(stresses[usable]).all(axis=(1, 2))]
+    if len(with_stress) < MIN_FRAMES or frames.n_atoms < 2:
         return _cannot_tell(f"needs at least {MIN_FRAMES} frames of several atoms")
     n = max(MIN_FRAMES, MAX_ATOMS // frames.n_atoms)
-    chosen = np.sort(np.random.default_rng(0).permutation(known)[:n])
+    chosen = np.sort(np.random.default_rng(0).permutation(with_stress)[:n])
     try:
         predicted = _changes(pair_strain_derivatives(frames, chosen, chosen))
     except np.linalg.LinAlgError:
