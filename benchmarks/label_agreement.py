@@ -64,7 +64,7 @@ def compare(calculator, field, atoms, bond) -> dict:
     energies = field.evaluate(positions)[0] * KCAL_MOL_PER_EV
     labels = energies[:-1] - energies[-1]
     low = labels < LIMIT_KCAL_MOL
-    minima, maxima = extrema(scan.energy_kcal_mol, 0.5)
+    minima, maxima = extrema(scan.energy_kcal_mol)
     return {
         "bond": scan.name,
         "rms_kcal_mol": round(float(np.sqrt(np.mean((scan.energy_kcal_mol - labels)[low] ** 2))), 2),

@@ -74,17 +74,6 @@ def leftover_of(path: Path) -> str | None:
     return f"{parts['stem']}{parts['suffix'] or ''}" if parts else None
 
 
-def is_leftover(path: Path) -> bool:
-    """Return whether a file is a temporary file of `atomic_path`: left by a killed process, or being written.
-
-    Parameters
-    ----------
-    path
-        Any path; only its name counts.
-    """
-    return leftover_of(path) is not None
-
-
 def remove_leftovers(folder: Path, patterns: Iterable[str]) -> None:
     """Remove temporary files of `atomic_path` that a killed process left.
 

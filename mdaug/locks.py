@@ -32,17 +32,6 @@ class BusyError(MDAugError):
     """Another process holds the lock."""
 
 
-def is_lock(path: Path) -> bool:
-    """Return whether `path` is named like a lock file, for example one that a killed process left.
-
-    Parameters
-    ----------
-    path
-        Any path; only its name counts.
-    """
-    return path.name.startswith(".") and path.name.endswith(".lock")
-
-
 @contextmanager
 def locked(
     lock_file: Path,

@@ -79,7 +79,6 @@ def relax(
     *,
     fmax_eV_A: float = 1e-4,
     max_steps: int = 1000,
-    progress: Callable[[int, float], None] | None = None,
 ) -> RelaxResult:
     """Return the minimum nearest to a structure, with the cell fixed.
 
@@ -95,8 +94,6 @@ def relax(
         Converged when the force on every atom is below this.
     max_steps
         Largest number of steps.
-    progress
-        Called with (steps taken, largest force in eV/Å) after each step.
 
     Raises
     ------
@@ -106,16 +103,13 @@ def relax(
     moving = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, calculator=calculator)
     n_steps = 0
 
-    def observe() -> None:
-        largest = _largest_force(moving)
-        if not np.isfinite(largest):
+    def refuse_nonfinite() -> None:
+        if not np.isfinite(_largest_force(moving)):
             raise DataError("the forces became nonfinite during the relaxation; start from another structure")
-        if progress is not None:
-            progress(n_steps + optimizer.nsteps, largest)
 
     for optimize in (BFGS, FIRE):
         optimizer = optimize(moving, logfile=None)
-        optimizer.attach(observe)
+        optimizer.attach(refuse_nonfinite)
         converged = bool(optimizer.run(fmax=fmax_eV_A, steps=max_steps // 2))
         n_steps += optimizer.nsteps
         if converged:

@@ -29,15 +29,13 @@ SPURIOUS_BARRIER_WINDOW = (1.24, 1.86)
 """Range of the spurious barrier in the paper's Fig. 1, in units of the start distance: O-H 1.2 to 1.8 Å."""
 
 
-def scan_metrics(scan: ScanResult, prominence_kcal_mol: float = PROMINENCE_KCAL_MOL) -> dict[str, Any]:
+def scan_metrics(scan: ScanResult) -> dict[str, Any]:
     """Return the metrics of one scan as plain numbers, ready for ``scan.json``.
 
     Parameters
     ----------
     scan
         The scan, with or without reference.
-    prominence_kcal_mol
-        An extremum counts if the curve leaves it by more than this on both sides.
 
     Returns
     -------
@@ -46,7 +44,7 @@ def scan_metrics(scan: ScanResult, prominence_kcal_mol: float = PROMINENCE_KCAL_
         keys are documented in docs/validation.md.
     """
     distances, energy = scan.distances_A, scan.energy_kcal_mol
-    minima, maxima = extrema(energy, prominence_kcal_mol)
+    minima, maxima = extrema(energy)
     real = _real_minimum(distances, minima, scan.zero_distance_A)
     bottom = real if real is not None else int(np.abs(distances - scan.zero_distance_A).argmin())
     inner, outer = energy[: bottom + 1][::-1], energy[bottom:]
@@ -65,45 +63,39 @@ def scan_metrics(scan: ScanResult, prominence_kcal_mol: float = PROMINENCE_KCAL_
         "spurious_minima_A": [float(distances[k]) for k in spurious],
         "n_spurious_maxima": len(maxima),
         "spurious_maxima_A": [float(distances[k]) for k in maxima],
-        "inner_wall_monotonic": largest_fall(inner) <= prominence_kcal_mol,
-        "outer_wall_monotonic": largest_fall(outer) <= prominence_kcal_mol,
+        "inner_wall_monotonic": largest_fall(inner) <= PROMINENCE_KCAL_MOL,
+        "outer_wall_monotonic": largest_fall(outer) <= PROMINENCE_KCAL_MOL,
         "inner_wall_largest_fall_kcal_mol": largest_fall(inner),
         "outer_wall_largest_fall_kcal_mol": largest_fall(outer),
         **_force_metrics(scan),
         "failure": _failure(scan, maxima),
-        "reference": None
-        if scan.reference_kcal_mol is None
-        else _reference_metrics(scan, prominence_kcal_mol),
+        "reference": _reference_metrics(scan),
         "unlike_training": list(scan.unlike_training),
-        "verdicts": [verdict.to_json() for verdict in scan_verdicts(scan, prominence_kcal_mol)],
+        "verdicts": [verdict.to_json() for verdict in scan_verdicts(scan)],
     }
 
 
-def scan_verdicts(scan: ScanResult, prominence_kcal_mol: float = PROMINENCE_KCAL_MOL) -> tuple[Verdict, ...]:
+def scan_verdicts(scan: ScanResult) -> tuple[Verdict, ...]:
     """Return the verdicts on the shape of a scan curve and on its error against the reference.
 
     Parameters
     ----------
     scan
         The scan, with or without reference.
-    prominence_kcal_mol
-        An extremum counts if the curve leaves it by more than this on both sides.
     """
-    return _shape_verdict(scan, prominence_kcal_mol), _error_verdict(scan)
+    return _shape_verdict(scan), _error_verdict(scan)
 
 
-def extrema(energy: FloatArray, prominence: float) -> tuple[IntArray, IntArray]:
-    """Return the indices of minima and maxima of a curve; its ends never count.
+def extrema(energy_kcal_mol: FloatArray) -> tuple[IntArray, IntArray]:
+    """Return the indices of minima and maxima of a curve; its ends and extrema within noise do not count.
 
     Parameters
     ----------
-    energy
+    energy_kcal_mol
         Shape (n_points,).
-    prominence
-        Extrema that are less prominent are left out; in the unit of `energy`.
     """
-    minima, _ = find_peaks(-energy, prominence=prominence)
-    maxima, _ = find_peaks(energy, prominence=prominence)
+    minima, _ = find_peaks(-energy_kcal_mol, prominence=PROMINENCE_KCAL_MOL)
+    maxima, _ = find_peaks(energy_kcal_mol, prominence=PROMINENCE_KCAL_MOL)
     return minima, maxima
 
 
@@ -178,7 +170,7 @@ def _failure(scan: ScanResult, maxima: IntArray) -> dict[str, Any]:
     return failure
 
 
-def _reference_metrics(scan: ScanResult, prominence: float) -> dict[str, Any] | None:
+def _reference_metrics(scan: ScanResult) -> dict[str, Any] | None:
     """Return errors against the reference, and its own extrema; points without reference are left out."""
     if scan.reference_kcal_mol is None:
         return None
@@ -186,7 +178,7 @@ def _reference_metrics(scan: ScanResult, prominence: float) -> dict[str, Any] | 
     reference = scan.reference_kcal_mol[has_reference]
     error = scan.energy_kcal_mol[has_reference] - reference
     below = reference < REFERENCE_LIMIT_KCAL_MOL
-    minima, maxima = extrema(reference, prominence)
+    minima, maxima = extrema(reference)
     return {
         "label": scan.reference_label,
         "n_points": int(has_reference.sum()),
@@ -207,16 +199,16 @@ def _rms(values: FloatArray) -> float | None:
     return float(np.sqrt(np.mean(values**2))) if len(values) else None
 
 
-def _shape_verdict(scan: ScanResult, prominence: float) -> Verdict:
+def _shape_verdict(scan: ScanResult) -> Verdict:
     """Return an error for a spurious minimum or maximum that MD can reach, a warning for one that it
     cannot."""
     distances, energy = scan.distances_A, scan.energy_kcal_mol
-    minima, maxima = extrema(energy, prominence)
+    minima, maxima = extrema(energy)
     real = _real_minimum(distances, minima, scan.zero_distance_A)
     start = int(np.abs(distances - scan.zero_distance_A).argmin()) if real is None else real
     spurious = {
-        "minimum": [int(k) for k in minima if k != real and not _in_reference(scan, -1.0, k, prominence)],
-        "maximum": [int(k) for k in maxima if not _in_reference(scan, 1.0, k, prominence)],
+        "minimum": [int(k) for k in minima if k != real and not _in_reference(scan, -1.0, k)],
+        "maximum": [int(k) for k in maxima if not _in_reference(scan, 1.0, k)],
     }
     places = [f"{kind} at {distances[k]:.2f} Å" for kind, indices in spurious.items() for k in indices]
     name, n = f"shape of the {scan.name} scan", len(places)
@@ -235,12 +227,12 @@ def _shape_verdict(scan: ScanResult, prominence: float) -> Verdict:
     return Verdict(name, "warning", n, 0, text)
 
 
-def _in_reference(scan: ScanResult, sign: float, k: int, prominence: float) -> bool:
+def _in_reference(scan: ScanResult, sign: float, k: int) -> bool:
     """Return whether the reference too has a maximum (sign 1) or minimum (−1) near point `k`."""
     if scan.reference_kcal_mol is None:
         return False
     has_reference = np.isfinite(scan.reference_kcal_mol)
-    peaks, _ = find_peaks(sign * scan.reference_kcal_mol[has_reference], prominence=prominence)
+    peaks, _ = find_peaks(sign * scan.reference_kcal_mol[has_reference], prominence=PROMINENCE_KCAL_MOL)
     places = scan.distances_A[has_reference][peaks]
     return bool((np.abs(places - scan.distances_A[k]) <= REAL_MINIMUM_WITHIN_A).any())
 
@@ -248,7 +240,7 @@ def _in_reference(scan: ScanResult, sign: float, k: int, prominence: float) -> b
 def _error_verdict(scan: ScanResult) -> Verdict:
     """Compare the rms error in the part of the scan that MD can reach with `ERROR_LIMIT_KCAL_MOL`."""
     name, limit = f"error of the {scan.name} scan", ERROR_LIMIT_KCAL_MOL
-    metrics = _reference_metrics(scan, PROMINENCE_KCAL_MOL)
+    metrics = _reference_metrics(scan)
     rmse = None if metrics is None else metrics["rmse_below_150_kcal_mol"]
     if metrics is None or rmse is None:
         return Verdict(name, "cannot tell", None, limit, "No reference curve to compare with.")

@@ -17,6 +17,9 @@ from mdaug.analysis.shrink_wrapped import is_shrink_wrapped, without_box
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, IntArray
 
+MOST_STRUCTURES = 40
+"""Structures before an event that are shown."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -172,8 +175,8 @@ def blocks(universe: mda.Universe, size: int = 512) -> Iterator[Block]:
         yield Block(np.array(times), np.stack(positions), np.array(cells, float) if periodic else None)
 
 
-def structures_before(universe: mda.Universe, time_ps: float, n_frames: int = 40) -> list[Atoms]:
-    """Return the structures of a trajectory up to a time, the last one at or just after it.
+def structures_before(universe: mda.Universe, time_ps: float) -> list[Atoms]:
+    """Return the last structures of a trajectory up to a time, at most 40, the last at or just after it.
 
     Parameters
     ----------
@@ -181,14 +184,12 @@ def structures_before(universe: mda.Universe, time_ps: float, n_frames: int = 40
         From `open_trajectory`.
     time_ps
         Time of a failure, for example.
-    n_frames
-        At most this many structures.
     """
     numbers = atomic_numbers(universe)
     times = np.array([frame.time for frame in universe.trajectory])
     last = min(int(np.searchsorted(times, time_ps - 1e-3)), len(times) - 1)
     structures = []
-    for frame in universe.trajectory[max(0, last - n_frames + 1) : last + 1]:
+    for frame in universe.trajectory[max(0, last - MOST_STRUCTURES + 1) : last + 1]:
         cell = None if frame.dimensions is None else triclinic_vectors(frame.dimensions)
         periodic = cell is not None and abs(np.linalg.det(cell)) > 0
         structures.append(

@@ -22,6 +22,9 @@ ENERGY_UNIT_EV = 1e-6
 """Energy unit of untrained networks, for mdaug and the baseline: forces are so weak that atoms hardly
 move."""
 
+RATTLE_A = 0.02
+"""Standard deviation of the noise in positions, Å."""
+
 _SIZES = (
     "n_atom_basis",
     "n_filters",
@@ -79,17 +82,15 @@ class BenchmarkModel:
         set_molecules(core, find_molecules(self.manifest, self.atoms))
         return core
 
-    def rattled(self, n: int, sigma_A: float = 0.02) -> FloatArray:
+    def rattled(self, n: int) -> FloatArray:
         """Return positions (n, n_atoms, 3), Å, of the structure plus Gaussian noise, with a fixed seed.
 
         Parameters
         ----------
         n
             Number of sets of positions.
-        sigma_A
-            Standard deviation of the noise, Å.
         """
-        noise = np.random.default_rng(0).normal(scale=sigma_A, size=(n, *self.atoms.positions.shape))
+        noise = np.random.default_rng(0).normal(scale=RATTLE_A, size=(n, *self.atoms.positions.shape))
         return self.atoms.get_positions() + noise
 
 

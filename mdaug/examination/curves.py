@@ -78,7 +78,7 @@ class Curve:
     @property
     def extra_minima(self) -> list[float]:
         """Values at minima that MD can reach, other than that of the start."""
-        minima, _ = extrema(self.energy_kcal_mol, PROMINENCE_KCAL_MOL)
+        minima, _ = extrema(self.energy_kcal_mol)
         behind = self.climb_kcal_mol - self.energy_kcal_mol > PROMINENCE_KCAL_MOL
         return [float(self.values[k]) for k in minima if self.within_reach[k] and behind[k]]
 
@@ -93,7 +93,7 @@ class Curve:
     @property
     def n_extrema(self) -> int:
         """Number of minima and maxima; ends do not count."""
-        return sum(map(len, extrema(self.energy_kcal_mol, PROMINENCE_KCAL_MOL)))
+        return sum(map(len, extrema(self.energy_kcal_mol)))
 
     @property
     def lowest_kcal_mol(self) -> float:

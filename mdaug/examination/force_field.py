@@ -22,6 +22,9 @@ from mdaug.units import KCAL_MOL_PER_EV
 ASSUMED_K = 300.0
 """Temperature of the frames where it is unknown."""
 
+N_TIMED = 3
+"""Evaluations that are timed, after one that is not."""
+
 
 @dataclass(frozen=True)
 class ExaminedForceField:
@@ -176,18 +179,16 @@ def displaced(atoms: Atoms, rng: np.random.Generator, size_A: float = 0.05) -> A
     return moved
 
 
-def seconds_per_evaluation(examined: ExaminedForceField, n: int = 3) -> float:
+def seconds_per_evaluation(examined: ExaminedForceField) -> float:
     """Return the time of one evaluation of energy and forces, the median of several.
 
     Parameters
     ----------
     examined
         The force field.
-    n
-        Number of evaluations, after one that is not counted.
     """
     rng, times = np.random.default_rng(0), []
-    for _ in range(n + 1):
+    for _ in range(1 + N_TIMED):
         moved = displaced(examined.start, rng, 0.01)
         began = time.perf_counter()
         examined.evaluate(moved)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.geometry.bonds import BOND_SCALE, BoolArray, bonded, longest_bond
+from mdaug.geometry.bonds import BoolArray, bonded, longest_bond
 from mdaug.geometry.pairs import frame_pairs, molecule_pairs
 
 DISTANCES_AT_ONCE = 4_000_000
@@ -37,20 +37,18 @@ class BondGraphs:
         return self.present.mean(axis=0)
 
 
-def frame_bond_graphs(frames: FrameSet, scale: float = BOND_SCALE) -> BondGraphs:
+def frame_bond_graphs(frames: FrameSet) -> BondGraphs:
     """Return the bonds of every frame by covalent radii, in periodic directions to the nearest image.
 
     Parameters
     ----------
     frames
         Frames of a molecule, several molecules or a cell.
-    scale
-        Atoms closer than this times the sum of their covalent radii are bonded.
     """
     n_atoms = frames.n_atoms
     if n_atoms < 2:
         return BondGraphs(np.empty((0, 2), np.int64), np.zeros((len(frames), 0), bool))
-    codes = _molecule_bonds(frames, scale) if frames.cells is None else _cell_bonds(frames, scale)
+    codes = _molecule_bonds(frames) if frames.cells is None else _cell_bonds(frames)
     every = np.unique(np.concatenate(codes)) if codes else np.empty(0, np.int64)
     present = np.zeros((len(frames), len(every)), bool)
     for n, code in enumerate(codes):
@@ -58,7 +56,7 @@ def frame_bond_graphs(frames: FrameSet, scale: float = BOND_SCALE) -> BondGraphs
     return BondGraphs(np.stack([every // n_atoms, every % n_atoms], axis=1), present)
 
 
-def _molecule_bonds(frames: FrameSet, scale: float) -> list[IntArray]:
+def _molecule_bonds(frames: FrameSet) -> list[IntArray]:
     """Return the bonds of each frame as numbers i · n_atoms + j, from all distances at once."""
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
     code = idx_i * frames.n_atoms + idx_j
@@ -67,18 +65,18 @@ def _molecule_bonds(frames: FrameSet, scale: float) -> list[IntArray]:
     for start in range(0, len(frames), step):
         positions = frames.positions[start : start + step]
         distances = np.linalg.norm(positions[:, idx_j] - positions[:, idx_i], axis=2)
-        codes += [code[close] for close in bonded(frames.atomic_numbers, idx_i, idx_j, distances, scale)]
+        codes += [code[close] for close in bonded(frames.atomic_numbers, idx_i, idx_j, distances)]
     return codes
 
 
-def _cell_bonds(frames: FrameSet, scale: float) -> list[IntArray]:
+def _cell_bonds(frames: FrameSet) -> list[IntArray]:
     """Return the bonds of each frame as numbers i · n_atoms + j, i < j, from neighbor lists."""
-    reach = longest_bond(frames.atomic_numbers, scale)
+    reach = longest_bond(frames.atomic_numbers)
     codes: list[IntArray] = []
     for n in range(len(frames)):
         idx_i, idx_j, r_ij = frame_pairs(frames, n, reach)
         distances = np.linalg.norm(r_ij, axis=1)
-        close = bonded(frames.atomic_numbers, idx_i, idx_j, distances, scale) & (idx_i != idx_j)
+        close = bonded(frames.atomic_numbers, idx_i, idx_j, distances) & (idx_i != idx_j)
         low, high = np.minimum(idx_i, idx_j)[close], np.maximum(idx_i, idx_j)[close]
         codes.append(np.unique(low * frames.n_atoms + high))
     return codes

@@ -42,18 +42,16 @@ def single_bond_lengths(numbers_i: IntArray | int, numbers_j: IntArray | int) ->
     return lengths
 
 
-def longest_bond(atomic_numbers: IntArray, scale: float = BOND_SCALE) -> float:
+def longest_bond(atomic_numbers: IntArray) -> float:
     """Return the distance (Å) beyond which no two of these atoms are bonded.
 
     Parameters
     ----------
     atomic_numbers
         Shape (n_atoms,).
-    scale
-        As of `bonded`.
     """
     elements = np.unique(atomic_numbers)
-    return scale * float(single_bond_lengths(elements[:, None], elements).max())
+    return BOND_SCALE * float(single_bond_lengths(elements[:, None], elements).max())
 
 
 def bonded(
@@ -61,7 +59,6 @@ def bonded(
     idx_i: IntArray,
     idx_j: IntArray,
     distances: FloatArray,
-    scale: float = BOND_SCALE,
 ) -> BoolArray:
     """Return which pairs are bonds by their distance.
 
@@ -73,15 +70,15 @@ def bonded(
         Shape (n_pairs,).
     distances
         Shape (…, n_pairs), Å.
-    scale
-        Atoms closer than this times the sum of their covalent radii are bonded.
 
     Returns
     -------
     bonded
         Shape (…, n_pairs).
     """
-    close: BoolArray = distances < scale * single_bond_lengths(atomic_numbers[idx_i], atomic_numbers[idx_j])
+    close: BoolArray = distances < BOND_SCALE * single_bond_lengths(
+        atomic_numbers[idx_i], atomic_numbers[idx_j]
+    )
     return close
 
 

@@ -129,7 +129,7 @@ _METHOD = (
 
 
 def write_drift_report(
-    folder: Path, results: Sequence[DriftResult], scaling: TimestepScaling | None = None, *, footer: str = ""
+    folder: Path, results: Sequence[DriftResult], scaling: TimestepScaling | None = None
 ) -> Path:
     """Write drift.png and drift.html, and return the page's path.
 
@@ -141,13 +141,11 @@ def write_drift_report(
         One for each run.
     scaling
         Fluctuation against the time step, if there are several time steps.
-    footer
-        Text at the end of the page.
     """
     figure = Picture(save(drift_figure(results, scaling), folder / "drift.png"), wide=True)
     section = Section("Energy", _METHOD, [figure], [drift_table(results)])
     opening = Opening(drift_verdicts(results, scaling), next_commands=next_commands(results))
-    return write_page(folder / "drift.html", "Energy drift", [section], opening=opening, footer=footer)
+    return write_page(folder / "drift.html", "Energy drift", [section], opening=opening)
 
 
 def drift_verdicts(results: Sequence[DriftResult], scaling: TimestepScaling | None = None) -> list[Verdict]:

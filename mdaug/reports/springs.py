@@ -78,7 +78,7 @@ CAPTION = (
 )
 
 
-def springs_table(analysis: SpringAnalysis, caption: str = CAPTION) -> Table:
+def springs_table(analysis: SpringAnalysis) -> Table:
     """Return the converged fit with its intervals and, beside it, the fit at the published convergence.
 
     Components of the two fits are matched by distance. Where peaks were found automatically their numbers
@@ -88,8 +88,6 @@ def springs_table(analysis: SpringAnalysis, caption: str = CAPTION) -> Table:
     ----------
     analysis
         From `analyze_springs`.
-    caption
-        Text above the table.
     """
     rows = []
     for name, converged in analysis.converged.pairs.items():
@@ -100,7 +98,7 @@ def springs_table(analysis: SpringAnalysis, caption: str = CAPTION) -> Table:
                 (name, *_converged_cells(converged, interval, left), *_published_cells(published, right))
             )
     columns = ("pair", "d", "95 %", "k", "95 %", "weight", "d published", "k published")
-    return Table(columns, rows, caption)
+    return Table(columns, rows, CAPTION)
 
 
 def _converged_cells(springs: PairSprings, interval: Interval | None, m: int | None) -> tuple[str, ...]:

@@ -21,6 +21,9 @@ WIDEST_INTERVAL = 0.5
 """A 95 % confidence interval wider than this fraction of the expected temperature is too wide to show
 agreement."""
 
+WINDOW = 5.0
+"""Times of a correlation that are summed, in units of its correlation time."""
+
 
 @dataclass(frozen=True)
 class SamplingStatistics:
@@ -162,21 +165,20 @@ def autocorrelation(series: FloatArray) -> FloatArray:
     return covariance / covariance[0] if covariance[0] > 0 else np.eye(1, n)[0]
 
 
-def correlation_time(correlation: FloatArray, window: float = 5.0) -> float:
+def correlation_time(correlation: FloatArray) -> float:
     """Return the integrated autocorrelation time τ = ½ + Σ C(t), in steps.
 
     For uncorrelated values τ = ½; the mean of n values has the error of a mean of n/(2τ) independent values.
+    The sum ends at the first t ≥ 5 τ(t), where noise would begin to dominate (Sokal's automatic window, DOI
+    10.1007/978-1-4899-0319-8_6).
 
     Parameters
     ----------
     correlation
         C(t), shape (n,).
-    window
-        The sum ends at the first t ≥ `window`·τ(t), where noise would begin to dominate (Sokal's automatic
-        window, DOI 10.1007/978-1-4899-0319-8_6).
     """
     tau = np.cumsum(correlation) - 0.5
-    beyond = np.arange(len(tau)) >= window * tau
+    beyond = np.arange(len(tau)) >= WINDOW * tau
     return float(max(tau[np.argmax(beyond)] if beyond.any() else tau[-1], 0.5))
 
 

@@ -27,6 +27,9 @@ SCAN_SAMPLES = 20_000
 STARTS = 2
 """Random starts of a converged fit besides the k-means one."""
 
+MAX_STEPS = 5000
+"""Largest number of steps of a fit."""
+
 BINS_PER_SIGMA = 10
 """Bins per width of the narrowest component in the bootstrap; the binning adds 1/1200 to its variance."""
 
@@ -243,7 +246,7 @@ def histogram(distances: FloatArray, width: float) -> tuple[FloatArray, IntArray
 
 
 def maximize_likelihood(
-    distances: FloatArray, counts: FloatArray, start: Mixture, *, tol: float, max_iter: int = 5000
+    distances: FloatArray, counts: FloatArray, start: Mixture, *, tol: float
 ) -> tuple[Mixture, FloatArray]:
     """Run expectation-maximization for several sets of weights of the same distances at once.
 
@@ -257,8 +260,6 @@ def maximize_likelihood(
         Start of all sets, arrays of shape (n_components,).
     tol
         A set has converged when its mean log-likelihood rises by less than this in a step.
-    max_iter
-        Largest number of steps.
 
     Returns
     -------
@@ -274,7 +275,7 @@ def maximize_likelihood(
     likelihood = np.full(len(counts), -np.inf)
     total = counts.sum(1)
     active = np.arange(len(counts))
-    for _ in range(max_iter):
+    for _ in range(MAX_STEPS):
         now = Mixture(means[active], sigmas[active], weights[active])
         better, value = _step(distances, counts[active], total[active], now)
         means[active], sigmas[active], weights[active] = better.means, better.sigmas, better.weights

@@ -20,7 +20,6 @@ from mdaug.calculators.trained_systems import manifest_for
 from mdaug.errors import DataError, MissingDependencyError
 from mdaug.files import write_json, write_text
 from mdaug.quantum.calculators import GFN2
-from mdaug.workflows.progress import Progress
 from mdaug.workflows.use_model import own_level, start_structure
 from mdaug.workflows.workflow_options import ValidationOptions
 
@@ -36,7 +35,6 @@ def scan_bond_to_hydrogen(
     *,
     label: str,
     system: str | None = None,
-    progress: Progress | None = None,
 ) -> ScanResult | None:
     """Scan the bond of a hydrogen to the heaviest atom that has one; write ``scan.csv`` and ``scan.json``.
 
@@ -55,8 +53,6 @@ def scan_bond_to_hydrogen(
         Name of the model, for legends.
     system
         Label of the system, for a model of several.
-    progress
-        Called with (``"scan"`` or ``"reference"``, points done, points in all).
 
     Returns
     -------
@@ -92,7 +88,6 @@ def scan_bond_to_hydrogen(
             reference=reference,
             reference_label=GFN2,
             reference_to_A=reference_end(atoms, bond) if options.scan_to is None else float("inf"),
-            progress=progress,
         )
     except DataError:  # the bond is part of a ring, or an energy is not finite
         return None

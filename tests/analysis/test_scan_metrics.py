@@ -109,7 +109,7 @@ def test_largest_jump_is_beside_what_the_energy_implies():
 
 
 def test_extrema_and_falls_of_a_zigzag():
-    minima, maxima = extrema(np.array([0.0, 3.0, 1.0, 2.0, 1.8, 5.0]), 0.5)
+    minima, maxima = extrema(np.array([0.0, 3.0, 1.0, 2.0, 1.8, 5.0]))
     assert (minima.tolist(), maxima.tolist()) == ([2], [1])
     assert largest_fall(np.array([0.0, 3.0, 1.0, 4.0, 3.5])) == 2.0
 
