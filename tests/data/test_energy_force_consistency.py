@@ -94,7 +94,7 @@ def test_advice_that_does_not_mend_is_not_given(methanol: FrameSet) -> None:
     evidence = UnitEvidence(1.0, 1.0, slope=1 / 6)
     assert "multiply them by 6" in Remedies(methanol, evidence, EV, lambda _: True).explain_slope(1 / 6)
     text = Remedies(methanol, evidence, EV, lambda _: False).explain_slope(1 / 6)
-    assert text.endswith("no pair of units, sign or number of atoms explains it")
+    assert text.endswith("atoms explains it; expected E and F = −∂E/∂r of one calculation")
 
 
 def test_units_in_which_frames_do_not_agree_are_not_advised(methanol: FrameSet) -> None:
@@ -193,7 +193,6 @@ def test_offsets_between_regions_that_no_frame_connects_are_no_error(methanol: F
         energies=frames.energies + offsets[region],
         force_errors=np.full(len(frames), 0.01),
         fitted=everything % 2 == 0,
-        n_atoms=frames.n_atoms,
         explained=0.98,
         reliability=0.9,
     )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mdaug.data.verification.kernel_energies import kernel_energies
 from mdaug.data.verification.pair_energies import pair_energies
+from mdaug.data.verification.regression import correlation_of
 from mdaug.frames import FloatArray, FrameSet, IntArray
 
 MIN_FRAMES = 10
@@ -61,8 +62,6 @@ class PredictedEnergies:
         Shape (n,), eV/Å: root mean square error of a force component of each frame, predicted from others.
     fitted
         Shape (n,): whether the forces of the frame entered the fit.
-    n_atoms
-        Atoms of a frame.
     explained
         Share of the variance of the forces that the model predicts for frames outside the fit: 1 at best.
     reliability
@@ -74,7 +73,6 @@ class PredictedEnergies:
     energies: FloatArray
     force_errors: FloatArray
     fitted: NDArray[np.bool_]
-    n_atoms: int
     explained: float
     reliability: float
 
@@ -117,7 +115,7 @@ def predict_energies(frames: FrameSet, usable: IntArray, effort: Effort) -> Pred
     outside = ~fitted
     explained = 1 - np.sum(errors[outside] ** 2) / max(np.sum(frames.forces[chosen[outside]] ** 2), 1e-300)
     rms = np.sqrt(np.mean(errors**2, axis=(1, 2)))
-    return PredictedEnergies(chosen, energies, rms, fitted, frames.n_atoms, float(explained), reliability)
+    return PredictedEnergies(chosen, energies, rms, fitted, float(explained), reliability)
 
 
 def _drawn(index: IntArray, n: int) -> IntArray:
@@ -139,17 +137,11 @@ def _by_kernel(frames: FrameSet, fit: IntArray, chosen: IntArray) -> tuple[Float
     errors[np.searchsorted(chosen, fit)] = left_out
     outside = _drawn(np.setdiff1d(chosen, fit), MAX_COMPARED)
     first, second = (kernel_energies(frames, half, outside, leave_out=False)[0] for half in _halves(fit))
-    return energies, errors, _correlation(first, second)
+    return energies, errors, correlation_of(first, second)
 
 
 def _by_pairs(frames: FrameSet, fit: IntArray, chosen: IntArray) -> tuple[FloatArray, FloatArray, float]:
     """Return energies (n,), errors of the forces (n, n_atoms, 3) and the reliability, by pair functions."""
     energies, forces = pair_energies(frames, (fit, *_halves(fit)), chosen)
     outside = ~np.isin(chosen, fit)
-    return energies[0], forces - frames.forces[chosen], _correlation(*energies[1:, outside])
-
-
-def _correlation(first: FloatArray, second: FloatArray) -> float:
-    if len(first) < 2 or first.std() < 1e-12 or second.std() < 1e-12:
-        return 0.0
-    return float(np.corrcoef(first, second)[0, 1])
+    return energies[0], forces - frames.forces[chosen], correlation_of(*energies[1:, outside])

@@ -6,7 +6,14 @@ from mdaug.data.verification.energies_from_forces import PredictedEnergies
 from mdaug.data.verification.energy_levels import two_levels
 from mdaug.data.verification.kernel_energies import similar_frames, without_smooth_part
 from mdaug.data.verification.messages import shown
-from mdaug.data.verification.regression import OUTLIER_MADS, Regression, regress, robust_std
+from mdaug.data.verification.regression import (
+    CLEAR,
+    OUTLIER_MADS,
+    SCALE_LIMITS,
+    Regression,
+    regress,
+    robust_std,
+)
 from mdaug.data.verification.remedies import Remedies
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.verdicts import Verdict
@@ -18,13 +25,6 @@ MIN_FRAMES = 20
 
 MIN_EXPLAINED = 0.2
 """Share of the forces below which the model means nothing: too few frames, or forces of other positions."""
-
-CLEAR = 0.6
-"""Correlation of given and predicted energies beyond which scale and sign are measured (clean sets: 0.75 to
-0.99)."""
-
-SCALE_LIMITS = (0.7, 1.43)
-"""Of the slope of energies against predicted energies."""
 
 LEAST_FACTOR = 1.6
 """Wrong units change the slope by a greater factor (Bohr for Å: 1.89)."""

@@ -5,7 +5,7 @@ import numpy as np
 from mdaug.data.verification.duplicates import sorted_distances
 from mdaug.data.verification.energies_from_forces import PredictedEnergies
 from mdaug.data.verification.messages import shown
-from mdaug.data.verification.regression import regress
+from mdaug.data.verification.regression import CLEAR, SCALE_LIMITS, regress
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.bonds import BoolArray
 from mdaug.verdicts import Verdict
@@ -27,9 +27,6 @@ distance of nearest frames in a group."""
 
 ALWAYS_AN_OFFSET_EV = 2.0
 """Predicted energies of different conformers are never so far off."""
-
-CLEAR, SCALE_LIMITS = 0.6, (0.7, 1.43)
-"""Least correlation, and slope, of energies against predicted ones once the offset is removed."""
 
 
 def two_levels(

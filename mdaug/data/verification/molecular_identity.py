@@ -1,6 +1,6 @@
 """Whether every frame holds the same molecule with its atoms in the same order, by bond graphs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,7 +33,6 @@ class _Change:
     lost: IntArray
     gained: IntArray
     permutation: IntArray | None = None
-    same_elements: bool = True
 
 
 def identity_verdict(frames: FrameSet) -> Verdict:
@@ -92,9 +91,7 @@ def _judge(
         for labels in (frames.atomic_numbers, None):
             order = matching_permutation(frames.n_atoms, reference, bonds, labels)
             if order is not None:
-                renumbered.append(
-                    _Change(change.frames, change.lost, change.gained, order, labels is not None)
-                )
+                renumbered.append(replace(change, permutation=order))
                 break
     if renumbered:
         return _renumbered_verdict(frames, renumbered)

@@ -14,6 +14,8 @@ ENERGY_DEVIATIONS = 15.0
 FORCE_FACTOR = 6.0
 """Root mean square force over the median of the frames beyond which a frame stands out."""
 
+ZERO_FORCES = "frames without forces"
+
 MAX_SHARE = 0.2
 """More frames than this share do not stand out: they are a second population."""
 
@@ -74,7 +76,7 @@ def _forces(frames: FrameSet) -> Verdict:
 
 
 def _zero_forces(frames: FrameSet) -> Verdict:
-    name = "frames without forces"
+    name = ZERO_FORCES
     rms = _rms_forces(frames)
     zero = rms == 0
     if not zero.any():

@@ -53,25 +53,23 @@ def pair_energies(
     return energies, forces
 
 
-def pair_strain_derivatives(frames: FrameSet, fit: IntArray, chosen: IntArray) -> FloatArray:
-    """Fit pair functions to the forces of some frames and predict ∂E/∂ε, volume times stress.
+def pair_strain_derivatives(frames: FrameSet, chosen: IntArray) -> FloatArray:
+    """Fit pair functions to the forces of some frames and return their ∂E/∂ε, volume times stress.
 
     Parameters
     ----------
     frames
         All frames.
-    fit
-        Frames whose forces are fitted.
     chosen
-        Frames of the prediction.
+        Frames of the fit.
 
     Returns
     -------
     array
         Shape (n_chosen, 3, 3), eV, up to a tensor that is the same for all frames of one cell.
     """
-    kinds = _PairKinds(frames, fit)
-    (coefficients,) = _fitted(kinds, frames, [fit], fit)
+    kinds = _PairKinds(frames, chosen)
+    (coefficients,) = _fitted(kinds, frames, [chosen], chosen)
     return np.array([one.strain @ coefficients for one in kinds.design(chosen)])
 
 

@@ -1,4 +1,4 @@
-"""Regression of energies against those predicted from forces, leaving out what stands out."""
+"""Regression of energies against those predicted from forces, leaving out what stands out; correlation."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,13 @@ from mdaug.frames import FloatArray
 
 OUTLIER_MADS = 8.0
 """Frames beyond this many median absolute deviations (times 1.48) from the others stand out."""
+
+CLEAR = 0.6
+"""Correlation of given and predicted energies beyond which scale and sign are measured (clean sets: 0.75 to
+0.99)."""
+
+SCALE_LIMITS = (0.7, 1.43)
+"""Of the slope of energies against predicted energies."""
 
 MAX_LEFT_OUT = 0.1
 """Share of the frames that are left out at most."""
@@ -53,6 +60,13 @@ def regress(energies: FloatArray, predicted: FloatArray) -> Regression:
     residual = energies - slope * predicted
     residual -= np.median(residual[keep])
     return Regression(correlation, slope, residual, robust_std(residual[keep]))
+
+
+def correlation_of(first: FloatArray, second: FloatArray) -> float:
+    """Return the correlation of two arrays of one shape; 0 where one is constant."""
+    if first.size < 2 or first.std() < 1e-12 or second.std() < 1e-12:
+        return 0.0
+    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
 def robust_std(values: FloatArray) -> float:

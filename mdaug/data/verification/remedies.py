@@ -109,7 +109,8 @@ class Remedies:
         if options:
             which = ": cannot tell which" if len(self.units) > 1 else ""
             return f"{start}both fit together with {options}{which}"
-        return f"{start}no pair of units, sign or number of atoms explains it"
+        expected = "expected E and F = −∂E/∂r of one calculation"
+        return f"{start}no pair of units, sign or number of atoms explains it; {expected}"
 
     def _mends(self, energy: float, force: float, length: float) -> bool:
         frames = self._frames

@@ -3,6 +3,7 @@
 import numpy as np
 
 from mdaug.data.verification.pair_energies import pair_strain_derivatives
+from mdaug.data.verification.regression import correlation_of
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.units import GPA_PER_EV_A3
 from mdaug.verdicts import Verdict
@@ -67,7 +68,7 @@ def stress_verdict(frames: FrameSet, usable: IntArray) -> Verdict | None:
     n = max(MIN_FRAMES, MAX_ATOMS // frames.n_atoms)
     chosen = np.sort(np.random.default_rng(0).permutation(with_stress)[:n])
     try:
-        predicted = _changes(pair_strain_derivatives(frames, chosen, chosen))
+        predicted = _changes(pair_strain_derivatives(frames, chosen))
     except np.linalg.LinAlgError:
         return _cannot_tell("no pair functions fit the forces")
     volumes = np.abs(np.linalg.det(frames.cells[chosen]))
@@ -84,10 +85,10 @@ def _changes(of_frames: FloatArray) -> FloatArray:
 
 
 def _judge(given: FloatArray, predicted: FloatArray) -> Verdict:
-    correlation = _correlation(given, predicted)
+    correlation = correlation_of(given, predicted)
     for order, places in OTHER_ORDERS.items():
-        off_diagonal = _correlation(given[:, 3:], predicted[:, places])
-        if abs(off_diagonal) > CLEAR > abs(_correlation(given[:, 3:], predicted[:, 3:])):
+        off_diagonal = correlation_of(given[:, 3:], predicted[:, places])
+        if abs(off_diagonal) > CLEAR > abs(correlation_of(given[:, 3:], predicted[:, 3:])):
             text = (
                 f"stresses fit the forces if their six components are in the order {order}; expected xx, yy, "
                 "zz, yz, xz, xy: reorder them, or give all nine"
@@ -111,13 +112,8 @@ def _judge(given: FloatArray, predicted: FloatArray) -> Verdict:
     if unit is not None:
         text = f"stresses are in {unit}, not in eV/Å³: {measured}; convert them, or leave them out"
         return Verdict(NAME, "error", ratio, CLEAR, text)
-    return Verdict(NAME, "warning", ratio, CLEAR, f"stresses do not fit the forces: {measured}")
-
-
-def _correlation(first: FloatArray, second: FloatArray) -> float:
-    if first.std() < 1e-12 or second.std() < 1e-12:
-        return 0.0
-    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
+    text = f"stresses do not fit the forces: {measured}; check their unit, or leave them out"
+    return Verdict(NAME, "warning", ratio, CLEAR, text)
 
 
 def _cannot_tell(why: str, value: float | None = None) -> Verdict:

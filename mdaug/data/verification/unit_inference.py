@@ -74,9 +74,7 @@ class UnitEvidence:
 def measure_units(frames: FrameSet) -> tuple[UnitEvidence, BondStiffness | None, str]:
     """Return the evidence of frames, their bonds, and the length unit that the distances imply."""
     ratio = length_ratio(frames)
-    unit = "Angstrom"
-    if ratio is not None and not LENGTH_LIMITS[0] < ratio < LENGTH_LIMITS[1]:
-        unit = min(A_PER_LENGTH_UNIT, key=lambda name: abs(np.log(ratio * A_PER_LENGTH_UNIT[name])))
+    unit = _implied_length_unit(ratio)
     if len(frames) < MIN_FRAMES:
         return UnitEvidence(ratio, None), None, unit
     corrected = with_lengths_in(frames.evenly_spaced(MAX_FRAMES), unit)
@@ -131,7 +129,7 @@ def _misfit(evidence: UnitEvidence, stated: StatedUnits, units: StatedUnits) -> 
     in_energy = units.ev_per_energy / stated.ev_per_energy
     in_force = units.ev_a_per_force / stated.ev_a_per_force
     in_length = units.a_per_length / stated.a_per_length
-    implied = 1.0 if evidence.lengths is None else _implied_length(evidence.lengths)
+    implied = A_PER_LENGTH_UNIT[_implied_length_unit(evidence.lengths)]
     terms = []
     if evidence.lengths is not None:
         terms.append(np.log(evidence.lengths * in_length) / LOG_WIDTHS[0])
@@ -147,10 +145,11 @@ def _misfit(evidence: UnitEvidence, stated: StatedUnits, units: StatedUnits) -> 
     return float(np.sum(np.square(terms)))
 
 
-def _implied_length(ratio: float) -> float:
-    if LENGTH_LIMITS[0] < ratio < LENGTH_LIMITS[1]:
-        return 1.0
-    return min(A_PER_LENGTH_UNIT.values(), key=lambda a: abs(np.log(ratio * a)))
+def _implied_length_unit(ratio: float | None) -> str:
+    """Return the unit in which the length ratio would be near 1; Å where it is, or is not known."""
+    if ratio is None or LENGTH_LIMITS[0] < ratio < LENGTH_LIMITS[1]:
+        return "Angstrom"
+    return min(A_PER_LENGTH_UNIT, key=lambda name: abs(np.log(ratio * A_PER_LENGTH_UNIT[name])))
 
 
 def _is_usual(units: StatedUnits) -> bool:

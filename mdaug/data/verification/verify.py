@@ -18,7 +18,7 @@ from mdaug.data.verification.energy_force_consistency import (
 from mdaug.data.verification.force_balance import NAME as BALANCE
 from mdaug.data.verification.force_balance import balance_verdict
 from mdaug.data.verification.molecular_identity import identity_verdict
-from mdaug.data.verification.outliers import outlier_verdicts, outliers
+from mdaug.data.verification.outliers import ZERO_FORCES, outlier_verdicts, outliers
 from mdaug.data.verification.records import groups_verdict, record_verdicts, weights_verdict
 from mdaug.data.verification.remedies import Remedies
 from mdaug.data.verification.stress_consistency import stress_verdict
@@ -111,8 +111,8 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
     ]
     of_stresses = None if effort is None else stress_verdict(in_a, usable)
     verdicts += [] if of_stresses is None else [of_stresses]
-    off = outliers([v for v in verdicts if v.name not in (identity.name,) and v.verdict == "warning"])
-    off = np.union1d(off, outliers([v for v in verdicts if v.name in ("frames without forces", BALANCE)]))
+    off = outliers([v for v in verdicts if v.name != identity.name and v.verdict == "warning"])
+    off = np.union1d(off, outliers([v for v in verdicts if v.name in (ZERO_FORCES, BALANCE)]))
     verdicts += record_verdicts(in_a, usable)
     grouped, duplicates = group_duplicates(frames)
     verdicts.append(duplicates)
