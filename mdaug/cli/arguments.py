@@ -2,6 +2,7 @@
 configuration."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from mdaug.errors import SettingsError
@@ -121,11 +122,24 @@ def refuse(options: Iterable[str], reason: str) -> None:
 
 
 def typed(**values: object) -> list[str]:
-    """Return the names, as typed, of the options that were given: those that are not None.
+    """Return the names, as typed, of the options that were given: neither None nor a switch that is off.
 
     Parameters
     ----------
     **values
         Parameter name -> value.
     """
-    return [f"--{name.replace('_', '-')}" for name, value in values.items() if value is not None]
+    given = [name for name, value in values.items() if value is not None and value is not False]
+    return [f"--{name.replace('_', '-')}" for name in given]
+
+
+def is_model(argument: str | Path) -> bool:
+    """Return whether an argument is a model, and not a file or name of frames.
+
+    Parameters
+    ----------
+    argument
+        As typed.
+    """
+    path = Path(argument)
+    return path.is_dir() or path.suffix == ".pt"

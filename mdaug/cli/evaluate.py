@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from mdaug.cli.arguments import check_calculator, given_options, refuse, typed
+from mdaug.cli.arguments import check_calculator, given_options, is_model, refuse, typed
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.options import Device, Precision
 from mdaug.text import print_text
@@ -55,9 +55,9 @@ def evaluate(
     from mdaug.reports.terminal import print_table
     from mdaug.workflows.evaluate import evaluate_models
 
-    if calculator.calculator and data is None and model is not None and not _is_model(model):
+    if calculator.calculator and data is None and model is not None and not is_model(model):
         model, data = None, str(model)
-    model_options = [*typed(dtype=dtype, device=device), *(["--strict"] if strict else [])]
+    model_options = typed(dtype=dtype, device=device, strict=strict)
     check_calculator(calculator, models=model is not None, instead=False, model_options=model_options)
     if data is None:
         refuse(given_options(source), "without DATA")
@@ -87,11 +87,6 @@ def evaluate(
     for evaluation in evaluations:
         print_text(evaluation.figure)
     print_next("mdaug scan --bond I J  tests a bond", "mdaug nve  runs molecular dynamics")
-
-
-def _is_model(path: Path) -> bool:
-    """Return whether an argument is a model and not a file or name of frames."""
-    return path.is_dir() or path.suffix == ".pt"
 
 
 def _table(result: "AccuracyResult", caption: str, *, centered: bool) -> "Table":

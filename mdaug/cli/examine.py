@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from mdaug.cli.arguments import check_calculator, given_options, refuse
+from mdaug.cli.arguments import check_calculator, given_options, is_model, refuse
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.examination.options import ExaminationOptions
 from mdaug.text import print_text
@@ -68,13 +68,9 @@ def examine(
 
 def _split(items: tuple[str, ...]) -> tuple[list[Path], str | None]:
     """Return the models, and the frames if the last item is no model."""
-    if items and not _is_model(Path(items[-1])):
+    if items and not is_model(items[-1]):
         return [Path(item) for item in items[:-1]], items[-1]
     return [Path(item) for item in items], None
-
-
-def _is_model(path: Path) -> bool:
-    return path.is_dir() or path.suffix == ".pt"
 
 
 def _print(examination: "Examination") -> None:

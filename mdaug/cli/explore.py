@@ -42,10 +42,10 @@ def explore(
 
     if not trajectories:
         raise DataError("no trajectory; name folders of `mdaug nve` or `mdaug nvt` that this model ran")
-    inputs = [*trajectories, model]
     if labels.label is not None:
         return _label(trajectories, model, options, labels, output)
     refuse(given_options(labels), "without --label")
+    inputs = [*trajectories, model]
     with (
         open_run(output, command="explore", subject=model or LATEST, inputs=inputs) as run,
         progress_bars() as progress,

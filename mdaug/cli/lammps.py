@@ -43,7 +43,7 @@ def lammps(
     """
     if action == "data":
         return _write_data(structure, model, out, overwrite=overwrite)
-    given = ([structure] if structure else []) + typed(model=model, out=out) + ["--overwrite"] * overwrite
+    given = ([structure] if structure else []) + typed(model=model, out=out, overwrite=overwrite)
     refuse(given, f"with mdaug lammps {action}")
     return _prepare(action)
 

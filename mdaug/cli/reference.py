@@ -57,8 +57,8 @@ def reference(
     from mdaug.workflows.reference import compute_frames, compute_scans
 
     if scan:
-        refuse(given_options(source) + typed(forces_first=forces_first), "with --scan")
-        refuse(["--restricted"] if restricted else [], "with --scan")
+        given = given_options(source) + typed(forces_first=forces_first, restricted=restricted)
+        refuse(given, "with --scan")
     elif not level.forces:
         refuse(typed(forces_first=forces_first), "without --forces")
     inputs = [data, points]

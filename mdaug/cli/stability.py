@@ -59,13 +59,12 @@ def stability(
     from mdaug.reports.terminal import print_verdicts
     from mdaug.workflows.stability import judge_trajectory, minimum_bonds, training_bonds
 
-    check_calculator(
-        calculator, models=model is not None or data is not None, model_options=["--strict"] * strict
-    )
+    has_bonds = model is not None or data is not None
+    check_calculator(calculator, models=has_bonds, model_options=typed(strict=strict))
     if data is None:
         refuse(given_options(source), "without --data")
     else:
-        refuse(typed(model=model) + (["--strict"] if strict else []), "with --data")
+        refuse(typed(model=model, strict=strict), "with --data")
     inputs = [trajectory, topology, data, model]
     with (
         open_run(output, command="stability", subject=trajectory, inputs=inputs) as run,

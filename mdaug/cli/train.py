@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 from pydantic import Field
 
-from mdaug.cli.arguments import Changes, given_options, given_settings, refuse
+from mdaug.cli.arguments import Changes, given_options, given_settings, refuse, typed
 from mdaug.cli.help import section
 from mdaug.cli.progress import advance, console, started_when_needed
 from mdaug.data.splits import SplitOptions
@@ -114,8 +114,7 @@ def train(
         _refuse_augmentation(springs, augment)
         changes["augment"]["enabled"] = False
     if dry_run:
-        resuming = [*(["--resume"] if resume else []), *(["--log"] if log else [])]
-        refuse([*resuming, *given_options(output)], "with --dry-run, which writes nothing")
+        refuse(typed(resume=resume, log=log) + given_options(output), "with --dry-run, which writes nothing")
         _print_dry_run(load_config(config, changes), device)
         return
     given: dict[str, Any] = {"device": device, "resume": resume, "log": log}
