@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mdaug.analysis.stability import TOLERANCE_A, stability
+from mdaug.analysis.thermo_log import thermo_rows
 from mdaug.analysis.trajectory import open_trajectory
 from mdaug.geometry.training_bonds import TrainingBonds
 from mdaug.units import KCAL_MOL_PER_EV
@@ -176,7 +177,7 @@ def _life(  # noqa: PLR0917
     tolerance_A: float,
 ) -> Life:
     """Return the first failure of one run."""
-    thermo = np.atleast_1d(np.genfromtxt(folder / "thermo.csv", delimiter=",", names=True, ndmin=1))
+    thermo = thermo_rows(folder)
     times_ps, potential_eV = thermo["time_fs"] / 1000.0, thermo["potential_eV"]
     ends = [Life(duration_ps)]
     result = stability(open_trajectory(folder), bonds, tolerance_A=tolerance_A)

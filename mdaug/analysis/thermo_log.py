@@ -99,6 +99,17 @@ def read_thermo(path: Path | str, *, n_atoms: int | None = None, units: str | No
     return log if n_atoms is None else replace(log, n_atoms=n_atoms)
 
 
+def thermo_rows(folder: Path) -> np.ndarray:
+    """Return the rows of ``thermo.csv`` of a run, finished or not, as an array whose fields are its columns.
+
+    Parameters
+    ----------
+    folder
+        Folder of a run of `mdaug nve` or `mdaug nvt`.
+    """
+    return np.genfromtxt(folder / "thermo.csv", delimiter=",", names=True, ndmin=1)
+
+
 def _from_csv(lines: list[str], path: Path) -> ThermoLog:
     _refuse_thermostat(path.parent / "config.json")
     names = lines[0].split(",")

@@ -20,7 +20,6 @@ JUMP_KCAL_MOL, JUMP_SHARE = 0.5, 0.1
 """Largest difference between the change of the energy from one point to the next and the work of the forces:
 a constant, and a share of the change (the curvature of steep walls)."""
 
-
 FINER = 8
 """Parts of an interval, where the work between its ends does not explain the change of the energy."""
 
@@ -175,7 +174,10 @@ def jumps(curves: list[Curve]) -> Verdict:
     if level == "ok":
         text = "Along all curves the energy changes by the work of the forces."
     else:
-        text = f"Along {worst.name} the energy changes by {value:.3g} times more than the forces explain."
+        text = (
+            f"Along {worst.name} the energy does not change by the work of the forces: the difference is "
+            f"{value:.3g} times its limit."
+        )
     return Verdict("jumps", level, value, 1.0, text)
 
 

@@ -6,9 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mdaug.analysis.survival import FALL_KCAL_MOL, Life, SurvivalResult
+from mdaug.analysis.thermo_log import thermo_rows
 from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.options import ProtocolName
 from mdaug.examination.protocols import PROTOCOLS, Failure, Protocol
@@ -142,7 +141,7 @@ def _fell_at_ps(folder: Path, minimum_eV: float | None) -> float | None:
     """Return when a run fell below the minimum, which no protocol judges; None if it did not."""
     if minimum_eV is None:
         return None
-    thermo = np.atleast_1d(np.genfromtxt(folder / "thermo.csv", delimiter=",", names=True))
+    thermo = thermo_rows(folder)
     below = (minimum_eV - thermo["potential_eV"]) * KCAL_MOL_PER_EV > FALL_KCAL_MOL
     return float(thermo["time_fs"][below.argmax()]) / 1000.0 if below.any() else None
 

@@ -8,6 +8,7 @@ from typing import get_args
 import numpy as np
 
 from mdaug.analysis.stability import stability
+from mdaug.analysis.thermo_log import thermo_rows
 from mdaug.analysis.trajectory import open_trajectory
 from mdaug.examination.options import ProtocolName
 from mdaug.frames import FloatArray
@@ -98,9 +99,9 @@ class Protocol:
 BROKEN_A = 0.5
 """Largest deviation of a bond from its mean in the frames, in two of the protocols."""
 
-LOST_A, EXPLODED_K, JUMP = 2.5, 10_000.0, 100.0
-"""MLIPAudit: distance of a lost hydrogen from every heavier atom, temperature above the target, and ratio of
-two successive temperatures of an explosion."""
+TARGET_K, LOST_A, EXPLODED_K, JUMP = 300.0, 2.5, 10_000.0, 100.0
+"""MLIPAudit: temperature of the thermostat, distance of a lost hydrogen from every heavier atom, temperature
+above the target, and ratio of two successive temperatures of an explosion."""
 
 
 def broken_bond(folder: Path, bonds: TrainingBonds, length_ps: float) -> Failure | None:
@@ -135,10 +136,9 @@ def explosion_or_lost_hydrogen(folder: Path, bonds: TrainingBonds, length_ps: fl
     length_ps
         Length of a complete run.
     """
-    thermo = np.atleast_1d(np.genfromtxt(folder / "thermo.csv", delimiter=",", names=True))
+    thermo = thermo_rows(folder)
     times, temperatures = thermo["time_fs"] / 1000.0, thermo["temperature_K"]
-    target = 300.0
-    hot = temperatures > target + EXPLODED_K
+    hot = temperatures > TARGET_K + EXPLODED_K
     hot[1:] |= temperatures[1:] > JUMP * np.maximum(temperatures[:-1], 1e-9)
     hot |= ~np.isfinite(temperatures)
     if hot.any() or times[-1] < length_ps - 0.2:
@@ -187,7 +187,7 @@ def ended_early(folder: Path, bonds: TrainingBonds, length_ps: float) -> Failure
         Length of a complete run.
     """
     del bonds
-    thermo = np.atleast_1d(np.genfromtxt(folder / "thermo.csv", delimiter=",", names=True))
+    thermo = thermo_rows(folder)
     last = float(thermo["time_fs"][-1]) / 1000.0
     if last >= length_ps - 0.1 and np.isfinite(thermo["total_eV"]).all():
         return None
@@ -226,7 +226,7 @@ PROTOCOLS: dict[ProtocolName, Protocol] = {
         title="MLIPAudit, stability",
         doi="10.48550/arXiv.2511.20487",
         molecule="small molecules, peptides, proteins",
-        temperatures_K=(300.0,),
+        temperatures_K=(TARGET_K,),
         timestep_fs=1.0,
         length_ps=100.0,
         n_runs=1,
