@@ -15,7 +15,7 @@ import numpy as np
 from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.data import load_frames
 from mdaug.units import KCAL_MOL_PER_EV
-from mdaug.workflows.low_level import LowLevel
+from mdaug.workflows.low_level import LowLevel, evaluate
 from mdaug.workflows.progress import ignore
 
 CUTOFF_A = 5.0
@@ -41,7 +41,7 @@ def main() -> None:
             for method in given.methods:
                 low_level = LowLevel.fitted(method, train, CUTOFF_A, Path(folder) / method, ignore)
                 low_rest = low_level.labeled(test, ignore)[0].forces
-                low = low_rest + low_level.field.evaluate(test.positions)[1]
+                low = low_rest + evaluate(low_level.field, test.positions)[1]
                 values = test.forces - low, rest, low_rest, rest - low_rest
                 means = " | ".join(f"{np.abs(each).mean() * KCAL_MOL_PER_EV:.2f}" for each in values)
                 print(f"| {n} | {method} | {means} |", flush=True)

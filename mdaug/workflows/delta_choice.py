@@ -15,7 +15,7 @@ from mdaug.quantum.calculators import GFN2
 from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.delta_options import DeltaSettings
-from mdaug.workflows.low_level import LowLevel
+from mdaug.workflows.low_level import LowLevel, evaluate
 from mdaug.workflows.network_training import n_steps, n_steps_with_delta
 from mdaug.workflows.progress import ignore
 from mdaug.workflows.training_sets import Sets
@@ -38,6 +38,10 @@ too little use for auto."""
 SHARE_OF_EPOCHS = 0.5
 """Epochs of the network of differences over those of the training without Δ-learning."""
 
+MOST_ATOMS_WITHOUT_BASELINE = 25
+"""Most atoms of a molecule without baseline for auto: MD is then of the low-level method, of which a step of
+a hundred atoms takes a second."""
+
 FRAMES_PER_FRAME, LEAST_FRAMES, MOST_FRAMES = 4, 1000, 4000
 """Frames that are made for each training frame, at least and at most."""
 
@@ -57,8 +61,8 @@ class DeltaChoice:
     method
         The low-level method.
     force_mae_field_kcal_mol_A, force_mae_difference_kcal_mol_A, force_mae_network_kcal_mol_A
-        On the validation frames: of the field M; of what the network has to learn, that is M + X - M_X; and
-        of the sum of these and the network. None where it is not known.
+        On the validation frames: of the field M (zero without a baseline); of M + X - M_X, whose error the
+        network learns; and of the sum of these and the network. None where it is not known.
     n_frames, n_left_out
         Frames that were made, and those without label or with too high an energy.
     """
@@ -97,13 +101,17 @@ def plan_of_delta(systems: Sequence[Sets], config: RunConfig) -> str | None:
     Parameters
     ----------
     systems
-        Frames of each system; a baseline that is not chosen yet counts as used.
+        Frames of each system. No baseline is chosen yet: one with augmented frames counts as used.
     config
         Settings of the training.
     """
-    with_baseline = [replace(sets, baseline=replace(sets.baseline, used=True)) for sets in systems]
-    may_have = [sets for sets in with_baseline if _why_not(sets, with_baseline, config) is None]
-    if not may_have or config.model.baseline == "none":
+    used = [sets.augmented is not None and config.model.baseline != "none" for sets in systems]
+    chosen = [
+        replace(sets, baseline=replace(sets.baseline, used=one))
+        for sets, one in zip(systems, used, strict=True)
+    ]
+    may_have = [sets for sets in chosen if _why_not(sets, chosen, config) is None]
+    if not may_have:
         return None
     n_frames = sum(n_wanted(sets, config.delta) for sets in may_have)
     n_labels = n_frames + sum(len(sets.train) + len(sets.validation) for sets in may_have)
@@ -190,7 +198,14 @@ def fitted_method(
         The method cannot be used.
     """
     labels = partial(progress, f"{method} of the data")
-    return LowLevel.fitted(method, sets.train, config.model.cutoff, place / "labels.jsonl", labels)
+    return LowLevel.fitted(
+        method,
+        sets.train,
+        config.model.cutoff,
+        place / "labels.jsonl",
+        labels,
+        with_field=sets.baseline.used,
+    )
 
 
 def mean_kcal_mol_A(forces: FloatArray) -> float:
@@ -216,7 +231,7 @@ def _measured(
         if not len(kept):
             raise DataError(f"{method} fails on all validation frames")
         true = sets.validation.select(kept)
-        forces = held_out.forces + low_level.field.evaluate(true.positions)[1]
+        forces = held_out.forces + evaluate(low_level.field, true.positions)[1]
         if mean_kcal_mol_A(true.forces - forces) > SAME_METHOD * mean_kcal_mol_A(true.forces):
             break
     rest = sets.baseline.subtract(true).forces
@@ -234,11 +249,12 @@ def _why_not(sets: Sets, systems: Sequence[Sets], config: RunConfig) -> str | No
     if config.delta.method == "none" or (auto and not _is_recommended(sets, systems, config)):
         return ""
     without_tblite = auto and importlib.util.find_spec("tblite") is None
+    too_large = auto and not sets.baseline.used and sets.train.n_atoms > MOST_ATOMS_WITHOUT_BASELINE
     reasons = {
-        "the model has no baseline": not sets.baseline.used,
         "the frames have a cell, and it is for molecules": sets.train.periodic,
         "the temperature of the frames is not known; give --temperature": sets.train.temperature_K is None,
         "no validation frames": not len(sets.validation),
+        f"without a baseline it is for molecules of at most {MOST_ATOMS_WITHOUT_BASELINE} atoms": too_large,
         "tblite is not installed (pip install 'mdaug[xtb]'), whose GFN2-xTB often halves the errors": (
             without_tblite
         ),
@@ -247,7 +263,10 @@ def _why_not(sets: Sets, systems: Sequence[Sets], config: RunConfig) -> str | No
 
 
 def _is_recommended(sets: Sets, systems: Sequence[Sets], config: RunConfig) -> bool:
-    """Whether auto is to use Δ-learning, if it is possible and helps."""
-    if sets.augmented is None or not sets.baseline.used:
+    """Whether auto is to use Δ-learning, if it is possible and helps: where the settings ask for baseline and
+    augmented frames, and the system has both or can have neither."""
+    if not config.augment.enabled or config.model.baseline == "none":
+        return False
+    if sets.baseline.used != (sets.augmented is not None):
         return False
     return config.training.epochs is None or n_steps(systems, config) >= LEAST_STEPS

@@ -6,6 +6,8 @@ its own force-matched field M_X. So a first network learns the smaller (E - M) -
 frames. MD of M plus this network gives more frames of the molecule; their labels are M plus the network plus
 X - M_X. The model is trained on these beside the frames of the data, and costs as much as any other.
 
+Without a baseline M and M_X are zero, and MD is of X plus the network.
+
 Δ-learning: doi.org/10.1021/acs.jctc.5b00099.
 """
 
@@ -17,8 +19,10 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.mixing import SumCalculator
 
 from mdaug.archives import read_json
+from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.calculators.predictions import predict
 from mdaug.data import write_extxyz
 from mdaug.data.load import read_frames
@@ -37,7 +41,7 @@ from mdaug.workflows.delta_choice import (
     n_wanted,
 )
 from mdaug.workflows.delta_options import DeltaSettings
-from mdaug.workflows.dynamics import new_run, run_model
+from mdaug.workflows.dynamics import ModelRun, new_run, run_model
 from mdaug.workflows.explore import visited_positions
 from mdaug.workflows.low_level import LowLevel
 from mdaug.workflows.network_training import train_network
@@ -49,9 +53,13 @@ from mdaug.workflows.training_summary import summarize_systems
 
 FOLDER, RECORD, FRAMES = "delta", "delta.json", "frames.xyz"
 
-N_STARTS, TIMESTEP_FS, FRAMES_EVERY, LEFT_OUT_FS = 8, 0.5, 80, 500.0
-"""Runs at each temperature, each from another training frame; their time step; the steps between two frames
-that are taken; and the start of each run, from which none is taken."""
+N_STARTS, TIMESTEP_FS, LEFT_OUT_FS = 8, 0.5, 500.0
+"""Runs at each temperature, each from another training frame; their time step; and the start of each run,
+from which no frame is taken."""
+
+FRAMES_EVERY, FRAMES_EVERY_OF_METHOD = 80, 20
+"""Steps between two frames that are taken: in MD of a model, and in MD of the method, a step of which takes
+milliseconds."""
 
 HIGHEST = 3.0
 """Energies of frames above the lowest of the data are at most so many times as high as those of the data."""
@@ -239,11 +247,11 @@ def _difference_network(
     systems: Sequence[Sets], config: RunConfig, folder: Path, device: str, progress: Progress
 ) -> tuple[Path, list[float]]:
     """Train the network of differences; return its model file and its force MAE on each system's validation
-    frames, kcal/mol/Å."""
+    frames, kcal/mol/Å. It has no prior: close atoms repel each other in both methods."""
     folder.mkdir(parents=True, exist_ok=True)
     result = train_network(
         systems,
-        config,
+        config.model_copy(update={"model": config.model.model_copy(update={"prior": "none"})}),
         folder,
         share=SHARE_OF_EPOCHS,
         device=device,
@@ -263,9 +271,9 @@ def _difference_network(
 def _made(
     sets: Sets, labels: DeltaLabels, settings: DeltaSettings, progress: Progress
 ) -> tuple[FrameSet, int]:
-    """Return labeled frames from MD of the network of differences, and the number of those left out."""
+    """Return labeled frames from MD, and the number of those left out."""
     train = sets.train
-    positions = _sampled(sets, labels.model, n_wanted(sets, settings), settings, progress)
+    positions = _sampled(sets, labels, n_wanted(sets, settings), settings, progress)
     visited = replace(
         train.select(np.zeros(len(positions), dtype=np.int64)),
         positions=positions,
@@ -284,14 +292,15 @@ def _made(
 
 
 def _sampled(
-    sets: Sets, model: Path, n_frames: int, settings: DeltaSettings, progress: Progress
+    sets: Sets, labels: DeltaLabels, n_frames: int, settings: DeltaSettings, progress: Progress
 ) -> FloatArray:
-    """Return positions (n_sampled, n_atoms, 3), Å, from MD of a model, each run from a training frame."""
+    """Return positions (n_sampled, n_atoms, 3), Å, from MD, each run from a training frame."""
     kelvin = sets.train.temperature_K
     assert kelvin is not None  # or there is no Δ-learning
     runs = [(factor, n) for factor in settings.temperatures for n in range(N_STARTS)]
     each = -(-n_frames // len(runs))
-    left_out = round(LEFT_OUT_FS / TIMESTEP_FS / FRAMES_EVERY)
+    every = FRAMES_EVERY if sets.baseline.used else FRAMES_EVERY_OF_METHOD
+    left_out = round(LEFT_OUT_FS / TIMESTEP_FS / every)
     rng = np.random.default_rng(settings.seed)
     starts = rng.integers(len(sets.train), size=len(runs))
     parts = []
@@ -300,17 +309,26 @@ def _sampled(
             ensemble="nvt",
             temperature=factor * kelvin,
             timestep=TIMESTEP_FS,
-            steps=FRAMES_EVERY * (left_out + each),
+            steps=every * (left_out + each),
             equilibration=0.0,
-            frames_every=FRAMES_EVERY,
-            thermo_every=FRAMES_EVERY,
+            frames_every=every,
+            thermo_every=every,
             seed=settings.seed + n,
         )
         atoms = Atoms(sets.train.atomic_numbers, sets.train.positions[start])
         with tempfile.TemporaryDirectory() as place:
-            run_model(new_run(model, atoms, options), Path(place))
+            run_model(_run_of(labels, atoms, options), Path(place))
             parts.append(visited_positions(Path(place), sets.train.atomic_numbers)[left_out:][-each:])
         progress("MD for Δ-learning", done + 1, len(runs))
     positions = np.concatenate(parts)
     finite = positions[np.isfinite(positions).all(axis=(1, 2))]
     return finite[np.linspace(0, len(finite) - 1, min(n_frames, len(finite))).round().astype(np.int64)]
+
+
+def _run_of(labels: DeltaLabels, start: Atoms, options: DynamicsOptions) -> ModelRun:
+    """Return MD of the baseline and the network of differences; without a baseline, of the method and that
+    network."""
+    if labels.method.field is not None:
+        return new_run(labels.model, start, options)
+    parts = [labels.method.calculator, MDAugCalculator(labels.model, strict=None)]
+    return ModelRun(start, SumCalculator(parts), options, {"engine": "ase"}, resume=False)

@@ -3,7 +3,8 @@
 In Δ-learning a network learns the difference of two methods. Here both are taken less a force-matched field:
 with the reference method E and its field M, and the low-level method X and its field M_X, it learns
 (E - M) - (X - M_X). Force fields have the harmonic part of a method, in which low-level methods are poor;
-what they leave is similar in both methods.
+what they leave is similar in both methods. For a molecule that has no force field (a shared proton, say),
+both fields are zero: the network learns E - X.
 """
 
 import json
@@ -19,7 +20,7 @@ from ase.calculators.calculator import Calculator
 from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.errors import DataError
-from mdaug.frames import FrameSet, IntArray
+from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.quantum.calculators import XTB_METHODS, check_spin
 from mdaug.quantum.point_store import PointStore
 from mdaug.quantum.stored_labels import stored_labels
@@ -44,7 +45,7 @@ class LowLevel:
     store
         Finished calculations.
     field
-        The force-matched field M_X.
+        The force-matched field M_X; None for none.
     zero_eV
         Mean of X - M_X over the training frames, which is subtracted.
     """
@@ -53,12 +54,19 @@ class LowLevel:
     calculator: Calculator
     level: str
     store: PointStore
-    field: ForceField
+    field: ForceField | None
     zero_eV: float
 
     @classmethod
     def fitted(
-        cls, method: str, train: FrameSet, cutoff: float, store: Path, progress: Callable[[int, int], None]
+        cls,
+        method: str,
+        train: FrameSet,
+        cutoff: float,
+        store: Path,
+        progress: Callable[[int, int], None],
+        *,
+        with_field: bool = True,
     ) -> Self:
         """Return the method with the field of its forces on the training frames.
 
@@ -74,6 +82,8 @@ class LowLevel:
             File of finished calculations.
         progress
             Called with the numbers of frames done and in all.
+        with_field
+            Whether M_X is fitted; it is zero otherwise.
 
         Raises
         ------
@@ -91,8 +101,8 @@ class LowLevel:
         labeled, _, failures = _labeled(calculator, level, train, points, progress)
         if len(failures) > MOST_FAILURES * len(train):
             raise DataError(f"{method} fails on {len(failures)} of {len(train)} frames ({failures[0]})")
-        field = match_forces(labeled, cutoff=cutoff)
-        zero = float(np.mean(labeled.energies - field.evaluate(labeled.positions)[0]))
+        field = match_forces(labeled, cutoff=cutoff) if with_field else None
+        zero = float(np.mean(labeled.energies - evaluate(field, labeled.positions)[0]))
         return cls(method, calculator, level, points, field, zero)
 
     def labeled(self, frames: FrameSet, progress: Callable[[int, int], None]) -> tuple[FrameSet, IntArray]:
@@ -106,10 +116,25 @@ class LowLevel:
             Called with the numbers of frames done and in all.
         """
         labeled, kept, _ = _labeled(self.calculator, self.level, frames, self.store, progress)
-        energies, forces = self.field.evaluate(labeled.positions)
+        energies, forces = evaluate(self.field, labeled.positions)
         return replace(
             labeled, energies=labeled.energies - energies - self.zero_eV, forces=labeled.forces - forces
         ), kept
+
+
+def evaluate(field: ForceField | None, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return energies, eV, and forces, eV/Å, of a field; zeros without one.
+
+    Parameters
+    ----------
+    field
+        The field.
+    positions
+        (n_frames, n_atoms, 3), Å.
+    """
+    if field is None:
+        return np.zeros(len(positions)), np.zeros_like(positions)
+    return field.evaluate(positions)
 
 
 def _labeled(

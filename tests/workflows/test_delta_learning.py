@@ -176,7 +176,9 @@ def systems_of(frames, **changes):
     [
         ({}, None, None),
         ({"augmented": None}, "", None),
-        ({"baseline": "unused"}, "", "the model has no baseline"),
+        ({"baseline": "unused"}, "", None),
+        ({"baseline": "unused", "augmented": None}, None, None),
+        ({"baseline": "unused", "augmented": None, "train": "large"}, "at most 25 atoms", None),
         ({"validation": []}, "no validation frames", "no validation frames"),
         ({"train": "periodic"}, "cell", "cell"),
         ({"train": "no temperature"}, "--temperature", "--temperature"),
