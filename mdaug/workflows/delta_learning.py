@@ -16,9 +16,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import Calculator
 from ase.calculators.mixing import SumCalculator
 
 from mdaug.archives import read_json
@@ -331,4 +333,5 @@ def _run_of(labels: DeltaLabels, start: Atoms, options: DynamicsOptions) -> Mode
     if labels.method.field is not None:
         return new_run(labels.model, start, options)
     parts = [labels.method.calculator, MDAugCalculator(labels.model, strict=None)]
-    return ModelRun(start, SumCalculator(parts), options, {"engine": "ase"}, resume=False)
+    both = cast(Calculator, SumCalculator(parts))  # of another base class, with the same methods
+    return ModelRun(start, both, options, {"engine": "ase"}, resume=False)

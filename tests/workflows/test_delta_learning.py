@@ -171,6 +171,22 @@ def systems_of(frames, **changes):
     return [SimpleNamespace(**(vars(sets) | changes))]
 
 
+def test_without_a_baseline_md_and_labels_are_of_method_and_network(settings, tmp_path, monkeypatch):
+    """MD of the network of differences alone would break the molecule."""
+    monkeypatch.setattr("mdaug.workflows.delta_learning.FRAMES_EVERY_OF_METHOD", 4)
+    monkeypatch.setattr("mdaug.workflows.delta_learning.LEFT_OUT_FS", 2.0)
+    changes = {"augment": {"enabled": False}, "model": {"baseline": "none"}, "training": {"epochs": 150}}
+    changes |= {"delta": {"n_frames": 32}}
+    train_force_field(settings.replace(changes), tmp_path / "run")
+    entry = json.loads((tmp_path / "run/results.json").read_text())["delta"]
+    assert entry["n_frames"] == 32 and entry["n_left_out"] == 0
+    assert entry["force_mae_network_kcal_mol_A"] < 0.9 * entry["force_mae_difference_kcal_mol_A"]
+    made = load_frames(tmp_path / "run/delta/frames.xyz", units="eV")
+    true = calculate_frames(charged_calculator("GFN2-xTB", 0, 1), made)[1]
+    method = calculate_frames(charged_calculator("GFN1-xTB", 0, 1), made)[1]
+    assert mean_force(made.forces - true) < 0.9 * mean_force(method - true)
+
+
 @pytest.mark.parametrize(
     ("changes", "auto", "named"),
     [
@@ -192,6 +208,7 @@ def test_what_has_no_delta_learning(frames, changes, auto, named):
         kinds = {
             "periodic": replace(frames, cells=cells, pbc=(True,) * 3),
             "no temperature": replace(frames, temperature_K=None),
+            "large": SimpleNamespace(n_atoms=26, periodic=False, temperature_K=500.0),
         }
         changes = {"train": kinds[changes["train"]]}
     systems = systems_of(frames, **changes)
