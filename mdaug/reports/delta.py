@@ -19,9 +19,9 @@ def delta_section(delta: Mapping[str, Any] | None) -> list[Section]:
     systems = {"": delta} if "used" in delta else delta
     text = (
         "A low-level method labels a frame in milliseconds. What it leaves beside its own force field is "
-        "similar to what the reference method leaves beside the baseline, so a first network learned only "
-        "the difference, from the frames of the data. The method and that network then labeled frames from "
-        "MD, on which the model was trained, too. "
+        "similar to what the reference method leaves beside the baseline (without a baseline: their forces "
+        "are similar), so a first network learned only the difference, from the frames of the data. The "
+        "method and that network then labeled frames from MD, on which the model was trained, too. "
     )
     reasons = " ".join(
         f"{f'{label}: ' if label else ''}{entry['reason']}." for label, entry in systems.items()

@@ -202,7 +202,7 @@ def test_without_a_baseline_md_and_labels_are_of_method_and_network(settings, tm
 )
 def test_what_has_no_delta_learning(frames, changes, auto, named):
     if changes.get("baseline"):
-        changes = {"baseline": SimpleNamespace(used=False, training_options=None)}
+        changes = changes | {"baseline": SimpleNamespace(used=False, training_options=None)}
     if "train" in changes:
         cells = np.tile(9.0 * np.eye(3), (len(frames), 1, 1))
         kinds = {
@@ -210,7 +210,7 @@ def test_what_has_no_delta_learning(frames, changes, auto, named):
             "no temperature": replace(frames, temperature_K=None),
             "large": SimpleNamespace(n_atoms=26, periodic=False, temperature_K=500.0),
         }
-        changes = {"train": kinds[changes["train"]]}
+        changes = changes | {"train": kinds[changes["train"]]}
     systems = systems_of(frames, **changes)
     for method, expected in (("auto", auto), ("GFN2-xTB", named)):
         reason = delta_choice._why_not(
