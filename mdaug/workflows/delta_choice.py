@@ -116,7 +116,7 @@ def plan_of_delta(systems: Sequence[Sets], config: RunConfig) -> str | None:
     n_frames = sum(n_wanted(sets, config.delta) for sets in may_have)
     n_labels = n_frames + sum(len(sets.train) + len(sets.validation) for sets in may_have)
     method = AUTO_METHODS[0] if config.delta.method == "auto" else config.delta.method
-    steps = round(SHARE_OF_EPOCHS * n_steps(systems, config)) + n_steps_with_delta(systems, config)
+    steps = round(SHARE_OF_EPOCHS * n_steps(chosen, config)) + n_steps_with_delta(chosen, config)
     return f"if it is used, {steps} steps in all, and {n_labels} labels by {method}"
 
 

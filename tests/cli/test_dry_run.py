@@ -57,6 +57,8 @@ def test_what_delta_learning_adds(monkeypatch: pytest.MonkeyPatch) -> None:
         "training": {"batch_size": 2, "epochs": 334},  # 8016 steps
     }
     config = load_config(None, changes)
+    default = load_config(None, changes | {"training": {"batch_size": 2}})  # 16,000 steps with a baseline
+    assert dry_run(default, device="cpu").delta.startswith("if it is used, 32")
     expected = "if it is used, 16032 steps in all, and 1042 labels by GFN2-xTB"
     assert dry_run(config, device="cpu").delta == expected
     for change in (
