@@ -18,6 +18,7 @@ from mdaug.workflows.delta_options import DeltaSettings
 from mdaug.workflows.low_level import LowLevel, evaluate
 from mdaug.workflows.network_training import n_steps, n_steps_with_delta
 from mdaug.workflows.progress import ignore
+from mdaug.workflows.short_runs import why_no_md
 from mdaug.workflows.training_sets import Sets
 
 LEAST_STEPS = 8000
@@ -248,18 +249,16 @@ def _why_not(sets: Sets, systems: Sequence[Sets], config: RunConfig) -> str | No
     auto = config.delta.method == "auto"
     if config.delta.method == "none" or (auto and not _is_recommended(sets, systems, config)):
         return ""
-    without_tblite = auto and importlib.util.find_spec("tblite") is None
-    too_large = auto and not sets.baseline.used and sets.train.n_atoms > MOST_ATOMS_WITHOUT_BASELINE
-    reasons = {
-        "the frames have a cell, and it is for molecules": sets.train.periodic,
-        "the temperature of the frames is not known; give --temperature": sets.train.temperature_K is None,
-        "no validation frames": not len(sets.validation),
-        f"without a baseline it is for molecules of at most {MOST_ATOMS_WITHOUT_BASELINE} atoms": too_large,
-        "tblite is not installed (pip install 'mdaug[xtb]'), whose GFN2-xTB often halves the errors": (
-            without_tblite
-        ),
-    }
-    return next((reason for reason, holds in reasons.items() if holds), None)
+    no_md = why_no_md(sets, "Δ-learning")
+    if no_md is not None:
+        return no_md
+    if not len(sets.validation):
+        return "no validation frames"
+    if auto and not sets.baseline.used and sets.train.n_atoms > MOST_ATOMS_WITHOUT_BASELINE:
+        return f"without a baseline it is for molecules of at most {MOST_ATOMS_WITHOUT_BASELINE} atoms"
+    if auto and importlib.util.find_spec("tblite") is None:
+        return "tblite is not installed (pip install 'mdaug[xtb]'), whose GFN2-xTB often halves the errors"
+    return None
 
 
 def _is_recommended(sets: Sets, systems: Sequence[Sets], config: RunConfig) -> bool:

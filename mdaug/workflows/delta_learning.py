@@ -11,7 +11,6 @@ Without a baseline M and M_X are zero, and MD is of X plus the network.
 Δ-learning: doi.org/10.1021/acs.jctc.5b00099.
 """
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -43,11 +42,11 @@ from mdaug.workflows.delta_choice import (
     n_wanted,
 )
 from mdaug.workflows.delta_options import DeltaSettings
-from mdaug.workflows.dynamics import ModelRun, new_run, run_model
-from mdaug.workflows.explore import visited_positions
+from mdaug.workflows.dynamics import ModelRun, new_run
 from mdaug.workflows.low_level import LowLevel
 from mdaug.workflows.network_training import train_network
 from mdaug.workflows.progress import ignore
+from mdaug.workflows.short_runs import TIMESTEP_FS, short_langevin, visited
 from mdaug.workflows.training_choice import augmented_frames
 from mdaug.workflows.training_records import system_folder
 from mdaug.workflows.training_sets import Sets
@@ -55,9 +54,9 @@ from mdaug.workflows.training_summary import summarize_systems
 
 FOLDER, RECORD, FRAMES = "delta", "delta.json", "frames.xyz"
 
-N_STARTS, TIMESTEP_FS, LEFT_OUT_FS = 8, 0.5, 500.0
-"""Runs at each temperature, each from another training frame; their time step; and the start of each run,
-from which no frame is taken."""
+N_STARTS, LEFT_OUT_FS = 8, 500.0
+"""Runs at each temperature, each from another training frame; and the start of each, from which no frame is
+taken."""
 
 FRAMES_EVERY, FRAMES_EVERY_OF_METHOD = 80, 20
 """Steps between two frames that are taken: in MD of a model, and in MD of the method, a step of which takes
@@ -276,7 +275,7 @@ def _made(
     """Return labeled frames from MD, and the number of those left out."""
     train = sets.train
     positions = _sampled(sets, labels, n_wanted(sets, settings), settings, progress)
-    visited = replace(
+    unlabeled = replace(
         train.select(np.zeros(len(positions), dtype=np.int64)),
         positions=positions,
         group=np.arange(len(positions)),
@@ -285,7 +284,7 @@ def _made(
         info={},
         name=f"{train.name}, Δ-learning",
     )
-    labeled, _ = labels.label(visited, partial(progress, f"{labels.method.name} of more frames"))
+    labeled, _ = labels.label(unlabeled, partial(progress, f"{labels.method.name} of more frames"))
     lowest, highest = train.energies.min(), train.energies.max()
     low = np.flatnonzero(
         labeled.energies - lowest <= HIGHEST * max(settings.temperatures) * (highest - lowest)
@@ -307,20 +306,10 @@ def _sampled(
     starts = rng.integers(len(sets.train), size=len(runs))
     parts = []
     for done, ((factor, n), start) in enumerate(zip(runs, starts, strict=True)):
-        options = DynamicsOptions(
-            ensemble="nvt",
-            temperature=factor * kelvin,
-            timestep=TIMESTEP_FS,
-            steps=every * (left_out + each),
-            equilibration=0.0,
-            frames_every=every,
-            thermo_every=every,
-            seed=settings.seed + n,
-        )
+        options = short_langevin(factor * kelvin, every * (left_out + each), every, settings.seed + n)
         atoms = Atoms(sets.train.atomic_numbers, sets.train.positions[start])
-        with tempfile.TemporaryDirectory() as place:
-            run_model(_run_of(labels, atoms, options), Path(place))
-            parts.append(visited_positions(Path(place), sets.train.atomic_numbers)[left_out:][-each:])
+        _, (positions,) = visited(_run_of(labels, atoms, options))
+        parts.append(positions[left_out:][-each:])
         progress("MD for Δ-learning", done + 1, len(runs))
     positions = np.concatenate(parts)
     finite = positions[np.isfinite(positions).all(axis=(1, 2))]

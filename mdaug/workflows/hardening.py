@@ -26,6 +26,7 @@ from mdaug.workflows.config import RunConfig
 from mdaug.workflows.delta_learning import recorded_labels
 from mdaug.workflows.hot_runs import HotRuns, Relabel, Search
 from mdaug.workflows.network_training import n_steps, training_options
+from mdaug.workflows.short_runs import why_no_md
 from mdaug.workflows.training_records import system_folder
 from mdaug.workflows.training_sets import Sets
 
@@ -253,10 +254,9 @@ def _fields(systems: Sequence[Sets], config: RunConfig) -> tuple[dict[str, Force
 
 def _why_not(sets: Sets, config: RunConfig) -> str | None:
     """Return why a system is not searched, as far as is known without a fit; None if it is."""
-    if sets.train.periodic:
-        return "the frames have a cell, and hardening is for molecules"
-    if sets.train.temperature_K is None:
-        return "the temperature of the frames is not known; give --temperature"
+    no_md = why_no_md(sets, "hardening")
+    if no_md is not None:
+        return no_md
     if config.hardening.rounds is None and not _is_labeled_molecule(sets):
         return "it has no augmented frames with labels of a sound force field"
     return None

@@ -1,6 +1,5 @@
 """MD of a model at several times the temperature of its frames, and the spurious minima that it visits."""
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,15 +18,15 @@ from mdaug.data.load import read_frames
 from mdaug.files import write_json
 from mdaug.frames import FloatArray, FrameSet, IntArray, join_frames
 from mdaug.geometry.rigid_motion import n_rigid_motions
-from mdaug.md import DynamicsOptions, DynamicsResult
+from mdaug.md import DynamicsResult
 from mdaug.units import KCAL_MOL_PER_EV
-from mdaug.workflows.dynamics import new_run, run_model
-from mdaug.workflows.explore import visited_positions
+from mdaug.workflows.dynamics import new_run
+from mdaug.workflows.short_runs import TIMESTEP_FS, short_langevin, visited
 from mdaug.workflows.workflow_options import HardeningSettings
 
 Relabel = Callable[[FrameSet], tuple[FrameSet, IntArray]]
 
-TIMESTEP_FS, FRAMES_EVERY = 0.5, 4
+FRAMES_EVERY = 4
 
 RIGID_MOTIONS = 6
 """Rigid motions of a molecule of which several replicas can be integrated at once."""
@@ -157,38 +156,27 @@ class Search:
 
     def _dynamics(self, model: Path, kelvin: float, index: int) -> tuple[list[DynamicsResult], FloatArray]:
         """Run replicas from a validation frame, and return all finite positions on the way, too."""
-        numbers = self.train.atomic_numbers
-        start = Atoms(numbers, self.validation.positions[index % len(self.validation)])
-        options = DynamicsOptions(
-            ensemble="nvt",
-            temperature=kelvin,
-            timestep=TIMESTEP_FS,
-            steps=max(FRAMES_EVERY, round(1000 * self.settings.length / TIMESTEP_FS)),
-            equilibration=0.0,  # a fall while the molecule heats up is to be seen, too
-            frames_every=FRAMES_EVERY,
-            thermo_every=FRAMES_EVERY,
-            seed=self.settings.seed + 100 * index,
-        )
+        start = Atoms(self.train.atomic_numbers, self.validation.positions[index % len(self.validation)])
+        n_steps = max(FRAMES_EVERY, round(1000 * self.settings.length / TIMESTEP_FS))
+        options = short_langevin(kelvin, n_steps, FRAMES_EVERY, self.settings.seed + 100 * index)
         replicas = self.settings.runs if n_rigid_motions(start) == RIGID_MOTIONS else 1
-        with tempfile.TemporaryDirectory() as folder:
-            results = run_model(new_run(model, start, options, replicas=replicas), Path(folder))
-            files = sorted(Path(folder).glob("replica-*")) or [Path(folder)]
-            positions = np.concatenate([visited_positions(file, numbers) for file in files])
+        results, parts = visited(new_run(model, start, options, replicas=replicas))
+        positions = np.concatenate(parts)
         return results, positions[np.isfinite(positions).all(axis=(1, 2))]
 
     def _labeled(self, model: Path, positions: FloatArray, factor: float) -> tuple[FrameSet, float]:
         """Return the visited frames in spurious minima, and the largest gap, kcal/mol."""
         settings = self.settings
-        visited = label_visited(self.field, self.train, positions)
-        energies, _ = predict(model, visited)
+        labeled = label_visited(self.field, self.train, positions)
+        energies, _ = predict(model, labeled)
         options = ExploreOptions(
             n_kept=settings.n_kept,
             gap=factor * settings.gap,
             weight=settings.weight * float(self.train.weights.mean()),
             seed=settings.seed,
         )
-        largest = float(np.nanmax(visited.energies - energies)) * KCAL_MOL_PER_EV
-        candidates = spurious_minima(visited, energies, float(self.train.energies.min()), options)
+        largest = float(np.nanmax(labeled.energies - energies)) * KCAL_MOL_PER_EV
+        candidates = spurious_minima(labeled, energies, float(self.train.energies.min()), options)
         return self._judged_again(model, candidates, options), largest
 
     def _judged_again(self, model: Path, candidates: FrameSet, options: ExploreOptions) -> FrameSet:
