@@ -6,13 +6,14 @@ from typing import Any
 
 from mdaug.frames import as_frames
 from mdaug.training import TrainOptions, TrainResult, train
-from mdaug.training.options import STEPS_WITH_BASELINE
+from mdaug.training.options import MOST_STEPS, STEPS_WITH_BASELINE
 from mdaug.workflows.baseline import network_options
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.training_sets import Sets
 
 STEPS_WITH_DELTA = 1.5
-"""Steps of a training with frames by Δ-learning over those of the same training without."""
+"""Steps of a training with frames by Δ-learning over those of the same training without; where no epochs are
+set, no more than a training without may have."""
 
 
 def n_steps(systems: Sequence[Sets], config: RunConfig) -> int:
@@ -41,9 +42,10 @@ def n_steps_with_delta(systems: Sequence[Sets], config: RunConfig) -> int:
         Settings of the training.
     """
     steps = n_steps(systems, config)
-    if config.training.epochs is None:  # few frames have few steps because they are learned by heart
-        steps = max(steps, STEPS_WITH_BASELINE)
-    return round(STEPS_WITH_DELTA * steps)
+    if config.training.epochs is not None:
+        return round(STEPS_WITH_DELTA * steps)
+    least = max(steps, STEPS_WITH_BASELINE)  # few frames have few steps because they are learned by heart
+    return max(steps, min(round(STEPS_WITH_DELTA * least), MOST_STEPS))
 
 
 def _n_without_delta(systems: Sequence[Sets]) -> int:
@@ -59,7 +61,7 @@ def training_options(systems: Sequence[Sets], config: RunConfig, *, share: float
     """Return the options of a training, with its number of epochs.
 
     The settings' epochs are those without Δ-learning: with it a training has 1.5 times as many steps, however
-    many frames it adds. (Where no epochs are set, at least 24,000.)
+    many frames it adds. (Where no epochs are set, 24,000 to 80,000.)
 
     Parameters
     ----------

@@ -21,6 +21,7 @@ from mdaug.workflows import delta_choice
 from mdaug.workflows.config import load_config
 from mdaug.workflows.hot_runs import Search
 from mdaug.workflows.low_level import LowLevel
+from mdaug.workflows.network_training import n_steps_with_delta
 from mdaug.workflows.train import train_force_field
 from mdaug.workflows.training_choice import every_beside_baseline
 from mdaug.workflows.training_sets import TrainingCallbacks
@@ -116,6 +117,19 @@ def test_training_has_the_steps_of_one_without_and_half_more(settings, trained):
     assert training["epochs"] == round(1.5 * 30 * 7 / 9)  # steps an epoch without and with them
     assert any("GFN1-xTB lowers what the network has to learn from" in line for line in lines)
     assert "Δ-learning" in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("n_systems", "epochs", "steps"),
+    [(1, None, 24_000), (3, None, 72_000), (5, None, 80_000), (5, 1000, 202_500)],
+)
+def test_number_of_steps_has_a_limit_unless_epochs_are_set(frames, n_systems, epochs, steps):
+    baseline = SimpleNamespace(
+        training_options=lambda options, n, of: options.with_epochs(n, baseline=True, n_systems=of)
+    )
+    systems = systems_of(frames, baseline=baseline) * n_systems
+    config = load_config(changes={"training": {} if epochs is None else {"epochs": epochs}})
+    assert n_steps_with_delta(systems, config) == pytest.approx(steps, rel=0.02)
 
 
 @pytest.mark.parametrize(
