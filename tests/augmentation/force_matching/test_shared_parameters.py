@@ -58,6 +58,23 @@ def test_the_prior_is_the_mean_of_the_donors_relative_to_the_mean_length(methano
     assert means[field.n_linear + 4 * own] == pytest.approx(lengths[0][own] + shift, abs=1e-12)
 
 
+def test_atoms_with_another_number_of_neighbors_share_nothing(methanol, donor):
+    """Carbon has three neighbors here and four in ethanol; oxygen has two in both."""
+    kept = np.setdiff1d(np.arange(6), np.flatnonzero(methanol.atomic_numbers == 1)[:1])
+    radical = replace(
+        methanol,
+        atomic_numbers=methanol.atomic_numbers[kept],
+        positions=methanol.positions[:, kept],
+        forces=methanol.forces[:, kept],
+    )
+    field = initial_force_field(radical)
+    bonds = field.topology.bonds[np.unique(field.bond_kind, return_index=True)[1]]
+    widths, free = np.ones(len(field.parameters)), np.ones(field.terms.n_coefficients, dtype=bool)
+    narrow = shared_priors(field, [donor], widths, free)[1][field.n_linear :][: 4 * len(bonds) : 4]
+    kinds = [tuple(sorted(field.topology.atomic_numbers[bond].tolist())) for bond in bonds]
+    assert dict(zip(kinds, narrow.tolist(), strict=True)) == {(1, 6): 1.0, (6, 8): 1.0, (1, 8): NARROWER}
+
+
 def test_terms_that_failed_a_check_are_not_shared(methanol, donor):
     field = initial_force_field(methanol)
     widths, free = np.ones(len(field.parameters)), np.zeros(field.terms.n_coefficients, dtype=bool)
