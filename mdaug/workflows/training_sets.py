@@ -75,30 +75,6 @@ class Sets:
         return join_frames([self.train, *self.added])
 
 
-def prepare_sets(config: RunConfig, callbacks: TrainingCallbacks) -> Sets:
-    """Read, split and augment the frames of one system.
-
-    Parameters
-    ----------
-    config
-        All settings.
-    callbacks
-        Functions that are called on the way.
-
-    Raises
-    ------
-    DataError
-        If the frames cannot be used, are of several systems, or are too few for the split.
-    """
-    systems = prepare_systems(config, callbacks)
-    if len(systems) > 1:
-        raise DataError(
-            f"{len(systems)} systems ({', '.join(sets.label for sets in systems)}): this command takes one; "
-            "several are trained on by `mdaug train`"
-        )
-    return systems[0]
-
-
 def prepare_systems(config: RunConfig, callbacks: TrainingCallbacks) -> tuple[Sets, ...]:
     """Read, split and augment the frames of each system.
 

@@ -11,7 +11,7 @@ from mdaug.data import load_frames, write_extxyz
 from mdaug.errors import DataError
 from mdaug.workflows.explore import explore_trajectories
 from mdaug.workflows.train import train_force_field
-from mdaug.workflows.training_sets import TrainingCallbacks, prepare_sets
+from mdaug.workflows.training_sets import TrainingCallbacks, prepare_systems
 
 pytestmark = pytest.mark.slow
 
@@ -49,10 +49,10 @@ def test_wells_of_a_models_runs_are_trained_on_next(trained, tiny, tmp_path):
     images = ase.io.read(trained / "visited.xyz", ":")
     np.testing.assert_allclose(found.positions, [atoms.positions for atoms in images], atol=1e-5)
     write_extxyz(found, trained / "explored.xyz")
-    sets = prepare_sets(
+    (sets,) = prepare_systems(
         tiny.replace({"augment": {"explored": str(trained / "explored.xyz")}}), TrainingCallbacks()
     )
-    plain = prepare_sets(tiny, TrainingCallbacks())
+    (plain,) = prepare_systems(tiny, TrainingCallbacks())
     np.testing.assert_allclose(
         sets.all_training.positions[: len(plain.all_training)], plain.all_training.positions
     )
@@ -69,7 +69,7 @@ def test_runs_of_other_atoms_are_refused(trained, tiny, tmp_path):
     frames = load_frames("ethanol", every=200)
     write_extxyz(frames, tmp_path / "ethanol.xyz")
     with pytest.raises(DataError, match="other atoms than those of"):
-        prepare_sets(
+        prepare_systems(
             tiny.replace({"augment": {"explored": str(tmp_path / "ethanol.xyz")}}), TrainingCallbacks()
         )
 

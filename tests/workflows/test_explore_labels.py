@@ -17,7 +17,7 @@ from mdaug.frames import FrameSet
 from mdaug.quantum.point_store import PointStore
 from mdaug.quantum.stored_labels import stored_labels
 from mdaug.workflows.train import train_force_field
-from mdaug.workflows.training_sets import TrainingCallbacks, prepare_sets
+from mdaug.workflows.training_sets import TrainingCallbacks, prepare_systems
 
 pytestmark = pytest.mark.slow
 
@@ -72,7 +72,7 @@ def test_unlike_frames_are_labeled_and_failures_recorded(trained, tiny, tmp_path
         assert frames.energies[n] == pytest.approx(atoms.get_potential_energy(), abs=1e-6)
         np.testing.assert_allclose(frames.forces[n], atoms.get_forces(), atol=1e-5)
     changes = {"augment": {"explored": str(tmp_path / "found" / "explored.xyz"), "enabled": False}}
-    sets = prepare_sets(tiny.replace(changes), TrainingCallbacks())
+    (sets,) = prepare_systems(tiny.replace(changes), TrainingCallbacks())
     np.testing.assert_allclose(sets.all_training.positions[-3:], frames.positions)  # though not augmented
     np.testing.assert_allclose(sets.all_training.weights[-3:], 1.0)
 

@@ -20,7 +20,7 @@ from mdaug.training.history import History
 from mdaug.workflows.config import file_hash, load_config
 from mdaug.workflows.export import export_run
 from mdaug.workflows.train import describe_outcome, record_sets, train_force_field
-from mdaug.workflows.training_sets import TrainingCallbacks, prepare_sets
+from mdaug.workflows.training_sets import TrainingCallbacks, prepare_systems
 from mdaug.workflows.training_summary import summarize_training
 
 
@@ -81,7 +81,7 @@ def test_too_few_frames_to_split_say_what_to_do(tiny, tmp_path, n_frames, part):
     with pytest.raises(
         DataError, match=rf"few\.xyz: of {n_frames} frame.* none for {part}.*--split\.train 2"
     ):
-        prepare_sets(few, TrainingCallbacks())
+        prepare_systems(few, TrainingCallbacks())
 
 
 def test_each_part_is_that_of_split_json(outcome, tiny):
@@ -162,7 +162,7 @@ def _closing_with_checkpoint(folder):
 def test_defaults_augment_a_handful_of_frames(tiny):
     config = load_config(changes={"data": tiny.data.model_dump(), "split": tiny.split.model_dump()})
     told = []
-    made = prepare_sets(config, TrainingCallbacks(stage=told.append)).augmented
+    made = prepare_systems(config, TrainingCallbacks(stage=told.append))[0].augmented
     assert told[-1] == "320 augmented frames by rule 'force-matched'"
     assert Counter(made.info["kind"].tolist()) == {"displacement": 70, "stretch": 120, "impulse": 130}
     assert np.isfinite(made.forces).all()
@@ -178,10 +178,10 @@ def test_nothing_is_written_before_all_is_found_good(tiny, tmp_path):
 
 
 def test_resuming_with_other_frames_is_refused(outcome, tiny, tmp_path):
-    record_sets(prepare_sets(tiny, TrainingCallbacks()), tiny, tmp_path, resume=False)
+    record_sets(prepare_systems(tiny, TrainingCallbacks())[0], tiny, tmp_path, resume=False)
     other = tiny.replace({"split": {"seed": 5}})
     with pytest.raises(DataError, match="not those of this run"):
-        record_sets(prepare_sets(other, TrainingCallbacks()), other, tmp_path, resume=True)
+        record_sets(prepare_systems(other, TrainingCallbacks())[0], other, tmp_path, resume=True)
 
 
 def test_export_writes_the_same_model_from_the_checkpoint(outcome, tmp_path):
