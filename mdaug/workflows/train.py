@@ -103,9 +103,8 @@ def train_force_field(
     _report_hardening(systems, config, callbacks)
     n_frames = sum(len(sets.all_training) for sets in systems)
     callbacks.stage(f"training on {n_frames} frames; validation errors E in kcal/mol, F in kcal/mol/Å")
-    training = train_network(
-        systems, config, folder, group=group, device=device, resume=resume, progress=callbacks.epoch
-    )
+    how: dict[str, Any] = {"group": group, "device": device, "resume": resume, "progress": callbacks.epoch}
+    training = train_network(systems, config, folder, **how)
     summary = summary_of(systems, config) | {"reference_energies": references}
     hardened = None
     rounds = n_rounds(config, systems)
@@ -126,10 +125,7 @@ def train_force_field(
     for place, member in committee_members(config, folder):
         callbacks.stage(f"committee: training {place.name}")
         place.mkdir(parents=True, exist_ok=True)
-        trained = train_network(
-            systems, member, place, group=group, device=device, resume=resume, progress=callbacks.epoch
-        )
-        _export(trained, place / "model.pt", systems, summary)
+        _export(train_network(systems, member, place, **how), place / "model.pt", systems, summary)
     deployed = partial(predict_with_stresses, model)
     tests = [accuracy(deployed, sets.test) if len(sets.test) else None for sets in systems]
     callbacks.stage("scanning a bond to hydrogen")
