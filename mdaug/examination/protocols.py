@@ -63,8 +63,6 @@ class Protocol:
         Steps between the frames that are judged.
     criterion
         Decides whether a run has failed.
-    criterion_text
-        The criterion as text.
     friction_per_ps
         Of Langevin dynamics; None for Nosé–Hoover dynamics.
     relaxation_fs
@@ -84,7 +82,6 @@ class Protocol:
     n_runs: int
     record_every: int
     criterion: Criterion
-    criterion_text: str
     friction_per_ps: float | None = None
     relaxation_fs: float | None = None
     last_K: float | None = None
@@ -205,7 +202,6 @@ PROTOCOLS: dict[ProtocolName, Protocol] = {
         n_runs=1,
         record_every=100,
         criterion=broken_bond,
-        criterion_text="a bond deviates by more than 0.5 Å from its mean in the frames",
         # ttime of 20 time steps in a thermostat whose force has half of the usual size: τ = √2 · 20 · 0.5 fs
         relaxation_fs=14.14,
     ),
@@ -219,7 +215,6 @@ PROTOCOLS: dict[ProtocolName, Protocol] = {
         n_runs=256,
         record_every=2000,
         criterion=broken_bond,
-        criterion_text="a bond deviates by more than 0.5 Å from its mean in the frames",
         friction_per_ps=0.1,
     ),
     "mlipaudit": Protocol(
@@ -232,10 +227,6 @@ PROTOCOLS: dict[ProtocolName, Protocol] = {
         n_runs=1,
         record_every=100,
         criterion=explosion_or_lost_hydrogen,
-        criterion_text=(
-            "the temperature exceeds the target by 10,000 K or rises a hundredfold between two frames, or a "
-            "hydrogen is more than 2.5 Å from every heavier atom for the rest of the run"
-        ),
         friction_per_ps=10.0,
         has_score=True,
     ),
@@ -249,7 +240,6 @@ PROTOCOLS: dict[ProtocolName, Protocol] = {
         n_runs=1,
         record_every=10,
         criterion=ended_early,
-        criterion_text="energies or positions are no longer finite before the end of the ramp",
         relaxation_fs=25.0,
         last_K=3000.0,
         has_score=True,

@@ -161,5 +161,4 @@ TRAINER = Trainer(
         "experiment/*": "experiment for spktrain",
     },
     write,
-    has_weights=False,
 )

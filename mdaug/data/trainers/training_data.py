@@ -129,11 +129,8 @@ class Trainer:
     write
         Writes the files into a folder. Its third argument is the number of repetitions of
         `RepeatOptions`; None for its default.
-    has_weights
-        Whether it can weight or draw frames; otherwise frames are repeated.
     """
 
     title: str
     files: dict[str, str]
     write: Callable[[TrainingData, Path, int | None], Instructions]
-    has_weights: bool = True
