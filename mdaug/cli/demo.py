@@ -53,15 +53,15 @@ def demo(
     inputs = [data, config, settings.data.source]
     with open_run(output, command="demo", inputs=inputs) as run, _shown() as show:
         outcome = run_demo(settings, run.path, options, where=cluster.where(), show=show)
-    print_verdicts(demo_verdicts(outcome.lanes))
-    print_table(summary_table(outcome.lanes))
-    print_text(*conclusions(outcome.lanes), sep="\n")
+    print_verdicts(demo_verdicts(outcome.models))
+    print_table(summary_table(outcome.models))
+    print_text(*conclusions(outcome.models), sep="\n")
     print_text()
     print_text(f"report {outcome.report.resolve()}")
     print_text(f"done in {(time.monotonic() - began) / 60.0:.1f} minutes")
     for line in _activation():
         print_text(line)
-    print_next(next_commands(run.path, outcome.lanes))
+    print_next(next_commands(run.path, outcome.models))
 
 
 def _activation() -> list[str]:
@@ -87,14 +87,14 @@ def _shown() -> Iterator["Show"]:
         tasks: dict[str, TaskID] = {}
 
         def show(step: "Step") -> None:
-            if step.lane not in tasks:
+            if step.model not in tasks:
                 bar.start()
-                tasks[step.lane], stages[step.lane] = bar.add_task(step.lane, text=""), ""
-            task = tasks[step.lane]
-            if stages[step.lane] != step.what:
-                stages[step.lane] = step.what
-                bar.reset(task, description=f"{step.lane}: {step.what}")
-            bar.update(task, completed=step.done, total=step.total, text=step.words)
+                tasks[step.model], stages[step.model] = bar.add_task(step.model, text=""), ""
+            task = tasks[step.model]
+            if stages[step.model] != step.what:
+                stages[step.model] = step.what
+                bar.reset(task, description=f"{step.model}: {step.what}")
+            bar.update(task, completed=step.done, total=step.total, text=step.text)
 
         yield show
 
@@ -105,9 +105,9 @@ def _stage_lines() -> "Show":
     stages: dict[str, str] = {}
 
     def show(step: "Step") -> None:
-        if stages.get(step.lane) != step.what:
-            stages[step.lane] = step.what
+        if stages.get(step.model) != step.what:
+            stages[step.model] = step.what
             seconds = time.monotonic() - began
-            print_text(f"{seconds:4.0f} s  {step.lane}: {step.what}", file=sys.stderr)
+            print_text(f"{seconds:4.0f} s  {step.model}: {step.what}", file=sys.stderr)
 
     return show

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mdaug.reports.demo_lane import DemoLane
+from mdaug.reports.demo_model import DemoModel
 from mdaug.reports.demo_summary import conclusions, demo_verdicts, summary_table
 from mdaug.reports.drift import drift_figure, drift_table
 from mdaug.reports.html import Cell, Opening, Picture, Section, Table, write_page
@@ -15,75 +15,75 @@ from mdaug.reports.style import model_color, save
 from mdaug.reports.training import accuracy_section, curves_section, frames_section, springs_section
 
 
-def write_demo_report(folder: Path, lanes: Sequence[DemoLane]) -> Path:
+def write_demo_report(folder: Path, models: Sequence[DemoModel]) -> Path:
     """Write the figures and report.html, and return the page's path.
 
     Parameters
     ----------
     folder
         Run folder of the demo.
-    lanes
+    models
         The raw and the augmented model.
     """
-    springs = next((lane.springs for lane in lanes if lane.springs is not None), None)
-    most = max(lanes, key=lambda lane: lane.n_frames)
+    springs = next((model.springs for model in models if model.springs is not None), None)
+    most = max(models, key=lambda model: model.n_frames)
     sections = [
-        Section("Results", tables=[summary_table(lanes)]),
-        *survival_sections(folder, lanes),
-        *scan_section(folder, [lane.scan for lane in lanes if lane.scan is not None]),
+        Section("Results", tables=[summary_table(models)]),
+        *survival_sections(folder, models),
+        *scan_section(folder, [model.scan for model in models if model.scan is not None]),
         molecule_section(folder, most.structure, most.bonds),
         *springs_section(folder, springs),
         frames_section(folder, most.frame_energies_kcal_mol),
-        curves_section(folder, {lane.name: lane.history for lane in lanes}),
-        *accuracy_section(folder, {lane.name: lane.test for lane in lanes}),
-        drift_section(folder, lanes),
-        stability_section(folder, lanes),
+        curves_section(folder, {model.name: model.history for model in models}),
+        *accuracy_section(folder, {model.name: model.test for model in models}),
+        drift_section(folder, models),
+        stability_section(folder, models),
     ]
-    opening = Opening(demo_verdicts(lanes), f"{_introduction(lanes)}\n\n{' '.join(conclusions(lanes))}")
+    opening = Opening(demo_verdicts(models), f"{_introduction(models)}\n\n{' '.join(conclusions(models))}")
     return write_page(
         folder / "report.html",
-        f"{lanes[0].data}: raw and augmented model side by side",
+        f"{models[0].data}: raw and augmented model side by side",
         sections,
-        opening=replace(opening, next_commands=next_commands(folder, lanes)),
+        opening=replace(opening, next_commands=next_commands(folder, models)),
         footer="Each model has a full report of its training in its own folder, beside model.pt.",
     )
 
 
-def next_commands(folder: Path, lanes: Sequence[DemoLane]) -> list[tuple[str, str]]:
+def next_commands(folder: Path, models: Sequence[DemoModel]) -> list[tuple[str, str]]:
     """Return the commands to run after the demo.
 
     Parameters
     ----------
     folder
         Run folder of the demo.
-    lanes
+    models
         The raw and the augmented model.
     """
-    model = folder / lanes[-1].name
-    commands = [(f"mdaug info {model}", "the model and its atom indices")]
-    scan = lanes[-1].scan
+    folder_of_last = folder / models[-1].name
+    commands = [(f"mdaug info {folder_of_last}", "the model and its atom indices")]
+    scan = models[-1].scan
     if scan is not None:
-        both = " ".join(str(folder / lane.name) for lane in lanes)
+        both = " ".join(str(folder / model.name) for model in models)
         i, j = scan.bond
         commands.append((f"mdaug scan {both} --bond {i} {j}", "energy along a bond"))
     return [
         *commands,
-        (f"mdaug nve {model} --out nve", "MD at constant energy"),
+        (f"mdaug nve {folder_of_last} --out nve", "MD at constant energy"),
         ("mdaug train MY_FRAMES.xyz --temperature 500", "your own molecule, MD frames at 500 K"),
     ]
 
 
-def survival_sections(folder: Path, lanes: Sequence[DemoLane]) -> list[Section]:
+def survival_sections(folder: Path, models: Sequence[DemoModel]) -> list[Section]:
     """Return the sections of the hot runs and of the structure at the first failure of each model.
 
     Parameters
     ----------
     folder
         Folder for survival.png and, in the folder of a model that failed, failure.png.
-    lanes
+    models
         The raw and the augmented model.
     """
-    results = {lane.name: lane.survival for lane in lanes if lane.survival is not None}
+    results = {model.name: model.survival for model in models if model.survival is not None}
     if not results:
         text = "Not run: several runs at once are possible for molecules only, not for periodic systems."
         return [Section("Hot dynamics", text)]
@@ -102,27 +102,29 @@ def survival_sections(folder: Path, lanes: Sequence[DemoLane]) -> list[Section]:
     tables = [Table(["model", "run", "lived (ps)", "what ended it"], rows)] if rows else []
     figure = Picture(save(plot_survival(results), folder / "survival.png"))
     failures = [
-        section for lane in lanes for section in failure_section(folder / lane.name, lane.failure, lane.name)
+        section
+        for model in models
+        for section in failure_section(folder / model.name, model.failure, model.name)
     ]
     return [Section("Hot dynamics", text, [figure], tables), *failures]
 
 
-def drift_section(folder: Path, lanes: Sequence[DemoLane]) -> Section:
+def drift_section(folder: Path, models: Sequence[DemoModel]) -> Section:
     """Return the section of the energy drift of the NVE runs.
 
     Parameters
     ----------
     folder
         Folder for drift.png.
-    lanes
+    models
         The raw and the augmented model.
     """
-    results = [lane.drift for lane in lanes if lane.drift is not None]
+    results = [model.drift for model in models if model.drift is not None]
     text = (
         "Total energy in MD without a thermostat, 300 K. It is conserved if the forces are the gradient of "
         "the energy and smooth at the cutoff."
     )
-    stopped = [f"{lane.name}: {lane.nve_stopped}." for lane in lanes if lane.nve_stopped]
+    stopped = [f"{model.name}: {model.nve_stopped}." for model in models if model.nve_stopped]
     text = "\n\n".join([text, *stopped])
     if not results:
         return Section("Energy drift", text)
@@ -130,36 +132,36 @@ def drift_section(folder: Path, lanes: Sequence[DemoLane]) -> Section:
     return Section("Energy drift", text, [figure], [drift_table(results)])
 
 
-def stability_section(folder: Path, lanes: Sequence[DemoLane]) -> Section:
+def stability_section(folder: Path, models: Sequence[DemoModel]) -> Section:
     """Return the section of the thermostatted runs at the temperature of the frames.
 
     Parameters
     ----------
     folder
         Folder for one figure per model.
-    lanes
+    models
         The raw and the augmented model.
     """
     pictures = []
-    for lane in lanes:
-        path = folder / f"stability_{lane.name}.png"
-        save_stability_figure(lane.stability, path, color=model_color(lane.name))
-        pictures.append(Picture(path, lane.name, wide=True))
+    for model in models:
+        path = folder / f"stability_{model.name}.png"
+        save_stability_figure(model.stability, path, color=model_color(model.name))
+        pictures.append(Picture(path, model.name, wide=True))
     text = (
         "Dynamics at the temperature of the frames. A bond is broken when it is farther than "
-        f"{lanes[0].stability.tolerance_A:g} Å from its mean in the training frames; distances and torsions "
+        f"{models[0].stability.tolerance_A:g} Å from its mean in the training frames; distances and torsions "
         "are compared with those frames."
     )
-    stopped = [f"{lane.name}: {lane.nvt_stopped}." for lane in lanes if lane.nvt_stopped]
+    stopped = [f"{model.name}: {model.nvt_stopped}." for model in models if model.nvt_stopped]
     return Section("Stability", "\n\n".join([text, *stopped]), pictures)
 
 
-def _introduction(lanes: Sequence[DemoLane]) -> str:
+def _introduction(models: Sequence[DemoModel]) -> str:
     text = (
-        f"Two SchNet force fields from the same frames of {lanes[0].data}: `raw` is trained on the frames as "
-        "they are, `augmented` also on distorted frames whose energies and forces were learned from the "
+        f"Two SchNet force fields from the same frames of {models[0].data}: `raw` is trained on the frames "
+        "as they are, `augmented` also on distorted frames whose energies and forces were learned from the "
         "frames"
     )
-    if lanes[-1].has_baseline:
+    if models[-1].has_baseline:
         text += ", and its network is added to a force field that was fitted to the frames, the baseline"
     return f"{text}."

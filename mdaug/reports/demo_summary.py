@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mdaug.analysis.scan_metrics import scan_metrics
-from mdaug.reports.demo_lane import DemoLane
+from mdaug.reports.demo_model import DemoModel
 from mdaug.reports.html import Cell, Table
 from mdaug.verdicts import Verdict
 
@@ -12,66 +12,66 @@ SIMILAR = 1.5
 """Force errors whose ratio is below this are called similar."""
 
 
-def demo_verdicts(lanes: Sequence[DemoLane]) -> list[Verdict]:
+def demo_verdicts(models: Sequence[DemoModel]) -> list[Verdict]:
     """Return the verdicts of all models, those of the same check beside each other.
 
     Parameters
     ----------
-    lanes
+    models
         The raw and the augmented model.
     """
-    names = list(dict.fromkeys(verdict.name for lane in lanes for verdict in lane.verdicts))
+    names = list(dict.fromkeys(verdict.name for model in models for verdict in model.verdicts))
     return [
-        replace(verdict, name=f"{name}: {lane.name}")
+        replace(verdict, name=f"{name}: {model.name}")
         for name in names
-        for lane in lanes
-        for verdict in lane.verdicts
+        for model in models
+        for verdict in model.verdicts
         if verdict.name == name
     ]
 
 
-def summary_table(lanes: Sequence[DemoLane]) -> Table:
+def summary_table(models: Sequence[DemoModel]) -> Table:
     """Return a row for each result, a column for each model.
 
     Parameters
     ----------
-    lanes
+    models
         The raw and the augmented model.
     """
     rows: list[list[Cell]] = [
-        ["frames trained on", *(lane.n_frames for lane in lanes)],
-        ["minutes of training", *(round(lane.seconds / 60.0, 1) for lane in lanes)],
+        ["frames trained on", *(model.n_frames for model in models)],
+        ["minutes of training", *(round(model.seconds / 60.0, 1) for model in models)],
     ]
-    if all(lane.test for lane in lanes):
-        errors = [lane.test.to_json() for lane in lanes if lane.test]
+    if all(model.test for model in models):
+        errors = [model.test.to_json() for model in models if model.test]
         rows.append(["force MAE on test frames (kcal/mol/Å)", *(e["force_mae_kcal_mol_A"] for e in errors)])
         rows.append(["energy MAE on test frames (kcal/mol)", *(e["energy_mae_kcal_mol"] for e in errors)])
-    scans = [lane.scan for lane in lanes if lane.scan]
-    if len(scans) == len(lanes):
+    scans = [model.scan for model in models if model.scan]
+    if len(scans) == len(models):
         metrics = [scan_metrics(scan) for scan in scans]
         spurious = [m["n_spurious_minima"] + m["n_spurious_maxima"] for m in metrics]
         rows.append([f"{scans[0].name} scan: spurious minima and maxima", *spurious])
         if all(m["reference"] for m in metrics):
             label = f"{scans[0].name} scan: rms error below 150 kcal/mol (kcal/mol)"
             rows.append([label, *(m["reference"]["rmse_below_150_kcal_mol"] for m in metrics)])
-    rows.append(["energy drift (meV/atom/ps)", *(_drift(lane) for lane in lanes)])
-    rows.append(["first broken bond, temperature of the frames", *(_broken(lane) for lane in lanes)])
-    hot = [lane.survival for lane in lanes if lane.survival]
-    if len(hot) == len(lanes):
+    rows.append(["energy drift (meV/atom/ps)", *(_drift(model) for model in models)])
+    rows.append(["first broken bond, temperature of the frames", *(_broken(model) for model in models)])
+    hot = [model.survival for model in models if model.survival]
+    if len(hot) == len(models):
         label = f"runs that live {hot[0].duration_ps:g} ps at {hot[0].temperature_K:g} K"
         rows.append([label, *(f"{result.n_survived} of {len(result.lives)}" for result in hot)])
-    return Table(["", *(lane.name for lane in lanes)], rows)
+    return Table(["", *(model.name for model in models)], rows)
 
 
-def conclusions(lanes: Sequence[DemoLane]) -> list[str]:
+def conclusions(models: Sequence[DemoModel]) -> list[str]:
     """Return sentences on what the results mean: accuracy, hot dynamics, scan; as measured.
 
     Parameters
     ----------
-    lanes
+    models
         The raw and the augmented model.
     """
-    raw, augmented = lanes
+    raw, augmented = models
     return [
         *_accuracy_sentence(raw, augmented),
         *_survival_sentence(raw, augmented),
@@ -79,10 +79,10 @@ def conclusions(lanes: Sequence[DemoLane]) -> list[str]:
     ]
 
 
-def _accuracy_sentence(raw: DemoLane, augmented: DemoLane) -> list[str]:
+def _accuracy_sentence(raw: DemoModel, augmented: DemoModel) -> list[str]:
     if raw.test is None or augmented.test is None:
         return []
-    errors = [lane.test.to_json()["force_mae_kcal_mol_A"] for lane in (raw, augmented) if lane.test]
+    errors = [model.test.to_json()["force_mae_kcal_mol_A"] for model in (raw, augmented) if model.test]
     values = f"{errors[0]:.2f} (raw) and {errors[1]:.2f} (augmented) kcal/mol/Å"
     ratio = max(errors) / max(min(errors), 1e-12)
     if ratio < SIMILAR:
@@ -93,7 +93,7 @@ def _accuracy_sentence(raw: DemoLane, augmented: DemoLane) -> list[str]:
     return [f"The force errors on test frames are {values}, {meaning}."]
 
 
-def _survival_sentence(raw: DemoLane, augmented: DemoLane) -> list[str]:
+def _survival_sentence(raw: DemoModel, augmented: DemoModel) -> list[str]:
     one, other = raw.survival, augmented.survival
     if one is None or other is None:
         return []
@@ -115,7 +115,7 @@ def _survival_sentence(raw: DemoLane, augmented: DemoLane) -> list[str]:
     return [f"{counts}: {meaning}."]
 
 
-def _scan_sentence(raw: DemoLane, augmented: DemoLane) -> list[str]:
+def _scan_sentence(raw: DemoModel, augmented: DemoModel) -> list[str]:
     if raw.scan is None or augmented.scan is None:
         return []
     metrics = [scan_metrics(scan) for scan in (raw.scan, augmented.scan)]
@@ -138,17 +138,17 @@ def _extrema(n: int) -> str:
     )
 
 
-def _drift(lane: DemoLane) -> Cell:
-    return "stopped" if lane.drift is None else lane.drift.slope_meV_per_atom_ps
+def _drift(model: DemoModel) -> Cell:
+    return "stopped" if model.drift is None else model.drift.slope_meV_per_atom_ps
 
 
-def _broken(lane: DemoLane) -> str:
+def _broken(model: DemoModel) -> str:
     """Return the first broken bond of the run at the temperature of the frames, with its time."""
-    result = lane.stability
-    if result.first_broken_bond is not None and lane.nvt_stopped and "equilibration" in lane.nvt_stopped:
+    result = model.stability
+    if result.first_broken_bond is not None and model.nvt_stopped and "equilibration" in model.nvt_stopped:
         return f"{result.first_broken_bond} in the equilibration"
     if result.first_broken_bond is not None:
         return f"{result.first_broken_bond} at {result.time_to_failure_ps:.3g} ps"
-    if lane.nvt_stopped:
-        return lane.nvt_stopped
+    if model.nvt_stopped:
+        return model.nvt_stopped
     return f"none in {result.times_ps[-1]:.3g} ps"

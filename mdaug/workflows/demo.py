@@ -21,7 +21,7 @@ from mdaug.frames import structure_from_json
 from mdaug.jobs import Where
 from mdaug.processes import one_thread_each, start_worker
 from mdaug.reports.demo import write_demo_report
-from mdaug.reports.demo_lane import DemoLane
+from mdaug.reports.demo_model import DemoModel
 from mdaug.training import TrainState
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.train import train_force_field
@@ -30,7 +30,7 @@ from mdaug.workflows.training_summary import frame_energies_kcal_mol
 from mdaug.workflows.validation import validate
 from mdaug.workflows.workflow_options import ValidationOptions
 
-LANES = ("raw", "augmented")
+MODELS = ("raw", "augmented")
 
 
 @dataclass(frozen=True)
@@ -39,34 +39,34 @@ class Step:
 
     Parameters
     ----------
-    lane
+    model
         Name of the model.
     what
         The stage, such as ``"training"``.
     done, total
         Steps of the stage done, and in all.
-    words
+    text
         Text after the count, such as errors.
     """
 
-    lane: str
+    model: str
     what: str
     done: int
     total: int
-    words: str = ""
+    text: str = ""
 
 
 Show = Callable[[Step], None]
 
 
 @dataclass(frozen=True)
-class Lane:
+class ModelTask:
     """One of the models, which a process of its own trains and validates.
 
     Parameters
     ----------
     name
-        One of `LANES`.
+        One of `MODELS`.
     config
         Settings of the training.
     folder
@@ -92,12 +92,12 @@ class DemoOutcome:
     ----------
     report
         Path of report.html.
-    lanes
+    models
         The raw and the augmented model.
     """
 
     report: Path
-    lanes: list[DemoLane]
+    models: list[DemoModel]
 
 
 def run_demo(
@@ -131,27 +131,25 @@ def run_demo(
     if config.data.sources:
         raise DataError(f"a demo takes one system, not {', '.join(config.data.files)}; use `mdaug train`")
     tests = options or ValidationOptions()
-    started = [
-        Lane(name, config.replace({"augment": {"enabled": name == "augmented"}}), folder / name, tests, where)
-        for name in LANES
-    ]
-    lanes = _run_lanes(started, show or (lambda _: None))
-    write_json(folder / "results.json", {lane.name: _describe(lane) for lane in lanes})
-    return DemoOutcome(write_demo_report(folder, lanes), lanes)
+    settings = {name: config.replace({"augment": {"enabled": name == "augmented"}}) for name in MODELS}
+    tasks = [ModelTask(name, settings[name], folder / name, tests, where) for name in MODELS]
+    models = _run_models(tasks, show or (lambda _: None))
+    write_json(folder / "results.json", {model.name: _describe(model) for model in models})
+    return DemoOutcome(write_demo_report(folder, models), models)
 
 
-def _run_lanes(lanes: Sequence[Lane], show: Show) -> list[DemoLane]:
+def _run_models(tasks: Sequence[ModelTask], show: Show) -> list[DemoModel]:
     with _processes() as processes:
-        for lane in lanes:
-            processes.start(lane)
+        for task in tasks:
+            processes.start(task)
         return _collect(processes, show)
 
 
-def _collect(processes: "Processes", show: Show) -> list[DemoLane]:
+def _collect(processes: "Processes", show: Show) -> list[DemoModel]:
     """Show steps until both models have a result; the first error of either is raised."""
-    results: dict[str, DemoLane] = {}
-    while len(results) < len(LANES):
-        dead = [name for name in LANES if name not in results and not processes.alive(name)]
+    results: dict[str, DemoModel] = {}
+    while len(results) < len(MODELS):
+        dead = [name for name in MODELS if name not in results and not processes.alive(name)]
         try:
             message = processes.messages.get(timeout=0.5)
         except Empty:
@@ -161,11 +159,11 @@ def _collect(processes: "Processes", show: Show) -> list[DemoLane]:
             continue
         if isinstance(message, Step):
             show(message)
-        elif isinstance(message, DemoLane):
+        elif isinstance(message, DemoModel):
             results[message.name] = message
         else:
             raise message
-    return [results[name] for name in LANES]
+    return [results[name] for name in MODELS]
 
 
 class Processes:
@@ -174,13 +172,13 @@ class Processes:
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._running: dict[str, SpawnProcess] = {}
-        self.messages: Queue[Step | DemoLane | Exception] = self._context.Queue()
+        self.messages: Queue[Step | DemoModel | Exception] = self._context.Queue()
 
-    def start(self, lane: Lane) -> None:
-        """Run `_report_lane` in its own process."""
-        process = self._context.Process(target=_report_lane, args=(lane, self.messages), daemon=True)
+    def start(self, task: ModelTask) -> None:
+        """Run `_report_model` in its own process."""
+        process = self._context.Process(target=_report_model, args=(task, self.messages), daemon=True)
         start_worker(process)
-        self._running[lane.name] = process
+        self._running[task.name] = process
 
     def alive(self, name: str) -> bool:
         """Return whether the process of a model is running."""
@@ -203,28 +201,28 @@ def _processes() -> Iterator[Processes]:
         processes.stop()
 
 
-def _report_lane(lane: Lane, messages: Any) -> None:
+def _report_model(task: ModelTask, messages: Any) -> None:
     """Train and validate one model, and put the result or the error on the queue."""
     try:
-        messages.put(_train_and_validate(lane, messages))
+        messages.put(_train_and_validate(task, messages))
     except Exception as error:
-        error.add_note(f"in the process of the {lane.name} model:\n{traceback.format_exc()}")
+        error.add_note(f"in the process of the {task.name} model:\n{traceback.format_exc()}")
         messages.put(error)
 
 
-def _train_and_validate(lane: Lane, steps: Any) -> DemoLane:
+def _train_and_validate(task: ModelTask, steps: Any) -> DemoModel:
     """Train and validate one model; runs in its own process."""
 
-    def report(what: str, done: int, total: int, words: str = "") -> None:
-        steps.put(Step(lane.name, what, done, total, words))
+    def report(what: str, done: int, total: int, text: str = "") -> None:
+        steps.put(Step(task.name, what, done, total, text))
 
     def report_epoch(state: TrainState) -> None:
         errors = f"E {state.energy_mae_kcal_mol:.3f} F {state.force_mae_kcal_mol_A:.3f}"
         report("training", state.epoch, state.n_epochs, errors)
 
     outcome = train_force_field(
-        lane.config,
-        lane.folder,
+        task.config,
+        task.folder,
         device="cpu",
         callbacks=TrainingCallbacks(springs=partial(report, "springs"), epoch=report_epoch),
     )
@@ -235,16 +233,16 @@ def _train_and_validate(lane: Lane, steps: Any) -> DemoLane:
     validation = validate(
         outcome.model_path,
         sets.train,
-        lane.folder,
-        lane.options,
+        task.folder,
+        task.options,
         scan=outcome.scan,
-        label=lane.name,
-        where=lane.where,
+        label=task.name,
+        where=task.where,
         progress=Throttle(report),
     )
     summary = read_manifest(outcome.model_path)["training"]
-    return DemoLane(
-        name=lane.name,
+    return DemoModel(
+        name=task.name,
         n_frames=len(sets.all_training),
         data=sets.train.name,
         structure=structure_from_json(summary["reference_structure"]),
@@ -286,14 +284,14 @@ class Throttle:
             self.last = now
 
 
-def _describe(lane: DemoLane) -> dict[str, Any]:
+def _describe(model: DemoModel) -> dict[str, Any]:
     return {
-        "test": lane.test.to_json() if lane.test else None,
-        "scan": scan_metrics(lane.scan) if lane.scan else None,
-        "drift": lane.drift.to_json() if lane.drift else None,
-        "stability": lane.stability.to_json(),
-        "survival": lane.survival.to_json() if lane.survival else None,
-        "nve_stopped_because": lane.nve_stopped,
-        "nvt_stopped_because": lane.nvt_stopped,
-        "training_seconds": lane.seconds,
+        "test": model.test.to_json() if model.test else None,
+        "scan": scan_metrics(model.scan) if model.scan else None,
+        "drift": model.drift.to_json() if model.drift else None,
+        "stability": model.stability.to_json(),
+        "survival": model.survival.to_json() if model.survival else None,
+        "nve_stopped_because": model.nve_stopped,
+        "nvt_stopped_because": model.nvt_stopped,
+        "training_seconds": model.seconds,
     }

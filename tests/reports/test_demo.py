@@ -8,7 +8,7 @@ from mdaug.analysis.survival import Life, SurvivalResult
 from mdaug.reports.demo_summary import conclusions
 
 
-def lane(n_survived: int, force_mae: float):
+def model(n_survived: int, force_mae: float):
     lives = [Life(20.0)] * n_survived + [Life(3.0, "a bond broke")] * (8 - n_survived)
     return SimpleNamespace(
         test=SimpleNamespace(to_json=lambda: {"force_mae_kcal_mol_A": force_mae}),
@@ -29,7 +29,7 @@ def lane(n_survived: int, force_mae: float):
     ],
 )
 def test_the_sentence_on_hot_runs_follows_the_counts(raw, augmented, expected):
-    sentence = conclusions([lane(raw, 0.4), lane(augmented, 0.3)])[1]
+    sentence = conclusions([model(raw, 0.4), model(augmented, 0.3)])[1]
     assert f"{raw} of 8 runs of the raw model" in sentence and f"{augmented} of 8" in sentence
     assert expected in sentence
 
@@ -43,7 +43,7 @@ def test_the_sentence_on_hot_runs_follows_the_counts(raw, augmented, expected):
     ],
 )
 def test_the_sentence_on_errors_names_the_better_model_only_if_there_is_one(errors, expected):
-    assert expected in conclusions([lane(8, errors[0]), lane(8, errors[1])])[0]
+    assert expected in conclusions([model(8, errors[0]), model(8, errors[1])])[0]
 
 
 def test_what_was_not_measured_is_not_mentioned():
@@ -52,6 +52,6 @@ def test_what_was_not_measured_is_not_mentioned():
 
 
 def test_a_baseline_is_mentioned():
-    raw, augmented = lane(1, 0.4), lane(8, 0.2)
+    raw, augmented = model(1, 0.4), model(8, 0.2)
     augmented.has_baseline = True
     assert any("the baseline and augmented frames keep" in text for text in conclusions([raw, augmented]))

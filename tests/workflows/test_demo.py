@@ -16,13 +16,13 @@ pytestmark = pytest.mark.slow
 
 
 class InTurn:
-    """One lane after the other in this process: starting processes takes longer than all they do here."""
+    """One model after the other in this process: starting processes takes longer than all they do here."""
 
     def __init__(self):
         self.messages = Queue()
 
     def start(self, *arguments):
-        demo._report_lane(*arguments, self.messages)
+        demo._report_model(*arguments, self.messages)
 
     def alive(self, name):
         return False
@@ -32,7 +32,7 @@ class InTurn:
 
 
 @pytest.fixture(autouse=True)
-def _lanes_in_turn(monkeypatch):
+def _models_in_turn(monkeypatch):
     monkeypatch.setattr(demo, "Processes", InTurn)
 
 
@@ -52,24 +52,24 @@ def test_the_demo_ends_in_one_page_about_both_models(tiny, tmp_path):
     assert 'src="/' not in page
     results = json.loads((tmp_path / "results.json").read_text())
     assert set(results) == {"raw", "augmented"}
-    for lane in ("raw", "augmented"):
-        assert (tmp_path / lane / "model.pt").is_file()
-        assert results[lane]["scan"]["atoms"] == [0, 1]
-        assert results[lane]["survival"]["n_runs"] == 2
-        assert {step.what for step in steps if step.lane == lane} >= {"training", "hot dynamics"}
-    verdicts = demo_verdicts(outcome.lanes)
+    for model in ("raw", "augmented"):
+        assert (tmp_path / model / "model.pt").is_file()
+        assert results[model]["scan"]["atoms"] == [0, 1]
+        assert results[model]["survival"]["n_runs"] == 2
+        assert {step.what for step in steps if step.model == model} >= {"training", "hot dynamics"}
+    verdicts = demo_verdicts(outcome.models)
     assert {"energy drift: raw", "survival at 1000 K: augmented"} <= {verdict.name for verdict in verdicts}
     for verdict in verdicts:
         assert escape(verdict.text) in page
 
 
-def test_a_lane_that_is_killed_is_told(tiny, tmp_path, monkeypatch):
+def test_a_model_that_is_killed_is_told(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(InTurn, "start", lambda *_: None)
     with pytest.raises(MDAugError, match="raw model is not finished"):
         run_demo(tiny, tmp_path)
 
 
-def test_a_lane_that_fails_is_told(tiny, tmp_path):
+def test_a_model_that_fails_is_told(tiny, tmp_path):
     broken = tiny.replace({"data": {"source": str(tmp_path / "missing.xyz")}})
     with pytest.raises(DataError, match=r"missing\.xyz"):
         run_demo(broken, tmp_path / "run")

@@ -18,7 +18,7 @@ from mdaug.verdicts import Verdict
 
 
 @dataclass(frozen=True)
-class DemoLane:
+class DemoModel:
     """One model of the demo and its results.
 
     Parameters
