@@ -18,7 +18,7 @@ def pairs_of(atoms, cutoff=4.0):
 
 
 def split_into_ranks(atoms, cutoff, n_ranks):
-    """Return for each rank: owned atoms, the owner of every row, and directed neighbours of owned atoms.
+    """Return for each rank: owned atoms, the owner of every row, and directed neighbors of owned atoms.
 
     As in LAMMPS every periodic image within the cutoff is a ghost row of its own.
     """

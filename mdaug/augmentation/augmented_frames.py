@@ -137,7 +137,7 @@ class AugmentedFrameMaker:
         made, n_missing = self._until_good(options.n_stretched or 0, draw, ATTEMPTS)
         if n_missing:
             raise DataError(
-                f"{name}: in {ATTEMPTS} draws rule {options.rule!r} labelled every stretch of a frame "
+                f"{name}: in {ATTEMPTS} draws rule {options.rule!r} labeled every stretch of a frame "
                 f"more than {options.max_energy:g} kcal/mol above it; give a narrower "
                 "--stretch-range or a higher --max-energy"
             )

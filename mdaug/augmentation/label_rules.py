@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # imports torch
 LabelRule = Callable[[Displacements], Labels]
 
 
-class MadeRule(NamedTuple):
+class NamedRule(NamedTuple):
     """A label rule and its name, which is that of the fallback where the chosen rule cannot be made.
 
     Parameters
@@ -44,7 +44,7 @@ class MadeRule(NamedTuple):
 
 def make_rule(
     frames: FrameSet, springs: Springs, options: AugmentOptions, donors: "Sequence[ForceField]" = ()
-) -> MadeRule:
+) -> NamedRule:
     """Return the label rule of `options` for displaced `frames`.
 
     Frames that no force field can be fitted to (crystals, atoms without bonds, too few frames) get
@@ -79,11 +79,11 @@ def make_rule(
         )
         assessment = getattr(error, "assessment", None)
         verdicts = assessment.verdicts if assessment else ()
-        return MadeRule("gradient", LABEL_RULES["gradient"](frames, springs, options), str(error), verdicts)
+        return NamedRule("gradient", LABEL_RULES["gradient"](frames, springs, options), str(error), verdicts)
     assessment = getattr(label, "assessment", None)
     if assessment is None:
-        return MadeRule(options.rule, label)
-    return MadeRule(options.rule, label, assessment.reason, assessment.verdicts)
+        return NamedRule(options.rule, label)
+    return NamedRule(options.rule, label, assessment.reason, assessment.verdicts)
 
 
 def _by_springs(rule: SpringRule, frames: FrameSet, springs: Springs, options: AugmentOptions) -> LabelRule:

@@ -9,7 +9,7 @@ from mdaug.augmentation.options import AugmentOptions
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bonds import moving_side
-from mdaug.geometry.molecules import molecular_cells, molecular_graph
+from mdaug.geometry.molecules import frame_bonds, molecular_cells
 from mdaug.geometry.pairs import minimum_image
 
 
@@ -59,10 +59,10 @@ class Stretcher:
 
     def __init__(self, frames: FrameSet, excluded: Collection[tuple[int, int]] = ()) -> None:
         molecular_cells(frames)
-        graph = molecular_graph(frames)
+        bonds = frame_bonds(frames)
         candidates = [
-            ((int(i), int(j)), moving_side(frames.atomic_numbers, graph.all_bonds, (i, j)), length)
-            for (i, j), length in zip(graph.bonds, graph.mean_A, strict=True)
+            ((int(i), int(j)), moving_side(frames.atomic_numbers, bonds.all_bonds, (i, j)), length)
+            for (i, j), length in zip(bonds.lasting, bonds.mean_A, strict=True)
         ]
         self.bonds = [
             (bond, moving, length)

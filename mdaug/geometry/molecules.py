@@ -95,12 +95,12 @@ def mean_lengths(frames: FrameSet) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class MolecularGraph:
+class FrameBonds:
     """Bonds of the molecules in a set of frames.
 
     Parameters
     ----------
-    bonds
+    lasting
         Lasting bonds, shape (n_bonds, 2), i < j, sorted.
     mean_A
         Their mean lengths, shape (n_bonds,), Å.
@@ -109,17 +109,17 @@ class MolecularGraph:
         moves between partners (a shared proton), and bonds that break or form.
     """
 
-    bonds: IntArray
+    lasting: IntArray
     mean_A: FloatArray
     changing: IntArray
 
     @property
     def all_bonds(self) -> IntArray:
         """Lasting and changing bonds, shape (n, 2), i < j."""
-        return np.concatenate([self.bonds, self.changing])
+        return np.concatenate([self.lasting, self.changing])
 
 
-def molecular_graph(frames: FrameSet) -> MolecularGraph:
+def frame_bonds(frames: FrameSet) -> FrameBonds:
     """Return the bonds of the molecules in `frames`, from the bonds of each frame.
 
     Two atoms have a lasting bond if they are bonded in nearly all frames, or at their mean distance. Changing
@@ -151,11 +151,11 @@ def molecular_graph(frames: FrameSet) -> MolecularGraph:
             lasting[partners], changing[partners] = False, True
         elif lasting[own].any():  # its other neighbors are close, not bonded
             changing[own] = False
-    return MolecularGraph(pairs[lasting], mean[lasting], pairs[changing])
+    return FrameBonds(pairs[lasting], mean[lasting], pairs[changing])
 
 
 def mean_bonds(frames: FrameSet) -> tuple[IntArray, FloatArray]:
-    """Return the lasting bonds of `molecular_graph`.
+    """Return the lasting bonds of `frame_bonds`.
 
     Parameters
     ----------
@@ -169,12 +169,12 @@ def mean_bonds(frames: FrameSet) -> tuple[IntArray, FloatArray]:
     lengths
         Mean lengths, shape (n_bonds,), Å.
     """
-    graph = molecular_graph(frames)
-    return graph.bonds, graph.mean_A
+    bonds = frame_bonds(frames)
+    return bonds.lasting, bonds.mean_A
 
 
 def frame_molecules(frames: FrameSet) -> IntArray:
-    """Return the number of the molecule of each atom, by all bonds of `molecular_graph`.
+    """Return the number of the molecule of each atom, by all bonds of `frame_bonds`.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def frame_molecules(frames: FrameSet) -> IntArray:
     molecule
         Shape (n_atoms,), numbered from 0.
     """
-    return molecule_of_atom(frames.n_atoms, molecular_graph(frames).all_bonds)
+    return molecule_of_atom(frames.n_atoms, frame_bonds(frames).all_bonds)
 
 
 def count_molecules(frames: FrameSet) -> int:

@@ -121,7 +121,7 @@ class DaskWorkers:
         except self._killed as error:
             reason = f"{error.allowed_failures + 1} workers died while they ran it, perhaps out of memory"
             ended = Ended(reason=reason, is_final=True, was_killed=True)
-        except Exception as error:  # cancelled meanwhile, or the job cannot be loaded by the worker
+        except Exception as error:  # canceled meanwhile, or the job cannot be loaded by the worker
             if future.cancelled():
                 raise self._lost() from error
             ended = Ended(reason=f"the worker cannot load it ({reason_of(error)}); is mdaug installed there?")

@@ -37,7 +37,7 @@ def test_water_agrees_with_ase_and_has_no_trace_of_rigid_motion(tmp_path):
     by_ase.run()
     assert vibration.frequencies_cm1 == pytest.approx(by_ase.get_frequencies()[-3:].real, abs=0.5)
     assert vibration.n_imaginary == 0
-    # no mode moves the centre of mass or turns the molecule
+    # no mode moves the center of mass or turns the molecule
     masses, centred = relaxed.atoms.get_masses(), relaxed.atoms.positions - relaxed.atoms.get_center_of_mass()
     assert np.abs(np.einsum("a,max->mx", masses, vibration.modes)).max() < 1e-10
     assert np.abs(np.einsum("a,max->mx", masses, np.cross(centred, vibration.modes))).max() < 1e-10

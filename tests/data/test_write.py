@@ -13,7 +13,7 @@ from mdaug.frames import FrameSet
 
 
 @pytest.fixture
-def labelled(ethanol: FrameSet) -> FrameSet:
+def labeled(ethanol: FrameSet) -> FrameSet:
     """Frames with all that a FrameSet can say."""
     some = ethanol.select(slice(0, 25))
     info = {
@@ -24,24 +24,24 @@ def labelled(ethanol: FrameSet) -> FrameSet:
     return replace(some, group=np.arange(25) // 5, info=info, charge=0.0, multiplicity=1, temperature_K=450.0)
 
 
-def test_extxyz_comes_back_whole(labelled: FrameSet, tmp_path: Path) -> None:
-    write_extxyz(labelled, tmp_path / "f.xyz")
+def test_extxyz_comes_back_whole(labeled: FrameSet, tmp_path: Path) -> None:
+    write_extxyz(labeled, tmp_path / "f.xyz")
     back = load_frames(tmp_path / "f.xyz")
     for key in ("positions", "energies", "forces"):
-        assert getattr(back, key) == pytest.approx(getattr(labelled, key), abs=1e-8)
+        assert getattr(back, key) == pytest.approx(getattr(labeled, key), abs=1e-8)
     for key in ("temperature_K", "level_of_theory", "charge", "multiplicity"):
-        assert getattr(back, key) == getattr(labelled, key)
-    assert back.group.tolist() == labelled.group.tolist()
-    assert back.info["parent"].tolist() == labelled.info["parent"].tolist()
-    assert back.info["rule"].tolist() == labelled.info["rule"].tolist()
-    assert back.info["displacement"] == pytest.approx(labelled.info["displacement"], abs=1e-8)
+        assert getattr(back, key) == getattr(labeled, key)
+    assert back.group.tolist() == labeled.group.tolist()
+    assert back.info["parent"].tolist() == labeled.info["parent"].tolist()
+    assert back.info["rule"].tolist() == labeled.info["rule"].tolist()
+    assert back.info["displacement"] == pytest.approx(labeled.info["displacement"], abs=1e-8)
 
 
-def test_ase_reads_energies_and_forces(labelled: FrameSet, tmp_path: Path) -> None:
-    write_extxyz(labelled, tmp_path / "f.xyz")
+def test_ase_reads_energies_and_forces(labeled: FrameSet, tmp_path: Path) -> None:
+    write_extxyz(labeled, tmp_path / "f.xyz")
     atoms = ase.io.read(tmp_path / "f.xyz", index=3)
-    assert atoms.get_potential_energy() == pytest.approx(labelled.energies[3], abs=1e-9)
-    assert atoms.get_forces() == pytest.approx(labelled.forces[3], abs=1e-8)
+    assert atoms.get_potential_energy() == pytest.approx(labeled.energies[3], abs=1e-9)
+    assert atoms.get_forces() == pytest.approx(labeled.forces[3], abs=1e-8)
     assert atoms.info["group"] == 0
 
 
@@ -53,7 +53,7 @@ def test_cells_and_stresses_come_back(chain: FrameSet, tmp_path: Path) -> None:
     assert back.stresses == pytest.approx(chain.stresses)
 
 
-@pytest.mark.parametrize("name", ["labelled", "chain"])
+@pytest.mark.parametrize("name", ["labeled", "chain"])
 def test_npz_comes_back_exactly(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     frames = request.getfixturevalue(name)
     write_npz(frames, tmp_path / "f.npz", {"seed": 3})

@@ -11,12 +11,12 @@ from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.geometry.molecules import (
     connects_to_own_image,
+    frame_bonds,
     frame_molecules,
     has_parted,
     mean_bonds,
     mean_lengths,
     molecular_cells,
-    molecular_graph,
     warn_of_parting,
 )
 from mdaug.geometry.pairs import narrowest_width
@@ -153,30 +153,30 @@ def shared_proton(distances_A: list[float], n_frames: int = 40, spacing_A: float
 )
 def test_a_shared_proton_belongs_to_the_molecule_of_its_partners(distances_A: list[float]) -> None:
     """Also where its mean distances are those of no bond, or it is at one partner in nearly all frames."""
-    graph = molecular_graph(shared_proton(distances_A))
-    assert graph.bonds.tolist() == [[0, 1], [0, 2], [3, 4], [3, 5]]
-    assert graph.changing.tolist() == [[0, 6], [3, 6]]
+    bonds = frame_bonds(shared_proton(distances_A))
+    assert bonds.lasting.tolist() == [[0, 1], [0, 2], [3, 4], [3, 5]]
+    assert bonds.changing.tolist() == [[0, 6], [3, 6]]
     assert frame_molecules(shared_proton(distances_A)).tolist() == [0] * 7
 
 
 def test_a_proton_that_stays_has_a_lasting_bond() -> None:
-    graph = molecular_graph(shared_proton([1.0, 1.05]))
-    assert [0, 6] in graph.bonds.tolist()
-    assert len(graph.changing) == 0
+    bonds = frame_bonds(shared_proton([1.0, 1.05]))
+    assert [0, 6] in bonds.lasting.tolist()
+    assert len(bonds.changing) == 0
 
 
 def test_a_hydrogen_that_bridges_two_atoms_has_two_lasting_bonds() -> None:
     """As in diborane, where it is nearer to one boron in half of the frames; between atoms apart it moves."""
-    graph = molecular_graph(shared_proton([1.08, 1.12], spacing_A=2.2))
-    assert {(0, 6), (3, 6)} <= {tuple(bond) for bond in graph.bonds.tolist()}
-    assert len(graph.changing) == 0
+    bonds = frame_bonds(shared_proton([1.08, 1.12], spacing_A=2.2))
+    assert {(0, 6), (3, 6)} <= {tuple(bond) for bond in bonds.lasting.tolist()}
+    assert len(bonds.changing) == 0
 
 
 def test_a_hydrogen_beside_its_bond_has_no_other_one() -> None:
     """At 1.2 Å from a second oxygen in half of the frames, nearer to the first in nearly all."""
-    graph = molecular_graph(shared_proton([1.0, 1.05], spacing_A=2.25, n_frames=200))
-    assert [0, 6] in graph.bonds.tolist()
-    assert [3, 6] not in graph.changing.tolist()
+    bonds = frame_bonds(shared_proton([1.0, 1.05], spacing_A=2.25, n_frames=200))
+    assert [0, 6] in bonds.lasting.tolist()
+    assert [3, 6] not in bonds.changing.tolist()
 
 
 def test_bonds_that_half_of_the_frames_have_last_in_none() -> None:
@@ -185,12 +185,12 @@ def test_bonds_that_half_of_the_frames_have_last_in_none() -> None:
     positions = np.zeros((n_frames, 2, 3))
     positions[:, 1, 0] = np.resize([1.5, 4.0], n_frames)
     frames = FrameSet(np.array([6, 6]), positions, np.zeros(n_frames), np.zeros_like(positions))
-    graph = molecular_graph(frames)
-    assert (graph.bonds.tolist(), graph.changing.tolist()) == ([], [[0, 1]])
+    bonds = frame_bonds(frames)
+    assert (bonds.lasting.tolist(), bonds.changing.tolist()) == ([], [[0, 1]])
     assert frame_molecules(frames).tolist() == [0, 0]
 
 
 def test_a_hydrogen_without_neighbors_has_no_bonds() -> None:
     positions = np.array([[[0.0, 0, 0], [0.96, 0, 0], [9, 0, 0]]])
     frames = FrameSet(np.array([8, 1, 1]), positions, np.zeros(1), np.zeros((1, 3, 3)))
-    assert molecular_graph(frames).all_bonds.tolist() == [[0, 1]]
+    assert frame_bonds(frames).all_bonds.tolist() == [[0, 1]]

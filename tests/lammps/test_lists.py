@@ -1,4 +1,4 @@
-"""What takes pairs out of neighbour lists: refused where the model needs them, right where it does not."""
+"""What takes pairs out of neighbor lists: refused where the model needs them, right where it does not."""
 
 import numpy as np
 import pytest

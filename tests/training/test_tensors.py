@@ -33,7 +33,7 @@ def test_pairs_beyond_the_cutoff_are_left_out(make_frames, make_model):
 
 
 def test_frames_of_cells_have_different_numbers_of_pairs(make_model):
-    """Each frame's own cell and its own neighbours, an atom's images among them."""
+    """Each frame's own cell and its own neighbors, an atom's images among them."""
     atoms = bulk("C", cubic=False)
     cells = np.stack([atoms.cell.array * scale for scale in (1.0, 1.3)])
     positions = np.stack([atoms.positions * scale for scale in (1.0, 1.3)])

@@ -1,4 +1,4 @@
-"""What a model's own runs visited is found in their folders, labelled, and trained on next time."""
+"""What a model's own runs visited is found in their folders, labeled, and trained on next time."""
 
 import ase.io
 import numpy as np

@@ -11,8 +11,8 @@ from mdaug.errors import DataError
 from mdaug.frames import FrameSet, IntArray
 from mdaug.geometry.molecules import (
     connects_to_own_image,
+    frame_bonds,
     molecular_cells,
-    molecular_graph,
     molecule_of_atom,
 )
 from mdaug.geometry.pairs import molecule_pairs
@@ -72,8 +72,8 @@ def find_topology(frames: FrameSet) -> Topology:
         If the frames are of a crystal, of a cell too narrow, or without bonds.
     """
     cells = molecular_cells(frames)
-    molecular = molecular_graph(frames)
-    bonds = molecular.bonds
+    of_frames = frame_bonds(frames)
+    bonds = of_frames.lasting
     graph = coo_array((np.ones(len(bonds)), bonds.T), shape=(frames.n_atoms,) * 2).tocsr()
     steps = shortest_path(graph, directed=False, unweighted=True)
     if len(bonds) == 0:
@@ -93,15 +93,15 @@ def find_topology(frames: FrameSet) -> Topology:
     inside = (apart >= 2) & np.isfinite(apart)
     return Topology(
         frames.atomic_numbers,
-        atom_classes(frames.atomic_numbers, neighbors_of(frames.n_atoms, molecular.all_bonds)),
+        atom_classes(frames.atomic_numbers, neighbors_of(frames.n_atoms, of_frames.all_bonds)),
         bonds,
         np.array(angles, dtype=np.int64).reshape(-1, 3),
         np.array(torsions, dtype=np.int64).reshape(-1, 4),
         np.stack([idx_i, idx_j], axis=1)[inside],
         np.minimum(apart[inside], 4).astype(np.int64),
         np.stack([idx_i, idx_j], axis=1)[~np.isfinite(apart)],
-        molecule_of_atom(frames.n_atoms, molecular.all_bonds),
-        molecular.changing,
+        molecule_of_atom(frames.n_atoms, of_frames.all_bonds),
+        of_frames.changing,
     )
 
 

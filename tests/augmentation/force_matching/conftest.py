@@ -51,7 +51,7 @@ def boxed_waters(water_frames):
 
 
 def with_forces(frames):
-    """Return frames labelled by a force field with softer bonds and charges."""
+    """Return frames labeled by a force field with softer bonds and charges."""
     field = initial_force_field(frames)
     parameters = field.parameters.copy()
     n_terms = field.terms.n_coefficients

@@ -1,4 +1,4 @@
-"""Visited frames are kept where a model gives too little, and labelled by the matched force field."""
+"""Visited frames are kept where a model gives too little, and labeled by the matched force field."""
 
 import numpy as np
 import pytest

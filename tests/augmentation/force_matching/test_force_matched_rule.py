@@ -81,7 +81,7 @@ def test_far_out_only_the_field_speaks(matched, ethanol_frames):
 
 
 def test_true_energies_of_other_frames_are_met(matched, ethanol_frames):
-    """From each frame to its neighbours, many kcal/mol away, the label is right to about one."""
+    """From each frame to its neighbors, many kcal/mol away, the label is right to about one."""
     near = similar_frames(ethanol_frames)
     labels, strain = label_changes(matched, near.parents, near.displacements)
     error = np.sqrt(np.mean((labels.forces - near.forces) ** 2)) / EV_PER_KCAL_MOL
