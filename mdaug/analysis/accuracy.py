@@ -143,7 +143,10 @@ def accuracy(predict: Predict, frames: FrameSet) -> AccuracyResult:
             raise DataError(f"predicted {what} have shape {values.shape}; {frames.name} has {true.shape}")
         if not np.isfinite(values).all():
             bad = int(np.argwhere(~np.isfinite(values))[0][0])
-            raise DataError(f"predicted {what} of frame {bad} of {frames.name} are not finite")
+            raise DataError(
+                f"predicted {what} of frame {bad} of {frames.name} are not finite; leave this frame out, or "
+                "train again"
+            )
     pairs = [array for pair in zip(given, predicted, strict=False) for array in pair]
     return AccuracyResult(frames.atomic_numbers, *pairs)
 

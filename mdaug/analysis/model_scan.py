@@ -257,7 +257,10 @@ def calculated_reference(
         progress=progress,
     )
     if not np.isfinite(reference.energy_kcal_mol).any():
-        raise DataError(f"{label} fails on every point of the scan or on its start geometry")
+        raise DataError(
+            f"{label} fails on every point of the scan or on its start geometry; give another reference, or "
+            "none"
+        )
     energies = np.full(len(wanted), np.nan)
     energies[wanted] = reference.energy_kcal_mol
     return scan.with_reference(energies, label)

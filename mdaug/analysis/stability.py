@@ -263,7 +263,10 @@ def _check(universe: mda.Universe, bonds: TrainingBonds, frames: FrameSet | None
         raise DataError("the trajectory has no frames; expected at least one")
     numbers, expected = atomic_numbers(universe), bonds.atomic_numbers
     if frames is not None and not np.array_equal(frames.atomic_numbers, expected):
-        raise DataError(f"{frames.name}: its atoms or their order differ from those of the bonds")
+        raise DataError(
+            f"{frames.name}: its atoms or their order differ from those of the bonds; give frames of the "
+            "same atoms in the same order"
+        )
     if not np.array_equal(numbers, expected):
         raise DataError(
             f"the trajectory's atoms are {_atoms(numbers)}, those of the training frames {_atoms(expected)}; "

@@ -95,7 +95,7 @@ def read_thermo(path: Path | str, *, n_atoms: int | None = None, units: str | No
     if log.timestep_fs is not None and not 0 < log.timestep_fs < LARGEST:
         raise DataError(f"{path}: a time step of {log.timestep_fs:g} fs; expected a positive number")
     if len(log.time_ps) > 1 and not (np.diff(log.time_ps) > 0).all():
-        raise DataError(f"{path}: times do not increase from row to row")
+        raise DataError(f"{path}: times do not increase from row to row; expected the rows of one run")
     return log if n_atoms is None else replace(log, n_atoms=n_atoms)
 
 
@@ -194,7 +194,9 @@ def _from_lammps(lines: list[str], path: Path, units: str | None) -> ThermoLog:
     )
     rows = [row for line in lines[start + 1 : end] if (row := _numbers(line, len(names))) is not None]
     if not rows:
-        raise DataError(f"{path}, line {start + 1}: the last thermo table is empty")
+        raise DataError(
+            f"{path}, line {start + 1}: the last thermo table is empty; expected rows: did the run begin?"
+        )
     table = dict(zip(names, np.array(rows).T, strict=True))
     if "KinEng" not in table and not {"PotEng", "TotEng"} <= table.keys():
         raise DataError(

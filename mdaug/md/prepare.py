@@ -244,7 +244,7 @@ def _check_structure(atoms: Atoms) -> None:
             "the start structure has constraints (fixed atoms), which are not supported; remove them"
         )
     if not np.isfinite(atoms.positions).all():
-        raise DataError("the start structure has positions that are not finite")
+        raise DataError("the start structure has positions that are not finite; give another one")
     if degrees_of_freedom(atoms) <= 0:
         raise DataError(f"{atoms.symbols}: a single atom has no internal motion; give at least two atoms")
 
@@ -271,4 +271,7 @@ def _check_calculator(atoms: Atoms) -> None:
             raise
         raise DataError(f"the calculator cannot evaluate the start structure: {error}") from error
     if not finite:
-        raise DataError("the calculator gives energy or forces that are not finite at the start structure")
+        raise DataError(
+            "the calculator gives energy or forces that are not finite at the start structure; give another "
+            "one"
+        )

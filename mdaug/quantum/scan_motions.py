@@ -127,7 +127,10 @@ class Motion:
         *_, inner, outer = self.atoms if self.kind == "angle" else self.atoms[:3]
         both_sides = sides(len(start), find_bonds(start), (inner, outer))
         if both_sides is None:
-            raise DataError(f"{self.name(start.numbers)}: no bond separates two fragments that could rotate")
+            raise DataError(
+                f"{self.name(start.numbers)}: no bond separates two fragments that could rotate; name a "
+                "coordinate outside rings"
+            )
         center, along = start.positions[inner], start.positions[outer] - start.positions[inner]
         arm = start.positions[self.atoms[0]] - center
         axis = along if self.kind == "torsion" else np.cross(arm, along)

@@ -171,7 +171,10 @@ def scan_energies(scans: Sequence[Scan], energies: Sequence[SinglePointResult]) 
     """
     zero, position, curves = energies[0].energy_eV, 1, []
     if np.isnan(zero):
-        raise DataError("the energy of the start geometry, which is the zero of the scans, did not converge")
+        raise DataError(
+            "the energy of the start geometry, which is the zero of the scans, did not converge; give "
+            "another structure, or another level of theory"
+        )
     for scan in scans:
         part = energies[position : position + len(scan.points)]
         position += len(scan.points)

@@ -67,7 +67,10 @@ def load_checkpoint(path: Path, fingerprint: str | None = None) -> dict[str, Any
     if damaged is not None:
         raise DataError(f"{path} is damaged (wrong checksum of {damaged}); use another copy, or train again")
     if not isinstance(content, dict) or content.get("format") != FORMAT or "state" not in content:
-        raise DataError(f"{path} is not a checkpoint of this version (expected format {FORMAT!r})")
+        raise DataError(
+            f"{path} is not a checkpoint of this version (expected format {FORMAT!r}); use the version of "
+            "mdaug that wrote it, or train again"
+        )
     if fingerprint is not None and content.get("fingerprint") != fingerprint:
         raise DataError(
             f"{path} was written with other options or frames; resume with the same ones and the same "
@@ -95,7 +98,9 @@ def restore_model(checkpoint: Path, options: SchNetOptions, atomic_numbers: Sequ
     """
     state = load_checkpoint(checkpoint)
     if not isinstance(state, dict) or not isinstance(state.get("best"), Tensor) or "model" not in state:
-        raise DataError(f"{checkpoint}: contains no weights of a training")
+        raise DataError(
+            f"{checkpoint}: contains no weights of a training; expected one that `mdaug train` wrote"
+        )
     prior = None if options.prior == "none" else PairPrior.blank(atomic_numbers, options.cutoff)
     zeros = [0.0] * len(atomic_numbers)
     try:

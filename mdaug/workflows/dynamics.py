@@ -309,7 +309,9 @@ def _batch_integrators(run: ModelRun, engine: str, *, together: bool) -> tuple[s
     if engine in BATCH_ENGINES:
         raise DataError(f"--engine {engine} cannot run this system: {reason}; use --engine ase")
     if together:
-        raise DataError(f"--replicas needs the C++ core or TorchScript, not used here: {reason}")
+        raise DataError(
+            f"--replicas needs the C++ core or TorchScript, not used here: {reason}; leave --replicas out"
+        )
     return "ase", None
 
 

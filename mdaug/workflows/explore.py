@@ -135,8 +135,14 @@ def visited_positions(trajectory: Path, numbers: IntArray) -> FloatArray:
     """
     universe = open_trajectory(trajectory, needs_times=False)
     if len(universe.atoms) != len(numbers):
-        raise DataError(f"{trajectory}: {len(universe.atoms)} atoms, the model was trained on {len(numbers)}")
+        raise DataError(
+            f"{trajectory}: {len(universe.atoms)} atoms, the model was trained on {len(numbers)}; name runs "
+            "of this model"
+        )
     if not np.array_equal(atomic_numbers(universe), numbers):
-        raise DataError(f"{trajectory}: other elements, or in another order, than the model was trained on")
+        raise DataError(
+            f"{trajectory}: other elements, or in another order, than the model was trained on; name runs of "
+            "this model"
+        )
     # copied, because some readers reuse one array
     return np.array([frame.positions.copy() for frame in universe.trajectory], dtype=np.float64)

@@ -94,7 +94,10 @@ def _atomic_numbers(path: Path) -> NDArray[np.int64]:
     if unknown:
         raise DataError(f"{path}: type_map.raw has {unknown[0]!r}; expected symbols of elements")
     if len(types) == 0 or types.min() < 0 or types.max() >= len(symbols):
-        raise DataError(f"{path}: type.raw has types beyond the {len(symbols)} elements of type_map.raw")
+        raise DataError(
+            f"{path}: type.raw is empty or has types beyond the {len(symbols)} elements of type_map.raw; "
+            f"expected 0 to {len(symbols) - 1}, one for each atom"
+        )
     return np.array([number_of_symbol[symbols[number]] for number in types], dtype=np.int64)
 
 

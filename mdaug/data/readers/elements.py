@@ -26,5 +26,5 @@ def numbers_of_symbols(symbols: Sequence[str], where: str) -> NDArray[np.int64]:
     """
     unknown = [symbol for symbol in symbols if symbol not in atomic_numbers]
     if unknown:
-        raise DataError(f"{where}: {unknown[0]!r} is no element")
+        raise DataError(f"{where}: {unknown[0]!r} is no element; expected a symbol, as H or Cl")
     return np.array([atomic_numbers[symbol] for symbol in symbols], dtype=np.int64)

@@ -174,7 +174,9 @@ def _read_group(group: "h5py.Group", path: Path, keys: LabelKeys) -> Contents:
     positions = _array(group, positions_name, where).astype(np.float64)
     n_frames, n_atoms = len(positions), len(numbers)
     if positions.shape != (n_frames, n_atoms, 3):
-        raise DataError(f"{where}: {positions_name} has shape {positions.shape} for {n_atoms} atoms")
+        raise DataError(
+            f"{where}: {positions_name} has shape {positions.shape}; expected (n_frames, {n_atoms}, 3)"
+        )
     shapes = {name: item.shape for name, item in group.items() if hasattr(item, "shape")}
     energies = [
         n for n, shape in shapes.items() if shape in ((n_frames,), (n_frames, 1)) and "energ" in n.lower()
@@ -191,7 +193,10 @@ def _read_group(group: "h5py.Group", path: Path, keys: LabelKeys) -> Contents:
         force = sign * _array(group, forces_name, where).astype(np.float64)
     labeled = np.isfinite(energy) & (np.isfinite(force).all(axis=(1, 2)) | (forces_name is None))
     if not labeled.any():
-        raise DataError(f"{where}: {energy_name} is not given for any of its {n_frames} conformations")
+        raise DataError(
+            f"{where}: {energy_name} is not given for any of its {n_frames} conformations; name other "
+            "energies with --energy-key"
+        )
     if not labeled.all():
         notes.append(f"{(~labeled).sum()} of {n_frames} conformations are left out: without {energy_name}")
     units = _units(group, positions_name, energy_name, forces_name, where)
@@ -260,7 +265,9 @@ def _stresses(group: "h5py.Group", cells: FloatArray, units: StatedUnits, where:
 def _array(group: "h5py.Group", name: str, where: str) -> NDArray[Any]:
     item = group[name]
     if item.is_virtual or item.external:
-        raise DataError(f"{where}: {name} is stored in other files, which are not read")
+        raise DataError(
+            f"{where}: {name} is stored in other files, which are not read; copy it into this one"
+        )
     if item.nbytes > MAX_BYTES:
         raise DataError(f"{where}: {name} unpacks to {item.nbytes / 2**30:.1f} GB; mdaug reads up to 8")
     return np.asarray(item[()])

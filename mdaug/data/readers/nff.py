@@ -100,7 +100,10 @@ def _cells(props: dict[str, Any], n_frames: int, path: Path) -> FloatArray | Non
                 [cell.reshape(3, 3) for cell in _arrays(props[key], key, path)], dtype=np.float64
             )
             if len(cells) != n_frames:
-                raise DataError(f"{path}: {len(cells)} cells in props[{key!r}] for {n_frames} frames")
+                raise DataError(
+                    f"{path}: {len(cells)} cells in props[{key!r}] for {n_frames} frames; expected one for "
+                    "each"
+                )
             return cells
     return None
 

@@ -54,7 +54,10 @@ def read(path: Path, _keys: LabelKeys) -> Contents:
     for n, (count, comment, *atoms) in enumerate(frames):
         rows = [line.split() for line in atoms]
         if count.strip() != str(n_atoms) or [row[0] for row in rows] != symbols:
-            raise DataError(f"{path}: frame {n} has other atoms, or in another order, than frame 0")
+            raise DataError(
+                f"{path}: frame {n} has other atoms, or in another order, than frame 0; expected the same in "
+                "all"
+            )
         try:
             energies[n], values[n] = float(comment), [[float(word) for word in row[1:]] for row in rows]
         except ValueError as error:

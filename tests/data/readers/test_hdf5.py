@@ -179,7 +179,7 @@ def test_arrays_of_other_files_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"conformations": R[:, :2]}, r"conformations has shape \(5, 2, 3\) for 3 atoms"),
+        ({"conformations": R[:, :2]}, r"conformations has shape \(5, 2, 3\); expected \(n_frames, 3, 3\)"),
         ({"dft_total_energy": np.full(5, np.nan)}, "dft_total_energy is not given"),
         ({"atomic_numbers": np.array([b"O", b"H", b"Qq"])}, "'Qq' is no element"),
         ({"cell": np.ones((4, 3, 3))}, r"cell has shape \(4, 3, 3\); expected \(3, 3\) or \(5, 3, 3\)"),
