@@ -224,7 +224,8 @@ def _from_lammps(lines: list[str], path: Path, units: str | None) -> ThermoLog:
     if re.search(r"^\s*thermo_modify\b.*\bnorm\s+yes", "\n".join(lines[:start]), re.MULTILINE):
         if count is None:
             raise DataError(
-                f"{path}: energies are per atom (thermo_modify norm yes) and the log names no atom count"
+                f"{path}: energies are per atom (thermo_modify norm yes) and the log names no atom count; "
+                "give --n-atoms"
             )
         total, kinetic = total * count, kinetic * count
     return ThermoLog(

@@ -228,7 +228,8 @@ def resumed_start(folder: Path, atoms: Atoms, options: DynamicsOptions) -> Atoms
     start, before, _ = recorded
     if start.numbers.tolist() != atoms.numbers.tolist():
         raise DataError(
-            f"{folder}: cannot resume with other atoms ({start.symbols} before, {atoms.symbols} now)"
+            f"{folder}: cannot resume with other atoms ({start.symbols} before, {atoms.symbols} now); give "
+            "the start structure of that run"
         )
     for name, value in before.model_dump().items():
         now = getattr(options, name)

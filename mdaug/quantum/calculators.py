@@ -247,7 +247,9 @@ def _imported(name: str) -> Any:
             "install it, put it into this folder, or correct the name"
         ) from error
     except AttributeError as error:
-        raise DataError(f"calculator {name!r}: module {module} has no {attribute}") from error
+        raise DataError(
+            f"calculator {name!r}: module {module} has no {attribute}; expected module:Class"
+        ) from error
 
 
 @contextmanager

@@ -119,5 +119,7 @@ def restore_model(checkpoint: Path, options: SchNetOptions, atomic_numbers: Sequ
         model.load_state_dict(state["model"])
         FlatParameters(model).assign(state["best"])
     except (RuntimeError, TypeError, KeyError, AttributeError) as error:
-        raise DataError(f"{checkpoint}: does not fit the model in config.toml beside it") from error
+        raise DataError(
+            f"{checkpoint}: does not fit the model in config.toml beside it; use both of one run"
+        ) from error
     return model.eval()

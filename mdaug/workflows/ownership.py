@@ -282,7 +282,9 @@ def _to_resume(out: Path | None, command: str, runs: Path) -> list[Path]:
     if out is not None:
         record = read_record(out)
         if record is None:
-            raise MDAugError(f"nothing to resume in {out}: it has no {RECORD} of an earlier run")
+            raise MDAugError(
+                f"nothing to resume in {out}: it has no {RECORD} of an earlier run; leave --resume out"
+            )
         if record["command"] != command:
             raise MDAugError(f"{out} holds a run of `mdaug {record['command']}`; resume it with that command")
         return [out]

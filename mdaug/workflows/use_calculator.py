@@ -14,6 +14,8 @@ from mdaug.quantum.calculators import XTB_METHODS, calculator_factory, check_spi
 from mdaug.sampling.structures import formal_charge, starting_structures
 from mdaug.workflows.options import CalculatorOptions
 
+EXPECTED_ARGUMENTS = 'expected a JSON object, for example {"accuracy": 0.1}'
+
 
 @dataclass(frozen=True)
 class CalculatorChoice:
@@ -224,9 +226,7 @@ def parse_arguments(text: str) -> dict[str, Any]:
     try:
         arguments = parse_json(text)
     except ValueError as error:
-        raise DataError(f"--calculator-arguments {text!r} is not JSON: {error}") from error
+        raise DataError(f"--calculator-arguments {text!r}: {error}; {EXPECTED_ARGUMENTS}") from error
     if not isinstance(arguments, dict):
-        raise DataError(
-            f'--calculator-arguments {text!r}: expected a JSON object, for example {{"accuracy": 0.1}}'
-        )
+        raise DataError(f"--calculator-arguments {text!r}: {EXPECTED_ARGUMENTS}")
     return arguments
