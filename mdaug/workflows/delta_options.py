@@ -19,8 +19,10 @@ class DeltaSettings(Options):
     n_frames: Positive | None = None
     """Frames of the molecule that are made [default: four times its training frames, 1000 to 4000]."""
 
-    temperatures: tuple[PositiveFloat, ...] = (1.0, 1.2)
-    """Temperatures of the MD from which they are taken, in that of the training frames."""
+    temperatures: tuple[PositiveFloat, ...] = (1.0, 1.2, 2.0)
+    """Temperatures of the MD from which they are taken, in that of the training frames. (With the hot ones
+    bends and close contacts, too, have the forces of the method and the network: docs/benchmarks/
+    delta_learning.md.)"""
 
     weight: Annotated[float, Field(gt=0, le=1e9)] = 1.0
     """Weight of each in the training loss (a frame of the data: 1)."""
