@@ -37,8 +37,9 @@ check: $(VENV)/installed-dev
 examples: $(VENV)/installed-dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python examples/execute.py
 
+# not --quiet, which hides warnings from --strict
 docs: $(VENV)/installed-dev
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo the first page is site/index.html
 
 LOWEST := $(VENV)-lowest
