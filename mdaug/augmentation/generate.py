@@ -203,7 +203,7 @@ def _warn_of_many_molecules(frames: FrameSet, n_molecules: int, options: Augment
         warnings.warn(
             f"{frames.name}: each of {n_augmented} augmented frames holds all {n_molecules} molecules, so "
             f"training takes {1 + n_augmented / len(frames):.0f} times as long; take fewer (--n-frames, "
-            "--n-stretched, --n-impulses), or none: near the frames a raw model of a liquid is as good",
+            "--n-stretched, --n-impulses); near the frames a model of a liquid is as good without them",
             stacklevel=4,
         )
 

@@ -75,7 +75,9 @@ def make_rule(
         if options.rule != "force-matched":
             raise
         warnings.warn(
-            f"rule 'force-matched': {error}; labels are made by rule 'gradient' instead", stacklevel=2
+            f"rule 'force-matched': {error}; labels are made by rule 'gradient' instead, on which "
+            "`mdaug train` does not train",
+            stacklevel=2,
         )
         assessment = getattr(error, "assessment", None)
         verdicts = assessment.verdicts if assessment else ()

@@ -29,7 +29,7 @@ class AugmentedNumbers(NamedTuple):
     displaced, stretched, impulses
         Frames with atoms displaced, with a bond stretched, and after an impulse.
     recommended
-        Whether augmented frames are recommended: not for crystals and liquids.
+        Whether augmented frames are recommended: not for crystals and narrow cells.
     reason
         How the numbers follow from the frames, in one line.
     """
@@ -55,10 +55,13 @@ def augmented_numbers(frames: FrameSet, n_raw: int) -> AugmentedNumbers:
         n_bonds = len(Stretcher(frames).bonds)
     except DataError:  # rings only, an atom, a crystal
         n_bonds = 0
-    if count_molecules(frames) >= MANY_MOLECULES or (frames.periodic and n_bonds == 0):
+    without_bonds = frames.periodic and n_bonds == 0
+    if count_molecules(frames) >= MANY_MOLECULES or without_bonds:
         displaced, stretched, impulses = OF_LIQUIDS
-        reason = "in crystals and liquids augmented frames cost accuracy"
-        return AugmentedNumbers(displaced, stretched * (n_bonds > 0), impulses, False, reason)
+        reason = "trainings with and without augmented frames are compared"
+        if without_bonds:
+            stretched, reason = 0, "no force field is fitted to crystals and narrow cells"
+        return AugmentedNumbers(displaced, stretched, impulses, not without_bonds, reason)
     reason = (
         f"{frames.n_atoms} atoms, {n_bonds} bonds outside rings: {DISPLACED_PER_ATOM} and "
         f"{IMPULSES_PER_ATOM} an atom, {STRETCHED_PER_BOND} a bond"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from ase import Atoms
 from ase.build import molecule
 
 from mdaug.augmentation.generate import with_numbers
@@ -31,6 +32,17 @@ def test_crystals_have_fixed_numbers_and_no_stretches() -> None:
     silicon = load_frames(Path(__file__).parents[1] / "data" / "silicon.npz").select(slice(0, 20))
     made = augmented_numbers(silicon, 20)
     assert made[:4] == (200, 0, 400, False)
+
+
+def test_liquids_have_fixed_numbers_and_are_compared_with_and_without() -> None:
+    waters = Atoms()
+    for n in range(8):
+        water = molecule("H2O")
+        water.translate([6.0 * n, 0.0, 0.0])
+        waters += water
+    made = augmented_numbers(frames_near(waters), 20)
+    assert made[:4] == (200, 500, 400, True)
+    assert made.reason == "trainings with and without augmented frames are compared"
 
 
 def test_numbers_that_are_set_stay() -> None:
