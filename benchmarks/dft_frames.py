@@ -14,6 +14,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.units import Bohr, Hartree
 from pyscf import dft, gto
 
+from mdaug.frames import FloatArray
+
 GRID_LEVEL = 2
 
 
@@ -27,7 +29,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     done = len(ase.io.read(given.out, ":")) if given.out.exists() else 0
-    density = None
+    density: FloatArray | None = None
     for atoms in ase.io.read(given.frames, f"{done}:"):
         frame = Atoms(atoms.numbers, atoms.positions)
         frame.info = {"charge": given.charge, "temperature": given.temperature}
@@ -36,7 +38,9 @@ def main() -> None:
         ase.io.write(given.out, frame, format="extxyz", append=True)
 
 
-def labels(frame, given, density):
+def labels(
+    frame: Atoms, given: argparse.Namespace, density: FloatArray | None
+) -> tuple[float, FloatArray, FloatArray]:
     """Return energy (eV), forces (eV/Å) and density of a frame, starting from the density of the last."""
     symbols = frame.get_chemical_symbols()
     molecule = gto.M(
