@@ -119,8 +119,8 @@ class DaskWorkers:
             future.add_done_callback(lambda _: self._ended.put(number))
             return None
         except self._killed as error:
-            reason = f"{error.allowed_failures + 1} workers died while they ran it, perhaps out of memory"
-            ended = Ended(reason=reason, is_final=True, was_killed=True)
+            reason = f"{error.allowed_failures + 1} workers died while they had it, perhaps out of memory"
+            ended = Ended(reason=reason, was_killed=True, is_suspect=True)
         except Exception as error:  # canceled meanwhile, or the job cannot be loaded by the worker
             if future.cancelled():
                 raise self._lost() from error

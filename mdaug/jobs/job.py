@@ -92,6 +92,8 @@ class Ended:
         Whether another call would fail in the same way.
     was_killed
         Whether the process of the call ended.
+    is_suspect
+        Whether it may have ended because of another job that the worker had, too.
     worker
         Address of the worker in a cluster; empty for processes of this machine.
     """
@@ -101,6 +103,7 @@ class Ended:
     traceback: str = ""
     is_final: bool = False
     was_killed: bool = False
+    is_suspect: bool = False
     worker: str = ""
 
 

@@ -1,6 +1,7 @@
 """Queue of jobs with priorities, and its short form: a list of jobs to a list of results."""
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -32,6 +33,7 @@ class _Entry:
     n_failed: int = 0
     n_killed: int = 0
     failed_on: set[str] = field(default_factory=set)
+    runs_alone: bool = False
 
 
 class JobQueue:
@@ -54,6 +56,7 @@ class JobQueue:
         self.failures: list[Failure] = []
         self._entries: dict[int, _Entry] = {}
         self._ready: list[tuple[int, int]] = []
+        self._suspects: deque[int] = deque()
         self._n_added = self._n_done = 0
 
     def add(
@@ -115,19 +118,27 @@ class JobQueue:
             _, number = heapq.heappop(self._ready)
             entry = self._entries[number]
             workers.start(number, entry.job, entry.priority, frozenset(entry.failed_on))
+        if self._suspects and len(self._suspects) == len(self._entries):  # no other job waits or runs
+            number = self._suspects.popleft()
+            workers.start(number, self._entries[number].job, self._entries[number].priority, frozenset())
 
     def _settle(self, number: int, ended: Ended) -> None:
-        """Hand on the result or the failure of a job, or queue it again."""
+        """Hand on the result or the failure of a job, or queue it again; alone, if it may not be to blame."""
         entry = self._entries[number]
         if ended.reason is None:
             del self._entries[number]
             self._n_done += 1
             entry.done(ended.result)
             return
+        if ended.is_suspect and not entry.runs_alone:
+            entry.runs_alone = True
+            self._suspects.append(number)
+            return
         entry.n_killed += ended.was_killed
         entry.n_failed += not ended.was_killed
         entry.failed_on.add(ended.worker)
-        if ended.is_final or entry.n_failed >= MOST_CALLS or entry.n_killed >= MOST_KILLS:
+        is_final = ended.is_final or ended.is_suspect
+        if is_final or entry.n_failed >= MOST_CALLS or entry.n_killed >= MOST_KILLS:
             del self._entries[number]
             entry.failed(_failure(entry, ended))
         else:

@@ -14,6 +14,7 @@ from mdaug import __version__
 from mdaug.errors import MDAugError, MissingDependencyError
 from mdaug.jobs import Failure, Job, Where, run_jobs
 from mdaug.jobs.dask_workers import call_on_cluster
+from mdaug.jobs.job import Ended
 from tests.jobs import work
 from tests.jobs.cluster import scheduler, workers
 
@@ -65,11 +66,44 @@ def test_failures_are_those_of_local_processes(cluster, tmp_path):
     again, refused, killer, square, wrong = run_jobs(jobs, cluster)
     assert (again, square) == (5, 9)
     assert isinstance(refused, Failure) and refused.reason.startswith("7 is no molecule (on tcp://")
-    assert killer.reason == "4 workers died while they ran it, perhaps out of memory"
-    assert len(work.lines(kills)) == 4
+    assert killer.reason == "4 workers died while they had it, perhaps out of memory"
+    assert len(work.lines(kills)) == 8  # four beside other jobs, which may be to blame, and four alone
     assert wrong.reason.startswith(
         "AttributeError: 'NoneType' object has no attribute 'exists' (2 times, the"
     )
+
+
+def test_jobs_that_had_the_killed_workers_are_not_given_up(monkeypatch):
+    """Dask counts the death of a worker against every job that it had; here the workers of all three die."""
+    started, waiting = [], []
+
+    class Dying:
+        n_free = 3
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def start(self, number, job, *_):
+            alone = not waiting
+            started.append((job.name, alone))
+            dies = len(started) <= 3 or job.name == "killer"
+            waiting.append(
+                (number, Ended(reason="killed", was_killed=True, is_suspect=True) if dies else Ended(5))
+            )
+
+        def wait(self, _):
+            ended = waiting[:]
+            waiting.clear()
+            return ended
+
+    monkeypatch.setattr("mdaug.jobs.queue.open_workers", lambda where: Dying())
+    results = run_jobs([Job(name, work.square, (3,)) for name in ("first", "killer", "last")], Where())
+    assert results[0] == results[2] == 5
+    assert isinstance(results[1], Failure)
+    assert started[3:] == [("first", True), ("killer", True), ("last", True)]
 
 
 def test_late_workers_are_used_and_a_lost_scheduler_is_one_clear_line(tmp_path, monkeypatch):
