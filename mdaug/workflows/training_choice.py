@@ -37,10 +37,6 @@ factor on their weights: the baseline has the walls, and they only keep the netw
 frame is. (Ethanol, CCSD(T): 400 frames
 with full weight cost 12 % of the force error and changed no scan.)"""
 
-WEIGHT_WITH_DELTA = 0.25
-"""The factor on their weights in a training with frames by Δ-learning. (Ethanol: with 0.1 two of five models
-have a maximum of 0.6 to 0.8 kcal/mol where O-H is broken.)"""
-
 LEAST_STEPS = 1000
 """Steps of a probe; fewer decide nothing."""
 
@@ -72,8 +68,7 @@ def augmented_frames(
         return augmentation.frames
     every = every_beside_baseline(len(augmentation.frames), n_raw, n_delta)
     few = augmentation.frames.select(slice(0, None, every))
-    factor = WEIGHT_WITH_DELTA if n_delta else BESIDE_BASELINE_WEIGHT
-    return replace(few, weights=factor * few.weights)
+    return replace(few, weights=BESIDE_BASELINE_WEIGHT * few.weights)
 
 
 def every_beside_baseline(n_augmented: int, n_raw: int, n_delta: int = 0) -> int:

@@ -23,7 +23,7 @@ from mdaug.workflows.hot_runs import Search
 from mdaug.workflows.low_level import LowLevel
 from mdaug.workflows.network_training import n_steps_with_delta
 from mdaug.workflows.train import train_force_field
-from mdaug.workflows.training_choice import augmented_frames, every_beside_baseline
+from mdaug.workflows.training_choice import every_beside_baseline
 from mdaug.workflows.training_sets import TrainingCallbacks
 
 pytest.importorskip("tblite")
@@ -138,16 +138,6 @@ def test_number_of_steps_has_a_limit_unless_epochs_are_set(frames, n_systems, ep
 )
 def test_augmented_frames_keep_their_share(n_augmented, n_raw, n_delta, every):
     assert every_beside_baseline(n_augmented, n_raw, n_delta) == every
-
-
-def test_augmented_frames_have_their_own_weight_beside_frames_by_delta_learning(frames):
-    baseline, config = SimpleNamespace(used=True), load_config()
-    augmentation = SimpleNamespace(frames=replace(frames, weights=np.full(len(frames), 0.4)))
-    weights = [
-        augmented_frames(augmentation, len(frames), baseline, config, n_delta=n).weights for n in (0, 100)
-    ]
-    np.testing.assert_allclose(weights[0], 0.04)
-    np.testing.assert_allclose(weights[1], 0.1)
 
 
 def test_a_resumed_run_computes_nothing_again(settings, trained, monkeypatch):
