@@ -62,6 +62,8 @@ FRAMES_EVERY, FRAMES_EVERY_OF_METHOD = 80, 20
 """Steps between two frames that are taken: in MD of a model, and in MD of the method, a step of which takes
 milliseconds."""
 
+NO_FRAMES = "all runs of MD ended at once, or none of their frames could be labeled"
+
 HIGHEST = 3.0
 """Energies of frames above the lowest of the data are at most so many times as high as those of the data."""
 
@@ -170,14 +172,17 @@ def make_delta_frames(
             place = system_folder(folder, systems[n], systems) / FOLDER
             labels = DeltaLabels(method, model)
             made, n_left_out = _made(systems[n], labels, config.delta, progress)
-            write_extxyz(made, place / FRAMES)
+            if len(made):
+                write_extxyz(made, place / FRAMES)
             choices[n] = replace(
                 choices[n],
+                used=len(made) > 0,
+                reason=choices[n].reason if len(made) else f"no Δ-learning: {NO_FRAMES}",
                 force_mae_network_kcal_mol_A=force_mae,
                 n_frames=len(made),
                 n_left_out=n_left_out,
             )
-            stage(f"Δ-learning: {len(made)} frames")
+            stage(f"Δ-learning: {len(made)} frames" if len(made) else choices[n].reason)
     for sets, choice in zip(systems, choices, strict=True):
         write_json(system_folder(folder, sets, systems) / FOLDER / RECORD, asdict(choice))
     return choices
@@ -275,6 +280,8 @@ def _made(
     """Return labeled frames from MD, and the number of those left out."""
     train = sets.train
     positions = _sampled(sets, labels, n_wanted(sets, settings), settings, progress)
+    if not len(positions):
+        return train.select(slice(0)), 0
     unlabeled = replace(
         train.select(np.zeros(len(positions), dtype=np.int64)),
         positions=positions,

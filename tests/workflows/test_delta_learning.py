@@ -201,6 +201,15 @@ def test_without_a_baseline_md_and_labels_are_of_method_and_network(settings, tm
     assert mean_force(made.forces - true) < 0.9 * mean_force(method - true)
 
 
+def test_where_all_runs_of_md_end_at_once_the_training_goes_on_without(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("mdaug.workflows.delta_learning.LEFT_OUT_FS", 1e4)
+    monkeypatch.setattr("mdaug.workflows.delta_learning.visited", lambda run: ([], [np.zeros((3, 9, 3))]))
+    train_force_field(settings.replace({"training": {"epochs": 2}}), tmp_path / "run")
+    entry = json.loads((tmp_path / "run/results.json").read_text())["delta"]
+    assert not entry["used"] and "ended at once" in entry["reason"]
+    assert not (tmp_path / "run/delta/frames.xyz").exists()
+
+
 @pytest.mark.parametrize(
     ("changes", "auto", "named"),
     [
