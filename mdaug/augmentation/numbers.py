@@ -58,10 +58,12 @@ def augmented_numbers(frames: FrameSet, n_raw: int) -> AugmentedNumbers:
     without_bonds = frames.periodic and n_bonds == 0
     if count_molecules(frames) >= MANY_MOLECULES or without_bonds:
         displaced, stretched, impulses = OF_LIQUIDS
-        reason = "trainings with and without augmented frames are compared"
-        if without_bonds:
-            stretched, reason = 0, "no force field is fitted to crystals and narrow cells"
-        return AugmentedNumbers(displaced, stretched, impulses, not without_bonds, reason)
+        reason = (
+            "no force field is fitted to crystals and narrow cells"
+            if without_bonds
+            else "trainings with and without augmented frames are compared"
+        )
+        return AugmentedNumbers(displaced, stretched * (n_bonds > 0), impulses, not without_bonds, reason)
     reason = (
         f"{frames.n_atoms} atoms, {n_bonds} bonds outside rings: {DISPLACED_PER_ATOM} and "
         f"{IMPULSES_PER_ATOM} an atom, {STRETCHED_PER_BOND} a bond"

@@ -45,6 +45,11 @@ def test_liquids_have_fixed_numbers_and_are_compared_with_and_without() -> None:
     assert made.reason == "trainings with and without augmented frames are compared"
 
 
+def test_many_atoms_without_bonds_have_no_stretches() -> None:
+    argon = Atoms("Ar8", positions=[[4.0 * n, 0.0, 0.0] for n in range(8)])
+    assert augmented_numbers(frames_near(argon), 20)[:4] == (200, 0, 400, True)
+
+
 def test_numbers_that_are_set_stay() -> None:
     frames = load_frames("ethanol").select(slice(0, 50))
     options = with_numbers(AugmentOptions(n_frames=7, n_impulses=0), frames)
