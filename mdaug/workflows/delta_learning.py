@@ -172,17 +172,18 @@ def make_delta_frames(
             place = system_folder(folder, systems[n], systems) / FOLDER
             labels = DeltaLabels(method, model)
             made, n_left_out = _made(systems[n], labels, config.delta, progress)
-            if len(made):
-                write_extxyz(made, place / FRAMES)
             choices[n] = replace(
                 choices[n],
-                used=len(made) > 0,
-                reason=choices[n].reason if len(made) else f"no Δ-learning: {NO_FRAMES}",
                 force_mae_network_kcal_mol_A=force_mae,
                 n_frames=len(made),
                 n_left_out=n_left_out,
             )
-            stage(f"Δ-learning: {len(made)} frames" if len(made) else choices[n].reason)
+            if len(made):
+                write_extxyz(made, place / FRAMES)
+                stage(f"Δ-learning: {len(made)} frames")
+            else:
+                choices[n] = replace(choices[n], used=False, reason=f"no Δ-learning: {NO_FRAMES}")
+                stage(choices[n].reason)
     for sets, choice in zip(systems, choices, strict=True):
         write_json(system_folder(folder, sets, systems) / FOLDER / RECORD, asdict(choice))
     return choices
@@ -318,9 +319,8 @@ def _sampled(
         _, (positions,) = visited(_run_of(labels, atoms, options))
         parts.append(positions[left_out:][-each:])
         progress("MD for Δ-learning", done + 1, len(runs))
-    positions = np.concatenate(parts)
-    finite = positions[np.isfinite(positions).all(axis=(1, 2))]
-    return finite[np.linspace(0, len(finite) - 1, min(n_frames, len(finite))).round().astype(np.int64)]
+    together = np.concatenate(parts)
+    return together[np.linspace(0, len(together) - 1, min(n_frames, len(together))).round().astype(np.int64)]
 
 
 def _run_of(labels: DeltaLabels, start: Atoms, options: DynamicsOptions) -> ModelRun:

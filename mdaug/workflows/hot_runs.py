@@ -161,8 +161,7 @@ class Search:
         options = short_langevin(kelvin, n_steps, FRAMES_EVERY, self.settings.seed + 100 * index)
         replicas = self.settings.runs if n_rigid_motions(start) == RIGID_MOTIONS else 1
         results, parts = visited(new_run(model, start, options, replicas=replicas))
-        positions = np.concatenate(parts)
-        return results, positions[np.isfinite(positions).all(axis=(1, 2))]
+        return results, np.concatenate(parts)
 
     def _labeled(self, model: Path, positions: FloatArray, factor: float) -> tuple[FrameSet, float]:
         """Return the visited frames in spurious minima, and the largest gap, kcal/mol."""

@@ -3,6 +3,8 @@
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from mdaug.frames import FloatArray
 from mdaug.md import DynamicsOptions, DynamicsResult
 from mdaug.workflows.dynamics import ModelRun, run_model
@@ -56,7 +58,7 @@ def short_langevin(kelvin: float, steps: int, every: int, seed: int) -> Dynamics
 
 
 def visited(run: ModelRun) -> tuple[list[DynamicsResult], list[FloatArray]]:
-    """Return the result of each replica, and the positions it visited, (n_frames, n_atoms, 3), Å.
+    """Return the result of each replica, and the finite positions it visited, (n_frames, n_atoms, 3), Å.
 
     Parameters
     ----------
@@ -66,4 +68,8 @@ def visited(run: ModelRun) -> tuple[list[DynamicsResult], list[FloatArray]]:
     with tempfile.TemporaryDirectory() as folder:
         results = run_model(run, Path(folder))
         places = sorted(Path(folder).glob("replica-*")) or [Path(folder)]
-        return results, [visited_positions(place, run.start.numbers) for place in places]
+        return results, [_finite(visited_positions(place, run.start.numbers)) for place in places]
+
+
+def _finite(positions: FloatArray) -> FloatArray:
+    return positions[np.isfinite(positions).all(axis=(1, 2))]
