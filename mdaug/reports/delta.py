@@ -1,4 +1,4 @@
-"""The section of the report on Δ-learning."""
+"""The section of the report on Δ-learning, and the number of its frames."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,9 +14,9 @@ def delta_section(delta: Mapping[str, Any] | None) -> list[Section]:
     delta
         ``"delta"`` of results.json; None for a training without.
     """
-    if delta is None:
+    systems = _by_system(delta)
+    if not systems:
         return []
-    systems = {"": delta} if "used" in delta else delta
     text = (
         "A low-level method labels a frame in milliseconds. What it leaves beside its own force field is "
         "similar to what the reference method leaves beside the baseline (without a baseline: their forces "
@@ -30,6 +30,24 @@ def delta_section(delta: Mapping[str, Any] | None) -> list[Section]:
     if not used:
         return [Section("Δ-learning", reasons)]
     return [Section("Δ-learning", text + reasons, tables=[_table(used)])]
+
+
+def n_delta_frames(delta: Mapping[str, Any] | None) -> int:
+    """Return the number of frames by Δ-learning that a model was trained on.
+
+    Parameters
+    ----------
+    delta
+        ``"delta"`` of results.json; None for a training without.
+    """
+    return sum(entry["n_frames"] for entry in _by_system(delta).values())
+
+
+def _by_system(delta: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return the entries by label; one system has the label ""."""
+    if delta is None:
+        return {}
+    return {"": delta} if "used" in delta else delta
 
 
 def _table(used: Mapping[str, Mapping[str, Any]]) -> Table:

@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.symbols import Symbols
 
+from mdaug.reports.delta import n_delta_frames
 from mdaug.reports.html import Cell, Section, Table
 from mdaug.reports.molecule import MoleculeView, draw_molecule
 from mdaug.reports.style import save
@@ -81,7 +82,7 @@ def model_tables(about: dict[str, Any]) -> list[Table]:
     systems = training.get("systems") or []
     tables = [
         Table(["model", ""], _network(manifest), str(about["model"])),
-        Table(["training data", ""], _data(training, results.get("training") or {})),
+        Table(["training data", ""], _data(training, results)),
         Table(["pair", "nearest (Å)", "farthest (Å)"], _ranges(training), "distances in the training frames"),
         Table(["system", "atoms", "training frames", "temperature (K)"], _systems(systems), "systems"),
         *(_bonds_table(record) for record in systems or [training]),
@@ -139,7 +140,11 @@ def _baseline(manifest: dict[str, Any]) -> str:
     return ", ".join(texts) or "none"
 
 
-def _data(training: dict[str, Any], run: dict[str, Any]) -> list[list[Cell]]:
+def _data(training: dict[str, Any], results: dict[str, Any]) -> list[list[Cell]]:
+    run, n_delta = results.get("training") or {}, n_delta_frames(results.get("delta"))
+    n_augmented: Cell = _yes_or_no(training.get("augmented"))
+    if "n_augmented_frames" in run:
+        n_augmented = run["n_augmented_frames"] - n_delta
     rows = {
         "data": training.get("data"),
         "level of theory": training.get("level_of_theory"),
@@ -149,7 +154,8 @@ def _data(training: dict[str, Any], run: dict[str, Any]) -> list[list[Cell]]:
         "training frames": training.get("n_train"),
         "frames have stresses": "yes" if training.get("stresses") else None,
         "reference energies": training.get("reference_energies"),
-        "augmented frames": run.get("n_augmented_frames", _yes_or_no(training.get("augmented"))),
+        "augmented frames": n_augmented,
+        "frames by Δ-learning": n_delta or None,
         "epochs": run.get("epochs"),
         "best epoch": run.get("best_epoch"),
         "training time (s)": run.get("seconds"),

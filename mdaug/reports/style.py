@@ -42,12 +42,16 @@ GRAY, PALE_GRAY = "#707070", "#c8c8c8"
 AUGMENTED, RAW, PUBLISHED, BASELINE, OTHER_CODE, REFERENCE = BLUE, VERMILION, ORANGE, PURPLE, GREEN, BLACK
 """The color of each kind of model, the same in every figure; the reference is the ab-initio truth."""
 
+DELTA = SKY
+"""The color of a model with Δ-learning and without augmented frames."""
+
 LIMIT = "#8f2d8f"
 """Color of tolerances, failures and marked bonds."""
 
 COLOR_OF_KIND = {
     "raw": RAW,
     "augmented": AUGMENTED,
+    "δ": DELTA,
     "recommended": AUGMENTED,
     "ours": AUGMENTED,
     "mdaug": AUGMENTED,
@@ -146,7 +150,7 @@ def model_color(label: str) -> str:
 
 def _color_of_kind(label: str) -> str | None:
     """Return the color of the first kind of `COLOR_OF_KIND` that is a word of `label`."""
-    label_words = re.split(r"[^a-z0-9]+", label.lower())
+    label_words = re.split(r"[^a-z0-9δ]+", label.lower())
     return next((color for kind, color in COLOR_OF_KIND.items() if kind in label_words), None)
 
 

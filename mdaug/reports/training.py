@@ -12,7 +12,7 @@ from mdaug.analysis.accuracy import AccuracyResult
 from mdaug.analysis.scan import ScanResult
 from mdaug.frames import FloatArray
 from mdaug.reports.accuracy import errors_table, save_accuracy_figure
-from mdaug.reports.delta import delta_section
+from mdaug.reports.delta import delta_section, n_delta_frames
 from mdaug.reports.hardening import hardening_section
 from mdaug.reports.html import Cell, Opening, Picture, Section, Table, write_page
 from mdaug.reports.model import molecule_section
@@ -23,6 +23,9 @@ from mdaug.reports.training_figures import plot_frame_energies, plot_training
 from mdaug.springs import SpringAnalysis
 from mdaug.training.history import History
 from mdaug.verdicts import Verdict
+
+AUGMENTED_KINDS = {"displacement", "stretch", "impulse"}
+"""Kinds of augmented frames."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class SystemReport:
     frame_energies_kcal_mol
         Kind of frames (``"raw"``, ``"displacement"``, …) -> energies above the lowest raw frame.
     springs
-        None for a raw model.
+        None without augmentation.
     test
         Errors on test frames, None without any.
     scan
@@ -65,7 +68,7 @@ class TrainingReport:
     data, level_of_theory
         Of the frames.
     name
-        ``raw`` or ``augmented``.
+        Kind of the model: ``raw``, ``augmented`` or ``Δ-learning``.
     model
         Path of the model.pt.
     systems
@@ -185,7 +188,7 @@ def springs_section(folder: Path, springs: SpringAnalysis | None) -> list[Sectio
     folder
         Folder for springs.png.
     springs
-        None for a raw model.
+        None without augmentation.
     """
     if springs is None:
         return []
@@ -198,7 +201,7 @@ def springs_section(folder: Path, springs: SpringAnalysis | None) -> list[Sectio
 
 
 def frames_section(folder: Path, energies_kcal_mol: Mapping[str, FloatArray]) -> Section:
-    """Return the section of the frames that the model was trained on, raw and augmented.
+    """Return the section of the frames that the model was trained on, by kind.
 
     Parameters
     ----------
@@ -215,12 +218,14 @@ def frames_section(folder: Path, energies_kcal_mol: Mapping[str, FloatArray]) ->
     ]
     columns = ["frames", "number", "5 % below (kcal/mol)", "median", "95 % below"]
     text = "Energies of the training frames above the lowest raw frame: how far up the model has data."
-    if len(rows) > 1:
+    if AUGMENTED_KINDS & energies_kcal_mol.keys():
         text += (
             " Augmented frames are raw frames with atoms displaced at random, with a bond stretched or "
             "compressed, or with atoms set in motion by an impulse; their energies and forces come from what "
             "was learned from the raw frames."
         )
+    if "Δ-learning" in energies_kcal_mol:
+        text += " Frames by Δ-learning are from MD; see the section Δ-learning for their labels."
     return Section("Training frames", text, [figure], [Table(columns, rows)])
 
 
@@ -269,8 +274,12 @@ def _summary(report: TrainingReport) -> str:
     counts = report.results["training"]
     theory = f" ({report.level_of_theory})" if report.level_of_theory else ""
     frames = f"{counts['n_raw_frames']} frames of {report.data}{theory}"
-    if counts["n_augmented_frames"]:
-        frames += f" and {counts['n_augmented_frames']} augmented ones"
+    n_delta = n_delta_frames(report.results.get("delta"))
+    n_augmented = counts["n_augmented_frames"] - n_delta
+    if n_augmented and n_delta:
+        frames += f", {n_augmented} augmented ones and {n_delta} by Δ-learning"
+    elif n_augmented or n_delta:
+        frames += f" and {n_augmented} augmented ones" if n_augmented else f" and {n_delta} by Δ-learning"
     text = (
         f"SchNet trained on {frames} in {counts['seconds'] / 60:.1f} minutes; "
         f"best of {counts['epochs']} epochs: {counts['best_epoch']}."

@@ -7,15 +7,21 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 
 from mdaug.frames import FloatArray
-from mdaug.reports.style import GREEN, PALE_GRAY, PURPLE, SKY, model_styles, new_axes, new_figure
+from mdaug.reports.style import GREEN, ORANGE, PALE_GRAY, PURPLE, SKY, model_styles, new_axes, new_figure
 from mdaug.training.history import History
 
-COLORS_OF_FRAMES = {"raw": PALE_GRAY, "displacement": SKY, "stretch": GREEN, "impulse": PURPLE}
-"""Colors of the raw frames and of each kind of augmented frames."""
+COLORS_OF_FRAMES = {
+    "raw": PALE_GRAY,
+    "displacement": SKY,
+    "stretch": GREEN,
+    "impulse": PURPLE,
+    "Δ-learning": ORANGE,
+}
+"""Colors of the raw frames, of each kind of augmented frames, and of those by Δ-learning."""
 
 
 def plot_frame_energies(energies_kcal_mol: Mapping[str, FloatArray], ax: Axes | None = None) -> Axes:
-    """Draw histograms of the energies of raw and augmented frames.
+    """Draw histograms of the energies of training frames by kind.
 
     Parameters
     ----------
@@ -50,7 +56,7 @@ def plot_training(
     Parameters
     ----------
     histories
-        Name of a training (``raw``, ``augmented``) -> its history.
+        Name of a training, such as ``raw`` -> its history.
     axes
         Three panels to draw into: losses, forces, energies; default: a new figure.
     """

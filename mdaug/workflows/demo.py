@@ -247,7 +247,7 @@ def _train_and_validate(task: ModelTask, steps: Any) -> DemoModel:
         data=sets.train.name,
         structure=structure_from_json(summary["reference_structure"]),
         bonds=summary["bonds"],
-        frame_energies_kcal_mol=frame_energies_kcal_mol(sets.train, sets.added),
+        frame_energies_kcal_mol=frame_energies_kcal_mol(sets),
         springs=sets.springs,
         history=outcome.training.history,
         seconds=outcome.training.seconds,

@@ -25,7 +25,7 @@ from mdaug.workflows.reference_choice import describe_references, with_isolated_
 from mdaug.workflows.runs import explain_folder
 from mdaug.workflows.systems_choice import choose_for_systems
 from mdaug.workflows.training_choice import augmented_frames
-from mdaug.workflows.training_outcome import TrainingOutcome, describe_outcome, kind_of, training_report
+from mdaug.workflows.training_outcome import TrainingOutcome, describe_outcome, training_report
 from mdaug.workflows.training_records import (
     CONFIG,
     record_choices,
@@ -34,7 +34,7 @@ from mdaug.workflows.training_records import (
     system_folder,
 )
 from mdaug.workflows.training_scan import scan_bond_to_hydrogen
-from mdaug.workflows.training_sets import Sets, TrainingCallbacks, prepare_systems
+from mdaug.workflows.training_sets import Sets, TrainingCallbacks, kind_of_model, prepare_systems
 from mdaug.workflows.training_summary import summarize_systems
 from mdaug.workflows.workflow_options import ValidationOptions
 
@@ -203,9 +203,10 @@ def summary_of(systems: Sequence[Sets], config: RunConfig) -> dict[str, Any]:
 
 def _scan(sets: Sets, systems: Sequence[Sets], folder: Path) -> ScanResult | None:
     place = system_folder(folder, sets, systems)
-    label = None if len(systems) == 1 else sets.label
-    options = ValidationOptions()
-    return scan_bond_to_hydrogen(folder / "model.pt", place, options, label=kind_of(sets), system=label)
+    system = None if len(systems) == 1 else sets.label
+    return scan_bond_to_hydrogen(
+        folder / "model.pt", place, ValidationOptions(), label=kind_of_model(systems), system=system
+    )
 
 
 def train_as_worker(

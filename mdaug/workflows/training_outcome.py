@@ -19,7 +19,7 @@ from mdaug.verdicts import Verdict
 from mdaug.workflows.delta_choice import DeltaChoice
 from mdaug.workflows.hardening import Hardened
 from mdaug.workflows.training_records import CONFIG
-from mdaug.workflows.training_sets import Sets
+from mdaug.workflows.training_sets import Sets, kind_of_model
 from mdaug.workflows.training_summary import frame_energies_kcal_mol
 
 
@@ -173,17 +173,6 @@ def _of_each_system(outcome: TrainingOutcome) -> dict[str, Any]:
     }
 
 
-def kind_of(sets: Sets) -> str:
-    """Return the kind of model, which decides its color in figures.
-
-    Parameters
-    ----------
-    sets
-        The frames of a system.
-    """
-    return "raw" if sets.augmented is None else "augmented"
-
-
 def training_report(outcome: TrainingOutcome) -> TrainingReport:
     """Return the content of report.html.
 
@@ -198,7 +187,7 @@ def training_report(outcome: TrainingOutcome) -> TrainingReport:
             label=sets.label,
             structure=structure_from_json(record["reference_structure"]),
             bonds=record["bonds"],
-            frame_energies_kcal_mol=frame_energies_kcal_mol(sets.train, sets.added),
+            frame_energies_kcal_mol=frame_energies_kcal_mol(sets),
             springs=sets.springs,
             test=test,
             scan=scan,
@@ -210,7 +199,7 @@ def training_report(outcome: TrainingOutcome) -> TrainingReport:
     return TrainingReport(
         data=manifest["training"]["data"],
         level_of_theory=manifest["training"]["level_of_theory"],
-        name=kind_of(outcome.sets),
+        name=kind_of_model(outcome.systems),
         model=outcome.model_path,
         systems=parts,
         history=outcome.training.history,

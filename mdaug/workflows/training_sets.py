@@ -1,8 +1,9 @@
-"""The frames of a training: split, augmented, and explored ones."""
+"""The frames of a training by origin: of the data (split), augmented, explored, and by Δ-learning."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from mdaug.workflows.levels import check_levels
 from mdaug.workflows.progress import ignore
 from mdaug.workflows.training_choice import AugmentationChoice
 from mdaug.workflows.training_data import System, load_training_data
+
+ModelKind = Literal["raw", "augmented", "Δ-learning"]
+"""What a model is trained on, for names and colors in figures."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,33 @@ class TrainingCallbacks:
 
 @dataclass(frozen=True)
 class Sets:
-    """The frames of one system of a training; `augmented` and `springs` are None for a raw model."""
+    """The frames of one system of a training.
+
+    Parameters
+    ----------
+    split
+        Which frames of the data are for training, validation and test.
+    train, validation, test
+        These frames.
+    springs
+        Spring constants of the training frames; None without augmentation.
+    augmented
+        Augmented frames that are trained on, None for none.
+    explored
+        Frames of `mdaug explore` that are trained on, None for none.
+    augmentation
+        All augmented frames that were made, with their force-matched field; None for none.
+    choice
+        Whether augmented frames are trained on; None before the choice, and where none were made.
+    baseline
+        Whether the model has a baseline.
+    label
+        Name of the system in files and tables.
+    isolated_atoms
+        Energies (eV) of isolated atoms by symbol; empty if the data have none.
+    delta
+        Frames by Δ-learning, None for none.
+    """
 
     split: Split
     train: FrameSet
@@ -73,6 +103,19 @@ class Sets:
     def all_training(self) -> FrameSet:
         """All frames that the network is trained on, raw ones first."""
         return join_frames([self.train, *self.added])
+
+
+def kind_of_model(systems: Sequence[Sets]) -> ModelKind:
+    """Return the kind of a model by the frames that it is trained on beside those of the data.
+
+    Parameters
+    ----------
+    systems
+        The frames of each system. The model is one for all, and of one kind.
+    """
+    if any(sets.augmented is not None or sets.explored is not None for sets in systems):
+        return "augmented"
+    return "raw" if all(sets.delta is None for sets in systems) else "Δ-learning"
 
 
 def prepare_systems(config: RunConfig, callbacks: TrainingCallbacks) -> tuple[Sets, ...]:

@@ -13,6 +13,7 @@ from mdaug.geometry.pairs import pair_lengths
 from mdaug.geometry.training_bonds import shared_hydrogens
 from mdaug.springs.distances import pair_distances
 from mdaug.units import KCAL_MOL_PER_EV
+from mdaug.workflows.training_sets import Sets
 
 
 def summarize_training(frames: FrameSet, cutoff: float) -> dict[str, Any]:
@@ -112,26 +113,28 @@ def _all_molecules(parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(found.values(), key=lambda molecule: -molecule["share"])
 
 
-def frame_energies_kcal_mol(raw: FrameSet, augmented: Sequence[FrameSet]) -> dict[str, FloatArray]:
-    """Return the energies of the training frames above the lowest raw frame, by kind of frames.
+def frame_energies_kcal_mol(sets: Sets) -> dict[str, FloatArray]:
+    """Return the energies of the training frames of a system above the lowest raw frame, by kind of frames.
 
     Parameters
     ----------
-    raw
-        The raw training frames.
-    augmented
-        Augmented frames, whose ``info["kind"]`` names their kinds, and explored ones.
+    sets
+        The frames of the system.
 
     Returns
     -------
     dict
-        ``"raw"`` and the kinds -> energies, kcal/mol.
+        ``"raw"``, the kinds of augmented frames, ``"explored"``, ``"Δ-learning"`` -> energies, kcal/mol,
+        shape (n_frames,); only kinds that there are.
     """
-    energies: dict[str, FloatArray] = {"raw": raw.energies}
-    for frames in augmented:
-        kinds = frames.info.get("kind", np.full(len(frames), "explored"))
-        energies |= {str(kind): frames.energies[kinds == kind] for kind in dict.fromkeys(kinds)}
-    lowest = raw.energies.min()
+    energies: dict[str, FloatArray] = {"raw": sets.train.energies}
+    if sets.augmented is not None:
+        kinds = sets.augmented.info["kind"]
+        energies |= {str(kind): sets.augmented.energies[kinds == kind] for kind in dict.fromkeys(kinds)}
+    for kind, frames in (("explored", sets.explored), ("Δ-learning", sets.delta)):
+        if frames is not None:
+            energies[kind] = frames.energies
+    lowest = sets.train.energies.min()
     return {kind: (values - lowest) * KCAL_MOL_PER_EV for kind, values in energies.items()}
 
 

@@ -57,7 +57,15 @@ def test_tables_of_a_run_folder(run, capsys):
         "held out 98 0.04188 0.2661",
     ):
         assert expected in lines
+    assert not any(line.startswith("frames by Δ-learning") for line in lines)
     assert any(line.startswith("SHA-256 of the weights") and len(line.split()[-1]) == 64 for line in lines)
+
+
+def test_frames_by_delta_learning_are_counted_apart(run, capsys):
+    write_json(run / "results.json", RESULTS | {"delta": {"used": True, "n_frames": 200}})
+    assert main(["info", str(run)]) == 0
+    lines = shown(capsys)
+    assert "augmented frames 17" in lines and "frames by Δ-learning 200" in lines
 
 
 def test_a_narrow_terminal_shows_the_whole_hash(run, monkeypatch, capsys):

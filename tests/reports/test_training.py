@@ -1,9 +1,10 @@
 """Training curves and histograms show what was trained, in the colors of all figures."""
 
 import numpy as np
+import pytest
 
 from mdaug.reports.style import AUGMENTED, RAW
-from mdaug.reports.training import frames_section
+from mdaug.reports.training import TrainingReport, _summary, frames_section
 from mdaug.reports.training_figures import plot_frame_energies, plot_training
 from mdaug.training.history import Epoch, History
 
@@ -39,3 +40,49 @@ def test_frames_of_each_kind_are_counted(tmp_path):
     (table,) = frames_section(tmp_path, energies).tables
     assert [row[:2] for row in table.rows] == [["raw", 40], ["stretch", 3]]
     assert table.rows[1][3] == 100.0
+
+
+@pytest.mark.parametrize(
+    ("kinds", "augmented", "delta"),
+    [
+        ({"raw"}, False, False),
+        ({"raw", "Δ-learning"}, False, True),
+        ({"raw", "stretch"}, True, False),
+        ({"raw", "impulse", "Δ-learning"}, True, True),
+    ],
+)
+def test_only_kinds_of_frames_that_there_are_are_explained(tmp_path, kinds, augmented, delta):
+    text = frames_section(tmp_path, {kind: np.arange(3.0) for kind in kinds}).text
+    assert ("Augmented frames are" in text, "Frames by Δ-learning are" in text) == (augmented, delta)
+
+
+@pytest.mark.parametrize(
+    ("n_added", "delta", "expected"),
+    [
+        (0, None, "90 frames of ions in"),
+        (20, None, "90 frames of ions and 20 augmented ones in"),
+        (400, {"used": True, "n_frames": 400}, "90 frames of ions and 400 by Δ-learning in"),
+        (
+            420,
+            {"used": True, "n_frames": 400},
+            "90 frames of ions, 20 augmented ones and 400 by Δ-learning in",
+        ),
+        (420, {"A": {"n_frames": 300}, "B": {"n_frames": 100}}, "20 augmented ones and 400 by Δ-learning in"),
+    ],
+)
+def test_frames_by_delta_learning_are_not_called_augmented(tmp_path, n_added, delta, expected):
+    counts = {
+        "n_raw_frames": 90,
+        "n_augmented_frames": n_added,
+        "seconds": 60.0,
+        "epochs": 2,
+        "best_epoch": 1,
+    }
+    results = {
+        "training": counts,
+        "delta": delta,
+        "reference_energies": "one mean per atom",
+        "baseline": {"used": False, "reason": "as set"},
+    }
+    report = TrainingReport("ions", None, "raw", tmp_path / "model.pt", [], History(), [], results, "")
+    assert expected in _summary(report)

@@ -195,6 +195,8 @@ def test_without_a_baseline_md_and_labels_are_of_method_and_network(settings, tm
     entry = json.loads((tmp_path / "run/results.json").read_text())["delta"]
     assert entry["n_frames"] == 32 and entry["n_left_out"] == 0
     assert entry["force_mae_network_kcal_mol_A"] < 0.9 * entry["force_mae_difference_kcal_mol_A"]
+    assert "Force field from ethanol: Δ-learning" in (tmp_path / "run/report.html").read_text()
+    assert json.loads((tmp_path / "run/scan.json").read_text())["label"] == "Δ-learning"
     made = load_frames(tmp_path / "run/delta/frames.xyz", units="eV")
     true = calculate_frames(charged_calculator("GFN2-xTB", 0, 1), made)[1]
     method = calculate_frames(charged_calculator("GFN1-xTB", 0, 1), made)[1]

@@ -1,0 +1,55 @@
+"""What the frames of a training are called, and how many they are."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mdaug.data import Split, load_frames
+from mdaug.frames import FrameSet
+from mdaug.units import KCAL_MOL_PER_EV
+from mdaug.workflows.training_sets import Sets, kind_of_model
+from mdaug.workflows.training_summary import frame_energies_kcal_mol
+
+
+@pytest.fixture(scope="module")
+def frames() -> FrameSet:
+    return load_frames("ethanol", every=100)
+
+
+def sets_of(frames: FrameSet, **added: FrameSet) -> Sets:
+    none = np.empty(0, dtype=np.int64)
+    split = Split(np.arange(len(frames)), none, none)
+    return Sets(split, frames, frames, frames, springs=None, **{"augmented": None} | added)
+
+
+@pytest.mark.parametrize(
+    ("added", "kind"),
+    [
+        ([()], "raw"),
+        ([("augmented",)], "augmented"),
+        ([("explored",)], "augmented"),
+        ([("delta",)], "Δ-learning"),
+        ([("augmented", "delta")], "augmented"),
+        ([(), ("augmented",)], "augmented"),  # one model of two systems
+        ([(), ("delta",)], "Δ-learning"),
+    ],
+)
+def test_a_model_is_named_by_the_frames_it_is_trained_on(frames, added, kind):
+    assert kind_of_model([sets_of(frames, **dict.fromkeys(names, frames)) for names in added]) == kind
+
+
+def test_energies_of_each_kind_of_frames_have_its_name(frames):
+    """Explored frames and those by Δ-learning state no kind themselves."""
+    above = {kind: replace(frames, energies=frames.energies + n) for n, kind in enumerate("aed", 1)}
+    kinds = np.array(["stretch"] * 4 + ["impulse"] * (len(frames) - 4))
+    augmented = replace(above["a"], info={"kind": kinds})
+    sets = sets_of(frames, augmented=augmented, explored=above["e"], delta=above["d"])
+    energies = frame_energies_kcal_mol(sets)
+    raw = (frames.energies - frames.energies.min()) * KCAL_MOL_PER_EV
+    assert list(energies) == ["raw", "stretch", "impulse", "explored", "Δ-learning"]
+    np.testing.assert_allclose(energies["raw"], raw)
+    np.testing.assert_allclose(energies["stretch"], raw[:4] + KCAL_MOL_PER_EV)
+    np.testing.assert_allclose(energies["explored"], raw + 2 * KCAL_MOL_PER_EV)
+    np.testing.assert_allclose(energies["Δ-learning"], raw + 3 * KCAL_MOL_PER_EV)
+    assert list(frame_energies_kcal_mol(sets_of(frames))) == ["raw"]
