@@ -210,7 +210,7 @@ def _with_frames(sets: Sets, config: RunConfig, place: Path) -> Sets:
     if not (place / FRAMES).exists():
         return sets
     frames = read_frames(place / FRAMES, units="eV", temperature_K=sets.train.temperature_K).frames
-    sets = replace(sets, delta=frames)
+    sets = replace(sets, delta=frames, n_without_delta=sets.n_training)
     if sets.augmented is None or sets.augmentation is None:
         return sets
     augmented = augmented_frames(

@@ -243,7 +243,7 @@ def _train_and_validate(task: ModelTask, steps: Any) -> DemoModel:
     summary = read_manifest(outcome.model_path)["training"]
     return DemoModel(
         name=task.name,
-        n_frames=len(sets.all_training),
+        n_frames=sets.n_training,
         data=sets.train.name,
         structure=structure_from_json(summary["reference_structure"]),
         bonds=summary["bonds"],

@@ -124,7 +124,7 @@ def dry_run(config: RunConfig, *, device: str = "auto", callbacks: TrainingCallb
 
 def _training_frames(systems: Sequence[Sets], config: RunConfig) -> tuple[int, int]:
     """Return the numbers of training frames with and without a baseline, which is not decided yet."""
-    without = sum(len(sets.all_training) for sets in systems)
+    without = sum(sets.n_training for sets in systems)
     few = sum(len(sets.train) for sets in systems)
     for sets in systems:
         n_augmented = 0 if sets.augmented is None else len(sets.augmented)

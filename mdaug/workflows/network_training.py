@@ -49,12 +49,8 @@ def n_steps_with_delta(systems: Sequence[Sets], config: RunConfig) -> int:
 
 
 def _n_without_delta(systems: Sequence[Sets]) -> int:
-    """Return the number of training frames without Δ-learning, which adds frames of both kinds in
-    proportion."""
-    n_raw = sum(len(sets.train) for sets in systems)
-    n_delta = sum(0 if sets.delta is None else len(sets.delta) for sets in systems)
-    n_frames = sum(len(sets.all_training) for sets in systems)
-    return round(n_frames * n_raw / (n_raw + n_delta))
+    """Return the number of frames of a training without Δ-learning."""
+    return sum(sets.n_training if sets.n_without_delta is None else sets.n_without_delta for sets in systems)
 
 
 def training_options(systems: Sequence[Sets], config: RunConfig, *, share: float = 1.0) -> TrainOptions:
@@ -72,7 +68,7 @@ def training_options(systems: Sequence[Sets], config: RunConfig, *, share: float
     share
         Factor on the number of epochs.
     """
-    n_without, n_frames = _n_without_delta(systems), sum(len(sets.all_training) for sets in systems)
+    n_without, n_frames = _n_without_delta(systems), sum(sets.n_training for sets in systems)
     options = systems[0].baseline.training_options(config.training, n_without, len(systems))
     epochs = share * options.n_epochs
     if n_frames > n_without:

@@ -101,7 +101,7 @@ def train_force_field(
     group.broadcast("")
     systems = with_delta_frames(systems, config, folder)
     _report_hardening(systems, config, callbacks)
-    n_frames = sum(len(sets.all_training) for sets in systems)
+    n_frames = sum(sets.n_training for sets in systems)
     callbacks.stage(f"training on {n_frames} frames; validation errors E in kcal/mol, F in kcal/mol/Å")
     how: dict[str, Any] = {"group": group, "device": device, "resume": resume, "progress": callbacks.epoch}
     training = train_network(systems, config, folder, **how)

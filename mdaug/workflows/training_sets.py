@@ -78,6 +78,9 @@ class Sets:
         Energies (eV) of isolated atoms by symbol; empty if the data have none.
     delta
         Frames by Δ-learning, None for none.
+    n_without_delta
+        Number of frames that would be trained on without Δ-learning, which adds augmented frames, too; None
+        where `delta` is None.
     """
 
     split: Split
@@ -93,11 +96,17 @@ class Sets:
     label: str = ""
     isolated_atoms: Mapping[str, float] = field(default_factory=dict)
     delta: FrameSet | None = None
+    n_without_delta: int | None = None
 
     @property
     def added(self) -> list[FrameSet]:
         """Augmented and other frames beside the raw ones on which the network is trained."""
         return [frames for frames in (self.augmented, self.explored, self.delta) if frames is not None]
+
+    @property
+    def n_training(self) -> int:
+        """Number of frames that the network is trained on."""
+        return len(self.train) + sum(map(len, self.added))
 
     @property
     def all_training(self) -> FrameSet:

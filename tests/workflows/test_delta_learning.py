@@ -179,8 +179,8 @@ def systems_of(frames, **changes):
         train=frames,
         validation=frames,
         label="ethanol",
-        delta=None,
-        all_training=range(540),
+        n_without_delta=None,
+        n_training=540,
     )
     return [SimpleNamespace(**(vars(sets) | changes))]
 

@@ -135,12 +135,12 @@ def test_runs_that_end_early_are_mentioned_where_nothing_is_found(settings, tmp_
 def test_long_trainings_of_augmented_molecules_have_two_rounds(changed, expected):
     case = {"n_epochs": 297, "augmented": "frames", "field": "M", "periodic": False, "n_systems": 1} | changed
     sets = SimpleNamespace(
-        all_training=range(540),
+        n_training=540,
         augmented=case["augmented"],
         augmentation=SimpleNamespace(field=case["field"]),
         train=Frames(periodic=case["periodic"]),
         baseline=NO_BASELINE,
-        delta=None,
+        n_without_delta=None,
     )
     changes = {"hardening": {"rounds": case["set"]}} if "set" in case else {}
     config = load_config(changes=changes | {"training": {"epochs": case["n_epochs"]}})
@@ -216,12 +216,12 @@ def test_a_line_names_the_systems_before_the_training(rounds, n_epochs, periodic
     systems = [
         SimpleNamespace(
             label=label,
-            all_training=range(540),
+            n_training=540,
             augmented="frames",
             augmentation=SimpleNamespace(field="M"),
             train=Frames(periodic=has_cell, temperature_K=300.0),
             baseline=NO_BASELINE,
-            delta=None,
+            n_without_delta=None,
         )
         for label, has_cell in zip(("methanol", "ethanol"), periodic, strict=True)
     ]

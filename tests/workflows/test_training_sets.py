@@ -1,13 +1,19 @@
 """What the frames of a training are called, and how many they are."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from mdaug.data import Split, load_frames
+from mdaug.data import Split, load_frames, write_extxyz
 from mdaug.frames import FrameSet
 from mdaug.units import KCAL_MOL_PER_EV
+from mdaug.workflows.baseline import BaselineChoice
+from mdaug.workflows.config import load_config
+from mdaug.workflows.delta_learning import with_delta_frames
+from mdaug.workflows.network_training import n_steps
 from mdaug.workflows.training_sets import Sets, kind_of_model
 from mdaug.workflows.training_summary import frame_energies_kcal_mol
 
@@ -17,10 +23,10 @@ def frames() -> FrameSet:
     return load_frames("ethanol", every=100)
 
 
-def sets_of(frames: FrameSet, **added: FrameSet) -> Sets:
+def sets_of(frames: FrameSet, **others: Any) -> Sets:
     none = np.empty(0, dtype=np.int64)
     split = Split(np.arange(len(frames)), none, none)
-    return Sets(split, frames, frames, frames, springs=None, **{"augmented": None} | added)
+    return Sets(split, frames, frames, frames, springs=None, **{"augmented": None} | others)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +59,22 @@ def test_energies_of_each_kind_of_frames_have_its_name(frames):
     np.testing.assert_allclose(energies["explored"], raw + 2 * KCAL_MOL_PER_EV)
     np.testing.assert_allclose(energies["Δ-learning"], raw + 3 * KCAL_MOL_PER_EV)
     assert list(frame_energies_kcal_mol(sets_of(frames))) == ["raw"]
+
+
+def test_steps_without_delta_learning_are_those_of_the_frames_before_it(frames, tmp_path):
+    """Δ-learning adds augmented frames, but every third, say, of 110 is not in proportion."""
+
+    def copies(n: int) -> FrameSet:
+        return frames.select(np.arange(n) % len(frames))
+
+    all_augmented = SimpleNamespace(frames=copies(110))
+    baseline = BaselineChoice(True, "")
+    sets = sets_of(copies(30), augmented=copies(10), augmentation=all_augmented, baseline=baseline)
+    config = load_config(changes={"training": {"epochs": 7, "batch_size": 1}})
+    assert n_steps([sets], config) == 7 * 40
+    (tmp_path / "delta").mkdir()
+    write_extxyz(copies(120), tmp_path / "delta/frames.xyz")
+    (with_delta,) = with_delta_frames([sets], config, tmp_path)
+    assert (len(with_delta.delta), len(with_delta.augmented)) == (120, 37)
+    assert with_delta.n_training == len(with_delta.all_training) == 187
+    assert n_steps([with_delta], config) == 7 * 40
