@@ -25,17 +25,17 @@ def write_demo_report(folder: Path, models: Sequence[DemoModel]) -> Path:
     models
         The raw and the augmented model.
     """
-    springs = next((model.springs for model in models if model.springs is not None), None)
+    springs = next((model.system.springs for model in models if model.system.springs is not None), None)
     most = max(models, key=lambda model: model.n_frames)
     sections = [
         Section("Results", tables=[summary_table(models)]),
         *survival_sections(folder, models),
-        *scan_section(folder, [model.scan for model in models if model.scan is not None]),
-        molecule_section(folder, most.structure, most.bonds),
+        *scan_section(folder, [model.system.scan for model in models if model.system.scan is not None]),
+        molecule_section(folder, most.system.structure, most.system.bonds),
         *springs_section(folder, springs),
-        frames_section(folder, most.frame_energies_kcal_mol),
+        frames_section(folder, most.system.frame_energies_kcal_mol),
         curves_section(folder, {model.name: model.history for model in models}),
-        *accuracy_section(folder, {model.name: model.test for model in models}),
+        *accuracy_section(folder, {model.name: model.system.test for model in models}),
         drift_section(folder, models),
         stability_section(folder, models),
     ]
@@ -61,7 +61,7 @@ def next_commands(folder: Path, models: Sequence[DemoModel]) -> list[tuple[str, 
     """
     folder_of_last = folder / models[-1].name
     commands = [(f"mdaug info {folder_of_last}", "the model and its atom indices")]
-    scan = models[-1].scan
+    scan = models[-1].system.scan
     if scan is not None:
         both = " ".join(str(folder / model.name) for model in models)
         i, j = scan.bond
@@ -83,7 +83,7 @@ def survival_sections(folder: Path, models: Sequence[DemoModel]) -> list[Section
     models
         The raw and the augmented model.
     """
-    results = {model.name: model.survival for model in models if model.survival is not None}
+    results = {model.name: model.dynamics.survival for model in models if model.dynamics.survival is not None}
     if not results:
         text = "Not run: several runs at once are possible for molecules only, not for periodic systems."
         return [Section("Hot dynamics", text)]
@@ -104,7 +104,7 @@ def survival_sections(folder: Path, models: Sequence[DemoModel]) -> list[Section
     failures = [
         section
         for model in models
-        for section in failure_section(folder / model.name, model.failure, model.name)
+        for section in failure_section(folder / model.name, model.dynamics.failure, model.name)
     ]
     return [Section("Hot dynamics", text, [figure], tables), *failures]
 
@@ -119,12 +119,13 @@ def drift_section(folder: Path, models: Sequence[DemoModel]) -> Section:
     models
         The raw and the augmented model.
     """
-    results = [model.drift for model in models if model.drift is not None]
+    results = [model.dynamics.drift for model in models if model.dynamics.drift is not None]
     text = (
         "Total energy in MD without a thermostat, 300 K. It is conserved if the forces are the gradient of "
         "the energy and smooth at the cutoff."
     )
-    stopped = [f"{model.name}: {model.nve_stopped}." for model in models if model.nve_stopped]
+    why_stopped = {model.name: model.dynamics.nve_stopped for model in models}
+    stopped = [f"{name}: {why}." for name, why in why_stopped.items() if why]
     text = "\n\n".join([text, *stopped])
     if not results:
         return Section("Energy drift", text)
@@ -145,14 +146,16 @@ def stability_section(folder: Path, models: Sequence[DemoModel]) -> Section:
     pictures = []
     for model in models:
         path = folder / f"stability_{model.name}.png"
-        save_stability_figure(model.stability, path, color=model_color(model.name))
+        save_stability_figure(model.dynamics.stability, path, color=model_color(model.name))
         pictures.append(Picture(path, model.name, wide=True))
+    tolerance_A = models[0].dynamics.stability.tolerance_A
     text = (
-        "Dynamics at the temperature of the frames. A bond is broken when it is farther than "
-        f"{models[0].stability.tolerance_A:g} Å from its mean in the training frames; distances and torsions "
-        "are compared with those frames."
+        "MD at the temperature of the frames. A bond is broken when its length deviates by more than "
+        f"{tolerance_A:g} Å from its mean in the training frames; distances and torsions are compared with "
+        "those frames."
     )
-    stopped = [f"{model.name}: {model.nvt_stopped}." for model in models if model.nvt_stopped]
+    why_stopped = {model.name: model.dynamics.nvt_stopped for model in models}
+    stopped = [f"{name}: {why}." for name, why in why_stopped.items() if why]
     return Section("Stability", "\n\n".join([text, *stopped]), pictures)
 
 

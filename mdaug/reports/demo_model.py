@@ -1,20 +1,51 @@
-"""One of the two models of a demo, with the results of its training and validation."""
+"""One of the two models of a demo, with the results of its training and of its MD."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from ase import Atoms
-
-from mdaug.analysis.accuracy import AccuracyResult
+from mdaug.analysis.accuracy import accuracy_verdict
 from mdaug.analysis.drift import DriftResult
-from mdaug.analysis.scan import ScanResult
+from mdaug.analysis.scan_metrics import scan_verdicts
 from mdaug.analysis.stability import StabilityResult
 from mdaug.analysis.survival import SurvivalResult
-from mdaug.frames import FloatArray
 from mdaug.reports.molecule import MoleculeView
-from mdaug.springs import SpringAnalysis
+from mdaug.reports.training import SystemReport
 from mdaug.training.history import History
 from mdaug.verdicts import Verdict
+
+
+@dataclass(frozen=True)
+class ModelDynamics:
+    """Results of MD with a model: at constant energy, at the temperature of the frames, and hot.
+
+    Parameters
+    ----------
+    drift
+        Energy drift of the run at constant energy; None if it was stopped.
+    stability
+        Stability of the run at the temperature of the frames.
+    survival
+        Survival of the hot runs; None if several runs at once are not possible (periodic systems).
+    nve_stopped, nvt_stopped
+        Reason why the guard stopped the run at constant energy, and that with a thermostat; None for a
+        complete run.
+    failure
+        The last frames of the hot run that failed first, None if none did.
+    """
+
+    drift: DriftResult | None
+    stability: StabilityResult
+    survival: SurvivalResult | None
+    nve_stopped: str | None
+    nvt_stopped: str | None
+    failure: MoleculeView | None
+
+    @property
+    def drift_verdict(self) -> Verdict:
+        """Verdict on the energy drift; a run that was stopped is an error."""
+        if self.drift is not None:
+            return self.drift.verdict
+        text = f"The run was stopped: {self.nve_stopped}."
+        return Verdict("energy drift", "error", None, None, text)
 
 
 @dataclass(frozen=True)
@@ -29,30 +60,14 @@ class DemoModel:
         Frames trained on, augmented ones included.
     data
         Name of the frames.
-    structure, bonds
-        The training frame of lowest energy, and the entry ``"bonds"`` of the model's manifest.
-    frame_energies_kcal_mol
-        Kind of frames -> energies above the lowest raw frame.
-    springs
-        None for the raw model.
-    history, seconds
-        Of the training.
-    test
-        Errors on test frames, None without any.
-    scan
-        None if no hydrogen is bonded.
-    drift
-        None if the run at constant energy was stopped.
-    stability
-        Stability of the run at the temperature of the frames.
-    survival
-        Survival of the hot runs; None if several runs at once are not possible.
-    nve_stopped, nvt_stopped
-        Reason why the guard stopped a run; None for a complete run.
-    failure
-        The last frames of the hot run that failed first.
-    verdicts
-        Verdicts of all parts.
+    system
+        Molecule, springs, frames, errors on test frames and bond scan.
+    history
+        Errors of each epoch.
+    seconds
+        Wall time of the training.
+    dynamics
+        Results of MD.
     has_baseline
         Whether the network is added to a force field.
     """
@@ -60,19 +75,20 @@ class DemoModel:
     name: str
     n_frames: int
     data: str
-    structure: Atoms
-    bonds: list[dict[str, Any]]
-    frame_energies_kcal_mol: dict[str, FloatArray]
-    springs: SpringAnalysis | None
+    system: SystemReport
     history: History
     seconds: float
-    test: AccuracyResult | None
-    scan: ScanResult | None
-    drift: DriftResult | None
-    stability: StabilityResult
-    survival: SurvivalResult | None
-    nve_stopped: str | None
-    nvt_stopped: str | None
-    failure: MoleculeView | None
-    verdicts: list[Verdict]
+    dynamics: ModelDynamics
     has_baseline: bool = False
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """Verdicts on errors, hot runs, bond scan, stability and energy drift."""
+        scan, survival = self.system.scan, self.dynamics.survival
+        return [
+            accuracy_verdict(self.system.test),
+            *([] if survival is None else [survival.verdict]),
+            *([] if scan is None else scan_verdicts(scan)),
+            *self.dynamics.stability.verdicts,
+            self.dynamics.drift_verdict,
+        ]

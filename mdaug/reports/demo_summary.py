@@ -42,11 +42,12 @@ def summary_table(models: Sequence[DemoModel]) -> Table:
         ["frames trained on", *(model.n_frames for model in models)],
         ["minutes of training", *(round(model.seconds / 60.0, 1) for model in models)],
     ]
-    if all(model.test for model in models):
-        errors = [model.test.to_json() for model in models if model.test]
+    tests = [model.system.test for model in models if model.system.test]
+    if len(tests) == len(models):
+        errors = [test.to_json() for test in tests]
         rows.append(["force MAE on test frames (kcal/mol/Å)", *(e["force_mae_kcal_mol_A"] for e in errors)])
         rows.append(["energy MAE on test frames (kcal/mol)", *(e["energy_mae_kcal_mol"] for e in errors)])
-    scans = [model.scan for model in models if model.scan]
+    scans = [model.system.scan for model in models if model.system.scan]
     if len(scans) == len(models):
         metrics = [scan_metrics(scan) for scan in scans]
         spurious = [m["n_spurious_minima"] + m["n_spurious_maxima"] for m in metrics]
@@ -56,7 +57,7 @@ def summary_table(models: Sequence[DemoModel]) -> Table:
             rows.append([label, *(m["reference"]["rmse_below_150_kcal_mol"] for m in metrics)])
     rows.append(["energy drift (meV/atom/ps)", *(_drift(model) for model in models)])
     rows.append(["first broken bond, temperature of the frames", *(_broken(model) for model in models)])
-    hot = [model.survival for model in models if model.survival]
+    hot = [model.dynamics.survival for model in models if model.dynamics.survival]
     if len(hot) == len(models):
         label = f"runs that live {hot[0].duration_ps:g} ps at {hot[0].temperature_K:g} K"
         rows.append([label, *(f"{result.n_survived} of {len(result.lives)}" for result in hot)])
@@ -80,9 +81,10 @@ def conclusions(models: Sequence[DemoModel]) -> list[str]:
 
 
 def _accuracy_sentence(raw: DemoModel, augmented: DemoModel) -> list[str]:
-    if raw.test is None or augmented.test is None:
+    tests = raw.system.test, augmented.system.test
+    if tests[0] is None or tests[1] is None:
         return []
-    errors = [model.test.to_json()["force_mae_kcal_mol_A"] for model in (raw, augmented) if model.test]
+    errors = [tests[0].to_json()["force_mae_kcal_mol_A"], tests[1].to_json()["force_mae_kcal_mol_A"]]
     values = f"{errors[0]:.2f} (raw) and {errors[1]:.2f} (augmented) kcal/mol/Å"
     ratio = max(errors) / max(min(errors), 1e-12)
     if ratio < SIMILAR:
@@ -94,7 +96,7 @@ def _accuracy_sentence(raw: DemoModel, augmented: DemoModel) -> list[str]:
 
 
 def _survival_sentence(raw: DemoModel, augmented: DemoModel) -> list[str]:
-    one, other = raw.survival, augmented.survival
+    one, other = raw.dynamics.survival, augmented.dynamics.survival
     if one is None or other is None:
         return []
     counts = (
@@ -116,12 +118,13 @@ def _survival_sentence(raw: DemoModel, augmented: DemoModel) -> list[str]:
 
 
 def _scan_sentence(raw: DemoModel, augmented: DemoModel) -> list[str]:
-    if raw.scan is None or augmented.scan is None:
+    one, other = raw.system.scan, augmented.system.scan
+    if one is None or other is None:
         return []
-    metrics = [scan_metrics(scan) for scan in (raw.scan, augmented.scan)]
+    metrics = [scan_metrics(scan) for scan in (one, other)]
     spurious = [_extrema(m["n_spurious_minima"] + m["n_spurious_maxima"]) for m in metrics]
     text = (
-        f"Along {raw.scan.name}, compressed and stretched, the raw model has {spurious[0]}, the "
+        f"Along {one.name}, compressed and stretched, the raw model has {spurious[0]}, the "
         f"augmented model {spurious[1]}"
     )
     if all(m["reference"] for m in metrics):
@@ -139,16 +142,15 @@ def _extrema(n: int) -> str:
 
 
 def _drift(model: DemoModel) -> Cell:
-    return "stopped" if model.drift is None else model.drift.slope_meV_per_atom_ps
+    drift = model.dynamics.drift
+    return "stopped" if drift is None else drift.slope_meV_per_atom_ps
 
 
 def _broken(model: DemoModel) -> str:
     """Return the first broken bond of the run at the temperature of the frames, with its time."""
-    result = model.stability
-    if result.first_broken_bond is not None and model.nvt_stopped and "equilibration" in model.nvt_stopped:
+    result, stopped = model.dynamics.stability, model.dynamics.nvt_stopped
+    if result.first_broken_bond is not None and stopped and "equilibration" in stopped:
         return f"{result.first_broken_bond} in the equilibration"
     if result.first_broken_bond is not None:
         return f"{result.first_broken_bond} at {result.time_to_failure_ps:.3g} ps"
-    if model.nvt_stopped:
-        return model.nvt_stopped
-    return f"none in {result.times_ps[-1]:.3g} ps"
+    return stopped or f"none in {result.times_ps[-1]:.3g} ps"

@@ -12,21 +12,19 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-from mdaug.analysis.accuracy import accuracy_verdict
 from mdaug.analysis.scan_metrics import scan_metrics
-from mdaug.deployment import read_manifest
 from mdaug.errors import DataError, MDAugError
 from mdaug.files import write_json
-from mdaug.frames import structure_from_json
 from mdaug.jobs import Where
 from mdaug.processes import one_thread_each, start_worker
 from mdaug.reports.demo import write_demo_report
 from mdaug.reports.demo_model import DemoModel
 from mdaug.training import TrainState
 from mdaug.workflows.config import RunConfig
+from mdaug.workflows.progress import ignore
 from mdaug.workflows.train import train_force_field
+from mdaug.workflows.training_outcome import system_reports
 from mdaug.workflows.training_sets import TrainingCallbacks
-from mdaug.workflows.training_summary import frame_energies_kcal_mol
 from mdaug.workflows.validation import validate
 from mdaug.workflows.workflow_options import ValidationOptions
 
@@ -133,7 +131,7 @@ def run_demo(
     tests = options or ValidationOptions()
     settings = {name: config.replace({"augment": {"enabled": name == "augmented"}}) for name in MODELS}
     tasks = [ModelTask(name, settings[name], folder / name, tests, where) for name in MODELS]
-    models = _run_models(tasks, show or (lambda _: None))
+    models = _run_models(tasks, show or ignore)
     write_json(folder / "results.json", {model.name: _describe(model) for model in models})
     return DemoOutcome(write_demo_report(folder, models), models)
 
@@ -229,37 +227,24 @@ def _train_and_validate(task: ModelTask, steps: Any) -> DemoModel:
     if len(outcome.systems) > 1:
         labels = ", ".join(sets.label for sets in outcome.systems)
         raise DataError(f"a demo takes one system, not {labels}; use `mdaug train`")
-    sets = outcome.sets
-    validation = validate(
+    sets, (system,) = outcome.sets, system_reports(outcome)
+    dynamics = validate(
         outcome.model_path,
         sets.train,
         task.folder,
         task.options,
-        scan=outcome.scan,
         label=task.name,
         where=task.where,
         progress=Throttle(report),
     )
-    summary = read_manifest(outcome.model_path)["training"]
     return DemoModel(
         name=task.name,
         n_frames=sets.n_training,
         data=sets.train.name,
-        structure=structure_from_json(summary["reference_structure"]),
-        bonds=summary["bonds"],
-        frame_energies_kcal_mol=frame_energies_kcal_mol(sets),
-        springs=sets.springs,
+        system=system,
         history=outcome.training.history,
         seconds=outcome.training.seconds,
-        test=outcome.test,
-        scan=validation.scan,
-        drift=validation.drift,
-        stability=validation.stability,
-        survival=validation.survival,
-        nve_stopped=validation.nve_stopped,
-        nvt_stopped=validation.nvt_stopped,
-        failure=validation.failure,
-        verdicts=[accuracy_verdict(outcome.test), *validation.verdicts],
+        dynamics=dynamics,
         has_baseline=sets.baseline.used,
     )
 
@@ -285,13 +270,14 @@ class Throttle:
 
 
 def _describe(model: DemoModel) -> dict[str, Any]:
+    system, dynamics = model.system, model.dynamics
     return {
-        "test": model.test.to_json() if model.test else None,
-        "scan": scan_metrics(model.scan) if model.scan else None,
-        "drift": model.drift.to_json() if model.drift else None,
-        "stability": model.stability.to_json(),
-        "survival": model.survival.to_json() if model.survival else None,
-        "nve_stopped_because": model.nve_stopped,
-        "nvt_stopped_because": model.nvt_stopped,
+        "test": system.test.to_json() if system.test else None,
+        "scan": scan_metrics(system.scan) if system.scan else None,
+        "drift": dynamics.drift.to_json() if dynamics.drift else None,
+        "stability": dynamics.stability.to_json(),
+        "survival": dynamics.survival.to_json() if dynamics.survival else None,
+        "nve_stopped_because": dynamics.nve_stopped,
+        "nvt_stopped_because": dynamics.nvt_stopped,
         "training_seconds": model.seconds,
     }

@@ -173,16 +173,16 @@ def _of_each_system(outcome: TrainingOutcome) -> dict[str, Any]:
     }
 
 
-def training_report(outcome: TrainingOutcome) -> TrainingReport:
-    """Return the content of report.html.
+def system_reports(outcome: TrainingOutcome) -> list[SystemReport]:
+    """Return what the report says about each system.
 
     Parameters
     ----------
     outcome
-        A finished training, its files written.
+        A finished training, its model written.
     """
-    manifest = read_manifest(outcome.model_path)
-    parts = [
+    records = system_records(read_manifest(outcome.model_path))
+    return [
         SystemReport(
             label=sets.label,
             structure=structure_from_json(record["reference_structure"]),
@@ -193,15 +193,26 @@ def training_report(outcome: TrainingOutcome) -> TrainingReport:
             scan=scan,
         )
         for sets, record, test, scan in zip(
-            outcome.systems, system_records(manifest), outcome.tests, outcome.scans, strict=True
+            outcome.systems, records, outcome.tests, outcome.scans, strict=True
         )
     ]
+
+
+def training_report(outcome: TrainingOutcome) -> TrainingReport:
+    """Return the content of report.html.
+
+    Parameters
+    ----------
+    outcome
+        A finished training, its files written.
+    """
+    training = read_manifest(outcome.model_path)["training"]
     return TrainingReport(
-        data=manifest["training"]["data"],
-        level_of_theory=manifest["training"]["level_of_theory"],
+        data=training["data"],
+        level_of_theory=training["level_of_theory"],
         name=kind_of_model(outcome.systems),
         model=outcome.model_path,
-        systems=parts,
+        systems=system_reports(outcome),
         history=outcome.training.history,
         verdicts=outcome.verdicts,
         results=describe_outcome(outcome),

@@ -1,15 +1,13 @@
-"""Short validation of a model: energy drift, stability, survival at high temperature."""
+"""MD that tests a model: energy drift, stability, survival at high temperature."""
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from mdaug.analysis.drift import DriftResult, energy_drift
+from mdaug.analysis.drift import energy_drift
 from mdaug.analysis.relax import relax
-from mdaug.analysis.scan import ScanResult
-from mdaug.analysis.scan_metrics import scan_verdicts
-from mdaug.analysis.stability import StabilityResult, stability
+from mdaug.analysis.stability import stability
 from mdaug.analysis.survival import SurvivalResult, survival
 from mdaug.analysis.thermo_log import read_thermo
 from mdaug.analysis.trajectory import open_trajectory, structures_before
@@ -20,52 +18,12 @@ from mdaug.geometry.bonds import find_bonds
 from mdaug.geometry.training_bonds import TrainingBonds
 from mdaug.jobs import Failure, Where, error_of
 from mdaug.md import DynamicsOptions, DynamicsResult
+from mdaug.reports.demo_model import ModelDynamics
 from mdaug.reports.molecule import MoleculeView
-from mdaug.verdicts import Verdict
 from mdaug.workflows.dynamics import ModelRun, integrators_of, prepare_run, run_model
 from mdaug.workflows.progress import Progress
 from mdaug.workflows.replica_jobs import replicas_as_jobs
 from mdaug.workflows.workflow_options import ModelRunOptions, ValidationOptions
-
-
-@dataclass(frozen=True)
-class Validation:
-    """Results of the validation of one model.
-
-    Parameters
-    ----------
-    scan
-        None if no hydrogen is bonded.
-    drift
-        None if the run at constant energy was stopped.
-    stability
-        Stability of the run at the temperature of the frames.
-    survival
-        Survival of the hot runs; None if several runs at once are not possible (periodic systems).
-    nve_stopped, nvt_stopped
-        Reason why the guard stopped a run; None for a complete run.
-    failure
-        The last frames of the hot run that failed first, None if none did.
-    """
-
-    scan: ScanResult | None
-    drift: DriftResult | None
-    stability: StabilityResult
-    survival: SurvivalResult | None
-    nve_stopped: str | None
-    nvt_stopped: str | None
-    failure: MoleculeView | None
-
-    @property
-    def verdicts(self) -> list[Verdict]:
-        """The verdicts of all parts."""
-        drift = None if self.drift is None else self.drift.verdict
-        if drift is None:
-            text = f"The run was stopped: {self.nve_stopped}."
-            drift = Verdict("energy drift", "error", None, None, text)
-        survived = [] if self.survival is None else [self.survival.verdict]
-        scan = [] if self.scan is None else scan_verdicts(self.scan)
-        return [*survived, *scan, *self.stability.verdicts, drift]
 
 
 def validate(
@@ -74,12 +32,11 @@ def validate(
     folder: Path,
     options: ValidationOptions,
     *,
-    scan: ScanResult | None,
     label: str,
     where: Where = Where(),
     progress: Progress,
-) -> Validation:
-    """Run dynamics with a model and compare them with the training frames.
+) -> ModelDynamics:
+    """Run MD with a model at three conditions, and compare it with the training frames.
 
     Parameters
     ----------
@@ -91,8 +48,6 @@ def validate(
         Folder for the runs ``nve/``, ``nvt/`` and ``hot/`` and the results as JSON.
     options
         Lengths and temperatures of the runs.
-    scan
-        The scan made after the training, see `mdaug.workflows.training_scan`.
     label
         Name of the model, for legends.
     where
@@ -122,8 +77,7 @@ def validate(
     run = _prepared(model, folder / "hot", options, replicas=options.hot_replicas, **conditions)
     hot = _hot_runs(run, folder / "hot", where, progress)
     lives, failure = _survival(run, hot, folder / "hot", bonds, options) if hot else (None, None)
-    return Validation(
-        scan=scan,
+    return ModelDynamics(
         drift=drift,
         stability=judged,
         survival=lives,

@@ -11,9 +11,10 @@ from mdaug.reports.demo_summary import conclusions
 def model(n_survived: int, force_mae: float):
     lives = [Life(20.0)] * n_survived + [Life(3.0, "a bond broke")] * (8 - n_survived)
     return SimpleNamespace(
-        test=SimpleNamespace(to_json=lambda: {"force_mae_kcal_mol_A": force_mae}),
-        survival=SurvivalResult(1000.0, 20.0, tuple(lives)),
-        scan=None,
+        system=SimpleNamespace(
+            test=SimpleNamespace(to_json=lambda: {"force_mae_kcal_mol_A": force_mae}), scan=None
+        ),
+        dynamics=SimpleNamespace(survival=SurvivalResult(1000.0, 20.0, tuple(lives))),
         has_baseline=False,
     )
 
@@ -47,7 +48,9 @@ def test_the_sentence_on_errors_names_the_better_model_only_if_there_is_one(erro
 
 
 def test_what_was_not_measured_is_not_mentioned():
-    one = SimpleNamespace(test=None, survival=None, scan=None)
+    one = SimpleNamespace(
+        system=SimpleNamespace(test=None, scan=None), dynamics=SimpleNamespace(survival=None)
+    )
     assert conclusions([one, one]) == []
 
 
