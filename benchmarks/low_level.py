@@ -40,7 +40,7 @@ def main() -> None:
             rest = test.forces - match_forces(train, cutoff=CUTOFF_A).evaluate(test.positions)[1]
             for method in given.methods:
                 low_level = LowLevel.fitted(method, train, CUTOFF_A, Path(folder) / method, ignore)
-                low_rest = low_level.labeled(test, ignore)[0].forces
+                low_rest = low_level.residual(test, ignore)[0].forces
                 low = low_rest + evaluate(low_level.field, test.positions)[1]
                 values = test.forces - low, rest, low_rest, rest - low_rest
                 means = " | ".join(f"{np.abs(each).mean() * KCAL_MOL_PER_EV:.2f}" for each in values)

@@ -20,7 +20,7 @@ from mdaug.options import TrainingDevice
 from mdaug.springs.options import SpringSettings
 from mdaug.text import print_text
 from mdaug.training.options import TrainOptions
-from mdaug.workflows.config import AugmentSection, RunConfig, load_config, load_recorded_config
+from mdaug.workflows.config import CONFIG, AugmentSection, RunConfig, load_config, load_recorded_config
 from mdaug.workflows.delta_options import DeltaSettings
 from mdaug.workflows.options import DataOptions, OutputOptions, Switch
 from mdaug.workflows.runs import open_run
@@ -220,8 +220,6 @@ def _print_dry_run(settings: RunConfig, device: TrainingDevice) -> None:
 
 def _settings_of(folder: Path, changes: Changes) -> RunConfig:
     """Return the settings of the run in `folder`, changed by the options given now."""
-    from mdaug.workflows.train import CONFIG
-
     if not (folder / CONFIG).exists():
         raise MDAugError(f"{folder} was stopped before it wrote {CONFIG}; start a new training")
     return load_recorded_config(folder / CONFIG, changes)

@@ -16,6 +16,9 @@ SMALLEST_INERTIA = 1e-6
 SMALLEST_RADIUS_A = 1e-6
 """Atoms whose radius of gyration about an axis is below this (Å) do not rotate about it: a single atom."""
 
+NONLINEAR = 6
+"""Rigid motions of a molecule that is not linear, without a cell."""
+
 
 def n_rigid_motions(atoms: Atoms) -> int:
     """Return the number of conserved rigid motions.
@@ -32,7 +35,7 @@ def n_rigid_motions(atoms: Atoms) -> int:
     """
     if atoms.pbc.any() or len(atoms) == 1:
         return 3
-    return 5 if _is_linear(atoms.get_positions()) else 6
+    return 5 if _is_linear(atoms.get_positions()) else NONLINEAR
 
 
 def degrees_of_freedom(atoms: Atoms) -> int:

@@ -12,7 +12,7 @@ from mdaug.calculators.core_library import CoreUnavailableError
 from mdaug.calculators.evaluators import find_molecules, make_core, set_molecules
 from mdaug.calculators.structures import elements_of
 from mdaug.frames import FloatArray, IntArray
-from mdaug.geometry.rigid_motion import n_rigid_motions
+from mdaug.geometry.rigid_motion import NONLINEAR, n_rigid_motions
 from mdaug.md.loop import Integrator, MakeIntegrator
 from mdaug.md.options import DynamicsOptions
 from mdaug.md.scripted_molecules import ScriptedMolecules
@@ -212,7 +212,7 @@ def script_integrators(
 def _check_molecule(atoms: Atoms, ensemble: str) -> None:
     if atoms.pbc.any():
         raise CoreUnavailableError("it supports molecules only, and these atoms are periodic")
-    if ensemble == "nvt" and n_rigid_motions(atoms) < 6:
+    if ensemble == "nvt" and n_rigid_motions(atoms) != NONLINEAR:
         raise CoreUnavailableError("its thermostat does not support linear molecules")
 
 

@@ -29,7 +29,7 @@ Sections = Mapping[str, Mapping[str, Any]]
 MAX_BYTES = 1 << 16
 """Size of a configuration; those of mdaug have a few thousand bytes."""
 
-RECORDED, RUN = "config.toml", "run.json"
+CONFIG, RUN = "config.toml", "run.json"
 """Configuration that a run recorded, and a file beside it that other folders do not have."""
 
 MAX_PARTS = 20
@@ -131,7 +131,7 @@ def load_config(path: Path | str | None = None, changes: Sections | None = None)
     if path is None:
         return _validate(_merge({}, changes or {}), "the given options")
     file = find_config(path)
-    if file.name == RECORDED and file.with_name(RUN).exists():
+    if file.name == CONFIG and file.with_name(RUN).exists():
         return load_recorded_config(file, changes)
     return _validate(_merge(_with_full_paths(_read_toml(file), file), changes or {}), str(file))
 

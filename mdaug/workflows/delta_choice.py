@@ -1,7 +1,7 @@
 """Whether a training has Δ-learning, and by which low-level method."""
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from mdaug.workflows.config import RunConfig
 from mdaug.workflows.delta_options import DeltaSettings
 from mdaug.workflows.low_level import LowLevel, evaluate
 from mdaug.workflows.network_training import n_steps, n_steps_with_delta
-from mdaug.workflows.progress import ignore
+from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.short_runs import why_no_md
 from mdaug.workflows.training_sets import Sets
 
@@ -45,8 +45,6 @@ a hundred atoms takes a second."""
 
 FRAMES_PER_FRAME, LEAST_FRAMES, MOST_FRAMES = 4, 1000, 4000
 """Frames that are made for each training frame, at least and at most."""
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -209,7 +207,7 @@ def fitted_method(
     )
 
 
-def mean_kcal_mol_A(forces: FloatArray) -> float:
+def mean_force_kcal_mol_A(forces: FloatArray) -> float:
     """Return the mean absolute component of forces, kcal/mol/Å.
 
     Parameters
@@ -228,15 +226,18 @@ def _measured(
     place.mkdir(parents=True, exist_ok=True)
     for method in methods:
         low_level = fitted_method(method, sets, config, place, progress)
-        held_out, kept = low_level.labeled(sets.validation, ignore)
+        residual, kept = low_level.residual(sets.validation, ignore)
         if not len(kept):
             raise DataError(f"{method} fails on all validation frames")
         true = sets.validation.select(kept)
-        forces = held_out.forces + evaluate(low_level.field, true.positions)[1]
-        if mean_kcal_mol_A(true.forces - forces) > SAME_METHOD * mean_kcal_mol_A(true.forces):
+        forces = residual.forces + evaluate(low_level.field, true.positions)[1]
+        if mean_force_kcal_mol_A(true.forces - forces) > SAME_METHOD * mean_force_kcal_mol_A(true.forces):
             break
-    rest = sets.baseline.subtract(true).forces
-    field, difference = mean_kcal_mol_A(rest), mean_kcal_mol_A(rest - held_out.forces)
+    of_network = sets.baseline.subtract(true).forces
+    field, difference = (
+        mean_force_kcal_mol_A(of_network),
+        mean_force_kcal_mol_A(of_network - residual.forces),
+    )
     reason = (
         f"Δ-learning: {method} lowers what the network has to learn from {field:.3g} to {difference:.3g} "
         "kcal/mol/Å (mean absolute force of the validation frames)"

@@ -35,17 +35,16 @@ from mdaug.workflows.config import RunConfig
 from mdaug.workflows.delta_choice import (
     SHARE_OF_EPOCHS,
     DeltaChoice,
-    Progress,
     assess,
     fitted_method,
-    mean_kcal_mol_A,
+    mean_force_kcal_mol_A,
     n_wanted,
 )
 from mdaug.workflows.delta_options import DeltaSettings
 from mdaug.workflows.dynamics import ModelRun, new_run
 from mdaug.workflows.low_level import LowLevel
 from mdaug.workflows.network_training import train_network
-from mdaug.workflows.progress import ignore
+from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.short_runs import TIMESTEP_FS, short_langevin, visited
 from mdaug.workflows.training_choice import augmented_frames
 from mdaug.workflows.training_records import system_folder
@@ -96,9 +95,9 @@ class DeltaLabels:
         progress
             Called with the numbers of frames done and in all.
         """
-        labeled, kept = self.method.labeled(frames, progress)
-        energies, forces = predict(self.model, labeled)
-        return replace(labeled, energies=labeled.energies + energies, forces=labeled.forces + forces), kept
+        residual, kept = self.method.residual(frames, progress)
+        energies, forces = predict(self.model, residual)
+        return replace(residual, energies=residual.energies + energies, forces=residual.forces + forces), kept
 
 
 def recorded_labels(sets: Sets, systems: Sequence[Sets], config: RunConfig, folder: Path) -> DeltaLabels:
@@ -243,10 +242,13 @@ def _differences(sets: Sets, method: LowLevel) -> Sets:
 
 
 def _less(frames: FrameSet, method: LowLevel) -> FrameSet:
-    labeled, kept = method.labeled(frames, ignore)
-    rest = frames.select(kept)
+    residual, kept = method.residual(frames, ignore)
+    reference = frames.select(kept)
     return replace(
-        rest, energies=rest.energies - labeled.energies, forces=rest.forces - labeled.forces, stresses=None
+        reference,
+        energies=reference.energies - residual.energies,
+        forces=reference.forces - residual.forces,
+        stresses=None,
     )
 
 
@@ -272,7 +274,7 @@ def _difference_network(
         result.model, folder / "model.pt", training=summary, templates=systems[0].baseline.templates
     )
     errors = [predict(model, sets.validation)[1] - sets.validation.forces for sets in systems]
-    return model, [mean_kcal_mol_A(each) for each in errors]
+    return model, [mean_force_kcal_mol_A(each) for each in errors]
 
 
 def _made(

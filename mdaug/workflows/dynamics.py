@@ -8,10 +8,11 @@ from typing import Any
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
+from mdaug.calculators.applicability import check_applicability
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.calculators.core_library import CoreUnavailableError
 from mdaug.errors import DataError
-from mdaug.geometry.rigid_motion import n_rigid_motions
+from mdaug.geometry.rigid_motion import NONLINEAR, n_rigid_motions
 from mdaug.md import DynamicsOptions, DynamicsResult, run_dynamics
 from mdaug.md.core_integrator import advance_together, core_integrators, script_integrators
 from mdaug.md.dynamics import run_replicas
@@ -24,7 +25,7 @@ from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.runs import find_model
 from mdaug.workflows.trajectory_files import committee_of, write_extxyz_trajectory, write_model_deviation
 from mdaug.workflows.use_calculator import CalculatorChoice
-from mdaug.workflows.use_model import differences_from_training, start_structure
+from mdaug.workflows.use_model import start_structure
 from mdaug.workflows.workflow_options import ModelRunOptions
 
 BATCH_ENGINES: dict[str, Callable[..., MakeIntegrator]] = {
@@ -145,7 +146,7 @@ def _prepared(
         device=settings.device or "cpu",
         engine=settings.engine or "auto",
     )
-    differences_from_training(run.start, run.manifest, strict=settings.strict)
+    check_applicability(run.start, run.manifest, strict=settings.strict)
     return run
 
 
@@ -290,7 +291,7 @@ def integrators_of(run: ModelRun, *, together: bool) -> tuple[dict[str, Any], di
         return {"make_integrator": make, "equilibrate_with": None}, about
     about["engine"], batch = _batch_integrators(run, engine, together=together)
     # the thermostat of a batch takes molecules that turn about three axes
-    thermostat = batch if n_rigid_motions(run.start) == 6 else None
+    thermostat = batch if n_rigid_motions(run.start) == NONLINEAR else None
     return {"make_integrator": batch, "equilibrate_with": thermostat}, about
 
 

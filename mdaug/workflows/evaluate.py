@@ -10,6 +10,7 @@ import numpy as np
 from ase import Atoms
 
 from mdaug.analysis.accuracy import AccuracyResult, accuracy
+from mdaug.calculators.applicability import check_applicability
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
@@ -19,7 +20,7 @@ from mdaug.reports.accuracy import save_accuracy_figure
 from mdaug.workflows.options import CalculatorOptions, Part
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.use_calculator import CalculatorChoice
-from mdaug.workflows.use_model import Model, differences_from_training, load_model, load_models, own_systems
+from mdaug.workflows.use_model import Model, load_model, load_models, own_systems
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,6 @@ def _errors(
     lowest = frames.select(np.array([frames.energies.argmin()]))
     cell = None if lowest.cells is None else lowest.cells[0]
     structure = Atoms(frames.atomic_numbers, lowest.positions[0], cell=cell, pbc=frames.pbc)
-    differences = differences_from_training(structure, model.manifest, strict=strict)
+    differences = check_applicability(structure, model.manifest, strict=strict)
     predict = partial(calculate_with_stresses, model.calculator, progress=partial(progress, "frames"))
     return accuracy(predict, frames), differences

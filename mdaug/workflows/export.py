@@ -14,8 +14,8 @@ from mdaug.locks import locked
 from mdaug.options import Precision
 from mdaug.training.checkpoint import restore_model
 from mdaug.workflows.baseline import NO_BASELINE, BaselineChoice, network_options, recorded_baseline
-from mdaug.workflows.config import load_recorded_config
-from mdaug.workflows.training_records import CONFIG, SYSTEMS
+from mdaug.workflows.config import CONFIG, load_recorded_config
+from mdaug.workflows.training_records import SYSTEMS
 from mdaug.workflows.training_summary import summarize_systems
 from mdaug.workflows.use_model import own_systems
 

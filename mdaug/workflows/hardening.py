@@ -32,7 +32,7 @@ from mdaug.workflows.training_sets import Sets
 
 FOLDER = "hardening"
 
-SHARE_OF_EPOCHS = 5
+EPOCHS_OVER_A_ROUND = 5
 """Epochs of the training over those of a round."""
 
 LOWER_RATE = 0.3
@@ -308,7 +308,7 @@ def _train_on(  # noqa: PLR0917
     """Go on with the training from the present weights, on the given frames of each system."""
     baselines = [sets.baseline for sets in systems]
     options = training_options(systems, config)
-    epochs = config.hardening.epochs or max(1, options.n_epochs // SHARE_OF_EPOCHS)
+    epochs = config.hardening.epochs or max(1, options.n_epochs // EPOCHS_OVER_A_ROUND)
     rate = LOWER_RATE * options.learning_rate
     subtracted = [baseline.subtract(own) for baseline, own in zip(baselines, frames, strict=True)]
     held_out = [sets for sets in systems if len(sets.validation)]

@@ -17,7 +17,7 @@ from mdaug.data import write_extxyz
 from mdaug.data.load import read_frames
 from mdaug.files import write_json
 from mdaug.frames import FloatArray, FrameSet, IntArray, join_frames
-from mdaug.geometry.rigid_motion import n_rigid_motions
+from mdaug.geometry.rigid_motion import NONLINEAR, n_rigid_motions
 from mdaug.md import DynamicsResult
 from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.workflows.dynamics import new_run
@@ -27,9 +27,7 @@ from mdaug.workflows.workflow_options import HardeningSettings
 Relabel = Callable[[FrameSet], tuple[FrameSet, IntArray]]
 
 FRAMES_EVERY = 4
-
-RIGID_MOTIONS = 6
-"""Rigid motions of a molecule of which several replicas can be integrated at once."""
+"""Steps between two frames that are judged."""
 
 
 @dataclass(frozen=True)
@@ -138,28 +136,29 @@ class Search:
         return runs, together if len(together) else None
 
     def _at(self, model: Path, factor: float, index: int) -> tuple[HotRuns, FrameSet]:
-        """Run at one temperature and label what is found."""
+        """Run at one temperature, and label the frames in spurious minima."""
         kelvin = factor * float(self.train.temperature_K or 0)
         self.stage(f"MD at {kelvin:g} K")
         results, positions = self._dynamics(model, kelvin, index)
-        found, largest = self._labeled(model, positions, factor)
+        in_minima, largest = self._labeled(model, positions, factor)
         runs = HotRuns(
             kelvin,
             tuple(result.completed_steps * TIMESTEP_FS / 1000 for result in results),
             tuple(result.stopped_because for result in results),
             len(positions),
-            len(found),
+            len(in_minima),
             largest,
             self.system,
         )
-        return runs, found
+        return runs, in_minima
 
     def _dynamics(self, model: Path, kelvin: float, index: int) -> tuple[list[DynamicsResult], FloatArray]:
         """Run replicas from a validation frame, and return all finite positions on the way, too."""
         start = Atoms(self.train.atomic_numbers, self.validation.positions[index % len(self.validation)])
         n_steps = max(FRAMES_EVERY, round(1000 * self.settings.length / TIMESTEP_FS))
         options = short_langevin(kelvin, n_steps, FRAMES_EVERY, self.settings.seed + 100 * index)
-        replicas = self.settings.runs if n_rigid_motions(start) == RIGID_MOTIONS else 1
+        # the thermostat of a batch is for nonlinear molecules only
+        replicas = self.settings.runs if n_rigid_motions(start) == NONLINEAR else 1
         results, parts = visited(new_run(model, start, options, replicas=replicas))
         return results, np.concatenate(parts)
 

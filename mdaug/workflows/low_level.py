@@ -105,8 +105,10 @@ class LowLevel:
         zero = float(np.mean(labeled.energies - evaluate(field, labeled.positions)[0]))
         return cls(method, calculator, level, points, field, zero)
 
-    def labeled(self, frames: FrameSet, progress: Callable[[int, int], None]) -> tuple[FrameSet, IntArray]:
-        """Return frames with X - M_X, and their numbers among the given ones; those that fail are left out.
+    def residual(self, frames: FrameSet, progress: Callable[[int, int], None]) -> tuple[FrameSet, IntArray]:
+        """Return frames with the labels X - M_X, and their numbers among the given ones.
+
+        Frames on which the method fails are left out.
 
         Parameters
         ----------

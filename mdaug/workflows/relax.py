@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from mdaug.analysis.relax import RelaxResult, Vibrations, relax, relax_summary, vibrations
+from mdaug.calculators.applicability import check_applicability
 from mdaug.files import atomic_path, write_json
 from mdaug.workflows.options import CalculatorOptions
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.use_calculator import CalculatorChoice
-from mdaug.workflows.use_model import differences_from_training, load_model
+from mdaug.workflows.use_model import load_model
 from mdaug.workflows.workflow_options import RelaxOptions
 
 
@@ -60,7 +61,7 @@ def relax_model(
     choice = CalculatorChoice.from_options(calculator, options.structure)
     loaded = load_model(model, choice, device=options.device, dtype=options.dtype)
     start = loaded.start(options.structure)
-    differences = differences_from_training(start, loaded.manifest, strict=options.strict)
+    differences = check_applicability(start, loaded.manifest, strict=options.strict)
     relaxed = relax(loaded.calculator, start, fmax_eV_A=options.fmax, max_steps=options.max_steps)
     frequencies = vibrations(
         loaded.calculator,

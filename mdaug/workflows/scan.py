@@ -14,6 +14,7 @@ from mdaug.analysis.model_scan import reference_end, scan_grid, scan_model, scan
 from mdaug.analysis.relax import relax
 from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import scan_metrics
+from mdaug.calculators.applicability import check_applicability
 from mdaug.calculators.trained_systems import manifest_for
 from mdaug.errors import DataError, MissingDependencyError
 from mdaug.files import write_json, write_text
@@ -22,7 +23,7 @@ from mdaug.reports.scan import write_scan_report
 from mdaug.workflows.options import CalculatorOptions
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.use_calculator import CalculatorChoice
-from mdaug.workflows.use_model import Model, differences_from_training, load_models, own_level
+from mdaug.workflows.use_model import Model, load_models, own_level
 from mdaug.workflows.workflow_options import ScanOptions
 
 
@@ -119,7 +120,7 @@ def _start(model: Model, first: Model, options: ScanOptions) -> Atoms:
     """
     source = model if model.choice is None or options.structure is not None else first
     start = source.start(options.structure)
-    differences_from_training(start, model.manifest, strict=options.strict)
+    check_applicability(start, model.manifest, strict=options.strict)
     if options.structure is not None:
         return start
     relaxed = relax(model.calculator, start)

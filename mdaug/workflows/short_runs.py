@@ -12,6 +12,7 @@ from mdaug.workflows.explore import visited_positions
 from mdaug.workflows.training_sets import Sets
 
 TIMESTEP_FS = 0.5
+"""Time step, for the fastest vibrations of hydrogens."""
 
 
 def why_no_md(sets: Sets, purpose: str) -> str | None:
@@ -22,7 +23,7 @@ def why_no_md(sets: Sets, purpose: str) -> str | None:
     sets
         Frames of the system.
     purpose
-        What it is for, in a word.
+        What it is for, the subject of the sentence, for example hardening.
     """
     if sets.train.periodic:
         return f"the frames have a cell, and {purpose} is for molecules"

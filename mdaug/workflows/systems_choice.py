@@ -9,11 +9,11 @@ from mdaug.errors import DataError
 from mdaug.frames import IntArray
 from mdaug.geometry.matching import MoleculeGraph, match_molecules
 from mdaug.models.molecule_template import MoleculeTemplate
+from mdaug.workflows.augmentation_choice import AugmentationChoice
 from mdaug.workflows.baseline import BaselineChoice, choose_baseline
 from mdaug.workflows.baseline_templates import number_atom_types
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.training_choice import (
-    AugmentationChoice,
     ComparedSystem,
     Comparison,
     TrainingChoice,

@@ -27,7 +27,6 @@ from mdaug.workflows.systems_choice import choose_for_systems
 from mdaug.workflows.training_choice import augmented_frames
 from mdaug.workflows.training_outcome import TrainingOutcome, describe_outcome, training_report
 from mdaug.workflows.training_records import (
-    CONFIG,
     record_choices,
     record_sets,
     recorded_choices,
@@ -37,15 +36,6 @@ from mdaug.workflows.training_scan import scan_bond_to_hydrogen
 from mdaug.workflows.training_sets import Sets, TrainingCallbacks, kind_of_model, prepare_systems
 from mdaug.workflows.training_summary import summarize_systems
 from mdaug.workflows.workflow_options import ValidationOptions
-
-__all__ = [
-    "CONFIG",
-    "TrainingOutcome",
-    "describe_outcome",
-    "record_sets",
-    "train_as_worker",
-    "train_force_field",
-]
 
 
 def train_force_field(

@@ -19,11 +19,9 @@ from typing import NamedTuple
 from mdaug.augmentation.generate import Augmentation
 from mdaug.frames import Frames, FrameSet, as_frames, join_frames
 from mdaug.training import train
-from mdaug.workflows.augmentation_choice import AugmentationChoice, record_choice, recorded_choice
+from mdaug.workflows.augmentation_choice import AugmentationChoice
 from mdaug.workflows.baseline import NO_BASELINE, BaselineChoice, choose_baseline, network_options
 from mdaug.workflows.config import RunConfig
-
-__all__ = ["AugmentationChoice", "TrainingChoice", "choose_training", "record_choice", "recorded_choice"]
 
 WORSE = 1.3
 """Largest force MAE of a probe with augmented frames over that without, on the validation frames."""

@@ -21,7 +21,8 @@ from mdaug.workflows.data_section import DataSection
 from mdaug.workflows.levels import check_isolated
 from mdaug.workflows.shared_frames import same_system, warn_of_shared_frames, warn_of_training_frames
 
-FILE = "split.json"
+SPLIT = "split.json"
+"""Record of the split in the run folder of a training."""
 
 _SUFFIXES = re.compile(r"\.(xyz|extxyz|npz|db|json|h5|hdf5|traj|gz|pt|pth|out|log|xml)\b", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")

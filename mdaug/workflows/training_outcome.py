@@ -16,9 +16,9 @@ from mdaug.frames import structure_from_json
 from mdaug.reports.training import SystemReport, TrainingReport
 from mdaug.training import TrainResult
 from mdaug.verdicts import Verdict
+from mdaug.workflows.config import CONFIG
 from mdaug.workflows.delta_choice import DeltaChoice
 from mdaug.workflows.hardening import Hardened
-from mdaug.workflows.training_records import CONFIG
 from mdaug.workflows.training_sets import Sets, kind_of_model
 from mdaug.workflows.training_summary import frame_energies_kcal_mol
 

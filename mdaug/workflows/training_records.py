@@ -7,12 +7,13 @@ from mdaug.data import write_extxyz
 from mdaug.springs import write_springs
 from mdaug.workflows.augmentation_choice import record_choice, recorded_choice
 from mdaug.workflows.baseline import record_baseline, recorded_baseline
-from mdaug.workflows.config import RunConfig, save_config
+from mdaug.workflows.config import CONFIG, RunConfig, save_config
 from mdaug.workflows.training_choice import TrainingChoice
-from mdaug.workflows.training_data import write_splits
+from mdaug.workflows.training_data import SPLIT, write_splits
 from mdaug.workflows.training_sets import Sets
 
-CONFIG, SYSTEMS = "config.toml", "systems"
+SYSTEMS = "systems"
+"""Folder of the files of each of several systems."""
 
 
 def system_folder(folder: Path, sets: Sets, systems: Sequence[Sets]) -> Path:
@@ -30,13 +31,13 @@ def system_folder(folder: Path, sets: Sets, systems: Sequence[Sets]) -> Path:
     return folder if len(systems) == 1 else folder / SYSTEMS / sets.label
 
 
-def record_sets(systems: Sets | Sequence[Sets], config: RunConfig, folder: Path, *, resume: bool) -> None:
+def record_sets(systems: Sequence[Sets], config: RunConfig, folder: Path, *, resume: bool) -> None:
     """Write config.toml, split.json and, for an augmented model, springs.json and augmented.xyz.
 
     Parameters
     ----------
     systems
-        The frames of the training.
+        The frames of each system.
     config
         All settings.
     folder
@@ -49,10 +50,9 @@ def record_sets(systems: Sets | Sequence[Sets], config: RunConfig, folder: Path,
     DataError
         If the split of a resumed run is another one.
     """
-    systems = (systems,) if isinstance(systems, Sets) else systems
     folder.mkdir(parents=True, exist_ok=True)
     save_config(config, folder / CONFIG)
-    write_splits([(sets.label, sets.split) for sets in systems], folder / "split.json", resume=resume)
+    write_splits([(sets.label, sets.split) for sets in systems], folder / SPLIT, resume=resume)
     for sets in systems:
         if sets.springs is not None and sets.augmented is not None:
             place = system_folder(folder, sets, systems)

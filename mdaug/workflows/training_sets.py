@@ -17,11 +17,11 @@ from mdaug.errors import DataError
 from mdaug.frames import FrameSet, join_frames
 from mdaug.springs import SpringAnalysis, analyze_springs
 from mdaug.training import TrainState
+from mdaug.workflows.augmentation_choice import AugmentationChoice
 from mdaug.workflows.baseline import NO_BASELINE, BaselineChoice
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.levels import check_levels
 from mdaug.workflows.progress import ignore
-from mdaug.workflows.training_choice import AugmentationChoice
 from mdaug.workflows.training_data import System, load_training_data
 
 ModelKind = Literal["raw", "augmented", "Δ-learning"]

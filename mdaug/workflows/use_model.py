@@ -10,17 +10,16 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from mdaug.archives import read_json
-from mdaug.calculators.applicability import check_applicability
 from mdaug.deployment.manifest import read_manifest
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet, structure_from_json
 from mdaug.options import Device, Precision
 from mdaug.quantum.calculators import GFN2, charged_calculator
 from mdaug.sampling.structures import starting_structures
-from mdaug.workflows.config import load_recorded_config
+from mdaug.workflows.config import CONFIG, load_recorded_config
 from mdaug.workflows.options import Part
 from mdaug.workflows.runs import find_model, model_label
-from mdaug.workflows.training_data import load_labeled, read_splits
+from mdaug.workflows.training_data import SPLIT, load_labeled, read_splits
 from mdaug.workflows.use_calculator import CalculatorChoice
 
 
@@ -105,7 +104,7 @@ def load_model(
     # imported late, so that a wrong path is found before torch is imported
     from mdaug.calculators.ase_calculator import MDAugCalculator
 
-    # the commands themselves compare structures with the training frames
+    # the commands compare their start with the training frames; a scan would warn of each stretched bond
     calculator = MDAugCalculator(path, device=device, dtype=dtype, strict=None)
     return Model(model_label(path), calculator, calculator.manifest, path)
 
@@ -172,33 +171,6 @@ def start_structure(manifest: dict[str, Any], path: Path | str, structure: str |
     return structure_from_json(reference)
 
 
-def differences_from_training(atoms: Atoms, manifest: dict[str, Any], *, strict: bool) -> list[str]:
-    """Return how a structure differs from the training frames of a model, each as one sentence.
-
-    The calculators of the commands do not warn; otherwise a scan would warn of each stretched bond.
-
-    Parameters
-    ----------
-    atoms
-        The structure.
-    manifest
-        Manifest of the model.
-    strict
-        Refuse a structure that differs.
-
-    Raises
-    ------
-    StructureError
-        `strict`, and there is a difference.
-
-    Warns
-    -----
-    UserWarning
-        For each difference, without `strict`.
-    """
-    return check_applicability(atoms, manifest, strict=strict)
-
-
 def own_level(training: dict[str, Any]) -> Calculator | None:
     """Return the calculator of the level of theory that a manifest names; None unless GFN2-xTB.
 
@@ -259,11 +231,10 @@ def own_systems(path: Path, part: Part) -> dict[str, FrameSet]:
     DataError
         If the model does not lie in the folder of its training, or the frames are not found or have changed.
     """
-    config, split = path.parent / "config.toml", path.parent / "split.json"
+    config, split = path.parent / CONFIG, path.parent / SPLIT
     if not (config.is_file() and split.is_file()):
         raise DataError(
-            f"{path}: no config.toml and split.json beside it, which record its {part} frames; name frames "
-            "as DATA"
+            f"{path}: no {CONFIG} and {SPLIT} beside it, which record its {part} frames; name frames as DATA"
         )
     systems = load_labeled(load_recorded_config(config).data)
     splits = read_splits(split)

@@ -22,10 +22,10 @@ from mdaug.quantum.point_store import PointStore
 from mdaug.springs import Springs
 from mdaug.sweep.space import record_settings
 from mdaug.sweep.trial import read_trial
+from mdaug.workflows.augmentation_choice import AugmentationChoice, recorded_choice
 from mdaug.workflows.drift import _why_stopped
 from mdaug.workflows.run_record import read_record
 from mdaug.workflows.stability import _made_by
-from mdaug.workflows.training_choice import AugmentationChoice, recorded_choice
 from mdaug.workflows.use_calculator import parse_arguments
 from mdaug.workflows.use_model import _results
 

@@ -72,23 +72,23 @@ def mean_force(forces):
 def test_method_less_its_field_is_what_both_levels_leave(frames, tmp_path):
     """The remainder is that of the method itself, and its forces are the slopes of its energies."""
     low_level = LowLevel.fitted("GFN2-xTB", frames, 5.0, tmp_path / "labels.jsonl", no_progress)
-    rest, kept = low_level.labeled(frames, no_progress)
+    residual, kept = low_level.residual(frames, no_progress)
     energies, forces = calculate_frames(charged_calculator("GFN2-xTB", 0, 1), frames)
     field_energies, field_forces = low_level.field.evaluate(frames.positions)
     assert len(kept) == len(frames)
-    np.testing.assert_allclose(rest.forces, forces - field_forces, atol=1e-4)
-    np.testing.assert_allclose(np.diff(rest.energies), np.diff(energies - field_energies), atol=1e-5)
-    assert abs(rest.energies.mean()) < 1e-9
-    assert mean_force(rest.forces) < 0.1 * mean_force(forces)
+    np.testing.assert_allclose(residual.forces, forces - field_forces, atol=1e-4)
+    np.testing.assert_allclose(np.diff(residual.energies), np.diff(energies - field_energies), atol=1e-5)
+    assert abs(residual.energies.mean()) < 1e-9
+    assert mean_force(residual.forces) < 0.1 * mean_force(forces)
     along = np.random.default_rng(0).normal(size=frames.positions[:1].shape)
     ends = [
-        low_level.labeled(
+        low_level.residual(
             replace(frames.select(slice(0, 1)), positions=frames.positions[:1] + step * along), no_progress
         )
         for step in (-1e-3, 1e-3)
     ]
     slope = (ends[1][0].energies[0] - ends[0][0].energies[0]) / 2e-3
-    assert slope == pytest.approx(-np.sum(rest.forces[0] * along[0]), rel=2e-2, abs=2e-3)
+    assert slope == pytest.approx(-np.sum(residual.forces[0] * along[0]), rel=2e-2, abs=2e-3)
 
 
 def test_labels_of_more_frames_are_method_and_network(trained, frames):

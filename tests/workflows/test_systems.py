@@ -29,8 +29,9 @@ from mdaug.workflows.dry_run import dry_run
 from mdaug.workflows.evaluate import evaluate_models
 from mdaug.workflows.export import export_run
 from mdaug.workflows.levels import check_levels
-from mdaug.workflows.train import TrainingOutcome, train_force_field
+from mdaug.workflows.train import train_force_field
 from mdaug.workflows.training_data import labels_of, load_training_data
+from mdaug.workflows.training_outcome import TrainingOutcome
 from mdaug.workflows.training_sets import TrainingCallbacks, prepare_systems
 from mdaug.workflows.training_summary import summarize_training
 from mdaug.workflows.use_model import own_frames, own_systems, start_structure

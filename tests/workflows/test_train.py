@@ -19,7 +19,9 @@ from mdaug.springs import Springs, consistency, fit_springs
 from mdaug.training.history import History
 from mdaug.workflows.config import file_hash, load_config
 from mdaug.workflows.export import export_run
-from mdaug.workflows.train import describe_outcome, record_sets, train_force_field
+from mdaug.workflows.train import train_force_field
+from mdaug.workflows.training_outcome import describe_outcome
+from mdaug.workflows.training_records import record_sets
 from mdaug.workflows.training_sets import TrainingCallbacks, prepare_systems
 from mdaug.workflows.training_summary import summarize_training
 
@@ -178,10 +180,10 @@ def test_nothing_is_written_before_all_is_found_good(tiny, tmp_path):
 
 
 def test_resuming_with_other_frames_is_refused(outcome, tiny, tmp_path):
-    record_sets(prepare_systems(tiny, TrainingCallbacks())[0], tiny, tmp_path, resume=False)
+    record_sets(prepare_systems(tiny, TrainingCallbacks()), tiny, tmp_path, resume=False)
     other = tiny.replace({"split": {"seed": 5}})
     with pytest.raises(DataError, match="not those of this run"):
-        record_sets(prepare_systems(other, TrainingCallbacks())[0], other, tmp_path, resume=True)
+        record_sets(prepare_systems(other, TrainingCallbacks()), other, tmp_path, resume=True)
 
 
 def test_export_writes_the_same_model_from_the_checkpoint(outcome, tmp_path):

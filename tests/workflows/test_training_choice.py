@@ -8,13 +8,9 @@ import pytest
 from mdaug.augmentation.generate import Augmentation
 from mdaug.frames import join_frames
 from mdaug.workflows import training_choice
+from mdaug.workflows.augmentation_choice import AugmentationChoice, record_choice, recorded_choice
 from mdaug.workflows.config import load_config
-from mdaug.workflows.training_choice import (
-    AugmentationChoice,
-    choose_training,
-    record_choice,
-    recorded_choice,
-)
+from mdaug.workflows.training_choice import choose_training
 
 
 @pytest.fixture
