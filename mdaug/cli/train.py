@@ -227,7 +227,7 @@ def _settings_of(folder: Path, changes: Changes) -> RunConfig:
 
 @contextmanager
 def _callbacks() -> Iterator["TrainingCallbacks"]:
-    """Show the stages of a training, with a bar for the springs and one for the epochs.
+    """Show the stages of a training, with bars for the springs, the epochs and other parts.
 
     The bar of the epochs shows the validation errors of energy (kcal/mol) and forces (kcal/mol/Å) and the
     number of frames per second.
@@ -237,10 +237,8 @@ def _callbacks() -> Iterator["TrainingCallbacks"]:
     with started_when_needed() as bar:
 
         def epoch(state: "TrainState") -> None:
-            errors = f"E {state.energy_mae_kcal_mol:.3f} F {state.force_mae_kcal_mol_A:.3f}"
-            advance(
-                bar, "training", state.epoch, state.n_epochs, f"{errors} {state.geometries_per_second:.0f}/s"
-            )
+            text = f"{state.validation_errors} {state.geometries_per_second:.0f}/s"
+            advance(bar, "training", state.epoch, state.n_epochs, text)
 
         stage = partial(console.print, markup=False)
         yield TrainingCallbacks(stage, partial(advance, bar, "springs"), epoch, partial(advance, bar))

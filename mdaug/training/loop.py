@@ -43,6 +43,11 @@ class TrainState:
     learning_rate: float
     geometries_per_second: float
 
+    @property
+    def validation_errors(self) -> str:
+        """The MAE of energies (kcal/mol) and forces (kcal/mol/Å) of the validation frames, as text."""
+        return f"E {self.energy_mae_kcal_mol:.3f} F {self.force_mae_kcal_mol_A:.3f}"
+
 
 @dataclass(frozen=True)
 class TrainResult:

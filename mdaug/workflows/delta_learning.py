@@ -152,40 +152,37 @@ def make_delta_frames(
     DataError, MissingDependencyError
         The settings name a method that cannot be used.
     """
-    recorded = [_recorded(system_folder(folder, sets, systems) / FOLDER) for sets in systems]
-    done = [choice for choice in recorded if choice is not None]
-    if len(done) == len(systems):
-        _report(done, systems, stage)
-        return done
+    places = [system_folder(folder, sets, systems) / FOLDER for sets in systems]
+    recorded = [choice for place in places if (choice := _recorded(place)) is not None]
+    if len(recorded) == len(systems):
+        _report(recorded, systems, stage)
+        return recorded
     assessed = [
-        assess(sets, systems, config, system_folder(folder, sets, systems) / FOLDER, progress)
-        for sets in systems
+        assess(sets, systems, config, place, progress) for sets, place in zip(systems, places, strict=True)
     ]
     choices = [choice for choice, _ in assessed]
-    methods = {n: method for n, (_, method) in enumerate(assessed) if method is not None}
     _report(choices, systems, stage)
+    methods = {n: method for n, (_, method) in enumerate(assessed) if method is not None}
     if methods:
         differences = [_differences(systems[n], method) for n, method in methods.items()]
         model, force_maes = _difference_network(differences, config, folder / FOLDER, device, progress)
         for (n, method), force_mae in zip(methods.items(), force_maes, strict=True):
-            place = system_folder(folder, systems[n], systems) / FOLDER
-            labels = DeltaLabels(method, model)
-            made, n_left_out = _made(systems[n], labels, config.delta, progress)
-            choices[n] = replace(
-                choices[n],
-                force_mae_network_kcal_mol_A=force_mae,
-                n_frames=len(made),
-                n_left_out=n_left_out,
-            )
+            made, n_left_out = _made(systems[n], DeltaLabels(method, model), config.delta, progress)
+            choice = replace(choices[n], force_mae_network_kcal_mol_A=force_mae, n_left_out=n_left_out)
+            choices[n] = _with_number(choice, made)
             if len(made):
-                write_extxyz(made, place / FRAMES)
-                stage(f"Δ-learning: {len(made)} frames")
-            else:
-                choices[n] = replace(choices[n], used=False, reason=f"no Δ-learning: {NO_FRAMES}")
-                stage(choices[n].reason)
-    for sets, choice in zip(systems, choices, strict=True):
-        write_json(system_folder(folder, sets, systems) / FOLDER / RECORD, asdict(choice))
+                write_extxyz(made, places[n] / FRAMES)
+            stage(f"Δ-learning: {len(made)} frames" if len(made) else choices[n].reason)
+    for place, choice in zip(places, choices, strict=True):
+        write_json(place / RECORD, asdict(choice))
     return choices
+
+
+def _with_number(choice: DeltaChoice, made: FrameSet) -> DeltaChoice:
+    """Return a choice with the number of frames that were made; without any Δ-learning is not used."""
+    if not len(made):
+        return replace(choice, used=False, reason=f"no Δ-learning: {NO_FRAMES}")
+    return replace(choice, n_frames=len(made))
 
 
 def with_delta_frames(systems: Sequence[Sets], config: RunConfig, folder: Path) -> tuple[Sets, ...]:

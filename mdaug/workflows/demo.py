@@ -215,8 +215,7 @@ def _train_and_validate(task: ModelTask, steps: Any) -> DemoModel:
         steps.put(Step(task.name, what, done, total, text))
 
     def report_epoch(state: TrainState) -> None:
-        errors = f"E {state.energy_mae_kcal_mol:.3f} F {state.force_mae_kcal_mol_A:.3f}"
-        report("training", state.epoch, state.n_epochs, errors)
+        report("training", state.epoch, state.n_epochs, state.validation_errors)
 
     outcome = train_force_field(
         task.config,

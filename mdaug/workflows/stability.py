@@ -30,8 +30,18 @@ from mdaug.workflows.use_model import own_frames
 
 
 @dataclass(frozen=True)
-class Baseline:
-    """Baseline of a trajectory: bonds and, if available, frames and manifest of the model."""
+class ExpectedBonds:
+    """Bonds that a trajectory is expected to keep.
+
+    Parameters
+    ----------
+    bonds
+        The bonds, with their mean lengths.
+    frames
+        Training frames whose distances and torsions are compared; None for bonds only.
+    manifest
+        Manifest of the model whose training frames these are; None without a model.
+    """
 
     bonds: TrainingBonds
     frames: FrameSet | None
@@ -48,7 +58,7 @@ class TrajectoryStability:
 
 def judge_trajectory(
     trajectory: Path,
-    baseline: Baseline,
+    expected: ExpectedBonds,
     folder: Path,
     *,
     topology: Path | None = None,
@@ -63,8 +73,8 @@ def judge_trajectory(
     ----------
     trajectory
         A trajectory file or a folder of `mdaug nve`.
-    baseline
-        From `training_bonds`.
+    expected
+        From `training_bonds` or `minimum_bonds`.
     folder
         Output folder.
     topology
@@ -86,11 +96,11 @@ def judge_trajectory(
         `strict`, and its first frame is unlike the model's training frames; otherwise a warning.
     """
     universe = open_trajectory(trajectory, topology, frame_time_fs=frame_time_fs)
-    differences = _differences(universe, baseline, strict=strict)
+    differences = _differences(universe, expected, strict=strict)
     result = stability(
         universe,
-        baseline.bonds,
-        frames=baseline.frames,
+        expected.bonds,
+        frames=expected.frames,
         tolerance_A=TOLERANCE_A if tolerance_A is None else tolerance_A,
         progress=partial(progress, "frames"),
     )
@@ -107,7 +117,7 @@ def judge_trajectory(
 
 def training_bonds(
     trajectory: Path, frames: FrameSet | None, model: Path | None, topology: Path | None = None
-) -> Baseline:
+) -> ExpectedBonds:
     """Return the bonds of the training frames that a trajectory is compared with.
 
     Parameters
@@ -132,7 +142,7 @@ def training_bonds(
         If the model does not lie in the folder of its training: then only its bonds are known.
     """
     if frames is not None:
-        return Baseline(TrainingBonds.from_frames(frames), frames)
+        return ExpectedBonds(TrainingBonds.from_frames(frames), frames)
     try:
         path = find_model(model or _made_by(trajectory)).resolve()
     except DataError as error:
@@ -142,8 +152,8 @@ def training_bonds(
         frames = own_frames(path, "train", label)
     except DataError as error:
         warnings.warn(f"bonds only, no distributions: {error}", stacklevel=2)
-        return Baseline(TrainingBonds.from_manifest(manifest), None, manifest)
-    return Baseline(TrainingBonds.from_frames(frames), frames, manifest)
+        return ExpectedBonds(TrainingBonds.from_manifest(manifest), None, manifest)
+    return ExpectedBonds(TrainingBonds.from_frames(frames), frames, manifest)
 
 
 def _of_system(
@@ -172,7 +182,7 @@ def minimum_bonds(
     *,
     topology: Path | None = None,
     frame_time_fs: float | None = None,
-) -> Baseline:
+) -> ExpectedBonds:
     """Return the bonds of the minimum of a calculator next to the first frame of a trajectory.
 
     Parameters
@@ -202,7 +212,7 @@ def minimum_bonds(
             f"{relaxed.max_force_eV_A:.2g} eV/Å); name frames with --data"
         )
     minimum = relaxed.atoms
-    return Baseline(TrainingBonds.from_frames(one_frame(minimum, relaxed.energy_eV, choice.name)), None)
+    return ExpectedBonds(TrainingBonds.from_frames(one_frame(minimum, relaxed.energy_eV, choice.name)), None)
 
 
 def _first_frame(universe: mda.Universe) -> Atoms:
@@ -213,11 +223,11 @@ def _first_frame(universe: mda.Universe) -> Atoms:
     return atoms
 
 
-def _differences(universe: mda.Universe, baseline: Baseline, *, strict: bool) -> list[str]:
+def _differences(universe: mda.Universe, expected: ExpectedBonds, *, strict: bool) -> list[str]:
     """Return how the first frame differs from the training frames; `stability` refuses other atoms."""
-    if baseline.manifest is None or not len(universe.trajectory):
+    if expected.manifest is None or not len(universe.trajectory):
         return []
-    return check_applicability(_first_frame(universe), baseline.manifest, strict=strict)
+    return check_applicability(_first_frame(universe), expected.manifest, strict=strict)
 
 
 def _made_by(trajectory: Path) -> Path | None:

@@ -1,7 +1,7 @@
 """Augmented training: frames -> split -> springs -> augmented frames -> model -> errors on test frames."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from mdaug.workflows.augmentation_choice import AugmentationChoice
 from mdaug.workflows.baseline import BaselineChoice
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.delta_learning import make_delta_frames, with_delta_frames
-from mdaug.workflows.hardening import harden, n_rounds, plan
+from mdaug.workflows.hardening import Hardened, harden, n_rounds, plan
 from mdaug.workflows.network_training import train_network
 from mdaug.workflows.reference_choice import describe_references, with_isolated_atoms
 from mdaug.workflows.runs import explain_folder
@@ -77,40 +77,24 @@ def train_force_field(
     (PosixPath('runs/mine/model.pt'), 0.42)
     """
     callbacks, group = callbacks or TrainingCallbacks(), group or ProcessGroup()
-    folder = Path(folder)
+    folder, given = Path(folder), config
     pick_device(device)  # before minutes of springs and labels
-    systems = prepare_systems(config, callbacks)
-    given, config = config, with_isolated_atoms(config, systems)
-    references = describe_references(given, systems)
+    systems = prepare_systems(given, callbacks)
+    config, references = with_isolated_atoms(given, systems), describe_references(given, systems)
     systems = _with_choices(systems, config, folder, group, device=device, resume=resume)
     _report_choices(systems, references, callbacks)
     record_sets(systems, given, folder, resume=resume)
     deltas = make_delta_frames(
         systems, config, folder, device=device, stage=callbacks.stage, progress=callbacks.part
     )
-    group.broadcast("")
+    group.broadcast("")  # the other processes read the frames now
     systems = with_delta_frames(systems, config, folder)
-    _report_hardening(systems, config, callbacks)
-    n_frames = sum(sets.n_training for sets in systems)
-    callbacks.stage(f"training on {n_frames} frames; validation errors E in kcal/mol, F in kcal/mol/Å")
+    _report_training(systems, config, callbacks)
     how: dict[str, Any] = {"group": group, "device": device, "resume": resume, "progress": callbacks.epoch}
     training = train_network(systems, config, folder, **how)
     summary = summary_of(systems, config) | {"reference_energies": references}
-    hardened = None
-    rounds = n_rounds(config, systems)
-    if rounds:
-        hardened = harden(
-            training,
-            systems,
-            config,
-            folder,
-            rounds=rounds,
-            summary=summary,
-            device=device,
-            stage=callbacks.stage,
-        )
-        callbacks.stage(f"hardening: {hardened.reason}")
-        training = replace(training, model=hardened.model)
+    hardened = _hardened(training, systems, config, folder, summary, device=device, stage=callbacks.stage)
+    training = training if hardened is None else replace(training, model=hardened.model)
     model = _export(training, folder / "model.pt", systems, summary)
     for place, member in committee_members(config, folder):
         callbacks.stage(f"committee: training {place.name}")
@@ -127,6 +111,27 @@ def train_force_field(
     write_training_report(folder, training_report(outcome))
     explain_folder(folder, "train")
     return outcome
+
+
+def _hardened(
+    training: TrainResult,
+    systems: Sequence[Sets],
+    config: RunConfig,
+    folder: Path,
+    summary: dict[str, Any],
+    *,
+    device: str,
+    stage: Callable[[str], None],
+) -> Hardened | None:
+    """Return the model after its rounds of hardening; None for a training without."""
+    rounds = n_rounds(config, systems)
+    if not rounds:
+        return None
+    hardened = harden(
+        training, systems, config, folder, rounds=rounds, summary=summary, device=device, stage=stage
+    )
+    stage(f"hardening: {hardened.reason}")
+    return hardened
 
 
 def _export(training: TrainResult, path: Path, systems: Sequence[Sets], summary: dict[str, Any]) -> Path:
@@ -170,10 +175,12 @@ def _report_choices(systems: Sequence[Sets], references: str, callbacks: Trainin
         callbacks.stage(f"reference energies: {references}")
 
 
-def _report_hardening(systems: Sequence[Sets], config: RunConfig, callbacks: TrainingCallbacks) -> None:
+def _report_training(systems: Sequence[Sets], config: RunConfig, callbacks: TrainingCallbacks) -> None:
     hardening = plan(config, systems)
     if hardening is not None:
         callbacks.stage(hardening)
+    n_frames = sum(sets.n_training for sets in systems)
+    callbacks.stage(f"training on {n_frames} frames; validation errors E in kcal/mol, F in kcal/mol/Å")
 
 
 def summary_of(systems: Sequence[Sets], config: RunConfig) -> dict[str, Any]:
