@@ -13,7 +13,7 @@ import pytest
 from ase.build import molecule
 from ase.io import read, write
 
-import mdaug.calculators.committee  # noqa: F401 - before a test replaces the class that it extends
+import mdaug.workflows.dynamics  # noqa: F401 - before a test replaces the class of its models
 from mdaug.cli.app import main
 from mdaug.data import write_extxyz
 from mdaug.data.splits import Split
