@@ -172,32 +172,31 @@ def harden(
     stage
         Called with a line of text at each stage.
     """
-    model, before = training.model, _validation_force_mae(training)
     fields, failures = _fields(systems, config)
     if not fields:
-        return Hardened(model, (), f"no hardening: {'; '.join(failures)}")
-    done: list[Round] = []
-    training_sets = {sets.label: sets.all_training for sets in systems}
-    searches = {
-        sets.label: (fields[sets.label], _relabel(sets, systems, config, folder))
-        for sets in systems
-        if sets.label in fields
+        return Hardened(training.model, (), f"no hardening: {'; '.join(failures)}")
+    relabel = {
+        sets.label: _relabel(sets, systems, config, folder) for sets in systems if sets.label in fields
     }
+    work = _Hardening(systems, config, device, stage, fields, relabel)
+    model, before = training.model, _validation_force_mae(training)
+    done: list[Round] = []
+    frames = {sets.label: sets.all_training for sets in systems}
     for number in range(1, rounds + 1):
         place = folder / FOLDER / f"round-{number}"
         place.mkdir(parents=True, exist_ok=True)
         templates = systems[0].baseline.templates
         path = export_model(model, place / "model.pt", training=summary, templates=templates)
-        runs, found = _search(path, number, systems, searches, config, _prefixed(stage, f"round {number}: "))
-        if not found:
+        runs, in_minima = work.search(path, number)
+        if not in_minima:
             return Hardened(model, (*done, Round(runs)), _nothing_found(number, runs))
-        n_found = sum(map(len, found.values()))
-        stage(f"round {number}: training on {n_found} frames in spurious minima")
-        for label, explored in found.items():
-            training_sets[label] = join_frames([training_sets[label], explored])
-        result = _train_on(model, list(training_sets.values()), systems, config, place, device)
+        n_frames = sum(map(len, in_minima.values()))
+        stage(f"round {number}: training on {n_frames} frames in spurious minima")
+        for label, explored in in_minima.items():
+            frames[label] = join_frames([frames[label], explored])
+        result = work.train_on(model, list(frames.values()), place)
         after = _validation_force_mae(result)
-        done.append(Round(runs, n_found, before, after, kept=after <= WORSE * before))
+        done.append(Round(runs, n_frames, before, after, kept=after <= WORSE * before))
         if not done[-1].kept:
             return Hardened(model, tuple(done), _not_kept(number, done[-1]))
         model, before = result.model, after
@@ -205,31 +204,60 @@ def harden(
     return Hardened(model, tuple(done), f"{which} found spurious minima")
 
 
-def _search(  # noqa: PLR0917
-    model: Path,
-    number: int,
-    systems: Sequence[Sets],
-    searches: Mapping[str, tuple[ForceField, Relabel | None]],
-    config: RunConfig,
-    stage: Callable[[str], None],
-) -> tuple[tuple[HotRuns, ...], dict[str, FrameSet]]:
-    """Return the runs of all systems with a field, and by label the frames in spurious minima of each."""
-    runs: list[HotRuns] = []
-    found: dict[str, FrameSet] = {}
-    for sets in systems:
-        if sets.label not in searches:
-            continue
-        field, relabel = searches[sets.label]
-        held_out = sets.validation if len(sets.validation) else sets.train
-        own_stage = stage if len(systems) == 1 else _prefixed(stage, f"{sets.label}, ")
-        search = Search(field, sets.train, held_out, config.hardening, own_stage, sets.label, relabel)
-        place = system_folder(model.parent, sets, systems)
-        place.mkdir(parents=True, exist_ok=True)
-        own_runs, explored = search.run(model, number, place)
-        runs += own_runs
-        if explored is not None:
-            found[sets.label] = explored
-    return tuple(runs), found
+@dataclass(frozen=True)
+class _Hardening:
+    """What the rounds of a hardening have in common: frames, settings, and by label the force-matched fields
+    of the systems that are searched and what labels their frames better."""
+
+    systems: Sequence[Sets]
+    config: RunConfig
+    device: str
+    stage: Callable[[str], None]
+    fields: Mapping[str, ForceField]
+    relabel: Mapping[str, Relabel | None]
+
+    def search(self, model: Path, number: int) -> tuple[tuple[HotRuns, ...], dict[str, FrameSet]]:
+        """Return the runs of all systems with a field, and by label the frames in spurious minima of each."""
+        runs: list[HotRuns] = []
+        in_minima: dict[str, FrameSet] = {}
+        for sets in self.systems:
+            if sets.label not in self.fields:
+                continue
+            prefix = f"round {number}: " + (f"{sets.label}, " if len(self.systems) > 1 else "")
+            search = Search(
+                self.fields[sets.label],
+                sets.train,
+                sets.validation if len(sets.validation) else sets.train,
+                self.config.hardening,
+                _prefixed(self.stage, prefix),
+                sets.label,
+                self.relabel[sets.label],
+            )
+            place = system_folder(model.parent, sets, self.systems)
+            place.mkdir(parents=True, exist_ok=True)
+            own_runs, explored = search.run(model, number, place)
+            runs += own_runs
+            if explored is not None:
+                in_minima[sets.label] = explored
+        return tuple(runs), in_minima
+
+    def train_on(self, model: SchNet, frames: Sequence[FrameSet], place: Path) -> TrainResult:
+        """Go on with the training from the present weights, on the given frames of each system."""
+        baselines = [sets.baseline for sets in self.systems]
+        options = training_options(self.systems, self.config)
+        epochs = self.config.hardening.epochs or max(1, options.n_epochs // EPOCHS_OVER_A_ROUND)
+        rate = LOWER_RATE * options.learning_rate
+        held_out = [sets for sets in self.systems if len(sets.validation)]
+        return train(
+            as_frames([one.subtract(own) for one, own in zip(baselines, frames, strict=True)]),
+            as_frames([sets.baseline.subtract(sets.validation) for sets in held_out]),
+            network_options(baselines, self.config),
+            options.model_copy(update={"epochs": epochs, "learning_rate": rate}),
+            place,
+            device=self.device,
+            resume=True,
+            initial=model,
+        )
 
 
 def _relabel(sets: Sets, systems: Sequence[Sets], config: RunConfig, folder: Path) -> Relabel | None:
@@ -295,30 +323,3 @@ def _validation_force_mae(result: TrainResult) -> float:
 
 def _prefixed(stage: Callable[[str], None], prefix: str) -> Callable[[str], None]:
     return lambda text: stage(prefix + text)
-
-
-def _train_on(  # noqa: PLR0917
-    model: SchNet,
-    frames: Sequence[FrameSet],
-    systems: Sequence[Sets],
-    config: RunConfig,
-    place: Path,
-    device: str,
-) -> TrainResult:
-    """Go on with the training from the present weights, on the given frames of each system."""
-    baselines = [sets.baseline for sets in systems]
-    options = training_options(systems, config)
-    epochs = config.hardening.epochs or max(1, options.n_epochs // EPOCHS_OVER_A_ROUND)
-    rate = LOWER_RATE * options.learning_rate
-    subtracted = [baseline.subtract(own) for baseline, own in zip(baselines, frames, strict=True)]
-    held_out = [sets for sets in systems if len(sets.validation)]
-    return train(
-        as_frames(subtracted),
-        as_frames([sets.baseline.subtract(sets.validation) for sets in held_out]),
-        network_options(baselines, config),
-        options.model_copy(update={"epochs": epochs, "learning_rate": rate}),
-        place,
-        device=device,
-        resume=True,
-        initial=model,
-    )
