@@ -1,7 +1,10 @@
 """Energy along one coordinate, and the tests of such a curve."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
@@ -221,38 +224,53 @@ def follow(examined: ExaminedForceField, motion: Motion, values: FloatArray) -> 
         The atoms cannot be moved along the coordinate.
     """
     start = Atoms(examined.minimum.numbers, examined.minimum.positions)
-    move = motion.mover(start)
+    move = partial(motion.mover(start), start)
     zero = _evaluate(examined, start)[0]
-    points, energies, forces, kept = [], [], [], []
-    for value in values:
-        moved = move(start, float(value))
-        energy, on_atoms = _evaluate(examined, moved)
-        if np.isfinite(energy) and np.isfinite(on_atoms).all():
-            points.append(moved.positions)
-            energies.append(energy - zero)
-            forces.append(on_atoms)
-            kept.append(float(value))
-    work = []
-    for k in range(len(points) - 1):
-        done, change = _work(points[k : k + 2], forces[k : k + 2]), energies[k + 1] - energies[k]
-        if abs(change - done) > JUMP_KCAL_MOL + JUMP_SHARE * abs(change):  # or the points are too far apart
-            between = [move(start, float(v)) for v in np.linspace(kept[k], kept[k + 1], FINER + 1)[1:-1]]
-            fine = [_evaluate(examined, moved)[1] for moved in between]
-            finer = _work(
-                [points[k], *(moved.positions for moved in between), points[k + 1]],
-                [forces[k], *fine, forces[k + 1]],
-            )
-            done = finer if np.isfinite(finer) else done
-        work.append(done)
-    name, n_failed = motion.name(start.numbers), len(values) - len(kept)
-    curve = np.array(kept), np.array(energies), np.array(work)
-    return Curve(name, motion.kind, motion.value(start), *curve, n_failed)
+    tried = [_point(examined, move, float(value)) for value in values]
+    points = [point for point in tried if np.isfinite(point.energy) and np.isfinite(point.forces).all()]
+    return Curve(
+        motion.name(start.numbers),
+        motion.kind,
+        motion.value(start),
+        np.array([point.value for point in points]),
+        np.array([point.energy - zero for point in points]),
+        np.array([_work_between(examined, move, *ends) for ends in pairwise(points)]),
+        n_failed=len(tried) - len(points),
+    )
 
 
-def _work(points: Sequence[FloatArray], forces: Sequence[FloatArray]) -> float:
+class _Point(NamedTuple):
+    """A point of a curve: value of the coordinate, positions (Å), energy (kcal/mol), forces (kcal/mol/Å)."""
+
+    value: float
+    positions: FloatArray
+    energy: float
+    forces: FloatArray
+
+
+def _point(examined: ExaminedForceField, move: Callable[[float], Atoms], value: float) -> _Point:
+    moved = move(value)
+    return _Point(value, moved.positions, *_evaluate(examined, moved))
+
+
+def _work_between(
+    examined: ExaminedForceField, move: Callable[[float], Atoms], first: _Point, last: _Point
+) -> float:
+    """Return the work from a point to the next; by way of more points where these two do not explain the
+    change of the energy, because they may be too far apart."""
+    change, coarse = last.energy - first.energy, _work([first, last])
+    if abs(change - coarse) <= JUMP_KCAL_MOL + JUMP_SHARE * abs(change):
+        return coarse
+    values = np.linspace(first.value, last.value, FINER + 1)[1:-1]
+    fine = _work([first, *(_point(examined, move, float(value)) for value in values), last])
+    return fine if np.isfinite(fine) else coarse
+
+
+def _work(points: Sequence[_Point]) -> float:
     """Return the work against the forces on the way through several points, by the trapezoidal rule."""
-    means = 0.5 * (np.array(forces)[1:] + np.array(forces)[:-1])
-    return -float((means * np.diff(np.array(points), axis=0)).sum())
+    forces, positions = np.array([p.forces for p in points]), np.array([p.positions for p in points])
+    means = 0.5 * (forces[1:] + forces[:-1])
+    return -float((means * np.diff(positions, axis=0)).sum())
 
 
 def _evaluate(examined: ExaminedForceField, atoms: Atoms) -> tuple[float, FloatArray]:

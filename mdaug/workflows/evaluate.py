@@ -80,36 +80,49 @@ def evaluate_models(
         loaded = [load_model(model, device=device, dtype=dtype)]
     else:
         loaded = load_models([model] if model else [], choice, device=device, dtype=dtype)
-    own = frames is None
     if frames is None:
         systems = {label: own for label, own in _own_systems(loaded[0], part).items() if len(own)}
     else:
         systems = {"": frames}
-    if frames is not None and loaded[0].training.get("data") == frames.name:
-        warnings.warn(
-            f"the model was trained on part of a file of the same name, {frames.name}; if it is this one, "
-            "these errors are too small: leave DATA out for the test frames",
-            stacklevel=2,
-        )
+        _warn_of_own_data(loaded[0], frames)
+    own_part = None if frames is not None else part
     evaluations, entries = [], []
     for label, of_system in systems.items():
         for one in loaded:
+            name = label if len(systems) > 1 else None
+            figure = folder / _figure(one.label * (len(loaded) > 1), name)
             result, differences = _errors(one, of_system, strict, progress)
-            about: dict[str, Any] = {"data": of_system.name, "part": part if own else None}
-            about |= {"model": one.name} if one.choice is None else one.choice.to_json()
-            about |= {"system": label} if len(systems) > 1 else {}
-            entries.append(result.to_json() | about | {"unlike_training": differences})
-            figure = folder / _figure(one.label * (len(loaded) > 1), label * (len(systems) > 1))
             save_accuracy_figure(result if one.choice is None else result.centered(), figure)
-            kind = f"{part} " if own else ""
-            of_label = f" of {label}" if len(systems) > 1 else ""
-            caption = f"{one.label} on {len(of_system)} {kind}frames{of_label}"
-            evaluations.append(Evaluation(result, caption, figure))
+            evaluations.append(Evaluation(result, _caption(one, of_system, own_part, name), figure))
+            about = _about(one, of_system, own_part, name)
+            entries.append(result.to_json() | about | {"unlike_training": differences})
     write_json(folder / "evaluate.json", _content(entries, len(loaded)))
     return evaluations
 
 
-def _figure(*labels: str) -> str:
+def _warn_of_own_data(model: Model, frames: FrameSet) -> None:
+    """Warn of frames of the file on part of which the model was trained."""
+    if model.training.get("data") == frames.name:
+        warnings.warn(
+            f"the model was trained on part of a file of the same name, {frames.name}; if it is this one, "
+            "these errors are too small: leave DATA out for the test frames",
+            stacklevel=3,
+        )
+
+
+def _caption(model: Model, frames: FrameSet, part: Part | None, system: str | None) -> str:
+    of_part = f"{part} " if part else ""
+    return f"{model.label} on {len(frames)} {of_part}frames" + (f" of {system}" if system else "")
+
+
+def _about(model: Model, frames: FrameSet, part: Part | None, system: str | None) -> dict[str, Any]:
+    """Return what an entry of evaluate.json is about."""
+    about: dict[str, Any] = {"data": frames.name, "part": part}
+    about |= {"model": model.name} if model.choice is None else model.choice.to_json()
+    return about | ({"system": system} if system is not None else {})
+
+
+def _figure(*labels: str | None) -> str:
     return "-".join(["parity", *filter(None, labels)]) + ".png"
 
 
