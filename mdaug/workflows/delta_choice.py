@@ -2,14 +2,15 @@
 
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 
+from mdaug.archives import read_json
 from mdaug.errors import DataError
+from mdaug.files import write_json
 from mdaug.frames import FloatArray
 from mdaug.quantum.calculators import GFN2
 from mdaug.units import KCAL_MOL_PER_EV
@@ -20,6 +21,8 @@ from mdaug.workflows.network_training import n_steps, n_steps_with_delta
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.short_runs import why_no_md
 from mdaug.workflows.training_sets import Sets
+
+FILE = "delta.json"
 
 LEAST_STEPS = 8000
 """Least steps of a training whose epochs are set, without Δ-learning, for auto to use it."""
@@ -82,16 +85,40 @@ class DeltaChoice:
         assert field is not None and difference is not None
         return difference <= LARGEST_SHARE * field
 
-    @classmethod
-    def from_json(cls, entry: dict[str, Any]) -> Self:
-        """Return the choice that `dataclasses.asdict` described.
 
-        Parameters
-        ----------
-        entry
-            The description.
-        """
-        return cls(**entry)
+def recorded_delta(folder: Path) -> DeltaChoice | None:
+    """Return the choice of a run that is resumed; None if it has none.
+
+    Parameters
+    ----------
+    folder
+        Folder of the Δ-learning of a system.
+
+    Raises
+    ------
+    DataError
+        The record is damaged.
+    """
+    path, expected = folder / FILE, "the choice of Δ-learning that `mdaug train` recorded"
+    if not path.exists():
+        return None
+    try:
+        return DeltaChoice(**read_json(path, expected))
+    except TypeError as error:
+        raise DataError(f"{path}: not {expected} ({error}); remove it to choose again") from error
+
+
+def record_delta(choice: DeltaChoice, folder: Path) -> None:
+    """Write the choice, after which its frames are not made again.
+
+    Parameters
+    ----------
+    choice
+        The choice.
+    folder
+        Folder of the Δ-learning of a system.
+    """
+    write_json(folder / FILE, asdict(choice))
 
 
 def plan_of_delta(systems: Sequence[Sets], config: RunConfig) -> str | None:

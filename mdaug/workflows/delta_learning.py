@@ -12,7 +12,7 @@ Without a baseline M and M_X are zero, and MD is of X plus the network.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -22,13 +22,11 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.calculators.mixing import SumCalculator
 
-from mdaug.archives import read_json
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.calculators.predictions import predict
 from mdaug.data import write_extxyz
 from mdaug.data.load import read_frames
 from mdaug.deployment import export_model
-from mdaug.files import write_json
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.md import DynamicsOptions
 from mdaug.workflows.config import RunConfig
@@ -39,6 +37,8 @@ from mdaug.workflows.delta_choice import (
     fitted_method,
     mean_force_kcal_mol_A,
     n_wanted,
+    record_delta,
+    recorded_delta,
 )
 from mdaug.workflows.delta_options import DeltaSettings
 from mdaug.workflows.dynamics import ModelRun, new_run
@@ -51,7 +51,7 @@ from mdaug.workflows.training_records import system_folder
 from mdaug.workflows.training_sets import Sets
 from mdaug.workflows.training_summary import summarize_systems
 
-FOLDER, RECORD, FRAMES = "delta", "delta.json", "frames.xyz"
+FOLDER, FRAMES = "delta", "frames.xyz"
 
 N_STARTS, LEFT_OUT_FS = 8, 500.0
 """Runs at each temperature, each from another training frame; and the start of each, from which no frame is
@@ -115,8 +115,9 @@ def recorded_labels(sets: Sets, systems: Sequence[Sets], config: RunConfig, fold
         Its run folder.
     """
     place = system_folder(folder, sets, systems) / FOLDER
-    method = read_json(place / RECORD, "the record of Δ-learning")["method"]
-    return DeltaLabels(fitted_method(method, sets, config, place), folder / FOLDER / "model.pt")
+    choice = recorded_delta(place)
+    assert choice is not None  # written after the frames
+    return DeltaLabels(fitted_method(choice.method, sets, config, place), folder / FOLDER / "model.pt")
 
 
 def make_delta_frames(
@@ -153,7 +154,7 @@ def make_delta_frames(
         The settings name a method that cannot be used.
     """
     places = [system_folder(folder, sets, systems) / FOLDER for sets in systems]
-    recorded = [choice for place in places if (choice := _recorded(place)) is not None]
+    recorded = [choice for place in places if (choice := recorded_delta(place)) is not None]
     if len(recorded) == len(systems):
         _report(recorded, systems, stage)
         return recorded
@@ -174,7 +175,7 @@ def make_delta_frames(
                 write_extxyz(made, places[n] / FRAMES)
             stage(f"Δ-learning: {len(made)} frames" if len(made) else choices[n].reason)
     for place, choice in zip(places, choices, strict=True):
-        write_json(place / RECORD, asdict(choice))
+        record_delta(choice, place)
     return choices
 
 
@@ -219,12 +220,6 @@ def _report(choices: Sequence[DeltaChoice], systems: Sequence[Sets], stage: Call
     for choice, sets in zip(choices, systems, strict=True):
         if choice.reason:
             stage(f"{sets.label}: {choice.reason}" if len(systems) > 1 else choice.reason)
-
-
-def _recorded(place: Path) -> DeltaChoice | None:
-    if not (place / RECORD).exists():
-        return None
-    return DeltaChoice.from_json(read_json(place / RECORD, "the record of Δ-learning"))
 
 
 def _differences(sets: Sets, method: LowLevel) -> Sets:

@@ -15,6 +15,7 @@ from mdaug.augmentation.options import ExploreOptions
 from mdaug.calculators.predictions import predict
 from mdaug.data import write_extxyz
 from mdaug.data.load import read_frames
+from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FloatArray, FrameSet, IntArray, join_frames
 from mdaug.geometry.rigid_motion import NONLINEAR, n_rigid_motions
@@ -74,6 +75,26 @@ class HotRuns:
         return cls(**entry | lists)
 
 
+def recorded_runs(path: Path) -> tuple[HotRuns, ...]:
+    """Return the runs of a round of hardening from its record.
+
+    Parameters
+    ----------
+    path
+        A search.json.
+
+    Raises
+    ------
+    DataError
+        The record is damaged.
+    """
+    expected = "the runs of a round of hardening that `mdaug train` recorded"
+    try:
+        return tuple(HotRuns.from_json(entry) for entry in read_json(path, expected)["runs"])
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{path}: not {expected} ({error!r}); remove it to run them again") from error
+
+
 @dataclass(frozen=True)
 class Search:
     """A search for spurious minima.
@@ -119,9 +140,8 @@ class Search:
         """
         record, explored = folder / "search.json", folder / "explored.xyz"
         if record.exists():
-            entries = read_json(record, "the runs of a round of hardening")["runs"]
             labeled = read_frames(explored, units="eV").frames if explored.exists() else None
-            return tuple(HotRuns.from_json(entry) for entry in entries), labeled
+            return recorded_runs(record), labeled
         done = [
             self._at(model, factor, number * len(self.settings.temperatures) + n)
             for n, factor in enumerate(self.settings.temperatures)

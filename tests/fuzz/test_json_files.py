@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,10 @@ from mdaug.springs import Springs
 from mdaug.sweep.space import record_settings
 from mdaug.sweep.trial import read_trial
 from mdaug.workflows.augmentation_choice import AugmentationChoice, recorded_choice
+from mdaug.workflows.baseline import NO_BASELINE, recorded_baseline
+from mdaug.workflows.delta_choice import DeltaChoice, recorded_delta
 from mdaug.workflows.drift import _why_stopped
+from mdaug.workflows.hot_runs import HotRuns, recorded_runs
 from mdaug.workflows.run_record import read_record
 from mdaug.workflows.stability import _made_by
 from mdaug.workflows.use_calculator import parse_arguments
@@ -63,6 +66,9 @@ REFUSED = [
     Kind("results.json", {"test": None}, lambda p: _results(p.with_name("model.pt"))),
     Kind("config.json", _start(), lambda p: read_start(p.parent)),
     Kind("augmentation.json", AugmentationChoice(True, "").to_json(), lambda p: recorded_choice(p.parent)),
+    Kind("baseline.json", NO_BASELINE.to_json(), lambda p: recorded_baseline(p.parent)),
+    Kind("delta.json", asdict(DeltaChoice(False, "")), lambda p: recorded_delta(p.parent)),
+    Kind("search.json", {"runs": [asdict(HotRuns(300.0, (1.0,), (None,), 5, 1, 2.0))]}, recorded_runs),
 ]
 """Files without which the command cannot go on."""
 
@@ -111,6 +117,15 @@ def test_forged_files_are_refused_by_name(kind: Kind, way: str, tmp_path: Path) 
     with pytest.raises(DataError, match=message) as caught:
         kind.read(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["augmentation.json", "baseline.json", "delta.json", "search.json"])
+@pytest.mark.parametrize("content", [{}, {"x": 1}, {"runs": [{"x": 1}]}, {"runs": 1}])
+def test_records_with_other_keys_are_refused_by_name(name: str, content: Any, tmp_path: Path) -> None:
+    (kind,) = (kind for kind in REFUSED if kind.name == name)
+    (tmp_path / name).write_text(_as_line(content))
+    with pytest.raises(DataError, match=f"{name}: not the "):
+        kind.read(tmp_path / name)
 
 
 @pytest.mark.parametrize("way", FORGED)
