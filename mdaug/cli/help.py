@@ -50,7 +50,15 @@ class SectionFormatter(HelpFormatter):
 
 
 def section(title: str, order: int) -> Group:
-    """Return the help group of a section of the configuration."""
+    """Return the help group of a section of the configuration.
+
+    Parameters
+    ----------
+    title
+        Heading of the group with ``--help-all``.
+    order
+        Place among the sections, from 0.
+    """
     return Group(title, sort_key=100 + order, help_formatter=SectionFormatter())
 
 

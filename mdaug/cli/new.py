@@ -22,8 +22,8 @@ def new(
 ) -> None:
     """Write a commented configuration for `mdaug train --config FILE`.
 
-    With --from the frames are read and checked, and their temperature, the numbers of augmented frames (by
-    atoms and bonds) and epochs are filled in. A JSON schema, mdaug.schema.json, is written beside it: editors
+    With --from the frames are read and checked, and their temperature and the numbers of augmented frames (by
+    atoms and bonds) are filled in. A JSON schema, mdaug.schema.json, is written beside it: editors
     with a TOML extension show what each key means and mark wrong ones.
 
     Parameters

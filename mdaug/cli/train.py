@@ -65,38 +65,38 @@ def train(
 ) -> None:
     """Train a force field on raw and augmented frames.
 
-    Writes model.pt (mdaug, ASE, LAMMPS) and report.html. Options precede the TOML file; keys below are
-    options, too (`--help-all`). It runs under `torchrun`, too.
+    Writes model.pt (mdaug, ASE, LAMMPS) and report.html. Options override the TOML file, whose keys are
+    options, too (`--help-all`). `torchrun` starts it on several processes.
 
     Parameters
     ----------
     data
-        Files of one or several systems [default: ethanol].
+        Frames of one or several systems: files, folders, patterns or names of sets [default: ethanol].
     config
         A TOML file, or the name of a shipped one: demo, ethanol, ethanol_accurate, paper,
         plain_schnet.
     validation
-        File of validation frames, then not split off.
+        File of validation frames [default: part of DATA].
     test
-        File of test frames, then not split off.
+        File of test frames [default: part of DATA].
     epochs
         Passes over the training frames.
     e0s
-        Energies of isolated atoms, eV: H=-13.6,C=-1029.5.
+        Energies of isolated atoms, eV, subtracted before the training: H=-13.6,C=-1029.5.
     no_augment
-        Train the raw model, without augmented frames.
+        Train on the frames of DATA alone; then auto uses no baseline and no Δ-learning either.
     harden
-        Most rounds of hot MD and training after it.
+        Most rounds of hardening: hot MD of the model, and training on spurious minima that it finds.
     committee
-        Networks of a committee.
+        Number of networks with different seeds, whose deviation from each other is a warning [default: 1].
     seed
-        Seed of split, springs, augmentation and training.
+        Seed of every section for which none is given.
     device
-        Device.
+        Device of the training; auto: the GPU if there is one.
     resume
         Continue the training in --out, or the newest one.
     log
-        Log of the epochs.
+        Log each epoch for TensorBoard, or for Weights & Biases (offline).
     dry_run
         Print the expected minutes and memory; write nothing.
     """

@@ -63,7 +63,9 @@ def load_checkpoint(path: Path, fingerprint: str | None = None) -> dict[str, Any
         content = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # a broken file makes zipfile and torch raise errors of many kinds
         reason = (str(error).splitlines() or ["it ends too early"])[0]
-        raise DataError(f"{path} is not a readable checkpoint ({reason})") from error
+        raise DataError(
+            f"{path} is not a readable checkpoint ({reason}); use another copy, or train again"
+        ) from error
     if damaged is not None:
         raise DataError(f"{path} is damaged (wrong checksum of {damaged}); use another copy, or train again")
     if not isinstance(content, dict) or content.get("format") != FORMAT or "state" not in content:

@@ -125,7 +125,7 @@ def train(
     """
     for frames, what in ((train_frames, "training"), (validation_frames, "validation")):
         if len(frames) == 0:
-            raise DataError(f"no {what} frames in {frames.name}; at least one is needed")
+            raise DataError(f"no {what} frames in {frames.name}; give at least one")
     given = (train_frames, validation_frames, model_options, train_options)
     trainer = Trainer(*given, pick_device(device), group=group, initial=initial)
     checkpoint = folder / "checkpoint.pt"

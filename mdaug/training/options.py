@@ -92,9 +92,9 @@ class TrainOptions(Options):
     (element), which those of several systems always are. See e0s for isolated atoms."""
 
     e0s: Annotated[E0s | None, BeforeValidator(parse_e0s), Parameter(parse=False)] = None
-    """Energies of isolated atoms, a table by element, in eV or in its key units. They are subtracted, with
-    the mean of what is left per atom, instead of `reference`. By default those of frames of isolated atoms,
-    if the data have some of all elements."""
+    """Energies of isolated atoms: a table by element, in eV unless its key units names another unit. They are
+    subtracted, with the mean of what is left per atom, instead of `reference`. By default those of frames of
+    isolated atoms, if the data have some of all elements."""
 
     scale: Literal["forces", "kcal/mol", "eV"] = "forces"
     """Unit of the network's output: the rms force (minus that of the prior) of all training frames, augmented

@@ -12,17 +12,16 @@ class DeltaSettings(Options):
 
     method: str = "auto"
     """Low-level method: GFN2-xTB, GFN1-xTB or IPEA1-xTB (through tblite), any ASE calculator as module:Class,
-    or none. auto is GFN2-xTB, or GFN1-xTB for frames of GFN2-xTB, where tblite is installed and the method
-    explains enough of the forces; for molecules with a baseline and augmented frames, and for those of at
-    most 25 atoms that can have neither, but not in trainings whose set epochs make fewer than 8000 steps."""
+    or none. auto: GFN2-xTB (GFN1-xTB for frames of GFN2-xTB), where tblite is installed and the method
+    explains enough of the forces; for molecules with a baseline and augmented frames, and for molecules of at
+    most 25 atoms that can have neither; not where the epochs are set and make fewer than 8000 steps."""
 
     n_frames: Positive | None = None
     """Frames of the molecule that are made [default: four times its training frames, 1000 to 4000]."""
 
     temperatures: tuple[PositiveFloat, ...] = (1.0, 1.2, 2.0)
-    """Temperatures of the MD from which they are taken, in that of the training frames. (With the hot ones
-    bends and close contacts, too, have the forces of the method and the network: docs/benchmarks/
-    delta_learning.md.)"""
+    """Temperatures of the MD from which they are taken, in units of the temperature of the training frames.
+    (The hot ones have bends and close contacts that the others lack.)"""
 
     weight: Annotated[float, Field(gt=0, le=1e9)] = 1.0
     """Weight of each in the training loss (a frame of the data: 1)."""

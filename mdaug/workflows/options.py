@@ -44,25 +44,25 @@ class DataOptions(Options):
     """How to read DATA."""
 
     temperature: Annotated[float | None, Field(gt=0)] = None
-    """Temperature of the frames, K [default: the file's]."""
+    """Temperature of the sampling, K [default: the file's]."""
 
     units: str | None = None
     """Energy unit of the file: eV, kcal/mol, kJ/mol, meV, Hartree or Ry [default: the format's]."""
 
     force_units: str | None = None
-    """Such as Hartree/Bohr [default: energy/length unit]."""
+    """Force unit, as Hartree/Bohr [default: energy/length]."""
 
     length_units: str | None = None
-    """Angstrom, Bohr, nm or pm [default: the format's]."""
+    """Length unit: Angstrom, Bohr, nm or pm [default: the format's]."""
 
     every: Annotated[int, Field(ge=1)] = 1
     """Read every n-th frame only."""
 
     energy_key: str | None = None
-    """Name of the energies [default: energy, or REF_energy]."""
+    """Key of the energies [default: energy, or REF_energy]."""
 
     forces_key: str | None = None
-    """Name of their forces [default: forces, or REF_forces]."""
+    """Key of the forces [default: forces, or REF_forces]."""
 
     drop_outliers: Switch = False
     """Leave out frames with outlying energies or forces."""

@@ -184,7 +184,9 @@ def compute_frames(
     work = _prepare(level, folder, where, points, progress)
     frames = source.load(data)
     if frames.periodic:
-        raise DataError(f"{data}: periodic; ab-initio energies are for molecules only")
+        raise DataError(
+            f"{data}: periodic, and ab-initio energies are for molecules only; give frames without a cell"
+        )
     _check_electrons(data, level, frames.charge, frames.multiplicity)
     bonds = median_bonds(frames)
     jobs = frame_jobs(frames, bonds)

@@ -53,7 +53,7 @@ class HardeningSettings(Options):
     with augmented frames in at least 8000 steps, otherwise 0]."""
 
     temperatures: tuple[PositiveFloat, ...] = (1.5, 2.0, 3.0)
-    """Temperatures of the MD, in that of the frames."""
+    """Temperatures of the MD, in units of the temperature of the frames."""
 
     runs: Positive = 4
     """Runs of each molecule at each temperature, all from one validation frame; one for linear molecules."""
