@@ -188,6 +188,24 @@ def coarse_energies(frames: FrameSet) -> FrameSet:
     return replace(frames, energies=np.round(frames.energies / step) * step)
 
 
+def _joined(energy: float = 1.0, force: float = 1.0, length: float = 1.0) -> Maker:
+    """Return a maker of files joined from two: every third frame is in other units, energies mean-free."""
+
+    def make(frames: FrameSet) -> FrameSet:
+        factor = np.where(np.arange(len(frames)) % 3 == 1, 1.0, 0.0)[:, None, None]
+        energies = frames.energies - frames.energies.mean()
+        lengths = 1 + factor * (length - 1)
+        return replace(
+            frames,
+            energies=energies * (1 + factor[:, 0, 0] * (energy - 1)),
+            forces=frames.forces * (1 + factor * (force - 1)),
+            positions=frames.positions * lengths,
+            cells=None if frames.cells is None else frames.cells * lengths,
+        )
+
+    return make
+
+
 def _temperature(factor: float) -> Maker:
     def make(frames: FrameSet) -> FrameSet | None:
         if frames.temperature_K is None:
@@ -218,6 +236,7 @@ HARTREE, RYDBERG, BOHR, KJ = units.Hartree, units.Rydberg, units.Bohr, 4.184
 ENERGY = ("energies against forces",)
 FORCE_SCALE = ("unit of forces", *ENERGY)
 LENGTH = ("unit of lengths",)
+JOINED = ("one unit in all frames",)
 ORDER = ("forces belong to the positions", *ENERGY)
 
 CORRUPTIONS = {
@@ -251,6 +270,14 @@ CORRUPTIONS = {
     "energies in eV, forces in kcal/mol": Corruption(
         _scaled(force=23.06), FORCE_SCALE, "error", ("--force-units",)
     ),
+    "forces joined with gradients": Corruption(_joined(force=-1), JOINED, "error", ("opposite sign",)),
+    "eV joined with Hartree/Bohr": Corruption(
+        _joined(1 / HARTREE, BOHR / HARTREE), JOINED, "error", ("Hartree/Bohr for eV/Angstrom",)
+    ),
+    "eV joined with kcal/mol": Corruption(
+        _joined(23.06, 23.06), (*JOINED, "outliers of the forces"), "error", ("kcal/mol/Angstrom for eV",)
+    ),
+    "Å joined with Bohr": Corruption(_joined(length=1 / BOHR), JOINED, "error", ("lengths of two units",)),
     "hydrogens renumbered in half": Corruption(
         renumbered_hydrogens, ("same molecule in every frame",), "error", ("another order",)
     ),

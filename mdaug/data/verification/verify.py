@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from mdaug.data.stated_units import StatedUnits
+from mdaug.data.verification.common_units import common_units_verdict
 from mdaug.data.verification.duplicates import NAME as DUPLICATES
 from mdaug.data.verification.duplicates import group_duplicates
 from mdaug.data.verification.energies_from_forces import Effort, predict_energies
@@ -17,6 +18,7 @@ from mdaug.data.verification.energy_force_consistency import (
 )
 from mdaug.data.verification.force_balance import NAME as BALANCE
 from mdaug.data.verification.force_balance import balance_verdict
+from mdaug.data.verification.molecular_identity import NAME as IDENTITY
 from mdaug.data.verification.molecular_identity import identity_verdict
 from mdaug.data.verification.outliers import ZERO_FORCES, outlier_verdicts, outliers
 from mdaug.data.verification.records import groups_verdict, record_verdicts, weights_verdict
@@ -96,22 +98,23 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
     evidence, bonds, length_unit = measure_units(frames.select(usable))
     # wrong lengths would leave all atoms apart, or put thousands within a cutoff
     in_a = with_lengths_in(frames, length_unit)
-    identity = identity_verdict(in_a)
-    if identity.verdict == "error":
-        usable = np.setdiff1d(usable, outliers([identity]))
+    mixtures = [identity_verdict(in_a), common_units_verdict(in_a, usable, stated)]
+    of_others = outliers([verdict for verdict in mixtures if verdict.verdict == "error"])
+    if len(of_others):  # other checks then judge most frames, not a mean over two kinds
+        usable = np.setdiff1d(usable, of_others)
         evidence, bonds, _ = measure_units(frames.select(usable))
     remedies, compared = _compare(frames, in_a, usable, evidence=evidence, stated=stated, effort=effort)
     verdicts += [
         contact_verdict(frames),
+        *mixtures,
         length_verdict(remedies.evidence, stated, remedies.other_units),
         force_verdict(frames.select(usable), bonds, stated, remedies.other_units),
-        identity,
         balance_verdict(in_a, usable, bonds),
         *compared,
     ]
     of_stresses = None if effort is None else stress_verdict(in_a, usable)
     verdicts += [] if of_stresses is None else [of_stresses]
-    off = outliers([v for v in verdicts if v.name != identity.name and v.verdict == "warning"])
+    off = outliers([v for v in verdicts if v.name != IDENTITY and v.verdict == "warning"])
     off = np.union1d(off, outliers([v for v in verdicts if v.name in (ZERO_FORCES, BALANCE)]))
     verdicts += record_verdicts(in_a, usable)
     grouped, duplicates = group_duplicates(frames)

@@ -1,0 +1,165 @@
+"""Whether all frames are in the same units, with forces of the same sign: joined files may not be.
+
+A mean over frames of two units does not show them: it lies between, and may look like a third unit. Each
+frame has a length and a force scale of its own, from all of its bonds: the common factor of their lengths,
+and the restoring force for their stretch, both relative to the other frames.
+"""
+
+from itertools import product
+
+import numpy as np
+
+from mdaug.data.stated_units import StatedUnits
+from mdaug.data.verification.bond_stiffness import BOND_SPREAD_A, lasting_bonds
+from mdaug.data.verification.messages import shown
+from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.geometry.pairs import minimum_image
+from mdaug.units import EV_PER_ENERGY_UNIT
+from mdaug.verdicts import Verdict
+
+NAME = "one unit in all frames"
+
+MIN_FRAMES = 20
+
+LENGTH_FACTOR = 1.5
+"""All bonds of a frame in another length unit are longer or shorter by this factor at least (Bohr: 1.89)."""
+
+FORCE_FACTOR = 10.0
+"""Forces of another unit differ by a greater factor (Ry: 13.6, kcal/mol: 23). Frames of clean sets are within
+0.11 (a hot ion pair) and 2."""
+
+CLEAR, MIN_STRAIN = 0.8, 0.3
+"""Correlation of restoring forces with stretches, over the bonds of a frame, and strain energy relative to
+the median, from which on a frame has a force scale. In clean sets no such frame has the wrong sign."""
+
+MIN_SHARE, LEAST_FRAMES = 0.05, 3
+"""Fewer frames are outliers, which other checks find."""
+
+SAME_UNIT = 0.3
+"""Difference of the logarithms of two factors up to which they are taken for the same."""
+
+
+def common_units_verdict(frames: FrameSet, usable: IntArray, stated: StatedUnits) -> Verdict:
+    """Return whether lengths and forces of all frames have one unit and sign.
+
+    Parameters
+    ----------
+    frames
+        All frames; lengths in Å where all have one unit.
+    usable
+        Indices of the frames without outliers.
+    stated
+        Units in which the frames were read.
+    """
+    some = frames.select(usable)
+    if len(some) < MIN_FRAMES:
+        return Verdict(NAME, "cannot tell", None, None, f"needs at least {MIN_FRAMES} frames")
+    idx_i, idx_j = lasting_bonds(some)
+    if len(idx_i) == 0:
+        return Verdict(NAME, "cannot tell", None, None, "no bonds to compare frames by")
+    vectors = minimum_image(some.positions[:, idx_j] - some.positions[:, idx_i], some.periodic_cells)
+    d_ij = np.linalg.norm(vectors, axis=2)
+    off = _other_lengths(d_ij)
+    if _are_several(off, len(some)):
+        factor = float(np.median(np.median(d_ij[off], axis=0) / np.median(d_ij, axis=0)))
+        what = (
+            f"all bonds of {_some_frames(usable[off], len(some))} are {_times(factor, 'longer', 'shorter')}"
+        )
+        return _error(what, "lengths", "--length-units", factor, usable[off])
+    pull = np.einsum("npx,npx->np", some.forces[:, idx_i] - some.forces[:, idx_j], vectors / d_ij[..., None])
+    vibrates = (d_ij.std(axis=0) > BOND_SPREAD_A[0]) & (d_ij.std(axis=0) < BOND_SPREAD_A[1])
+    if not vibrates.any() or not np.median(np.abs(pull[:, vibrates]), axis=0).all():
+        return Verdict(NAME, "cannot tell", None, None, "no bonds whose stretch forces answer")
+    scale, is_clear = force_scales(d_ij[:, vibrates], pull[:, vibrates])
+    return _judge_forces(scale, is_clear, usable, stated)
+
+
+def force_scales(d_ij: FloatArray, pull: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the force scale of each frame and whether it is clear, both of shape (n_frames,).
+
+    Parameters
+    ----------
+    d_ij
+        Shape (n_frames, n_bonds), Å.
+    pull
+        Shape (n_frames, n_bonds): forces that shorten the bonds.
+    """
+    stretch = d_ij - np.median(d_ij, axis=0)
+    stiffness = np.median(np.abs(pull), axis=0) / np.maximum(np.median(np.abs(stretch), axis=0), 1e-12)
+    work = np.sum(stretch * pull, axis=1)
+    strain = np.sum(stiffness * stretch**2, axis=1)
+    answer = np.sum(pull**2 / stiffness, axis=1)
+    correlation = work / np.sqrt(np.maximum(strain * answer, 1e-300))
+    is_clear = (np.abs(correlation) > CLEAR) & (strain > MIN_STRAIN * np.median(strain))
+    return work / np.maximum(strain, 1e-300), is_clear
+
+
+def _judge_forces(scale: FloatArray, is_clear: FloatArray, usable: IntArray, stated: StatedUnits) -> Verdict:
+    clear = scale[is_clear]
+    if len(clear) < MIN_FRAMES // 2:
+        text = "the forces of too few frames answer the stretch of their bonds"
+        return Verdict(NAME, "cannot tell", float(len(clear)), MIN_FRAMES // 2, text)
+    sign = 1.0 if np.mean(clear > 0) >= 0.5 else -1.0
+    # an element of the array: the mean of the two in the middle may be of neither unit
+    typical = float(np.quantile(clear[sign * clear > 0], 0.5, method="lower"))
+    ratio = scale / typical
+    turned = is_clear & (ratio < 0)
+    other = is_clear & (np.abs(np.log(np.maximum(np.abs(ratio), 1e-300))) > np.log(FORCE_FACTOR))
+    n_frames = len(usable)
+    if _are_several(other, n_frames):
+        factor = float(np.median(ratio[other]) / np.median(ratio[is_clear & ~other]))
+        what = (
+            f"forces of at least {_some_frames(usable[other], n_frames)} are "
+            f"{_times(abs(factor), 'larger', 'smaller')} for the same stretch of bonds"
+            f"{_likely_unit(abs(factor), stated)}"
+        )
+        return _error(what, "forces", "--force-units", factor, usable[other])
+    if _are_several(turned, n_frames):
+        numbers = tuple(usable[turned].tolist())
+        text = (
+            f"forces of at least {_some_frames(usable[turned], n_frames)} have the opposite sign: they push "
+            "stretched bonds apart where those of the others restore them: gradients and forces in one file; "
+            "expected F = −∂E/∂r in every frame: change the sign of these"
+        )
+        return Verdict(NAME, "error", float(np.median(ratio[turned])), 1 / FORCE_FACTOR, text, numbers)
+    smallest = float(np.abs(ratio[is_clear]).min())
+    text = f"forces of all frames answer the stretch of bonds alike, by factors of {smallest:.2g} and more"
+    return Verdict(NAME, "ok", smallest, 1 / FORCE_FACTOR, text)
+
+
+def _other_lengths(d_ij: FloatArray) -> FloatArray:
+    """Return the frames (n_frames,) whose bonds all are longer, or all shorter; two bonds at least."""
+    if d_ij.shape[1] < 2:
+        return np.zeros(len(d_ij), bool)
+    factor = d_ij / np.median(d_ij, axis=0)
+    other: FloatArray = (factor.min(axis=1) > LENGTH_FACTOR) | (factor.max(axis=1) < 1 / LENGTH_FACTOR)
+    return other
+
+
+def _are_several(off: FloatArray, n_frames: int) -> bool:
+    return bool(off.sum() >= max(LEAST_FRAMES, MIN_SHARE * n_frames))
+
+
+def _some_frames(numbers: IntArray, n_frames: int) -> str:
+    return f"{len(numbers)} of {n_frames} frames (frames {shown(numbers.tolist())})"
+
+
+def _times(factor: float, more: str, less: str) -> str:
+    by, word = (factor, more) if factor > 1 else (1 / factor, less)
+    return f"about {by:.3g} times {word} than those of the others"
+
+
+def _likely_unit(factor: float, stated: StatedUnits) -> str:
+    """Return the unit in which forces are larger by `factor` than in the stated one, for the message."""
+    units = [StatedUnits(e, e, length) for e, length in product(EV_PER_ENERGY_UNIT, ("Angstrom", "Bohr"))]
+    off = [abs(np.log(factor * unit.ev_a_per_force / stated.ev_a_per_force)) for unit in units]
+    nearest = int(np.argmin(off))
+    return f" ({units[nearest].force} for {stated.force}?)" if off[nearest] < SAME_UNIT else ""
+
+
+def _error(what: str, quantity: str, option: str, value: float, numbers: IntArray) -> Verdict:
+    text = (
+        f"{what}: {quantity} of two units in one file; expected one: convert these frames, or put them into "
+        f"a file of their own and state its unit with {option}"
+    )
+    return Verdict(NAME, "error", value, None, text, tuple(numbers.tolist()))
