@@ -13,6 +13,7 @@ from mdaug.data.stated_units import StatedUnits
 from mdaug.data.verification.bond_stiffness import BOND_SPREAD_A, lasting_bonds
 from mdaug.data.verification.messages import shown
 from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.geometry.bonds import BoolArray
 from mdaug.geometry.pairs import minimum_image
 from mdaug.units import EV_PER_ENERGY_UNIT
 from mdaug.verdicts import Verdict
@@ -74,7 +75,7 @@ def common_units_verdict(frames: FrameSet, usable: IntArray, stated: StatedUnits
     return _judge_forces(scale, is_clear, usable, stated)
 
 
-def force_scales(d_ij: FloatArray, pull: FloatArray) -> tuple[FloatArray, FloatArray]:
+def force_scales(d_ij: FloatArray, pull: FloatArray) -> tuple[FloatArray, BoolArray]:
     """Return the force scale of each frame and whether it is clear, both of shape (n_frames,).
 
     Parameters
@@ -94,7 +95,7 @@ def force_scales(d_ij: FloatArray, pull: FloatArray) -> tuple[FloatArray, FloatA
     return work / np.maximum(strain, 1e-300), is_clear
 
 
-def _judge_forces(scale: FloatArray, is_clear: FloatArray, usable: IntArray, stated: StatedUnits) -> Verdict:
+def _judge_forces(scale: FloatArray, is_clear: BoolArray, usable: IntArray, stated: StatedUnits) -> Verdict:
     clear = scale[is_clear]
     if len(clear) < MIN_FRAMES // 2:
         text = "the forces of too few frames answer the stretch of their bonds"
@@ -127,16 +128,16 @@ def _judge_forces(scale: FloatArray, is_clear: FloatArray, usable: IntArray, sta
     return Verdict(NAME, "ok", smallest, 1 / FORCE_FACTOR, text)
 
 
-def _other_lengths(d_ij: FloatArray) -> FloatArray:
+def _other_lengths(d_ij: FloatArray) -> BoolArray:
     """Return the frames (n_frames,) whose bonds all are longer, or all shorter; two bonds at least."""
     if d_ij.shape[1] < 2:
-        return np.zeros(len(d_ij), bool)
+        return np.zeros(len(d_ij), np.bool_)
     factor = d_ij / np.median(d_ij, axis=0)
-    other: FloatArray = (factor.min(axis=1) > LENGTH_FACTOR) | (factor.max(axis=1) < 1 / LENGTH_FACTOR)
+    other: BoolArray = (factor.min(axis=1) > LENGTH_FACTOR) | (factor.max(axis=1) < 1 / LENGTH_FACTOR)
     return other
 
 
-def _are_several(off: FloatArray, n_frames: int) -> bool:
+def _are_several(off: BoolArray, n_frames: int) -> bool:
     return bool(off.sum() >= max(LEAST_FRAMES, MIN_SHARE * n_frames))
 
 

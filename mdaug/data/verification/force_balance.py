@@ -20,6 +20,9 @@ BALANCED = 0.03
 UNBALANCED = 0.1
 """Relative torque beyond which forces belong to other positions or atoms."""
 
+UNRELATED_FORCES = 0.5
+"""Relative torque and net force, both, beyond which no external field or fixed atom explains them."""
+
 MANY = 0.05
 """Share of the frames from which on frames that are not balanced are an error, not outliers."""
 
@@ -82,11 +85,7 @@ def balance_verdict(frames: FrameSet, usable: IntArray, bonds: BondStiffness | N
     if balance.torque < BALANCED and balance.net_force < BALANCED:
         return Verdict(NAME, "ok", balance.torque, BALANCED, measured)
     if balance.net_force > BALANCED:
-        text = (
-            f"forces have a net force or torque ({measured}, of free molecules below {BALANCED:g}): an "
-            "external field, frozen atoms, or forces that belong to other positions"
-        )
-        return Verdict(NAME, "warning", balance.torque, BALANCED, text)
+        return _judge_net_force(balance, measured)
     return _judge_torque(positions, forces, balance.torque, measured)
 
 
@@ -124,6 +123,21 @@ def _judge_some(frames: FrameSet, usable: IntArray, off: IntArray) -> Verdict:
     )
     level: Level = "error" if len(off) > MANY * len(usable) else "warning"
     return Verdict(NAME, level, float(len(off)), 0.0, text, numbers)
+
+
+def _judge_net_force(balance: ForceBalance, measured: str) -> Verdict:
+    measured = f"{measured}, of free molecules below {BALANCED:g}"
+    if min(balance.torque, balance.net_force) > UNRELATED_FORCES:
+        text = (
+            f"forces do not belong to the positions ({measured}): another order of atoms or of x, y and z, "
+            "accelerations, or forces of other frames; expected F = −∂E/∂r of the same frame"
+        )
+        return Verdict(NAME, "error", balance.torque, BALANCED, text)
+    text = (
+        f"forces have a net force or torque ({measured}): an external field, fixed atoms, or forces that "
+        "belong to other positions"
+    )
+    return Verdict(NAME, "warning", balance.torque, BALANCED, text)
 
 
 def _judge_torque(positions: FloatArray, forces: FloatArray, torque: float, measured: str) -> Verdict:

@@ -20,6 +20,9 @@ MUCH_LESS_LIKELY = 7.0
 """Units of that cost are not proposed where energies per atom fit too: energies and forces differ in
 unit."""
 
+FAR_OFF = 5.0
+"""Factor by which ratios are off only in other units, not by forces of fixed atoms or of other positions."""
+
 
 class Remedies:
     """Changes to frames that make lengths, energies and forces agree, each verified by applying it.
@@ -34,6 +37,9 @@ class Remedies:
         Units in which they were read.
     agrees
         Whether changed frames agree: measures all ratios again.
+    doubt
+        Why the forces are not those of the positions, so that no unit would mend them; None if they may be.
+        It does not explain ratios that are far off.
     """
 
     def __init__(
@@ -42,8 +48,10 @@ class Remedies:
         evidence: UnitEvidence,
         stated: StatedUnits,
         agrees: Callable[[FrameSet], bool],
+        doubt: str | None = None,
     ) -> None:
         self.evidence, self.stated = evidence, stated
+        self.doubt = None if _is_far_off(evidence) else doubt
         self._frames, self._agrees = frames, agrees
         self.force_sign = -1.0 if evidence.stiffness is not None and evidence.stiffness < 0 else 1.0
         slope = 1.0 if evidence.slope is None else evidence.slope
@@ -53,6 +61,8 @@ class Remedies:
     def units(self) -> tuple[FittingUnits, ...]:
         """Units that fit, the likeliest first; several only if the frames do not decide between them."""
         found: list[FittingUnits] = []
+        if self.doubt is not None:
+            return ()
         for one in fitting_units(self.evidence, self.stated)[:MAX_TRIED]:
             if found and (one.cost > found[0].cost + AS_LIKELY or one.misfit > found[0].misfit + AS_GOOD):
                 continue
@@ -88,6 +98,9 @@ class Remedies:
             Of the energies against those integrated from the forces.
         """
         start = "energies do not fit the forces: "
+        return start + (self._explain_by_units(slope) if self.doubt is None else self.doubt)
+
+    def _explain_by_units(self, slope: float) -> str:
         options = options_of(self.other_units())
         if slope < 0:
             if self.evidence.stiffness is None:
@@ -97,20 +110,20 @@ class Remedies:
             also = f", and state {options}" if options else ""
             if not options and self.is_per_atom:
                 also = f", and multiply the energies by the number of atoms, {self._frames.n_atoms}"
-            return f"{start}{what} the wrong sign (forces are F = −∂E/∂r, gradients are not): change it{also}"
+            return f"{what} the wrong sign (forces are F = −∂E/∂r, gradients are not): change it{also}"
         if self.is_per_atom:
             n_atoms = self._frames.n_atoms
             per_atom = f"they look like energies per atom: multiply them by {n_atoms}"
             if n_atoms == 2:
-                return f"{start}{per_atom}; or the forces are twice too large: cannot tell which"
+                return f"{per_atom}; or the forces are twice too large: cannot tell which"
             if options and self.units[0].cost < MUCH_LESS_LIKELY:
-                return f"{start}{per_atom}; or state {options}: cannot tell which, as both would fit"
-            return start + per_atom
+                return f"{per_atom}; or state {options}: cannot tell which, as both would fit"
+            return per_atom
         if options:
             which = ": cannot tell which" if len(self.units) > 1 else ""
-            return f"{start}both fit together with {options}{which}"
+            return f"both fit together with {options}{which}"
         expected = "expected E and F = −∂E/∂r of one calculation"
-        return f"{start}no pair of units, sign or number of atoms explains it; {expected}"
+        return f"no pair of units, sign or number of atoms explains it; {expected}"
 
     def _mends(self, energy: float, force: float, length: float) -> bool:
         frames = self._frames
@@ -123,3 +136,8 @@ class Remedies:
                 forces=frames.forces * (force * self.force_sign),
             )
         )
+
+
+def _is_far_off(evidence: UnitEvidence) -> bool:
+    ratios = [abs(ratio) for ratio in (evidence.stiffness, evidence.slope) if ratio]
+    return any(not 1 / FAR_OFF < ratio < FAR_OFF for ratio in ratios)

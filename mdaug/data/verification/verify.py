@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from mdaug.data.stated_units import StatedUnits
+from mdaug.data.verification.bond_stiffness import BondStiffness
 from mdaug.data.verification.common_units import common_units_verdict
 from mdaug.data.verification.duplicates import NAME as DUPLICATES
 from mdaug.data.verification.duplicates import group_duplicates
@@ -16,6 +17,7 @@ from mdaug.data.verification.energy_force_consistency import (
     measured_slope,
     sharpness,
 )
+from mdaug.data.verification.fixed_atoms import fixed_atoms_verdict
 from mdaug.data.verification.force_balance import NAME as BALANCE
 from mdaug.data.verification.force_balance import balance_verdict
 from mdaug.data.verification.molecular_identity import NAME as IDENTITY
@@ -98,18 +100,19 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
     evidence, bonds, length_unit = measure_units(frames.select(usable))
     # wrong lengths would leave all atoms apart, or put thousands within a cutoff
     in_a = with_lengths_in(frames, length_unit)
-    mixtures = [identity_verdict(in_a), common_units_verdict(in_a, usable, stated)]
+    mixtures, doubt = _mixtures(in_a, usable, bonds, stated)
     of_others = outliers([verdict for verdict in mixtures if verdict.verdict == "error"])
-    if len(of_others):  # other checks then judge most frames, not a mean over two kinds
+    if 0 < len(of_others) < len(usable):  # other checks then judge most frames, not a mean over two kinds
         usable = np.setdiff1d(usable, of_others)
         evidence, bonds, _ = measure_units(frames.select(usable))
-    remedies, compared = _compare(frames, in_a, usable, evidence=evidence, stated=stated, effort=effort)
+    remedies, compared = _compare(
+        frames, in_a, usable, evidence=evidence, stated=stated, effort=effort, doubt=doubt
+    )
     verdicts += [
         contact_verdict(frames),
         *mixtures,
         length_verdict(remedies.evidence, stated, remedies.other_units),
         force_verdict(frames.select(usable), bonds, stated, remedies.other_units),
-        balance_verdict(in_a, usable, bonds),
         *compared,
     ]
     of_stresses = None if effort is None else stress_verdict(in_a, usable)
@@ -120,6 +123,30 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
     grouped, duplicates = group_duplicates(frames)
     verdicts.append(duplicates)
     return Verification(grouped, tuple(verdicts), off)
+
+
+def _mixtures(
+    frames: FrameSet, usable: IntArray, bonds: BondStiffness | None, stated: StatedUnits
+) -> tuple[list[Verdict], str | None]:
+    """Return the verdicts on frames of other kinds, and why no forces are those of the positions, if so.
+
+    Forces of other positions have no unit. Those of a molecule show by their torque what they are; those in
+    a cell only by bonds, for which all must have one unit.
+    """
+    fixed = fixed_atoms_verdict(frames, usable)
+    if frames.cells is None:
+        balance = balance_verdict(frames, usable, bonds)
+        is_wrong = balance.verdict == "error" and not balance.frames
+        with_forces = usable[:0] if is_wrong else np.setdiff1d(usable, outliers([balance]))
+        common = common_units_verdict(frames, with_forces, stated)
+    else:
+        common = common_units_verdict(frames, usable, stated)
+        if common.verdict == "error":
+            usable = np.setdiff1d(usable, outliers([common]))
+            _, bonds, _ = measure_units(frames.select(usable))
+        balance = balance_verdict(frames, usable, bonds)
+    of_all = [v for v in (fixed, balance) if v.verdict in ("warning", "error") and not v.frames]
+    return [identity_verdict(frames), common, fixed, balance], of_all[0].text if of_all else None
 
 
 def is_augmented(frames: FrameSet) -> bool:
@@ -154,23 +181,25 @@ def _compare(
     evidence: UnitEvidence,
     stated: StatedUnits,
     effort: Effort | None,
+    doubt: str | None,
 ) -> tuple[Remedies, list[Verdict]]:
     """Return what would mend the frames, and the verdicts on energies and forces, `in_a` with lengths in Å.
 
-    What is not clear at little effort is looked at thoroughly.
+    What is not clear at little effort is looked at thoroughly. `doubt` says why the forces are not those of
+    the positions.
     """
     if effort is None:
-        return Remedies(frames, evidence, stated, lambda _: True), []
+        return Remedies(frames, evidence, stated, lambda _: True, doubt), []
     predicted = predict_energies(in_a, usable, effort)
     slope, width = measured_slope(in_a, predicted)
     evidence = replace(evidence, slope=slope, slope_width=width)
-    remedies = Remedies(frames, evidence, stated, partial(_agrees, usable=usable, effort=effort))
+    remedies = Remedies(frames, evidence, stated, partial(_agrees, usable=usable, effort=effort), doubt)
     verdicts = consistency_verdicts(in_a, predicted, remedies)
     if predicted is None or effort.n_equations >= THOROUGH.n_equations:
         return remedies, verdicts
     if worst(verdicts) == "ok" and sharpness(in_a, predicted) < SHARP and width < CLEAR_WIDTH:
         return remedies, verdicts
-    return _compare(frames, in_a, usable, evidence=evidence, stated=stated, effort=THOROUGH)
+    return _compare(frames, in_a, usable, evidence=evidence, stated=stated, effort=THOROUGH, doubt=doubt)
 
 
 def _agrees(frames: FrameSet, usable: IntArray, effort: Effort) -> bool:
