@@ -1,8 +1,13 @@
 """Frames whose energy or forces stand out from the others, by robust statistics."""
 
+from dataclasses import dataclass
+from functools import cache
+
 import numpy as np
+from scipy.stats import chi2
 
 from mdaug.data.verification.messages import shown
+from mdaug.data.verification.regression import robust_std
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.verdicts import Verdict
 
@@ -14,7 +19,13 @@ ENERGY_DEVIATIONS = 15.0
 FORCE_FACTOR = 6.0
 """Root mean square force over the median of the frames beyond which a frame stands out."""
 
+N_QUANTILES = 2000
+
 ZERO_FORCES = "frames without forces"
+
+CHANCE = 1e-6
+"""Probability of a frame in equilibrium beyond the limits. Of one or two vibrations, whose energies have a
+chi-squared distribution with a long tail, it raises them."""
 
 MAX_SHARE = 0.2
 """More frames than this share do not stand out: they are a second population."""
@@ -37,18 +48,19 @@ def _energies(frames: FrameSet) -> Verdict:
         return _too_few(name)
     deviation = np.abs(frames.energies - np.median(frames.energies))
     scale = 1.4826 * float(np.median(deviation))
-    off = deviation > ENERGY_DEVIATIONS * scale + 1e-9
+    limit = max(ENERGY_DEVIATIONS, _tail(_n_vibrations(frames)).deviations)
+    off = deviation > limit * scale + 1e-9
     if scale < 1e-12 or not off.any() or off.mean() > MAX_SHARE:
         worst = float(deviation.max() / scale) if scale > 1e-12 else 0.0
         text = f"the farthest energy is {worst:.1f} robust standard deviations from the median"
-        return Verdict(name, "ok", worst, ENERGY_DEVIATIONS, text)
+        return Verdict(name, "ok", worst, limit, text)
     numbers = tuple(np.flatnonzero(off).tolist())
     text = (
         f"energies of {len(numbers)} frames are up to {deviation.max():.4g} eV from the median, where the "
         f"others scatter by {scale:.2g} eV: look at frames {shown(numbers)}, "
         "or leave them out with --drop-outliers"
     )
-    return Verdict(name, "warning", float(deviation.max() / scale), ENERGY_DEVIATIONS, text, numbers)
+    return Verdict(name, "warning", float(deviation.max() / scale), limit, text, numbers)
 
 
 def _forces(frames: FrameSet) -> Verdict:
@@ -57,14 +69,17 @@ def _forces(frames: FrameSet) -> Verdict:
         return _too_few(name)
     rms = _rms_forces(frames)
     typical = float(np.median(rms[rms > 0])) if (rms > 0).any() else 0.0
-    off = rms > FORCE_FACTOR * typical
+    limit = max(
+        FORCE_FACTOR, _tail(frames.n_atoms - 1).factor
+    )  # the bonds of a chain have the greatest forces
+    off = rms > limit * typical
     if typical == 0 or not off.any() or off.mean() > MAX_SHARE:
         ratio = float(rms.max() / typical) if typical else 0.0
         return Verdict(
             name,
             "ok",
             ratio,
-            FORCE_FACTOR,
+            limit,
             f"the largest forces are {ratio:.2g} times those of a typical frame",
         )
     numbers = tuple(np.flatnonzero(off).tolist())
@@ -72,7 +87,7 @@ def _forces(frames: FrameSet) -> Verdict:
         f"forces of {len(numbers)} frames are up to {rms.max() / typical:.3g} times those of a typical frame "
         f"({typical:.2g} eV/Å): look at frames {shown(numbers)}, or leave them out with --drop-outliers"
     )
-    return Verdict(name, "warning", float(rms.max() / typical), FORCE_FACTOR, text, numbers)
+    return Verdict(name, "warning", float(rms.max() / typical), limit, text, numbers)
 
 
 def _zero_forces(frames: FrameSet) -> Verdict:
@@ -93,6 +108,29 @@ def _zero_forces(frames: FrameSet) -> Verdict:
     return Verdict(
         name, "error" if len(frames) >= MIN_FRAMES else "warning", float(len(numbers)), 0.0, text, numbers
     )
+
+
+@dataclass(frozen=True)
+class _Tail:
+    """Limits that a share `CHANCE` of frames of harmonic vibrations exceeds."""
+
+    deviations: float
+    """Of the energy from the median, in robust standard deviations."""
+    factor: float
+    """Of the force over the median force."""
+
+
+@cache
+def _tail(n_vibrations: int) -> _Tail:
+    energies = chi2(max(n_vibrations, 1))  # in units of k_B T / 2
+    median, highest = float(energies.median()), float(energies.isf(CHANCE))
+    spread = robust_std(energies.ppf(np.linspace(0, 1, N_QUANTILES + 2)[1:-1]))
+    return _Tail((highest - median) / spread, float(np.sqrt(highest / median)))
+
+
+def _n_vibrations(frames: FrameSet) -> int:
+    n = frames.n_atoms
+    return 3 * n - 3 if frames.cells is not None else 1 if n == 2 else 3 * n - 6
 
 
 def _rms_forces(frames: FrameSet) -> FloatArray:
