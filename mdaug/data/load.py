@@ -250,6 +250,11 @@ def _prepared(  # noqa: PLR0917
         frames = replace(frames, temperature_K=remote.temperature_K, level_of_theory=remote.level_of_theory)
     if temperature_K is not None:
         frames = replace(frames, temperature_K=temperature_K)
+    if frames.temperature_K is not None and not 0 < frames.temperature_K < np.inf:
+        raise DataError(
+            f"{name}: a temperature of {frames.temperature_K:g} K; expected more than 0: state it with "
+            "--temperature"
+        )
     if every != 1:
         frames = frames.select(slice(None, None, _positive(every)))
     is_trusted = bool(remote or embedded) and stated == contents.units and temperature_K is None

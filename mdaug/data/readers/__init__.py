@@ -27,6 +27,7 @@ READERS: tuple[Reader, ...] = (
 T = TypeVar("T")
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 GZIP_MAGIC = b"\x1f\x8b"
 
 MAX_UNPACKED_BYTES = 8 * 2**30
@@ -84,6 +85,8 @@ def _read(path: Path, keys: LabelKeys, *, several: bool) -> list[Contents]:
         return _read_compressed(path, keys, several=several)
     if not head.strip():
         raise DataError(f"{path}: the file is empty; expected frames with energies and forces")
+    if head.startswith(UTF_16_MARKS):
+        raise DataError(f"{path}: text in UTF-16; expected UTF-8: convert it (iconv -f UTF-16 -t UTF-8)")
     for reader in READERS:
         if reader.sniff(path, head):
             if several and reader.read_systems is not None:
@@ -130,6 +133,11 @@ def _guarded(read: Callable[[], T], path: Path, name: str) -> T:
         return read()
     except MDAugError:
         raise
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: {name} with the byte 0x{error.object[error.start]:02x}, which is not UTF-8; expected "
+            "text in UTF-8: convert it (iconv -f latin1 -t UTF-8)"
+        ) from error
     except Exception as error:  # a broken file makes numpy and the parsers below raise anything
         raise DataError(
             f"{path}: broken {name} ({type(error).__name__}: {error}); is the file whole, and are its "

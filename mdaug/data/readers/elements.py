@@ -1,6 +1,7 @@
 """Symbols of elements in files to atomic numbers."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from ase.data import atomic_numbers
@@ -28,3 +29,24 @@ def numbers_of_symbols(symbols: Sequence[str], where: str) -> NDArray[np.int64]:
     if unknown:
         raise DataError(f"{where}: {unknown[0]!r} is no element; expected a symbol, as H or Cl")
     return np.array([atomic_numbers[symbol] for symbol in symbols], dtype=np.int64)
+
+
+def whole_numbers(values: NDArray[Any], where: str) -> NDArray[np.int64]:
+    """Return values that must be whole numbers as integers, shape as given.
+
+    Parameters
+    ----------
+    values
+        Numbers of any kind.
+    where
+        File and key, for the message.
+
+    Raises
+    ------
+    DataError
+        If they are no whole numbers.
+    """
+    if values.dtype.kind not in "iuf" or (values.dtype.kind == "f" and (values != np.round(values)).any()):
+        first = values[values != np.round(values)][0] if values.dtype.kind == "f" else values.ravel()[:1]
+        raise DataError(f"{where}: {first} is no whole number; expected integers (atomic numbers: 8 for O)")
+    return values.astype(np.int64)

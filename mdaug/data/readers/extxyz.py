@@ -69,11 +69,20 @@ def _structures(path: Path) -> tuple[list[Atoms], list[str]]:
     """Return all frames, and notes on what was replaced."""
     notes: list[str] = []
     text = "".join(_frames(path, notes))
+    images: list[Atoms] = []
     try:
-        images = list(ase.io.iread(StringIO(text), index=":", format="extxyz"))
+        images.extend(ase.io.iread(StringIO(text), index=":", format="extxyz"))
     except Exception as error:  # ASE's parser raises whatever it meets
-        raise DataError(f"{path}: broken extended xyz ({type(error).__name__}: {error})") from error
+        raise DataError(f"{path}: frame {len(images)}: broken extended xyz ({_reason(error)})") from error
     return images, notes
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"{error.args[0]!r} is no symbol of an element; expected one as H or Cl"
+    if "could not convert string to float" in str(error):
+        return f"{error}; expected numbers with a decimal point in the columns that Properties= names"
+    return f"{type(error).__name__}: {error}"
 
 
 def _frames(path: Path, notes: list[str]) -> Iterator[str]:

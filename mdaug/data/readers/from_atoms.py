@@ -12,9 +12,11 @@ from mdaug.data.readers.contents import LabelKeys
 from mdaug.data.readers.labels import pair_labels
 from mdaug.data.readers.stresses import read_stresses
 from mdaug.errors import DataError
-from mdaug.frames import FloatArray, FrameSet
+from mdaug.frames import FloatArray, FrameSet, IntArray
 
-SET_KEYS = ("temperature_K", "level_of_theory", "charge", "multiplicity")
+NUMBER_KEYS = ("temperature_K", "charge", "multiplicity")
+
+SET_KEYS = (*NUMBER_KEYS, "level_of_theory")
 """Records of a frame that are the same in all frames."""
 
 OWN_KEYS = (*SET_KEYS, "group", "weight")
@@ -54,10 +56,9 @@ def frames_from_atoms(
     for place, atoms in zip(places, images, strict=True):
         _check_same_system(first, atoms, place)
     energy_key, forces_key, notes = choose_labels(first, keys, path)
-    records = {key: _common_record(images, key, path, notes) for key in SET_KEYS}
+    records = {key: _common_record(images, key, places, notes) for key in SET_KEYS}
     periodic = bool(first.pbc.any())
     x, y, z = (bool(p) for p in first.pbc)
-    group = [atoms.info.get("group") for atoms in images]
     stresses, stress_key, of_stresses = read_stresses(images, places)
     notes += of_stresses
     frames = FrameSet(
@@ -68,13 +69,18 @@ def frames_from_atoms(
         cells=np.array([np.array(atoms.cell) for atoms in images]) if periodic else None,
         pbc=(x, y, z),
         stresses=stresses,
-        temperature_K=None if records["temperature_K"] is None else float(records["temperature_K"]),
-        charge=None if records["charge"] is None else float(records["charge"]),
+        temperature_K=records["temperature_K"],
+        charge=records["charge"],
         multiplicity=None if records["multiplicity"] is None else int(records["multiplicity"]),
         name=path.name,
-        level_of_theory=None if records["level_of_theory"] is None else str(records["level_of_theory"]),
-        group=None if None in group else np.array(group, dtype=np.int64),  # type: ignore[arg-type]
-        weights=np.array([float(atoms.info.get("weight", 1.0)) for atoms in images]),
+        level_of_theory=records["level_of_theory"],
+        group=_groups(images),  # type: ignore[arg-type]
+        weights=np.array(
+            [
+                _number(a.info.get("weight", 1.0), "weight", place)
+                for a, place in zip(images, places, strict=True)
+            ]
+        ),
         info=_per_frame_info(images, (energy_key, forces_key, stress_key)),
     )
     return frames, tuple(notes)
@@ -118,31 +124,61 @@ def _forces_names(atoms: Atoms) -> list[str]:
     return names + [key for key in arrays if "force" in key.lower() and key not in names]
 
 
-def _common_record(images: Sequence[Atoms], key: str, path: Path, notes: list[str]) -> Any:
+def _groups(images: Sequence[Atoms]) -> IntArray | None:
+    """Return numbers of the groups, which may be of any kind in the file; None if a frame has none."""
+    group = [atoms.info.get("group") for atoms in images]
+    if any(value is None for value in group):
+        return None
+    if all(isinstance(value, (int, np.integer)) for value in group):
+        return np.array(group, dtype=np.int64)
+    _, numbers = np.unique([str(value) for value in group], return_inverse=True)
+    return numbers.astype(np.int64)
+
+
+def _common_record(images: Sequence[Atoms], key: str, places: Sequence[str], notes: list[str]) -> Any:
     """Return the record that all frames have in common; None where none has it."""
-    stated = [(n, atoms.info[key]) for n, atoms in enumerate(images) if atoms.info.get(key) is not None]
+    stated = [
+        (place, _number(value, key, place) if key in NUMBER_KEYS else str(value))
+        for place, atoms in zip(places, images, strict=True)
+        if (value := atoms.info.get(key)) is not None
+    ]
     if not stated:
         return None
-    first = stated[0][1]
-    for n, value in stated:
+    first_place, first = stated[0]
+    for place, value in stated:
         if value == first:
             continue
+        number = place.rpartition(" ")[2]
         if key == "temperature_K":
             notes.append(
-                f"temperatures differ between frames ({first} K, frame {n}: {value} K): taken as unknown; "
-                "state one with --temperature, or split the file"
+                f"temperatures differ between frames ({first:g} K, frame {number}: {value:g} K): taken as "
+                "unknown; state one with --temperature, or split the file"
             )
             return None
         raise DataError(
-            f"{path}: frame {n} has {key} {value}, frame {stated[0][0]} has {first}; expected one system "
-            "at one level of theory: split the file"
+            f"{place} has {key} {_shown(value)}, frame {first_place.rpartition(' ')[2]} has {_shown(first)}; "
+            "expected one system at one level of theory: split the file"
         )
     if len(stated) < len(images):
         notes.append(
-            f"only {len(stated)} of {len(images)} frames have {key} ({first}), which is taken for all; if "
-            "the others are of another system or calculation, split the file"
+            f"only {len(stated)} of {len(images)} frames have {key} ({_shown(first)}), which is taken for "
+            "all; if the others are of another system or calculation, split the file"
         )
     return first
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _number(value: Any, key: str, where: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{where}: {key} is {str(value)[:60]!r}; expected one number, with a decimal point and without a "
+            "unit"
+        ) from error
 
 
 def _check_same_system(first: Atoms, atoms: Atoms, where: str) -> None:
@@ -174,7 +210,7 @@ def _energy(atoms: Atoms, key: str, where: str) -> float:
             f"{where} has no energy ({key}); expected one in every frame (extended xyz: {key}=… in its "
             "comment line)"
         )
-    return float(energy)
+    return _number(energy, f"the energy ({key})", where)
 
 
 def _forces(atoms: Atoms, key: str | None, where: str) -> FloatArray:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdaug.data.readers.contents import Contents, LabelKeys, Reader
-from mdaug.data.readers.elements import numbers_of_symbols
+from mdaug.data.readers.elements import numbers_of_symbols, whole_numbers
 from mdaug.data.readers.labels import listed, pair_labels
 from mdaug.data.readers.stresses import is_stress, is_virial, tensors_of
 from mdaug.data.stated_units import (
@@ -279,8 +279,8 @@ def _numbers(values: NDArray[Any], where: str) -> NDArray[np.int64]:
         values = values[0]
     if values.ndim != 1:
         raise DataError(f"{where}: atomic numbers have shape {values.shape}; expected (n_atoms,)")
-    if values.dtype.kind in "iu":
-        return values.astype(np.int64)
+    if values.dtype.kind in "iuf":
+        return whole_numbers(values, where)
     symbols = [value.decode() if isinstance(value, bytes) else str(value) for value in values]
     return numbers_of_symbols(symbols, where)
 

@@ -117,6 +117,7 @@ def _pairs(energies: Sequence[str], forces: Sequence[str], keys: LabelKeys) -> l
     return sorted(pairs, key=lambda pair: _rank(pair[0]))
 
 
-def _rank(name: str) -> int:
+def _rank(name: str) -> tuple[int, bool]:
+    """Return the order of preference: a total energy beside a potential one includes the kinetic energy."""
     ranks = {stem_: n for n, stem_ in enumerate(PREFERRED_STEMS)}
-    return ranks.get(stem(name), len(ranks))
+    return ranks.get(stem(name), len(ranks)), "tot" in name.lower()

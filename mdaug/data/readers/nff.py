@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdaug.data.readers.contents import Contents, LabelKeys, Reader
+from mdaug.data.readers.elements import whole_numbers
 from mdaug.data.readers.torch_pickle import LEGACY_MAGIC, Tensor, load_torch
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
@@ -46,7 +47,7 @@ def read(path: Path, _keys: LabelKeys) -> Contents:
     if label not in UNITS:
         raise DataError(f"{path}: units {label!r}; expected {', '.join(UNITS)}")
     nxyz = _frames(props, "nxyz", path)
-    numbers = [frame[:, 0].round().astype(np.int64) for frame in nxyz]
+    numbers = [whole_numbers(frame[:, 0], f"{path}: nxyz") for frame in nxyz]
     _check_same_atoms(numbers, path)
     gradients = _frames(props, "energy_grad", path)
     cells = _cells(props, len(nxyz), path)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mdaug.archives import load_npz
 from mdaug.data.readers.contents import Contents, LabelKeys, Reader
+from mdaug.data.readers.elements import whole_numbers
 from mdaug.data.stated_units import StatedUnits, energy_unit, length_unit
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
@@ -32,6 +33,7 @@ def read(path: Path, keys: LabelKeys) -> Contents:
     stated = {"energies": keys.energy}
     quantities = [what for what in KEYS if what != "forces"]
     numbers, positions, energies = (_find(arrays, what, stated.get(what), path) for what in quantities)
+    numbers = whole_numbers(numbers, f"{path}: atomic numbers")
     n_frames = len(positions)
     if keys.forces_optional and keys.forces is None and not any(key in arrays for key in KEYS["forces"]):
         forces = np.full(positions.shape, np.nan)
@@ -45,6 +47,9 @@ def read(path: Path, keys: LabelKeys) -> Contents:
                 "expected one system with one order of atoms"
             )
         numbers = numbers[0]
+    for what, values in (("positions", positions), ("energies", energies), ("forces", forces)):
+        if values.dtype.kind not in "iuf":
+            raise DataError(f"{path}: {what} of type {values.dtype}; expected real numbers")
     shape = (n_frames, len(numbers), 3)
     if positions.shape != shape or forces.shape != shape or energies.size != n_frames:
         raise DataError(
@@ -52,10 +57,10 @@ def read(path: Path, keys: LabelKeys) -> Contents:
             f"do not match; expected (n_frames, n_atoms, 3), (n_frames,) and (n_frames, n_atoms, 3), "
             f"n_atoms = {len(numbers)}"
         )
-    cells, pbc = _cell(arrays, n_frames)
+    cells, pbc = _cell(arrays, n_frames, path)
     multiplicity = _common(arrays, "multiplicity", path)
     frames = FrameSet(
-        atomic_numbers=numbers.astype(np.int64),
+        atomic_numbers=numbers,
         positions=positions.astype(np.float64),
         energies=energies.astype(np.float64).reshape(n_frames),
         forces=forces.astype(np.float64),
@@ -66,7 +71,7 @@ def read(path: Path, keys: LabelKeys) -> Contents:
         multiplicity=None if multiplicity is None else int(multiplicity),
         name=path.name,
         level_of_theory=_text(arrays["theory"]) if "theory" in arrays else None,
-        group=arrays["group"].astype(np.int64) if "group" in arrays else None,  # type: ignore[arg-type]
+        group=whole_numbers(arrays["group"], f"{path}: group") if "group" in arrays else None,  # type: ignore[arg-type]
     )
     return Contents(frames, _units(arrays, path))
 
@@ -95,6 +100,8 @@ def _common(arrays: Arrays, key: str, path: Path) -> float | None:
     """Return a number that is stated once or the same for every frame; None where it is not given."""
     if key not in arrays:
         return None
+    if arrays[key].dtype.kind not in "iuf":
+        raise DataError(f"{path}: key {key} has values as {arrays[key].ravel()[:1]}; expected a number")
     values = np.unique(arrays[key].astype(np.float64))
     if len(values) != 1:
         raise DataError(
@@ -104,9 +111,14 @@ def _common(arrays: Arrays, key: str, path: Path) -> float | None:
     return float(values[0])
 
 
-def _cell(arrays: Arrays, n_frames: int) -> tuple[FloatArray | None, tuple[bool, bool, bool]]:
+def _cell(arrays: Arrays, n_frames: int, path: Path) -> tuple[FloatArray | None, tuple[bool, bool, bool]]:
     """Return cells and pbc: ours (``cells``: rows, each frame) or sGDML's (``lattice``: columns, once)."""
     if "cells" in arrays:
+        if "pbc" not in arrays or arrays["pbc"].shape != (3,):
+            raise DataError(
+                f"{path}: key cells without a key pbc of three values; expected whether each vector is "
+                "periodic"
+            )
         x, y, z = (bool(p) for p in arrays["pbc"])
         return arrays["cells"].astype(np.float64), (x, y, z)
     if "lattice" in arrays:
