@@ -96,6 +96,8 @@ def test_energies_that_do_not_fit_the_forces_are_refused(real: tuple[FrameSet, s
         ("--units Hartree", "eV", 1 / 27.2114, 1 / 27.2114),
         ("--units Hartree --force-units Hartree/Bohr", "Hartree", 1.0, 0.529177),
         ("--units Hartree --force-units Hartree/Bohr", "eV", 1 / 27.2114, 0.529177 / 27.2114),
+        ("--units eV --force-units Hartree/Bohr", "eV", 1.0, 0.529177 / 27.2114),
+        ("--units kcal/mol --force-units Hartree/Bohr", "kcal/mol", 1.0, 0.529177 / 627.509),
         ("--units Ry --force-units Ry/Bohr", "eV", 1 / 13.6057, 0.529177 / 13.6057),
         ("--units Ry --force-units Ry/Bohr", "Hartree", 2.0, 2 * 0.529177),
     ],

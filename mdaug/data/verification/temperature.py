@@ -72,9 +72,9 @@ def temperature_verdict(frames: FrameSet) -> Verdict:
             NAME, "cannot tell", None, stated, "no bonds that vibrate, so no temperature can be measured"
         )
     value, error = measured
-    if 0 < value < stated:  # the error grows with the temperature: what it is if the stated one is right
-        error *= stated / value
     text = f"bonds vibrate at {value:.0f} ± {error:.0f} K, stated {stated:g} K"
+    if 0 < value < stated:  # the error is proportional to the temperature: if the stated one is right, larger
+        error *= stated / value
     if abs(value - stated) <= max(TOLERANCE * stated, 3 * error):
         if error > MAX_ERROR * stated or abs(value - stated) + 2 * error > DOUBT * stated:
             return Verdict(NAME, "cannot tell", value, stated, f"{text}: too noisy to decide")

@@ -153,15 +153,17 @@ def _implied_length_unit(ratio: float | None) -> str:
 
 
 def _is_usual(units: StatedUnits) -> bool:
-    """Whether files in these units exist: one energy unit, or forces of another one in Å."""
+    """Whether files in these units exist: one energy unit, or forces of another one in Å or atomic units.
+
+    Quantum chemistry programs print forces in Hartree/Bohr, which are forgotten when energies are converted.
+    """
     if units.length == "pm" or units.force_length == "pm":
         return False
     if units.force_length == "nm" and (units.force_energy, units.energy) != ("kJ/mol", "kJ/mol"):
         return False
-    return units.force_energy == units.energy or (units.force_length, units.length) == (
-        "Angstrom",
-        "Angstrom",
-    )
+    if units.force_energy == units.energy:
+        return True
+    return units.length == "Angstrom" and (units.force_length == "Angstrom" or units.force == "Hartree/Bohr")
 
 
 def _improbability(units: StatedUnits, stated: StatedUnits) -> float:
