@@ -203,10 +203,25 @@ def with_delta_frames(systems: Sequence[Sets], config: RunConfig, folder: Path) 
     )
 
 
-def _with_frames(sets: Sets, config: RunConfig, place: Path) -> Sets:
+def recorded_frames(place: Path, temperature_K: float | None) -> FrameSet | None:
+    """Return the frames of a system that `make_delta_frames` recorded, None for none.
+
+    Parameters
+    ----------
+    place
+        Folder of the Δ-learning of the system.
+    temperature_K
+        Of the training frames.
+    """
     if not (place / FRAMES).exists():
+        return None
+    return read_frames(place / FRAMES, units="eV", temperature_K=temperature_K).frames
+
+
+def _with_frames(sets: Sets, config: RunConfig, place: Path) -> Sets:
+    frames = recorded_frames(place, sets.train.temperature_K)
+    if frames is None:
         return sets
-    frames = read_frames(place / FRAMES, units="eV", temperature_K=sets.train.temperature_K).frames
     sets = replace(sets, delta=frames, n_without_delta=sets.n_training)
     if sets.augmented is None or sets.augmentation is None:
         return sets

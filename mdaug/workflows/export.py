@@ -2,7 +2,6 @@
 
 import glob
 import os
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mdaug.data import load_frames
@@ -13,9 +12,12 @@ from mdaug.frames import FrameSet
 from mdaug.locks import locked
 from mdaug.options import Precision
 from mdaug.training.checkpoint import restore_model
-from mdaug.workflows.baseline import NO_BASELINE, BaselineChoice, network_options, recorded_baseline
-from mdaug.workflows.config import CONFIG, load_recorded_config
-from mdaug.workflows.training_records import SYSTEMS
+from mdaug.workflows.baseline import NO_BASELINE, network_options, recorded_baseline
+from mdaug.workflows.config import CONFIG, RunConfig, load_recorded_config
+from mdaug.workflows.delta_learning import FOLDER as DELTA
+from mdaug.workflows.delta_learning import recorded_frames
+from mdaug.workflows.training_records import AUGMENTED, SYSTEMS
+from mdaug.workflows.training_sets import read_explored
 from mdaug.workflows.training_summary import summarize_systems
 from mdaug.workflows.use_model import own_systems
 
@@ -52,10 +54,15 @@ def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None =
     numbers = {number for frames in systems.values() for number in frames.atomic_numbers.tolist()}
     model = restore_model(checkpoint, network_options(baselines, config), sorted(numbers))
     summary = summarize_systems([*systems.values()], [*systems], config.model.cutoff)
-    summary["augmented"] = config.augment.enabled
+    summary["augmented"] = any((folder / AUGMENTED).is_file() for folder in folders)
     finished = run / "model.pt"
     references = read_manifest(finished)["training"].get("reference_energies") if finished.is_file() else None
     summary |= {} if references is None else {"reference_energies": references}
+    frames = [
+        baseline.with_atom_types(part)
+        for raw, baseline, folder in zip(systems.values(), baselines, folders, strict=True)
+        for part in _training_frames(folder, raw, config)
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(f".{path.name}.lock"), what=str(path), advice="wait for its end"):
         remove_leftovers(path.parent, [glob.escape(path.name)])
@@ -65,20 +72,20 @@ def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None =
             training=summary,
             dtype=dtype,
             templates=baselines[0].templates,
-            statistics=last_layer_statistics(model, _training_frames(systems, baselines, folders)),
+            statistics=last_layer_statistics(model, frames),
         )
 
 
-def _training_frames(
-    systems: Mapping[str, FrameSet], baselines: Sequence[BaselineChoice], folders: Sequence[Path]
-) -> list[FrameSet]:
-    """Return the frames of the training, raw ones and those in augmented.xyz, with their atom types."""
-    frames = []
-    for raw, baseline, folder in zip(systems.values(), baselines, folders, strict=True):
-        augmented = folder / "augmented.xyz"
-        own = [raw, load_frames(augmented, units="eV")] if augmented.is_file() else [raw]
-        frames += [baseline.with_atom_types(part) for part in own]
-    return frames
+def _training_frames(folder: Path, raw: FrameSet, config: RunConfig) -> list[FrameSet]:
+    """Return the frames on which the network of a system was trained: raw, augmented, explored, and by
+    Δ-learning."""
+    frames = [raw]
+    if (folder / AUGMENTED).is_file():
+        frames.append(load_frames(folder / AUGMENTED, units="eV"))
+    if config.augment.explored is not None:
+        frames.append(read_explored(config.augment.explored, raw))
+    delta = recorded_frames(folder / DELTA, raw.temperature_K)
+    return frames if delta is None else [*frames, delta]
 
 
 def _refuse_other_files(path: Path) -> None:

@@ -27,6 +27,7 @@ from mdaug.workflows.systems_choice import choose_for_systems
 from mdaug.workflows.training_choice import augmented_frames
 from mdaug.workflows.training_outcome import TrainingOutcome, describe_outcome, training_report
 from mdaug.workflows.training_records import (
+    record_augmented,
     record_choices,
     record_sets,
     recorded_choices,
@@ -89,6 +90,7 @@ def train_force_field(
     )
     group.broadcast("")  # the other processes read the frames now
     systems = with_delta_frames(systems, config, folder)
+    record_augmented(systems, folder)
     _report_training(systems, config, callbacks)
     how: dict[str, Any] = {"group": group, "device": device, "resume": resume, "progress": callbacks.epoch}
     training = train_network(systems, config, folder, **how)

@@ -1,4 +1,4 @@
-"""What a training records before its first epoch: settings, split, springs, augmented frames, choices."""
+"""What a training records before its first epoch: settings, split, springs, choices, augmented frames."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +12,8 @@ from mdaug.workflows.training_choice import TrainingChoice
 from mdaug.workflows.training_data import SPLIT, write_splits
 from mdaug.workflows.training_sets import Sets
 
-SYSTEMS = "systems"
-"""Folder of the files of each of several systems."""
+AUGMENTED, SYSTEMS = "augmented.xyz", "systems"
+"""File of the augmented frames, and folder of the files of each of several systems."""
 
 
 def system_folder(folder: Path, sets: Sets, systems: Sequence[Sets]) -> Path:
@@ -32,7 +32,7 @@ def system_folder(folder: Path, sets: Sets, systems: Sequence[Sets]) -> Path:
 
 
 def record_sets(systems: Sequence[Sets], config: RunConfig, folder: Path, *, resume: bool) -> None:
-    """Write config.toml, split.json and, for an augmented model, springs.json and augmented.xyz.
+    """Write config.toml, split.json and, for an augmented model, springs.json.
 
     Parameters
     ----------
@@ -58,7 +58,21 @@ def record_sets(systems: Sequence[Sets], config: RunConfig, folder: Path, *, res
             place = system_folder(folder, sets, systems)
             place.mkdir(parents=True, exist_ok=True)
             write_springs(sets.springs.springs, sets.train, place / "springs.json")
-            write_extxyz(sets.augmented, place / "augmented.xyz")
+
+
+def record_augmented(systems: Sequence[Sets], folder: Path) -> None:
+    """Write augmented.xyz: the augmented frames of each system that are trained on, if any are.
+
+    Parameters
+    ----------
+    systems
+        The frames of each system, those by Δ-learning included, beside which there are more augmented ones.
+    folder
+        The run folder.
+    """
+    for sets in systems:
+        if sets.augmented is not None:
+            write_extxyz(sets.augmented, system_folder(folder, sets, systems) / AUGMENTED)
 
 
 def record_choices(choices: Sequence[TrainingChoice], systems: Sequence[Sets], folder: Path) -> None:

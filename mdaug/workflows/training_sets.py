@@ -227,7 +227,7 @@ def _prepare(
             text, springs = f"no augmented frames of {system.label}: {error}", None
         callbacks.stage(text)
     if config.augment.explored is not None:
-        explored = _explored(config.augment.explored, raw)
+        explored = read_explored(config.augment.explored, raw)
         callbacks.stage(f"{len(explored)} explored frames")
     augmented = None if augmentation is None else augmentation.frames
     return Sets(
@@ -244,11 +244,23 @@ def _prepare(
     )
 
 
-def _explored(path: Path, raw: FrameSet) -> FrameSet:
-    """Read the frames of `mdaug explore`; DataError if they are of other atoms than `raw`.
+def read_explored(path: Path, raw: FrameSet) -> FrameSet:
+    """Return the frames of `mdaug explore`.
 
     They are not of an equilibrium, and in spurious minima atoms may have other neighbors, so that the checks
     of data do not apply.
+
+    Parameters
+    ----------
+    path
+        An explored.xyz.
+    raw
+        The raw training frames.
+
+    Raises
+    ------
+    DataError
+        The frames are of other atoms than `raw`.
     """
     frames = read_frames(path, units="eV", temperature_K=raw.temperature_K).frames
     if not np.array_equal(frames.atomic_numbers, raw.atomic_numbers) or frames.periodic != raw.periodic:

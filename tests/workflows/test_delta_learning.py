@@ -11,14 +11,17 @@ import pytest
 
 from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.augmentation.options import ExploreOptions
+from mdaug.calculators.predictions import predict_extrapolation
 from mdaug.data import load_frames, write_extxyz
 from mdaug.data.load import read_frames
+from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.quantum.calculators import calculate_frames, charged_calculator
 from mdaug.units import EV_PER_KCAL_MOL, KCAL_MOL_PER_EV
 from mdaug.workflows import delta_choice
 from mdaug.workflows.config import load_config
+from mdaug.workflows.export import export_run
 from mdaug.workflows.hot_runs import Search
 from mdaug.workflows.low_level import LowLevel
 from mdaug.workflows.network_training import n_steps_with_delta
@@ -117,6 +120,19 @@ def test_training_has_the_steps_of_one_without_and_half_more(settings, trained):
     assert training["epochs"] == round(1.5 * 30 * 7 / 9)  # steps an epoch without and with them
     assert any("GFN1-xTB lowers what the network has to learn from" in line for line in lines)
     assert "Δ-learning" in (folder / "report.html").read_text()
+
+
+def test_an_exported_model_has_the_same_training_frames_behind_its_extrapolation(trained, tmp_path):
+    folder, _ = trained
+    assert len(load_frames(folder / "augmented.xyz", units="eV")) == 40
+    ours, theirs = (
+        read_manifest(path) for path in (export_run(folder, tmp_path / "a.pt"), folder / "model.pt")
+    )
+    assert ours["extrapolation"] == theirs["extrapolation"] == {"n_frames": 100 + 40 + N_FRAMES}
+    assert ours["training"] == theirs["training"]
+    frames = load_frames(folder / "delta/frames.xyz", units="eV").select(slice(0, 5))
+    values = [predict_extrapolation(path, frames) for path in (tmp_path / "a.pt", folder / "model.pt")]
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-4)
 
 
 @pytest.mark.parametrize(
