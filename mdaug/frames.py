@@ -114,13 +114,18 @@ class FrameSet:
         return len(self.energies)
 
     def __repr__(self) -> str:
+        return f"FrameSet({self.description})"
+
+    @property
+    def description(self) -> str:
+        """Name, number of frames and formula, and level of theory and temperature where they are known."""
         formula = Formula.from_list([chemical_symbols[number] for number in self.atomic_numbers])
         words = [f"{self.name}: {len(self)} frames of {formula.format('hill')}"]
         if self.level_of_theory is not None:
             words.append(self.level_of_theory)
         if self.temperature_K is not None:
             words.append(f"{self.temperature_K:g} K")
-        return f"FrameSet({', '.join(words)})"
+        return ", ".join(words)
 
     @property
     def n_atoms(self) -> int:

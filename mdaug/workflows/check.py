@@ -52,7 +52,7 @@ def check_data(data: str, options: DataOptions, folder: Path) -> CheckResult:
         If the file cannot be read at all.
     """
     contents = read_frames(data, **options.reading())
-    title = repr(contents.frames)
+    title = contents.frames.description
     verdicts = [_reading_verdict(contents)]
     try:
         verification = verify(contents, drop_outliers=options.drop_outliers, effort=THOROUGH)

@@ -48,7 +48,7 @@ def suggest(frames: FrameSet) -> Suggestion:
     """
     n_molecules = count_molecules(frames)
     molecules = "" if n_molecules == 1 else f" ({n_molecules} molecules)"
-    system = f"{frames!r}"[len("FrameSet(") : -1] + molecules
+    system = frames.description + molecules
     return Suggestion(
         in_one_line(system), augmented_numbers(frames, round(RunConfig().split.train * len(frames)))
     )

@@ -205,8 +205,8 @@ def _system_of(frames: FrameSet, systems: Sequence[FrameSet], where: str) -> int
     same = [k for k, system in enumerate(systems) if same_system(system, frames)]
     if not same:
         raise DataError(
-            f"{where} of {frames!r}, which is no system of the training frames; give frames with the same "
-            "atoms in the same order"
+            f"{where}: {frames.description}, which is no system of the training frames; give frames with the "
+            "same atoms in the same order"
         )
     if len(same) > 1:
         bonds = mean_bonds(frames)[0]

@@ -36,6 +36,7 @@ def test_good_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert {verdict["verdict"] for verdict in verdicts.values()} <= {"ok", "cannot tell"}
     assert verdicts["energies against forces"]["value"] == pytest.approx(1, abs=0.15)
     printed = capsys.readouterr().out
+    assert printed.startswith("ethanol: 250 frames of C2H6O, GFN2-xTB, 500 K\n")
     assert "✓" in printed
     assert "✗" not in printed
 
