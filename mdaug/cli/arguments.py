@@ -1,13 +1,14 @@
 """Options of commands: names of the options that were given, and their values as changes of a
 configuration."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mdaug.errors import SettingsError
 from mdaug.options import Options
 from mdaug.workflows.options import CalculatorOptions, DataOptions
+from mdaug.workflows.runs import LATEST
 
 Changes = dict[str, dict[str, Any]]
 
@@ -97,6 +98,21 @@ def check_calculator(
         )
     if not models:
         refuse(model_options, "with --calculator, which has no such setting")
+
+
+def subject_of(models: Sequence[Path], calculator: CalculatorOptions) -> Path | None:
+    """Return the model that a run folder is named after; None for no model, or several.
+
+    Parameters
+    ----------
+    models
+        Models that the user names; without any, and without a calculator, it is the newest finished one.
+    calculator
+        The calculator, if one is named.
+    """
+    if not models:
+        return None if calculator.calculator else LATEST
+    return models[0] if len(models) == 1 else None
 
 
 def refuse(options: Iterable[str], reason: str) -> None:

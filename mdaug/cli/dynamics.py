@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from mdaug.cli.arguments import MODEL_OPTIONS, check_calculator, given_options, refuse
+from mdaug.cli.arguments import MODEL_OPTIONS, check_calculator, given_options, refuse, subject_of
 from mdaug.cli.progress import console, print_next, progress_bars, warn
 from mdaug.md.options import DynamicsOptions
 from mdaug.text import print_text
 from mdaug.workflows.options import CalculatorOptions, ClusterOptions, OutputOptions
-from mdaug.workflows.runs import LATEST, open_run
+from mdaug.workflows.runs import open_run
 from mdaug.workflows.workflow_options import ModelRunOptions
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _run(
     model_options = [name for name in given_options(settings) if name in MODEL_OPTIONS]
     check_calculator(calculator, models=model is not None, model_options=model_options)
     inputs = [model, settings.structure]
-    subject = None if calculator.calculator else model or LATEST
+    subject = subject_of([] if model is None else [model], calculator)
     with open_run(output, command=ensemble, resume=settings.resume, subject=subject, inputs=inputs) as folder:
         run = prepare_run(model, settings, options, folder.path, calculator=calculator, on_cluster=on_cluster)
         with progress_bars(_speed(run.options.timestep)) as progress:

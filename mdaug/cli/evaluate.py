@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from mdaug.cli.arguments import check_calculator, given_options, is_model, refuse, typed
+from mdaug.cli.arguments import check_calculator, given_options, is_model, refuse, subject_of, typed
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.options import Device, Precision
 from mdaug.text import print_text
 from mdaug.workflows.options import CalculatorOptions, DataOptions, OutputOptions, Part, Switch
-from mdaug.workflows.runs import LATEST, open_run
+from mdaug.workflows.runs import open_run
 
 if TYPE_CHECKING:
     from mdaug.analysis.accuracy import AccuracyResult
@@ -64,7 +64,7 @@ def evaluate(
     else:
         refuse(typed(part=part), "with DATA, whose frames are all compared")
     inputs = [model, data]
-    subject = None if calculator.calculator and model is None else model or LATEST
+    subject = subject_of([] if model is None else [model], calculator)
     with (
         open_run(output, command="evaluate", subject=subject, inputs=inputs) as run,
         progress_bars() as progress,

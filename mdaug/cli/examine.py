@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from mdaug.cli.arguments import check_calculator, given_options, is_model, refuse
+from mdaug.cli.arguments import check_calculator, given_options, is_model, refuse, subject_of
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.examination.options import ExaminationOptions
 from mdaug.text import print_text
 from mdaug.workflows.options import CalculatorOptions, ClusterOptions, DataOptions, OutputOptions, Switch
-from mdaug.workflows.runs import LATEST, open_run
+from mdaug.workflows.runs import open_run
 
 if TYPE_CHECKING:
     from mdaug.workflows.examine import Examination
@@ -48,8 +48,7 @@ def examine(
     check_calculator(calculator, models=bool(paths), instead=False)
     if data is None:
         refuse(given_options(source), "without DATA")
-    latest = None if calculator.calculator else LATEST
-    subject = None if len(paths) > 1 else next(iter(paths), latest)
+    subject = subject_of(paths, calculator)
     inputs = [*paths, data, options.structure]
     with (
         open_run(output, command="examine", resume=resume, subject=subject, inputs=inputs) as run,

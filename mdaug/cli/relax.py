@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from mdaug.cli.arguments import MODEL_OPTIONS, check_calculator, given_options
+from mdaug.cli.arguments import MODEL_OPTIONS, check_calculator, given_options, subject_of
 from mdaug.cli.progress import console, print_next, progress_bars, warn
 from mdaug.text import print_text
 from mdaug.workflows.options import CalculatorOptions, OutputOptions
-from mdaug.workflows.runs import LATEST, open_run
+from mdaug.workflows.runs import open_run
 from mdaug.workflows.workflow_options import RelaxOptions
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def relax(
     model_options = [name for name in given_options(options) if name in MODEL_OPTIONS]
     check_calculator(calculator, models=model is not None, model_options=model_options)
     inputs = [model, options.structure]
-    subject = None if calculator.calculator else model or LATEST
+    subject = subject_of([] if model is None else [model], calculator)
     with (
         open_run(output, command="relax", subject=subject, inputs=inputs) as run,
         progress_bars() as progress,

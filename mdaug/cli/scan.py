@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from mdaug.cli.arguments import MODEL_OPTIONS, check_calculator, given_options, refuse, typed
+from mdaug.cli.arguments import MODEL_OPTIONS, check_calculator, given_options, refuse, subject_of, typed
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.text import print_text
 from mdaug.workflows.options import CalculatorOptions, OutputOptions
-from mdaug.workflows.runs import LATEST, open_run
+from mdaug.workflows.runs import open_run
 from mdaug.workflows.workflow_options import ScanOptions
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ def scan(
     model_options = [name for name in given_options(options) if name in MODEL_OPTIONS]
     check_calculator(calculator, models=bool(models), instead=False, model_options=model_options)
     inputs = [*models, options.structure, options.reference]
-    latest = None if calculator.calculator else LATEST
-    subject = None if len(models) > 1 else next(iter(models), latest)
+    subject = subject_of(models, calculator)
     with open_run(output, command="scan", subject=subject, inputs=inputs) as run, progress_bars() as progress:
         study = scan_models(models, bond, options, run.path, progress, calculator=calculator)
     print_verdicts(labeled_verdicts(study.scans))

@@ -94,11 +94,11 @@ def train_force_field(
     _report_training(systems, config, callbacks)
     how: dict[str, Any] = {"group": group, "device": device, "resume": resume, "progress": callbacks.epoch}
     training = train_network(systems, config, folder, **how)
-    summary = summary_of(systems, config) | {"reference_energies": references}
+    summary = _summary_of(systems, config) | {"reference_energies": references}
     hardened = _hardened(training, systems, config, folder, summary, device=device, stage=callbacks.stage)
     training = training if hardened is None else replace(training, model=hardened.model)
     model = _export(training, folder / "model.pt", systems, summary)
-    for place, member in committee_members(config, folder):
+    for place, member in _committee_members(config, folder):
         callbacks.stage(f"committee: training {place.name}")
         place.mkdir(parents=True, exist_ok=True)
         _export(train_network(systems, member, place, **how), place / "model.pt", systems, summary)
@@ -148,16 +148,8 @@ def _export(training: TrainResult, path: Path, systems: Sequence[Sets], summary:
     )
 
 
-def committee_members(config: RunConfig, folder: Path) -> list[tuple[Path, RunConfig]]:
-    """Return folder and settings of each network of the committee except the model: only the seed differs.
-
-    Parameters
-    ----------
-    config
-        Settings of the model.
-    folder
-        Its run folder.
-    """
+def _committee_members(config: RunConfig, folder: Path) -> list[tuple[Path, RunConfig]]:
+    """Return folder and settings of each network of the committee except the model: only the seed differs."""
     seed = config.training.seed
     return [
         (folder / COMMITTEE / f"network-{k}", config.replace({"training": {"seed": seed + k}}))
@@ -185,16 +177,8 @@ def _report_training(systems: Sequence[Sets], config: RunConfig, callbacks: Trai
     callbacks.stage(f"training on {n_frames} frames; validation errors E in kcal/mol, F in kcal/mol/Å")
 
 
-def summary_of(systems: Sequence[Sets], config: RunConfig) -> dict[str, Any]:
-    """Return the summary of the training for the model file.
-
-    Parameters
-    ----------
-    systems
-        The frames of each system.
-    config
-        All settings.
-    """
+def _summary_of(systems: Sequence[Sets], config: RunConfig) -> dict[str, Any]:
+    """Return the summary of the training for the model file."""
     raw, labels = [sets.train for sets in systems], [sets.label for sets in systems]
     augmented = any(sets.augmented is not None for sets in systems)
     return summarize_systems(raw, labels, config.model.cutoff) | {"augmented": augmented}
@@ -232,7 +216,7 @@ def train_as_worker(
     group.broadcast("")  # the frames by Δ-learning are written
     systems = with_delta_frames(systems, config, folder)
     train_network(systems, config, folder, group=group, device=device, resume=resume)
-    for place, member in committee_members(config, folder):
+    for place, member in _committee_members(config, folder):
         train_network(systems, member, place, group=group, device=device, resume=resume)
 
 

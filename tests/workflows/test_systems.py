@@ -304,9 +304,7 @@ def test_files_of_validation_and_test_frames(methanol, files, tmp_path):
     (system,) = load_training_data(only_test)
     assert [len(getattr(system.split, part)) for part in ("train", "validation", "test")] == [38, 2, 7]
     other = load_config(changes={"data": {"source": files[2], "test": own["test"]}})
-    with pytest.raises(
-        DataError, match=r"test\.xyz: test frames: .* no system of the training frames"
-    ):
+    with pytest.raises(DataError, match=r"test\.xyz: test frames: .* no system of the training frames"):
         load_training_data(other)
 
 
