@@ -63,8 +63,8 @@ def _print_summary(relaxation: "Relaxation") -> None:
     caption = f"harmonic frequencies, zero-point energy {zero_point:.2f} kcal/mol"
     print_table(Table(["mode", "frequency (cm⁻¹)"], modes, caption))
     if not relaxed.converged:
-        left = f"a force of {relaxed.max_force_eV_A:.2g} eV/Å is left after {relaxed.n_steps} steps"
-        warn(f"not relaxed: {left}")
+        force = f"a force of {relaxed.max_force_eV_A:.2g} eV/Å is left after {relaxed.n_steps} steps"
+        warn(f"not relaxed: {force}; give more with --max-steps")
     if frequencies.n_imaginary:
         count = f"{frequencies.n_imaginary} imaginary "
         count += "frequencies" if frequencies.n_imaginary > 1 else "frequency"

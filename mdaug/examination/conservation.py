@@ -13,6 +13,7 @@ from mdaug.md.options import DynamicsOptions
 from mdaug.verdicts import Verdict
 
 TIMESTEPS_FS = (0.5, 0.25)
+"""Time steps of the two runs."""
 
 FEWEST, MOST = 1200, 60_000
 """Limits of the number of steps at both time steps together; the most are 10 ps."""

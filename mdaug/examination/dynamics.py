@@ -16,6 +16,8 @@ FACTORS = (1.0, 2.0, 3.0)
 """Temperatures, in units of that of the frames."""
 
 TIMESTEP_FS = 0.5
+"""Time step of all runs."""
+
 RECORD_EVERY = 20
 """Steps between records: 10 fs."""
 
@@ -28,6 +30,9 @@ takes over 10 ps on average, with 95 % confidence."""
 
 TRIAL_STEPS = 200
 """Steps of each run whose speed decides the length of the others."""
+
+FEWEST = TRIAL_STEPS + len(FACTORS) * round(1000 * LEAST_PS / TIMESTEP_FS)
+"""Fewest steps: the trial, and one run of least length at each temperature."""
 
 
 @dataclass(frozen=True)

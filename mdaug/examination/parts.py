@@ -6,10 +6,14 @@ from dataclasses import dataclass, replace
 
 from mdaug.calculators.failures import calculator_failed
 from mdaug.errors import DataError
+from mdaug.examination.accuracy import FEWEST as FEWEST_FRAMES
 from mdaug.examination.accuracy import examine_accuracy
+from mdaug.examination.bonds import FEWEST as FEWEST_DISTANCES
 from mdaug.examination.bonds import examine_bonds
+from mdaug.examination.conservation import FEWEST as FEWEST_NVE_STEPS
 from mdaug.examination.conservation import examine_conservation
 from mdaug.examination.distributions import examine_distributions
+from mdaug.examination.dynamics import FEWEST as FEWEST_MD_STEPS
 from mdaug.examination.dynamics import examine_dynamics
 from mdaug.examination.extensivity import examine_extensivity
 from mdaug.examination.force_field import Budget, ExaminedForceField, seconds_per_evaluation
@@ -19,6 +23,7 @@ from mdaug.examination.options import ExaminationOptions, PartName, ProtocolName
 from mdaug.examination.protocol_runs import examine_protocol
 from mdaug.examination.protocols import PROTOCOLS
 from mdaug.examination.results import PartResult
+from mdaug.examination.shapes import FEWEST as FEWEST_POINTS
 from mdaug.examination.shapes import examine_shapes
 from mdaug.examination.symmetry import examine_symmetry
 
@@ -46,15 +51,15 @@ class Part:
 
 
 PARTS: tuple[Part, ...] = (
-    Part("accuracy", 0.05, lambda n: 20, examine_accuracy),
+    Part("accuracy", 0.05, lambda n: FEWEST_FRAMES, examine_accuracy),
     Part("symmetry", 0.02, lambda n: 20, examine_symmetry),
     Part("gradient", 0.02, lambda n: 50, examine_gradient),
     Part("extensivity", 0.01, lambda n: 2, examine_extensivity),
     Part("minimum", 0.05, lambda n: 6 * n + 50, examine_minimum),
-    Part("bonds", 0.15, lambda n: 40 * n, examine_bonds),
-    Part("shapes", 0.10, lambda n: 125, examine_shapes),
-    Part("conservation", 0.15, lambda n: 1200, examine_conservation),
-    Part("dynamics", 0.60, lambda n: 3200, examine_dynamics),
+    Part("bonds", 0.15, lambda n: FEWEST_DISTANCES * n, examine_bonds),
+    Part("shapes", 0.10, lambda n: FEWEST_POINTS, examine_shapes),
+    Part("conservation", 0.15, lambda n: FEWEST_NVE_STEPS, examine_conservation),
+    Part("dynamics", 0.60, lambda n: FEWEST_MD_STEPS, examine_dynamics),
     Part("distributions", 0.01, lambda n: 0, examine_distributions),
     *(Part(name, 1.0, lambda n: 400, examine_protocol(name)) for name in PROTOCOLS),
 )
@@ -118,16 +123,17 @@ def examine(
         if part.name in finished:
             results[part.name] = finished[part.name]
             continue
-        left = until - time.monotonic()
+        seconds_left = max(until - time.monotonic(), 0.0)
         shares = sum(other.share for other in waiting[k:] if other.name not in finished)
         needed = part.least(len(examined.start)) * per_evaluation
         if failed is not None:  # at the start structure already
             results[part.name] = failed
-        elif needed > max(left, 0.0):
-            text = f"It takes at least {needed:.3g} s, and {max(left, 0.0):.3g} s were left (--minutes)."
+        elif needed > seconds_left:
+            text = f"It takes at least {needed:.3g} s, and {seconds_left:.3g} s were left (--minutes)."
             results[part.name] = PartResult.not_run(text)
         else:
-            results[part.name] = _examined(part, examined, Budget(left * part.share / shares, per_evaluation))
+            budget = Budget(seconds_left * part.share / shares, per_evaluation)
+            results[part.name] = _examined(part, examined, budget)
         report(part.name, results[part.name])
     return results
 

@@ -22,6 +22,7 @@ AT_ONCE = 8
 """Replicas that the core advances as one batch."""
 
 TRIAL_STEPS = 200
+"""Steps of the runs whose speed decides how many of full length there is time for."""
 
 MAX_STRETCH = 2.0
 """A run goes on until a bond has doubled its length, well beyond the 0.5 Å of the criteria."""
@@ -51,8 +52,8 @@ def _examine(protocol: Protocol, name: str, examined: ExaminedForceField, budget
         )
     checks, entries = [], []
     for k, kelvin in enumerate(protocol.temperatures_K):
-        left = until - time.monotonic()
-        ends = time.monotonic() + left / (n_temperatures - k)
+        now = time.monotonic()
+        ends = now + (until - now) / (n_temperatures - k)
         runs = _runs(protocol, examined, kelvin, folder / f"{kelvin:g}K", (at_once, seconds, ends))
         failures = list(runs.values())
         survival = _survival(protocol, kelvin, failures)

@@ -23,6 +23,9 @@ MOST_OF_A_KIND = 24
 POINTS_OF_ONE = 25
 """Usual number of points of one coordinate."""
 
+FEWEST = 5 * POINTS_OF_ONE
+"""Fewest points of all coordinates together."""
+
 FEWEST_KNOWN = 4
 """Fewest points of a curve with an energy."""
 
@@ -47,7 +50,7 @@ def examine_shapes(examined: ExaminedForceField, budget: Budget) -> PartResult:
         return PartResult.not_run("Bends, torsions and contacts are scanned for one molecule without a cell.")
     atoms = examined.minimum
     kinds = coordinates(atoms.numbers, find_bonds(atoms), atoms.get_all_distances())
-    asked = budget.evaluations(at_least=5 * POINTS_OF_ONE, at_most=3 * MOST_OF_A_KIND * POINTS_OF_ONE)
+    asked = budget.evaluations(at_least=FEWEST, at_most=3 * MOST_OF_A_KIND * POINTS_OF_ONE)
     each = max(2, asked // (3 * POINTS_OF_ONE))
     tried = [curve for motions in kinds.values() for curve in _follow(examined, motions, each)]
     curves = [curve for curve in tried if len(curve.values) >= FEWEST_KNOWN]

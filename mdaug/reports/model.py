@@ -177,9 +177,9 @@ def _errors_table(results: dict[str, Any]) -> Table:
     parts = {"held out": results.get("test"), "validation": results.get("validation")}
     of_systems = results.get("systems") or {}
     parts |= {f"held out, {label}": entry.get("test") for label, entry in of_systems.items()}
-    if any("stress_mae_GPa" in found for found in parts.values() if found):
+    if any("stress_mae_GPa" in errors for errors in parts.values() if errors):
         columns["stress MAE (GPa)"] = "stress_mae_GPa"
-    rows = [[name, *map(found.get, columns.values())] for name, found in parts.items() if found]
+    rows = [[name, *map(errors.get, columns.values())] for name, errors in parts.items() if errors]
     return Table(["frames", *columns], rows)
 
 

@@ -15,6 +15,7 @@ from mdaug.training.systems import SetTensors
 from mdaug.training.tensors import FrameTensors
 
 BATCH = 50
+"""Frames that are evaluated at once."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,12 @@ def errors(model: SchNet, frames: SetTensors, group: ProcessGroup | None = None)
     return Errors(*np.average(of_parts, axis=0, weights=[part.n_frames for part in frames.parts]).tolist())
 
 
-def virial_mae(found: Errors, frames: SetTensors, scale: float) -> float | None:
+def virial_mae(measured: Errors, frames: SetTensors, scale: float) -> float | None:
     """Return the mean absolute error of volume times stress, per component, of the systems with stresses.
 
     Parameters
     ----------
-    found
+    measured
         Errors of a model, in which systems without stresses count as zero.
     frames
         The frames, of one system or several.
@@ -70,7 +71,7 @@ def virial_mae(found: Errors, frames: SetTensors, scale: float) -> float | None:
         None if no system has stresses.
     """
     n_known = sum(part.n_frames for part in frames.parts if part.strain is not None)
-    return found.strain_mae * scale * frames.n_frames / n_known if n_known else None
+    return measured.strain_mae * scale * frames.n_frames / n_known if n_known else None
 
 
 def _errors(model: SchNet, frames: FrameTensors, group: ProcessGroup) -> Errors:

@@ -61,8 +61,8 @@ def _of_isolated_atoms(
             "of the frames"
         )
     energies = np.array([e0s[chemical_symbols[z]] for z in atomic_numbers])
-    left = [binding_eV_per_atom(system, e0s) for system in systems]
-    return list(energies + np.average(left, weights=[len(system) for system in systems]))
+    binding = [binding_eV_per_atom(system, e0s) for system in systems]
+    return list(energies + np.average(binding, weights=[len(system) for system in systems]))
 
 
 def binding_eV_per_atom(frames: FrameSet, e0s: Mapping[str, float]) -> float:

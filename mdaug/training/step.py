@@ -13,7 +13,8 @@ from mdaug.training.parallel import ProcessGroup
 from mdaug.training.systems import SetTensors
 from mdaug.training.tensors import Batch
 
-PLAIN_RUNS = 3  # plain runs before the recording, in which libraries choose their kernels
+PLAIN_RUNS = 3
+"""Plain runs before the recording, in which libraries choose their kernels."""
 
 
 class FlatParameters:

@@ -24,7 +24,7 @@ from mdaug.workflows.inputs import find_config
 from mdaug.workflows.workflow_options import HardeningSettings
 
 Sections = Mapping[str, Mapping[str, Any]]
-
+"""Section -> key -> value."""
 
 MAX_BYTES = 1 << 16
 """Size of a configuration; those of mdaug have a few thousand bytes."""
@@ -33,6 +33,8 @@ CONFIG, RUN = "config.toml", "run.json"
 """Configuration that a run recorded, and a file beside it that other folders do not have."""
 
 MAX_PARTS = 20
+"""Parts of a dotted key in a TOML file; those of mdaug have two."""
+
 _LONG_KEY = re.compile(rb"(?<![\w\"'-])(?:[\w\"'-]++\s*+\.\s*+){%d}" % MAX_PARTS)
 
 

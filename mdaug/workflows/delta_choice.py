@@ -23,6 +23,7 @@ from mdaug.workflows.short_runs import why_no_md
 from mdaug.workflows.training_sets import Sets
 
 FILE = "delta.json"
+"""Record of the choice."""
 
 LEAST_STEPS = 8000
 """Least steps of a training whose epochs are set, without Δ-learning, for auto to use it."""

@@ -52,6 +52,7 @@ from mdaug.workflows.training_sets import Sets
 from mdaug.workflows.training_summary import summarize_systems
 
 FOLDER, FRAMES = "delta", "frames.xyz"
+"""Folder of the Δ-learning of a system, and file there of the frames that are trained on."""
 
 N_STARTS, LEFT_OUT_FS = 8, 500.0
 """Runs at each temperature, each from another training frame; and the start of each, from which no frame is
@@ -62,6 +63,7 @@ FRAMES_EVERY, FRAMES_EVERY_OF_METHOD = 80, 20
 milliseconds."""
 
 NO_FRAMES = "all runs of MD ended at once, or none of their frames could be labeled"
+"""Reason why Δ-learning that was to be used is not."""
 
 HIGHEST = 3.0
 """Energies of frames above the lowest of the data are at most so many times as high as those of the data."""

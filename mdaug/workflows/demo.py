@@ -29,6 +29,7 @@ from mdaug.workflows.validation import validate
 from mdaug.workflows.workflow_options import ValidationOptions
 
 MODELS = ("raw", "augmented")
+"""Names of the two models and of their run folders."""
 
 
 @dataclass(frozen=True)

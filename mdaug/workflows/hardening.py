@@ -31,6 +31,7 @@ from mdaug.workflows.training_records import system_folder
 from mdaug.workflows.training_sets import Sets
 
 FOLDER = "hardening"
+"""Folder of the rounds in the run folder of a training."""
 
 EPOCHS_OVER_A_ROUND = 5
 """Epochs of the training over those of a round."""
@@ -94,15 +95,15 @@ class Hardened:
         return {"reason": self.reason, "rounds": [asdict(each) for each in self.rounds]}
 
 
-def n_rounds(config: RunConfig, systems: Sequence[Sets]) -> int:
+def n_rounds(systems: Sequence[Sets], config: RunConfig) -> int:
     """Return the number of rounds that is set, or the default for these frames and this training.
 
     Parameters
     ----------
-    config
-        Settings of the training.
     systems
         Frames of each system.
+    config
+        Settings of the training.
     """
     if config.hardening.rounds is not None:
         return config.hardening.rounds
@@ -115,15 +116,15 @@ def _is_labeled_molecule(sets: Sets) -> bool:
     return sets.augmented is not None and has_field and not sets.train.periodic
 
 
-def plan(config: RunConfig, systems: Sequence[Sets]) -> str | None:
+def plan_of_hardening(systems: Sequence[Sets], config: RunConfig) -> str | None:
     """Return a sentence on the hardening that follows a training; None for one system without.
 
     Parameters
     ----------
-    config, systems
+    systems, config
         As for `n_rounds`.
     """
-    if not n_rounds(config, systems):
+    if not n_rounds(systems, config):
         if len(systems) == 1 or config.hardening.rounds == 0:
             return None
         return (

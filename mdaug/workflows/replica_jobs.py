@@ -16,6 +16,7 @@ from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.use_calculator import CalculatorChoice
 
 RESUME = "--resume runs what is missing"
+"""Advice of an error after which the other replicas are kept."""
 
 
 def run_replica_jobs(

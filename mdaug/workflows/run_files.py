@@ -210,15 +210,15 @@ def matching(folder: Path, patterns: Iterable[str]) -> list[str]:
     patterns
         Names and patterns of `FILES`.
     """
-    found: set[str] = set()
+    files: set[str] = set()
     for pattern in patterns:
         head, slash, _ = pattern.partition("/")
         for path in folder.glob(head):
             if path.is_dir() and not path.is_symlink():
-                found.update(files_below(path, folder) if slash else ())
+                files.update(files_below(path, folder) if slash else ())
             else:
-                found.add(path.relative_to(folder).as_posix())
-    return sorted(found)
+                files.add(path.relative_to(folder).as_posix())
+    return sorted(files)
 
 
 def files_below(top: Path, folder: Path) -> Iterator[str]:

@@ -1,4 +1,9 @@
-"""Augmented training: frames -> split -> springs -> augmented frames -> model -> errors on test frames."""
+"""Training of a force field, from frames to a tested model.
+
+Frames are split. Springs and a force field are fitted to the training frames, and label augmented frames.
+Where the field is sound and helps, it is the baseline of the model. Δ-learning adds more frames. The network
+is trained, and hardened by its own MD. The model is tested on frames and along a bond.
+"""
 
 import json
 from collections.abc import Callable, Sequence
@@ -19,7 +24,7 @@ from mdaug.workflows.augmentation_choice import AugmentationChoice
 from mdaug.workflows.baseline import BaselineChoice
 from mdaug.workflows.config import RunConfig
 from mdaug.workflows.delta_learning import make_delta_frames, with_delta_frames
-from mdaug.workflows.hardening import Hardened, harden, n_rounds, plan
+from mdaug.workflows.hardening import Hardened, harden, n_rounds, plan_of_hardening
 from mdaug.workflows.network_training import train_network
 from mdaug.workflows.reference_choice import describe_references, with_isolated_atoms
 from mdaug.workflows.runs import explain_folder
@@ -126,7 +131,7 @@ def _hardened(
     stage: Callable[[str], None],
 ) -> Hardened | None:
     """Return the model after its rounds of hardening; None for a training without."""
-    rounds = n_rounds(config, systems)
+    rounds = n_rounds(systems, config)
     if not rounds:
         return None
     hardened = harden(
@@ -170,7 +175,7 @@ def _report_choices(systems: Sequence[Sets], references: str, callbacks: Trainin
 
 
 def _report_training(systems: Sequence[Sets], config: RunConfig, callbacks: TrainingCallbacks) -> None:
-    hardening = plan(config, systems)
+    hardening = plan_of_hardening(systems, config)
     if hardening is not None:
         callbacks.stage(hardening)
     n_frames = sum(sets.n_training for sets in systems)

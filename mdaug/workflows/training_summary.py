@@ -104,13 +104,13 @@ def _widest(ranges: Sequence[dict[str, list[float]]]) -> dict[str, list[float]]:
 def _all_molecules(parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the molecules of all systems, with their share in the frames, each frame counted once."""
     n_all = sum(part["n_train"] for part in parts)
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    molecules: dict[tuple[str, str], dict[str, Any]] = {}
     for part in parts:
         for molecule in part["molecules"]:
             key = molecule["formula"], molecule["graph"]
             share = molecule["share"] * part["n_train"] / n_all
-            found[key] = molecule | {"share": share + found.get(key, {"share": 0.0})["share"]}
-    return sorted(found.values(), key=lambda molecule: -molecule["share"])
+            molecules[key] = molecule | {"share": share + molecules.get(key, {"share": 0.0})["share"]}
+    return sorted(molecules.values(), key=lambda molecule: -molecule["share"])
 
 
 def frame_energies_kcal_mol(sets: Sets) -> dict[str, FloatArray]:

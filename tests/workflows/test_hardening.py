@@ -14,7 +14,7 @@ from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.workflows.baseline import NO_BASELINE
 from mdaug.workflows.config import load_config
-from mdaug.workflows.hardening import n_rounds, plan
+from mdaug.workflows.hardening import n_rounds, plan_of_hardening
 from mdaug.workflows.hot_runs import Search
 from mdaug.workflows.train import train_force_field
 from mdaug.workflows.training_sets import TrainingCallbacks
@@ -144,7 +144,7 @@ def test_long_trainings_of_augmented_molecules_have_two_rounds(changed, expected
     )
     changes = {"hardening": {"rounds": case["set"]}} if "set" in case else {}
     config = load_config(changes=changes | {"training": {"epochs": case["n_epochs"]}})
-    assert n_rounds(config, [sets] * case["n_systems"]) == expected
+    assert n_rounds([sets] * case["n_systems"], config) == expected
 
 
 def test_frames_in_which_atoms_have_changed_places_are_read_again(tmp_path):
@@ -227,5 +227,5 @@ def test_a_line_names_the_systems_before_the_training(rounds, n_epochs, periodic
     ]
     changes = {} if rounds is None else {"hardening": {"rounds": rounds}}
     config = load_config(changes=changes | {"training": {"epochs": n_epochs}})
-    text = plan(config, systems)
+    text = plan_of_hardening(systems, config)
     assert text is expected or text.startswith(expected)
