@@ -71,12 +71,11 @@ def open_trajectory(
         If a file is missing, MDAnalysis cannot read it, trajectory and topology do not fit, or the time
         between frames is neither in the file nor given, or both and different.
     """
-    path = trajectory / "trajectory.dcd" if trajectory.is_dir() else trajectory
+    path = trajectory_file(trajectory)
     if topology is None and (path.parent / "topology.pdb").is_file():
         topology = path.parent / "topology.pdb"
-    for file in (path, topology):
-        if file is not None and not file.is_file():
-            raise DataError(f"{file}: no such file; expected a trajectory that MDAnalysis reads")
+    if topology is not None and not topology.is_file():
+        raise DataError(f"{topology}: no such file; expected one that names the atoms, as topology.pdb")
     dump = read_dump_header(path)
     has_times = frame_time_fs is not None or not needs_times
     is_lammps_dcd = _is_lammps_dcd(path)
@@ -97,6 +96,26 @@ def open_trajectory(
     if is_lammps_dcd and is_shrink_wrapped(universe):
         universe.trajectory.add_transformations(without_box)
     return universe
+
+
+def trajectory_file(trajectory: Path) -> Path:
+    """Return the file of a trajectory.
+
+    Parameters
+    ----------
+    trajectory
+        The file, or the run folder of `mdaug nve` that holds ``trajectory.dcd``.
+
+    Raises
+    ------
+    DataError
+        If there is no such file.
+    """
+    path = trajectory / "trajectory.dcd" if trajectory.is_dir() else trajectory
+    if not path.is_file():
+        expected = "a folder of `mdaug nve` or `mdaug nvt`, or a trajectory that MDAnalysis reads"
+        raise DataError(f"{path}: no such file; expected {expected}")
+    return path
 
 
 def _open(

@@ -11,7 +11,12 @@ from ase import Atoms
 
 from mdaug.analysis.relax import relax
 from mdaug.analysis.stability import TOLERANCE_A, StabilityResult, stability
-from mdaug.analysis.trajectory import atomic_numbers, open_trajectory, structures_before
+from mdaug.analysis.trajectory import (
+    atomic_numbers,
+    open_trajectory,
+    structures_before,
+    trajectory_file,
+)
 from mdaug.archives import read_json
 from mdaug.calculators.applicability import check_applicability
 from mdaug.calculators.trained_systems import label_for, manifest_for, system_records
@@ -134,13 +139,14 @@ def training_bonds(
     Raises
     ------
     DataError
-        If there are neither frames nor a model.
+        If there is no trajectory, or neither frames nor a model.
 
     Warns
     -----
     UserWarning
         If the model does not lie in the folder of its training: then only its bonds are known.
     """
+    trajectory_file(trajectory)  # else a missing trajectory would be told as a missing model
     if frames is not None:
         return ExpectedBonds(TrainingBonds.from_frames(frames), frames)
     try:

@@ -223,3 +223,12 @@ def test_stability_without_any_training_frames_says_what_to_do(model, capsys):
     breaking_trajectory("run.xyz")
     assert main(["stability", "run.xyz", "--frame-time", "10"]) == 1
     assert "--data" in capsys.readouterr().err
+
+
+def test_stability_of_a_missing_trajectory_does_not_ask_for_a_model(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "training").mkdir()
+    assert main(["stability", "training"]) == 1
+    assert (
+        "training/trajectory.dcd: no such file; expected a folder of `mdaug nve`" in capsys.readouterr().err
+    )
