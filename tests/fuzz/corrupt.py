@@ -135,6 +135,16 @@ def exchanged_heavy_atoms(frames: FrameSet) -> FrameSet | None:
     return None
 
 
+def exchanged_elements(frames: FrameSet) -> FrameSet | None:
+    """All atoms of the two commonest elements taken for those of the other one, as by a wrong type map."""
+    elements, counts = np.unique(frames.atomic_numbers, return_counts=True)
+    if len(elements) < 2:
+        return None
+    a, b = elements[np.argsort(-counts, kind="stable")[:2]]
+    numbers = frames.atomic_numbers
+    return replace(frames, atomic_numbers=np.where(numbers == a, b, np.where(numbers == b, a, numbers)))
+
+
 def _exchanged(frames: FrameSet, a: int, b: int) -> FrameSet:
     order = np.arange(frames.n_atoms)
     order[[a, b]] = order[[b, a]]
@@ -284,6 +294,7 @@ CORRUPTIONS = {
     "heavy atoms exchanged in half": Corruption(
         exchanged_heavy_atoms, ("same molecule in every frame",), "error", ("another order",)
     ),
+    "elements exchanged": Corruption(exchanged_elements, ("elements",), "warning", ("type_map.raw",)),
     "one frame times 1000": Corruption(
         one_frame_thousandfold,
         ("outliers of the forces", "outliers of the energy"),

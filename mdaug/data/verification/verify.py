@@ -35,6 +35,7 @@ from mdaug.data.verification.unit_inference import (
     measure_units,
     with_lengths_in,
 )
+from mdaug.data.verification.valences import valence_verdict
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet, IntArray
 from mdaug.geometry.molecules import warn_of_parting
@@ -110,6 +111,7 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
     )
     verdicts += [
         contact_verdict(frames),
+        valence_verdict(in_a),
         *mixtures,
         length_verdict(remedies.evidence, stated, remedies.other_units),
         force_verdict(frames.select(usable), bonds, stated, remedies.other_units),
