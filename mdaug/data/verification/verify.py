@@ -9,6 +9,7 @@ import numpy as np
 from mdaug.data.stated_units import StatedUnits
 from mdaug.data.verification.bond_stiffness import BondStiffness
 from mdaug.data.verification.common_units import common_units_verdict
+from mdaug.data.verification.cut_molecules import cut_verdict
 from mdaug.data.verification.duplicates import NAME as DUPLICATES
 from mdaug.data.verification.duplicates import group_duplicates
 from mdaug.data.verification.energies_from_forces import Effort, predict_energies
@@ -96,7 +97,10 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
         return _verify_energies_only(frames)
     if is_augmented(frames):
         return _verify_augmented(frames)
-    verdicts = outlier_verdicts(frames)
+    cut = cut_verdict(frames)
+    if cut.verdict == "error":  # no other check means anything
+        return Verification(frames, (cut,), np.empty(0, np.int64))
+    verdicts = [*outlier_verdicts(frames), cut]
     usable = np.setdiff1d(np.arange(len(frames)), outliers(verdicts))
     evidence, bonds, length_unit = measure_units(frames.select(usable))
     # wrong lengths would leave all atoms apart, or put thousands within a cutoff
