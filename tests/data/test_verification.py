@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mdaug.data.stated_units import StatedUnits
+from mdaug.data.verification.common_units import common_units_verdict
 from mdaug.data.verification.duplicates import first_occurrence, group_duplicates
 from mdaug.data.verification.verify import AT_LOAD, raise_or_warn, verify_frames
 from mdaug.errors import DataError
@@ -78,3 +79,23 @@ def test_moved_rotated_and_reflected_frames_are_duplicates(ethanol: FrameSet) ->
     positions[4] = positions[1] * [1, 1, -1] + 5.0
     positions[5] = positions[2] + 1e-3 * np.random.default_rng(0).normal(size=positions[2].shape)
     assert first_occurrence(replace(some, positions=positions)).tolist() == [0, 1, 2, 0, 1, 5]
+
+
+def test_frames_about_a_structure_that_is_no_minimum_have_one_sign() -> None:
+    """Random displacements of a structure whose bonds are too short: all forces stretch them on the mean."""
+    rng, spring, rest = np.random.default_rng(0), 30.0, 1.2
+    water = np.array([[0.0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
+    positions = water + rng.normal(scale=0.05, size=(60, 3, 3))
+    vectors = positions[:, 1:] - positions[:, :1]
+    d_ij = np.linalg.norm(vectors, axis=2)
+    on_hydrogen = -spring * ((d_ij - rest) / d_ij)[..., None] * vectors
+    forces = np.concatenate([-on_hydrogen.sum(axis=1, keepdims=True), on_hydrogen], axis=1)
+    energies = 0.5 * spring * np.sum((d_ij - rest) ** 2, axis=1)
+    frames = FrameSet(np.array([8, 1, 1]), positions, energies, forces, temperature_K=300.0)
+
+    def verdict(forces: np.ndarray) -> str:
+        stated = StatedUnits.of_energy("eV")
+        return common_units_verdict(replace(frames, forces=forces), np.arange(60), stated).verdict
+
+    assert verdict(forces) == "ok"
+    assert verdict(np.where(np.arange(60)[:, None, None] % 5 == 0, -forces, forces)) == "error"

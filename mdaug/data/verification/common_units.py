@@ -86,6 +86,7 @@ def force_scales(d_ij: FloatArray, pull: FloatArray) -> tuple[FloatArray, BoolAr
         Shape (n_frames, n_bonds): forces that shorten the bonds.
     """
     stretch = d_ij - np.median(d_ij, axis=0)
+    pull = pull - np.median(pull, axis=0)  # frames about a structure that is no minimum have a mean force
     stiffness = np.median(np.abs(pull), axis=0) / np.maximum(np.median(np.abs(stretch), axis=0), 1e-12)
     work = np.sum(stretch * pull, axis=1)
     strain = np.sum(stiffness * stretch**2, axis=1)
