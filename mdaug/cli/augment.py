@@ -1,7 +1,7 @@
 """`mdaug augment`: augmented frames with energies and forces."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -11,10 +11,15 @@ from mdaug.cli.help import section
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.data.splits import SplitOptions
 from mdaug.data.trainers.options import RepeatOptions, TrainerName
+from mdaug.errors import SettingsError
+from mdaug.options import Options
 from mdaug.springs.options import SpringSettings
 from mdaug.text import print_text
 from mdaug.workflows.options import DataOptions, OutputOptions
 from mdaug.workflows.runs import open_run
+
+if TYPE_CHECKING:
+    from mdaug.workflows.augment import AugmentedKind
 
 
 def augment(
@@ -40,45 +45,76 @@ def augment(
 
     With --for, the frames are split, those for training are augmented, and the folder gets raw and augmented
     frames in the format of another trainer, with the weights that it reads, and a README.md with its command
-    line.
+    line. With the folder of a training as DATA these are its frames in its split, and those of its
+    Δ-learning.
 
     Parameters
     ----------
     data
-        A file, folder or pattern of frames, or the name of a set.
+        A file, folder or pattern of frames, the name of a set, or with --for the folder of a training.
     trainer
         Write files for this trainer.
     springs_file
         Use the springs of this springs.json instead of fitting springs to the frames.
     """
-    from mdaug.workflows.augment import augment_data, augment_for_trainer
+    from mdaug.workflows.augment import augment_data, augment_for_trainer, is_run, sets_of_data, sets_of_run
 
+    of_run = is_run(Path(data))
+    if of_run:
+        _check_run(data, trainer, given_options(source) + _prefixed("split", split))
     if springs_file is not None:
-        refuse([f"--springs.{name[2:]}" for name in given_options(springs)], "with --springs-file")
+        refuse(_prefixed("springs", springs), "with --springs-file")
     if trainer is None:
-        refuse([f"--split.{name[2:]}" for name in given_options(split)], "without --for")
+        refuse(_prefixed("split", split), "without --for")
     if trainer != "schnetpack":
         refuse(given_options(repetition), "with a trainer that reads weights, or none")
     inputs = [data, springs_file]
     with open_run(output, command="augment", inputs=inputs) as run, progress_bars() as progress:
-        frames = source.load(data)
         if trainer is None:
+            frames = source.load(data)
             kinds = augment_data(
                 frames, options, run.path, springs=springs, springs_file=springs_file, progress=progress
             )
         else:
+            sets = sets_of_run(Path(data)) if of_run else sets_of_data(source.load(data), split)
+            frames = sets.raw
+            if sets.delta is not None:
+                print_text(f"{len(sets.delta)} frames of Δ-learning")
             kinds = augment_for_trainer(
-                frames,
+                sets,
                 options,
                 run.path,
                 trainer,
-                split=split,
                 repeats=repetition.repeats,
                 springs=springs,
                 springs_file=springs_file,
                 progress=progress,
             )
-    n_moved = options.n_displaced or frames.n_atoms
+    _print_kinds(kinds, options.n_displaced or frames.n_atoms, options)
+    print_text(run.path / "augmented.xyz")
+    if trainer is not None:
+        print_text(run.path / "README.md")
+        return
+    print_next(f"mdaug train {data}  trains on the frames and on augmented frames that it makes itself")
+
+
+def _prefixed(section: str, options: Options) -> list[str]:
+    """Return the options of a section that were given, as typed: ``["--split.train"]``."""
+    return [f"--{section}.{name[2:]}" for name in given_options(options)]
+
+
+def _check_run(folder: str, trainer: TrainerName | None, given: list[str]) -> None:
+    """Refuse what is not possible where DATA is the folder of a training."""
+    if trainer is None:
+        raise SettingsError(
+            f"{folder}: the folder of a training, whose augmented frames are in its augmented.xyz; --for "
+            "NAME writes its frames for another trainer"
+        )
+    refuse(given, "with the folder of a training, which records how its frames are read and split")
+
+
+def _print_kinds(kinds: "list[AugmentedKind]", n_moved: int, options: AugmentOptions) -> None:
+    """Print a line for each kind of augmented frames."""
     atoms = f"{n_moved} atom{'s' if n_moved > 1 else ''}"
     descriptions = {
         "displacement": f"with {atoms} displaced by up to {options.epsilon} Å",
@@ -91,8 +127,3 @@ def augment(
             f"{kind.mean_change_kcal_mol:.2f} ± {kind.std_change_kcal_mol:.2f} kcal/mol, "
             f"mean weight {kind.mean_weight:.3g}"
         )
-    print_text(run.path / "augmented.xyz")
-    if trainer is not None:
-        print_text(run.path / "README.md")
-        return
-    print_next(f"mdaug train {data}  trains on the frames and on augmented frames that it makes itself")

@@ -7,16 +7,24 @@ from pathlib import Path
 import numpy as np
 
 from mdaug.augmentation import AugmentOptions, augment
-from mdaug.data import split_frames, write_extxyz
+from mdaug.data import Split, split_frames, write_extxyz
 from mdaug.data.splits import SplitOptions, refuse_empty_parts
 from mdaug.data.trainers import TrainerName, TrainingData, trainer_of
 from mdaug.data.trainers.readme import write_readme
+from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.springs import SpringOptions, Springs, fit_springs, write_springs
 from mdaug.springs.options import SpringSettings
 from mdaug.units import KCAL_MOL_PER_EV
+from mdaug.workflows.config import CONFIG
+from mdaug.workflows.delta_learning import FOLDER, recorded_frames
 from mdaug.workflows.progress import Progress, ignore
+from mdaug.workflows.training_data import SPLIT
+from mdaug.workflows.use_model import recorded_systems
+
+KIND = "delta-learning"
+"""``info["kind"]`` of frames of Δ-learning, beside the kinds of augmented frames."""
 
 
 @dataclass(frozen=True)
@@ -82,54 +90,123 @@ def augment_data(
     return _kinds(frames, augmented)
 
 
-def augment_for_trainer(
-    frames: FrameSet,
-    options: AugmentOptions,
-    folder: Path,
-    trainer: TrainerName,
-    *,
-    split: SplitOptions,
-    repeats: int | None = None,
-    springs: SpringSettings | None = None,
-    springs_file: Path | None = None,
-    progress: Progress = ignore,
-) -> list[AugmentedKind]:
-    """Split the frames, augment those for training, and write the files that another trainer reads.
+@dataclass(frozen=True)
+class TrainerSets:
+    """Frames of the data for another trainer, and those of Δ-learning.
 
-    Besides the files of `augment_data`, `folder` gets split.json, README.md and the files of the trainer.
+    Parameters
+    ----------
+    split
+        Indices of the frames of each part in the data.
+    raw, validation, test
+        These frames; `test` may be empty.
+    delta
+        Frames of Δ-learning made from `raw`; None for none.
+    """
+
+    split: Split
+    raw: FrameSet
+    validation: FrameSet
+    test: FrameSet
+    delta: FrameSet | None = None
+
+
+def sets_of_data(frames: FrameSet, options: SplitOptions) -> TrainerSets:
+    """Split the frames for another trainer.
 
     Parameters
     ----------
     frames
         All frames.
+    options
+        Sizes of the training, validation and test sets.
+
+    Raises
+    ------
+    DataError
+        If there are too few frames for the split.
+    """
+    split = split_frames(frames, options)
+    # frames of weight 0 are not trained on, and NEP refuses them
+    split = replace(split, train=split.train[frames.weights[split.train] > 0])
+    refuse_empty_parts(frames, split)
+    return TrainerSets(split, *(frames.select(part) for part in (split.train, split.validation, split.test)))
+
+
+def sets_of_run(run: Path) -> TrainerSets:
+    """Return the frames of a run of `mdaug train`, in its split, with those of its Δ-learning.
+
+    Parameters
+    ----------
+    run
+        The run folder.
+
+    Raises
+    ------
+    DataError
+        If the run is of several systems, or its frames are not found or have changed.
+    """
+    systems = recorded_systems(run / "model.pt")
+    if len(systems) > 1:
+        raise DataError(f"{run}: trained on several systems ({', '.join(systems)}); give the frames of one")
+    ((frames, split),) = systems.values()
+    raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
+    delta = recorded_frames(run / FOLDER, raw.temperature_K)
+    if delta is not None:
+        delta = replace(delta, info={"kind": np.full(len(delta), KIND)})
+    return TrainerSets(split, raw, validation, test, delta)
+
+
+def is_run(path: Path) -> bool:
+    """Return whether `path` is a run folder of `mdaug train`.
+
+    Parameters
+    ----------
+    path
+        A file or folder.
+    """
+    return (path / CONFIG).is_file() and (path / SPLIT).is_file()
+
+
+def augment_for_trainer(
+    sets: TrainerSets,
+    options: AugmentOptions,
+    folder: Path,
+    trainer: TrainerName,
+    *,
+    repeats: int | None = None,
+    springs: SpringSettings | None = None,
+    springs_file: Path | None = None,
+    progress: Progress = ignore,
+) -> list[AugmentedKind]:
+    """Augment the training frames, and write the files that another trainer reads.
+
+    Besides the files of `augment_data`, `folder` gets split.json, README.md and the files of the trainer.
+
+    Parameters
+    ----------
+    sets
+        Frames of each part; only training frames are augmented.
     options, folder, springs, springs_file, progress
         As for `augment_data`.
     trainer
         Name of the trainer.
-    split
-        Sizes of the training, validation and test sets; only training frames are augmented.
     repeats
         As `mdaug.data.trainers.options.RepeatOptions.repeats`.
 
     Raises
     ------
     DataError
-        As `augment_data` does, if there are too few frames for the split, or if the trainer cannot read such
-        frames.
+        As `augment_data` does, or if the trainer cannot read such frames.
     """
-    parts = split_frames(frames, split)
-    # frames of weight 0 are not trained on, and NEP refuses them
-    parts = replace(parts, train=parts.train[frames.weights[parts.train] > 0])
-    refuse_empty_parts(frames, parts)
-    raw, validation, test = (frames.select(part) for part in (parts.train, parts.validation, parts.test))
     augmented = _augmented(
-        raw, options, folder, springs=springs, springs_file=springs_file, progress=progress
+        sets.raw, options, folder, springs=springs, springs_file=springs_file, progress=progress
     )
-    write_json(folder / "split.json", parts.to_json())
-    data = TrainingData(raw, augmented, validation, test)
+    write_json(folder / SPLIT, sets.split.to_json())
+    data = TrainingData(sets.raw, augmented, sets.validation, sets.test, sets.delta)
     writer = trainer_of(trainer)
     write_readme(folder, writer, data, writer.write(data, folder, repeats))
-    return _kinds(raw, augmented)
+    return _kinds(sets.raw, augmented)
 
 
 def _augmented(

@@ -10,6 +10,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from mdaug.archives import read_json
+from mdaug.data.splits import Split
 from mdaug.deployment.manifest import read_manifest
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet, structure_from_json
@@ -231,27 +232,47 @@ def own_systems(path: Path, part: Part) -> dict[str, FrameSet]:
     DataError
         If the model does not lie in the folder of its training, or the frames are not found or have changed.
     """
-    config, split = path.parent / CONFIG, path.parent / SPLIT
-    if not (config.is_file() and split.is_file()):
+    recorded = recorded_systems(path, f"its {part} frames")
+    parts = {label: frames.select(getattr(split, part)) for label, (frames, split) in recorded.items()}
+    if len(parts) == 1 and not len(next(iter(parts.values()))):
+        raise DataError(f"{path.parent / SPLIT}: it has no {part} frames; give frames as DATA")
+    return parts
+
+
+def recorded_systems(path: Path, what: str = "its frames") -> dict[str, tuple[FrameSet, Split]]:
+    """Return label, frames and split of each system that the model at `path` was trained on.
+
+    Parameters
+    ----------
+    path
+        A model.pt in the folder of its training, beside config.toml and split.json.
+    what
+        What is looked for, for messages.
+
+    Raises
+    ------
+    DataError
+        If the model does not lie in the folder of its training, or the frames are not found or have changed.
+    """
+    config, file = path.parent / CONFIG, path.parent / SPLIT
+    if not (config.is_file() and file.is_file()):
         raise DataError(
-            f"{path}: no {CONFIG} and {SPLIT} beside it, which record its {part} frames; name frames as DATA"
+            f"{path}: no {CONFIG} and {SPLIT} beside it, which record {what}; name frames as DATA"
         )
     systems = load_labeled(load_recorded_config(config).data)
-    splits = read_splits(split)
+    splits = read_splits(file)
     if len(splits) != len(systems):
         raise DataError(
-            f"{split}: splits of {len(splits)} systems, and the data have {len(systems)}; give frames as DATA"
+            f"{file}: splits of {len(splits)} systems, and the data have {len(systems)}; give frames as DATA"
         )
-    parts = {}
-    for (label, frames, _), of_system in zip(systems, splits, strict=True):
-        index = getattr(of_system, part)
-        if (len(index) == 0 and len(systems) == 1) or index.max(initial=0) >= len(frames):
+    for (_, frames, _), split in zip(systems, splits, strict=True):
+        last = max(int(index.max(initial=0)) for index in (split.train, split.validation, split.test))
+        if last >= len(frames):
             raise DataError(
-                f"{split}: its {part} indices are empty or beyond the {len(frames)} of {frames.name}; "
-                "give frames as DATA"
+                f"{file}: index {last} is beyond the {len(frames)} frames of {frames.name}; give frames as "
+                "DATA"
             )
-        parts[label] = frames.select(index)
-    return parts
+    return {label: (frames, split) for (label, frames, _), split in zip(systems, splits, strict=True)}
 
 
 def describe_model(model: Path | None) -> dict[str, Any]:

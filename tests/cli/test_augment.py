@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ase.io import read
 
 from mdaug.cli.app import main
 from mdaug.data import load_frames, write_extxyz
 from mdaug.data.load import read_frames
 from mdaug.data.splits import Split
 from mdaug.data.trainers import TRAINER_NAMES, trainer_of
+from mdaug.files import write_json
+from mdaug.workflows.config import load_config, save_config
 from mdaug.workflows.run_files import FILES
 from mdaug.workflows.run_record import read_record
 
@@ -58,6 +61,59 @@ def test_only_training_frames_are_augmented_for_a_trainer(tmp_path, capsys):
 def _config_weights(path):
     words = path.read_text().split()
     return [float(word.partition("=")[2]) for word in words if word.startswith("config_weight=")]
+
+
+@pytest.fixture
+def training(tmp_path):
+    """Return what the folder of a training with Δ-learning records of its frames: three of them are made."""
+    folder, frames = tmp_path / "run", load_frames("ethanol", every=20)
+    (folder / "delta").mkdir(parents=True)
+    split = Split(np.arange(20, 50), np.arange(12), np.arange(12, 20))
+    save_config(load_config(changes={"data": {"source": "ethanol", "every": 20}}), folder / "config.toml")
+    write_json(folder / "split.json", split.to_json())
+    write_extxyz(load_frames("ethanol").select(np.array([1, 2, 3])), folder / "delta" / "frames.xyz")
+    return folder, frames, split
+
+
+@pytest.mark.parametrize("name", TRAINER_NAMES)
+def test_a_training_has_its_split_and_its_frames_of_delta_learning(name, training, tmp_path, capsys):
+    folder, frames, split = training
+    assert main(["augment", str(folder), f"--for={name}", *FEW[1:], f"--out={tmp_path / 'out'}"]) == 0
+    assert "3 frames of Δ-learning" in capsys.readouterr().out
+    assert Split.read(tmp_path / "out" / "split.json").to_json() == split.to_json()
+    readme = (tmp_path / "out" / "README.md").read_text()
+    assert "30 raw training frames" in readme and "3 more frames are of Δ-learning" in readme
+    if name in ("mace", "nequip", "gpumd", "extxyz"):
+        train = read(tmp_path / "out" / "train.xyz", ":")
+        assert len(train) == 30 + 8 + 3
+        for atoms, n in ((train[0], split.train[0]), (train[29], split.train[-1])):
+            np.testing.assert_allclose(atoms.positions, frames.positions[n], atol=1e-7)
+        np.testing.assert_allclose(train[-1].positions, load_frames("ethanol").positions[3], atol=1e-7)
+        assert "config_weight" not in train[-1].info  # weight 1, as frames of the data
+    if name == "mace":
+        assert [atoms.info["config_type"] for atoms in train[-3:]] == 3 * ["delta-learning"]
+    if name == "deepmd":
+        assert np.load(tmp_path / "out" / "train" / "delta-learning-00" / "set.000" / "energy.npy").shape == (
+            3,
+        )
+    if name == "hippynn":
+        assert np.load(tmp_path / "out" / "frames.npz")["split_mask_train"].sum() == 41
+    if name == "schnetpack":
+        chosen = np.load(tmp_path / "out" / "split.npz")
+        assert set(range(38, 41)) < set(chosen["train_idx"]) and set(chosen["val_idx"]) == set(range(41, 53))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "augmented frames are in its augmented.xyz"),
+        (["--for=mace", "--temperature=300"], "--temperature: no effect with the folder of a training"),
+        (["--for=mace", "--split.train=3"], "--split.train: no effect with the folder of a training"),
+    ],
+)
+def test_a_training_has_its_own_split_and_reading(arguments, message, training, tmp_path, capsys):
+    assert main(["augment", str(training[0]), *arguments, f"--out={tmp_path / 'out'}"]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_frames_of_weight_zero_are_left_out(tmp_path):

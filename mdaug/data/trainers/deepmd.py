@@ -13,7 +13,7 @@ from mdaug.frames import FrameSet
 
 INPUT = "input.json"
 MAX_BINS = 16
-"""Most systems of raw or of augmented frames; the last one holds all smaller weights."""
+"""Most systems of frames of one origin; the last one holds all smaller weights."""
 
 WEIGHTS = """\
 DeePMD-kit (checked: 3.2.0) has no weight of a frame. It draws a system with the probability in
@@ -34,7 +34,7 @@ def write(data: TrainingData, folder: Path, _repeats: int | None) -> Instruction
         Output folder.
     """
     systems: dict[str, float] = {}
-    for name, frames in (("raw", data.raw), ("augmented", data.augmented)):
+    for name, frames in ({"raw": data.raw} | data.added).items():
         for number, frames_of_bin in enumerate(_bins(frames)):
             system = f"train/{name}-{number:02d}"
             write_system(frames_of_bin, folder / system, data)

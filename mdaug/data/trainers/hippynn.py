@@ -31,7 +31,7 @@ def write(data: TrainingData, folder: Path, _repeats: int | None) -> Instruction
     parts = [*data.training, data.validation, *([data.test] if len(data.test) else [])]
     reference = data.reference_energy
     arrays = _arrays(data, parts, reference)
-    names = ["train", "train", "valid", "test"]
+    names = [*["train"] * len(data.training), "valid", "test"]
     of_frame = np.repeat(names[: len(parts)], [len(frames) for frames in parts])
     arrays |= {f"split_mask_{name}": of_frame == name for name in dict.fromkeys(names[: len(parts)])}
     with atomic_path(folder / FRAMES) as temporary, temporary.open("wb") as stream:
@@ -43,7 +43,7 @@ def write(data: TrainingData, folder: Path, _repeats: int | None) -> Instruction
         (
             f"Energies `E` are those of the data minus {reference!r} eV (the mean of the training frames), "
             "because hippynn computes in single precision. `R` is in Å, `F` in eV/Å.",
-            "The frames are those of training (raw, then augmented), validation and test, which the masks "
+            "The frames are those of training (raw ones first), validation and test, which the masks "
             "`split_mask_…` select.",
         ),
     )

@@ -42,8 +42,8 @@ def write(data: TrainingData, folder: Path, _repeats: int | None) -> Instruction
         (
             f"`E0s` in {CONFIG} are fitted to the frames of the data only; `average` would include the "
             "augmented frames, whose energies are higher.",
-            "`config_type` of augmented frames is their kind, so that `--config_type_weights` can change the "
-            "weight of a kind.",
+            "`config_type` of frames that are not of the data is their kind, so that `--config_type_weights` "
+            "can change the weight of a kind.",
             f"Sizes of the network, epochs and device in {CONFIG} are a start; choose your own.",
         ),
     )

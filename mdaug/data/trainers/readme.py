@@ -34,7 +34,7 @@ def write_readme(folder: Path, trainer: Trainer, data: TrainingData, instruction
         f"geometries labeled by rule `{data.augmented.info['rule'][0]}`; they keep a model from failing "
         "outside the region of the raw frames. Their labels are less accurate, so they weigh "
         f"{weights.min():.3g} to {weights.max():.3g} (together {weights.sum():.4g}) where a raw frame "
-        "weighs 1. Energies are in eV, forces in eV/Å, positions in Å.",
+        f"weighs 1. {_delta(data)}Energies are in eV, forces in eV/Å, positions in Å.",
         "",
         "## Training",
         "",
@@ -53,6 +53,17 @@ def write_readme(folder: Path, trainer: Trainer, data: TrainingData, instruction
         *(f"- {remark}" for remark in instructions.remarks),
     ]
     write_text(folder / README, "\n".join(lines).rstrip() + "\n")
+
+
+def _delta(data: TrainingData) -> str:
+    """Return a sentence on the frames of Δ-learning; an empty text without."""
+    if data.delta is None:
+        return ""
+    return (
+        f"{len(data.delta)} more frames are of Δ-learning: from MD at the temperature of the frames and "
+        "above, labeled by a low-level method and a network of its errors; each weighs "
+        f"{data.delta.weights.max():.3g}. "
+    )
 
 
 def _exists(folder: Path, name: str) -> bool:

@@ -57,12 +57,12 @@ def write(data: TrainingData, folder: Path, repeats: int | None) -> Instructions
 
 
 def _weights_text(counts: IntArray, n_raw: int, repeats: int) -> str:
-    augmented = counts[n_raw:]
-    n_used = np.count_nonzero(augmented)
+    added = counts[n_raw:]
+    n_used = np.count_nonzero(added)
     return (
         "SchNetPack (checked: 2.1) has no weight of a frame. split.npz therefore names training frames "
         f"several times: a frame of weight 1 {repeats} times, others that often times their weight, rounded. "
-        f"Of the {len(augmented)} augmented frames, {n_used} occur, {augmented.sum()} times together, as "
+        f"Of the {len(added)} frames beside the raw ones, {n_used} occur, {added.sum()} times together, as "
         "their weights demand; the others have too little weight (a larger `--repeats` lets more occur). "
         f"An epoch has {counts.sum()} frames, so take {repeats} times fewer epochs."
     )

@@ -28,21 +28,30 @@ class TrainingData:
         Augmented frames made from `raw`; ``info["parent"]`` are indices in `raw`.
     validation, test
         Frames of the data that are neither in `raw` nor parents of `augmented`; `test` may be empty.
+    delta
+        Frames of Δ-learning, made from `raw`; None for none.
     """
 
     raw: FrameSet
     augmented: FrameSet
     validation: FrameSet
     test: FrameSet
+    delta: FrameSet | None = None
 
     @property
-    def training(self) -> tuple[FrameSet, FrameSet]:
-        """Raw and augmented frames, in the order in which they are written."""
-        return self.raw, self.augmented
+    def added(self) -> dict[str, FrameSet]:
+        """Training frames beside the raw ones, by origin."""
+        delta = {} if self.delta is None else {"delta-learning": self.delta}
+        return {"augmented": self.augmented} | delta
+
+    @property
+    def training(self) -> tuple[FrameSet, ...]:
+        """All training frames, raw ones first, in the order in which they are written."""
+        return self.raw, *self.added.values()
 
     @property
     def weights(self) -> FloatArray:
-        """Weights of the training frames in a loss, raw ones first; shape (n_raw + n_augmented,)."""
+        """Weights of the training frames in a loss, raw ones first; shape (n_training,)."""
         return np.concatenate([frames.weights for frames in self.training])
 
     @property

@@ -15,13 +15,13 @@ from mdaug.frames import FrameSet
 TRAIN, VALIDATION, TEST = "train.xyz", "validation.xyz", "test.xyz"
 
 FILES = {
-    TRAIN: "training frames: those of the data, then the augmented ones, with weights",
+    TRAIN: "training frames: those of the data, then the others, with weights",
     VALIDATION: "validation frames",
     TEST: "test frames",
 }
 
 PROVENANCE = ("kind", "rule", "parent")
-"""Records of augmented frames that are written: how each was made, and from which frame of train.xyz."""
+"""Records of frames beside those of the data: how each was made, and from which frame of train.xyz."""
 
 MakeAtoms = Callable[[FrameSet, int], Atoms]
 
