@@ -137,7 +137,9 @@ def plan_of_delta(systems: Sequence[Sets], config: RunConfig) -> str | None:
         replace(sets, baseline=replace(sets.baseline, used=one))
         for sets, one in zip(systems, used, strict=True)
     ]
-    may_have = [sets for sets in chosen if _why_not(sets, chosen, config) is None]
+    may_have = [
+        sets for sets in chosen if _is_wanted(sets, chosen, config) and _why_not(sets, config) is None
+    ]
     if not may_have:
         return None
     n_frames = sum(n_wanted(sets, config.delta) for sets in may_have)
@@ -185,20 +187,23 @@ def assess(
     DataError, MissingDependencyError
         The settings name a method that cannot be used.
     """
-    method, why_not = config.delta.method, _why_not(sets, systems, config)
+    method = config.delta.method
+    if not _is_wanted(sets, systems, config):
+        return DeltaChoice(False, ""), None
+    why_not = _why_not(sets, config)
     if why_not is None:
+        methods = AUTO_METHODS if method == "auto" else (method,)
         try:
-            choice, low_level = _measured(
-                AUTO_METHODS if method == "auto" else (method,), sets, config, place, progress
-            )
+            choice, low_level = _measured(methods, sets, config, place, progress)
+        except DataError as error:
+            why_not = str(error)
+        else:
             if method == "auto" and not choice.helps:
                 return replace(choice, used=False, reason=f"no {choice.reason}, which is too little"), None
             return choice, low_level
-        except DataError as error:
-            why_not = str(error)
-    if why_not and method != "auto":
+    if method != "auto":
         raise DataError(f"delta.method = {method!r}: {why_not}; set it to none")
-    return DeltaChoice(False, why_not and f"no Δ-learning: {why_not}"), None
+    return DeltaChoice(False, f"no Δ-learning: {why_not}"), None
 
 
 def fitted_method(
@@ -273,12 +278,24 @@ def _measured(
     return DeltaChoice(True, reason, method, field, difference), low_level
 
 
-def _why_not(sets: Sets, systems: Sequence[Sets], config: RunConfig) -> str | None:
-    """Return why a system has no Δ-learning; "" where auto leaves it out without a word; None if it may."""
-    auto = config.delta.method == "auto"
-    if config.delta.method == "none" or (auto and not _is_recommended(sets, systems, config)):
-        return ""
-    no_md = why_no_md(sets, "Δ-learning")
+def _is_wanted(sets: Sets, systems: Sequence[Sets], config: RunConfig) -> bool:
+    """Whether a system is to have Δ-learning, if it is possible.
+
+    auto uses it, if it helps, where the settings ask for baseline and augmented frames, and the system has
+    both or can have neither; but not in short trainings.
+    """
+    if config.delta.method != "auto":
+        return config.delta.method != "none"
+    if not config.augment.enabled or config.model.baseline == "none":
+        return False
+    if sets.baseline.used != (sets.augmented is not None):
+        return False
+    return config.training.epochs is None or n_steps(systems, config) >= LEAST_STEPS
+
+
+def _why_not(sets: Sets, config: RunConfig) -> str | None:
+    """Return why a system cannot have Δ-learning; None if it can."""
+    auto, no_md = config.delta.method == "auto", why_no_md(sets, "Δ-learning")
     if no_md is not None:
         return no_md
     if not len(sets.validation):
@@ -288,13 +305,3 @@ def _why_not(sets: Sets, systems: Sequence[Sets], config: RunConfig) -> str | No
     if auto and importlib.util.find_spec("tblite") is None:
         return "tblite is not installed (pip install 'mdaug[xtb]'), whose GFN2-xTB often halves the errors"
     return None
-
-
-def _is_recommended(sets: Sets, systems: Sequence[Sets], config: RunConfig) -> bool:
-    """Whether auto is to use Δ-learning, if it is possible and helps: where the settings ask for baseline and
-    augmented frames, and the system has both or can have neither."""
-    if not config.augment.enabled or config.model.baseline == "none":
-        return False
-    if sets.baseline.used != (sets.augmented is not None):
-        return False
-    return config.training.epochs is None or n_steps(systems, config) >= LEAST_STEPS

@@ -232,8 +232,8 @@ def test_where_all_runs_of_md_end_at_once_the_training_goes_on_without(settings,
     ("changes", "auto", "named"),
     [
         ({}, None, None),
-        ({"augmented": None}, "", None),
-        ({"baseline": "unused"}, "", None),
+        ({"augmented": None}, "not wanted", None),
+        ({"baseline": "unused"}, "not wanted", None),
         ({"baseline": "unused", "augmented": None}, None, None),
         ({"baseline": "unused", "augmented": None, "train": "large"}, "at most 25 atoms", None),
         ({"validation": []}, "no validation frames", "no validation frames"),
@@ -254,16 +254,17 @@ def test_what_has_no_delta_learning(frames, changes, auto, named):
         changes = changes | {"train": kinds[changes["train"]]}
     systems = systems_of(frames, **changes)
     for method, expected in (("auto", auto), ("GFN2-xTB", named)):
-        reason = delta_choice._why_not(
-            systems[0], systems, load_config(changes={"delta": {"method": method}})
-        )
-        assert reason == expected if not expected else expected in reason
+        config = load_config(changes={"delta": {"method": method}})
+        assert delta_choice._is_wanted(systems[0], systems, config) is (expected != "not wanted")
+        if expected != "not wanted":
+            reason = delta_choice._why_not(systems[0], config)
+            assert reason is expected or expected in reason
 
 
 def test_without_tblite_auto_says_how_to_install_it(frames, monkeypatch):
     monkeypatch.setattr(delta_choice.importlib.util, "find_spec", lambda name: None)
     systems = systems_of(frames)
-    assert "mdaug[xtb]" in delta_choice._why_not(systems[0], systems, load_config())
+    assert "mdaug[xtb]" in delta_choice._why_not(systems[0], load_config())
 
 
 @pytest.mark.parametrize(("share", "used"), [(0.8, True), (0.01, False)])
