@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mdaug.augmentation.numbers import AugmentedNumbers, augmented_numbers
+from mdaug.augmentation.options import AugmentSettings
 from mdaug.data.datasets import is_named_set
 from mdaug.files import write_json, write_text
 from mdaug.frames import FrameSet
@@ -105,7 +106,8 @@ def config_text(frames: FrameSet | None, source: str, reading: dict[str, Any]) -
     reading
         Further keys of ``[data]``.
     """
-    made = TEMPLATE if frames is None else suggest(frames)
+    made, default = TEMPLATE if frames is None else suggest(frames), RunConfig()
+    split = default.split
     lines = [
         f"#:schema ./{SCHEMA}",
         "# Settings of `mdaug train --config THIS_FILE`. Keys that are not here have their defaults;",
@@ -117,35 +119,37 @@ def config_text(frames: FrameSet | None, source: str, reading: dict[str, Any]) -
         *_temperature(frames, reading),
         "",
         "[split]  # counts, or fractions with a decimal point",
-        "train = 0.85",
-        "validation = 0.05  # select the best epoch",
-        "test = 0.1         # are evaluated once, at the end",
-        "seed = 0",
+        f"train = {split.train}",
+        f"validation = {split.validation}  # select the best epoch",
+        f"test = {split.test}         # are evaluated once, at the end",
+        f"seed = {split.seed}",
         "",
         f"[augment]  # {made.numbers.reason}",
         f"enabled = {json.dumps(made.numbers.recommended)}",
-        *(_augment_lines(made.numbers) if made.numbers.recommended else []),
+        *(_augment_lines(made.numbers, default.augment) if made.numbers.recommended else []),
         "",
         "[model]",
-        "cutoff = 5.0       # Å",
-        'baseline = "auto"  # network added to a force field matched to the frames, where that is sound',
+        f"cutoff = {default.model.cutoff}       # Å",
+        f'baseline = "{default.model.baseline}"  # network added to a force field matched to the frames, '
+        "where that is sound",
         "",
         "[training]",
         f"# epochs = 300     # default: {STEPS_WITH_BASELINE} steps with a baseline; without, 800 epochs or "
         f"{MOST_STEPS} steps",
-        "batch_size = 20",
-        "seed = 0",
+        f"batch_size = {default.training.batch_size}",
+        f"seed = {default.training.seed}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _augment_lines(made: AugmentedNumbers) -> list[str]:
+def _augment_lines(made: AugmentedNumbers, default: AugmentSettings) -> list[str]:
+    shortest, longest = default.stretch_range
     return [
         f"n_frames = {made.displaced}     # all atoms displaced by up to epsilon",
-        "epsilon = 0.3      # Å",
-        f"n_stretched = {made.stretched}  # one bond at 0.6 to 2.5 times its length",
+        f"epsilon = {default.epsilon}      # Å",
+        f"n_stretched = {made.stretched}  # one bond at {shortest:g} to {longest:g} times its length",
         f"n_impulses = {made.impulses}   # after an impulse to some atoms",
-        "weight = 0.02      # of an augmented frame in the loss; a frame of the data has 1",
+        f"weight = {default.weight}      # of an augmented frame in the loss; a frame of the data has 1",
     ]
 
 

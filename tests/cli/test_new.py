@@ -55,6 +55,14 @@ def test_without_frames_the_file_is_a_template(folder: Path) -> None:
     assert (config.data.source, config.augment.n_stretched) == ("frames.xyz", 500)
 
 
+def test_settings_that_do_not_depend_on_frames_are_the_defaults(folder: Path) -> None:
+    assert main(["new", "mine.toml"]) == 0
+    ours, default = load_config("mine.toml"), RunConfig()
+    assert (ours.split, ours.model, ours.training) == (default.split, default.model, default.training)
+    numbers = {"n_frames", "n_stretched", "n_impulses"}
+    assert ours.augment.model_dump(exclude=numbers) == default.augment.model_dump(exclude=numbers)
+
+
 def test_schema_has_a_description_of_every_key(folder: Path) -> None:
     assert main(["new", "mine.toml"]) == 0
     assert (folder / "mine.toml").read_text().startswith("#:schema ./mdaug.schema.json\n")
