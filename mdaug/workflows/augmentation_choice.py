@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mdaug.archives import read_json
-from mdaug.errors import DataError
 from mdaug.files import write_json
+from mdaug.workflows.recorded import recorded
 
 FILE = "augmentation.json"
 
@@ -64,15 +63,18 @@ def recorded_choice(folder: Path) -> AugmentationChoice | None:
     ----------
     folder
         The run folder.
+
+    Raises
+    ------
+    DataError
+        The record is damaged.
     """
-    path = folder / FILE
-    if not path.exists():
-        return None
-    expected = "the choice of augmented frames that `mdaug train` recorded"
-    try:
-        return AugmentationChoice.from_json(read_json(path, expected))
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{path}: not {expected} ({error}); remove it to choose again") from error
+    return recorded(
+        folder / FILE,
+        "the choice of augmented frames",
+        AugmentationChoice.from_json,
+        advice="remove it to choose again",
+    )
 
 
 def record_choice(choice: AugmentationChoice, folder: Path) -> None:

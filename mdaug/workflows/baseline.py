@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from mdaug.archives import read_json
 from mdaug.augmentation.force_matching.assessment import fit_sound_field
 from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.augmentation.generate import Augmentation
@@ -23,6 +22,7 @@ from mdaug.models.species import types_of_atoms
 from mdaug.training.options import TrainOptions
 from mdaug.workflows.baseline_templates import number_atom_types, templates_of
 from mdaug.workflows.config import RunConfig
+from mdaug.workflows.recorded import recorded
 
 FILE = "baseline.json"
 
@@ -193,13 +193,7 @@ def recorded_baseline(folder: Path) -> BaselineChoice | None:
     DataError
         The record is damaged.
     """
-    path = folder / FILE
-    if not path.exists():
-        return None
-    try:
-        return BaselineChoice.from_json(read_json(path, "the record of a baseline"))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(f"{path}: not the record of a baseline ({error}); start a new run") from error
+    return recorded(folder / FILE, "a baseline", BaselineChoice.from_json, advice="start a new run")
 
 
 def record_baseline(choice: BaselineChoice, folder: Path) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from mdaug.archives import read_json
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FloatArray
@@ -19,6 +18,7 @@ from mdaug.workflows.delta_options import DeltaSettings
 from mdaug.workflows.low_level import LowLevel, evaluate
 from mdaug.workflows.network_training import n_steps, n_steps_with_delta
 from mdaug.workflows.progress import Progress, ignore
+from mdaug.workflows.recorded import recorded
 from mdaug.workflows.short_runs import why_no_md
 from mdaug.workflows.training_sets import Sets
 
@@ -100,13 +100,12 @@ def recorded_delta(folder: Path) -> DeltaChoice | None:
     DataError
         The record is damaged.
     """
-    path, expected = folder / FILE, "the choice of Δ-learning that `mdaug train` recorded"
-    if not path.exists():
-        return None
-    try:
-        return DeltaChoice(**read_json(path, expected))
-    except TypeError as error:
-        raise DataError(f"{path}: not {expected} ({error}); remove it to choose again") from error
+    return recorded(
+        folder / FILE,
+        "the choice of Δ-learning",
+        lambda entry: DeltaChoice(**entry),
+        advice="remove it to choose again",
+    )
 
 
 def record_delta(choice: DeltaChoice, folder: Path) -> None:

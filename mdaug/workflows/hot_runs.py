@@ -8,20 +8,19 @@ from typing import Any, Self
 import numpy as np
 from ase import Atoms
 
-from mdaug.archives import read_json
 from mdaug.augmentation.explored import label_visited, spurious_minima
 from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.augmentation.options import ExploreOptions
 from mdaug.calculators.predictions import predict
 from mdaug.data import write_extxyz
 from mdaug.data.load import read_frames
-from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FloatArray, FrameSet, IntArray, join_frames
 from mdaug.geometry.rigid_motion import NONLINEAR, n_rigid_motions
 from mdaug.md import DynamicsResult
 from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.workflows.dynamics import new_run
+from mdaug.workflows.recorded import recorded
 from mdaug.workflows.short_runs import TIMESTEP_FS, short_langevin, visited
 from mdaug.workflows.workflow_options import HardeningSettings
 
@@ -75,8 +74,8 @@ class HotRuns:
         return cls(**entry | lists)
 
 
-def recorded_runs(path: Path) -> tuple[HotRuns, ...]:
-    """Return the runs of a round of hardening from its record.
+def recorded_runs(path: Path) -> tuple[HotRuns, ...] | None:
+    """Return the runs of a round of hardening from its record; None if it has none.
 
     Parameters
     ----------
@@ -88,11 +87,12 @@ def recorded_runs(path: Path) -> tuple[HotRuns, ...]:
     DataError
         The record is damaged.
     """
-    expected = "the runs of a round of hardening that `mdaug train` recorded"
-    try:
-        return tuple(HotRuns.from_json(entry) for entry in read_json(path, expected)["runs"])
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{path}: not {expected} ({error!r}); remove it to run them again") from error
+    return recorded(
+        path,
+        "a round of hardening",
+        lambda entry: tuple(map(HotRuns.from_json, entry["runs"])),
+        advice="remove it to run its MD again",
+    )
 
 
 @dataclass(frozen=True)
@@ -139,9 +139,9 @@ class Search:
             Folder for the records.
         """
         record, explored = folder / "search.json", folder / "explored.xyz"
-        if record.exists():
-            labeled = read_frames(explored, units="eV").frames if explored.exists() else None
-            return recorded_runs(record), labeled
+        before = recorded_runs(record)
+        if before is not None:
+            return before, read_frames(explored, units="eV").frames if explored.exists() else None
         done = [
             self._at(model, factor, number * len(self.settings.temperatures) + n)
             for n, factor in enumerate(self.settings.temperatures)

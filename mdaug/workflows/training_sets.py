@@ -1,7 +1,7 @@
 """The frames of a training by origin: of the data (split), augmented, explored, and by Δ-learning."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -87,8 +87,8 @@ class Sets:
     train: FrameSet
     validation: FrameSet
     test: FrameSet
-    springs: SpringAnalysis | None
-    augmented: FrameSet | None
+    springs: SpringAnalysis | None = None
+    augmented: FrameSet | None = None
     explored: FrameSet | None = None
     augmentation: Augmentation | None = None
     choice: AugmentationChoice | None = None
@@ -201,8 +201,8 @@ def _prepare(
     *,
     donors: Sequence[ForceField],
 ) -> Sets:
-    """Augment the training frames of one system; `others` are those of the others, whose springs are pooled,
-    and `donors` force-matched fields of others.
+    """Return the frames of one system; `others` are the training frames of the others, whose springs are
+    pooled, and `donors` force-matched fields of others.
 
     One that cannot be augmented stays raw, and its label and the reason are added to `failures`; with None it
     raises an error.
@@ -211,37 +211,37 @@ def _prepare(
     raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
     parts = f"{len(raw)} training, {len(validation)} validation, {len(test)} test"
     callbacks.stage(f"{len(frames)} frames of {frames.name}: {parts}")
-    springs, augmentation, explored = None, None, None
+    sets = Sets(split, raw, validation, test, label=system.label, isolated_atoms=system.isolated_atoms)
     if config.augment.enabled:
-        n_pooled = sum(other.temperature_K == raw.temperature_K for other in others)
-        pooled = f", pooled with those of {n_pooled} more at the same temperature" * (n_pooled > 0)
-        callbacks.stage(f"fitting springs to the training frames{pooled}")
         try:
-            springs = analyze_springs(raw, config.spring_options, others=others, progress=callbacks.springs)
-            augmentation = make_augmentation(raw, springs.springs, config.augment_options, donors)
-            text = f"{len(augmentation.frames)} augmented frames by rule {augmentation.rule!r}"
+            sets = _augmented(sets, config, callbacks, others, donors)
         except DataError as error:
             if failures is None:
                 raise
             failures[system.label] = str(error)
-            text, springs = f"no augmented frames of {system.label}: {error}", None
-        callbacks.stage(text)
+            callbacks.stage(f"no augmented frames of {system.label}: {error}")
     if config.augment.explored is not None:
         explored = read_explored(config.augment.explored, raw)
         callbacks.stage(f"{len(explored)} explored frames")
-    augmented = None if augmentation is None else augmentation.frames
-    return Sets(
-        split,
-        raw,
-        validation,
-        test,
-        springs,
-        augmented,
-        explored,
-        augmentation,
-        label=system.label,
-        isolated_atoms=system.isolated_atoms,
-    )
+        sets = replace(sets, explored=explored)
+    return sets
+
+
+def _augmented(
+    sets: Sets,
+    config: RunConfig,
+    callbacks: TrainingCallbacks,
+    others: Sequence[FrameSet],
+    donors: Sequence[ForceField],
+) -> Sets:
+    """Return the frames of a system with the springs of its training frames, and augmented ones."""
+    n_pooled = sum(other.temperature_K == sets.train.temperature_K for other in others)
+    pooled = f", pooled with those of {n_pooled} more at the same temperature" * (n_pooled > 0)
+    callbacks.stage(f"fitting springs to the training frames{pooled}")
+    springs = analyze_springs(sets.train, config.spring_options, others=others, progress=callbacks.springs)
+    augmentation = make_augmentation(sets.train, springs.springs, config.augment_options, donors)
+    callbacks.stage(f"{len(augmentation.frames)} augmented frames by rule {augmentation.rule!r}")
+    return replace(sets, springs=springs, augmented=augmentation.frames, augmentation=augmentation)
 
 
 def read_explored(path: Path, raw: FrameSet) -> FrameSet:

@@ -26,7 +26,7 @@ def frames() -> FrameSet:
 def sets_of(frames: FrameSet, **others: Any) -> Sets:
     none = np.empty(0, dtype=np.int64)
     split = Split(np.arange(len(frames)), none, none)
-    return Sets(split, frames, frames, frames, springs=None, **{"augmented": None} | others)
+    return Sets(split, frames, frames, frames, **others)
 
 
 @pytest.mark.parametrize(
