@@ -58,3 +58,11 @@ def test_a_proton_that_has_moved_far_is_not_cut() -> None:
     forces = np.zeros_like(positions)
     frames = FrameSet(np.array([8, 1, 8, 1, 1]), positions, np.zeros(60), forces)
     assert cut_verdict(frames).verdict == "ok"
+
+
+def test_ions_that_part_to_one_distance_are_not_cut() -> None:
+    rng = np.random.default_rng(0)
+    positions = np.array([[0.0, 0, 0], [2.4, 0, 0]]) + rng.normal(scale=0.1, size=(60, 2, 3))
+    positions[40:, 1, 0] += 2.6
+    frames = FrameSet(np.array([11, 17]), positions, np.zeros(60), np.zeros_like(positions))
+    assert cut_verdict(frames).verdict == "ok"

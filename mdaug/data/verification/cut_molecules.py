@@ -9,7 +9,7 @@ import numpy as np
 from mdaug.data.verification.messages import shown
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bond_graphs import BondGraphs, frame_bond_graphs
-from mdaug.geometry.bonds import BOND_SCALE, BoolArray, single_bond_lengths
+from mdaug.geometry.bonds import BOND_SCALE, single_bond_lengths
 from mdaug.verdicts import Verdict
 
 NAME = "whole molecules"
@@ -23,12 +23,12 @@ MIN_OCCURRENCE, LEAST_FRAMES = 0.1, 2
 FAR_A = 4.0
 """Component of the vector between bonded atoms that is cut; no bond is longer, and no cell is narrower."""
 
-MARGIN_A = 0.5
-"""Added to the longest bond: the edges of the cell are known to this only."""
+MARGIN_A, SHORTEST = 0.5, 0.4
+"""Added to the longest bond, as the edges of the cell are known to this only, and length of the shortest one
+over the sum of covalent radii."""
 
 EXPLAINED = 0.8
-"""Share of the cut bonds that one cell must make whole, with atoms that lack a bond: no cell explains atoms
-that part, and a proton that has moved to another atom lacks none."""
+"""Share of the cut bonds that one cell must make whole; none explains atoms that part."""
 
 
 def cut_verdict(frames: FrameSet) -> Verdict:
@@ -42,21 +42,23 @@ def cut_verdict(frames: FrameSet) -> Verdict:
     if frames.cells is not None or frames.n_atoms < 2:
         return Verdict(NAME, "ok", None, None, "the cell is stated" if frames.n_atoms > 1 else "one atom")
     graphs = frame_bond_graphs(frames.evenly_spaced(SAMPLE))
-    often = graphs.occurrence >= MIN_OCCURRENCE
-    pairs = graphs.pairs[often]
+    pairs = graphs.pairs[graphs.occurrence >= MIN_OCCURRENCE]
     vectors = frames.positions[:, pairs[:, 1]] - frames.positions[:, pairs[:, 0]]
     is_cut = np.any(np.abs(vectors) > FAR_A, axis=2)
     off = np.flatnonzero(is_cut.any(axis=1))
     if len(off) < LEAST_FRAMES:
         return Verdict(NAME, "ok", float(len(off)), None, "no bonded atoms are far apart in other frames")
-    limits = BOND_SCALE * single_bond_lengths(*frames.atomic_numbers[pairs].T) + MARGIN_A
     of_frame, of_pair = np.nonzero(is_cut)
     edges = _edges(vectors[is_cut])
-    is_whole = np.linalg.norm(_nearest_image(vectors[is_cut], edges), axis=1) < limits[of_pair]
-    degrees = _degrees(frame_bond_graphs(frames.select(off)), frames.n_atoms)[np.searchsorted(off, of_frame)]
-    usual = _usual_degrees(graphs, often, frames.n_atoms)
-    lacks_bonds = np.take_along_axis(degrees, pairs[of_pair], axis=1) < usual[of_pair]
-    if np.mean(is_whole & lacks_bonds.all(axis=1)) < EXPLAINED:
+    lengths = np.linalg.norm(_nearest_image(vectors[is_cut], edges), axis=1)
+    usual = single_bond_lengths(*frames.atomic_numbers[pairs[of_pair]].T)
+    is_whole = (lengths > SHORTEST * usual) & (lengths < BOND_SCALE * usual + MARGIN_A)
+    degrees = _degrees(frame_bond_graphs(frames.select(off)), frames.n_atoms)
+    of_ends = np.take_along_axis(degrees[np.searchsorted(off, of_frame)], pairs[of_pair], axis=1)
+    is_hydrogen = frames.atomic_numbers[pairs[of_pair]] == 1
+    # a proton that has moved to another atom has a bond there
+    has_moved = np.any(is_hydrogen & (of_ends > 0), axis=1)
+    if np.mean(is_whole & ~has_moved) < EXPLAINED:
         return Verdict(NAME, "ok", float(len(off)), None, "bonded atoms part, or have other bonds then")
     size = " × ".join(f"{edge:.3g}" if np.isfinite(edge) else "?" for edge in edges)
     text = (
@@ -88,14 +90,3 @@ def _degrees(graphs: BondGraphs, n_atoms: int) -> IntArray:
     np.put_along_axis(ends, graphs.pairs, 1, axis=1)
     degrees: IntArray = graphs.present.astype(np.int64) @ ends
     return degrees
-
-
-def _usual_degrees(graphs: BondGraphs, often: BoolArray, n_atoms: int) -> FloatArray:
-    """Return how many bonds both atoms of each pair have where they are bonded, (n_pairs, 2).
-
-    Others of their bonds may be cut, too; more bonds than that are of a shared proton.
-    """
-    degrees = _degrees(graphs, n_atoms)
-    pairs, present = graphs.pairs[often], graphs.present[:, often]
-    usual = [np.quantile(degrees[present[:, p]][:, pairs[p]], 0.9, axis=0) for p in range(len(pairs))]
-    return np.array(usual).reshape(-1, 2)
