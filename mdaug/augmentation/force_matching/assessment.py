@@ -115,13 +115,12 @@ def fit_and_assess(
         changed = (why,)
     for _ in range(ROUNDS):
         field = match_forces(frames, factors, cutoff, donors)
+        factors = np.ones(field.terms.n_coefficients) if factors is None else factors
         half = HeldOut(match_forces(fitted, factors, cutoff, donors), fitted, others)
         assessment = assess(field, frames, half)
         if not assessment.sound and len(frames) < FEW_FRAMES:  # half of them may be too few for a fit
             assessment = assess(field, frames, _one_of_six(frames, factors, cutoff, donors))
         assessment = replace(assessment, changed=changed)
-        if factors is None:
-            factors = np.ones(field.terms.n_coefficients)
         tighter = narrowed(factors, assessment.suspects)
         if assessment.sound or np.array_equal(tighter, factors):
             break

@@ -27,6 +27,7 @@ from mdaug.augmentation.force_matching.tabulated_parameters import (
 from mdaug.augmentation.force_matching.terms import make_terms
 from mdaug.augmentation.force_matching.topology import Topology, find_topology, neighbors_of
 from mdaug.augmentation.stretches import stretched
+from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bonds import moving_side
 from mdaug.geometry.internal_coordinates import cosines, lengths
@@ -73,7 +74,8 @@ def match_forces(
         Frames of molecules near equilibrium, with all bonds intact.
     width_factors
         Factors on the prior widths of the terms' coefficients, shape (n_coefficients,), below 1 where a term
-        is to be fitted with a tighter prior; None for 1.
+        is to be fitted with a tighter prior; None for 1. Those of other frames are refused where the bonds
+        differ.
     cutoff
         Distance (Å) beyond which bonds are broken and pairs of a molecule have no energy.
     donors
@@ -82,10 +84,16 @@ def match_forces(
     Raises
     ------
     DataError
-        If the frames are of a crystal, of a cell too narrow, or without bonds.
+        If the frames are of a crystal, of a cell too narrow, or without bonds, or if `width_factors` are of
+        other terms.
     """
     few = _frames_for_fit(frames)
     field = initial_force_field(few, cutoff)
+    if width_factors is not None and len(width_factors) != field.terms.n_coefficients:
+        raise DataError(
+            f"{frames.name}: a force field is fitted to molecules whose bonds last, and here some bonds are "
+            "there in about half of the frames: leave out frames of broken molecules"
+        )
     few = few.evenly_spaced(max(LEAST_FRAMES, MOST_NUMBERS // (3 * few.n_atoms * len(field.parameters))))
     linear = linear_jacobian(field, few)
     prior, widths = field.parameters, _widths(field, width_factors)

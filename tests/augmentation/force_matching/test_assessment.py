@@ -11,6 +11,7 @@ from mdaug.augmentation.force_matching.assessment import LEFT_OUT, TIGHTER, Unso
 from mdaug.augmentation.force_matching.checks import SCAN_LENGTHS, HeldOut, curve_fault
 from mdaug.augmentation.force_matching.force_matched_rule import force_matched_rule
 from mdaug.augmentation.label_rules import make_rule
+from mdaug.errors import DataError
 from mdaug.verdicts import Verdict
 
 pytestmark = pytest.mark.slow
@@ -157,3 +158,12 @@ def test_an_unsound_field_labels_nothing(frames, springs):
     assert rule.name == "gradient"
     assert "more than 15%" in rule.reason
     assert any(verdict.verdict == "error" for verdict in rule.verdicts)
+
+
+def test_bonds_that_only_half_of_the_frames_have_are_refused(ethanol_frames):
+    """The hydroxyl bond is broken in every other frame, not in the half that one of the fields is fitted to."""
+    positions = ethanol_frames.positions.copy()
+    bond = positions[1::2, 8] - positions[1::2, 2]
+    positions[1::2, 8] += 4.0 * bond
+    with pytest.raises(DataError, match="some bonds are there in about half of the frames"):
+        assessment.fit_and_assess(replace(ethanol_frames, positions=positions))
