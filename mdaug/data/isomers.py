@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mdaug.data.verification.common_units import other_lengths
 from mdaug.data.verification.graph_matching import matching_permutation
 from mdaug.data.verification.molecular_identity import FLUCTUATION, protons_that_moved
 from mdaug.frames import FloatArray, FrameSet, IntArray
@@ -28,7 +29,7 @@ def split_isomers(frames: FrameSet) -> list[FrameSet]:
     Isomers have different bonds, which are clearly absent in the other isomer: stretched bonds, protons that
     move between molecules, and bonds that change from frame to frame do not make isomers. Frames with rare
     bonds are of the isomer with the most similar ones. Frames of one molecule in two orders of atoms stay
-    together; the check of the bonds refuses them.
+    together, and so do frames with lengths in two units; the checks refuse them.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def split_isomers(frames: FrameSet) -> list[FrameSet]:
     for row in sorted(np.flatnonzero(often).tolist(), key=lambda row: -counts[row]):
         if all(_are_isomers(frames, graphs, rows, member, (kind, row)) for kind in kinds):
             kinds.append(row)
-    if len(kinds) < 2 or _renumbered(frames, graphs, rows[kinds]):
+    if len(kinds) < 2 or _renumbered(frames, graphs, rows[kinds]) or _scaled(frames, graphs, rows[kinds[0]]):
         return [frames]
     differing = (rows[:, None, :] != rows[kinds][None]).sum(axis=2)
     nearest = differing.argmin(axis=1)[member]
@@ -84,6 +85,13 @@ def _least_stretches(frames: FrameSet, pairs: IntArray) -> FloatArray:
     limits = BOND_SCALE * single_bond_lengths(*frames.atomic_numbers[pairs].T)
     least: FloatArray = np.quantile(lengths / limits, 1 - MOST, axis=0)
     return least
+
+
+def _scaled(frames: FrameSet, graphs: BondGraphs, kind: BoolArray) -> bool:
+    """Return whether all bonds of some frames are longer, or shorter, by a common factor."""
+    idx_i, idx_j = graphs.pairs[kind].T
+    lengths = pair_lengths(frames.positions, frames.periodic_cells, idx_i, idx_j)
+    return bool(other_lengths(lengths).sum() >= LEAST_FRAMES)
 
 
 def _renumbered(frames: FrameSet, graphs: BondGraphs, kinds: BoolArray) -> bool:

@@ -202,8 +202,11 @@ def test_isomers_in_one_order_of_atoms_are_two_systems(tmp_path: Path):
 
 
 def test_what_makes_no_isomers(ethanol: FrameSet):
-    """Hot frames, and frames in which a few bonds are broken."""
+    """Hot frames, frames in which a few bonds are broken, and frames in which lengths are in Bohr."""
     assert split_isomers(ethanol) == [ethanol]
+    unit = np.where(np.arange(len(ethanol)) % 3 == 0, 1 / 0.529177, 1.0)[:, None, None]
+    in_bohr = replace(ethanol, positions=ethanol.positions * unit)
+    assert split_isomers(in_bohr) == [in_bohr]
     positions = ethanol.positions.copy()
     positions[::30, 8] += 3.0
     broken = replace(ethanol, positions=positions)

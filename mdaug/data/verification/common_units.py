@@ -25,6 +25,9 @@ MIN_FRAMES = 20
 LENGTH_FACTOR = 1.5
 """All bonds of a frame in another length unit are longer or shorter by this factor at least (Bohr: 1.89)."""
 
+COMMON = 1.6
+"""Ratio of the factors of two bonds of such a frame: bonds that break are not all stretched alike."""
+
 FORCE_FACTOR = 10.0
 """Forces of another unit differ by a greater factor (Ry: 13.6, kcal/mol: 23). Frames of clean sets are within
 0.11 (a hot ion pair) and 2."""
@@ -60,7 +63,7 @@ def common_units_verdict(frames: FrameSet, usable: IntArray, stated: StatedUnits
         return Verdict(NAME, "cannot tell", None, None, "no bonds to compare frames by")
     vectors = minimum_image(some.positions[:, idx_j] - some.positions[:, idx_i], some.periodic_cells)
     d_ij = np.linalg.norm(vectors, axis=2)
-    off = _other_lengths(d_ij)
+    off = other_lengths(d_ij)
     if _are_several(off, len(some)):
         factor = float(np.median(np.median(d_ij[off], axis=0) / np.median(d_ij, axis=0)))
         what = (
@@ -129,12 +132,19 @@ def _judge_forces(scale: FloatArray, is_clear: BoolArray, usable: IntArray, stat
     return Verdict(NAME, "ok", smallest, 1 / FORCE_FACTOR, text)
 
 
-def _other_lengths(d_ij: FloatArray) -> BoolArray:
-    """Return the frames (n_frames,) whose bonds all are longer, or all shorter; two bonds at least."""
+def other_lengths(d_ij: FloatArray) -> BoolArray:
+    """Return the frames (n_frames,) whose bonds all are longer, or all shorter; two bonds at least.
+
+    Parameters
+    ----------
+    d_ij
+        Shape (n_frames, n_bonds).
+    """
     if d_ij.shape[1] < 2:
         return np.zeros(len(d_ij), np.bool_)
     factor = d_ij / np.median(d_ij, axis=0)
-    other: BoolArray = (factor.min(axis=1) > LENGTH_FACTOR) | (factor.max(axis=1) < 1 / LENGTH_FACTOR)
+    least, most = factor.min(axis=1), factor.max(axis=1)
+    other: BoolArray = ((least > LENGTH_FACTOR) | (most < 1 / LENGTH_FACTOR)) & (most < COMMON * least)
     return other
 
 
