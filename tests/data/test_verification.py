@@ -10,6 +10,7 @@ import pytest
 from mdaug.data.stated_units import StatedUnits
 from mdaug.data.verification.common_units import common_units_verdict
 from mdaug.data.verification.duplicates import first_occurrence, group_duplicates
+from mdaug.data.verification.records import precision_verdict
 from mdaug.data.verification.verify import AT_LOAD, raise_or_warn, verify_frames
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
@@ -99,3 +100,14 @@ def test_frames_about_a_structure_that_is_no_minimum_have_one_sign() -> None:
 
     assert verdict(forces) == "ok"
     assert verdict(np.where(np.arange(60)[:, None, None] % 5 == 0, -forces, forces)) == "error"
+
+
+@pytest.mark.parametrize("step", [0.0434, 0.02], ids=["1 kcal/mol", "0.02 eV"])
+def test_energies_of_a_few_values_are_coarse(ethanol: FrameSet, step: float) -> None:
+    frames = ethanol.evenly_spaced(60)
+    energies = frames.energies[0] + 0.1 * (frames.energies - frames.energies.mean())
+    coarse = replace(frames, energies=np.round(energies / step) * step)
+    assert precision_verdict(replace(frames, energies=energies)).verdict == "ok"
+    assert precision_verdict(coarse).verdict == "warning"
+    twice = replace(frames.select(np.repeat(np.arange(4), 15)))
+    assert precision_verdict(twice).verdict == "ok"

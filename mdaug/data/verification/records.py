@@ -28,7 +28,7 @@ def precision_verdict(frames: FrameSet) -> Verdict:
     name = "precision of energies"
     if len(frames) < MIN_FRAMES:
         return Verdict(name, "cannot tell", None, None, f"needs at least {MIN_FRAMES} frames")
-    step = energy_step(frames.energies)
+    step = energy_step(frames.energies) or _coarse_step(frames)
     spread = float(frames.energies.std())
     if step is None or spread == 0:
         return Verdict(name, "ok", 0.0, MAX_STEP_SHARE, "energies have no visible steps")
@@ -58,6 +58,15 @@ def energy_step(energies: FloatArray) -> float | None:
         if step < 1e-6 * float(differences.max()):
             return None
     return None
+
+
+def _coarse_step(frames: FrameSet) -> float | None:
+    """Return the smallest difference of energies that several frames of other geometries have in common."""
+    energies = np.unique(frames.energies)
+    n_geometries = len(np.unique(frames.positions.reshape(len(frames), -1), axis=0))
+    if not 1 < len(energies) < n_geometries / 2:
+        return None
+    return float(np.diff(energies).min())
 
 
 def spin_verdict(frames: FrameSet) -> Verdict:

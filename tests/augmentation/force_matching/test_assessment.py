@@ -161,7 +161,7 @@ def test_an_unsound_field_labels_nothing(frames, springs):
 
 
 def test_bonds_that_only_half_of_the_frames_have_are_refused(ethanol_frames):
-    """The hydroxyl bond is broken in every other frame, not in the half that one of the fields is fitted to."""
+    """The hydroxyl bond is broken in every other frame, and so in none of the even ones."""
     positions = ethanol_frames.positions.copy()
     bond = positions[1::2, 8] - positions[1::2, 2]
     positions[1::2, 8] += 4.0 * bond
