@@ -176,7 +176,7 @@ def make_baseline(field: ForceField, cutoff: float, reason: str) -> BaselineChoi
     graphs = [MoleculeGraph(template.atomic_numbers, template.bonds) for template in templates]
     molecules = match_molecules(topology.atomic_numbers, topology.bonds, graphs)
     if molecules is None:
-        return BaselineChoice(False, "its molecules could not be told apart")
+        return BaselineChoice(False, "not every molecule has the bonds of a template")
     return BaselineChoice(True, reason, templates, tuple(molecules), cutoff)
 
 

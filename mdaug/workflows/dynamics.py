@@ -176,7 +176,7 @@ def new_run(
     Raises
     ------
     DataError
-        If the file is not a model, or the structure cannot be had.
+        If the file is not a model, or the structure cannot be read.
     """
     calculator = MDAugCalculator(path, device=device, dtype=dtype, strict=None)
     about = {

@@ -68,7 +68,7 @@ def evaluate_models(
     Raises
     ------
     DataError
-        If the model or its frames cannot be had, or the model cannot evaluate the frames.
+        If the model or its frames are not found, or the model cannot evaluate the frames.
 
     Warns
     -----

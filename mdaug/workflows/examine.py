@@ -74,7 +74,7 @@ def examine_force_fields(
     Raises
     ------
     DataError
-        If a model or its start cannot be had, or the folder holds the examination of something else.
+        If a model or its start is not found, or the folder holds the examination of something else.
     """
     loaded, options, folder = examined.load(), examined.options, examined.folder
     about = _about(loaded, examined.frames, options)

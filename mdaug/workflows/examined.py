@@ -48,7 +48,7 @@ class ExaminedModels:
         Raises
         ------
         DataError
-            One of them cannot be had.
+            One of them is not found, or cannot be used.
         """
         choice = CalculatorChoice.from_options(self.calculator, self.options.structure)
         return load_models(self.models, choice, dtype="float64")

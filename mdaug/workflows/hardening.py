@@ -108,10 +108,11 @@ def n_rounds(systems: Sequence[Sets], config: RunConfig) -> int:
     if config.hardening.rounds is not None:
         return config.hardening.rounds
     long_enough = n_steps(systems, config) >= LEAST_STEPS
-    return DEFAULT_ROUNDS if long_enough and any(map(_is_labeled_molecule, systems)) else 0
+    return DEFAULT_ROUNDS if long_enough and any(map(_has_labeling_field, systems)) else 0
 
 
-def _is_labeled_molecule(sets: Sets) -> bool:
+def _has_labeling_field(sets: Sets) -> bool:
+    """Whether the frames are of molecules with augmented frames, labeled by a sound force field."""
     has_field = sets.augmentation is not None and sets.augmentation.field is not None
     return sets.augmented is not None and has_field and not sets.train.periodic
 
@@ -286,7 +287,7 @@ def _why_not(sets: Sets, config: RunConfig) -> str | None:
     no_md = why_no_md(sets, "hardening")
     if no_md is not None:
         return no_md
-    if config.hardening.rounds is None and not _is_labeled_molecule(sets):
+    if config.hardening.rounds is None and not _has_labeling_field(sets):
         return "it has no augmented frames with labels of a sound force field"
     return None
 

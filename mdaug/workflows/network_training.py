@@ -44,7 +44,7 @@ def n_steps_with_delta(systems: Sequence[Sets], config: RunConfig) -> int:
     steps = n_steps(systems, config)
     if config.training.epochs is not None:
         return round(STEPS_WITH_DELTA * steps)
-    least = max(steps, STEPS_WITH_BASELINE)  # few frames have few steps because they are learned by heart
+    least = max(steps, STEPS_WITH_BASELINE)  # few frames have few steps, because more would overfit them
     return max(steps, min(round(STEPS_WITH_DELTA * least), MOST_STEPS))
 
 

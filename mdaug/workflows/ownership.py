@@ -128,7 +128,7 @@ def claim_folder(
     Raises
     ------
     MDAugError
-        If the folder cannot be had; nothing was changed then.
+        If the folder cannot be used for this run; nothing was changed then.
     """
     if resume:
         return _claim_one_of(held, _to_resume(output.out, command, default.parent), command)

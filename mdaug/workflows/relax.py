@@ -55,7 +55,7 @@ def relax_model(
     Raises
     ------
     DataError
-        If the model or the structure cannot be had, the model cannot evaluate the structure, or it is unlike
+        If the model or the structure is not found, the model cannot evaluate the structure, or it is unlike
         the training frames and `options` are strict.
     """
     choice = CalculatorChoice.from_options(calculator, options.structure)

@@ -75,7 +75,7 @@ def scan_models(
     Raises
     ------
     DataError
-        If a model or the start cannot be had, or the bond cannot be scanned.
+        If a model or the start is not found, or the bond cannot be scanned.
     """
     choice = CalculatorChoice.from_options(calculator, options.structure)
     loaded = load_models(models, choice, device=options.device, dtype=options.dtype)

@@ -116,7 +116,7 @@ def shared_baselines(
     for choice, sets in zip(own, systems, strict=True):
         molecules = match_molecules(sets.train.atomic_numbers, _bonds(choice), graphs)
         if molecules is None:
-            reason = f"{sets.label}: its molecules could not be told apart"
+            reason = f"{sets.label}: not every molecule has the bonds of a template"
             if must_have:
                 raise DataError(f'model.baseline = "force-field": {reason}; set it to "auto" or "none"')
             return [BaselineChoice(False, reason)] * len(own)
