@@ -50,11 +50,11 @@ class Protocol:
     title
         Name of the source.
     doi
-        Of the source.
+        DOI of the source, without the resolver.
     molecule
         What the source runs it for.
     temperatures_K
-        Of the thermostat; there are runs at each.
+        Temperatures of the thermostat; there are runs at each.
     timestep_fs, length_ps
         Time step and length of each run.
     n_runs
@@ -64,7 +64,7 @@ class Protocol:
     criterion
         Decides whether a run has failed.
     friction_per_ps
-        Of Langevin dynamics; None for Nosé–Hoover dynamics.
+        Friction of Langevin dynamics; None for Nosé–Hoover dynamics.
     relaxation_fs
         Relaxation time of Nosé–Hoover dynamics.
     last_K

@@ -37,7 +37,7 @@ def run_all(
     start
         The start structure.
     options
-        Of each run.
+        Options of each run.
     folder
         Folder of the replicas; an earlier one is replaced.
     n_runs

@@ -72,7 +72,7 @@ def coordinates(numbers: IntArray, bonds: IntArray, distances: np.ndarray) -> di
     bonds
         Shape (n_bonds, 2), i < j.
     distances
-        Of all pairs, shape (n_atoms, n_atoms), Å.
+        Distances of all pairs of atoms, shape (n_atoms, n_atoms), Å.
     """
     n, pairs = len(numbers), {(int(i), int(j)) for i, j in bonds}
     neighbors = [sorted(j for i, j in pairs | {p[::-1] for p in pairs} if i == k) for k in range(n)]

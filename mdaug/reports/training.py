@@ -66,7 +66,7 @@ class TrainingReport:
     Parameters
     ----------
     data, level_of_theory
-        Of the frames.
+        Name and level of theory of the frames; None where the latter is unknown.
     name
         Kind of the model: ``raw``, ``augmented`` or ``Δ-learning``.
     model

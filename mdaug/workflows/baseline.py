@@ -42,7 +42,7 @@ class BaselineChoice:
     molecules
         For each template the atoms of its molecules in the frames, (n_molecules, n_atoms of the template).
     cutoff
-        Of the network, Å.
+        Cutoff of the network, Å.
     """
 
     used: bool
@@ -86,7 +86,7 @@ class BaselineChoice:
         Parameters
         ----------
         options
-            Of the model, as set.
+            Options of the network, as set.
         """
         if not self.used:
             return options
@@ -99,7 +99,7 @@ class BaselineChoice:
         Parameters
         ----------
         options
-            Of the training, as set.
+            Options of the training, as set.
         n_frames
             Number of training frames.
         n_systems
@@ -165,7 +165,7 @@ def make_baseline(field: ForceField, cutoff: float, reason: str) -> BaselineChoi
     field
         The force-matched field, which has passed its assessment.
     cutoff
-        Of the network, Å.
+        Cutoff of the network, Å.
     reason
         Why the field may be used.
     """

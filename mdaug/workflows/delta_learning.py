@@ -213,7 +213,7 @@ def recorded_frames(place: Path, temperature_K: float | None) -> FrameSet | None
     place
         Folder of the Δ-learning of the system.
     temperature_K
-        Of the training frames.
+        Temperature of the training frames; None where it is unknown.
     """
     if not (place / FRAMES).exists():
         return None

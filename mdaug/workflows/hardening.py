@@ -56,11 +56,11 @@ class Round:
     Parameters
     ----------
     runs
-        Of each system at each temperature.
+        Runs of each system at each temperature.
     n_trained_on
         Frames in spurious minima that were trained on.
     force_mae_before_kcal_mol_A, force_mae_after_kcal_mol_A
-        Of the validation frames; None where nothing was found.
+        Force MAE of the validation frames before and after the training; None where nothing was found.
     kept
         Whether the weights after the round are used.
     """

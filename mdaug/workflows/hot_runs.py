@@ -134,7 +134,7 @@ class Search:
         model
             A model.pt.
         number
-            Of the round, which decides start frames and seeds.
+            Number of the round, which decides start frames and seeds.
         folder
             Folder for the records.
         """

@@ -37,9 +37,9 @@ class LowLevel:
     Parameters
     ----------
     name
-        Of the method.
+        Name of the method.
     calculator
-        Of the method.
+        Its ASE calculator.
     level
         Text that identifies it with charge and multiplicity.
     store
@@ -77,7 +77,7 @@ class LowLevel:
         train
             Training frames of a molecule.
         cutoff
-            Of the field, Å.
+            Cutoff of the field, Å.
         store
             File of finished calculations.
         progress

@@ -44,7 +44,7 @@ def short_langevin(kelvin: float, steps: int, every: int, seed: int) -> Dynamics
     every
         Steps between two frames.
     seed
-        Of velocities and thermostat.
+        Seed of velocities and thermostat.
     """
     return DynamicsOptions(
         ensemble="nvt",

@@ -56,7 +56,7 @@ def augmented_frames(
     n_raw
         Number of raw frames that are trained on.
     baseline
-        Of the model.
+        Baseline of the model.
     config
         Settings of the training.
     n_delta

@@ -66,7 +66,7 @@ def load_training_data(config: RunConfig) -> list[System]:
     Warns
     -----
     UserWarning
-        Of frames that are in two files.
+        Frames are in two files.
     """
     loaded, atoms = separate_isolated_atoms(config.data.load_systems())
     systems = _labeled(loaded, config.data)

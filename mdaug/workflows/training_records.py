@@ -81,7 +81,7 @@ def record_choices(choices: Sequence[TrainingChoice], systems: Sequence[Sets], f
     Parameters
     ----------
     choices
-        Of the systems.
+        Choices for the systems, in their order.
     systems
         The systems.
     folder

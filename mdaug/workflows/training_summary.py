@@ -29,7 +29,7 @@ def summarize_training(frames: FrameSet, cutoff: float) -> dict[str, Any]:
     frames
         The raw training frames.
     cutoff
-        Of the model, Å.
+        Cutoff of the model, Å.
     """
     return {
         "data": frames.name,
@@ -63,7 +63,7 @@ def summarize_systems(systems: Sequence[FrameSet], labels: Sequence[str], cutoff
     labels
         A name for each system.
     cutoff
-        Of the model, Å.
+        Cutoff of the model, Å.
     """
     parts = [summarize_training(frames, cutoff) for frames in systems]
     if len(parts) == 1:

@@ -200,7 +200,7 @@ def own_frames(path: Path, part: Part, label: str | None = None) -> FrameSet:
     part
         Which frames.
     label
-        Of which system; None for a model of one system.
+        Label of the system; None for a model of one system.
 
     Raises
     ------
