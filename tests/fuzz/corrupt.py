@@ -98,6 +98,15 @@ def two_levels(frames: FrameSet) -> FrameSet:
     return replace(frames, energies=energies, forces=frames.forces * np.where(late, 1.04, 1.0)[:, None, None])
 
 
+def with_kinetic_energy(frames: FrameSet) -> FrameSet | None:
+    """Total energies of the dynamics; where vibrations are few or the cell is large, they cannot be told."""
+    if frames.cells is not None or frames.temperature_K is None:
+        return None
+    rng = np.random.default_rng(SEED)
+    kinetic = 0.5 * units.kB * frames.temperature_K * rng.chisquare(3 * frames.n_atoms, len(frames))
+    return replace(frames, energies=frames.energies + kinetic)
+
+
 def forces_of_other_atoms(frames: FrameSet) -> FrameSet | None:
     """Forces with their atoms in another order; with two atoms these are gradients."""
     if frames.n_atoms < 3:
@@ -280,6 +289,7 @@ CORRUPTIONS = {
     "energies in eV, forces in kcal/mol": Corruption(
         _scaled(force=23.06), FORCE_SCALE, "error", ("--force-units",)
     ),
+    "kinetic energy included": Corruption(with_kinetic_energy, ENERGY, "warning", ("kinetic",)),
     "forces joined with gradients": Corruption(_joined(force=-1), JOINED, "error", ("opposite sign",)),
     "eV joined with Hartree/Bohr": Corruption(
         _joined(1 / HARTREE, BOHR / HARTREE), JOINED, "error", ("Hartree/Bohr for eV/Angstrom",)

@@ -5,6 +5,7 @@ import numpy as np
 from mdaug.data.verification.energies_from_forces import PredictedEnergies
 from mdaug.data.verification.energy_levels import two_levels
 from mdaug.data.verification.kernel_energies import similar_frames, without_smooth_part
+from mdaug.data.verification.kinetic_energy import kinetic_energy_verdict
 from mdaug.data.verification.messages import shown
 from mdaug.data.verification.regression import (
     CLEAR,
@@ -130,8 +131,13 @@ def _energies_verdict(
         text = f"energies belong to other frames: they fit the forces if {shift}: restore the order"
         return Verdict(NAME, "error", fit.correlation, CLEAR, text)
     if abs(fit.correlation) > CLEAR:
-        return _judge_slope(frames, energies, fit, predicted, remedies)
-    return _judge_unrelated(frames, energies, fit, predicted)
+        verdict = _judge_slope(frames, energies, fit, predicted, remedies)
+    else:
+        verdict = _judge_unrelated(frames, energies, fit, predicted)
+    if verdict.verdict != "cannot tell" or frames.cells is not None or len(energies) <= N_SIMILAR:
+        return verdict
+    between = _correlation_between_similar(frames.positions[predicted.frames], energies, predicted)
+    return kinetic_energy_verdict(energies, fit, predicted, between, NAME) or verdict
 
 
 def _judge_slope(
@@ -244,8 +250,8 @@ def _judge_unrelated(
     if not is_certain:
         return _cannot_tell(measured, fit.correlation)
     text = (
-        f"energies do not belong to the frames ({measured}): shuffled, of another calculation, or of "
-        "several levels of theory; expected E and F = −∂E/∂r of the same calculation"
+        f"energies do not belong to the frames ({measured}): shuffled, of another calculation, of several "
+        "levels of theory, or total energies of the dynamics; expected E and F = −∂E/∂r of one calculation"
     )
     return Verdict(NAME, "error", fit.correlation, expected, text)
 
