@@ -65,13 +65,13 @@ def train(
 ) -> None:
     """Train a force field on raw and augmented frames.
 
-    Writes model.pt (mdaug, ASE, LAMMPS) and report.html. Options override the TOML file, whose keys are
-    options, too (`--help-all`). `torchrun` starts it on several processes.
+    Writes model.pt (mdaug, ASE, LAMMPS) and report.html. Options override the TOML file; its keys are
+    options, too (`--help-all`). It runs under `torchrun`, too.
 
     Parameters
     ----------
     data
-        Frames of one or several systems: files, folders, patterns or names of sets [default: ethanol].
+        Files of one or several systems [default: ethanol].
     config
         A TOML file, or the name of a shipped one: demo, ethanol, ethanol_accurate, paper,
         plain_schnet.
@@ -82,21 +82,21 @@ def train(
     epochs
         Passes over the training frames.
     e0s
-        Energies of isolated atoms, eV, subtracted before the training: H=-13.6,C=-1029.5.
+        Energies of isolated atoms, eV: H=-13.6,C=-1029.5.
     no_augment
-        Train on the frames of DATA alone; then auto uses no baseline and no Δ-learning either.
+        Train on DATA alone; then auto has no Δ-learning.
     harden
-        Most rounds of hardening: hot MD of the model, and training on spurious minima that it finds.
+        Most rounds of hot MD and training on what it finds.
     committee
-        Number of networks with different seeds, whose deviation from each other is a warning [default: 1].
+        Networks with different seeds, to warn of errors.
     seed
         Seed of every section for which none is given.
     device
-        Device of the training; auto: the GPU if there is one.
+        Device; auto is the GPU if there is one.
     resume
         Continue the training in --out, or the newest one.
     log
-        Log each epoch for TensorBoard, or for Weights & Biases (offline).
+        Log of each epoch.
     dry_run
         Print the expected minutes and memory; write nothing.
     """

@@ -66,7 +66,8 @@ NO_FRAMES = "all runs of MD ended at once, or none of their frames could be labe
 """Reason why Δ-learning that was to be used is not."""
 
 HIGHEST = 3.0
-"""Energies of frames above the lowest of the data are at most so many times as high as those of the data."""
+"""Largest energy of a frame above the lowest of the data, over the range of energies of the data times the
+highest of the temperatures."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,11 @@ def recorded_labels(sets: Sets, systems: Sequence[Sets], config: RunConfig, fold
         Settings of the training.
     folder
         Its run folder.
+
+    Raises
+    ------
+    DataError, MissingDependencyError
+        The record is damaged, or its method cannot be used any more.
     """
     place = system_folder(folder, sets, systems) / FOLDER
     choice = recorded_delta(place)

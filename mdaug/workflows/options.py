@@ -53,7 +53,7 @@ class DataOptions(Options):
     """Force unit, as Hartree/Bohr [default: energy/length]."""
 
     length_units: str | None = None
-    """Length unit: Angstrom, Bohr, nm or pm [default: the format's]."""
+    """Angstrom, Bohr, nm or pm [default: the format's]."""
 
     every: Annotated[int, Field(ge=1)] = 1
     """Read every n-th frame only."""
