@@ -18,7 +18,7 @@ from mdaug.springs import SpringOptions, Springs, fit_springs, write_springs
 from mdaug.springs.options import SpringSettings
 from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.workflows.config import CONFIG
-from mdaug.workflows.delta_learning import FOLDER, recorded_frames
+from mdaug.workflows.delta_frames import FOLDER, recorded_frames
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.training_data import SPLIT
 from mdaug.workflows.use_model import recorded_systems

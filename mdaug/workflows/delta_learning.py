@@ -25,7 +25,6 @@ from ase.calculators.mixing import SumCalculator
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.calculators.predictions import predict
 from mdaug.data import write_extxyz
-from mdaug.data.load import read_frames
 from mdaug.deployment import export_model
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.md import DynamicsOptions
@@ -40,6 +39,7 @@ from mdaug.workflows.delta_choice import (
     record_delta,
     recorded_delta,
 )
+from mdaug.workflows.delta_frames import FOLDER, FRAMES, recorded_frames
 from mdaug.workflows.delta_options import DeltaSettings
 from mdaug.workflows.dynamics import ModelRun, new_run
 from mdaug.workflows.low_level import LowLevel
@@ -50,9 +50,6 @@ from mdaug.workflows.training_choice import augmented_frames
 from mdaug.workflows.training_records import system_folder
 from mdaug.workflows.training_sets import Sets
 from mdaug.workflows.training_summary import summarize_systems
-
-FOLDER, FRAMES = "delta", "frames.xyz"
-"""Folder of the Δ-learning of a system, and file there of the frames that are trained on."""
 
 N_STARTS, LEFT_OUT_FS = 8, 500.0
 """Runs at each temperature, each from another training frame; and the start of each, from which no frame is
@@ -209,21 +206,6 @@ def with_delta_frames(systems: Sequence[Sets], config: RunConfig, folder: Path) 
     return tuple(
         _with_frames(sets, config, system_folder(folder, sets, systems) / FOLDER) for sets in systems
     )
-
-
-def recorded_frames(place: Path, temperature_K: float | None) -> FrameSet | None:
-    """Return the frames of a system that `make_delta_frames` recorded, None for none.
-
-    Parameters
-    ----------
-    place
-        Folder of the Δ-learning of the system.
-    temperature_K
-        Temperature of the training frames; None where it is unknown.
-    """
-    if not (place / FRAMES).exists():
-        return None
-    return read_frames(place / FRAMES, units="eV", temperature_K=temperature_K).frames
 
 
 def _with_frames(sets: Sets, config: RunConfig, place: Path) -> Sets:

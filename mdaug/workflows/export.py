@@ -14,8 +14,8 @@ from mdaug.options import Precision
 from mdaug.training.checkpoint import restore_model
 from mdaug.workflows.baseline import NO_BASELINE, network_options, recorded_baseline
 from mdaug.workflows.config import CONFIG, RunConfig, load_recorded_config
-from mdaug.workflows.delta_learning import FOLDER as DELTA
-from mdaug.workflows.delta_learning import recorded_frames
+from mdaug.workflows.delta_frames import FOLDER as DELTA
+from mdaug.workflows.delta_frames import recorded_frames
 from mdaug.workflows.training_records import AUGMENTED, SYSTEMS
 from mdaug.workflows.training_sets import read_explored
 from mdaug.workflows.training_summary import summarize_systems
