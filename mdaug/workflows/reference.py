@@ -75,13 +75,10 @@ class _Work:
         report = partial(self.progress, "ab-initio energies")
         return compute(jobs, bonds, self.level, self.store, where=self.where, progress=report)
 
-    def finish(self, results: list[SinglePointResult], files: list[Path], **more: Any) -> ReferenceResult:
-        """Write reference.json and return the results."""
-        rms = more.get("rms_difference_kcal_mol")
-        result = replace(_count(results, files), rms_difference_kcal_mol=rms)
+    def record(self, result: ReferenceResult, **more: Any) -> None:
+        """Write reference.json, with further entries."""
         about = {"command": command_line(), "level": self.level.name, **self.level.model_dump()}
         write_json(self.out / "reference.json", about | more | result.counts())
-        return result
 
 
 def compute_scans(
@@ -137,8 +134,9 @@ def compute_scans(
         write_labeled(jobs[first:last], results[first:last], level, folder / f"{curve.scan.name}.xyz")
         first = last
     save_reference_figure(curves, folder / "scan.png")
-    names = [curve.scan.name for curve in curves]
-    return work.finish(results, files, scans=dict(zip(scans, names, strict=True)))
+    result = _count(results, files)
+    work.record(result, scans=dict(zip(scans, (curve.scan.name for curve in curves), strict=True)))
+    return result
 
 
 def compute_frames(
@@ -197,10 +195,11 @@ def compute_frames(
     results += work.without_forces().energies(jobs[n_first:], bonds)
     write_labeled(jobs, results, level, folder / "frames.xyz")
     energies = np.array([result.energy_eV for result in results])
-    rms = KCAL_MOL_PER_EV * rms_difference_eV(energies, frames.energies)
-    return work.finish(
-        results, [folder / "frames.xyz"], rms_difference_kcal_mol=float(rms) if np.isfinite(rms) else None
-    )
+    difference = KCAL_MOL_PER_EV * float(rms_difference_eV(energies, frames.energies))
+    rms = difference if np.isfinite(difference) else None
+    result = replace(_count(results, [folder / "frames.xyz"]), rms_difference_kcal_mol=rms)
+    work.record(result, rms_difference_kcal_mol=rms)
+    return result
 
 
 def _prepare(level: Level, folder: Path, where: Where, points: Path | None, progress: Progress) -> _Work:
