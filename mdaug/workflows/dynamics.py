@@ -337,7 +337,7 @@ def _same_calculator(
     if "calculator" not in about or model is not None:
         began = f"calculator {about['calculator']}" if "calculator" in about else f"model {about['model']}"
         raise DataError(f"{record}: the run began with the {began}; resume it with that one")
-    return CalculatorChoice.from_json(about, given, record).make()
+    return CalculatorChoice.resumed(about, given, record).make()
 
 
 def _same_model(about: dict[str, Any], model: Path | None) -> MDAugCalculator:

@@ -129,8 +129,8 @@ class CalculatorChoice:
         return {"calculator": self.name, "calculator_arguments": self.arguments, **self.level}
 
     @classmethod
-    def from_json(cls, record: dict[str, Any], given: Self | None, where: Path) -> Self:
-        """Return the calculator of a record; one that is imported must be named by the user again.
+    def resumed(cls, record: dict[str, Any], given: Self | None, where: Path) -> Self:
+        """Return the calculator of a run that is resumed; the user must name again one that is imported.
 
         Parameters
         ----------
