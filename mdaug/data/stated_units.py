@@ -97,12 +97,19 @@ class StatedUnits:
         """Name of the unit of the forces: ``kcal/mol/Angstrom``."""
         return f"{self.force_energy}/{self.force_length}"
 
-    def options(self) -> str:
-        """Return the command-line options that state these units."""
+    def options(self, default: "StatedUnits") -> str:
+        """Return the command-line options that state these units.
+
+        Parameters
+        ----------
+        default
+            The units in which the file is read without these options, or was read with others.
+        """
         options = [f"--units {self.energy}"]
-        if (self.force_energy, self.force_length) != (self.energy, self.length):
+        is_usual = (self.force_energy, self.force_length) == (self.energy, self.length)
+        if not is_usual or default.force_length != default.length:
             options.append(f"--force-units {self.force}")
-        if self.length != "Angstrom":
+        if self.length != "Angstrom" or default.length != "Angstrom":
             options.append(f"--length-units {self.length}")
         return " ".join(options)
 

@@ -108,7 +108,7 @@ def test_units_in_which_frames_do_not_agree_are_not_advised(methanol: FrameSet) 
     assert Remedies(methanol, evidence, EV, agrees).other_units() == ()
     assert mended[0].forces == pytest.approx(methanol.forces / 23.06, rel=1e-3)
     (units,) = Remedies(methanol, evidence, EV, lambda _: True).other_units()
-    assert units.options() == "--units kcal/mol"
+    assert units.options(EV) == "--units kcal/mol"
 
 
 def test_what_cannot_be_decided_is_not_decided(hydrogen: FrameSet) -> None:

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -125,6 +126,15 @@ def test_positions_in_bohr(ethanol: FrameSet) -> None:
         assert "--units eV --length-units Bohr" in verdict.text
 
 
+def test_positions_in_angstrom_read_in_bohr(ethanol: FrameSet) -> None:
+    frames = replace(ethanol, positions=ethanol.positions * 0.529177)
+    stated = StatedUnits("Hartree", "Hartree", "Bohr", "Bohr")
+    errors = [v.text for v in verify_frames(frames, stated, AT_LOAD).verdicts if v.verdict == "error"]
+    assert errors
+    for text in errors:
+        assert "--units Hartree --force-units Hartree/Bohr --length-units Angstrom" in text
+
+
 def test_the_stiffness_is_that_of_the_bond() -> None:
     """A harmonic O-H oscillator with k = 48 eV/Å² is plausible, one with 48·23 is not."""
     rng = np.random.default_rng(0)
@@ -187,3 +197,14 @@ def test_stated_units_replace_those_of_the_format() -> None:
     assert stated_units(StatedUnits.of_energy("eV"), length="Bohr") == StatedUnits("eV", "eV", "Bohr", "Bohr")
     with_forces = stated_units(StatedUnits.of_energy("eV"), "Hartree", "Hartree/Bohr")
     assert with_forces.ev_a_per_force == pytest.approx(27.211386 / 0.529177, rel=1e-5)
+
+
+def test_options_state_the_units_whatever_those_of_the_format() -> None:
+    """The units that the advised options give are those that fit."""
+    energies, lengths = ("eV", "Hartree", "kcal/mol"), ("Angstrom", "Bohr")
+    every = [StatedUnits(*units) for units in product(energies, energies, lengths, lengths)]
+    for default, fitting in product(every, every):
+        words = fitting.options(default).split()
+        given = dict(zip(words[::2], words[1::2], strict=True))
+        names = ("--units", "--force-units", "--length-units")
+        assert stated_units(default, *(given.get(name) for name in names)) == fitting

@@ -185,6 +185,8 @@ def _read_group(group: "h5py.Group", path: Path, keys: LabelKeys) -> Contents:
     forces = [
         n for n, shape in shapes.items() if shape == positions.shape and any(w in n.lower() for w in is_force)
     ]
+    _check_shapes(shapes, energies, ("energ",), (n_frames,), where)
+    _check_shapes(shapes, forces, is_force, positions.shape, where)
     energy_name, forces_name, notes = pair_labels(energies, forces, keys, path, list(shapes))
     energy = _array(group, energy_name, where).astype(np.float64).reshape(n_frames)
     force = np.full_like(positions, np.nan)
@@ -218,6 +220,21 @@ def _read_group(group: "h5py.Group", path: Path, keys: LabelKeys) -> Contents:
         name=f"{path.name}#{str(group.name).strip('/')}".rstrip("#"),
     ).select(np.flatnonzero(labeled))
     return Contents(frames, units, tuple(notes))
+
+
+def _check_shapes(
+    shapes: dict[str, tuple[int, ...]],
+    fitting: list[str],
+    words: tuple[str, ...],
+    expected: tuple[int, ...],
+    where: str,
+) -> None:
+    """Refuse arrays whose names have one of `words` where none is of the expected shape."""
+    named = [name for name in shapes if any(word in name.lower() for word in words)]
+    if named and not fitting:
+        raise DataError(
+            f"{where}: {named[0]} has shape {shapes[named[0]]}; expected {expected}, those of all positions"
+        )
 
 
 def _pbc(group: "h5py.Group", where: str) -> tuple[bool, bool, bool]:

@@ -101,7 +101,7 @@ class Remedies:
         return start + (self._explain_by_units(slope) if self.doubt is None else self.doubt)
 
     def _explain_by_units(self, slope: float) -> str:
-        options = options_of(self.other_units())
+        options = options_of(self.other_units(), self.stated)
         if slope < 0:
             if self.evidence.stiffness is None:
                 what = "either the energies or the forces have"

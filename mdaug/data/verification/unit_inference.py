@@ -71,16 +71,16 @@ class UnitEvidence:
     slope_width: float = 0.1
 
 
-def measure_units(frames: FrameSet) -> tuple[UnitEvidence, BondStiffness | None, str]:
-    """Return the evidence of frames, their bonds, and the length unit that the distances imply."""
+def measure_units(frames: FrameSet) -> tuple[UnitEvidence, BondStiffness | None, float]:
+    """Return the evidence of frames, their bonds, and the factor to Å that the distances imply."""
     ratio = length_ratio(frames)
-    unit = _implied_length_unit(ratio)
+    factor = _implied_length_factor(ratio)
     if len(frames) < MIN_FRAMES:
-        return UnitEvidence(ratio, None), None, unit
-    corrected = with_lengths_in(frames.evenly_spaced(MAX_FRAMES), unit)
+        return UnitEvidence(ratio, None), None, factor
+    corrected = with_lengths_times(frames.evenly_spaced(MAX_FRAMES), factor)
     bonds = bond_stiffness(corrected)
     is_measured = bonds is not None and answers(bonds)
-    return UnitEvidence(ratio, bonds.factor if bonds is not None and is_measured else None), bonds, unit
+    return UnitEvidence(ratio, bonds.factor if bonds is not None and is_measured else None), bonds, factor
 
 
 def answers(bonds: BondStiffness) -> bool:
@@ -129,7 +129,7 @@ def _misfit(evidence: UnitEvidence, stated: StatedUnits, units: StatedUnits) -> 
     in_energy = units.ev_per_energy / stated.ev_per_energy
     in_force = units.ev_a_per_force / stated.ev_a_per_force
     in_length = units.a_per_length / stated.a_per_length
-    implied = A_PER_LENGTH_UNIT[_implied_length_unit(evidence.lengths)]
+    implied = _implied_length_factor(evidence.lengths)
     terms = []
     if evidence.lengths is not None:
         terms.append(np.log(evidence.lengths * in_length) / LOG_WIDTHS[0])
@@ -145,11 +145,13 @@ def _misfit(evidence: UnitEvidence, stated: StatedUnits, units: StatedUnits) -> 
     return float(np.sum(np.square(terms)))
 
 
-def _implied_length_unit(ratio: float | None) -> str:
-    """Return the unit in which the length ratio would be near 1; Å where it is, or is not known."""
+def _implied_length_factor(ratio: float | None) -> float:
+    """Return the factor between length units that brings the length ratio near 1; 1 where it is, or is not
+    known. Lengths in Bohr may have been read in Å, and lengths in Å in Bohr."""
     if ratio is None or LENGTH_LIMITS[0] < ratio < LENGTH_LIMITS[1]:
-        return "Angstrom"
-    return min(A_PER_LENGTH_UNIT, key=lambda name: abs(np.log(ratio * A_PER_LENGTH_UNIT[name])))
+        return 1.0
+    factors = {1.0, *A_PER_LENGTH_UNIT.values(), *(1 / factor for factor in A_PER_LENGTH_UNIT.values())}
+    return min(sorted(factors), key=lambda factor: abs(np.log(ratio * factor)))
 
 
 def _is_usual(units: StatedUnits) -> bool:
@@ -175,9 +177,9 @@ def _improbability(units: StatedUnits, stated: StatedUnits) -> float:
     return cost
 
 
-def options_of(units: tuple[StatedUnits, ...]) -> str:
-    """Return the command-line options that state any of these units."""
-    return " or ".join(one.options() for one in units)
+def options_of(units: tuple[StatedUnits, ...], stated: StatedUnits) -> str:
+    """Return the command-line options that state any of these units, in place of those stated."""
+    return " or ".join(one.options(stated) for one in units)
 
 
 def length_verdict(
@@ -200,7 +202,8 @@ def length_verdict(
         )
         return Verdict(name, "warning", ratio, f"{low:g} to {high:g}", text)
     text = (
-        f"implausible units: lengths read in {stated.length}: {what}: state {options_of(units)}, which fits"
+        f"implausible units: lengths read in {stated.length}: {what}: state {options_of(units, stated)}, "
+        "which fits"
     )
     return Verdict(name, "error", ratio, f"{low:g} to {high:g}", text)
 
@@ -242,24 +245,23 @@ def force_verdict(
     units = fitting()
     advice = "check the file's units and state them with --units, --force-units and --length-units"
     if units:
-        advice = f"state {options_of(units)}, which fits"
+        advice = f"state {options_of(units, stated)}, which fits"
     read_in = f"{stated.force_energy}/{'Å' if stated.force_length == 'Angstrom' else stated.force_length}"
     text = f"implausible units: forces read in {read_in} are about {times} ({described}): {advice}"
     certain = bool(units) or not (1 / CERTAIN_STIFFNESS_FACTOR < factor < CERTAIN_STIFFNESS_FACTOR)
     return Verdict(name, "error" if certain else "warning", factor, limit, text)
 
 
-def with_lengths_in(frames: FrameSet, unit: str) -> FrameSet:
-    """Return `frames`, whose lengths were read as Å, with lengths read in another unit, in Å.
+def with_lengths_times(frames: FrameSet, factor: float) -> FrameSet:
+    """Return `frames` with lengths multiplied by a factor.
 
     Parameters
     ----------
     frames
         As they were read.
-    unit
-        A key of `mdaug.data.stated_units.A_PER_LENGTH_UNIT`.
+    factor
+        To Å, from `measure_units`.
     """
-    factor = A_PER_LENGTH_UNIT[unit]
     if factor == 1.0:
         return frames
     cells = None if frames.cells is None else frames.cells * factor

@@ -4,6 +4,7 @@ import numpy as np
 from ase.data import atomic_numbers as number_of
 
 from mdaug.data.verification.bond_stiffness import MAX_BOND_FRAMES, NONMETALS, lasting_bonds
+from mdaug.data.verification.unit_inference import LENGTH_LIMITS
 from mdaug.frames import FrameSet
 from mdaug.geometry.bonds import bond_name, single_bond_lengths
 from mdaug.geometry.pairs import pair_lengths
@@ -36,6 +37,8 @@ def valence_verdict(frames: FrameSet) -> Verdict:
     lengths = pair_lengths(some.positions, some.periodic_cells, idx_i, idx_j).mean(axis=0)
     is_neighbor = np.isin(numbers, NONMETALS) & (numbers != number_of["B"])
     ratio = lengths / single_bond_lengths(numbers[idx_i], numbers[idx_j])
+    if np.median(ratio) < LENGTH_LIMITS[0]:
+        return Verdict(NAME, "cannot tell", None, None, "lengths are too short for bonds")
     ends = np.concatenate([idx_i, idx_j])
     is_short = np.tile(ratio, 2) < np.where(numbers[ends] == 1, SHORT_OF_H, SHORT)
     counted = ends[is_short & np.tile(is_neighbor[idx_i] & is_neighbor[idx_j], 2)]

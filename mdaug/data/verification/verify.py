@@ -34,7 +34,7 @@ from mdaug.data.verification.unit_inference import (
     force_verdict,
     length_verdict,
     measure_units,
-    with_lengths_in,
+    with_lengths_times,
 )
 from mdaug.data.verification.valences import valence_verdict
 from mdaug.errors import DataError
@@ -102,9 +102,9 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
         return Verification(frames, (cut,), np.empty(0, np.int64))
     verdicts = [*outlier_verdicts(frames), cut]
     usable = np.setdiff1d(np.arange(len(frames)), outliers(verdicts))
-    evidence, bonds, length_unit = measure_units(frames.select(usable))
+    evidence, bonds, to_a = measure_units(frames.select(usable))
     # wrong lengths would leave all atoms apart, or put thousands within a cutoff
-    in_a = with_lengths_in(frames, length_unit)
+    in_a = with_lengths_times(frames, to_a)
     mixtures, doubt = _mixtures(in_a, usable, bonds, stated)
     of_others = outliers([verdict for verdict in mixtures if verdict.verdict == "error"])
     if 0 < len(of_others) < len(usable):  # other checks then judge most frames, not a mean over two kinds
@@ -210,9 +210,9 @@ def _compare(
 
 def _agrees(frames: FrameSet, usable: IntArray, effort: Effort) -> bool:
     """Whether lengths, forces and energies agree with each other, as far as they can be measured."""
-    evidence, _, length_unit = measure_units(frames.select(usable))
+    evidence, _, to_a = measure_units(frames.select(usable))
     stiffness = evidence.stiffness
-    if length_unit != "Angstrom":
+    if to_a != 1.0:
         return False
     if stiffness is not None and not 1 / STIFFNESS_FACTOR < stiffness < STIFFNESS_FACTOR:
         return False

@@ -181,6 +181,11 @@ def test_arrays_of_other_files_are_refused(tmp_path: Path) -> None:
     [
         ({"conformations": R[:, :2]}, r"conformations has shape \(5, 2, 3\); expected \(n_frames, 3, 3\)"),
         ({"dft_total_energy": np.full(5, np.nan)}, "dft_total_energy is not given"),
+        (
+            {"dft_total_energy": E[:3], "formation_energy": E[:3]},
+            r"_energy has shape \(3,\); expected \(5,\)",
+        ),
+        ({"dft_total_gradient": F[:, :2]}, r"dft_total_gradient has shape \(5, 2, 3\); expected \(5, 3, 3\)"),
         ({"atomic_numbers": np.array([b"O", b"H", b"Qq"])}, "'Qq' is no element"),
         ({"cell": np.ones((4, 3, 3))}, r"cell has shape \(4, 3, 3\); expected \(3, 3\) or \(5, 3, 3\)"),
         ({"cell": np.eye(3), "stress": np.zeros((5, 4))}, r"stress has shape \(5, 4\); expected nine or six"),
