@@ -68,7 +68,7 @@ class TrainingReport:
     data, level_of_theory
         Name and level of theory of the frames; None where the latter is unknown.
     name
-        Kind of the model: ``raw``, ``augmented`` or ``Δ-learning``.
+        Kind of the model: ``raw``, ``with baseline``, ``Δ-learning`` or ``augmented``.
     model
         Path of the model.pt.
     systems

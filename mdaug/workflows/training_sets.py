@@ -24,8 +24,8 @@ from mdaug.workflows.levels import check_levels
 from mdaug.workflows.progress import ignore
 from mdaug.workflows.training_data import System, load_training_data
 
-ModelKind = Literal["raw", "augmented", "Δ-learning"]
-"""What a model is trained on, for names and colors in figures."""
+ModelKind = Literal["raw", "with baseline", "Δ-learning", "augmented"]
+"""Kinds of models, for names and colors in figures; a model is of the last one that applies to it."""
 
 
 @dataclass(frozen=True)
@@ -115,16 +115,18 @@ class Sets:
 
 
 def kind_of_model(systems: Sequence[Sets]) -> ModelKind:
-    """Return the kind of a model by the frames that it is trained on beside those of the data.
+    """Return the kind of a model by its baseline, and by the frames that it is trained on beside the data.
 
     Parameters
     ----------
     systems
-        The frames of each system. The model is one for all, and of one kind.
+        Frames and baseline of each system. The model is one for all, and of one kind.
     """
     if any(sets.augmented is not None or sets.explored is not None for sets in systems):
         return "augmented"
-    return "raw" if all(sets.delta is None for sets in systems) else "Δ-learning"
+    if any(sets.delta is not None for sets in systems):
+        return "Δ-learning"
+    return "with baseline" if any(sets.baseline.used for sets in systems) else "raw"
 
 
 def prepare_systems(config: RunConfig, callbacks: TrainingCallbacks) -> tuple[Sets, ...]:

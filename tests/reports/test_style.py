@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from mdaug.reports.style import (
     AUGMENTED,
+    BASELINE,
     COLORS,
     DELTA,
     OTHER_CODE,
@@ -68,6 +69,7 @@ def test_each_kind_of_model_has_its_color_and_the_recommended_is_the_broadest():
     assert max(widths, key=lambda label: widths[label]) == "recommended"
     assert model_color("raw") == RAW and model_color("some run") == AUGMENTED
     assert model_color("Δ-learning") == DELTA not in (RAW, AUGMENTED)
+    assert model_color("with baseline") == BASELINE
 
 
 def test_two_of_a_kind_can_be_told_apart():

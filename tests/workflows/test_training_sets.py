@@ -45,6 +45,15 @@ def test_a_model_is_named_by_the_frames_it_is_trained_on(frames, added, kind):
     assert kind_of_model([sets_of(frames, **dict.fromkeys(names, frames)) for names in added]) == kind
 
 
+@pytest.mark.parametrize(
+    ("added", "kind"), [((), "with baseline"), (("delta",), "Δ-learning"), (("augmented",), "augmented")]
+)
+def test_a_model_with_a_baseline_is_not_raw(frames, added, kind):
+    """Comparisons may leave augmented frames out and keep the baseline."""
+    sets = sets_of(frames, baseline=BaselineChoice(True, ""), **dict.fromkeys(added, frames))
+    assert kind_of_model([sets]) == kind
+
+
 def test_energies_of_each_kind_of_frames_have_its_name(frames):
     """Explored frames and those by Δ-learning state no kind themselves."""
     above = {kind: replace(frames, energies=frames.energies + n) for n, kind in enumerate("aed", 1)}
