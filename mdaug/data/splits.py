@@ -206,9 +206,11 @@ def refuse_empty_parts(frames: FrameSet, split: Split) -> None:
     """
     for name in ("train", "validation"):
         if len(getattr(split, name)) == 0:
+            n_train = len(frames) - 1
+            least = f", or --split.train {n_train} --split.validation 1 --split.test 0" if n_train else ""
             raise DataError(
                 f"{frames.name}: of {len(frames)} frame(s) the split leaves none for {name}, "
-                "which needs one; give more frames, or --split.train 2 --split.validation 1 --split.test 0"
+                f"which needs one; give more frames{least}"
             )
 
 

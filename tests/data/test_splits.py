@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mdaug.data import Split, SplitOptions, split_frames
-from mdaug.data.splits import PARTS, split_systems
+from mdaug.data.splits import PARTS, refuse_empty_parts, split_systems
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 
@@ -132,3 +132,10 @@ def test_one_big_group_cannot_be_split() -> None:
 def test_fractions_above_one_are_refused() -> None:
     with pytest.raises(ValueError, match=r"add up to 1\.2"):
         SplitOptions(train=0.8, validation=0.2, test=0.2)
+
+
+@pytest.mark.parametrize(("n_frames", "advice"), [(1, "give more frames$"), (2, "--split.train 1 .*")])
+def test_the_advised_split_is_possible(n_frames: int, advice: str) -> None:
+    nothing = np.empty(0, np.int64)
+    with pytest.raises(DataError, match=advice):
+        refuse_empty_parts(_frames([0] * n_frames), Split(np.arange(n_frames), nothing, nothing))
