@@ -17,6 +17,8 @@ from mdaug.errors import DataError
 MAX_DIGITS = 15
 """Longer numbers are no number of atoms."""
 
+KEY_VALUE = re.compile(r"""(?:^|\s)([A-Za-z_]\w*)=("[^"]*"|'[^']*'|\S+)""")
+
 MAX_COMMENT = 16_000_000
 """Characters of a comment line."""
 
@@ -51,8 +53,8 @@ def read(path: Path, keys: LabelKeys) -> Contents:
         For a frame that is cut or unreadable, or labels that are missing.
     """
     images, notes = _structures(path)
-    images, left_out = without_isolated_atoms(images)
-    frames, more = frames_from_atoms(images, path, keys)
+    kept, left_out = without_isolated_atoms(images)
+    frames, more = frames_from_atoms([images[n] for n in kept], path, keys, numbers=kept)
     return Contents(frames, StatedUnits.of_energy("eV"), (*notes, *left_out, *more))
 
 
@@ -87,7 +89,7 @@ def _reason(error: Exception) -> str:
 
 def _frames(path: Path, notes: list[str]) -> Iterator[str]:
     """Yield the text of each frame without blank lines around it, and note which isotopes were replaced."""
-    n_isotopes = 0
+    n_isotopes = n_frames = 0
     with path.open(encoding="utf-8-sig") as stream:
         number = 0
         while line := stream.readline():
@@ -96,6 +98,8 @@ def _frames(path: Path, notes: list[str]) -> Iterator[str]:
                 continue
             n_atoms = _count(line, number, path)
             block = [stream.readline()]
+            _refuse_repeated_keys(block[0], f"{path}: frame {n_frames}")
+            n_frames += 1
             for atom in range(n_atoms):
                 row = stream.readline()
                 if not row:
@@ -110,6 +114,17 @@ def _frames(path: Path, notes: list[str]) -> Iterator[str]:
             yield "".join((line, *block, end))
     if n_isotopes:
         notes.append(f"{n_isotopes} atoms D or T are read as H, which have the same potential")
+
+
+def _refuse_repeated_keys(comment: str, where: str) -> None:
+    """Refuse a comment line with a key that has two values, of which ASE would take the last."""
+    values: dict[str, str] = {}
+    for key, value in KEY_VALUE.findall(comment):
+        if values.setdefault(key, value) != value:
+            raise DataError(
+                f"{where}: key {key} has two values in the comment line, {values[key][:40]} and "
+                f"{value[:40]}; expected one: remove the wrong one, or rename it"
+            )
 
 
 def check_counts(path: Path) -> None:

@@ -75,17 +75,17 @@ def systems_from_atoms(
     return systems
 
 
-def without_isolated_atoms(images: Sequence[Atoms]) -> tuple[list[Atoms], list[str]]:
-    """Return structures without isolated atoms, if they are of one system otherwise, and a note on these.
+def without_isolated_atoms(images: Sequence[Atoms]) -> tuple[list[int], list[str]]:
+    """Return the numbers of structures that are no isolated atoms, if they are of one system, and a note.
 
     Parameters
     ----------
     images
-        Structures.
+        Structures. All of their numbers are returned if the others are of several systems, or none.
     """
-    others = [atoms for atoms in images if not is_isolated(atoms)]
-    if not others or len(others) == len(images) or len({len(atoms) for atoms in others}) > 1:
-        return list(images), []
+    others = [n for n, atoms in enumerate(images) if not is_isolated(atoms)]
+    if len(others) in (0, len(images)) or len({len(images[n]) for n in others}) > 1:
+        return list(range(len(images))), []
     symbols = ", ".join(sorted({str(atoms.symbols) for atoms in images if is_isolated(atoms)}))
     note = (
         f"{len(images) - len(others)} frames of isolated atoms ({symbols}) are left out; `mdaug train` takes "

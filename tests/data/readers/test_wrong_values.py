@@ -50,6 +50,20 @@ def test_the_frame_of_a_broken_line_is_named(tmp_path: Path, old: str, new: str,
         read_frames(_xyz(tmp_path / "frames.xyz", "energy=-1.5", ROWS.replace(old, new)))
 
 
+def test_a_key_with_two_values_is_refused(tmp_path: Path) -> None:
+    path = _xyz(tmp_path / "frames.xyz", 'energy=-1.5 note="energy=3 energy=4" energy=-2.5')
+    with pytest.raises(DataError, match=r"frames\.xyz: frame 1: key energy has two values .* -1.5 and -2.5"):
+        read_frames(path)
+    assert len(read_frames(_xyz(path, "energy=-1.5 energy=-1.5")).frames) == 2
+
+
+def test_frames_are_counted_with_those_of_isolated_atoms(tmp_path: Path) -> None:
+    path = _xyz(tmp_path / "frames.xyz", "energy=-1.5 charge=neutral")
+    path.write_text(f"1\n{PROPERTIES} energy=-0.5\nH 0 0 0 0 0 0\n{path.read_text()}")
+    with pytest.raises(DataError, match=r"frames\.xyz: frame 2: charge is 'neutral'"):
+        read_frames(path)
+
+
 def test_groups_may_have_names(tmp_path: Path) -> None:
     path = tmp_path / "frames.xyz"
     frame = "3\n{} energy=-1.5 group={}\n{}"
