@@ -36,7 +36,7 @@ CLEAR, MIN_STRAIN = 0.8, 0.3
 """Correlation of restoring forces with stretches, over the bonds of a frame, and strain energy relative to
 the median, from which on a frame has a force scale. In clean sets no such frame has the wrong sign."""
 
-MIN_SHARE, LEAST_FRAMES = 0.05, 5
+MIN_SHARE, LEAST_FRAMES = 0.05, 3
 """Fewer frames are outliers, which other checks find."""
 
 SAME_UNIT = 0.3

@@ -183,9 +183,16 @@ def options_of(units: tuple[StatedUnits, ...], stated: StatedUnits) -> str:
 
 
 def length_verdict(
-    evidence: UnitEvidence, stated: StatedUnits, fitting: Callable[[], tuple[StatedUnits, ...]]
+    evidence: UnitEvidence,
+    stated: StatedUnits,
+    fitting: Callable[[], tuple[StatedUnits, ...]],
+    doubt: str | None = None,
 ) -> Verdict:
-    """Return whether lengths can be in the stated unit; `fitting` gives units that fit."""
+    """Return whether lengths can be in the stated unit; `fitting` gives units that fit.
+
+    `doubt` says why the forces are not those of the positions, if so: then no unit is known to fit, and the
+    positions may be something else.
+    """
     name, ratio = "unit of lengths", evidence.lengths
     if ratio is None:
         return Verdict(
@@ -195,11 +202,16 @@ def length_verdict(
     what = f"nearest distances are {ratio:.2f} times the sum of covalent radii, expected {low:g} to {high:g}"
     if low < ratio < high:
         return Verdict(name, "ok", ratio, f"{low:g} to {high:g}", what)
+    looks = "no atoms look bonded" if ratio > high else "atoms are nearer than bonded ones"
+    if doubt is not None:
+        text = (
+            f"{looks}: {what}; and {doubt}: are positions and forces in the right places, and lengths in "
+            f"{stated.length} (--length-units)?"
+        )
+        return Verdict(name, "error", ratio, f"{low:g} to {high:g}", text)
     units = fitting()
     if all(one.length == stated.length for one in units):
-        text = (
-            f"no atoms look bonded: {what}; is the length unit {stated.length}? state it with --length-units"
-        )
+        text = f"{looks}: {what}; is the length unit {stated.length}? state it with --length-units"
         return Verdict(name, "warning", ratio, f"{low:g} to {high:g}", text)
     text = (
         f"implausible units: lengths read in {stated.length}: {what}: state {options_of(units, stated)}, "

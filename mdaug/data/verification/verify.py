@@ -117,7 +117,7 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
         contact_verdict(frames),
         valence_verdict(in_a),
         *mixtures,
-        length_verdict(remedies.evidence, stated, remedies.other_units),
+        length_verdict(remedies.evidence, stated, remedies.other_units, remedies.doubt),
         force_verdict(frames.select(usable), bonds, stated, remedies.other_units),
         *compared,
     ]
