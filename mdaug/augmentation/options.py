@@ -37,8 +37,9 @@ class AugmentSettings(Options):
     crystals and, with rule force-matched, bonds without tabulated curve are not stretched [default: 62 a
     bond outside rings; 500 for liquids]."""
 
-    stretch_range: tuple[PositiveFloat, PositiveFloat] = (0.6, 2.5)
-    """Shortest and longest length of a stretched bond, in mean lengths; drawn uniformly."""
+    stretch_range: tuple[PositiveFloat, PositiveFloat] | None = None
+    """Shortest and longest length of a stretched bond, in mean lengths; drawn uniformly [default: 0.6 and
+    2.5; in molecules, unless springs label, to the cutoff, if that is longer]."""
 
     stretch_noise: Annotated[float, Field(ge=0)] = 0.02
     """Longest random displacement of each atom of a stretched frame, Å."""
@@ -74,7 +75,7 @@ class AugmentSettings(Options):
     error_scale: Annotated[float, Field(gt=0)] = 5.0
     """Rule force-matched: an augmented frame with this expected force error (kcal/mol/Å) has half of
     `weight`, as weight / (1 + (error / error_scale)²). `inf`: all have `weight`. Labels of rule gradient
-    that stand in for force-matched ones have 0.002 of `weight`."""
+    that stand in for force-matched ones have 0.002 of `weight`, all frames beside a baseline half of it."""
 
     min_distance_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.7
     """Least distance of two atoms, in shortest distances of their element pair in the frames; 0 for no
@@ -89,7 +90,7 @@ class AugmentSettings(Options):
             raise ValueError(
                 "n_frames, n_stretched and n_impulses are all 0; expected at least one augmented frame"
             )
-        if self.stretch_range[0] >= self.stretch_range[1]:
+        if self.stretch_range is not None and self.stretch_range[0] >= self.stretch_range[1]:
             raise ValueError(f"stretch_range {self.stretch_range}: expected the shorter length first")
         return self
 

@@ -12,6 +12,14 @@ from mdaug.geometry.bonds import moving_side
 from mdaug.geometry.molecules import frame_bonds, molecular_cells
 from mdaug.geometry.pairs import minimum_image
 
+RANGE = 0.6, 2.5
+"""Default range of lengths, in mean lengths. In molecules the longest is the cutoff, if that is longer: at
+distances that no frame shows, a network makes spurious maxima (methylammonium, N-H at 3.2 Å: 100 kcal/mol).
+In a cell an atom as far away would be close to the next molecule."""
+
+DISSOCIATING = "force-matched", "gfn2-xtb"
+"""Rules whose labels of a broken bond are finite."""
+
 
 def stretched(
     positions: FloatArray,
@@ -80,13 +88,15 @@ class Stretcher:
         parents
             The frames to stretch.
         options
-            Range of lengths, noise, and the cutoff of periodic frames.
+            Range of lengths, noise, and the cutoff.
         rng
             Random numbers.
         """
         displacements = random_vectors((len(parents), parents.n_atoms), options.stretch_noise, "ball", rng)
-        factors = rng.uniform(*options.stretch_range, size=len(parents))
+        fractions = rng.uniform(size=len(parents))
         chosen = rng.integers(len(self.bonds), size=len(parents))
+        shortest, longest = self._range(options, periodic=parents.periodic)
+        factors = shortest + fractions * (longest[chosen] - shortest)
         cells = [None] * len(parents) if parents.periodic_cells is None else parents.periodic_cells
         for shift, positions, cell, factor, number in zip(
             displacements, parents.positions, cells, factors, chosen, strict=True
@@ -95,6 +105,15 @@ class Stretcher:
             towards = _towards_moving(positions, bond, moving, cell)
             shift[moving] += (factor * length / np.linalg.norm(towards) - 1) * towards
         return Displacements.of(parents, displacements, options.cutoff)
+
+    def _range(self, options: AugmentOptions, *, periodic: bool) -> tuple[float, FloatArray]:
+        """Return the shortest and the longest length of each bond, in its mean lengths."""
+        shortest, longest = options.stretch_range or RANGE
+        of_bonds = np.full(len(self.bonds), longest)
+        if options.stretch_range is None and options.rule in DISSOCIATING and not periodic:
+            lengths = np.array([length for _, _, length in self.bonds])
+            of_bonds = np.maximum(longest, options.cutoff / lengths)
+        return shortest, of_bonds
 
 
 def _towards_moving(

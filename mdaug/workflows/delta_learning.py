@@ -215,9 +215,7 @@ def _with_frames(sets: Sets, config: RunConfig, place: Path) -> Sets:
     sets = replace(sets, delta=frames, n_without_delta=sets.n_training)
     if sets.augmented is None or sets.augmentation is None:
         return sets
-    augmented = augmented_frames(
-        sets.augmentation, len(sets.train), sets.baseline, config, n_delta=len(frames)
-    )
+    augmented = augmented_frames(sets.augmentation, sets.train, sets.baseline, config, n_delta=len(frames))
     return replace(sets, augmented=augmented)
 
 

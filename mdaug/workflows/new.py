@@ -8,6 +8,7 @@ from typing import Any
 
 from mdaug.augmentation.numbers import AugmentedNumbers, augmented_numbers
 from mdaug.augmentation.options import AugmentSettings
+from mdaug.augmentation.stretches import RANGE
 from mdaug.data.datasets import is_named_set
 from mdaug.files import write_json, write_text
 from mdaug.frames import FrameSet
@@ -143,11 +144,10 @@ def config_text(frames: FrameSet | None, source: str, reading: dict[str, Any]) -
 
 
 def _augment_lines(made: AugmentedNumbers, default: AugmentSettings) -> list[str]:
-    shortest, longest = default.stretch_range
     return [
         f"n_frames = {made.displaced}     # all atoms displaced by up to epsilon",
         f"epsilon = {default.epsilon}      # Å",
-        f"n_stretched = {made.stretched}  # one bond at {shortest:g} to {longest:g} times its length",
+        f"n_stretched = {made.stretched}  # one bond at {RANGE[0]:g} times its length to the cutoff",
         f"n_impulses = {made.impulses}   # after an impulse to some atoms",
         f"weight = {default.weight}      # of an augmented frame in the loss; a frame of the data has 1",
     ]

@@ -255,7 +255,5 @@ def _with_choice(sets: Sets, record: tuple[dict[str, Any] | None, dict[str, Any]
     if augmentation is None or sets.augmentation is None:
         return sets
     chosen = AugmentationChoice.from_json(augmentation)
-    frames = (
-        augmented_frames(sets.augmentation, len(sets.train), sets.baseline, config) if chosen.used else None
-    )
+    frames = augmented_frames(sets.augmentation, sets.train, sets.baseline, config) if chosen.used else None
     return replace(sets, augmented=frames, choice=chosen)

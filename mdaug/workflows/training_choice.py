@@ -29,11 +29,11 @@ WORSE = 1.3
 WORSE_WITH_BASELINE = 1.05
 """The same with a baseline."""
 
-BESIDE_BASELINE, BESIDE_BASELINE_PER_RAW, BESIDE_BASELINE_WEIGHT = 1 / 5, 1 / 3, 0.1
-"""Beside a baseline this share of the augmented frames is used, at most so many for each raw frame, with this
-factor on their weights: the baseline has the walls, and they only keep the network's part small where no
-frame is. (Ethanol, CCSD(T): 400 frames
-with full weight cost 12 % of the force error and changed no scan.)"""
+BESIDE_BASELINE, BESIDE_BASELINE_PER_RAW, BESIDE_BASELINE_WEIGHT = 1 / 5, 1 / 3, 0.5
+"""Beside a baseline this share of the augmented frames is used, at most so many for each raw frame, each with
+this factor on `augment.weight`: the baseline has the walls, and they only keep the network's part small where
+no frame is. Its label there is zero, however wrong the baseline, so that errors of labels do not count.
+(docs/benchmarks/delta_learning.md)"""
 
 LEAST_STEPS = 1000
 """Steps of a probe; fewer decide nothing."""
@@ -43,9 +43,14 @@ EPOCHS_SHARE = 0.15
 
 
 def augmented_frames(
-    augmentation: Augmentation, n_raw: int, baseline: BaselineChoice, config: RunConfig, *, n_delta: int = 0
+    augmentation: Augmentation,
+    raw: FrameSet,
+    baseline: BaselineChoice,
+    config: RunConfig,
+    *,
+    n_delta: int = 0,
 ) -> FrameSet:
-    """Return the augmented frames that a network is trained on: few and light ones beside a baseline.
+    """Return the augmented frames that a network is trained on: few beside a baseline, all of one weight.
 
     With ``model.baseline = "force-field"`` they are those of the settings.
 
@@ -53,8 +58,8 @@ def augmented_frames(
     ----------
     augmentation
         All augmented frames.
-    n_raw
-        Number of raw frames that are trained on.
+    raw
+        The raw frames that are trained on, of which they are made.
     baseline
         Baseline of the model.
     config
@@ -64,9 +69,10 @@ def augmented_frames(
     """
     if not baseline.used or config.model.baseline == "force-field":
         return augmentation.frames
-    every = every_beside_baseline(len(augmentation.frames), n_raw, n_delta)
+    every = every_beside_baseline(len(augmentation.frames), len(raw), n_delta)
     few = augmentation.frames.select(slice(0, None, every))
-    return replace(few, weights=BESIDE_BASELINE_WEIGHT * few.weights)
+    weights = BESIDE_BASELINE_WEIGHT * config.augment.weight * raw.weights[few.info["parent"]]
+    return replace(few, weights=weights)
 
 
 def every_beside_baseline(n_augmented: int, n_raw: int, n_delta: int = 0) -> int:
@@ -232,7 +238,7 @@ class Comparison:
             baseline = system.baseline if with_baseline else NO_BASELINE
             parts = [baseline.subtract(system.raw)]
             if with_augmented and system.augmentation is not None:
-                chosen = augmented_frames(system.augmentation, len(system.raw), baseline, self.config)
+                chosen = augmented_frames(system.augmentation, system.raw, baseline, self.config)
                 parts.append(baseline.subtract(chosen))
             training.append(join_frames(parts))
             if len(system.validation):

@@ -89,7 +89,9 @@ def test_a_cell_across_its_boundary_gets_the_labels_of_the_molecule(frames, spri
 @pytest.mark.parametrize("rule", ["gradient", "force-matched"])
 def test_a_film_of_molecules_gets_the_labels_of_the_molecule(vibrating, springs, rule, vector_c):
     frames = vibrating
-    options = OPTIONS.model_copy(update={"rule": rule, "n_stretched": 10, "n_impulses": 0})
+    options = OPTIONS.model_copy(
+        update={"rule": rule, "n_stretched": 10, "n_impulses": 0, "stretch_range": (0.6, 2.5)}
+    )
     cells = np.tile(np.eye(3) * 12.0, (len(frames), 1, 1))
     cells[:, 2] = vector_c
     wrapped = frames.positions.copy()

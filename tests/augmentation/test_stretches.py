@@ -59,6 +59,36 @@ def test_lengths_are_uniform_over_the_range(ethanol):
     assert stats.kstest(factors, "uniform", (0.8, 1.2)).pvalue > 1e-3
 
 
+def longest_bond(frames, options):
+    """Return the longest of all bonds that are drawn from many frames, and its mean length, Å."""
+    stretcher, rng = Stretcher(frames), np.random.default_rng(0)
+    moved = [frames.positions + stretcher.draw(frames, options, rng).displacements for _ in range(20)]
+    positions = np.concatenate(moved)
+    lengths = [
+        (np.linalg.norm(positions[:, j] - positions[:, i], axis=1).max(), length)
+        for (i, j), _, length in stretcher.bonds
+    ]
+    return max(lengths)
+
+
+@pytest.mark.parametrize("cutoff", [5.0, 7.0])
+def test_bonds_of_molecules_are_stretched_to_the_cutoff(ethanol, cutoff):
+    """Beyond the longest distance in the frames a network makes spurious maxima."""
+    longest, _ = longest_bond(ethanol, AugmentOptions(cutoff=cutoff))
+    assert 0.95 * cutoff < longest < cutoff + 0.05
+
+
+def test_bonds_in_cells_do_not_reach_the_next_molecule(frames):
+    cells = np.tile(np.eye(3) * 9.0, (len(frames), 1, 1))
+    longest, length = longest_bond(replace(frames, cells=cells, pbc=(True,) * 3), AugmentOptions())
+    assert longest == pytest.approx(2.5 * length, rel=0.05)
+
+
+def test_springs_do_not_label_bonds_stretched_to_the_cutoff(ethanol):
+    longest, length = longest_bond(ethanol, AugmentOptions(rule="gradient"))
+    assert longest == pytest.approx(2.5 * length, rel=0.05)
+
+
 def test_noise_moves_every_atom_a_little(ethanol):
     options = AugmentOptions(stretch_range=(0.999, 1.001), stretch_noise=0.02)
     shift = Stretcher(ethanol).draw(ethanol, options, np.random.default_rng(0)).displacements
@@ -95,7 +125,7 @@ def test_crystals_are_refused(crystal, crystal_springs):
 
 def test_a_molecule_that_lies_across_a_face_of_its_cell_is_stretched_as_elsewhere(frames):
     cells = np.tile(np.eye(3) * 12.0, (len(frames), 1, 1))
-    options = AugmentOptions(stretch_noise=0.0)
+    options = AugmentOptions(stretch_noise=0.0, stretch_range=(0.6, 2.5))
     plain = Stretcher(frames).draw(frames, options, np.random.default_rng(0))
     wrapped = replace(frames, positions=frames.positions % 12.0, cells=cells, pbc=(True,) * 3)
     assert np.ptp(wrapped.positions, axis=1).max() > 10

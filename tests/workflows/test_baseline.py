@@ -24,7 +24,7 @@ from mdaug.workflows.baseline import (
 )
 from mdaug.workflows.export import export_run
 from mdaug.workflows.train import train_force_field
-from mdaug.workflows.training_choice import augmented_frames, choose_training
+from mdaug.workflows.training_choice import BESIDE_BASELINE_WEIGHT, augmented_frames, choose_training
 from tests.force_fields import random_field
 
 
@@ -150,7 +150,8 @@ def test_bonds_that_change_have_no_baseline(tiny):
 
 
 def augmentation_of(frames, field):
-    return Augmentation(frames, "force-matched", "the field is sound", (), field)
+    made = replace(frames, info={"parent": np.arange(len(frames))} | frames.info)
+    return Augmentation(made, "force-matched", "the field is sound", (), field)
 
 
 @pytest.mark.parametrize(
@@ -204,16 +205,25 @@ def test_the_first_way_that_does_no_harm_is_taken(tiny, monkeypatch, errors, use
     assert isinstance(choice.baseline, BaselineChoice)
 
 
-def test_few_and_light_augmented_frames_beside_a_baseline(tiny, baseline):
-    frames = tiny.data.load_frames()
-    made = augmentation_of(frames, None)
-    few = augmented_frames(made, len(frames), baseline, tiny)
+def test_few_augmented_frames_of_one_weight_beside_a_baseline(tiny, baseline):
+    """Their labels there are zero, whatever their error: the network is to be small where no frame is."""
+    raw, parent = tiny.data.load_frames(), np.arange(40)[::-1]
+    raw = replace(raw, weights=np.linspace(0.5, 2.0, 40))
+    by_error = np.geomspace(1e-4, 0.02, 40)
+    frames = replace(raw, weights=by_error, info={"parent": parent})
+    made, settings = augmentation_of(frames, None), tiny.replace({"augment": {"weight": 0.03}})
+    few = augmented_frames(made, raw, baseline, settings)
     np.testing.assert_array_equal(few.positions, frames.positions[::5])
-    np.testing.assert_allclose(few.weights, 0.1 * frames.weights[::5])
-    assert len(augmented_frames(made, 6, baseline, tiny)) == 2  # a third of the raw frames
-    assert augmented_frames(made, 6, replace(baseline, used=False), tiny) is frames
+    np.testing.assert_allclose(few.weights, BESIDE_BASELINE_WEIGHT * 0.03 * raw.weights[parent[::5]])
+    assert augmented_frames(made, raw, replace(baseline, used=False), settings) is made.frames
     as_set = tiny.replace({"model": {"baseline": "force-field"}})
-    assert augmented_frames(made, 6, baseline, as_set) is frames
+    assert augmented_frames(made, raw, baseline, as_set) is made.frames
+
+
+def test_at_most_a_third_as_many_augmented_as_raw_frames(tiny, baseline):
+    frames = tiny.data.load_frames()
+    made = augmentation_of(replace(frames, info={"parent": np.arange(len(frames)) % 6}), None)
+    assert len(augmented_frames(made, frames.select(slice(6)), baseline, tiny)) == 2
 
 
 def test_fewer_epochs_with_a_baseline_unless_they_are_set(baseline):
