@@ -45,8 +45,9 @@ def augment(
 
     With --for, the frames are split, those for training are augmented, and the folder gets raw and augmented
     frames in the format of another trainer, with the weights that it reads, and a README.md with its command
-    line. With the folder of a training as DATA these are its frames in its split, and those of its
-    Δ-learning.
+    line. Unless set, --weight is 0.5 and --error-scale 20 there, and there are as many augmented frames as
+    training frames. With the folder of a training as DATA these are its frames in its split, and those of
+    its Δ-learning.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mdaug.augmentation import AugmentOptions, augment
+from mdaug.augmentation.numbers import augmented_numbers
 from mdaug.data import Split, split_frames, write_extxyz
 from mdaug.data.splits import SplitOptions, refuse_empty_parts
 from mdaug.data.trainers import TrainerName, TrainingData, trainer_of
@@ -25,6 +26,10 @@ from mdaug.workflows.use_model import recorded_systems
 
 KIND = "delta-learning"
 """``info["kind"]`` of frames of Δ-learning, beside the kinds of augmented frames."""
+
+TRAINER_WEIGHT, TRAINER_ERROR_SCALE = 0.5, 20.0
+"""`weight` and `error_scale` (kcal/mol/Å) for other trainers, whose networks have no baseline, and learn the
+shape of stretched bonds from the augmented frames alone. (MACE, ethanol: docs/trainers.md.)"""
 
 
 @dataclass(frozen=True)
@@ -199,6 +204,7 @@ def augment_for_trainer(
     DataError
         As `augment_data` does, or if the trainer cannot read such frames.
     """
+    options = options_for_trainers(options, sets.raw)
     augmented = _augmented(
         sets.raw, options, folder, springs=springs, springs_file=springs_file, progress=progress
     )
@@ -207,6 +213,27 @@ def augment_for_trainer(
     writer = trainer_of(trainer)
     write_readme(folder, writer, data, writer.write(data, folder, repeats))
     return _kinds(sets.raw, augmented)
+
+
+def options_for_trainers(options: AugmentOptions, raw: FrameSet) -> AugmentOptions:
+    """Return options in which what is not set suits other trainers: as many augmented as raw frames, with
+    larger weights than in a training of mdaug.
+
+    Parameters
+    ----------
+    options
+        As set.
+    raw
+        The training frames.
+    """
+    defaults: dict[str, float] = {"weight": TRAINER_WEIGHT, "error_scale": TRAINER_ERROR_SCALE}
+    if (options.n_frames, options.n_stretched, options.n_impulses) == (None, None, None):
+        numbers = augmented_numbers(raw, len(raw))[:3]
+        share = min(1.0, len(raw) / sum(numbers))
+        scaled = (round(share * number) for number in numbers)
+        defaults |= dict(zip(("n_frames", "n_stretched", "n_impulses"), scaled, strict=True))
+    given = options.model_fields_set
+    return options.model_copy(update={name: value for name, value in defaults.items() if name not in given})
 
 
 def _augmented(

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from ase.io import read
 
+from mdaug.augmentation import AugmentOptions
 from mdaug.cli.app import main
 from mdaug.data import load_frames, write_extxyz
 from mdaug.data.load import read_frames
 from mdaug.data.splits import Split
 from mdaug.data.trainers import TRAINER_NAMES, trainer_of
 from mdaug.files import write_json
+from mdaug.workflows.augment import TRAINER_ERROR_SCALE, TRAINER_WEIGHT, options_for_trainers
 from mdaug.workflows.config import load_config, save_config
 from mdaug.workflows.run_files import FILES
 from mdaug.workflows.run_record import read_record
@@ -136,6 +138,17 @@ def test_files_for_a_trainer_belong_to_the_run(tmp_path):
 def test_files_of_all_trainers_are_known_to_run_folders():
     for name in TRAINER_NAMES:
         assert set(trainer_of(name).files) <= set(FILES["augment"])
+
+
+def test_other_trainers_get_as_many_augmented_as_raw_frames_with_larger_weights():
+    raw = load_frames("ethanol", every=20).select(slice(30))
+    defaults = options_for_trainers(AugmentOptions(), raw)
+    numbers = defaults.n_frames, defaults.n_stretched, defaults.n_impulses
+    assert sum(numbers) == pytest.approx(30, abs=1) and min(numbers) >= 5
+    assert (defaults.weight, defaults.error_scale) == (TRAINER_WEIGHT, TRAINER_ERROR_SCALE)
+    given = options_for_trainers(AugmentOptions(n_stretched=4, weight=0.02), raw)
+    assert (given.n_frames, given.n_stretched, given.n_impulses) == (None, 4, None)
+    assert (given.weight, given.error_scale) == (0.02, TRAINER_ERROR_SCALE)
 
 
 @pytest.mark.parametrize(

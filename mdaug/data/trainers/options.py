@@ -17,4 +17,4 @@ class RepeatOptions(Options):
     repeats: Annotated[int | None, Field(ge=1, le=10_000)] = None
     """With --for schnetpack, which reads no weights: how often a frame of weight 1 occurs in an epoch; other
     frames occur that often times their weight [default: such that augmented frames of the largest weight
-    occur once, but at most 200]."""
+    occur once, at least 10 and at most 200]."""

@@ -16,8 +16,8 @@ from mdaug.frames import FrameSet, IntArray
 
 DATABASE, SPLIT, EXPERIMENT = "frames.db", "split.npz", "experiment/augmented.yaml"
 
-MAX_REPEATS = 200
-"""Most repetitions of a frame by default."""
+MIN_REPEATS, MAX_REPEATS = 10, 200
+"""Least and most repetitions of a frame of the data by default: with fewer, weights are rounded too much."""
 
 
 def write(data: TrainingData, folder: Path, repeats: int | None) -> Instructions:
@@ -34,7 +34,7 @@ def write(data: TrainingData, folder: Path, repeats: int | None) -> Instructions
     """
     parts = [*data.training, data.validation, data.test]
     _write_database(folder / DATABASE, parts)
-    repeats = repeats or min(MAX_REPEATS, max(1, round(1 / float(data.augmented.weights.max()))))
+    repeats = repeats or min(MAX_REPEATS, max(MIN_REPEATS, round(1 / float(data.augmented.weights.max()))))
     counts = occurrences(data.weights, repeats)
     n_training, n_validation = len(counts), len(data.validation)
     split: dict[str, Any] = {
