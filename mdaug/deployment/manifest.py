@@ -168,7 +168,8 @@ def _extra_file(path: Path) -> bytes:
                 return archive.read(f"{folder}/extra/{NAME}")
     except Exception as error:  # a broken file makes zipfile raise errors of many kinds
         raise DataError(
-            f"{path}: not a model.pt, or damaged ({error}); expected a TorchScript file"
+            f"{path}: not a model.pt, or damaged ({error}); expected the model.pt of a training; files of "
+            "frames are for `mdaug check`"
         ) from error
     if any(name.endswith("/constants.pkl") for name in names):
         raise DataError(f"{path}: a TorchScript file, but without {NAME}; expected one written by mdaug")

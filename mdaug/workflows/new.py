@@ -134,6 +134,9 @@ def config_text(frames: FrameSet | None, source: str, reading: dict[str, Any]) -
         f'baseline = "{default.model.baseline}"  # network added to a force field matched to the frames, '
         "where that is sound",
         "",
+        "[delta]  # more frames, labeled by a low-level method and a network of its errors",
+        f'method = "{default.delta.method}"  # where it helps; "none" for no Δ-learning',
+        "",
         "[training]",
         f"# epochs = 300     # default: {STEPS_WITH_BASELINE} steps with a baseline; without, 800 epochs or "
         f"{MOST_STEPS} steps",
