@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from ase import Atoms
 from scipy.stats import chi2
 
 from mdaug.data.verification.messages import shown
 from mdaug.data.verification.regression import robust_std
 from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.geometry.rigid_motion import degrees_of_freedom
 from mdaug.verdicts import Verdict
 
 MIN_FRAMES = 20
@@ -129,8 +131,7 @@ def _tail(n_vibrations: int) -> _Tail:
 
 
 def _n_vibrations(frames: FrameSet) -> int:
-    n = frames.n_atoms
-    return 3 * n - 3 if frames.cells is not None else 1 if n == 2 else 3 * n - 6
+    return degrees_of_freedom(Atoms(frames.atomic_numbers, frames.positions[0], pbc=frames.pbc))
 
 
 def _rms_forces(frames: FrameSet) -> FloatArray:
