@@ -12,6 +12,7 @@ from mdaug.data import Split, split_frames, write_extxyz
 from mdaug.data.splits import SplitOptions, refuse_empty_parts
 from mdaug.data.trainers import TrainerName, TrainingData, trainer_of
 from mdaug.data.trainers.readme import write_readme
+from mdaug.data.trainers.training_data import DELTA
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
@@ -23,9 +24,6 @@ from mdaug.workflows.delta_frames import FOLDER, recorded_frames
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.training_data import SPLIT
 from mdaug.workflows.use_model import recorded_systems
-
-KIND = "delta-learning"
-"""``info["kind"]`` of frames of Δ-learning, beside the kinds of augmented frames."""
 
 TRAINER_WEIGHT, TRAINER_ERROR_SCALE = 0.5, 20.0
 """`weight` and `error_scale` (kcal/mol/Å) for other trainers, whose networks have no baseline, and learn the
@@ -135,7 +133,7 @@ def sets_of_data(frames: FrameSet, options: SplitOptions) -> TrainerSets:
     # frames of weight 0 are not trained on, and NEP refuses them
     split = replace(split, train=split.train[frames.weights[split.train] > 0])
     refuse_empty_parts(frames, split)
-    return TrainerSets(split, *(frames.select(part) for part in (split.train, split.validation, split.test)))
+    return _sets(frames, split)
 
 
 def sets_of_run(run: Path) -> TrainerSets:
@@ -155,10 +153,14 @@ def sets_of_run(run: Path) -> TrainerSets:
     if len(systems) > 1:
         raise DataError(f"{run}: trained on several systems ({', '.join(systems)}); give the frames of one")
     ((frames, split),) = systems.values()
-    raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
-    delta = recorded_frames(run / FOLDER, raw.temperature_K)
+    delta = recorded_frames(run / FOLDER, frames.temperature_K)
     if delta is not None:
-        delta = replace(delta, info={"kind": np.full(len(delta), KIND)})
+        delta = replace(delta, info={"kind": np.full(len(delta), DELTA)})
+    return _sets(frames, split, delta)
+
+
+def _sets(frames: FrameSet, split: Split, delta: FrameSet | None = None) -> TrainerSets:
+    raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
     return TrainerSets(split, raw, validation, test, delta)
 
 

@@ -12,6 +12,9 @@ from ase.geometry import complete_cell
 
 from mdaug.frames import FloatArray, FrameSet
 
+DELTA = "delta-learning"
+"""Kind of the frames of Δ-learning, beside the kinds of augmented frames."""
+
 VACUUM_A = 20.0
 """Empty space (Å) between a molecule and its images, where a trainer needs a cell."""
 
@@ -41,7 +44,7 @@ class TrainingData:
     @property
     def added(self) -> dict[str, FrameSet]:
         """Training frames beside the raw ones, by origin."""
-        delta = {} if self.delta is None else {"delta-learning": self.delta}
+        delta = {} if self.delta is None else {DELTA: self.delta}
         return {"augmented": self.augmented} | delta
 
     @property
