@@ -46,7 +46,8 @@ def whole_numbers(values: NDArray[Any], where: str) -> NDArray[np.int64]:
     DataError
         If they are no whole numbers.
     """
-    if values.dtype.kind not in "iuf" or (values.dtype.kind == "f" and (values != np.round(values)).any()):
-        first = values[values != np.round(values)][0] if values.dtype.kind == "f" else values.ravel()[:1]
+    is_whole = values == np.round(values) if values.dtype.kind in "iuf" else np.zeros(values.shape, np.bool_)
+    if not is_whole.all():
+        first = values[~is_whole][0]
         raise DataError(f"{where}: {first} is no whole number; expected integers (atomic numbers: 8 for O)")
     return values.astype(np.int64)
