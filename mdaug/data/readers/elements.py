@@ -48,6 +48,6 @@ def whole_numbers(values: NDArray[Any], where: str) -> NDArray[np.int64]:
     """
     is_whole = values == np.round(values) if values.dtype.kind in "iuf" else np.zeros(values.shape, np.bool_)
     if not is_whole.all():
-        first = values[~is_whole][0]
-        raise DataError(f"{where}: {first} is no whole number; expected integers (atomic numbers: 8 for O)")
+        first = values[~is_whole].tolist()[0]
+        raise DataError(f"{where}: {first!r} is no whole number; expected integers (atomic numbers: 8 for O)")
     return values.astype(np.int64)
