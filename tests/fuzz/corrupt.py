@@ -256,6 +256,7 @@ ENERGY = ("energies against forces",)
 FORCE_SCALE = ("unit of forces", *ENERGY)
 LENGTH = ("unit of lengths",)
 JOINED = ("one unit in all frames",)
+SCALE = ("one scale of all forces",)
 ORDER = ("forces belong to the positions", *ENERGY)
 
 CORRUPTIONS = {
@@ -297,6 +298,7 @@ CORRUPTIONS = {
     "eV joined with kcal/mol": Corruption(
         _joined(23.06, 23.06), (*JOINED, "outliers of the forces"), "error", ("kcal/mol/Angstrom for eV",)
     ),
+    "eV/Å joined with eV/Bohr": Corruption(_joined(force=BOHR), SCALE, "error", ("Bohr for Å",)),
     "Å joined with Bohr": Corruption(_joined(length=1 / BOHR), JOINED, "error", ("lengths of two units",)),
     "hydrogens renumbered in half": Corruption(
         renumbered_hydrogens, ("same molecule in every frame",), "error", ("another order",)

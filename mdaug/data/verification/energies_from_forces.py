@@ -96,15 +96,15 @@ def predict_energies(frames: FrameSet, usable: IntArray, effort: Effort) -> Pred
     """
     if len(usable) < MIN_FRAMES or frames.n_atoms < 2:
         return None
-    chosen = _drawn(usable, effort.n_predicted)
+    chosen = drawn(usable, effort.n_predicted)
     n_fit = min(effort.n_equations // (3 * frames.n_atoms), (4 * len(chosen)) // 5)
     use_kernel = frames.cells is None and (
         n_fit >= MIN_KERNEL_FRAMES or 3 * frames.n_atoms * n_fit < effort.n_equations // 2
     )
     if not use_kernel:
-        chosen = _drawn(chosen, MAX_PAIR_PREDICTED)
+        chosen = drawn(chosen, MAX_PAIR_PREDICTED)
         n_fit = min(max(MIN_FRAMES, MAX_PAIR_FIT_ATOMS // frames.n_atoms), (4 * len(chosen)) // 5)
-    fit = _drawn(chosen, n_fit)
+    fit = drawn(chosen, n_fit)
     try:
         energies, errors, reliability = (_by_kernel if use_kernel else _by_pairs)(frames, fit, chosen)
     except np.linalg.LinAlgError:
@@ -118,8 +118,17 @@ def predict_energies(frames: FrameSet, usable: IntArray, effort: Effort) -> Pred
     return PredictedEnergies(chosen, energies, rms, fitted, float(explained), reliability)
 
 
-def _drawn(index: IntArray, n: int) -> IntArray:
-    """Return at most `n` elements of `index`, drawn at random: every second frame may be of another kind."""
+def drawn(index: IntArray, n: int) -> IntArray:
+    """Return at most `n` elements of `index`, in order, drawn at random: every second frame may be of another
+    kind.
+
+    Parameters
+    ----------
+    index
+        Indices of frames, ascending.
+    n
+        Their largest number.
+    """
     if len(index) <= n:
         return index
     return np.sort(np.random.default_rng(0).choice(index, n, replace=False))
@@ -135,7 +144,7 @@ def _by_kernel(frames: FrameSet, fit: IntArray, chosen: IntArray) -> tuple[Float
     energies, forces, left_out = kernel_energies(frames, fit, chosen)
     errors = forces - frames.forces[chosen]
     errors[np.searchsorted(chosen, fit)] = left_out
-    outside = _drawn(np.setdiff1d(chosen, fit), MAX_COMPARED)
+    outside = drawn(np.setdiff1d(chosen, fit), MAX_COMPARED)
     first, second = (kernel_energies(frames, half, outside, leave_out=False)[0] for half in _halves(fit))
     return energies, errors, correlation_of(first, second)
 

@@ -21,6 +21,7 @@ from mdaug.data.verification.energy_force_consistency import (
 from mdaug.data.verification.fixed_atoms import fixed_atoms_verdict
 from mdaug.data.verification.force_balance import NAME as BALANCE
 from mdaug.data.verification.force_balance import balance_verdict
+from mdaug.data.verification.force_scales import force_scales_verdict
 from mdaug.data.verification.molecular_identity import NAME as IDENTITY
 from mdaug.data.verification.molecular_identity import identity_verdict
 from mdaug.data.verification.outliers import ZERO_FORCES, outlier_verdicts, outliers
@@ -152,7 +153,10 @@ def _mixtures(
             _, bonds, _ = measure_units(frames.select(usable))
         balance = balance_verdict(frames, usable, bonds)
     of_all = [v for v in (fixed, balance) if v.verdict in ("warning", "error") and not v.frames]
-    return [identity_verdict(frames), common, fixed, balance], of_all[0].text if of_all else None
+    verdicts = [identity_verdict(frames), common, fixed, balance]
+    if common.verdict != "error" and not of_all:
+        verdicts.append(force_scales_verdict(frames, np.setdiff1d(usable, outliers([balance]))))
+    return verdicts, of_all[0].text if of_all else None
 
 
 def is_augmented(frames: FrameSet) -> bool:

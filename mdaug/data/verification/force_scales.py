@@ -1,0 +1,133 @@
+"""Whether the forces of some frames are larger by a factor than those of the others: two units in one file.
+
+Single bonds (`common_units`) tell signs, and factors of ten. Smaller ones, as 1.89 of a Bohr for an Å, show
+against forces of all atoms that are predicted from their positions.
+"""
+
+import numpy as np
+
+from mdaug.data.verification.energies_from_forces import drawn
+from mdaug.data.verification.messages import shown
+from mdaug.data.verification.pair_energies import pair_energies
+from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.geometry.bonds import BoolArray
+from mdaug.verdicts import Verdict
+
+NAME = "one scale of all forces"
+
+MIN_FRAMES, MAX_FRAMES = 20, 200
+
+MAX_FIT_ATOMS = 4000
+"""Atoms, over all frames, whose forces enter the fit."""
+
+ALIKE = 0.7
+"""Correlation of the given with the predicted forces of a frame from which on it has a scale."""
+
+LEAST_FACTOR = 1.5
+"""Wrong units change forces by a greater factor (Bohr for Å: 1.89). Halves of clean sets differ by 1.02 to
+1.32."""
+
+SEPARATION = 3.8
+"""Logarithm of the ratio of two groups' scales, relative to the scatter within them, at least. Of the halves
+of a normal distribution it is 2.6; of clean sets 2.2 to 3.2, of mixtures 4.1 to 12."""
+
+MIN_SHARE, LEAST_FRAMES = 0.04, 3
+"""Fewer frames are outliers, which other checks find."""
+
+
+def force_scales_verdict(frames: FrameSet, usable: IntArray) -> Verdict:
+    """Return whether the forces of all frames have one scale.
+
+    Functions of pair distances are fitted to the forces. They have few parameters, so that they follow no
+    frame, and the forces of each frame have a factor by which they are larger than predicted.
+
+    Parameters
+    ----------
+    frames
+        All frames; lengths in Å.
+    usable
+        Indices of the frames without outliers.
+    """
+    chosen = drawn(usable, MAX_FRAMES)
+    scales = measured_scales(frames, chosen)
+    known = np.isfinite(scales)
+    if known.sum() < MIN_FRAMES:
+        text = f"needs {MIN_FRAMES} frames whose forces functions of pair distances can predict"
+        return Verdict(NAME, "cannot tell", float(known.sum()), MIN_FRAMES, text)
+    upper, factor, separation = two_groups(scales[known])
+    share = min(upper.mean(), 1 - upper.mean())
+    if factor < LEAST_FACTOR or separation < SEPARATION or share < max(MIN_SHARE, LEAST_FRAMES / len(upper)):
+        scatter = float(np.log(scales[known]).std())
+        text = f"forces of all frames have one scale, within a factor of {np.exp(scatter):.2f}"
+        return Verdict(NAME, "ok", float(np.exp(scatter)), LEAST_FACTOR, text)
+    return _two_scales(chosen[known], upper, factor)
+
+
+def measured_scales(frames: FrameSet, chosen: IntArray) -> FloatArray:
+    """Return the factor by which forces are larger than predicted, by least squares; NaN where not alike.
+
+    Parameters
+    ----------
+    frames
+        All frames.
+    chosen
+        Shape (n,): indices of those that are fitted and compared.
+
+    Returns
+    -------
+    array
+        Shape (n,).
+    """
+    if len(chosen) < MIN_FRAMES or frames.n_atoms < 2:
+        return np.full(len(chosen), np.nan)
+    fit = drawn(chosen, max(MIN_FRAMES, MAX_FIT_ATOMS // frames.n_atoms))
+    try:
+        _, predicted = pair_energies(frames, (fit,), chosen)
+    except np.linalg.LinAlgError:
+        return np.full(len(chosen), np.nan)
+    given = frames.forces[chosen]
+    product, square = np.sum(predicted * given, axis=(1, 2)), np.sum(predicted**2, axis=(1, 2))
+    alike = product > ALIKE * np.sqrt(square * np.sum(given**2, axis=(1, 2)))
+    return np.where(alike, product / np.maximum(square, 1e-300), np.nan)
+
+
+def two_groups(scales: FloatArray) -> tuple[BoolArray, float, float]:
+    """Divide scales into two groups so that their logarithms scatter least within them.
+
+    Parameters
+    ----------
+    scales
+        Shape (n,), positive; two at least.
+
+    Returns
+    -------
+    upper
+        Shape (n,): the group of larger scales.
+    factor
+        Ratio of the geometric means of the groups.
+    separation
+        Logarithm of `factor` over the standard deviation within the groups.
+    """
+    order = np.argsort(scales)
+    logs = np.log(scales[order])
+    size, total, square = np.arange(1, len(logs)), np.cumsum(logs), np.cumsum(logs**2)
+    low = square[:-1] - total[:-1] ** 2 / size
+    high = square[-1] - square[:-1] - (total[-1] - total[:-1]) ** 2 / (len(logs) - size)
+    split = int(np.argmin(low + high)) + 1
+    upper = np.zeros(len(scales), np.bool_)
+    upper[order[split:]] = True
+    difference = float(logs[split:].mean() - logs[:split].mean())
+    within = float(np.sqrt(max((low + high).min(), 0.0) / len(logs)))
+    return upper, float(np.exp(difference)), difference / max(within, 1e-12)
+
+
+def _two_scales(chosen: IntArray, upper: BoolArray, factor: float) -> Verdict:
+    minority = upper if upper.mean() <= 0.5 else ~upper
+    numbers = tuple(chosen[minority].tolist())
+    text = (
+        f"forces of {len(numbers)} of the {len(upper)} frames looked at (frames {shown(numbers)}) are about "
+        f"{factor:.2g} times {'larger' if minority is upper else 'smaller'} than those of the others at the "
+        "same distances: forces of two units in one file (1.89: Bohr for Å); expected one: convert the "
+        "frames of one unit, or put them into a file of their own and state its unit with --force-units"
+    )
+    return Verdict(NAME, "error", factor, LEAST_FACTOR, text, numbers)
