@@ -11,6 +11,7 @@ from mdaug.data.stated_units import StatedUnits
 from mdaug.data.verification.common_units import common_units_verdict
 from mdaug.data.verification.duplicates import first_occurrence, group_duplicates
 from mdaug.data.verification.records import precision_verdict
+from mdaug.data.verification.temperature import steady_temperature_verdict
 from mdaug.data.verification.verify import AT_LOAD, raise_or_warn, verify_frames
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
@@ -82,24 +83,50 @@ def test_moved_rotated_and_reflected_frames_are_duplicates(ethanol: FrameSet) ->
     assert first_occurrence(replace(some, positions=positions)).tolist() == [0, 1, 2, 0, 1, 5]
 
 
-def test_frames_about_a_structure_that_is_no_minimum_have_one_sign() -> None:
-    """Random displacements of a structure whose bonds are too short: all forces stretch them on the mean."""
-    rng, spring, rest = np.random.default_rng(0), 30.0, 1.2
-    water = np.array([[0.0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
-    positions = water + rng.normal(scale=0.05, size=(60, 3, 3))
+def springs_of_water(positions: np.ndarray, spring: float, rest: float) -> FrameSet:
+    """Frames of shape (n, 3, 3) of water with two harmonic bonds, eV/Å² and Å."""
     vectors = positions[:, 1:] - positions[:, :1]
     d_ij = np.linalg.norm(vectors, axis=2)
     on_hydrogen = -spring * ((d_ij - rest) / d_ij)[..., None] * vectors
     forces = np.concatenate([-on_hydrogen.sum(axis=1, keepdims=True), on_hydrogen], axis=1)
     energies = 0.5 * spring * np.sum((d_ij - rest) ** 2, axis=1)
-    frames = FrameSet(np.array([8, 1, 1]), positions, energies, forces, temperature_K=300.0)
+    return FrameSet(np.array([8, 1, 1]), positions, energies, forces, temperature_K=300.0)
+
+
+WATER_A = np.array([[0.0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
+
+
+def test_frames_about_a_structure_that_is_no_minimum_have_one_sign() -> None:
+    """Random displacements of a structure whose bonds are too short: all forces stretch them on the mean."""
+    rng = np.random.default_rng(0)
+    frames = springs_of_water(WATER_A + rng.normal(scale=0.05, size=(60, 3, 3)), spring=30.0, rest=1.2)
 
     def verdict(forces: np.ndarray) -> str:
         stated = StatedUnits.of_energy("eV")
         return common_units_verdict(replace(frames, forces=forces), np.arange(60), stated).verdict
 
-    assert verdict(forces) == "ok"
-    assert verdict(np.where(np.arange(60)[:, None, None] % 5 == 0, -forces, forces)) == "error"
+    assert verdict(frames.forces) == "ok"
+    assert verdict(np.where(np.arange(60)[:, None, None] % 5 == 0, -frames.forces, frames.forces)) == "error"
+
+
+def test_a_ramp_of_the_temperature_is_told() -> None:
+    """Displacements along the bonds grow from the first to the last frame, or are the same."""
+    rng, n_frames = np.random.default_rng(0), 400
+    bonds = WATER_A[1:] - WATER_A[0]
+    stretch = rng.normal(scale=0.03, size=(n_frames, 2, 1))
+
+    def verdict(scale: np.ndarray) -> str:
+        positions = np.repeat(WATER_A[None], n_frames, axis=0)
+        positions[:, 1:] += scale[:, None, None] * stretch * bonds
+        frames = springs_of_water(positions, spring=30.0, rest=float(np.linalg.norm(bonds, axis=1).mean()))
+        by_energy = frames.select(np.argsort(frames.energies))
+        assert steady_temperature_verdict(by_energy).verdict == "cannot tell"
+        return steady_temperature_verdict(frames).verdict
+
+    ramp = np.sqrt(np.linspace(0.5, 1.5, n_frames))
+    assert verdict(np.ones(n_frames)) == "ok"
+    assert verdict(ramp) == "warning"
+    assert verdict(rng.permutation(ramp)) == "ok"
 
 
 @pytest.mark.parametrize("step", [0.0434, 0.02], ids=["1 kcal/mol", "0.02 eV"])

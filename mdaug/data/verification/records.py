@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mdaug.data.verification.temperature import temperature_verdict
+from mdaug.data.verification.temperature import steady_temperature_verdict, temperature_verdict
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.verdicts import Verdict
 
@@ -17,6 +17,7 @@ def record_verdicts(frames: FrameSet, usable: IntArray) -> list[Verdict]:
     return [
         precision_verdict(frames.select(usable)),
         temperature_verdict(frames.select(usable)),
+        steady_temperature_verdict(frames.select(usable)),
         spin_verdict(frames),
         weights_verdict(frames),
         groups_verdict(frames),

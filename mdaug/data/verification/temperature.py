@@ -8,7 +8,7 @@ from mdaug.geometry.pairs import minimum_image
 from mdaug.units import BOLTZMANN_EV_K
 from mdaug.verdicts import Verdict
 
-NAME = "temperature"
+NAME, STEADY_NAME = "temperature", "one temperature"
 
 MIN_FRAMES = 20
 
@@ -25,6 +25,10 @@ the frames may be of a temperature that differs by so much."""
 N_BLOCKS = 10
 """Blocks of consecutive frames for the standard error, as frames may be correlated."""
 
+MIN_CHANGE, CERTAIN = 0.4, 5.0
+"""Change of the temperature from the first to the last frame, relative to its mean and to its standard error,
+from which on frames are of several temperatures."""
+
 MAX_BONDS = 200
 
 
@@ -35,6 +39,12 @@ def bond_temperature(frames: FrameSet) -> tuple[float, float] | None:
     DOI 10.1103/PhysRevE.62.4757). Moving one atom of a bond along it by its stretch, v = (d − d₀) r̂ with
     ∇·v = 1 + 2 (d − d₀)/d, gives a temperature for each end of each bond, also in cells.
     """
+    terms = _virials(frames)
+    return None if terms is None else _ratio(*terms)
+
+
+def _virials(frames: FrameSet) -> tuple[FloatArray, FloatArray] | None:
+    """Return v·∇U/k_B (K) and ∇·v of each frame, summed over bonds; None without bonds that vibrate."""
     idx_i, idx_j = lasting_bonds(frames)
     if len(idx_i) == 0:
         return None
@@ -48,9 +58,42 @@ def bond_temperature(frames: FrameSet) -> tuple[float, float] | None:
     unit, d_ij, idx_i, idx_j = (vectors / d_ij[..., None])[:, use], d_ij[:, use], idx_i[use], idx_j[use]
     stretch = d_ij - d_ij.mean(axis=0)
     pull = np.einsum("npx,npx->np", frames.forces[:, idx_i] - frames.forces[:, idx_j], unit)
-    work = np.sum(stretch * pull, axis=1)
-    divergence = np.sum(2 + 4 * stretch / d_ij, axis=1)
-    return _ratio(work / BOLTZMANN_EV_K, divergence)
+    return np.sum(stretch * pull, axis=1) / BOLTZMANN_EV_K, np.sum(2 + 4 * stretch / d_ij, axis=1)
+
+
+def steady_temperature_verdict(frames: FrameSet) -> Verdict:
+    """Return whether the temperature is the same from the first to the last frame.
+
+    Frames of a ramp, and joined files of two temperatures, have no spring constants k_B T/σ². Frames in
+    random order, or in that of their energies, do not show it.
+
+    Parameters
+    ----------
+    frames
+        Without outliers, in the order of the file; in eV and Å.
+    """
+    terms = _virials(frames) if len(frames) >= 2 * N_BLOCKS else None
+    if terms is None:
+        text = f"needs at least {2 * N_BLOCKS} frames, with bonds that vibrate"
+        return Verdict(STEADY_NAME, "cannot tell", None, None, text)
+    steps = np.diff(frames.energies)
+    if (steps >= 0).all() or (steps <= 0).all():
+        return Verdict(STEADY_NAME, "cannot tell", None, None, "frames are in order of their energies")
+    temperature, _ = _ratio(*terms)
+    blocks = zip(*(np.array_split(term, N_BLOCKS) for term in terms), strict=True)
+    of_blocks = np.array([numerator.sum() / denominator.sum() for numerator, denominator in blocks])
+    slope, covariance = np.polyfit(np.linspace(-0.5, 0.5, N_BLOCKS), of_blocks, 1, cov=True)
+    change, error = float(slope[0]), float(np.sqrt(covariance[0, 0]))
+    first, last = temperature - change / 2, temperature + change / 2
+    limit = max(MIN_CHANGE * abs(temperature), CERTAIN * error)
+    text = f"bonds vibrate at {first:.0f} K in the first frames, {last:.0f} K in the last (± {error / 2:.0f})"
+    if abs(change) <= limit:
+        return Verdict(STEADY_NAME, "ok", change, limit, text)
+    text += (
+        ": a ramp, or several temperatures in one file; springs need one: put the frames of each temperature "
+        "into a file of their own, and state it with --temperature or [[data.sources]]"
+    )
+    return Verdict(STEADY_NAME, "warning", change, limit, text)
 
 
 def temperature_verdict(frames: FrameSet) -> Verdict:
