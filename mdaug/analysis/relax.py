@@ -104,8 +104,10 @@ def relax(
     n_steps = 0
 
     def refuse_nonfinite() -> None:
-        if not np.isfinite(_largest_force(moving)):
-            raise DataError("the forces became nonfinite during the relaxation; start from another structure")
+        if not np.isfinite(_largest_force(moving) + moving.get_potential_energy()):
+            raise DataError(
+                "energy or forces became nonfinite during the relaxation; start from another structure"
+            )
 
     for optimize in (BFGS, FIRE):
         optimizer = optimize(moving, logfile=None)
@@ -143,6 +145,11 @@ def vibrations(
         Displacement of the central differences, Å.
     progress
         Called with (displaced coordinates done, coordinates in all).
+
+    Raises
+    ------
+    DataError
+        If forces are not finite.
     """
     hessian = numerical_hessian(calculator, atoms, step_A=step_A, progress=progress)
     inverse_root_mass = np.repeat(atoms.get_masses(), 3) ** -0.5
@@ -180,6 +187,11 @@ def numerical_hessian(
     -------
     FloatArray
         Shape (3 n_atoms, 3 n_atoms), eV/Å², symmetric.
+
+    Raises
+    ------
+    DataError
+        If forces are not finite.
     """
     moved = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, calculator=calculator)
     n = 3 * len(atoms)
@@ -191,6 +203,8 @@ def numerical_hessian(
             moved.positions[k // 3, k % 3] += sign * step_A
             forces.append(moved.get_forces().ravel())
         hessian[k] = -(forces[0] - forces[1]) / (2 * step_A)
+        if not np.isfinite(hessian[k]).all():
+            raise DataError(f"the forces are not finite where atom {k // 3} is displaced by {step_A:g} Å")
         if progress is not None:
             progress(k + 1, n)
     return 0.5 * (hessian + hessian.T)

@@ -86,7 +86,7 @@ class ExaminedForceField:
         """The minimum if it has the bonds of the start structure, else the start structure."""
         try:
             relaxed = self.relaxed
-        except DataError:  # the forces became nonfinite
+        except DataError:  # energy or forces became nonfinite
             return self.start
         intact = relaxed.converged and np.array_equal(find_bonds(relaxed.atoms), find_bonds(self.start))
         return relaxed.atoms if intact else self.start

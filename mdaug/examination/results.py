@@ -1,5 +1,6 @@
 """What a part of an examination returns: checks, figures, and from them one verdict."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -95,13 +96,13 @@ class PartResult:
         return Verdict(name, LEVELS[self.verdict], value, limit, text)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry of the part in ``examination.json``."""
+        """Return the entry of the part in ``examination.json``; numbers that are not finite become null."""
         return {
             "verdict": self.verdict,
             "why": self.why,
             "seconds": self.seconds,
             "checks": [check.to_json() for check in self.checks],
-            "figures": self.figures,
+            "figures": _without_nonfinite(self.figures),
         }
 
     @classmethod
@@ -121,6 +122,15 @@ class PartResult:
         checks = tuple(map(Verdict.from_json, entry["checks"]))
         reason = None if checks else str(entry["why"])
         return cls(checks, dict(entry["figures"]), reason, float(entry["seconds"]))
+
+
+def _without_nonfinite(content: Any) -> Any:
+    """Return figures with None for each number that is not finite."""
+    if isinstance(content, dict):
+        return {key: _without_nonfinite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_without_nonfinite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def _in_limits(check: Verdict) -> float:

@@ -83,10 +83,17 @@ def test_start_is_untouched_and_giving_up_is_told(ethanol, morse, pair_potential
     assert (ethanol.positions == before).all()
 
 
-def test_broken_forces_stop_the_relaxation(pair_potential):
-    broken = pair_potential(lambda d: d, lambda d: d * np.nan)
+@pytest.mark.parametrize(("energy", "slope"), [(1.0, np.nan), (np.nan, 1.0)])
+def test_broken_energies_and_forces_stop_the_relaxation(pair_potential, energy, slope):
+    broken = pair_potential(lambda d: d * energy, lambda d: d * slope)
     with pytest.raises(DataError, match="finite"):
         relax(broken, Atoms("OH", [[0, 0, 0], [0, 0, 1.0]]))
+
+
+def test_frequencies_are_not_computed_from_broken_forces(pair_potential):
+    broken = pair_potential(lambda d: d, lambda d: d * np.nan)
+    with pytest.raises(DataError, match=r"not finite where atom 0 is displaced by 0.005"):
+        vibrations(broken, Atoms("OH", [[0, 0, 0], [0, 0, 1.0]]))
 
 
 def test_summary_is_plain(morse, pair_potential):
