@@ -52,7 +52,7 @@ class Part:
 
 PARTS: tuple[Part, ...] = (
     Part("accuracy", 0.05, lambda n: FEWEST_FRAMES, examine_accuracy),
-    Part("symmetry", 0.02, lambda n: 20, examine_symmetry),
+    Part("symmetry", 0.02, lambda n: 36, examine_symmetry),
     Part("gradient", 0.02, lambda n: 50, examine_gradient),
     Part("extensivity", 0.01, lambda n: 2, examine_extensivity),
     Part("minimum", 0.05, lambda n: 6 * n + 50, examine_minimum),
