@@ -1,5 +1,6 @@
 """Every bond from compression to beyond the cutoff: extrema, walls, jumps, curvature, dissociation."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -63,10 +64,10 @@ def examine_bonds(examined: ExaminedForceField, budget: Budget) -> PartResult:
     curves, scans = [curve for curve, _ in shaped], [_without_failures(scan) for _, scan in shaped]
     checks = (
         _extrema(scans),
-        _walls(curves),
+        *_at_end(0, curves, _walls),
         jumps(curves),
         _curvatures(curves),
-        *_dissociation(curves),
+        *_at_end(1, curves, _dissociation),
         *failures(all_curves),
     )
     figures = {
@@ -105,7 +106,22 @@ def _extrema(scans: list[ScanResult]) -> Verdict:
     return Verdict("extrema", level, len(wrong), 0, text)
 
 
-def _walls(curves: list[Curve]) -> Verdict:
+def _at_end(
+    end: int, curves: list[Curve], judge: Callable[[list[Curve]], tuple[Verdict, ...]]
+) -> Iterator[Verdict]:
+    """Yield the checks of the first (0) or last (1) points of the curves, and one that decides nothing where
+    the calculator fails at some of these points."""
+    complete = [curve for curve in curves if curve.has_ends[end]]
+    if complete:
+        yield from judge(complete)
+    short = [curve.name for curve in curves if not curve.has_ends[end]]
+    if short:
+        name = f"{('first', 'last')[end]} distance"
+        text = f"The calculator fails at the {name} of {len(short)} of {len(curves)} bonds: {short[0]}."
+        yield Verdict(name, "cannot tell", len(short), 0, text)
+
+
+def _walls(curves: list[Curve]) -> tuple[Verdict]:
     """Return the check that compression to 0.6 of the length costs energy."""
     lowest = min(curves, key=lambda curve: float(curve.energy_kcal_mol[0]))
     value = float(lowest.energy_kcal_mol[0])
@@ -114,7 +130,7 @@ def _walls(curves: list[Curve]) -> Verdict:
         f"{WALL_KCAL_MOL:g} are expected of every bond."
     )
     level: Level = "ok" if value >= WALL_KCAL_MOL else "error"
-    return Verdict("walls", level, value, f"≥ {WALL_KCAL_MOL:g}", text)
+    return (Verdict("walls", level, value, f"≥ {WALL_KCAL_MOL:g}", text),)
 
 
 def _curvatures(curves: list[Curve]) -> Verdict:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -47,9 +47,12 @@ class Curve:
     energy_kcal_mol
         Shape (n_points,), relative to the minimum.
     work_kcal_mol
-        Shape (n_points − 1,): −∫ F·dr from each point to the next.
+        Shape (n_points − 1,): −∫ F·dr from each point to the next; the change of the energy where points
+        between them are left out.
     n_failed
         Number of points left out.
+    has_ends
+        Whether the first and the last point are not left out.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Curve:
     energy_kcal_mol: FloatArray
     work_kcal_mol: FloatArray
     n_failed: int
+    has_ends: tuple[bool, bool]
 
     @property
     def start(self) -> int:
@@ -156,11 +160,14 @@ def curve_of_scan(scan: ScanResult) -> Curve:
     """
     known = known_points(scan)
     distances, force = scan.distances_A[known], scan.force_along_bond_kcal_mol_A[known]
+    energy, n_failed = scan.energy_kcal_mol[known], int((~known).sum())
     work = np.empty(0)
     if len(distances) > 1:
         work = -np.diff(CubicSpline(distances, force).antiderivative()(distances))
-    energy, n_failed = scan.energy_kcal_mol[known], int((~known).sum())
-    return Curve(f"bond {scan.name}", "bond", scan.zero_distance_A, distances, energy, work, n_failed)
+        work = np.where(np.diff(np.flatnonzero(known)) > 1, np.diff(energy), work)
+    has_ends = bool(known[0]), bool(known[-1])
+    name, zero = f"bond {scan.name}", scan.zero_distance_A
+    return Curve(name, "bond", zero, distances, energy, work, n_failed, has_ends)
 
 
 def jumps(curves: list[Curve]) -> Verdict:
@@ -225,9 +232,10 @@ def follow(examined: ExaminedForceField, motion: Motion, values: FloatArray) -> 
     """
     start = Atoms(examined.minimum.numbers, examined.minimum.positions)
     move = partial(motion.mover(start), start)
-    zero = _evaluate(examined, start)[0]
+    zero = examined.evaluate(start)[0]
     tried = [_point(examined, move, float(value)) for value in values]
-    points = [point for point in tried if np.isfinite(point.energy) and np.isfinite(point.forces).all()]
+    known = [bool(np.isfinite(point.energy - zero + point.forces.sum())) for point in tried]
+    points = list(compress(tried, known))
     return Curve(
         motion.name(start.numbers),
         motion.kind,
@@ -236,6 +244,7 @@ def follow(examined: ExaminedForceField, motion: Motion, values: FloatArray) -> 
         np.array([point.energy - zero for point in points]),
         np.array([_work_between(examined, move, *ends) for ends in pairwise(points)]),
         n_failed=len(tried) - len(points),
+        has_ends=(known[0], known[-1]),
     )
 
 
@@ -257,13 +266,14 @@ def _work_between(
     examined: ExaminedForceField, move: Callable[[float], Atoms], first: _Point, last: _Point
 ) -> float:
     """Return the work from a point to the next; by way of more points where these two do not explain the
-    change of the energy, because they may be too far apart."""
+    change of the energy, because they may be too far apart. It is this change where the calculator fails
+    on the way."""
     change, coarse = last.energy - first.energy, _work([first, last])
     if abs(change - coarse) <= JUMP_KCAL_MOL + JUMP_SHARE * abs(change):
         return coarse
     values = np.linspace(first.value, last.value, FINER + 1)[1:-1]
     fine = _work([first, *(_point(examined, move, float(value)) for value in values), last])
-    return fine if np.isfinite(fine) else coarse
+    return fine if np.isfinite(fine) else change
 
 
 def _work(points: Sequence[_Point]) -> float:

@@ -55,7 +55,7 @@ def examine_shapes(examined: ExaminedForceField, budget: Budget) -> PartResult:
     tried = [curve for motions in kinds.values() for curve in _follow(examined, motions, each)]
     curves = [curve for curve in tried if len(curve.values) >= FEWEST_KNOWN]
     if not curves:
-        return PartResult.not_run("The molecule has no bend, torsion or contact that can be scanned.")
+        return PartResult.not_run("No bend, torsion or contact can be scanned, or no energy is finite.")
     checks = [*_of_kinds(curves), _below(curves), jumps(curves), *failures(tried)]
     return PartResult(tuple(checks), {"curves": [curve.to_json() for curve in curves]})
 

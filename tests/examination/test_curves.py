@@ -117,6 +117,7 @@ def test_curves_on_which_the_calculator_fails_do_not_pass(tmp_path, examine, hig
     result = examine(examined_of(Fails(), tmp_path), LITTLE)
     (check,) = [check for check in result.checks if check.name == "failed points"]
     assert check.verdict == "cannot tell" and "fails at" in check.text
+    assert failing(result) == []
     assert max(curve["n_failed"] for curve in result.figures["curves"]) > 0
 
 

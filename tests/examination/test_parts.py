@@ -1,5 +1,6 @@
 """Each part passes a right force field and fails one that is wrong in what the part measures."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -91,6 +92,32 @@ def test_symmetry(tmp_path, calculator, wrong):
     result = examine_symmetry(examined_of(calculator(), tmp_path), LITTLE)
     assert failing(result) == wrong
     assert len(result.checks) == 3
+
+
+@pytest.mark.parametrize("pair", equivalent_atoms(analytic.ethanol()))
+def test_each_exchange_of_equal_atoms_is_tried(tmp_path, pair):
+    class Favors(analytic.Right):
+        """An energy that depends on which of two equal atoms is which."""
+
+        def fault(self, r):
+            return 0.1 * (r[pair[0]] - r[0]).norm() + 0.1 * (r[pair[1]] - r[0]).norm() ** 2
+
+    assert failing(examine_symmetry(examined_of(Favors(), tmp_path), LITTLE)) == ["exchange of equal atoms"]
+
+
+@pytest.mark.parametrize("what", ["energy", "forces"])
+def test_numbers_that_are_not_finite_fail_and_are_written(tmp_path, what):
+    class Unknown(analytic.Right):
+        """Gives NaN."""
+
+        def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+            super().calculate(atoms, properties, system_changes)
+            self.results[what] = np.nan * self.results[what]
+
+    names = ["symmetry", "gradient", "extensivity", "minimum", "bonds", "shapes", "conservation", "dynamics"]
+    results = examine(examined_of(Unknown(), tmp_path), names, 60.0, {}, lambda *_: None)
+    assert [results[name].verdict for name in names] == ["fails"] * 4 + ["not run"] * 4
+    json.dumps([result.to_json() for result in results.values()], allow_nan=False)
 
 
 def test_equal_atoms_are_those_on_one_neighbor():
@@ -202,8 +229,30 @@ class FailsWhereStretched(analytic.Right):
 
 def test_points_at_which_any_calculator_fails_are_left_out(tmp_path):
     examined = examined_of(FailsWhereStretched(), tmp_path)
-    failed = [check for check in examine_bonds(examined, LITTLE).checks if check.name == "failed points"]
-    assert [check.verdict for check in failed] == ["cannot tell"]
+    result = examine_bonds(examined, LITTLE)
+    undecided = {check.name for check in result.checks if check.verdict == "cannot tell"}
+    assert undecided == {"last distance", "failed points"}
+    assert failing(result) == []
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "undecided"),
+    [(0.0, 0.6, {"first distance"}), (1.0, 2.0, set()), (2.7, 9.0, {"last distance"})],
+)
+def test_points_that_are_left_out_are_not_judged(tmp_path, low, high, undecided):
+    class Fails(analytic.Right):
+        """Fails at some lengths of the O-H bond."""
+
+        def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+            if low < atoms.get_distance(*self.hydroxyl) < high:
+                raise RuntimeError("no convergence")
+            super().calculate(atoms, properties, system_changes)
+
+    result = examine_bonds(examined_of(Fails(), tmp_path), LITTLE)
+    assert failing(result) == []
+    assert {check.name for check in result.checks if check.verdict == "cannot tell"} - {
+        "failed points"
+    } == undecided
 
 
 def test_only_what_the_calculator_raises_ends_a_run(tmp_path):
