@@ -207,6 +207,11 @@ def coarse_energies(frames: FrameSet) -> FrameSet:
     return replace(frames, energies=np.round(frames.energies / step) * step)
 
 
+def rounded_positions(frames: FrameSet) -> FrameSet:
+    """Positions with two decimals."""
+    return replace(frames, positions=np.round(frames.positions, 2))
+
+
 def _joined(energy: float = 1.0, force: float = 1.0, length: float = 1.0) -> Maker:
     """Return a maker of files joined from two: every third frame is in other units, energies mean-free."""
 
@@ -320,6 +325,9 @@ CORRUPTIONS = {
     "rotated duplicates": Corruption(rotated_duplicates, ("duplicates",), "warning", ("rotated",)),
     "reflected duplicates": Corruption(reflected_duplicates, ("duplicates",), "warning", ("rotated",)),
     "energies in steps": Corruption(coarse_energies, ("precision of energies",), "warning", ("steps",)),
+    "positions with two decimals": Corruption(
+        rounded_positions, ("precision of positions",), "warning", ("steps of 0.01 Å",)
+    ),
     "half the temperature": Corruption(_temperature(0.5), ("temperature",), "warning", ("stated",)),
     "0.8 times the temperature": Corruption(_temperature(0.8), ("temperature",), "warning", ("stated",)),
     "impossible multiplicity": Corruption(

@@ -12,10 +12,20 @@ MAX_STEP_SHARE = 0.01
 """Energies with steps larger than this share of their standard deviation are too coarse."""
 
 
+MAX_POSITION_STEP_A = 5e-4
+"""Positions in larger steps are too coarse."""
+
+STIFF_BOND_EV_A2 = 40.0
+"""Curvature of a stiff bond (C-H 30, C=O 80), for the error of forces by rounded positions."""
+
+MAX_COORDINATES = 3000
+
+
 def record_verdicts(frames: FrameSet, usable: IntArray) -> list[Verdict]:
     """Return the verdicts on what the frames state, `usable` being those without outliers."""
     return [
         precision_verdict(frames.select(usable)),
+        position_precision_verdict(frames.select(usable)),
         temperature_verdict(frames.select(usable)),
         steady_temperature_verdict(frames.select(usable)),
         spin_verdict(frames),
@@ -29,7 +39,7 @@ def precision_verdict(frames: FrameSet) -> Verdict:
     name = "precision of energies"
     if len(frames) < MIN_FRAMES:
         return Verdict(name, "cannot tell", None, None, f"needs at least {MIN_FRAMES} frames")
-    step = energy_step(frames.energies) or _coarse_step(frames)
+    step = common_step(frames.energies) or _coarse_step(frames)
     spread = float(frames.energies.std())
     if step is None or spread == 0:
         return Verdict(name, "ok", 0.0, MAX_STEP_SHARE, "energies have no visible steps")
@@ -41,10 +51,26 @@ def precision_verdict(frames: FrameSet) -> Verdict:
     return Verdict(name, "warning", share, MAX_STEP_SHARE, text)
 
 
-def energy_step(energies: FloatArray) -> float | None:
-    """Return the step of which all differences of `energies` are multiples; None if there is none."""
-    differences = np.diff(np.unique(energies))
-    noise = 1e-13 * float(np.abs(energies).max())
+def position_precision_verdict(frames: FrameSet) -> Verdict:
+    """Return whether positions were rounded so far that the forces of stiff bonds are those of others."""
+    name = "precision of positions"
+    coordinates = np.unique(frames.positions)
+    step = common_step(coordinates[np.linspace(0, len(coordinates) - 1, MAX_COORDINATES).astype(int)])
+    if step is None or step < MAX_POSITION_STEP_A:
+        text = "positions have no steps that matter" if step else "positions have no visible steps"
+        return Verdict(name, "ok", step or 0.0, MAX_POSITION_STEP_A, text)
+    error = STIFF_BOND_EV_A2 * step * np.sqrt(2 / 12)  # both atoms of a bond, uniform within a step
+    text = (
+        f"positions have steps of {step:.2g} Å: forces along stiff bonds do not belong to them within "
+        f"{error:.2g} eV/Å (root mean square): give positions with at least six decimals"
+    )
+    return Verdict(name, "warning", step, MAX_POSITION_STEP_A, text)
+
+
+def common_step(values: FloatArray) -> float | None:
+    """Return the step of which all differences of `values` are multiples; None if there is none."""
+    differences = np.diff(np.unique(values))
+    noise = 1e-13 * float(np.abs(values).max())
     differences = differences[differences > 4 * noise]
     if len(differences) < MIN_FRAMES // 2:
         return None
