@@ -13,7 +13,13 @@ STRAIN = 1e-4
 
 
 def copper(
-    n: int = 8, seed: int = 0, *, repeat: int = 1, shear: float = 0.03, noise: float = 0.05
+    n: int = 8,
+    seed: int = 0,
+    *,
+    repeat: int = 1,
+    shear: float = 0.03,
+    swelling: float = 0.0,
+    noise: float = 0.05,
 ) -> FrameSet:
     """Return cells of 4 · repeat³ atoms with energies, forces and stresses of EMT.
 
@@ -27,13 +33,18 @@ def copper(
         Number of cubic cells in each direction.
     shear
         Standard deviation of the components of the strain.
+    swelling
+        Standard deviation of a strain that is the same in all directions.
     noise
         Standard deviation of the displacements of atoms, Å.
     """
     rng, found = np.random.default_rng(seed), []
     for _ in range(n):
         atoms = bulk("Cu", cubic=True).repeat(repeat)
-        atoms.set_cell(atoms.cell @ (np.eye(3) + shear * rng.standard_normal((3, 3))), scale_atoms=True)
+        strain = shear * rng.standard_normal((3, 3))
+        if swelling:
+            strain += swelling * rng.standard_normal() * np.eye(3)
+        atoms.set_cell(atoms.cell @ (np.eye(3) + strain), scale_atoms=True)
         atoms.positions += noise * rng.standard_normal(atoms.positions.shape)
         atoms.calc = EMT()
         given = atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress(voigt=False)

@@ -16,7 +16,9 @@ from mdaug.data.verification.remedies import Remedies
 from mdaug.data.verification.unit_inference import UnitEvidence
 from mdaug.data.verification.verify import AT_LOAD, verify_frames
 from mdaug.frames import FrameSet
+from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.verdicts import Verdict
+from tests.crystals import copper
 
 EV = StatedUnits.of_energy("eV")
 
@@ -195,6 +197,7 @@ def test_offsets_between_regions_that_no_frame_connects_are_no_error(methanol: F
         fitted=everything % 2 == 0,
         explained=0.98,
         reliability=0.9,
+        cell_functions=np.empty((len(frames), 0)),
     )
     shuffled = replace(frames, energies=rng.permutation(frames.energies))
     found = [
@@ -202,3 +205,38 @@ def test_offsets_between_regions_that_no_frame_connects_are_no_error(methanol: F
         for each in (frames, shuffled)
     ]
     assert found == ["cannot tell", "error"]
+
+
+@pytest.fixture(scope="module", params=[0.004, 0.02], ids=["0.4 %", "2 %"])
+def strained(request: pytest.FixtureRequest) -> FrameSet:
+    """Cells of one shape and many volumes, whose energies change with the volume more than with the atoms."""
+    return copper(60, repeat=2, shear=0.0, swelling=request.param)
+
+
+def test_energies_of_strained_cells_fit_their_forces(strained: FrameSet) -> None:
+    verdict = _verdicts(strained)["energies against forces"]
+    assert verdict.verdict == "ok", verdict.text
+    assert verdict.value == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize("how", ["shuffled", "in kcal/mol", "of the other sign"])
+def test_wrong_energies_of_strained_cells_are_refused(strained: FrameSet, how: str) -> None:
+    shuffled = np.random.default_rng(0).permutation(strained.energies)
+    energies = {
+        "shuffled": shuffled,
+        "in kcal/mol": KCAL_MOL_PER_EV * strained.energies,
+        "of the other sign": -strained.energies,
+    }
+    assert _verdicts(replace(strained, energies=energies[how]))["energies against forces"].verdict == "error"
+
+
+def test_one_wrong_energy_among_strained_cells_is_named(strained: FrameSet) -> None:
+    energies = strained.energies.copy()
+    energies[7] += 2.0
+    verdicts = _verdicts(replace(strained, energies=energies)).values()
+    assert [v.frames for v in verdicts if v.verdict in ("warning", "error") and 7 in v.frames] == [(7,)]
+
+
+def test_few_frames_do_not_tell_cells_from_forces() -> None:
+    verdict = _verdicts(copper(25, shear=0.03))["energies against forces"]
+    assert (verdict.verdict, "more if cells differ" in verdict.text) == ("cannot tell", True)

@@ -83,3 +83,16 @@ def test_a_stress_that_is_not_symmetric(crystal: FrameSet) -> None:
         DataError, match=r"copper: frame 3: the stress is not symmetric \(xy .*yx .*order xx, yy, zz"
     ):
         verify_frames(replace(crystal, stresses=stresses), StatedUnits.of_energy("eV"))
+
+
+@pytest.mark.parametrize("swelling", [0.004, 0.02, 0.04])
+def test_a_few_atoms_in_cells_of_many_volumes(swelling: float) -> None:
+    """By symmetry their forces hardly show how the stress depends on the volume."""
+    frames = copper(100, repeat=1, shear=0.0, swelling=swelling)
+    verdict = stress_verdict(frames, np.arange(100))
+    assert verdict is not None
+    assert verdict.verdict == "ok", verdict.text
+    assert frames.stresses is not None
+    opposite = stress_verdict(replace(frames, stresses=-frames.stresses), np.arange(100))
+    assert opposite is not None
+    assert opposite.verdict == "error" and "opposite sign" in opposite.text

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mdaug.data.verification.cell_energies import cell_functions, without_cell_part
 from mdaug.data.verification.kernel_energies import kernel_energies
 from mdaug.data.verification.pair_energies import pair_energies
 from mdaug.data.verification.regression import correlation_of
@@ -27,6 +28,9 @@ MAX_PAIR_FIT_ATOMS = 4000
 
 MAX_PAIR_PREDICTED = 300
 """Frames whose energies are predicted by pair functions, which take longer."""
+
+FRAMES_FOR_FUNCTION = 3
+"""Frames for each function of the cell; with fewer, a single wrong energy seems to be due to the cell."""
 
 MAX_COMPARED = 400
 """Frames in which the energies of two models are compared."""
@@ -57,7 +61,7 @@ class PredictedEnergies:
     frames
         Shape (n,): the frames with a prediction, ascending.
     energies
-        Shape (n,), eV, up to a constant.
+        Shape (n,), eV, up to a constant, without what depends on the cell alone.
     force_errors
         Shape (n,), eV/Å: root mean square error of a force component of each frame, predicted from others.
     fitted
@@ -67,6 +71,9 @@ class PredictedEnergies:
     reliability
         Correlation of the energies of two models, each fitted to half of the frames: near that of given
         energies with predicted ones if the frames are consistent, whatever the given energies are.
+    cell_functions
+        Shape (n, n_functions): what energies may contain that forces do not show; no function where all
+        cells are equal.
     """
 
     frames: IntArray
@@ -75,6 +82,17 @@ class PredictedEnergies:
     fitted: NDArray[np.bool_]
     explained: float
     reliability: float
+    cell_functions: FloatArray
+
+    def comparable(self, energies: FloatArray) -> FloatArray:
+        """Return energies of the frames with a prediction, without what depends on the cell alone.
+
+        Parameters
+        ----------
+        energies
+            Of all frames, shape (n_frames,), eV.
+        """
+        return without_cell_part(energies[self.frames], self.cell_functions)
 
 
 def predict_energies(frames: FrameSet, usable: IntArray, effort: Effort) -> PredictedEnergies | None:
@@ -92,7 +110,8 @@ def predict_energies(frames: FrameSet, usable: IntArray, effort: Effort) -> Pred
     Returns
     -------
     PredictedEnergies or None
-        None for fewer than `MIN_FRAMES` usable frames, single atoms, or frames that are all alike.
+        None for fewer than `MIN_FRAMES` usable frames, fewer than the functions of the cell need, single
+        atoms, or frames that are all alike.
     """
     if len(usable) < MIN_FRAMES or frames.n_atoms < 2:
         return None
@@ -105,8 +124,15 @@ def predict_energies(frames: FrameSet, usable: IntArray, effort: Effort) -> Pred
         chosen = drawn(chosen, MAX_PAIR_PREDICTED)
         n_fit = min(max(MIN_FRAMES, MAX_PAIR_FIT_ATOMS // frames.n_atoms), (4 * len(chosen)) // 5)
     fit = drawn(chosen, n_fit)
+    cells = frames.periodic_cells
+    of_cells = np.empty((len(chosen), 0)) if cells is None else cell_functions(cells[chosen])
+    if len(chosen) < FRAMES_FOR_FUNCTION * of_cells.shape[1]:
+        return None
     try:
-        energies, errors, reliability = (_by_kernel if use_kernel else _by_pairs)(frames, fit, chosen)
+        if use_kernel:
+            energies, errors, reliability = _by_kernel(frames, fit, chosen)
+        else:
+            energies, errors, reliability = _by_pairs(frames, fit, chosen, of_cells)
     except np.linalg.LinAlgError:
         return None
     if not np.isfinite(energies).all():
@@ -115,7 +141,7 @@ def predict_energies(frames: FrameSet, usable: IntArray, effort: Effort) -> Pred
     outside = ~fitted
     explained = 1 - np.sum(errors[outside] ** 2) / max(np.sum(frames.forces[chosen[outside]] ** 2), 1e-300)
     rms = np.sqrt(np.mean(errors**2, axis=(1, 2)))
-    return PredictedEnergies(chosen, energies, rms, fitted, float(explained), reliability)
+    return PredictedEnergies(chosen, energies, rms, fitted, float(explained), reliability, of_cells)
 
 
 def drawn(index: IntArray, n: int) -> IntArray:
@@ -149,8 +175,11 @@ def _by_kernel(frames: FrameSet, fit: IntArray, chosen: IntArray) -> tuple[Float
     return energies, errors, correlation_of(first, second)
 
 
-def _by_pairs(frames: FrameSet, fit: IntArray, chosen: IntArray) -> tuple[FloatArray, FloatArray, float]:
+def _by_pairs(
+    frames: FrameSet, fit: IntArray, chosen: IntArray, of_cells: FloatArray
+) -> tuple[FloatArray, FloatArray, float]:
     """Return energies (n,), errors of the forces (n, n_atoms, 3) and the reliability, by pair functions."""
-    energies, forces = pair_energies(frames, (fit, *_halves(fit)), chosen)
+    predicted, forces = pair_energies(frames, (fit, *_halves(fit)), chosen)
+    energies = np.array([without_cell_part(of_fit, of_cells) for of_fit in predicted])
     outside = ~np.isin(chosen, fit)
     return energies[0], forces - frames.forces[chosen], correlation_of(*energies[1:, outside])

@@ -80,7 +80,7 @@ def measured_slope(frames: FrameSet, predicted: PredictedEnergies | None) -> tup
     """
     if predicted is None or len(predicted.frames) < MIN_FRAMES or np.std(predicted.energies) < 1e-5:
         return None, MIN_SLOPE_WIDTH
-    fit = regress(frames.energies[predicted.frames], predicted.energies)
+    fit = regress(predicted.comparable(frames.energies), predicted.energies)
     width = max(MIN_SLOPE_WIDTH, fit.log_error)
     return (fit.slope if abs(fit.correlation) > CLEAR else None), width
 
@@ -100,13 +100,14 @@ def consistency_verdicts(
         What would mend a wrong slope.
     """
     if predicted is None or len(predicted.frames) < MIN_FRAMES:
-        return [_cannot_tell(f"needs at least {MIN_FRAMES} frames of several atoms with vibrations")]
+        needed = f"needs at least {MIN_FRAMES} frames of several atoms with vibrations, more if cells differ"
+        return [_cannot_tell(needed)]
     if np.std(predicted.energies) < 1e-5:
         return [_cannot_tell("the forces imply energies that hardly differ between frames")]
     if predicted.explained < MIN_EXPLAINED:
         share = f"{100 * max(predicted.explained, 0):.0f} %"
         return [_cannot_tell(f"only {share} of the forces are explained by those of other frames")]
-    energies = frames.energies[predicted.frames]
+    energies = predicted.comparable(frames.energies)
     return [_energies_verdict(frames, energies, predicted, remedies), _forces_verdict(frames, predicted)]
 
 
@@ -114,7 +115,7 @@ def sharpness(frames: FrameSet, predicted: PredictedEnergies) -> float:
     """Return the least error of a single energy that stands out, in standard deviations of the energies."""
     if not _judges_single_frames(predicted):
         return float(np.inf)
-    energies = frames.energies[predicted.frames]
+    energies = predicted.comparable(frames.energies)
     residual = _residual(frames, predicted, regress(energies, predicted.energies))
     return OUTLIER_MADS * robust_std(residual) / max(robust_std(energies), 1e-12)
 
@@ -287,7 +288,7 @@ def _order_that_fits(frames: FrameSet, predicted: PredictedEnergies, fit: Regres
         frame = "one frame" if abs(shift) == 1 else f"{abs(shift)} frames"
         candidates[f"each is moved to {frame} {direction}"] = np.roll(frames.energies, shift)
     for order, energies in candidates.items():
-        correlation = regress(energies[predicted.frames], predicted.energies).correlation
+        correlation = regress(predicted.comparable(energies), predicted.energies).correlation
         better = 1 - correlation**2 < UNEXPLAINED_FACTOR * (1 - fit.correlation**2)
         if better and correlation > CLEAR and correlation > 4 / np.sqrt(n):
             return order

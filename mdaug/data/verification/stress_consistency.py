@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mdaug.data.verification.cell_energies import cell_functions, without_cell_part
 from mdaug.data.verification.pair_energies import pair_strain_derivatives
 from mdaug.data.verification.regression import correlation_of
 from mdaug.frames import FloatArray, FrameSet, IntArray
@@ -45,7 +46,8 @@ UNITS = {
 def stress_verdict(frames: FrameSet, usable: IntArray) -> Verdict | None:
     """Compare stresses with those of pair functions that are fitted to the forces.
 
-    Forces leave a constant open, so that the changes from frame to frame are compared.
+    Forces leave a constant open, and in cells of a few atoms how stresses depend on the cell. Compared are
+    the changes from frame to frame that are not a function of the cell.
 
     Parameters
     ----------
@@ -68,20 +70,31 @@ def stress_verdict(frames: FrameSet, usable: IntArray) -> Verdict | None:
     n = max(MIN_FRAMES, MAX_ATOMS // frames.n_atoms)
     chosen = np.sort(np.random.default_rng(0).permutation(with_stress)[:n])
     try:
-        predicted = _changes(pair_strain_derivatives(frames, chosen))
+        predicted = _components(pair_strain_derivatives(frames, chosen))
     except np.linalg.LinAlgError:
         return _cannot_tell("no pair functions fit the forces")
     volumes = np.abs(np.linalg.det(frames.cells[chosen]))
-    given = _changes(stresses[chosen] * volumes[:, None, None])
+    given = _components(stresses[chosen] * volumes[:, None, None])
+    cells = frames.cells[chosen]
+    of_degrees = (cell_functions(cells, degree) for degree in (3, 2, 1))
+    functions = next((each for each in of_degrees if 2 * each.shape[1] <= len(chosen)), None)
+    if functions is None:
+        return _cannot_tell("too few frames to tell what is due to the changes of the cell")
+    given, predicted = (_changes(each, functions) for each in (given, predicted))
     if given.std() < 1e-6 or predicted.std() < 1e-6:
         return _cannot_tell("they hardly change from frame to frame")
     return _judge(given, predicted)
 
 
-def _changes(of_frames: FloatArray) -> FloatArray:
-    """Return the six components of each frame without their means, (n_frames, 6)."""
-    components = np.stack([of_frames[:, i, j] for i, j in COMPONENTS], axis=1)
-    return components - components.mean(axis=0)
+def _components(of_frames: FloatArray) -> FloatArray:
+    """Return the six components of each frame, (n_frames, 6)."""
+    return np.stack([of_frames[:, i, j] for i, j in COMPONENTS], axis=1)
+
+
+def _changes(components: FloatArray, functions: FloatArray) -> FloatArray:
+    """Return components without their means and without functions of the cell, (n_frames, 6)."""
+    changes = [without_cell_part(values, functions) for values in (components - components.mean(axis=0)).T]
+    return np.stack(changes, axis=1)
 
 
 def _judge(given: FloatArray, predicted: FloatArray) -> Verdict:
