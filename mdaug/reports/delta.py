@@ -1,4 +1,4 @@
-"""The section of the report on Δ-learning, and the number of its frames."""
+"""The section of the report on Δ-learning."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,17 +30,6 @@ def delta_section(delta: Mapping[str, Any] | None) -> list[Section]:
     if not used:
         return [Section("Δ-learning", reasons)]
     return [Section("Δ-learning", text + reasons, tables=[_table(used)])]
-
-
-def n_delta_frames(delta: Mapping[str, Any] | None) -> int:
-    """Return the number of frames by Δ-learning that a model was trained on.
-
-    Parameters
-    ----------
-    delta
-        ``"delta"`` of results.json; None for a training without.
-    """
-    return sum(entry["n_frames"] for entry in _by_system(delta).values())
 
 
 def _by_system(delta: Mapping[str, Any] | None) -> Mapping[str, Any]:

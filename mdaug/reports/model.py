@@ -8,7 +8,6 @@ import numpy as np
 from ase import Atoms
 from ase.symbols import Symbols
 
-from mdaug.reports.delta import n_delta_frames
 from mdaug.reports.html import Cell, Section, Table
 from mdaug.reports.molecule import MoleculeView, draw_molecule
 from mdaug.reports.style import save
@@ -141,10 +140,7 @@ def _baseline(manifest: dict[str, Any]) -> str:
 
 
 def _data(training: dict[str, Any], results: dict[str, Any]) -> list[list[Cell]]:
-    run, n_delta = results.get("training") or {}, n_delta_frames(results.get("delta"))
-    n_augmented: Cell = _yes_or_no(training.get("augmented"))
-    if "n_augmented_frames" in run:
-        n_augmented = run["n_augmented_frames"] - n_delta
+    run = results.get("training") or {}
     rows = {
         "data": training.get("data"),
         "level of theory": training.get("level_of_theory"),
@@ -154,8 +150,8 @@ def _data(training: dict[str, Any], results: dict[str, Any]) -> list[list[Cell]]
         "training frames": training.get("n_train"),
         "frames have stresses": "yes" if training.get("stresses") else None,
         "reference energies": training.get("reference_energies"),
-        "augmented frames": n_augmented,
-        "frames by Δ-learning": n_delta or None,
+        "augmented frames": run.get("n_augmented_frames", _yes_or_no(training.get("augmented"))),
+        "frames by Δ-learning": run.get("n_delta_frames") or None,
         "epochs": run.get("epochs"),
         "best epoch": run.get("best_epoch"),
         "training time (s)": run.get("seconds"),

@@ -12,7 +12,7 @@ from mdaug.analysis.accuracy import AccuracyResult
 from mdaug.analysis.scan import ScanResult
 from mdaug.frames import FloatArray
 from mdaug.reports.accuracy import errors_table, save_accuracy_figure
-from mdaug.reports.delta import delta_section, n_delta_frames
+from mdaug.reports.delta import delta_section
 from mdaug.reports.hardening import hardening_section
 from mdaug.reports.html import Cell, Opening, Picture, Section, Table, write_page
 from mdaug.reports.model import molecule_section
@@ -274,8 +274,7 @@ def _summary(report: TrainingReport) -> str:
     counts = report.results["training"]
     theory = f" ({report.level_of_theory})" if report.level_of_theory else ""
     frames = f"{counts['n_raw_frames']} frames of {report.data}{theory}"
-    n_delta = n_delta_frames(report.results.get("delta"))
-    n_augmented = counts["n_augmented_frames"] - n_delta
+    n_augmented, n_delta = counts["n_augmented_frames"], counts["n_delta_frames"]
     if n_augmented and n_delta:
         frames += f", {n_augmented} augmented ones and {n_delta} by Δ-learning"
     elif n_augmented or n_delta:

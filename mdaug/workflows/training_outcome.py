@@ -116,8 +116,7 @@ def describe_outcome(outcome: TrainingOutcome) -> dict[str, Any]:
             "best_epoch": training.best_epoch,
             "epochs": len(training.history.epochs),
             "seconds": training.seconds,
-            "n_raw_frames": sum(len(sets.train) for sets in systems),
-            "n_augmented_frames": sum(len(frames) for sets in systems for frames in sets.added),
+            **{kind: sum(sets.counts[kind] for sets in systems) for kind in systems[0].counts},
         },
         "reference_energies": outcome.references,
         "baseline": systems[0].baseline.summary(),
@@ -163,9 +162,8 @@ def _of_each_system(outcome: TrainingOutcome) -> dict[str, Any]:
         "systems": {
             sets.label: {
                 "test": None if test is None else test.to_json(),
-                "n_raw_frames": len(sets.train),
                 "n_validation_frames": len(sets.validation),
-                "n_augmented_frames": sum(map(len, sets.added)),
+                **sets.counts,
                 **({} if sets.choice is None else {"augmentation": sets.choice.to_json()}),
             }
             for sets, test in zip(systems, outcome.tests, strict=True)

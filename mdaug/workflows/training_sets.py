@@ -109,6 +109,17 @@ class Sets:
         return len(self.train) + sum(map(len, self.added))
 
     @property
+    def counts(self) -> dict[str, int]:
+        """Numbers of these frames as in results.json; those of `mdaug explore` count as augmented."""
+        n_delta = 0 if self.delta is None else len(self.delta)
+        n_augmented = self.n_training - len(self.train) - n_delta
+        return {
+            "n_raw_frames": len(self.train),
+            "n_augmented_frames": n_augmented,
+            "n_delta_frames": n_delta,
+        }
+
+    @property
     def all_training(self) -> FrameSet:
         """All frames that the network is trained on, raw ones first."""
         return join_frames([self.train, *self.added])

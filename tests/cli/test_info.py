@@ -62,10 +62,11 @@ def test_tables_of_a_run_folder(run, capsys):
 
 
 def test_frames_by_delta_learning_are_counted_apart(run, capsys):
-    write_json(run / "results.json", RESULTS | {"delta": {"used": True, "n_frames": 200}})
+    training = RESULTS["training"] | {"n_delta_frames": 200}
+    write_json(run / "results.json", RESULTS | {"training": training})
     assert main(["info", str(run)]) == 0
     lines = shown(capsys)
-    assert "augmented frames 17" in lines and "frames by Δ-learning 200" in lines
+    assert "augmented frames 217" in lines and "frames by Δ-learning 200" in lines
 
 
 def test_a_narrow_terminal_shows_the_whole_hash(run, monkeypatch, capsys):

@@ -57,30 +57,25 @@ def test_only_kinds_of_frames_that_there_are_are_explained(tmp_path, kinds, augm
 
 
 @pytest.mark.parametrize(
-    ("n_added", "delta", "expected"),
+    ("n_augmented", "n_delta", "expected"),
     [
-        (0, None, "90 frames of ions in"),
-        (20, None, "90 frames of ions and 20 augmented ones in"),
-        (400, {"used": True, "n_frames": 400}, "90 frames of ions and 400 by Δ-learning in"),
-        (
-            420,
-            {"used": True, "n_frames": 400},
-            "90 frames of ions, 20 augmented ones and 400 by Δ-learning in",
-        ),
-        (420, {"A": {"n_frames": 300}, "B": {"n_frames": 100}}, "20 augmented ones and 400 by Δ-learning in"),
+        (0, 0, "90 frames of ions in"),
+        (20, 0, "90 frames of ions and 20 augmented ones in"),
+        (0, 400, "90 frames of ions and 400 by Δ-learning in"),
+        (20, 400, "90 frames of ions, 20 augmented ones and 400 by Δ-learning in"),
     ],
 )
-def test_frames_by_delta_learning_are_not_called_augmented(tmp_path, n_added, delta, expected):
+def test_frames_by_delta_learning_are_not_called_augmented(tmp_path, n_augmented, n_delta, expected):
     counts = {
         "n_raw_frames": 90,
-        "n_augmented_frames": n_added,
+        "n_augmented_frames": n_augmented,
+        "n_delta_frames": n_delta,
         "seconds": 60.0,
         "epochs": 2,
         "best_epoch": 1,
     }
     results = {
         "training": counts,
-        "delta": delta,
         "reference_energies": "one mean per atom",
         "baseline": {"used": False, "reason": "as set"},
     }

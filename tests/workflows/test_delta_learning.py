@@ -116,7 +116,7 @@ def test_labels_of_more_frames_are_method_and_network(trained, frames):
 def test_training_has_the_steps_of_one_without_and_half_more(settings, trained):
     folder, lines = trained
     training = json.loads((folder / "results.json").read_text())["training"]
-    assert training["n_augmented_frames"] == 40 + N_FRAMES
+    assert (training["n_augmented_frames"], training["n_delta_frames"]) == (40, N_FRAMES)
     assert training["epochs"] == round(1.5 * 30 * 7 / 9)  # steps an epoch without and with them
     assert any("GFN1-xTB lowers what the network has to learn from" in line for line in lines)
     assert "Δ-learning" in (folder / "report.html").read_text()
