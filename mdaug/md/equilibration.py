@@ -120,7 +120,10 @@ class _Equilibration:
         return [k for k, reason in enumerate(self.stopped) if reason is None]
 
     def _advance(self, runs: list[int], n_steps: int) -> None:
-        self.done += self.advance([self._integrators[k] for k in runs], n_steps)
+        integrators = [self._integrators[k] for k in runs]
+        self.done += self.advance(integrators, n_steps)
+        if not all(np.isfinite(integrator.forces).all() for integrator in integrators):
+            self._observe()  # before the next step, which may fail for such momenta
 
     def _steps_at_once(self) -> int:
         """Return the steps to the next check of the guard, or one where energies of all steps are needed."""
@@ -153,4 +156,5 @@ class _Equilibration:
             if not waiting:
                 return
             self._advance(waiting, 1)
-            waiting = [k for k in waiting if (self._total_energy(k) > mean[k]) == above[k]]
+            running = set(self._running)
+            waiting = [k for k in waiting if k in running and (self._total_energy(k) > mean[k]) == above[k]]

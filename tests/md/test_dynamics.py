@@ -247,6 +247,23 @@ def test_a_blow_up_in_the_equilibration_is_told(ethanol, springs, tmp_path) -> N
     assert json.loads((tmp_path / "nve.json").read_text())["completed_steps"] == 0
 
 
+@pytest.mark.parametrize("evaluation", [13, 153, 203])
+def test_forces_that_are_not_finite_end_the_equilibration(ethanol, springs, tmp_path, evaluation) -> None:
+    """In the first half, in the second, whose energies are averaged, and where the mean is waited for."""
+    breaking = springs(ethanol)
+    calculate = breaking.calculate
+
+    def break_late(*args, **kwargs):
+        calculate(*args, **kwargs)
+        if breaking.evaluations > evaluation:
+            breaking.results["forces"] = breaking.results["forces"] * np.nan
+
+    breaking.calculate = break_late
+    result = run_dynamics(ethanol, breaking, quick(timestep=1.0, equilibration=0.2, seed=2), tmp_path)
+    assert result.stopped_because.startswith("energy or positions are not finite, ")
+    assert result.stopped_because.endswith(" fs into the equilibration")
+
+
 def test_a_failing_calculator_stops_the_run(ethanol, springs, tmp_path) -> None:
     failing = springs(ethanol)
     calculate = failing.calculate
