@@ -132,7 +132,7 @@ def bond_scan(
     ------
     DataError
         If the bond is in a ring or the two atoms are not bonded, the distances are not at least two positive
-        numbers, or the calculator gives no finite energy.
+        numbers, or the calculator gives energy or forces that are not finite.
 
     Warns
     -----
@@ -261,6 +261,6 @@ def _energy_and_forces(
             raise
         calculator.reset()
         energy, forces = np.nan, np.full((len(atoms), 3), np.nan)
-    if not np.isfinite(energy) and not allow_failures:
-        raise DataError(f"the force field gives energy {energy} on a scan point; expected a finite number")
+    if not np.isfinite(energy + np.sum(forces)) and not allow_failures:
+        raise DataError("the force field gives energy or forces that are not finite on a scan point")
     return float(energy), np.asarray(forces, dtype=float)

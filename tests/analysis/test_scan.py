@@ -75,8 +75,9 @@ def test_a_failing_calculator_is_passed_on_or_becomes_a_gap(pair_potential):
     assert np.isfinite(scan.energy_kcal_mol).tolist() == [True, False]
 
 
-def test_infinite_energy_is_an_error(pair_potential):
-    calculator = pair_potential(lambda d: d * np.inf, np.ones_like)
+@pytest.mark.parametrize(("energy", "slope"), [(np.inf, 1.0), (1.0, np.nan)])
+def test_energies_and_forces_that_are_not_finite_are_an_error(pair_potential, energy, slope):
+    calculator = pair_potential(lambda d: d * energy, lambda d: d * slope)
     with pytest.raises(DataError, match="finite"):
         bond_scan(calculator, Atoms("OH", [[0, 0, 0], [0, 0, 0.97]]), (0, 1), np.array([1.0, 2.0]))
 
