@@ -41,6 +41,8 @@ def examine_accuracy(examined: ExaminedForceField, budget: Budget) -> PartResult
     try:
         result = accuracy(partial(calculate_frames, examined.calculator), frames)
     except DataError as error:
+        if error.__cause__ is not None:  # the calculator failed
+            raise
         return PartResult(
             (limited("held-out frames", np.inf, 0.0, f"The frames cannot be evaluated: {error}."),), {}
         )

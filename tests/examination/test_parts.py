@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from ase.calculators.calculator import all_changes
+from ase.calculators.calculator import CalculationFailed, all_changes
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 
@@ -16,7 +16,7 @@ from mdaug.examination.bonds import examine_bonds
 from mdaug.examination.conservation import examine_conservation
 from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.gradient import examine_gradient
-from mdaug.examination.parts import PARTS, examine
+from mdaug.examination.parts import PARTS, _examined, examine
 from mdaug.examination.symmetry import equivalent_atoms, examine_symmetry
 from mdaug.frames import FrameSet
 from mdaug.md import DynamicsOptions, run_dynamics
@@ -65,6 +65,22 @@ def test_accuracy_is_not_run_without_frames(tmp_path):
         "not run",
         "There are no held-out frames; name some as DATA.",
     )
+
+
+def test_accuracy_is_not_run_where_the_calculator_fails(tmp_path):
+    class Fails(analytic.Right):
+        """Fails with the error of ASE on all but the first frame."""
+
+        def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+            if np.abs(atoms.positions - frames.positions[0]).max() > 1e-6:
+                raise CalculationFailed("no convergence")
+            super().calculate(atoms, properties, system_changes)
+
+    frames = held_out()
+    examined = examined_of(Fails(), tmp_path, frames=frames)
+    result = _examined(next(part for part in PARTS if part.name == "accuracy"), examined, LITTLE)
+    assert result.verdict == "not run"
+    assert "Fails fails on frame 1 (no convergence)" in result.why
 
 
 def test_frames_of_the_training_and_one_frame_do_not_show_accuracy(tmp_path):
