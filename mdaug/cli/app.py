@@ -220,10 +220,17 @@ def _in_one_line(error: BaseException) -> str:
         case MemoryError():
             text = f"not enough memory; reduce the sizes, or give fewer frames. {error}"
         case _:
-            text = (
-                f"unexpected {type(error).__name__}: {error} (a fault of mdaug; --debug shows the traceback)"
-            )
+            text = _unexpected(error)
     return text
+
+
+def _unexpected(error: BaseException) -> str:
+    from mdaug.calculators.failures import foreign_calculator
+
+    what, calculator = f"{type(error).__name__}: {error}", foreign_calculator(error)
+    if calculator is not None:
+        return f"the calculator {type(calculator).__name__} failed with {what} (--debug shows the traceback)"
+    return f"unexpected {what} (a fault of mdaug; --debug shows the traceback)"
 
 
 def _validation_line(error: pydantic.ValidationError, group: str | None = None) -> str:

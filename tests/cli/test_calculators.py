@@ -66,6 +66,25 @@ def test_relax_and_scan_of_a_calculator(folder):
     assert (found["label"], found["training_range_A"], found["reference"]) == ("EMT", None, None)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["relax", "--structure", "water.xyz"],
+        ["scan", "--bond", "0", "1", "--structure", "water.xyz"],
+        ["evaluate", "frames.xyz"],
+    ],
+)
+def test_an_error_in_a_calculator_is_not_called_a_fault_of_mdaug(folder, monkeypatch, capsys, command):
+    def fail(self, *arguments):
+        raise KeyError("no license")
+
+    monkeypatch.setattr(EMT, "calculate", fail)
+    assert main([*command, *EMT_OPTIONS, "--out", "failed"]) == 1
+    told = capsys.readouterr().err
+    assert "the calculator EMT failed with KeyError: 'no license'" in told
+    assert "fault of mdaug" not in told
+
+
 def test_scan_compares_a_model_with_a_calculator(model, folder):
     arguments = [model, *EMT_OPTIONS, "--bond", "0", "1", "--step", "0.2"]
     assert main(["scan", *arguments, "--out", "scanned"]) == 0
