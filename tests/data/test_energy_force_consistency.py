@@ -240,3 +240,10 @@ def test_one_wrong_energy_among_strained_cells_is_named(strained: FrameSet) -> N
 def test_few_frames_do_not_tell_cells_from_forces() -> None:
     verdict = _verdicts(copper(25, shear=0.03))["energies against forces"]
     assert (verdict.verdict, "more if cells differ" in verdict.text) == ("cannot tell", True)
+
+
+def test_the_slope_of_a_few_frames_is_uncertain(methanol: FrameSet) -> None:
+    frames = methanol.select(np.arange(130, 150))  # slope 0.51
+    assert _verdicts(frames)["energies against forces"].verdict == "cannot tell"
+    too_large = replace(frames, energies=KCAL_MOL_PER_EV * frames.energies)
+    assert _verdicts(too_large)["energies against forces"].verdict == "error"

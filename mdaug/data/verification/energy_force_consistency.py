@@ -42,7 +42,8 @@ SMOOTH, NOT_SMOOTH = 0.4, 0.05
 energies must be smooth too, and share below which they are not."""
 
 STANDARD_ERRORS = 3.0
-"""Of a correlation, by which it is lower where energies certainly do not belong to the frames."""
+"""Of a correlation, or the logarithm of a slope, by which it is beyond its limit where energies are surely
+wrong."""
 
 RELIABLE, MIN_FITTED = 0.6, 20
 """Share of the forces explained, and frames in the fit, from which on single frames are judged."""
@@ -169,7 +170,12 @@ def _judge_slope(
             "(SCF not converged?), or leave them out with --drop-outliers"
         )
         return Verdict(NAME, "warning", worst, limit, text, numbers)
-    if fit.slope > 0 and highest > SCALE_LIMITS[0] and lowest < SCALE_LIMITS[1]:
+    width = STANDARD_ERRORS * float(np.sqrt((1 - fit.correlation**2) / len(energies)))
+    if (
+        fit.slope > 0
+        and highest * np.exp(width) > SCALE_LIMITS[0]
+        and lowest * np.exp(-width) < SCALE_LIMITS[1]
+    ):
         return _cannot_tell(measured, fit.slope)
     return Verdict(NAME, "error", fit.slope, limit, f"{remedies.explain_slope(fit.slope)} ({measured})")
 
