@@ -36,7 +36,7 @@ def examine(
     models
         MODEL [MODEL …] [DATA]: files model.pt or run folders [default: the latest run, or the calculator
         alone]; last, a file of frames or the name of a set [default: the test frames of each model's own
-        training].
+        training; for a calculator those of the first model].
     resume
         Continue the examination in --out, or the newest unfinished one, with the same arguments; parts that
         were not run are run.

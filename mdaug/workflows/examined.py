@@ -56,6 +56,8 @@ class ExaminedModels:
     def force_field(self, loaded: Sequence[Model], label: str) -> ExaminedForceField:
         """Return one of the force fields.
 
+        A calculator beside models, without DATA and ``--structure``, has the frames of the first model.
+
         Parameters
         ----------
         loaded
@@ -69,8 +71,11 @@ class ExaminedModels:
             It has no start structure, or one of other atoms than the frames.
         """
         temperature_K = next((T for model in loaded if (T := model.training.get("temperature_K"))), None)
-        model = next(model for model in loaded if model.label == label)
-        return _force_field(model, self.frames, self.options, self.folder, temperature_K)
+        model, first = next(model for model in loaded if model.label == label), loaded[0]
+        borrows = self.frames is None and self.options.structure is None and first.choice is None
+        source = first if model.choice is not None and borrows else model
+        examined = _force_field(source, self.frames, self.options, self.folder, temperature_K)
+        return examined if source is model else _with_calculator(examined, model, self.folder)
 
 
 def _force_field(
@@ -101,6 +106,21 @@ def _force_field(
         charge=int(training.get("charge") or 0),
         multiplicity=int(training.get("multiplicity") or 1),
         seed=options.seed,
+    )
+
+
+def _with_calculator(examined: ExaminedForceField, model: Model, folder: Path) -> ExaminedForceField:
+    """Return what a calculator is examined with: start and frames of a model."""
+    return replace(
+        examined,
+        label=model.label,
+        calculator=model.calculator,
+        folder=folder / RUNS / model.label,
+        manifest={},
+        model=None,
+        may_be_trained_on=False,
+        charge=model.training["charge"],
+        multiplicity=model.training["multiplicity"],
     )
 
 

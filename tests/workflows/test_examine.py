@@ -1,5 +1,6 @@
 """Which frames and records of a model an examination uses."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,13 @@ from ase import Atoms
 from ase.build import molecule
 from ase.calculators.emt import EMT
 
-from mdaug.errors import DataError
+from mdaug.errors import DataError, SettingsError
 from mdaug.examination.options import ExaminationOptions
 from mdaug.frames import FrameSet
 from mdaug.workflows import examined as examined_models
+from mdaug.workflows.examined import ExaminedModels
+from mdaug.workflows.options import CalculatorOptions
+from mdaug.workflows.use_calculator import CalculatorChoice
 from mdaug.workflows.use_model import Model
 
 
@@ -50,6 +54,21 @@ def test_each_system_of_a_model_has_frames_and_records_of_its_own(model):
     given = examined(model, frames_of(molecule("H2O")))
     assert (len(given.frames), given.kelvin, given.may_be_trained_on) == (2, 500.0, True)
     assert len(examined(model, frames_of(molecule("CH4"))).frames) == 3
+
+
+def test_a_calculator_beside_a_model_has_its_start_and_test_frames(model):
+    choice = CalculatorChoice("ase.calculators.emt:EMT", {}, 0, 1)
+    beside = [model, Model("EMT", EMT(), {}, choice=choice)]
+    of = partial(ExaminedModels, (), folder=Path("out"), calculator=CalculatorOptions())
+    without = of(frames=None, options=ExaminationOptions())
+    own, other = (without.force_field(beside, label) for label in ("model", "EMT"))
+    assert own.frames is not None and other.frames is own.frames
+    assert (other.start == own.start, other.kelvin, other.model) == (True, 300.0, None)
+    assert other.calculator is beside[1].calculator
+    with pytest.raises(SettingsError, match="no start structure"):
+        without.force_field(beside[1:], "EMT")
+    given = of(frames=frames_of(molecule("H2O")), options=ExaminationOptions())
+    assert len(given.force_field(beside, "EMT").frames) == 2
 
 
 def test_start_and_frames_are_of_the_same_atoms(model):
