@@ -21,7 +21,8 @@ def check(
     theory), bond graphs of all frames (order of atoms), the stiffness of bonds (unit of forces), and looks
     for outliers, duplicates, coarse energies, a wrong temperature, charge or multiplicity. Prints a table of
     verdicts (✓ ok, ! warning, ✗ error, ? cannot tell) and writes check.json; the exit code is 1 if there is
-    an error. The same checks run whenever frames are read.
+    an error. The same checks run whenever frames are read. Each system of a file of several is checked by
+    itself.
 
     Parameters
     ----------
@@ -32,8 +33,9 @@ def check(
     from mdaug.workflows.check import FILE, check_data
 
     with open_run(output, command="check", inputs=[data]) as run:
-        result = check_data(data, source, run.path)
-    print_text(result.title)
-    print_verdicts(result.verdicts)
+        results = check_data(data, source, run.path)
+    for result in results:
+        print_text(result.title)
+        print_verdicts(result.verdicts)
     print_text(run.path / FILE)
-    return 1 if result.has_failed else 0
+    return 1 if any(result.has_failed for result in results) else 0

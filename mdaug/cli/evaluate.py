@@ -34,7 +34,8 @@ def evaluate(
     Writes evaluate.json and parity.png. Energies are compared as they are (no shift is fitted), forces
     component by component. With MODEL and --calculator both are compared with the frames. A calculator alone
     takes the frames as its only argument; its table also has the energy errors without their mean, as its
-    zero of energy may differ. Of frames without forces the energies are compared.
+    zero of energy may differ. Of frames without forces the energies are compared. Frames of several systems
+    are compared system by system.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ def evaluate(
     ):
         evaluations = evaluate_models(
             model,
-            None if data is None else source.load(data, forces_optional=True),
+            None if data is None else source.load_several(data, forces_optional=True),
             run.path,
             calculator=calculator,
             part=part or "test",

@@ -129,6 +129,7 @@ def load_systems(
     every: int = 1,
     energy_key: str | None = None,
     forces_key: str | None = None,
+    forces_optional: bool = False,
     drop_outliers: bool = False,
     isolated_atoms: bool = False,
 ) -> list[FrameSet]:
@@ -140,7 +141,9 @@ def load_systems(
 
     Parameters
     ----------
-    data, units, force_units, length_units, temperature_K, every, energy_key, forces_key, drop_outliers
+    data, units, force_units, length_units, temperature_K, every, energy_key, forces_key
+        As for `load_frames`.
+    forces_optional, drop_outliers
         As for `load_frames`.
     isolated_atoms
         Return frames of isolated atoms too, each element a system, unchecked and perhaps without forces; else
@@ -156,10 +159,18 @@ def load_systems(
     DataError
         As `load_frames`.
     """
-    keys = LabelKeys(energy_key, forces_key)
-    read = _named_or_files(data, keys)
-    given = (units, force_units, length_units, temperature_K, every)
-    prepared = [isomer for contents in read for isomer in _isomers(_prepared(contents, str(data), *given))]
+    read = read_systems_of(
+        data,
+        units=units,
+        force_units=force_units,
+        length_units=length_units,
+        temperature_K=temperature_K,
+        every=every,
+        energy_key=energy_key,
+        forces_key=forces_key,
+        forces_optional=forces_optional,
+    )
+    prepared = [isomer for contents in read for isomer in _isomers(contents)]
     systems = [
         contents.frames if are_isolated(contents.frames) else _checked(contents, drop_outliers=drop_outliers)
         for contents in prepared
@@ -205,6 +216,24 @@ def read_frames(
     paths = _files_of(data)
     contents = join_contents([read_contents(path, keys) for path in paths], paths, str(data))
     return _prepared(contents, str(data), units, force_units, length_units, temperature_K, every)
+
+
+def read_systems_of(
+    data: str | Path,
+    *,
+    units: str | None = None,
+    force_units: str | None = None,
+    length_units: str | None = None,
+    temperature_K: float | None = None,
+    every: int = 1,
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+    forces_optional: bool = False,
+) -> list[ReadFrames]:
+    """Read frames of all compositions without checks; parameters and errors as of `load_frames`."""
+    keys = LabelKeys(energy_key, forces_key, forces_optional, atoms_optional=True)
+    given = (units, force_units, length_units, temperature_K, every)
+    return [_prepared(contents, str(data), *given) for contents in _named_or_files(data, keys)]
 
 
 def _files_of(data: str | Path) -> list[Path]:

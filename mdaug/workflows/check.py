@@ -1,14 +1,18 @@
 """Check a set of frames: verdicts in check.json."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mdaug.data.load import ReadFrames, read_frames, verify
+from ase.data import chemical_symbols
+
+from mdaug.data.isolated_atoms import are_isolated, note_of_left_out
+from mdaug.data.load import ReadFrames, read_systems_of, verify
 from mdaug.data.verification.verify import THOROUGH
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.verdicts import Verdict, worst
 from mdaug.workflows.options import DataOptions
+from mdaug.workflows.training_data import labels_of
 
 FILE = "check.json"
 
@@ -34,8 +38,10 @@ class CheckResult:
         return worst(self.verdicts) == "error"
 
 
-def check_data(data: str, options: DataOptions, folder: Path) -> CheckResult:
-    """Read frames, run all checks and write check.json into `folder`.
+def check_data(data: str, options: DataOptions, folder: Path) -> list[CheckResult]:
+    """Read frames, run all checks of each system and write check.json into `folder`.
+
+    Verdicts on frames of several systems have a key ``"system"``; frames are counted in each system.
 
     Parameters
     ----------
@@ -51,8 +57,33 @@ def check_data(data: str, options: DataOptions, folder: Path) -> CheckResult:
     DataError
         If the file cannot be read at all.
     """
-    contents = read_frames(data, **options.reading())
-    title = contents.frames.description
+    systems = _without_isolated_atoms(read_systems_of(data, **options.reading()))
+    results = [_check(contents, options) for contents in systems]
+    labels = labels_of([contents.frames for contents in systems])
+    of_system = [{"system": label} if len(results) > 1 else {} for label in labels]
+    entries = [
+        verdict.to_json() | system
+        for result, system in zip(results, of_system, strict=True)
+        for verdict in result.verdicts
+    ]
+    write_json(folder / FILE, {"verdicts": entries})
+    return results
+
+
+def _without_isolated_atoms(read: list[ReadFrames]) -> list[ReadFrames]:
+    """Return the systems of several atoms, and a note on the others; all if there are no others."""
+    atoms = [contents for contents in read if are_isolated(contents.frames)]
+    systems = [contents for contents in read if not are_isolated(contents.frames)]
+    if not atoms or not systems:
+        return read
+    symbols = [
+        chemical_symbols[one.frames.atomic_numbers[0]] for one in atoms for _ in range(len(one.frames))
+    ]
+    first = replace(systems[0], notes=(note_of_left_out(symbols), *systems[0].notes))
+    return [first, *systems[1:]]
+
+
+def _check(contents: ReadFrames, options: DataOptions) -> CheckResult:
     verdicts = [_reading_verdict(contents)]
     try:
         verification = verify(contents, drop_outliers=options.drop_outliers, effort=THOROUGH)
@@ -60,9 +91,7 @@ def check_data(data: str, options: DataOptions, folder: Path) -> CheckResult:
     except DataError as error:
         text = str(error).removeprefix(f"{contents.frames.name}: ")
         verdicts.append(Verdict("shapes, elements, numbers and cells", "error", None, None, text))
-    result = CheckResult(title, tuple(verdicts))
-    write_json(folder / FILE, {"verdicts": [verdict.to_json() for verdict in result.verdicts]})
-    return result
+    return CheckResult(contents.frames.description, tuple(verdicts))
 
 
 def _reading_verdict(contents: ReadFrames) -> Verdict:

@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -99,7 +99,8 @@ class DataSection(DataOptions):
         for table in tables:
             check_hash(table.source, table.sha256)
             own = table.model_dump(include=set(DataOptions.model_fields), exclude_unset=True)
-            systems += _weighted(_load(table.source, DataOptions(**(shared | own))), table.weight)
+            read = DataOptions(**(shared | own)).load_several(table.source, isolated_atoms=True)
+            systems += _weighted(read, table.weight)
         return systems
 
     def load_part(self, part: Literal["validation", "test"]) -> "list[FrameSet]":
@@ -122,14 +123,7 @@ class DataSection(DataOptions):
             return []
         check_hash(file, getattr(self, f"{part}_sha256"), key=f"{part}_sha256")
         reading = self.model_dump(include=set(DataOptions.model_fields) - OF_TRAINING_FRAMES)
-        return _load(file, DataOptions(**reading))
-
-
-def _load(data: str, options: DataOptions) -> "list[FrameSet]":
-    from mdaug.data import load_systems
-
-    reading: dict[str, Any] = {**options.reading()}
-    return load_systems(data, drop_outliers=options.drop_outliers, isolated_atoms=True, **reading)
+        return DataOptions(**reading).load_several(file, isolated_atoms=True)
 
 
 def _weighted(systems: "list[FrameSet]", weight: float) -> "list[FrameSet]":

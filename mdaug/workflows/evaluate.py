@@ -1,6 +1,7 @@
 """Errors of models and calculators on frames, with their file and figures."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from mdaug.quantum.calculators import calculate_with_stresses
 from mdaug.reports.accuracy import save_accuracy_figure
 from mdaug.workflows.options import CalculatorOptions, Part
 from mdaug.workflows.progress import Progress, ignore
+from mdaug.workflows.training_data import labels_of
 from mdaug.workflows.use_calculator import CalculatorChoice
 from mdaug.workflows.use_model import Model, load_model, load_models, own_systems
 
@@ -34,7 +36,7 @@ class Evaluation:
 
 def evaluate_models(
     model: Path | None,
-    frames: FrameSet | None,
+    frames: Sequence[FrameSet] | None,
     folder: Path,
     *,
     calculator: CalculatorOptions = CalculatorOptions(),
@@ -51,7 +53,7 @@ def evaluate_models(
     model
         A model.pt, a run folder, or None for the latest run (for a calculator alone: none).
     frames
-        The frames; None for those of the model's own training.
+        The frames of each system; None for those of the model's own training.
     folder
         Output folder.
     calculator
@@ -83,7 +85,7 @@ def evaluate_models(
     if frames is None:
         systems = {label: own for label, own in _own_systems(loaded[0], part).items() if len(own)}
     else:
-        systems = {"": frames}
+        systems = dict(zip(labels_of(frames), frames, strict=True))
         _warn_of_own_data(loaded[0], frames)
     own_part = None if frames is not None else part
     evaluations, entries = [], []
@@ -100,11 +102,14 @@ def evaluate_models(
     return evaluations
 
 
-def _warn_of_own_data(model: Model, frames: FrameSet) -> None:
-    """Warn of frames of the file on part of which the model was trained."""
-    if model.training.get("data") == frames.name:
+def _warn_of_own_data(model: Model, frames: Sequence[FrameSet]) -> None:
+    """Warn of frames of the files on part of which the model was trained."""
+    data = str(model.training.get("data", ""))
+    trained_on = {data, *data.split(", ")}
+    own = [system.name for system in frames if system.name in trained_on]
+    if own:
         warnings.warn(
-            f"the model was trained on part of a file of the same name, {frames.name}; if it is this one, "
+            f"the model was trained on part of a file of the same name, {', '.join(own)}; if it is this one, "
             "these errors are too small: leave DATA out for the test frames",
             stacklevel=3,
         )

@@ -88,6 +88,33 @@ class DataOptions(Options):
             data, drop_outliers=self.drop_outliers, forces_optional=forces_optional, **self.reading()
         )
 
+    def load_several(
+        self, data: str, *, forces_optional: bool = False, isolated_atoms: bool = False
+    ) -> "list[FrameSet]":
+        """Return the frames of each system in the file or named set `data`.
+
+        Parameters
+        ----------
+        data, forces_optional
+            As for `load`.
+        isolated_atoms
+            Return frames of isolated atoms, too.
+
+        Raises
+        ------
+        DataError
+            If they cannot be read or used.
+        """
+        from mdaug.data import load_systems
+
+        return load_systems(
+            data,
+            drop_outliers=self.drop_outliers,
+            forces_optional=forces_optional,
+            isolated_atoms=isolated_atoms,
+            **self.reading(),
+        )
+
     def reading(self) -> "Reading":
         """Return the keyword arguments of `mdaug.data.load.read_frames`."""
         return {

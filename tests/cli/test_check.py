@@ -9,7 +9,7 @@ import pytest
 
 from mdaug.cli.app import main
 from mdaug.data import load_frames
-from mdaug.data.write import write_npz
+from mdaug.data.write import write_extxyz, write_npz
 
 KEYS = {"name", "verdict", "value", "limit", "text", "frames"}
 
@@ -39,6 +39,22 @@ def test_good_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert printed.startswith("ethanol: 250 frames of C2H6O, GFN2-xTB, 500 K\n")
     assert "✓" in printed
     assert "✗" not in printed
+
+
+def test_systems_of_a_file_are_checked_one_by_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_extxyz(load_frames("tests/data/methanol.npz").select(slice(0, 40)), tmp_path / "methanol.xyz")
+    ethanol = load_frames("ethanol").select(slice(0, 40))
+    write_extxyz(replace(ethanol, energies=-ethanol.energies), tmp_path / "ethanol.xyz")
+    atom = "1\nconfig_type=IsolatedAtom energy=-10.7 Properties=species:S:1:pos:R:3\nH 0 0 0\n"
+    parts = [atom, *((tmp_path / name).read_text() for name in ("methanol.xyz", "ethanol.xyz"))]
+    (tmp_path / "mixed.xyz").write_text("".join(parts))
+    assert main(["check", str(tmp_path / "mixed.xyz"), "--out", str(tmp_path / "out")]) == 1
+    verdicts = json.loads((tmp_path / "out" / "check.json").read_text())["verdicts"]
+    assert {verdict["system"] for verdict in verdicts if verdict["verdict"] == "error"} == {"mixed-C2H6O"}
+    of_methanol = {v["name"]: v for v in verdicts if v["system"] == "mixed-CH4O"}
+    assert of_methanol["energies against forces"]["verdict"] == "ok"
+    assert "1 frames of isolated atoms (H) are left out" in of_methanol["reading"]["text"]
+    assert "mixed.xyz (C2H6O): 40 frames" in capsys.readouterr().out
 
 
 def test_an_error_gives_exit_code_1_and_names_the_frames(frames_file: Path, tmp_path: Path) -> None:

@@ -148,6 +148,66 @@ def test_single_atoms_beside_frames_of_one_molecule_are_left_out(mixed, tmp_path
         assert len(load_frames(tmp_path / "one.xyz")) == len(one)
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("name", ["frames.traj", "frames.db", "schnetpack.db", "frames.h5"])
+def test_single_atoms_are_left_out_of_every_format(name, mixed, tmp_path):
+    methanol = [atoms for atoms in mixed if len(atoms) == 6]
+    atom = Atoms("H", calculator=SinglePointCalculator(Atoms("H"), energy=-13.6, forces=np.zeros((1, 3))))
+    _write(tmp_path / name, [atom, *methanol])
+    with pytest.warns(UserWarning, match=r"1 frames of isolated atoms \(H\) are left out"):
+        frames = load_frames(tmp_path / name)
+    assert (len(frames), frames.n_atoms) == (12, 6)
+    np.testing.assert_allclose(frames.energies, [atoms.get_potential_energy() for atoms in methanol])
+    alone = separate_isolated_atoms(load_systems(tmp_path / name, isolated_atoms=True))[1]
+    assert isolated_energies(alone) == {"H": pytest.approx(-13.6)}
+
+
+def _write(path: Path, images: list[Atoms]) -> None:
+    """Write frames, the first of a single atom, in the format that the name says; HDF5 lacks its forces."""
+    if path.suffix == ".traj":
+        ase.io.write(path, images)
+    elif path.suffix == ".h5":
+        h5py = pytest.importorskip("h5py")
+        with h5py.File(path, "w") as file:
+            for n, own in enumerate((images[:1], images[1:])):
+                file[f"{n}/atomic_numbers"] = own[0].numbers
+                file[f"{n}/positions"] = [atoms.positions for atoms in own]
+                file[f"{n}/energies"] = [atoms.get_potential_energy() for atoms in own]
+                if n:
+                    file[f"{n}/forces"] = [atoms.get_forces() for atoms in own]
+    else:
+        with ase.db.connect(path) as database:
+            if path.name == "schnetpack.db":
+                units = {"energy": "eV", "forces": "eV/Ang"}
+                database.metadata = {"_property_unit_dict": units, "_distance_unit": "Ang"}
+            for atoms in images:
+                labels = {"energy": np.array([atoms.get_potential_energy()]), "forces": atoms.get_forces()}
+                database.write(atoms, data=labels)
+
+
+def test_single_atoms_need_no_forces_in_systems_of_deepmd(mixed, tmp_path):
+    methanol = [atoms for atoms in mixed if len(atoms) == 6]
+    for name, own in (("h", [Atoms("H")]), ("methanol", methanol)):
+        folder = tmp_path / "data" / name / "set.000"
+        folder.mkdir(parents=True)
+        symbols = sorted(set(own[0].get_chemical_symbols()))
+        (folder.parent / "type_map.raw").write_text("\n".join(symbols))
+        (folder.parent / "type.raw").write_text("\n".join(str(symbols.index(s)) for s in own[0].symbols))
+        (folder.parent / "nopbc").touch()
+        np.save(folder / "coord.npy", [atoms.positions.ravel() for atoms in own])
+        if name == "methanol":
+            np.save(folder / "energy.npy", [atoms.get_potential_energy() for atoms in own])
+            np.save(folder / "force.npy", [atoms.get_forces().ravel() for atoms in own])
+        else:
+            np.save(folder / "energy.npy", [-13.6])
+    systems, alone = separate_isolated_atoms(load_systems(tmp_path / "data", isolated_atoms=True))
+    assert [len(frames) for frames in systems] == [12]
+    assert isolated_energies(alone) == {"H": -13.6}
+    (tmp_path / "data" / "methanol" / "set.000" / "force.npy").unlink()
+    with pytest.raises(DataError, match="expected the forces of every frame"):
+        load_systems(tmp_path / "data")
+
+
 @pytest.mark.parametrize(
     ("cell", "config_type", "expected"),
     [(None, "", True), (3.0, "", False), (3.0, "IsolatedAtom", True), (8.0, "", True)],

@@ -243,6 +243,22 @@ def test_evaluate_has_the_errors_of_each_system(outcome, tmp_path):
         assert evaluation.figure.name == f"parity-{entry['system']}.png" and evaluation.figure.exists()
 
 
+def test_evaluate_takes_files_of_several_systems(outcome, files, tmp_path, capsys):
+    mixed = tmp_path / "mixed.xyz"
+    mixed.write_text(Path(files[2]).read_text() + Path(files[0]).read_text())
+    assert main(["evaluate", str(outcome.folder), str(mixed), "--out", str(tmp_path / "out")]) == 0
+    found = json.loads((tmp_path / "out" / "evaluate.json").read_text())["systems"]
+    assert [(entry["system"], entry["n_frames"]) for entry in found] == [
+        ("mixed-C2H6O", 40),
+        ("mixed-CH4O", 40),
+    ]
+    assert "mixed-CH4O" in capsys.readouterr().out
+    assert (tmp_path / "out" / "parity-mixed-CH4O.png").exists()
+    with pytest.warns(UserWarning, match="trained on part of a file of the same name, methanol.xyz"):
+        (alone,) = evaluate_models(outcome.model_path, [load_frames(files[0])], tmp_path)
+    assert found[1]["force_mae_kcal_mol_A"] == pytest.approx(alone.result.to_json()["force_mae_kcal_mol_A"])
+
+
 def test_info_names_the_systems(outcome, capsys):
     assert main(["info", str(outcome.folder)]) == 0
     printed = capsys.readouterr().out

@@ -76,11 +76,13 @@ def _read(path: Path, keys: LabelKeys, *, several: bool) -> list[Contents]:
     if deepmd.is_system(path):
         return [_guarded(lambda: deepmd.read(path, keys), path, deepmd.NAME)]
     if not path.is_file() and (of_file := hdf5.split_group(path)) is not None:
-        return [_guarded(lambda: hdf5.read_group(*of_file, keys), path, hdf5.READER.name)]
+        file, group = of_file
+        if _head(file).startswith(GZIP_MAGIC):
+            return _read_compressed(file, keys, several=several, group=f"#{group}")
+        return [_guarded(lambda: hdf5.read_group(file, group, keys), path, hdf5.READER.name)]
     if not path.is_file():
         raise DataError(f"{path}: no such file, and no data set of that name (see `mdaug dataset --help`)")
-    with path.open("rb") as stream:
-        head = stream.read(HEAD_BYTES).removeprefix(BYTE_ORDER_MARK)
+    head = _head(path).removeprefix(BYTE_ORDER_MARK)
     if head.startswith(GZIP_MAGIC):
         return _read_compressed(path, keys, several=several)
     if not head.strip():
@@ -98,8 +100,13 @@ def _read(path: Path, keys: LabelKeys, *, several: bool) -> list[Contents]:
     )
 
 
-def _read_compressed(path: Path, keys: LabelKeys, *, several: bool) -> list[Contents]:
-    """Unpack a file into a temporary folder and read it there."""
+def _head(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(HEAD_BYTES)
+
+
+def _read_compressed(path: Path, keys: LabelKeys, *, several: bool, group: str = "") -> list[Contents]:
+    """Unpack a file into a temporary folder and read it, or its ``#GROUP``, there."""
     with tempfile.TemporaryDirectory(prefix="mdaug-unpacked-") as folder:
         unpacked = Path(folder) / (path.stem or "frames")
         try:
@@ -107,11 +114,10 @@ def _read_compressed(path: Path, keys: LabelKeys, *, several: bool) -> list[Cont
                 _copy(source, target, path)
         except (OSError, EOFError) as error:
             raise DataError(f"{path}: broken gzip file ({error}); is the file whole?") from error
-        with unpacked.open("rb") as stream:
-            if stream.read(2) == GZIP_MAGIC:
-                raise DataError(f"{path}: compressed twice; unpack it once")
+        if _head(unpacked).startswith(GZIP_MAGIC):
+            raise DataError(f"{path}: compressed twice; unpack it once")
         try:
-            return _read(unpacked, keys, several=several)
+            return _read(Path(f"{unpacked}{group}"), keys, several=several)
         except DataError as error:
             raise DataError(str(error).replace(str(unpacked), str(path))) from error
 

@@ -16,8 +16,7 @@ from ase.db.core import Database
 from ase.db.sqlite import SQLite3Database
 
 from mdaug.data.readers.contents import Contents, LabelKeys, Reader
-from mdaug.data.readers.from_atoms import frames_from_atoms
-from mdaug.data.readers.systems import systems_from_atoms
+from mdaug.data.readers.systems import system_from_atoms, systems_from_atoms
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
 
@@ -42,7 +41,7 @@ def _reader(name: str, magic: tuple[bytes, ...], images: Callable[[Path], list[A
             ) from error
 
     def read(path: Path, keys: LabelKeys) -> Contents:
-        frames, notes = frames_from_atoms(structures_of(path), path, keys)
+        frames, notes = system_from_atoms(structures_of(path), path, keys)
         return Contents(frames, StatedUnits.of_energy("eV"), notes)
 
     def read_systems(path: Path, keys: LabelKeys) -> list[Contents]:

@@ -21,11 +21,26 @@ class LabelKeys:
         The names.
     forces_optional
         Read frames without forces, as frames whose forces are NaN.
+    atoms_optional
+        Read single atoms that are not periodic without forces.
     """
 
     energy: str | None = None
     forces: str | None = None
     forces_optional: bool = False
+    atoms_optional: bool = False
+
+    def may_lack_forces(self, n_atoms: int, *, periodic: bool) -> bool:
+        """Return whether frames need no forces.
+
+        Parameters
+        ----------
+        n_atoms
+            Number of atoms in each.
+        periodic
+            Whether any direction is periodic.
+        """
+        return self.forces_optional or (self.atoms_optional and n_atoms == 1 and not periodic)
 
 
 @dataclass(frozen=True)

@@ -52,13 +52,13 @@ def read(path: Path, keys: LabelKeys) -> Contents:
     n_atoms = len(numbers)
     positions = _array(path, "coord", (n_atoms, 3))
     n_frames = len(positions)
+    is_molecule = (path / "nopbc").exists()
     energies = _array(path, "energy", ())
     forces = _optional(path, "force", (n_atoms, 3))
     if forces is None:
-        if not keys.forces_optional:
+        if not keys.may_lack_forces(n_atoms, periodic=not is_molecule):
             raise DataError(f"{path}: no force.npy (or force.raw); expected the forces of every frame")
         forces = np.full_like(positions, np.nan)
-    is_molecule = (path / "nopbc").exists()
     cells = None if is_molecule else _array(path, "box", (3, 3))
     virials = None if cells is None else _optional(path, "virial", (3, 3))
     for what, values in (("energy", energies), ("force", forces), ("box", cells), ("virial", virials)):

@@ -9,8 +9,7 @@ import ase.io
 from ase import Atoms
 
 from mdaug.data.readers.contents import Contents, LabelKeys, Reader
-from mdaug.data.readers.from_atoms import frames_from_atoms
-from mdaug.data.readers.systems import systems_from_atoms, without_isolated_atoms
+from mdaug.data.readers.systems import system_from_atoms, systems_from_atoms
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
 
@@ -53,9 +52,8 @@ def read(path: Path, keys: LabelKeys) -> Contents:
         For a frame that is cut or unreadable, or labels that are missing.
     """
     images, notes = _structures(path)
-    kept, left_out = without_isolated_atoms(images)
-    frames, more = frames_from_atoms([images[n] for n in kept], path, keys, numbers=kept)
-    return Contents(frames, StatedUnits.of_energy("eV"), (*notes, *left_out, *more))
+    frames, more = system_from_atoms(images, path, keys)
+    return Contents(frames, StatedUnits.of_energy("eV"), (*notes, *more))
 
 
 def read_systems(path: Path, keys: LabelKeys) -> list[Contents]:

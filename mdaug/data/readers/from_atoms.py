@@ -19,6 +19,8 @@ NUMBER_KEYS = ("temperature_K", "charge", "multiplicity")
 SET_KEYS = (*NUMBER_KEYS, "level_of_theory")
 """Records of a frame that are the same in all frames."""
 
+TAKE_SEVERAL = "`mdaug train`, `check` and `evaluate` take files of several systems"
+
 OWN_KEYS = (*SET_KEYS, "group", "weight")
 
 
@@ -54,7 +56,7 @@ def frames_from_atoms(
     first = images[0]
     places = [f"{path}: frame {n}" for n in (range(len(images)) if numbers is None else numbers)]
     for place, atoms in zip(places, images, strict=True):
-        _check_same_system(first, atoms, place)
+        _check_same_system(first, atoms, place, places[0])
     energy_key, forces_key, notes = choose_labels(first, keys, path)
     records = {key: _common_record(images, key, places, notes) for key in SET_KEYS}
     periodic = bool(first.pbc.any())
@@ -104,24 +106,26 @@ def choose_labels(atoms: Atoms, keys: LabelKeys, path: Path) -> tuple[str, str |
         If a stated name is missing, or no energy and forces belong together.
     """
     names = [*atoms.info, *(key for key in atoms.arrays if key not in ("numbers", "positions"))]
-    return pair_labels(_energy_names(atoms), _forces_names(atoms), keys, path, names)
+    return pair_labels(
+        _energy_names(atoms, keys.energy), _forces_names(atoms, keys.forces), keys, path, names
+    )
 
 
-def _energy_names(atoms: Atoms) -> list[str]:
+def _energy_names(atoms: Atoms, stated: str | None) -> list[str]:
     results = {} if atoms.calc is None else atoms.calc.results
     names = [name for name in ("free_energy", "energy") if results.get(name) is not None]
     is_number = (int, float, np.integer, np.floating)
     named = [k for k, v in atoms.info.items() if isinstance(v, is_number) and not isinstance(v, bool)]
-    return names + [
-        key for key in named if "energy" in key.lower() and "weight" not in key.lower() and key not in names
-    ]
+    of_energies = (key for key in named if "energy" in key.lower() and "weight" not in key.lower())
+    return list(dict.fromkeys([*names, *of_energies, *(key for key in named if key == stated)]))
 
 
-def _forces_names(atoms: Atoms) -> list[str]:
+def _forces_names(atoms: Atoms, stated: str | None) -> list[str]:
     results = {} if atoms.calc is None else atoms.calc.results
     names = ["forces"] if results.get("forces") is not None else []
     arrays = [key for key, values in atoms.arrays.items() if values.shape == (len(atoms), 3)]
-    return names + [key for key in arrays if "force" in key.lower() and key not in names]
+    of_forces = [key for key in arrays if "force" in key.lower() or key == stated]
+    return list(dict.fromkeys([*names, *of_forces]))
 
 
 def _groups(images: Sequence[Atoms]) -> IntArray | None:
@@ -181,19 +185,21 @@ def _number(value: Any, key: str, where: str) -> float:
         ) from error
 
 
-def _check_same_system(first: Atoms, atoms: Atoms, where: str) -> None:
+def _check_same_system(first: Atoms, atoms: Atoms, where: str, of_first: str) -> None:
+    number = of_first.rpartition(" ")[2]
     if len(atoms) == 0:
         raise DataError(f"{where} holds no atoms")
     if not np.array_equal(atoms.numbers, first.numbers):
         same = sorted(atoms.numbers) == sorted(first.numbers)
         what = "the atoms in another order" if same else f"other atoms ({atoms.symbols}, not {first.symbols})"
+        advice = "reorder the file" if same else f"split the file ({TAKE_SEVERAL})"
         raise DataError(
-            f"{where} has {what} than frame 0; expected one system with one order of atoms: "
-            f"{'reorder' if same else 'split'} the file"
+            f"{where} has {what} than frame {number}; expected one system with one order of atoms: {advice}"
         )
     if not np.array_equal(atoms.pbc, first.pbc):
         raise DataError(
-            f"{where} has other periodic directions than frame 0; expected one system: split the file"
+            f"{where} has other periodic directions than frame {number}; expected one system: split the file "
+            f"({TAKE_SEVERAL})"
         )
 
 
@@ -222,7 +228,7 @@ def _forces(atoms: Atoms, key: str | None, where: str) -> FloatArray:
         raise DataError(
             f"{where} has no forces ({key}); expected some in every frame (extended xyz: a column {key}:R:3)"
         )
-    return np.asarray(forces, dtype=np.float64)
+    return np.asarray(forces, dtype=np.float64) * (-1.0 if "grad" in key.lower() else 1.0)
 
 
 def _per_frame_info(images: Sequence[Atoms], labels: tuple[str | None, ...]) -> dict[str, NDArray[Any]]:

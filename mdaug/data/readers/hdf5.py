@@ -4,12 +4,15 @@ A file of several molecules is read one molecule at a time, as ``FILE#GROUP``.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
+from mdaug.data.isolated_atoms import note_of_left_out
 from mdaug.data.readers.contents import Contents, LabelKeys, Reader
 from mdaug.data.readers.elements import numbers_of_symbols, whole_numbers
 from mdaug.data.readers.labels import listed, pair_labels
@@ -67,7 +70,7 @@ def split_group(path: Path) -> tuple[Path, str] | None:
 
 
 def read(path: Path, keys: LabelKeys) -> Contents:
-    """Read the only molecule of a file.
+    """Read the only molecule of a file; isolated atoms beside it are left out.
 
     Parameters
     ----------
@@ -84,14 +87,21 @@ def read(path: Path, keys: LabelKeys) -> Contents:
         If h5py is not installed.
     """
     with _open(path) as file:
-        groups = _some_molecules(file, path)
+        every = _some_molecules(file, path)
+        atoms = [name for name in every if _is_atom(file[name])]
+        groups = [name for name in every if name not in atoms] or every
         if len(groups) > 1:
             more = ", …" if len(groups) > MAX_LISTED else ""
             raise DataError(
                 f"{path}: holds {len(groups)} molecules ({', '.join(groups[:MAX_LISTED])}{more}); state one "
                 f"as '{path}#{groups[0]}'"
             )
-        return _read_group(file[groups[0]], path, keys)
+        contents = _read_group(file[groups[0]], path, keys)
+        if len(groups) == len(every):
+            return contents
+        numbers = [int(_read_numbers(file[name], path)[0]) for name in atoms]
+        left_out = note_of_left_out([chemical_symbols[number] for number in numbers])
+        return replace(contents, notes=(left_out, *contents.notes))
 
 
 def read_systems(path: Path, keys: LabelKeys) -> list[Contents]:
@@ -166,11 +176,22 @@ def _of(file: "h5py.Group", names: Sequence[str], group: str) -> str | None:
     return next((name for name in names if f"{group}/{name}" in file), None)
 
 
+def _is_atom(group: "h5py.Group") -> bool:
+    """Return whether the conformations of a group are those of one atom without a cell."""
+    positions_name = next(name for name in POSITIONS if name in group)
+    return group[positions_name].shape[1:] == (1, 3) and not any(name in group for name in CELLS)
+
+
+def _read_numbers(group: "h5py.Group", path: Path) -> NDArray[np.int64]:
+    where = f"{path}: group {group.name}"
+    return _numbers(_array(group, next(name for name in NUMBERS if name in group), where), where)
+
+
 def _read_group(group: "h5py.Group", path: Path, keys: LabelKeys) -> Contents:
     where = f"{path}: group {group.name}"
-    numbers_name = next(name for name in NUMBERS if name in group)
     positions_name = next(name for name in POSITIONS if name in group)
-    numbers = _numbers(_array(group, numbers_name, where), where)
+    numbers = _read_numbers(group, path)
+    keys = replace(keys, forces_optional=keys.may_lack_forces(len(numbers), periodic=not _is_atom(group)))
     positions = _array(group, positions_name, where).astype(np.float64)
     n_frames, n_atoms = len(positions), len(numbers)
     if positions.shape != (n_frames, n_atoms, 3):
@@ -179,11 +200,15 @@ def _read_group(group: "h5py.Group", path: Path, keys: LabelKeys) -> Contents:
         )
     shapes = {name: item.shape for name, item in group.items() if hasattr(item, "shape")}
     energies = [
-        n for n, shape in shapes.items() if shape in ((n_frames,), (n_frames, 1)) and "energ" in n.lower()
+        n
+        for n, shape in shapes.items()
+        if shape in ((n_frames,), (n_frames, 1)) and ("energ" in n.lower() or n == keys.energy)
     ]
     is_force = ("force", "grad")
     forces = [
-        n for n, shape in shapes.items() if shape == positions.shape and any(w in n.lower() for w in is_force)
+        n
+        for n, shape in shapes.items()
+        if shape == positions.shape and (any(w in n.lower() for w in is_force) or n == keys.forces)
     ]
     _check_shapes(shapes, energies, ("energ",), (n_frames,), where)
     _check_shapes(shapes, forces, is_force, positions.shape, where)
@@ -200,7 +225,8 @@ def _read_group(group: "h5py.Group", path: Path, keys: LabelKeys) -> Contents:
             "energies with --energy-key"
         )
     if not labeled.all():
-        notes.append(f"{(~labeled).sum()} of {n_frames} conformations are left out: without {energy_name}")
+        either = " or ".join(filter(None, (energy_name, forces_name)))
+        notes.append(f"{(~labeled).sum()} of {n_frames} conformations are left out: without {either}")
     units = _units(group, positions_name, energy_name, forces_name, where)
     if positions_name not in UNITS and "units" not in group[energy_name].attrs:
         notes.append("the file states no units: taken as eV and Å (--units, --length-units)")

@@ -1,5 +1,6 @@
 """Which energies and forces of a file belong together, by their names."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,12 +62,12 @@ def pair_labels(
             f"{path}: energies {listed(energies)} and forces {listed(forces)} are of different names; "
             "state which belong together with --energy-key and --forces-key"
         )
-    missing, example = "energy", "energy=… in its comment line"
+    missing, example, option = "energy", "energy=… in its comment line", "--energy-key"
     if energies:
-        missing, example = "forces", "a column forces:R:3"
+        missing, example, option = "forces", "a column forces:R:3", "--forces-key"
     raise DataError(
         f"{path}: frame 0 has no {missing}; expected some in every frame "
-        f"(extended xyz: {example}); it has {listed(names)}"
+        f"(extended xyz: {example}); it has {listed(names)} ({option} states another name)"
     )
 
 
@@ -81,8 +82,8 @@ def stem(name: str) -> str:
     left = name.lower()
     for word in WORDS:
         left = left.replace(word, "")
-    left = left.strip("_-. ")
-    return "" if left in TOTAL else left
+    words = (word for word in re.split(r"[_\-. ]+", left) if word not in TOTAL)
+    return "_".join(filter(None, words))
 
 
 def listed(names: Sequence[str]) -> str:

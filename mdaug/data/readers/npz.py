@@ -35,7 +35,8 @@ def read(path: Path, keys: LabelKeys) -> Contents:
     numbers, positions, energies = (_find(arrays, what, stated.get(what), path) for what in quantities)
     numbers = whole_numbers(numbers, f"{path}: atomic numbers")
     n_frames = len(positions)
-    if keys.forces_optional and keys.forces is None and not any(key in arrays for key in KEYS["forces"]):
+    may_lack = keys.may_lack_forces(numbers.shape[-1], periodic="cells" in arrays or "lattice" in arrays)
+    if may_lack and keys.forces is None and not any(key in arrays for key in KEYS["forces"]):
         forces = np.full(positions.shape, np.nan)
     else:
         forces = _find(arrays, "forces", keys.forces, path)

@@ -13,9 +13,9 @@ from ase.db.row import AtomsRow
 
 from mdaug.data.readers.ase_outputs import SQLITE_MAGIC, read_only, sqlite_database
 from mdaug.data.readers.contents import Contents, LabelKeys, Reader
-from mdaug.data.readers.from_atoms import choose_labels, frames_from_atoms
+from mdaug.data.readers.from_atoms import choose_labels
 from mdaug.data.readers.stresses import is_stress, is_virial
-from mdaug.data.readers.systems import systems_from_atoms
+from mdaug.data.readers.systems import system_from_atoms, systems_from_atoms
 from mdaug.data.stated_units import (
     StatedUnits,
     energy_unit,
@@ -56,7 +56,7 @@ def read(path: Path, keys: LabelKeys) -> Contents:
         If a row has no labels, rows are of different systems, or a unit is unknown.
     """
     images, stated = _structures(path, keys)
-    frames, notes = frames_from_atoms(images, path, keys)
+    frames, notes = system_from_atoms(images, path, keys)
     return Contents(frames, stated, notes)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ase import Atoms
 
-from mdaug.data.isolated_atoms import is_isolated
+from mdaug.data.isolated_atoms import is_isolated, note_of_left_out
 from mdaug.data.readers.contents import LabelKeys
 from mdaug.data.readers.from_atoms import frames_from_atoms
 from mdaug.errors import DataError
@@ -75,23 +75,36 @@ def systems_from_atoms(
     return systems
 
 
-def without_isolated_atoms(images: Sequence[Atoms]) -> tuple[list[int], list[str]]:
-    """Return the numbers of structures that are no isolated atoms, if they are of one system, and a note.
+def system_from_atoms(
+    images: Sequence[Atoms], path: Path, keys: LabelKeys
+) -> tuple[FrameSet, tuple[str, ...]]:
+    """Return frames and notes of the only system; isolated atoms beside it are left out.
 
     Parameters
     ----------
     images
-        Structures. All of their numbers are returned if the others are of several systems, or none.
+        Structures with energies and forces.
+    path
+        The file.
+    keys
+        Names of energies and forces that the user states.
+
+    Raises
+    ------
+    DataError
+        As `frames_from_atoms`.
     """
+    kept, left_out = _without_isolated_atoms(images)
+    frames, notes = frames_from_atoms([images[n] for n in kept], path, keys, numbers=kept)
+    return frames, (*left_out, *notes)
+
+
+def _without_isolated_atoms(images: Sequence[Atoms]) -> tuple[list[int], list[str]]:
+    """Return the numbers of structures that are no isolated atoms, or of all if there is no other; a note."""
     others = [n for n, atoms in enumerate(images) if not is_isolated(atoms)]
-    if len(others) in (0, len(images)) or len({len(images[n]) for n in others}) > 1:
+    if len(others) in (0, len(images)):
         return list(range(len(images))), []
-    symbols = ", ".join(sorted({str(atoms.symbols) for atoms in images if is_isolated(atoms)}))
-    note = (
-        f"{len(images) - len(others)} frames of isolated atoms ({symbols}) are left out; `mdaug train` takes "
-        "reference energies from them"
-    )
-    return others, [note]
+    return others, [note_of_left_out([str(atoms.symbols) for atoms in images if is_isolated(atoms)])]
 
 
 def _refuse_other_orders(images: Sequence[Atoms], groups: Sequence[list[int]], path: Path) -> None:

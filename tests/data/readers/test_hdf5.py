@@ -1,5 +1,6 @@
 """HDF5 files as those of SPICE, ANI-1x and Transition1x."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,22 @@ def test_spice(tmp_path: Path, units: dict | None) -> None:
     frames = read_frames(tmp_path / "spice.hdf5").frames
     assert frames.positions == pytest.approx(R * BOHR, abs=1e-5)
     assert frames.forces == pytest.approx(-F * EV_PER_ENERGY_UNIT["Hartree"] / BOHR, rel=1e-5)
+
+
+def test_names_without_the_quantity_can_be_stated(tmp_path: Path) -> None:
+    arrays = {"atomic_numbers": np.array([8, 1, 1]), "positions": R, "U0": E, "F": F}
+    contents = read_contents(save(tmp_path / "a.h5", {"water": arrays}), LabelKeys("U0", "F"))
+    assert contents.frames.energies.tolist() == E.tolist()
+    assert contents.frames.forces == pytest.approx(F)
+
+
+def test_a_molecule_of_a_compressed_file(tmp_path: Path) -> None:
+    path = save(tmp_path / "spice.hdf5", {"water": SPICE, "other": SPICE})
+    packed = tmp_path / "spice.hdf5.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    assert read_contents(tmp_path / "spice.hdf5.gz#water").frames.energies.tolist() == E.tolist()
+    with pytest.raises(DataError, match=r"spice.hdf5.gz: no group 'wat'"):
+        read_contents(tmp_path / "spice.hdf5.gz#wat")
 
 
 def test_ani_1x_takes_the_level_with_forces(tmp_path: Path) -> None:

@@ -35,12 +35,24 @@ def write(path: Path, *, forces: str | None = "forces", comment: str = "energy=-
         ("total_energy", "forces"),
         ("potential_energy", "forces"),
         ("REF_Energy", "REF_Force"),
+        ("REF_TotEnergy", "REF_Forces"),
+        ("dft_total_energy", "dft_forces"),
     ],
 )
 def test_spellings(tmp_path: Path, energy: str, forces: str) -> None:
     frames = read_contents(write(tmp_path / "a.xyz", forces=forces, comment=f"{energy}=-1.5")).frames
     assert frames.energies.tolist() == [-1.5, -1.5]
     assert frames.forces[0, 1].tolist() == [0.1, 0.2, 0.3]
+
+
+@pytest.mark.parametrize(("forces", "sign"), [("F", 1.0), ("gradient", -1.0)])
+def test_names_without_the_quantity_can_be_stated(tmp_path: Path, forces: str, sign: float) -> None:
+    path = write(tmp_path / "a.xyz", forces=forces, comment="U0=-1.5 zpve=0.1")
+    frames = read_contents(path, LabelKeys("U0", forces)).frames
+    assert frames.energies.tolist() == [-1.5, -1.5]
+    assert frames.forces[0, 1].tolist() == [sign * 0.1, sign * 0.2, sign * 0.3]
+    with pytest.raises(DataError, match=r"it has U0, zpve.*--energy-key states another name"):
+        read_contents(path)
 
 
 def test_weights_of_mace_are_no_energies(tmp_path: Path) -> None:
