@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 from mdaug.augmentation.force_matching.derivatives import linear_jacobian, nonlinear_jacobian
 from mdaug.augmentation.force_matching.force_field import CUTOFF_A, N_BOND_PARAMETERS, ForceField
 from mdaug.augmentation.force_matching.intermolecular import LOG_REPULSION_WIDTH, IntermolecularTerms
+from mdaug.augmentation.force_matching.redundant_angles import redundant_products
 from mdaug.augmentation.force_matching.shared_parameters import shared_priors
 from mdaug.augmentation.force_matching.tabulated_parameters import (
     BondShape,
@@ -100,7 +101,8 @@ def match_forces(
     if donors:
         free = np.ones(field.terms.n_coefficients) if width_factors is None else width_factors
         prior, widths = shared_priors(field, donors, widths, free == 1.0)
-    fit = _Fit(few, prior, widths, linear, linear.T @ linear)
+    sums = redundant_products(field, *_lowest(few))
+    fit = _Fit(few, prior, widths, linear, linear.T @ linear, sums.T @ sums)
     field = fit.run(field.with_parameters(prior))
     for _ in range(PLATEAU_ROUNDS):
         field = fit.run(set_plateaus(field, *_lowest(few)))
@@ -211,13 +213,15 @@ def _class_means(values: FloatArray, kinds: IntArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class _Fit:
-    """A least-squares problem: frames, priors and their widths, the constant part J of the Jacobian, JᵀJ."""
+    """A least-squares problem: frames, priors and their widths, the constant part J of the Jacobian, JᵀJ, and
+    a quadratic form of the parameters that is to be small."""
 
     frames: FrameSet
     prior: FloatArray
     widths: FloatArray
     linear: FloatArray
     squared: FloatArray
+    penalty: FloatArray
 
     def run(self, field: ForceField) -> ForceField:
         """Return `field` with the parameters that fit best at fixed plateaus."""
@@ -243,16 +247,17 @@ class _Fit:
             self.frames.forces - field.evaluate(self.frames.positions, self.frames.periodic_cells)[1]
         ).ravel()
         away = (field.parameters - self.prior) / self.widths
-        return float(residual @ residual) / FORCE_WIDTH**2 + float(away @ away), residual
+        penalty = float(field.parameters @ self.penalty @ field.parameters)
+        return float(residual @ residual) / FORCE_WIDTH**2 + float(away @ away) + penalty, residual
 
     def step(self, field: ForceField, residual: FloatArray) -> FloatArray:
         """Return the Gauss-Newton step."""
         nonlinear = nonlinear_jacobian(field, self.frames)
         mixed = self.linear.T @ nonlinear
         normal = np.block([[self.squared, mixed], [mixed.T, nonlinear.T @ nonlinear]]) / FORCE_WIDTH**2
-        normal += np.diag(self.widths**-2.0)
+        normal += np.diag(self.widths**-2.0) + self.penalty
         pull = np.concatenate([self.linear.T @ residual, nonlinear.T @ residual]) / FORCE_WIDTH**2
-        pull -= (field.parameters - self.prior) / self.widths**2
+        pull -= (field.parameters - self.prior) / self.widths**2 + self.penalty @ field.parameters
         return np.linalg.solve(normal, pull).astype(np.float64)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from ase import Atoms
 from ase.build import molecule
@@ -13,6 +14,7 @@ from mdaug.augmentation.force_matching.terms import make_terms
 from mdaug.augmentation.force_matching.topology import find_topology
 from mdaug.data import load_frames
 from mdaug.frames import FrameSet
+from mdaug.quantum.calculators import calculate_frames, charged_calculator
 from mdaug.units import KCAL_MOL_PER_EV
 
 
@@ -103,3 +105,30 @@ def test_torsions_in_rings_have_wide_priors(ethanol_frames):
     frames = FrameSet(furan.numbers, furan.positions[None], np.zeros(1), np.zeros((1, len(furan), 3)))
     for given, width in ((ethanol_frames, 0.05), (frames, 1.0)):
         assert (0.05 in make_terms(find_topology(given)).widths) == (width == 0.05)
+
+
+def bent_to_one_side(positions: np.ndarray, group: tuple[int, ...], end: int, share: float) -> np.ndarray:
+    """Turn the bonds from group[0] to the other atoms of the group toward the bond to `end`."""
+    center, *atoms = group
+    arms = positions[[*atoms, end]] - positions[center]
+    lengths = np.linalg.norm(arms, axis=1, keepdims=True)
+    units = arms / lengths
+    turned = (1 - share) * units[:-1] + share * units[-1]
+    bent = positions.copy()
+    bent[atoms] = positions[center] + lengths[:-1] * turned / np.linalg.norm(turned, axis=1, keepdims=True)
+    return bent
+
+
+@pytest.mark.parametrize("group", [(1, 5, 6, 7), (0, 3, 4)], ids=["methyl", "methylene"])
+def test_hydrogens_that_all_bend_to_one_side_do_not_fall(group):
+    """The angles at an atom cannot all shrink near equilibrium, so that frames say nothing of it."""
+    frames = load_frames("ethanol", every=5)
+    field = match_forces(frames)
+    start = frames.positions[frames.energies.argmin()]
+    end = 1 - group[0]
+    geometries = np.array([start, *(bent_to_one_side(start, group, end, share) for share in (0.3, 0.4, 0.5))])
+    made = FrameSet(frames.atomic_numbers, geometries, np.zeros(4), np.zeros_like(geometries))
+    reference, _ = calculate_frames(charged_calculator("GFN2-xTB", 0, 1), made)
+    energies = field.evaluate(geometries)[0]
+    ratio = (energies[1:] - energies[0]) / (reference[1:] - reference[0])
+    assert np.all((ratio > 0.7) & (ratio < 1.6)), ratio
