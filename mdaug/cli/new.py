@@ -31,7 +31,7 @@ def new(
     file
         TOML file to write.
     data
-        Frames that the configuration is for.
+        Frames that the configuration is for, of one system or several.
     overwrite
         Replace the file if it exists.
     """
@@ -43,10 +43,10 @@ def new(
         raise MDAugError(f"{file} exists; give another name, or --overwrite to replace it")
     from mdaug.workflows.new import write_config
 
-    frames = None if data is None else source.load(data)
-    write_config(file, frames, data, source.model_dump(exclude_unset=True))
+    systems = [] if data is None else source.load_several(data)
+    write_config(file, systems, data, source.model_dump(exclude_unset=True))
     print_text(file)
-    if frames is not None and frames.temperature_K is None:
+    if any(frames.temperature_K is None for frames in systems):
         print_next(f"set temperature in {file}, then mdaug train --config {file}")
     else:
         print_next(f"mdaug train --config {file}")

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,25 +30,35 @@ class Suggestion:
     system
         What the frames are, in one line.
     numbers
-        Numbers of augmented frames.
+        Numbers of augmented frames; None for several systems, each of which has its own.
     """
 
     system: str
-    numbers: AugmentedNumbers
+    numbers: AugmentedNumbers | None
 
 
 TEMPLATE = Suggestion("", AugmentedNumbers(200, 500, 400, True, "for a molecule of about a dozen atoms"))
 """Settings without frames."""
 
 
-def suggest(frames: FrameSet) -> Suggestion:
+def suggest(systems: Sequence[FrameSet]) -> Suggestion:
     """Return the numbers of augmented frames that `mdaug train` uses by default, and what the frames are.
 
     Parameters
     ----------
-    frames
-        Checked frames.
+    systems
+        Checked frames of each system; none for the default numbers.
     """
+    if not systems:
+        return TEMPLATE
+    each = [_suggest(frames) for frames in systems]
+    if len(each) == 1:
+        return each[0]
+    names = "; ".join(suggestion.system for suggestion in each)
+    return Suggestion(f"{len(each)} systems: {names}", None)
+
+
+def _suggest(frames: FrameSet) -> Suggestion:
     n_molecules = count_molecules(frames)
     molecules = "" if n_molecules == 1 else f" ({n_molecules} molecules)"
     system = frames.description + molecules
@@ -56,22 +67,22 @@ def suggest(frames: FrameSet) -> Suggestion:
     )
 
 
-def write_config(path: Path, frames: FrameSet | None, data: str | None, reading: dict[str, Any]) -> None:
+def write_config(path: Path, systems: Sequence[FrameSet], data: str | None, reading: dict[str, Any]) -> None:
     """Write a commented TOML file, and the schema of all keys beside it.
 
     Parameters
     ----------
     path
         TOML file to write.
-    frames
-        Checked frames of `data`; None for a configuration with the default numbers.
+    systems
+        Checked frames of each system in `data`; none for a configuration with the default numbers.
     data
         The file or set; None for a placeholder.
     reading
         Options with which the frames were read, as keys of ``[data]``.
     """
     write_json(path.with_name(SCHEMA), config_schema())
-    write_text(path, config_text(frames, source_beside(path, data or "frames.xyz"), reading))
+    write_text(path, config_text(systems, source_beside(path, data or "frames.xyz"), reading))
 
 
 def config_schema() -> dict[str, Any]:
@@ -95,19 +106,19 @@ def source_beside(path: Path, data: str) -> str:
     return Path(os.path.relpath(data, path.parent)).as_posix()
 
 
-def config_text(frames: FrameSet | None, source: str, reading: dict[str, Any]) -> str:
+def config_text(systems: Sequence[FrameSet], source: str, reading: dict[str, Any]) -> str:
     """Return a commented configuration.
 
     Parameters
     ----------
-    frames
-        Checked frames; None for the default numbers.
+    systems
+        Checked frames of each system; none for the default numbers.
     source
         The file or set, relative to the configuration.
     reading
         Further keys of ``[data]``.
     """
-    made, default = TEMPLATE if frames is None else suggest(frames), RunConfig()
+    made, default = suggest(systems), RunConfig()
     split = default.split
     lines = [
         f"#:schema ./{SCHEMA}",
@@ -117,7 +128,7 @@ def config_text(frames: FrameSet | None, source: str, reading: dict[str, Any]) -
         "[data]",
         f"source = {json.dumps(source)}" + (f"  # {made.system}" if made.system else "  # your frames"),
         *(f"{key} = {json.dumps(value)}" for key, value in reading.items()),
-        *_temperature(frames, reading),
+        *_temperature(systems, reading),
         "",
         "[split]  # counts, or fractions with a decimal point",
         f"train = {split.train}",
@@ -125,9 +136,7 @@ def config_text(frames: FrameSet | None, source: str, reading: dict[str, Any]) -
         f"test = {split.test}         # are evaluated once, at the end",
         f"seed = {split.seed}",
         "",
-        f"[augment]  # {made.numbers.reason}",
-        f"enabled = {json.dumps(made.numbers.recommended)}",
-        *(_augment_lines(made.numbers, default.augment) if made.numbers.recommended else []),
+        *_augment_lines(made.numbers, default.augment),
         "",
         "[model]",
         f"cutoff = {default.model.cutoff}       # Å",
@@ -146,8 +155,14 @@ def config_text(frames: FrameSet | None, source: str, reading: dict[str, Any]) -
     return "\n".join(lines) + "\n"
 
 
-def _augment_lines(made: AugmentedNumbers, default: AugmentSettings) -> list[str]:
+def _augment_lines(made: AugmentedNumbers | None, default: AugmentSettings) -> list[str]:
+    if made is None:
+        return ["[augment]  # numbers of augmented frames by the atoms and bonds of each system"]
+    enabled = [f"[augment]  # {made.reason}", f"enabled = {json.dumps(made.recommended)}"]
+    if not made.recommended:
+        return enabled
     return [
+        *enabled,
         f"n_frames = {made.displaced}     # all atoms displaced by up to epsilon",
         f"epsilon = {default.epsilon}      # Å",
         f"n_stretched = {made.stretched}  # one bond at {RANGE[0]:g} times its length to the cutoff",
@@ -156,9 +171,12 @@ def _augment_lines(made: AugmentedNumbers, default: AugmentSettings) -> list[str
     ]
 
 
-def _temperature(frames: FrameSet | None, reading: dict[str, Any]) -> list[str]:
+def _temperature(systems: Sequence[FrameSet], reading: dict[str, Any]) -> list[str]:
     if "temperature" in reading:
         return []
-    if frames is not None and frames.temperature_K is not None:
-        return [f"temperature = {frames.temperature_K!r}  # K, as the frames state"]
+    stated = {frames.temperature_K for frames in systems}
+    if len(stated) > 1 and None not in stated:
+        return ["# temperature: each system has its own, as the frames state"]
+    if len(stated) == 1 and None not in stated:
+        return [f"temperature = {stated.pop()!r}  # K, as the frames state"]
     return ["# temperature = 300.0  # K, of the sampling; springs need it"]

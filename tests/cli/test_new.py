@@ -94,3 +94,15 @@ def test_an_existing_file_is_replaced_on_demand(folder: Path) -> None:
     (folder / "mine.toml").write_text("mine")
     assert main(["new", "mine.toml", "--overwrite"]) == 0
     assert np.isclose(load_config("mine.toml").split.train, 0.85)
+
+
+def test_a_file_of_several_systems_has_numbers_by_system(folder: Path) -> None:
+    methanol = load_frames(Path(__file__).parents[1] / "data" / "methanol.npz").select(slice(0, 40))
+    ethanol = load_frames("ethanol").select(slice(0, 40))
+    for name, frames, temperature_K in (("a", ethanol, 500.0), ("b", methanol, 400.0)):
+        write_extxyz(replace(frames, temperature_K=temperature_K), folder / f"{name}.xyz")
+    (folder / "mixed.xyz").write_text("".join((folder / f"{name}.xyz").read_text() for name in "ab"))
+    assert main(["new", "mine.toml", "--from", "mixed.xyz"]) == 0
+    text = (folder / "mine.toml").read_text()
+    assert "2 systems: " in text and "n_stretched" not in text and "each system has its own" in text
+    assert load_config("mine.toml").augment == RunConfig().augment
