@@ -221,7 +221,7 @@ def _shape_verdict(scan: ScanResult) -> Verdict:
     more = f" and {n - MOST_NAMED} more" if n > MOST_NAMED else ""
     text = f"Spurious {', '.join(places[:MOST_NAMED])}{more}; the limit is none. "
     if lowest < REFERENCE_LIMIT_KCAL_MOL:
-        text += f"MD reaches it over {lowest:.0f} kcal/mol and may not come back."
+        text += f"MD reaches it over {round(lowest)} kcal/mol and may not come back."
         return Verdict(name, "error", n, 0, text)
     text += f"It lies above {REFERENCE_LIMIT_KCAL_MOL:.0f} kcal/mol, which MD hardly reaches."
     return Verdict(name, "warning", n, 0, text)
