@@ -55,8 +55,14 @@ def redundant_products(field: ForceField, positions: FloatArray, cell: FloatArra
             rows.append(row)
     if not rows:
         return np.zeros((0, len(field.parameters)))
-    # equal sums of equivalent atoms count once; + 0 makes -0 and 0 equal
-    return np.unique(np.round(rows, 6) + 0.0, axis=0) / WIDTH_EV
+    return _averaged(np.array(rows)) / WIDTH_EV
+
+
+def _averaged(rows: FloatArray) -> FloatArray:
+    """Return sums of the same parameters, those of equivalent atoms, so that together they count as one."""
+    _, kind, counts = np.unique(rows != 0, axis=0, return_inverse=True, return_counts=True)
+    averaged: FloatArray = rows / np.sqrt(counts[kind.ravel()])[:, None]
+    return averaged
 
 
 def _angle_products(field: ForceField) -> dict[frozenset[int], int]:

@@ -8,7 +8,8 @@ import torch
 from ase import Atoms
 from ase.build import molecule
 
-from mdaug.augmentation.force_matching.fit import match_forces
+from mdaug.augmentation.force_matching.fit import initial_force_field, match_forces
+from mdaug.augmentation.force_matching.redundant_angles import redundant_products
 from mdaug.augmentation.force_matching.tabulated_parameters import bond_shape
 from mdaug.augmentation.force_matching.terms import make_terms
 from mdaug.augmentation.force_matching.topology import find_topology
@@ -132,3 +133,21 @@ def test_hydrogens_that_all_bend_to_one_side_do_not_fall(group):
     energies = field.evaluate(geometries)[0]
     ratio = (energies[1:] - energies[0]) / (reference[1:] - reference[0])
     assert np.all((ratio > 0.7) & (ratio < 1.6)), ratio
+
+
+def test_equal_molecules_keep_redundant_products_as_small_as_one():
+    one = load_frames("tests/data/methanol.npz").select(slice(0, 20))
+    other = one.positions + np.array([4.0, 0.0, 0.0])
+    two = FrameSet(
+        np.tile(one.atomic_numbers, 2),
+        np.concatenate([one.positions, other], axis=1),
+        2 * one.energies,
+        np.concatenate([one.forces, one.forces], axis=1),
+    )
+    forms = []
+    for frames in (one, two):
+        field = initial_force_field(frames)
+        sums = redundant_products(field, frames.positions[0], None)[:, : field.terms.n_coefficients]
+        forms.append(sums.T @ sums)
+    assert np.abs(forms[0]).max() > 0
+    np.testing.assert_allclose(forms[1], forms[0], atol=1e-6)
