@@ -8,7 +8,7 @@ import numpy as np
 from mdaug.analysis.distributions import Sample, distance_histogram_error, populations, sample_like, sample_of
 from mdaug.analysis.stability import HISTOGRAM_LIMIT, stability
 from mdaug.analysis.trajectory import open_trajectory
-from mdaug.data.verification.temperature import temperature_verdict
+from mdaug.data.verification.temperature import temperature_verdicts
 from mdaug.examination.dynamics import folder_name
 from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult
@@ -119,7 +119,7 @@ def _compared(
 
 def _doubt(frames: FrameSet, duration_ps: float) -> str | None:
     """Return why a difference between runs and frames would decide nothing, None if it decides."""
-    measured = temperature_verdict(frames)
+    measured, _ = temperature_verdicts(frames)
     if measured.verdict in ("warning", "error"):
         return (
             f" This does not decide it, as the frames are no ensemble of their own forces: bonds vibrate at "

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from mdaug.data.verification.outliers import outlier_verdicts
-from mdaug.data.verification.temperature import temperature_verdict
+from mdaug.data.verification.temperature import temperature_verdicts
 from mdaug.frames import FrameSet
 from mdaug.units import BOLTZMANN_EV_K
 
@@ -39,11 +39,11 @@ def test_an_energy_beyond_the_tail_is_one() -> None:
 
 
 def test_few_frames_of_one_vibration_do_not_decide_on_the_temperature() -> None:
-    told = [temperature_verdict(diatomic(20, seed)).verdict for seed in range(100)]
+    told = [temperature_verdicts(diatomic(20, seed))[0].verdict for seed in range(100)]
     assert told.count("warning") <= 1
 
 
 def test_a_temperature_far_from_the_stated_one_is_told() -> None:
     for factor in (0.2, 5.0):
         frames = replace(diatomic(1000, 0), temperature_K=factor * TEMPERATURE_K)
-        assert temperature_verdict(frames).verdict == "warning"
+        assert temperature_verdicts(frames)[0].verdict == "warning"

@@ -212,7 +212,7 @@ def check_contacts(field: ForceField, frames: FrameSet) -> Check:
     terms, topology = field.terms, field.topology
     far = np.flatnonzero(topology.separation >= 3)
     shortest = pair_lengths(frames.positions, frames.periodic_cells, *topology.pairs[far].T).min(axis=0)
-    first = _n_primitives(field) - len(far)
+    first = field.n_primitives - len(far)
     log_strength = field.parameters[field.n_linear + N_BOND_PARAMETERS * len(field.plateaus) :]
     failed, names = [], []
     for place, (pair, sampled) in enumerate(zip(far.tolist(), shortest, strict=True)):
@@ -245,13 +245,6 @@ def _bond_names(field: ForceField, kind: int) -> str:
     """Return for example ``C-H (0-3)``: the elements and the first bond of a kind."""
     i, j = field.topology.bonds[np.flatnonzero(field.bond_kind == kind)[0]].tolist()
     return f"{pair_name(*field.topology.atomic_numbers[[i, j]])} ({i}-{j})"
-
-
-def _n_primitives(field: ForceField) -> int:
-    """Return the index that stands for a factor 1."""
-    topology = field.topology
-    n_far = int(np.sum(topology.separation >= 3))
-    return len(topology.bonds) + len(topology.angles) + 3 * len(topology.torsions) + n_far
 
 
 def _terms_of_bonds(field: ForceField, kinds: np.ndarray) -> list[int]:

@@ -118,6 +118,13 @@ class ForceField:
         """Number of linear coefficients, the first of the parameters."""
         return self.terms.n_coefficients + self.intermolecular.n_coefficients
 
+    @property
+    def n_primitives(self) -> int:
+        """Number of internal coordinates in products; in `terms.factors` it stands for a factor 1."""
+        topology = self.topology
+        n_far = int(np.sum(topology.separation >= 3))
+        return len(topology.bonds) + len(topology.angles) + 3 * len(topology.torsions) + n_far
+
     def without_intermolecular(self) -> "ForceField":
         """Return the force field of the same molecules without any term between them."""
         none = np.zeros((0, 2), dtype=np.int64)

@@ -68,10 +68,9 @@ def _averaged(rows: FloatArray) -> FloatArray:
 def _angle_products(field: ForceField) -> dict[frozenset[int], int]:
     """Return the coefficient of the product of each two angles, by their primitives."""
     first, n_angles = len(field.topology.bonds), len(field.topology.angles)
-    none = first + n_angles + 3 * len(field.topology.torsions) + int((field.topology.separation >= 3).sum())
     factors, parameter = field.terms.factors, field.terms.parameter
     is_angle = (factors[:, :2] >= first) & (factors[:, :2] < first + n_angles)
-    chosen = is_angle.all(axis=1) & (factors[:, 0] != factors[:, 1]) & (factors[:, 2] == none)
+    chosen = is_angle.all(axis=1) & (factors[:, 0] != factors[:, 1]) & (factors[:, 2] == field.n_primitives)
     pairs = factors[chosen, :2].tolist()
     return {frozenset(pair): int(p) for pair, p in zip(pairs, parameter[chosen], strict=True)}
 

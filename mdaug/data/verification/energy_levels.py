@@ -5,7 +5,7 @@ import numpy as np
 from mdaug.data.verification.duplicates import sorted_distances
 from mdaug.data.verification.energies_from_forces import PredictedEnergies
 from mdaug.data.verification.messages import shown
-from mdaug.data.verification.regression import CLEAR, SCALE_LIMITS, regress
+from mdaug.data.verification.regression import CLEAR, SCALE_LIMITS, regress, two_groups
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.bonds import BoolArray
 from mdaug.verdicts import Verdict
@@ -46,20 +46,11 @@ def two_levels(
         Of the verdict.
     """
     residual = energies - predicted.energies
-    order = np.argsort(residual)
-    sorted_residual = residual[order]
+    upper, within = two_groups(residual)
     n = len(residual)
-    size = np.arange(1, n)
-    total, total_square = np.cumsum(sorted_residual), np.cumsum(sorted_residual**2)
-    low = total_square[:-1] - total[:-1] ** 2 / size
-    high = (total_square[-1] - total_square[:-1]) - (total[-1] - total[:-1]) ** 2 / (n - size)
-    split = int(np.argmin(low + high)) + 1
-    within = float(np.sqrt(max((low + high).min(), 0.0) / n))
-    share = min(split, n - split) / n
+    share = min(upper.sum(), (~upper).sum()) / n
     if share < MIN_SHARE or within > SHARPNESS * residual.std():
         return None
-    upper = np.zeros(n, bool)
-    upper[order[split:]] = True
     offset = float(residual[upper].mean() - residual[~upper].mean())
     adjusted = energies - np.where(upper, offset, 0.0)
     fit = regress(adjusted, predicted.energies)

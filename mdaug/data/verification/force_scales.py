@@ -6,9 +6,10 @@ against forces of all atoms that are predicted from their positions.
 
 import numpy as np
 
-from mdaug.data.verification.energies_from_forces import drawn
+from mdaug.data.verification.energies_from_forces import MAX_PAIR_FIT_ATOMS, drawn
 from mdaug.data.verification.messages import shown
 from mdaug.data.verification.pair_energies import pair_energies
+from mdaug.data.verification.regression import two_groups
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bonds import BoolArray
 from mdaug.verdicts import Verdict
@@ -16,9 +17,6 @@ from mdaug.verdicts import Verdict
 NAME = "one scale of all forces"
 
 MIN_FRAMES, MAX_FRAMES = 20, 200
-
-MAX_FIT_ATOMS = 4000
-"""Atoms, over all frames, whose forces enter the fit."""
 
 ALIKE = 0.7
 """Correlation of the given with the predicted forces of a frame from which on it has a scale."""
@@ -54,12 +52,15 @@ def force_scales_verdict(frames: FrameSet, usable: IntArray) -> Verdict:
     if known.sum() < MIN_FRAMES:
         text = f"needs {MIN_FRAMES} frames whose forces functions of pair distances can predict"
         return Verdict(NAME, "cannot tell", float(known.sum()), MIN_FRAMES, text)
-    upper, factor, separation = two_groups(scales[known])
+    logs = np.log(scales[known])
+    upper, within = two_groups(logs)
+    difference = float(logs[upper].mean() - logs[~upper].mean())
+    factor, separation = float(np.exp(difference)), difference / max(within, 1e-12)
     share = min(upper.mean(), 1 - upper.mean())
     if factor < LEAST_FACTOR or separation < SEPARATION or share < max(MIN_SHARE, LEAST_FRAMES / len(upper)):
-        scatter = float(np.log(scales[known]).std())
-        text = f"forces of all frames have one scale, within a factor of {np.exp(scatter):.2f}"
-        return Verdict(NAME, "ok", float(np.exp(scatter)), LEAST_FACTOR, text)
+        scatter = float(np.exp(logs.std()))
+        text = f"forces of all frames have one scale, within a factor of {scatter:.2f}"
+        return Verdict(NAME, "ok", scatter, LEAST_FACTOR, text)
     return _two_scales(chosen[known], upper, factor)
 
 
@@ -80,7 +81,7 @@ def measured_scales(frames: FrameSet, chosen: IntArray) -> FloatArray:
     """
     if len(chosen) < MIN_FRAMES or frames.n_atoms < 2:
         return np.full(len(chosen), np.nan)
-    fit = drawn(chosen, max(MIN_FRAMES, MAX_FIT_ATOMS // frames.n_atoms))
+    fit = drawn(chosen, max(MIN_FRAMES, MAX_PAIR_FIT_ATOMS // frames.n_atoms))
     try:
         _, predicted = pair_energies(frames, (fit,), chosen)
     except np.linalg.LinAlgError:
@@ -89,36 +90,6 @@ def measured_scales(frames: FrameSet, chosen: IntArray) -> FloatArray:
     product, square = np.sum(predicted * given, axis=(1, 2)), np.sum(predicted**2, axis=(1, 2))
     alike = product > ALIKE * np.sqrt(square * np.sum(given**2, axis=(1, 2)))
     return np.where(alike, product / np.maximum(square, 1e-300), np.nan)
-
-
-def two_groups(scales: FloatArray) -> tuple[BoolArray, float, float]:
-    """Divide scales into two groups so that their logarithms scatter least within them.
-
-    Parameters
-    ----------
-    scales
-        Shape (n,), positive; two at least.
-
-    Returns
-    -------
-    upper
-        Shape (n,): the group of larger scales.
-    factor
-        Ratio of the geometric means of the groups.
-    separation
-        Logarithm of `factor` over the standard deviation within the groups.
-    """
-    order = np.argsort(scales)
-    logs = np.log(scales[order])
-    size, total, square = np.arange(1, len(logs)), np.cumsum(logs), np.cumsum(logs**2)
-    low = square[:-1] - total[:-1] ** 2 / size
-    high = square[-1] - square[:-1] - (total[-1] - total[:-1]) ** 2 / (len(logs) - size)
-    split = int(np.argmin(low + high)) + 1
-    upper = np.zeros(len(scales), np.bool_)
-    upper[order[split:]] = True
-    difference = float(logs[split:].mean() - logs[:split].mean())
-    within = float(np.sqrt(max((low + high).min(), 0.0) / len(logs)))
-    return upper, float(np.exp(difference)), difference / max(within, 1e-12)
 
 
 def _two_scales(chosen: IntArray, upper: BoolArray, factor: float) -> Verdict:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mdaug.data.verification.temperature import steady_temperature_verdict, temperature_verdict
+from mdaug.data.verification.temperature import temperature_verdicts
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.verdicts import Verdict
 
@@ -23,11 +23,11 @@ MAX_COORDINATES = 3000
 
 def record_verdicts(frames: FrameSet, usable: IntArray) -> list[Verdict]:
     """Return the verdicts on what the frames state, `usable` being those without outliers."""
+    some = frames.select(usable)
     return [
-        precision_verdict(frames.select(usable)),
-        position_precision_verdict(frames.select(usable)),
-        temperature_verdict(frames.select(usable)),
-        steady_temperature_verdict(frames.select(usable)),
+        precision_verdict(some),
+        position_precision_verdict(some),
+        *temperature_verdicts(some),
         spin_verdict(frames),
         weights_verdict(frames),
         groups_verdict(frames),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mdaug.frames import FloatArray
+from mdaug.geometry.bonds import BoolArray
 
 OUTLIER_MADS = 8.0
 """Frames beyond this many median absolute deviations (times 1.48) from the others stand out."""
@@ -60,6 +61,31 @@ def regress(energies: FloatArray, predicted: FloatArray) -> Regression:
     residual = energies - slope * predicted
     residual -= np.median(residual[keep])
     return Regression(correlation, slope, residual, robust_std(residual[keep]))
+
+
+def two_groups(values: FloatArray) -> tuple[BoolArray, float]:
+    """Divide values into two groups so that they scatter least within them.
+
+    Parameters
+    ----------
+    values
+        Shape (n,), two at least.
+
+    Returns
+    -------
+    upper
+        Shape (n,): the group of larger values; neither group is empty.
+    within
+        Standard deviation within the groups.
+    """
+    order, n = np.argsort(values), len(values)
+    size, sorted_values = np.arange(1, n), values[order]
+    total, total_square = np.cumsum(sorted_values), np.cumsum(sorted_values**2)
+    low = total_square[:-1] - total[:-1] ** 2 / size
+    high = (total_square[-1] - total_square[:-1]) - (total[-1] - total[:-1]) ** 2 / (n - size)
+    upper = np.zeros(n, np.bool_)
+    upper[order[int(np.argmin(low + high)) + 1 :]] = True
+    return upper, float(np.sqrt(max((low + high).min(), 0.0) / n))
 
 
 def correlation_of(first: FloatArray, second: FloatArray) -> float:

@@ -32,6 +32,10 @@ from which on frames are of several temperatures."""
 MAX_BONDS = 200
 
 
+Virials = tuple[FloatArray, FloatArray]
+"""v·∇U/k_B (K) and ∇·v of each frame, of all bonds together."""
+
+
 def bond_temperature(frames: FrameSet) -> tuple[float, float] | None:
     """Return the temperature of the bonds' vibrations and its standard error, K; None without bonds.
 
@@ -39,11 +43,11 @@ def bond_temperature(frames: FrameSet) -> tuple[float, float] | None:
     DOI 10.1103/PhysRevE.62.4757). Moving one atom of a bond along it by its stretch, v = (d − d₀) r̂ with
     ∇·v = 1 + 2 (d − d₀)/d, gives a temperature for each end of each bond, also in cells.
     """
-    terms = _virials(frames)
-    return None if terms is None else _ratio(*terms)
+    virials = _virials(frames)
+    return None if virials is None else _ratio(*virials)
 
 
-def _virials(frames: FrameSet) -> tuple[FloatArray, FloatArray] | None:
+def _virials(frames: FrameSet) -> Virials | None:
     """Return v·∇U/k_B (K) and ∇·v of each frame, summed over bonds; None without bonds that vibrate."""
     idx_i, idx_j = lasting_bonds(frames)
     if len(idx_i) == 0:
@@ -61,26 +65,15 @@ def _virials(frames: FrameSet) -> tuple[FloatArray, FloatArray] | None:
     return np.sum(stretch * pull, axis=1) / BOLTZMANN_EV_K, np.sum(2 + 4 * stretch / d_ij, axis=1)
 
 
-def steady_temperature_verdict(frames: FrameSet) -> Verdict:
-    """Return whether the temperature is the same from the first to the last frame.
-
-    Frames of a ramp, and joined files of two temperatures, have no spring constants k_B T/σ². Frames in
-    random order, or in that of their energies, do not show it.
-
-    Parameters
-    ----------
-    frames
-        Without outliers, in the order of the file; in eV and Å.
-    """
-    terms = _virials(frames) if len(frames) >= 2 * N_BLOCKS else None
-    if terms is None:
-        text = f"needs at least {2 * N_BLOCKS} frames, with bonds that vibrate"
+def _steady_verdict(frames: FrameSet, virials: Virials | None) -> Verdict:
+    if len(frames) < MIN_FRAMES or virials is None:
+        text = f"needs at least {MIN_FRAMES} frames, with bonds that vibrate"
         return Verdict(STEADY_NAME, "cannot tell", None, None, text)
     steps = np.diff(frames.energies)
     if (steps >= 0).all() or (steps <= 0).all():
         return Verdict(STEADY_NAME, "cannot tell", None, None, "frames are in order of their energies")
-    temperature, _ = _ratio(*terms)
-    blocks = zip(*(np.array_split(term, N_BLOCKS) for term in terms), strict=True)
+    temperature, _ = _ratio(*virials)
+    blocks = zip(*(np.array_split(term, N_BLOCKS) for term in virials), strict=True)
     of_blocks = np.array([numerator.sum() / denominator.sum() for numerator, denominator in blocks])
     slope, covariance = np.polyfit(np.linspace(-0.5, 0.5, N_BLOCKS), of_blocks, 1, cov=True)
     change, error = float(slope[0]), float(np.sqrt(covariance[0, 0]))
@@ -96,25 +89,33 @@ def steady_temperature_verdict(frames: FrameSet) -> Verdict:
     return Verdict(STEADY_NAME, "warning", change, limit, text)
 
 
-def temperature_verdict(frames: FrameSet) -> Verdict:
-    """Return whether forces and bond lengths agree with the stated temperature.
+def temperature_verdicts(frames: FrameSet) -> tuple[Verdict, Verdict]:
+    """Return whether forces and bond lengths agree with the stated temperature, and whether that of the bonds
+    is the same from the first to the last frame.
+
+    Frames of a ramp, and joined files of two temperatures, have no spring constants k_B T/σ². Frames in
+    random order, or in that of their energies, do not show it.
 
     Parameters
     ----------
     frames
-        Without outliers; in eV and Å.
+        Without outliers, in the order of the file; in eV and Å.
     """
+    virials = _virials(frames) if len(frames) >= MIN_FRAMES else None
+    return _stated_verdict(frames, virials), _steady_verdict(frames, virials)
+
+
+def _stated_verdict(frames: FrameSet, virials: Virials | None) -> Verdict:
     stated = frames.temperature_K
     if stated is None:
         return Verdict(NAME, "cannot tell", None, None, "no temperature is stated (--temperature)")
     if len(frames) < MIN_FRAMES:
         return Verdict(NAME, "cannot tell", None, stated, f"needs at least {MIN_FRAMES} frames")
-    measured = bond_temperature(frames)
-    if measured is None:
+    if virials is None:
         return Verdict(
             NAME, "cannot tell", None, stated, "no bonds that vibrate, so no temperature can be measured"
         )
-    value, error = measured
+    value, error = _ratio(*virials)
     text = f"bonds vibrate at {value:.0f} ± {error:.0f} K, stated {stated:g} K"
     if 0 < value < stated:  # the error is proportional to the temperature: if the stated one is right, larger
         error *= stated / value
