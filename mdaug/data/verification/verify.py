@@ -86,7 +86,7 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
     stated
         Units in which the file was read, for advice on other ones.
     effort
-        Time that the comparison of energies with forces may take; None leaves it out.
+        Time that the comparison of energies with forces may take; None leaves out all that fit the forces.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
     evidence, bonds, to_a = measure_units(frames.select(usable))
     # wrong lengths would leave all atoms apart, or put thousands within a cutoff
     in_a = with_lengths_times(frames, to_a)
-    mixtures, doubt = _mixtures(in_a, usable, bonds, stated)
+    mixtures, doubt = _mixtures(in_a, usable, bonds, stated, effort)
     of_others = outliers([verdict for verdict in mixtures if verdict.verdict == "error"])
     if 0 < len(of_others) < len(usable):  # other checks then judge most frames, not a mean over two kinds
         usable = np.setdiff1d(usable, of_others)
@@ -133,7 +133,11 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
 
 
 def _mixtures(
-    frames: FrameSet, usable: IntArray, bonds: BondStiffness | None, stated: StatedUnits
+    frames: FrameSet,
+    usable: IntArray,
+    bonds: BondStiffness | None,
+    stated: StatedUnits,
+    effort: Effort | None,
 ) -> tuple[list[Verdict], str | None]:
     """Return the verdicts on frames of other kinds, and why no forces are those of the positions, if so.
 
@@ -154,7 +158,7 @@ def _mixtures(
         balance = balance_verdict(frames, usable, bonds)
     of_all = [v for v in (fixed, balance) if v.verdict in ("warning", "error") and not v.frames]
     verdicts = [identity_verdict(frames), common, fixed, balance]
-    if common.verdict != "error" and not of_all:
+    if effort is not None and common.verdict != "error" and not of_all:
         verdicts.append(force_scales_verdict(frames, np.setdiff1d(usable, outliers([balance]))))
     return verdicts, of_all[0].text if of_all else None
 
