@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any, BinaryIO, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,13 +40,13 @@ _ENDS = 56 + 20 + 22
 
 
 @contextmanager
-def open_zip(path: Path | str) -> Iterator[zipfile.ZipFile]:
+def open_zip(source: Path | str | BinaryIO) -> Iterator[zipfile.ZipFile]:
     """Open a zip file for reading, after a check of its members.
 
     Parameters
     ----------
-    path
-        The file.
+    source
+        Path of the file, or the file open for reading, such as one inside another.
 
     Raises
     ------
@@ -54,9 +54,10 @@ def open_zip(path: Path | str) -> Iterator[zipfile.ZipFile]:
         The file is no zip file, has two members of one name or overlapping ones, or unpacks to far more bytes
         than it has.
     """
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(source) as archive:
         members = archive.infolist()
-        size = Path(path).stat().st_size
+        assert archive.fp is not None
+        size = archive.fp.seek(0, os.SEEK_END)
         name, count = Counter(member.filename for member in members).most_common(1)[0] if members else ("", 1)
         if count > 1:
             raise zipfile.BadZipFile(f"{count} members are named {name}; expected one")

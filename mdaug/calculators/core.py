@@ -31,6 +31,8 @@ class Core:
         Precision of the network; the manifest's if None.
     threads
         Number of threads of each evaluation.
+    network
+        0, or the number of another network of the committee in the file.
 
     Raises
     ------
@@ -38,11 +40,15 @@ class Core:
         There is no core on this machine, or it cannot evaluate this model.
     """
 
-    def __init__(self, path: str | Path, dtype: Precision | None = None, threads: int = 1) -> None:
+    def __init__(
+        self, path: str | Path, dtype: Precision | None = None, threads: int = 1, network: int = 0
+    ) -> None:
         self._library = load_library()
         error = ctypes.create_string_buffer(_ERROR_BYTES)
         name = None if dtype is None else dtype.encode()
-        self._handle = self._library.mdaug_load(os.fsencode(path), name, threads, error, _ERROR_BYTES)
+        self._handle = self._library.mdaug_load_member(
+            os.fsencode(path), network, name, threads, error, _ERROR_BYTES
+        )
         if not self._handle:
             raise CoreUnavailableError(error.value.decode(errors="replace"))
 
@@ -54,6 +60,11 @@ class Core:
     def memory_bytes(self) -> int:
         """Size of weights and buffers."""
         return int(self._library.mdaug_memory(self._handle))
+
+    @property
+    def n_networks(self) -> int:
+        """Number of networks in the file; 1 without a committee."""
+        return int(self._library.mdaug_committee_size(self._handle))
 
     @property
     def n_templates(self) -> int:

@@ -13,7 +13,7 @@ from mdaug.errors import MDAugError
 from mdaug.native.build import build_core
 from mdaug.native.compiler import error_text
 
-ABI = 7
+ABI = 8
 
 _HANDLE = c_void_p
 
@@ -72,7 +72,8 @@ def declare_functions(library: CDLL) -> None:
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
 
-    declare("mdaug_load", _HANDLE, c_char_p, c_char_p, c_int, c_char_p, c_size_t)
+    declare("mdaug_load_member", _HANDLE, c_char_p, c_int, c_char_p, c_int, c_char_p, c_size_t)
+    declare("mdaug_committee_size", c_int, _HANDLE)
     declare("mdaug_free", None, _HANDLE)
     declare("mdaug_error", c_char_p, _HANDLE)
     declare("mdaug_memory", c_size_t, _HANDLE)

@@ -5,7 +5,7 @@ import platform
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import torch
 from ase.data import chemical_symbols
@@ -15,6 +15,7 @@ from torch import nn
 import mdaug
 from mdaug.archives import check_layout, open_zip, parse_json
 from mdaug.deployment.archive_check import short_storage
+from mdaug.deployment.committee import is_valid_committee, named, network_file
 from mdaug.deployment.deployed_model import DeployedModel
 from mdaug.errors import DataError
 from mdaug.models import SchNet
@@ -38,6 +39,7 @@ _VALID: dict[str, Callable[[Any], bool]] = {
     "units": lambda value: isinstance(value, dict),
     "training": lambda value: isinstance(value, dict),
     "versions": lambda value: isinstance(value, dict),
+    "committee": is_valid_committee,
 }
 """Conditions on the values that readers need."""
 
@@ -67,7 +69,7 @@ def build_manifest(
         list of the kinds of molecules: formula, atomic_numbers, bonds, mean_lengths_A, atom_types, n_terms;
         null if there is none); units; dtype; training; weights_sha256 (of all tensors); versions.
         `export_model` adds extrapolation (n_frames, the number of training frames behind its statistics), if
-        the model has statistics.
+        the model has statistics, and committee (networks, their number), if the file contains others.
     """
     options = model.options
     return {
@@ -119,43 +121,47 @@ def _describe_template(terms: MoleculeTerms) -> dict[str, Any]:
     }
 
 
-def read_manifest(path: str | Path) -> dict[str, Any]:
+def read_manifest(path: str | Path, network: int = 0) -> dict[str, Any]:
     """Return the manifest of a model.pt; nothing in the file is executed.
 
     Parameters
     ----------
     path
         The file.
+    network
+        0, or the number of another network of the committee in the file.
 
     Raises
     ------
     DataError
-        The file is missing, was not written by mdaug, is damaged, or has another format version.
+        The file is missing, was not written by mdaug, is damaged, or has another format version; it does not
+        contain the network.
     """
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected a model.pt written by mdaug train or mdaug export")
-    manifest = _parse(path, _extra_file(path))
+    name = named(path, network)
+    manifest = _parse(name, _extra_file(network_file(path, network) if network else path, name))
     version = manifest.get("format_version")
     if version not in READABLE:
         raise DataError(
-            f"{path}: model of format version {version!r}, expected {READABLE[0]} to {READABLE[-1]}; "
+            f"{name}: model of format version {version!r}, expected {READABLE[0]} to {READABLE[-1]}; "
             "export it again with this version of mdaug, or use the version that wrote it"
         )
     missing = [key for key in _KEYS if key not in manifest]
     if missing:
-        raise DataError(f"{path}: {NAME} lacks {', '.join(missing)}; export the model again")
-    wrong = [key for key, is_valid in _VALID.items() if not is_valid(manifest[key])]
+        raise DataError(f"{name}: {NAME} lacks {', '.join(missing)}; export the model again")
+    wrong = [key for key, is_valid in _VALID.items() if not is_valid(manifest.get(key))]
     if wrong:
         shown = repr(manifest[wrong[0]])[:80]
-        raise DataError(f"{path}: {NAME} has {wrong[0]} = {shown}, which is not valid; export it again")
+        raise DataError(f"{name}: {NAME} has {wrong[0]} = {shown}, which is not valid; export it again")
     return manifest
 
 
-def _extra_file(path: Path) -> bytes:
+def _extra_file(source: Path | BinaryIO, name: str) -> bytes:
     """Return the bytes of manifest.json, which TorchScript stores in the folder extra/ of a zip file."""
     try:
-        with open_zip(path) as archive:
+        with open_zip(source) as archive:
             names = archive.namelist()
             folder = check_layout(archive)
             damaged = archive.testzip()
@@ -168,23 +174,23 @@ def _extra_file(path: Path) -> bytes:
                 return archive.read(f"{folder}/extra/{NAME}")
     except Exception as error:  # a broken file makes zipfile raise errors of many kinds
         raise DataError(
-            f"{path}: not a model.pt, or damaged ({error}); expected the model.pt of a training; files of "
+            f"{name}: not a model.pt, or damaged ({error}); expected the model.pt of a training; files of "
             "frames are for `mdaug check`"
         ) from error
     if any(name.endswith("/constants.pkl") for name in names):
-        raise DataError(f"{path}: a TorchScript file, but without {NAME}; expected one written by mdaug")
+        raise DataError(f"{name}: a TorchScript file, but without {NAME}; expected one written by mdaug")
     raise DataError(
-        f"{path}: not a deployed model (a checkpoint?); expected the model.pt that mdaug train writes"
+        f"{name}: not a deployed model (a checkpoint?); expected the model.pt that mdaug train writes"
     )
 
 
-def _parse(path: Path, content: bytes) -> dict[str, Any]:
+def _parse(name: str, content: bytes) -> dict[str, Any]:
     try:
         manifest = parse_json(content)
     except ValueError as error:
-        raise DataError(f"{path}: {NAME} is not readable JSON ({error}); export the model again") from error
+        raise DataError(f"{name}: {NAME} is not readable JSON ({error}); export the model again") from error
     if not isinstance(manifest, dict):
-        raise DataError(f"{path}: {NAME} holds no JSON object; export the model again")
+        raise DataError(f"{name}: {NAME} holds no JSON object; export the model again")
     return manifest
 
 

@@ -17,6 +17,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "pickle.h"
@@ -27,9 +28,10 @@ class Archive {
   public:
     // Reads the whole file. Throws std::runtime_error if it is not a zip file of one folder, or if the checksum of a stored
     // member is wrong; compressed members (the program, which the core does not run) are not read.
-    explicit Archive(const std::string& path) : bytes_(std::filesystem::file_size(path)) {
-        std::ifstream file(path, std::ios::binary);
-        if (!file.read(bytes_.data(), static_cast<std::streamsize>(bytes_.size()))) fail("it cannot be read");
+    explicit Archive(const std::string& path) : Archive(bytes_of_file(path)) {}
+
+    // The same for a file in memory, such as one inside another.
+    explicit Archive(std::vector<char> bytes) : bytes_(std::move(bytes)) {
         const Directory directory = find_directory();
         uint64_t at = directory.begin;
         while (at < directory.end) at = read_entry(at, directory.end);
@@ -75,6 +77,13 @@ class Archive {
     uint64_t n_packed_ = 0, n_unpacked_ = 0;
 
     [[noreturn]] static void fail(const std::string& reason) { throw std::runtime_error(reason); }
+
+    static std::vector<char> bytes_of_file(const std::string& path) {
+        std::vector<char> bytes(std::filesystem::file_size(path));
+        std::ifstream file(path, std::ios::binary);
+        if (!file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) fail("it cannot be read");
+        return bytes;
+    }
 
     template <class T>
     T get(uint64_t at) const {  // zip files are little-endian, as are the processors that mdaug runs on

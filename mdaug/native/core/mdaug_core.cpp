@@ -156,10 +156,15 @@ extern "C" {
 int mdaug_abi(void) { return MDAUG_CORE_ABI; }
 
 mdaug_core* mdaug_load(const char* path, const char* dtype, int threads, char* error, size_t error_size) {
+    return mdaug_load_member(path, 0, dtype, threads, error, error_size);
+}
+
+mdaug_core* mdaug_load_member(const char* path, int network, const char* dtype, int threads, char* error,
+                              size_t error_size) {
     std::string reason;
     try {
         auto core = std::make_unique<mdaug_core>();
-        core->file = ModelFile::read(path);
+        core->file = ModelFile::read(path, network);
         core->threads = std::max(1, threads);
         core->molecules = std::make_unique<Molecules>(core->file, core->threads);
         core->evaluation = make_evaluation(core->file, core->molecules->elements(), dtype ? dtype : core->file.dtype,
@@ -174,6 +179,8 @@ mdaug_core* mdaug_load(const char* path, const char* dtype, int threads, char* e
     if (error && error_size > 0) std::snprintf(error, error_size, "%s", reason.substr(0, reason.find('\n')).c_str());
     return nullptr;
 }
+
+int mdaug_committee_size(const mdaug_core* core) { return core->file.n_networks; }
 
 void mdaug_free(mdaug_core* core) { delete core; }
 

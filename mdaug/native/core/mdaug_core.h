@@ -40,7 +40,7 @@ extern "C" {
 #define MDAUG_API
 #endif
 
-#define MDAUG_CORE_ABI 7
+#define MDAUG_CORE_ABI 8
 
 /* MDAUG_CORE_ABI of the library; compare it with this header's after dlopen. */
 MDAUG_API int mdaug_abi(void);
@@ -57,6 +57,14 @@ typedef struct mdaug_core mdaug_core;
  * another format version, an unknown dtype, filters that are not splines (such models run as TorchScript only), a
  * baseline whose indices or sizes are out of range. */
 MDAUG_API mdaug_core* mdaug_load(const char* path, const char* dtype, int threads, char* error, size_t error_size);
+
+/* The number of networks in the file of a core: 1, or those of a committee (mdaug train --committee N). */
+MDAUG_API int mdaug_committee_size(const mdaug_core* core);
+
+/* Load a network of the committee in a model.pt, 0 <= network < mdaug_committee_size; 0 is what mdaug_load loads. The
+ * other arguments are its. Fails for a file that does not contain the network, too. */
+MDAUG_API mdaug_core* mdaug_load_member(const char* path, int network, const char* dtype, int threads, char* error,
+                                        size_t error_size);
 
 MDAUG_API void mdaug_free(mdaug_core* core); /* NULL is fine */
 

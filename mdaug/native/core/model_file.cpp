@@ -49,6 +49,30 @@ std::string manifest_of(const Archive& archive) {
     return manifest;
 }
 
+// The networks of a committee are extra files of the archive, each a whole model.pt (mdaug/deployment/committee.py).
+constexpr int MOST_NETWORKS = 1000;
+
+Archive archive_of(const std::string& path, int network) {
+    Archive archive(path);
+    if (network == 0) return archive;
+    const std::string name = "extra/committee/network-" + std::to_string(network) + ".pt";
+    if (!archive.contains(name)) throw std::runtime_error("the file does not contain it");
+    const auto bytes = archive.content(name);
+    return Archive(std::vector<char>(bytes.begin(), bytes.end()));
+}
+
+int n_networks_of(const std::string& path, const std::string& manifest) {
+    const auto committee = json_value(manifest, "committee");
+    if (committee.empty() || committee == "null") return 1;
+    const auto text = json_value(committee, "networks");
+    const bool is_integer = !text.empty() && text.size() <= 4 && text.find_first_not_of("0123456789") == std::string::npos;
+    const int n = is_integer ? std::stoi(text) : 0;
+    if (n < 2 || n > MOST_NETWORKS)
+        throw std::runtime_error(path + ": manifest.json has committee = " + printable(committee.substr(0, 80)) +
+                                 ", which is not valid; export it again");
+    return n;
+}
+
 void check(const std::string& path, const std::string& manifest) {
     if (manifest.empty())
         throw std::runtime_error(path +
@@ -145,17 +169,21 @@ void ModelFile::fill(const StoredModule& module) {
     n_interactions = static_cast<int>(std::clamp<int64_t>(module.integer("filters.n_interactions"), -1, 1 << 20));
 }
 
-ModelFile ModelFile::read(const std::string& path) {
-    if (!std::filesystem::is_regular_file(path))
-        throw std::runtime_error(path + ": no such file; expected a model.pt written by mdaug train or mdaug export");
+ModelFile ModelFile::read(const std::string& path_of_file, int network) {
+    if (!std::filesystem::is_regular_file(path_of_file))
+        throw std::runtime_error(path_of_file +
+                                 ": no such file; expected a model.pt written by mdaug train or mdaug export");
+    const std::string path =
+        network == 0 ? path_of_file : path_of_file + ", network " + std::to_string(network) + " of its committee";
     ModelFile file;
     file.path = path;
-    const Archive archive = readable(path, [&] { return Archive(path); });
+    const Archive archive = readable(path, [&] { return archive_of(path_of_file, network); });
     file.manifest = readable(path, [&] { return manifest_of(archive); });
     check(path, file.manifest);
     const auto dtype = json_strings(json_value(file.manifest, "dtype"));
     file.dtype = dtype.empty() ? "float64" : dtype[0];
     file.symbols = json_strings(json_value(file.manifest, "elements"));
+    file.n_networks = n_networks_of(path, file.manifest);
     const StoredModule module = readable(path, [&] { return StoredModule(archive); });
     check_weights(path, file.manifest, module);
     readable(path, [&] { file.fill(module); });

@@ -20,11 +20,12 @@ struct Array {
 };
 
 struct ModelFile {
-    std::string path, manifest, dtype;
+    std::string path, manifest, dtype;  // `path` also names the network, if the file contains several
     std::vector<std::string> symbols;
     double cutoff, energy_scale, spacing;
     double prior_spacing;  // > 0: there is a tensor "prior_table" (n_elements, n_elements, n_rows)
     int n_interactions;
+    int n_networks;  // of the committee in the file; 1 without
     std::map<std::string, Array> tensors;
     std::vector<std::map<std::string, Array>> baseline;  // arrays of each template; empty without a baseline
 
@@ -36,8 +37,9 @@ struct ModelFile {
 
     void keep_only(const std::set<std::string>& names);  // frees all other tensors and the baseline
 
-    // Throws std::runtime_error with one line that states the problem and its remedy.
-    static ModelFile read(const std::string& path);
+    // Network 0, or another one of the committee in the file. Throws std::runtime_error with one line that states the
+    // problem and its remedy.
+    static ModelFile read(const std::string& path, int network = 0);
 
   private:
     void fill(const StoredModule& module);
