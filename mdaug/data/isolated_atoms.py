@@ -33,20 +33,6 @@ def is_isolated(atoms: Atoms) -> bool:
     return named or not atoms.pbc.any() or _nearest_image(atoms.cell.array[atoms.pbc]) >= FAR_A
 
 
-def note_of_left_out(symbols: Sequence[str]) -> str:
-    """Return a sentence on frames of isolated atoms that are not read.
-
-    Parameters
-    ----------
-    symbols
-        Of each frame.
-    """
-    return (
-        f"{len(symbols)} frames of isolated atoms ({', '.join(sorted(set(symbols)))}) are left out; `mdaug "
-        "train` takes reference energies from them"
-    )
-
-
 def separate_isolated_atoms(systems: Sequence[FrameSet]) -> tuple[list[FrameSet], list[FrameSet]]:
     """Return the systems to train on and those of isolated atoms.
 

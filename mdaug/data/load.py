@@ -1,17 +1,22 @@
 """DATA, a file or a name, to checked frames in eV and Å."""
 
 import warnings
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
+from ase.data import chemical_symbols
 
 from mdaug.data.datasets import EMBEDDED_SETS, REMOTE_SETS, cached_path
-from mdaug.data.isolated_atoms import are_isolated, isolated_energies, separate_isolated_atoms
+from mdaug.data.isolated_atoms import are_isolated
 from mdaug.data.isomers import split_isomers
 from mdaug.data.join import join_contents
-from mdaug.data.readers import read_contents, read_systems
-from mdaug.data.readers.contents import Contents, LabelKeys
+from mdaug.data.origin import shown
+from mdaug.data.readers import read_file
+from mdaug.data.readers.contents import Contents
+from mdaug.data.reading import Reading, ReadingOptions
 from mdaug.data.sources import find_files
 from mdaug.data.stated_units import StatedUnits, stated_units
 from mdaug.data.verification.energies_from_forces import Effort
@@ -43,44 +48,20 @@ class ReadFrames:
 
 
 def load_frames(
-    data: str | Path = "ethanol",
-    *,
-    units: str | None = None,
-    force_units: str | None = None,
-    length_units: str | None = None,
-    temperature_K: float | None = None,
-    every: int = 1,
-    energy_key: str | None = None,
-    forces_key: str | None = None,
-    forces_optional: bool = False,
-    drop_outliers: bool = False,
+    data: str | Path = "ethanol", *, drop_outliers: bool = False, **reading: Unpack[ReadingOptions]
 ) -> FrameSet:
-    """Read frames and check them.
+    """Read the frames of one system and check them.
 
     Parameters
     ----------
     data
         A file (its format is recognized by its content); a folder or a pattern (``frames/*.xyz``), whose
         files are joined; a group of an HDF5 file (``FILE#GROUP``); or a name: ``ethanol`` (embedded,
-        GFN2-xTB at 500 K), ``ethanol-ccsdt`` (after ``mdaug dataset ethanol-ccsdt``).
-    units
-        Energy unit of the file where it is not the format's own: eV, kcal/mol, kJ/mol, meV, Hartree or Ry.
-        Without it npz files are in kcal/mol (or their ``e_unit``), NeuralForceField's in their own ``units``,
-        everything else in eV.
-    force_units
-        Force unit of the file where it is not `units` per `length_units`: ``Hartree/Bohr``, ``eV/Angstrom``.
-    length_units
-        Length unit of the file: Angstrom, Bohr, nm or pm.
-    temperature_K
-        Temperature of the frames, K; overrides the file's.
-    every
-        Take every n-th frame.
-    energy_key, forces_key
-        Names under which the file keeps energies and forces, where it keeps several.
-    forces_optional
-        Read frames with energies only, too; their forces are NaN, and only their structures are checked.
+        GFN2-xTB at 500 K), ``ethanol-ccsdt`` (after `mdaug dataset ethanol-ccsdt`).
     drop_outliers
-        Leave out frames whose energy or forces stand out; `FrameSet.name` and a warning say how many.
+        Leave out frames whose energy or forces stand out; a warning says which.
+    **reading
+        How the files are read: the parameters of `Reading` from `units` to `forces_optional`.
 
     Returns
     -------
@@ -105,33 +86,15 @@ def load_frames(
     >>> frames
     FrameSet(ethanol: 1000 frames of C2H6O, GFN2-xTB, 500 K)
     """
-    contents = read_frames(
-        data,
-        units=units,
-        force_units=force_units,
-        length_units=length_units,
-        temperature_K=temperature_K,
-        every=every,
-        energy_key=energy_key,
-        forces_key=forces_key,
-        forces_optional=forces_optional,
-    )
-    return _checked(contents, drop_outliers=drop_outliers)
+    return _checked(read_frames(data, **reading), drop_outliers=drop_outliers)
 
 
 def load_systems(
     data: str | Path,
     *,
-    units: str | None = None,
-    force_units: str | None = None,
-    length_units: str | None = None,
-    temperature_K: float | None = None,
-    every: int = 1,
-    energy_key: str | None = None,
-    forces_key: str | None = None,
-    forces_optional: bool = False,
     drop_outliers: bool = False,
     isolated_atoms: bool = False,
+    **reading: Unpack[ReadingOptions],
 ) -> list[FrameSet]:
     """Read the frames of one or several systems and check each; otherwise as `load_frames`.
 
@@ -141,13 +104,11 @@ def load_systems(
 
     Parameters
     ----------
-    data, units, force_units, length_units, temperature_K, every, energy_key, forces_key
-        As for `load_frames`.
-    forces_optional, drop_outliers
+    data, drop_outliers, **reading
         As for `load_frames`.
     isolated_atoms
-        Return frames of isolated atoms too, each element a system, unchecked and perhaps without forces; else
-        they are left out, with a warning.
+        Return frames of isolated atoms too, each element a system; else they are left out, with a warning,
+        unless there are no others. They are not checked, and may lack forces.
 
     Returns
     -------
@@ -159,34 +120,11 @@ def load_systems(
     DataError
         As `load_frames`.
     """
-    read = read_systems_of(
-        data,
-        units=units,
-        force_units=force_units,
-        length_units=length_units,
-        temperature_K=temperature_K,
-        every=every,
-        energy_key=energy_key,
-        forces_key=forces_key,
-        forces_optional=forces_optional,
-    )
-    prepared = [isomer for contents in read for isomer in _isomers(contents)]
-    systems = [
+    systems = read_systems(data, **reading)
+    return [
         contents.frames if are_isolated(contents.frames) else _checked(contents, drop_outliers=drop_outliers)
-        for contents in prepared
+        for contents in (systems if isolated_atoms else without_isolated_atoms(systems))
     ]
-    others, alone = separate_isolated_atoms(systems)
-    if isolated_atoms or not alone:
-        return systems
-    symbols = ", ".join(isolated_energies(alone))
-    warnings.warn(f"{data}: frames of isolated atoms ({symbols}) are left out", stacklevel=2)
-    return others
-
-
-def _isomers(contents: ReadFrames) -> list[ReadFrames]:
-    """Return the contents of each isomer; notes are of the first."""
-    parts = split_isomers(contents.frames)
-    return [replace(contents, frames=part, notes=contents.notes * (n == 0)) for n, part in enumerate(parts)]
 
 
 def _checked(contents: ReadFrames, *, drop_outliers: bool) -> FrameSet:
@@ -199,95 +137,93 @@ def _checked(contents: ReadFrames, *, drop_outliers: bool) -> FrameSet:
     return raise_or_warn(verification, contents.frames.name, only_duplicates=contents.is_named_set)
 
 
-def read_frames(
-    data: str | Path = "ethanol",
-    *,
-    units: str | None = None,
-    force_units: str | None = None,
-    length_units: str | None = None,
-    temperature_K: float | None = None,
-    every: int = 1,
-    energy_key: str | None = None,
-    forces_key: str | None = None,
-    forces_optional: bool = False,
-) -> ReadFrames:
-    """Read frames without checks; parameters and errors as of `load_frames`."""
-    keys = LabelKeys(energy_key, forces_key, forces_optional)
-    paths = _files_of(data)
-    contents = join_contents([read_contents(path, keys) for path in paths], paths, str(data))
-    return _prepared(contents, str(data), units, force_units, length_units, temperature_K, every)
+def read_frames(data: str | Path = "ethanol", **reading: Unpack[ReadingOptions]) -> ReadFrames:
+    """Read the frames of one system without checks; parameters and errors as of `load_frames`."""
+    contents, *others = without_isolated_atoms(_read(str(data), Reading(**reading)))
+    if others or not (contents.frames.has_forces or reading.get("forces_optional")):
+        raise DataError(f"{data}: only isolated atoms; expected frames of several atoms")
+    return contents
 
 
-def read_systems_of(
-    data: str | Path,
-    *,
-    units: str | None = None,
-    force_units: str | None = None,
-    length_units: str | None = None,
-    temperature_K: float | None = None,
-    every: int = 1,
-    energy_key: str | None = None,
-    forces_key: str | None = None,
-    forces_optional: bool = False,
-) -> list[ReadFrames]:
-    """Read frames of all compositions without checks; parameters and errors as of `load_frames`."""
-    keys = LabelKeys(energy_key, forces_key, forces_optional, atoms_optional=True)
-    given = (units, force_units, length_units, temperature_K, every)
-    return [_prepared(contents, str(data), *given) for contents in _named_or_files(data, keys)]
-
-
-def _files_of(data: str | Path) -> list[Path]:
-    """Return the files of a named set, a file, a folder or a pattern."""
-    name = str(data)
-    if name in REMOTE_SETS:
-        return [cached_path(name)]
-    return [EMBEDDED_SETS[name]] if name in EMBEDDED_SETS else find_files(data)
-
-
-def _named_or_files(data: str | Path, keys: LabelKeys) -> list[Contents]:
-    """Return the contents of each system in the files of `data`."""
-    systems: dict[tuple[bytes, tuple[bool, ...]], tuple[list[Contents], list[Path]]] = {}
-    for path in _files_of(data):
-        for contents in read_systems(path, keys):
-            key = contents.frames.atomic_numbers.tobytes(), contents.frames.pbc
-            parts, paths = systems.setdefault(key, ([], []))
-            parts.append(contents)
-            paths.append(path)
-    joined = systems.values()
+def read_systems(data: str | Path, **reading: Unpack[ReadingOptions]) -> list[ReadFrames]:
+    """Read the frames of all systems without checks; parameters and errors as of `load_systems`."""
+    read = _read(str(data), Reading(**reading, several_systems=True))
     return [
-        join_contents(parts, paths, str(data) if len(joined) == 1 else parts[0].frames.name)
-        for parts, paths in joined
+        replace(contents, frames=isomer, notes=contents.notes if n == 0 else ())
+        for contents in read
+        for n, isomer in enumerate(split_isomers(contents.frames))
     ]
 
 
-def _prepared(  # noqa: PLR0917
-    contents: Contents,
-    name: str,
-    units: str | None,
-    force_units: str | None,
-    length_units: str | None,
-    temperature_K: float | None,
-    every: int,
-) -> ReadFrames:
-    """Return the contents of a file in eV and Å, thinned and with what is known of named sets."""
+def without_isolated_atoms(systems: Sequence[ReadFrames]) -> list[ReadFrames]:
+    """Return the systems of several atoms, with a note on the others; all systems if there are no such.
+
+    Parameters
+    ----------
+    systems
+        All systems.
+    """
+    alone = [contents.frames for contents in systems if are_isolated(contents.frames)]
+    others = [contents for contents in systems if not are_isolated(contents.frames)]
+    if not alone or not others:
+        return list(systems)
+    symbols = dict.fromkeys(chemical_symbols[frames.atomic_numbers[0]] for frames in alone)
+    note = (
+        f"frames of isolated atoms ({', '.join(symbols)}) are left out; `mdaug train` takes reference "
+        "energies from them"
+    )
+    return [replace(others[0], notes=(note, *others[0].notes)), *others[1:]]
+
+
+def _read(data: str, reading: Reading) -> list[ReadFrames]:
+    """Return the frames of each system in the files of `data`, those of one system joined."""
+    systems: dict[Hashable, tuple[list[Contents], list[Path]]] = {}
+    for path in _files_of(data):
+        for contents in read_file(path, reading):
+            frames = contents.frames
+            system: Hashable = frames.atomic_numbers.tobytes(), frames.pbc, are_isolated(frames)
+            if not reading.several_systems and not are_isolated(frames):
+                system = None  # files of another system are refused where they are joined
+            parts, paths = systems.setdefault(system, ([], []))
+            parts.append(contents)
+            paths.append(path)
+    joined = []
+    for system, (parts, paths) in systems.items():
+        name = data if system is None or len(systems) == 1 else parts[0].frames.name
+        joined.append(_in_internal_units(join_contents(parts, paths, name), data, reading))
+    return joined
+
+
+def _files_of(data: str) -> list[Path]:
+    """Return the files of a named set, a file, a folder or a pattern."""
+    if data in REMOTE_SETS:
+        return [cached_path(data)]
+    return [EMBEDDED_SETS[data]] if data in EMBEDDED_SETS else find_files(data)
+
+
+def _in_internal_units(contents: Contents, name: str, reading: Reading) -> ReadFrames:
+    """Return frames in eV and Å, thinned, and with what is stated, or known of named sets."""
     remote, embedded = REMOTE_SETS.get(name), EMBEDDED_SETS.get(name)
-    stated = stated_units(contents.units, units, force_units, length_units, where=name)
+    stated = stated_units(
+        contents.units, reading.units, reading.force_units, reading.length_units, where=name
+    )
     frames = _to_internal_units(contents.frames, stated)
     if remote or embedded:
         frames = replace(frames, name=name)
     if remote:
         frames = replace(frames, temperature_K=remote.temperature_K, level_of_theory=remote.level_of_theory)
-    if temperature_K is not None:
-        frames = replace(frames, temperature_K=temperature_K)
+    if reading.temperature_K is not None:
+        frames = replace(frames, temperature_K=reading.temperature_K)
     if frames.temperature_K is not None and not 0 < frames.temperature_K < np.inf:
         raise DataError(
             f"{name}: a temperature of {frames.temperature_K:g} K; expected more than 0: state it with "
             "--temperature"
         )
-    if every != 1:
-        frames = frames.select(slice(None, None, _positive(every)))
-    is_trusted = bool(remote or embedded) and stated == contents.units and temperature_K is None
-    return ReadFrames(frames, stated, contents.notes, is_trusted)
+    if reading.every < 1:
+        raise DataError(f"every={reading.every}: expected 1 (all frames) or more")
+    frames = frames.select(slice(None, None, reading.every))
+    is_named_set = bool(remote or embedded) and stated == contents.units and reading.temperature_K is None
+    return ReadFrames(frames, stated, contents.notes, is_named_set)
 
 
 def verify(contents: ReadFrames, *, drop_outliers: bool, effort: Effort | None) -> Verification:
@@ -314,21 +250,12 @@ def verify(contents: ReadFrames, *, drop_outliers: bool, effort: Effort | None) 
     kept = np.setdiff1d(np.arange(len(contents.frames)), dropped)
     if len(kept) == 0:
         raise DataError(f"{contents.frames.name}: all {len(dropped)} frames are outliers; nothing is left")
-    shown = ", ".join(str(n) for n in dropped[:8])
     warnings.warn(
         f"{contents.frames.name}: {len(dropped)} of {len(contents.frames)} frames left out as outliers "
-        f"(frames {shown}{', …' if len(dropped) > 8 else ''})",
+        f"(frames {shown(contents.frames, dropped)})",
         stacklevel=3,
     )
-    frames = contents.frames.select(kept)
-    info = frames.info | {"frame_in_file": kept}
-    return verify_frames(replace(frames, info=info), contents.units, effort)
-
-
-def _positive(every: int) -> int:
-    if every < 1:
-        raise DataError(f"every={every}: expected 1 (all frames) or more")
-    return every
+    return verify_frames(contents.frames.select(kept), contents.units, effort)
 
 
 def _to_internal_units(frames: FrameSet, units: StatedUnits) -> FrameSet:

@@ -1,12 +1,9 @@
 """Check a set of frames: verdicts in check.json."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from ase.data import chemical_symbols
-
-from mdaug.data.isolated_atoms import are_isolated, note_of_left_out
-from mdaug.data.load import ReadFrames, read_systems_of, verify
+from mdaug.data.load import ReadFrames, read_systems, verify, without_isolated_atoms
 from mdaug.data.verification.verify import THOROUGH
 from mdaug.errors import DataError
 from mdaug.files import write_json
@@ -57,7 +54,7 @@ def check_data(data: str, options: DataOptions, folder: Path) -> list[CheckResul
     DataError
         If the file cannot be read at all.
     """
-    systems = _without_isolated_atoms(read_systems_of(data, **options.reading()))
+    systems = without_isolated_atoms(read_systems(data, **options.reading()))
     results = [_check(contents, options) for contents in systems]
     labels = labels_of([contents.frames for contents in systems])
     of_system = [{"system": label} if len(results) > 1 else {} for label in labels]
@@ -68,19 +65,6 @@ def check_data(data: str, options: DataOptions, folder: Path) -> list[CheckResul
     ]
     write_json(folder / FILE, {"verdicts": entries})
     return results
-
-
-def _without_isolated_atoms(read: list[ReadFrames]) -> list[ReadFrames]:
-    """Return the systems of several atoms, and a note on the others; all if there are no others."""
-    atoms = [contents for contents in read if are_isolated(contents.frames)]
-    systems = [contents for contents in read if not are_isolated(contents.frames)]
-    if not atoms or not systems:
-        return read
-    symbols = [
-        chemical_symbols[one.frames.atomic_numbers[0]] for one in atoms for _ in range(len(one.frames))
-    ]
-    first = replace(systems[0], notes=(note_of_left_out(symbols), *systems[0].notes))
-    return [first, *systems[1:]]
 
 
 def _check(contents: ReadFrames, options: DataOptions) -> CheckResult:

@@ -1,7 +1,7 @@
 """Options that several commands share; for every `--help`, nothing heavy."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from pydantic import Field
@@ -9,6 +9,7 @@ from pydantic import Field
 from mdaug.options import Options
 
 if TYPE_CHECKING:
+    from mdaug.data.reading import ReadingOptions
     from mdaug.frames import FrameSet
     from mdaug.jobs import Where
 
@@ -26,18 +27,6 @@ Strict = Annotated[
     ),
 ]
 """Whether a structure unlike the training frames is an error."""
-
-
-class Reading(TypedDict):
-    """Keyword arguments of `mdaug.data.load.read_frames`."""
-
-    units: str | None
-    force_units: str | None
-    length_units: str | None
-    temperature_K: float | None
-    every: int
-    energy_key: str | None
-    forces_key: str | None
 
 
 class DataOptions(Options):
@@ -84,9 +73,8 @@ class DataOptions(Options):
         """
         from mdaug.data import load_frames
 
-        return load_frames(
-            data, drop_outliers=self.drop_outliers, forces_optional=forces_optional, **self.reading()
-        )
+        reading = self.reading(forces_optional=forces_optional)
+        return load_frames(data, drop_outliers=self.drop_outliers, **reading)
 
     def load_several(
         self, data: str, *, forces_optional: bool = False, isolated_atoms: bool = False
@@ -107,16 +95,17 @@ class DataOptions(Options):
         """
         from mdaug.data import load_systems
 
-        return load_systems(
-            data,
-            drop_outliers=self.drop_outliers,
-            forces_optional=forces_optional,
-            isolated_atoms=isolated_atoms,
-            **self.reading(),
-        )
+        reading = self.reading(forces_optional=forces_optional)
+        return load_systems(data, drop_outliers=self.drop_outliers, isolated_atoms=isolated_atoms, **reading)
 
-    def reading(self) -> "Reading":
-        """Return the keyword arguments of `mdaug.data.load.read_frames`."""
+    def reading(self, *, forces_optional: bool = False) -> "ReadingOptions":
+        """Return the keyword arguments of `load_frames` that say how files are read.
+
+        Parameters
+        ----------
+        forces_optional
+            Read frames with energies only, too.
+        """
         return {
             "units": self.units,
             "force_units": self.force_units,
@@ -125,6 +114,7 @@ class DataOptions(Options):
             "every": self.every,
             "energy_key": self.energy_key,
             "forces_key": self.forces_key,
+            "forces_optional": forces_optional,
         }
 
 

@@ -58,7 +58,7 @@ def test_a_file_of_two_compositions(mixed, tmp_path):
     assert [frames.name for frames in systems] == ["mixed.xyz (CH4O)", "mixed.xyz (H2O)"]
     assert [len(frames) for frames in load_systems(path, every=3)] == [4, 3]
     assert {frames.temperature_K for frames in load_systems(path, temperature_K=321.0)} == {321.0}
-    with pytest.raises(DataError, match=r"frame 1 has other atoms \(OH2, not COH4\)"):
+    with pytest.raises(DataError, match=r"frame 1 has other atoms \(H2O, not CH4O\)"):
         load_frames(path)
 
 
@@ -131,7 +131,9 @@ def test_single_atoms_beside_molecules_are_left_out(mixed, tmp_path):
     atoms = [Atoms(symbol, info={"energy": energy, "config_type": "IsolatedAtom"}) for symbol, energy in
              (("H", -13.6), ("O", -432.0), ("C", -1027.0))]  # fmt: skip
     ase.io.write(tmp_path / "mixed.xyz", [*atoms, *mixed], format="extxyz")
-    with pytest.warns(UserWarning, match=r"mixed.xyz: frames of isolated atoms \(H, O, C\) are left out"):
+    with pytest.warns(
+        UserWarning, match=r"mixed.xyz \(CH4O\): frames of isolated atoms \(H, O, C\) are left out"
+    ):
         systems = load_systems(tmp_path / "mixed.xyz")
     _check(systems, mixed)
     others, alone = separate_isolated_atoms(load_systems(tmp_path / "mixed.xyz", isolated_atoms=True))
@@ -142,9 +144,7 @@ def test_single_atoms_beside_molecules_are_left_out(mixed, tmp_path):
 def test_single_atoms_beside_frames_of_one_molecule_are_left_out(mixed, tmp_path):
     one = [atoms for atoms in mixed if str(atoms.symbols) == str(mixed[0].symbols)]
     ase.io.write(tmp_path / "one.xyz", [Atoms("H", info={"energy": -13.6}), *one], format="extxyz")
-    with pytest.warns(
-        UserWarning, match=r"1 frames of isolated atoms \(H\) are left out; `mdaug train` takes"
-    ):
+    with pytest.warns(UserWarning, match=r"frames of isolated atoms \(H\) are left out; `mdaug train` takes"):
         assert len(load_frames(tmp_path / "one.xyz")) == len(one)
 
 
@@ -154,7 +154,7 @@ def test_single_atoms_are_left_out_of_every_format(name, mixed, tmp_path):
     methanol = [atoms for atoms in mixed if len(atoms) == 6]
     atom = Atoms("H", calculator=SinglePointCalculator(Atoms("H"), energy=-13.6, forces=np.zeros((1, 3))))
     _write(tmp_path / name, [atom, *methanol])
-    with pytest.warns(UserWarning, match=r"1 frames of isolated atoms \(H\) are left out"):
+    with pytest.warns(UserWarning, match=r"frames of isolated atoms \(H\) are left out"):
         frames = load_frames(tmp_path / name)
     assert (len(frames), frames.n_atoms) == (12, 6)
     np.testing.assert_allclose(frames.energies, [atoms.get_potential_energy() for atoms in methanol])

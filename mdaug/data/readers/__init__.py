@@ -2,14 +2,17 @@
 
 import gzip
 import tempfile
-from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
+
+import numpy as np
 
 from mdaug.archives import ALWAYS_ALLOWED
+from mdaug.data.origin import FRAME
 from mdaug.data.readers import ase_outputs, cp2k, deepmd, extxyz, hdf5, nff, npz, schnetpack, sgdml_xyz
-from mdaug.data.readers.contents import HEAD_BYTES, Contents, LabelKeys, Reader
+from mdaug.data.readers.contents import HEAD_BYTES, Contents, Reader
+from mdaug.data.reading import Reading
 from mdaug.errors import DataError, MDAugError
 
 READERS: tuple[Reader, ...] = (
@@ -21,10 +24,9 @@ READERS: tuple[Reader, ...] = (
     sgdml_xyz.READER,
     extxyz.READER,
     *ase_outputs.READERS,
+    deepmd.READER,
 )
 """In the order in which they are tried: formats that cannot be mistaken come first."""
-
-T = TypeVar("T")
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -38,66 +40,79 @@ MAX_UNPACKED_RATIO = 100
 unpack to 3 to 10 times their size."""
 
 
-def read_contents(path: Path, keys: LabelKeys = LabelKeys()) -> Contents:
-    """Read the only system of `path` with the first reader that recognizes it; gzip is unpacked.
+def read_file(path: Path, reading: Reading = Reading()) -> list[Contents]:
+    """Read the systems of `path` with the first reader that recognizes it; gzip is unpacked.
 
     Parameters
     ----------
     path
         A file, ``FILE#GROUP`` of an HDF5 file, or the folder of a system of DeePMD-kit.
-    keys
-        Names under which it keeps energies and forces, where the user states them.
+    reading
+        How it is read.
+
+    Returns
+    -------
+    list of Contents
+        One for each system; isolated atoms are systems of their own.
 
     Raises
     ------
     DataError
-        If there is no such file, it is empty, no reader recognizes it, or it has several systems.
+        If there is no such file, it is empty, no reader recognizes it, or it has several systems besides
+        isolated atoms where one is expected.
     """
-    return _read(path, keys, several=False)[0]
-
-
-def read_systems(path: Path, keys: LabelKeys = LabelKeys()) -> list[Contents]:
-    """Read all systems of `path`, one `Contents` for each; otherwise as `read_contents`.
-
-    Parameters
-    ----------
-    path, keys
-        As for `read_contents`.
-
-    Raises
-    ------
-    DataError
-        If there is no such file, it is empty, or no reader recognizes it.
-    """
-    return _read(path, keys, several=True)
-
-
-def _read(path: Path, keys: LabelKeys, *, several: bool) -> list[Contents]:
     if deepmd.is_system(path):
-        return [_guarded(lambda: deepmd.read(path, keys), path, deepmd.NAME)]
+        return _read_with(deepmd.READER, path, reading)
     if not path.is_file() and (of_file := hdf5.split_group(path)) is not None:
         file, group = of_file
         if _head(file).startswith(GZIP_MAGIC):
-            return _read_compressed(file, keys, several=several, group=f"#{group}")
-        return [_guarded(lambda: hdf5.read_group(file, group, keys), path, hdf5.READER.name)]
+            return _read_compressed(file, reading, group=f"#{group}")
+        return _read_with(hdf5.READER, path, reading)
     if not path.is_file():
         raise DataError(f"{path}: no such file, and no data set of that name (see `mdaug dataset --help`)")
     head = _head(path).removeprefix(BYTE_ORDER_MARK)
     if head.startswith(GZIP_MAGIC):
-        return _read_compressed(path, keys, several=several)
+        return _read_compressed(path, reading)
     if not head.strip():
         raise DataError(f"{path}: the file is empty; expected frames with energies and forces")
     if head.startswith(UTF_16_MARKS):
         raise DataError(f"{path}: text in UTF-16; expected UTF-8: convert it (iconv -f UTF-16 -t UTF-8)")
     for reader in READERS:
         if reader.sniff(path, head):
-            if several and reader.read_systems is not None:
-                return _guarded(partial(reader.read_systems, path, keys), path, reader.name)
-            return [_guarded(partial(reader.read, path, keys), path, reader.name)]
-    raise DataError(
-        f"{path}: format not recognized; mdaug reads "
-        f"{', '.join([*(reader.name for reader in READERS), deepmd.NAME])}"
-    )
+            return _read_with(reader, path, reading)
+    names = ", ".join(reader.name for reader in READERS)
+    raise DataError(f"{path}: format not recognized; mdaug reads {names}")
+
+
+def _read_with(reader: Reader, path: Path, reading: Reading) -> list[Contents]:
+    """Return what a reader reads; errors of numpy and parsers become DataError."""
+    for option, key in (("--energy-key", reading.energy_key), ("--forces-key", reading.forces_key)):
+        if key is not None and not reader.has_keys:
+            raise DataError(
+                f"{path}: {option} {key}: no effect with {reader.name}, whose energies and forces have no "
+                "other names: leave it out"
+            )
+    try:
+        return [_numbered(contents) for contents in reader.read(path, reading)]
+    except MDAugError:
+        raise
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: {reader.name} with the byte 0x{error.object[error.start]:02x}, which is not UTF-8; "
+            "expected text in UTF-8: convert it (iconv -f latin1 -t UTF-8)"
+        ) from error
+    except Exception as error:  # a broken file makes numpy and the parsers below raise anything
+        raise DataError(
+            f"{path}: broken {reader.name} ({type(error).__name__}: {error}); is the file whole, and are its "
+            "values of the right kind?"
+        ) from error
+
+
+def _numbered(contents: Contents) -> Contents:
+    """Return contents in which each frame has its number in the file; all are read where none has one."""
+    frames = contents.frames
+    info = {FRAME: np.arange(len(frames))} | frames.info
+    return replace(contents, frames=replace(frames, info=info))
 
 
 def _head(path: Path) -> bytes:
@@ -105,7 +120,7 @@ def _head(path: Path) -> bytes:
         return stream.read(HEAD_BYTES)
 
 
-def _read_compressed(path: Path, keys: LabelKeys, *, several: bool, group: str = "") -> list[Contents]:
+def _read_compressed(path: Path, reading: Reading, group: str = "") -> list[Contents]:
     """Unpack a file into a temporary folder and read it, or its ``#GROUP``, there."""
     with tempfile.TemporaryDirectory(prefix="mdaug-unpacked-") as folder:
         unpacked = Path(folder) / (path.stem or "frames")
@@ -117,7 +132,7 @@ def _read_compressed(path: Path, keys: LabelKeys, *, several: bool, group: str =
         if _head(unpacked).startswith(GZIP_MAGIC):
             raise DataError(f"{path}: compressed twice; unpack it once")
         try:
-            return _read(Path(f"{unpacked}{group}"), keys, several=several)
+            return read_file(Path(f"{unpacked}{group}"), reading)
         except DataError as error:
             raise DataError(str(error).replace(str(unpacked), str(path))) from error
 
@@ -131,21 +146,3 @@ def _copy(source: gzip.GzipFile, target: BinaryIO, path: Path) -> None:
         if n_bytes > limit:
             raise DataError(f"{path}: unpacks to more than {limit / 2**30:.2g} GB; unpack it first")
         target.write(block)
-
-
-def _guarded(read: Callable[[], T], path: Path, name: str) -> T:
-    """Return what `read` returns; errors of numpy and parsers become DataError."""
-    try:
-        return read()
-    except MDAugError:
-        raise
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: {name} with the byte 0x{error.object[error.start]:02x}, which is not UTF-8; expected "
-            "text in UTF-8: convert it (iconv -f latin1 -t UTF-8)"
-        ) from error
-    except Exception as error:  # a broken file makes numpy and the parsers below raise anything
-        raise DataError(
-            f"{path}: broken {name} ({type(error).__name__}: {error}); is the file whole, and are its "
-            "values of the right kind?"
-        ) from error

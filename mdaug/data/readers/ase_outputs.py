@@ -15,9 +15,9 @@ from ase import Atoms
 from ase.db.core import Database
 from ase.db.sqlite import SQLite3Database
 
-from mdaug.data.readers.contents import Contents, LabelKeys, Reader
-from mdaug.data.readers.systems import system_from_atoms, systems_from_atoms
-from mdaug.data.stated_units import StatedUnits
+from mdaug.data.readers.contents import Contents, Reader
+from mdaug.data.readers.systems import systems_from_atoms
+from mdaug.data.reading import Reading
 from mdaug.errors import DataError
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
@@ -40,15 +40,10 @@ def _reader(name: str, magic: tuple[bytes, ...], images: Callable[[Path], list[A
                 "is the run finished and the file whole?"
             ) from error
 
-    def read(path: Path, keys: LabelKeys) -> Contents:
-        frames, notes = system_from_atoms(structures_of(path), path, keys)
-        return Contents(frames, StatedUnits.of_energy("eV"), notes)
+    def read(path: Path, reading: Reading) -> list[Contents]:
+        return systems_from_atoms(structures_of(path), path, reading)
 
-    def read_systems(path: Path, keys: LabelKeys) -> list[Contents]:
-        systems = systems_from_atoms(structures_of(path), path, keys)
-        return [Contents(frames, StatedUnits.of_energy("eV"), notes) for frames, notes in systems]
-
-    return Reader(name, sniff, read, read_systems)
+    return Reader(name, sniff, read)
 
 
 def _images(ase_format: str) -> Callable[[Path], list[Atoms]]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mdaug.data.reading import Reading
 from mdaug.data.stated_units import StatedUnits
 from mdaug.frames import FrameSet
 
@@ -12,40 +13,8 @@ HEAD_BYTES = 65536
 
 
 @dataclass(frozen=True)
-class LabelKeys:
-    """Names under which a file keeps energies and forces; None lets the reader choose.
-
-    Parameters
-    ----------
-    energy, forces
-        The names.
-    forces_optional
-        Read frames without forces, as frames whose forces are NaN.
-    atoms_optional
-        Read single atoms that are not periodic without forces.
-    """
-
-    energy: str | None = None
-    forces: str | None = None
-    forces_optional: bool = False
-    atoms_optional: bool = False
-
-    def may_lack_forces(self, n_atoms: int, *, periodic: bool) -> bool:
-        """Return whether frames need no forces.
-
-        Parameters
-        ----------
-        n_atoms
-            Number of atoms in each.
-        periodic
-            Whether any direction is periodic.
-        """
-        return self.forces_optional or (self.atoms_optional and n_atoms == 1 and not periodic)
-
-
-@dataclass(frozen=True)
 class Contents:
-    """Frames as a file has them.
+    """Frames of one system as a file has them.
 
     Parameters
     ----------
@@ -73,12 +42,12 @@ class Reader:
     sniff
         Whether a file with this path and these first `HEAD_BYTES` is of this format; never raises.
     read
-        Reads the file, with labels under given keys; raises DataError naming file, frame and key.
-    read_systems
-        Reads a file of several systems, one `Contents` for each; None for a format of one system.
+        Reads the frames of each system; raises DataError naming file, frame and key.
+    has_keys
+        Whether energies and forces have names in the file that a user may state.
     """
 
     name: str
     sniff: Callable[[Path, bytes], bool]
-    read: Callable[[Path, LabelKeys], Contents]
-    read_systems: Callable[[Path, LabelKeys], list[Contents]] | None = None
+    read: Callable[[Path, Reading], list[Contents]]
+    has_keys: bool = True

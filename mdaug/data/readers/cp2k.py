@@ -11,8 +11,10 @@ import numpy as np
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
-from mdaug.data.readers.contents import Contents, LabelKeys, Reader
+from mdaug.data.origin import FRAME
+from mdaug.data.readers.contents import Contents, Reader
 from mdaug.data.readers.extxyz import ISOTOPES
+from mdaug.data.reading import Reading
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
@@ -27,7 +29,7 @@ def sniff(_path: Path, head: bytes) -> bool:
     return len(lines) > 2 and lines[0].strip().isdigit() and COMMENT.match(lines[1]) is not None
 
 
-def read(path: Path, _keys: LabelKeys) -> Contents:
+def read(path: Path, _reading: Reading) -> list[Contents]:
     """Read positions, energies, forces and cells of a run, matched by step.
 
     A restart repeats step numbers; the n-th frame of a step has the n-th forces and cell of that step.
@@ -70,9 +72,9 @@ def read(path: Path, _keys: LabelKeys) -> Contents:
         cells=cells,
         pbc=(periodic, periodic, periodic),
         name=path.name,
-        info={"step": steps[of_positions]},
+        info={"step": steps[of_positions], FRAME: of_positions},
     )
-    return Contents(frames, StatedUnits("Hartree", "Hartree", "Bohr"), (*notes, *more))
+    return [Contents(frames, StatedUnits("Hartree", "Hartree", "Bohr"), (*notes, *more))]
 
 
 def _occurrences(steps: NDArray) -> list[tuple[int, int]]:
@@ -136,4 +138,4 @@ def _read_cells(path: Path, steps: NDArray) -> FloatArray | None:
     return np.array([rows[occurrence] for occurrence in wanted])
 
 
-READER = Reader("CP2K AIMD output", sniff, read)
+READER = Reader("CP2K AIMD output", sniff, read, has_keys=False)

@@ -7,12 +7,11 @@ from ase.data import atomic_numbers as number_of_symbol
 from numpy.typing import NDArray
 
 from mdaug.archives import load_npy
-from mdaug.data.readers.contents import Contents, LabelKeys
+from mdaug.data.readers.contents import Contents, Reader
+from mdaug.data.reading import Reading
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
-
-NAME = "DeePMD-kit system"
 
 
 def is_system(path: Path) -> bool:
@@ -28,15 +27,15 @@ def is_system(path: Path) -> bool:
     )
 
 
-def read(path: Path, keys: LabelKeys) -> Contents:
+def read(path: Path, reading: Reading) -> list[Contents]:
     """Read a system; virials are converted to stresses (−virial / volume).
 
     Parameters
     ----------
     path
         Its folder.
-    keys
-        Whether forces may be missing; names of labels are those of the format.
+    reading
+        Whether forces may be missing.
 
     Raises
     ------
@@ -56,7 +55,7 @@ def read(path: Path, keys: LabelKeys) -> Contents:
     energies = _array(path, "energy", ())
     forces = _optional(path, "force", (n_atoms, 3))
     if forces is None:
-        if not keys.may_lack_forces(n_atoms, periodic=not is_molecule):
+        if not reading.may_lack_forces(n_atoms, periodic=not is_molecule):
             raise DataError(f"{path}: no force.npy (or force.raw); expected the forces of every frame")
         forces = np.full_like(positions, np.nan)
     cells = None if is_molecule else _array(path, "box", (3, 3))
@@ -79,7 +78,7 @@ def read(path: Path, keys: LabelKeys) -> Contents:
         stresses=stresses,
         name=path.name,
     )
-    return Contents(frames, StatedUnits.of_energy("eV"))
+    return [Contents(frames, StatedUnits.of_energy("eV"))]
 
 
 def _atomic_numbers(path: Path) -> NDArray[np.int64]:
@@ -135,3 +134,6 @@ def _optional(path: Path, name: str, shape: tuple[int, ...]) -> FloatArray | Non
 
 def _raw(path: Path, name: str) -> Path:
     return path / f"{name}.raw"
+
+
+READER = Reader("DeePMD-kit system", lambda path, _head: is_system(path), read, has_keys=False)

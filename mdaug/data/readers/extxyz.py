@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 import ase.io
 from ase import Atoms
 
-from mdaug.data.readers.contents import Contents, LabelKeys, Reader
-from mdaug.data.readers.systems import system_from_atoms, systems_from_atoms
-from mdaug.data.stated_units import StatedUnits
+from mdaug.data.readers.contents import Contents, Reader
+from mdaug.data.readers.systems import systems_from_atoms
+from mdaug.data.reading import Reading
 from mdaug.errors import DataError
 
 MAX_DIGITS = 15
@@ -43,7 +44,7 @@ def sniff(path: Path, head: bytes) -> bool:
     return b"Properties=" in comment or re.match(rb"\s*[A-Za-z0-9]+\s+[-+0-9.]", atoms) is not None
 
 
-def read(path: Path, keys: LabelKeys) -> Contents:
+def read(path: Path, reading: Reading) -> list[Contents]:
     """Read all frames; blank lines between frames are skipped, which ASE would take for the end.
 
     Raises
@@ -52,17 +53,8 @@ def read(path: Path, keys: LabelKeys) -> Contents:
         For a frame that is cut or unreadable, or labels that are missing.
     """
     images, notes = _structures(path)
-    frames, more = system_from_atoms(images, path, keys)
-    return Contents(frames, StatedUnits.of_energy("eV"), (*notes, *more))
-
-
-def read_systems(path: Path, keys: LabelKeys) -> list[Contents]:
-    """Read the frames of all systems; errors are those of `read`, but several systems are allowed."""
-    images, notes = _structures(path)
-    units = StatedUnits.of_energy("eV")
-    return [
-        Contents(frames, units, (*notes, *more)) for frames, more in systems_from_atoms(images, path, keys)
-    ]
+    systems = systems_from_atoms(images, path, reading)
+    return [replace(contents, notes=(*notes, *contents.notes)) for contents in systems]
 
 
 def _structures(path: Path) -> tuple[list[Atoms], list[str]]:
@@ -176,4 +168,4 @@ def _species_column(comment: str) -> int:
     return 0
 
 
-READER = Reader("extended xyz", sniff, read, read_systems)
+READER = Reader("extended xyz", sniff, read)

@@ -8,9 +8,10 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from mdaug.data.readers.contents import LabelKeys
+from mdaug.data.origin import FILE, FRAME
 from mdaug.data.readers.labels import pair_labels
 from mdaug.data.readers.stresses import read_stresses
+from mdaug.data.reading import Reading
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
 
@@ -21,11 +22,11 @@ SET_KEYS = (*NUMBER_KEYS, "level_of_theory")
 
 TAKE_SEVERAL = "`mdaug train`, `check` and `evaluate` take files of several systems"
 
-OWN_KEYS = (*SET_KEYS, "group", "weight")
+OWN_KEYS = (*SET_KEYS, "group", "weight", FRAME, FILE)
 
 
 def frames_from_atoms(
-    images: Sequence[Atoms], path: Path, keys: LabelKeys, *, numbers: Sequence[int] | None = None
+    images: Sequence[Atoms], path: Path, reading: Reading, *, numbers: Sequence[int]
 ) -> tuple[FrameSet, tuple[str, ...]]:
     """Return the frames of `images` with whatever energy unit ASE's results have.
 
@@ -35,10 +36,10 @@ def frames_from_atoms(
         Structures with energies and forces as results, or under names of their own.
     path
         The file, for messages.
-    keys
+    reading
         Names of energies and forces that the user states.
     numbers
-        Number of each image in the file, for messages; None for all images of a file.
+        Number of each image in the file.
 
     Returns
     -------
@@ -48,26 +49,25 @@ def frames_from_atoms(
     Raises
     ------
     DataError
-        If there is no image, one has no energy or forces, atoms or records differ between images, or energies
-        and forces do not form a pair.
+        If an image has no energy or forces, atoms or records differ between images, or energies and forces
+        do not form a pair.
     """
-    if not images:
-        raise DataError(f"{path}: holds no frame")
     first = images[0]
-    places = [f"{path}: frame {n}" for n in (range(len(images)) if numbers is None else numbers)]
+    places = [f"{path}: frame {n}" for n in numbers]
     for place, atoms in zip(places, images, strict=True):
-        _check_same_system(first, atoms, place, places[0])
-    energy_key, forces_key, notes = choose_labels(first, keys, path)
-    records = {key: _common_record(images, key, places, notes) for key in SET_KEYS}
+        _check_same_system(first, atoms, place, numbers[0])
+    energy_key, forces_key, notes = choose_labels(first, reading, places[0])
+    records = {key: _common_record(images, key, path, numbers, notes) for key in SET_KEYS}
     periodic = bool(first.pbc.any())
     x, y, z = (bool(p) for p in first.pbc)
     stresses, stress_key, of_stresses = read_stresses(images, places)
     notes += of_stresses
+    located = list(zip(images, places, strict=True))
     frames = FrameSet(
         atomic_numbers=first.numbers.astype(np.int64),
         positions=np.array([atoms.positions for atoms in images]),
-        energies=np.array([_energy(a, energy_key, place) for a, place in zip(images, places, strict=True)]),
-        forces=np.array([_forces(a, forces_key, place) for a, place in zip(images, places, strict=True)]),
+        energies=np.array([_energy(atoms, energy_key, place) for atoms, place in located]),
+        forces=np.array([_forces(atoms, forces_key, place) for atoms, place in located]),
         cells=np.array([np.array(atoms.cell) for atoms in images]) if periodic else None,
         pbc=(x, y, z),
         stresses=stresses,
@@ -78,27 +78,24 @@ def frames_from_atoms(
         level_of_theory=records["level_of_theory"],
         group=_groups(images),  # type: ignore[arg-type]
         weights=np.array(
-            [
-                _number(a.info.get("weight", 1.0), "weight", place)
-                for a, place in zip(images, places, strict=True)
-            ]
+            [_number(atoms.info.get("weight", 1.0), "weight", place) for atoms, place in located]
         ),
-        info=_per_frame_info(images, (energy_key, forces_key, stress_key)),
+        info=_per_frame_info(images, (energy_key, forces_key, stress_key)) | {FRAME: np.array(numbers)},
     )
     return frames, tuple(notes)
 
 
-def choose_labels(atoms: Atoms, keys: LabelKeys, path: Path) -> tuple[str, str | None, list[str]]:
+def choose_labels(atoms: Atoms, reading: Reading, where: str) -> tuple[str, str | None, list[str]]:
     """Return the names of energy and forces that belong together, and notes on the choice; see `pair_labels`.
 
     Parameters
     ----------
     atoms
         The first structure.
-    keys
+    reading
         Names that the user states.
-    path
-        The file, for messages.
+    where
+        File and frame, for messages.
 
     Raises
     ------
@@ -107,7 +104,11 @@ def choose_labels(atoms: Atoms, keys: LabelKeys, path: Path) -> tuple[str, str |
     """
     names = [*atoms.info, *(key for key in atoms.arrays if key not in ("numbers", "positions"))]
     return pair_labels(
-        _energy_names(atoms, keys.energy), _forces_names(atoms, keys.forces), keys, path, names
+        _energy_names(atoms, reading.energy_key),
+        _forces_names(atoms, reading.forces_key),
+        reading,
+        where,
+        names,
     )
 
 
@@ -139,20 +140,21 @@ def _groups(images: Sequence[Atoms]) -> IntArray | None:
     return numbers.astype(np.int64)
 
 
-def _common_record(images: Sequence[Atoms], key: str, places: Sequence[str], notes: list[str]) -> Any:
+def _common_record(
+    images: Sequence[Atoms], key: str, path: Path, numbers: Sequence[int], notes: list[str]
+) -> Any:
     """Return the record that all frames have in common; None where none has it."""
     stated = [
-        (place, _number(value, key, place) if key in NUMBER_KEYS else str(value))
-        for place, atoms in zip(places, images, strict=True)
+        (number, _number(value, key, f"{path}: frame {number}") if key in NUMBER_KEYS else str(value))
+        for number, atoms in zip(numbers, images, strict=True)
         if (value := atoms.info.get(key)) is not None
     ]
     if not stated:
         return None
-    first_place, first = stated[0]
-    for place, value in stated:
+    number_of_first, first = stated[0]
+    for number, value in stated:
         if value == first:
             continue
-        number = place.rpartition(" ")[2]
         if key == "temperature_K":
             notes.append(
                 f"temperatures differ between frames ({first:g} K, frame {number}: {value:g} K): taken as "
@@ -160,7 +162,7 @@ def _common_record(images: Sequence[Atoms], key: str, places: Sequence[str], not
             )
             return None
         raise DataError(
-            f"{place} has {key} {_shown(value)}, frame {first_place.rpartition(' ')[2]} has {_shown(first)}; "
+            f"{path}: frame {number} has {key} {_shown(value)}, frame {number_of_first} has {_shown(first)}; "
             "expected one system at one level of theory: split the file"
         )
     if len(stated) < len(images):
@@ -185,13 +187,14 @@ def _number(value: Any, key: str, where: str) -> float:
         ) from error
 
 
-def _check_same_system(first: Atoms, atoms: Atoms, where: str, of_first: str) -> None:
-    number = of_first.rpartition(" ")[2]
+def _check_same_system(first: Atoms, atoms: Atoms, where: str, number: int) -> None:
+    """Refuse a frame of another system than frame `number`."""
     if len(atoms) == 0:
         raise DataError(f"{where} holds no atoms")
     if not np.array_equal(atoms.numbers, first.numbers):
         same = sorted(atoms.numbers) == sorted(first.numbers)
-        what = "the atoms in another order" if same else f"other atoms ({atoms.symbols}, not {first.symbols})"
+        formula, of_first = (each.get_chemical_formula("hill") for each in (atoms, first))
+        what = "the atoms in another order" if same else f"other atoms ({formula}, not {of_first})"
         advice = "reorder the file" if same else f"split the file ({TAKE_SEVERAL})"
         raise DataError(
             f"{where} has {what} than frame {number}; expected one system with one order of atoms: {advice}"

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from mdaug.data.isolated_atoms import note_of_left_out
-from mdaug.data.readers.contents import Contents, LabelKeys, Reader
+from mdaug.data.origin import FRAME
+from mdaug.data.readers.contents import Contents, Reader
 from mdaug.data.readers.elements import numbers_of_symbols, whole_numbers
 from mdaug.data.readers.labels import listed, pair_labels
 from mdaug.data.readers.stresses import is_stress, is_virial, tensors_of
+from mdaug.data.reading import Reading
 from mdaug.data.stated_units import (
     StatedUnits,
     energy_unit,
@@ -69,83 +69,56 @@ def split_group(path: Path) -> tuple[Path, str] | None:
     return None
 
 
-def read(path: Path, keys: LabelKeys) -> Contents:
-    """Read the only molecule of a file; isolated atoms beside it are left out.
+def read(path: Path, reading: Reading) -> list[Contents]:
+    """Read the molecules of a file, or one of them.
 
     Parameters
     ----------
     path
-        The file.
-    keys
-        Names of energies and forces that the user states.
+        The file, or ``FILE#GROUP`` for the molecule of a group.
+    reading
+        Names of energies and forces, and whether several molecules are read; isolated atoms do not count.
 
     Raises
     ------
     DataError
-        If the file holds no molecule or several, or arrays are missing or broken.
+        If the file holds no molecule, no such group, or several molecules where one is expected, or arrays
+        are missing or broken.
     MissingDependencyError
         If h5py is not installed.
     """
+    path, stated = (path, None) if path.is_file() else split_group(path) or (path, None)
     with _open(path) as file:
-        every = _some_molecules(file, path)
-        atoms = [name for name in every if _is_atom(file[name])]
-        groups = [name for name in every if name not in atoms] or every
-        if len(groups) > 1:
-            more = ", …" if len(groups) > MAX_LISTED else ""
-            raise DataError(
-                f"{path}: holds {len(groups)} molecules ({', '.join(groups[:MAX_LISTED])}{more}); state one "
-                f"as '{path}#{groups[0]}'"
-            )
-        contents = _read_group(file[groups[0]], path, keys)
-        if len(groups) == len(every):
-            return contents
-        numbers = [int(_read_numbers(file[name], path)[0]) for name in atoms]
-        left_out = note_of_left_out([chemical_symbols[number] for number in numbers])
-        return replace(contents, notes=(left_out, *contents.notes))
+        if stated is None:
+            groups = _molecules(file)
+            _check_number(file, groups, path, reading)
+        else:
+            groups = [stated]
+            _check_group(file, stated, path)
+        return [_read_group(file[group], path, reading) for group in groups]
 
 
-def read_systems(path: Path, keys: LabelKeys) -> list[Contents]:
-    """Read all molecules of a file; errors are those of `read`, but several molecules are allowed."""
-    with _open(path) as file:
-        return [_read_group(file[group], path, keys) for group in _some_molecules(file, path)]
-
-
-def _some_molecules(file: "h5py.File", path: Path) -> list[str]:
-    groups = _molecules(file)
+def _check_number(file: "h5py.File", groups: Sequence[str], path: Path, reading: Reading) -> None:
+    """Refuse a file without molecules, and one of several where one is expected."""
     if not groups:
         raise DataError(
             f"{path}: no group with atomic numbers ({', '.join(NUMBERS)}) and positions "
             f"({', '.join(POSITIONS)}); expected a file as those of SPICE or ANI-1x"
         )
-    return groups
+    molecules = [group for group in groups if not _is_atom(file[group])] or groups
+    if len(molecules) > 1 and not reading.several_systems:
+        more = ", …" if len(molecules) > MAX_LISTED else ""
+        raise DataError(
+            f"{path}: holds {len(molecules)} molecules ({', '.join(molecules[:MAX_LISTED])}{more}); state "
+            f"one as '{path}#{molecules[0]}'"
+        )
 
 
-def read_group(path: Path, group: str, keys: LabelKeys) -> Contents:
-    """Read one molecule.
-
-    Parameters
-    ----------
-    path
-        The file.
-    group
-        Name of its group.
-    keys
-        Names of energies and forces that the user states.
-
-    Raises
-    ------
-    DataError
-        If there is no such group, or arrays are missing or broken.
-    MissingDependencyError
-        If h5py is not installed.
-    """
-    with _open(path) as file:
-        if group not in file or _of(file, NUMBERS, group) is None or _of(file, POSITIONS, group) is None:
-            raise DataError(
-                f"{path}: no group {group!r} with atomic numbers and positions; it has "
-                f"{listed(_molecules(file))}"
-            )
-        return _read_group(file[group], path, keys)
+def _check_group(file: "h5py.File", group: str, path: Path) -> None:
+    if group not in file or _of(file, NUMBERS, group) is None or _of(file, POSITIONS, group) is None:
+        raise DataError(
+            f"{path}: no group {group!r} with atomic numbers and positions; it has {listed(_molecules(file))}"
+        )
 
 
 def _open(path: Path) -> "h5py.File":
@@ -187,11 +160,12 @@ def _read_numbers(group: "h5py.Group", path: Path) -> NDArray[np.int64]:
     return _numbers(_array(group, next(name for name in NUMBERS if name in group), where), where)
 
 
-def _read_group(group: "h5py.Group", path: Path, keys: LabelKeys) -> Contents:
+def _read_group(group: "h5py.Group", path: Path, reading: Reading) -> Contents:
     where = f"{path}: group {group.name}"
     positions_name = next(name for name in POSITIONS if name in group)
     numbers = _read_numbers(group, path)
-    keys = replace(keys, forces_optional=keys.may_lack_forces(len(numbers), periodic=not _is_atom(group)))
+    may_lack_forces = reading.may_lack_forces(len(numbers), periodic=not _is_atom(group))
+    reading = replace(reading, forces_optional=may_lack_forces)
     positions = _array(group, positions_name, where).astype(np.float64)
     n_frames, n_atoms = len(positions), len(numbers)
     if positions.shape != (n_frames, n_atoms, 3):
@@ -202,17 +176,17 @@ def _read_group(group: "h5py.Group", path: Path, keys: LabelKeys) -> Contents:
     energies = [
         n
         for n, shape in shapes.items()
-        if shape in ((n_frames,), (n_frames, 1)) and ("energ" in n.lower() or n == keys.energy)
+        if shape in ((n_frames,), (n_frames, 1)) and ("energ" in n.lower() or n == reading.energy_key)
     ]
     is_force = ("force", "grad")
     forces = [
         n
         for n, shape in shapes.items()
-        if shape == positions.shape and (any(w in n.lower() for w in is_force) or n == keys.forces)
+        if shape == positions.shape and (any(w in n.lower() for w in is_force) or n == reading.forces_key)
     ]
     _check_shapes(shapes, energies, ("energ",), (n_frames,), where)
     _check_shapes(shapes, forces, is_force, positions.shape, where)
-    energy_name, forces_name, notes = pair_labels(energies, forces, keys, path, list(shapes))
+    energy_name, forces_name, notes = pair_labels(energies, forces, reading, where, list(shapes))
     energy = _array(group, energy_name, where).astype(np.float64).reshape(n_frames)
     force = np.full_like(positions, np.nan)
     if forces_name is not None:
@@ -244,6 +218,7 @@ def _read_group(group: "h5py.Group", path: Path, keys: LabelKeys) -> Contents:
         pbc,
         stresses=stresses,
         name=f"{path.name}#{str(group.name).strip('/')}".rstrip("#"),
+        info={FRAME: np.arange(n_frames)},
     ).select(np.flatnonzero(labeled))
     return Contents(frames, units, tuple(notes))
 
@@ -346,4 +321,4 @@ def _units(group: "h5py.Group", positions: str, energy: str, forces: str | None,
     return StatedUnits(energy_name, force_energy, force_length, length_name)
 
 
-READER = Reader("HDF5 of SPICE, ANI-1x and similar", sniff, read, read_systems)
+READER = Reader("HDF5 of SPICE, ANI-1x and similar", sniff, read)

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
-from mdaug.data.readers.contents import LabelKeys
+from mdaug.data.reading import Reading
 from mdaug.errors import DataError
 
 PREFERRED_STEMS = ("", "ref", "dft")
@@ -18,7 +17,7 @@ TOTAL = ("tot", "total")
 
 
 def pair_labels(
-    energies: Sequence[str], forces: Sequence[str], keys: LabelKeys, path: Path, names: Sequence[str]
+    energies: Sequence[str], forces: Sequence[str], reading: Reading, where: str, records: Sequence[str]
 ) -> tuple[str, str | None, list[str]]:
     """Return the names of energy and forces that belong together, and notes on the choice.
 
@@ -26,12 +25,12 @@ def pair_labels(
     ----------
     energies, forces
         Names of all energies and of all forces in the file.
-    keys
+    reading
         Names that the user states, and whether forces may be missing.
-    path
-        The file, for messages.
-    names
-        Names of everything in the file, for messages.
+    where
+        File, and frame or group of it, for messages.
+    records
+        Names of all that is there, for messages.
 
     Returns
     -------
@@ -43,31 +42,29 @@ def pair_labels(
     DataError
         If a stated name is missing, or no energy and forces belong together.
     """
-    for option, name, known in (
-        ("--energy-key", keys.energy, energies),
-        ("--forces-key", keys.forces, forces),
-    ):
-        if name is not None and name not in known:
-            raise DataError(f"{path}: {option} {name}: no such key; the file has {listed(known)}")
-    if keys.energy and not keys.forces and keys.forces_optional:
-        forces = [name for name in forces if stem(name) == stem(keys.energy)]
-    pairs = _pairs([keys.energy] if keys.energy else energies, [keys.forces] if keys.forces else forces, keys)
+    energy_key, forces_key = reading.energy_key, reading.forces_key
+    for option, name, names in (("--energy-key", energy_key, energies), ("--forces-key", forces_key, forces)):
+        if name is not None and name not in names:
+            raise DataError(f"{where}: {option} {name}: no such key; it has {listed(names)}")
+    if energy_key and not forces_key and reading.forces_optional:
+        forces = [name for name in forces if stem(name) == stem(energy_key)]
+    chosen = [energy_key] if energy_key else energies
+    pairs = _pairs(chosen, [forces_key] if forces_key else forces, reading)
     if pairs:
         return _first(pairs)
-    if energies and keys.forces_optional and (keys.energy or not forces):
-        chosen = [keys.energy] if keys.energy else sorted(energies, key=_rank)
-        return chosen[0], None, []
+    if energies and reading.forces_optional and (energy_key or not forces):
+        return min(chosen, key=_rank), None, []
     if energies and forces:
         raise DataError(
-            f"{path}: energies {listed(energies)} and forces {listed(forces)} are of different names; "
+            f"{where}: energies {listed(energies)} and forces {listed(forces)} are of different names; "
             "state which belong together with --energy-key and --forces-key"
         )
     missing, example, option = "energy", "energy=… in its comment line", "--energy-key"
     if energies:
         missing, example, option = "forces", "a column forces:R:3", "--forces-key"
     raise DataError(
-        f"{path}: frame 0 has no {missing}; expected some in every frame "
-        f"(extended xyz: {example}); it has {listed(names)} ({option} states another name)"
+        f"{where} has no {missing}; expected some in every frame (extended xyz: {example}); it has "
+        f"{listed(records)} ({option} states another name)"
     )
 
 
@@ -107,13 +104,13 @@ def _first(pairs: list[tuple[str, str]]) -> tuple[str, str, list[str]]:
     return energy, force, [note]
 
 
-def _pairs(energies: Sequence[str], forces: Sequence[str], keys: LabelKeys) -> list[tuple[str, str]]:
+def _pairs(energies: Sequence[str], forces: Sequence[str], reading: Reading) -> list[tuple[str, str]]:
     """Return the pairs that belong together, the preferred one first."""
-    if keys.energy and keys.forces:
-        return [(keys.energy, keys.forces)]
+    if reading.energy_key and reading.forces_key:
+        return [(reading.energy_key, reading.forces_key)]
     forces_of_stem = {stem(name): name for name in reversed(forces)}
     pairs = [(name, forces_of_stem[stem(name)]) for name in energies if stem(name) in forces_of_stem]
-    if not pairs and (keys.energy or keys.forces) and len(energies) == len(forces) == 1:
+    if not pairs and (reading.energy_key or reading.forces_key) and len(energies) == len(forces) == 1:
         return [(energies[0], forces[0])]
     return sorted(pairs, key=lambda pair: _rank(pair[0]))
 

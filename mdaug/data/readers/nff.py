@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mdaug.data.readers.contents import Contents, LabelKeys, Reader
+from mdaug.data.readers.contents import Contents, Reader
 from mdaug.data.readers.elements import whole_numbers
 from mdaug.data.readers.torch_pickle import LEGACY_MAGIC, Tensor, load_torch
+from mdaug.data.reading import Reading
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
@@ -36,7 +37,7 @@ def sniff(path: Path, head: bytes) -> bool:
         return False
 
 
-def read(path: Path, _keys: LabelKeys) -> Contents:
+def read(path: Path, _reading: Reading) -> list[Contents]:
     """Read frames; ``energy_grad`` is +∂E/∂r, so forces are its negative."""
     content = load_torch(path, CLASSES)
     state = content if isinstance(content, dict) else getattr(content, "__dict__", {})
@@ -63,7 +64,7 @@ def read(path: Path, _keys: LabelKeys) -> Contents:
         multiplicity=1 if _common(props, "spin", path) == 0 else None,  # other spins: S or 2S, files differ
         name=path.name,
     )
-    return Contents(frames, UNITS[label])
+    return [Contents(frames, UNITS[label])]
 
 
 def _frames(props: dict[str, Any], key: str, path: Path) -> list[NDArray]:
@@ -121,4 +122,4 @@ def _common(props: dict[str, Any], key: str, path: Path) -> float | None:
     return values.pop() if values else None
 
 
-READER = Reader("NeuralForceField dataset", sniff, read)
+READER = Reader("NeuralForceField dataset", sniff, read, has_keys=False)

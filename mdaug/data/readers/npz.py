@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdaug.archives import load_npz
-from mdaug.data.readers.contents import Contents, LabelKeys, Reader
+from mdaug.data.readers.contents import Contents, Reader
 from mdaug.data.readers.elements import whole_numbers
+from mdaug.data.reading import Reading
 from mdaug.data.stated_units import StatedUnits, energy_unit, length_unit
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
@@ -28,18 +29,18 @@ def sniff(path: Path, head: bytes) -> bool:
     return re.match(rb"PK\x03\x04.{26}[^/]*\.npy", head, re.DOTALL) is not None
 
 
-def read(path: Path, keys: LabelKeys) -> Contents:
+def read(path: Path, reading: Reading) -> list[Contents]:
     arrays = _load(path)
-    stated = {"energies": keys.energy}
+    stated = {"energies": reading.energy_key}
     quantities = [what for what in KEYS if what != "forces"]
     numbers, positions, energies = (_find(arrays, what, stated.get(what), path) for what in quantities)
     numbers = whole_numbers(numbers, f"{path}: atomic numbers")
     n_frames = len(positions)
-    may_lack = keys.may_lack_forces(numbers.shape[-1], periodic="cells" in arrays or "lattice" in arrays)
-    if may_lack and keys.forces is None and not any(key in arrays for key in KEYS["forces"]):
+    may_lack = reading.may_lack_forces(numbers.shape[-1], periodic="cells" in arrays or "lattice" in arrays)
+    if may_lack and reading.forces_key is None and not any(key in arrays for key in KEYS["forces"]):
         forces = np.full(positions.shape, np.nan)
     else:
-        forces = _find(arrays, "forces", keys.forces, path)
+        forces = _find(arrays, "forces", reading.forces_key, path)
     if numbers.ndim == 2:
         different = np.flatnonzero((numbers != numbers[0]).any(axis=1))
         if len(different):
@@ -74,7 +75,7 @@ def read(path: Path, keys: LabelKeys) -> Contents:
         level_of_theory=_text(arrays["theory"]) if "theory" in arrays else None,
         group=whole_numbers(arrays["group"], f"{path}: group") if "group" in arrays else None,  # type: ignore[arg-type]
     )
-    return Contents(frames, _units(arrays, path))
+    return [Contents(frames, _units(arrays, path))]
 
 
 def _load(path: Path) -> Arrays:

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from ase import Atoms
 from ase.db.row import AtomsRow
 
 from mdaug.data.readers.ase_outputs import SQLITE_MAGIC, read_only, sqlite_database
-from mdaug.data.readers.contents import Contents, LabelKeys, Reader
+from mdaug.data.readers.contents import Contents, Reader
 from mdaug.data.readers.from_atoms import choose_labels
 from mdaug.data.readers.stresses import is_stress, is_virial
-from mdaug.data.readers.systems import system_from_atoms, systems_from_atoms
+from mdaug.data.readers.systems import systems_from_atoms
+from mdaug.data.reading import Reading
 from mdaug.data.stated_units import (
     StatedUnits,
     energy_unit,
@@ -40,33 +42,26 @@ def sniff(path: Path, head: bytes) -> bool:
         return False
 
 
-def read(path: Path, keys: LabelKeys) -> Contents:
+def read(path: Path, reading: Reading) -> list[Contents]:
     """Read all rows; single-atom energies (``atomrefs``) of the metadata are not subtracted.
 
     Parameters
     ----------
     path
         The file.
-    keys
-        Names of energies and forces that the user states.
+    reading
+        Names of energies and forces, and whether several systems are read.
 
     Raises
     ------
     DataError
-        If a row has no labels, rows are of different systems, or a unit is unknown.
+        If a row has no labels, rows are of different systems where one is expected, or a unit is unknown.
     """
-    images, stated = _structures(path, keys)
-    frames, notes = system_from_atoms(images, path, keys)
-    return Contents(frames, stated, notes)
+    images, stated = _structures(path, reading)
+    return [replace(contents, units=stated) for contents in systems_from_atoms(images, path, reading)]
 
 
-def read_systems(path: Path, keys: LabelKeys) -> list[Contents]:
-    """Read the rows of all systems; errors are those of `read`, but several systems are allowed."""
-    images, stated = _structures(path, keys)
-    return [Contents(frames, stated, notes) for frames, notes in systems_from_atoms(images, path, keys)]
-
-
-def _structures(path: Path, keys: LabelKeys) -> tuple[list[Atoms], StatedUnits]:
+def _structures(path: Path, reading: Reading) -> tuple[list[Atoms], StatedUnits]:
     """Return the structures of all rows, stresses in energy by cubic length, and the units of the rest."""
     with sqlite_database(path) as database:
         metadata = database.metadata
@@ -74,7 +69,7 @@ def _structures(path: Path, keys: LabelKeys) -> tuple[list[Atoms], StatedUnits]:
         images = [_structure(row, units) for row in database.select()]
     if not images:
         raise DataError(f"{path}: holds no frame")
-    energy, forces, _ = choose_labels(images[0], keys, path)
+    energy, forces, _ = choose_labels(images[0], reading, f"{path}: frame 0")
     stated = _units(units, str(metadata.get(LENGTH_KEY, "Ang")), energy, forces, path)
     for name in filter(is_stress, units):
         to_stated = factor_of_virial if is_virial(name) else factor_of_stress
@@ -117,4 +112,4 @@ def _metadata(connection: sqlite3.Connection) -> dict[str, Any]:
     return metadata if isinstance(metadata, dict) else {}
 
 
-READER = Reader("ASE database of SchNetPack", sniff, read, read_systems)
+READER = Reader("ASE database of SchNetPack", sniff, read)

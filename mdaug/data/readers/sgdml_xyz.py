@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mdaug.data.readers.contents import Contents, LabelKeys, Reader
+from mdaug.data.readers.contents import Contents, Reader
 from mdaug.data.readers.elements import numbers_of_symbols
+from mdaug.data.reading import Reading
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
@@ -27,7 +28,7 @@ def sniff(path: Path, head: bytes) -> bool:
     return _HEAD.match(head) is not None
 
 
-def read(path: Path, _keys: LabelKeys) -> Contents:
+def read(path: Path, _reading: Reading) -> list[Contents]:
     """Read all frames.
 
     Parameters
@@ -65,16 +66,8 @@ def read(path: Path, _keys: LabelKeys) -> Contents:
                 f"{path}: frame {n}: {error}; expected the energy in its comment line, and a symbol and six "
                 "numbers (position and force) in each atom's line"
             ) from error
-    return Contents(
-        FrameSet(
-            atomic_numbers=numbers,
-            positions=values[..., :3],
-            energies=energies,
-            forces=values[..., 3:],
-            name=path.name,
-        ),
-        StatedUnits.of_energy("kcal/mol"),
-    )
+    of_molecule = FrameSet(numbers, values[..., :3], energies, values[..., 3:], name=path.name)
+    return [Contents(of_molecule, StatedUnits.of_energy("kcal/mol"))]
 
 
-READER = Reader("xyz of sGDML", sniff, read)
+READER = Reader("xyz of sGDML", sniff, read, has_keys=False)

@@ -1,110 +1,61 @@
-"""Structures of several systems in one file to one set of frames for each."""
+"""Structures of a file to one set of frames for each system."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ase import Atoms
 
-from mdaug.data.isolated_atoms import is_isolated, note_of_left_out
-from mdaug.data.readers.contents import LabelKeys
+from mdaug.data.isolated_atoms import is_isolated
+from mdaug.data.readers.contents import Contents
 from mdaug.data.readers.from_atoms import frames_from_atoms
+from mdaug.data.reading import Reading
+from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
-from mdaug.frames import FrameSet, IntArray
 from mdaug.geometry.bonds import find_bonds
 from mdaug.geometry.graph_hash import graph_hash
 
 
-def group_structures(images: Sequence[Atoms], path: Path) -> list[list[int]]:
-    """Return the structures of each system: equal atoms in equal order, and equal periodic directions.
+def systems_from_atoms(images: Sequence[Atoms], path: Path, reading: Reading) -> list[Contents]:
+    """Return the frames of each system, in eV, in the order of their first frames.
+
+    Structures are of one system if they have the same atoms in the same order and the same periodic
+    directions. Isolated atoms are systems of their own.
 
     Parameters
     ----------
     images
-        Structures.
+        Structures with energies and forces.
     path
-        The file, for messages.
-
-    Returns
-    -------
-    list of list of int
-        Indices of the structures of each system, the systems in the order of their first structures.
+        The file.
+    reading
+        Names of energies and forces, and whether several systems are read.
 
     Raises
     ------
     DataError
-        If two systems are the same molecules with their atoms in different orders.
+        As `frames_from_atoms`, and if two systems are the same molecules with their atoms in other orders.
     """
-    groups: dict[tuple[bytes, bytes], list[int]] = {}
+    if not images:
+        raise DataError(f"{path}: holds no frame")
+    groups: dict[Hashable, list[int]] = {}
     for n, atoms in enumerate(images):
-        key = atoms.numbers.astype("<i8").tobytes(), atoms.pbc.tobytes()
-        groups.setdefault(key, []).append(n)
-    _refuse_other_orders(images, list(groups.values()), path)
-    return list(groups.values())
-
-
-def systems_from_atoms(
-    images: Sequence[Atoms], path: Path, keys: LabelKeys
-) -> list[tuple[FrameSet, tuple[str, ...]]]:
-    """Return frames and notes of each system, as `frames_from_atoms` does for one.
-
-    Parameters
-    ----------
-    images
-        Structures with energies and forces.
-    path
-        The file.
-    keys
-        Names of energies and forces that the user states.
-
-    Raises
-    ------
-    DataError
-        As `frames_from_atoms` and `group_structures`.
-    """
-    groups = group_structures(images, path)
-    if len(groups) <= 1 and not (images and is_isolated(images[0])):
-        return [frames_from_atoms(images, path, keys)]
+        system: Hashable = atoms.numbers.astype("<i8").tobytes(), atoms.pbc.tobytes(), is_isolated(atoms)
+        if not reading.several_systems and not is_isolated(atoms):
+            system = None  # structures of another system are refused by frames_from_atoms
+        groups.setdefault(system, []).append(n)
+    if reading.several_systems:
+        _refuse_other_orders(images, list(groups.values()), path)
     systems = []
-    for group in groups:
-        of_system = [images[n] for n in group]
-        own_keys = replace(keys, forces_optional=True) if is_isolated(of_system[0]) else keys
-        frames, notes = frames_from_atoms(of_system, path, own_keys, numbers=group)
-        formula = images[group[0]].get_chemical_formula("hill")
-        systems.append((replace(frames, name=f"{path.name} ({formula})"), notes))
+    for group in groups.values():
+        own = [images[n] for n in group]
+        alone = is_isolated(own[0])
+        of_system = replace(reading, forces_optional=True) if alone else reading
+        frames, notes = frames_from_atoms(own, path, of_system, numbers=group)
+        if len(groups) > 1 or alone:
+            frames = replace(frames, name=f"{path.name} ({own[0].get_chemical_formula('hill')})")
+        systems.append(Contents(frames, StatedUnits.of_energy("eV"), notes))
     return systems
-
-
-def system_from_atoms(
-    images: Sequence[Atoms], path: Path, keys: LabelKeys
-) -> tuple[FrameSet, tuple[str, ...]]:
-    """Return frames and notes of the only system; isolated atoms beside it are left out.
-
-    Parameters
-    ----------
-    images
-        Structures with energies and forces.
-    path
-        The file.
-    keys
-        Names of energies and forces that the user states.
-
-    Raises
-    ------
-    DataError
-        As `frames_from_atoms`.
-    """
-    kept, left_out = _without_isolated_atoms(images)
-    frames, notes = frames_from_atoms([images[n] for n in kept], path, keys, numbers=kept)
-    return frames, (*left_out, *notes)
-
-
-def _without_isolated_atoms(images: Sequence[Atoms]) -> tuple[list[int], list[str]]:
-    """Return the numbers of structures that are no isolated atoms, or of all if there is no other; a note."""
-    others = [n for n, atoms in enumerate(images) if not is_isolated(atoms)]
-    if len(others) in (0, len(images)):
-        return list(range(len(images))), []
-    return others, [note_of_left_out([str(atoms.symbols) for atoms in images if is_isolated(atoms)])]
 
 
 def _refuse_other_orders(images: Sequence[Atoms], groups: Sequence[list[int]], path: Path) -> None:
@@ -116,15 +67,12 @@ def _refuse_other_orders(images: Sequence[Atoms], groups: Sequence[list[int]], p
         atoms = images[group[0]]
         if len(atoms) == 0:
             raise DataError(f"{path}: frame {group[0]} holds no atoms")
-        key = graph_hash(atoms.numbers, _bonds(atoms)), atoms.pbc.tobytes()
+        if is_isolated(atoms):
+            continue
+        key = graph_hash(atoms.numbers, find_bonds(atoms)), atoms.pbc.tobytes()
         if key in seen:
             raise DataError(
                 f"{path}: frame {group[0]} has the atoms of frame {seen[key]}, with the same bonds, in "
                 "another order; expected one order of atoms for each system: reorder these frames"
             )
         seen[key] = group[0]
-
-
-def _bonds(atoms: Atoms) -> IntArray:
-    bonds: IntArray = find_bonds(atoms)
-    return bonds

@@ -12,8 +12,8 @@ from ase import Atoms, units
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from mdaug.data.readers import read_contents
 from mdaug.errors import DataError
+from tests.data.readers.one_system import read_contents
 
 POSITIONS = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.98]])
 GRADIENT = 0.0251  # Hartree/Bohr on the hydrogen

@@ -8,8 +8,8 @@ import pytest
 from ase import units
 
 from mdaug.data import load_frames
-from mdaug.data.readers import read_contents
 from mdaug.errors import DataError
+from tests.data.readers.one_system import read_contents
 
 STEPS = (0, 5, 10)
 

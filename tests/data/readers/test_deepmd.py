@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from mdaug.data.load import read_frames
-from mdaug.data.readers import read_contents
-from mdaug.data.readers.contents import LabelKeys
 from mdaug.errors import DataError
+from tests.data.readers.one_system import read_contents
 
 RNG = np.random.default_rng(0)
 N_FRAMES = 6
@@ -68,7 +67,7 @@ def test_energies_only_where_that_is_allowed(tmp_path: Path) -> None:
     folder = make_system(tmp_path / "water", without="force")
     with pytest.raises(DataError, match=r"water: no force.npy"):
         read_contents(folder)
-    assert not read_contents(folder, LabelKeys(forces_optional=True)).frames.has_forces
+    assert not read_contents(folder, forces_optional=True).frames.has_forces
 
 
 @pytest.mark.parametrize(

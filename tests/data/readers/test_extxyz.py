@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mdaug.data.readers import read_contents
 from mdaug.errors import DataError
+from tests.data.readers.one_system import read_contents
 
 HEADER = "Properties=species:S:1:pos:R:3:forces:R:3"
 ATOMS = ("O 0 0 0 0 0 0.1", "H 0 0 0.97 0 0 -0.1")
@@ -59,7 +59,7 @@ def test_stress_and_cell(reference_set: Callable[[str], Path]) -> None:
         (_frame(HEADER), "frame 1 has no energy"),
         (_frame("Properties=species:S:1:pos:R:3 energy=-1", ("O 0 0 0", "H 0 0 1")), "frame 1 has no forces"),
         (_frame(atoms=ATOMS[::-1]), "frame 1 has the atoms in another order than frame 0"),
-        (_frame(atoms=(*ATOMS, "H 0 1 0 0 0 0")), r"frame 1 has other atoms \(OH2, not OH\) than frame 0"),
+        (_frame(atoms=(*ATOMS, "H 0 1 0 0 0 0")), r"frame 1 has other atoms \(H2O, not HO\) than frame 0"),
         (_frame(atoms=("Xq 0 0 0 0 0 0", ATOMS[1])), "broken extended xyz"),
         (_frame(f'{HEADER} energy=-1 Lattice="9 0 0 0 9 0 0 0 9"'), "frame 1 has other periodic directions"),
         (_frame()[:-30], "line 5 promises 2 atoms, but the file ends after 1"),

@@ -8,11 +8,10 @@ import pytest
 from ase import units as ase_units
 
 from mdaug.data.load import read_frames
-from mdaug.data.readers import read_contents
-from mdaug.data.readers.contents import LabelKeys
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
 from mdaug.units import EV_PER_ENERGY_UNIT
+from tests.data.readers.one_system import read_contents
 
 pytestmark = pytest.mark.h5py
 
@@ -63,7 +62,7 @@ def test_spice(tmp_path: Path, units: dict | None) -> None:
 
 def test_names_without_the_quantity_can_be_stated(tmp_path: Path) -> None:
     arrays = {"atomic_numbers": np.array([8, 1, 1]), "positions": R, "U0": E, "F": F}
-    contents = read_contents(save(tmp_path / "a.h5", {"water": arrays}), LabelKeys("U0", "F"))
+    contents = read_contents(save(tmp_path / "a.h5", {"water": arrays}), energy_key="U0", forces_key="F")
     assert contents.frames.energies.tolist() == E.tolist()
     assert contents.frames.forces == pytest.approx(F)
 
@@ -93,8 +92,7 @@ def test_ani_1x_takes_the_level_with_forces(tmp_path: Path) -> None:
     assert contents.frames.energies.tolist() == E[:4].tolist()
     assert contents.frames.forces == pytest.approx(F[:4])
     assert any("1 of 5 conformations are left out" in note for note in contents.notes)
-    keys = LabelKeys(energy="ccsd(t)_cbs.energy", forces_optional=True)
-    only = read_contents(tmp_path / "ani1x.h5", keys).frames
+    only = read_contents(tmp_path / "ani1x.h5", energy_key="ccsd(t)_cbs.energy", forces_optional=True).frames
     assert only.energies.tolist() == [-76.0] and not only.has_forces
 
 

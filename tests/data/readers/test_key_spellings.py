@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mdaug.data.readers import read_contents
-from mdaug.data.readers.contents import LabelKeys
 from mdaug.errors import DataError
+from tests.data.readers.one_system import read_contents
 
 CELL = 'Lattice="4 0 0 0 5 0 0 0 6" pbc="T T T"'
 VOLUME = 120.0
@@ -48,7 +47,7 @@ def test_spellings(tmp_path: Path, energy: str, forces: str) -> None:
 @pytest.mark.parametrize(("forces", "sign"), [("F", 1.0), ("gradient", -1.0)])
 def test_names_without_the_quantity_can_be_stated(tmp_path: Path, forces: str, sign: float) -> None:
     path = write(tmp_path / "a.xyz", forces=forces, comment="U0=-1.5 zpve=0.1")
-    frames = read_contents(path, LabelKeys("U0", forces)).frames
+    frames = read_contents(path, energy_key="U0", forces_key=forces).frames
     assert frames.energies.tolist() == [-1.5, -1.5]
     assert frames.forces[0, 1].tolist() == [sign * 0.1, sign * 0.2, sign * 0.3]
     with pytest.raises(DataError, match=r"it has U0, zpve.*--energy-key states another name"):
@@ -58,7 +57,7 @@ def test_names_without_the_quantity_can_be_stated(tmp_path: Path, forces: str, s
 def test_weights_of_mace_are_no_energies(tmp_path: Path) -> None:
     comment = "config_energy_weight=0.3 config_forces_weight=0.3 config_weight=0.3 REF_energy=-1.5"
     path = write(tmp_path / "a.xyz", forces=None, comment=comment)
-    assert read_contents(path, LabelKeys(forces_optional=True)).frames.energies.tolist() == [-1.5, -1.5]
+    assert read_contents(path, forces_optional=True).frames.energies.tolist() == [-1.5, -1.5]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +90,7 @@ def test_energies_only(tmp_path: Path) -> None:
     path = write(tmp_path / "a.xyz", forces=None, comment="DFT_energy=-2.5")
     with pytest.raises(DataError, match="frame 0 has no forces"):
         read_contents(path)
-    frames = read_contents(path, LabelKeys(forces_optional=True)).frames
+    frames = read_contents(path, forces_optional=True).frames
     assert frames.energies.tolist() == [-2.5, -2.5]
     assert frames.forces.shape == (2, 2, 3) and not frames.has_forces
 

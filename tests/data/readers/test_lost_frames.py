@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mdaug.data.readers import read_contents
-from mdaug.data.readers.contents import LabelKeys
 from mdaug.errors import DataError
+from tests.data.readers.one_system import read_contents
 
 HEADER = "Properties=species:S:1:pos:R:3:forces:R:3"
 ATOMS = ("O 0 0 0 0 0 0.1", "H 0 0 0.97 0 0 -0.1")
@@ -78,7 +77,9 @@ def test_energy_and_forces_of_two_calculations_are_no_pair(tmp_path: Path) -> No
         DataError, match=r"energies energy and forces REF_forces are of different names; .*-key"
     ):
         read_contents(path)
-    assert read_contents(path, LabelKeys("energy", "REF_forces")).frames.energies.tolist() == [-2.5]
+    assert read_contents(path, energy_key="energy", forces_key="REF_forces").frames.energies.tolist() == [
+        -2.5
+    ]
 
 
 def test_one_of_two_pairs_is_chosen_and_named(tmp_path: Path) -> None:
@@ -87,10 +88,10 @@ def test_one_of_two_pairs_is_chosen_and_named(tmp_path: Path) -> None:
     contents = read_contents(path)
     assert contents.frames.energies.tolist() == [-1]
     assert "the file also has REF_energy with REF_forces" in contents.notes[0]
-    chosen = read_contents(path, LabelKeys("REF_energy", "REF_forces")).frames
+    chosen = read_contents(path, energy_key="REF_energy", forces_key="REF_forces").frames
     assert (chosen.energies[0], chosen.forces[0, 0, 2]) == (-2, 0.2)
-    with pytest.raises(DataError, match=r"--energy-key E: no such key; the file has energy, REF_energy"):
-        read_contents(path, LabelKeys("E"))
+    with pytest.raises(DataError, match=r"--energy-key E: no such key; it has energy, REF_energy"):
+        read_contents(path, energy_key="E")
 
 
 @pytest.mark.parametrize(("key", "values"), [("charge", (0, 1)), ("level_of_theory", ("PBE", "CCSD"))])

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from mdaug.data.readers import read_contents
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
+from tests.data.readers.one_system import read_contents
 
 RNG = np.random.default_rng(0)
 POSITIONS, GRADIENTS, ENERGIES = RNG.normal(size=(3, 2, 3)), RNG.normal(size=(3, 2, 3)), RNG.normal(size=3)

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mdaug.data.readers import read_contents
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
+from tests.data.readers.one_system import read_contents
 
 RNG = np.random.default_rng(0)
 Z, R = np.array([8, 1, 1], dtype=np.uint8), RNG.normal(size=(4, 3, 3))

@@ -9,10 +9,9 @@ import pytest
 from ase import Atoms, units
 
 from mdaug.data.load import read_frames
-from mdaug.data.readers import read_contents
-from mdaug.data.readers.contents import LabelKeys
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
+from tests.data.readers.one_system import read_contents
 
 RNG = np.random.default_rng(0)
 R, E, F = RNG.normal(size=(4, 3, 3)), RNG.normal(size=4), RNG.normal(size=(4, 3, 3))
@@ -44,8 +43,7 @@ def test_labels_of_another_name(tmp_path: Path) -> None:
     more = {"energy_U0": list(E[:, None] - 1), "dipole_moment": list(R[:, 0])}
     path = save(tmp_path / "qm9.db", units, **more)
     assert read_contents(path).units.energy == "kcal/mol"
-    keys = LabelKeys(energy="energy_U0", forces_optional=True)
-    only = read_contents(path, keys)
+    only = read_contents(path, energy_key="energy_U0", forces_optional=True)
     assert (only.units.energy, only.frames.has_forces) == ("eV", False)
     assert only.frames.energies == pytest.approx(E - 1)
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from mdaug.data.readers import read_contents
 from mdaug.data.readers.torch_pickle import Storage, Tensor, load_torch
 from mdaug.errors import DataError
+from tests.data.readers.one_system import read_contents
 
 ZIP, LEGACY = True, False
 

@@ -7,6 +7,7 @@ import pytest
 
 from mdaug.data.load import read_frames
 from mdaug.errors import DataError
+from tests.data.readers.test_deepmd import make_system
 from tests.fuzz.samples import WATER
 
 PROPERTIES = "Properties=species:S:1:pos:R:3:forces:R:3"
@@ -117,3 +118,16 @@ def test_temperatures_are_positive(tmp_path: Path, temperature: float) -> None:
     with pytest.raises(DataError, match=r"a temperature of .* K; expected more than 0"):
         read_frames(path)
     assert read_frames(path, temperature_K=300.0).frames.temperature_K == 300.0
+
+
+@pytest.mark.parametrize("name", ["frames.xyz", "water"])
+@pytest.mark.parametrize("option", ["energy_key", "forces_key"])
+def test_keys_of_formats_without_names_are_refused(tmp_path: Path, name: str, option: str) -> None:
+    if name == "water":
+        make_system(tmp_path / name)
+    else:
+        (tmp_path / name).write_text(f"3\n-1.5\n{ROWS}")
+    stated = f"--{option.replace('_', '-')} U0"
+    with pytest.raises(DataError, match=rf"{name}: {stated}: no effect with .*: leave it out"):
+        read_frames(tmp_path / name, **{option: "U0"})
+    assert read_frames(tmp_path / name).frames.n_atoms == 3
