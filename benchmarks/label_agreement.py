@@ -21,7 +21,7 @@ from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.frames import structure_from_json
 from mdaug.sweep.space import changes_of, grid, parse_space
 from mdaug.units import KCAL_MOL_PER_EV
-from mdaug.workflows.config import load_config
+from mdaug.workflows.settings.config import load_config
 from mdaug.workflows.train import train_force_field
 
 LIMIT_KCAL_MOL = 150.0

@@ -20,7 +20,7 @@ from statistics import median
 
 from summary_statistics import min_median_max
 
-from mdaug.workflows.inputs import inputs_folder
+from mdaug.workflows.settings.inputs import inputs_folder
 
 ATOMS_PER_MOLECULE = 9
 BIN = Path(sys.executable).parent

@@ -15,8 +15,8 @@ import numpy as np
 from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.data import load_frames
 from mdaug.units import KCAL_MOL_PER_EV
-from mdaug.workflows.low_level import LowLevel, evaluate
 from mdaug.workflows.progress import ignore
+from mdaug.workflows.training.low_level import LowLevel, evaluate
 
 CUTOFF_A = 5.0
 

@@ -28,7 +28,7 @@ from mdaug.data import load_frames
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.units import KCAL_MOL_PER_EV
-from mdaug.workflows.config import load_config
+from mdaug.workflows.settings.config import load_config
 
 TIMESTEP_FS = 0.5
 BOND = (2, 8)

@@ -17,7 +17,7 @@ from ase.geometry import find_mic
 
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.frames import FloatArray, FrameSet
-from mdaug.workflows.options import DataOptions
+from mdaug.workflows.settings.options import DataOptions
 
 SCALES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 

@@ -39,7 +39,7 @@ from mdaug.training.checkpoint import load_checkpoint
 from mdaug.training.loop import Trainer, TrainState, pick_device
 from mdaug.training.tensors import FrameTensors
 from mdaug.units import KCAL_MOL_PER_EV
-from mdaug.workflows.config import load_config
+from mdaug.workflows.settings.config import load_config
 
 TARGETS_KCAL_MOL_A = (1.0, 0.5)
 TICKS_KCAL_MOL_A = (0.25, 0.5, 1, 2, 4, 8)

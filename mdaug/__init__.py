@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mdaug.data import load_frames
     from mdaug.md import run_dynamics
     from mdaug.springs import fit_springs
-    from mdaug.workflows.config import load_config
+    from mdaug.workflows.settings.config import load_config
     from mdaug.workflows.train import train_force_field as train
 
 __version__ = "0.1.0"  # the only place: pyproject.toml reads it from here
@@ -44,7 +44,7 @@ __getattr__ = lazy_exports(
         "augment": "mdaug.augmentation",
         "bond_scan": "mdaug.analysis.scan",
         "fit_springs": "mdaug.springs",
-        "load_config": "mdaug.workflows.config",
+        "load_config": "mdaug.workflows.settings.config",
         "load_frames": "mdaug.data",
         "run_dynamics": "mdaug.md",
         "train": "mdaug.workflows.train:train_force_field",

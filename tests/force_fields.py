@@ -10,7 +10,7 @@ from mdaug.augmentation.force_matching.fit import initial_force_field
 from mdaug.augmentation.force_matching.force_field import CUTOFF_A, ForceField
 from mdaug.frames import FrameSet
 from mdaug.models.molecule_template import MoleculeTemplate
-from mdaug.workflows.baseline_templates import number_atom_types, templates_of
+from mdaug.workflows.training.baseline_templates import number_atom_types, templates_of
 
 
 def frames_near(atoms: Atoms, n_frames: int = 6, seed: int = 0) -> FrameSet:

@@ -1,4 +1,4 @@
-"""The house stands: rooms import only from those above them in the pipeline."""
+"""Packages import only from those below them in the pipeline."""
 
 import ast
 import subprocess

@@ -18,7 +18,7 @@ from mdaug import __version__
 from mdaug.cli.help import HELP_ALL, HelpFormatter, show_all
 from mdaug.errors import MDAugError, SettingsError
 from mdaug.text import make_console, printable
-from mdaug.workflows import environment
+from mdaug.workflows.run_folders import environment
 
 COMMANDS = {
     "Whole pipeline": {

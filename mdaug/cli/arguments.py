@@ -7,8 +7,8 @@ from typing import Any
 
 from mdaug.errors import SettingsError
 from mdaug.options import Options
-from mdaug.workflows.options import CalculatorOptions, DataOptions
-from mdaug.workflows.runs import LATEST
+from mdaug.workflows.run_folders.runs import LATEST
+from mdaug.workflows.settings.options import CalculatorOptions, DataOptions
 
 Changes = dict[str, dict[str, Any]]
 

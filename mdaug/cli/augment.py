@@ -15,8 +15,8 @@ from mdaug.errors import SettingsError
 from mdaug.options import Options
 from mdaug.springs.options import SpringSettings
 from mdaug.text import print_text
-from mdaug.workflows.options import DataOptions, OutputOptions
-from mdaug.workflows.runs import open_run
+from mdaug.workflows.run_folders.runs import open_run
+from mdaug.workflows.settings.options import DataOptions, OutputOptions
 
 if TYPE_CHECKING:
     from mdaug.workflows.augment import AugmentedKind

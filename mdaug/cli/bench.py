@@ -9,8 +9,8 @@ from mdaug.bench.options import BaselineName, BenchOptions
 from mdaug.cli.arguments import given_options, refuse
 from mdaug.cli.progress import progress_bars, warn
 from mdaug.text import print_text
-from mdaug.workflows.options import OutputOptions
-from mdaug.workflows.runs import open_run
+from mdaug.workflows.run_folders.runs import open_run
+from mdaug.workflows.settings.options import OutputOptions
 
 _UNTRAINED = ("width", "vectors", "interactions", "filter_network", "gaussians", "knots", "cutoff")
 """Options of the untrained network, which is measured where no MODEL is named."""

@@ -5,8 +5,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from mdaug.text import print_text
-from mdaug.workflows.options import DataOptions, OutputOptions
-from mdaug.workflows.runs import open_run
+from mdaug.workflows.run_folders.runs import open_run
+from mdaug.workflows.settings.options import DataOptions, OutputOptions
 
 
 def check(

@@ -13,10 +13,10 @@ from cyclopts import Parameter
 from mdaug.cli.arguments import given_settings
 from mdaug.cli.progress import console, started_when_needed
 from mdaug.text import print_text
-from mdaug.workflows.config import load_config
-from mdaug.workflows.options import ClusterOptions, DataOptions, OutputOptions
-from mdaug.workflows.runs import open_run
-from mdaug.workflows.workflow_options import ValidationOptions
+from mdaug.workflows.run_folders.runs import open_run
+from mdaug.workflows.settings.config import load_config
+from mdaug.workflows.settings.options import ClusterOptions, DataOptions, OutputOptions
+from mdaug.workflows.settings.workflow_options import ValidationOptions
 
 if TYPE_CHECKING:
     from mdaug.workflows.demo import Show, Step

@@ -9,8 +9,8 @@ from pydantic import Field
 from mdaug.cli.progress import warn
 from mdaug.errors import DataError
 from mdaug.text import print_text
-from mdaug.workflows.options import OutputOptions
-from mdaug.workflows.runs import open_run
+from mdaug.workflows.run_folders.runs import open_run
+from mdaug.workflows.settings.options import OutputOptions
 
 
 def drift(

@@ -10,9 +10,9 @@ from mdaug.cli.arguments import MODEL_OPTIONS, check_calculator, given_options, 
 from mdaug.cli.progress import console, print_next, progress_bars, warn
 from mdaug.md.options import DynamicsOptions
 from mdaug.text import print_text
-from mdaug.workflows.options import CalculatorOptions, ClusterOptions, OutputOptions
-from mdaug.workflows.runs import open_run
-from mdaug.workflows.workflow_options import ModelRunOptions
+from mdaug.workflows.run_folders.runs import open_run
+from mdaug.workflows.settings.options import CalculatorOptions, ClusterOptions, OutputOptions
+from mdaug.workflows.settings.workflow_options import ModelRunOptions
 
 if TYPE_CHECKING:
     from mdaug.md import DynamicsResult

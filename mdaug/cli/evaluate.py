@@ -9,8 +9,8 @@ from mdaug.cli.arguments import check_calculator, given_options, is_model, refus
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.options import Device, Precision
 from mdaug.text import print_text
-from mdaug.workflows.options import CalculatorOptions, DataOptions, OutputOptions, Part, Switch
-from mdaug.workflows.runs import open_run
+from mdaug.workflows.run_folders.runs import open_run
+from mdaug.workflows.settings.options import CalculatorOptions, DataOptions, OutputOptions, Part, Switch
 
 if TYPE_CHECKING:
     from mdaug.analysis.accuracy import AccuracyResult

@@ -10,9 +10,9 @@ from mdaug.cli.arguments import given_options, refuse
 from mdaug.cli.progress import console, print_next, progress_bars
 from mdaug.errors import DataError
 from mdaug.text import print_text
-from mdaug.workflows.options import OutputOptions
-from mdaug.workflows.runs import LATEST, open_run
-from mdaug.workflows.workflow_options import LabelOptions
+from mdaug.workflows.run_folders.runs import LATEST, open_run
+from mdaug.workflows.settings.options import OutputOptions
+from mdaug.workflows.settings.workflow_options import LabelOptions
 
 
 def explore(

@@ -6,8 +6,8 @@ from mdaug.cli.progress import print_next
 from mdaug.errors import MDAugError
 from mdaug.options import Precision
 from mdaug.text import print_text
-from mdaug.workflows.options import Switch
-from mdaug.workflows.runs import RUNS
+from mdaug.workflows.run_folders.runs import RUNS
+from mdaug.workflows.settings.options import Switch
 
 
 def export(

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.sampling.options import GenerateOptions
-from mdaug.workflows.options import ClusterOptions, OutputOptions, Switch
-from mdaug.workflows.runs import open_run
+from mdaug.workflows.run_folders.runs import open_run
+from mdaug.workflows.settings.options import ClusterOptions, OutputOptions, Switch
 
 if TYPE_CHECKING:
     from mdaug.sampling.statistics import SamplingStatistics

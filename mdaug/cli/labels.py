@@ -8,9 +8,9 @@ from cyclopts import Parameter
 from mdaug.cli.arguments import refuse, typed
 from mdaug.cli.progress import print_next, progress_bars, warn
 from mdaug.text import print_text
-from mdaug.workflows.options import DataOptions, OutputOptions
-from mdaug.workflows.runs import open_run
-from mdaug.workflows.workflow_options import LabelStudyOptions
+from mdaug.workflows.run_folders.runs import open_run
+from mdaug.workflows.settings.options import DataOptions, OutputOptions
+from mdaug.workflows.settings.workflow_options import LabelStudyOptions
 
 if TYPE_CHECKING:
     from mdaug.analysis.label_errors import LabelStudy

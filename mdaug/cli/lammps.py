@@ -52,7 +52,7 @@ def _write_data(structure: str | None, model: Path | None, out: Path | None, *, 
     from mdaug.deployment import read_manifest
     from mdaug.sampling.structures import starting_structures
     from mdaug.workflows.lammps_data import write_data_file
-    from mdaug.workflows.runs import find_model
+    from mdaug.workflows.run_folders.runs import find_model
 
     if structure is None:
         raise SettingsError(
@@ -75,7 +75,7 @@ def _write_data(structure: str | None, model: Path | None, out: Path | None, *, 
 def _prepare(action: str) -> None:
     from mdaug.calculators.lammps import PLUGIN
     from mdaug.calculators.lammps_build import build, check, expected_folder
-    from mdaug.workflows.inputs import copy_lammps_inputs
+    from mdaug.workflows.settings.inputs import copy_lammps_inputs
 
     if action == "build":
         with console.status(_COMPILING):

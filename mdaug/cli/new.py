@@ -9,7 +9,7 @@ from mdaug.cli.arguments import given_options, refuse
 from mdaug.cli.progress import print_next
 from mdaug.errors import MDAugError, SettingsError
 from mdaug.text import print_text
-from mdaug.workflows.options import DataOptions, Switch
+from mdaug.workflows.settings.options import DataOptions, Switch
 
 
 def new(

@@ -10,8 +10,8 @@ from mdaug.cli.arguments import given_options, refuse, typed
 from mdaug.cli.progress import print_next, progress_bars, warn
 from mdaug.quantum.level import Level
 from mdaug.text import print_text
-from mdaug.workflows.options import ClusterOptions, DataOptions, OutputOptions, Switch
-from mdaug.workflows.runs import open_run
+from mdaug.workflows.run_folders.runs import open_run
+from mdaug.workflows.settings.options import ClusterOptions, DataOptions, OutputOptions, Switch
 
 
 def reference(

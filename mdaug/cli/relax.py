@@ -8,9 +8,9 @@ from cyclopts import Parameter
 from mdaug.cli.arguments import MODEL_OPTIONS, check_calculator, given_options, subject_of
 from mdaug.cli.progress import console, print_next, progress_bars, warn
 from mdaug.text import print_text
-from mdaug.workflows.options import CalculatorOptions, OutputOptions
-from mdaug.workflows.runs import open_run
-from mdaug.workflows.workflow_options import RelaxOptions
+from mdaug.workflows.run_folders.runs import open_run
+from mdaug.workflows.settings.options import CalculatorOptions, OutputOptions
+from mdaug.workflows.settings.workflow_options import RelaxOptions
 
 if TYPE_CHECKING:
     from mdaug.workflows.relax import Relaxation

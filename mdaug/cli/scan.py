@@ -8,9 +8,9 @@ from cyclopts import Parameter
 from mdaug.cli.arguments import MODEL_OPTIONS, check_calculator, given_options, refuse, subject_of, typed
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.text import print_text
-from mdaug.workflows.options import CalculatorOptions, OutputOptions
-from mdaug.workflows.runs import open_run
-from mdaug.workflows.workflow_options import ScanOptions
+from mdaug.workflows.run_folders.runs import open_run
+from mdaug.workflows.settings.options import CalculatorOptions, OutputOptions
+from mdaug.workflows.settings.workflow_options import ScanOptions
 
 if TYPE_CHECKING:
     from mdaug.reports.html import Cell, Table

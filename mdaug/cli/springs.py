@@ -7,8 +7,8 @@ from cyclopts import Parameter
 from mdaug.cli.progress import print_next, progress_bars
 from mdaug.springs.options import SpringOptions
 from mdaug.text import print_text
-from mdaug.workflows.options import DataOptions, OutputOptions
-from mdaug.workflows.runs import open_run
+from mdaug.workflows.run_folders.runs import open_run
+from mdaug.workflows.settings.options import DataOptions, OutputOptions
 
 
 def springs(

@@ -9,8 +9,8 @@ from pydantic import Field
 from mdaug.cli.arguments import check_calculator, given_options, refuse, typed
 from mdaug.cli.progress import print_next, progress_bars, warn
 from mdaug.text import print_text
-from mdaug.workflows.options import CalculatorOptions, DataOptions, OutputOptions, Switch
-from mdaug.workflows.runs import open_run
+from mdaug.workflows.run_folders.runs import open_run
+from mdaug.workflows.settings.options import CalculatorOptions, DataOptions, OutputOptions, Switch
 
 if TYPE_CHECKING:
     from mdaug.analysis.stability import StabilityResult

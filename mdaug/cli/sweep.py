@@ -10,9 +10,9 @@ from mdaug.cli.arguments import given_settings
 from mdaug.cli.progress import advance, print_next, started_when_needed
 from mdaug.sweep.options import PAPER, SweepOptions
 from mdaug.text import print_text
-from mdaug.workflows.config import load_config
-from mdaug.workflows.options import ClusterOptions, DataOptions, OutputOptions, Switch
-from mdaug.workflows.runs import open_run
+from mdaug.workflows.run_folders.runs import open_run
+from mdaug.workflows.settings.config import load_config
+from mdaug.workflows.settings.options import ClusterOptions, DataOptions, OutputOptions, Switch
 
 
 def sweep(

@@ -20,16 +20,22 @@ from mdaug.options import TrainingDevice
 from mdaug.springs.options import SpringSettings
 from mdaug.text import print_text
 from mdaug.training.options import TrainOptions
-from mdaug.workflows.config import CONFIG, AugmentSection, RunConfig, load_config, load_recorded_config
-from mdaug.workflows.delta_options import DeltaSettings
-from mdaug.workflows.options import DataOptions, OutputOptions, Switch
-from mdaug.workflows.runs import open_run
-from mdaug.workflows.workflow_options import HardeningSettings
+from mdaug.workflows.run_folders.runs import open_run
+from mdaug.workflows.settings.config import (
+    CONFIG,
+    AugmentSection,
+    RunConfig,
+    load_config,
+    load_recorded_config,
+)
+from mdaug.workflows.settings.delta_options import DeltaSettings
+from mdaug.workflows.settings.options import DataOptions, OutputOptions, Switch
+from mdaug.workflows.settings.workflow_options import HardeningSettings
 
 if TYPE_CHECKING:
     from mdaug.training import ProcessGroup, TrainState
-    from mdaug.workflows.training_log import LogName
-    from mdaug.workflows.training_sets import TrainingCallbacks
+    from mdaug.workflows.training.log import LogName
+    from mdaug.workflows.training.sets import TrainingCallbacks
 
 
 def _keys(name: str, title: str, order: int) -> Parameter:
@@ -174,7 +180,7 @@ def _train_as_rank_zero(
     from mdaug.reports.terminal import print_next, print_table, print_verdicts
     from mdaug.reports.training import next_commands
     from mdaug.workflows.train import train_force_field
-    from mdaug.workflows.training_log import training_log
+    from mdaug.workflows.training.log import training_log
 
     if settings is not None:
         inputs = [*inputs, *settings.data.files, settings.augment.explored]
@@ -232,7 +238,7 @@ def _callbacks() -> Iterator["TrainingCallbacks"]:
     The bar of the epochs shows the validation errors of energy (kcal/mol) and forces (kcal/mol/Å) and the
     number of frames per second.
     """
-    from mdaug.workflows.training_sets import TrainingCallbacks
+    from mdaug.workflows.training.sets import TrainingCallbacks
 
     with started_when_needed() as bar:
 

@@ -15,7 +15,7 @@ from typing import Any
 from mdaug.archives import read_json
 from mdaug.errors import MDAugError, SettingsError
 from mdaug.files import write_json
-from mdaug.workflows.config import RunConfig
+from mdaug.workflows.settings.config import RunConfig
 
 SETTINGS = "settings.json"
 Settings = Mapping[str, str | int | float | bool | None]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mdaug.errors import MDAugError, MissingDependencyError
 from mdaug.sweep.options import SweepOptions
 from mdaug.sweep.space import Dimension, grid
-from mdaug.workflows.config import RunConfig
+from mdaug.workflows.settings.config import RunConfig
 
 if TYPE_CHECKING:
     import optuna

@@ -14,7 +14,7 @@ from mdaug.sweep.space import Dimension, Range, changes_of, check_settings, grid
 from mdaug.sweep.storage import Sweep, load_optuna, open_study, own_trials, parameters_of, storage_errors
 from mdaug.sweep.trial import objective_of, run_trial, trial_name
 from mdaug.training import TrainState
-from mdaug.workflows.config import RunConfig
+from mdaug.workflows.settings.config import RunConfig
 
 if TYPE_CHECKING:
     import optuna

@@ -15,9 +15,9 @@ from mdaug.files import write_json, write_text
 from mdaug.frames import structure_from_json
 from mdaug.locks import locked
 from mdaug.training import TrainState
-from mdaug.workflows.config import CONFIG, RunConfig
+from mdaug.workflows.settings.config import CONFIG, RunConfig
 from mdaug.workflows.train import train_force_field
-from mdaug.workflows.training_sets import TrainingCallbacks
+from mdaug.workflows.training.sets import TrainingCallbacks
 
 RESULT = "trial.json"
 

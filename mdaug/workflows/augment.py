@@ -19,10 +19,10 @@ from mdaug.frames import FrameSet
 from mdaug.springs import SpringOptions, Springs, fit_springs, write_springs
 from mdaug.springs.options import SpringSettings
 from mdaug.units import KCAL_MOL_PER_EV
-from mdaug.workflows.config import CONFIG
-from mdaug.workflows.delta_frames import FOLDER, recorded_frames
 from mdaug.workflows.progress import Progress, ignore
-from mdaug.workflows.training_data import SPLIT
+from mdaug.workflows.settings.config import CONFIG
+from mdaug.workflows.training.data import SPLIT
+from mdaug.workflows.training.delta_frames import FOLDER, recorded_frames
 from mdaug.workflows.use_model import recorded_systems
 
 TRAINER_WEIGHT, TRAINER_ERROR_SCALE = 0.5, 20.0

@@ -8,9 +8,9 @@ from mdaug.bench import BenchOptions, run_bench
 from mdaug.bench.options import BaselineName
 from mdaug.files import write_json
 from mdaug.reports.bench import save_bench_figure
-from mdaug.workflows.environment import describe_environment
 from mdaug.workflows.progress import Progress, ignore
-from mdaug.workflows.runs import find_model
+from mdaug.workflows.run_folders.environment import describe_environment
+from mdaug.workflows.run_folders.runs import find_model
 
 
 def bench_model(

@@ -8,8 +8,8 @@ from mdaug.data.verification.verify import THOROUGH
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.verdicts import Verdict, worst
-from mdaug.workflows.options import DataOptions
-from mdaug.workflows.training_data import labels_of
+from mdaug.workflows.settings.options import DataOptions
+from mdaug.workflows.training.data import labels_of
 
 FILE = "check.json"
 

@@ -20,13 +20,13 @@ from mdaug.processes import one_thread_each, start_worker
 from mdaug.reports.demo import write_demo_report
 from mdaug.reports.demo_model import DemoModel
 from mdaug.training import TrainState
-from mdaug.workflows.config import RunConfig
 from mdaug.workflows.progress import ignore
+from mdaug.workflows.settings.config import RunConfig
+from mdaug.workflows.settings.workflow_options import ValidationOptions
 from mdaug.workflows.train import train_force_field
-from mdaug.workflows.training_outcome import system_reports
-from mdaug.workflows.training_sets import TrainingCallbacks
+from mdaug.workflows.training.outcome import system_reports
+from mdaug.workflows.training.sets import TrainingCallbacks
 from mdaug.workflows.validation import validate
-from mdaug.workflows.workflow_options import ValidationOptions
 
 MODELS = ("raw", "augmented")
 """Names of the two models and of their run folders."""

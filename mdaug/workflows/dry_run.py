@@ -13,10 +13,10 @@ import torch
 from mdaug.frames import as_frames
 from mdaug.training import pick_device
 from mdaug.training.loop import Trainer
-from mdaug.workflows.config import RunConfig
-from mdaug.workflows.delta_choice import plan_of_delta
-from mdaug.workflows.training_choice import every_beside_baseline
-from mdaug.workflows.training_sets import Sets, TrainingCallbacks, prepare_systems
+from mdaug.workflows.settings.config import RunConfig
+from mdaug.workflows.training.choice import every_beside_baseline
+from mdaug.workflows.training.delta_choice import plan_of_delta
+from mdaug.workflows.training.sets import Sets, TrainingCallbacks, prepare_systems
 
 WARM_UP_STEPS, MAX_STEPS, MAX_SECONDS = 4, 40, 5.0
 """Steps that are not timed, and limits of those that are."""

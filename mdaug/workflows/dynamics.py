@@ -20,13 +20,13 @@ from mdaug.md.lammps_integrator import lammps_integrators
 from mdaug.md.loop import MakeIntegrator
 from mdaug.md.restart import CONFIG_FILE, check_own_record, read_start
 from mdaug.options import Device, Precision
-from mdaug.workflows.options import CalculatorOptions
 from mdaug.workflows.progress import Progress, ignore
-from mdaug.workflows.runs import find_model
+from mdaug.workflows.run_folders.runs import find_model
+from mdaug.workflows.settings.options import CalculatorOptions
+from mdaug.workflows.settings.workflow_options import ModelRunOptions
 from mdaug.workflows.trajectory_files import committee_of, write_extxyz_trajectory, write_model_deviation
 from mdaug.workflows.use_calculator import CalculatorChoice
 from mdaug.workflows.use_model import start_structure
-from mdaug.workflows.workflow_options import ModelRunOptions
 
 BATCH_ENGINES: dict[str, Callable[..., MakeIntegrator]] = {
     "core": core_integrators,

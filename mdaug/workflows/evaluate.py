@@ -18,9 +18,9 @@ from mdaug.frames import FrameSet
 from mdaug.options import Device, Precision
 from mdaug.quantum.calculators import calculate_with_stresses
 from mdaug.reports.accuracy import save_accuracy_figure
-from mdaug.workflows.options import CalculatorOptions, Part
 from mdaug.workflows.progress import Progress, ignore
-from mdaug.workflows.training_data import labels_of
+from mdaug.workflows.settings.options import CalculatorOptions, Part
+from mdaug.workflows.training.data import labels_of
 from mdaug.workflows.use_calculator import CalculatorChoice
 from mdaug.workflows.use_model import Model, load_model, load_models, own_systems
 

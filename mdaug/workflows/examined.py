@@ -13,7 +13,7 @@ from mdaug.examination.force_field import ExaminedForceField
 from mdaug.examination.options import ExaminationOptions
 from mdaug.examination.runs import RUNS
 from mdaug.frames import FrameSet
-from mdaug.workflows.options import CalculatorOptions
+from mdaug.workflows.settings.options import CalculatorOptions
 from mdaug.workflows.use_calculator import CalculatorChoice
 from mdaug.workflows.use_model import Model, load_models, own_frames
 

@@ -18,7 +18,7 @@ from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.workflows.progress import Progress, ignore
-from mdaug.workflows.runs import find_model
+from mdaug.workflows.run_folders.runs import find_model
 from mdaug.workflows.use_model import own_frames
 
 

@@ -22,10 +22,10 @@ from mdaug.quantum.stored_labels import stored_labels
 from mdaug.units import EV_PER_KCAL_MOL, KCAL_MOL_PER_EV
 from mdaug.workflows.explore import visited_by_runs
 from mdaug.workflows.progress import Progress, ignore
-from mdaug.workflows.runs import find_model
+from mdaug.workflows.run_folders.runs import find_model
+from mdaug.workflows.settings.workflow_options import LabelOptions
 from mdaug.workflows.use_calculator import CalculatorChoice, parse_arguments
 from mdaug.workflows.use_model import own_frames
-from mdaug.workflows.workflow_options import LabelOptions
 
 SAME_LEVEL_KCAL_MOL = 0.5
 """Largest difference of a calculator's energy and the label of a training frame at one level of theory."""

@@ -12,13 +12,13 @@ from mdaug.frames import FrameSet
 from mdaug.locks import locked
 from mdaug.options import Precision
 from mdaug.training.checkpoint import restore_model
-from mdaug.workflows.baseline import NO_BASELINE, network_options, recorded_baseline
-from mdaug.workflows.config import CONFIG, RunConfig, load_recorded_config
-from mdaug.workflows.delta_frames import FOLDER as DELTA
-from mdaug.workflows.delta_frames import recorded_frames
-from mdaug.workflows.training_records import AUGMENTED, SYSTEMS
-from mdaug.workflows.training_sets import read_explored
-from mdaug.workflows.training_summary import summarize_systems
+from mdaug.workflows.settings.config import CONFIG, RunConfig, load_recorded_config
+from mdaug.workflows.training.baseline import NO_BASELINE, network_options, recorded_baseline
+from mdaug.workflows.training.delta_frames import FOLDER as DELTA
+from mdaug.workflows.training.delta_frames import recorded_frames
+from mdaug.workflows.training.records import AUGMENTED, SYSTEMS
+from mdaug.workflows.training.sets import read_explored
+from mdaug.workflows.training.summary import summarize_systems
 from mdaug.workflows.use_model import own_systems
 
 

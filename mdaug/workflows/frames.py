@@ -18,8 +18,8 @@ from mdaug.sampling.options import GenerateOptions
 from mdaug.sampling.replica_parts import ReplicaParts
 from mdaug.sampling.statistics import SamplingStatistics
 from mdaug.sampling.structures import starting_structures
-from mdaug.workflows.environment import command_line
 from mdaug.workflows.progress import Progress, ignore
+from mdaug.workflows.run_folders.environment import command_line
 from mdaug.workflows.use_calculator import parse_arguments, total_charge
 
 

@@ -10,7 +10,7 @@ from mdaug.augmentation.stretches import Stretcher
 from mdaug.data import SplitOptions, split_frames
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.workflows.workflow_options import LabelStudyOptions
+from mdaug.workflows.settings.workflow_options import LabelStudyOptions
 
 
 @dataclass(frozen=True)

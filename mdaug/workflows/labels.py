@@ -19,7 +19,7 @@ from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.workflows.label_reference import Reference, calculated_reference, read_reference
 from mdaug.workflows.label_study import Batch, StudyFrames, draw_study
 from mdaug.workflows.progress import Progress, ignore
-from mdaug.workflows.workflow_options import LabelStudyOptions
+from mdaug.workflows.settings.workflow_options import LabelStudyOptions
 
 
 def compare_labels(

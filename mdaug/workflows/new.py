@@ -16,7 +16,7 @@ from mdaug.frames import FrameSet
 from mdaug.geometry.molecules import count_molecules
 from mdaug.text import in_one_line
 from mdaug.training.options import MOST_STEPS, STEPS_WITH_BASELINE
-from mdaug.workflows.config import RunConfig
+from mdaug.workflows.settings.config import RunConfig
 
 SCHEMA = "mdaug.schema.json"
 

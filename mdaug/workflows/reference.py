@@ -21,9 +21,9 @@ from mdaug.quantum.scans import parse_scan, scan_energies, scan_jobs
 from mdaug.reports.reference_scans import save_reference_figure
 from mdaug.sampling.structures import formal_charge, starting_structures
 from mdaug.units import KCAL_MOL_PER_EV
-from mdaug.workflows.environment import command_line
-from mdaug.workflows.options import DataOptions
 from mdaug.workflows.progress import Progress, ignore
+from mdaug.workflows.run_folders.environment import command_line
+from mdaug.workflows.settings.options import DataOptions
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import Any
 from mdaug.analysis.relax import RelaxResult, Vibrations, relax, relax_summary, vibrations
 from mdaug.calculators.applicability import check_applicability
 from mdaug.files import atomic_path, write_json
-from mdaug.workflows.options import CalculatorOptions
 from mdaug.workflows.progress import Progress, ignore
+from mdaug.workflows.settings.options import CalculatorOptions
+from mdaug.workflows.settings.workflow_options import RelaxOptions
 from mdaug.workflows.use_calculator import CalculatorChoice
 from mdaug.workflows.use_model import load_model
-from mdaug.workflows.workflow_options import RelaxOptions
 
 
 @dataclass(frozen=True)

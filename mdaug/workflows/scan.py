@@ -20,11 +20,11 @@ from mdaug.errors import DataError, MissingDependencyError
 from mdaug.files import write_json, write_text
 from mdaug.quantum.calculators import GFN2
 from mdaug.reports.scan import write_scan_report
-from mdaug.workflows.options import CalculatorOptions
 from mdaug.workflows.progress import Progress, ignore
+from mdaug.workflows.settings.options import CalculatorOptions
+from mdaug.workflows.settings.workflow_options import ScanOptions
 from mdaug.workflows.use_calculator import CalculatorChoice
 from mdaug.workflows.use_model import Model, load_models, own_level
-from mdaug.workflows.workflow_options import ScanOptions
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,9 @@ from mdaug.frames import FrameSet, one_frame
 from mdaug.geometry.training_bonds import TrainingBonds
 from mdaug.reports.molecule import MoleculeView
 from mdaug.reports.stability import write_stability_report
-from mdaug.workflows.options import CalculatorOptions
 from mdaug.workflows.progress import Progress, ignore
-from mdaug.workflows.runs import find_model
+from mdaug.workflows.run_folders.runs import find_model
+from mdaug.workflows.settings.options import CalculatorOptions
 from mdaug.workflows.use_calculator import CalculatorChoice
 from mdaug.workflows.use_model import own_frames
 

@@ -20,28 +20,28 @@ from mdaug.deployment import export_model, last_layer_statistics
 from mdaug.files import write_json
 from mdaug.reports.training import write_training_report
 from mdaug.training import ProcessGroup, TrainResult, pick_device
-from mdaug.workflows.augmentation_choice import AugmentationChoice
-from mdaug.workflows.baseline import BaselineChoice
-from mdaug.workflows.config import RunConfig
-from mdaug.workflows.delta_learning import make_delta_frames, with_delta_frames
-from mdaug.workflows.hardening import Hardened, harden, n_rounds, plan_of_hardening
-from mdaug.workflows.network_training import train_network
-from mdaug.workflows.reference_choice import describe_references, with_isolated_atoms
-from mdaug.workflows.runs import explain_folder
-from mdaug.workflows.systems_choice import choose_for_systems
-from mdaug.workflows.training_choice import augmented_frames
-from mdaug.workflows.training_outcome import TrainingOutcome, describe_outcome, training_report
-from mdaug.workflows.training_records import (
+from mdaug.workflows.run_folders.runs import explain_folder
+from mdaug.workflows.settings.config import RunConfig
+from mdaug.workflows.settings.workflow_options import ValidationOptions
+from mdaug.workflows.training.augmentation_choice import AugmentationChoice
+from mdaug.workflows.training.baseline import BaselineChoice
+from mdaug.workflows.training.choice import augmented_frames
+from mdaug.workflows.training.delta_learning import make_delta_frames, with_delta_frames
+from mdaug.workflows.training.hardening import Hardened, harden, n_rounds, plan_of_hardening
+from mdaug.workflows.training.network import train_network
+from mdaug.workflows.training.outcome import TrainingOutcome, describe_outcome, training_report
+from mdaug.workflows.training.records import (
     record_augmented,
     record_choices,
     record_sets,
     recorded_choices,
     system_folder,
 )
-from mdaug.workflows.training_scan import scan_bond_to_hydrogen
-from mdaug.workflows.training_sets import Sets, TrainingCallbacks, kind_of_model, prepare_systems
-from mdaug.workflows.training_summary import summarize_systems
-from mdaug.workflows.workflow_options import ValidationOptions
+from mdaug.workflows.training.reference_choice import describe_references, with_isolated_atoms
+from mdaug.workflows.training.scan import scan_bond_to_hydrogen
+from mdaug.workflows.training.sets import Sets, TrainingCallbacks, kind_of_model, prepare_systems
+from mdaug.workflows.training.summary import summarize_systems
+from mdaug.workflows.training.systems_choice import choose_for_systems
 
 
 def train_force_field(

@@ -12,7 +12,7 @@ from mdaug.archives import parse_json
 from mdaug.errors import DataError, SettingsError
 from mdaug.quantum.calculators import XTB_METHODS, calculator_factory, check_spin
 from mdaug.sampling.structures import formal_charge, starting_structures
-from mdaug.workflows.options import CalculatorOptions
+from mdaug.workflows.settings.options import CalculatorOptions
 
 EXPECTED_ARGUMENTS = 'expected a JSON object, for example {"accuracy": 0.1}'
 

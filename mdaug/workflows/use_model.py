@@ -17,10 +17,10 @@ from mdaug.frames import FrameSet, structure_from_json
 from mdaug.options import Device, Precision
 from mdaug.quantum.calculators import GFN2, charged_calculator
 from mdaug.sampling.structures import starting_structures
-from mdaug.workflows.config import CONFIG, load_recorded_config
-from mdaug.workflows.options import Part
-from mdaug.workflows.runs import find_model, model_label
-from mdaug.workflows.training_data import SPLIT, load_labeled, read_splits
+from mdaug.workflows.run_folders.runs import find_model, model_label
+from mdaug.workflows.settings.config import CONFIG, load_recorded_config
+from mdaug.workflows.settings.options import Part
+from mdaug.workflows.training.data import SPLIT, load_labeled, read_splits
 from mdaug.workflows.use_calculator import CalculatorChoice
 
 

@@ -23,7 +23,7 @@ from mdaug.reports.molecule import MoleculeView
 from mdaug.workflows.dynamics import ModelRun, integrators_of, prepare_run, run_model
 from mdaug.workflows.progress import Progress
 from mdaug.workflows.replica_jobs import replicas_as_jobs
-from mdaug.workflows.workflow_options import ModelRunOptions, ValidationOptions
+from mdaug.workflows.settings.workflow_options import ModelRunOptions, ValidationOptions
 
 
 def validate(

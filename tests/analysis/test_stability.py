@@ -10,7 +10,7 @@ from mdaug.analysis.stability import stability
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.geometry.training_bonds import TrainingBonds
-from mdaug.workflows.training_summary import summarize_training
+from mdaug.workflows.training.summary import summarize_training
 
 
 def frames_of(atoms, positions, cells=None):

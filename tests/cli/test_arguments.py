@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from mdaug.cli.arguments import subject_of
-from mdaug.workflows.options import CalculatorOptions
-from mdaug.workflows.runs import LATEST
+from mdaug.workflows.run_folders.runs import LATEST
+from mdaug.workflows.settings.options import CalculatorOptions
 
 ONE, OTHER = Path("one"), Path("other")
 

@@ -14,9 +14,9 @@ from mdaug.data.splits import Split
 from mdaug.data.trainers import TRAINER_NAMES, trainer_of
 from mdaug.files import write_json
 from mdaug.workflows.augment import TRAINER_ERROR_SCALE, TRAINER_WEIGHT, options_for_trainers
-from mdaug.workflows.config import load_config, save_config
-from mdaug.workflows.run_files import FILES
-from mdaug.workflows.run_record import read_record
+from mdaug.workflows.run_folders.run_files import FILES
+from mdaug.workflows.run_folders.run_record import read_record
+from mdaug.workflows.settings.config import load_config, save_config
 
 pytestmark = pytest.mark.slow
 

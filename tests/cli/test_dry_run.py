@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from mdaug.cli.app import main
-from mdaug.workflows.config import load_config
 from mdaug.workflows.dry_run import dry_run
+from mdaug.workflows.settings.config import load_config
 
 SMALL = ["--every=20", "--augment.n-frames=6", "--augment.n-stretched=8", "--augment.n-impulses=4"]
 SMALL += ["--springs.bootstrap=0", "--model.n-atom-basis=8", "--model.n-filters=8", "--training.batch-size=5"]

@@ -7,7 +7,7 @@ import pytest
 from mdaug.cli import app
 from mdaug.errors import SettingsError
 from mdaug.sweep.space import parse_space
-from mdaug.workflows.config import RunConfig, load_config
+from mdaug.workflows.settings.config import RunConfig, load_config
 
 COMMANDS = [name for group in app.COMMANDS.values() for name in group]
 EXTRA = {"dataset": ["ethanol-ccsdt"], "lammps": ["check"], "info": ["model.pt"]}

@@ -9,7 +9,7 @@ import pytest
 
 from mdaug.cli.app import main
 from mdaug.data import load_frames, write_extxyz
-from mdaug.workflows.config import RunConfig, load_config
+from mdaug.workflows.settings.config import RunConfig, load_config
 
 
 @pytest.fixture

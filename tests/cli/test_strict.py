@@ -11,7 +11,7 @@ from mdaug.cli.app import main
 from mdaug.data import write_extxyz
 from mdaug.deployment import export_model
 from mdaug.frames import FrameSet
-from mdaug.workflows.training_summary import summarize_training
+from mdaug.workflows.training.summary import summarize_training
 
 UNLIKE = "trained on C2H6O; this is C3H6O: a model of one molecule describes only that molecule"
 

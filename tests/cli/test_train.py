@@ -6,7 +6,7 @@ import pytest
 
 from mdaug.cli import app
 from mdaug.options import PAPER_SETTINGS
-from mdaug.workflows.config import load_config, save_config
+from mdaug.workflows.settings.config import load_config, save_config
 
 
 @pytest.fixture

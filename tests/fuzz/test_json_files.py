@@ -22,13 +22,13 @@ from mdaug.quantum.point_store import PointStore
 from mdaug.springs import Springs
 from mdaug.sweep.space import record_settings
 from mdaug.sweep.trial import read_trial
-from mdaug.workflows.augmentation_choice import AugmentationChoice, recorded_choice
-from mdaug.workflows.baseline import NO_BASELINE, recorded_baseline
-from mdaug.workflows.delta_choice import DeltaChoice, recorded_delta
 from mdaug.workflows.drift import _why_stopped
-from mdaug.workflows.hot_runs import HotRuns, recorded_runs
-from mdaug.workflows.run_record import read_record
+from mdaug.workflows.run_folders.run_record import read_record
 from mdaug.workflows.stability import _made_by
+from mdaug.workflows.training.augmentation_choice import AugmentationChoice, recorded_choice
+from mdaug.workflows.training.baseline import NO_BASELINE, recorded_baseline
+from mdaug.workflows.training.delta_choice import DeltaChoice, recorded_delta
+from mdaug.workflows.training.hot_runs import HotRuns, recorded_runs
 from mdaug.workflows.use_calculator import parse_arguments
 from mdaug.workflows.use_model import _results
 

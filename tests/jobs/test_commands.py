@@ -26,9 +26,9 @@ from mdaug.verdicts import Verdict
 from mdaug.workflows import examination_jobs, validation
 from mdaug.workflows.dynamics import new_run
 from mdaug.workflows.examined import ExaminedModels
-from mdaug.workflows.options import CalculatorOptions
 from mdaug.workflows.progress import ignore
 from mdaug.workflows.replica_jobs import replicas_as_jobs
+from mdaug.workflows.settings.options import CalculatorOptions
 from tests.jobs.cluster import scheduler, workers
 
 pytestmark = pytest.mark.dask
@@ -88,7 +88,7 @@ def test_a_trial_whose_worker_is_killed_runs_again(cluster, tmp_path, monkeypatc
     from mdaug.sweep import study
     from mdaug.sweep.options import SweepOptions
     from mdaug.sweep.space import parse_space
-    from mdaug.workflows.config import RunConfig
+    from mdaug.workflows.settings.config import RunConfig
 
     monkeypatch.setattr(study, "train_trial", die_once)
     config = RunConfig()

@@ -8,7 +8,7 @@ from ase.build import bulk, molecule
 from mdaug.calculators.applicability import bond_limits_A, mismatches, molecule_record
 from mdaug.deployment import export_model, read_manifest
 from mdaug.frames import FrameSet
-from mdaug.workflows.training_summary import summarize_systems
+from mdaug.workflows.training.summary import summarize_systems
 
 ETHANOL, DIMETHYL_ETHER = molecule("CH3CH2OH"), molecule("CH3OCH3")
 NUMBERS = (1, 6, 8)

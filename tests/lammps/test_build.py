@@ -15,7 +15,7 @@ from mdaug.calculators import lammps_build
 from mdaug.calculators.lammps import PLUGIN, package_folder, plugin_folder, sources_folder
 from mdaug.cli.app import main
 from mdaug.native.build import find_compiler
-from mdaug.workflows.inputs import inputs_folder
+from mdaug.workflows.settings.inputs import inputs_folder
 from tests.interruption import CAN_BE_INTERRUPTED
 
 BIN = Path(sys.executable).parent

@@ -14,8 +14,8 @@ from mdaug.deployment import export_model, read_manifest
 from mdaug.md import DynamicsOptions, run_dynamics
 from mdaug.md.lammps_integrator import LammpsIntegrator, lammps_integrators
 from mdaug.md.restart import read_restart, write_restart
-from mdaug.workflows.inputs import inputs_folder
 from mdaug.workflows.lammps_data import write_data_file
+from mdaug.workflows.settings.inputs import inputs_folder
 from tests.force_fields import typed_templates
 from tests.lammps.conftest import Lab, single_point
 

@@ -11,7 +11,7 @@ from ase.units import fs
 from mdaug import MDAugCalculator
 from mdaug.analysis.thermo_log import read_thermo
 from mdaug.deployment import export_model
-from mdaug.workflows.inputs import inputs_folder
+from mdaug.workflows.settings.inputs import inputs_folder
 
 MASSES = {"H": 1.008, "C": 12.011, "O": 15.999, "Si": 28.085}
 

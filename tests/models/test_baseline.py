@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from mdaug.models.baseline import Baseline
 from mdaug.models.molecule_terms import MoleculeTerms
-from mdaug.workflows.baseline_templates import templates_of
+from mdaug.workflows.training.baseline_templates import templates_of
 from tests.crystals import slopes_in_strain
 from tests.force_fields import frames_near, random_field, random_templates
 

@@ -5,7 +5,7 @@ import pytest
 from mdaug.errors import DataError
 from mdaug.sweep.options import PAPER
 from mdaug.sweep.space import Choices, Range, changes_of, grid, parse_space
-from mdaug.workflows.config import RunConfig
+from mdaug.workflows.settings.config import RunConfig
 
 
 def test_lists_are_choices_and_colons_are_ranges():

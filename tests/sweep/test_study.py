@@ -20,7 +20,7 @@ from mdaug.sweep.space import parse_space
 from mdaug.sweep.storage import Sweep, open_study, own_trials
 from mdaug.sweep.study import queue, run_sweep, work
 from mdaug.sweep.trial import objective_of, run_trial, trial_name
-from mdaug.workflows.config import RunConfig
+from mdaug.workflows.settings.config import RunConfig
 
 pytestmark = [pytest.mark.optuna, pytest.mark.slow]
 

@@ -7,7 +7,7 @@ from ase.calculators.emt import EMT
 
 from mdaug.data import write_extxyz
 from mdaug.frames import FrameSet
-from mdaug.workflows.config import RunConfig, load_config
+from mdaug.workflows.settings.config import RunConfig, load_config
 
 TINY = {
     "split": {"train": 24, "validation": 8, "test": 8},

@@ -10,7 +10,7 @@ from mdaug.errors import DataError, MDAugError
 from mdaug.reports.demo_summary import demo_verdicts
 from mdaug.workflows import demo
 from mdaug.workflows.demo import Throttle, run_demo
-from mdaug.workflows.workflow_options import ValidationOptions
+from mdaug.workflows.settings.workflow_options import ValidationOptions
 
 pytestmark = pytest.mark.slow
 

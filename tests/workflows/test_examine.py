@@ -14,7 +14,7 @@ from mdaug.examination.options import ExaminationOptions
 from mdaug.frames import FrameSet
 from mdaug.workflows import examined as examined_models
 from mdaug.workflows.examined import ExaminedModels
-from mdaug.workflows.options import CalculatorOptions
+from mdaug.workflows.settings.options import CalculatorOptions
 from mdaug.workflows.use_calculator import CalculatorChoice
 from mdaug.workflows.use_model import Model
 

@@ -15,7 +15,7 @@ from mdaug.quantum.calculators import calculate_frames
 from mdaug.workflows.label_reference import calculated_reference, read_reference
 from mdaug.workflows.label_study import draw_study
 from mdaug.workflows.labels import make_rules, reference_floor, study_labels, true_labels
-from mdaug.workflows.workflow_options import LabelStudyOptions
+from mdaug.workflows.settings.workflow_options import LabelStudyOptions
 
 OPTIONS = LabelStudyOptions(rules=("isotropic", "gradient"), epsilons=(0.05,), n_frames=11)
 

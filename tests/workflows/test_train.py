@@ -17,13 +17,13 @@ from mdaug.errors import DataError
 from mdaug.frames import join_frames
 from mdaug.springs import Springs, consistency, fit_springs
 from mdaug.training.history import History
-from mdaug.workflows.config import file_hash, load_config
 from mdaug.workflows.export import export_run
+from mdaug.workflows.settings.config import file_hash, load_config
 from mdaug.workflows.train import train_force_field
-from mdaug.workflows.training_outcome import describe_outcome
-from mdaug.workflows.training_records import record_sets
-from mdaug.workflows.training_sets import TrainingCallbacks, prepare_systems
-from mdaug.workflows.training_summary import summarize_training
+from mdaug.workflows.training.outcome import describe_outcome
+from mdaug.workflows.training.records import record_sets
+from mdaug.workflows.training.sets import TrainingCallbacks, prepare_systems
+from mdaug.workflows.training.summary import summarize_training
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Settings of the commands, and where they come from: files, options, defaults."""

@@ -1,0 +1,1 @@
+"""The steps of `mdaug train`: frames, augmentation, baseline, Δ-learning, network, hardening, records."""

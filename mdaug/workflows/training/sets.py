@@ -1,0 +1,284 @@
+"""The frames of a training by origin: of the data (split), augmented, explored, and by Δ-learning."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from mdaug.augmentation.force_matching.assessment import FEW_FRAMES
+from mdaug.augmentation.force_matching.force_field import ForceField
+from mdaug.augmentation.generate import Augmentation, make_augmentation
+from mdaug.data import Split
+from mdaug.data.load import read_frames
+from mdaug.data.splits import refuse_empty_parts
+from mdaug.errors import DataError
+from mdaug.frames import FrameSet, join_frames
+from mdaug.springs import SpringAnalysis, analyze_springs
+from mdaug.training import TrainState
+from mdaug.workflows.progress import ignore
+from mdaug.workflows.settings.config import RunConfig
+from mdaug.workflows.training.augmentation_choice import AugmentationChoice
+from mdaug.workflows.training.baseline import NO_BASELINE, BaselineChoice
+from mdaug.workflows.training.data import System, load_training_data
+from mdaug.workflows.training.levels import check_levels
+
+ModelKind = Literal["raw", "with baseline", "Δ-learning", "augmented"]
+"""Kinds of models, for names and colors in figures; a model is of the last one that applies to it."""
+
+
+@dataclass(frozen=True)
+class TrainingCallbacks:
+    """Functions that are called during a training.
+
+    Parameters
+    ----------
+    stage
+        Called with a line of text at each stage.
+    springs
+        Called with the numbers of element pairs that are fitted and of all.
+    epoch
+        Called with the state of the training after each epoch.
+    part
+        Called with the name of another part and the numbers of items done and in all.
+    """
+
+    stage: Callable[[str], None] = ignore
+    springs: Callable[[int, int], None] = ignore
+    epoch: Callable[[TrainState], None] = ignore
+    part: Callable[[str, int, int], None] = ignore
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The frames of one system of a training.
+
+    Parameters
+    ----------
+    split
+        Which frames of the data are for training, validation and test.
+    train, validation, test
+        These frames.
+    springs
+        Spring constants of the training frames; None without augmentation.
+    augmented
+        Augmented frames that are trained on, None for none.
+    explored
+        Frames of `mdaug explore` that are trained on, None for none.
+    augmentation
+        All augmented frames that were made, with their force-matched field; None for none.
+    choice
+        Whether augmented frames are trained on; None before the choice, and where none were made.
+    baseline
+        Whether the model has a baseline.
+    label
+        Name of the system in files and tables.
+    isolated_atoms
+        Energies (eV) of isolated atoms by symbol; empty if the data have none.
+    delta
+        Frames by Δ-learning, None for none.
+    n_without_delta
+        Number of frames that would be trained on without Δ-learning, which adds augmented frames, too; None
+        where `delta` is None.
+    """
+
+    split: Split
+    train: FrameSet
+    validation: FrameSet
+    test: FrameSet
+    springs: SpringAnalysis | None = None
+    augmented: FrameSet | None = None
+    explored: FrameSet | None = None
+    augmentation: Augmentation | None = None
+    choice: AugmentationChoice | None = None
+    baseline: BaselineChoice = NO_BASELINE
+    label: str = ""
+    isolated_atoms: Mapping[str, float] = field(default_factory=dict)
+    delta: FrameSet | None = None
+    n_without_delta: int | None = None
+
+    @property
+    def added(self) -> list[FrameSet]:
+        """Augmented and other frames beside the raw ones on which the network is trained."""
+        return [frames for frames in (self.augmented, self.explored, self.delta) if frames is not None]
+
+    @property
+    def n_training(self) -> int:
+        """Number of frames that the network is trained on."""
+        return len(self.train) + sum(map(len, self.added))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Numbers of these frames as in results.json; those of `mdaug explore` count as augmented."""
+        n_delta = 0 if self.delta is None else len(self.delta)
+        n_augmented = self.n_training - len(self.train) - n_delta
+        return {
+            "n_raw_frames": len(self.train),
+            "n_augmented_frames": n_augmented,
+            "n_delta_frames": n_delta,
+        }
+
+    @property
+    def all_training(self) -> FrameSet:
+        """All frames that the network is trained on, raw ones first."""
+        return join_frames([self.train, *self.added])
+
+
+def kind_of_model(systems: Sequence[Sets]) -> ModelKind:
+    """Return the kind of a model by its baseline, and by the frames that it is trained on beside the data.
+
+    Parameters
+    ----------
+    systems
+        Frames and baseline of each system. The model is one for all, and of one kind.
+    """
+    if any(sets.augmented is not None or sets.explored is not None for sets in systems):
+        return "augmented"
+    if any(sets.delta is not None for sets in systems):
+        return "Δ-learning"
+    return "with baseline" if any(sets.baseline.used for sets in systems) else "raw"
+
+
+def prepare_systems(config: RunConfig, callbacks: TrainingCallbacks) -> tuple[Sets, ...]:
+    """Read, split and augment the frames of each system.
+
+    Parameters
+    ----------
+    config
+        All settings.
+    callbacks
+        Functions that are called on the way.
+
+    Raises
+    ------
+    DataError
+        If the frames cannot be used, are too few for the split, or settings are for one system, or if no
+        system can be augmented.
+    """
+    systems = load_training_data(config)
+    if len(systems) == 1:
+        refuse_empty_parts(systems[0].frames, systems[0].split)
+    else:
+        _check_several(systems, config)
+    alone, failures = len(systems) == 1, dict[str, str]()
+    raw = [system.frames.select(system.split.train) for system in systems]
+    made: dict[int, Sets] = {}
+    for n in sorted(range(len(systems)), key=lambda n: len(raw[n]) < FEW_FRAMES):  # those with donors last
+        donors = _fields(made.values()) if len(raw[n]) < FEW_FRAMES else []
+        others = raw[:n] + raw[n + 1 :]
+        made[n] = _prepare(systems[n], config, callbacks, None if alone else failures, others, donors=donors)
+    sets = tuple(made[n] for n in range(len(systems)))
+    if len(failures) == len(systems):
+        reasons = "; ".join(f"{label}: {reason}" for label, reason in failures.items())
+        raise DataError(
+            f"no system can be augmented ({reasons}); --no-augment trains on the raw frames alone"
+        )
+    return sets
+
+
+def _fields(systems: Iterable[Sets]) -> list[ForceField]:
+    """Return the sound force-matched fields of systems with enough frames."""
+    return [
+        sets.augmentation.field
+        for sets in systems
+        if sets.augmentation is not None and sets.augmentation.field is not None
+        if len(sets.train) >= FEW_FRAMES
+    ]
+
+
+def _check_several(systems: Sequence[System], config: RunConfig) -> None:
+    """Refuse what is not possible for several systems, and systems without training frames."""
+    labels = ", ".join(system.label for system in systems)
+    if config.augment.explored is not None:
+        raise DataError(
+            f"augment.explored: for one system, and these are {len(systems)} ({labels}); leave it out"
+        )
+    for system in systems:
+        if not len(system.split.train):
+            raise DataError(
+                f"{system.frames.name}: of {len(system.frames)} frame(s) the split leaves none for train; "
+                "give more frames of this system, or leave it out"
+            )
+    if not any(len(system.split.validation) for system in systems):
+        raise DataError(f"{labels}: the split leaves no frame for validation, which needs one; give more")
+    check_levels([system.frames for system in systems])
+
+
+def _prepare(
+    system: System,
+    config: RunConfig,
+    callbacks: TrainingCallbacks,
+    failures: dict[str, str] | None,
+    others: Sequence[FrameSet],
+    *,
+    donors: Sequence[ForceField],
+) -> Sets:
+    """Return the frames of one system; `others` are the training frames of the others, whose springs are
+    pooled, and `donors` force-matched fields of others.
+
+    One that cannot be augmented stays raw, and its label and the reason are added to `failures`; with None it
+    raises an error.
+    """
+    frames, split = system.frames, system.split
+    raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
+    parts = f"{len(raw)} training, {len(validation)} validation, {len(test)} test"
+    callbacks.stage(f"{len(frames)} frames of {frames.name}: {parts}")
+    sets = Sets(split, raw, validation, test, label=system.label, isolated_atoms=system.isolated_atoms)
+    if config.augment.enabled:
+        try:
+            sets = _augmented(sets, config, callbacks, others, donors)
+        except DataError as error:
+            if failures is None:
+                raise
+            failures[system.label] = str(error)
+            callbacks.stage(f"no augmented frames of {system.label}: {error}")
+    if config.augment.explored is not None:
+        explored = read_explored(config.augment.explored, raw)
+        callbacks.stage(f"{len(explored)} explored frames")
+        sets = replace(sets, explored=explored)
+    return sets
+
+
+def _augmented(
+    sets: Sets,
+    config: RunConfig,
+    callbacks: TrainingCallbacks,
+    others: Sequence[FrameSet],
+    donors: Sequence[ForceField],
+) -> Sets:
+    """Return the frames of a system with the springs of its training frames, and augmented ones."""
+    n_pooled = sum(other.temperature_K == sets.train.temperature_K for other in others)
+    pooled = f", pooled with those of {n_pooled} more at the same temperature" * (n_pooled > 0)
+    callbacks.stage(f"fitting springs to the training frames{pooled}")
+    springs = analyze_springs(sets.train, config.spring_options, others=others, progress=callbacks.springs)
+    augmentation = make_augmentation(sets.train, springs.springs, config.augment_options, donors)
+    callbacks.stage(f"{len(augmentation.frames)} augmented frames by rule {augmentation.rule!r}")
+    return replace(sets, springs=springs, augmented=augmentation.frames, augmentation=augmentation)
+
+
+def read_explored(path: Path, raw: FrameSet) -> FrameSet:
+    """Return the frames of `mdaug explore`.
+
+    They are not of an equilibrium, and in spurious minima atoms may have other neighbors, so that the checks
+    of data do not apply.
+
+    Parameters
+    ----------
+    path
+        An explored.xyz.
+    raw
+        The raw training frames.
+
+    Raises
+    ------
+    DataError
+        The frames are of other atoms than `raw`.
+    """
+    frames = read_frames(path, units="eV", temperature_K=raw.temperature_K).frames
+    if not np.array_equal(frames.atomic_numbers, raw.atomic_numbers) or frames.periodic != raw.periodic:
+        raise DataError(
+            f"{path}: other atoms than those of {raw.name}; give the explored.xyz that "
+            "`mdaug explore` wrote for these frames"
+        )
+    return frames
