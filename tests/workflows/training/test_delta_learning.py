@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 
 NETWORK = {"n_atom_basis": 8, "n_filters": 8, "n_interactions": 1, "n_gaussians": 8, "n_knots": 16}
 N_FRAMES = 40
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 
 
 def no_progress(*_: object) -> None:

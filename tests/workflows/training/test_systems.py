@@ -37,7 +37,7 @@ from mdaug.workflows.training.summary import summarize_training
 from mdaug.workflows.use_model import own_frames, own_systems, start_structure
 from tests.workflows.conftest import TINY
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 SMALL = TINY | {
     "split": {"train": 60, "validation": 20, "test": 20},
     "augment": {"enabled": False},
