@@ -35,7 +35,7 @@ def check(
     with open_run(output, command="check", inputs=[data]) as run:
         results = check_data(data, source, run.path)
     for result in results:
-        print_text(result.title)
+        print_text(result.frames.description)
         print_verdicts(result.verdicts)
     print_text(run.path / FILE)
     return 1 if any(result.has_failed for result in results) else 0

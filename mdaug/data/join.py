@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mdaug.data.origin import FILE
+from mdaug.data.origin import FILE_NAME
 from mdaug.data.readers.contents import Contents
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet, join_frames
@@ -55,7 +55,7 @@ def join_contents(parts: Sequence[Contents], paths: Sequence[Path], name: str) -
         name=name,
         temperature_K=temperatures.pop() if len(temperatures) == 1 else None,
         group=joined_groups(sets),
-        info=_info(sets) | {FILE: np.repeat([path.name for path in paths], [len(s) for s in sets])},
+        info=_info(sets) | {FILE_NAME: np.repeat([path.name for path in paths], [len(s) for s in sets])},
     )
     return Contents(joined, first.units, tuple(notes))
 

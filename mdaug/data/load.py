@@ -252,7 +252,7 @@ def verify(contents: ReadFrames, *, drop_outliers: bool, effort: Effort | None) 
         raise DataError(f"{contents.frames.name}: all {len(dropped)} frames are outliers; nothing is left")
     warnings.warn(
         f"{contents.frames.name}: {len(dropped)} of {len(contents.frames)} frames left out as outliers "
-        f"(frames {shown(contents.frames, dropped)})",
+        f"({shown(contents.frames, dropped)})",
         stacklevel=3,
     )
     return verify_frames(contents.frames.select(kept), contents.units, effort)

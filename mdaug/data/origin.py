@@ -7,7 +7,7 @@ import numpy as np
 
 from mdaug.frames import FrameSet, IntArray
 
-FRAME, FILE = "frame_in_file", "file"
+FRAME_IN_FILE, FILE_NAME = "frame_in_file", "file"
 """Records of frames that were read: number in its file, and name of this file where there are several."""
 
 MOST_SHOWN = 8
@@ -15,7 +15,7 @@ MOST_SHOWN = 8
 
 
 def shown(frames: FrameSet, index: Sequence[int] | IntArray) -> str:
-    """Return for a message where frames are: ``3, 17``, or ``3, 17 of a.xyz, 4 of b.xyz``.
+    """Return for a message where frames are: ``frame 3``, ``frames 3, 17 of a.xyz, 4 of b.xyz``.
 
     Parameters
     ----------
@@ -24,8 +24,32 @@ def shown(frames: FrameSet, index: Sequence[int] | IntArray) -> str:
     index
         Indices of some; the first few are named, and how many there are.
     """
-    numbers, files = frames.info.get(FRAME, np.arange(len(frames))), frames.info.get(FILE)
-    first = index[:MOST_SHOWN]
-    runs = [("", list(first))] if files is None else groupby(first, key=lambda n: f" of {files[n]}")
+    numbers, files = numbers_in_file(frames), frames.info.get(FILE_NAME)
+    runs = groupby(index[:MOST_SHOWN], key=lambda n: "" if files is None else f" of {files[n]}")
     text = ", ".join(", ".join(str(numbers[n]) for n in run) + file for file, run in runs)
-    return text if len(index) <= MOST_SHOWN else f"{text}, … ({len(index)} in all)"
+    more = "" if len(index) <= MOST_SHOWN else f", … ({len(index)} in all)"
+    return f"frame{'s' if len(index) > 1 else ''} {text}{more}"
+
+
+def place(frames: FrameSet, n: int) -> str:
+    """Return for a message where a frame is: ``3``, or ``3 of a.xyz``.
+
+    Parameters
+    ----------
+    frames
+        All frames.
+    n
+        Its index.
+    """
+    return shown(frames, [n]).removeprefix("frame ")
+
+
+def numbers_in_file(frames: FrameSet) -> IntArray:
+    """Return the number of each frame in its file, or here where they are from no file, (n_frames,).
+
+    Parameters
+    ----------
+    frames
+        Any frames.
+    """
+    return frames.info.get(FRAME_IN_FILE, np.arange(len(frames)))

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mdaug.data.load import ReadFrames, read_systems, verify, without_isolated_atoms
+from mdaug.data.origin import FILE_NAME, numbers_in_file
 from mdaug.data.verification.verify import THOROUGH
 from mdaug.errors import DataError
 from mdaug.files import write_json
+from mdaug.frames import FrameSet
 from mdaug.verdicts import Verdict, worst
 from mdaug.workflows.settings.options import DataOptions
 from mdaug.workflows.training.data import labels_of
@@ -20,13 +23,13 @@ class CheckResult:
 
     Parameters
     ----------
-    title
-        Name, number of frames, formula and temperature of the frames.
+    frames
+        The frames that were checked.
     verdicts
         One for each check.
     """
 
-    title: str
+    frames: FrameSet
     verdicts: tuple[Verdict, ...]
 
     @property
@@ -34,11 +37,24 @@ class CheckResult:
         """Whether a check found an error."""
         return worst(self.verdicts) == "error"
 
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the entries of check.json, in which frames have their numbers in the file.
+
+        Of frames of several files, ``"files"`` has the name of the file of each.
+        """
+        numbers, files = numbers_in_file(self.frames), self.frames.info.get(FILE_NAME)
+        entries = []
+        for verdict in self.verdicts:
+            index = list(verdict.frames)
+            entry = verdict.to_json() | {"frames": numbers[index].tolist()}
+            entries.append(entry if files is None else entry | {"files": files[index].tolist()})
+        return entries
+
 
 def check_data(data: str, options: DataOptions, folder: Path) -> list[CheckResult]:
     """Read frames, run all checks of each system and write check.json into `folder`.
 
-    Verdicts on frames of several systems have a key ``"system"``; frames are counted in each system.
+    Verdicts on frames of several systems have a key ``"system"``.
 
     Parameters
     ----------
@@ -57,25 +73,24 @@ def check_data(data: str, options: DataOptions, folder: Path) -> list[CheckResul
     systems = without_isolated_atoms(read_systems(data, **options.reading()))
     results = [_check(contents, options) for contents in systems]
     labels = labels_of([contents.frames for contents in systems])
-    of_system = [{"system": label} if len(results) > 1 else {} for label in labels]
     entries = [
-        verdict.to_json() | system
-        for result, system in zip(results, of_system, strict=True)
-        for verdict in result.verdicts
+        entry | ({"system": label} if len(results) > 1 else {})
+        for result, label in zip(results, labels, strict=True)
+        for entry in result.to_json()
     ]
     write_json(folder / FILE, {"verdicts": entries})
     return results
 
 
 def _check(contents: ReadFrames, options: DataOptions) -> CheckResult:
-    verdicts = [_reading_verdict(contents)]
+    reading = _reading_verdict(contents)
     try:
         verification = verify(contents, drop_outliers=options.drop_outliers, effort=THOROUGH)
-        verdicts += verification.verdicts
     except DataError as error:
         text = str(error).removeprefix(f"{contents.frames.name}: ")
-        verdicts.append(Verdict("shapes, elements, numbers and cells", "error", None, None, text))
-    return CheckResult(contents.frames.description, tuple(verdicts))
+        unusable = Verdict("shapes, elements, numbers and cells", "error", None, None, text)
+        return CheckResult(contents.frames, (reading, unusable))
+    return CheckResult(verification.frames, (reading, *verification.verdicts))
 
 
 def _reading_verdict(contents: ReadFrames) -> Verdict:

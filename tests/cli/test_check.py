@@ -9,7 +9,7 @@ import pytest
 
 from mdaug.cli.app import main
 from mdaug.data import load_frames
-from mdaug.data.origin import FRAME
+from mdaug.data.origin import FRAME_IN_FILE
 from mdaug.data.write import write_extxyz, write_npz
 
 KEYS = {"name", "verdict", "value", "limit", "text", "frames"}
@@ -70,7 +70,7 @@ def test_outliers_are_left_out_and_named(frames_file: Path, tmp_path: Path) -> N
     with pytest.warns(UserWarning, match=r"3 of 200 frames left out as outliers \(frames 5, 9, 11\)"):
         frames = load_frames(frames_file, drop_outliers=True)
     assert len(frames) == 197
-    assert np.setdiff1d(np.arange(200), frames.info[FRAME]).tolist() == [5, 9, 11]
+    assert np.setdiff1d(np.arange(200), frames.info[FRAME_IN_FILE]).tolist() == [5, 9, 11]
 
 
 def test_a_file_that_cannot_be_used_at_all(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_unknown_element(ethanol: FrameSet) -> None:
 
 def test_duplicates_are_told_and_share_a_group(ethanol: FrameSet) -> None:
     doubled = ethanol.select(np.array([0, 1, 2, 3, 1, 5, 0, 1]))
-    doubled = replace(doubled, group=np.arange(8))
+    doubled = replace(doubled, group=np.arange(8), info={})
     with pytest.warns(UserWarning, match=r"5 of 8 frames are distinct; duplicates \(1/4, 0/6, 1/7\)"):
         checked = check_frames(doubled)
     assert checked.group.tolist() == [0, 1, 2, 3, 1, 5, 0, 1]

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from mdaug.archives import ALWAYS_ALLOWED
-from mdaug.data.origin import FRAME
+from mdaug.data.origin import FRAME_IN_FILE
 from mdaug.data.readers import ase_outputs, cp2k, deepmd, extxyz, hdf5, nff, npz, schnetpack, sgdml_xyz
 from mdaug.data.readers.contents import HEAD_BYTES, Contents, Reader
 from mdaug.data.reading import Reading
@@ -111,7 +111,7 @@ def _read_with(reader: Reader, path: Path, reading: Reading) -> list[Contents]:
 def _numbered(contents: Contents) -> Contents:
     """Return contents in which each frame has its number in the file; all are read where none has one."""
     frames = contents.frames
-    info = {FRAME: np.arange(len(frames))} | frames.info
+    info = {FRAME_IN_FILE: np.arange(len(frames))} | frames.info
     return replace(contents, frames=replace(frames, info=info))
 
 

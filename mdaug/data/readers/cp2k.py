@@ -11,7 +11,7 @@ import numpy as np
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
-from mdaug.data.origin import FRAME
+from mdaug.data.origin import FRAME_IN_FILE
 from mdaug.data.readers.contents import Contents, Reader
 from mdaug.data.readers.extxyz import ISOTOPES
 from mdaug.data.reading import Reading
@@ -72,7 +72,7 @@ def read(path: Path, _reading: Reading) -> list[Contents]:
         cells=cells,
         pbc=(periodic, periodic, periodic),
         name=path.name,
-        info={"step": steps[of_positions], FRAME: of_positions},
+        info={"step": steps[of_positions], FRAME_IN_FILE: of_positions},
     )
     return [Contents(frames, StatedUnits("Hartree", "Hartree", "Bohr"), (*notes, *more))]
 

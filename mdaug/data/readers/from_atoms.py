@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from mdaug.data.origin import FILE, FRAME
+from mdaug.data.origin import FILE_NAME, FRAME_IN_FILE
 from mdaug.data.readers.labels import pair_labels
 from mdaug.data.readers.stresses import read_stresses
 from mdaug.data.reading import Reading
@@ -22,7 +22,7 @@ SET_KEYS = (*NUMBER_KEYS, "level_of_theory")
 
 TAKE_SEVERAL = "`mdaug train`, `check` and `evaluate` take files of several systems"
 
-OWN_KEYS = (*SET_KEYS, "group", "weight", FRAME, FILE)
+OWN_KEYS = (*SET_KEYS, "group", "weight", FRAME_IN_FILE, FILE_NAME)
 
 
 def frames_from_atoms(
@@ -80,7 +80,8 @@ def frames_from_atoms(
         weights=np.array(
             [_number(atoms.info.get("weight", 1.0), "weight", place) for atoms, place in located]
         ),
-        info=_per_frame_info(images, (energy_key, forces_key, stress_key)) | {FRAME: np.array(numbers)},
+        info=_per_frame_info(images, (energy_key, forces_key, stress_key))
+        | {FRAME_IN_FILE: np.array(numbers)},
     )
     return frames, tuple(notes)
 

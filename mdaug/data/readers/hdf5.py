@@ -1,6 +1,6 @@
 """HDF5 files of SPICE, ANI-1x, Transition1x and similar: a group a molecule, arrays of its conformations.
 
-A file of several molecules is read one molecule at a time, as ``FILE#GROUP``.
+One of several molecules is read as ``FILE#GROUP``.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mdaug.data.origin import FRAME
+from mdaug.data.origin import FRAME_IN_FILE
 from mdaug.data.readers.contents import Contents, Reader
 from mdaug.data.readers.elements import numbers_of_symbols, whole_numbers
 from mdaug.data.readers.labels import listed, pair_labels
@@ -218,7 +218,7 @@ def _read_group(group: "h5py.Group", path: Path, reading: Reading) -> Contents:
         pbc,
         stresses=stresses,
         name=f"{path.name}#{str(group.name).strip('/')}".rstrip("#"),
-        info={FRAME: np.arange(n_frames)},
+        info={FRAME_IN_FILE: np.arange(n_frames)},
     ).select(np.flatnonzero(labeled))
     return Contents(frames, units, tuple(notes))
 

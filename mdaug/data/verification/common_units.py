@@ -9,9 +9,9 @@ from itertools import product
 
 import numpy as np
 
+from mdaug.data.origin import shown
 from mdaug.data.stated_units import StatedUnits
 from mdaug.data.verification.bond_stiffness import BOND_SPREAD_A, lasting_bonds
-from mdaug.data.verification.messages import shown
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bonds import BoolArray
 from mdaug.geometry.pairs import minimum_image
@@ -66,16 +66,14 @@ def common_units_verdict(frames: FrameSet, usable: IntArray, stated: StatedUnits
     off = other_lengths(d_ij)
     if _are_several(off, len(some)):
         factor = float(np.median(np.median(d_ij[off], axis=0) / np.median(d_ij, axis=0)))
-        what = (
-            f"all bonds of {_some_frames(usable[off], len(some))} are {_times(factor, 'longer', 'shorter')}"
-        )
+        what = f"all bonds of {_some_frames(some, off)} are {_times(factor, 'longer', 'shorter')}"
         return _error(what, "lengths", "--length-units", factor, usable[off])
     pull = np.einsum("npx,npx->np", some.forces[:, idx_i] - some.forces[:, idx_j], vectors / d_ij[..., None])
     vibrates = (d_ij.std(axis=0) > BOND_SPREAD_A[0]) & (d_ij.std(axis=0) < BOND_SPREAD_A[1])
     if not vibrates.any() or not np.median(np.abs(pull[:, vibrates]), axis=0).all():
         return Verdict(NAME, "cannot tell", None, None, "no bonds whose stretch forces answer")
     scale, is_clear = force_scales(d_ij[:, vibrates], pull[:, vibrates])
-    return _judge_forces(scale, is_clear, usable, stated)
+    return _judge_forces(some, scale, is_clear, usable, stated)
 
 
 def force_scales(d_ij: FloatArray, pull: FloatArray) -> tuple[FloatArray, BoolArray]:
@@ -99,7 +97,9 @@ def force_scales(d_ij: FloatArray, pull: FloatArray) -> tuple[FloatArray, BoolAr
     return work / np.maximum(strain, 1e-300), is_clear
 
 
-def _judge_forces(scale: FloatArray, is_clear: BoolArray, usable: IntArray, stated: StatedUnits) -> Verdict:
+def _judge_forces(
+    some: FrameSet, scale: FloatArray, is_clear: BoolArray, usable: IntArray, stated: StatedUnits
+) -> Verdict:
     clear = scale[is_clear]
     if len(clear) < MIN_FRAMES // 2:
         text = "the forces of too few frames answer the stretch of their bonds"
@@ -110,19 +110,18 @@ def _judge_forces(scale: FloatArray, is_clear: BoolArray, usable: IntArray, stat
     ratio = scale / typical
     turned = is_clear & (ratio < 0)
     other = is_clear & (np.abs(np.log(np.maximum(np.abs(ratio), 1e-300))) > np.log(FORCE_FACTOR))
-    n_frames = len(usable)
-    if _are_several(other, n_frames):
+    if _are_several(other, len(some)):
         factor = float(np.median(ratio[other]) / np.median(ratio[is_clear & ~other]))
         what = (
-            f"forces of at least {_some_frames(usable[other], n_frames)} are "
+            f"forces of at least {_some_frames(some, other)} are "
             f"{_times(abs(factor), 'larger', 'smaller')} for the same stretch of bonds"
             f"{_likely_unit(abs(factor), stated)}"
         )
         return _error(what, "forces", "--force-units", factor, usable[other])
-    if _are_several(turned, n_frames):
+    if _are_several(turned, len(some)):
         numbers = tuple(usable[turned].tolist())
         text = (
-            f"forces of at least {_some_frames(usable[turned], n_frames)} have the opposite sign: they push "
+            f"forces of at least {_some_frames(some, turned)} have the opposite sign: they push "
             "stretched bonds apart where those of the others restore them: gradients and forces in one file; "
             "expected F = −∂E/∂r in every frame: change the sign of these"
         )
@@ -152,8 +151,8 @@ def _are_several(off: BoolArray, n_frames: int) -> bool:
     return bool(off.sum() >= max(LEAST_FRAMES, MIN_SHARE * n_frames))
 
 
-def _some_frames(numbers: IntArray, n_frames: int) -> str:
-    return f"{len(numbers)} of {n_frames} frames (frames {shown(numbers.tolist())})"
+def _some_frames(frames: FrameSet, off: BoolArray) -> str:
+    return f"{off.sum()} of {len(frames)} frames ({shown(frames, np.flatnonzero(off))})"
 
 
 def _times(factor: float, more: str, less: str) -> str:

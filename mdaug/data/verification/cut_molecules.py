@@ -6,7 +6,7 @@ are bonded are then a cell apart in some of the frames.
 
 import numpy as np
 
-from mdaug.data.verification.messages import shown
+from mdaug.data.origin import shown
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bond_graphs import BondGraphs, frame_bond_graphs
 from mdaug.geometry.bonds import BOND_SCALE, single_bond_lengths
@@ -62,7 +62,7 @@ def cut_verdict(frames: FrameSet) -> Verdict:
         return Verdict(NAME, "ok", float(len(off)), None, "bonded atoms part, or have other bonds then")
     size = " × ".join(f"{edge:.3g}" if np.isfinite(edge) else "?" for edge in edges)
     text = (
-        f"molecules of {len(off)} of {len(frames)} frames (frames {shown(off.tolist())}) are cut at the "
+        f"molecules of {len(off)} of {len(frames)} frames ({shown(frames, off)}) are cut at the "
         f"faces of a cell of about {size} Å, which the file does not state: expected whole molecules, or the "
         "cell of each frame (extended xyz: Lattice=, pbc=)"
     )

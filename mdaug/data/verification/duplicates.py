@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from mdaug.data.origin import place
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.pairs import minimum_image, molecule_pairs
 from mdaug.verdicts import Verdict
@@ -37,7 +38,7 @@ def group_duplicates(frames: FrameSet) -> tuple[FrameSet, Verdict]:
         return frames, Verdict(NAME, "ok", 0.0, None, f"all {len(frames)} frames are distinct")
     coordinates = frames.positions.reshape(len(frames), -1)
     moved = np.abs(coordinates[repeated] - coordinates[first[repeated]]).max(axis=1) > 1e-5
-    pairs = ", ".join(f"{first[n]}/{n}" for n in repeated[:5])
+    pairs = ", ".join(f"{place(frames, first[n])}/{place(frames, n)}" for n in repeated[:5])
     text = (
         f"{len(frames) - len(repeated)} of {len(frames)} frames are distinct; duplicates "
         f"({pairs}{', …' if len(repeated) > 5 else ''}"

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from mdaug.data.origin import shown
 from mdaug.data.verification.energies_from_forces import PredictedEnergies
 from mdaug.data.verification.energy_levels import two_levels
 from mdaug.data.verification.kernel_energies import similar_frames, without_smooth_part
 from mdaug.data.verification.kinetic_energy import kinetic_energy_verdict
-from mdaug.data.verification.messages import shown
 from mdaug.data.verification.regression import (
     CLEAR,
     OUTLIER_MADS,
@@ -166,7 +166,7 @@ def _judge_slope(
         numbers, worst = tuple(predicted.frames[off].tolist()), float(np.abs(residual[off]).max())
         text = (
             f"{len(numbers)} frames have energies that do not fit their forces (off by up to {worst:.3g} eV "
-            f"where the others scatter by {robust_std(residual):.2g} eV): look at frames {shown(numbers)} "
+            f"where the others scatter by {robust_std(residual):.2g} eV): look at {shown(frames, numbers)} "
             "(SCF not converged?), or leave them out with --drop-outliers"
         )
         return Verdict(NAME, "warning", worst, limit, text, numbers)
@@ -224,9 +224,8 @@ def _forces_verdict(frames: FrameSet, predicted: PredictedEnergies) -> Verdict:
     numbers = tuple(predicted.frames[off].tolist())
     text = (
         f"{len(numbers)} frames have forces that differ by up to {errors[off].max():.3g} eV/Å from "
-        f"those that the other frames imply (typically {np.median(errors):.2g} eV/Å): look at frames "
-        f"{shown(numbers)} "
-        "(SCF not converged?), or leave them out with --drop-outliers"
+        f"those that the other frames imply (typically {np.median(errors):.2g} eV/Å): look at "
+        f"{shown(frames, numbers)} (SCF not converged?), or leave them out with --drop-outliers"
     )
     return Verdict(FORCES_NAME, "warning", float(errors[off].max()), limit, text, numbers)
 

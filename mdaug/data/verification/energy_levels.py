@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from mdaug.data.origin import shown
 from mdaug.data.verification.duplicates import sorted_distances
 from mdaug.data.verification.energies_from_forces import PredictedEnergies
-from mdaug.data.verification.messages import shown
 from mdaug.data.verification.regression import CLEAR, SCALE_LIMITS, regress, two_groups
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.bonds import BoolArray
@@ -62,8 +62,9 @@ def two_levels(
     numbers = tuple(int(k) for k in predicted.frames[minority])
     text = (
         f"energies of {len(numbers)} of the {n} frames looked at are {abs(offset):.4g} eV "
-        f"{'above' if minority is upper else 'below'} the others, beyond what the forces imply (frames "
-        f"{shown(numbers)}): two levels of theory, basis sets or zeros of energy in one file; expected one"
+        f"{'above' if minority is upper else 'below'} the others, beyond what the forces imply "
+        f"({shown(frames, numbers)}): two levels of theory, basis sets or zeros of energy in one file; "
+        "expected one"
     )
     certain = abs(offset) > ALWAYS_AN_OFFSET_EV or not _differ_in_geometry(frames, predicted, upper)
     if not certain:

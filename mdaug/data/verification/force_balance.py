@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from mdaug.data.origin import shown
 from mdaug.data.verification.bond_stiffness import BondStiffness, bond_stiffness
-from mdaug.data.verification.messages import shown
 from mdaug.data.verification.unit_inference import UNRELATED, answers
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.pairs import minimum_image
@@ -119,7 +119,7 @@ def _judge_some(frames: FrameSet, usable: IntArray, off: IntArray) -> Verdict:
             what = f"the order of the atoms differs: take forces in the order {order.tolist()}"
     text = (
         f"forces of {len(numbers)} of {len(usable)} frames have a net force or torque that the others do "
-        f"not have (frames {shown(numbers)}): {what}; or leave these frames out with --drop-outliers"
+        f"not have ({shown(frames, numbers)}): {what}; or leave these frames out with --drop-outliers"
     )
     level: Level = "error" if len(off) > MANY * len(usable) else "warning"
     return Verdict(NAME, level, float(len(off)), 0.0, text, numbers)

@@ -6,8 +6,8 @@ against forces of all atoms that are predicted from their positions.
 
 import numpy as np
 
+from mdaug.data.origin import shown
 from mdaug.data.verification.energies_from_forces import MAX_PAIR_FIT_ATOMS, drawn
-from mdaug.data.verification.messages import shown
 from mdaug.data.verification.pair_energies import pair_energies
 from mdaug.data.verification.regression import two_groups
 from mdaug.frames import FloatArray, FrameSet, IntArray
@@ -61,7 +61,7 @@ def force_scales_verdict(frames: FrameSet, usable: IntArray) -> Verdict:
         scatter = float(np.exp(logs.std()))
         text = f"forces of all frames have one scale, within a factor of {scatter:.2f}"
         return Verdict(NAME, "ok", scatter, LEAST_FACTOR, text)
-    return _two_scales(chosen[known], upper, factor)
+    return _two_scales(frames, chosen[known], upper, factor)
 
 
 def measured_scales(frames: FrameSet, chosen: IntArray) -> FloatArray:
@@ -92,11 +92,11 @@ def measured_scales(frames: FrameSet, chosen: IntArray) -> FloatArray:
     return np.where(alike, product / np.maximum(square, 1e-300), np.nan)
 
 
-def _two_scales(chosen: IntArray, upper: BoolArray, factor: float) -> Verdict:
+def _two_scales(frames: FrameSet, chosen: IntArray, upper: BoolArray, factor: float) -> Verdict:
     minority = upper if upper.mean() <= 0.5 else ~upper
     numbers = tuple(chosen[minority].tolist())
     text = (
-        f"forces of {len(numbers)} of the {len(upper)} frames looked at (frames {shown(numbers)}) are about "
+        f"forces of {len(numbers)} of the {len(upper)} frames looked at ({shown(frames, numbers)}) are about "
         f"{factor:.2g} times {'larger' if minority is upper else 'smaller'} than those of the others at the "
         "same distances: forces of two units in one file (1.89: Bohr for Å); expected one: convert the "
         "frames of one unit, or put them into a file of their own and state its unit with --force-units"

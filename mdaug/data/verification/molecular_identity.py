@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mdaug.data.origin import shown
 from mdaug.data.verification.graph_matching import matching_permutation
-from mdaug.data.verification.messages import shown
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bond_graphs import BondGraphs, frame_bond_graphs
 from mdaug.geometry.bonds import BOND_SCALE, BoolArray, bond_name, single_bond_lengths
@@ -110,7 +110,7 @@ def _renumbered_verdict(frames: FrameSet, changes: list[_Change]) -> Verdict:
     )
     several = f" (and {len(changes) - 1} other orders)" if len(changes) > 1 else ""
     text = (
-        f"{len(numbers)} of {len(frames)} frames have the atoms in another order (frames {shown(numbers)}): "
+        f"{len(numbers)} of {len(frames)} frames have the atoms in another order ({shown(frames, numbers)}): "
         f"their atoms in the order {order.tolist()} are the molecule of the other frames ({what}){several}; "
         "expected one order of atoms: reorder positions and forces of these frames"
     )
@@ -126,7 +126,7 @@ def _changed_verdict(frames: FrameSet, changes: list[_Change]) -> Verdict:
         if len(bonds)
     ]
     text = (
-        f"{len(numbers)} of {len(frames)} frames have other bonds than most (frames {shown(numbers)}; "
+        f"{len(numbers)} of {len(frames)} frames have other bonds than most ({shown(frames, numbers)}; "
         f"{'; '.join(differences)}): reactions or broken molecules, or frames of another molecule: leave "
         "them out unless they belong to the reaction that is studied"
     )

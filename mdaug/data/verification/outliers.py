@@ -7,7 +7,7 @@ import numpy as np
 from ase import Atoms
 from scipy.stats import chi2
 
-from mdaug.data.verification.messages import shown
+from mdaug.data.origin import shown
 from mdaug.data.verification.regression import robust_std
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.rigid_motion import degrees_of_freedom
@@ -59,7 +59,7 @@ def _energies(frames: FrameSet) -> Verdict:
     numbers = tuple(np.flatnonzero(off).tolist())
     text = (
         f"energies of {len(numbers)} frames are up to {deviation.max():.4g} eV from the median, where the "
-        f"others scatter by {scale:.2g} eV: look at frames {shown(numbers)}, "
+        f"others scatter by {scale:.2g} eV: look at {shown(frames, numbers)}, "
         "or leave them out with --drop-outliers"
     )
     return Verdict(name, "warning", float(deviation.max() / scale), limit, text, numbers)
@@ -87,7 +87,7 @@ def _forces(frames: FrameSet) -> Verdict:
     numbers = tuple(np.flatnonzero(off).tolist())
     text = (
         f"forces of {len(numbers)} frames are up to {rms.max() / typical:.3g} times those of a typical frame "
-        f"({typical:.2g} eV/Å): look at frames {shown(numbers)}, or leave them out with --drop-outliers"
+        f"({typical:.2g} eV/Å): look at {shown(frames, numbers)}, or leave them out with --drop-outliers"
     )
     return Verdict(name, "warning", float(rms.max() / typical), limit, text, numbers)
 
@@ -104,7 +104,7 @@ def _zero_forces(frames: FrameSet) -> Verdict:
         is_one_atom = frames.n_atoms == 1
         return Verdict(name, "ok" if is_one_atom else "warning", float(len(numbers)), 0.0, text)
     text = (
-        f"forces of {len(numbers)} frames are zero (frames {shown(numbers)}): not computed; leave these "
+        f"forces of {len(numbers)} frames are zero ({shown(frames, numbers)}): not computed; leave these "
         "frames out with --drop-outliers"
     )
     return Verdict(

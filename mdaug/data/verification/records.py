@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mdaug.data.origin import shown
 from mdaug.data.verification.temperature import temperature_verdicts
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.verdicts import Verdict
@@ -124,11 +125,9 @@ def weights_verdict(frames: FrameSet) -> Verdict:
     name = "weights"
     bad = np.flatnonzero(~np.isfinite(frames.weights) | (frames.weights < 0))
     if len(bad):
-        numbers = tuple(bad.tolist())
-        text = (
-            f"frame {bad[0]} has weight {frames.weights[bad[0]]} ({len(bad)} such frames): expected 0 or more"
-        )
-        return Verdict(name, "error", float(len(bad)), 0.0, text, numbers)
+        weight = frames.weights[bad[0]]
+        text = f"{shown(frames, bad[:1])} has weight {weight} ({len(bad)} such frames): expected 0 or more"
+        return Verdict(name, "error", float(len(bad)), 0.0, text, tuple(bad.tolist()))
     if len(frames) and not frames.weights.any():
         return Verdict(name, "error", 0.0, None, "all weights are zero: no frame would be trained on")
     return Verdict(name, "ok", 0.0, 0.0, "finite and not negative")

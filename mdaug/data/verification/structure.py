@@ -3,6 +3,7 @@
 import numpy as np
 from ase.data import chemical_symbols
 
+from mdaug.data.origin import shown
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.geometry.pairs import molecule_pairs
@@ -55,8 +56,9 @@ def contact_verdict(frames: FrameSet) -> Verdict:
         nearest = min(nearest, float(d_ij[k]))
         if d_ij[k] < CLOSEST_A:
             text = (
-                f"frame {n}: atoms {idx_i[k]} and {idx_j[k]} are {d_ij[k]:.3g} Å apart, nearer than atoms "
-                "can be: are lengths in Å (--length-units), and are positions and forces in the right places?"
+                f"{shown(frames, [n])}: atoms {idx_i[k]} and {idx_j[k]} are {d_ij[k]:.3g} Å apart, nearer "
+                "than atoms can be: are lengths in Å (--length-units), and are positions and forces in the "
+                "right places?"
             )
             return Verdict(name, "warning", nearest, CLOSEST_A, text, (int(n),))
     return Verdict(name, "ok", nearest, CLOSEST_A, f"no two atoms are nearer than {nearest:.2f} Å")
@@ -99,8 +101,8 @@ def _check_finite(frames: FrameSet) -> None:
             continue
         bad = np.flatnonzero(~np.isfinite(values.reshape(len(frames), -1)).all(axis=1))
         raise DataError(
-            f"{frames.name}: frame {bad[0]}: {what} hold NaN or infinity ({len(bad)} such frames in all); "
-            "expected finite numbers: remove these frames"
+            f"{frames.name}: {shown(frames, bad[:1])}: {what} hold NaN or infinity ({len(bad)} such frames "
+            "in all); expected finite numbers: remove these frames"
         )
 
 
@@ -116,9 +118,10 @@ def _check_stresses(frames: FrameSet) -> None:
         i, j = divmod(int(np.abs(stresses[n] - stresses[n].T).argmax()), 3)
         first, second = "xyz"[i] + "xyz"[j], "xyz"[j] + "xyz"[i]
         raise DataError(
-            f"{frames.name}: frame {n}: the stress is not symmetric ({first} {stresses[n, i, j]:.4g}, "
-            f"{second} {stresses[n, j, i]:.4g} eV/Å³; {bad.sum()} such frames); expected nine numbers of a "
-            "symmetric tensor, or six in the order xx, yy, zz, yz, xz, xy: correct them, or leave them out"
+            f"{frames.name}: {shown(frames, [n])}: the stress is not symmetric ({first} "
+            f"{stresses[n, i, j]:.4g}, {second} {stresses[n, j, i]:.4g} eV/Å³; {bad.sum()} such frames); "
+            "expected nine numbers of a symmetric tensor, or six in the order xx, yy, zz, yz, xz, xy: "
+            "correct them, or leave them out"
         )
 
 
@@ -128,9 +131,11 @@ def _check_cells(frames: FrameSet) -> None:
         return
     vectors = frames.cells[:, list(frames.pbc)]
     lengths = np.linalg.norm(vectors, axis=2, keepdims=True)
-    flat = np.linalg.matrix_rank(vectors / np.maximum(lengths, 1e-300), tol=1e-6) < sum(frames.pbc)
-    if flat.any():
+    flat = np.flatnonzero(
+        np.linalg.matrix_rank(vectors / np.maximum(lengths, 1e-300), tol=1e-6) < sum(frames.pbc)
+    )
+    if len(flat):
         raise DataError(
-            f"{frames.name}: frame {np.argmax(flat)}: its cell has no volume ({flat.sum()} such frames); "
+            f"{frames.name}: {shown(frames, flat[:1])}: its cell has no volume ({len(flat)} such frames); "
             "expected independent vectors in the periodic directions, or no cell for a molecule"
         )
