@@ -16,10 +16,12 @@ from mdaug.data.join import join_contents
 from mdaug.data.origin import shown
 from mdaug.data.readers import read_file
 from mdaug.data.readers.contents import Contents
+from mdaug.data.readers.from_atoms import TAKE_SEVERAL
 from mdaug.data.reading import Reading, ReadingOptions
 from mdaug.data.sources import find_files
 from mdaug.data.stated_units import StatedUnits, stated_units
 from mdaug.data.verification.energies_from_forces import Effort
+from mdaug.data.verification.structure import check_structure
 from mdaug.data.verification.verify import AT_LOAD, Verification, raise_or_warn, verify_frames
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
@@ -86,7 +88,18 @@ def load_frames(
     >>> frames
     FrameSet(ethanol: 1000 frames of C2H6O, GFN2-xTB, 500 K)
     """
-    return _checked(read_frames(data, **reading), drop_outliers=drop_outliers)
+    contents = read_frames(data, **reading)
+    try:
+        return _checked(contents, drop_outliers=drop_outliers)
+    except DataError as error:
+        isomers = _isomers(contents.frames)
+        if len(isomers) == 1:
+            raise
+        first, other = (shown(isomer, range(len(isomer))) for isomer in isomers[:2])
+        raise DataError(
+            f"{contents.frames.name}: frames of {len(isomers)} isomers ({first}; {other}), which are systems "
+            f"of their own; expected one system: split the file ({TAKE_SEVERAL})"
+        ) from error
 
 
 def load_systems(
@@ -151,8 +164,17 @@ def read_systems(data: str | Path, **reading: Unpack[ReadingOptions]) -> list[Re
     return [
         replace(contents, frames=isomer, notes=contents.notes if n == 0 else ())
         for contents in read
-        for n, isomer in enumerate(split_isomers(contents.frames))
+        for n, isomer in enumerate(_isomers(contents.frames))
     ]
+
+
+def _isomers(frames: FrameSet) -> list[FrameSet]:
+    """Return the frames of each isomer; frames that the checks refuse anyway as they are."""
+    try:
+        check_structure(frames)
+    except DataError:
+        return [frames]
+    return split_isomers(frames)
 
 
 def without_isolated_atoms(systems: Sequence[ReadFrames]) -> list[ReadFrames]:

@@ -42,7 +42,9 @@ def test_frames_of_a_file_of_two_compositions(spoiled: FrameSet, tmp_path: Path)
     verdict = _verdict(tmp_path / "mixed.xyz", tmp_path / "out")
     assert verdict["frames"] == [9, 25, 41]
     assert "(frames 9, 25, 41)" in verdict["text"]
-    with pytest.warns(UserWarning, match=r"\(C2H6O\): 3 of 40 frames left out as outliers \(frames 9, 25, 41"):
+    with pytest.warns(
+        UserWarning, match=r"\(C2H6O\): 3 of 40 frames left out as outliers \(frames 9, 25, 41"
+    ):
         load_systems(tmp_path / "mixed.xyz", drop_outliers=True)
 
 

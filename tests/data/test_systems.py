@@ -1,5 +1,6 @@
 """Frames of several systems in one file, in a folder, or in an HDF5 file: one set of frames for each."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from ase.build import molecule
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from mdaug.cli.app import main
 from mdaug.data import load_frames, load_systems, write_extxyz
 from mdaug.data.isolated_atoms import is_isolated, isolated_energies, separate_isolated_atoms
 from mdaug.data.isomers import split_isomers
+from mdaug.data.write import write_npz
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 
@@ -259,6 +262,26 @@ def test_isomers_in_one_order_of_atoms_are_two_systems(tmp_path: Path):
     for frames in found:
         first = int(frames.energies[0] != pytest.approx(images[0].get_potential_energy(), abs=1e-6))
         np.testing.assert_allclose(frames.positions, [a.positions for a in images[first::2]], atol=1e-7)
+
+
+def test_isomers_are_refused_where_one_system_is_expected(tmp_path: Path):
+    """Whatever else the checks would say of frames of two molecules."""
+    ase.io.write(tmp_path / "mixed.xyz", isomers(60), format="extxyz")
+    with pytest.raises(DataError, match=r"2 isomers \(frames .*, … \(30 in all\); .*: split the file"):
+        load_frames(tmp_path / "mixed.xyz")
+
+
+@pytest.mark.parametrize("number", [0, 150])
+def test_unknown_elements_are_refused_before_their_bonds_are_looked_for(
+    number: int, ethanol: FrameSet, tmp_path: Path
+):
+    numbers = np.where(np.arange(9) == 0, number, ethanol.atomic_numbers)
+    write_npz(replace(ethanol.select(slice(0, 40)), atomic_numbers=numbers), tmp_path / "a.npz")
+    with pytest.raises(DataError, match=f"atom 0 has atomic number {number}; expected a chemical element"):
+        load_systems(tmp_path / "a.npz")
+    assert main(["check", str(tmp_path / "a.npz"), f"--out={tmp_path / 'out'}"]) == 1
+    (reading, verdict) = json.loads((tmp_path / "out" / "check.json").read_text())["verdicts"]
+    assert (reading["verdict"], verdict["verdict"]) == ("ok", "error")
 
 
 def test_what_makes_no_isomers(ethanol: FrameSet):

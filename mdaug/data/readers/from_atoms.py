@@ -20,7 +20,7 @@ NUMBER_KEYS = ("temperature_K", "charge", "multiplicity")
 SET_KEYS = (*NUMBER_KEYS, "level_of_theory")
 """Records of a frame that are the same in all frames."""
 
-TAKE_SEVERAL = "`mdaug train`, `check` and `evaluate` take files of several systems"
+TAKE_SEVERAL = "`mdaug train`, `check`, `evaluate` and `new` take files of several systems"
 
 OWN_KEYS = (*SET_KEYS, "group", "weight", FRAME_IN_FILE, FILE_NAME)
 
