@@ -63,6 +63,8 @@ class MDAugCalculator(Calculator):
     strict
         Reaction to a structure that differs from the training frames (composition, bond graph, closest
         distances): False warns, True raises StructureError, None makes no comparison.
+    network
+        Number of a network of the committee in the file (`mdaug train --committee N`); 0 is the model.
 
     Attributes
     ----------
@@ -108,6 +110,7 @@ class MDAugCalculator(Calculator):
         evaluator: EvaluatorName = "auto",
         reference: bool = True,
         strict: bool | None = False,
+        network: int = 0,
     ) -> None:
         self._lock = RLock()
         self._arguments: dict[str, Any] = {}
@@ -121,6 +124,7 @@ class MDAugCalculator(Calculator):
             evaluator=evaluator,
             reference=reference,
             strict=strict,
+            network=network,
         )
 
     def set(self, **arguments: Any) -> dict[str, Any]:
@@ -153,9 +157,11 @@ class MDAugCalculator(Calculator):
             return changed
 
     def _load(self, arguments: dict[str, Any]) -> None:
-        manifest = read_manifest(arguments["model"])
+        manifest = read_manifest(arguments["model"], arguments["network"])
         names = "model", "dtype", "device", "threads", "evaluator"
-        evaluate, evaluator = make_evaluator(*(arguments[name] for name in names))
+        evaluate, evaluator = make_evaluator(
+            *(arguments[name] for name in names), network=arguments["network"]
+        )
         device = torch.device(arguments["device"])
         self.manifest, self._evaluate, self.evaluator = manifest, evaluate, evaluator
         self._finder = make_finder(manifest)

@@ -11,11 +11,13 @@ from ase.stress import voigt_6_to_full_3x3_stress
 
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.calculators.results import Results
+from mdaug.deployment.committee import n_networks, named
+from mdaug.deployment.manifest import read_manifest
 from mdaug.errors import DataError, SettingsError
 from mdaug.frames import FloatArray
 
 COMMITTEE = "committee"
-"""Folder of the other networks in the run folder of `mdaug train --committee N`."""
+"""Folder of the trainings of the other networks in the run folder of `mdaug train --committee N`."""
 
 
 class MDAugCommittee(MDAugCalculator):
@@ -27,7 +29,7 @@ class MDAugCommittee(MDAugCalculator):
     Parameters
     ----------
     models
-        Run folder of `mdaug train --committee N`, or the model files.
+        A model.pt or run folder of `mdaug train --committee N`, or several model files.
     **arguments
         Other arguments of `MDAugCalculator`, for all models.
 
@@ -47,28 +49,34 @@ class MDAugCommittee(MDAugCalculator):
     """
 
     def __init__(self, models: str | Path | Sequence[str | Path], **arguments: Any) -> None:
-        paths = committee_files(models) if isinstance(models, str | Path) else [Path(path) for path in models]
-        if len(paths) < 2:
+        networks = committee_networks(models)
+        if len(networks) < 2:
             raise SettingsError(
-                f"{models}: a committee of {len(paths)} models; expected at least 2, as `mdaug train "
+                f"{models}: a committee of {len(networks)} models; expected at least 2, as `mdaug train "
                 "--committee N` makes them"
             )
-        self._paths, self._member_arguments = paths, arguments
-        self._others = [MDAugCalculator(path, **arguments | {"strict": None}) for path in paths[1:]]
-        super().__init__(paths[0], **arguments)
-        for path, other in zip(paths[1:], self._others, strict=True):
+        self._models = _absolute(models)
+        self._member_arguments = arguments
+        of_others = arguments | {"strict": None}
+        self._others = [MDAugCalculator(path, **of_others, network=k) for path, k in networks[1:]]
+        super().__init__(networks[0][0], **arguments)
+        for (path, k), other in zip(networks[1:], self._others, strict=True):
             if other.manifest["elements"] != self.manifest["elements"]:
-                raise DataError(f"{path}: other elements than those of {paths[0]}; expected one committee")
+                raise DataError(
+                    f"{named(path, k)}: other elements than those of {networks[0][0]}; expected one committee"
+                )
 
     def set(self, **arguments: Any) -> dict[str, Any]:
-        """Change arguments of all models but ``model``, which is that of the first one, and ``strict``.
+        """Change arguments of all models, but ``model``, ``network`` and ``strict`` of the first one only.
 
         Parameters
         ----------
         **arguments
             As for `MDAugCalculator.set`.
         """
-        of_all = {name: value for name, value in arguments.items() if name not in ("model", "strict")}
+        of_all = {
+            name: value for name, value in arguments.items() if name not in ("model", "network", "strict")
+        }
         for other in self._others:
             other.set(**of_all)
         return super().set(**arguments)
@@ -94,7 +102,7 @@ class MDAugCommittee(MDAugCalculator):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the paths of the models."""
-        return _unpickle, (self._paths, self._member_arguments)
+        return _unpickle, (self._models, self._member_arguments)
 
     def calculate(
         self,
@@ -135,17 +143,28 @@ class MDAugCommittee(MDAugCalculator):
             other.find_molecules(atoms)
 
 
-def committee_files(run: str | Path) -> list[Path]:
-    """Return the model files of a committee, the model of the run first.
+def committee_networks(models: str | Path | Sequence[str | Path]) -> list[tuple[Path, int]]:
+    """Return file, and number in the file, of each network of a committee, the model first.
 
     Parameters
     ----------
-    run
-        Run folder of `mdaug train --committee N`.
+    models
+        As for `MDAugCommittee`.
+
+    Raises
+    ------
+    DataError
+        There is no model, or it cannot be read.
     """
-    folder = Path(run)
-    others = sorted(folder.glob(f"{COMMITTEE}/network-*/model.pt"), key=lambda path: (len(str(path)), path))
-    return [folder / "model.pt", *others]
+    if not isinstance(models, str | Path):
+        return [(Path(path), 0) for path in models]
+    path = Path(models)
+    file = path / "model.pt" if path.is_dir() else path
+    n = n_networks(read_manifest(file))
+    # earlier versions wrote a file for each of the others
+    beside = [] if n > 1 or file.name != "model.pt" else file.parent.glob(f"{COMMITTEE}/network-*/model.pt")
+    others = sorted(beside, key=lambda path: (len(str(path)), path))
+    return [*((file, k) for k in range(n)), *((other, 0) for other in others)]
 
 
 def force_deviation(forces: FloatArray) -> FloatArray:
@@ -176,5 +195,12 @@ def _virial_eV(atoms: Atoms, results: dict[str, Any]) -> FloatArray:
     return np.asarray(voigt_6_to_full_3x3_stress(results["stress"])) * atoms.get_volume()
 
 
-def _unpickle(paths: list[Path], arguments: dict[str, Any]) -> MDAugCommittee:
-    return MDAugCommittee(paths, **arguments)
+def _absolute(models: str | Path | Sequence[str | Path]) -> Path | list[Path]:
+    """Return paths that are the same in another working folder."""
+    if isinstance(models, str | Path):
+        return Path(models).absolute()
+    return [Path(path).absolute() for path in models]
+
+
+def _unpickle(models: Path | list[Path], arguments: dict[str, Any]) -> MDAugCommittee:
+    return MDAugCommittee(models, **arguments)

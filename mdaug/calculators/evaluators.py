@@ -4,6 +4,7 @@ import operator
 import os
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -62,18 +63,25 @@ ARGUMENTS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "evaluator": (lambda value: value in get_args(EvaluatorName), "auto, core or torchscript"),
     "reference": (lambda value: value in (True, False), "True or False"),
     "strict": (lambda value: value in (True, False, None), "True, False or None"),
+    "network": (lambda value: operator.index(value) >= 0, "a whole number, at least 0"),
 }
 """Arguments of `MDAugCalculator`: the check of each value, and a description of valid values."""
 
 
 def make_evaluator(
-    model: str | Path, dtype: Precision | None, device: str, threads: int, evaluator: EvaluatorName
+    model: str | Path,
+    dtype: Precision | None,
+    device: str,
+    threads: int,
+    evaluator: EvaluatorName,
+    *,
+    network: int = 0,
 ) -> tuple[Evaluate, Literal["core", "torchscript"]]:
     """Return the function that evaluates `model`, and the name of the evaluator.
 
     Parameters
     ----------
-    model, dtype, device, threads, evaluator
+    model, dtype, device, threads, evaluator, network
         As for `MDAugCalculator`.
 
     Raises
@@ -81,25 +89,28 @@ def make_evaluator(
     DataError
         `evaluator` is ``core`` and the core is not available; `load_model` refuses the file.
     """
+    script = partial(_with_torchscript, model, dtype, device, threads, network)
     if evaluator != "torchscript":
         try:
-            return _with_core(make_core(model, dtype, device, threads)), "core"
+            return _with_core(make_core(model, dtype, device, threads, network)), "core"
         except CoreUnavailableError as error:
             if evaluator == "core":
                 raise DataError(f"{model}: the C++ core cannot evaluate it ({error})") from error
-            evaluate = _with_torchscript(model, dtype, device, threads)  # raises if the file itself is wrong
+            evaluate = script()  # raises if the file itself is wrong
             if device == "cpu":
                 warnings.warn(f"using TorchScript, slower than the C++ core: {error}", stacklevel=3)
             return evaluate, "torchscript"
-    return _with_torchscript(model, dtype, device, threads), "torchscript"
+    return script(), "torchscript"
 
 
-def make_core(model: str | Path, dtype: Precision | None, device: str, threads: int) -> Core:
+def make_core(
+    model: str | Path, dtype: Precision | None, device: str, threads: int, network: int = 0
+) -> Core:
     """Return the C++ core with `model` loaded.
 
     Parameters
     ----------
-    model, dtype, device, threads
+    model, dtype, device, threads, network
         As for `MDAugCalculator`.
 
     Raises
@@ -109,7 +120,7 @@ def make_core(model: str | Path, dtype: Precision | None, device: str, threads: 
     """
     if device != "cpu":
         raise CoreUnavailableError(f"it runs on the CPU, not on {device}")
-    return Core(model, dtype, threads or torch.get_num_threads())
+    return Core(model, dtype, threads or torch.get_num_threads(), network)
 
 
 def make_finder(manifest: Mapping[str, Any]) -> MoleculeFinder | None:
@@ -200,11 +211,13 @@ def _with_core(core: Core) -> Evaluate:
     return evaluate
 
 
-def _with_torchscript(model: str | Path, dtype: Precision | None, device: str, threads: int) -> Evaluate:
+def _with_torchscript(
+    model: str | Path, dtype: Precision | None, device: str, threads: int, network: int
+) -> Evaluate:
     if threads > 0:
         torch.set_num_threads(threads)
-    script = load_model(model, dtype, device)
-    with_extrapolation = "extrapolation" in read_manifest(model)
+    script = load_model(model, dtype, device, network)
+    with_extrapolation = "extrapolation" in read_manifest(model, network)
 
     def on_device(values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(device)

@@ -120,6 +120,7 @@ def _network(manifest: dict[str, Any]) -> list[list[Cell]]:
         "vectors": manifest.get("n_vectors", 0),
         "prior": (manifest.get("prior") or {}).get("name", "none"),
         "baseline": _baseline(manifest),
+        "committee": _committee(manifest),
         "precision": manifest["dtype"],
         "units": _joined(*manifest["units"].values()),
         "versions": _joined(*(f"{name} {version}" for name, version in manifest["versions"].items())),
@@ -137,6 +138,11 @@ def _baseline(manifest: dict[str, Any]) -> str:
         types = f", {n_types} atom types" if n_types else ""
         texts.append(f"force field of {kind['formula']} ({kind['n_terms']} terms{types})")
     return ", ".join(texts) or "none"
+
+
+def _committee(manifest: dict[str, Any]) -> str:
+    committee = manifest.get("committee")
+    return "none" if committee is None else f"{committee['networks']} networks"
 
 
 def _data(training: dict[str, Any], results: dict[str, Any]) -> list[list[Cell]]:

@@ -2,10 +2,12 @@
 
 import glob
 import os
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 from mdaug.data import load_frames
-from mdaug.deployment import export_model, last_layer_statistics, read_manifest
+from mdaug.deployment import export_model, last_layer_statistics, model_bytes, read_manifest
 from mdaug.errors import DataError
 from mdaug.files import remove_leftovers
 from mdaug.frames import FrameSet
@@ -14,6 +16,7 @@ from mdaug.options import Precision
 from mdaug.training.checkpoint import restore_model
 from mdaug.workflows.settings.config import CONFIG, RunConfig, load_recorded_config
 from mdaug.workflows.training.baseline import NO_BASELINE, network_options, recorded_baseline
+from mdaug.workflows.training.committee import committee_members
 from mdaug.workflows.training.delta_frames import FOLDER as DELTA
 from mdaug.workflows.training.delta_frames import recorded_frames
 from mdaug.workflows.training.records import AUGMENTED, SYSTEMS
@@ -25,7 +28,8 @@ from mdaug.workflows.use_model import own_systems
 def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None = None) -> Path:
     """Write the best weights so far of the training in folder `run` as a model file and return its path.
 
-    Temporary files of an interrupted export to the same path are removed.
+    The file contains the other networks of a committee whose training has begun. Temporary files of an
+    interrupted export to the same path are removed.
 
     Parameters
     ----------
@@ -52,7 +56,9 @@ def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None =
     folders = [run] if len(systems) == 1 else [run / SYSTEMS / label for label in systems]
     baselines = [recorded_baseline(folder) or NO_BASELINE for folder in folders]
     numbers = {number for frames in systems.values() for number in frames.atomic_numbers.tolist()}
-    model = restore_model(checkpoint, network_options(baselines, config), sorted(numbers))
+    members = [checkpoint, *_member_checkpoints(run, config)]
+    options = network_options(baselines, config)
+    models = [restore_model(path, options, sorted(numbers)) for path in members]
     summary = summarize_systems([*systems.values()], [*systems], config.model.cutoff)
     summary["augmented"] = any((folder / AUGMENTED).is_file() for folder in folders)
     finished = run / "model.pt"
@@ -63,17 +69,26 @@ def export_run(run: Path, path: Path | None = None, *, dtype: Precision | None =
         for raw, baseline, folder in zip(systems.values(), baselines, folders, strict=True)
         for part in _training_frames(folder, raw, config)
     ]
+    content: list[dict[str, Any]] = [
+        {
+            "model": model,
+            "training": summary,
+            "dtype": dtype,
+            "templates": baselines[0].templates,
+            "statistics": last_layer_statistics(model, frames),
+        }
+        for model in models
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(f".{path.name}.lock"), what=str(path), advice="wait for its end"):
         remove_leftovers(path.parent, [glob.escape(path.name)])
-        return export_model(
-            model,
-            path,
-            training=summary,
-            dtype=dtype,
-            templates=baselines[0].templates,
-            statistics=last_layer_statistics(model, frames),
-        )
+        return export_model(path=path, committee=[model_bytes(**one) for one in content[1:]], **content[0])
+
+
+def _member_checkpoints(run: Path, config: RunConfig) -> list[Path]:
+    """Return the checkpoints of the other networks of a committee; they are trained one after another."""
+    checkpoints = [place / "checkpoint.pt" for place, _ in committee_members(config, run)]
+    return list(takewhile(Path.is_file, checkpoints))
 
 
 def _training_frames(folder: Path, raw: FrameSet, config: RunConfig) -> list[FrameSet]:

@@ -14,9 +14,8 @@ from typing import Any
 
 from mdaug.analysis.accuracy import accuracy
 from mdaug.analysis.scan import ScanResult
-from mdaug.calculators.committee import COMMITTEE
 from mdaug.calculators.predictions import predict_with_stresses
-from mdaug.deployment import export_model, last_layer_statistics
+from mdaug.deployment import export_model, last_layer_statistics, model_bytes
 from mdaug.files import write_json
 from mdaug.reports.training import write_training_report
 from mdaug.training import ProcessGroup, TrainResult, pick_device
@@ -26,6 +25,7 @@ from mdaug.workflows.settings.workflow_options import ValidationOptions
 from mdaug.workflows.training.augmentation_choice import AugmentationChoice
 from mdaug.workflows.training.baseline import BaselineChoice
 from mdaug.workflows.training.choice import augmented_frames
+from mdaug.workflows.training.committee import committee_members
 from mdaug.workflows.training.delta_learning import make_delta_frames, with_delta_frames
 from mdaug.workflows.training.hardening import Hardened, harden, n_rounds, plan_of_hardening
 from mdaug.workflows.training.network import train_network
@@ -102,11 +102,11 @@ def train_force_field(
     summary = _summary_of(systems, config) | {"reference_energies": references}
     hardened = _hardened(training, systems, config, folder, summary, device=device, stage=callbacks.stage)
     training = training if hardened is None else replace(training, model=hardened.model)
-    model = _export(training, folder / "model.pt", systems, summary)
-    for place, member in _committee_members(config, folder):
-        callbacks.stage(f"committee: training {place.name}")
-        place.mkdir(parents=True, exist_ok=True)
-        _export(train_network(systems, member, place, **how), place / "model.pt", systems, summary)
+    model, content = folder / "model.pt", _content(training, systems, summary)
+    export_model(path=model, **content)
+    committee = _train_committee(systems, config, folder, summary, stage=callbacks.stage, **how)
+    if committee:
+        export_model(path=model, committee=committee, **content)
     deployed = partial(predict_with_stresses, model)
     tests = [accuracy(deployed, sets.test) if len(sets.test) else None for sets in systems]
     callbacks.stage("scanning a bond to hydrogen")
@@ -141,25 +141,34 @@ def _hardened(
     return hardened
 
 
-def _export(training: TrainResult, path: Path, systems: Sequence[Sets], summary: dict[str, Any]) -> Path:
-    return export_model(
-        training.model,
-        path,
-        training=summary,
-        templates=systems[0].baseline.templates,
-        statistics=last_layer_statistics(
-            training.model, [sets.baseline.with_atom_types(sets.all_training) for sets in systems]
-        ),
-    )
+def _train_committee(
+    systems: Sequence[Sets],
+    config: RunConfig,
+    folder: Path,
+    summary: dict[str, Any],
+    *,
+    stage: Callable[[str], None],
+    **how: Any,
+) -> list[bytes]:
+    """Train the other networks of a committee, and return their model files."""
+    networks = []
+    for place, member in committee_members(config, folder):
+        stage(f"committee: training {place.name}")
+        place.mkdir(parents=True, exist_ok=True)
+        training = train_network(systems, member, place, **how)
+        networks.append(model_bytes(**_content(training, systems, summary)))
+    return networks
 
 
-def _committee_members(config: RunConfig, folder: Path) -> list[tuple[Path, RunConfig]]:
-    """Return folder and settings of each network of the committee except the model: only the seed differs."""
-    seed = config.training.seed
-    return [
-        (folder / COMMITTEE / f"network-{k}", config.replace({"training": {"seed": seed + k}}))
-        for k in range(1, config.committee.networks)
-    ]
+def _content(training: TrainResult, systems: Sequence[Sets], summary: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `model_bytes` for a trained network."""
+    frames = [sets.baseline.with_atom_types(sets.all_training) for sets in systems]
+    return {
+        "model": training.model,
+        "training": summary,
+        "templates": systems[0].baseline.templates,
+        "statistics": last_layer_statistics(training.model, frames),
+    }
 
 
 def _report_choices(systems: Sequence[Sets], references: str, callbacks: TrainingCallbacks) -> None:
@@ -221,7 +230,7 @@ def train_as_worker(
     group.broadcast("")  # the frames by Δ-learning are written
     systems = with_delta_frames(systems, config, folder)
     train_network(systems, config, folder, group=group, device=device, resume=resume)
-    for place, member in _committee_members(config, folder):
+    for place, member in committee_members(config, folder):
         train_network(systems, member, place, group=group, device=device, resume=resume)
 
 

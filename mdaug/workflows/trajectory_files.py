@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 
 from mdaug.analysis.trajectory import open_trajectory
-from mdaug.calculators.committee import MDAugCommittee, committee_files
+from mdaug.calculators.committee import MDAugCommittee, committee_networks
 from mdaug.calculators.structures import StructureError
 from mdaug.errors import SettingsError
 from mdaug.files import atomic_path, write_text
@@ -48,7 +48,7 @@ def write_extxyz_trajectory(folder: Path, start: Atoms) -> Path:
 
 
 def committee_of(about: dict[str, Any]) -> MDAugCommittee:
-    """Return the committee beside the model of a run.
+    """Return the committee that the model of a run is a network of.
 
     Parameters
     ----------
@@ -58,15 +58,15 @@ def committee_of(about: dict[str, Any]) -> MDAugCommittee:
     Raises
     ------
     SettingsError
-        The run is of another calculator, or there are no other networks beside the model.
+        The run is of another calculator, or there are no other networks in the file.
     """
-    path = Path(about.get("model", ""))
-    if path.name != "model.pt" or len(committee_files(path.parent)) < 2:
+    path = about.get("model")
+    if path is None or len(committee_networks(path)) < 2:
         raise SettingsError(
-            f"--model-devi needs a committee, and there is none beside {about.get('model', 'a calculator')}; "
-            "name the run folder of `mdaug train --committee N`"
+            f"--model-devi needs a committee, and there is none in {path or 'a calculator'}; "
+            "name a model of `mdaug train --committee N`"
         )
-    return MDAugCommittee(path.parent, device=about["device"], dtype=about["dtype"], strict=None)
+    return MDAugCommittee(path, device=about["device"], dtype=about["dtype"], strict=None)
 
 
 def write_model_deviation(folder: Path, start: Atoms, committee: MDAugCommittee, timestep_fs: float) -> Path:

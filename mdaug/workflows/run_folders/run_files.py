@@ -168,7 +168,7 @@ FILES: dict[str, dict[str, str]] = {
         "augmented.xyz": "augmented frames: extended xyz in eV and eV/Å, with parent, rule, kind and weight",
         "results.json": "errors on test and validation frames",
         "systems/*": "files of each system, where the training is on several",
-        "committee/*": "the other networks of the committee: model and training of each",
+        "committee/*": "trainings of the other networks of the committee, which model.pt contains",
         "delta/*": "Δ-learning: labels of the low-level method, the network of differences, labeled frames",
         "hardening/*": "rounds of hardening: model, frames in spurious minima, training",
         "scan.csv": "distance, energy and force of a bond scan, reference",

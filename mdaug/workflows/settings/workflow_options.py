@@ -36,7 +36,7 @@ class ModelRunOptions(Options):
 
     model_devi: Switch = False
     """Write the deviation of the committee's forces and virials for each frame (model_devi.out, as DeePMD-kit
-    does); the model is a run folder of `mdaug train --committee N`."""
+    does); the model is one of `mdaug train --committee N`."""
 
     strict: Strict = False
 
