@@ -1,6 +1,6 @@
 """The warning of models (extrapolation) against GFN2-xTB: errors in MD, falls, false alarms, cost.
 
-    python benchmarks/warning.py RUN … --out FOLDER [--limits 0.7 1.0 …] [--committee RUN RUN …]
+    python benchmarks/warning.py RUN … --out FOLDER [--limits 0.7 1.0 …] [--committee RUN …]
 
 RUN are folders of trainings on GFN2-xTB energies (`benchmarks/zoo.py` makes many). Each model runs Langevin
 dynamics from its minimum at 300, 500 and 1000 K, observed every 10 fs, until the guard stops a replica or its
@@ -12,8 +12,9 @@ Reported of each model, and of all together:
 - falls at any temperature with an extrapolation above a limit at least 0.1 ps before;
 - rises above a limit per 100 ps at 300 K;
 - frames at 1000 K above a limit: of those with errors below 1 and above 5 kcal/mol;
-- with --committee (trainings of one model that differ by their seed), the same area for the deviation of
-  the committee's forces, max_i √⟨|F_i − ⟨F_i⟩|²⟩, along the first one's trajectories;
+- with --committee (a run of `mdaug train --committee N` with the settings of the first RUN, or single runs
+  with other seeds), the same area for the deviation of the forces, max_i √⟨|F_i − ⟨F_i⟩|²⟩, along the first
+  one's trajectories;
 - the time of an evaluation with extrapolation, over that without.
 
 What is there is kept, so it can be started again. Writes warning.json.
@@ -31,6 +32,7 @@ from trajectory_errors import ask
 
 from mdaug import MDAugCalculator
 from mdaug.analysis.relax import relax
+from mdaug.calculators.committee import committee_networks
 from mdaug.calculators.core import Core
 from mdaug.calculators.evaluators import make_finder, set_molecules
 from mdaug.calculators.structures import elements_of
@@ -171,9 +173,11 @@ def extrapolation(model: Path, numbers: np.ndarray, positions: np.ndarray) -> np
     return np.concatenate(values)
 
 
-def loaded(model: Path, numbers: np.ndarray, dtype: Precision = "float64") -> tuple[Core, np.ndarray]:
+def loaded(
+    model: Path, numbers: np.ndarray, dtype: Precision = "float64", network: int = 0
+) -> tuple[Core, np.ndarray]:
     """Return the core with a model and its molecule, and the species."""
-    manifest, core = read_manifest(model), Core(model, dtype)
+    manifest, core = read_manifest(model, network), Core(model, dtype, network=network)
     finder = make_finder(manifest)
     start = structure_from_json(manifest["training"]["reference_structure"])
     set_molecules(core, None if finder is None else finder.find(start))
@@ -240,8 +244,11 @@ def committee(run: Path, others: list[Path], out: Path) -> dict:
     md, labels = np.load(folder / f"{max(PLAN):g}K.npz"), np.load(folder / "labels.npz")
     positions = np.ascontiguousarray(md["positions"][labels["frame"]])
     forces = []
-    for each in (run, *others):
-        core, species = loaded(each / "model.pt", md["numbers"])
+    networks = [(run / "model.pt", 0)]
+    for other in map(committee_networks, others):
+        networks += other[1:] or other  # the first network of a committee is that of `run`
+    for path, network in networks:
+        core, species = loaded(path, md["numbers"], network=network)
         forces.append(core.evaluate_molecules(species, positions)[1])
     deviation = np.sqrt(np.mean(np.sum((forces - np.mean(forces, axis=0)) ** 2, axis=-1), axis=0)).max(axis=1)
     wrong = np.abs(labels["error"]) > ERROR_KCAL_MOL

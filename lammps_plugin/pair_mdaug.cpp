@@ -52,6 +52,7 @@ void PairMDAug::init_style()
     if (model->path.empty()) error->all(FLERR, "pair_style mdaug: no pair_coeff names a model");
     load_again();
   }
+  load_committee();    // if a fix has requested it since
   const std::string units = update->unit_style;
   if (units == "real")
     model->energy_unit = utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL);
@@ -169,7 +170,8 @@ void PairMDAug::evaluate_committee()
 {
   Model &m = *model;
   if (m.committee.empty())
-    error->all(FLERR, "pair_style mdaug: force_deviation needs other models; name them with the option committee");
+    error->all(FLERR, "pair_style mdaug: force_deviation needs a model of 'mdaug train --committee N', or other models by "
+                      "the option committee, when a run is prepared (without 'pre no')");
   std::vector<std::vector<double>> forces{m.forces};
   for (auto *&other : m.committee) {
     std::swap(m.core, other);
@@ -221,7 +223,10 @@ void PairMDAug::set_extrapolation()
 void *PairMDAug::extract(const char *name, int &dim)
 {
   dim = 0;
-  if (strcmp(name, "force_deviation_flag") == 0) return &model->wants_deviation;
+  if (strcmp(name, "force_deviation_flag") == 0) {
+    model->committee_requested = true;    // init_style loads it
+    return &model->wants_deviation;
+  }
   return strcmp(name, "extrapolation_flag") == 0 ? &model->wants_extrapolation : nullptr;
 }
 

@@ -56,9 +56,10 @@ class PairMDAug : public Pair {
   void allocate();
   void set_option(const std::string &, const std::string &);
   void drop_core();
-  mdaug_core *open_core(const std::string &);
+  mdaug_core *open_core(const std::string &, int network = 0);
   void load(const std::string &);
   void load_committee();
+  void add_to_committee(const std::string &, int network = 0);
   void load_again();
   void set_elements(const std::vector<std::string> &);
   std::array<int64_t, 4> this_run();

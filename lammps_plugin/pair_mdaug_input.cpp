@@ -81,11 +81,12 @@ void PairMDAug::drop_core()
 }
 
 // A model on every rank, or an error on all: one that cannot read the file must not leave the others waiting.
-mdaug_core *PairMDAug::open_core(const std::string &path)
+mdaug_core *PairMDAug::open_core(const std::string &path, int network)
 {
   std::array<char, 1024> problem{};
   const char *precision = model->precision.empty() ? nullptr : model->precision.c_str();
-  mdaug_core *core = mdaug_load(path.c_str(), precision, model->threads, problem.data(), problem.size());
+  mdaug_core *core =
+      mdaug_load_member(path.c_str(), network, precision, model->threads, problem.data(), problem.size());
   int loaded = core != nullptr, everywhere = 0;
   MPI_Allreduce(&loaded, &everywhere, 1, MPI_INT, MPI_MIN, world);
   if (!loaded) error->all(FLERR, "pair_coeff for mdaug: {}", problem.data());
@@ -93,27 +94,35 @@ mdaug_core *PairMDAug::open_core(const std::string &path)
   return core;
 }
 
-// The other models of a committee: they read the rows and molecules of the first one.
+// The other models of a committee, once: those of the option, or those in the file of the model when they are requested.
 void PairMDAug::load_committee()
 {
+  Model &m = *model;
+  if (!m.committee.empty()) return;
+  for (const auto &path : m.committee_paths) add_to_committee(path);
+  if (!m.committee.empty() || !m.committee_requested) return;
+  for (int k = 1; k < mdaug_committee_size(m.core); ++k) add_to_committee(m.path, k);
+}
+
+// They read the rows and molecules of the first model.
+void PairMDAug::add_to_committee(const std::string &path, int network)
+{
   const mdaug_core *core = model->core;
-  for (const auto &path : model->committee_paths) {
-    mdaug_core *other = open_core(path);
-    model->committee.push_back(other);
-    bool same = mdaug_n_elements(other) == mdaug_n_elements(core) && mdaug_cutoff(other) == mdaug_cutoff(core) &&
-        mdaug_n_templates(other) == mdaug_n_templates(core);
-    for (int k = 0; same && k < mdaug_n_elements(core); ++k)
-      same = mdaug_atomic_number(other, k) == mdaug_atomic_number(core, k);
-    for (int t = 0; same && t < mdaug_n_templates(core); ++t) {
-      same = mdaug_template_size(other, t) == mdaug_template_size(core, t);
-      for (int64_t k = 0; same && k < mdaug_template_size(core, t); ++k)
-        same = mdaug_template_atomic_number(other, t, k) == mdaug_template_atomic_number(core, t, k) &&
-            mdaug_template_species(other, t, k) == mdaug_template_species(core, t, k);
-    }
-    if (!same)
-      error->all(FLERR, "pair_style mdaug: committee {}: its elements, cutoff or molecules are not those of {}; take the "
-                 "networks of one training", path, model->path);
+  mdaug_core *other = open_core(path, network);
+  model->committee.push_back(other);
+  bool same = mdaug_n_elements(other) == mdaug_n_elements(core) && mdaug_cutoff(other) == mdaug_cutoff(core) &&
+      mdaug_n_templates(other) == mdaug_n_templates(core);
+  for (int k = 0; same && k < mdaug_n_elements(core); ++k)
+    same = mdaug_atomic_number(other, k) == mdaug_atomic_number(core, k);
+  for (int t = 0; same && t < mdaug_n_templates(core); ++t) {
+    same = mdaug_template_size(other, t) == mdaug_template_size(core, t);
+    for (int64_t k = 0; same && k < mdaug_template_size(core, t); ++k)
+      same = mdaug_template_atomic_number(other, t, k) == mdaug_template_atomic_number(core, t, k) &&
+          mdaug_template_species(other, t, k) == mdaug_template_species(core, t, k);
   }
+  if (!same)
+    error->all(FLERR, "pair_style mdaug: committee {}{}: its elements, cutoff or molecules are not those of {}; take the "
+               "networks of one training", path, network ? fmt::format(", network {}", network) : "", model->path);
 }
 
 void PairMDAug::load(const std::string &path)

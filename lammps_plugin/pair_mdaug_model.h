@@ -40,8 +40,9 @@ struct PairMDAug::Model {
   std::string precision;    // "": that of the manifest
   bool reference = true;    // energies include reference energies
   bool strict = false;      // refuse structures that differ from the training frames
-  std::vector<std::string> committee_paths;
-  std::vector<mdaug_core *> committee;    // other models, whose forces are compared with those of `core`
+  std::vector<std::string> committee_paths;    // of the option; if empty, the networks in the file of `core` are used
+  std::vector<mdaug_core *> committee;         // other models, whose forces are compared with those of `core`
+  bool committee_requested = false;            // by a fix pair
   std::string path;
   std::string weights;                 // hash of the weights, from the manifest
   std::vector<std::string> symbols;    // by atom type − 1; "NULL" for types that the model ignores

@@ -83,6 +83,7 @@ def test_parameters_say_what_computes(model_path):
         "evaluator": "core",
         "reference": True,
         "strict": False,
+        "network": 0,
         "weights_sha256": read_manifest(model_path)["weights_sha256"],
     }
     assert calculator.todict() == calculator.parameters

@@ -1,5 +1,8 @@
 """A committee in LAMMPS: deviations of forces as those of `MDAugCommittee`, on any number of ranks."""
 
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -26,18 +29,25 @@ def exported(folder, name, seed, **changes):
     return export_model(model, folder / name, training={}, **changes)
 
 
+def in_one_file(paths, folder, **changes):
+    """The networks of the files, whose seeds begin with 0, in one file."""
+    others = [path.read_bytes() for path in paths[1:]]
+    return exported(folder, "committee.pt", 0, committee=others, **changes)
+
+
 def committee_of(paths) -> str:
     others = ",".join(path.name for path in paths[1:])
     return PAIR.replace("pair_style mdaug", f"pair_style mdaug committee {others}")
 
 
 @pytest.mark.parametrize("ranks", [1, 3])
-@pytest.mark.parametrize("units", ["metal", "real"])
-def test_deviations_are_those_of_the_calculator(structures, tmp_path, ranks, units) -> None:
+@pytest.mark.parametrize(("units", "one_file"), [("metal", True), ("real", True), ("metal", False)])
+def test_deviations_are_those_of_the_calculator(structures, tmp_path, ranks, units, one_file) -> None:
     paths = [exported(tmp_path, f"m{seed}.pt", seed) for seed in range(3)]
-    lab, script = Lab(tmp_path, paths[0]), ""
+    lab = Lab(tmp_path, in_one_file(paths, tmp_path) if one_file else paths[0])
+    pair, script = PAIR if one_file else committee_of(paths), ""
     for name, atoms in structures.items():
-        script += lab.prepare(name, atoms, committee_of(paths) + FIX, units=units)
+        script += lab.prepare(name, atoms, pair + FIX, units=units)
         script += f"write_dump all custom {name}.x id f_x modify sort id format float %.17g\n"
         script += f'print "LARGEST {name} ${{largest}}"\n'
     printed = lab.run(script, ranks=ranks)
@@ -55,13 +65,13 @@ def test_deviations_are_those_of_the_calculator(structures, tmp_path, ranks, uni
         assert float(line.split()[2]) == pytest.approx(unit * expected.max(), rel=1e-5)
 
 
-@pytest.mark.parametrize("ranks", [1, 3])
-def test_models_with_a_baseline(structures, tmp_path, ranks) -> None:
+@pytest.mark.parametrize(("ranks", "one_file"), [(1, False), (3, False), (3, True)])
+def test_models_with_a_baseline(structures, tmp_path, ranks, one_file) -> None:
     templates = {"templates": random_templates("CH3CH2OH")}
     paths = [exported(tmp_path, f"b{seed}.pt", seed, **templates) for seed in range(2)]
-    lab, ethanol = Lab(tmp_path, paths[0]), structures["molecule"]
-    before = {"before": "atom_modify map array"}
-    script = lab.prepare("molecule", ethanol, committee_of(paths) + FIX, **before)
+    lab = Lab(tmp_path, in_one_file(paths, tmp_path, **templates) if one_file else paths[0])
+    ethanol, before = structures["molecule"], {"before": "atom_modify map array"}
+    script = lab.prepare("molecule", ethanol, (PAIR if one_file else committee_of(paths)) + FIX, **before)
     lab.run(script + "write_dump all custom x id f_x modify sort id format float %.17g\n", ranks=ranks)
     alone = ethanol.copy()
     alone.calc = MDAugCommittee(paths, strict=None)
@@ -70,10 +80,54 @@ def test_models_with_a_baseline(structures, tmp_path, ranks) -> None:
     np.testing.assert_allclose(found, alone.calc.results["force_deviation"], rtol=1e-9)
 
 
+def test_a_restart_file_keeps_the_committee_of_the_model_file(structures, tmp_path) -> None:
+    paths = [exported(tmp_path, f"m{seed}.pt", seed) for seed in range(2)]
+    lab = Lab(tmp_path, in_one_file(paths, tmp_path))
+    script = lab.prepare("molecule", structures["molecule"], PAIR + FIX)
+    script += 'write_restart a.restart\nprint "BEFORE ${largest}"\n'
+    script += "clear\nread_restart a.restart\n" + FIX
+    script += 'thermo_style custom step c_largest\nrun 0\nprint "AFTER ${largest}"\n'
+    words = [line.split() for line in lab.run(script).splitlines()]
+    (before,), (after,) = ([word[1] for word in words if word[:1] == [name]] for name in ("BEFORE", "AFTER"))
+    assert float(after) == pytest.approx(float(before), rel=1e-6)
+    assert float(before) > 0.01
+
+
+def test_networks_are_loaded_only_where_a_fix_reads_the_deviation(structures, tmp_path) -> None:
+    """Without such a fix a damaged one is not found."""
+    paths = [exported(tmp_path, f"m{seed}.pt", seed) for seed in range(2)]
+    lab = Lab(tmp_path, damaged(in_one_file(paths, tmp_path), tmp_path / "damaged.pt"))
+    energy = lab.evaluate({"molecule": structures["molecule"]})["molecule"].energy
+    sound = Lab(tmp_path, paths[0]).evaluate({"molecule": structures["molecule"]})["molecule"].energy
+    assert energy == pytest.approx(sound)
+    for ranks in (1, 3):
+        printed = lab.run(
+            lab.prepare("molecule", structures["molecule"], PAIR + FIX), ranks=ranks, fails=True
+        )
+        line = next(line for line in printed.splitlines() if "ERROR" in line)
+        assert f"{lab.model}, network 1 of its committee: not a model.pt, or damaged (" in line
+
+
+def damaged(path: Path, target: Path) -> Path:
+    """Copy a model.pt with other bytes in a network of its committee, and the sums of the zip made right."""
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w") as changed:
+        for name in source.namelist():
+            content = source.read(name)
+            changed.writestr(
+                name, content[:1000] + content[2000:] if name.endswith("network-1.pt") else content
+            )
+    return target
+
+
 def test_other_models_and_none_are_refused(structures, tmp_path) -> None:
     paths = [exported(tmp_path, "a.pt", 0), exported(tmp_path, "long.pt", 1, options={"cutoff": 4.5})]
     lab = Lab(tmp_path, paths[0])
     printed = lab.run(lab.prepare("molecule", structures["molecule"], committee_of(paths)), fails=True)
     assert "committee long.pt: its elements, cutoff or molecules are not those of" in printed
+    whole = Lab(tmp_path, in_one_file(paths, tmp_path))
+    printed = whole.run(whole.prepare("molecule", structures["molecule"], PAIR + FIX), fails=True)
+    assert (
+        f"committee {whole.model}, network 1: its elements, cutoff or molecules are not those of" in printed
+    )
     printed = lab.run(lab.prepare("molecule", structures["molecule"], PAIR + FIX), fails=True)
-    assert "force_deviation needs other models; name them with the option committee" in printed
+    assert "force_deviation needs a model of 'mdaug train --committee N', or other models by the" in printed
