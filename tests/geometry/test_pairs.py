@@ -1,6 +1,5 @@
 """Pairs of molecules and cells."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -169,10 +168,8 @@ def test_impossible_lattices_are_refused(cell, expected):
 )
 def test_cells_with_too_many_images_are_refused_at_once(cell, pbc):
     """As lengths in m or nm give: the search would not end."""
-    began = time.process_time()
     with pytest.raises(DataError, match=r"too small for 3 atoms.*expected lengths in Å"):
         neighbor_pairs(np.eye(3), cell, pbc, 5.0)
-    assert time.process_time() - began < 5
 
 
 def test_small_and_large_cells_are_searched():

@@ -26,8 +26,14 @@ N_BLOCKS = 10
 """Blocks of consecutive frames for the standard error, as frames may be correlated."""
 
 MIN_CHANGE, CERTAIN = 0.4, 5.0
-"""Change of the temperature from the first to the last frame, relative to its mean and to its standard error,
+"""Change of the temperature from the first to the last frames, relative to its mean and its standard error,
 from which on frames are of several temperatures."""
+
+FEWEST_BLOCKS = 2
+"""Blocks before and after a step of the temperature, at least."""
+
+SOUGHT = 1.2
+"""Factor of the standard error of a step, which is the clearest of several."""
 
 MAX_BONDS = 200
 
@@ -75,11 +81,12 @@ def _steady_verdict(frames: FrameSet, virials: Virials | None) -> Verdict:
     temperature, _ = _ratio(*virials)
     blocks = zip(*(np.array_split(term, N_BLOCKS) for term in virials), strict=True)
     of_blocks = np.array([numerator.sum() / denominator.sum() for numerator, denominator in blocks])
-    slope, covariance = np.polyfit(np.linspace(-0.5, 0.5, N_BLOCKS), of_blocks, 1, cov=True)
-    change, error = float(slope[0]), float(np.sqrt(covariance[0, 0]))
-    first, last = temperature - change / 2, temperature + change / 2
+    first, last, error = max(
+        (_ramp(of_blocks), _step(of_blocks)), key=lambda found: abs(found[1] - found[0]) / found[2]
+    )
+    change = last - first
     limit = max(MIN_CHANGE * abs(temperature), CERTAIN * error)
-    text = f"bonds vibrate at {first:.0f} K in the first frames, {last:.0f} K in the last (± {error / 2:.0f})"
+    text = f"bonds vibrate at {first:.0f} K in the first frames, {last:.0f} K in the last (± {error:.0f})"
     if abs(change) <= limit:
         return Verdict(STEADY_NAME, "ok", change, limit, text)
     text += (
@@ -87,6 +94,29 @@ def _steady_verdict(frames: FrameSet, virials: Virials | None) -> Verdict:
         "into a file of their own, and state it with --temperature or [[data.sources]]"
     )
     return Verdict(STEADY_NAME, "warning", change, limit, text)
+
+
+def _ramp(of_blocks: FloatArray) -> tuple[float, float, float]:
+    """Return the temperatures at the ends of a straight line through those of the blocks, and the standard
+    error of their difference, K."""
+    slope, covariance = np.polyfit(np.linspace(-0.5, 0.5, N_BLOCKS), of_blocks, 1, cov=True)
+    mean = float(of_blocks.mean())
+    return mean - float(slope[0]) / 2, mean + float(slope[0]) / 2, float(np.sqrt(covariance[0, 0])) + 1e-9
+
+
+def _step(of_blocks: FloatArray) -> tuple[float, float, float]:
+    """Return the mean temperatures before and after the block at which they differ most clearly, and the
+    standard error of their difference, K.
+
+    Through two temperatures a straight line fits badly: its slope is at most five times its own error.
+    """
+    found = []
+    for n in range(FEWEST_BLOCKS, N_BLOCKS - FEWEST_BLOCKS + 1):
+        before, after = of_blocks[:n], of_blocks[n:]
+        squares = float(np.sum((before - before.mean()) ** 2) + np.sum((after - after.mean()) ** 2))
+        error = np.sqrt(squares / (N_BLOCKS - 2) * (1 / n + 1 / (N_BLOCKS - n)))
+        found.append((float(before.mean()), float(after.mean()), SOUGHT * float(error) + 1e-9))
+    return max(found, key=lambda one: abs(one[1] - one[0]) / one[2])
 
 
 def temperature_verdicts(frames: FrameSet) -> tuple[Verdict, Verdict]:
