@@ -14,7 +14,7 @@ from ase.data import chemical_symbols
 
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bond_graphs import frame_bond_graphs
-from mdaug.geometry.bonds import longest_bond, single_bond_lengths
+from mdaug.geometry.bonds import BoolArray, longest_bond, single_bond_lengths
 from mdaug.geometry.pairs import minimum_image
 
 LASTING, MAX_BOND_FRAMES = 0.5, 50
@@ -129,19 +129,15 @@ def bond_stiffness(frames: FrameSet) -> BondStiffness | None:
     idx_i, idx_j = idx_i[use], idx_j[use]
     if len(idx_i) == 0:
         return None
-    vectors = frames.positions[:, idx_j] - frames.positions[:, idx_i]
-    vectors = minimum_image(vectors, frames.periodic_cells, longest_bond(frames.atomic_numbers))
-    d_ij = np.linalg.norm(vectors, axis=2)
-    along = np.einsum("fpx,fpx->fp", frames.forces[:, idx_j] - frames.forces[:, idx_i], vectors) / (2 * d_ij)
-    spread = d_ij.std(axis=0)
-    use = (spread > BOND_SPREAD_A[0]) & (spread < BOND_SPREAD_A[1])
+    d_ij, pull = bond_pulls(frames, idx_i, idx_j, longest_bond(frames.atomic_numbers))
+    use = vibrating(d_ij)
     if not use.any():
         return None
-    d_ij, along, idx_i, idx_j = d_ij[:, use], along[:, use], idx_i[use], idx_j[use]
+    d_ij, pull, idx_i, idx_j = d_ij[:, use], pull[:, use] / 2, idx_i[use], idx_j[use]
     stretch = d_ij - d_ij.mean(axis=0)
-    measured = -np.sum(stretch * along, axis=0) / np.sum(stretch**2, axis=0)
-    scale = np.sqrt(np.sum(stretch**2, axis=0) * np.sum((along - along.mean(axis=0)) ** 2, axis=0))
-    correlations = -np.sum(stretch * along, axis=0) / np.maximum(scale, 1e-300)
+    measured = np.sum(stretch * pull, axis=0) / np.sum(stretch**2, axis=0)
+    scale = np.sqrt(np.sum(stretch**2, axis=0) * np.sum((pull - pull.mean(axis=0)) ** 2, axis=0))
+    correlations = np.sum(stretch * pull, axis=0) / np.maximum(scale, 1e-300)
     firm = np.abs(correlations) > FIRM
     if firm.any():  # a bond that breaks, or a shared proton, has no stiffness of its own
         d_ij, idx_i, idx_j = d_ij[:, firm], idx_i[firm], idx_j[firm]
@@ -162,3 +158,42 @@ def lasting_bonds(frames: FrameSet) -> tuple[IntArray, IntArray]:
     graphs = frame_bond_graphs(frames.evenly_spaced(MAX_BOND_FRAMES))
     idx_i, idx_j = graphs.pairs[graphs.occurrence >= LASTING].T
     return idx_i, idx_j
+
+
+def bond_pulls(
+    frames: FrameSet, idx_i: IntArray, idx_j: IntArray, cutoff: float = 0.0
+) -> tuple[FloatArray, FloatArray]:
+    """Return lengths d_ij (Å) of bonds and the pull that shortens them, (F_i − F_j)·(r_j − r_i)/d_ij (eV/Å).
+
+    Parameters
+    ----------
+    frames
+        Any frames.
+    idx_i, idx_j
+        Shape (n_bonds,).
+    cutoff
+        Longest bond whose nearest image must be exact, as for `minimum_image`.
+
+    Returns
+    -------
+    d_ij, pull
+        Both of shape (n_frames, n_bonds).
+    """
+    vectors = frames.positions[:, idx_j] - frames.positions[:, idx_i]
+    vectors = minimum_image(vectors, frames.periodic_cells, cutoff)
+    d_ij = np.linalg.norm(vectors, axis=2)
+    pull = np.einsum("npx,npx->np", frames.forces[:, idx_i] - frames.forces[:, idx_j], vectors) / d_ij
+    return d_ij, pull
+
+
+def vibrating(d_ij: FloatArray) -> BoolArray:
+    """Return which bonds vibrate, (n_bonds,): neither constrained nor breaking.
+
+    Parameters
+    ----------
+    d_ij
+        Lengths of bonds, shape (n_frames, n_bonds), Å.
+    """
+    spread = d_ij.std(axis=0)
+    is_vibrating: BoolArray = (spread > BOND_SPREAD_A[0]) & (spread < BOND_SPREAD_A[1])
+    return is_vibrating

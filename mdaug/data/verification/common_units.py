@@ -11,10 +11,9 @@ import numpy as np
 
 from mdaug.data.origin import shown
 from mdaug.data.stated_units import StatedUnits
-from mdaug.data.verification.bond_stiffness import BOND_SPREAD_A, lasting_bonds
+from mdaug.data.verification.bond_stiffness import bond_pulls, lasting_bonds, vibrating
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bonds import BoolArray
-from mdaug.geometry.pairs import minimum_image
 from mdaug.units import EV_PER_ENERGY_UNIT
 from mdaug.verdicts import Verdict
 
@@ -61,18 +60,16 @@ def common_units_verdict(frames: FrameSet, usable: IntArray, stated: StatedUnits
     idx_i, idx_j = lasting_bonds(some)
     if len(idx_i) == 0:
         return Verdict(NAME, "cannot tell", None, None, "no bonds to compare frames by")
-    vectors = minimum_image(some.positions[:, idx_j] - some.positions[:, idx_i], some.periodic_cells)
-    d_ij = np.linalg.norm(vectors, axis=2)
+    d_ij, pull = bond_pulls(some, idx_i, idx_j)
     off = other_lengths(d_ij)
     if _are_several(off, len(some)):
         factor = float(np.median(np.median(d_ij[off], axis=0) / np.median(d_ij, axis=0)))
         what = f"all bonds of {_some_frames(some, off)} are {_times(factor, 'longer', 'shorter')}"
         return _error(what, "lengths", "--length-units", factor, usable[off])
-    pull = np.einsum("npx,npx->np", some.forces[:, idx_i] - some.forces[:, idx_j], vectors / d_ij[..., None])
-    vibrates = (d_ij.std(axis=0) > BOND_SPREAD_A[0]) & (d_ij.std(axis=0) < BOND_SPREAD_A[1])
-    if not vibrates.any() or not np.median(np.abs(pull[:, vibrates]), axis=0).all():
+    use = vibrating(d_ij)
+    if not use.any() or not np.median(np.abs(pull[:, use]), axis=0).all():
         return Verdict(NAME, "cannot tell", None, None, "no bonds whose stretch forces answer")
-    scale, is_clear = force_scales(d_ij[:, vibrates], pull[:, vibrates])
+    scale, is_clear = force_scales(d_ij[:, use], pull[:, use])
     return _judge_forces(some, scale, is_clear, usable, stated)
 
 

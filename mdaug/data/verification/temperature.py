@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from mdaug.data.verification.bond_stiffness import BOND_SPREAD_A, lasting_bonds
+from mdaug.data.verification.bond_stiffness import bond_pulls, lasting_bonds, vibrating
 from mdaug.frames import FloatArray, FrameSet
-from mdaug.geometry.pairs import minimum_image
 from mdaug.units import BOLTZMANN_EV_K
 from mdaug.verdicts import Verdict
 
@@ -59,15 +58,12 @@ def _virials(frames: FrameSet) -> Virials | None:
     if len(idx_i) == 0:
         return None
     some = np.unique(np.linspace(0, len(idx_i) - 1, MAX_BONDS).astype(int))
-    idx_i, idx_j = idx_i[some], idx_j[some]
-    vectors = minimum_image(frames.positions[:, idx_j] - frames.positions[:, idx_i], frames.periodic_cells)
-    d_ij = np.linalg.norm(vectors, axis=2)
-    use = (d_ij.std(axis=0) > BOND_SPREAD_A[0]) & (d_ij.std(axis=0) < BOND_SPREAD_A[1])
+    d_ij, pull = bond_pulls(frames, idx_i[some], idx_j[some])
+    use = vibrating(d_ij)
     if not use.any():
         return None
-    unit, d_ij, idx_i, idx_j = (vectors / d_ij[..., None])[:, use], d_ij[:, use], idx_i[use], idx_j[use]
+    d_ij, pull = d_ij[:, use], pull[:, use]
     stretch = d_ij - d_ij.mean(axis=0)
-    pull = np.einsum("npx,npx->np", frames.forces[:, idx_i] - frames.forces[:, idx_j], unit)
     return np.sum(stretch * pull, axis=1) / BOLTZMANN_EV_K, np.sum(2 + 4 * stretch / d_ij, axis=1)
 
 
