@@ -8,25 +8,30 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.extxyz import write_extxyz as write_ase_extxyz
+from ase.stress import full_3x3_to_voigt_6_stress
 
+from mdaug.data.readers.from_atoms import SET_KEYS
 from mdaug.files import atomic_path
 from mdaug.frames import FrameSet
-
-PER_SET_KEYS = ("temperature_K", "level_of_theory", "charge", "multiplicity")
-"""Fields of a FrameSet that every frame of an extended xyz carries in its comment line."""
 
 
 def write_extxyz(frames: FrameSet, path: Path | str) -> None:
     """Write an ordinary extended xyz: energy in eV, forces in eV/Å, group, temperature, level and info.
 
     Per-atom entries of ``info`` (shape (n_frames, n_atoms, …)) become columns, the others comment-line keys.
+
+    Parameters
+    ----------
+    frames
+        The frames.
+    path
+        The file.
     """
+    of_atoms = [key for key, values in frames.info.items() if _per_atom(values, frames)]
+    columns = ["symbols", "positions", *of_atoms, "forces"]
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
-        for frame in range(len(frames)):
-            columns = [key for key, values in frames.info.items() if _per_atom(values, frames)]
-            write_ase_extxyz(
-                stream, [_to_atoms(frames, frame)], columns=["symbols", "positions", *columns, "forces"]
-            )
+        for n in range(len(frames)):
+            write_ase_extxyz(stream, [_to_atoms(frames, n)], columns=columns)
 
 
 def write_npz(
@@ -34,7 +39,14 @@ def write_npz(
 ) -> None:
     """Write an sGDML-like npz (z, R, E, F) with its units (eV, Å) in ``e_unit`` and ``r_unit``.
 
-    `notes` are kept as further scalar keys for whoever opens the file.
+    Parameters
+    ----------
+    frames
+        The frames.
+    path
+        The file.
+    notes
+        Further scalar keys, for whoever opens the file.
     """
     content: dict[str, Any] = {
         "type": "d",
@@ -50,34 +62,59 @@ def write_npz(
     if frames.periodic:
         content |= {"cells": frames.cells, "pbc": np.array(frames.pbc)}
     names = {"temperature_K": "temperature", "level_of_theory": "theory"}
-    for key in PER_SET_KEYS:
-        if getattr(frames, key) is not None:
-            content[names.get(key, key)] = getattr(frames, key)
+    content |= {names.get(key, key): value for key, value in _set_records(frames).items()}
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **(content | dict(notes or {})))
 
 
-def _to_atoms(frames: FrameSet, frame: int) -> Atoms:
-    atoms = Atoms(
-        frames.atomic_numbers,
-        frames.positions[frame],
-        cell=None if frames.cells is None else frames.cells[frame],
-        pbc=frames.pbc,
-    )
-    atoms.info = {key: getattr(frames, key) for key in PER_SET_KEYS if getattr(frames, key) is not None}
-    atoms.info["group"] = int(frames.group[frame])
-    if frames.weights[frame] != 1.0:
-        atoms.info["weight"] = float(frames.weights[frame])
-    for key, values in frames.info.items():
-        if _per_atom(values, frames):
-            atoms.arrays[key] = values[frame]
-        else:
-            atoms.info[key] = values[frame]
-    results = {"energy": frames.energies[frame], "forces": frames.forces[frame]}
-    if frames.stresses is not None:
-        results["stress"] = frames.stresses[frame][[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+def structure(frames: FrameSet, n: int) -> Atoms:
+    """Return the structure of a frame, without labels and records.
+
+    Parameters
+    ----------
+    frames
+        Some frames.
+    n
+        Index of the frame.
+    """
+    cell = None if frames.cells is None else frames.cells[n]
+    return Atoms(frames.atomic_numbers, frames.positions[n], cell=cell, pbc=frames.pbc)
+
+
+def add_labels(atoms: Atoms, frames: FrameSet, n: int, *, stress: bool = True) -> None:
+    """Give a structure the energy, the forces and the stress of a frame, as results of a calculator.
+
+    Parameters
+    ----------
+    atoms
+        The structure, which is changed.
+    frames
+        Some frames.
+    n
+        Index of the frame.
+    stress
+        Add the stress, where the frames have one.
+    """
+    results: dict[str, Any] = {"energy": float(frames.energies[n]), "forces": frames.forces[n]}
+    if stress and frames.stresses is not None:
+        results["stress"] = full_3x3_to_voigt_6_stress(frames.stresses[n])
     atoms.calc = SinglePointCalculator(atoms, **results)
+
+
+def _to_atoms(frames: FrameSet, n: int) -> Atoms:
+    atoms = structure(frames, n)
+    atoms.info = _set_records(frames) | {"group": int(frames.group[n])}
+    if frames.weights[n] != 1.0:
+        atoms.info["weight"] = float(frames.weights[n])
+    for key, values in frames.info.items():
+        records = atoms.arrays if _per_atom(values, frames) else atoms.info
+        records[key] = values[n]
+    add_labels(atoms, frames, n)
     return atoms
+
+
+def _set_records(frames: FrameSet) -> dict[str, Any]:
+    return {key: value for key in SET_KEYS if (value := getattr(frames, key)) is not None}
 
 
 def _per_atom(values: np.ndarray, frames: FrameSet) -> bool:

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ase.stress import voigt_notation
 
 from mdaug.data.stated_units import StatedUnits
-from mdaug.data.verification.stress_consistency import COMPONENTS, stress_verdict
+from mdaug.data.verification.stress_consistency import stress_verdict
 from mdaug.data.verification.verify import verify_frames
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
@@ -24,10 +25,12 @@ def crystal(request: pytest.FixtureRequest) -> FrameSet:
 def in_order(frames: FrameSet, order: str) -> FrameSet:
     """Return frames whose six numbers were written in another order and read as ASE's."""
     assert frames.stresses is not None
-    places = [COMPONENTS.index(tuple(sorted("xyz".index(axis) for axis in name))) for name in order.split()]
+    places = [
+        voigt_notation.index(tuple(sorted("xyz".index(axis) for axis in name))) for name in order.split()
+    ]
     stresses = np.empty_like(frames.stresses)
-    for (i, j), place in zip(COMPONENTS, places, strict=True):
-        a, b = COMPONENTS[place]
+    for (i, j), place in zip(voigt_notation, places, strict=True):
+        a, b = voigt_notation[place]
         stresses[:, i, j] = stresses[:, j, i] = frames.stresses[:, a, b]
     return replace(frames, stresses=stresses)
 

@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
 
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray
-
-VOIGT = [[0, 5, 4], [5, 1, 3], [4, 3, 2]]
-"""Place of each component in ASE's Voigt order xx, yy, zz, yz, xz, xy."""
 
 _NAME = re.compile(r"(?:(?P<stem>ref|dft)_)?(?P<quantity>stress|virials?)", re.IGNORECASE)
 _STEMS = (None, "ref", "dft")
@@ -140,7 +138,7 @@ def _tensor(value: object) -> FloatArray | None:
     except (TypeError, ValueError):
         return None
     if components.size == 6:
-        return components[VOIGT]
+        return np.array(voigt_6_to_full_3x3_stress(components))
     return components.reshape(3, 3) if components.size == 9 else None
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from ase import Atoms
-from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.extxyz import write_extxyz
 
 from mdaug.data.trainers.training_data import TrainingData
+from mdaug.data.write import add_labels, structure
 from mdaug.files import atomic_path
 from mdaug.frames import FrameSet
 
@@ -72,8 +71,7 @@ def bare_atoms(frames: FrameSet, n: int) -> Atoms:
     n
         Index of the frame.
     """
-    cell = None if frames.cells is None else frames.cells[n]
-    atoms = Atoms(frames.atomic_numbers, frames.positions[n], cell=cell, pbc=frames.pbc)
+    atoms = structure(frames, n)
     atoms.info = {key: frames.info[key][n] for key in PROVENANCE if key in frames.info}
     return atoms
 
@@ -91,8 +89,5 @@ def labeled_atoms(frames: FrameSet, n: int, *, stress: bool = False) -> Atoms:
         Add the stress, where the frames have one.
     """
     atoms = bare_atoms(frames, n)
-    results: dict[str, Any] = {"energy": float(frames.energies[n]), "forces": frames.forces[n]}
-    if stress and frames.stresses is not None:
-        results["stress"] = frames.stresses[n][[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
-    atoms.calc = SinglePointCalculator(atoms, **results)
+    add_labels(atoms, frames, n, stress=stress)
     return atoms

@@ -1,6 +1,7 @@
 """Whether stresses have the sign, the unit and the order of components that the forces imply."""
 
 import numpy as np
+from ase.stress import full_3x3_to_voigt_6_stress
 
 from mdaug.data.verification.cell_energies import cell_functions, without_cell_part
 from mdaug.data.verification.pair_energies import pair_strain_derivatives
@@ -26,9 +27,6 @@ SCALE_LIMITS = (0.4, 2.5)
 
 UNIT_FACTOR = 2.0
 """A ratio is that of a unit within this factor."""
-
-COMPONENTS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
-"""ASE's Voigt order."""
 
 OTHER_ORDERS = {"xx, yy, zz, xy, yz, xz (VASP)": (5, 3, 4), "xx, yy, zz, xy, xz, yz": (5, 4, 3)}
 """Orders of six components -> the places in ASE's Voigt order of what is read as yz, xz, xy, if the file has
@@ -70,11 +68,11 @@ def stress_verdict(frames: FrameSet, usable: IntArray) -> Verdict | None:
     n = max(MIN_FRAMES, MAX_ATOMS // frames.n_atoms)
     chosen = np.sort(np.random.default_rng(0).permutation(with_stress)[:n])
     try:
-        predicted = _components(pair_strain_derivatives(frames, chosen))
+        predicted = full_3x3_to_voigt_6_stress(pair_strain_derivatives(frames, chosen))
     except np.linalg.LinAlgError:
         return _cannot_tell("no pair functions fit the forces")
     volumes = np.abs(np.linalg.det(frames.cells[chosen]))
-    given = _components(stresses[chosen] * volumes[:, None, None])
+    given = full_3x3_to_voigt_6_stress(stresses[chosen] * volumes[:, None, None])
     cells = frames.cells[chosen]
     of_degrees = (cell_functions(cells, degree) for degree in (3, 2, 1))
     functions = next((each for each in of_degrees if 2 * each.shape[1] <= len(chosen)), None)
@@ -86,13 +84,8 @@ def stress_verdict(frames: FrameSet, usable: IntArray) -> Verdict | None:
     return _judge(given, predicted)
 
 
-def _components(of_frames: FloatArray) -> FloatArray:
-    """Return the six components of each frame, (n_frames, 6)."""
-    return np.stack([of_frames[:, i, j] for i, j in COMPONENTS], axis=1)
-
-
 def _changes(components: FloatArray, functions: FloatArray) -> FloatArray:
-    """Return components without their means and without functions of the cell, (n_frames, 6)."""
+    """Return six components without their means and without functions of the cell, (n_frames, 6)."""
     changes = [without_cell_part(values, functions) for values in (components - components.mean(axis=0)).T]
     return np.stack(changes, axis=1)
 
