@@ -155,38 +155,21 @@ def _is_atom(group: "h5py.Group") -> bool:
     return group[positions_name].shape[1:] == (1, 3) and not any(name in group for name in CELLS)
 
 
-def _read_numbers(group: "h5py.Group", path: Path) -> NDArray[np.int64]:
-    where = f"{path}: group {group.name}"
-    return _numbers(_array(group, next(name for name in NUMBERS if name in group), where), where)
-
-
 def _read_group(group: "h5py.Group", path: Path, reading: Reading) -> Contents:
     where = f"{path}: group {group.name}"
-    positions_name = next(name for name in POSITIONS if name in group)
-    numbers = _read_numbers(group, path)
-    may_lack_forces = reading.may_lack_forces(len(numbers), periodic=not _is_atom(group))
-    reading = replace(reading, forces_optional=may_lack_forces)
+    numbers_name, positions_name = (
+        next(name for name in names if name in group) for names in (NUMBERS, POSITIONS)
+    )
+    numbers = _numbers(_array(group, numbers_name, where), where)
     positions = _array(group, positions_name, where).astype(np.float64)
     n_frames, n_atoms = len(positions), len(numbers)
     if positions.shape != (n_frames, n_atoms, 3):
         raise DataError(
             f"{where}: {positions_name} has shape {positions.shape}; expected (n_frames, {n_atoms}, 3)"
         )
-    shapes = {name: item.shape for name, item in group.items() if hasattr(item, "shape")}
-    energies = [
-        n
-        for n, shape in shapes.items()
-        if shape in ((n_frames,), (n_frames, 1)) and ("energ" in n.lower() or n == reading.energy_key)
-    ]
-    is_force = ("force", "grad")
-    forces = [
-        n
-        for n, shape in shapes.items()
-        if shape == positions.shape and (any(w in n.lower() for w in is_force) or n == reading.forces_key)
-    ]
-    _check_shapes(shapes, energies, ("energ",), (n_frames,), where)
-    _check_shapes(shapes, forces, is_force, positions.shape, where)
-    energy_name, forces_name, notes = pair_labels(energies, forces, reading, where, list(shapes))
+    may_lack_forces = reading.may_lack_forces(n_atoms, periodic=not _is_atom(group))
+    reading = replace(reading, forces_optional=may_lack_forces)
+    energy_name, forces_name, notes = _choose_labels(group, positions.shape, reading, where)
     energy = _array(group, energy_name, where).astype(np.float64).reshape(n_frames)
     force = np.full_like(positions, np.nan)
     if forces_name is not None:
@@ -223,19 +206,27 @@ def _read_group(group: "h5py.Group", path: Path, reading: Reading) -> Contents:
     return Contents(frames, units, tuple(notes))
 
 
-def _check_shapes(
-    shapes: dict[str, tuple[int, ...]],
-    fitting: list[str],
-    words: tuple[str, ...],
-    expected: tuple[int, ...],
-    where: str,
-) -> None:
-    """Refuse arrays whose names have one of `words` where none is of the expected shape."""
-    named = [name for name in shapes if any(word in name.lower() for word in words)]
-    if named and not fitting:
-        raise DataError(
-            f"{where}: {named[0]} has shape {shapes[named[0]]}; expected {expected}, those of all positions"
-        )
+def _choose_labels(
+    group: "h5py.Group", shape: tuple[int, ...], reading: Reading, where: str
+) -> tuple[str, str | None, list[str]]:
+    """Return the names of energies and forces, and notes on the choice; `shape` is that of the positions."""
+    shapes = {name: item.shape for name, item in group.items() if hasattr(item, "shape")}
+
+    def names_of(
+        words: tuple[str, ...], stated: str | None, expected: Sequence[tuple[int, ...]]
+    ) -> list[str]:
+        named = [name for name in shapes if name == stated or any(word in name.lower() for word in words)]
+        fitting = [name for name in named if shapes[name] in expected]
+        if named and not fitting:
+            raise DataError(
+                f"{where}: {named[0]} has shape {shapes[named[0]]}; expected {expected[0]}, as there are "
+                f"{shape[0]} frames of {shape[1]} atoms"
+            )
+        return fitting
+
+    energies = names_of(("energ",), reading.energy_key, [shape[:1], (*shape[:1], 1)])
+    forces = names_of(("force", "grad"), reading.forces_key, [shape])
+    return pair_labels(energies, forces, reading, where, list(shapes))
 
 
 def _pbc(group: "h5py.Group", where: str) -> tuple[bool, bool, bool]:
