@@ -23,25 +23,17 @@ weights of its frames. In the mean over many steps every frame counts as its wei
 system count alike."""
 
 
-def write(data: TrainingData, folder: Path, _repeats: int | None) -> Instructions:
-    """Write the systems and input.json.
-
-    Parameters
-    ----------
-    data
-        The frames.
-    folder
-        Output folder.
-    """
+def _write(data: TrainingData, folder: Path, _repeats: int | None) -> Instructions:
+    """Write the systems and input.json."""
     systems: dict[str, float] = {}
     for name, frames in ({"raw": data.raw} | data.added).items():
         for number, frames_of_bin in enumerate(_bins(frames)):
             system = f"train/{name}-{number:02d}"
-            write_system(frames_of_bin, folder / system, data)
+            _write_system(frames_of_bin, folder / system, data)
             systems[system] = float(frames_of_bin.weights.sum())
-    write_system(data.validation, folder / "validation", data)
+    _write_system(data.validation, folder / "validation", data)
     if len(data.test):
-        write_system(data.test, folder / "test", data)
+        _write_system(data.test, folder / "test", data)
     write_json(folder / INPUT, _input(data, systems))
     test = "\ndp --pt freeze\ndp --pt test -m frozen_model.pth -s test" if len(data.test) else ""
     return Instructions(
@@ -51,19 +43,10 @@ def write(data: TrainingData, folder: Path, _repeats: int | None) -> Instruction
     )
 
 
-def write_system(frames: FrameSet, folder: Path, data: TrainingData) -> None:
+def _write_system(frames: FrameSet, folder: Path, data: TrainingData) -> None:
     """Write a system: type.raw, type_map.raw, nopbc for molecules, and set.000 with npy files.
 
     Virials (eV) are −stress · volume, which is the sign of DeePMD-kit.
-
-    Parameters
-    ----------
-    frames
-        Frames of the system.
-    folder
-        Its folder.
-    data
-        All frames, for the elements and the cells of open directions.
     """
     types = [data.atomic_numbers.index(int(number)) for number in frames.atomic_numbers]
     write_text(folder / "type.raw", "\n".join(map(str, types)) + "\n")
@@ -146,5 +129,5 @@ TRAINER = Trainer(
         "test/*": "system of the test frames",
         INPUT: "input file of dp train",
     },
-    write,
+    _write,
 )

@@ -9,16 +9,8 @@ from mdaug.data.trainers.xyz import FILES, labeled_atoms, write_sets
 from mdaug.frames import FrameSet
 
 
-def write(data: TrainingData, folder: Path, _repeats: int | None) -> Instructions:
-    """Write the three files; every frame has its ``weight``.
-
-    Parameters
-    ----------
-    data
-        The frames.
-    folder
-        Output folder.
-    """
+def _write(data: TrainingData, folder: Path, _repeats: int | None) -> Instructions:
+    """Write the three files; every frame has its ``weight``."""
     write_sets(data, folder, _atoms)
     return Instructions(
         weights=(
@@ -37,4 +29,4 @@ def _atoms(frames: FrameSet, n: int) -> Atoms:
     return atoms
 
 
-TRAINER = Trainer("extended xyz", FILES, write)
+TRAINER = Trainer("extended xyz", FILES, _write)

@@ -21,21 +21,8 @@ NEP multiplies the squared errors of a frame by the square of its `weight=` (by 
 √w, where w is the weight in a squared loss."""
 
 
-def write(data: TrainingData, folder: Path, _repeats: int | None) -> Instructions:
-    """Write the three sets and nep.in.
-
-    Parameters
-    ----------
-    data
-        The frames.
-    folder
-        Output folder.
-
-    Raises
-    ------
-    DataError
-        A weight is larger than NEP accepts.
-    """
+def _write(data: TrainingData, folder: Path, _repeats: int | None) -> Instructions:
+    """Write the three sets and nep.in."""
     largest = float(data.weights.max())
     if np.sqrt(largest) > MAX_WEIGHT:
         raise DataError(
@@ -73,4 +60,4 @@ def _atoms(frames: FrameSet, n: int, cell: np.ndarray, reference: float) -> Atom
     return atoms
 
 
-TRAINER = Trainer("GPUMD (NEP)", FILES | {NEP: "input file of nep"}, write)
+TRAINER = Trainer("GPUMD (NEP)", FILES | {NEP: "input file of nep"}, _write)

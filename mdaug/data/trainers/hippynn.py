@@ -18,16 +18,8 @@ mean weight of the batch, so keep batches of 20 frames or more, in which some fr
 without a weight take all frames as equally important."""
 
 
-def write(data: TrainingData, folder: Path, _repeats: int | None) -> Instructions:
-    """Write frames.npz and train.py.
-
-    Parameters
-    ----------
-    data
-        The frames.
-    folder
-        Output folder.
-    """
+def _write(data: TrainingData, folder: Path, _repeats: int | None) -> Instructions:
+    """Write frames.npz and train.py."""
     parts = [*data.training, data.validation, *([data.test] if len(data.test) else [])]
     reference = data.reference_energy
     arrays = _arrays(data, parts, reference)
@@ -65,4 +57,4 @@ def _arrays(data: TrainingData, parts: list[FrameSet], reference: float) -> dict
     return arrays
 
 
-TRAINER = Trainer("hippynn", {FRAMES: "all frames, as arrays", SCRIPT: "training script"}, write)
+TRAINER = Trainer("hippynn", {FRAMES: "all frames, as arrays", SCRIPT: "training script"}, _write)

@@ -24,16 +24,8 @@ squared loss:
 Loss `huber` ignores all weights, `l1l2energyforces` those of the forces: use neither with these files."""
 
 
-def write(data: TrainingData, folder: Path, _repeats: int | None) -> Instructions:
-    """Write the three sets and mace.yaml.
-
-    Parameters
-    ----------
-    data
-        The frames.
-    folder
-        Output folder.
-    """
+def _write(data: TrainingData, folder: Path, _repeats: int | None) -> Instructions:
+    """Write the three sets and mace.yaml."""
     write_sets(data, folder, _atoms)
     write_text(folder / CONFIG, _config(data))
     return Instructions(
@@ -89,4 +81,4 @@ seed: 0
 """
 
 
-TRAINER = Trainer("MACE", FILES | {CONFIG: "configuration for mace_run_train"}, write)
+TRAINER = Trainer("MACE", FILES | {CONFIG: "configuration for mace_run_train"}, _write)

@@ -21,16 +21,8 @@ frame counts as its weight says. Without this sampler all frames are equally imp
 molecule then counts as much as a frame of the data."""
 
 
-def write(data: TrainingData, folder: Path, _repeats: int | None) -> Instructions:
-    """Write the three sets, weights.txt and nequip.yaml.
-
-    Parameters
-    ----------
-    data
-        The frames.
-    folder
-        Output folder.
-    """
+def _write(data: TrainingData, folder: Path, _repeats: int | None) -> Instructions:
+    """Write the three sets, weights.txt and nequip.yaml."""
     write_sets(data, folder, _atoms)
     with atomic_path(folder / WEIGHTS_FILE) as temporary:
         np.savetxt(temporary, data.weights, fmt="%.10g")
@@ -130,5 +122,5 @@ training_module:
 TRAINER = Trainer(
     "NequIP",
     FILES | {WEIGHTS_FILE: "weights of the frames of train.xyz", CONFIG: "configuration for nequip-train"},
-    write,
+    _write,
 )

@@ -20,18 +20,8 @@ MIN_REPEATS, MAX_REPEATS = 10, 200
 """Least and most repetitions of a frame of the data by default: with fewer, weights are rounded too much."""
 
 
-def write(data: TrainingData, folder: Path, repeats: int | None) -> Instructions:
-    """Write frames.db, split.npz and experiment/augmented.yaml.
-
-    Parameters
-    ----------
-    data
-        The frames.
-    folder
-        Output folder.
-    repeats
-        How often a frame of weight 1 occurs in each epoch.
-    """
+def _write(data: TrainingData, folder: Path, repeats: int | None) -> Instructions:
+    """Write frames.db, split.npz and experiment/augmented.yaml."""
     parts = [*data.training, data.validation, data.test]
     _write_database(folder / DATABASE, parts)
     repeats = repeats or min(MAX_REPEATS, max(MIN_REPEATS, round(1 / float(data.augmented.weights.max()))))
@@ -160,5 +150,5 @@ TRAINER = Trainer(
         SPLIT: "which frames are for training, how often, and which for validation and test",
         "experiment/*": "experiment for spktrain",
     },
-    write,
+    _write,
 )

@@ -139,8 +139,8 @@ class Trainer:
     files
         What is written for it: file or folder -> what it holds.
     write
-        Writes the files into a folder. Its third argument is the number of repetitions of
-        `RepeatOptions`; None for its default.
+        Writes the files of the frames into a folder and returns what its README says; raises DataError if the
+        trainer cannot read them. Its third argument is `RepeatOptions.repeats`; None for its default.
     """
 
     title: str
