@@ -51,7 +51,7 @@ def _read_structure(path: Path) -> Atoms:
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
     try:
-        if extxyz.sniff(path, head):
+        if extxyz.READER.sniff(path, head):
             extxyz.check_counts(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

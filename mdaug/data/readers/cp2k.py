@@ -23,21 +23,16 @@ COMMENT = re.compile(r"\s*i =\s*(\d+),.*\bE =\s*([-+.0-9eE]+)")
 """Step and energy in the second line of a frame."""
 
 
-def sniff(_path: Path, head: bytes) -> bool:
+def _sniff(_path: Path, head: bytes) -> bool:
     """Return whether the second line is CP2K's."""
     lines = head.decode("utf-8", errors="replace").splitlines()
     return len(lines) > 2 and lines[0].strip().isdigit() and COMMENT.match(lines[1]) is not None
 
 
-def read(path: Path, _reading: Reading) -> list[Contents]:
+def _read(path: Path, _reading: Reading) -> list[Contents]:
     """Read positions, energies, forces and cells of a run, matched by step.
 
     A restart repeats step numbers; the n-th frame of a step has the n-th forces and cell of that step.
-
-    Raises
-    ------
-    DataError
-        If forces are missing, or are those of other atoms or steps.
     """
     symbols, steps, energies, positions, notes = _read_xyz(path)
     forces_path = path.with_name(path.name.replace("-pos-", "-frc-"))
@@ -138,4 +133,4 @@ def _read_cells(path: Path, steps: NDArray) -> FloatArray | None:
     return np.array([rows[occurrence] for occurrence in wanted])
 
 
-READER = Reader("CP2K AIMD output", sniff, read, has_keys=False)
+READER = Reader("CP2K AIMD output", _sniff, _read, has_keys=False)

@@ -27,21 +27,8 @@ def is_system(path: Path) -> bool:
     )
 
 
-def read(path: Path, reading: Reading) -> list[Contents]:
-    """Read a system; virials are converted to stresses (−virial / volume).
-
-    Parameters
-    ----------
-    path
-        Its folder.
-    reading
-        Whether forces may be missing.
-
-    Raises
-    ------
-    DataError
-        If a file is missing or broken, or the system has frames of different compositions.
-    """
+def _read(path: Path, reading: Reading) -> list[Contents]:
+    """Read a system; virials are converted to stresses (−virial / volume)."""
     if any(path.glob("set.*/real_atom_types.npy")):
         raise DataError(
             f"{path}: a system with frames of different compositions (real_atom_types.npy); mdaug reads "
@@ -136,4 +123,4 @@ def _raw(path: Path, name: str) -> Path:
     return path / f"{name}.raw"
 
 
-READER = Reader("DeePMD-kit system", lambda path, _head: is_system(path), read, has_keys=False)
+READER = Reader("DeePMD-kit system", lambda path, _head: is_system(path), _read, has_keys=False)

@@ -26,7 +26,7 @@ ISOTOPES = {"D": "H", "T": "H"}
 """Symbols of isotopes, which have the potential of their element."""
 
 
-def sniff(path: Path, head: bytes) -> bool:
+def _sniff(path: Path, head: bytes) -> bool:
     """Return whether the file starts with a number, a comment, and ``Properties=`` or an atom's line."""
     count = re.match(rb"\s*\d+[ \t]*\r?\n", head)
     if count is None:
@@ -44,14 +44,8 @@ def sniff(path: Path, head: bytes) -> bool:
     return b"Properties=" in comment or re.match(rb"\s*[A-Za-z0-9]+\s+[-+0-9.]", atoms) is not None
 
 
-def read(path: Path, reading: Reading) -> list[Contents]:
-    """Read all frames; blank lines between frames are skipped, which ASE would take for the end.
-
-    Raises
-    ------
-    DataError
-        For a frame that is cut or unreadable, or labels that are missing.
-    """
+def _read(path: Path, reading: Reading) -> list[Contents]:
+    """Read all frames; blank lines between frames are skipped, which ASE would take for the end."""
     images, notes = _structures(path)
     systems = systems_from_atoms(images, path, reading)
     return [replace(contents, notes=(*notes, *contents.notes)) for contents in systems]
@@ -168,4 +162,4 @@ def _species_column(comment: str) -> int:
     return 0
 
 
-READER = Reader("extended xyz", sniff, read)
+READER = Reader("extended xyz", _sniff, _read)

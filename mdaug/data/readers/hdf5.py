@@ -50,7 +50,7 @@ MAX_BYTES = 8 * 2**30
 MAX_LISTED = 8
 
 
-def sniff(path: Path, head: bytes) -> bool:
+def _sniff(path: Path, head: bytes) -> bool:
     return head.startswith(MAGIC)
 
 
@@ -69,24 +69,8 @@ def split_group(path: Path) -> tuple[Path, str] | None:
     return None
 
 
-def read(path: Path, reading: Reading) -> list[Contents]:
-    """Read the molecules of a file, or one of them.
-
-    Parameters
-    ----------
-    path
-        The file, or ``FILE#GROUP`` for the molecule of a group.
-    reading
-        Names of energies and forces, and whether several molecules are read; isolated atoms do not count.
-
-    Raises
-    ------
-    DataError
-        If the file holds no molecule, no such group, or several molecules where one is expected, or arrays
-        are missing or broken.
-    MissingDependencyError
-        If h5py is not installed.
-    """
+def _read(path: Path, reading: Reading) -> list[Contents]:
+    """Read the molecules of a file, or one of them."""
     path, stated = (path, None) if path.is_file() else split_group(path) or (path, None)
     with _open(path) as file:
         if stated is None:
@@ -312,4 +296,4 @@ def _units(group: "h5py.Group", positions: str, energy: str, forces: str | None,
     return StatedUnits(energy_name, force_energy, force_length, length_name)
 
 
-READER = Reader("HDF5 of SPICE, ANI-1x and similar", sniff, read)
+READER = Reader("HDF5 of SPICE, ANI-1x and similar", _sniff, _read)

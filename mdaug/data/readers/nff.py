@@ -25,7 +25,7 @@ UNITS = {
 """NeuralForceField's name -> units; lengths are in Å in all of them."""
 
 
-def sniff(path: Path, head: bytes) -> bool:
+def _sniff(path: Path, head: bytes) -> bool:
     if LEGACY_MAGIC in head[:32]:
         return True
     if not head.startswith(b"PK\x03\x04"):
@@ -37,7 +37,7 @@ def sniff(path: Path, head: bytes) -> bool:
         return False
 
 
-def read(path: Path, _reading: Reading) -> list[Contents]:
+def _read(path: Path, _reading: Reading) -> list[Contents]:
     """Read frames; ``energy_grad`` is +∂E/∂r, so forces are its negative."""
     content = load_torch(path, CLASSES)
     state = content if isinstance(content, dict) else getattr(content, "__dict__", {})
@@ -122,4 +122,4 @@ def _common(props: dict[str, Any], key: str, path: Path) -> float | None:
     return values.pop() if values else None
 
 
-READER = Reader("NeuralForceField dataset", sniff, read, has_keys=False)
+READER = Reader("NeuralForceField dataset", _sniff, _read, has_keys=False)

@@ -25,11 +25,11 @@ KEYS = {
 Arrays = dict[str, NDArray]
 
 
-def sniff(path: Path, head: bytes) -> bool:
+def _sniff(path: Path, head: bytes) -> bool:
     return re.match(rb"PK\x03\x04.{26}[^/]*\.npy", head, re.DOTALL) is not None
 
 
-def read(path: Path, reading: Reading) -> list[Contents]:
+def _read(path: Path, reading: Reading) -> list[Contents]:
     arrays = _load(path)
     stated = {"energies": reading.energy_key}
     quantities = [what for what in KEYS if what != "forces"]
@@ -142,4 +142,4 @@ def _text(array: NDArray) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-READER = Reader("sGDML/MD17 npz", sniff, read)
+READER = Reader("sGDML/MD17 npz", _sniff, _read)

@@ -31,7 +31,7 @@ from mdaug.errors import DataError
 UNITS_KEY, LENGTH_KEY = "_property_unit_dict", "_distance_unit"
 
 
-def sniff(path: Path, head: bytes) -> bool:
+def _sniff(path: Path, head: bytes) -> bool:
     """Return whether the file is an ASE database whose metadata has SchNetPack's units."""
     if not head.startswith(SQLITE_MAGIC):
         return False
@@ -42,21 +42,8 @@ def sniff(path: Path, head: bytes) -> bool:
         return False
 
 
-def read(path: Path, reading: Reading) -> list[Contents]:
-    """Read all rows; single-atom energies (``atomrefs``) of the metadata are not subtracted.
-
-    Parameters
-    ----------
-    path
-        The file.
-    reading
-        Names of energies and forces, and whether several systems are read.
-
-    Raises
-    ------
-    DataError
-        If a row has no labels, rows are of different systems where one is expected, or a unit is unknown.
-    """
+def _read(path: Path, reading: Reading) -> list[Contents]:
+    """Read all rows; single-atom energies (``atomrefs``) of the metadata are not subtracted."""
     images, stated = _structures(path, reading)
     return [replace(contents, units=stated) for contents in systems_from_atoms(images, path, reading)]
 
@@ -112,4 +99,4 @@ def _metadata(connection: sqlite3.Connection) -> dict[str, Any]:
     return metadata if isinstance(metadata, dict) else {}
 
 
-READER = Reader("ASE database of SchNetPack", sniff, read)
+READER = Reader("ASE database of SchNetPack", _sniff, _read)

@@ -24,23 +24,12 @@ _HEAD = re.compile(
 COLUMNS = 7
 
 
-def sniff(path: Path, head: bytes) -> bool:
+def _sniff(path: Path, head: bytes) -> bool:
     return _HEAD.match(head) is not None
 
 
-def read(path: Path, _reading: Reading) -> list[Contents]:
-    """Read all frames.
-
-    Parameters
-    ----------
-    path
-        The file.
-
-    Raises
-    ------
-    DataError
-        For a frame that is cut, of other atoms than the first, or without energy or forces.
-    """
+def _read(path: Path, _reading: Reading) -> list[Contents]:
+    """Read all frames."""
     lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     n_atoms = int(lines[0])
     if len(lines) % (n_atoms + 2):
@@ -70,4 +59,4 @@ def read(path: Path, _reading: Reading) -> list[Contents]:
     return [Contents(of_molecule, StatedUnits.of_energy("kcal/mol"))]
 
 
-READER = Reader("xyz of sGDML", sniff, read, has_keys=False)
+READER = Reader("xyz of sGDML", _sniff, _read, has_keys=False)
