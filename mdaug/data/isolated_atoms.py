@@ -27,10 +27,27 @@ def is_isolated(atoms: Atoms) -> bool:
     atoms
         A structure.
     """
-    if len(atoms) != 1:
+    return len(atoms) == 1 and _is_alone([atoms.info.get("config_type")], atoms.cell.array[atoms.pbc])
+
+
+def are_isolated(frames: FrameSet) -> bool:
+    """Return whether frames are of an isolated atom; see `is_isolated`.
+
+    Parameters
+    ----------
+    frames
+        Frames of one system.
+    """
+    if frames.n_atoms != 1:
         return False
-    named = str(atoms.info.get("config_type", "")).lower() in NAMES
-    return named or not atoms.pbc.any() or _nearest_image(atoms.cell.array[atoms.pbc]) >= FAR_A
+    vectors = np.empty((0, 3)) if frames.cells is None else frames.cells[0][list(frames.pbc)]
+    return _is_alone(np.ravel(frames.info.get("config_type", [])).tolist(), vectors)
+
+
+def _is_alone(config_types: Sequence[object], vectors: FloatArray) -> bool:
+    """Return whether single atoms are said to be isolated, or lattice vectors (n, 3) give no near images."""
+    names = [str(name).lower() for name in config_types]
+    return (len(names) > 0 and set(names) <= set(NAMES)) or _nearest_image(vectors) >= FAR_A
 
 
 def separate_isolated_atoms(systems: Sequence[FrameSet]) -> tuple[list[FrameSet], list[FrameSet]]:
@@ -85,22 +102,6 @@ def missing_elements(energies: Mapping[str, float], systems: Sequence[FrameSet])
     """
     numbers = sorted({number for frames in systems for number in frames.atomic_numbers.tolist()})
     return [chemical_symbols[number] for number in numbers if chemical_symbols[number] not in energies]
-
-
-def are_isolated(frames: FrameSet) -> bool:
-    """Return whether frames are of an isolated atom; see `is_isolated`.
-
-    Parameters
-    ----------
-    frames
-        Frames of one system.
-    """
-    if frames.n_atoms != 1:
-        return False
-    named = np.asarray(frames.info.get("config_type", ""))
-    if named.size and all(str(name).lower() in NAMES for name in named.ravel()):
-        return True
-    return frames.cells is None or _nearest_image(frames.cells[0][list(frames.pbc)]) >= FAR_A
 
 
 def _nearest_image(vectors: FloatArray) -> float:
