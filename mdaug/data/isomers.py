@@ -13,14 +13,14 @@ from mdaug.geometry.bonds import BOND_SCALE, BoolArray, single_bond_lengths
 from mdaug.geometry.pairs import pair_lengths
 
 LEAST_FRAMES, LEAST_SHARE = 10, 0.05
-"""Frames, and share of all frames, with the same bonds that can be of an isomer."""
+"""Fewest frames with the same bonds that are those of an isomer, and their least share of all frames."""
 
 SAMPLE = 1000
 """Frames, evenly spaced, whose bonds show whether there are isomers."""
 
 ABSENT, MOST = 1.08, 0.9
-"""A bond that an isomer does not have is longer than the longest bond by this factor in most of its frames;
-one of them is longer by `FLUCTUATION`. (In an angle of 100° the ends are at 1.2 times the longest bond.)"""
+"""Atoms that are bonded in the other isomer only are farther apart than the longest bond, by this factor in
+this share of the frames; one such pair by `FLUCTUATION`. (Those in an angle of 100°: 1.2.)"""
 
 
 def split_isomers(frames: FrameSet) -> list[FrameSet]:

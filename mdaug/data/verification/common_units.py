@@ -25,7 +25,7 @@ LENGTH_FACTOR = 1.5
 """All bonds of a frame in another length unit are longer or shorter by this factor at least (Bohr: 1.89)."""
 
 COMMON = 1.6
-"""Ratio of the factors of two bonds of such a frame: bonds that break are not all stretched alike."""
+"""Largest ratio of two of these factors in one frame: bonds that break are not all stretched alike."""
 
 FORCE_FACTOR = 10.0
 """Forces of another unit differ by a greater factor (Ry: 13.6, kcal/mol: 23). Frames of clean sets are within

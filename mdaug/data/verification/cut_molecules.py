@@ -24,8 +24,8 @@ FAR_A = 4.0
 """Component of the vector between bonded atoms that is cut; no bond is longer, and no cell is narrower."""
 
 MARGIN_A, SHORTEST = 0.5, 0.4
-"""Added to the longest bond, as the edges of the cell are known to this only, and length of the shortest one
-over the sum of covalent radii."""
+"""Bonds made whole are at most so much longer than the longest bond, as edges are not known better, and at
+least this share of the sum of covalent radii."""
 
 EXPLAINED = 0.8
 """Share of the cut bonds that one cell must make whole; none explains atoms that part."""

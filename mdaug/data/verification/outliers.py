@@ -26,8 +26,8 @@ N_QUANTILES = 2000
 ZERO_FORCES = "frames without forces"
 
 CHANCE = 1e-6
-"""Probability of a frame in equilibrium beyond the limits. Of one or two vibrations, whose energies have a
-chi-squared distribution with a long tail, it raises them."""
+"""Largest share of frames in equilibrium beyond the limits. It raises those of one or two vibrations, whose
+energies have a chi-squared distribution with a long tail."""
 
 MAX_SHARE = 0.2
 """More frames than this share do not stand out: they are a second population."""

@@ -17,11 +17,11 @@ AS_LIKELY, AS_GOOD = 5.0, 1.0
 """Differences of the costs and misfits of units up to which the frames do not decide between them."""
 
 MUCH_LESS_LIKELY = 7.0
-"""Units of that cost are not proposed where energies per atom fit too: energies and forces differ in
-unit."""
+"""Cost of units that are not proposed where energies per atom fit too: those in which energies and forces
+differ."""
 
 FAR_OFF = 5.0
-"""Factor by which ratios are off only in other units, not by forces of fixed atoms or of other positions."""
+"""Ratios off by this factor are so by their unit, not by fixed atoms or forces of other positions."""
 
 
 class Remedies:

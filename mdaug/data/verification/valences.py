@@ -13,11 +13,11 @@ from mdaug.verdicts import Verdict
 NAME = "elements"
 
 MOST_BONDS = {number_of[symbol]: most for symbol, most in (("H", 1), ("C", 4), ("N", 4), ("O", 3), ("F", 2))}
-"""To nonmetals. Heavier elements have more, and boron, whose bonds are shared, is no such neighbor."""
+"""Element -> most bonds to nonmetals but boron, whose bonds are shared. Heavier elements have more."""
 
 SHORT, SHORT_OF_H = 1.25, 1.15
-"""Mean length of a bond over the sum of covalent radii up to which it counts, and to which it counts for a
-hydrogen, whose bonds are 1.2 and longer where two atoms share it."""
+"""Largest mean length, over the sum of covalent radii, of a bond that counts, and of one that counts for a
+hydrogen: two atoms that share one are at 1.2 and more."""
 
 MOST_SHOWN = 4
 

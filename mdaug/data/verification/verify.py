@@ -51,10 +51,12 @@ AT_LOAD = Effort(n_equations=1800, n_predicted=4000)
 THOROUGH = Effort(n_equations=3000, n_predicted=10_000)
 
 SHARP = 4.0
-"""Standard deviations by which an energy that stands out is off at most; else `AT_LOAD` is not enough."""
+"""Where `AT_LOAD` would not notice a single energy that is off by so many standard deviations, the comparison
+is `THOROUGH`."""
 
 CLEAR_WIDTH = 0.105
-"""Uncertainty of the logarithm of the slope beyond which `AT_LOAD` is not enough: a correlation of 0.9."""
+"""Where the logarithm of the slope is less certain at `AT_LOAD`, it is too (the width of a correlation of
+0.9)."""
 
 
 @dataclass(frozen=True)
@@ -139,10 +141,10 @@ def _mixtures(
     stated: StatedUnits,
     effort: Effort | None,
 ) -> tuple[list[Verdict], str | None]:
-    """Return the verdicts on frames of other kinds, and why no forces are those of the positions, if so.
+    """Return the verdicts on frames that differ from most, and what is wrong with all forces, if anything.
 
-    Forces of other positions have no unit. Those of a molecule show by their torque what they are; those in
-    a cell only by bonds, for which all must have one unit.
+    Units of forces are compared only where forces belong to the positions. In a molecule their torque shows
+    whether they do; in a cell only the stretch of bonds does, for which all frames must have one unit.
     """
     fixed = fixed_atoms_verdict(frames, usable)
     if frames.cells is None:
