@@ -12,6 +12,7 @@ import numpy as np
 from ase import Atoms
 from ase.db.row import AtomsRow
 
+from mdaug.data.isolated_atoms import is_isolated
 from mdaug.data.readers.ase_outputs import SQLITE_MAGIC, read_only, sqlite_database
 from mdaug.data.readers.contents import Contents, Reader
 from mdaug.data.readers.from_atoms import choose_labels
@@ -56,7 +57,8 @@ def _structures(path: Path, reading: Reading) -> tuple[list[Atoms], StatedUnits]
         images = [_structure(row, units) for row in database.select()]
     if not images:
         raise DataError(f"{path}: holds no frame")
-    energy, forces, _ = choose_labels(images[0], reading, f"{path}: frame 0")
+    n, example = next(((n, a) for n, a in enumerate(images) if not is_isolated(a)), (0, images[0]))
+    energy, forces, _ = choose_labels(example, reading, f"{path}: frame {n}")
     stated = _units(units, str(metadata.get(LENGTH_KEY, "Ang")), energy, forces, path)
     for name in filter(is_stress, units):
         to_stated = factor_of_virial if is_virial(name) else factor_of_stress
