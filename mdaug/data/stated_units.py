@@ -139,8 +139,6 @@ def stated_units(
     DataError
         For an unknown unit.
     """
-    if energy is None and force is None and length is None:
-        return default
     energy_name = default.energy if energy is None else energy_unit(energy, where)
     length_name = default.length if length is None else length_unit(length, where)
     if force is not None:

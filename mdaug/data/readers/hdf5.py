@@ -17,14 +17,7 @@ from mdaug.data.readers.elements import numbers_of_symbols, whole_numbers
 from mdaug.data.readers.labels import listed, pair_labels
 from mdaug.data.readers.stresses import is_stress, is_virial, tensors_of
 from mdaug.data.reading import Reading
-from mdaug.data.stated_units import (
-    StatedUnits,
-    energy_unit,
-    factor_of_stress,
-    factor_of_virial,
-    force_unit,
-    length_unit,
-)
+from mdaug.data.stated_units import StatedUnits, factor_of_stress, factor_of_virial, stated_units
 from mdaug.errors import DataError, MissingDependencyError
 from mdaug.frames import FloatArray, FrameSet
 
@@ -247,8 +240,7 @@ def _stresses(group: "h5py.Group", cells: FloatArray, units: StatedUnits, where:
     if stresses is None or stresses.shape != cells.shape:
         shape = group[name].shape
         raise DataError(f"{where}: {name} has shape {shape}; expected nine or six numbers for each frame")
-    text = group[name].attrs.get("units", "")
-    unit = text.decode() if isinstance(text, bytes) else str(text)
+    unit = _unit(group, name) or ""
     if is_virial(name):
         stresses = -stresses / np.abs(np.linalg.det(cells))[:, None, None]
         return stresses * factor_of_virial(unit, units, f"{where}: {name}")
@@ -281,19 +273,14 @@ def _numbers(values: NDArray[Any], where: str) -> NDArray[np.int64]:
 def _units(group: "h5py.Group", positions: str, energy: str, forces: str | None, where: str) -> StatedUnits:
     """Return the units in the attributes ``units`` of the arrays, or those of the layout."""
     of_layout = UNITS.get(positions, StatedUnits.of_energy("eV"))
-    stated = {
-        name: group[name].attrs.get("units") for name in (positions, energy, forces) if name is not None
-    }
-    texts = {name: unit.decode() if isinstance(unit, bytes) else unit for name, unit in stated.items()}
-    energy_name = energy_unit(texts[energy], where) if texts[energy] else of_layout.energy
-    length_name = length_unit(texts[positions], where) if texts[positions] else of_layout.length
-    if forces is not None and texts[forces]:
-        force_energy, force_length = force_unit(texts[forces], where)
-    elif texts[energy] or texts[positions]:
-        force_energy, force_length = energy_name, length_name
-    else:
-        force_energy, force_length = of_layout.force_energy, of_layout.force_length
-    return StatedUnits(energy_name, force_energy, force_length, length_name)
+    of_forces = None if forces is None else _unit(group, forces)
+    return stated_units(of_layout, _unit(group, energy), of_forces, _unit(group, positions), where=where)
+
+
+def _unit(group: "h5py.Group", name: str) -> str | None:
+    """Return the attribute ``units`` of an array; None where it is missing or empty."""
+    unit = group[name].attrs.get("units", "")
+    return (unit.decode() if isinstance(unit, bytes) else str(unit)) or None
 
 
 READER = Reader("HDF5 of SPICE, ANI-1x and similar", _sniff, _read)
