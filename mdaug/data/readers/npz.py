@@ -31,34 +31,15 @@ def _sniff(path: Path, head: bytes) -> bool:
 
 def _read(path: Path, reading: Reading) -> list[Contents]:
     arrays = _load(path)
-    stated = {"energies": reading.energy_key}
-    quantities = [what for what in KEYS if what != "forces"]
-    numbers, positions, energies = (_find(arrays, what, stated.get(what), path) for what in quantities)
-    numbers = whole_numbers(numbers, f"{path}: atomic numbers")
-    n_frames = len(positions)
-    may_lack = reading.may_lack_forces(numbers.shape[-1], periodic="cells" in arrays or "lattice" in arrays)
-    if may_lack and reading.forces_key is None and not any(key in arrays for key in KEYS["forces"]):
+    numbers = _atomic_numbers(arrays, path)
+    positions = _find(arrays, "positions", None, path)
+    energies = _find(arrays, "energies", reading.energy_key, path)
+    if _may_lack_forces(arrays, len(numbers), reading):
         forces = np.full(positions.shape, np.nan)
     else:
         forces = _find(arrays, "forces", reading.forces_key, path)
-    if numbers.ndim == 2:
-        different = np.flatnonzero((numbers != numbers[0]).any(axis=1))
-        if len(different):
-            raise DataError(
-                f"{path}: frame {different[0]} has other atoms, or in another order, than frame 0; "
-                "expected one system with one order of atoms"
-            )
-        numbers = numbers[0]
-    for what, values in (("positions", positions), ("energies", energies), ("forces", forces)):
-        if values.dtype.kind not in "iuf":
-            raise DataError(f"{path}: {what} of type {values.dtype}; expected real numbers")
-    shape = (n_frames, len(numbers), 3)
-    if positions.shape != shape or forces.shape != shape or energies.size != n_frames:
-        raise DataError(
-            f"{path}: positions {positions.shape}, energies {energies.shape} and forces {forces.shape} "
-            f"do not match; expected (n_frames, n_atoms, 3), (n_frames,) and (n_frames, n_atoms, 3), "
-            f"n_atoms = {len(numbers)}"
-        )
+    _check_arrays(positions, energies, forces, len(numbers), path)
+    n_frames = len(positions)
     cells, pbc = _cell(arrays, n_frames, path)
     multiplicity = _common(arrays, "multiplicity", path)
     frames = FrameSet(
@@ -76,6 +57,40 @@ def _read(path: Path, reading: Reading) -> list[Contents]:
         group=whole_numbers(arrays["group"], f"{path}: group") if "group" in arrays else None,  # type: ignore[arg-type]
     )
     return [Contents(frames, _units(arrays, path))]
+
+
+def _atomic_numbers(arrays: Arrays, path: Path) -> NDArray[np.int64]:
+    numbers = whole_numbers(_find(arrays, "atomic numbers", None, path), f"{path}: atomic numbers")
+    if numbers.ndim < 2:
+        return numbers
+    different = np.flatnonzero((numbers != numbers[0]).any(axis=1))
+    if len(different):
+        raise DataError(
+            f"{path}: frame {different[0]} has other atoms, or in another order, than frame 0; "
+            "expected one system with one order of atoms"
+        )
+    of_first: NDArray[np.int64] = numbers[0]
+    return of_first
+
+
+def _may_lack_forces(arrays: Arrays, n_atoms: int, reading: Reading) -> bool:
+    """Return whether the file has no forces, and needs none."""
+    if reading.forces_key is not None or any(key in arrays for key in KEYS["forces"]):
+        return False
+    return reading.may_lack_forces(n_atoms, periodic="cells" in arrays or "lattice" in arrays)
+
+
+def _check_arrays(positions: NDArray, energies: NDArray, forces: NDArray, n_atoms: int, path: Path) -> None:
+    for what, values in (("positions", positions), ("energies", energies), ("forces", forces)):
+        if values.dtype.kind not in "iuf":
+            raise DataError(f"{path}: {what} of type {values.dtype}; expected real numbers")
+    shape = (len(positions), n_atoms, 3)
+    if positions.shape != shape or forces.shape != shape or energies.size != len(positions):
+        raise DataError(
+            f"{path}: positions {positions.shape}, energies {energies.shape} and forces {forces.shape} "
+            f"do not match; expected (n_frames, n_atoms, 3), (n_frames,) and (n_frames, n_atoms, 3), "
+            f"n_atoms = {n_atoms}"
+        )
 
 
 def _load(path: Path) -> Arrays:
