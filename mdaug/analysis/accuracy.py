@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from ase.data import chemical_symbols
 
+from mdaug.data.origin import shown
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.units import GPA_PER_EV_A3, KCAL_MOL_PER_EV
@@ -144,8 +145,8 @@ def accuracy(predict: Predict, frames: FrameSet) -> AccuracyResult:
         if not np.isfinite(values).all():
             bad = int(np.argwhere(~np.isfinite(values))[0][0])
             raise DataError(
-                f"predicted {what} of frame {bad} of {frames.name} are not finite; leave this frame out, or "
-                "train again"
+                f"predicted {what} of {shown(frames, [bad])} of {frames.name} are not finite; leave this "
+                "frame out, or train again"
             )
     pairs = [array for pair in zip(given, predicted, strict=False) for array in pair]
     return AccuracyResult(frames.atomic_numbers, *pairs)

@@ -13,6 +13,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import CalculationFailed, Calculator
 
+from mdaug.data.origin import shown
 from mdaug.errors import DataError, MissingDependencyError
 from mdaug.frames import FloatArray, FrameSet
 
@@ -179,7 +180,8 @@ def _structures(frames: FrameSet, positions: FloatArray, calculator: Calculator)
 
 
 def _failed(calculator: Calculator, frames: FrameSet, n: int, error: Exception, advice: str) -> DataError:
-    return DataError(f"{frames.name}: {type(calculator).__name__} fails on frame {n} ({error}); {advice}")
+    name = type(calculator).__name__
+    return DataError(f"{frames.name}: {name} fails on {shown(frames, [n])} ({error}); {advice}")
 
 
 def check_spin(atoms: Atoms, charge: int, multiplicity: int) -> None:
