@@ -24,9 +24,9 @@ class Reading:
     Parameters
     ----------
     units
-        Energy unit of the file where it is not the format's own: eV, kcal/mol, kJ/mol, meV, Hartree or Ry.
-        Without it npz files are in kcal/mol (or their ``e_unit``), NeuralForceField's in their own ``units``,
-        everything else in eV.
+        Energy unit of the file: eV, kcal/mol, kJ/mol, meV, Hartree or Ry. Without it that which the file
+        names, or else its format's: kcal/mol for npz and xyz of sGDML, Hartree for CP2K and for HDF5 of SPICE
+        and ANI, eV for the others.
     force_units
         Force unit of the file where it is not `units` per `length_units`: ``Hartree/Bohr``, ``eV/Angstrom``.
     length_units
