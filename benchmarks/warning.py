@@ -10,7 +10,8 @@ Reported of each model, and of all together:
 
 - area under the ROC curve of the largest extrapolation of an atom, for |energy error| > 5 kcal/mol at 1000 K;
 - falls at any temperature with an extrapolation above a limit at least 0.1 ps before;
-- rises above a limit per 100 ps at 300 K;
+- rises above a limit per 100 ps at 300 K (alarms), and those of them with an energy error below 1 kcal/mol
+  (false alarms; at most 100 rises of each model get GFN2-xTB energies);
 - frames at 1000 K above a limit: of those with errors below 1 and above 5 kcal/mol;
 - with --committee (a run of `mdaug train --committee N` with the settings of the first RUN, or single runs
   with other seeds), the same area for the deviation of the forces, max_i √⟨|F_i − ⟨F_i⟩|²⟩, along the first
@@ -49,11 +50,13 @@ from mdaug.quantum.calculators import charged_calculator
 from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.workflows.export import export_run
 
+Archive = np.lib.npyio.NpzFile
+
 PLAN = {300.0: (4, 25.0), 500.0: (6, 5.0), 1000.0: (6, 5.0)}
 """Temperature (K) -> replicas and their length (ps)."""
 
 OBSERVED_STEPS, OBSERVED_FS = 20, 10.0
-N_LABELED, N_BEFORE_FALL = 200, 12
+N_LABELED, N_BEFORE_FALL, N_ALARMS = 200, 12, 100
 AHEAD_PS, EARLIEST_PS = 0.1, 0.15
 ERROR_KCAL_MOL, ACCURATE_KCAL_MOL = 5.0, 1.0
 
@@ -65,7 +68,7 @@ def main() -> None:
     parser.add_argument("--limits", type=float, nargs="+", default=[0.7, 1.0, 1.5])
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    records = [examine(run, given.out) for run in given.runs]
+    records = [examine(run, given.out, given.limits) for run in given.runs]
     names = [name_of(run) for run in given.runs]
     rows = [summary(name, [record], given.limits[0]) for name, record in zip(names, records, strict=True)] + [
         summary("all", records, limit) for limit in given.limits
@@ -75,10 +78,12 @@ def main() -> None:
     if given.committee:
         rows[0] |= committee(given.runs[0], given.committee, given.out)
     write_json(given.out / "warning.json", rows)
-    print("| model | limit | ROC area | errors > 5 | falls warned | alarms/100 ps | above: error < 1 | > 5 |")
-    print("|---|---|---|---|---|---|---|---|")
+    head = "ROC area | errors > 5 | falls warned | alarms/100 ps | false | above: error < 1 | > 5 |"
+    print(f"| model | limit | {head}")
+    print("|---|---|---|---|---|---|---|---|---|")
     for row in rows:
-        cells = [text(row[key]) for key in ("alarms_per_100_ps", "above_of_accurate", "above_of_wrong")]
+        keys = ("alarms_per_100_ps", "false_alarms_per_100_ps", "above_of_accurate", "above_of_wrong")
+        cells = [text(row[key]) for key in keys]
         counts = f"{row['n_wrong']} of {row['n_labeled']}", f"{row['n_warned']} of {row['n_falls']}"
         print(
             f"| {row['model']} | {row['limit']:g} | {text(row['roc_area'])} | "
@@ -98,7 +103,7 @@ def name_of(run: Path) -> str:
     return "-".join(run.resolve().parts[-2:])
 
 
-def examine(run: Path, out: Path) -> dict:
+def examine(run: Path, out: Path, limits: list[float]) -> dict:
     """Return extrapolation, errors and falls of a model in MD."""
     folder = out / name_of(run)
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,6 +111,7 @@ def examine(run: Path, out: Path) -> dict:
     if not model.exists():
         export_run(run, model)
     falls, quiet, labeled = [], [], []
+    false_share = dict.fromkeys(limits, 0.0)
     for kelvin, (n_replicas, ps) in PLAN.items():
         path = folder / f"{kelvin:g}K.npz"
         if not path.exists():
@@ -116,15 +122,36 @@ def examine(run: Path, out: Path) -> dict:
         parts = np.split(values, np.cumsum(md["lengths"])[:-1])
         if kelvin == min(PLAN):
             quiet += parts
+            false_share = {limit: share_of_false(model, md, values, limit, folder) for limit in limits}
         else:
             falls += [part for part, why in zip(parts, md["fall"], strict=True) if why]
         if kelvin == max(PLAN):
             labels = path.with_name("labels.npz")
             if not labels.exists():
-                np.savez(labels, **label(model, md))
+                np.savez(labels, **label(model, md, frames_at(md)))
             of_frames = np.load(labels)
             labeled.append((values[of_frames["frame"]], of_frames["error"]))
-    return {"falls": falls, "quiet": quiet, "labeled": labeled}
+    return {"falls": falls, "quiet": quiet, "labeled": labeled, "false_share": false_share}
+
+
+def rises(values: np.ndarray, limit: float) -> np.ndarray:
+    """Return the indices at which a value is above the limit, and the one before is not."""
+    return np.flatnonzero((values[1:] > limit) & (values[:-1] <= limit)) + 1
+
+
+def share_of_false(model: Path, md: Archive, values: np.ndarray, limit: float, folder: Path) -> float:
+    """Return the part of the alarms of a model at which its energy is right."""
+    starts = np.cumsum(md["lengths"]) - md["lengths"]
+    parts = np.split(values, starts[1:])
+    alarms = np.concatenate([start + rises(part, limit) for start, part in zip(starts, parts, strict=True)])
+    if not len(alarms):
+        return 0.0
+    path = folder / f"alarms-{limit:g}.npz"
+    if not path.exists():
+        some = alarms[np.linspace(0, len(alarms) - 1, min(N_ALARMS, len(alarms))).astype(int)]
+        np.savez(path, **label(model, md, some.tolist()))
+    errors = np.abs(np.load(path)["error"])
+    return float(np.mean(errors < ACCURATE_KCAL_MOL)) if len(errors) else 1.0
 
 
 def dynamics(model: Path, kelvin: float, n_replicas: int, ps: float) -> dict:
@@ -184,17 +211,23 @@ def loaded(
     return core, elements_of(numbers, manifest["elements"])
 
 
-def label(model: Path, md: np.lib.npyio.NpzFile) -> dict:
+def frames_at(md: Archive) -> list[int]:
+    """Return frames evenly spaced, and the last ones before each fall."""
+    n_frames, ends = len(md["positions"]), np.cumsum(md["lengths"])
+    chosen = set(np.linspace(0, n_frames - 1, N_LABELED).astype(int).tolist())
+    for end, length, why in zip(ends, md["lengths"], md["fall"], strict=True):
+        chosen |= set(range(end - min(length, N_BEFORE_FALL), end)) if why else set()
+    return sorted(chosen)
+
+
+def label(model: Path, md: Archive, chosen: list[int]) -> dict:
     """Return the energy errors (kcal/mol) of chosen frames; those without SCF solution are left out."""
     record = read_manifest(model)["training"]
     truth = charged_calculator("GFN2-xTB", record.get("charge"), record.get("multiplicity"))
-    positions, ends = md["positions"], np.cumsum(md["lengths"])
-    chosen = set(np.linspace(0, len(positions) - 1, N_LABELED).astype(int).tolist())
-    for end, length, why in zip(ends, md["lengths"], md["fall"], strict=True):
-        chosen |= set(range(end - min(length, N_BEFORE_FALL), end)) if why else set()
+    positions = md["positions"]
     core, species = loaded(model, md["numbers"])
     frames, errors = [], []
-    for frame in sorted(chosen):
+    for frame in chosen:
         try:
             energy, _ = ask(truth, Atoms(md["numbers"], positions[frame]))
         except CalculationFailed:
@@ -221,7 +254,9 @@ def summary(name: str, records: list[dict], limit: float) -> dict:
     ahead, earliest = round(AHEAD_PS * 1000 / OBSERVED_FS), round(EARLIEST_PS * 1000 / OBSERVED_FS)
     falls = [part for record in records for part in record["falls"] if len(part) > earliest]
     quiet = [part for record in records for part in record["quiet"]]
-    n_rises = sum(int(np.sum((part[1:] > limit) & (part[:-1] <= limit))) for part in quiet)
+    n_rises = [sum(len(rises(part, limit)) for part in record["quiet"]) for record in records]
+    shares = [record["false_share"][limit] for record in records]
+    n_false = sum(n * share for n, share in zip(n_rises, shares, strict=True))
     wrong, accurate = errors > ERROR_KCAL_MOL, errors < ACCURATE_KCAL_MOL
     quiet_ps = sum(map(len, quiet)) * OBSERVED_FS / 1000
     return {
@@ -232,7 +267,8 @@ def summary(name: str, records: list[dict], limit: float) -> dict:
         "n_labeled": len(errors),
         "n_falls": len(falls),
         "n_warned": sum(bool((part[:-ahead] > limit).any()) for part in falls),
-        "alarms_per_100_ps": 100 * n_rises / quiet_ps if quiet_ps else None,
+        "alarms_per_100_ps": 100 * sum(n_rises) / quiet_ps if quiet_ps else None,
+        "false_alarms_per_100_ps": 100 * n_false / quiet_ps if quiet_ps else None,
         "above_of_accurate": float(np.mean(values[accurate] > limit)) if accurate.any() else None,
         "above_of_wrong": float(np.mean(values[wrong] > limit)) if wrong.any() else None,
     }
