@@ -14,7 +14,7 @@ from typing import Any
 
 from mdaug.analysis.accuracy import accuracy
 from mdaug.analysis.scan import ScanResult
-from mdaug.calculators.predictions import predict_with_stresses
+from mdaug.calculators.predictions import predict_extrapolation, predict_with_stresses
 from mdaug.deployment import export_model, last_layer_statistics, model_bytes
 from mdaug.files import write_json
 from mdaug.reports.training import write_training_report
@@ -109,10 +109,19 @@ def train_force_field(
         export_model(path=model, committee=committee, **content)
     deployed = partial(predict_with_stresses, model)
     tests = [accuracy(deployed, sets.test) if len(sets.test) else None for sets in systems]
+    extrapolations = [predict_extrapolation(model, sets.test) if len(sets.test) else None for sets in systems]
     callbacks.stage("scanning a bond to hydrogen")
     scans = [_scan(sets, systems, folder) for sets in systems]
     outcome = TrainingOutcome(
-        folder, systems, training, tuple(tests), tuple(scans), references, hardened, tuple(deltas)
+        folder,
+        systems,
+        training,
+        tuple(tests),
+        tuple(scans),
+        references,
+        hardened,
+        tuple(deltas),
+        tuple(extrapolations),
     )
     write_json(folder / "results.json", describe_outcome(outcome))
     write_training_report(folder, training_report(outcome))

@@ -10,7 +10,7 @@ import pytest
 
 from mdaug.analysis.accuracy import accuracy
 from mdaug.calculators.ase_calculator import MDAugCalculator
-from mdaug.calculators.predictions import predict
+from mdaug.calculators.predictions import predict, predict_extrapolation
 from mdaug.data import load_frames, write_extxyz
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
@@ -56,6 +56,9 @@ def test_results_are_those_of_the_model_file_on_the_held_out_frames(outcome):
     results = json.loads((outcome.folder / "results.json").read_text())
     assert results["test"] == found
     assert results["test"]["n_frames"] == 8
+    of_frames = predict_extrapolation(outcome.model_path, frames)
+    assert results["extrapolation"]["test_largest"] == of_frames.max()
+    assert any(verdict.value == of_frames.max() for verdict in outcome.verdicts)
     keys = "energy_mae_kcal_mol force_mae_kcal_mol_A energy_rmse_kcal_mol force_rmse_kcal_mol_A"
     assert all(np.isfinite(results["test"][key]) for key in keys.split())
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
+from mdaug.analysis.extrapolation import RECOMMENDED_LIMIT
 from mdaug.options import Count, Device, Options, Positive, Precision, Seed
 from mdaug.workflows.settings.options import Strict, Switch
 
@@ -88,7 +89,7 @@ class LabelOptions(Options):
     label_arguments: str | None = None
     """Keyword arguments of this calculator, as JSON."""
 
-    above: Annotated[float, Field(gt=0)] = 0.7
+    above: Annotated[float, Field(gt=0)] = RECOMMENDED_LIMIT
     """With --label: least extrapolation of an atom in a frame that is picked."""
 
 

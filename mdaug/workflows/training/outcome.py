@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from mdaug.analysis.accuracy import AccuracyResult, accuracy_verdict
+from mdaug.analysis.extrapolation import extrapolation_verdict
 from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import scan_verdicts
 from mdaug.calculators.trained_systems import system_records
 from mdaug.deployment import read_manifest
-from mdaug.frames import structure_from_json
+from mdaug.frames import FloatArray, structure_from_json
 from mdaug.reports.training import SystemReport, TrainingReport
 from mdaug.training import TrainResult
 from mdaug.verdicts import Verdict
@@ -45,6 +46,8 @@ class TrainingOutcome:
         The rounds of hardening, None without any.
     deltas
         Whether each system has frames by Δ-learning.
+    extrapolations
+        Largest extrapolation of an atom in each test frame of each system, None where it has none.
     """
 
     folder: Path
@@ -55,6 +58,7 @@ class TrainingOutcome:
     references: str
     hardened: Hardened | None = None
     deltas: tuple[DeltaChoice, ...] = ()
+    extrapolations: tuple[FloatArray | None, ...] = ()
 
     @property
     def sets(self) -> Sets:
@@ -81,10 +85,12 @@ class TrainingOutcome:
 
     @property
     def verdicts(self) -> list[Verdict]:
-        """Verdicts on the errors on test frames and on the scans."""
+        """Verdicts on the errors and the extrapolation of test frames, and on the scans."""
         verdicts = []
-        for sets, test, scan in zip(self.systems, self.tests, self.scans, strict=True):
-            own = [accuracy_verdict(test), *(() if scan is None else scan_verdicts(scan))]
+        columns = self.systems, self.tests, self.extrapolations, self.scans
+        for sets, test, of_frames, scan in zip(*columns, strict=True):
+            own = [accuracy_verdict(test), extrapolation_verdict(of_frames)]
+            own += () if scan is None else scan_verdicts(scan)
             suffix = "" if len(self.systems) == 1 else f", {sets.label}"
             verdicts += [replace(verdict, name=verdict.name + suffix) for verdict in own]
         return verdicts
@@ -118,11 +124,27 @@ def describe_outcome(outcome: TrainingOutcome) -> dict[str, Any]:
             "seconds": training.seconds,
             **{kind: sum(sets.counts[kind] for sets in systems) for kind in systems[0].counts},
         },
+        **_extrapolation(outcome),
         "reference_energies": outcome.references,
         "baseline": systems[0].baseline.summary(),
         **_of_each_system(outcome),
         **_delta(outcome),
         **({} if outcome.hardened is None else {"hardening": outcome.hardened.to_json()}),
+    }
+
+
+def _extrapolation(outcome: TrainingOutcome) -> dict[str, Any]:
+    """Return ``"extrapolation"`` of results.json: of the test frames of all systems; nothing without any."""
+    known = [of_frames for of_frames in outcome.extrapolations if of_frames is not None]
+    if not known:
+        return {}
+    values = np.concatenate(known)
+    return {
+        "extrapolation": {
+            "test_median": float(np.median(values)),
+            "test_largest": float(values.max()),
+            "n_frames": len(values),
+        }
     }
 
 
