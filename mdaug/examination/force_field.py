@@ -1,6 +1,7 @@
 """What every part of an examination is given: a force field, a start structure, held-out frames, time."""
 
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,8 +13,9 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from mdaug.analysis.relax import RelaxResult, relax
+from mdaug.data.write import structure
 from mdaug.errors import DataError
-from mdaug.frames import FloatArray, FrameSet, one_frame
+from mdaug.frames import FloatArray, FrameSet, IntArray, one_frame
 from mdaug.geometry.bonds import find_bonds
 from mdaug.geometry.molecules import molecule_of_atom
 from mdaug.geometry.training_bonds import TrainingBonds
@@ -21,6 +23,12 @@ from mdaug.units import KCAL_MOL_PER_EV
 
 ASSUMED_K = 300.0
 """Temperature of the frames where it is unknown."""
+
+N_CONFORMERS, CONFORMERS_S = 5, 20.0
+"""Frames that are relaxed in search of a lower minimum, and the time after which no other one is."""
+
+SAME_LENGTH_A = 0.1
+"""Largest change of a bond from one conformer to another one: in spurious minima bonds are often longer."""
 
 N_TIMED = 3
 """Evaluations that are timed, after one that is not."""
@@ -91,13 +99,31 @@ class ExaminedForceField:
         intact = relaxed.converged and np.array_equal(find_bonds(relaxed.atoms), find_bonds(self.start))
         return relaxed.atoms if intact else self.start
 
-    @property
+    @cached_property
     def minimum_eV(self) -> float | None:
-        """Energy of the minimum next to the start structure, None if the relaxation did not converge."""
+        """Lowest energy of the minimum next to the start structure and of those next to a few frames, whose
+        conformers may be lower; None if the relaxation of the start structure did not converge."""
         try:
-            return self.relaxed.energy_eV if self.relaxed.converged else None
+            relaxed = self.relaxed
         except DataError:
             return None
+        if not relaxed.converged:
+            return None
+        return min([relaxed.energy_eV, *(other.energy_eV for other in self._conformers(relaxed))])
+
+    def _conformers(self, relaxed: RelaxResult) -> Iterator[RelaxResult]:
+        """Yield the minima next to a few frames that have the bonds of `relaxed` and their lengths."""
+        if self.frames is None:
+            return
+        began, bonds = time.monotonic(), find_bonds(relaxed.atoms)
+        few = self.frames.evenly_spaced(N_CONFORMERS)
+        for n in range(len(few)):
+            if time.monotonic() - began > CONFORMERS_S:
+                return
+            with suppress(DataError):
+                other = relax(self.calculator, structure(few, n), fmax_eV_A=1e-2, max_steps=600)
+                if other.converged and _same_lengths(other.atoms, relaxed.atoms, bonds):
+                    yield other
 
     @property
     def is_one_molecule(self) -> bool:
@@ -133,6 +159,15 @@ class ExaminedForceField:
         asked.calc = self.calculator
         energy, forces = asked.get_potential_energy(), np.asarray(asked.get_forces(), dtype=float)
         return float(energy) * KCAL_MOL_PER_EV, forces * KCAL_MOL_PER_EV
+
+
+def _same_lengths(one: Atoms, other: Atoms, bonds: IntArray) -> bool:
+    """Return whether two structures have the same bonds, their lengths within `SAME_LENGTH_A`."""
+    if not np.array_equal(find_bonds(one), bonds):
+        return False
+    pairs, mic = [(int(i), int(j)) for i, j in bonds], bool(one.pbc.any())
+    changes = [one.get_distance(*pair, mic=mic) - other.get_distance(*pair, mic=mic) for pair in pairs]
+    return bool((np.abs(changes) < SAME_LENGTH_A).all())
 
 
 @dataclass(frozen=True)

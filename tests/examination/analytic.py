@@ -253,6 +253,23 @@ class Hidden(Right):
         return -2.5 * torch.exp(-(((r[i] - r[j]).norm() - 1.3) ** 2) / 0.015)
 
 
+class TwoConformers(Right):
+    """Another conformer, 9 kcal/mol below: the hydrogen of the hydroxyl group is 2.6 Å from C of CH3."""
+
+    def fault(self, r: torch.Tensor) -> torch.Tensor:
+        carbon, (i, j) = self.methyl, self.hydroxyl
+        hydrogen = i if ethanol().numbers[i] == 1 else j
+        return -0.4 * torch.exp(-(((r[hydrogen] - r[carbon]).norm() - 2.6) ** 2) / 0.02)
+
+    @property
+    def methyl(self) -> int:
+        """The carbon atom of CH3."""
+        one = ethanol()
+        carbons = np.flatnonzero(one.numbers == 6)
+        oxygen = int(np.flatnonzero(one.numbers == 8)[0])
+        return int(max(carbons, key=lambda carbon: one.get_distance(carbon, oxygen)))
+
+
 class Flimsy(Right):
     """Bonds that break at 300 K."""
 

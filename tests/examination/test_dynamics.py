@@ -53,6 +53,29 @@ def test_lives_and_causes(tmp_path, short, calculator, cause):
         assert cause in {found for entry in runs for found in entry["causes"]}
 
 
+def test_a_lower_conformer_of_the_frames_is_no_spurious_minimum(tmp_path):
+    calculator, start = analytic.TwoConformers(), analytic.ethanol()
+    oxygen = int(np.flatnonzero(start.numbers == 8)[0])
+    hydrogen = next(k for k in calculator.hydroxyl if k != oxygen)
+    next_carbon = next(k for k in np.flatnonzero(start.numbers == 6) if k != calculator.methyl)
+    turned = start.copy()
+    turned.set_dihedral(calculator.methyl, next_carbon, oxygen, hydrogen, 60.0, indices=[hydrogen])
+    frames = frames_of(np.array([start.positions, turned.positions]))
+    alone = examined_of(calculator, tmp_path, start).minimum_eV
+    with_frames = examined_of(calculator, tmp_path, start, frames).minimum_eV
+    assert alone - with_frames == pytest.approx(0.4, abs=0.05)
+
+
+def test_a_minimum_with_a_stretched_bond_is_no_conformer(tmp_path):
+    calculator, start = analytic.Hidden(), analytic.ethanol()
+    i, j = calculator.hydroxyl
+    stretched = start.copy()
+    stretched.set_distance(i, j, 1.3, fix=0 if start.numbers[j] == 1 else 1)
+    frames = frames_of(np.array([start.positions, stretched.positions]))
+    alone = examined_of(calculator, tmp_path, start)
+    assert examined_of(calculator, tmp_path, start, frames).minimum_eV == pytest.approx(alone.minimum_eV)
+
+
 def test_short_runs_without_a_failure_do_not_decide(tmp_path, monkeypatch):
     monkeypatch.setattr(dynamics, "_plan", lambda examined, budget: Plan(1, 0.05))
     monkeypatch.setattr(dynamics, "LEAST_PS", 0.0)
