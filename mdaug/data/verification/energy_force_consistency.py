@@ -9,7 +9,6 @@ from mdaug.data.verification.kernel_energies import similar_frames, without_smoo
 from mdaug.data.verification.kinetic_energy import kinetic_energy_verdict
 from mdaug.data.verification.regression import (
     CLEAR,
-    OUTLIER_MADS,
     SCALE_LIMITS,
     Regression,
     regress,
@@ -48,9 +47,9 @@ wrong."""
 RELIABLE, MIN_FITTED = 0.6, 20
 """Share of the forces explained, and frames in the fit, from which on single frames are judged."""
 
-OUTLIER_SHARE = 2.0
-"""Standard deviations of the energies that an outlier is off at least; frames of clean sets are off by up
-to 1, where few others are near."""
+ENERGY_MADS, OUTLIER_SHARE = 10.0, 0.4
+"""Robust standard deviations of the residuals, for a frame whose forces are predicted as usual, and of the
+energies that an outlier is off at least. Such frames of clean sets are off by up to 8 of the first."""
 
 FORCE_OUTLIER, FORCE_SHARE = 8.0, 1.5
 """Error of the forces of a frame that stands out, relative to the median error and to the median force."""
@@ -118,7 +117,7 @@ def sharpness(frames: FrameSet, predicted: PredictedEnergies) -> float:
         return float(np.inf)
     energies = predicted.comparable(frames.energies)
     residual = _residual(frames, predicted, regress(energies, predicted.energies))
-    return OUTLIER_MADS * robust_std(residual) / max(robust_std(energies), 1e-12)
+    return ENERGY_MADS * robust_std(residual) / max(robust_std(energies), 1e-12)
 
 
 def _energies_verdict(
@@ -201,7 +200,7 @@ def _stands_out(energies: FloatArray, residual: FloatArray, predicted: Predicted
         return np.empty(0, np.int64)
     usual = float(np.median(predicted.force_errors))
     doubt = np.maximum(1.0, predicted.force_errors / max(usual, 1e-12))
-    limit = np.maximum(OUTLIER_MADS * robust_std(residual) * doubt, OUTLIER_SHARE * robust_std(energies))
+    limit = np.maximum(ENERGY_MADS * robust_std(residual) * doubt, OUTLIER_SHARE * robust_std(energies))
     return np.flatnonzero(np.abs(residual) > limit)
 
 

@@ -1,6 +1,7 @@
 """Whether forces belong to the positions: forces of a free molecule have no net force and no torque."""
 
 from dataclasses import dataclass, replace
+from itertools import permutations, product
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -29,6 +30,13 @@ MANY = 0.05
 MAX_FRAMES = 400
 MAX_SHIFT = 3
 """Frames by which forces may be shifted against positions."""
+
+EXACT = 1e-3
+"""Relative torque of frames of one calculation (clean sets: up to 0.0005). Where it is more, though balanced,
+forces of a neighboring frame may fit better: in a file of every step these are nearly the right ones."""
+
+BETTER = 0.1
+"""Factor by which another order of frames must lower the torque."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +83,24 @@ def balance_verdict(frames: FrameSet, usable: IntArray, bonds: BondStiffness | N
         return Verdict(NAME, "cannot tell", None, None, "needs forces of two atoms or more")
     if frames.cells is not None:
         return _judge_in_cell(frames.select(_some(usable)), bonds)
-    off = _unbalanced_frames(positions, forces)
-    if 0 < len(off) <= len(usable) // 2:
-        return _judge_some(frames, usable, off)
     index = _some(usable)
-    positions, forces = frames.positions[index], frames.forces[index]
+    shift = _shift_that_balances(frames.positions[index], frames.forces[index])
+    off = _unbalanced_frames(positions, forces)
+    if shift is None and 0 < len(off) <= len(usable) // 2:
+        others = np.delete(usable, off)
+        of_others = force_balance(frames.positions[others], frames.forces[others])
+        if max(of_others.torque, of_others.net_force) < BALANCED:
+            return _judge_some(frames, usable, off)
+    return _judge_all(frames.positions[index], frames.forces[index], shift)
+
+
+def _judge_all(positions: FloatArray, forces: FloatArray, shift: str | None) -> Verdict:
+    """Return the verdict on frames that are alike; `shift` says by how many frames forces are moved."""
     balance = force_balance(positions, forces)
     measured = f"relative torque {balance.torque:.2g}, relative net force {balance.net_force:.2g}"
+    if shift is not None:
+        text = f"forces belong to other frames ({measured}): {shift}"
+        return Verdict(NAME, "error", balance.torque, BALANCED, text)
     if balance.torque < BALANCED and balance.net_force < BALANCED:
         return Verdict(NAME, "ok", balance.torque, BALANCED, measured)
     if balance.net_force > BALANCED:
@@ -104,8 +123,10 @@ def _unbalanced_frames(positions: FloatArray, forces: FloatArray) -> IntArray:
     usual = np.median(square.sum(axis=1))
     size = np.maximum(square.sum(axis=1), usual)
     arm = np.maximum(np.sum(centered**2, axis=2).mean(axis=1), 1e-12)
-    off = (net > UNBALANCED**2 * size) | (torque > UNBALANCED**2 * size * arm)
-    return np.flatnonzero(off)
+    unbalance = np.sqrt(np.maximum(net, torque / arm) / np.maximum(size, 1e-300))
+    # where other frames are balanced exactly, less shows that one is not
+    limit = BALANCED if np.quantile(unbalance, 0.25) < EXACT else UNBALANCED
+    return np.flatnonzero(unbalance > limit)
 
 
 def _judge_some(frames: FrameSet, usable: IntArray, off: IntArray) -> Verdict:
@@ -117,6 +138,8 @@ def _judge_some(frames: FrameSet, usable: IntArray, off: IntArray) -> Verdict:
         mended = force_balance(frames.positions[usable[off]], frames.forces[usable[off]][:, order])
         if mended.torque < BALANCED and mended.net_force < BALANCED:
             what = f"the order of the atoms differs: take forces in the order {order.tolist()}"
+    axes = _axes_that_balance(frames.positions[usable[off]], frames.forces[usable[off]])
+    what = what if axes is None else axes
     text = (
         f"forces of {len(numbers)} of {len(usable)} frames have a net force or torque that the others do "
         f"not have ({shown(frames, numbers)}): {what}; or leave these frames out with --drop-outliers"
@@ -188,12 +211,46 @@ def _remedy(positions: FloatArray, forces: FloatArray) -> str | None:
         return (
             f"the order of the atoms differs: take forces in the order {order.tolist()} (atom←column {pairs})"
         )
+    return _axes_that_balance(positions, forces)
+
+
+def _shift_that_balances(positions: FloatArray, forces: FloatArray) -> str | None:
+    """Return by how many frames forces must be moved to lose their torque, as text; None if none."""
+    if len(forces) <= 4 * MAX_SHIFT:
+        return None
+    inner = slice(MAX_SHIFT, len(forces) - MAX_SHIFT)
+    as_given = force_balance(positions[inner], forces[inner]).torque
+    if as_given < EXACT:
+        return None
     for shift in (s for k in range(1, MAX_SHIFT + 1) for s in (k, -k)):
-        inner = slice(MAX_SHIFT, len(forces) - MAX_SHIFT)
         shifted = np.roll(forces, shift, axis=0)
-        if len(forces) > 4 * MAX_SHIFT and force_balance(positions[inner], shifted[inner]).torque < BALANCED:
+        torque = force_balance(positions[inner], shifted[inner]).torque
+        if torque < min(BALANCED, BETTER * as_given):
+            number = "one frame" if abs(shift) == 1 else f"{abs(shift)} frames"
             direction = "later" if shift > 0 else "earlier"
-            return f"they fit if the forces of each frame are moved by {abs(shift)} to a {direction} frame"
+            return f"they fit if those of each frame are moved to {number} {direction}"
+    return None
+
+
+def _axes_that_balance(positions: FloatArray, forces: FloatArray) -> str | None:
+    """Return the order and signs of x, y and z that remove the torque, as text; None if there are none.
+
+    The torque does not change if all three signs do: of the two choices that of fewer changes is returned.
+    """
+    choices = [
+        (order, np.array(signs))
+        for order in permutations(range(3))
+        for signs in product((1.0, -1.0), repeat=3)
+    ]
+    for order, signs in sorted(choices, key=lambda one: int(np.sum(one[1] < 0))):
+        if force_balance(positions, forces[:, :, order] * signs).torque < BALANCED:
+            named = ", ".join(
+                f"{'−' if sign < 0 else ''}F{'xyz'[k]}" for k, sign in zip(order, signs, strict=True)
+            )
+            return (
+                f"they fit as ({named}): an axis was mirrored, or axes were exchanged, in the positions or "
+                "the forces"
+            )
     return None
 
 
