@@ -14,6 +14,7 @@ from mdaug.data.verification.pair_energies import pair_energies
 from mdaug.data.verification.regression import two_groups
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bonds import BoolArray
+from mdaug.geometry.pairs import molecule_pairs
 from mdaug.verdicts import Verdict
 
 NAME = "one scale of all forces"
@@ -36,8 +37,12 @@ MOST_UNEXPLAINED = 0.2
 the frames of a group (mixtures of clean sets: 0.006 to 0.14). Of a rigid torsion, whose forces they do not
 predict, it is 0.28."""
 
+ALIKE_A = 0.01
+"""Largest difference of all distances (Å) of frames that are one structure: a minimum at the end of a path,
+or of an optimization, is there many times, and its small forces say nothing on units."""
+
 MIN_SHARE, LEAST_FRAMES = 0.04, 3
-"""Fewer frames are outliers, which other checks find."""
+"""Fewer structures are outliers, which other checks find."""
 
 
 def force_scales_verdict(frames: FrameSet, usable: IntArray) -> Verdict:
@@ -68,11 +73,27 @@ def force_scales_verdict(frames: FrameSet, usable: IntArray) -> Verdict:
         scatter = float(np.exp(logs.std()))
         text = f"forces of all frames have one scale, within a factor of {scatter:.2f}"
         return Verdict(NAME, "ok", scatter, LEAST_FACTOR, text)
+    minority = upper if upper.mean() <= 0.5 else ~upper
+    n_structures = _n_structures(frames.positions[chosen[known][minority]])
+    if n_structures < max(LEAST_FRAMES, MIN_SHARE * len(upper)):
+        text = f"only {n_structures} structures have forces of another scale"
+        return Verdict(NAME, "cannot tell", factor, LEAST_FACTOR, text)
     unexplained = _unexplained(frames, chosen[known], upper, factor)
     if unexplained > MOST_UNEXPLAINED:
         text = f"functions of pair distances leave {unexplained:.2g} of the forces unexplained"
         return Verdict(NAME, "cannot tell", unexplained, MOST_UNEXPLAINED, text)
     return _two_scales(frames, chosen[known], upper, factor)
+
+
+def _n_structures(positions: FloatArray) -> int:
+    """Return how many of the structures (n, n_atoms, 3) differ in their distances."""
+    idx_i, idx_j = molecule_pairs(positions.shape[1])
+    d_ij = np.linalg.norm(positions[:, idx_i] - positions[:, idx_j], axis=2)
+    distinct: list[FloatArray] = []
+    for one in d_ij:
+        if all(np.abs(one - other).max() > ALIKE_A for other in distinct):
+            distinct.append(one)
+    return len(distinct)
 
 
 def measured_scales(frames: FrameSet, chosen: IntArray) -> FloatArray:

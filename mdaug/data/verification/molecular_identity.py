@@ -21,6 +21,10 @@ PROTON_REACH_A = 2.1
 """A proton that has left an atom for another one is within this distance of the first, in the middle of the
 frames: the length of a hydrogen bond. Where atoms are exchanged it is farther (2.3 Å in a carboxyl group)."""
 
+BETWEEN = 0.25
+"""Difference of the lengths of lost and gained bonds, relative to the usual one, below which a frame is
+between two orders of bonds: atoms move, where exchanged numbers jump."""
+
 MAX_GRAPHS = 200
 """Different bond graphs whose differences are looked at; more are those of a melt or a metal."""
 
@@ -91,11 +95,30 @@ def _judge(
         for labels in (frames.atomic_numbers, None):
             order = matching_permutation(frames.n_atoms, reference, bonds, labels)
             if order is not None:
-                renumbered.append(replace(change, permutation=order))
+                if not _is_passed_through(frames, change):
+                    renumbered.append(replace(change, permutation=order))
                 break
     if renumbered:
         return _renumbered_verdict(frames, renumbered)
     return _changed_verdict(frames, changes)
+
+
+def _is_passed_through(frames: FrameSet, change: _Change) -> bool:
+    """Whether frames lie between the usual bonds and those of the change.
+
+    An adsorbate that hops, or an exchange of equal ligands, looks like another order of the atoms at its
+    ends only.
+    """
+    if len(change.lost) == 0 or len(change.gained) == 0:
+        return False
+    every = np.arange(len(frames))
+    lost, gained = (
+        pair_lengths(frames.positions, frames.periodic_cells, pairs[:, 0], pairs[:, 1]).mean(axis=1)
+        for pairs in (change.lost, change.gained)
+    )
+    is_changed = np.isin(every, change.frames)
+    usual = min(abs(float(np.median((lost - gained)[side]))) for side in (is_changed, ~is_changed))
+    return bool((np.abs(lost - gained) < BETWEEN * usual).any())
 
 
 def _renumbered_verdict(frames: FrameSet, changes: list[_Change]) -> Verdict:

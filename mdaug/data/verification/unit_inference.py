@@ -241,7 +241,9 @@ def force_verdict(
     factor = bonds.factor
     limit = f"{1 / STIFFNESS_FACTOR:g} to {STIFFNESS_FACTOR:g}"
     described = bonds.describe(frames.atomic_numbers)
-    if not answers(bonds):
+    # the slope of force with length, and that of its inverse: the bonds' stiffness is between them
+    highest = factor / max(bonds.correlation**2, 1e-12)
+    if not answers(bonds) or 0 < factor < 1 / STIFFNESS_FACTOR < highest:
         text = f"forces hardly answer the stretching of bonds (correlation {bonds.correlation:.2f})"
         return Verdict(name, "cannot tell", factor, limit, text)
     if factor < 0:
