@@ -75,7 +75,8 @@ class AugmentSettings(Options):
     error_scale: Annotated[float, Field(gt=0)] = 5.0
     """Rule force-matched: an augmented frame with this expected force error (kcal/mol/Å) has half of
     `weight`, as weight / (1 + (error / error_scale)²). `inf`: all have `weight`. Labels of rule gradient
-    that stand in for force-matched ones have 0.002 of `weight`, all frames beside a baseline half of it."""
+    that stand in for force-matched ones have 0.002 of `weight`, frames beside a baseline half of it, and ten
+    times that where a bond is broken."""
 
     min_distance_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.7
     """Least distance of two atoms, in shortest distances of their element pair in the frames; 0 for no

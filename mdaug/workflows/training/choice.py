@@ -16,6 +16,8 @@ from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from mdaug.augmentation.generate import Augmentation
 from mdaug.frames import Frames, FrameSet, as_frames, join_frames
 from mdaug.training import train
@@ -35,6 +37,10 @@ this factor on `augment.weight`: the baseline has the walls, and they only keep 
 no frame is. Its label there is zero, however wrong the baseline, so that errors of labels do not count.
 (docs/benchmarks/delta_learning.md)"""
 
+STRETCHED_A, STRETCHED_WEIGHT = 0.7, 10.0
+"""Displacement of an atom beyond which a bond is stretched further than in any frame, and the factor on the
+weight then: the curve of a broken bond is flat, and what the network adds to it makes a spurious maximum."""
+
 LEAST_STEPS = 1000
 """Steps of a probe; fewer decide nothing."""
 
@@ -50,7 +56,7 @@ def augmented_frames(
     *,
     n_delta: int = 0,
 ) -> FrameSet:
-    """Return the augmented frames that a network is trained on: few beside a baseline, all of one weight.
+    """Return the augmented frames that a network is trained on: few beside a baseline, of two weights.
 
     With ``model.baseline = "force-field"`` they are those of the settings.
 
@@ -72,7 +78,9 @@ def augmented_frames(
     every = every_beside_baseline(len(augmentation.frames), len(raw), n_delta)
     few = augmentation.frames.select(slice(0, None, every))
     weights = BESIDE_BASELINE_WEIGHT * config.augment.weight * raw.weights[few.info["parent"]]
-    return replace(few, weights=weights)
+    moved = np.linalg.norm(few.info["displacement"], axis=-1).max(axis=-1)
+    stretched = (few.info["kind"] == "stretch") & (moved > STRETCHED_A)
+    return replace(few, weights=np.where(stretched, STRETCHED_WEIGHT, 1.0) * weights)
 
 
 def every_beside_baseline(n_augmented: int, n_raw: int, n_delta: int = 0) -> int:

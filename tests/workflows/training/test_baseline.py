@@ -24,7 +24,12 @@ from mdaug.workflows.training.baseline import (
     record_baseline,
     recorded_baseline,
 )
-from mdaug.workflows.training.choice import BESIDE_BASELINE_WEIGHT, augmented_frames, choose_training
+from mdaug.workflows.training.choice import (
+    BESIDE_BASELINE_WEIGHT,
+    STRETCHED_WEIGHT,
+    augmented_frames,
+    choose_training,
+)
 from tests.force_fields import random_field
 
 
@@ -150,7 +155,12 @@ def test_bonds_that_change_have_no_baseline(tiny):
 
 
 def augmentation_of(frames, field):
-    made = replace(frames, info={"parent": np.arange(len(frames))} | frames.info)
+    info = {
+        "parent": np.arange(len(frames)),
+        "kind": np.full(len(frames), "impulse"),
+        "displacement": np.zeros_like(frames.positions),
+    }
+    made = replace(frames, info=info | frames.info)
     return Augmentation(made, "force-matched", "the field is sound", (), field)
 
 
@@ -205,16 +215,21 @@ def test_the_first_way_that_does_no_harm_is_taken(tiny, monkeypatch, errors, use
     assert isinstance(choice.baseline, BaselineChoice)
 
 
-def test_few_augmented_frames_of_one_weight_beside_a_baseline(tiny, baseline):
-    """Their labels there are zero, whatever their error: the network is to be small where no frame is."""
+def test_few_augmented_frames_beside_a_baseline_whose_weights_ignore_the_errors_of_labels(tiny, baseline):
+    """The network is to be small where no frame is, above all along the flat curve of a broken bond."""
     raw, parent = tiny.data.load_frames(), np.arange(40)[::-1]
     raw = replace(raw, weights=np.linspace(0.5, 2.0, 40))
     by_error = np.geomspace(1e-4, 0.02, 40)
-    frames = replace(raw, weights=by_error, info={"parent": parent})
+    displacement = np.zeros((40, raw.n_atoms, 3))
+    displacement[10:, 1, 0] = 2.0
+    kind = np.array(["stretch"] * 20 + ["impulse"] * 20)
+    info = {"parent": parent, "displacement": displacement, "kind": kind}
+    frames = replace(raw, weights=by_error, info=info)
     made, settings = augmentation_of(frames, None), tiny.replace({"augment": {"weight": 0.03}})
     few = augmented_frames(made, raw, baseline, settings)
     np.testing.assert_array_equal(few.positions, frames.positions[::5])
-    np.testing.assert_allclose(few.weights, BESIDE_BASELINE_WEIGHT * 0.03 * raw.weights[parent[::5]])
+    usual = BESIDE_BASELINE_WEIGHT * 0.03 * raw.weights[parent[::5]]
+    np.testing.assert_allclose(few.weights, usual * [1, 1, STRETCHED_WEIGHT, STRETCHED_WEIGHT, 1, 1, 1, 1])
     assert augmented_frames(made, raw, replace(baseline, used=False), settings) is made.frames
     as_set = tiny.replace({"model": {"baseline": "force-field"}})
     assert augmented_frames(made, raw, baseline, as_set) is made.frames
