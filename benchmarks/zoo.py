@@ -23,7 +23,7 @@ from typing import Any
 import ase.io
 import numpy as np
 from ase import Atoms
-from survival import SETTINGS, fate, minimum_eV, steps_in
+from survival import SETTINGS, fate, steps_in
 from zoo_report import read, report
 from zoo_systems import SAMPLING, SYSTEMS, ordered, structure_of
 
@@ -35,7 +35,9 @@ from mdaug.augmentation.force_matching.topology import atom_classes
 from mdaug.data import load_frames, split_frames
 from mdaug.data.splits import SplitOptions
 from mdaug.errors import DataError
+from mdaug.examination.force_field import ExaminedForceField
 from mdaug.files import write_json
+from mdaug.frames import structure_from_json
 from mdaug.geometry.bonds import bond_name, find_bonds, sides
 from mdaug.jobs import Failure, Job, Where, run_jobs
 from mdaug.processes import run_command
@@ -240,10 +242,19 @@ def at_once(atoms: Atoms) -> bool:
 def fates(out: Path, runs: list[Path], model: Path) -> list[list[float | str]]:
     if not (out / "nvt.json").exists():
         return [[0.0, "not started"]] * len(runs)
-    record, minimum = json.loads((out / "nvt.json").read_text()), minimum_eV(model)
+    record, minimum = json.loads((out / "nvt.json").read_text()), lowest_minimum_eV(model)
     ended = zip(*(np.atleast_1d(record[key]) for key in ("completed_steps", "stopped_because")), strict=True)
     pairs = zip(runs, ended, strict=True)
     return [list(fate(run / "thermo.csv", minimum, int(n), why, PS)) for run, (n, why) in pairs]
+
+
+def lowest_minimum_eV(model: Path) -> float:
+    """Return the lowest energy of the minima next to the reference structure and to a few frames."""
+    calculator = MDAugCalculator(model / "model.pt", dtype="float64")
+    start = structure_from_json(calculator.manifest["training"]["reference_structure"])
+    sampled = load_frames(model.parent / "frames" / "frames.xyz")
+    found = ExaminedForceField(model.name, calculator, start, model, {}, frames=sampled).minimum_eV
+    return relax(calculator, start).energy_eV if found is None else found
 
 
 def trained(folder: Path) -> bool:
