@@ -143,6 +143,16 @@ def test_forces_of_a_rigid_torsion_have_one_unit() -> None:
     assert force_scales_verdict(frames, np.arange(80)).verdict == "cannot tell"
 
 
+def test_relaxed_frames_have_no_temperature() -> None:
+    """Bonds of a relaxed scan have different lengths, and pull at no atom."""
+    stretch = np.random.default_rng(0).normal(scale=0.03, size=(60, 2, 1))
+    positions = np.repeat(WATER_A[None], 60, axis=0)
+    positions[:, 1:] *= 1 + stretch
+    stated, steady = temperature_verdicts(springs_of_water(positions, spring=1e-3, rest=0.96))
+    assert (stated.verdict, steady.verdict) == ("warning", "cannot tell")
+    assert "optimization has no temperature" in stated.text
+
+
 def turning(positions: np.ndarray) -> FrameSet:
     """Frames of H2O2 whose energy (eV) is a narrow barrier of the torsion; forces by differences."""
 

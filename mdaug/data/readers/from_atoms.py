@@ -230,7 +230,8 @@ def _forces(atoms: Atoms, key: str | None, where: str) -> FloatArray:
     forces = atoms.arrays.get(key) if forces is None else forces
     if forces is None:
         raise DataError(
-            f"{where} has no forces ({key}); expected some in every frame (extended xyz: a column {key}:R:3)"
+            f"{where} has no forces ({key}); expected some in every frame (extended xyz: a column "
+            f"{key}:R:3): compute them, or leave such frames out of the file"
         )
     return np.asarray(forces, dtype=np.float64) * (-1.0 if "grad" in key.lower() else 1.0)
 

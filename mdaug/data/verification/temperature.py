@@ -21,6 +21,19 @@ DOUBT = 0.25
 """Deviation plus two standard errors, relative to the stated temperature, beyond which nothing can be said:
 the frames may be of a temperature that differs by so much."""
 
+WRONG = (
+    ": the temperature is wrong, the frames are not of equilibrium, or the forces are of another "
+    "level of theory than the dynamics; state the temperature of the dynamics with --temperature"
+)
+
+THERMAL = 0.1
+"""Temperature, relative to the stated one, below which frames are none of MD."""
+
+NOT_THERMAL = (
+    ": a scan, a path or an optimization has no temperature, and so no springs and augmented frames; "
+    "take frames of MD, or train with --no-augment"
+)
+
 N_BLOCKS = 10
 """Blocks of consecutive frames for the standard error, as frames may be correlated."""
 
@@ -75,6 +88,8 @@ def _steady_verdict(frames: FrameSet, virials: Virials | None) -> Verdict:
     if (steps >= 0).all() or (steps <= 0).all():
         return Verdict(STEADY_NAME, "cannot tell", None, None, "frames are in order of their energies")
     temperature, _ = _ratio(*virials)
+    if temperature <= THERMAL * (frames.temperature_K or 0.0):
+        return Verdict(STEADY_NAME, "cannot tell", None, None, "no bond vibrates as at a temperature")
     blocks = zip(*(np.array_split(term, N_BLOCKS) for term in virials), strict=True)
     of_blocks = np.array([numerator.sum() / denominator.sum() for numerator, denominator in blocks])
     first, last, error = max(
@@ -149,10 +164,7 @@ def _stated_verdict(frames: FrameSet, virials: Virials | None) -> Verdict:
         if error > MAX_ERROR * stated or abs(value - stated) + 2 * error > DOUBT * stated:
             return Verdict(NAME, "cannot tell", value, stated, f"{text}: too noisy to decide")
         return Verdict(NAME, "ok", value, stated, text)
-    text += (
-        ": the temperature is wrong, the frames are not of equilibrium, or the forces are of another "
-        "level of theory than the dynamics; state the temperature of the dynamics with --temperature"
-    )
+    text += NOT_THERMAL if value < THERMAL * stated else WRONG
     return Verdict(NAME, "warning", value, stated, text)
 
 
