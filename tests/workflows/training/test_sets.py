@@ -76,7 +76,9 @@ def test_steps_without_delta_learning_are_those_of_the_frames_before_it(frames, 
     def copies(n: int) -> FrameSet:
         return frames.select(np.arange(n) % len(frames))
 
-    all_augmented = SimpleNamespace(frames=replace(copies(110), info={"parent": np.arange(110) % 30}))
+    info = {"parent": np.arange(110) % 30, "kind": np.full(110, "stretch")}
+    made = replace(copies(110), info=info | {"displacement": np.zeros((110, frames.n_atoms, 3))})
+    all_augmented = SimpleNamespace(frames=made)
     baseline = BaselineChoice(True, "")
     sets = sets_of(copies(30), augmented=copies(10), augmentation=all_augmented, baseline=baseline)
     config = load_config(changes={"training": {"epochs": 7, "batch_size": 1}})
