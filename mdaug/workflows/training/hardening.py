@@ -19,6 +19,7 @@ from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.deployment import export_model
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet, as_frames, join_frames
+from mdaug.geometry.molecules import count_molecules
 from mdaug.models import SchNet
 from mdaug.training import TrainResult, train
 from mdaug.workflows.settings.config import RunConfig
@@ -264,8 +265,12 @@ class _Hardening:
 
 def _relabel(sets: Sets, systems: Sequence[Sets], config: RunConfig, folder: Path) -> Relabel | None:
     """Return what gives frames the labels of Δ-learning; None without. Its field is fitted at the first use,
-    which most rounds do not need."""
-    if sets.delta is None:
+    which most rounds do not need.
+
+    Between several molecules the network of differences is as arbitrary as the model, and confirms its
+    spurious minima: there the field decides.
+    """
+    if sets.delta is None or count_molecules(sets.train) > 1:
         return None
     labels = cache(partial(recorded_labels, sets, systems, config, folder))
     return lambda frames: labels().label(frames)

@@ -15,7 +15,7 @@ from mdaug.frames import FrameSet
 from mdaug.workflows.settings.config import load_config
 from mdaug.workflows.train import train_force_field
 from mdaug.workflows.training.baseline import NO_BASELINE
-from mdaug.workflows.training.hardening import n_rounds, plan_of_hardening
+from mdaug.workflows.training.hardening import _relabel, n_rounds, plan_of_hardening
 from mdaug.workflows.training.hot_runs import Search
 from mdaug.workflows.training.sets import TrainingCallbacks
 
@@ -108,6 +108,25 @@ def test_frames_without_a_sound_field_are_not_hardened(settings, tmp_path, monke
     train_force_field(settings, tmp_path / "run")
     results = json.loads((tmp_path / "run/results.json").read_text())["hardening"]
     assert results == {"rounds": [], "reason": "no hardening: ethanol: held-out forces are wrong"}
+
+
+def test_labels_of_delta_learning_judge_frames_of_one_molecule_only():
+    """Between two molecules the network of differences is arbitrary, and confirmed the spurious minima."""
+    one = load_frames("ethanol").select(slice(0, 4))
+    apart = one.positions + np.array([0.0, 0.0, 8.0])
+    two = FrameSet(
+        np.tile(one.atomic_numbers, 2),
+        np.concatenate([one.positions, apart], axis=1),
+        2 * one.energies,
+        np.concatenate([one.forces, one.forces], axis=1),
+        temperature_K=500.0,
+    )
+    relabels = [
+        _relabel(SimpleNamespace(delta=frames, train=frames), (), load_config(), Path())
+        for frames in (one, two)
+    ]
+    assert relabels[0] is not None
+    assert relabels[1] is None
 
 
 def test_runs_that_end_early_are_mentioned_where_nothing_is_found(settings, tmp_path):
