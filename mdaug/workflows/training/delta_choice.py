@@ -11,6 +11,7 @@ import numpy as np
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FloatArray
+from mdaug.geometry.molecules import count_molecules
 from mdaug.quantum.calculators import GFN2
 from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.workflows.progress import Progress, ignore
@@ -299,6 +300,8 @@ def _why_not(sets: Sets, config: RunConfig) -> str | None:
         return no_md
     if not len(sets.validation):
         return "no validation frames"
+    if auto and sets.baseline.used and count_molecules(sets.train) > 1:
+        return "several molecules, between which the network of differences is arbitrary in hot MD"
     if auto and not sets.baseline.used and sets.train.n_atoms > MOST_ATOMS_WITHOUT_BASELINE:
         return f"without a baseline it is for molecules of at most {MOST_ATOMS_WITHOUT_BASELINE} atoms"
     if auto and importlib.util.find_spec("tblite") is None:

@@ -240,6 +240,7 @@ def test_where_all_runs_of_md_end_at_once_the_training_goes_on_without(settings,
         ({"baseline": "unused", "augmented": None, "train": "large"}, "at most 25 atoms", None),
         ({"validation": []}, "no validation frames", "no validation frames"),
         ({"train": "periodic"}, "cell", "cell"),
+        ({"train": "complex"}, "several molecules", None),
         ({"train": "no temperature"}, "--temperature", "--temperature"),
     ],
 )
@@ -252,6 +253,7 @@ def test_what_has_no_delta_learning(frames, changes, auto, named):
             "periodic": replace(frames, cells=cells, pbc=(True,) * 3),
             "no temperature": replace(frames, temperature_K=None),
             "large": SimpleNamespace(n_atoms=26, periodic=False, temperature_K=500.0),
+            "complex": twice(frames),
         }
         changes = changes | {"train": kinds[changes["train"]]}
     systems = systems_of(frames, **changes)
@@ -261,6 +263,17 @@ def test_what_has_no_delta_learning(frames, changes, auto, named):
         if expected != "not wanted":
             reason = delta_choice._why_not(systems[0], config)
             assert reason is expected or expected in reason
+
+
+def twice(frames):
+    """Return frames of two molecules, 8 Å apart."""
+    return FrameSet(
+        np.tile(frames.atomic_numbers, 2),
+        np.concatenate([frames.positions, np.add(frames.positions, (0.0, 0.0, 8.0))], axis=1),
+        2 * frames.energies,
+        np.concatenate([frames.forces, frames.forces], axis=1),
+        temperature_K=frames.temperature_K,
+    )
 
 
 def test_without_tblite_auto_says_how_to_install_it(frames, monkeypatch):
