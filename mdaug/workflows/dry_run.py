@@ -14,7 +14,7 @@ from mdaug.frames import as_frames
 from mdaug.training import pick_device
 from mdaug.training.loop import Trainer
 from mdaug.workflows.settings.config import RunConfig
-from mdaug.workflows.training.choice import every_beside_baseline
+from mdaug.workflows.training.augmented import every_beside_baseline
 from mdaug.workflows.training.delta_choice import plan_of_delta
 from mdaug.workflows.training.sets import Sets, TrainingCallbacks, prepare_systems
 

@@ -23,8 +23,8 @@ from mdaug.workflows.run_folders.runs import explain_folder
 from mdaug.workflows.settings.config import RunConfig
 from mdaug.workflows.settings.workflow_options import ValidationOptions
 from mdaug.workflows.training.augmentation_choice import AugmentationChoice
+from mdaug.workflows.training.augmented import augmented_frames
 from mdaug.workflows.training.baseline import BaselineChoice
-from mdaug.workflows.training.choice import augmented_frames
 from mdaug.workflows.training.committee import committee_members
 from mdaug.workflows.training.delta_learning import make_delta_frames, with_delta_frames
 from mdaug.workflows.training.hardening import Hardened, harden, n_rounds, plan_of_hardening
@@ -117,11 +117,11 @@ def train_force_field(
         systems,
         training,
         tuple(tests),
+        tuple(extrapolations),
         tuple(scans),
         references,
         hardened,
         tuple(deltas),
-        tuple(extrapolations),
     )
     write_json(folder / "results.json", describe_outcome(outcome))
     write_training_report(folder, training_report(outcome))

@@ -32,7 +32,7 @@ from mdaug.workflows.dynamics import ModelRun, new_run
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.settings.config import RunConfig
 from mdaug.workflows.settings.delta_options import DeltaSettings
-from mdaug.workflows.training.choice import augmented_frames
+from mdaug.workflows.training.augmented import augmented_frames
 from mdaug.workflows.training.delta_choice import (
     SHARE_OF_EPOCHS,
     DeltaChoice,

@@ -38,6 +38,8 @@ class TrainingOutcome:
         Model and history.
     tests
         Errors on the test frames of each system, None where it has none.
+    extrapolations
+        Largest extrapolation of an atom in each of its test frames, None where it has none.
     scans
         Scan of a bond to hydrogen of each system, None where it has none.
     references
@@ -46,19 +48,17 @@ class TrainingOutcome:
         The rounds of hardening, None without any.
     deltas
         Whether each system has frames by Δ-learning.
-    extrapolations
-        Largest extrapolation of an atom in each test frame of each system, None where it has none.
     """
 
     folder: Path
     systems: tuple[Sets, ...]
     training: TrainResult
     tests: tuple[AccuracyResult | None, ...]
+    extrapolations: tuple[FloatArray | None, ...]
     scans: tuple[ScanResult | None, ...]
     references: str
     hardened: Hardened | None = None
     deltas: tuple[DeltaChoice, ...] = ()
-    extrapolations: tuple[FloatArray | None, ...] = ()
 
     @property
     def sets(self) -> Sets:

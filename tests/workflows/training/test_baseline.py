@@ -17,6 +17,7 @@ from mdaug.verdicts import Verdict
 from mdaug.workflows.export import export_run
 from mdaug.workflows.train import train_force_field
 from mdaug.workflows.training import choice as training_choice
+from mdaug.workflows.training.augmented import BESIDE_BASELINE_WEIGHT, STRETCHED_WEIGHT, augmented_frames
 from mdaug.workflows.training.baseline import (
     BaselineChoice,
     choose_baseline,
@@ -24,12 +25,7 @@ from mdaug.workflows.training.baseline import (
     record_baseline,
     recorded_baseline,
 )
-from mdaug.workflows.training.choice import (
-    BESIDE_BASELINE_WEIGHT,
-    STRETCHED_WEIGHT,
-    augmented_frames,
-    choose_training,
-)
+from mdaug.workflows.training.choice import choose_training
 from tests.force_fields import random_field
 
 

@@ -23,7 +23,7 @@ from mdaug.workflows.export import export_run
 from mdaug.workflows.settings.config import load_config
 from mdaug.workflows.train import train_force_field
 from mdaug.workflows.training import delta_choice
-from mdaug.workflows.training.choice import every_beside_baseline
+from mdaug.workflows.training.augmented import every_beside_baseline
 from mdaug.workflows.training.hot_runs import Search
 from mdaug.workflows.training.low_level import LowLevel
 from mdaug.workflows.training.network import n_steps_with_delta
