@@ -1,6 +1,6 @@
 """The warning of models (extrapolation) against GFN2-xTB: errors in MD, falls, false alarms, cost.
 
-    python benchmarks/warning.py RUN … --out FOLDER [--limits 0.7 1.0 …] [--committee RUN …]
+    python benchmarks/warning.py RUN … --out FOLDER [--limits 0.8 1.0 …] [--committee RUN …]
 
 RUN are folders of trainings on GFN2-xTB energies (`benchmarks/zoo.py` makes many). Each model runs Langevin
 dynamics from its minimum at 300, 500 and 1000 K, observed every 10 fs, until the guard stops a replica or its
@@ -65,7 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument("--committee", nargs="*", type=Path, default=[], metavar="RUN")
-    parser.add_argument("--limits", type=float, nargs="+", default=[0.7, 1.0, 1.5])
+    parser.add_argument("--limits", type=float, nargs="+", default=[0.8, 1.0, 1.5])
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     records = [examine(run, given.out, given.limits) for run in given.runs]

@@ -5,7 +5,7 @@ from math import ceil
 from mdaug.frames import FloatArray
 from mdaug.verdicts import Verdict
 
-RECOMMENDED_LIMIT = 0.7
+RECOMMENDED_LIMIT = 0.8
 """Limit of the warning that nearly all falls exceed at least 0.1 ps before (docs/warning.md)."""
 
 MARGIN = 1.1

@@ -64,6 +64,7 @@ class DeployedModel(nn.Module):
         self.cutoff = float(model.options.cutoff)
         # not buffers: they stay in float64, and are no weights
         self.feature_means, self.feature_whitening = (None, None) if statistics is None else statistics
+        self.matrix_elements = 2**23  # in memory at a time, of the matrices of all atoms
         self.row_elements = _row_elements(model, templates)  # not a buffer: it follows from others
         terms = nn.ModuleList(MoleculeTerms(template, self.cutoff) for template in templates)
         # nn.ModuleList does not name the type of its items
@@ -207,7 +208,7 @@ class DeployedModel(nn.Module):
             "strain_derivative": strain_derivative,
         }
         if self.feature_means is not None:
-            out["extrapolation"] = self._distances(elements, last.double())
+            out["extrapolation"] = self._distances(rows, last.double())
         return out
 
     @torch.jit.export
@@ -272,20 +273,22 @@ class DeployedModel(nn.Module):
         """
         molecules = self.molecules_in_order(self.atomic_numbers.index_select(0, species))
         rows = self._embedding_rows(species, molecules)
-        return self._distances(species, self.last_features(rows, positions, idx_i, idx_j, shifts))
+        return self._distances(rows, self.last_features(rows, positions, idx_i, idx_j, shifts))
 
-    def _distances(self, elements: Tensor, features: Tensor) -> Tensor:
-        """Return the extrapolation of atoms with these last features."""
+    def _distances(self, rows: Tensor, features: Tensor) -> Tensor:
+        """Return the extrapolation of atoms with these rows of the embedding and last features."""
         means, whitening = self.feature_means, self.feature_whitening
         if means is None or whitening is None:
             raise ValueError("the model has no statistics of its training frames, so no extrapolation")
-        deviations = features - means.index_select(0, elements)
-        values = torch.zeros(elements.shape[0], dtype=features.dtype, device=features.device)
-        # every element for every atom: shapes that depend on the species could be part of no CUDA graph
-        for element in range(means.shape[0]):
-            scaled = (deviations @ whitening[element].t()).square().sum(-1).sqrt()
-            values = torch.where(elements.eq(element), scaled, values)
-        return values
+        deviations = (features - means.index_select(0, rows)).unsqueeze(-1)
+        # matrices of some atoms at a time: those of all atoms of a large box would not fit into memory
+        n_atoms = max(1, self.matrix_elements // whitening[0].numel())
+        parts: list[Tensor] = []
+        for start in range(0, rows.shape[0], n_atoms):
+            some = whitening.index_select(0, rows[start : start + n_atoms])
+            scaled = some @ deviations[start : start + n_atoms]
+            parts.append(scaled.square().sum((1, 2)).sqrt())
+        return torch.cat(parts) if len(parts) > 0 else torch.zeros_like(features[:, 0])
 
     @torch.jit.export
     def molecules_in_order(self, atomic_numbers: Tensor) -> list[Tensor]:

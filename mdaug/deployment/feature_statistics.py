@@ -1,13 +1,20 @@
 """Statistics of the last layer's features in the training frames, and the extrapolation they define.
 
-The extrapolation of an atom of element Z is the Mahalanobis distance of its features u (of the last layer,
-before the activation, `Network.last_features`) from those of all atoms of Z in the training frames, in units
-of the largest one there:
+The extrapolation of an atom is the Mahalanobis distance of its features u (of the last layer, before the
+activation, `Network.last_features`) from those of all atoms of its kind k in the training frames, in units of
+the largest one there:
 
-    x = |W_Z (u − m_Z)|,    W_Z = Λ^(−1/2) Vᵀ / d_Z,    Λ = diag(λ_k + RIDGE max_k λ_k)
+    x = |W_k (u − m_k)|,    W_k = Λ^(−1/2) Vᵀ / d_k,    Λ = diag(λ + RIDGE max λ)
 
-with the mean m_Z, eigenvalues λ_k and eigenvectors V of the covariance, and d_Z so that the largest x of all
-atoms of Z in the training frames is 1 (distance: Lee et al. 2018, arXiv:1807.03888).
+with the mean m_k, eigenvalues λ and eigenvectors V of the covariance, and d_k so that the largest x of all
+atoms of the kind in the training frames is 1 (distance: Lee et al. 2018, arXiv:1807.03888). Kinds are the
+rows of the embedding: atom types, and elements for atoms without a type. The features of one element differ
+more from type to type than within a type, so that a covariance of the element would hide most of what is
+unlike the training frames.
+
+The covariance of a type from n atoms is C = (n C_own + n_0 C_within) / (n + n_0), where C_within is the mean
+covariance within the types of the same element, and n_0 the number of features: a type of few atoms has no
+covariance of its own.
 """
 
 from collections.abc import Sequence
@@ -18,7 +25,7 @@ import torch
 from torch import Tensor
 
 from mdaug.deployment.deployed_model import DeployedModel
-from mdaug.frames import FloatArray, FrameSet
+from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.frame_pairs import pairs_of_frames
 from mdaug.models import SchNet
 from mdaug.models.species import elements_of_frames, species_of
@@ -39,9 +46,10 @@ class FeatureStatistics(NamedTuple):
     Attributes
     ----------
     means
-        Shape (n_elements, n_features), m_Z.
+        Shape (n_rows, n_features), m_k of the rows of the embedding: the elements, then the atom types.
     whitening
-        Shape (n_elements, n_features, n_features), W_Z; its rows are axes.
+        Shape (n_rows, n_features, n_features), W_k; its rows are axes. NaN, as the mean, for a type that no
+        training frame has.
     n_frames
         Number of frames they are computed from.
     """
@@ -69,19 +77,49 @@ def last_layer_statistics(model: SchNet, training: Sequence[FrameSet]) -> Featur
     """
     deployed = DeployedModel(model).eval()
     training = _thinned(training)
-    elements = [elements_of_frames(frames, model.atomic_numbers) for frames in training]
-    of_atoms = np.concatenate([np.tile(own, len(of)) for own, of in zip(elements, training, strict=True)])
+    elements = _of_atoms(training, [elements_of_frames(each, model.atomic_numbers) for each in training])
+    rows = _of_atoms(training, [species_of(each, model.atomic_numbers) for each in training])
     values = np.concatenate([_features(deployed, frames) for frames in training])
-    n_elements = len(deployed.atomic_numbers)
-    means, whitening = [], []
-    for element in range(n_elements):
-        own = values[of_atoms == element]
-        if len(own) < 2 or not np.ptp(own, axis=0).max() > 0:
+    shape = model.network.embedding.num_embeddings, values.shape[1]
+    means, whitening = np.full(shape, np.nan), np.full((*shape, shape[1]), np.nan)
+    for element in range(len(model.atomic_numbers)):
+        own = elements == element
+        if own.sum() < 2 or not np.ptp(values[own], axis=0).max() > 0:
             return None
-        means.append(own.mean(axis=0))
-        whitening.append(_whitening(own - means[-1]))
+        means[element], whitening[element] = _statistics(values[own])
+        types = np.unique(rows[own & (rows != element)])
+        within = _covariance_within([values[rows == row] for row in types])
+        for row in types:
+            means[row], whitening[row] = _statistics(values[rows == row], within)
     n_frames = sum(len(frames) for frames in training)
-    return FeatureStatistics(torch.tensor(np.array(means)), torch.tensor(np.array(whitening)), n_frames)
+    return FeatureStatistics(torch.tensor(means), torch.tensor(whitening), n_frames)
+
+
+def _of_atoms(training: Sequence[FrameSet], of_frame: Sequence[IntArray]) -> IntArray:
+    """Return values of the atoms of a frame for the atoms of all frames."""
+    return np.concatenate([np.tile(own, len(frames)) for own, frames in zip(of_frame, training, strict=True)])
+
+
+def _covariance_within(of_types: Sequence[FloatArray]) -> FloatArray | None:
+    """Return the mean covariance (n_features, n_features) within types, each weighted by its atoms."""
+    if not of_types:
+        return None
+    deviations = np.concatenate([values - values.mean(axis=0) for values in of_types])
+    return np.asarray(deviations.T @ deviations / len(deviations))
+
+
+def _statistics(values: FloatArray, within: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+    """Return mean and whitening of the features of a kind, given the covariance within types."""
+    mean = values.mean(axis=0)
+    deviations = values - mean
+    covariance = deviations.T @ deviations / len(values)
+    if within is not None:
+        n, n_0 = values.shape
+        covariance = (n * covariance + n_0 * within) / (n + n_0)
+    variances, axes = np.linalg.eigh(covariance)
+    variances = np.maximum(variances, 0.0)
+    whitening = axes.T / np.sqrt(variances + RIDGE * variances.max())[:, None]
+    return mean, np.asarray(whitening / np.linalg.norm(deviations @ whitening.T, axis=1).max())
 
 
 def _thinned(training: Sequence[FrameSet]) -> list[FrameSet]:
@@ -101,10 +139,3 @@ def _features(deployed: DeployedModel, frames: FrameSet) -> FloatArray:
             features = deployed.last_features(species.repeat(len(batch)), positions, *pairs)
         parts.append(features.numpy())
     return np.concatenate(parts)
-
-
-def _whitening(deviations: FloatArray) -> FloatArray:
-    variances, axes = np.linalg.eigh(np.cov(deviations, rowvar=False).reshape(2 * [deviations.shape[1]]))
-    variances = np.maximum(variances, 0.0)
-    whitening = axes.T / np.sqrt(variances + RIDGE * variances.max())[:, None]
-    return np.asarray(whitening / np.linalg.norm(deviations @ whitening.T, axis=1).max())

@@ -24,11 +24,12 @@ from mdaug.models.molecule_terms import MoleculeTerms
 from mdaug.options import PRECISIONS
 
 NAME = "manifest.json"
-WITH_SCALES, WITH_BASELINE, WITH_VECTORS, WITH_PRIOR, PLAIN = 6, 5, 4, 2, 1
-"""Format versions of models with output scales, with a baseline, with vectors, with a prior, and without any:
-an older reader must refuse what it would leave out, and tensors that it does not expect."""
+WITH_TYPE_STATISTICS, WITH_SCALES, WITH_BASELINE, WITH_VECTORS, WITH_PRIOR, PLAIN = 7, 6, 5, 4, 2, 1
+"""Format versions of models with statistics of atom types, with output scales, with a baseline, with vectors,
+with a prior, and without any: an older reader must refuse what it would leave out, and tensors that it does
+not expect."""
 
-READABLE = (PLAIN, WITH_PRIOR, 3, WITH_VECTORS, WITH_BASELINE, WITH_SCALES)
+READABLE = (PLAIN, WITH_PRIOR, 3, WITH_VECTORS, WITH_BASELINE, WITH_SCALES, WITH_TYPE_STATISTICS)
 """Baselines of version 3 have no angles in radians, those of versions 3 and 4 no atom types."""
 
 _KEYS = ("elements", "cutoff_A", "n_interactions", "dtype", "units", "training", "weights_sha256", "versions")
@@ -101,6 +102,9 @@ def build_manifest(
 
 
 def _format_version(model: SchNet, deployed: DeployedModel) -> int:
+    statistics = deployed.feature_means
+    if statistics is not None and len(statistics) > len(model.atomic_numbers):
+        return WITH_TYPE_STATISTICS
     if model.output_scales is not None:
         return WITH_SCALES
     if len(deployed.baseline):

@@ -46,7 +46,7 @@ class DynamicsOptions(Options):
 
     halt_above: Annotated[float, Field(gt=0)] | None = None
     """Stop the run when the extrapolation of an atom is larger than this, at a row of thermo.csv; 1 is the
-    largest value of the training frames (0.7 warns of most falls). For models of mdaug only."""
+    largest value of the training frames (0.8 warns of most falls). For models of mdaug only."""
 
     checkpoint_every: Annotated[float, Field(ge=0)] = 5.0
     """Wall time between restart files in s; longer if writing those of all replicas takes over a tenth of it.

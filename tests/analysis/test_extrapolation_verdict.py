@@ -11,7 +11,7 @@ def test_frames_below_the_limit_pass():
 
 
 def test_a_limit_above_the_frames_is_proposed():
-    verdict = extrapolation_verdict(np.array([0.2, 0.95, 0.3, 0.71]))
+    verdict = extrapolation_verdict(np.array([0.2, 0.95, 0.3, 0.81]))
     assert verdict.verdict == "warning"
     assert verdict.text.startswith("2 of 4 test frames")
     assert "use 1.1 " in verdict.text

@@ -75,7 +75,8 @@ def test_types_with_the_embeddings_of_their_elements_change_nothing(model, templ
     assert_equal(torchscript(same, atoms, molecules, offsets), expected)
     assert abs(typed["forces"] - expected["forces"]).max() > 0.01
     # earlier versions expect no tensor of types: they would find the hash of the weights wrong
-    assert read_manifest(path)["format_version"] == read_manifest(by_element)["format_version"] == 5
+    assert read_manifest(same)["format_version"] == read_manifest(by_element)["format_version"] == 5
+    assert read_manifest(path)["format_version"] == 7  # it has statistics of types
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -137,19 +138,37 @@ def test_energies_relative_to_single_atoms(path, templates, evaluator):
     assert atoms.get_potential_energy() == pytest.approx(expected, abs=1e-9)
 
 
-def test_extrapolation_is_that_of_the_elements_and_at_most_one_in_training(path):
+def extrapolations(path, frames, evaluator):
+    """Return the extrapolation of each atom (n_frames, n_atoms) by `MDAugCalculator`."""
+    atoms = molecule("CH3CH2OH")
+    atoms.calc = MDAugCalculator(path, dtype="float64", evaluator=evaluator, strict=None)
+    values = []
+    for positions in frames.positions:
+        atoms.positions = positions
+        atoms.get_potential_energy()
+        values.append(atoms.calc.extrapolation)
+    return np.array(values)
+
+
+@pytest.mark.parametrize("evaluator", ["core", "torchscript"])
+def test_extrapolation_is_at_most_one_in_training_for_each_type(path, evaluator):
+    values = extrapolations(path, frames_near(molecule("CH3CH2OH"), 20), evaluator)
+    for kind in set(ETHANOL):
+        assert values[:, np.array(ETHANOL) == kind].max() == pytest.approx(1.0, abs=1e-9)
+
+
+def test_extrapolation_of_earlier_files_is_that_of_the_elements(model, templates, tmp_path):
+    """They have statistics of each element only, and the core must not read those of types from them."""
     frames = frames_near(molecule("CH3CH2OH"), 20)
-    largest = 0.0
-    for evaluator in ("core", "torchscript"):
-        atoms = molecule("CH3CH2OH")
-        atoms.calc = MDAugCalculator(path, dtype="float64", evaluator=evaluator, strict=None)
-        values = []
-        for positions in frames.positions:
-            atoms.positions = positions
-            atoms.get_potential_energy()
-            values.append(atoms.calc.extrapolation)
-        largest = max(largest, np.max(values))
-    assert largest == pytest.approx(1.0, abs=1e-9)
+    typed = replace(frames, atom_types=templates[0].atom_types)
+    statistics = last_layer_statistics(model, [typed])
+    of_elements = statistics._replace(means=statistics.means[:3], whitening=statistics.whitening[:3])
+    given = {"training": {}, "templates": templates, "statistics": of_elements}
+    earlier = export_model(model, tmp_path / "earlier.pt", **given)
+    values = extrapolations(earlier, frames, "core")
+    for number in (1, 6, 8):
+        assert values[:, frames.atomic_numbers == number].max() == pytest.approx(1.0, abs=1e-9)
+    assert read_manifest(earlier)["format_version"] == 5
 
 
 def test_a_whole_file_needs_no_molecules_in_order(path):

@@ -1,6 +1,7 @@
 """Extrapolation: 1 is the largest value of the training frames, in every evaluator; older files have none."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -152,6 +153,43 @@ def test_files_without_statistics_have_no_extrapolation(make_model, tmp_path):
     with pytest.raises(Exception, match="no statistics of its training frames"):
         core.compute_extrapolation()
     assert "extrapolation" not in read_manifest(path)
+
+
+def test_an_atom_like_another_type_is_unlike_its_own(make_model, ethanol_frames):
+    """H of the hydroxyl group is far from H of CH3, which the covariance of all H would hide."""
+    types = np.array([0, 1, 2, 3, 4, 4, 5, 5, 5])
+    typed, model = replace(ethanol_frames, atom_types=types), make_model(n_atom_types=6)
+    with torch.no_grad():
+        model.network.embedding.weight[3:] = model.network.embedding.weight[[1, 1, 2, 0, 0, 0]]
+    of_types = last_layer_statistics(model, [typed])
+    hydrogen, hydroxyl = of_types.means[0], of_types.means[3 + 3]
+    by_type, by_element = (
+        float(torch.linalg.norm(of_types.whitening[row] @ (hydroxyl - of_types.means[3 + 5])))
+        for row in (3 + 5, 0)
+    )
+    assert by_type > 2 * by_element > 0
+    assert torch.linalg.norm(hydroxyl - hydrogen) > 0
+
+
+def test_a_type_of_few_atoms_has_the_covariance_within_its_element(make_model, ethanol_frames):
+    """Of two frames it would have none in most directions, so that every other frame were unlike them."""
+    types = np.array([0, 1, 2, 3, 4, 4, 5, 5, 5])
+    model, few = make_model(n_atom_types=7), ethanol_frames.select(np.array([0, 1]))
+    rare = replace(few, atom_types=np.array([0, 1, 2, 6, 4, 4, 5, 5, 5]))
+    typed = replace(ethanol_frames, atom_types=types)
+    statistics = last_layer_statistics(model, [typed, rare])
+    scales = torch.linalg.svdvals(statistics.whitening[3 + 6]) / statistics.whitening[3 + 6].norm()
+    within = torch.linalg.svdvals(statistics.whitening[3 + 3]) / statistics.whitening[3 + 3].norm()
+    torch.testing.assert_close(scales, within, rtol=0.5, atol=0.0)
+
+
+def test_a_type_without_frames_has_no_statistics(make_model, ethanol_frames):
+    types = np.array([0, 1, 2, 3, 4, 4, 5, 5, 5])
+    statistics = last_layer_statistics(
+        make_model(n_atom_types=7), [replace(ethanol_frames, atom_types=types)]
+    )
+    assert torch.isnan(statistics.means[3 + 6]).all() and torch.isnan(statistics.whitening[3 + 6]).all()
+    assert torch.isfinite(statistics.means[: 3 + 6]).all()
 
 
 def test_a_single_frame_gives_no_statistics(make_model, ethanol_frames):

@@ -141,8 +141,8 @@ def test_damage_inside_is_refused(path):
     [
         ("{", "not readable JSON"),
         ("[]", "no JSON object"),
-        ("{}", "format version None, expected 1 to 6"),
-        (json.dumps({"format_version": 7}), "format version 7, expected 1 to 6; export it again"),
+        ("{}", "format version None, expected 1 to 7"),
+        (json.dumps({"format_version": 8}), "format version 8, expected 1 to 7; export it again"),
         (json.dumps({"format_version": 1, "elements": []}), "lacks cutoff_A, n_interactions, dtype"),
     ],
 )

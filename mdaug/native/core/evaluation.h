@@ -34,8 +34,8 @@ class Evaluation final : public AnyEvaluation {
   public:
     // elements: of each species, as in Molecules.
     Evaluation(const ModelFile& file, const std::vector<int>& elements, int threads)
-        : network_(file), vectors_(network_), prior_(file), statistics_(file), sent_(network_.n_blocks), kept_(network_.n_blocks),
-          act_slopes_(network_.n_blocks), elements_(elements), cutoff_(file.cutoff),
+        : network_(file), vectors_(network_), prior_(file), statistics_(file, elements), sent_(network_.n_blocks),
+          kept_(network_.n_blocks), act_slopes_(network_.n_blocks), elements_(elements), cutoff_(file.cutoff),
           spacing_(file.spacing), energy_scale_(file.energy_scale), threads_(threads) {
         n_stages = 2 * network_.n_blocks;
         scratch_.reserve(threads * ROW_BLOCK * scratch_width());
@@ -257,7 +257,7 @@ void Evaluation<T>::read_out(int64_t row, int64_t n, T* u) {
         network_.to_readout[m].up.add_product(n, kept_[m].get() + row * basis, u);
     shifted_softplus<T>(n * width, u, h, s);
     for (int64_t r = 0; r < n && extrapolates_; ++r)
-        extrapolation_.get()[row + r] = statistics_.of(elements_[species_.get()[row + r]], u + r * width);
+        extrapolation_.get()[row + r] = statistics_.of(species_.get()[row + r], u + r * width);
     const T* w = network_.readout.get();
     for (int64_t r = 0; r < n; ++r) {
         const int32_t species = species_.get()[row + r];

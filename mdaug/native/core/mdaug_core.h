@@ -94,7 +94,7 @@ MDAUG_API size_t mdaug_memory(const mdaug_core* core);       /* bytes held by al
 MDAUG_API int mdaug_set_reference(mdaug_core* core, int with_reference);
 
 /* Extrapolation: how unlike those of the training frames the network's features of an atom are. Without unit; 1 is the
- * largest value of the training frames for the element of the atom (formula: mdaug/deployment/feature_statistics.py).
+ * largest value of the training frames for the species of the atom (formula: mdaug/deployment/feature_statistics.py).
  * Models of earlier versions of mdaug do not have it. */
 MDAUG_API int mdaug_has_extrapolation(const mdaug_core* core); /* 0: no */
 

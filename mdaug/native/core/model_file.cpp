@@ -18,7 +18,7 @@ namespace mdaug::core {
 
 namespace {
 
-constexpr const char* FORMAT_VERSIONS[] = {"1", "2", "3", "4", "5", "6"};  // mdaug/deployment/manifest.py
+constexpr const char* FORMAT_VERSIONS[] = {"1", "2", "3", "4", "5", "6", "7"};  // mdaug/deployment/manifest.py
 
 // Tensors of each template of a baseline (mdaug/models/molecule_terms.py).
 constexpr const char* TEMPLATE_TENSORS[] = {"atomic_numbers", "bonds",           "bond_parameters", "angles",

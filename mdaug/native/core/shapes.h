@@ -60,8 +60,9 @@ class ShapeCheck {
         if (file_.tensors.contains("output_scales")) shape("output_scales", {embedding[0]});
         shape("atomic_numbers", {n_elements});
         if (file_.has_statistics()) {
-            shape("feature_means", {n_elements, readout});
-            shape("feature_whitening", {n_elements, readout, readout});
+            const int64_t n = shape("feature_means", {ANY, readout})[0];
+            if (n != n_elements && n != embedding[0]) fail("feature_means has rows of neither the elements nor the types");
+            shape("feature_whitening", {n, readout, readout});
         }
         if (file_.prior_spacing > 0) check_rows(shape("prior_table", {n_elements, n_elements, ANY})[2]);
     }
