@@ -10,6 +10,7 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from mdaug.data.datasets import EMBEDDED_SETS, REMOTE_SETS, cached_path
+from mdaug.data.exchanged_elements import refuse_exchanged_elements
 from mdaug.data.isolated_atoms import are_isolated
 from mdaug.data.isomers import split_isomers
 from mdaug.data.join import join_contents
@@ -113,7 +114,8 @@ def load_systems(
 
     Frames are of one system if they have the same atoms in the same order, the same periodic directions and
     the same bonds (see `split_isomers`), in whichever files of `data` they are. Systems with the same bonds
-    but another order of atoms are refused within a file.
+    but another order of atoms are refused within a file, and systems with the same geometry but exchanged
+    elements (see `refuse_exchanged_elements`).
 
     Parameters
     ----------
@@ -161,6 +163,7 @@ def read_frames(data: str | Path = "ethanol", **reading: Unpack[ReadingOptions])
 def read_systems(data: str | Path, **reading: Unpack[ReadingOptions]) -> list[ReadFrames]:
     """Read the frames of all systems without checks; parameters and errors as of `load_systems`."""
     read = _read(str(data), Reading(**reading, several_systems=True))
+    refuse_exchanged_elements([contents.frames for contents in read])
     return [
         replace(contents, frames=isomer, notes=contents.notes if n == 0 else ())
         for contents in read
