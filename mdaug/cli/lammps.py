@@ -5,7 +5,7 @@ from typing import Literal
 
 from mdaug.cli.arguments import refuse, typed
 from mdaug.cli.progress import console, print_next
-from mdaug.errors import MDAugError, SettingsError
+from mdaug.errors import MDAugError
 from mdaug.text import print_text
 
 _COMPILING = "compiling pair_style mdaug for LAMMPS, once (a minute or two)"
@@ -31,15 +31,17 @@ def lammps(
         build: compile the pair style again; path: print its folder, for LAMMPS_PLUGIN_PATH of another `lmp`
         of the same version; check: test that `lmp` loads the pair style; inputs: write the example inputs
         into the folder inputs; data: write a data file of a structure, whose atom types are the elements of a
-        model and whose atoms are in the order that the model's baseline needs.
+        model and whose atoms are in the order that the model's baseline needs, and an input for NVE dynamics
+        with both (the same name with the ending .in).
     structure
-        data: a structure file or SMILES string.
+        data: a structure file or SMILES string, or the label of a system of the model [default: the lowest
+        training frame].
     model
         data: model.pt or run folder [default: the latest run].
     out
         data: the data file [default: name of the structure file, with the ending .data].
     overwrite
-        data: replace that file.
+        data: replace these files.
     """
     if action == "data":
         return _write_data(structure, model, out, overwrite=overwrite)
@@ -50,26 +52,18 @@ def lammps(
 
 def _write_data(structure: str | None, model: Path | None, out: Path | None, *, overwrite: bool) -> None:
     from mdaug.deployment import read_manifest
-    from mdaug.sampling.structures import starting_structures
-    from mdaug.workflows.lammps_data import write_data_file
+    from mdaug.workflows.lammps_data import write_input
     from mdaug.workflows.run_folders.runs import find_model
+    from mdaug.workflows.use_model import start_structure
 
-    if structure is None:
-        raise SettingsError(
-            "mdaug lammps data: a structure is missing; name a structure file or SMILES string"
-        )
+    is_file = structure is not None and Path(structure).is_file()
     if out is None:
-        out = Path(Path(structure).stem + ".data") if Path(structure).is_file() else Path("structure.data")
+        out = Path(Path(structure).stem + ".data" if structure and is_file else "structure.data")
     path = find_model(model)
     manifest = read_manifest(path)
-    atoms = write_data_file(out, starting_structures(structure, 1)[0], manifest, overwrite=overwrite)
-    print_text(out)
-    boundary = " ".join("p" if periodic else "f" for periodic in atoms.pbc)
-    lines = "units metal", f"boundary {boundary}", "atom_modify map array", f"read_data {out}"
-    pair = "pair_style mdaug", f"pair_coeff * * {path} {' '.join(manifest['elements'])}"
-    print_next(
-        "mdaug lammps inputs  writes inputs for ethanol, which read the file with -var data", *lines, *pair
-    )
+    script = write_input(out, start_structure(manifest, path, structure), manifest, path, overwrite=overwrite)
+    print_text(out, script, sep="\n")
+    print_next(f"lmp -in {script}  NVE dynamics", "mdaug drift log.lammps")
 
 
 def _prepare(action: str) -> None:

@@ -1,6 +1,7 @@
-"""Data files for LAMMPS whose atoms are in the order that the baseline of a model needs."""
+"""Files for LAMMPS: a structure in the order of atoms that a model needs, and an input that reads it."""
 
 import io
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from mdaug.calculators.molecules import molecule_order
 from mdaug.calculators.structures import cell_of, check_positions, elements_of
 from mdaug.errors import DataError
 from mdaug.files import write_text
+from mdaug.geometry.rigid_motion import n_rigid_motions
+from mdaug.workflows.settings.inputs import inputs_folder
 
 MARGIN = 10.0
 """Free space around a structure in directions without a period, Å."""
@@ -43,8 +46,7 @@ def write_data_file(
     DataError
         The file exists, or the model cannot evaluate the structure.
     """
-    if path.exists() and not overwrite:
-        raise DataError(f"{path} exists; name another file with --out, or replace it with --overwrite")
+    _refuse_existing(path, overwrite=overwrite)
     elements = list(manifest["elements"])
     elements_of(atoms.numbers, elements)
     check_positions(atoms.positions)
@@ -53,6 +55,50 @@ def write_data_file(
     write_lammps_data(text, ordered, specorder=elements, masses=True, atom_style="atomic")
     write_text(path, text.getvalue())
     return ordered
+
+
+def write_input(
+    data: Path, atoms: Atoms, manifest: Mapping[str, Any], model: Path, *, overwrite: bool = False
+) -> Path:
+    """Write a data file and an input for NVE dynamics that reads it, and return the path of the input.
+
+    The input is the shipped ``molecule.in`` with other values of its variables.
+
+    Parameters
+    ----------
+    data, atoms, manifest, overwrite
+        As for `write_data_file`.
+    model
+        Path of the model.
+
+    Raises
+    ------
+    DataError
+        One of the files exists, or the model cannot evaluate the structure.
+    """
+    path = data.with_suffix(".in")
+    if path == data:
+        raise DataError(f"{data}: the input gets this name; expected another ending, such as .data")
+    for each in (data, path):
+        _refuse_existing(each, overwrite=overwrite)
+    ordered = write_data_file(data, atoms, manifest, overwrite=overwrite)
+    values = {
+        "model": model,
+        "data": data,
+        "elements": " ".join(manifest["elements"]),
+        "boundary": " ".join("p" if periodic else "f" for periodic in ordered.pbc),
+        "rigid": n_rigid_motions(ordered),
+    }
+    text = (inputs_folder() / "molecule.in").read_text(encoding="utf-8")
+    for name, value in values.items():
+        text = re.sub(rf'(?m)^(variable +{name} index )("[^"]*"|\S+)', rf'\1"{value}"', text)
+    write_text(path, text)
+    return path
+
+
+def _refuse_existing(path: Path, *, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise DataError(f"{path} exists; name another file with --out, or replace it with --overwrite")
 
 
 def in_box(atoms: Atoms) -> Atoms:

@@ -23,6 +23,8 @@ BAR_PER_EV_A3 = 1.6021765e6
 VOIGT = [0, 1, 2, 5, 4, 3]  # LAMMPS' xx, yy, zz, xy, xz, yz from ASE's order
 PAIR = "pair_style mdaug\npair_coeff * * {model} H C O NULL"
 MAP = "atom_modify map array"
+SHORT = {"steps": 20, "every": 10, "temperature": 20, "timestep": 0.1}
+R_KCAL_MOL_K = 0.0019872067
 CUTOFF = 4.0
 
 
@@ -259,13 +261,42 @@ def test_shipped_inputs_read_a_data_file(structures, lab, model_path, name):
     assert "Loop time of" in lab.run(f"variable data string it.data\n{text}", ranks=ranks)
 
 
+@pytest.mark.parametrize("name", ["molecule", "mixture"])
+def test_the_written_input_runs_nve_of_any_structure(structures, lab, model_path, name):
+    """Elements, boundary and number of rigid motions are those of the model and the structure."""
+    atoms = shuffled(structures[name])
+    start = lab.folder / "start.json"
+    write(start, atoms)
+    data = lab.folder / "own.data"
+    assert main(["lammps", "data", str(start), "--model", str(model_path), "--out", str(data)]) == 0
+    short = "".join(f"variable {key} string {value}\n" for key, value in SHORT.items())
+    printed = lab.run(short + data.with_suffix(".in").read_text())
+    table = printed.rsplit("TotEng", 1)[1].split("Loop time")[0].split()
+    _, _, kelvin, _, kinetic, total = np.array(table, dtype=float).reshape(-1, 6).T
+    assert len(total) == 3
+    n_rigid = 3 if name == "mixture" else 6
+    assert kinetic[0] == pytest.approx(0.5 * R_KCAL_MOL_K * kelvin[0] * (3 * len(atoms) - n_rigid), rel=1e-5)
+    assert name == "mixture" or np.ptp(total) < 0.02 * kinetic[0]  # between molecules the model is random
+
+
+def test_without_a_structure_it_is_that_of_the_training_frames(lab, model_path, capsys):
+    data = lab.folder / "trained.data"
+    assert main(["lammps", "data", "--model", str(model_path), "--out", str(data)]) == 1
+    assert "no reference structure" in capsys.readouterr().err  # this model was exported without frames
+
+
 def test_a_data_file_needs_molecules_of_the_model(lab, model_path, capsys):
     write(lab.folder / "start.xyz", molecule("CH3OCH3"))
     command = ["lammps", "data", str(lab.folder / "start.xyz"), "--model", str(model_path)]
     assert main(command) == 1
     assert "is not made of such molecules" in capsys.readouterr().err
-    assert main(command[:2]) == 2
-    assert "a structure is missing" in capsys.readouterr().err
+    existing = lab.folder / "it.in"
+    existing.write_text("mine")
+    assert main([*command, "--out", str(lab.folder / "it.data")]) == 1
+    assert "it.in exists" in capsys.readouterr().err and not (lab.folder / "it.data").exists()
+    assert main([*command, "--out", str(existing)]) == 1
+    assert "expected another ending, such as .data" in capsys.readouterr().err
+    assert existing.read_text() == "mine"
     assert main(["lammps", "check", "--model", str(model_path)]) == 2
     assert "--model: no effect with mdaug lammps check" in capsys.readouterr().err
 
