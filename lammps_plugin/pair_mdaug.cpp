@@ -14,6 +14,8 @@
 #include "neighbor.h"
 #include "update.h"
 
+#include <mpi.h>
+
 #include <cmath>
 #include <cstring>
 
@@ -27,6 +29,8 @@ PairMDAug::PairMDAug(LAMMPS *lmp) : Pair(lmp), model(std::make_unique<Model>())
   restartinfo = 1;
   no_virial_fdotr_compute = 1;    // the core gives the virial
   centroidstressflag = CENTROID_NOTAVAIL;
+  nextra = static_cast<int>(model->virial_deviation.size());    // compute pair has these values
+  pvector = model->virial_deviation.data();
 }
 
 PairMDAug::~PairMDAug()
@@ -147,7 +151,7 @@ void PairMDAug::evaluate()
   m.energies.resize(m.n_owned);
   m.forces.resize(3 * m.n_owned);
   m.atomic_strains.resize(vflag_atom ? 6 * m.n_owned : 0);
-  check(mdaug_finish(m.core, m.energies.data(), m.forces.data(), vflag_global ? m.strain.data() : nullptr,
+  check(mdaug_finish(m.core, m.energies.data(), m.forces.data(), vflag_global || m.wants_deviation ? m.strain.data() : nullptr,
                      vflag_atom ? m.atomic_strains.data() : nullptr));
 }
 
@@ -165,7 +169,7 @@ void PairMDAug::evaluate_stages()
   }
 }
 
-// √⟨|F_i − ⟨F_i⟩|²⟩ over the models, for each owned atom.
+// √⟨|F_i − ⟨F_i⟩|²⟩ over the models for each owned atom, and the deviation of the virial.
 void PairMDAug::evaluate_committee()
 {
   Model &m = *model;
@@ -173,12 +177,14 @@ void PairMDAug::evaluate_committee()
     error->all(FLERR, "pair_style mdaug: force_deviation needs a model of 'mdaug train --committee N', or other models by "
                       "the option committee, when a run is prepared (without 'pre no')");
   std::vector<std::vector<double>> forces{m.forces};
+  std::vector<std::array<double, 6>> strains{m.strain};
   for (auto *&other : m.committee) {
     std::swap(m.core, other);
     evaluate_stages();
-    check(mdaug_finish(m.core, m.energies.data(), m.forces.data(), nullptr, nullptr));
+    check(mdaug_finish(m.core, m.energies.data(), m.forces.data(), m.strain.data(), nullptr));
     std::swap(m.core, other);
     forces.push_back(m.forces);
+    strains.push_back(m.strain);
   }
   const double n = static_cast<double>(forces.size());
   m.deviation.assign(atom->nlocal + 1, 0.0);    // never empty, so that its address is not null
@@ -191,6 +197,32 @@ void PairMDAug::evaluate_committee()
     }
     m.deviation[m.atoms[k]] = m.energy_unit * std::sqrt(squares);
   }
+  set_virial_deviation(strains);
+}
+
+// Largest, least and root of the mean square of the standard deviations of the nine components of the virial, an atom.
+void PairMDAug::set_virial_deviation(const std::vector<std::array<double, 6>> &of_rank)
+{
+  Model &m = *model;
+  const auto n = static_cast<double>(of_rank.size());
+  const double n_owned = m.n_owned;
+  double n_atoms = 0.0;
+  MPI_Allreduce(&n_owned, &n_atoms, 1, MPI_DOUBLE, MPI_SUM, world);
+  auto strains = of_rank;
+  MPI_Allreduce(of_rank.data(), strains.data(), 6 * static_cast<int>(n), MPI_DOUBLE, MPI_SUM, world);
+  double largest = 0.0, least = 0.0, squares = 0.0;
+  for (int a = 0; a < 6; ++a) {    // xx, yy, zz, and xy, xz, yz, which stand for two components each
+    double mean = 0.0, variance = 0.0;
+    for (const auto &of_model : strains) mean += of_model[a] / n;
+    for (const auto &of_model : strains) variance += (of_model[a] - mean) * (of_model[a] - mean) / n;
+    const double deviation = std::sqrt(variance);
+    largest = MAX(largest, deviation);
+    least = a == 0 ? deviation : MIN(least, deviation);
+    squares += (a < 3 ? 1.0 : 2.0) * variance;
+  }
+  // compute pair adds up the values of all ranks
+  const double unit = comm->me == 0 && n_atoms > 0.0 ? m.energy_unit / n_atoms : 0.0;
+  m.virial_deviation = {unit * largest, unit * least, unit * std::sqrt(squares / 9.0)};
 }
 
 void PairMDAug::add_results()

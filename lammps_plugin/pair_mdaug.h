@@ -21,6 +21,8 @@ PairStyle(mdaug,PairMDAug);
 
 #include <array>
 #include <memory>
+#include <string>
+#include <vector>
 
 struct mdaug_core;
 
@@ -93,6 +95,7 @@ class PairMDAug : public Pair {
   void evaluate();
   void evaluate_stages();
   void evaluate_committee();
+  void set_virial_deviation(const std::vector<std::array<double, 6>> &);
   void add_results();
   void set_extrapolation();
   void check(int);

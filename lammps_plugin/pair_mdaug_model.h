@@ -84,6 +84,7 @@ struct PairMDAug::Model {
   std::vector<double> extrapolation;    // of each owned atom of LAMMPS; 0 for those that the model ignores
   int wants_deviation = 0;              // as for the extrapolation
   std::vector<double> deviation;        // of the forces of the committee, for each owned atom of LAMMPS
+  std::array<double, 3> virial_deviation{};    // largest, least and mean of the committee, for compute pair
   std::array<double, 6> strain{};
   mdaug_rows exchanged{};    // rows that forward communication exchanges now
 

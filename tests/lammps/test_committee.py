@@ -16,6 +16,10 @@ FIX = """
 fix x all pair 1 mdaug force_deviation 1
 compute largest all reduce max f_x
 variable largest equal c_largest
+compute virial all pair mdaug
+variable largest_v equal c_virial[1]
+variable least_v equal c_virial[2]
+variable mean_v equal c_virial[3]
 """
 
 
@@ -50,6 +54,7 @@ def test_deviations_are_those_of_the_calculator(structures, tmp_path, ranks, uni
         script += lab.prepare(name, atoms, pair + FIX, units=units)
         script += f"write_dump all custom {name}.x id f_x modify sort id format float %.17g\n"
         script += f'print "LARGEST {name} ${{largest}}"\n'
+        script += f'print "VIRIAL {name} ${{largest_v}} ${{least_v}} ${{mean_v}}"\n'
     printed = lab.run(script, ranks=ranks)
     unit = {"metal": 1.0, "real": 23.060549}[units]
     for name, atoms in structures.items():
@@ -63,6 +68,12 @@ def test_deviations_are_those_of_the_calculator(structures, tmp_path, ranks, uni
         np.testing.assert_allclose(lab.answer(name, printed).forces, unit * forces, rtol=1e-6, atol=1e-8)
         line = next(line for line in printed.splitlines() if line.startswith(f"LARGEST {name} "))
         assert float(line.split()[2]) == pytest.approx(unit * expected.max(), rel=1e-5)
+        of_virial = alone.calc.results["virial_deviation"]
+        line = next(line for line in printed.splitlines() if line.startswith(f"VIRIAL {name} "))
+        three = [of_virial.max(), of_virial.min(), np.sqrt(np.mean(of_virial**2))]
+        np.testing.assert_allclose(
+            [float(word) for word in line.split()[2:]], unit * np.array(three), rtol=1e-5
+        )
 
 
 @pytest.mark.parametrize(("ranks", "one_file"), [(1, False), (3, False), (3, True)])
