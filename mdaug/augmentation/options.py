@@ -116,7 +116,8 @@ class ExploreOptions(Options):
     """Highest energy of the force-matched field above the lowest training frame, kcal/mol."""
 
     weight: Annotated[float, Field(gt=0, le=1e9)] = 0.004
-    """Weight of each in the training loss (a frame of the data: 1, other augmented frames: 0.02 or less)."""
+    """Weight of each in the training loss (a frame of the data: 1, other augmented frames: at most 0.02,
+    broken bonds beside a baseline: 0.1)."""
 
     seed: Seed = 0
     """Seed of the random draw."""

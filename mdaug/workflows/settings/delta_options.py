@@ -13,8 +13,9 @@ class DeltaSettings(Options):
     method: str = "auto"
     """Low-level method: GFN2-xTB, GFN1-xTB or IPEA1-xTB (through tblite), any ASE calculator as module:Class,
     or none. auto: GFN2-xTB (GFN1-xTB for frames of GFN2-xTB), where tblite is installed and the method
-    explains enough of the forces; for molecules with a baseline and augmented frames, and for molecules of at
-    most 25 atoms that can have neither; not where the epochs are set and make fewer than 8000 steps."""
+    explains enough of the forces; for single molecules with a baseline and augmented frames, and for
+    molecules and complexes of at most 25 atoms that can have neither; not where the epochs are set and make
+    fewer than 8000 steps."""
 
     n_frames: Positive | None = None
     """Frames of the molecule that are made [default: four times its training frames, 1000 to 4000]."""

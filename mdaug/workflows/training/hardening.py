@@ -119,7 +119,7 @@ def _has_labeling_field(sets: Sets) -> bool:
 
 
 def plan_of_hardening(systems: Sequence[Sets], config: RunConfig) -> str | None:
-    """Return a sentence on the hardening that follows a training; None for one system without.
+    """Return a sentence on the hardening that follows a training; None where nobody would expect any.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def plan_of_hardening(systems: Sequence[Sets], config: RunConfig) -> str | None:
         As for `n_rounds`.
     """
     if not n_rounds(systems, config):
-        if len(systems) == 1 or config.hardening.rounds == 0:
+        if config.hardening.rounds == 0 or (len(systems) == 1 and not _has_labeling_field(systems[0])):
             return None
         return (
             f"no hardening: it is for molecules with augmented frames in {LEAST_STEPS} steps or more; "

@@ -248,3 +248,29 @@ def test_a_line_names_the_systems_before_the_training(rounds, n_epochs, periodic
     config = load_config(changes=changes | {"training": {"epochs": n_epochs}})
     text = plan_of_hardening(systems, config)
     assert text is expected or text.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "n_epochs", "has_field", "expected"),
+    [
+        (None, 150, True, "after the training: hardening of ethanol"),
+        (None, 295, True, "after the training"),
+        (None, 20, True, "no hardening: it is for molecules with augmented frames in 8000 steps"),
+        (None, 20, False, None),  # a raw model
+        (0, 20, True, None),
+    ],
+)
+def test_a_line_says_that_one_molecule_has_no_hardening(rounds, n_epochs, has_field, expected):
+    ethanol = SimpleNamespace(
+        label="ethanol",
+        n_training=1080,
+        augmented="frames" if has_field else None,
+        augmentation=SimpleNamespace(field="M") if has_field else None,
+        train=Frames(periodic=False, temperature_K=300.0),
+        baseline=NO_BASELINE,
+        n_without_delta=None,
+    )
+    changes = {} if rounds is None else {"hardening": {"rounds": rounds}}
+    config = load_config(changes=changes | {"training": {"epochs": n_epochs}})
+    text = plan_of_hardening([ethanol], config)
+    assert text is expected or text.startswith(expected)
