@@ -9,6 +9,10 @@ class DataError(MDAugError):
     """Frames, a file or a model that the user gave cannot be used."""
 
 
+class DivergedError(DataError):
+    """A training whose errors are no longer finite."""
+
+
 class SettingsError(DataError):
     """A setting does not exist or cannot have this value: wrong usage, exit code 2."""
 

@@ -82,6 +82,8 @@ class FrameSet:
         Shape (n_frames,): weight of each frame in a training loss; 1 where not given.
     info
         Per-frame records, which extended xyz files keep (parent, rule, …): key -> shape (n_frames, …).
+    of_atoms
+        Keys of `info` whose records have a row for each atom: shape (n_frames, n_atoms, …).
     atom_types
         Shape (n_atoms,): types of atoms that a baseline distinguishes within an element
         (`MoleculeTemplate.atom_types`); −1 for an atom without one. None: no atom has one.
@@ -102,6 +104,7 @@ class FrameSet:
     group: IntArray = field(default=None)  # type: ignore[arg-type]
     weights: FloatArray = field(default=None)  # type: ignore[arg-type]
     info: dict[str, NDArray[Any]] = field(default_factory=dict)
+    of_atoms: frozenset[str] = frozenset()
     atom_types: IntArray | None = None
 
     def __post_init__(self) -> None:

@@ -157,6 +157,7 @@ def make_augmentation(
         weights=label_weights(augmented.labels, options) * parents.weights,
         name=f"{frames.name}, augmented",
         info=info,
+        of_atoms=frozenset({"displacement"}),
     )
     field, assessment = (getattr(rule.label, name, None) for name in ("field", "assessment"))
     changed = () if assessment is None else assessment.changed

@@ -121,7 +121,11 @@ class MDAugCommittee(MDAugCalculator):
         """
         with self._lock:
             super().calculate(atoms, properties, system_changes)
-            forces = [self.results["forces"], *(other.get_forces(self.atoms) for other in self._others)]
+            try:
+                forces = [self.results["forces"], *(other.get_forces(self.atoms) for other in self._others)]
+            except Exception:
+                self.reset()  # else the next call would take the forces of the first model for the results
+                raise
             virials = [_virial_eV(self.atoms, one.results) for one in (self, *self._others)]
             others = {
                 "extrapolation": self.extrapolation,

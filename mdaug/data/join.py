@@ -40,14 +40,14 @@ def join_contents(parts: Sequence[Contents], paths: Sequence[Path], name: str) -
         return first
     for part, path in zip(parts[1:], paths[1:], strict=True):
         _check_same_system(first, part, f"{path}: ", str(paths[0]))
-    sets = [part.frames for part in parts]
+    sets, of_stresses = _with_common_stresses([part.frames for part in parts])
     temperatures = {frames.temperature_K for frames in sets}
     notes = [
         note if note in first.notes else f"{path.name}: {note}"
         for part, path in zip(parts, paths, strict=True)
         for note in part.notes
         if part is first or note not in first.notes
-    ]
+    ] + of_stresses
     if len(temperatures) > 1:
         notes.append("temperatures differ between files: taken as unknown; state one with --temperature")
     joined = replace(
@@ -58,6 +58,15 @@ def join_contents(parts: Sequence[Contents], paths: Sequence[Path], name: str) -
         info=_info(sets) | {FILE_NAME: np.repeat([path.name for path in paths], [len(s) for s in sets])},
     )
     return Contents(joined, first.units, tuple(notes))
+
+
+def _with_common_stresses(sets: Sequence[FrameSet]) -> tuple[list[FrameSet], list[str]]:
+    """Return the frames of all files without stresses that not all files have, and notes on these."""
+    n_with = sum(frames.stresses is not None for frames in sets)
+    if n_with in (0, len(sets)):
+        return list(sets), []
+    note = f"only {n_with} of {len(sets)} files have stresses, which are not used"
+    return [replace(frames, stresses=None) for frames in sets], [note]
 
 
 def _check_same_system(first: Contents, other: Contents, where: str, of_first: str) -> None:

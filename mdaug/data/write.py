@@ -18,7 +18,7 @@ from mdaug.frames import FrameSet
 def write_extxyz(frames: FrameSet, path: Path | str) -> None:
     """Write an ordinary extended xyz: energy in eV, forces in eV/Å, group, temperature, level and info.
 
-    Per-atom entries of ``info`` (shape (n_frames, n_atoms, …)) become columns, the others comment-line keys.
+    Records of atoms (``frames.of_atoms``) become columns, the others comment-line keys.
 
     Parameters
     ----------
@@ -27,8 +27,7 @@ def write_extxyz(frames: FrameSet, path: Path | str) -> None:
     path
         The file.
     """
-    of_atoms = [key for key, values in frames.info.items() if _per_atom(values, frames)]
-    columns = ["symbols", "positions", *of_atoms, "forces"]
+    columns = ["symbols", "positions", *(key for key in frames.info if key in frames.of_atoms), "forces"]
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
         for n in range(len(frames)):
             write_ase_extxyz(stream, [_to_atoms(frames, n)], columns=columns)
@@ -107,7 +106,7 @@ def _to_atoms(frames: FrameSet, n: int) -> Atoms:
     if frames.weights[n] != 1.0:
         atoms.info["weight"] = float(frames.weights[n])
     for key, values in frames.info.items():
-        records = atoms.arrays if _per_atom(values, frames) else atoms.info
+        records = atoms.arrays if key in frames.of_atoms else atoms.info
         records[key] = values[n]
     add_labels(atoms, frames, n)
     return atoms
@@ -115,7 +114,3 @@ def _to_atoms(frames: FrameSet, n: int) -> Atoms:
 
 def _set_records(frames: FrameSet) -> dict[str, Any]:
     return {key: value for key in SET_KEYS if (value := getattr(frames, key)) is not None}
-
-
-def _per_atom(values: np.ndarray, frames: FrameSet) -> bool:
-    return values.ndim >= 2 and values.shape[1] == frames.n_atoms

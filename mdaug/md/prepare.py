@@ -22,7 +22,14 @@ from mdaug.md.guard import Guard
 from mdaug.md.loop import Advance, Integrator, MakeIntegrator, Run
 from mdaug.md.options import DynamicsOptions
 from mdaug.md.recorder import Recorder
-from mdaug.md.restart import RESTART_FILE, Restart, read_restart, resumed_start, write_start
+from mdaug.md.restart import (
+    RESTART_FILE,
+    Restart,
+    read_restart,
+    refuse_other_files,
+    resumed_start,
+    write_start,
+)
 
 Progress = Callable[[str, int, int], None]
 """Called with (phase, steps done, steps in all); the phases are ``"equilibration"`` and ``"dynamics"``."""
@@ -214,6 +221,7 @@ def _restart(folder: Path, atoms: Atoms, options: DynamicsOptions, resume: bool)
             raise DataError(
                 f"{folder} holds another run; continue it with --resume, or give another folder with --out"
             )
+        refuse_other_files(folder)
         return None
     restart = read_restart(folder, len(atoms))
     if restart is not None and restart.step > options.steps:

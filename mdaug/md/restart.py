@@ -184,6 +184,26 @@ def read_start(folder: Path) -> tuple[Atoms, DynamicsOptions, dict[str, Any]] | 
         raise DataError(f"{path}: not the record of a run ({type(error).__name__}: {error})") from error
 
 
+def refuse_other_files(folder: Path) -> None:
+    """Refuse to replace files with the names of a run's that no run of mdaug has written.
+
+    Parameters
+    ----------
+    folder
+        Folder of a new run.
+
+    Raises
+    ------
+    DataError
+        There are such files.
+    """
+    there = [name for name in RUN_FILES if (folder / name).exists()]
+    if there and read_start(folder) is None:
+        raise DataError(
+            f"{folder / there[0]} is of no run of mdaug and would be replaced; give another folder with --out"
+        )
+
+
 def check_own_record(folder: Path) -> None:
     """Refuse the record of another user, because a resume would load the model that it names.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from mdaug.errors import DataError
+from mdaug.errors import DataError, DivergedError
 from mdaug.frames import Frames
 from mdaug.models import SchNet, SchNetOptions
 from mdaug.training.checkpoint import load_checkpoint, save_checkpoint
@@ -250,7 +250,7 @@ class Trainer:
     def _refuse_divergence(self, validation: Errors) -> None:
         """Raise an error before nonfinite weights are saved: later epochs cannot recover from them."""
         if not isfinite(validation.energy_mse + validation.force_mse + validation.strain_mse):
-            raise DataError(
+            raise DivergedError(
                 f"the training diverged in epoch {self.epoch + 1}: its validation errors are not finite; "
                 f"give a lower learning rate (now {self.options.learning_rate:g}), lower weights, "
                 "or --training.dtype float64"

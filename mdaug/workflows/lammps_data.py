@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,9 @@ def write_input(
     path = data.with_suffix(".in")
     if path == data:
         raise DataError(f"{data}: the input gets this name; expected another ending, such as .data")
+    for each in (data, model):
+        if set('"$') & set(str(each)):
+            raise DataError(f'{each}: LAMMPS cannot read a name with " or $; expected another one')
     for each in (data, path):
         _refuse_existing(each, overwrite=overwrite)
     ordered = write_data_file(data, atoms, manifest, overwrite=overwrite)
@@ -91,9 +95,14 @@ def write_input(
     }
     text = (inputs_folder() / "molecule.in").read_text(encoding="utf-8")
     for name, value in values.items():
-        text = re.sub(rf'(?m)^(variable +{name} index )("[^"]*"|\S+)', rf'\1"{value}"', text)
+        line = re.compile(rf'^(variable +{name} index )("[^"]*"|\S+)', re.MULTILINE)
+        text = line.sub(partial(_with_value, value), text)
     write_text(path, text)
     return path
+
+
+def _with_value(value: object, found: re.Match[str]) -> str:
+    return f'{found[1]}"{value}"'
 
 
 def _refuse_existing(path: Path, *, overwrite: bool) -> None:

@@ -1,6 +1,7 @@
 """Files that follow from the trajectory of a finished run: extended xyz, and the deviation of a committee."""
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +36,25 @@ def write_extxyz_trajectory(folder: Path, start: Atoms) -> Path:
     Path
         The file.
     """
-    universe = open_trajectory(folder)
     path = folder / "trajectory.xyz"
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for frame in universe.trajectory:
-            atoms = Atoms(start.numbers, frame.positions)
-            if start.pbc.any():
-                atoms.cell, atoms.pbc = frame.triclinic_dimensions, start.pbc
-            atoms.info["time_fs"] = 1000.0 * frame.time
+        atoms = Atoms(start.numbers, start.positions, pbc=start.pbc)
+        for time_fs in _frames_of(folder, atoms):
+            atoms.info["time_fs"] = time_fs
             ase.io.write(file, atoms, format="extxyz")
     return path
+
+
+def _frames_of(folder: Path, atoms: Atoms) -> Iterator[float]:
+    """Give atoms the positions of each frame in turn, and yield its time in fs.
+
+    They get the cell of the trajectory, too: its first vector lies along x, whatever that of the start.
+    """
+    for frame in open_trajectory(folder).trajectory:
+        if atoms.pbc.any():
+            atoms.cell = frame.triclinic_dimensions
+        atoms.positions = frame.positions
+        yield 1000.0 * frame.time
 
 
 def committee_of(about: dict[str, Any]) -> MDAugCommittee:
@@ -94,11 +104,9 @@ def write_model_deviation(folder: Path, start: Atoms, committee: MDAugCommittee,
     """
     atoms, lines = start.copy(), ["#" + f"{'step':>11}" + "".join(f"{name:>19}" for name in _COLUMNS)]
     committee.find_molecules(atoms)
-    for frame in open_trajectory(folder).trajectory:
-        atoms.positions = frame.positions
+    for time_fs in _frames_of(folder, atoms):
         values = _deviations(atoms, committee)
-        step = round(1000.0 * frame.time / timestep_fs)
-        lines.append(f"{step:12d}" + "".join(f" {value:18.6e}" for value in values))
+        lines.append(f"{round(time_fs / timestep_fs):12d}" + "".join(f" {value:18.6e}" for value in values))
     path = folder / MODEL_DEVI
     write_text(path, "\n".join(lines) + "\n")
     return path

@@ -297,6 +297,8 @@ def test_a_data_file_needs_molecules_of_the_model(lab, model_path, capsys):
     assert main([*command, "--out", str(existing)]) == 1
     assert "expected another ending, such as .data" in capsys.readouterr().err
     assert existing.read_text() == "mine"
+    assert main([*command, "--out", str(lab.folder / "a$b.data")]) == 1
+    assert "LAMMPS cannot read a name with" in capsys.readouterr().err
     assert main(["lammps", "check", "--model", str(model_path)]) == 2
     assert "--model: no effect with mdaug lammps check" in capsys.readouterr().err
 

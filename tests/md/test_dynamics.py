@@ -185,6 +185,14 @@ def test_resuming_as_another_run_is_refused(ethanol, springs, tmp_path) -> None:
         run_dynamics(ethanol, springs(ethanol), quick(), tmp_path)
 
 
+@pytest.mark.parametrize("name", ["config.json", "thermo.csv", "trajectory.dcd"])
+def test_files_of_others_are_not_replaced(ethanol, springs, tmp_path, name) -> None:
+    (tmp_path / name).write_text('{"mine": 1}')
+    with pytest.raises(DataError, match=rf"{name}(: not written by mdaug| is of no run of mdaug)"):
+        run_dynamics(ethanol, springs(ethanol), quick(), tmp_path)
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [(name, '{"mine": 1}')]
+
+
 def test_a_run_that_blows_up_stops_and_says_why(ethanol, springs, tmp_path) -> None:
     result = run_dynamics(ethanol, springs(ethanol), quick(timestep=9.0), tmp_path)
     assert result.stopped_because is not None

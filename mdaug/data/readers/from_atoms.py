@@ -82,6 +82,7 @@ def frames_from_atoms(
         ),
         info=_per_frame_info(images, (energy_key, forces_key, stress_key))
         | {FRAME_IN_FILE: np.array(numbers)},
+        of_atoms=frozenset(images[0].arrays),
     )
     return frames, tuple(notes)
 

@@ -12,10 +12,12 @@ augmented frames slow the learning in short trainings (after 1000 steps the forc
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf, isfinite
 from pathlib import Path
 from typing import NamedTuple
 
 from mdaug.augmentation.generate import Augmentation
+from mdaug.errors import DivergedError
 from mdaug.frames import Frames, FrameSet, as_frames, join_frames
 from mdaug.training import train
 from mdaug.workflows.settings.config import RunConfig
@@ -169,7 +171,7 @@ class Comparison:
     device: str
 
     def force_mae(self, *, with_baseline: bool, with_augmented: bool) -> float:
-        """Return the force MAE of the validation frames, kcal/mol/Å.
+        """Return the force MAE of the validation frames, kcal/mol/Å; infinite if the training diverges.
 
         Parameters
         ----------
@@ -189,14 +191,17 @@ class Comparison:
             if len(system.validation):
                 held_out.append(baseline.subtract(system.validation))
             baselines.append(baseline)
-        return short_training(
-            as_frames(training),
-            sum(len(system.raw) for system in self.systems),
-            as_frames(held_out),
-            self.config.model_copy(update={"model": network_options(baselines, self.config)}),
-            epochs=self.epochs,
-            device=self.device,
-        )
+        try:
+            return short_training(
+                as_frames(training),
+                sum(len(system.raw) for system in self.systems),
+                as_frames(held_out),
+                self.config.model_copy(update={"model": network_options(baselines, self.config)}),
+                epochs=self.epochs,
+                device=self.device,
+            )
+        except DivergedError:
+            return inf
 
 
 def by_comparison(
@@ -235,8 +240,8 @@ def by_comparison(
             choice,
             used=with_augmented,
             reason=reason,
-            force_mae_raw_kcal_mol_A=without,
-            force_mae_kcal_mol_A=error,
+            force_mae_raw_kcal_mol_A=_if_finite(without),
+            force_mae_kcal_mol_A=_if_finite(error),
         )
         return TrainingChoice(judged, baseline if with_baseline else _left_out(baseline))
     harmful = f"{text} {error:.3g} kcal/mol/Å with augmented frames, {without:.3g} without"
@@ -244,10 +249,15 @@ def by_comparison(
         choice,
         used=False,
         reason=f"{choice.reason}; {harmful}; trained on the raw frames alone",
-        force_mae_raw_kcal_mol_A=without,
-        force_mae_kcal_mol_A=error,
+        force_mae_raw_kcal_mol_A=_if_finite(without),
+        force_mae_kcal_mol_A=_if_finite(error),
     )
     return TrainingChoice(judged, baseline if must_have_baseline else _left_out(baseline))
+
+
+def _if_finite(error: float) -> float | None:
+    """Return an error, or None, as JSON has no infinity, for a training that diverged."""
+    return error if isfinite(error) else None
 
 
 def _left_out(baseline: BaselineChoice) -> BaselineChoice:

@@ -10,7 +10,7 @@ from mdaug.augmentation.force_matching.assessment import FieldAssessment, Unsoun
 from mdaug.augmentation.generate import Augmentation
 from mdaug.calculators.predictions import predict
 from mdaug.deployment import read_manifest
-from mdaug.errors import DataError
+from mdaug.errors import DataError, DivergedError
 from mdaug.training.evaluation import predict as network_forces
 from mdaug.training.options import TrainOptions
 from mdaug.verdicts import Verdict
@@ -197,16 +197,25 @@ def test_a_baseline_that_is_set_is_made_without_augmented_frames(tiny, monkeypat
         ([1.0, 1.1, 0.9], (True, False)),
         ([1.0, 1.1, 1.1, 1.2], (False, True)),
         ([1.0, 1.1, 1.1, 1.4], (False, False)),
+        ([1.0, None, 0.9], (True, False)),  # diverged
+        ([None, 0.5], (True, True)),
     ],
 )
 def test_the_first_way_that_does_no_harm_is_taken(tiny, monkeypatch, errors, used):
     frames = tiny.data.load_frames()
     left = iter(errors)
-    monkeypatch.setattr(training_choice, "short_training", lambda *given, **options: next(left))
+
+    def short_training(*given, **options):
+        error = next(left)
+        if error is None:
+            raise DivergedError("the training diverged")
+        return error
+
+    monkeypatch.setattr(training_choice, "short_training", short_training)
     settings = tiny.replace({"augment": {"rule": "force-matched"}, "training": {"epochs": 5000}})
     choice = choose_training(augmentation_of(frames, random_field(frames)), frames, frames, settings)
     assert (choice.baseline.used, choice.augmentation.used) == used
-    assert choice.augmentation.force_mae_raw_kcal_mol_A == 1.0
+    assert choice.augmentation.force_mae_raw_kcal_mol_A == errors[0]
     assert choice.augmentation.force_mae_kcal_mol_A == errors[-1]
     assert isinstance(choice.baseline, BaselineChoice)
 

@@ -16,8 +16,10 @@ from mdaug.cli import app
 from mdaug.deployment import export_model, read_manifest
 from mdaug.deployment.committee import network_file
 from mdaug.errors import DataError, SettingsError
+from mdaug.md.trajectory import DcdTrajectory, write_topology
 from mdaug.workflows.train import train_force_field
 from mdaug.workflows.training.sets import TrainingCallbacks
+from mdaug.workflows.trajectory_files import write_model_deviation
 
 pytestmark = pytest.mark.slow
 
@@ -212,6 +214,36 @@ def test_the_deviation_of_the_virial_in_a_cell(make_model, tmp_path):
             found = atoms.calc.virial_deviation[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
             np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-12)
         assert np.isfinite(atoms.calc.virial_deviation).all() == known
+
+
+def test_model_devi_of_a_cell_in_any_orientation(make_model, tmp_path):
+    """The cell of a trajectory has its first vector along x, with which its positions go."""
+    paths = [export_model(make_model(seed=seed), tmp_path / f"{seed}.pt", training={}) for seed in (0, 1)]
+    atoms = Atoms(molecule(0.1), cell=[[0.0, 4.1, 4.0], [4.0, 0.0, 4.2], [4.3, 4.0, 0.0]], pbc=True)
+    atoms.positions += 0.3
+    with DcdTrajectory(tmp_path / "trajectory.dcd", atoms, 1, 1.0) as trajectory:
+        trajectory.write(atoms.positions)
+    write_topology(tmp_path / "topology.pdb", atoms, np.empty((0, 2), dtype=int))
+    calculator = MDAugCommittee(paths, strict=None)
+    path = write_model_deviation(tmp_path, atoms, calculator, 1.0)
+    calculator.get_forces(atoms)
+    found, expected = np.loadtxt(path)[4:], calculator.force_deviation
+    np.testing.assert_allclose(found, [expected.max(), expected.min(), expected.mean()], rtol=1e-4)
+
+
+def test_a_failed_network_leaves_no_results_of_the_first(make_model, tmp_path, monkeypatch):
+    paths = [export_model(make_model(seed=seed), tmp_path / f"{seed}.pt", training={}) for seed in (0, 1)]
+    calculator, atoms = MDAugCommittee(paths, strict=None), molecule(0.1)
+
+    def fail(*given):
+        raise RuntimeError("no memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(calculator._others[0], "get_forces", fail)
+        with pytest.raises(RuntimeError, match="no memory"):
+            calculator.get_forces(atoms)
+    calculator.get_forces(atoms)
+    assert calculator.force_deviation is not None
 
 
 def test_model_devi_is_that_of_deepmd(committee, tmp_path, capsys):
