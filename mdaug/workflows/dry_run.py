@@ -128,7 +128,7 @@ def _training_frames(systems: Sequence[Sets], config: RunConfig) -> tuple[int, i
     few = sum(len(sets.train) for sets in systems)
     for sets in systems:
         n_augmented = 0 if sets.augmented is None else len(sets.augmented)
-        few += -(-n_augmented // every_beside_baseline(n_augmented, len(sets.train))) if n_augmented else 0
+        few += -(-n_augmented // every_beside_baseline(n_augmented, sets.train)) if n_augmented else 0
         few += 0 if sets.explored is None else len(sets.explored)
     if config.model.baseline == "auto":
         return few, without

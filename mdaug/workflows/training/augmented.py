@@ -6,7 +6,9 @@ from math import ceil
 import numpy as np
 
 from mdaug.augmentation.generate import Augmentation
+from mdaug.augmentation.numbers import MANY_MOLECULES
 from mdaug.frames import FrameSet
+from mdaug.geometry.molecules import count_molecules
 from mdaug.workflows.settings.config import RunConfig
 from mdaug.workflows.training.baseline import BaselineChoice
 
@@ -48,7 +50,7 @@ def augmented_frames(
     """
     if not baseline.used or config.model.baseline == "force-field":
         return augmentation.frames
-    every = every_beside_baseline(len(augmentation.frames), len(raw), n_delta)
+    every = every_beside_baseline(len(augmentation.frames), raw, n_delta)
     few = augmentation.frames.select(slice(0, None, every))
     weights = BESIDE_BASELINE_WEIGHT * config.augment.weight * raw.weights[few.info["parent"]]
     moved = np.linalg.norm(few.info["displacement"], axis=-1).max(axis=-1)
@@ -56,17 +58,22 @@ def augmented_frames(
     return replace(few, weights=np.where(stretched, STRETCHED_WEIGHT, 1.0) * weights)
 
 
-def every_beside_baseline(n_augmented: int, n_raw: int, n_delta: int = 0) -> int:
+def every_beside_baseline(n_augmented: int, raw: FrameSet, n_delta: int = 0) -> int:
     """Return n, where every n-th augmented frame is used beside a baseline.
+
+    All are used of a complex: its baseline has no walls between molecules, so that the network has to learn
+    from these frames how molecules repel each other. (A liquid shows it in its own frames.)
 
     Parameters
     ----------
     n_augmented
         Number of augmented frames.
-    n_raw
-        Number of raw frames that are trained on.
+    raw
+        The raw frames that are trained on.
     n_delta
         Number of frames by Δ-learning.
     """
-    few = min(BESIDE_BASELINE * n_augmented, BESIDE_BASELINE_PER_RAW * n_raw)
-    return ceil(n_augmented / min(n_augmented, few * (1 + n_delta / n_raw)))
+    if 1 < count_molecules(raw) < MANY_MOLECULES:
+        return 1
+    few = min(BESIDE_BASELINE * n_augmented, BESIDE_BASELINE_PER_RAW * len(raw))
+    return ceil(n_augmented / min(n_augmented, few * (1 + n_delta / len(raw))))

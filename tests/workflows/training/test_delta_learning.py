@@ -23,7 +23,6 @@ from mdaug.workflows.export import export_run
 from mdaug.workflows.settings.config import load_config
 from mdaug.workflows.train import train_force_field
 from mdaug.workflows.training import delta_choice
-from mdaug.workflows.training.augmented import every_beside_baseline
 from mdaug.workflows.training.hot_runs import Search
 from mdaug.workflows.training.low_level import LowLevel
 from mdaug.workflows.training.network import n_steps_with_delta
@@ -146,14 +145,6 @@ def test_number_of_steps_has_a_limit_unless_epochs_are_set(frames, n_systems, ep
     systems = systems_of(frames, baseline=baseline) * n_systems
     config = load_config(changes={"training": {} if epochs is None else {"epochs": epochs}})
     assert n_steps_with_delta(systems, config) == pytest.approx(steps, rel=0.02)
-
-
-@pytest.mark.parametrize(
-    ("n_augmented", "n_raw", "n_delta", "every"),
-    [(1100, 852, 0, 5), (1100, 852, 3408, 1), (1100, 852, 852, 3), (2310, 900, 0, 8), (2310, 900, 3600, 2)],
-)
-def test_augmented_frames_keep_their_share(n_augmented, n_raw, n_delta, every):
-    assert every_beside_baseline(n_augmented, n_raw, n_delta) == every
 
 
 def test_a_resumed_run_computes_nothing_again(settings, trained, monkeypatch):
