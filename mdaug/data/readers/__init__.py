@@ -1,6 +1,7 @@
 """Readers of frames, one for each format, chosen by the content of the file."""
 
 import gzip
+import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -124,17 +125,36 @@ def _read_compressed(path: Path, reading: Reading, group: str = "") -> list[Cont
     """Unpack a file into a temporary folder and read it, or its ``#GROUP``, there."""
     with tempfile.TemporaryDirectory(prefix="mdaug-unpacked-") as folder:
         unpacked = Path(folder) / (path.stem or "frames")
-        try:
-            with gzip.open(path) as source, unpacked.open("wb") as target:
-                _copy(source, target, path)
-        except (OSError, EOFError) as error:
-            raise DataError(f"{path}: broken gzip file ({error}); is the file whole?") from error
-        if _head(unpacked).startswith(GZIP_MAGIC):
-            raise DataError(f"{path}: compressed twice; unpack it once")
+        _unpack(path, unpacked)
+        if cp2k.READER.sniff(unpacked, _head(unpacked)):
+            for companion in cp2k.companions(unpacked):
+                _fetch(path.with_name(companion.name), companion)
         try:
             return read_file(Path(f"{unpacked}{group}"), reading)
         except DataError as error:
-            raise DataError(str(error).replace(str(unpacked), str(path))) from error
+            text = str(error).replace(str(unpacked), str(path)).replace(folder, str(path.parent))
+            raise DataError(text) from error
+
+
+def _unpack(path: Path, unpacked: Path) -> None:
+    try:
+        with gzip.open(path) as source, unpacked.open("wb") as target:
+            _copy(source, target, path)
+    except (OSError, EOFError) as error:
+        raise DataError(f"{path}: broken gzip file ({error}); is the file whole?") from error
+    if _head(unpacked).startswith(GZIP_MAGIC):
+        raise DataError(f"{path}: compressed twice; unpack it once")
+
+
+def _fetch(path: Path, target: Path) -> None:
+    """Copy a file, or unpack the compressed one of its name; none where there is neither."""
+    compressed = path.with_name(f"{path.name}.gz")
+    if target.exists():
+        return
+    if path.is_file():
+        shutil.copyfile(path, target)
+    elif compressed.is_file():
+        _unpack(compressed, target)
 
 
 def _copy(source: gzip.GzipFile, target: BinaryIO, path: Path) -> None:

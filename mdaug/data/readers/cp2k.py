@@ -29,17 +29,33 @@ def _sniff(_path: Path, head: bytes) -> bool:
     return len(lines) > 2 and lines[0].strip().isdigit() and COMMENT.match(lines[1]) is not None
 
 
+def companions(path: Path) -> tuple[Path, Path]:
+    """Return the files of forces and of cells that belong to one of positions.
+
+    Parameters
+    ----------
+    path
+        PROJECT-pos-1.xyz.
+    """
+    name = path.name
+    return (
+        path.with_name(name.replace("-pos-", "-frc-")),
+        path.with_name(path.stem.replace("-pos-", "-") + ".cell"),
+    )
+
+
 def _read(path: Path, _reading: Reading) -> list[Contents]:
     """Read positions, energies, forces and cells of a run, matched by step.
 
     A restart repeats step numbers; the n-th frame of a step has the n-th forces and cell of that step.
     """
     symbols, steps, energies, positions, notes = _read_xyz(path)
-    forces_path = path.with_name(path.name.replace("-pos-", "-frc-"))
+    forces_path, cell_path = companions(path)
     if forces_path == path or not forces_path.is_file():
         expected = forces_path.name if forces_path != path else "PROJECT-frc-1.xyz"
         raise DataError(
-            f"{path}: no forces: expected CP2K's {expected} beside it; print it with MOTION/PRINT/FORCES"
+            f"{path}: no forces: expected CP2K's {expected} beside it; print it with MOTION/PRINT/FORCES, or "
+            "unpack it if it is compressed and this file is not"
         )
     force_symbols, force_steps, _, forces, more = _read_xyz(forces_path)
     if force_symbols != symbols:
@@ -57,7 +73,7 @@ def _read(path: Path, _reading: Reading) -> list[Contents]:
             f"{len(matched)} of {len(steps)} frames read; {len(steps) - len(matched)} left out, as "
             f"{forces_path.name} has no forces of their steps (the first is step {first})"
         )
-    cells = _read_cells(path, steps[of_positions])
+    cells = _read_cells(path, cell_path, steps[of_positions])
     periodic = cells is not None
     frames = FrameSet(
         atomic_numbers=np.array([atomic_numbers[symbol] for symbol in symbols]),
@@ -110,13 +126,12 @@ def _read_xyz(path: Path) -> tuple[list[str], NDArray, FloatArray, FloatArray, l
     return symbols, np.array(steps), np.array(energies), np.array(columns), notes
 
 
-def _read_cells(path: Path, steps: NDArray) -> FloatArray | None:
+def _read_cells(path: Path, cell_path: Path, steps: NDArray) -> FloatArray | None:
     """Return the cells of `steps` from PROJECT-1.cell (step, time, nine components, volume), if any."""
-    cell_path = path.with_name(path.stem.replace("-pos-", "-") + ".cell")
     if not cell_path.is_file():  # CP2K prints it only on request or with PRINT_LEVEL HIGH
         warnings.warn(
-            f"{path}: no {cell_path.name} beside it, so the frames are taken for a molecule without a cell; "
-            "if the run was periodic, print its cell with MOTION/PRINT/CELL",
+            f"{path.name}: no {cell_path.name} beside it, so the frames are taken for a molecule without a "
+            "cell; if the run was periodic, print its cell with MOTION/PRINT/CELL",
             stacklevel=2,
         )
         return None

@@ -1,5 +1,6 @@
 """CP2K's trajectories: energies in one file, forces and cells beside it."""
 
+import gzip
 import warnings
 from pathlib import Path
 
@@ -66,3 +67,31 @@ def test_a_run_that_was_cut_loses_its_last_frame_only(tmp_path: Path) -> None:
     path = _write(tmp_path)
     path.write_text(path.read_text()[:-40])
     assert read_contents(path).frames.info["step"].tolist() == [0, 5]
+
+
+def _compress(path: Path) -> None:
+    path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+    path.unlink()
+
+
+@pytest.mark.parametrize("compressed", [("pos",), ("pos", "frc", "1.cell")])
+def test_compressed_positions_with_what_is_beside_them(tmp_path: Path, compressed: tuple[str, ...]) -> None:
+    path = _write(tmp_path, cell=True)
+    for kind in compressed:
+        _compress(tmp_path / (f"oh-{kind}" if "cell" in kind else f"oh-{kind}-1.xyz"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        frames = read_contents(path.with_name("oh-pos-1.xyz.gz")).frames
+    assert (len(frames), frames.name) == (3, "oh-pos-1.xyz")
+    assert frames.cells is not None and frames.has_forces
+
+
+def test_missing_forces_of_compressed_positions_name_the_file(tmp_path: Path) -> None:
+    path = _write(tmp_path)
+    _compress(path)
+    (tmp_path / "oh-frc-1.xyz").unlink()
+    with pytest.raises(DataError, match=rf"^{tmp_path}/oh-pos-1.xyz.gz: no forces: .*oh-frc-1.xyz beside it"):
+        read_contents(tmp_path / "oh-pos-1.xyz.gz")
+    (tmp_path / "oh-frc-1.xyz.gz").write_bytes(gzip.compress(b"2\nno frame\n"))
+    with pytest.raises(DataError, match=rf"^{tmp_path}/oh-frc-1.xyz: "):
+        read_contents(tmp_path / "oh-pos-1.xyz.gz")
