@@ -133,7 +133,7 @@ def split_frames(frames: FrameSet, options: SplitOptions) -> Split:
         parts = _fill_in_order(groups, sizes)
     else:
         parts = _fill_at_random(groups, sizes, np.random.default_rng(options.seed))
-        _refuse_unfilled(parts, sizes, options)
+        _refuse_unfilled(frames, parts, sizes, options)
     train, validation, test = (np.sort(np.array(part, dtype=np.int64)) for part in parts)
     return Split(train, validation, test)
 
@@ -271,10 +271,15 @@ def _fill_in_order(groups: list[IntArray], sizes: tuple[int, int, int]) -> list[
     return parts
 
 
-def _refuse_unfilled(parts: list[list[int]], sizes: tuple[int, int, int], options: SplitOptions) -> None:
+def _refuse_unfilled(
+    frames: FrameSet, parts: list[list[int]], sizes: tuple[int, int, int], options: SplitOptions
+) -> None:
     for name, part, size in zip(PARTS, parts, sizes, strict=True):
         if len(part) < size and (isinstance(getattr(options, name), int) or not part):
+            counts = np.unique(frames.group, return_counts=True)[1]
             raise DataError(
-                f"only {len(part)} of the {size} {name} frames can be chosen without tearing "
-                "groups of equal frames apart; ask for fewer, or for fractions"
+                f"{frames.name}: only {len(part)} of the {size} {name} frames can be chosen without tearing "
+                f"groups apart: by the key 'group' of the file, or as equal frames, its {len(frames)} frames "
+                f"form {len(counts)} groups, the largest of {max(counts)} frames; ask for fewer or for "
+                "fractions, or remove the key 'group' if its frames need not stay together"
             )

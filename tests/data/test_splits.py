@@ -1,6 +1,7 @@
 """Splits: sizes as asked, no group on two sides, the same again by seed."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -125,8 +126,13 @@ def test_counts_of_all_frames_of_several_systems_use_all(n_frames: tuple[int, ..
 
 
 def test_one_big_group_cannot_be_split() -> None:
-    with pytest.raises(DataError, match="without tearing"):
-        split_frames(_frames([0] * 10), SplitOptions(train=8, validation=1, test=1))
+    message = (
+        r"^water\.xyz: only 0 of the .* without tearing.* 10 frames form 1 groups, the largest of 10 frames"
+    )
+    with pytest.raises(DataError, match=message + r".* remove the key 'group'"):
+        split_frames(
+            replace(_frames([0] * 10), name="water.xyz"), SplitOptions(train=8, validation=1, test=1)
+        )
 
 
 def test_fractions_above_one_are_refused() -> None:
