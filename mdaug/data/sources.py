@@ -1,7 +1,9 @@
 """DATA to its files: a file, a folder, a pattern such as ``frames/*.xyz``, a group of an HDF5 file."""
 
 import glob
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from mdaug.data.datasets import is_named_set
@@ -86,11 +88,24 @@ def _matches(data: str) -> list[Path]:
 def _in_folder(folder: Path) -> list[Path]:
     if deepmd.is_system(folder):
         return [folder]
-    systems = [path.parent for path in folder.rglob("type.raw") if deepmd.is_system(path.parent)]
+    systems = [path for path in _folders_below(folder) if deepmd.is_system(path)]
     paths = systems or [path for path in folder.iterdir() if path.is_file() and path.name[0] != "."]
     if not paths:
         raise DataError(f"{folder}: the folder holds no file and no system of DeePMD-kit")
     return sorted(paths, key=_natural)
+
+
+def _folders_below(folder: Path) -> Iterator[Path]:
+    """Yield each folder below once, those behind symbolic links too, which may form circles."""
+    seen = set()
+    for parent, folders, _ in os.walk(folder, followlinks=True):
+        place = os.path.realpath(parent)
+        if place in seen:
+            folders.clear()
+            continue
+        seen.add(place)
+        folders.sort()
+        yield Path(parent)
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mdaug.data.load import read_frames
+from mdaug.data.sources import find_files
 from mdaug.errors import DataError
 from tests.data.readers.one_system import read_contents
 
@@ -96,3 +97,14 @@ def test_arrays_of_objects_are_never_loaded(tmp_path: Path) -> None:
     np.save(folder / "set.000" / "energy.npy", np.array([{}] * 4, dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match="holds Python objects"):
         read_contents(folder)
+
+
+def test_systems_behind_links_are_read_once(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    make_system(tmp_path / "elsewhere" / "water")
+    (data / "link").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "elsewhere" / "circle").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (data / "twice").symlink_to(tmp_path / "elsewhere" / "water", target_is_directory=True)
+    assert find_files(data) == [data / "link" / "water"]
+    assert len(read_frames(data).frames) == N_FRAMES
