@@ -15,7 +15,7 @@ from mdaug.data.origin import FRAME_IN_FILE
 from mdaug.data.readers.contents import Contents, Reader
 from mdaug.data.readers.elements import numbers_of_symbols, whole_numbers
 from mdaug.data.readers.labels import listed, pair_labels
-from mdaug.data.readers.stresses import is_stress, is_virial, tensors_of
+from mdaug.data.readers.stresses import is_stress, is_virial, rank, tensors_of
 from mdaug.data.reading import Reading
 from mdaug.data.stated_units import StatedUnits, factor_of_stress, factor_of_virial, stated_units
 from mdaug.errors import DataError, MissingDependencyError
@@ -233,7 +233,7 @@ def _cells(group: "h5py.Group", n_frames: int, where: str) -> FloatArray | None:
 
 def _stresses(group: "h5py.Group", cells: FloatArray, units: StatedUnits, where: str) -> FloatArray | None:
     """Return stresses in energy by cubic length of `units`; None if the group has no stress and no virial."""
-    name = next((name for name in sorted(group) if is_stress(name)), None)
+    name = min(filter(is_stress, sorted(group)), key=rank, default=None)
     if name is None:
         return None
     stresses = tensors_of(_array(group, name, where))

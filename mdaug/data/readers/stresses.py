@@ -38,6 +38,19 @@ def is_virial(name: str) -> bool:
     return is_stress(name) and "virial" in name.lower()
 
 
+def rank(name: str) -> tuple[int, bool]:
+    """Return the order of preference among stresses and virials: ``stress``, ``virial``, ``REF_stress``, ….
+
+    Parameters
+    ----------
+    name
+        Key of the record, one of which `is_stress` is true.
+    """
+    match = _match(name)
+    stem = match["stem"]
+    return _STEMS.index(stem and stem.lower()), match["quantity"].lower() != "stress"
+
+
 def tensors_of(values: NDArray[Any]) -> FloatArray | None:
     """Return tensors (n_frames, 3, 3), given for each frame as such, or as nine numbers or six; else None.
 
@@ -93,7 +106,7 @@ def read_stresses(
     if not all(images[0].pbc):
         return None, None, []
     notes = []
-    for key in sorted(filter(is_stress, _keys(images)), key=_rank):
+    for key in sorted(filter(is_stress, _keys(images)), key=rank):
         tensors = [_tensor(atoms.info.get(key)) for atoms in images]
         values = [tensor for tensor in tensors if tensor is not None]
         if len(values) < len(images):
@@ -146,9 +159,3 @@ def _match(key: str) -> re.Match[str]:
     match = _NAME.fullmatch(key)
     assert match is not None
     return match
-
-
-def _rank(key: str) -> tuple[int, bool]:
-    match = _match(key)
-    stem = match["stem"]
-    return _STEMS.index(stem and stem.lower()), match["quantity"].lower() != "stress"

@@ -139,6 +139,7 @@ S = S + S.swapaxes(1, 2)
         ({"stress": S.reshape(5, 9)}, {"stress": "GPa"}, ase_units.GPa),
         ({"virials": S}, {}, -1 / 1000.0),
         ({"virials": S}, {"virials": "Hartree"}, -ase_units.Hartree / 1000.0),
+        ({"stress": S, "REF_stress": 2 * S, "dft_stress": 3 * S, "virials": 4 * S}, {}, 1.0),
         ({"REF_stress": S[:, [0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]}, {}, 1.0),
     ],
 )
