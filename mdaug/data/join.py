@@ -40,6 +40,7 @@ def join_contents(parts: Sequence[Contents], paths: Sequence[Path], name: str) -
         return first
     for part, path in zip(parts[1:], paths[1:], strict=True):
         _check_same_system(first, part, f"{path}: ", str(paths[0]))
+    of_the_system = {key: _common(parts, paths, key) for key in OF_THE_SYSTEM}
     sets, of_stresses = _with_common_stresses([part.frames for part in parts])
     temperatures = {frames.temperature_K for frames in sets}
     notes = [
@@ -55,6 +56,7 @@ def join_contents(parts: Sequence[Contents], paths: Sequence[Path], name: str) -
         name=name,
         temperature_K=temperatures.pop() if len(temperatures) == 1 else None,
         group=joined_groups(sets),
+        **of_the_system,
         info=_info(sets) | {FILE_NAME: np.repeat([path.name for path in paths], [len(s) for s in sets])},
     )
     return Contents(joined, first.units, tuple(notes))
@@ -79,10 +81,6 @@ def _check_same_system(first: Contents, other: Contents, where: str, of_first: s
         )
     if first.frames.pbc != other.frames.pbc:
         raise DataError(f"{where}other periodic directions than {of_first}; expected files of one system")
-    for key in OF_THE_SYSTEM:
-        here, there = getattr(other.frames, key), getattr(first.frames, key)
-        if here is not None and there is not None and here != there:
-            raise DataError(f"{where}{key} {here}, but {there} in {of_first}; expected one system and level")
     if first.units != other.units:
         raise DataError(
             f"{where}units {other.units.energy} and {other.units.force}, but {first.units.energy} and "
@@ -90,6 +88,18 @@ def _check_same_system(first: Contents, other: Contents, where: str, of_first: s
         )
     if first.frames.has_forces != other.frames.has_forces:
         raise DataError(f"{where}only one of this file and {of_first} has forces; expected both or none")
+
+
+def _common(parts: Sequence[Contents], paths: Sequence[Path], key: str) -> Any:
+    """Return what all files that state `key` say; None where none does."""
+    named = zip(paths, (getattr(part.frames, key) for part in parts), strict=True)
+    stated = [(path, value) for path, value in named if value is not None]
+    for path, value in stated:
+        if value != stated[0][1]:
+            raise DataError(
+                f"{path}: {key} {value}, but {stated[0][1]} in {stated[0][0]}; expected one system and level"
+            )
+    return stated[0][1] if stated else None
 
 
 def joined_groups(sets: Sequence[FrameSet]) -> NDArray[np.int64]:

@@ -17,6 +17,7 @@ from mdaug.data.join import join_contents
 from mdaug.data.origin import shown
 from mdaug.data.readers import read_file
 from mdaug.data.readers.contents import Contents
+from mdaug.data.readers.electrons import State, complete_states
 from mdaug.data.readers.from_atoms import TAKE_SEVERAL
 from mdaug.data.reading import Reading, ReadingOptions
 from mdaug.data.sources import find_files
@@ -112,10 +113,10 @@ def load_systems(
 ) -> list[FrameSet]:
     """Read the frames of one or several systems and check each; otherwise as `load_frames`.
 
-    Frames are of one system if they have the same atoms in the same order, the same periodic directions and
-    the same bonds (see `split_isomers`), in whichever files of `data` they are. Systems with the same bonds
-    but another order of atoms are refused within a file, and systems with the same geometry but exchanged
-    elements (see `refuse_exchanged_elements`).
+    Frames are of one system if they have the same atoms in the same order, the same periodic directions,
+    charge and multiplicity, and the same bonds (see `split_isomers`), in whichever files of `data` they are.
+    Systems with the same bonds but another order of atoms are refused within a file, and systems with the
+    same geometry but exchanged elements (see `refuse_exchanged_elements`).
 
     Parameters
     ----------
@@ -202,21 +203,30 @@ def without_isolated_atoms(systems: Sequence[ReadFrames]) -> list[ReadFrames]:
 
 def _read(data: str, reading: Reading) -> list[ReadFrames]:
     """Return the frames of each system in the files of `data`, those of one system joined."""
-    systems: dict[Hashable, tuple[list[Contents], list[Path]]] = {}
-    for path in _files_of(data):
-        for contents in read_file(path, reading):
-            frames = contents.frames
-            system: Hashable = frames.atomic_numbers.tobytes(), frames.pbc, are_isolated(frames)
-            if not reading.several_systems and not are_isolated(frames):
-                system = None  # files of another system are refused where they are joined
-            parts, paths = systems.setdefault(system, ([], []))
-            parts.append(contents)
-            paths.append(path)
+    read = [(path, contents) for path in _files_of(data) for contents in read_file(path, reading)]
+    kinds = [_kind(contents.frames, reading) for _, contents in read]
+    states = [
+        State() if kind is None else State(contents.frames.charge, contents.frames.multiplicity)
+        for kind, (_, contents) in zip(kinds, read, strict=True)
+    ]
+    states = complete_states(kinds, states, lambda n: str(read[n][0]))
+    systems: dict[tuple[Hashable, State], tuple[list[Contents], list[Path]]] = {}
+    for system, (path, contents) in zip(zip(kinds, states, strict=True), read, strict=True):
+        parts, paths = systems.setdefault(system, ([], []))
+        parts.append(contents)
+        paths.append(path)
     joined = []
-    for system, (parts, paths) in systems.items():
-        name = data if system is None or len(systems) == 1 else parts[0].frames.name
+    for (kind, _), (parts, paths) in systems.items():
+        name = data if kind is None or len(systems) == 1 else parts[0].frames.name
         joined.append(_in_internal_units(join_contents(parts, paths, name), data, reading))
     return joined
+
+
+def _kind(frames: FrameSet, reading: Reading) -> Hashable:
+    """Return what frames of one system have in common besides the charge; None where all must be of one."""
+    if not reading.several_systems and not are_isolated(frames):
+        return None  # files of another system are refused where they are joined
+    return frames.atomic_numbers.tobytes(), frames.pbc, are_isolated(frames)
 
 
 def _files_of(data: str) -> list[Path]:

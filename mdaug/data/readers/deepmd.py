@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mdaug.archives import load_npy
 from mdaug.data.readers.contents import Contents, Reader
+from mdaug.data.readers.electrons import State, only_state, read_states
 from mdaug.data.reading import Reading
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
@@ -52,6 +53,7 @@ def _read(path: Path, reading: Reading) -> list[Contents]:
             raise DataError(
                 f"{path}: {len(values)} frames in {what}, but {n_frames} in coord; is the set whole?"
             )
+    state = _state(path, n_frames, int(numbers.sum()))
     stresses = None
     if cells is not None and virials is not None:
         stresses = -virials / np.abs(np.linalg.det(cells))[:, None, None]
@@ -63,9 +65,22 @@ def _read(path: Path, reading: Reading) -> list[Contents]:
         cells=cells,
         pbc=(not is_molecule, not is_molecule, not is_molecule),
         stresses=stresses,
+        charge=state.charge,
+        multiplicity=state.multiplicity,
         name=path.name,
     )
     return [Contents(frames, StatedUnits.of_energy("eV"))]
+
+
+def _state(path: Path, n_frames: int, n_protons: int) -> State:
+    """Return charge and multiplicity from ``charge_spin``, whose second column is 2S + 1, or 0 if unknown."""
+    columns = _optional(path, "charge_spin", (2,))
+    if columns is None:
+        return State()
+    named = {"charge": columns[:, 0], "multiplicity": columns[:, 1]}
+    arrays = {name: values for name, values in named.items() if name == "charge" or values.any()}
+    where = f"{path}: charge_spin"
+    return only_state(read_states(arrays, n_frames, n_protons, where), where)
 
 
 def _atomic_numbers(path: Path) -> NDArray[np.int64]:

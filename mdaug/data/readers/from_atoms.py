@@ -1,6 +1,6 @@
 """ASE's Atoms with results to a FrameSet, for all readers that use ASE."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +9,19 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from mdaug.data.origin import FILE_NAME, FRAME_IN_FILE
+from mdaug.data.readers.electrons import CHARGES, MULTIPLICITIES, number, read_state
 from mdaug.data.readers.labels import pair_labels
 from mdaug.data.readers.stresses import read_stresses
 from mdaug.data.reading import Reading
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
 
-NUMBER_KEYS = ("temperature_K", "charge", "multiplicity")
-
-SET_KEYS = (*NUMBER_KEYS, "level_of_theory")
+SET_KEYS = ("temperature_K", "charge", "multiplicity", "level_of_theory")
 """Records of a frame that are the same in all frames."""
 
 TAKE_SEVERAL = "`mdaug train`, `check`, `evaluate` and `new` take files of several systems"
 
-OWN_KEYS = (*SET_KEYS, "group", "weight", FRAME_IN_FILE, FILE_NAME)
+OWN_KEYS = (*SET_KEYS, *CHARGES, *MULTIPLICITIES, "group", "weight", FRAME_IN_FILE, FILE_NAME)
 
 
 def frames_from_atoms(
@@ -57,7 +56,10 @@ def frames_from_atoms(
     for place, atoms in zip(places, images, strict=True):
         _check_same_system(first, atoms, place, numbers[0])
     energy_key, forces_key, notes = choose_labels(first, reading, places[0])
-    records = {key: _common_record(images, key, path, numbers, notes) for key in SET_KEYS}
+    records = {
+        key: _common_record(values, key, path, numbers, notes)
+        for key, values in _set_records(images, places).items()
+    }
     periodic = bool(first.pbc.any())
     x, y, z = (bool(p) for p in first.pbc)
     stresses, stress_key, of_stresses = read_stresses(images, places)
@@ -73,12 +75,12 @@ def frames_from_atoms(
         stresses=stresses,
         temperature_K=records["temperature_K"],
         charge=records["charge"],
-        multiplicity=None if records["multiplicity"] is None else int(records["multiplicity"]),
+        multiplicity=records["multiplicity"],
         name=path.name,
         level_of_theory=records["level_of_theory"],
         group=_groups(images),  # type: ignore[arg-type]
         weights=np.array(
-            [_number(atoms.info.get("weight", 1.0), "weight", place) for atoms, place in located]
+            [number(atoms.info.get("weight", 1.0), "weight", place) for atoms, place in located]
         ),
         info=_per_frame_info(images, (energy_key, forces_key, stress_key))
         | {FRAME_IN_FILE: np.array(numbers)},
@@ -142,34 +144,50 @@ def _groups(images: Sequence[Atoms]) -> IntArray | None:
     return numbers.astype(np.int64)
 
 
+def _set_records(images: Sequence[Atoms], places: Sequence[str]) -> dict[str, list[Any]]:
+    """Return what each frame has of `SET_KEYS`; None where it has none."""
+
+    def all_of(key: str, read: Callable[[Any, str, str], Any]) -> list[Any]:
+        stated = [atoms.info.get(key) for atoms in images]
+        located = zip(stated, places, strict=True)
+        return [None if value is None else read(value, key, place) for value, place in located]
+
+    states = [
+        read_state(atoms.info, int(atoms.numbers.sum()), place)
+        for atoms, place in zip(images, places, strict=True)
+    ]
+    return {
+        "temperature_K": all_of("temperature_K", number),
+        "charge": [state.charge for state in states],
+        "multiplicity": [state.multiplicity for state in states],
+        "level_of_theory": all_of("level_of_theory", lambda value, _key, _place: str(value)),
+    }
+
+
 def _common_record(
-    images: Sequence[Atoms], key: str, path: Path, numbers: Sequence[int], notes: list[str]
+    values: Sequence[Any], key: str, path: Path, numbers: Sequence[int], notes: list[str]
 ) -> Any:
     """Return the record that all frames have in common; None where none has it."""
-    stated = [
-        (number, _number(value, key, f"{path}: frame {number}") if key in NUMBER_KEYS else str(value))
-        for number, atoms in zip(numbers, images, strict=True)
-        if (value := atoms.info.get(key)) is not None
-    ]
+    stated = [(n, value) for n, value in zip(numbers, values, strict=True) if value is not None]
     if not stated:
         return None
-    number_of_first, first = stated[0]
-    for number, value in stated:
+    n_of_first, first = stated[0]
+    for n, value in stated:
         if value == first:
             continue
         if key == "temperature_K":
             notes.append(
-                f"temperatures differ between frames ({first:g} K, frame {number}: {value:g} K): taken as "
+                f"temperatures differ between frames ({first:g} K, frame {n}: {value:g} K): taken as "
                 "unknown; state one with --temperature, or split the file"
             )
             return None
         raise DataError(
-            f"{path}: frame {number} has {key} {_shown(value)}, frame {number_of_first} has {_shown(first)}; "
+            f"{path}: frame {n} has {key} {_shown(value)}, frame {n_of_first} has {_shown(first)}; "
             "expected one system at one level of theory: split the file"
         )
-    if len(stated) < len(images):
+    if len(stated) < len(values):
         notes.append(
-            f"only {len(stated)} of {len(images)} frames have {key} ({_shown(first)}), which is taken for "
+            f"only {len(stated)} of {len(values)} frames have {key} ({_shown(first)}), which is taken for "
             "all; if the others are of another system or calculation, split the file"
         )
     return first
@@ -177,16 +195,6 @@ def _common_record(
 
 def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _number(value: Any, key: str, where: str) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"{where}: {key} is {str(value)[:60]!r}; expected one number, with a decimal point and without a "
-            "unit"
-        ) from error
 
 
 def _check_same_system(first: Atoms, atoms: Atoms, where: str, number: int) -> None:
@@ -221,7 +229,7 @@ def _energy(atoms: Atoms, key: str, where: str) -> float:
             f"{where} has no energy ({key}); expected one in every frame (extended xyz: {key}=… in its "
             "comment line)"
         )
-    return _number(energy, f"the energy ({key})", where)
+    return number(energy, f"the energy ({key})", where)
 
 
 def _forces(atoms: Atoms, key: str | None, where: str) -> FloatArray:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mdaug.data.origin import FRAME_IN_FILE
 from mdaug.data.readers.contents import Contents, Reader
+from mdaug.data.readers.electrons import NAMES, State, complete_states, only_state, read_states
 from mdaug.data.readers.elements import numbers_of_symbols, whole_numbers
 from mdaug.data.readers.labels import listed, pair_labels
 from mdaug.data.readers.stresses import is_stress, is_virial, rank, tensors_of
@@ -72,7 +73,7 @@ def _read(path: Path, reading: Reading) -> list[Contents]:
         else:
             groups = [stated]
             _check_group(file, stated, path)
-        return [_read_group(file[group], path, reading) for group in groups]
+        return [contents for group in groups for contents in _read_group(file[group], path, reading)]
 
 
 def _check_number(file: "h5py.File", groups: Sequence[str], path: Path, reading: Reading) -> None:
@@ -132,7 +133,7 @@ def _is_atom(group: "h5py.Group") -> bool:
     return group[positions_name].shape[1:] == (1, 3) and not any(name in group for name in CELLS)
 
 
-def _read_group(group: "h5py.Group", path: Path, reading: Reading) -> Contents:
+def _read_group(group: "h5py.Group", path: Path, reading: Reading) -> list[Contents]:
     where = f"{path}: group {group.name}"
     numbers_name, positions_name = (
         next(name for name in names if name in group) for names in (NUMBERS, POSITIONS)
@@ -180,7 +181,36 @@ def _read_group(group: "h5py.Group", path: Path, reading: Reading) -> Contents:
         name=f"{path.name}#{str(group.name).strip('/')}".rstrip("#"),
         info={FRAME_IN_FILE: np.arange(n_frames)},
     ).select(np.flatnonzero(labeled))
-    return Contents(frames, units, tuple(notes))
+    states = _states(group, n_frames, int(numbers.sum()), where)
+    of_states = _by_state(frames, [states[n] for n in np.flatnonzero(labeled)], reading, where)
+    return [Contents(own, units, tuple(notes) if n == 0 else ()) for n, own in enumerate(of_states)]
+
+
+def _states(group: "h5py.Group", n_frames: int, n_protons: int, where: str) -> list[State]:
+    """Return charge and multiplicity of each conformation, from arrays or attributes of the group."""
+    arrays = {name: np.asarray(group.attrs[name]) for name in NAMES if name in group.attrs}
+    arrays |= {name: _array(group, name, where) for name in NAMES if hasattr(group.get(name), "shape")}
+    return read_states(arrays, n_frames, n_protons, where)
+
+
+def _by_state(frames: FrameSet, states: Sequence[State], reading: Reading, where: str) -> list[FrameSet]:
+    """Return the frames of each charge and multiplicity; several are refused where one is expected."""
+    if not reading.several_systems:
+        state = only_state(states, where)
+        return [replace(frames, charge=state.charge, multiplicity=state.multiplicity)]
+    states = complete_states([None] * len(states), states, lambda n: f"{where}: frame {n}")
+    members: dict[State, list[int]] = {}
+    for n, state in enumerate(states):
+        members.setdefault(state, []).append(n)
+    return [
+        replace(
+            frames.select(np.array(own)),
+            charge=state.charge,
+            multiplicity=state.multiplicity,
+            name=frames.name if len(members) == 1 else f"{frames.name} ({state})",
+        )
+        for state, own in members.items()
+    ]
 
 
 def _choose_labels(

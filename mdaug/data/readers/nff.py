@@ -115,6 +115,8 @@ def _common(props: dict[str, Any], key: str, path: Path) -> float | None:
     if key not in props:
         return None
     values = {float(np.asarray(value).reshape(-1)[0]) for value in _arrays(props[key], key, path)}
+    if not np.isfinite(list(values)).all():
+        raise DataError(f"{path}: {key} is NaN or infinite; expected a finite number: correct or remove it")
     if len(values) > 1:
         raise DataError(
             f"{path}: frames differ in {key} ({sorted(values)}); expected one system: split the data set"

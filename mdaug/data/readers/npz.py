@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mdaug.archives import load_npz
 from mdaug.data.readers.contents import Contents, Reader
+from mdaug.data.readers.electrons import only_state, read_states
 from mdaug.data.readers.elements import whole_numbers
 from mdaug.data.reading import Reading
 from mdaug.data.stated_units import StatedUnits, energy_unit, length_unit
@@ -41,7 +42,7 @@ def _read(path: Path, reading: Reading) -> list[Contents]:
     _check_arrays(positions, energies, forces, len(numbers), path)
     n_frames = len(positions)
     cells, pbc = _cell(arrays, n_frames, path)
-    multiplicity = _common(arrays, "multiplicity", path)
+    state = only_state(read_states(arrays, n_frames, int(numbers.sum()), str(path)), str(path))
     frames = FrameSet(
         atomic_numbers=numbers,
         positions=positions.astype(np.float64),
@@ -50,8 +51,8 @@ def _read(path: Path, reading: Reading) -> list[Contents]:
         cells=cells,
         pbc=pbc,
         temperature_K=_common(arrays, "temperature", path),
-        charge=_common(arrays, "charge", path),
-        multiplicity=None if multiplicity is None else int(multiplicity),
+        charge=state.charge,
+        multiplicity=state.multiplicity,
         name=path.name,
         level_of_theory=_text(arrays["theory"]) if "theory" in arrays else None,
         group=whole_numbers(arrays["group"], f"{path}: group") if "group" in arrays else None,  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from ase import Atoms
 
 from mdaug.data.isolated_atoms import is_isolated
 from mdaug.data.readers.contents import Contents
+from mdaug.data.readers.electrons import State, complete_states, read_state
 from mdaug.data.readers.from_atoms import frames_from_atoms
 from mdaug.data.reading import Reading
 from mdaug.data.stated_units import StatedUnits
@@ -19,8 +20,8 @@ from mdaug.geometry.graph_hash import graph_hash
 def systems_from_atoms(images: Sequence[Atoms], path: Path, reading: Reading) -> list[Contents]:
     """Return the frames of each system, in eV, in the order of their first frames.
 
-    Structures are of one system if they have the same atoms in the same order and the same periodic
-    directions. Isolated atoms are systems of their own.
+    Structures are of one system if they have the same atoms in the same order, the same periodic directions,
+    and the same charge and multiplicity. Isolated atoms are systems of their own.
 
     Parameters
     ----------
@@ -38,37 +39,55 @@ def systems_from_atoms(images: Sequence[Atoms], path: Path, reading: Reading) ->
     """
     if not images:
         raise DataError(f"{path}: holds no frame")
-    groups: dict[Hashable, list[int]] = {}
-    for n, atoms in enumerate(images):
-        system: Hashable = atoms.numbers.astype("<i8").tobytes(), atoms.pbc.tobytes(), is_isolated(atoms)
-        if not reading.several_systems and not is_isolated(atoms):
-            system = None  # structures of another system are refused by frames_from_atoms
-        groups.setdefault(system, []).append(n)
+    groups = _groups(images, path, reading)
     if reading.several_systems:
         _refuse_other_orders(images, list(groups.values()), path)
+    kinds = [kind for kind, _ in groups]
     systems = []
-    for group in groups.values():
+    for (kind, state), group in groups.items():
         own = [images[n] for n in group]
         alone = is_isolated(own[0])
         of_system = replace(reading, forces_optional=True) if alone else reading
         frames, notes = frames_from_atoms(own, path, of_system, numbers=group)
         if len(groups) > 1 or alone:
-            frames = replace(frames, name=f"{path.name} ({own[0].get_chemical_formula('hill')})")
+            words = own[0].get_chemical_formula("hill"), *([str(state)] if kinds.count(kind) > 1 else [])
+            frames = replace(frames, name=f"{path.name} ({', '.join(words)})")
         systems.append(Contents(frames, StatedUnits.of_energy("eV"), notes))
     return systems
+
+
+def _groups(images: Sequence[Atoms], path: Path, reading: Reading) -> dict[tuple[Hashable, State], list[int]]:
+    """Return the indices of the structures of each system, by kind of structure and state."""
+    kinds: list[Hashable] = []
+    states = []
+    for n, atoms in enumerate(images):
+        if reading.several_systems or is_isolated(atoms):
+            kinds.append((atoms.numbers.astype("<i8").tobytes(), atoms.pbc.tobytes(), is_isolated(atoms)))
+            states.append(read_state(atoms.info, int(atoms.numbers.sum()), f"{path}: frame {n}"))
+        else:
+            kinds.append(None)  # structures of another system are refused by frames_from_atoms
+            states.append(State())
+    states = complete_states(kinds, states, lambda n: f"{path}: frame {n}")
+    groups: dict[tuple[Hashable, State], list[int]] = {}
+    for n, system in enumerate(zip(kinds, states, strict=True)):
+        groups.setdefault(system, []).append(n)
+    return groups
 
 
 def _refuse_other_orders(images: Sequence[Atoms], groups: Sequence[list[int]], path: Path) -> None:
     """Refuse molecules that differ from others in nothing but the order of their atoms."""
     seen: dict[tuple[str, bytes], int] = {}
+    orders = set()
     if len(groups) == 1:
         return
     for group in groups:
         atoms = images[group[0]]
         if len(atoms) == 0:
             raise DataError(f"{path}: frame {group[0]} holds no atoms")
-        if is_isolated(atoms):
+        order = atoms.numbers.tobytes(), atoms.pbc.tobytes()
+        if is_isolated(atoms) or order in orders:  # the same order with another charge
             continue
+        orders.add(order)
         key = graph_hash(atoms.numbers, find_bonds(atoms)), atoms.pbc.tobytes()
         if key in seen:
             raise DataError(

@@ -84,6 +84,8 @@ def test_charge_is_kept_and_must_be_one(save) -> None:
     assert read_contents(save(_props(charge=torch.full((3,), -1.0)))).frames.charge == -1.0
     with pytest.raises(DataError, match="frames differ in charge"):
         read_contents(save(_props(charge=torch.tensor([0.0, 1.0, 0.0]))))
+    with pytest.raises(DataError, match="charge is NaN or infinite; expected a finite number"):
+        read_contents(save(_props(charge=torch.tensor([0.0, torch.nan, torch.nan]))))
 
 
 @pytest.mark.parametrize("missing", ["nxyz", "energy", "energy_grad"])
