@@ -158,6 +158,17 @@ class FrameSet:
         """The `image_cells` of periodic frames, shape (n_frames, 3, 3), Å; None for molecules."""
         return image_cells(self.cells, self.pbc) if self.cells is not None and self.periodic else None
 
+    def structure(self, n: int) -> Atoms:
+        """Return the structure of a frame, without labels and records.
+
+        Parameters
+        ----------
+        n
+            Index of the frame.
+        """
+        cell = None if self.cells is None else self.cells[n]
+        return Atoms(self.atomic_numbers, self.positions[n], cell=cell, pbc=self.pbc)
+
     def evenly_spaced(self, n_frames: int) -> "FrameSet":
         """Return evenly spaced frames, the first and the last among them.
 

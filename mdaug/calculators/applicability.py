@@ -81,8 +81,7 @@ def molecule_record(frames: FrameSet) -> list[dict[str, Any]]:
     sample = frames.evenly_spaced(SAMPLED_FRAMES)
     total: Counter[Molecule] = Counter()
     for n in range(len(sample)):
-        cell = None if sample.cells is None else sample.cells[n]
-        total += molecules_of(Atoms(sample.atomic_numbers, sample.positions[n], cell=cell, pbc=sample.pbc))
+        total += molecules_of(sample.structure(n))
     n_all = sum(total.values())
     return [
         {"formula": kind.formula, "graph": kind.graph, "bonds": dict(kind.bonds), "share": count / n_all}

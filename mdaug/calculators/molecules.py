@@ -149,10 +149,10 @@ class MoleculeFinder:
         """
         numbers, n_atoms = frames.atomic_numbers, frames.n_atoms
         if self._numbers is None or not np.array_equal(self._numbers, numbers):
-            structures = (_structure(frames, n) for n in range(len(frames)))
+            structures = map(frames.structure, range(len(frames)))
             matches = (match_molecules(numbers, find_bonds(atoms), self._templates) for atoms in structures)
             matched = next((match for match in matches if match is not None), None)
-            atoms = self._first_match(_structure(frames, 0)) if matched is None else tuple(matched)
+            atoms = self._first_match(frames.structure(0)) if matched is None else tuple(matched)
             self._molecules, self._numbers = Molecules(atoms), numbers.copy()
         first = np.arange(len(frames))[:, None, None] * n_atoms
         flat = tuple((first + atoms).reshape(-1, atoms.shape[1]) for atoms in self._molecules.atoms)
@@ -219,11 +219,6 @@ def molecule_order(finder: MoleculeFinder | None, atoms: Atoms) -> IntArray:
         complete.set_cell(cell)
     molecules = [molecule for part in finder.find(complete).atoms for molecule in part]
     return np.concatenate(sorted(molecules, key=min))
-
-
-def _structure(frames: FrameSet, n: int) -> Atoms:
-    cell = None if frames.cells is None else frames.cells[n]
-    return Atoms(frames.atomic_numbers, frames.positions[n], cell=cell, pbc=frames.pbc)
 
 
 def _differs_by_stretching(

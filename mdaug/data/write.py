@@ -66,20 +66,6 @@ def write_npz(
         np.savez_compressed(stream, **(content | dict(notes or {})))
 
 
-def structure(frames: FrameSet, n: int) -> Atoms:
-    """Return the structure of a frame, without labels and records.
-
-    Parameters
-    ----------
-    frames
-        Some frames.
-    n
-        Index of the frame.
-    """
-    cell = None if frames.cells is None else frames.cells[n]
-    return Atoms(frames.atomic_numbers, frames.positions[n], cell=cell, pbc=frames.pbc)
-
-
 def add_labels(atoms: Atoms, frames: FrameSet, n: int, *, stress: bool = True) -> None:
     """Give a structure the energy, the forces and the stress of a frame, as results of a calculator.
 
@@ -101,7 +87,7 @@ def add_labels(atoms: Atoms, frames: FrameSet, n: int, *, stress: bool = True) -
 
 
 def _to_atoms(frames: FrameSet, n: int) -> Atoms:
-    atoms = structure(frames, n)
+    atoms = frames.structure(n)
     atoms.info = _set_records(frames) | {"group": int(frames.group[n])}
     if frames.weights[n] != 1.0:
         atoms.info["weight"] = float(frames.weights[n])

@@ -13,7 +13,6 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from mdaug.analysis.relax import RelaxResult, relax
-from mdaug.data.write import structure
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray, one_frame
 from mdaug.geometry.bonds import find_bonds
@@ -121,7 +120,7 @@ class ExaminedForceField:
             if time.monotonic() - began > CONFORMERS_S:
                 return
             with suppress(DataError):
-                other = relax(self.calculator, structure(few, n), fmax_eV_A=1e-2, max_steps=600)
+                other = relax(self.calculator, few.structure(n), fmax_eV_A=1e-2, max_steps=600)
                 if other.converged and _same_lengths(other.atoms, relaxed.atoms, bonds):
                     yield other
 

@@ -7,9 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from ase import Atoms
-
 from mdaug.analysis.accuracy import AccuracyResult, accuracy
 from mdaug.calculators.applicability import check_applicability
 from mdaug.errors import DataError
@@ -151,9 +148,7 @@ def _errors(
     model: Model, frames: FrameSet, strict: bool, progress: Progress
 ) -> tuple[AccuracyResult, list[str]]:
     """Return the errors, and how the frame of lowest energy differs from the training frames."""
-    lowest = frames.select(np.array([frames.energies.argmin()]))
-    cell = None if lowest.cells is None else lowest.cells[0]
-    structure = Atoms(frames.atomic_numbers, lowest.positions[0], cell=cell, pbc=frames.pbc)
-    differences = check_applicability(structure, model.manifest, strict=strict)
+    lowest = frames.structure(int(frames.energies.argmin()))
+    differences = check_applicability(lowest, model.manifest, strict=strict)
     predict = partial(calculate_with_stresses, model.calculator, progress=partial(progress, "frames"))
     return accuracy(predict, frames), differences

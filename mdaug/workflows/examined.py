@@ -157,6 +157,4 @@ def _start(model: Model, frames: FrameSet | None, structure: str | None) -> Atom
     """Return the start structure: the one named, or the frame of lowest energy."""
     if structure is not None or frames is None:
         return model.start(structure)
-    lowest = int(np.argmin(frames.energies))
-    cell = None if frames.cells is None else frames.cells[lowest]
-    return Atoms(frames.atomic_numbers, frames.positions[lowest], cell=cell, pbc=frames.pbc)
+    return frames.structure(int(np.argmin(frames.energies)))

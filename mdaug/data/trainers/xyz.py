@@ -7,7 +7,7 @@ from ase import Atoms
 from ase.io.extxyz import write_extxyz
 
 from mdaug.data.trainers.training_data import TrainingData
-from mdaug.data.write import add_labels, structure
+from mdaug.data.write import add_labels
 from mdaug.files import atomic_path
 from mdaug.frames import FrameSet
 
@@ -71,7 +71,7 @@ def bare_atoms(frames: FrameSet, n: int) -> Atoms:
     n
         Index of the frame.
     """
-    atoms = structure(frames, n)
+    atoms = frames.structure(n)
     atoms.info = {key: frames.info[key][n] for key in PROVENANCE if key in frames.info}
     return atoms
 
