@@ -44,8 +44,8 @@ BADGER_CORE_A = (0.0, 0.34, 0.59, 0.65, 0.72)
 LAST_OF_ROW = (2, 10, 18, 36)
 """Atomic numbers of the noble gases that end the first rows."""
 
-MAX_LENGTH_FRAMES, MAX_LENGTH_ATOMS = 20, 100
-"""Frames, and atoms in each, whose nearest neighbors are looked at."""
+MAX_LENGTH_ATOMS = 100
+"""Atoms of a frame whose nearest neighbors are looked at."""
 
 
 @dataclass(frozen=True)
@@ -91,28 +91,41 @@ class BondStiffness:
         )
 
 
-def length_ratio(frames: FrameSet) -> float | None:
-    """Return the median over atoms of the nearest distance over the sum of the covalent radii.
+def length_ratios(frames: FrameSet) -> FloatArray | None:
+    """Return for each frame the median over atoms of the nearest distance over the sum of the covalent radii.
 
-    About 1 for lengths in Å, whatever the bonds; 1.9 where Bohr are read as Å. None for single atoms and for
-    noble gases, which form no bonds.
+    About 1 for bonded atoms and lengths in Å, whatever the bonds; 1.9 where Bohr are read as Å.
+
+    Parameters
+    ----------
+    frames
+        Any frames.
+
+    Returns
+    -------
+    array or None
+        Shape (n_frames,); None for single atoms and for noble gases, which form no bonds.
     """
-    bonding = np.flatnonzero(~np.isin(frames.atomic_numbers, NOBLE_GASES))
+    bonding = bonding_atoms(frames.atomic_numbers)
     if len(bonding) == 0 or frames.n_atoms < 2:
         return None
-    some = frames.evenly_spaced(MAX_LENGTH_FRAMES)
-    cells = some.periodic_cells
+    cells = frames.periodic_cells
     atoms = bonding[np.unique(np.linspace(0, len(bonding) - 1, MAX_LENGTH_ATOMS).astype(int))]
     numbers = frames.atomic_numbers
     sums = single_bond_lengths(numbers[atoms][:, None], numbers)
     sums[np.arange(len(atoms)), atoms] = np.nan
-    medians = []
-    for n in range(len(some)):
-        vectors = some.positions[n] - some.positions[n, atoms][:, None]
+    ratios = np.empty(len(frames))
+    for n in range(len(frames)):
+        vectors = frames.positions[n] - frames.positions[n, atoms][:, None]
         vectors = minimum_image(vectors.reshape(-1, 3), None if cells is None else cells[n])
         distances = np.linalg.norm(vectors, axis=1).reshape(len(atoms), -1)
-        medians.append(np.median(np.nanmin(distances / sums, axis=1)))
-    return float(np.median(medians))
+        ratios[n] = np.median(np.nanmin(distances / sums, axis=1))
+    return ratios
+
+
+def bonding_atoms(atomic_numbers: IntArray) -> IntArray:
+    """Return the indices of the atoms that are no noble gases."""
+    return np.flatnonzero(~np.isin(atomic_numbers, NOBLE_GASES))
 
 
 def bond_stiffness(frames: FrameSet) -> BondStiffness | None:

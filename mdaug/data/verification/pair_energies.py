@@ -42,6 +42,11 @@ def pair_energies(
         Shape (n_fits, n_chosen), eV.
     forces
         Of the first fit, shape (n_chosen, n_atoms, 3), eV/Å.
+
+    Raises
+    ------
+    LinAlgError
+        No two atoms are within the cutoff, or the equations have no solution.
     """
     every = np.unique(np.concatenate(fits))
     kinds = _PairKinds(frames, every)
@@ -75,6 +80,8 @@ def pair_strain_derivatives(frames: FrameSet, chosen: IntArray) -> FloatArray:
 
 def _fitted(kinds: "_PairKinds", frames: FrameSet, fits: Sequence[IntArray], every: IntArray) -> FloatArray:
     """Return the coefficients of each fit, (n_fits, n_columns)."""
+    if kinds.n_columns == 0:
+        raise np.linalg.LinAlgError(f"no atoms within {CUTOFF_A} Å")
     normal, right = np.zeros((len(fits),) + (kinds.n_columns,) * 2), np.zeros((len(fits), kinds.n_columns))
     for one in kinds.design(every):
         square, product = one.columns.T @ one.columns, one.columns.T @ frames.forces[one.frame].reshape(-1)

@@ -12,13 +12,11 @@ from itertools import product
 import numpy as np
 
 from mdaug.data.stated_units import A_PER_LENGTH_UNIT, StatedUnits
-from mdaug.data.verification.bond_stiffness import FIRM, BondStiffness, bond_stiffness, length_ratio
-from mdaug.frames import FrameSet
+from mdaug.data.verification.bond_stiffness import FIRM, BondStiffness, bond_stiffness
+from mdaug.data.verification.length_units import LENGTH_LIMITS, implied_lengths
+from mdaug.frames import FrameSet, IntArray
 from mdaug.units import EV_PER_ENERGY_UNIT
 from mdaug.verdicts import Verdict
-
-LENGTH_LIMITS = (0.72, 1.45)
-"""Of the length ratio; real systems have 0.9 to 1.15."""
 
 STIFFNESS_FACTOR = 2.5
 """Allowed factor of the stiffness either way; real systems have 0.5 (shared protons) to 1.6 (silicon)."""
@@ -57,30 +55,48 @@ class UnitEvidence:
     lengths
         Nearest distances over sums of covalent radii.
     stiffness
-        Measured over expected stiffness of bonds (negative for gradients), with lengths corrected to the unit
-        that `lengths` implies.
+        Measured over expected stiffness of bonds (negative for gradients), with lengths corrected to Å.
     slope
         Energies over energies integrated from forces, with lengths corrected likewise.
     slope_width
         Uncertainty of the logarithm of the slope.
+    to_a
+        Factor to Å that the distances imply; 1 where they imply none.
     """
 
     lengths: float | None
     stiffness: float | None
     slope: float | None = None
     slope_width: float = 0.1
+    to_a: float = 1.0
 
 
-def measure_units(frames: FrameSet) -> tuple[UnitEvidence, BondStiffness | None, float]:
-    """Return the evidence of frames, their bonds, and the factor to Å that the distances imply."""
-    ratio = length_ratio(frames)
-    factor = _implied_length_factor(ratio)
+def measure_units(frames: FrameSet, usable: IntArray) -> tuple[UnitEvidence, BondStiffness | None]:
+    """Return the evidence of frames, and their bonds.
+
+    Parameters
+    ----------
+    frames
+        All frames.
+    usable
+        Indices of the frames without outliers. The others show nothing but distances.
+    """
+    some = frames.select(usable)
+
+    def is_firm(factor: float) -> bool:
+        bonds = _bonds(some, factor)
+        return bonds is not None and answers(bonds) and bonds.factor > 0
+
+    ratio, to_a = implied_lengths(frames, usable, is_firm)
+    bonds = _bonds(some, to_a)
+    stiffness = bonds.factor if bonds is not None and answers(bonds) else None
+    return UnitEvidence(ratio, stiffness, to_a=to_a), bonds
+
+
+def _bonds(frames: FrameSet, factor: float) -> BondStiffness | None:
     if len(frames) < MIN_FRAMES:
-        return UnitEvidence(ratio, None), None, factor
-    corrected = with_lengths_times(frames.evenly_spaced(MAX_FRAMES), factor)
-    bonds = bond_stiffness(corrected)
-    is_measured = bonds is not None and answers(bonds)
-    return UnitEvidence(ratio, bonds.factor if bonds is not None and is_measured else None), bonds, factor
+        return None
+    return bond_stiffness(with_lengths_times(frames.evenly_spaced(MAX_FRAMES), factor))
 
 
 def answers(bonds: BondStiffness) -> bool:
@@ -129,9 +145,10 @@ def _misfit(evidence: UnitEvidence, stated: StatedUnits, units: StatedUnits) -> 
     in_energy = units.ev_per_energy / stated.ev_per_energy
     in_force = units.ev_a_per_force / stated.ev_a_per_force
     in_length = units.a_per_length / stated.a_per_length
-    implied = _implied_length_factor(evidence.lengths)
+    implied = evidence.to_a
     terms = []
-    if evidence.lengths is not None:
+    # atoms that are apart in every unit say nothing on it
+    if evidence.lengths is not None and LENGTH_LIMITS[0] < evidence.lengths * implied < LENGTH_LIMITS[1]:
         terms.append(np.log(evidence.lengths * in_length) / LOG_WIDTHS[0])
     if evidence.stiffness is not None:
         # stiffness and slope were measured with lengths in the implied unit
@@ -143,15 +160,6 @@ def _misfit(evidence: UnitEvidence, stated: StatedUnits, units: StatedUnits) -> 
             np.log(abs(evidence.slope) * in_energy * implied / (in_force * in_length)) / evidence.slope_width
         )
     return float(np.sum(np.square(terms)))
-
-
-def _implied_length_factor(ratio: float | None) -> float:
-    """Return the factor between length units that brings the length ratio near 1; 1 where it is, or is not
-    known. Lengths in Bohr may have been read in Å, and lengths in Å in Bohr."""
-    if ratio is None or LENGTH_LIMITS[0] < ratio < LENGTH_LIMITS[1]:
-        return 1.0
-    factors = {1.0, *A_PER_LENGTH_UNIT.values(), *(1 / factor for factor in A_PER_LENGTH_UNIT.values())}
-    return min(sorted(factors), key=lambda factor: abs(np.log(ratio * factor)))
 
 
 def _is_usual(units: StatedUnits) -> bool:

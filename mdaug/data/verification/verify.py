@@ -105,14 +105,14 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
         return Verification(frames, (cut,), np.empty(0, np.int64))
     verdicts = [*outlier_verdicts(frames), cut]
     usable = np.setdiff1d(np.arange(len(frames)), outliers(verdicts))
-    evidence, bonds, to_a = measure_units(frames.select(usable))
+    evidence, bonds = measure_units(frames, usable)
     # wrong lengths would leave all atoms apart, or put thousands within a cutoff
-    in_a = with_lengths_times(frames, to_a)
+    in_a = with_lengths_times(frames, evidence.to_a)
     mixtures, doubt = _mixtures(in_a, usable, bonds, stated, effort)
     of_others = outliers([verdict for verdict in mixtures if verdict.verdict == "error"])
     if 0 < len(of_others) < len(usable):  # other checks then judge most frames, not a mean over two kinds
         usable = np.setdiff1d(usable, of_others)
-        evidence, bonds, _ = measure_units(frames.select(usable))
+        evidence, bonds = measure_units(frames, usable)
     remedies, compared = _compare(
         frames, in_a, usable, evidence=evidence, stated=stated, effort=effort, doubt=doubt
     )
@@ -156,12 +156,12 @@ def _mixtures(
         common = common_units_verdict(frames, usable, stated)
         if common.verdict == "error":
             usable = np.setdiff1d(usable, outliers([common]))
-            _, bonds, _ = measure_units(frames.select(usable))
+            _, bonds = measure_units(frames, usable)
         balance = balance_verdict(frames, usable, bonds)
     of_all = [v for v in (fixed, balance) if v.verdict in ("warning", "error") and not v.frames]
     verdicts = [identity_verdict(frames), common, fixed, balance]
     if effort is not None and common.verdict != "error" and not of_all:
-        verdicts.append(force_scales_verdict(frames, np.setdiff1d(usable, outliers([balance]))))
+        verdicts.append(force_scales_verdict(frames, np.setdiff1d(usable, outliers([balance])), stated))
     return verdicts, of_all[0].text if of_all else None
 
 
@@ -220,9 +220,9 @@ def _compare(
 
 def _agrees(frames: FrameSet, usable: IntArray, effort: Effort) -> bool:
     """Whether lengths, forces and energies agree with each other, as far as they can be measured."""
-    evidence, _, to_a = measure_units(frames.select(usable))
+    evidence, _ = measure_units(frames, usable)
     stiffness = evidence.stiffness
-    if to_a != 1.0:
+    if evidence.to_a != 1.0:
         return False
     if stiffness is not None and not 1 / STIFFNESS_FACTOR < stiffness < STIFFNESS_FACTOR:
         return False
