@@ -175,9 +175,8 @@ def calculate_with_stresses(
 def _structures(frames: FrameSet, positions: FloatArray, calculator: Calculator) -> Iterator[Atoms]:
     """Yield the frames at `positions` with the calculator."""
     for n, frame_positions in enumerate(positions):
-        atoms = frames.structure(n)
-        atoms.positions, atoms.calc = frame_positions, calculator
-        yield atoms
+        cell = None if frames.cells is None else frames.cells[n]
+        yield Atoms(frames.atomic_numbers, frame_positions, cell=cell, pbc=frames.pbc, calculator=calculator)
 
 
 def _failed(calculator: Calculator, frames: FrameSet, n: int, error: Exception, advice: str) -> DataError:

@@ -26,6 +26,9 @@ MIN_BONDED_ATOMS = 3
 MAX_RATIO_FRAMES, MAX_VETO_FRAMES = 20, 400
 """Frames of the median ratio, and frames of which one may show that atoms only are apart."""
 
+NEAREST = 0.5
+"""Length ratio below which no scan and no frame of dynamics goes: the positions are none."""
+
 MIN_GROUP_FRAMES = 20
 """Frames of which two groups a unit apart are no chance, even of two atoms."""
 
@@ -66,7 +69,7 @@ def implied_lengths(
     every = length_ratios(frames.evenly_spaced(MAX_VETO_FRAMES))
     assert every is not None
     is_bonded = _within(every, LENGTH_LIMITS)
-    if is_bonded.any() and not _are_two_units(every, factor):
+    if is_bonded.any() and every.min() > NEAREST and not _are_two_units(every, factor):
         return float(every[np.argmin(np.abs(np.log(every)))]), 1.0
     if is_bonded.any() and len(every) >= MIN_GROUP_FRAMES:
         return ratio, factor
