@@ -21,6 +21,21 @@
 
 using namespace LAMMPS_NS;
 
+namespace {
+
+// Variance of component `a` over the models.
+template <typename Values>
+double variance(const std::vector<Values> &of_models, int a)
+{
+  const double n = static_cast<double>(of_models.size());
+  double mean = 0.0, sum = 0.0;
+  for (const auto &values : of_models) mean += values[a] / n;
+  for (const auto &values : of_models) sum += (values[a] - mean) * (values[a] - mean) / n;
+  return sum;
+}
+
+}    // namespace
+
 PairMDAug::PairMDAug(LAMMPS *lmp) : Pair(lmp), model(std::make_unique<Model>())
 {
   one_coeff = 1;
@@ -186,15 +201,10 @@ void PairMDAug::evaluate_committee()
     forces.push_back(m.forces);
     strains.push_back(m.strain);
   }
-  const double n = static_cast<double>(forces.size());
   m.deviation.assign(atom->nlocal + 1, 0.0);    // never empty, so that its address is not null
   for (int k = 0; k < m.n_owned; ++k) {
     double squares = 0.0;
-    for (int a = 3 * k; a < 3 * k + 3; ++a) {
-      double mean = 0.0;
-      for (const auto &of_model : forces) mean += of_model[a] / n;
-      for (const auto &of_model : forces) squares += (of_model[a] - mean) * (of_model[a] - mean) / n;
-    }
+    for (int a = 3 * k; a < 3 * k + 3; ++a) squares += variance(forces, a);
     m.deviation[m.atoms[k]] = m.energy_unit * std::sqrt(squares);
   }
   set_virial_deviation(strains);
@@ -204,21 +214,17 @@ void PairMDAug::evaluate_committee()
 void PairMDAug::set_virial_deviation(const std::vector<std::array<double, 6>> &of_rank)
 {
   Model &m = *model;
-  const auto n = static_cast<double>(of_rank.size());
   const double n_owned = m.n_owned;
   double n_atoms = 0.0;
   MPI_Allreduce(&n_owned, &n_atoms, 1, MPI_DOUBLE, MPI_SUM, world);
   auto strains = of_rank;
-  MPI_Allreduce(of_rank.data(), strains.data(), 6 * static_cast<int>(n), MPI_DOUBLE, MPI_SUM, world);
+  MPI_Allreduce(of_rank.data(), strains.data(), 6 * static_cast<int>(of_rank.size()), MPI_DOUBLE, MPI_SUM, world);
   double largest = 0.0, least = 0.0, squares = 0.0;
   for (int a = 0; a < 6; ++a) {    // xx, yy, zz, and xy, xz, yz, which stand for two components each
-    double mean = 0.0, variance = 0.0;
-    for (const auto &of_model : strains) mean += of_model[a] / n;
-    for (const auto &of_model : strains) variance += (of_model[a] - mean) * (of_model[a] - mean) / n;
-    const double deviation = std::sqrt(variance);
+    const double square = variance(strains, a), deviation = std::sqrt(square);
     largest = MAX(largest, deviation);
     least = a == 0 ? deviation : MIN(least, deviation);
-    squares += (a < 3 ? 1.0 : 2.0) * variance;
+    squares += (a < 3 ? 1.0 : 2.0) * square;
   }
   // compute pair adds up the values of all ranks
   const double unit = comm->me == 0 && n_atoms > 0.0 ? m.energy_unit / n_atoms : 0.0;

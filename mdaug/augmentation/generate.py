@@ -9,7 +9,7 @@ import numpy as np
 
 from mdaug.augmentation.augmented_frames import AugmentedFrameMaker, count, joined
 from mdaug.augmentation.label_rules import make_rule
-from mdaug.augmentation.numbers import MANY_MOLECULES, augmented_numbers
+from mdaug.augmentation.numbers import MANY_MOLECULES, augmented_numbers, is_complex
 from mdaug.augmentation.options import AugmentOptions
 from mdaug.augmentation.spring_labels import Labels
 from mdaug.errors import DataError
@@ -171,8 +171,7 @@ def _settled(options: AugmentOptions, rule_name: str, frames: FrameSet) -> Augme
     if rule_name != options.rule:  # springs are off by hundreds of kcal/mol/Å where a bond is stretched
         changes["n_stretched"] = 0
     if options.impulse_time == 0:
-        turning = 1 < n_molecules < MANY_MOLECULES
-        changes["impulse_time"] = TURNING_TIME_FS if turning else IMPULSE_TIME_FS
+        changes["impulse_time"] = TURNING_TIME_FS if is_complex(n_molecules) else IMPULSE_TIME_FS
     settled = with_numbers(options.model_copy(update=changes), frames)
     _warn_of_many_molecules(frames, n_molecules, settled)
     return settled

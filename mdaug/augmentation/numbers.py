@@ -41,6 +41,17 @@ class AugmentedNumbers(NamedTuple):
     reason: str
 
 
+def is_complex(n_molecules: int) -> bool:
+    """Return whether frames of so many molecules are of a complex, neither of one molecule nor of a liquid.
+
+    Parameters
+    ----------
+    n_molecules
+        From `count_molecules`.
+    """
+    return 1 < n_molecules < MANY_MOLECULES
+
+
 def augmented_numbers(frames: FrameSet, n_raw: int) -> AugmentedNumbers:
     """Return the default numbers of augmented frames for a system.
 

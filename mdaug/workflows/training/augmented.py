@@ -6,7 +6,7 @@ from math import ceil
 import numpy as np
 
 from mdaug.augmentation.generate import Augmentation
-from mdaug.augmentation.numbers import MANY_MOLECULES
+from mdaug.augmentation.numbers import is_complex
 from mdaug.frames import FrameSet
 from mdaug.geometry.molecules import count_molecules
 from mdaug.workflows.settings.config import RunConfig
@@ -73,7 +73,7 @@ def every_beside_baseline(n_augmented: int, raw: FrameSet, n_delta: int = 0) -> 
     n_delta
         Number of frames by Δ-learning.
     """
-    if 1 < count_molecules(raw) < MANY_MOLECULES:
+    if is_complex(count_molecules(raw)):
         return 1
     few = min(BESIDE_BASELINE * n_augmented, BESIDE_BASELINE_PER_RAW * len(raw))
     return ceil(n_augmented / min(n_augmented, few * (1 + n_delta / len(raw))))
