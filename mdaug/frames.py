@@ -201,6 +201,27 @@ class FrameSet:
             info={key: values[index] for key, values in self.info.items()},
         )
 
+    def scaled(
+        self, *, length: float = 1.0, energy: float = 1.0, force: float = 1.0, stress: float = 1.0
+    ) -> "FrameSet":
+        """Return the frames in other units.
+
+        Parameters
+        ----------
+        length, energy, force, stress
+            Factors of positions and cells, of energies, of forces, and of stresses.
+        """
+        if length == energy == force == stress == 1.0:
+            return self
+        return replace(
+            self,
+            positions=self.positions * length,
+            energies=self.energies * energy,
+            forces=self.forces * force,
+            cells=None if self.cells is None else self.cells * length,
+            stresses=None if self.stresses is None else self.stresses * stress,
+        )
+
 
 @dataclass(frozen=True)
 class Dataset:

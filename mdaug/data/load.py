@@ -242,7 +242,12 @@ def _in_internal_units(contents: Contents, name: str, reading: Reading) -> ReadF
     stated = stated_units(
         contents.units, reading.units, reading.force_units, reading.length_units, where=name
     )
-    frames = _to_internal_units(contents.frames, stated)
+    frames = contents.frames.scaled(
+        length=stated.a_per_length,
+        energy=stated.ev_per_energy,
+        force=stated.ev_a_per_force,
+        stress=stated.ev_a3_per_stress,
+    )
     if remote or embedded:
         frames = replace(frames, name=name)
     if remote:
@@ -291,15 +296,3 @@ def verify(contents: ReadFrames, *, drop_outliers: bool, effort: Effort | None) 
         stacklevel=3,
     )
     return verify_frames(contents.frames.select(kept), contents.units, effort)
-
-
-def _to_internal_units(frames: FrameSet, units: StatedUnits) -> FrameSet:
-    length, energy, force = units.a_per_length, units.ev_per_energy, units.ev_a_per_force
-    return replace(
-        frames,
-        positions=frames.positions * length,
-        cells=None if frames.cells is None else frames.cells * length,
-        energies=frames.energies * energy,
-        forces=frames.forces * force,
-        stresses=None if frames.stresses is None else frames.stresses * energy / length**3,
-    )

@@ -93,6 +93,11 @@ class StatedUnits:
         return A_PER_LENGTH_UNIT[self.length]
 
     @property
+    def ev_a3_per_stress(self) -> float:
+        """Factor of stresses, energy by cubic length, to eV/Å³."""
+        return self.ev_per_energy / self.a_per_length**3
+
+    @property
     def force(self) -> str:
         """Name of the unit of the forces: ``kcal/mol/Angstrom``."""
         return f"{self.force_energy}/{self.force_length}"
@@ -185,7 +190,7 @@ def factor_of_stress(text: str, units: StatedUnits, where: str = "") -> float:
     if not text:
         return 1.0
     factor = _lookup(text, _EV_A3_PER_STRESS, "stress", where, ("eV/Angstrom^3", "GPa", "kbar", "…"))
-    return factor * units.a_per_length**3 / units.ev_per_energy
+    return factor / units.ev_a3_per_stress
 
 
 def factor_of_virial(text: str, units: StatedUnits, where: str = "") -> float:

@@ -1,7 +1,6 @@
 """What would mend frames that contradict themselves: units, sign, energies per atom. Each is tried first."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -126,14 +125,9 @@ class Remedies:
         return f"no pair of units, sign or number of atoms explains it; {expected}"
 
     def _mends(self, energy: float, force: float, length: float) -> bool:
-        frames = self._frames
         return self._agrees(
-            replace(
-                frames,
-                positions=frames.positions * length,
-                cells=None if frames.cells is None else frames.cells * length,
-                energies=frames.energies * (energy * self.energy_sign),
-                forces=frames.forces * (force * self.force_sign),
+            self._frames.scaled(
+                length=length, energy=energy * self.energy_sign, force=force * self.force_sign
             )
         )
 

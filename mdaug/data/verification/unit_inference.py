@@ -6,7 +6,7 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -96,7 +96,7 @@ def measure_units(frames: FrameSet, usable: IntArray) -> tuple[UnitEvidence, Bon
 def _bonds(frames: FrameSet, factor: float) -> BondStiffness | None:
     if len(frames) < MIN_FRAMES:
         return None
-    return bond_stiffness(with_lengths_times(frames.evenly_spaced(MAX_FRAMES), factor))
+    return bond_stiffness(frames.evenly_spaced(MAX_FRAMES).scaled(length=factor))
 
 
 def answers(bonds: BondStiffness) -> bool:
@@ -272,19 +272,3 @@ def force_verdict(
     text = f"implausible units: forces read in {read_in} are about {times} ({described}): {advice}"
     certain = bool(units) or not (1 / CERTAIN_STIFFNESS_FACTOR < factor < CERTAIN_STIFFNESS_FACTOR)
     return Verdict(name, "error" if certain else "warning", factor, limit, text)
-
-
-def with_lengths_times(frames: FrameSet, factor: float) -> FrameSet:
-    """Return `frames` with lengths multiplied by a factor.
-
-    Parameters
-    ----------
-    frames
-        As they were read.
-    factor
-        To Å, from `measure_units`.
-    """
-    if factor == 1.0:
-        return frames
-    cells = None if frames.cells is None else frames.cells * factor
-    return replace(frames, positions=frames.positions * factor, cells=cells)

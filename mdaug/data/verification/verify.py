@@ -35,7 +35,6 @@ from mdaug.data.verification.unit_inference import (
     force_verdict,
     length_verdict,
     measure_units,
-    with_lengths_times,
 )
 from mdaug.data.verification.valences import valence_verdict
 from mdaug.errors import DataError
@@ -107,7 +106,7 @@ def verify_frames(frames: FrameSet, stated: StatedUnits, effort: Effort | None =
     usable = np.setdiff1d(np.arange(len(frames)), outliers(verdicts))
     evidence, bonds = measure_units(frames, usable)
     # wrong lengths would leave all atoms apart, or put thousands within a cutoff
-    in_a = with_lengths_times(frames, evidence.to_a)
+    in_a = frames.scaled(length=evidence.to_a)
     mixtures, doubt = _mixtures(in_a, usable, bonds, stated, effort)
     of_others = outliers([verdict for verdict in mixtures if verdict.verdict == "error"])
     if 0 < len(of_others) < len(usable):  # other checks then judge most frames, not a mean over two kinds
