@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
+from mdaug.data.trainers.configuration import configuration
 from mdaug.data.trainers.training_data import Instructions, Trainer, TrainingData
 from mdaug.data.trainers.xyz import FILES, TEST, TRAIN, VALIDATION, bare_atoms, write_sets
 from mdaug.files import write_text
@@ -56,29 +57,14 @@ def _atoms(frames: FrameSet, n: int) -> Atoms:
 
 
 def _config(data: TrainingData) -> str:
-    references = ", ".join(f"{number}: {energy!r}" for number, energy in data.reference_energies.items())
-    test = f"test_file: {TEST}\n" if len(data.test) else ""
-    loss = "weighted" if data.raw.stresses is None else "stress"
-    return f"""\
-name: mdaug
-train_file: {TRAIN}
-valid_file: {VALIDATION}
-{test}energy_key: REF_energy
-forces_key: REF_forces
-stress_key: REF_stress
-E0s: "{{{references}}}"
-loss: {loss}
-model: MACE
-num_channels: 64
-max_L: 1
-r_max: 5.0
-batch_size: 10
-max_num_epochs: 200
-ema: true
-default_dtype: float64
-device: cpu
-seed: 0
-"""
+    return configuration(
+        CONFIG,
+        train_file=TRAIN,
+        validation_file=VALIDATION,
+        test_file=TEST if len(data.test) else None,
+        reference_energies=data.reference_energies,
+        loss="weighted" if data.raw.stresses is None else "stress",
+    )
 
 
 TRAINER = Trainer("MACE", FILES | {CONFIG: "configuration for mace_run_train"}, _write)

@@ -8,6 +8,7 @@ from typing import Any
 import ase.db
 import numpy as np
 
+from mdaug.data.trainers.configuration import configuration
 from mdaug.data.trainers.repetition import occurrences
 from mdaug.data.trainers.training_data import Instructions, Trainer, TrainingData
 from mdaug.data.trainers.xyz import bare_atoms
@@ -81,66 +82,14 @@ def _write_database(path: Path, parts: list[FrameSet]) -> None:
 
 
 def _experiment(split: dict[str, Any]) -> str:
-    sizes = {name: len(split[key]) for name, key in (("train", "train_idx"), ("val", "val_idx"))}
-    metrics = """\
-      metrics:
-        mae: {_target_: torchmetrics.regression.MeanAbsoluteError}"""
-    return f"""\
-# @package _global_
-
-defaults:
-  - override /model: nnp
-  - override /data: custom
-  - override /logger: csv
-  - override /model/representation: schnet
-
-run:
-  experiment: augmented
-
-globals:
-  cutoff: 5.0
-  lr: 1e-3
-
-data:
-  datapath: ${{run.work_dir}}/{DATABASE}
-  split_file: ${{run.work_dir}}/{SPLIT}
-  batch_size: 10
-  num_train: {sizes["train"]}
-  num_val: {sizes["val"]}
-  num_test: {len(split["test_idx"])}
-  distance_unit: Ang
-  property_units: {{energy: eV, forces: eV/Ang}}
-  transforms:
-    - _target_: schnetpack.transform.SubtractCenterOfMass
-    - {{_target_: schnetpack.transform.RemoveOffsets, property: energy, remove_mean: true}}
-    - _target_: schnetpack.transform.MatScipyNeighborList
-      cutoff: ${{globals.cutoff}}
-    - _target_: schnetpack.transform.CastTo32
-
-model:
-  output_modules:
-    - _target_: schnetpack.atomistic.Atomwise
-      output_key: energy
-      n_in: ${{model.representation.n_atom_basis}}
-      aggregation_mode: sum
-    - {{_target_: schnetpack.atomistic.Forces, energy_key: energy, force_key: forces}}
-  postprocessors:
-    - _target_: schnetpack.transform.CastTo64
-    - {{_target_: schnetpack.transform.AddOffsets, property: energy, add_mean: true}}
-
-task:
-  outputs:
-    - _target_: schnetpack.task.ModelOutput
-      name: energy
-      loss_fn: {{_target_: torch.nn.MSELoss}}
-      loss_weight: 0.01
-{metrics}
-    - _target_: schnetpack.task.ModelOutput
-      name: forces
-      loss_fn: {{_target_: torch.nn.MSELoss}}
-      loss_weight: 0.99
-{metrics}
-"""
+    return configuration(
+        "schnetpack.yaml",
+        database=DATABASE,
+        split_file=SPLIT,
+        n_training=len(split["train_idx"]),
+        n_validation=len(split["val_idx"]),
+        n_test=len(split["test_idx"]),
+    )
 
 
 TRAINER = Trainer(
