@@ -5,14 +5,13 @@ file with stresses, each weight with the same frames, steps and seeds, and print
 """
 
 import argparse
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from mdaug.analysis.accuracy import accuracy
-from mdaug.calculators.predictions import predict_with_stresses
+from mdaug.analysis.accuracy import errors_of
+from mdaug.calculators.predictions import predict_all
 from mdaug.data import SplitOptions, load_frames, split_frames
 from mdaug.deployment import export_model
 from mdaug.models import SchNetOptions
@@ -39,7 +38,8 @@ def main() -> None:
                 parts = frames.select(split.train), frames.select(split.validation)
                 trained = train(*parts, model, options, Path(folder)).model
                 path = export_model(trained, Path(folder) / "model.pt", training={})
-                result = accuracy(partial(predict_with_stresses, path), frames.select(split.test))
+                test = frames.select(split.test)
+                result = errors_of(predict_all(path, test).labels, test)
             energy = 1000 * np.abs(result.predicted_energies_eV - result.energies_eV).mean() / frames.n_atoms
             force = np.abs(result.predicted_forces_eV_A - result.forces_eV_A).mean()
             stress = result.to_json()["stress_mae_GPa"]

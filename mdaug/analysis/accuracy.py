@@ -1,6 +1,6 @@
 """Errors of predicted energies and forces against frames."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -135,7 +135,25 @@ def accuracy(predict: Predict, frames: FrameSet) -> AccuracyResult:
     """
     if len(frames) == 0:
         raise DataError(f"{frames.name}: no frame to compare with; expected at least one")
-    predicted = [np.asarray(values, dtype=float) for values in predict(frames)]
+    return errors_of(predict(frames), frames)
+
+
+def errors_of(predictions: Sequence[FloatArray], frames: FrameSet) -> AccuracyResult:
+    """Return the errors of what was predicted of frames.
+
+    Parameters
+    ----------
+    predictions
+        Energies and forces, and stresses where the model has some, as `Predict` returns them.
+    frames
+        As for `accuracy`.
+
+    Raises
+    ------
+    DataError
+        If a prediction has another shape than the frames or is not finite.
+    """
+    predicted = [np.asarray(values, dtype=float) for values in predictions]
     given = [frames.energies, frames.forces]
     if len(predicted) > 2 and frames.known_stresses is not None:
         given.append(frames.known_stresses)

@@ -8,13 +8,12 @@ is trained, and hardened by its own MD. The model is tested on frames and along 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mdaug.analysis.accuracy import accuracy
+from mdaug.analysis.accuracy import errors_of
 from mdaug.analysis.scan import ScanResult
-from mdaug.calculators.predictions import predict_extrapolation, predict_with_stresses
+from mdaug.calculators.predictions import predict_all
 from mdaug.deployment import export_model, last_layer_statistics, model_bytes
 from mdaug.files import write_json
 from mdaug.reports.training import write_training_report
@@ -107,9 +106,11 @@ def train_force_field(
     committee = _train_committee(systems, config, folder, summary, stage=callbacks.stage, **how)
     if committee:
         export_model(path=model, committee=committee, **content)
-    deployed = partial(predict_with_stresses, model)
-    tests = [accuracy(deployed, sets.test) if len(sets.test) else None for sets in systems]
-    extrapolations = [predict_extrapolation(model, sets.test) if len(sets.test) else None for sets in systems]
+    predictions = [predict_all(model, sets.test) if len(sets.test) else None for sets in systems]
+    tests = [
+        None if predicted is None else errors_of(predicted.labels, sets.test)
+        for sets, predicted in zip(systems, predictions, strict=True)
+    ]
     callbacks.stage("scanning a bond to hydrogen")
     scans = [_scan(sets, systems, folder) for sets in systems]
     outcome = TrainingOutcome(
@@ -117,7 +118,7 @@ def train_force_field(
         systems,
         training,
         tuple(tests),
-        tuple(extrapolations),
+        tuple(None if predicted is None else predicted.extrapolation for predicted in predictions),
         tuple(scans),
         references,
         hardened,
