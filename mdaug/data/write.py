@@ -10,7 +10,9 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.extxyz import write_extxyz as write_ase_extxyz
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from mdaug.data.origin import FILE_NAME, FRAME_IN_FILE
 from mdaug.data.readers.from_atoms import SET_KEYS
+from mdaug.data.readers.npz import ATOM_RECORD, FRAME_RECORD
 from mdaug.files import atomic_path
 from mdaug.frames import FrameSet
 
@@ -38,6 +40,9 @@ def write_npz(
 ) -> None:
     """Write an sGDML-like npz (z, R, E, F) with its units (eV, Å) in ``e_unit`` and ``r_unit``.
 
+    It has what `write_extxyz` writes, in arrays over all frames: cells and stresses of periodic frames,
+    weights unless all are 1, and the records of frames and atoms.
+
     Parameters
     ----------
     frames
@@ -60,6 +65,13 @@ def write_npz(
     }
     if frames.periodic:
         content |= {"cells": frames.cells, "pbc": np.array(frames.pbc)}
+    if frames.stresses is not None:
+        content["stresses"] = frames.stresses
+    if np.any(frames.weights != 1.0):
+        content["weights"] = frames.weights
+    for key, values in frames.info.items():
+        if key not in (FRAME_IN_FILE, FILE_NAME):  # of the file that was read
+            content[(ATOM_RECORD if key in frames.of_atoms else FRAME_RECORD) + key] = values
     names = {"temperature_K": "temperature", "level_of_theory": "theory"}
     content |= {names.get(key, key): value for key, value in _set_records(frames).items()}
     with atomic_path(path) as temporary, temporary.open("wb") as stream:

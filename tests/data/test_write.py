@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from mdaug.data import load_frames, write_extxyz
+from mdaug.data.origin import FRAME_IN_FILE
 from mdaug.data.write import write_npz
-from mdaug.frames import FrameSet
+from mdaug.errors import DataError
+from mdaug.frames import PER_FRAME, FrameSet
 
 
 @pytest.fixture
@@ -24,19 +26,6 @@ def labeled(ethanol: FrameSet) -> FrameSet:
     records = {"charge": 0.0, "multiplicity": 1, "temperature_K": 450.0}
     of_atoms = frozenset({"displacement"})
     return replace(some, group=np.arange(25) // 5, info=info, of_atoms=of_atoms, **records)
-
-
-def test_extxyz_comes_back_whole(labeled: FrameSet, tmp_path: Path) -> None:
-    write_extxyz(labeled, tmp_path / "f.xyz")
-    back = load_frames(tmp_path / "f.xyz")
-    for key in ("positions", "energies", "forces"):
-        assert getattr(back, key) == pytest.approx(getattr(labeled, key), abs=1e-8)
-    for key in ("temperature_K", "level_of_theory", "charge", "multiplicity"):
-        assert getattr(back, key) == getattr(labeled, key)
-    assert back.group.tolist() == labeled.group.tolist()
-    assert back.info["parent"].tolist() == labeled.info["parent"].tolist()
-    assert back.info["rule"].tolist() == labeled.info["rule"].tolist()
-    assert back.info["displacement"] == pytest.approx(labeled.info["displacement"], abs=1e-8)
 
 
 def test_a_vector_of_a_frame_with_as_many_numbers_as_atoms_is_none_of_the_atoms(labeled, tmp_path) -> None:
@@ -69,19 +58,48 @@ def test_stresses_in_some_files_only_are_left_out(chain: FrameSet, tmp_path: Pat
     assert (len(frames), frames.stresses) == (len(chain), None)
 
 
-def test_cells_and_stresses_come_back(chain: FrameSet, tmp_path: Path) -> None:
-    write_extxyz(chain, tmp_path / "c.xyz")
-    back = load_frames(tmp_path / "c.xyz")
-    assert back.pbc == (True, True, True)
-    assert back.cells == pytest.approx(chain.cells)
-    assert back.stresses == pytest.approx(chain.stresses)
-
-
+@pytest.mark.parametrize("write", [write_extxyz, write_npz], ids=["xyz", "npz"])
 @pytest.mark.parametrize("name", ["labeled", "chain"])
-def test_npz_comes_back_exactly(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_everything_comes_back(name, write, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     frames = request.getfixturevalue(name)
-    write_npz(frames, tmp_path / "f.npz", {"seed": 3})
-    back = load_frames(tmp_path / "f.npz")
-    for key in ("positions", "energies", "forces", "group", "cells"):
-        assert np.array_equal(getattr(back, key), getattr(frames, key)), key
-    assert (back.pbc, back.temperature_K, back.charge) == (frames.pbc, frames.temperature_K, frames.charge)
+    frames = replace(frames, weights=np.linspace(0.5, 1.0, len(frames)))
+    write(frames, tmp_path / "frames")
+    back = load_frames(tmp_path / "frames")
+    assert back.of_atoms == frames.of_atoms
+    assert set(back.info) - {FRAME_IN_FILE} == set(frames.info)
+    same_to = 0.0 if write is write_npz else 1e-8  # the digits of the text
+    for key in ("atomic_numbers", *PER_FRAME):
+        values, expected = getattr(back, key), getattr(frames, key)
+        assert (values is None) == (expected is None), key
+        assert values is None or np.abs(values - expected).max() <= same_to, key
+    for key, expected in frames.info.items():
+        assert back.info[key].tolist() == expected.tolist(), key
+    for key in ("pbc", "temperature_K", "level_of_theory", "charge", "multiplicity"):
+        assert getattr(back, key) == getattr(frames, key), key
+
+
+def test_npz_keeps_notes_and_is_as_before_without_weights(labeled: FrameSet, tmp_path: Path) -> None:
+    write_npz(replace(labeled, info={}), tmp_path / "f.npz", {"seed": 3})
+    with np.load(tmp_path / "f.npz") as arrays:
+        assert arrays["seed"] == 3
+        own = "type name z R E F r_unit e_unit group temperature theory charge multiplicity seed"
+        assert set(arrays) == set(own.split())
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "message"),
+    [
+        (
+            "weights",
+            np.ones((25, 2)),
+            r"key weights of type float64 and shape \(25, 2\); expected .* \(25,\)",
+        ),
+        ("weights", np.array(["much"] * 25), "key weights of type <U4"),
+        ("atom_record_shift", np.ones((25, 3)), "key atom_record_shift of shape"),
+    ],
+)
+def test_arrays_of_another_shape_are_refused(labeled, tmp_path, key, values, message) -> None:
+    arrays = {"z": labeled.atomic_numbers, "R": labeled.positions, "E": labeled.energies}
+    np.savez(tmp_path / "f.npz", F=labeled.forces, **arrays, **{key: values})
+    with pytest.raises(DataError, match=message):
+        load_frames(tmp_path / "f.npz")

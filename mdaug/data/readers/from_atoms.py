@@ -65,6 +65,7 @@ def frames_from_atoms(
     stresses, stress_key, of_stresses = read_stresses(images, places)
     notes += of_stresses
     located = list(zip(images, places, strict=True))
+    info = _per_frame_info(images, (energy_key, forces_key, stress_key))
     frames = FrameSet(
         atomic_numbers=first.numbers.astype(np.int64),
         positions=np.array([atoms.positions for atoms in images]),
@@ -82,9 +83,8 @@ def frames_from_atoms(
         weights=np.array(
             [number(atoms.info.get("weight", 1.0), "weight", place) for atoms, place in located]
         ),
-        info=_per_frame_info(images, (energy_key, forces_key, stress_key))
-        | {FRAME_IN_FILE: np.array(numbers)},
-        of_atoms=frozenset(images[0].arrays),
+        info=info | {FRAME_IN_FILE: np.array(numbers)},
+        of_atoms=frozenset(info) & frozenset(first.arrays),
     )
     return frames, tuple(notes)
 

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ KEYS = {
 }
 """Each quantity's name in sGDML and old MD17 files, then in new MD17 and rMD17 files."""
 
+FRAME_RECORD, ATOM_RECORD = "frame_record_", "atom_record_"
+"""What the names of records start with, which have a row for each frame, or for each atom of each frame."""
+
 Arrays = dict[str, NDArray]
 
 
@@ -41,6 +45,7 @@ def _read(path: Path, reading: Reading) -> list[Contents]:
         forces = _find(arrays, "forces", reading.forces_key, path)
     _check_arrays(positions, energies, forces, len(numbers), path)
     n_frames = len(positions)
+    info, of_atoms = _records(arrays, n_frames, len(numbers), path)
     cells, pbc = _cell(arrays, n_frames, path)
     state = only_state(read_states(arrays, n_frames, int(numbers.sum()), str(path)), str(path))
     frames = FrameSet(
@@ -50,12 +55,16 @@ def _read(path: Path, reading: Reading) -> list[Contents]:
         forces=forces.astype(np.float64),
         cells=cells,
         pbc=pbc,
+        stresses=_optional(arrays, "stresses", (n_frames, 3, 3), path),
         temperature_K=_common(arrays, "temperature", path),
         charge=state.charge,
         multiplicity=state.multiplicity,
         name=path.name,
         level_of_theory=_text(arrays["theory"]) if "theory" in arrays else None,
         group=whole_numbers(arrays["group"], f"{path}: group") if "group" in arrays else None,  # type: ignore[arg-type]
+        weights=_optional(arrays, "weights", (n_frames,), path),  # type: ignore[arg-type]
+        info=info,
+        of_atoms=of_atoms,
     )
     return [Contents(frames, _units(arrays, path))]
 
@@ -92,6 +101,36 @@ def _check_arrays(positions: NDArray, energies: NDArray, forces: NDArray, n_atom
             f"do not match; expected (n_frames, n_atoms, 3), (n_frames,) and (n_frames, n_atoms, 3), "
             f"n_atoms = {n_atoms}"
         )
+
+
+def _optional(arrays: Arrays, key: str, shape: tuple[int, ...], path: Path) -> FloatArray | None:
+    """Return an array that our own files may have; None without."""
+    if key not in arrays:
+        return None
+    values = arrays[key]
+    if values.dtype.kind not in "iuf" or values.shape != shape:
+        raise DataError(
+            f"{path}: key {key} of type {values.dtype} and shape {values.shape}; expected real numbers of "
+            f"shape {shape}"
+        )
+    return values.astype(np.float64)
+
+
+def _records(
+    arrays: Arrays, n_frames: int, n_atoms: int, path: Path
+) -> tuple[dict[str, NDArray[Any]], frozenset[str]]:
+    """Return the records of the frames, and which of them have a row for each atom."""
+    info, of_atoms = {}, set()
+    for key, values in arrays.items():
+        for start, shape in ((FRAME_RECORD, (n_frames,)), (ATOM_RECORD, (n_frames, n_atoms))):
+            if not key.startswith(start):
+                continue
+            if values.shape[: len(shape)] != shape:
+                raise DataError(f"{path}: key {key} of shape {values.shape}; expected {(*shape, '…')}")
+            info[key.removeprefix(start)] = values
+            if start == ATOM_RECORD:
+                of_atoms.add(key.removeprefix(start))
+    return info, frozenset(of_atoms)
 
 
 def _load(path: Path) -> Arrays:
