@@ -46,37 +46,39 @@ def frame_bond_graphs(frames: FrameSet) -> BondGraphs:
         Frames of a molecule, several molecules or a cell.
     """
     n_atoms = frames.n_atoms
-    if n_atoms < 2:
+    if n_atoms < 2 or len(frames) == 0:
         return BondGraphs(np.empty((0, 2), np.int64), np.zeros((len(frames), 0), bool))
-    codes = _molecule_bonds(frames) if frames.cells is None else _cell_bonds(frames)
-    every = np.unique(np.concatenate(codes)) if codes else np.empty(0, np.int64)
+    of_frame, code = _molecule_bonds(frames) if frames.cells is None else _cell_bonds(frames)
+    every, pair = np.unique(code, return_inverse=True)
     present = np.zeros((len(frames), len(every)), bool)
-    for n, code in enumerate(codes):
-        present[n, np.searchsorted(every, code)] = True
+    present[of_frame, pair] = True
     return BondGraphs(np.stack([every // n_atoms, every % n_atoms], axis=1), present)
 
 
-def _molecule_bonds(frames: FrameSet) -> list[IntArray]:
-    """Return the bonds of each frame as numbers i · n_atoms + j, from all distances at once."""
+def _molecule_bonds(frames: FrameSet) -> tuple[IntArray, IntArray]:
+    """Return the frame of each bond, and its atoms i < j as a number i · n_atoms + j, from all distances."""
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
     code = idx_i * frames.n_atoms + idx_j
     step = max(1, DISTANCES_AT_ONCE // len(code))
-    codes: list[IntArray] = []
+    of_frame, codes = [], []
     for start in range(0, len(frames), step):
         positions = frames.positions[start : start + step]
         distances = np.linalg.norm(positions[:, idx_j] - positions[:, idx_i], axis=2)
-        codes += [code[close] for close in bonded(frames.atomic_numbers, idx_i, idx_j, distances)]
-    return codes
+        frame, pair = np.nonzero(bonded(frames.atomic_numbers, idx_i, idx_j, distances))
+        of_frame.append(start + frame)
+        codes.append(code[pair])
+    return np.concatenate(of_frame), np.concatenate(codes)
 
 
-def _cell_bonds(frames: FrameSet) -> list[IntArray]:
-    """Return the bonds of each frame as numbers i · n_atoms + j, i < j, from neighbor lists."""
+def _cell_bonds(frames: FrameSet) -> tuple[IntArray, IntArray]:
+    """Return the same as `_molecule_bonds` from neighbor lists; a bond to several images is there twice."""
     reach = longest_bond(frames.atomic_numbers)
-    codes: list[IntArray] = []
+    of_frame, codes = [], []
     for n in range(len(frames)):
         idx_i, idx_j, r_ij = frame_pairs(frames, n, reach)
         distances = np.linalg.norm(r_ij, axis=1)
         close = bonded(frames.atomic_numbers, idx_i, idx_j, distances) & (idx_i != idx_j)
         low, high = np.minimum(idx_i, idx_j)[close], np.maximum(idx_i, idx_j)[close]
-        codes.append(np.unique(low * frames.n_atoms + high))
-    return codes
+        of_frame.append(np.full(len(low), n))
+        codes.append(low * frames.n_atoms + high)
+    return np.concatenate(of_frame), np.concatenate(codes)

@@ -258,6 +258,8 @@ def has_parted(positions: FloatArray) -> bool:
     """
     idx_i, idx_j = molecule_pairs(len(positions))
     within = pair_lengths(positions[None], None, idx_i, idx_j)[0] < APART_A
+    if within.all():  # as in small molecules, without a search for connected atoms
+        return False
     return bool(molecule_of_atom(len(positions), np.stack([idx_i, idx_j], axis=1)[within]).any())
 
 
