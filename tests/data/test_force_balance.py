@@ -7,6 +7,7 @@ import pytest
 
 from mdaug.data import load_frames
 from mdaug.data.stated_units import StatedUnits
+from mdaug.data.verification.force_balance import balance_verdict
 from mdaug.data.verification.verify import verify_frames
 from mdaug.frames import FrameSet
 from mdaug.verdicts import Verdict
@@ -72,6 +73,27 @@ def test_mirrored_positions_are_named(ethanol, share):
     assert "(−Fx, Fy, Fz)" in verdict.text
     if share == 2:
         assert verdict.frames == tuple(range(0, len(ethanol), 2))
+
+
+def test_no_axes_are_exchanged_where_only_a_net_force_is_wrong(ethanol):
+    """A drift of the forces has no torque, so that any order of axes that has none would seem to mend it."""
+    forces = ethanol.forces.copy()
+    forces[::3] += [0.3, 0.2, -0.1]
+    verdict = verdict_of(replace(ethanol, forces=forces), "forces belong to the positions")
+    assert (verdict.verdict, verdict.frames) == ("error", tuple(range(0, 120, 3)))
+    assert "net force" in verdict.text
+    assert "axis" not in verdict.text and "order" not in verdict.text
+
+
+def test_another_order_of_the_atoms_in_some_frames_is_named():
+    frames = load_frames("ethanol")
+    order = [8, 1, 2, 3, 4, 5, 6, 7, 0]
+    forces = frames.forces.copy()
+    forces[:400] = forces[:400][:, order]
+    verdict = balance_verdict(replace(frames, forces=forces), np.arange(len(frames)), None)
+    assert verdict.verdict == "error"
+    assert len(verdict.frames) > 390 and max(verdict.frames) < 400  # a few are balanced by chance
+    assert f"take forces in the order {order}" in verdict.text
 
 
 def test_a_few_energies_of_another_state_are_named():

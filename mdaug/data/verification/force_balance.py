@@ -132,14 +132,8 @@ def _unbalanced_frames(positions: FloatArray, forces: FloatArray) -> IntArray:
 def _judge_some(frames: FrameSet, usable: IntArray, off: IntArray) -> Verdict:
     """Return the verdict on some frames that are not balanced where the others are."""
     numbers = tuple(usable[off].tolist())
-    order = matching_order(frames.positions[usable[off]], frames.forces[usable[off]])
-    what = "they belong to other positions or atoms, or are missing for some atoms"
-    if order is not None:
-        mended = force_balance(frames.positions[usable[off]], frames.forces[usable[off]][:, order])
-        if mended.torque < BALANCED and mended.net_force < BALANCED:
-            what = f"the order of the atoms differs: take forces in the order {order.tolist()}"
-    axes = _axes_that_balance(frames.positions[usable[off]], frames.forces[usable[off]])
-    what = what if axes is None else axes
+    remedy = _remedy(frames.positions[usable[off]], frames.forces[usable[off]])
+    what = remedy or "they belong to other positions or atoms, or are missing for some atoms"
     text = (
         f"forces of {len(numbers)} of {len(usable)} frames have a net force or torque that the others do "
         f"not have ({shown(frames, numbers)}): {what}; or leave these frames out with --drop-outliers"
@@ -203,7 +197,10 @@ def _judge_in_cell(frames: FrameSet, bonds: BondStiffness | None) -> Verdict:
 
 
 def _remedy(positions: FloatArray, forces: FloatArray) -> str | None:
-    """Return the order of atoms or frames that removes the torque, as text; None if there is none."""
+    """Return the order of atoms or axes that removes the torque, as text; None if there is none."""
+    balance = force_balance(positions, forces)
+    if balance.torque < BALANCED or balance.net_force > BALANCED:  # no order changes the net force
+        return None
     order = matching_order(positions, forces)
     if order is not None and force_balance(positions, forces[:, order]).torque < BALANCED:
         moved = np.flatnonzero(order != np.arange(len(order)))
