@@ -8,10 +8,10 @@ from ase.build import molecule
 
 from mdaug.data.load import read_frames
 from mdaug.data.stated_units import StatedUnits
+from mdaug.data.verification.compared_energies import ComparedEnergies
 from mdaug.data.verification.energies_from_forces import PredictedEnergies, predict_energies
 from mdaug.data.verification.energy_force_consistency import _judge_unrelated
 from mdaug.data.verification.kernel_energies import kernel_energies, without_smooth_part
-from mdaug.data.verification.regression import regress
 from mdaug.data.verification.remedies import Remedies
 from mdaug.data.verification.unit_inference import UnitEvidence
 from mdaug.data.verification.verify import AT_LOAD, verify_frames
@@ -200,10 +200,7 @@ def test_offsets_between_regions_that_no_frame_connects_are_no_error(methanol: F
         cell_functions=np.empty((len(frames), 0)),
     )
     shuffled = replace(frames, energies=rng.permutation(frames.energies))
-    found = [
-        _judge_unrelated(each, each.energies, regress(each.energies, predicted.energies), predicted).verdict
-        for each in (frames, shuffled)
-    ]
+    found = [_judge_unrelated(ComparedEnergies(each, predicted)).verdict for each in (frames, shuffled)]
     assert found == ["cannot tell", "error"]
 
 

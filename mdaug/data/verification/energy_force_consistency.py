@@ -3,34 +3,22 @@
 import numpy as np
 
 from mdaug.data.origin import shown
-from mdaug.data.verification.energies_from_forces import PredictedEnergies
+from mdaug.data.verification.compared_energies import ENERGY_MADS, MIN_FRAMES, RELIABLE, ComparedEnergies
 from mdaug.data.verification.energy_levels import two_levels
 from mdaug.data.verification.kernel_energies import similar_frames, without_smooth_part
 from mdaug.data.verification.kinetic_energy import kinetic_energy_verdict
-from mdaug.data.verification.regression import (
-    CLEAR,
-    SCALE_LIMITS,
-    Regression,
-    regress,
-    robust_std,
-)
+from mdaug.data.verification.regression import CLEAR, SCALE_LIMITS, regress, robust_std
 from mdaug.data.verification.remedies import Remedies
-from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.frames import FloatArray, IntArray
 from mdaug.verdicts import Verdict
 
 NAME, FORCES_NAME = "energies against forces", "forces against other frames"
-
-MIN_FRAMES = 20
-"""Frames with a predicted energy for a statement."""
 
 MIN_EXPLAINED = 0.2
 """Share of the forces below which the model means nothing: too few frames, or forces of other positions."""
 
 LEAST_FACTOR = 1.6
 """Wrong units change the slope by a greater factor (Bohr for Å: 1.89)."""
-
-MIN_SLOPE_WIDTH = 0.1
-"""Least uncertainty of the logarithm of a slope."""
 
 EXPECTED_OF_RELIABILITY = 0.7
 """Least correlation of given energies with predicted ones, relative to the square root of the reliability. In
@@ -44,12 +32,8 @@ STANDARD_ERRORS = 3.0
 """Of a correlation, or the logarithm of a slope, by which it is beyond its limit where energies are surely
 wrong."""
 
-RELIABLE, MIN_FITTED = 0.6, 20
-"""Share of the forces explained, and frames in the fit, from which on single frames are judged."""
-
-ENERGY_MADS, OUTLIER_SHARE = 10.0, 0.4
-"""Robust standard deviations of the residuals, for a frame whose forces are predicted as usual, and of the
-energies that an outlier is off at least. Such frames of clean sets are off by up to 8 of the first."""
+OUTLIER_SHARE = 0.4
+"""Robust standard deviations of the energies that an outlier is off at least."""
 
 FORCE_OUTLIER, FORCE_SHARE = 8.0, 1.5
 """Error of the forces of a frame that stands out, relative to the median error and to the median force."""
@@ -73,81 +57,49 @@ MAX_TIME_SHIFT = 3
 """Frames by which energies may be shifted against positions and forces."""
 
 
-def measured_slope(frames: FrameSet, predicted: PredictedEnergies | None) -> tuple[float | None, float]:
-    """Return the slope of energies against predicted ones and the uncertainty of its logarithm.
-
-    The slope is None where the correlation is not clear.
-    """
-    if predicted is None or len(predicted.frames) < MIN_FRAMES or np.std(predicted.energies) < 1e-5:
-        return None, MIN_SLOPE_WIDTH
-    fit = regress(predicted.comparable(frames.energies), predicted.energies)
-    width = max(MIN_SLOPE_WIDTH, fit.log_error)
-    return (fit.slope if abs(fit.correlation) > CLEAR else None), width
-
-
-def consistency_verdicts(
-    frames: FrameSet, predicted: PredictedEnergies | None, remedies: Remedies
-) -> list[Verdict]:
+def consistency_verdicts(compared: ComparedEnergies | None, remedies: Remedies) -> list[Verdict]:
     """Return whether energies are the integral of the forces and each frame's forces fit those of the others.
 
     Parameters
     ----------
-    frames
-        All frames, in eV and Å as read in the stated units.
-    predicted
-        Energies predicted from forces; None where no model could be fitted.
+    compared
+        Energies as read in the stated units beside those predicted from forces; None where no model could be
+        fitted.
     remedies
         What would mend a wrong slope.
     """
-    if predicted is None or len(predicted.frames) < MIN_FRAMES:
+    if compared is None or not compared.are_many:
         needed = f"needs at least {MIN_FRAMES} frames of several atoms with vibrations, more if cells differ"
         return [_cannot_tell(needed)]
-    if np.std(predicted.energies) < 1e-5:
+    if not compared.differ:
         return [_cannot_tell("the forces imply energies that hardly differ between frames")]
-    if predicted.explained < MIN_EXPLAINED:
-        share = f"{100 * max(predicted.explained, 0):.0f} %"
+    if compared.predicted.explained < MIN_EXPLAINED:
+        share = f"{100 * max(compared.predicted.explained, 0):.0f} %"
         return [_cannot_tell(f"only {share} of the forces are explained by those of other frames")]
-    energies = predicted.comparable(frames.energies)
-    return [_energies_verdict(frames, energies, predicted, remedies), _forces_verdict(frames, predicted)]
+    return [_energies_verdict(compared, remedies), _forces_verdict(compared)]
 
 
-def sharpness(frames: FrameSet, predicted: PredictedEnergies) -> float:
-    """Return the least error of a single energy that stands out, in standard deviations of the energies."""
-    if not _judges_single_frames(predicted):
-        return float(np.inf)
-    energies = predicted.comparable(frames.energies)
-    residual = _residual(frames, predicted, regress(energies, predicted.energies))
-    return ENERGY_MADS * robust_std(residual) / max(robust_std(energies), 1e-12)
-
-
-def _energies_verdict(
-    frames: FrameSet, energies: FloatArray, predicted: PredictedEnergies, remedies: Remedies
-) -> Verdict:
-    offset = two_levels(frames, predicted, energies, NAME)
+def _energies_verdict(compared: ComparedEnergies, remedies: Remedies) -> Verdict:
+    predicted, energies, fit = compared.predicted, compared.energies, compared.fit
+    offset = two_levels(compared.frames, predicted, energies, NAME)
     if offset is not None:
         return offset
-    fit = regress(energies, predicted.energies)
-    shift = None if fit.correlation > CERTAINLY_IN_ORDER else _order_that_fits(frames, predicted, fit)
+    shift = None if fit.correlation > CERTAINLY_IN_ORDER else _order_that_fits(compared)
     if shift is not None:
         text = f"energies belong to other frames: they fit the forces if {shift}: restore the order"
         return Verdict(NAME, "error", fit.correlation, CLEAR, text)
-    if abs(fit.correlation) > CLEAR:
-        verdict = _judge_slope(frames, energies, fit, predicted, remedies)
-    else:
-        verdict = _judge_unrelated(frames, energies, fit, predicted)
-    if verdict.verdict != "cannot tell" or frames.cells is not None or len(energies) <= N_SIMILAR:
+    is_clear = abs(fit.correlation) > CLEAR
+    verdict = _judge_slope(compared, remedies) if is_clear else _judge_unrelated(compared)
+    if verdict.verdict != "cannot tell" or compared.frames.cells is not None or len(energies) <= N_SIMILAR:
         return verdict
-    between = _correlation_between_similar(frames.positions[predicted.frames], energies, predicted)
-    return kinetic_energy_verdict(energies, fit, predicted, between, NAME) or verdict
+    return (
+        kinetic_energy_verdict(energies, fit, predicted, _correlation_between_similar(compared), NAME)
+        or verdict
+    )
 
 
-def _judge_slope(
-    frames: FrameSet,
-    energies: FloatArray,
-    fit: Regression,
-    predicted: PredictedEnergies,
-    remedies: Remedies,
-) -> Verdict:
+def _judge_slope(compared: ComparedEnergies, remedies: Remedies) -> Verdict:
+    fit = compared.fit
     limit = f"{SCALE_LIMITS[0]:g} to {SCALE_LIMITS[1]:g}"
     measured = (
         f"energies are {fit.slope:.3g} times what the forces imply, correlation {fit.correlation:.2f}, "
@@ -158,18 +110,11 @@ def _judge_slope(
     if SCALE_LIMITS[0] < fit.slope < SCALE_LIMITS[1]:
         if lowest < 1 / LEAST_FACTOR or highest > LEAST_FACTOR:
             return _cannot_tell(measured, fit.slope)
-        residual = _residual(frames, predicted, fit)
-        off = _stands_out(energies, residual, predicted)
+        off = _stands_out(compared)
         if len(off) == 0:
             return Verdict(NAME, "ok", fit.slope, limit, measured)
-        numbers, worst = tuple(predicted.frames[off].tolist()), float(np.abs(residual[off]).max())
-        text = (
-            f"{len(numbers)} frames have energies that do not fit their forces (off by up to {worst:.3g} eV "
-            f"where the others scatter by {robust_std(residual):.2g} eV): look at {shown(frames, numbers)} "
-            "(SCF not converged?), or leave them out with --drop-outliers"
-        )
-        return Verdict(NAME, "warning", worst, limit, text, numbers)
-    width = STANDARD_ERRORS * float(np.sqrt((1 - fit.correlation**2) / len(energies)))
+        return _outliers_verdict(compared, off, limit)
+    width = STANDARD_ERRORS * float(np.sqrt((1 - fit.correlation**2) / len(compared.energies)))
     if (
         fit.slope > 0
         and highest * np.exp(width) > SCALE_LIMITS[0]
@@ -179,34 +124,35 @@ def _judge_slope(
     return Verdict(NAME, "error", fit.slope, limit, f"{remedies.explain_slope(fit.slope)} ({measured})")
 
 
-def _judges_single_frames(predicted: PredictedEnergies) -> bool:
-    return predicted.explained > RELIABLE and int(predicted.fitted.sum()) >= MIN_FITTED
+def _outliers_verdict(compared: ComparedEnergies, off: IntArray, limit: str) -> Verdict:
+    """Return the verdict on frames, at the places `off`, whose energies stand out."""
+    numbers = tuple(compared.predicted.frames[off].tolist())
+    worst = float(np.abs(compared.residual[off]).max())
+    text = (
+        f"{len(numbers)} frames have energies that do not fit their forces (off by up to {worst:.3g} eV "
+        f"where the others scatter by {robust_std(compared.residual):.2g} eV): look at "
+        f"{shown(compared.frames, numbers)} (SCF not converged?), or leave them out with --drop-outliers"
+    )
+    return Verdict(NAME, "warning", worst, limit, text, numbers)
 
 
-def _residual(frames: FrameSet, predicted: PredictedEnergies, fit: Regression) -> FloatArray:
-    """Return how much each energy differs from what forces and the energies of similar frames imply, (n,)."""
-    if frames.cells is not None:
-        return fit.residual
-    unexplained = without_smooth_part(frames.positions[predicted.frames], fit.residual)
-    return unexplained if robust_std(unexplained) < fit.scatter else fit.residual
-
-
-def _stands_out(energies: FloatArray, residual: FloatArray, predicted: PredictedEnergies) -> IntArray:
+def _stands_out(compared: ComparedEnergies) -> IntArray:
     """Return the places of frames whose energies do not fit, though their forces are predicted as usual.
 
     Frames whose forces are predicted badly may have badly predicted energies.
     """
-    if not _judges_single_frames(predicted):
+    if not compared.single_frames_are_judged:
         return np.empty(0, np.int64)
-    usual = float(np.median(predicted.force_errors))
-    doubt = np.maximum(1.0, predicted.force_errors / max(usual, 1e-12))
-    limit = np.maximum(ENERGY_MADS * robust_std(residual) * doubt, OUTLIER_SHARE * robust_std(energies))
-    return np.flatnonzero(np.abs(residual) > limit)
+    residual, force_errors = compared.residual, compared.predicted.force_errors
+    doubt = np.maximum(1.0, force_errors / max(float(np.median(force_errors)), 1e-12))
+    limit = ENERGY_MADS * robust_std(residual) * doubt
+    return np.flatnonzero(np.abs(residual) > np.maximum(limit, OUTLIER_SHARE * robust_std(compared.energies)))
 
 
-def _forces_verdict(frames: FrameSet, predicted: PredictedEnergies) -> Verdict:
+def _forces_verdict(compared: ComparedEnergies) -> Verdict:
     """Return the verdict on frames whose forces are far from those that the other frames imply."""
-    if not _judges_single_frames(predicted):
+    frames, predicted = compared.frames, compared.predicted
+    if not compared.single_frames_are_judged:
         text = (
             f"{100 * max(predicted.explained, 0):.0f} % of the forces are explained by those of other frames"
         )
@@ -229,9 +175,9 @@ def _forces_verdict(frames: FrameSet, predicted: PredictedEnergies) -> Verdict:
     return Verdict(FORCES_NAME, "warning", float(errors[off].max()), limit, text, numbers)
 
 
-def _judge_unrelated(
-    frames: FrameSet, energies: FloatArray, fit: Regression, predicted: PredictedEnergies
-) -> Verdict:
+def _judge_unrelated(compared: ComparedEnergies) -> Verdict:
+    predicted, energies, fit = compared.predicted, compared.energies, compared.fit
+    is_molecule = compared.frames.cells is None
     expected = EXPECTED_OF_RELIABILITY * float(np.sqrt(max(predicted.reliability, 0.0)))
     lacking = expected - STANDARD_ERRORS * (1 - expected**2) / np.sqrt(len(energies))
     measured = (
@@ -240,16 +186,15 @@ def _judge_unrelated(
         f"({predicted.reliability:.2f})"
     )
     is_certain = abs(fit.correlation) < lacking
-    if not is_certain and frames.cells is None and len(energies) >= MIN_SMOOTH_FRAMES:
-        positions = frames.positions[predicted.frames]
-        given, implied = _smooth_share(positions, energies), _smooth_share(positions, predicted.energies)
+    if not is_certain and is_molecule and len(energies) >= MIN_SMOOTH_FRAMES:
+        given, implied = (_smooth_share(compared.positions, each) for each in (energies, predicted.energies))
         measured += (
             f"; energies of similar frames explain {100 * max(given, 0):.0f} % of the variance of given "
             f"energies and {100 * max(implied, 0):.0f} % of that of energies integrated from forces"
         )
         is_certain = implied > SMOOTH and given < NOT_SMOOTH
-    if is_certain and frames.cells is None and len(energies) > N_SIMILAR:
-        between = _correlation_between_similar(frames.positions[predicted.frames], energies, predicted)
+    if is_certain and is_molecule and len(energies) > N_SIMILAR:
+        between = _correlation_between_similar(compared)
         measured += f"; differences between similar frames correlate by {between:.2f}"
         is_certain = between < CLEAR
     if not is_certain:
@@ -261,16 +206,15 @@ def _judge_unrelated(
     return Verdict(NAME, "error", fit.correlation, expected, text)
 
 
-def _correlation_between_similar(
-    positions: FloatArray, energies: FloatArray, predicted: PredictedEnergies
-) -> float:
+def _correlation_between_similar(compared: ComparedEnergies) -> float:
     """Return the correlation of given and predicted energy differences between similar frames.
 
     Forces do not determine the offset between regions that no frame connects, such as those of a proton that
     is at one or another molecule.
     """
-    similar = similar_frames(positions, N_SIMILAR)
-    given, implied = (each[:, None] - each[similar] for each in (energies, predicted.energies))
+    similar = similar_frames(compared.positions, N_SIMILAR)
+    both = compared.energies, compared.predicted.energies
+    given, implied = (each[:, None] - each[similar] for each in both)
     return float(np.sum(given * implied) / max(np.sqrt(np.sum(given**2) * np.sum(implied**2)), 1e-300))
 
 
@@ -280,21 +224,21 @@ def _smooth_share(positions: FloatArray, energies: FloatArray) -> float:
     return 1 - (robust_std(unexplained) / max(robust_std(energies), 1e-12)) ** 2
 
 
-def _order_that_fits(frames: FrameSet, predicted: PredictedEnergies, fit: Regression) -> str | None:
+def _order_that_fits(compared: ComparedEnergies) -> str | None:
     """Return how energies must be moved to fit much better than in their order; None if no simple order does.
 
     Energies of consecutive frames of one trajectory may correlate with their neighbors' forces.
     """
-    n = len(frames)
-    candidates = {"the file's energies are read in reverse order": frames.energies[::-1]}
+    given, predicted = compared.frames.energies, compared.predicted
+    candidates = {"the file's energies are read in reverse order": given[::-1]}
     for shift in (s for k in range(1, MAX_TIME_SHIFT + 1) for s in (k, -k)):
         direction = "later" if shift > 0 else "earlier"
         frame = "one frame" if abs(shift) == 1 else f"{abs(shift)} frames"
-        candidates[f"each is moved to {frame} {direction}"] = np.roll(frames.energies, shift)
+        candidates[f"each is moved to {frame} {direction}"] = np.roll(given, shift)
     for order, energies in candidates.items():
         correlation = regress(predicted.comparable(energies), predicted.energies).correlation
-        better = 1 - correlation**2 < UNEXPLAINED_FACTOR * (1 - fit.correlation**2)
-        if better and correlation > CLEAR and correlation > 4 / np.sqrt(n):
+        better = 1 - correlation**2 < UNEXPLAINED_FACTOR * (1 - compared.fit.correlation**2)
+        if better and correlation > CLEAR and correlation > 4 / np.sqrt(len(given)):
             return order
     return None
 

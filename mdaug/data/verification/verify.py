@@ -9,15 +9,12 @@ import numpy as np
 from mdaug.data.stated_units import StatedUnits
 from mdaug.data.verification.bond_stiffness import BondStiffness
 from mdaug.data.verification.common_units import common_units_verdict
+from mdaug.data.verification.compared_energies import ComparedEnergies, measured_slope
 from mdaug.data.verification.cut_molecules import cut_verdict
 from mdaug.data.verification.duplicates import NAME as DUPLICATES
 from mdaug.data.verification.duplicates import group_duplicates
 from mdaug.data.verification.energies_from_forces import Effort, predict_energies
-from mdaug.data.verification.energy_force_consistency import (
-    consistency_verdicts,
-    measured_slope,
-    sharpness,
-)
+from mdaug.data.verification.energy_force_consistency import consistency_verdicts
 from mdaug.data.verification.fixed_atoms import fixed_atoms_verdict
 from mdaug.data.verification.force_balance import NAME as BALANCE
 from mdaug.data.verification.force_balance import balance_verdict
@@ -205,16 +202,21 @@ def _compare(
     """
     if effort is None:
         return Remedies(frames, evidence, stated, lambda _: True, doubt), []
-    predicted = predict_energies(in_a, usable, effort)
-    slope, width = measured_slope(in_a, predicted)
+    compared = _compared_energies(in_a, usable, effort)
+    slope, width = measured_slope(compared)
     evidence = replace(evidence, slope=slope, slope_width=width)
     remedies = Remedies(frames, evidence, stated, partial(_agrees, usable=usable, effort=effort), doubt)
-    verdicts = consistency_verdicts(in_a, predicted, remedies)
-    if predicted is None or effort.n_equations >= THOROUGH.n_equations:
+    verdicts = consistency_verdicts(compared, remedies)
+    if compared is None or effort.n_equations >= THOROUGH.n_equations:
         return remedies, verdicts
-    if worst(verdicts) == "ok" and sharpness(in_a, predicted) < SHARP and width < CLEAR_WIDTH:
+    if worst(verdicts) == "ok" and compared.sharpness < SHARP and width < CLEAR_WIDTH:
         return remedies, verdicts
     return _compare(frames, in_a, usable, evidence=evidence, stated=stated, effort=THOROUGH, doubt=doubt)
+
+
+def _compared_energies(frames: FrameSet, usable: IntArray, effort: Effort) -> ComparedEnergies | None:
+    predicted = predict_energies(frames, usable, effort)
+    return None if predicted is None else ComparedEnergies(frames, predicted)
 
 
 def _agrees(frames: FrameSet, usable: IntArray, effort: Effort) -> bool:
@@ -225,7 +227,7 @@ def _agrees(frames: FrameSet, usable: IntArray, effort: Effort) -> bool:
         return False
     if stiffness is not None and not 1 / STIFFNESS_FACTOR < stiffness < STIFFNESS_FACTOR:
         return False
-    slope, width = measured_slope(frames, predict_energies(frames, usable, effort))
+    slope, width = measured_slope(_compared_energies(frames, usable, effort))
     return slope is None or (slope > 0 and abs(np.log(slope)) < 2 * width)
 
 
