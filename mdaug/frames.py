@@ -46,6 +46,19 @@ def image_cells(cells: FloatArray, pbc: tuple[bool, bool, bool]) -> FloatArray:
     return completed
 
 
+def evenly_spaced(n: int, most: int) -> IntArray:
+    """Return the indices of evenly spaced ones of several things, the first and the last among them.
+
+    Parameters
+    ----------
+    n
+        Number of things, at least one.
+    most
+        Largest number of indices.
+    """
+    return np.unique(np.linspace(0, n - 1, most).astype(np.int64))
+
+
 @dataclass(frozen=True, repr=False)
 class FrameSet:
     """Frames of one system: same atoms in the same order, energies and forces at one level of theory.
@@ -177,9 +190,7 @@ class FrameSet:
         n_frames
             Largest number of frames returned.
         """
-        if n_frames >= len(self):
-            return self
-        return self.select(np.unique(np.linspace(0, len(self) - 1, n_frames).astype(int)))
+        return self if n_frames >= len(self) else self.select(evenly_spaced(len(self), n_frames))
 
     def select(self, index: IntArray | slice) -> "FrameSet":
         """Return some of the frames, with all their per-frame data.

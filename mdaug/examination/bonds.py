@@ -13,6 +13,7 @@ from mdaug.errors import DataError
 from mdaug.examination.curves import Curve, curve_of_scan, failures, jumps, known_points
 from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult
+from mdaug.frames import evenly_spaced
 from mdaug.geometry.bonds import find_bonds
 from mdaug.verdicts import Level, Verdict
 
@@ -54,7 +55,7 @@ def examine_bonds(examined: ExaminedForceField, budget: Budget) -> PartResult:
     if not examined.is_one_molecule:
         return PartResult.not_run("Bonds are scanned for one molecule without a cell only.")
     bonds = [(int(i), int(j)) for i, j in find_bonds(examined.minimum)]
-    bonds = [bonds[k] for k in np.unique(np.linspace(0, len(bonds) - 1, MOST_BONDS).astype(int))]
+    bonds = [bonds[k] for k in evenly_spaced(len(bonds), MOST_BONDS)]
     n_points = budget.evaluations(at_least=FEWEST * len(bonds), at_most=MOST * len(bonds)) // len(bonds)
     tried = [scan for bond in bonds if (scan := _scan(examined, bond, n_points)) is not None]
     all_curves = [curve_of_scan(scan) for scan in tried]

@@ -11,7 +11,7 @@ from mdaug.errors import DataError
 from mdaug.examination.curves import Curve, failures, follow, jumps
 from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult
-from mdaug.frames import IntArray
+from mdaug.frames import IntArray, evenly_spaced
 from mdaug.geometry.bonds import find_bonds
 from mdaug.geometry.torsions import rotatable_torsions
 from mdaug.quantum.scan_motions import Motion, default_grid, grid
@@ -90,7 +90,7 @@ def coordinates(numbers: IntArray, bonds: IntArray, distances: np.ndarray) -> di
 def _follow(examined: ExaminedForceField, motions: Sequence[Motion], most: int) -> Iterator[Curve]:
     """Yield the curves of evenly spaced ones of the motions; a bend in a ring has none."""
     if motions and motions[0].kind != "approach":
-        motions = [motions[k] for k in np.unique(np.linspace(0, len(motions) - 1, most).astype(int))]
+        motions = [motions[k] for k in evenly_spaced(len(motions), most)]
     for motion in motions[:most]:
         with suppress(DataError):
             yield follow(examined, motion, grid(*default_grid(motion, examined.minimum)))

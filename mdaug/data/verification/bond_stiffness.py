@@ -12,7 +12,7 @@ import numpy as np
 from ase.data import atomic_numbers as number_of
 from ase.data import chemical_symbols
 
-from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.frames import FloatArray, FrameSet, IntArray, evenly_spaced
 from mdaug.geometry.bond_graphs import frame_bond_graphs
 from mdaug.geometry.bonds import BoolArray, longest_bond, single_bond_lengths
 from mdaug.geometry.pairs import minimum_image
@@ -110,7 +110,7 @@ def length_ratios(frames: FrameSet) -> FloatArray | None:
     if len(bonding) == 0 or frames.n_atoms < 2:
         return None
     cells = frames.periodic_cells
-    atoms = bonding[np.unique(np.linspace(0, len(bonding) - 1, MAX_LENGTH_ATOMS).astype(int))]
+    atoms = bonding[evenly_spaced(len(bonding), MAX_LENGTH_ATOMS)]
     numbers = frames.atomic_numbers
     sums = single_bond_lengths(numbers[atoms][:, None], numbers)
     sums[np.arange(len(atoms)), atoms] = np.nan

@@ -4,7 +4,7 @@ import numpy as np
 
 from mdaug.data.origin import shown
 from mdaug.data.verification.temperature import temperature_verdicts
-from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.frames import FloatArray, FrameSet, IntArray, evenly_spaced
 from mdaug.verdicts import Verdict
 
 MIN_FRAMES = 20
@@ -56,7 +56,7 @@ def position_precision_verdict(frames: FrameSet) -> Verdict:
     """Return whether positions were rounded so far that the forces of stiff bonds are those of others."""
     name = "precision of positions"
     coordinates = np.unique(frames.positions)
-    step = common_step(coordinates[np.linspace(0, len(coordinates) - 1, MAX_COORDINATES).astype(int)])
+    step = common_step(coordinates[evenly_spaced(len(coordinates), MAX_COORDINATES)])
     if step is None or step < MAX_POSITION_STEP_A:
         text = "positions have no steps that matter" if step else "positions have no visible steps"
         return Verdict(name, "ok", step or 0.0, MAX_POSITION_STEP_A, text)

@@ -5,7 +5,7 @@ from ase.data import chemical_symbols
 
 from mdaug.data.origin import shown
 from mdaug.errors import DataError
-from mdaug.frames import FrameSet
+from mdaug.frames import FrameSet, evenly_spaced
 from mdaug.geometry.pairs import molecule_pairs
 from mdaug.verdicts import Verdict
 
@@ -50,7 +50,7 @@ def contact_verdict(frames: FrameSet) -> Verdict:
         return Verdict(name, "cannot tell", None, CLOSEST_A, "looked at in molecules only")
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
     nearest = np.inf
-    for n in np.unique(np.linspace(0, len(frames) - 1, MAX_FRAMES).astype(int)):
+    for n in evenly_spaced(len(frames), MAX_FRAMES):
         d_ij = np.linalg.norm(frames.positions[n, idx_j] - frames.positions[n, idx_i], axis=1)
         k = int(d_ij.argmin())
         nearest = min(nearest, float(d_ij[k]))

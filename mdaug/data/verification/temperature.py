@@ -3,7 +3,7 @@
 import numpy as np
 
 from mdaug.data.verification.bond_stiffness import bond_pulls, lasting_bonds, vibrating
-from mdaug.frames import FloatArray, FrameSet
+from mdaug.frames import FloatArray, FrameSet, evenly_spaced
 from mdaug.units import BOLTZMANN_EV_K
 from mdaug.verdicts import Verdict
 
@@ -70,7 +70,7 @@ def _virials(frames: FrameSet) -> Virials | None:
     idx_i, idx_j = lasting_bonds(frames)
     if len(idx_i) == 0:
         return None
-    some = np.unique(np.linspace(0, len(idx_i) - 1, MAX_BONDS).astype(int))
+    some = evenly_spaced(len(idx_i), MAX_BONDS)
     d_ij, pull = bond_pulls(frames, idx_i[some], idx_j[some])
     use = vibrating(d_ij)
     if not use.any():
