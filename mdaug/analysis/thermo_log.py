@@ -186,7 +186,34 @@ def _is_header(columns: list[str]) -> bool:
 
 
 def _from_lammps(lines: list[str], path: Path, units: str | None) -> ThermoLog:
+    """Return the energies of the last run in a log."""
     start = max(number for number, line in enumerate(lines) if _is_header(line.split()))
+    before = lines[:start]
+    table = _last_table(lines, start, path)
+    ev, ps = _lammps_units(before, path, units)
+    total, kinetic = _energies(table, ev)
+    step_ps = _time_step_ps(before, ps, path)
+    time_ps = _times_ps(table, step_ps, ps, path)
+    n_atoms = int(_last(r"^Loop time of .* with (\d+) atoms", lines) or 0) or None
+    if re.search(r"^\s*thermo_modify\b.*\bnorm\s+yes", "\n".join(before), re.MULTILINE):
+        if n_atoms is None:
+            raise DataError(
+                f"{path}: energies are per atom (thermo_modify norm yes) and the log names no atom count; "
+                "give --n-atoms"
+            )
+        total, kinetic = total * n_atoms, kinetic * n_atoms
+    return ThermoLog(
+        time_ps=time_ps - time_ps[0],
+        total_eV=total,
+        kinetic_eV=kinetic,
+        timestep_fs=None if step_ps is None else step_ps * 1000.0,
+        n_atoms=n_atoms,
+        source=str(path),
+    )
+
+
+def _last_table(lines: list[str], start: int, path: Path) -> dict[str, FloatArray]:
+    """Return the columns of the thermo table whose header is line `start`, by name."""
     names = lines[start].split()
     end = next(
         (number for number in range(start + 1, len(lines)) if lines[number].startswith("Loop time of")),
@@ -202,39 +229,31 @@ def _from_lammps(lines: list[str], path: Path, units: str | None) -> ThermoLog:
         raise DataError(
             f"{path}, line {start + 1}: no column KinEng; use thermo_style custom step pe ke etotal"
         )
-    ev, ps = _lammps_units(lines[:start], path, units)
+    return table
+
+
+def _energies(table: dict[str, FloatArray], ev: float) -> tuple[FloatArray, FloatArray]:
+    """Return total and kinetic energies, eV; one of three columns may be missing."""
     energy = {name: ev * table[column] for column, name in _LAMMPS_COLUMNS.items() if column in table}
     total = energy["total"] if "total" in energy else energy["potential"] + energy["kinetic"]
-    kinetic = energy["kinetic"] if "kinetic" in energy else total - energy["potential"]
-    timestep = _last(r"^\s*(?:Time step\s*:|timestep\s)\s*([-+.\deE]+)", lines[:start])
+    return total, energy["kinetic"] if "kinetic" in energy else total - energy["potential"]
+
+
+def _time_step_ps(before: list[str], ps: float, path: Path) -> float | None:
+    timestep = _last(r"^\s*(?:Time step\s*:|timestep\s)\s*([-+.\deE]+)", before)
     try:
-        step_ps = None if timestep is None else float(timestep) * ps
+        return None if timestep is None else float(timestep) * ps
     except ValueError as error:
         raise DataError(f"{path}: the time step {timestep!r} is not a number") from error
-    n_atoms = _last(r"^Loop time of .* with (\d+) atoms", lines)
+
+
+def _times_ps(table: dict[str, FloatArray], step_ps: float | None, ps: float, path: Path) -> FloatArray:
     if "Time" in table:
-        time_ps = table["Time"] * ps
-    elif step_ps is not None:
-        time_ps = table["Step"] * step_ps
-    else:
-        raise DataError(
-            f"{path}: neither a Time column nor the time step is in the log; add time to thermo_style"
-        )
-    count = int(n_atoms or 0) or None
-    if re.search(r"^\s*thermo_modify\b.*\bnorm\s+yes", "\n".join(lines[:start]), re.MULTILINE):
-        if count is None:
-            raise DataError(
-                f"{path}: energies are per atom (thermo_modify norm yes) and the log names no atom count; "
-                "give --n-atoms"
-            )
-        total, kinetic = total * count, kinetic * count
-    return ThermoLog(
-        time_ps=time_ps - time_ps[0],
-        total_eV=total,
-        kinetic_eV=kinetic,
-        timestep_fs=None if step_ps is None else step_ps * 1000.0,
-        n_atoms=count,
-        source=str(path),
+        return table["Time"] * ps
+    if step_ps is not None:
+        return table["Step"] * step_ps
+    raise DataError(
+        f"{path}: neither a Time column nor the time step is in the log; add time to thermo_style"
     )
 
 
