@@ -6,7 +6,7 @@ One of several molecules is read as ``FILE#GROUP``.
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,44 +146,62 @@ def _read_group(group: "h5py.Group", path: Path, reading: Reading) -> list[Conte
             f"{where}: {positions_name} has shape {positions.shape}; expected (n_frames, {n_atoms}, 3)"
         )
     may_lack_forces = reading.may_lack_forces(n_atoms, periodic=not _is_atom(group))
-    reading = replace(reading, forces_optional=may_lack_forces)
-    energy_name, forces_name, notes = _choose_labels(group, positions.shape, reading, where)
-    energy = _array(group, energy_name, where).astype(np.float64).reshape(n_frames)
-    force = np.full_like(positions, np.nan)
-    if forces_name is not None:
-        sign = -1.0 if "grad" in forces_name.lower() else 1.0
-        force = sign * _array(group, forces_name, where).astype(np.float64)
-    labeled = np.isfinite(energy) & (np.isfinite(force).all(axis=(1, 2)) | (forces_name is None))
-    if not labeled.any():
-        raise DataError(
-            f"{where}: {energy_name} is not given for any of its {n_frames} conformations; name other "
-            "energies with --energy-key"
-        )
-    if not labeled.all():
-        either = " or ".join(filter(None, (energy_name, forces_name)))
-        notes.append(f"{(~labeled).sum()} of {n_frames} conformations are left out: without {either}")
-    units = _units(group, positions_name, energy_name, forces_name, where)
-    if positions_name not in UNITS and "units" not in group[energy_name].attrs:
+    labels = _labels(group, positions.shape, replace(reading, forces_optional=may_lack_forces), where)
+    units = _units(group, positions_name, labels.energy_name, labels.forces_name, where)
+    notes = labels.notes
+    if positions_name not in UNITS and "units" not in group[labels.energy_name].attrs:
         notes.append("the file states no units: taken as eV and Å (--units, --length-units)")
     cells = _cells(group, n_frames, where)
     pbc = (False, False, False) if cells is None else _pbc(group, where)
     if not any(pbc):
         cells = None
-    stresses = None if cells is None else _stresses(group, cells, units, where)
+    labeled = np.flatnonzero(labels.are_given)
     frames = FrameSet(
         numbers,
         positions,
-        energy,
-        force,
+        labels.energies,
+        labels.forces,
         cells,
         pbc,
-        stresses=stresses,
+        stresses=None if cells is None else _stresses(group, cells, units, where),
         name=f"{path.name}#{str(group.name).strip('/')}".rstrip("#"),
         info={FRAME_IN_FILE: np.arange(n_frames)},
-    ).select(np.flatnonzero(labeled))
+    ).select(labeled)
     states = _states(group, n_frames, int(numbers.sum()), where)
-    of_states = _by_state(frames, [states[n] for n in np.flatnonzero(labeled)], reading, where)
+    of_states = _by_state(frames, [states[n] for n in labeled], reading, where)
     return [Contents(own, units, tuple(notes) if n == 0 else ()) for n, own in enumerate(of_states)]
+
+
+class _Labels(NamedTuple):
+    """Energies and forces of a group, and which conformations have them; NaN for forces that it lacks."""
+
+    energy_name: str
+    forces_name: str | None
+    energies: FloatArray
+    forces: FloatArray
+    are_given: NDArray[np.bool_]
+    notes: list[str]
+
+
+def _labels(group: "h5py.Group", shape: tuple[int, ...], reading: Reading, where: str) -> _Labels:
+    """Return the labels of a group, of which one conformation has some; `shape` is that of the positions."""
+    energy_name, forces_name, notes = _choose_labels(group, shape, reading, where)
+    energies = _array(group, energy_name, where).astype(np.float64).reshape(shape[0])
+    are_given = np.isfinite(energies)
+    forces = np.full(shape, np.nan)
+    if forces_name is not None:
+        sign = -1.0 if "grad" in forces_name.lower() else 1.0
+        forces = sign * _array(group, forces_name, where).astype(np.float64)
+        are_given &= np.isfinite(forces).all(axis=(1, 2))
+    if not are_given.any():
+        raise DataError(
+            f"{where}: {energy_name} is not given for any of its {shape[0]} conformations; name other "
+            "energies with --energy-key"
+        )
+    if not are_given.all():
+        either = " or ".join(filter(None, (energy_name, forces_name)))
+        notes.append(f"{(~are_given).sum()} of {shape[0]} conformations are left out: without {either}")
+    return _Labels(energy_name, forces_name, energies, forces, are_given, notes)
 
 
 def _states(group: "h5py.Group", n_frames: int, n_protons: int, where: str) -> list[State]:
