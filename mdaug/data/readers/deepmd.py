@@ -36,31 +36,21 @@ def _read(path: Path, reading: Reading) -> list[Contents]:
             "systems of one composition: convert it with dpdata (`to('deepmd/npy', …)`)"
         )
     numbers = _atomic_numbers(path)
-    n_atoms = len(numbers)
-    positions = _array(path, "coord", (n_atoms, 3))
-    n_frames = len(positions)
     is_molecule = (path / "nopbc").exists()
-    energies = _array(path, "energy", ())
-    forces = _optional(path, "force", (n_atoms, 3))
+    arrays = _arrays(path, len(numbers), is_molecule=is_molecule)
+    positions, forces = arrays["coord"], arrays.get("force")
     if forces is None:
-        if not reading.may_lack_forces(n_atoms, periodic=not is_molecule):
+        if not reading.may_lack_forces(len(numbers), periodic=not is_molecule):
             raise DataError(f"{path}: no force.npy (or force.raw); expected the forces of every frame")
         forces = np.full_like(positions, np.nan)
-    cells = None if is_molecule else _array(path, "box", (3, 3))
-    virials = None if cells is None else _optional(path, "virial", (3, 3))
-    for what, values in (("energy", energies), ("force", forces), ("box", cells), ("virial", virials)):
-        if values is not None and len(values) != n_frames:
-            raise DataError(
-                f"{path}: {len(values)} frames in {what}, but {n_frames} in coord; is the set whole?"
-            )
-    state = _state(path, n_frames, int(numbers.sum()))
-    stresses = None
-    if cells is not None and virials is not None:
-        stresses = -virials / np.abs(np.linalg.det(cells))[:, None, None]
+    cells, stresses = arrays.get("box"), None
+    if cells is not None and "virial" in arrays:
+        stresses = -arrays["virial"] / np.abs(np.linalg.det(cells))[:, None, None]
+    state = _state(path, len(positions), int(numbers.sum()))
     frames = FrameSet(
         atomic_numbers=numbers,
         positions=positions,
-        energies=energies,
+        energies=arrays["energy"],
         forces=forces,
         cells=cells,
         pbc=(not is_molecule, not is_molecule, not is_molecule),
@@ -70,6 +60,26 @@ def _read(path: Path, reading: Reading) -> list[Contents]:
         name=path.name,
     )
     return [Contents(frames, StatedUnits.of_energy("eV"))]
+
+
+def _arrays(path: Path, n_atoms: int, *, is_molecule: bool) -> dict[str, FloatArray]:
+    """Return coord and energy, box of a cell, and force and virial where the system has them."""
+    arrays = {"coord": _array(path, "coord", (n_atoms, 3)), "energy": _array(path, "energy", ())}
+    optional = {"force": (n_atoms, 3)}
+    if not is_molecule:
+        arrays["box"] = _array(path, "box", (3, 3))
+        optional["virial"] = (3, 3)
+    for name, shape in optional.items():
+        values = _optional(path, name, shape)
+        if values is not None:
+            arrays[name] = values
+    n_frames = len(arrays["coord"])
+    for name, values in arrays.items():
+        if len(values) != n_frames:
+            raise DataError(
+                f"{path}: {len(values)} frames in {name}, but {n_frames} in coord; is the set whole?"
+            )
+    return arrays
 
 
 def _state(path: Path, n_frames: int, n_protons: int) -> State:
