@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mdaug.augmentation.augmented_frames import AugmentedFrameMaker, count, joined
+from mdaug.augmentation.augmented_frames import AugmentedBatch, AugmentedFrameMaker, count, joined
 from mdaug.augmentation.label_rules import make_rule
 from mdaug.augmentation.numbers import MANY_MOLECULES, augmented_numbers, is_complex
 from mdaug.augmentation.options import AugmentOptions
@@ -138,30 +139,41 @@ def make_augmentation(
             f"{frames.name}: rule {rule.name!r} makes no impulse frames, and no others are wanted; "
             "expected --n-frames or --n-stretched above 0, or --rule force-matched"
         )
-    augmented = joined(batches)
-    parents = frames.select(augmented.parent)
+    kind = np.repeat(list(kinds), [count(made) for made in kinds.values()])
+    labeled = _labeled_frames(frames, joined(batches), rule.name, kind, options)
+    field, assessment = (getattr(rule.label, name, None) for name in ("field", "assessment"))
+    changed = () if assessment is None else assessment.changed
+    return Augmentation(labeled, rule.name, rule.reason, rule.verdicts, field, changed)
+
+
+def _labeled_frames(
+    frames: FrameSet,
+    augmented: AugmentedBatch,
+    rule_name: str,
+    kind: NDArray[np.str_],
+    options: AugmentOptions,
+) -> FrameSet:
+    """Return augmented frames with their labels, weights and records; `kind` is that of each frame."""
+    parents, labels = frames.select(augmented.parent), augmented.labels
     info = {
         "parent": augmented.parent,
-        "rule": np.full(len(parents), rule.name),
-        "kind": np.repeat(list(kinds), [count(made) for made in kinds.values()]),
+        "rule": np.full(len(parents), rule_name),
+        "kind": kind,
         "displacement": augmented.displacements,
     }
-    if augmented.labels.force_error is not None:
-        info["force_error"] = augmented.labels.force_error
-    labeled = replace(
+    if labels.force_error is not None:
+        info["force_error"] = labels.force_error
+    return replace(
         parents,
         positions=parents.positions + augmented.displacements,
-        energies=parents.energies + augmented.labels.energy_change,
-        forces=augmented.labels.forces,
+        energies=parents.energies + labels.energy_change,
+        forces=labels.forces,
         stresses=None,
-        weights=label_weights(augmented.labels, options) * parents.weights,
+        weights=label_weights(labels, options) * parents.weights,
         name=f"{frames.name}, augmented",
         info=info,
         of_atoms=frozenset({"displacement"}),
     )
-    field, assessment = (getattr(rule.label, name, None) for name in ("field", "assessment"))
-    changed = () if assessment is None else assessment.changed
-    return Augmentation(labeled, rule.name, rule.reason, rule.verdicts, field, changed)
 
 
 def _settled(options: AugmentOptions, rule_name: str, frames: FrameSet) -> AugmentOptions:
