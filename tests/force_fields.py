@@ -6,8 +6,8 @@ import numpy as np
 from ase import Atoms
 from ase.build import molecule
 
-from mdaug.augmentation.force_matching.fit import initial_force_field
 from mdaug.augmentation.force_matching.force_field import CUTOFF_A, ForceField
+from mdaug.augmentation.force_matching.initial_field import initial_force_field
 from mdaug.frames import FrameSet
 from mdaug.models.molecule_template import MoleculeTemplate
 from mdaug.workflows.training.baseline_templates import number_atom_types, templates_of

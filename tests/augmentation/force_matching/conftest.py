@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from mdaug.augmentation.force_matching.fit import initial_force_field, match_forces
+from mdaug.augmentation.force_matching.fit import match_forces
+from mdaug.augmentation.force_matching.initial_field import initial_force_field
 from mdaug.data import load_frames
 from mdaug.frames import FrameSet
 

@@ -10,7 +10,7 @@ from mdaug.augmentation.force_matching.derivatives import (
     linear_jacobian,
     nonlinear_jacobian,
 )
-from mdaug.augmentation.force_matching.fit import initial_force_field
+from mdaug.augmentation.force_matching.initial_field import initial_force_field
 
 
 @pytest.fixture(params=["a molecule", "a short cutoff", "two molecules", "a cell"])

@@ -8,7 +8,8 @@ import torch
 from ase import Atoms
 from ase.build import molecule
 
-from mdaug.augmentation.force_matching.fit import initial_force_field, match_forces
+from mdaug.augmentation.force_matching.fit import match_forces
+from mdaug.augmentation.force_matching.initial_field import initial_force_field
 from mdaug.augmentation.force_matching.redundant_angles import redundant_products
 from mdaug.augmentation.force_matching.tabulated_parameters import bond_shape
 from mdaug.augmentation.force_matching.terms import make_terms

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mdaug.augmentation.force_matching.fit import initial_force_field, match_forces, minimized, set_plateaus
+from mdaug.augmentation.force_matching.fit import match_forces, minimized, set_plateaus
+from mdaug.augmentation.force_matching.initial_field import initial_force_field
 from mdaug.augmentation.force_matching.intermolecular import IntermolecularTerms
 from mdaug.units import COULOMB_EV_A, KCAL_MOL_PER_EV
 

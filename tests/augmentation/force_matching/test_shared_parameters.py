@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mdaug.augmentation.force_matching.assessment import fit_and_assess
-from mdaug.augmentation.force_matching.fit import initial_force_field, match_forces
+from mdaug.augmentation.force_matching.fit import match_forces
+from mdaug.augmentation.force_matching.initial_field import initial_force_field
 from mdaug.augmentation.force_matching.shared_parameters import NARROWER, shared_priors
 from mdaug.data import load_frames
 
