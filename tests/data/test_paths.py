@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from ase.build import fcc111
 from numpy.typing import NDArray
 
 from mdaug.data.stated_units import StatedUnits
@@ -58,3 +59,21 @@ def test_bonds_that_hardly_answer_imply_no_unit(ethanol: FrameSet) -> None:
     assert force_verdict(ethanol, weak, stated, lambda: ()).verdict == "cannot tell"
     firm = replace(weak, correlations=np.full(len(bonds.expected), 0.9))
     assert force_verdict(ethanol, firm, stated, lambda: ()).verdict == "error"
+
+
+def test_metal_bonds_at_their_limit_are_no_other_order_of_atoms() -> None:
+    """Two bonds of a small slab that come and go make the usual graph with other numbers."""
+    slab = fcc111("Cu", (2, 2, 3), vacuum=7.0)
+    noise = np.random.default_rng(0).normal(scale=0.25, size=(60, len(slab), 3))
+    zeros = np.zeros_like(noise)
+    frames = FrameSet(
+        atomic_numbers=slab.numbers,
+        positions=slab.positions + noise,
+        energies=np.zeros(60),
+        forces=zeros,
+        cells=np.tile(slab.cell.array, (60, 1, 1)),
+        pbc=np.array([True, True, False]),
+    )
+    verdict = identity_verdict(frames)
+    assert verdict.verdict == "warning"
+    assert "other bonds than most" in verdict.text

@@ -25,6 +25,11 @@ BETWEEN = 0.25
 """Difference of the lengths of lost and gained bonds, relative to the usual one, below which a frame is
 between two orders of bonds: atoms move, where exchanged numbers jump."""
 
+REORDERED = 0.5
+"""Largest ratio of the rms deviations of bond lengths from the usual ones, with the atoms reordered and as they
+are, for frames to be in another order. In a metal two bonds near their limit make a graph that is the usual one
+with other numbers, but reordered atoms then fit no better (ratios of 0.8 to 1.5 of a copper slab)."""
+
 MAX_GRAPHS = 200
 """Different bond graphs whose differences are looked at; more are those of a melt or a metal."""
 
@@ -72,7 +77,7 @@ def identity_verdict(frames: FrameSet) -> Verdict:
             moved_protons |= protons
         elif not _fluctuates(frames, graphs, int(of_graph[0]), rows[main] ^ rows[number], typical):
             changes.append(_Change(of_graph, lost, gained))
-    return _judge(frames, graphs, rows[main], changes, moved_protons)
+    return _judge(frames, graphs, rows[main], changes, moved_protons, typical[rows[main]])
 
 
 def _judge(
@@ -81,6 +86,7 @@ def _judge(
     main: BoolArray,
     changes: list[_Change],
     moved_protons: set[int],
+    usual_lengths: FloatArray,
 ) -> Verdict:
     reference = graphs.pairs[main]
     if not changes:
@@ -95,7 +101,9 @@ def _judge(
         for labels in (frames.atomic_numbers, None):
             order = matching_permutation(frames.n_atoms, reference, bonds, labels)
             if order is not None:
-                if not _is_passed_through(frames, change):
+                if not _is_passed_through(frames, change) and _fits_reordered(
+                    frames.select(change.frames), order, reference, usual_lengths
+                ):
                     renumbered.append(replace(change, permutation=order))
                 break
     if renumbered:
@@ -119,6 +127,17 @@ def _is_passed_through(frames: FrameSet, change: _Change) -> bool:
     is_changed = np.isin(every, change.frames)
     usual = min(abs(float(np.median((lost - gained)[side]))) for side in (is_changed, ~is_changed))
     return bool((np.abs(lost - gained) < BETWEEN * usual).any())
+
+
+def _fits_reordered(
+    changed: FrameSet, order: IntArray, reference: IntArray, usual_lengths: FloatArray
+) -> bool:
+    """Whether the usual bonds have their usual lengths rather with the atoms in the other order."""
+    as_it_is, reordered = (
+        float(np.sqrt(np.mean((_mean_lengths(changed, bonds) - usual_lengths) ** 2)))
+        for bonds in (reference, order[reference])
+    )
+    return reordered < REORDERED * as_it_is
 
 
 def _renumbered_verdict(frames: FrameSet, changes: list[_Change]) -> Verdict:
