@@ -109,6 +109,7 @@ def load_systems(
     *,
     drop_outliers: bool = False,
     isolated_atoms: bool = False,
+    name_folder: bool = False,
     **reading: Unpack[ReadingOptions],
 ) -> list[FrameSet]:
     """Read the frames of one or several systems and check each; otherwise as `load_frames`.
@@ -125,6 +126,9 @@ def load_systems(
     isolated_atoms
         Return frames of isolated atoms too, each element a system; else they are left out, with a warning,
         unless there are no others. They are not checked, and may lack forces.
+    name_folder
+        Name systems by file and folder (``methanol/frames.xyz``), also where no other file of `data` has
+        the same name.
 
     Returns
     -------
@@ -136,7 +140,7 @@ def load_systems(
     DataError
         As `load_frames`.
     """
-    systems = read_systems(data, **reading)
+    systems = read_systems(data, name_folder=name_folder, **reading)
     return [
         contents.frames if are_isolated(contents.frames) else _checked(contents, drop_outliers=drop_outliers)
         for contents in (systems if isolated_atoms else without_isolated_atoms(systems))
@@ -161,9 +165,11 @@ def read_frames(data: str | Path = "ethanol", **reading: Unpack[ReadingOptions])
     return contents
 
 
-def read_systems(data: str | Path, **reading: Unpack[ReadingOptions]) -> list[ReadFrames]:
+def read_systems(
+    data: str | Path, *, name_folder: bool = False, **reading: Unpack[ReadingOptions]
+) -> list[ReadFrames]:
     """Read the frames of all systems without checks; parameters and errors as of `load_systems`."""
-    read = _read(str(data), Reading(**reading, several_systems=True))
+    read = _read(str(data), Reading(**reading, several_systems=True), name_folder=name_folder)
     refuse_exchanged_elements([contents.frames for contents in read])
     return [
         replace(contents, frames=isomer, notes=contents.notes if n == 0 else ())
@@ -201,9 +207,15 @@ def without_isolated_atoms(systems: Sequence[ReadFrames]) -> list[ReadFrames]:
     return [replace(others[0], notes=(note, *others[0].notes)), *others[1:]]
 
 
-def _read(data: str, reading: Reading) -> list[ReadFrames]:
+def _read(data: str, reading: Reading, *, name_folder: bool = False) -> list[ReadFrames]:
     """Return the frames of each system in the files of `data`, those of one system joined."""
-    read = [(path, contents) for path in _files_of(data) for contents in read_file(path, reading)]
+    files = _files_of(data)
+    twice = name_folder or len({path.name for path in files}) < len(files)
+    read = [
+        (path, _named_by_folder(contents, path) if twice else contents)
+        for path in files
+        for contents in read_file(path, reading)
+    ]
     kinds = [_kind(contents.frames, reading) for _, contents in read]
     states = [
         State() if kind is None else State(contents.frames.charge, contents.frames.multiplicity)
@@ -220,6 +232,12 @@ def _read(data: str, reading: Reading) -> list[ReadFrames]:
         name = data if kind is None or len(systems) == 1 else parts[0].frames.name
         joined.append(_in_internal_units(join_contents(parts, paths, name), data, reading))
     return joined
+
+
+def _named_by_folder(contents: Contents, path: Path) -> Contents:
+    """Return contents whose name tells files of one name apart: `mdaug frames` calls all of them frames.xyz."""
+    name = f"{path.resolve().parent.name}/{contents.frames.name}"
+    return replace(contents, frames=replace(contents.frames, name=name))
 
 
 def _kind(frames: FrameSet, reading: Reading) -> Hashable:

@@ -95,11 +95,14 @@ class DataSection(DataOptions):
         """
         shared = self.model_dump(include=set(DataOptions.model_fields), exclude_unset=True)
         tables = self.sources or (SourceTable(source=self.source, sha256=self.sha256),)
+        names = [Path(table.source).name for table in tables]
         systems: list[FrameSet] = []
-        for table in tables:
+        for table, name in zip(tables, names, strict=True):
             check_hash(table.source, table.sha256)
             own = table.model_dump(include=set(DataOptions.model_fields), exclude_unset=True)
-            read = DataOptions(**(shared | own)).load_several(table.source, isolated_atoms=True)
+            read = DataOptions(**(shared | own)).load_several(
+                table.source, isolated_atoms=True, name_folder=names.count(name) > 1
+            )
             systems += _weighted(read, table.weight)
         return systems
 

@@ -77,7 +77,12 @@ class DataOptions(Options):
         return load_frames(data, drop_outliers=self.drop_outliers, **reading)
 
     def load_several(
-        self, data: str, *, forces_optional: bool = False, isolated_atoms: bool = False
+        self,
+        data: str,
+        *,
+        forces_optional: bool = False,
+        isolated_atoms: bool = False,
+        name_folder: bool = False,
     ) -> "list[FrameSet]":
         """Return the frames of each system in the file or named set `data`.
 
@@ -87,6 +92,8 @@ class DataOptions(Options):
             As for `load`.
         isolated_atoms
             Return frames of isolated atoms, too.
+        name_folder
+            Name systems by file and folder.
 
         Raises
         ------
@@ -96,7 +103,13 @@ class DataOptions(Options):
         from mdaug.data import load_systems
 
         reading = self.reading(forces_optional=forces_optional)
-        return load_systems(data, drop_outliers=self.drop_outliers, isolated_atoms=isolated_atoms, **reading)
+        return load_systems(
+            data,
+            drop_outliers=self.drop_outliers,
+            isolated_atoms=isolated_atoms,
+            name_folder=name_folder,
+            **reading,
+        )
 
     def reading(self, *, forces_optional: bool = False) -> "ReadingOptions":
         """Return the keyword arguments of `load_frames` that say how files are read.

@@ -138,14 +138,21 @@ def labels_of(systems: Sequence[FrameSet]) -> list[str]:
         The systems.
     """
     labels: list[str] = []
-    for frames in systems:
-        stem = _UNSAFE.sub("-", _SUFFIXES.sub("", Path(frames.name).name)).strip("-.") or "system"
+    stems = [_stem(Path(frames.name).name) for frames in systems]
+    for frames, stem in zip(systems, stems, strict=True):
+        folder = Path(frames.name).parent.name
+        if folder and stems.count(stem) > 1:
+            stem = _stem(folder if stem == "frames" else f"{folder}-{stem}")
         label, n = stem, 1
         while label in labels:
             n += 1
             label = f"{stem}-{n}"
         labels.append(label)
     return labels
+
+
+def _stem(name: str) -> str:
+    return _UNSAFE.sub("-", _SUFFIXES.sub("", name)).strip("-.") or "system"
 
 
 def write_splits(systems: Sequence[tuple[str, Split]], path: Path, *, resume: bool) -> None:

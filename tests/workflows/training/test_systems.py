@@ -460,6 +460,21 @@ def test_energies_that_do_not_fit_together_are_warned_of(methanol, recwarn):
         check_levels([hydrogen, oxygen, mean_free])
 
 
+def test_files_of_one_name_are_told_apart_by_their_folders(files, tmp_path):
+    """`mdaug frames` calls all its files frames.xyz."""
+    copies = []
+    for file in files[::2]:
+        folder = tmp_path / Path(file).stem
+        folder.mkdir()
+        copies.append(folder / "frames.xyz")
+        copies[-1].write_bytes(Path(file).read_bytes())
+    sources = {"sources": [{"source": str(copy)} for copy in copies]}
+    for data in (sources, {"source": str(tmp_path / "*" / "frames.xyz")}):
+        systems = load_training_data(load_config(changes={"data": data}))
+        found = {system.label: system.frames.name for system in systems}
+        assert found == {name: f"{name}/frames.xyz" for name in ("methanol", "ethanol")}
+
+
 def test_labels_are_different_and_safe(methanol):
     names = ["a/b c.xyz", "b c.xyz", "mixed.db (CH4O)", "x.h5#g/1", "..", "frames/*.xyz"]
     labels = labels_of([replace(methanol, name=name) for name in names])
