@@ -21,7 +21,7 @@ from mdaug.data.readers.electrons import State, complete_states
 from mdaug.data.readers.from_atoms import TAKE_SEVERAL
 from mdaug.data.reading import Reading, ReadingOptions
 from mdaug.data.sources import find_files
-from mdaug.data.stated_units import StatedUnits, stated_units
+from mdaug.data.stated_units import StatedUnits, signed_factor_of_stress, stated_units
 from mdaug.data.verification.energies_from_forces import Effort
 from mdaug.data.verification.structure import check_structure
 from mdaug.data.verification.verify import AT_LOAD, Verification, raise_or_warn, verify_frames
@@ -235,7 +235,7 @@ def _read(data: str, reading: Reading, *, name_folder: bool = False) -> list[Rea
 
 
 def _named_by_folder(contents: Contents, path: Path) -> Contents:
-    """Return contents whose name tells files of one name apart: `mdaug frames` calls all of them frames.xyz."""
+    """Return contents named by folder and file: `mdaug frames` calls all its files frames.xyz."""
     name = f"{path.resolve().parent.name}/{contents.frames.name}"
     return replace(contents, frames=replace(contents.frames, name=name))
 
@@ -260,7 +260,7 @@ def _in_internal_units(contents: Contents, name: str, reading: Reading) -> ReadF
     stated = stated_units(
         contents.units, reading.units, reading.force_units, reading.length_units, where=name
     )
-    frames = contents.frames.scaled(
+    frames = _with_stated_stresses(contents.frames, stated, reading, name).scaled(
         length=stated.a_per_length,
         energy=stated.ev_per_energy,
         force=stated.ev_a_per_force,
@@ -282,6 +282,16 @@ def _in_internal_units(contents: Contents, name: str, reading: Reading) -> ReadF
     frames = frames.select(slice(None, None, reading.every))
     is_named_set = bool(remote or embedded) and stated == contents.units and reading.temperature_K is None
     return ReadFrames(frames, stated, contents.notes, is_named_set)
+
+
+def _with_stated_stresses(frames: FrameSet, units: StatedUnits, reading: Reading, name: str) -> FrameSet:
+    """Return frames with stresses in energy by cubic length, tension positive, or without stresses."""
+    if reading.stress_units is None or frames.stresses is None:
+        return frames
+    if reading.without_stresses:
+        return replace(frames, stresses=None)
+    factor = signed_factor_of_stress(reading.stress_units, units, name)
+    return replace(frames, stresses=factor * frames.stresses)
 
 
 def verify(contents: ReadFrames, *, drop_outliers: bool, effort: Effort | None) -> Verification:

@@ -10,6 +10,7 @@ class ReadingOptions(TypedDict, total=False):
     units: str | None
     force_units: str | None
     length_units: str | None
+    stress_units: str | None
     temperature_K: float | None
     every: int
     energy_key: str | None
@@ -31,6 +32,9 @@ class Reading:
         Force unit of the file where it is not `units` per `length_units`: ``Hartree/Bohr``, ``eV/Angstrom``.
     length_units
         Length unit of the file: Angstrom, Bohr, nm or pm.
+    stress_units
+        Unit of the stresses: ``GPa``, ``kbar``, ``eV/Angstrom^3``, with a minus before it (``-kbar``) where
+        compression is positive; ``none`` leaves the stresses out. Without it energy by cubic length.
     temperature_K
         Temperature of the frames, K; overrides the file's.
     every
@@ -47,12 +51,18 @@ class Reading:
     units: str | None = None
     force_units: str | None = None
     length_units: str | None = None
+    stress_units: str | None = None
     temperature_K: float | None = None
     every: int = 1
     energy_key: str | None = None
     forces_key: str | None = None
     forces_optional: bool = False
     several_systems: bool = False
+
+    @property
+    def without_stresses(self) -> bool:
+        """Whether stresses are left out."""
+        return self.stress_units is not None and self.stress_units.strip().lower() == "none"
 
     def may_lack_forces(self, n_atoms: int, *, periodic: bool) -> bool:
         """Return whether frames need no forces: any of `forces_optional`, and isolated atoms.

@@ -193,6 +193,19 @@ def factor_of_stress(text: str, units: StatedUnits, where: str = "") -> float:
     return factor / units.ev_a3_per_stress
 
 
+def signed_factor_of_stress(text: str, units: StatedUnits, where: str = "") -> float:
+    """Return the same as `factor_of_stress`, negative where `text` begins with a minus.
+
+    Parameters
+    ----------
+    text, units, where
+        As for `factor_of_stress`.
+    """
+    plain = text.strip()
+    is_negative = plain[:1] in ("-", "−")
+    return (-1 if is_negative else 1) * factor_of_stress(plain[is_negative:], units, where)
+
+
 def factor_of_virial(text: str, units: StatedUnits, where: str = "") -> float:
     """Return the factor of virials to the energy unit of a file.
 

@@ -1,11 +1,15 @@
 """Stresses of a wrong sign, unit or order are noticed by the forces."""
 
+import re
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from ase.stress import voigt_notation
 
+from mdaug.data import load_frames, write_extxyz
 from mdaug.data.stated_units import StatedUnits
 from mdaug.data.verification.stress_consistency import stress_verdict
 from mdaug.data.verification.verify import verify_frames
@@ -49,6 +53,31 @@ def test_the_opposite_sign_is_refused(crystal: FrameSet) -> None:
     assert verdict.verdict == "error"
     assert "opposite sign" in verdict.text
     assert "virials as −volume · stress" in verdict.text
+    assert "--stress-units=-eV/Angstrom^3" in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"),
+    [("-kbar", -10 * GPA_PER_EV_A3), ("GPa", GPA_PER_EV_A3), ("-eV/Angstrom^3", -1.0), ("none", 5.0)],
+)
+def test_stated_units_are_read_in_any_sign(
+    crystal: FrameSet, unit: str, factor: float, tmp_path: Path
+) -> None:
+    file = tmp_path / "copper.xyz"
+    write_extxyz(replace(crystal, stresses=factor * crystal.stresses), file)
+    with (
+        pytest.raises(DataError, match=f"--stress-units[= ]{re.escape(unit)}")
+        if factor != 5.0
+        else nullcontext()
+    ):
+        load_frames(file)
+    stresses = load_frames(file, stress_units=unit).stresses
+    if unit == "none":
+        assert stresses is None
+    else:
+        assert stresses == pytest.approx(crystal.stresses, abs=1e-8)
+    with pytest.raises(DataError, match="unknown stress unit"):
+        load_frames(file, stress_units="-Nm")
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("GPa", GPA_PER_EV_A3), ("kbar", 10 * GPA_PER_EV_A3)])

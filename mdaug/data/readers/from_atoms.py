@@ -62,7 +62,7 @@ def frames_from_atoms(
     }
     periodic = bool(first.pbc.any())
     x, y, z = (bool(p) for p in first.pbc)
-    stresses, stress_key, of_stresses = read_stresses(images, places)
+    stresses, stress_key, of_stresses = read_stresses(images, places, reading)
     notes += of_stresses
     located = list(zip(images, places, strict=True))
     info = _per_frame_info(images, (energy_key, forces_key, stress_key))

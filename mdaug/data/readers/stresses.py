@@ -9,6 +9,7 @@ from ase import Atoms
 from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
 
+from mdaug.data.reading import Reading
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray
 
@@ -67,7 +68,7 @@ def tensors_of(values: NDArray[Any]) -> FloatArray | None:
 
 
 def read_stresses(
-    images: Sequence[Atoms], places: Sequence[str]
+    images: Sequence[Atoms], places: Sequence[str], reading: Reading
 ) -> tuple[FloatArray | None, str | None, list[str]]:
     """Return the stresses of all images, and the key of the records that they are from.
 
@@ -82,6 +83,9 @@ def read_stresses(
         Structures of one system.
     places
         File and frame of each, for messages.
+    reading
+        Stresses that it leaves out are not read; where it states their unit and sign, virials beside them
+        need not agree.
 
     Returns
     -------
@@ -97,10 +101,13 @@ def read_stresses(
     DataError
         A frame has a stress and a virial of opposite signs.
     """
+    if reading.without_stresses:
+        return None, None, []
+    sign_is_stated = reading.stress_units is not None
     results = [None if atoms.calc is None else atoms.calc.results.get("stress") for atoms in images]
     if all(stress is not None for stress in results):
         stresses = np.array([_tensor(stress) for stress in results])
-        if all(images[0].pbc):
+        if all(images[0].pbc) and not sign_is_stated:
             _refuse_opposite_virials(images, stresses, places)
         return stresses, None, []
     if not all(images[0].pbc):
@@ -113,7 +120,8 @@ def read_stresses(
             notes.append(f"only {len(values)} of {len(images)} frames have {key}, which is not used")
             continue
         if _match(key)["quantity"].lower() == "stress":
-            _refuse_opposite_virials(images, np.array(values), places)
+            if not sign_is_stated:
+                _refuse_opposite_virials(images, np.array(values), places)
             return np.array(values), key, []
         return np.array([-v / atoms.get_volume() for v, atoms in zip(values, images, strict=True)]), key, []
     n_results = sum(stress is not None for stress in results)
@@ -133,7 +141,7 @@ def _refuse_opposite_virials(images: Sequence[Atoms], stresses: FloatArray, plac
             if np.abs(virial - of_stress).max() < 0.01 * np.abs(of_stress).max():
                 raise DataError(
                     f"{place}: {key} is +volume · stress; expected −volume · stress with tension positive: "
-                    f"negate the wrong one, or leave {key} out"
+                    f"negate the wrong one, or leave both out with --stress-units none"
                 )
 
 

@@ -26,9 +26,9 @@ BETWEEN = 0.25
 between two orders of bonds: atoms move, where exchanged numbers jump."""
 
 REORDERED = 0.5
-"""Largest ratio of the rms deviations of bond lengths from the usual ones, with the atoms reordered and as they
-are, for frames to be in another order. In a metal two bonds near their limit make a graph that is the usual one
-with other numbers, but reordered atoms then fit no better (ratios of 0.8 to 1.5 of a copper slab)."""
+"""Largest ratio of the rms deviations of bond lengths from the usual ones, with the atoms reordered and as
+they are, for frames to be in another order. In a metal two bonds near their limit make a graph that is the
+usual one with other numbers, but reordered atoms then fit no better (0.8 to 1.5 in a copper slab)."""
 
 MAX_GRAPHS = 200
 """Different bond graphs whose differences are looked at; more are those of a melt or a metal."""
@@ -77,17 +77,18 @@ def identity_verdict(frames: FrameSet) -> Verdict:
             moved_protons |= protons
         elif not _fluctuates(frames, graphs, int(of_graph[0]), rows[main] ^ rows[number], typical):
             changes.append(_Change(of_graph, lost, gained))
-    return _judge(frames, graphs, rows[main], changes, moved_protons, typical[rows[main]])
+    return _judge(frames, graphs, (rows[main], typical[rows[main]]), changes, moved_protons)
 
 
 def _judge(
     frames: FrameSet,
     graphs: BondGraphs,
-    main: BoolArray,
+    usual: tuple[BoolArray, FloatArray],
     changes: list[_Change],
     moved_protons: set[int],
-    usual_lengths: FloatArray,
 ) -> Verdict:
+    """Return the verdict, given the usual bonds (which of the pairs, and their mean lengths)."""
+    main, usual_lengths = usual
     reference = graphs.pairs[main]
     if not changes:
         if moved_protons:

@@ -36,7 +36,7 @@ UNITS = {
     "GPa": GPA_PER_EV_A3,
     "kbar": 10 * GPA_PER_EV_A3,
     "bar": 1e4 * GPA_PER_EV_A3,
-    "Hartree/Bohr³": 1 / 183.6315,
+    "Hartree/Bohr^3": 1 / 183.6315,
 }
 """Units of stress -> how many of them are one eV/Å³."""
 
@@ -97,7 +97,7 @@ def _judge(given: FloatArray, predicted: FloatArray) -> Verdict:
         if abs(off_diagonal) > CLEAR > abs(correlation_of(given[:, 3:], predicted[:, 3:])):
             text = (
                 f"stresses fit the forces if their six components are in the order {order}; expected xx, yy, "
-                "zz, yz, xz, xy: reorder them, or give all nine"
+                "zz, yz, xz, xy: reorder them, give all nine, or leave them out with --stress-units none"
             )
             return Verdict(NAME, "error", off_diagonal, CLEAR, text)
     if abs(correlation) < CLEAR:
@@ -107,19 +107,32 @@ def _judge(given: FloatArray, predicted: FloatArray) -> Verdict:
     ratio = float(given.std() / predicted.std())
     measured = f"they change {ratio:.3g} times as much as the forces imply, correlation {correlation:.2f}"
     if correlation < 0:
+        unit = "-" + (_unit_of(ratio) or "eV/Angstrom^3")
         text = (
             f"stresses have the opposite sign of what the forces imply ({measured}); expected tension "
-            "positive, and virials as −volume · stress: negate them, or leave them out"
+            f"positive, and virials as −volume · stress: {_remedy(unit)}"
         )
         return Verdict(NAME, "error", correlation, CLEAR, text)
     if SCALE_LIMITS[0] < ratio < SCALE_LIMITS[1]:
         return Verdict(NAME, "ok", ratio, CLEAR, f"stresses fit the forces: {measured}")
-    unit = next((u for u, f in UNITS.items() if 1 / UNIT_FACTOR < ratio / f < UNIT_FACTOR), None)
-    if unit is not None:
-        text = f"stresses are in {unit}, not in eV/Å³: {measured}; convert them, or leave them out"
+    named = _unit_of(ratio)
+    if named is not None:
+        text = f"stresses are in {named}, not in eV/Å³: {measured}; {_remedy(named)}"
         return Verdict(NAME, "error", ratio, CLEAR, text)
-    text = f"stresses do not fit the forces: {measured}; check their unit, or leave them out"
+    text = (
+        f"stresses do not fit the forces: {measured}; check their unit, or leave them out with "
+        "--stress-units none"
+    )
     return Verdict(NAME, "warning", ratio, CLEAR, text)
+
+
+def _unit_of(ratio: float) -> str | None:
+    """Return the unit that is so many times smaller than one eV/Å³."""
+    return next((u for u, f in UNITS.items() if 1 / UNIT_FACTOR < ratio / f < UNIT_FACTOR), None)
+
+
+def _remedy(unit: str) -> str:
+    return f"read them with --stress-units={unit}, or leave them out with --stress-units none"
 
 
 def _cannot_tell(why: str, value: float | None = None) -> Verdict:

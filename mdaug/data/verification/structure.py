@@ -121,7 +121,7 @@ def _check_stresses(frames: FrameSet) -> None:
             f"{frames.name}: {shown(frames, [n])}: the stress is not symmetric ({first} "
             f"{stresses[n, i, j]:.4g}, {second} {stresses[n, j, i]:.4g} eV/Å³; {bad.sum()} such frames); "
             "expected nine numbers of a symmetric tensor, or six in the order xx, yy, zz, yz, xz, xy: "
-            "correct them, or leave them out"
+            "correct them, or leave them out with --stress-units none"
         )
 
 

@@ -44,6 +44,9 @@ class DataOptions(Options):
     length_units: str | None = None
     """Angstrom, Bohr, nm or pm [default: the format's]."""
 
+    stress_units: str | None = None
+    """GPa, -kbar (compression positive), none (left out) [default: energy/length³]."""
+
     every: Annotated[int, Field(ge=1)] = 1
     """Read every n-th frame only."""
 
@@ -123,6 +126,7 @@ class DataOptions(Options):
             "units": self.units,
             "force_units": self.force_units,
             "length_units": self.length_units,
+            "stress_units": self.stress_units,
             "temperature_K": self.temperature,
             "every": self.every,
             "energy_key": self.energy_key,

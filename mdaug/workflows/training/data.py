@@ -139,10 +139,10 @@ def labels_of(systems: Sequence[FrameSet]) -> list[str]:
     """
     labels: list[str] = []
     stems = [_stem(Path(frames.name).name) for frames in systems]
-    for frames, stem in zip(systems, stems, strict=True):
-        folder = Path(frames.name).parent.name
-        if folder and stems.count(stem) > 1:
-            stem = _stem(folder if stem == "frames" else f"{folder}-{stem}")
+    for frames, of_file in zip(systems, stems, strict=True):
+        folder, stem = Path(frames.name).parent.name, of_file
+        if folder and stems.count(of_file) > 1:
+            stem = _stem(folder if of_file == "frames" else f"{folder}-{of_file}")
         label, n = stem, 1
         while label in labels:
             n += 1
