@@ -219,43 +219,73 @@ def stability(
     torsions = rotatable_torsions(bonds.atomic_numbers, bonds.bonds)
     if frames is not None:
         torsions = without_straight(torsions, frames.positions, frames.periodic_cells)
-    visited = None if frames is None else sample_like(frames, torsions)
-    times, deviations, failures, broken_bond, parted_at = [], [], [], None, None
-    several = molecule_of_atom(len(bonds.atomic_numbers), bonds.bonds).any()
-    largest = np.zeros(len(bonds.bonds))
+    walk = _Walk(bonds, tolerance_A, None if frames is None else sample_like(frames, torsions))
     for block in _blocks(universe, CHUNK, bonds):
-        lengths = bonds.lengths(block.positions, block.cells)
-        deviation, broken = _deviations(lengths, bonds), _broken(lengths, bonds, tolerance_A)
-        largest = np.maximum(largest, np.where(np.isfinite(deviation), deviation, 0.0).max(axis=0))
-        times.append(block.times_ps)
-        deviations.append(deviation.max(axis=1))
-        failures.append(broken.any(axis=1))
-        if several and block.cells is None and parted_at is None:
-            frames_in_time = zip(block.times_ps, block.positions, strict=True)
-            parted_at = next((time for time, positions in frames_in_time if has_parted(positions)), None)
-        if broken_bond is None:
-            failed = np.flatnonzero(failures[-1])
-            good = slice(0, failed[0] if len(failed) else None)
-            if visited is not None:
-                visited.add(block.positions[good], None if block.cells is None else block.cells[good])
-            if len(failed):
-                first = failed[0]
-                broken_bond = int(np.where(broken[first], deviation[first], -1.0).argmax())
+        walk.add(block)
         if progress is not None:
-            progress(sum(map(len, times)), len(universe.trajectory))
+            progress(sum(map(len, walk.times_ps)), len(universe.trajectory))
     return StabilityResult(
         bonds=bonds,
         tolerance_A=tolerance_A,
-        times_ps=np.concatenate(times),
-        deviation_A=np.concatenate(deviations),
-        failed=np.concatenate(failures),
-        bond_max_deviation_A=largest,
-        broken_bond=broken_bond,
+        times_ps=np.concatenate(walk.times_ps),
+        deviation_A=np.concatenate(walk.deviations_A),
+        failed=np.concatenate(walk.failed),
+        bond_max_deviation_A=walk.bond_max_deviation_A,
+        broken_bond=walk.broken_bond,
         torsions=torsions,
-        visited=visited,
+        visited=walk.visited,
         expected=None if frames is None else sample_of(frames, torsions),
-        parted_at_ps=None if parted_at is None else float(parted_at),
+        parted_at_ps=walk.parted_at_ps,
     )
+
+
+class _Walk:
+    """What was found in a trajectory so far, which is read block by block.
+
+    Parameters
+    ----------
+    bonds, tolerance_A
+        As for `stability`.
+    visited
+        Collects the frames before the first failure; None if they are not compared.
+    """
+
+    def __init__(self, bonds: TrainingBonds, tolerance_A: float, visited: Sample | None) -> None:
+        self.visited = visited
+        self.times_ps: list[FloatArray] = []
+        self.deviations_A: list[FloatArray] = []
+        self.failed: list[BoolArray] = []
+        self.bond_max_deviation_A = np.zeros(len(bonds.bonds))
+        self.broken_bond: int | None = None
+        self.parted_at_ps: float | None = None
+        self._bonds, self._tolerance_A = bonds, tolerance_A
+        self._are_several = bool(molecule_of_atom(len(bonds.atomic_numbers), bonds.bonds).any())
+
+    def add(self, block: Block) -> None:
+        """Look at the next frames."""
+        lengths = self._bonds.lengths(block.positions, block.cells)
+        deviation = _deviations(lengths, self._bonds)
+        broken = _broken(lengths, self._bonds, self._tolerance_A)
+        largest = np.where(np.isfinite(deviation), deviation, 0.0).max(axis=0)
+        self.bond_max_deviation_A = np.maximum(self.bond_max_deviation_A, largest)
+        self.times_ps.append(block.times_ps)
+        self.deviations_A.append(deviation.max(axis=1))
+        self.failed.append(np.any(broken, axis=1))
+        if self._are_several and block.cells is None and self.parted_at_ps is None:
+            frames = zip(block.times_ps, block.positions, strict=True)
+            self.parted_at_ps = next((float(time) for time, r in frames if has_parted(r)), None)
+        if self.broken_bond is None:
+            self._add_until_failure(block, deviation, broken)
+
+    def _add_until_failure(self, block: Block, deviation: FloatArray, broken: BoolArray) -> None:
+        """Collect the frames before the first with a broken bond, and keep the bond that is worst there."""
+        failed = np.flatnonzero(self.failed[-1])
+        good = slice(0, failed[0] if len(failed) else None)
+        if self.visited is not None:
+            self.visited.add(block.positions[good], None if block.cells is None else block.cells[good])
+        if len(failed):
+            first = failed[0]
+            self.broken_bond = int(np.where(broken[first], deviation[first], -1.0).argmax())
 
 
 def _check(universe: mda.Universe, bonds: TrainingBonds, frames: FrameSet | None) -> None:
