@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mdaug.analysis.accuracy import errors_of
+from mdaug.analysis.accuracy import AccuracyResult, errors_of
 from mdaug.analysis.scan import ScanResult
 from mdaug.calculators.predictions import predict_all
 from mdaug.deployment import export_model, last_layer_statistics, model_bytes
 from mdaug.files import write_json
+from mdaug.frames import FloatArray, FrameSet
 from mdaug.reports.training import write_training_report
 from mdaug.training import ProcessGroup, TrainResult, pick_device
 from mdaug.workflows.run_folders.runs import explain_folder
@@ -106,28 +107,31 @@ def train_force_field(
     committee = _train_committee(systems, config, folder, summary, stage=callbacks.stage, **how)
     if committee:
         export_model(path=model, committee=committee, **content)
-    predictions = [predict_all(model, sets.test) if len(sets.test) else None for sets in systems]
-    tests = [
-        None if predicted is None else errors_of(predicted.labels, sets.test)
-        for sets, predicted in zip(systems, predictions, strict=True)
-    ]
+    tested = [_tested(model, sets.test) for sets in systems]
     callbacks.stage("scanning a bond to hydrogen")
-    scans = [_scan(sets, systems, folder) for sets in systems]
     outcome = TrainingOutcome(
         folder,
         systems,
         training,
-        tuple(tests),
-        tuple(None if predicted is None else predicted.extrapolation for predicted in predictions),
-        tuple(scans),
-        references,
-        hardened,
-        tuple(deltas),
+        tests=tuple(errors for errors, _ in tested),
+        extrapolations=tuple(extrapolation for _, extrapolation in tested),
+        scans=tuple(_scan(sets, systems, folder) for sets in systems),
+        references=references,
+        hardened=hardened,
+        deltas=tuple(deltas),
     )
     write_json(folder / "results.json", describe_outcome(outcome))
     write_training_report(folder, training_report(outcome))
     explain_folder(folder, "train")
     return outcome
+
+
+def _tested(model: Path, frames: FrameSet) -> tuple[AccuracyResult | None, FloatArray | None]:
+    """Return the errors on test frames and their extrapolations, from one evaluation; None without frames."""
+    if len(frames) == 0:
+        return None, None
+    predicted = predict_all(model, frames)
+    return errors_of(predicted.labels, frames), predicted.extrapolation
 
 
 def _hardened(
