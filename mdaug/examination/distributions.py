@@ -86,25 +86,12 @@ def _compared(
     error = distance_histogram_error(ours, theirs)
     text = f"∫|h(r) − h_frames(r)| dr is {error:.2g}; the limit is {HISTOGRAM_LIMIT:g}."
     checks = [Verdict("distances", _level(error <= HISTOGRAM_LIMIT, decides), error, HISTOGRAM_LIMIT, text)]
-    index = _bends(bonds)
-    values = {
-        "bonds": (
-            bonds.names,
-            bonds.lengths(positions, cells),
-            bonds.lengths(frames.positions, frames.periodic_cells),
-        ),
-        "angles": (
-            tuple(bond_name(bonds.atomic_numbers, bend) for bend in index),
-            _angles(positions, index, cells),
-            _angles(frames.positions, index, frames.periodic_cells),
-        ),
-    }
     figures: dict[str, Any] = {
         "duration_ps": duration,
         "n_frames": len(frames),
         "h": _histograms(ours, theirs),
     }
-    for kind, (names, in_runs, in_frames) in values.items():
+    for kind, (names, in_runs, in_frames) in _internal_coordinates(frames, bonds, positions, cells).items():
         if len(names):
             rows = _moments(names, in_runs, in_frames)
             figures[kind] = rows
@@ -115,6 +102,22 @@ def _compared(
     if doubt is not None:
         checks = [_with(check, doubt) if check.verdict == "cannot tell" else check for check in checks]
     return PartResult(tuple(checks), figures)
+
+
+def _internal_coordinates(
+    frames: FrameSet, bonds: TrainingBonds, positions: FloatArray, cells: FloatArray | None
+) -> dict[str, tuple[tuple[str, ...], FloatArray, FloatArray]]:
+    """Return names of bonds and of angles, and their values in the runs and in the frames."""
+    bends = _bends(bonds)
+    in_frames = frames.positions, frames.periodic_cells
+    return {
+        "bonds": (bonds.names, bonds.lengths(positions, cells), bonds.lengths(*in_frames)),
+        "angles": (
+            tuple(bond_name(bonds.atomic_numbers, bend) for bend in bends),
+            _angles(positions, bends, cells),
+            _angles(in_frames[0], bends, in_frames[1]),
+        ),
+    }
 
 
 def _doubt(frames: FrameSet, duration_ps: float) -> str | None:
