@@ -17,7 +17,7 @@ from mdaug.data.readers.extxyz import ISOTOPES
 from mdaug.data.reading import Reading
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
-from mdaug.frames import FloatArray, FrameSet
+from mdaug.frames import FloatArray, FrameSet, IntArray
 
 COMMENT = re.compile(r"\s*i =\s*(\d+),.*\bE =\s*([-+.0-9eE]+)")
 """Step and energy in the second line of a frame."""
@@ -51,26 +51,17 @@ def _read(path: Path, _reading: Reading) -> list[Contents]:
     """
     symbols, steps, energies, positions, notes = _read_xyz(path)
     forces_path, cell_path = companions(path)
-    if forces_path == path or not forces_path.is_file():
-        expected = forces_path.name if forces_path != path else "PROJECT-frc-1.xyz"
-        raise DataError(
-            f"{path}: no forces: expected CP2K's {expected} beside it; print it with MOTION/PRINT/FORCES, or "
-            "unpack it if it is compressed and this file is not"
-        )
-    force_symbols, force_steps, _, forces, more = _read_xyz(forces_path)
-    if force_symbols != symbols:
-        raise DataError(f"{forces_path}: other atoms than {path.name}; expected the forces of the same run")
-    place = {occurrence: n for n, occurrence in enumerate(_occurrences(force_steps))}
-    matched = [(n, place[o]) for n, o in enumerate(_occurrences(steps)) if o in place]
-    if not matched:
+    force_steps, forces, of_forces_notes = _read_forces(path, forces_path, symbols)
+    of_positions, of_forces = _same_steps(steps, force_steps)
+    if not len(of_positions):
         raise DataError(
             f"{forces_path}: no step in common with {path.name}; expected the forces of the same run"
         )
-    of_positions, of_forces = (np.array(index) for index in zip(*matched, strict=True))
-    if len(matched) < len(steps):
+    notes += of_forces_notes
+    if len(of_positions) < len(steps):
         first = int(steps[np.setdiff1d(np.arange(len(steps)), of_positions)[0]])
-        more.append(
-            f"{len(matched)} of {len(steps)} frames read; {len(steps) - len(matched)} left out, as "
+        notes.append(
+            f"{len(of_positions)} of {len(steps)} frames read; {len(steps) - len(of_positions)} left out, as "
             f"{forces_path.name} has no forces of their steps (the first is step {first})"
         )
     cells = _read_cells(path, cell_path, steps[of_positions])
@@ -85,7 +76,29 @@ def _read(path: Path, _reading: Reading) -> list[Contents]:
         name=path.name,
         info={"step": steps[of_positions], FRAME_IN_FILE: of_positions},
     )
-    return [Contents(frames, StatedUnits("Hartree", "Hartree", "Bohr"), (*notes, *more))]
+    return [Contents(frames, StatedUnits("Hartree", "Hartree", "Bohr"), tuple(notes))]
+
+
+def _read_forces(path: Path, forces_path: Path, symbols: list[str]) -> tuple[NDArray, FloatArray, list[str]]:
+    """Return steps and forces of the file beside `path`, and what was left out."""
+    if forces_path == path or not forces_path.is_file():
+        expected = forces_path.name if forces_path != path else "PROJECT-frc-1.xyz"
+        raise DataError(
+            f"{path}: no forces: expected CP2K's {expected} beside it; print it with MOTION/PRINT/FORCES, or "
+            "unpack it if it is compressed and this file is not"
+        )
+    force_symbols, steps, _, forces, notes = _read_xyz(forces_path)
+    if force_symbols != symbols:
+        raise DataError(f"{forces_path}: other atoms than {path.name}; expected the forces of the same run")
+    return steps, forces, notes
+
+
+def _same_steps(steps: NDArray, others: NDArray) -> tuple[IntArray, IntArray]:
+    """Return the places of the steps that both have; a repeated step has that of the same occurrence."""
+    place = {occurrence: n for n, occurrence in enumerate(_occurrences(others))}
+    matched = [(n, place[o]) for n, o in enumerate(_occurrences(steps)) if o in place]
+    places = np.array(matched, dtype=np.int64).reshape(-1, 2)
+    return places[:, 0], places[:, 1]
 
 
 def _occurrences(steps: NDArray) -> list[tuple[int, int]]:
