@@ -135,8 +135,8 @@ class FrameSet:
     @property
     def description(self) -> str:
         """Name, number of frames and formula, and level of theory and temperature where they are known."""
-        known = dict(enumerate(chemical_symbols))
-        formula = Formula.from_list([known.get(number, "X") for number in self.atomic_numbers.tolist()])
+        symbols = dict(enumerate(chemical_symbols))
+        formula = Formula.from_list([symbols.get(number, "X") for number in self.atomic_numbers.tolist()])
         words = [f"{self.name}: {len(self)} frames of {formula.format('hill')}"]
         if self.level_of_theory is not None:
             words.append(self.level_of_theory)

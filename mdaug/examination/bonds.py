@@ -90,9 +90,9 @@ def _scan(examined: ExaminedForceField, bond: tuple[int, int], n_points: int) ->
 
 
 def _without_failures(scan: ScanResult) -> ScanResult:
-    known = known_points(scan)
+    has_energy = known_points(scan)
     columns = ("distances_A", "energy_kcal_mol", "force_along_bond_kcal_mol_A")
-    kept: dict[str, Any] = {name: getattr(scan, name)[known] for name in columns}
+    kept: dict[str, Any] = {name: getattr(scan, name)[has_energy] for name in columns}
     return replace(scan, **kept)
 
 

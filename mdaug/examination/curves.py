@@ -158,14 +158,14 @@ def curve_of_scan(scan: ScanResult) -> Curve:
     scan
         The scan.
     """
-    known = known_points(scan)
-    distances, force = scan.distances_A[known], scan.force_along_bond_kcal_mol_A[known]
-    energy, n_failed = scan.energy_kcal_mol[known], int((~known).sum())
+    has_energy = known_points(scan)
+    distances, force = scan.distances_A[has_energy], scan.force_along_bond_kcal_mol_A[has_energy]
+    energy, n_failed = scan.energy_kcal_mol[has_energy], int((~has_energy).sum())
     work = np.empty(0)
     if len(distances) > 1:
         work = -np.diff(CubicSpline(distances, force).antiderivative()(distances))
-        work = np.where(np.diff(np.flatnonzero(known)) > 1, np.diff(energy), work)
-    has_ends = bool(known[0]), bool(known[-1])
+        work = np.where(np.diff(np.flatnonzero(has_energy)) > 1, np.diff(energy), work)
+    has_ends = bool(has_energy[0]), bool(has_energy[-1])
     name, zero = f"bond {scan.name}", scan.zero_distance_A
     return Curve(name, "bond", zero, distances, energy, work, n_failed, has_ends)
 
@@ -234,8 +234,8 @@ def follow(examined: ExaminedForceField, motion: Motion, values: FloatArray) -> 
     move = partial(motion.mover(start), start)
     zero = examined.evaluate(start)[0]
     tried = [_point(examined, move, float(value)) for value in values]
-    known = [bool(np.isfinite(point.energy - zero + point.forces.sum())) for point in tried]
-    points = list(compress(tried, known))
+    has_energy = [bool(np.isfinite(point.energy - zero + point.forces.sum())) for point in tried]
+    points = list(compress(tried, has_energy))
     return Curve(
         motion.name(start.numbers),
         motion.kind,
@@ -244,7 +244,7 @@ def follow(examined: ExaminedForceField, motion: Motion, values: FloatArray) -> 
         np.array([point.energy - zero for point in points]),
         np.array([_work_between(examined, move, *ends) for ends in pairwise(points)]),
         n_failed=len(tried) - len(points),
-        has_ends=(known[0], known[-1]),
+        has_ends=(has_energy[0], has_energy[-1]),
     )
 
 

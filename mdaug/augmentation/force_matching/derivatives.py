@@ -170,13 +170,13 @@ def _term_parts(field: ForceField, q: _Coordinates) -> _Parts:
     terms, topology, n_frames = field.terms, field.topology, len(q.values)
     n_bonds, first_pair, n_pairs = len(topology.bonds), _first_pair(field), len(topology.pairs)
     far = np.flatnonzero(topology.separation >= 3)
-    r, rest = q.values[:, :n_bonds], q.values[:, n_bonds:first_pair].clone()
-    rest_slope = torch.ones_like(rest)
+    r, angular = q.values[:, :n_bonds], q.values[:, n_bonds:first_pair].clone()
+    angular_slope = torch.ones_like(angular)
     n_angles = len(topology.angles)
-    u, rest_slope[:, :n_angles] = _with_slope(
-        lambda cosine: bends(cosine, field.mean_cosines), rest[:, :n_angles]
+    u, angular_slope[:, :n_angles] = _with_slope(
+        lambda cosine: bends(cosine, field.mean_cosines), angular[:, :n_angles]
     )
-    rest[:, :n_angles] = u
+    angular[:, :n_angles] = u
     decay = torch.exp(-STRETCH_SLOPE * (r - torch.as_tensor(field.mean_lengths)))
     distances = q.values[:, first_pair : first_pair + n_pairs][:, far]
     soft, soft_slope = _with_slope(
@@ -186,8 +186,8 @@ def _term_parts(field: ForceField, q: _Coordinates) -> _Parts:
         distances,
     )
     one = torch.ones(n_frames, 1, dtype=r.dtype)
-    primitives = torch.cat([1 - decay, rest, soft, one], 1)
-    slopes = torch.cat([STRETCH_SLOPE * decay, rest_slope, soft_slope, 0 * one], 1)
+    primitives = torch.cat([1 - decay, angular, soft, one], 1)
+    slopes = torch.cat([STRETCH_SLOPE * decay, angular_slope, soft_slope, 0 * one], 1)
     coordinate_of = np.concatenate([np.arange(first_pair), first_pair + far, [0]])
 
     log_gates, log_slope = _with_slope(field.log_gates, r)

@@ -43,15 +43,15 @@ def shared_priors(
     means, widths
         Shape (n_parameters,).
     """
-    known: dict[Hashable, list[float]] = {}
+    fitted: dict[Hashable, list[float]] = {}
     for donor in donors:
         for key, value in zip(_keys(donor), donor.parameters - _origins(donor), strict=True):
-            known.setdefault(key, []).append(float(value))
+            fitted.setdefault(key, []).append(float(value))
     means, widths, origins = field.parameters.copy(), widths.copy(), _origins(field)
     for n, key in enumerate(_keys(field)):
-        if key is None or key not in known or (n < len(free) and not free[n]):
+        if key is None or key not in fitted or (n < len(free) and not free[n]):
             continue
-        means[n] = origins[n] + np.mean(known[key])
+        means[n] = origins[n] + np.mean(fitted[key])
         widths[n] *= NARROWER
     return means, widths
 

@@ -59,13 +59,13 @@ def without_cell_part(energies: FloatArray, functions: FloatArray) -> FloatArray
     keep = np.ones(len(energies), bool)
     for _ in range(MAX_ROUNDS):
         coefficients = np.linalg.lstsq(functions[keep], energies[keep], rcond=None)[0]
-        rest = energies - functions @ coefficients
-        off = np.abs(rest - np.median(rest[keep]))
-        kept = off <= OUTLIER_MADS * max(robust_std(rest[keep]), 1e-9)
+        residual = energies - functions @ coefficients
+        off = np.abs(residual - np.median(residual[keep]))
+        kept = off <= OUTLIER_MADS * max(robust_std(residual[keep]), 1e-9)
         if kept.mean() < 1 - MAX_LEFT_OUT or (kept == keep).all():
             break
         keep = kept
-    return rest
+    return residual
 
 
 def _independent_strains(cells: FloatArray) -> FloatArray:

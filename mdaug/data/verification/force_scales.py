@@ -80,11 +80,11 @@ def force_scales_verdict(frames: FrameSet, usable: IntArray, stated: StatedUnits
     """
     chosen = drawn(usable, MAX_FRAMES)
     scales = measured_scales(frames, chosen)
-    known = np.isfinite(scales)
-    if known.sum() < MIN_FRAMES:
+    measured = np.isfinite(scales)
+    if measured.sum() < MIN_FRAMES:
         text = f"needs {MIN_FRAMES} frames whose forces functions of pair distances can predict"
-        return Verdict(NAME, "cannot tell", float(known.sum()), MIN_FRAMES, text)
-    logs = np.log(scales[known])
+        return Verdict(NAME, "cannot tell", float(measured.sum()), MIN_FRAMES, text)
+    logs = np.log(scales[measured])
     upper, within = two_groups(logs)
     difference = float(logs[upper].mean() - logs[~upper].mean())
     factor, separation = float(np.exp(difference)), difference / max(within, 1e-12)
@@ -94,18 +94,18 @@ def force_scales_verdict(frames: FrameSet, usable: IntArray, stated: StatedUnits
         text = f"forces of all frames have one scale, within a factor of {scatter:.2f}"
         return Verdict(NAME, "ok", scatter, LEAST_FACTOR, text)
     minority = upper if upper.mean() <= 0.5 else ~upper
-    n_structures = _n_structures(frames.positions[chosen[known][minority]])
+    n_structures = _n_structures(frames.positions[chosen[measured][minority]])
     if n_structures < max(LEAST_FRAMES, MIN_SHARE * len(upper)):
         text = f"only {n_structures} structures have forces of another scale"
         return Verdict(NAME, "cannot tell", factor, LEAST_FACTOR, text)
-    factor, unexplained = _factor_and_rest(frames, chosen[known][~minority], chosen[known][minority])
+    factor, unexplained = _factor_and_rest(frames, chosen[measured][~minority], chosen[measured][minority])
     if unexplained > MOST_UNEXPLAINED:
         text = f"functions of pair distances leave {unexplained:.2g} of the forces unexplained"
         return Verdict(NAME, "cannot tell", unexplained, MOST_UNEXPLAINED, text)
     if not _is_between_units(factor, stated):
         text = f"forces of two groups of frames differ by a factor of {factor:.2g}, as no two units do"
         return Verdict(NAME, "cannot tell", factor, LEAST_FACTOR, text)
-    return _two_scales(frames, chosen[known], minority, factor)
+    return _two_scales(frames, chosen[measured], minority, factor)
 
 
 def _n_structures(positions: FloatArray) -> int:

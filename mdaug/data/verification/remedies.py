@@ -59,11 +59,12 @@ class Remedies:
     @cached_property
     def units(self) -> tuple[FittingUnits, ...]:
         """Units that fit, the likeliest first; several only if the frames do not decide between them."""
-        found: list[FittingUnits] = []
         if self.doubt is not None:
             return ()
+        fitting: list[FittingUnits] = []
         for one in fitting_units(self.evidence, self.stated)[:MAX_TRIED]:
-            if found and (one.cost > found[0].cost + AS_LIKELY or one.misfit > found[0].misfit + AS_GOOD):
+            best = fitting[0] if fitting else one
+            if one.cost > best.cost + AS_LIKELY or one.misfit > best.misfit + AS_GOOD:
                 continue
             units = one.units
             if self._mends(
@@ -71,8 +72,8 @@ class Remedies:
                 units.ev_a_per_force / self.stated.ev_a_per_force,
                 units.a_per_length / self.stated.a_per_length,
             ):
-                found.append(one)
-        return tuple(found)
+                fitting.append(one)
+        return tuple(fitting)
 
     def other_units(self) -> tuple[StatedUnits, ...]:
         """Return the units that fit; none where those stated do."""
@@ -85,8 +86,8 @@ class Remedies:
         n_atoms, slope = self._frames.n_atoms, self.evidence.slope
         if n_atoms < 2 or slope is None:
             return False
-        near = abs(np.log(abs(slope) * n_atoms)) < 2 * self.evidence.slope_width
-        return bool(near) and self._mends(n_atoms, 1.0, 1.0)
+        is_near = abs(np.log(abs(slope) * n_atoms)) < 2 * self.evidence.slope_width
+        return bool(is_near) and self._mends(n_atoms, 1.0, 1.0)
 
     def explain_slope(self, slope: float) -> str:
         """Return why energies do not fit forces, and what would mend it.

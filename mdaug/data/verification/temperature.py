@@ -93,7 +93,7 @@ def _steady_verdict(frames: FrameSet, virials: Virials | None) -> Verdict:
     blocks = zip(*(np.array_split(term, N_BLOCKS) for term in virials), strict=True)
     of_blocks = np.array([numerator.sum() / denominator.sum() for numerator, denominator in blocks])
     first, last, error = max(
-        (_ramp(of_blocks), _step(of_blocks)), key=lambda found: abs(found[1] - found[0]) / found[2]
+        (_ramp(of_blocks), _step(of_blocks)), key=lambda change: abs(change[1] - change[0]) / change[2]
     )
     change = last - first
     limit = max(MIN_CHANGE * abs(temperature), CERTAIN * error)
@@ -121,13 +121,13 @@ def _step(of_blocks: FloatArray) -> tuple[float, float, float]:
 
     Through two temperatures a straight line fits badly: its slope is at most five times its own error.
     """
-    found = []
+    steps = []
     for n in range(FEWEST_BLOCKS, N_BLOCKS - FEWEST_BLOCKS + 1):
         before, after = of_blocks[:n], of_blocks[n:]
         squares = float(np.sum((before - before.mean()) ** 2) + np.sum((after - after.mean()) ** 2))
         error = np.sqrt(squares / (N_BLOCKS - 2) * (1 / n + 1 / (N_BLOCKS - n)))
-        found.append((float(before.mean()), float(after.mean()), SOUGHT * float(error) + 1e-9))
-    return max(found, key=lambda one: abs(one[1] - one[0]) / one[2])
+        steps.append((float(before.mean()), float(after.mean()), SOUGHT * float(error) + 1e-9))
+    return max(steps, key=lambda one: abs(one[1] - one[0]) / one[2])
 
 
 def temperature_verdicts(frames: FrameSet) -> tuple[Verdict, Verdict]:

@@ -135,10 +135,10 @@ def describe_outcome(outcome: TrainingOutcome) -> dict[str, Any]:
 
 def _extrapolation(outcome: TrainingOutcome) -> dict[str, Any]:
     """Return ``"extrapolation"`` of results.json: of the test frames of all systems; nothing without any."""
-    known = [of_frames for of_frames in outcome.extrapolations if of_frames is not None]
-    if not known:
+    of_systems = [of_frames for of_frames in outcome.extrapolations if of_frames is not None]
+    if not of_systems:
         return {}
-    values = np.concatenate(known)
+    values = np.concatenate(of_systems)
     return {
         "extrapolation": {
             "test_median": float(np.median(values)),
