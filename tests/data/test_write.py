@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mdaug.data import load_frames, write_extxyz
-from mdaug.data.origin import FRAME_IN_FILE
+from mdaug.data.origin import FILE_NAME, FRAME_IN_FILE
 from mdaug.data.write import write_npz
 from mdaug.errors import DataError
 from mdaug.frames import PER_FRAME, FrameSet
@@ -76,6 +76,19 @@ def test_everything_comes_back(name, write, request: pytest.FixtureRequest, tmp_
         assert back.info[key].tolist() == expected.tolist(), key
     for key in ("pbc", "temperature_K", "level_of_theory", "charge", "multiplicity"):
         assert getattr(back, key) == getattr(frames, key), key
+
+
+def test_an_npz_does_not_say_where_its_frames_are_from(labeled: FrameSet, tmp_path: Path) -> None:
+    """Else messages would name frames of another file."""
+    elsewhere = {FRAME_IN_FILE: np.arange(25) + 100, FILE_NAME: np.array(["other.xyz"] * 25)}
+    write_npz(replace(labeled, info=elsewhere), tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert not any(key.startswith("frame_record_") for key in arrays)
+        stated = {f"frame_record_{key}": values for key, values in elsewhere.items()}
+        np.savez(tmp_path / "b.npz", **arrays, **stated)
+    read = load_frames(tmp_path / "b.npz").info
+    assert set(read) == {FRAME_IN_FILE}
+    assert read[FRAME_IN_FILE].tolist() == list(range(25))
 
 
 def test_npz_keeps_notes_and_is_as_before_without_weights(labeled: FrameSet, tmp_path: Path) -> None:

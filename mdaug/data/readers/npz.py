@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdaug.archives import load_npz
+from mdaug.data.origin import FILE_NAME, FRAME_IN_FILE
 from mdaug.data.readers.contents import Contents, Reader
 from mdaug.data.readers.electrons import only_state, read_states
 from mdaug.data.readers.elements import whole_numbers
@@ -123,13 +124,14 @@ def _records(
     info, of_atoms = {}, set()
     for key, values in arrays.items():
         for start, shape in ((FRAME_RECORD, (n_frames,)), (ATOM_RECORD, (n_frames, n_atoms))):
-            if not key.startswith(start):
+            name = key.removeprefix(start)
+            if name == key or name in (FRAME_IN_FILE, FILE_NAME):  # which only reading gives
                 continue
             if values.shape[: len(shape)] != shape:
                 raise DataError(f"{path}: key {key} of shape {values.shape}; expected {(*shape, '…')}")
-            info[key.removeprefix(start)] = values
+            info[name] = values
             if start == ATOM_RECORD:
-                of_atoms.add(key.removeprefix(start))
+                of_atoms.add(name)
     return info, frozenset(of_atoms)
 
 
