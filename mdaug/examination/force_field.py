@@ -13,6 +13,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from mdaug.analysis.relax import RelaxResult, relax
+from mdaug.calculators.failures import calculator_failed
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray, one_frame
 from mdaug.geometry.bonds import find_bonds
@@ -220,11 +221,25 @@ def seconds_per_evaluation(examined: ExaminedForceField) -> float:
     ----------
     examined
         The force field.
+
+    Raises
+    ------
+    Exception
+        Error of the calculator, if it fails in every evaluation; one that fails at times is examined.
     """
-    rng, times = np.random.default_rng(0), []
+    rng, times, failed = np.random.default_rng(0), list[float](), Exception()
     for _ in range(1 + N_TIMED):
         moved = displaced(examined.start, rng, 0.01)
         began = time.perf_counter()
-        examined.evaluate(moved)
-        times.append(time.perf_counter() - began)
-    return float(np.median(times[1:]))
+        try:
+            examined.evaluate(moved)
+        except Exception as error:
+            if not calculator_failed(error, examined.calculator):
+                raise
+            examined.calculator.reset()
+            failed = error
+        else:
+            times.append(time.perf_counter() - began)
+    if not times:
+        raise failed
+    return float(np.median(times[1:] or times))

@@ -234,6 +234,23 @@ def test_a_calculator_that_fails_at_the_start_is_examined_in_no_part(tmp_path):
     assert reasons == {"The calculator failed (ValueError: no parameters for carbon)."}
 
 
+@pytest.mark.parametrize("one", [0, 1, 3])
+def test_a_calculator_that_fails_once_at_the_start_is_examined(tmp_path, one):
+    class FailsOnce(analytic.Right):
+        """Does not converge in one evaluation."""
+
+        n_evaluations = 0
+
+        def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+            self.n_evaluations += 1
+            if self.n_evaluations == 1 + one:
+                raise RuntimeError("no convergence")
+            super().calculate(atoms, properties, system_changes)
+
+    results = examine(examined_of(FailsOnce(), tmp_path), ["gradient"], 60.0, {}, lambda *_: None)
+    assert results["gradient"].verdict == "passes"
+
+
 class FailsWhereStretched(analytic.Right):
     """Raises an error of no class of ASE where an atom has lost its neighbors."""
 
