@@ -112,7 +112,9 @@ def _about(models: Sequence[Model], frames: FrameSet | None, options: Examinatio
     """Return what is examined: a resumed examination must be of the same."""
     return {
         "force_fields": [model.name for model in models],
+        "calculator": next((model.choice.to_json() for model in models if model.choice), None),
         "data": None if frames is None else frames.name,
+        "temperature_K": None if frames is None else frames.temperature_K,
         "structure": options.structure,
         "seed": options.seed,
         "sha256": {
@@ -155,7 +157,9 @@ def _before(path: Path, about: dict[str, Any]) -> dict[str, Finished]:
         return {}
     content = read_json(path, "an examination")
     try:
-        earlier = {"sha256": about["sha256"]} | content["about"]  # earlier versions have not recorded it
+        # earlier versions have not recorded these
+        unrecorded = ("sha256", "calculator", "temperature_K")
+        earlier = {key: about[key] for key in unrecorded} | content["about"]
         different = [key for key, value in about.items() if earlier.get(key) != value]
         entries = content["force_fields"]
         before = {

@@ -82,6 +82,12 @@ def test_resume_runs_what_was_not_run(folder, capsys):
     capsys.readouterr()
     assert main([*arguments, "--seed", "1", "--resume"]) == 1
     assert "an examination with seed 0, not 1" in capsys.readouterr().err
+    for option, was in (
+        ('--calculator-arguments={"asap_cutoff": true}', "calculator {"),
+        ("--temperature=77", "temperature_K 300.0, not 77.0"),
+    ):
+        assert main([*arguments, option, "--resume"]) == 1
+        assert f"an examination with {was}" in capsys.readouterr().err
     write_extxyz(load_frames(folder / "frames.xyz").select(slice(3)), folder / "frames.xyz")
     assert main([*arguments, "--resume"]) == 1
     assert "an examination with other contents of the model or DATA" in capsys.readouterr().err
