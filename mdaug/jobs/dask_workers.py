@@ -1,6 +1,7 @@
 """The workers of a Dask cluster."""
 
 import importlib
+import json
 import logging
 import os
 import random
@@ -52,8 +53,8 @@ class DaskWorkers:
         for name in ("distributed", "distributed.client", "distributed.comm", "tornado.application"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is in the errors raised here
         self._address, self._killed = address, distributed.scheduler.KilledWorker
-        given = {"scheduler_file": address} if address.endswith(".json") else {"address": address}
         try:
+            given = _checked(address, distributed)
             self._client = distributed.Client(**given, timeout=CONNECT_S, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
             raise MDAugError(
@@ -145,6 +146,24 @@ class DaskWorkers:
             return dict(self._client.nthreads())
         except (OSError, TimeoutError, RuntimeError) as error:
             raise self._lost() from error
+
+
+def _checked(address: str, distributed: Any) -> dict[str, str]:
+    """Return the address of a scheduler, or its file, as Dask's client takes it.
+
+    The client would wait for a missing file without end, and print a traceback for a malformed address. A
+    scheduler that is just starting may not have written its file yet.
+    """
+    until = time.monotonic() + CONNECT_S
+    if not address.endswith(".json"):
+        distributed.comm.addressing.parse_host_port(address, default_port=8786)
+        return {"address": address}
+    while not Path(address).exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    with open(address) as file:
+        if "address" not in json.load(file):
+            raise ValueError("it is no scheduler file of Dask")
+    return {"scheduler_file": address}
 
 
 def call_on_cluster(

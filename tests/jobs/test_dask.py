@@ -142,6 +142,25 @@ def test_late_workers_are_used_and_a_lost_scheduler_is_one_clear_line(tmp_path, 
 
 
 @pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("nowhere.json", "FileNotFoundError"),
+        ("other.json", "it is no scheduler file of Dask"),
+        ("tcp:/host", "invalid literal"),
+    ],
+)
+def test_an_address_that_is_none_is_told(address, reason, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mdaug.jobs.dask_workers.CONNECT_S", 0.2)
+    monkeypatch.setattr("distributed.Client", lambda *_, **__: pytest.fail("Dask was asked"))
+    Path("other.json").write_text("{}")
+    with pytest.raises(
+        MDAugError, match=f"no Dask scheduler answers at {address} .*{reason}.*start one with"
+    ):
+        run_jobs([Job("square", work.square, (1,))], Where(scheduler=address))
+
+
+@pytest.mark.parametrize(
     ("worker", "folder", "reason"),
     [
         ({"nthreads": 2}, None, "it has 2 threads; start workers with --nthreads 1"),
