@@ -82,6 +82,8 @@ def cell(entry: dict[str, Any], check: str | int, *, with_verdict: bool) -> str:
 
 def number(entry: dict[str, Any], check: str) -> str:
     value = next((found["value"] for found in entry["checks"] if found["name"].startswith(check)), None)
+    if pairs := entry["figures"].get(check):  # of a motion: the value may be that of the forces
+        value = max(energy for energy, _ in pairs)
     if value is None:
         return ""
     text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}" if 1.9 < value < 2.1 else f"{value:.2g}"

@@ -234,6 +234,13 @@ def test_a_calculator_that_fails_at_the_start_is_examined_in_no_part(tmp_path):
     assert reasons == {"The calculator failed (ValueError: no parameters for carbon)."}
 
 
+def test_the_value_beside_a_limit_is_the_one_that_is_beyond_it(tmp_path):
+    """The forces of Turning change in a rotation, its energy does not."""
+    result = examine_symmetry(examined_of(analytic.Turning(), tmp_path), LITTLE)
+    (wrong,) = [check for check in result.checks if check.verdict == "error"]
+    assert wrong.name == "rotation" and wrong.value > wrong.limit
+
+
 @pytest.mark.parametrize("one", [0, 1, 3])
 def test_a_calculator_that_fails_once_at_the_start_is_examined(tmp_path, one):
     class FailsOnce(analytic.Right):
