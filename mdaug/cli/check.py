@@ -8,6 +8,9 @@ from mdaug.text import print_text
 from mdaug.workflows.run_folders.runs import open_run
 from mdaug.workflows.settings.options import DataOptions, OutputOptions
 
+SHOWN_IN_FULL = 6
+"""Systems up to which all verdicts are printed, not only warnings and errors."""
+
 
 def check(
     data: str = "ethanol",
@@ -22,7 +25,8 @@ def check(
     for outliers, duplicates, coarse energies, a wrong temperature, charge or multiplicity. Prints a table of
     verdicts (✓ ok, ! warning, ✗ error, ? cannot tell) and writes check.json; the exit code is 1 if there is
     an error. The same checks run whenever frames are read. Each system of a file of several is checked by
-    itself.
+    itself, and all with fewer than 20 frames once more together. Of more than 6 systems only warnings and
+    errors are printed.
 
     Parameters
     ----------
@@ -33,9 +37,15 @@ def check(
     from mdaug.workflows.check import FILE, check_data
 
     with open_run(output, command="check", inputs=[data]) as run:
-        results = check_data(data, source, run.path)
-    for result in results:
+        found = check_data(data, source, run.path)
+    in_full = len(found.systems) <= SHOWN_IN_FULL
+    for result in found.systems:
         print_text(result.frames.description)
-        print_verdicts(result.verdicts)
+        shown = [v for v in result.verdicts if in_full or v.verdict in ("warning", "error")]
+        if shown:
+            print_verdicts(shown)
+    if found.together:
+        print_text("all systems of few frames together")
+        print_verdicts(found.together)
     print_text(run.path / FILE)
-    return 1 if any(result.has_failed for result in results) else 0
+    return 1 if found.has_failed else 0

@@ -23,10 +23,18 @@ from mdaug.data.reading import Reading, ReadingOptions
 from mdaug.data.sources import find_files
 from mdaug.data.stated_units import StatedUnits, signed_factor_of_stress, stated_units
 from mdaug.data.verification.energies_from_forces import Effort
+from mdaug.data.verification.few_frames import few_frames_verdicts
 from mdaug.data.verification.structure import check_structure
-from mdaug.data.verification.verify import AT_LOAD, Verification, raise_or_warn, verify_frames
+from mdaug.data.verification.verify import (
+    AT_LOAD,
+    Verification,
+    is_augmented,
+    raise_or_warn,
+    verify_frames,
+)
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
+from mdaug.verdicts import Verdict
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,9 @@ def load_frames(
     """
     contents = read_frames(data, **reading)
     try:
-        return _checked(contents, drop_outliers=drop_outliers)
+        frames = _checked(contents, drop_outliers=drop_outliers)
+        _refuse_together([contents], str(data))
+        return frames
     except DataError as error:
         isomers = _isomers(contents.frames)
         if len(isomers) == 1:
@@ -141,10 +151,12 @@ def load_systems(
         As `load_frames`.
     """
     systems = read_systems(data, name_folder=name_folder, **reading)
-    return [
+    checked = [
         contents.frames if are_isolated(contents.frames) else _checked(contents, drop_outliers=drop_outliers)
         for contents in (systems if isolated_atoms else without_isolated_atoms(systems))
     ]
+    _refuse_together(systems, str(data))
+    return checked
 
 
 def _checked(contents: ReadFrames, *, drop_outliers: bool) -> FrameSet:
@@ -155,6 +167,35 @@ def _checked(contents: ReadFrames, *, drop_outliers: bool) -> FrameSet:
         contents, drop_outliers=drop_outliers, effort=None if contents.is_named_set else AT_LOAD
     )
     return raise_or_warn(verification, contents.frames.name, only_duplicates=contents.is_named_set)
+
+
+def verify_together(systems: Sequence[ReadFrames]) -> list[Verdict]:
+    """Return the verdicts on all systems with few frames together, see `few_frames_verdicts`.
+
+    Parameters
+    ----------
+    systems
+        Systems of a file or set. Those read in other units than the first are left out.
+    """
+    if not systems:
+        return []
+    units = systems[0].units
+    frames = [
+        contents.frames
+        for contents in systems
+        if contents.units == units
+        and not contents.is_named_set
+        and contents.frames.has_forces
+        and not is_augmented(contents.frames)
+    ]
+    return few_frames_verdicts(frames, units)
+
+
+def _refuse_together(systems: Sequence[ReadFrames], name: str) -> None:
+    """Raise an error if the systems with few frames together show a certain fault."""
+    for verdict in verify_together(systems):
+        if verdict.verdict == "error":
+            raise DataError(f"{name}: {verdict.text}")
 
 
 def read_frames(data: str | Path = "ethanol", **reading: Unpack[ReadingOptions]) -> ReadFrames:

@@ -141,7 +141,8 @@ def split_frames(frames: FrameSet, options: SplitOptions) -> Split:
 def split_systems(systems: Sequence[FrameSet], options: SplitOptions) -> list[Split]:
     """Split the frames of each system, so that each part has the same share of every system.
 
-    Fractions hold for each system; a count is shared out in proportion to the systems' numbers of frames.
+    The size of each part of all frames is shared out in proportion to the systems' numbers of frames, so that
+    systems with too few frames for a validation frame of their own have some together.
 
     Parameters
     ----------
@@ -163,21 +164,17 @@ def split_systems(systems: Sequence[FrameSet], options: SplitOptions) -> list[Sp
     n_frames = [len(frames) for frames in systems]
     if len(systems) == 1:
         return [split_frames(systems[0], options)]
-    _sizes(sum(n_frames), options)  # refuses sizes beyond all frames
-    counts = {name: share for name in PARTS if isinstance(share := getattr(options, name), int)}
-    fractions = [getattr(options, name) for name in PARTS if name not in counts]
-    # the frames of all counts are shared out first, so that a system never lacks one
-    left = [n - sum(round(share * n) for share in fractions) for n in n_frames]
-    left = _shared_out(sum(counts.values()), left)
-    shares = []
-    for n in counts.values():
-        shares.append(_shared_out(n, left))
-        left = [rest - own for rest, own in zip(left, shares[-1], strict=True)]
-    splits = []
-    for k, frames in enumerate(systems):
-        own = {name: of_systems[k] for name, of_systems in zip(counts, shares, strict=True)}
-        splits.append(split_frames(frames, options.model_copy(update=own)))
-    return splits
+    sizes = dict(zip(PARTS, _sizes(sum(n_frames), options), strict=True))
+    # the frames of all parts are shared out first, so that a system never lacks one
+    left = _shared_out(sum(sizes.values()), n_frames)
+    splits = [options] * len(systems)
+    for name, size in sizes.items():
+        own = _shared_out(size, left)
+        left = [rest - n for rest, n in zip(left, own, strict=True)]
+        is_count = isinstance(getattr(options, name), int)
+        shares = [n if is_count else n / len(frames) for n, frames in zip(own, systems, strict=True)]
+        splits = [one.model_copy(update={name: share}) for one, share in zip(splits, shares, strict=True)]
+    return [split_frames(frames, one) for frames, one in zip(systems, splits, strict=True)]
 
 
 def _shared_out(n: int, n_frames: Sequence[int]) -> list[int]:

@@ -1,10 +1,16 @@
 """Check a set of frames: verdicts in check.json."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mdaug.data.load import ReadFrames, read_systems, verify, without_isolated_atoms
+from mdaug.data.load import (
+    ReadFrames,
+    read_systems,
+    verify,
+    verify_together,
+    without_isolated_atoms,
+)
 from mdaug.data.origin import FILE_NAME, numbers_in_file
 from mdaug.data.verification.verify import THOROUGH
 from mdaug.errors import DataError
@@ -27,10 +33,13 @@ class CheckResult:
         The frames that were checked.
     verdicts
         One for each check.
+    usable
+        Whether the frames could be checked at all.
     """
 
     frames: FrameSet
     verdicts: tuple[Verdict, ...]
+    usable: bool = True
 
     @property
     def has_failed(self) -> bool:
@@ -51,10 +60,31 @@ class CheckResult:
         return entries
 
 
-def check_data(data: str, options: DataOptions, folder: Path) -> list[CheckResult]:
+@dataclass(frozen=True)
+class DataCheck:
+    """Outcome of the checks of all systems of a set.
+
+    Parameters
+    ----------
+    systems
+        The outcome for each system.
+    together
+        Verdicts on all systems with few frames together; none for one system, which has them itself.
+    """
+
+    systems: list[CheckResult]
+    together: tuple[Verdict, ...] = ()
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a check found an error."""
+        return any(result.has_failed for result in self.systems) or worst(self.together) == "error"
+
+
+def check_data(data: str, options: DataOptions, folder: Path) -> DataCheck:
     """Read frames, run all checks of each system and write check.json into `folder`.
 
-    Verdicts on frames of several systems have a key ``"system"``.
+    Verdicts on frames of several systems have a key ``"system"``, but those on all with few frames together.
 
     Parameters
     ----------
@@ -72,14 +102,20 @@ def check_data(data: str, options: DataOptions, folder: Path) -> list[CheckResul
     """
     systems = without_isolated_atoms(read_systems(data, **options.reading()))
     results = [_check(contents, options) for contents in systems]
+    together = tuple(
+        verify_together([c for c, result in zip(systems, results, strict=True) if result.usable])
+    )
+    if len(results) == 1:
+        results = [replace(results[0], verdicts=(*results[0].verdicts, *together))]
+        together = ()
     labels = labels_of([contents.frames for contents in systems])
     entries = [
         entry | ({"system": label} if len(results) > 1 else {})
         for result, label in zip(results, labels, strict=True)
         for entry in result.to_json()
     ]
-    write_json(folder / FILE, {"verdicts": entries})
-    return results
+    write_json(folder / FILE, {"verdicts": entries + [verdict.to_json() for verdict in together]})
+    return DataCheck(results, together)
 
 
 def _check(contents: ReadFrames, options: DataOptions) -> CheckResult:
@@ -89,7 +125,7 @@ def _check(contents: ReadFrames, options: DataOptions) -> CheckResult:
     except DataError as error:
         text = str(error).removeprefix(f"{contents.frames.name}: ")
         unusable = Verdict("shapes, elements, numbers and cells", "error", None, None, text)
-        return CheckResult(contents.frames, (reading, unusable))
+        return CheckResult(contents.frames, (reading, unusable), usable=False)
     return CheckResult(verification.frames, (reading, *verification.verdicts))
 
 

@@ -88,7 +88,10 @@ def _refuse_other_orders(images: Sequence[Atoms], groups: Sequence[list[int]], p
         if is_isolated(atoms) or order in orders:  # the same order with another charge
             continue
         orders.add(order)
-        key = graph_hash(atoms.numbers, find_bonds(atoms)), atoms.pbc.tobytes()
+        bonds = find_bonds(atoms)
+        if len(bonds) == 0:  # lengths in another unit, which the checks find
+            continue
+        key = graph_hash(atoms.numbers, bonds), atoms.pbc.tobytes()
         if key in seen:
             raise DataError(
                 f"{path}: frame {group[0]} has the atoms of frame {seen[key]}, with the same bonds, in "

@@ -155,9 +155,27 @@ def bond_stiffness(frames: FrameSet) -> BondStiffness | None:
     if firm.any():  # a bond that breaks, or a shared proton, has no stiffness of its own
         d_ij, idx_i, idx_j = d_ij[:, firm], idx_i[firm], idx_j[firm]
         measured = measured[firm]
-    core = np.array(BADGER_CORE_A)[np.searchsorted(LAST_OF_ROW, frames.atomic_numbers)]
-    expected = BADGER_EV_A / np.maximum(d_ij.mean(axis=0) - core[idx_i] - core[idx_j], 0.3) ** 3
+    expected = expected_stiffness(frames.atomic_numbers, idx_i, idx_j, d_ij.mean(axis=0))
     return BondStiffness(idx_i, idx_j, measured, expected, correlations)
+
+
+def expected_stiffness(
+    atomic_numbers: IntArray, idx_i: IntArray, idx_j: IntArray, d_ij: FloatArray
+) -> FloatArray:
+    """Return the stiffness of bonds by Badger's rule, (n_bonds,), eV/Å².
+
+    Parameters
+    ----------
+    atomic_numbers
+        Shape (n_atoms,).
+    idx_i, idx_j
+        Shape (n_bonds,).
+    d_ij
+        Shape (n_bonds,), mean lengths, Å.
+    """
+    core = np.array(BADGER_CORE_A)[np.searchsorted(LAST_OF_ROW, atomic_numbers)]
+    stiffness: FloatArray = BADGER_EV_A / np.maximum(d_ij - core[idx_i] - core[idx_j], 0.3) ** 3
+    return stiffness
 
 
 def lasting_bonds(frames: FrameSet) -> tuple[IntArray, IntArray]:

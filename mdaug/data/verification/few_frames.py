@@ -1,0 +1,332 @@
+"""Units and consistency of systems that have too few frames for checks of their own, all of them together.
+
+A file of many molecules may have ten frames of each, which say little; four hundred of forty molecules say as
+much as those of one. Bonds of all systems answer their stretch, with the stiffness that Badger's rule expects
+of each, and energies of all pairs of similar frames of one system differ by the work of their forces,
+ΔE ≈ (g_a + g_b)/2 · (q_b − q_a), g being the derivatives of the energy that the forces imply; it is exact for
+harmonic vibrations.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mdaug.data.origin import shown
+from mdaug.data.stated_units import StatedUnits
+from mdaug.data.verification.bond_stiffness import (
+    NONMETALS,
+    bond_pulls,
+    expected_stiffness,
+    lasting_bonds,
+    length_ratios,
+    vibrating,
+)
+from mdaug.data.verification.regression import CLEAR, regress, robust_std
+from mdaug.data.verification.unit_inference import (
+    STIFFNESS_FACTOR,
+    UnitEvidence,
+    fitting_units,
+    options_of,
+)
+from mdaug.data.verification.works_of_forces import Works, works_of
+from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.geometry.bonds import longest_bond
+from mdaug.verdicts import Verdict
+
+FORCES = "unit of forces, few frames"
+FRAMES = "one unit in all frames, few frames"
+ENERGIES = "energies against forces, few frames"
+
+ENOUGH = 20
+"""Systems with as many frames are checked by themselves."""
+
+MAX_SYSTEMS = 300
+"""Systems that are looked at, evenly spaced."""
+
+LEAST = 10
+"""Frames, less one for each system, from which on anything is said."""
+
+MANY = 50
+"""Frames, less one for each system, from which on energies are said not to belong to the frames at all."""
+
+ANSWERING = 0.6
+"""Correlation of pull and stretch over the bonds of a frame from which on it has a force scale."""
+
+MIN_STRAIN = 0.3
+"""Strain energy of such a frame, relative to the median."""
+
+FORCE_FACTOR = 10.0
+"""Force scales of frames of one unit are within this factor of each other (Ry: 13.6, kcal/mol: 23)."""
+
+MIN_SHARE = 0.02
+"""Share of the frames with another scale that is no accident."""
+
+LEAST_ODD = 3
+"""Number of frames with another scale that is no accident."""
+
+MIN_RELIABILITY = 0.8
+"""Of the works of the forces, from which on a slope is judged: less in scans with large steps."""
+
+LEAST_FACTOR = 1.43
+"""Wrong units change the slope by a greater factor (Bohr for Å: 1.89)."""
+
+ENERGY_FACTOR = 5.0
+"""The slope of a system in another unit of energy differs by a greater factor from that of the others."""
+
+SHOWN = 4
+"""Systems that a message names."""
+
+STANDARD_ERRORS = 3.0
+"""Of a correlation, by which it is beyond its limit where energies are surely wrong."""
+
+
+@dataclass(frozen=True)
+class BondAnswers:
+    """How the bonds of each frame of a system answer their stretch.
+
+    Parameters
+    ----------
+    scale
+        Shape (n_frames,): force over that of bonds with the expected stiffness.
+    correlation
+        Shape (n_frames,): of force and stretch, over the bonds.
+    strain
+        Shape (n_frames,), eV.
+    """
+
+    scale: FloatArray
+    correlation: FloatArray
+    strain: FloatArray
+
+
+def few_frames_verdicts(systems: Sequence[FrameSet], stated: StatedUnits) -> list[Verdict]:
+    """Return verdicts on the frames of all systems that have few; none if there are too few in all.
+
+    Parameters
+    ----------
+    systems
+        Frames with forces, in eV and Å as read in the stated units.
+    stated
+        Units in which they were read.
+    """
+    few = [frames for frames in systems if 2 <= len(frames) < ENOUGH and frames.n_atoms > 1]
+    if sum(len(frames) - 1 for frames in few) < LEAST:
+        return []
+    few = [few[n] for n in np.unique(np.linspace(0, len(few) - 1, MAX_SYSTEMS).astype(int))]
+    answers = [bond_answers(frames) for frames in few]
+    works = [works_of(frames) for frames in few]
+    factor = _typical_scale(answers)
+    slope = _Slope.of(few, works)
+    ratios = [ratio for frames in few if (ratio := length_ratios(frames)) is not None]
+    evidence = UnitEvidence(
+        float(np.median(np.concatenate(ratios))) if ratios else None,
+        factor,
+        slope.value if slope.is_measured else None,
+        max(0.1, -float(np.log(max(abs(slope.correlation), 1e-3)))),
+    )
+    verdicts = [
+        _forces_verdict(factor, evidence, stated),
+        _frames_verdict(few, answers, factor),
+        _energies_verdict(few, works, slope, evidence, stated),
+    ]
+    return [verdict for verdict in verdicts if verdict is not None]
+
+
+def bond_answers(frames: FrameSet) -> BondAnswers | None:
+    """Return how the bonds between nonmetals of each frame answer; None if none vibrates.
+
+    Parameters
+    ----------
+    frames
+        Two frames or more.
+    """
+    idx_i, idx_j = lasting_bonds(frames)
+    nonmetal = np.isin(frames.atomic_numbers, NONMETALS)
+    use = nonmetal[idx_i] & nonmetal[idx_j]
+    idx_i, idx_j = idx_i[use], idx_j[use]
+    if len(idx_i) == 0:
+        return None
+    d_ij, pull = bond_pulls(frames, idx_i, idx_j, longest_bond(frames.atomic_numbers))
+    use = vibrating(d_ij)
+    if not use.any():
+        return None
+    d_ij, pull = d_ij[:, use], pull[:, use] / 2
+    stiffness = expected_stiffness(frames.atomic_numbers, idx_i[use], idx_j[use], d_ij.mean(axis=0))
+    stretch, pull = d_ij - np.median(d_ij, axis=0), pull - np.median(pull, axis=0)
+    work = np.sum(stretch * pull, axis=1)
+    strain = np.sum(stiffness * stretch**2, axis=1)
+    answer = np.sum(pull**2 / stiffness, axis=1)
+    correlation = work / np.sqrt(np.maximum(strain * answer, 1e-300))
+    return BondAnswers(work / np.maximum(strain, 1e-300), correlation, strain)
+
+
+def _typical_scale(answers: Sequence[BondAnswers | None]) -> float | None:
+    """Return the median force scale of the frames that have one; None if they are too few."""
+    scales = np.concatenate([a.scale[_is_clear(a)] for a in answers if a is not None] or [np.empty(0)])
+    return float(np.median(scales)) if len(scales) >= LEAST else None
+
+
+def _is_clear(answers: BondAnswers) -> IntArray:
+    strained = answers.strain > MIN_STRAIN * np.median(answers.strain)
+    return np.flatnonzero(strained & (np.abs(answers.correlation) > ANSWERING))
+
+
+@dataclass(frozen=True)
+class _Slope:
+    """Regression of the energy differences of all systems against the works of the forces."""
+
+    value: float
+    correlation: float
+    reliability: float
+    per_atom: float
+    n: int
+
+    @classmethod
+    def of(cls, systems: Sequence[FrameSet], works: Sequence[Works]) -> "_Slope":
+        differences, implied, closures = (np.concatenate(column) for column in zip(*works, strict=True))
+        if len(implied) < LEAST or robust_std(implied) < 1e-6:
+            return cls(1.0, 0.0, 0.0, 1.0, 0)
+        fit = regress(differences, implied)
+        noise = robust_std(closures) ** 2 / 3 if len(closures) else np.inf
+        sizes = np.concatenate(
+            [np.full(len(one.works), float(s.n_atoms)) for s, one in zip(systems, works, strict=True)]
+        )
+        per_atom = regress(differences * sizes, implied).slope
+        n = sum(len(frames) - 1 for frames in systems)
+        return cls(fit.slope, fit.correlation, 1 - noise / robust_std(implied) ** 2, per_atom, n)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the works are reliable and the energies follow them."""
+        return self.reliability > MIN_RELIABILITY and abs(self.correlation) > CLEAR
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the slope is beyond its limits whatever the errors of the works are."""
+        lowest, highest = sorted((self.value * abs(self.correlation), self.value / abs(self.correlation)))
+        width = STANDARD_ERRORS * float(np.sqrt((1 - self.correlation**2) / self.n))
+        return self.value < 0 or (
+            lowest * np.exp(-width) > LEAST_FACTOR or highest * np.exp(width) < 1 / LEAST_FACTOR
+        )
+
+
+def _forces_verdict(factor: float | None, evidence: UnitEvidence, stated: StatedUnits) -> Verdict:
+    limit = f"{1 / STIFFNESS_FACTOR:g} to {STIFFNESS_FACTOR:g}"
+    if factor is None:
+        text = "too few bonds between nonmetals whose stretch the forces answer"
+        return Verdict(FORCES, "cannot tell", None, limit, text)
+    if factor < 0:
+        text = (
+            "forces have the wrong sign: they push stretched bonds apart: gradients (+∂E/∂r)? expected "
+            "F = −∂E/∂r: change their sign"
+        )
+        return Verdict(FORCES, "error", factor, limit, text)
+    if 1 / STIFFNESS_FACTOR < factor < STIFFNESS_FACTOR:
+        text = f"bonds are {factor:.2f} times as stiff as their lengths imply, expected {limit}"
+        return Verdict(FORCES, "ok", factor, limit, text)
+    times = f"{factor:.3g} times too large" if factor > 1 else f"{1 / factor:.3g} times too small"
+    text = f"implausible units: forces read in {stated.force} are about {times}: {_advice(evidence, stated)}"
+    return Verdict(FORCES, "error", factor, limit, text)
+
+
+def _frames_verdict(
+    systems: Sequence[FrameSet], answers: Sequence[BondAnswers | None], factor: float | None
+) -> Verdict | None:
+    if factor is None:
+        return None
+    odd: list[float] = []
+    named, n_clear = [], 0
+    for frames, one in zip(systems, answers, strict=True):
+        clear = np.empty(0, np.int64) if one is None else _is_clear(one)
+        if one is None or len(clear) == 0:
+            continue
+        ratio = one.scale[clear] / factor
+        off = (ratio < 0) | (np.abs(np.log(np.maximum(np.abs(ratio), 1e-300))) > np.log(FORCE_FACTOR))
+        n_clear += len(clear)
+        odd += ratio[off].tolist()
+        named += [f"{shown(frames, clear[off])} of {frames.name}"] * bool(off.any())
+    if len(odd) < max(LEAST_ODD, MIN_SHARE * n_clear):
+        text = "forces of the frames of all systems answer the stretch of bonds alike"
+        return Verdict(FRAMES, "ok", float(len(odd)), LEAST_ODD, text)
+    typical = float(np.median(odd))
+    text = (
+        f"forces of {len(odd)} of {n_clear} frames are about {typical:.3g} times those of the others for the "
+        f"same stretch of bonds ({_some(named)}): forces of two units or signs; expected one: convert these "
+        "frames, or put them into a file of their own"
+    )
+    return Verdict(FRAMES, "error", typical, FORCE_FACTOR, text)
+
+
+def _energies_verdict(
+    systems: Sequence[FrameSet],
+    works: Sequence[Works],
+    slope: _Slope,
+    evidence: UnitEvidence,
+    stated: StatedUnits,
+) -> Verdict:
+    limit = f"{1 / LEAST_FACTOR:.2g} to {LEAST_FACTOR:g}"
+    measured = (
+        f"differences of energies between similar frames are {slope.value:.3g} times the works of the "
+        f"forces, correlation {slope.correlation:.2f}"
+    )
+    if slope.reliability < MIN_RELIABILITY:
+        text = "no similar frames whose energies forces could compare"
+        return Verdict(ENERGIES, "cannot tell", slope.reliability, MIN_RELIABILITY, text)
+    expected = 0.7 * float(np.sqrt(slope.reliability))
+    lacking = expected - STANDARD_ERRORS * (1 - expected**2) / np.sqrt(slope.n)
+    if slope.n >= MANY and abs(slope.correlation) < lacking:
+        text = (
+            f"energies do not belong to the frames: {measured}, expected at least {expected:.2f}: shuffled, "
+            "of another calculation, or of several levels of theory; expected E and F = −∂E/∂r of one "
+            "calculation"
+        )
+        return Verdict(ENERGIES, "error", slope.correlation, expected, text)
+    if not slope.is_measured:
+        return Verdict(ENERGIES, "cannot tell", slope.correlation, CLEAR, measured)
+    if not slope.is_wrong:
+        others = _with_another_slope(systems, works, slope)
+        if len(others) == 0:
+            return Verdict(ENERGIES, "ok", slope.value, limit, measured)
+        text = (
+            f"energies of {_some(others)} are in another unit than those of the other systems, or of another "
+            "calculation than their forces: put them into a file of their own and state its unit with --units"
+        )
+        return Verdict(ENERGIES, "error", slope.value, limit, text)
+    per_atom_off = abs(np.log(abs(slope.per_atom)))
+    if slope.value > 0 and per_atom_off < 2 * evidence.slope_width:
+        text = f"energies do not fit the forces: they look like energies per atom ({measured})"
+    elif slope.value < 0:
+        text = (
+            "energies do not fit the forces: one of the two has the wrong sign (forces are F = −∂E/∂r, "
+            f"gradients are not) ({measured})"
+        )
+    else:
+        text = f"energies do not fit the forces ({measured}): {_advice(evidence, stated)}"
+    return Verdict(ENERGIES, "error", slope.value, limit, text)
+
+
+def _with_another_slope(systems: Sequence[FrameSet], works: Sequence[Works], slope: _Slope) -> list[str]:
+    """Return the names of systems whose own slope is clearly another."""
+    names = []
+    for frames, one in zip(systems, works, strict=True):
+        if len(one.works) < LEAST or robust_std(one.works) < 1e-6:
+            continue
+        own = regress(one.differences, one.works)
+        if abs(own.correlation) > CLEAR and (
+            abs(np.log(abs(own.slope) / slope.value)) > np.log(ENERGY_FACTOR) or own.slope < 0
+        ):
+            names.append(frames.name)
+    return names
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = f" and of {len(names) - SHOWN} more systems" if len(names) > SHOWN else ""
+    return "; ".join(names[:SHOWN]) + rest
+
+
+def _advice(evidence: UnitEvidence, stated: StatedUnits) -> str:
+    fitting = [one.units for one in fitting_units(evidence, stated) if one.units != stated]
+    if fitting:
+        return f"state {options_of(tuple(fitting[:1]), stated)}, which fits"
+    return "check the file's units and state them with --units, --force-units and --length-units"
