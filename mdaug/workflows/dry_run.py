@@ -4,7 +4,7 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -15,6 +15,8 @@ from mdaug.training import pick_device
 from mdaug.training.loop import Trainer
 from mdaug.workflows.settings.config import RunConfig
 from mdaug.workflows.training.augmented import every_beside_baseline
+from mdaug.workflows.training.baseline import choose_baseline
+from mdaug.workflows.training.choice import by_assessment
 from mdaug.workflows.training.delta_choice import plan_of_delta
 from mdaug.workflows.training.sets import Sets, TrainingCallbacks, prepare_systems
 
@@ -89,7 +91,7 @@ def dry_run(config: RunConfig, *, device: str = "auto", callbacks: TrainingCallb
     """
     callbacks = callbacks or TrainingCallbacks()
     chosen = pick_device(device)
-    systems = prepare_systems(config, callbacks)
+    systems = _without_refused_labels(prepare_systems(config, callbacks), config)
     training = as_frames([sets.all_training for sets in systems])
     validation = as_frames([sets.validation for sets in systems if len(sets.validation)])
     callbacks.stage("timing steps")
@@ -98,7 +100,8 @@ def dry_run(config: RunConfig, *, device: str = "auto", callbacks: TrainingCallb
     started = time.perf_counter()
     trainer.validate()
     of_validation = time.perf_counter() - started
-    numbers = _training_frames(systems, config)
+    may_have_baseline = all(choose_baseline(sets.augmentation, sets.train, config).used for sets in systems)
+    numbers = _training_frames(systems, few=may_have_baseline and config.model.baseline == "auto")
     size = config.training.batch_size
     steps = tuple(-(-n // size) for n in numbers)
     with_epochs = partial(config.training.with_epochs, n_systems=len(systems))
@@ -109,7 +112,7 @@ def dry_run(config: RunConfig, *, device: str = "auto", callbacks: TrainingCallb
         n_test=sum(len(sets.test) for sets in systems),
         steps_per_epoch=(steps[0], steps[1]),
         epochs=(
-            with_epochs(numbers[0], baseline=config.model.baseline != "none").n_epochs,
+            with_epochs(numbers[0], baseline=may_have_baseline).n_epochs,
             with_epochs(numbers[1], baseline=config.model.baseline == "force-field").n_epochs,
         ),
         seconds_per_epoch=(
@@ -122,17 +125,29 @@ def dry_run(config: RunConfig, *, device: str = "auto", callbacks: TrainingCallb
     )
 
 
-def _training_frames(systems: Sequence[Sets], config: RunConfig) -> tuple[int, int]:
-    """Return the numbers of training frames with and without a baseline, which is not decided yet."""
+def _without_refused_labels(systems: Sequence[Sets], config: RunConfig) -> list[Sets]:
+    """Return the systems without augmented frames on which a training would not be."""
+    return [
+        replace(sets, augmented=None)
+        if sets.augmentation is not None and not by_assessment(sets.augmentation, config).used
+        else sets
+        for sets in systems
+    ]
+
+
+def _training_frames(systems: Sequence[Sets], *, few: bool) -> tuple[int, int]:
+    """Return the numbers of training frames with and without a baseline, beside which there are `few`."""
     without = sum(sets.n_training for sets in systems)
-    few = sum(len(sets.train) for sets in systems)
+    if not few:
+        return without, without
+    beside_baseline = sum(len(sets.train) for sets in systems)
     for sets in systems:
         n_augmented = 0 if sets.augmented is None else len(sets.augmented)
-        few += -(-n_augmented // every_beside_baseline(n_augmented, sets.train)) if n_augmented else 0
-        few += 0 if sets.explored is None else len(sets.explored)
-    if config.model.baseline == "auto":
-        return few, without
-    return without, without
+        beside_baseline += (
+            -(-n_augmented // every_beside_baseline(n_augmented, sets.train)) if n_augmented else 0
+        )
+        beside_baseline += 0 if sets.explored is None else len(sets.explored)
+    return beside_baseline, without
 
 
 def _with_and_without(numbers: list[str]) -> str:

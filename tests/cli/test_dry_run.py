@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from mdaug.cli.app import main
+from mdaug.data import write_extxyz
 from mdaug.workflows.dry_run import dry_run
 from mdaug.workflows.settings.config import load_config
+from tests.crystals import copper
 
 SMALL = ["--every=20", "--augment.n-frames=6", "--augment.n-stretched=8", "--augment.n-impulses=4"]
 SMALL += ["--springs.bootstrap=0", "--model.n-atom-basis=8", "--model.n-filters=8", "--training.batch-size=5"]
@@ -30,14 +32,31 @@ def test_epochs_depend_on_the_baseline() -> None:
     changes = {
         "data": {"source": "ethanol", "every": 20},
         "split": {"train": 30, "validation": 12, "test": 8},
-        "augment": {"enabled": False},
+        "augment": {"n_frames": 0, "n_stretched": 1, "n_impulses": 0},
+        "springs": {"bootstrap": 0},
         "model": {"n_atom_basis": 8, "n_filters": 8, "baseline": "auto"},
     }
     outcome = dry_run(load_config(None, changes), device="cpu")
-    assert (outcome.epochs, outcome.n_augmented, outcome.steps_per_epoch) == ((1000, 800), 0, (2, 2))
+    assert (outcome.epochs, outcome.n_augmented, outcome.steps_per_epoch) == ((1000, 800), 1, (2, 2))
     assert min(outcome.seconds_per_epoch) > 0 and 0.05 < outcome.memory_GB < 100
     assert "1000 (with a baseline) or 800 epochs" in outcome.lines[1]
     assert "(with a baseline) or" in outcome.lines[2]
+
+
+def test_a_crystal_has_neither_baseline_nor_augmented_frames(tmp_path: Path) -> None:
+    """Its labels are of another rule than asked for, on which no training is."""
+    write_extxyz(copper(12, repeat=2), tmp_path / "copper.xyz")
+    changes = {
+        "data": {"source": str(tmp_path / "copper.xyz"), "temperature": 300.0},
+        "split": {"train": 8, "validation": 2, "test": 2},
+        "augment": {"n_frames": 20, "n_stretched": 0, "n_impulses": 0},
+        "springs": {"bootstrap": 0},
+        "model": {"n_atom_basis": 8, "n_filters": 8},
+        "training": {"batch_size": 4},
+    }
+    outcome = dry_run(load_config(None, changes), device="cpu")
+    assert (outcome.n_raw, outcome.n_augmented, outcome.steps_per_epoch) == (8, 0, (2, 2))
+    assert "with a baseline" not in "".join(outcome.lines)
 
 
 @pytest.mark.parametrize("option", ["--resume", "--out=runs/a", "--overwrite"])
