@@ -1,5 +1,6 @@
 """Frames of isolated atoms among others: their energies are references, and they are not trained on."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -64,7 +65,7 @@ def separate_isolated_atoms(systems: Sequence[FrameSet]) -> tuple[list[FrameSet]
 
 
 def isolated_energies(atoms: Sequence[FrameSet]) -> dict[str, float]:
-    """Return the energies (eV) of isolated atoms by symbol.
+    """Return the energies (eV) of neutral isolated atoms by symbol.
 
     Parameters
     ----------
@@ -75,10 +76,22 @@ def isolated_energies(atoms: Sequence[FrameSet]) -> dict[str, float]:
     ------
     DataError
         Frames of one element have different energies.
+
+    Warns
+    -----
+    UserWarning
+        Frames are of ions.
     """
     energies: dict[str, tuple[float, str]] = {}
     for frames in atoms:
         symbol = chemical_symbols[frames.atomic_numbers[0]]
+        if frames.charge:
+            warnings.warn(
+                f"{frames.name}: single ions {symbol} of charge {frames.charge:+g} are left out: reference "
+                "energies are those of neutral atoms",
+                stacklevel=2,
+            )
+            continue
         for energy in frames.energies.tolist():
             first, name = energies.setdefault(symbol, (energy, frames.name))
             if abs(energy - first) > SAME_EV:

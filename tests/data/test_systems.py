@@ -297,3 +297,15 @@ def test_what_makes_no_isomers(ethanol: FrameSet):
     positions[::30, 8] += 3.0
     broken = replace(ethanol, positions=positions)
     assert split_isomers(broken) == [broken]
+
+
+def test_an_ion_is_no_isolated_atom() -> None:
+    """A chloride ion beside a chlorine atom is no second energy of the element."""
+    chlorine, chloride = (
+        FrameSet(np.array([17]), np.zeros((1, 1, 3)), np.array([energy]), np.zeros((1, 1, 3)), charge=charge)
+        for energy, charge in ((-120.0, 0.0), (-123.6, -1.0))
+    )
+    with pytest.warns(UserWarning, match=r"single ions Cl of charge -1 are left out"):
+        assert isolated_energies([chloride, chlorine]) == {"Cl": -120.0}
+    with pytest.warns(UserWarning, match=r"single ions Cl"):
+        assert isolated_energies([chloride]) == {}
