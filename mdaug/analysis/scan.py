@@ -154,12 +154,14 @@ def bond_scan(
     start, axis, zero_distance = _start(atoms, bond, moving)
     shifts = (distances - zero_distance)[:, None] * axis
     _warn_of_contacts(start, moving, shifts, distances)
-    zero = _energy_and_forces(calculator, start, allow_failures)[0]
+    name = bond_name(atoms.numbers, bond)
+    zero = _energy_and_forces(calculator, start, allow_failures, "at the start")[0]
     energies, forces = np.empty(len(distances)), np.empty(len(distances))
     for k, shift in enumerate(shifts):
         moved = start.copy()
         moved.positions[moving] += shift
-        energies[k], on_atoms = _energy_and_forces(calculator, moved, allow_failures)
+        where = f"where {name} is {distances[k]:.4g} Å long"
+        energies[k], on_atoms = _energy_and_forces(calculator, moved, allow_failures, where)
         # all moving atoms have the same displacement, so their total force along it is −dE/dd
         forces[k] = on_atoms[moving].sum(axis=0) @ axis
         if progress is not None:
@@ -167,7 +169,7 @@ def bond_scan(
     return ScanResult(
         label=label,
         bond=bond,
-        name=bond_name(atoms.numbers, bond),
+        name=name,
         moving=tuple(int(k) for k in moving),
         zero_distance_A=zero_distance,
         distances_A=distances,
@@ -251,16 +253,17 @@ def _start(atoms: Atoms, bond: tuple[int, int], moving: IntArray) -> tuple[Atoms
 
 
 def _energy_and_forces(
-    calculator: Calculator, atoms: Atoms, allow_failures: bool
+    calculator: Calculator, atoms: Atoms, allow_failures: bool, where: str
 ) -> tuple[float, FloatArray]:
     atoms.calc = calculator
     try:
         energy, forces = atoms.get_potential_energy(), atoms.get_forces()
     except Exception as error:
         if not (allow_failures and calculator_failed(error, calculator)):
+            error.add_note(where)
             raise
         calculator.reset()
         energy, forces = np.nan, np.full((len(atoms), 3), np.nan)
     if not np.isfinite(energy + np.sum(forces)) and not allow_failures:
-        raise DataError("the force field gives energy or forces that are not finite on a scan point")
+        raise DataError(f"the force field gives energy or forces that are not finite {where}")
     return float(energy), np.asarray(forces, dtype=float)

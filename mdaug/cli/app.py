@@ -229,7 +229,11 @@ def _unexpected(error: BaseException) -> str:
 
     what, calculator = f"{type(error).__name__}: {error}", foreign_calculator(error)
     if calculator is not None:
-        return f"the calculator {type(calculator).__name__} failed with {what} (--debug shows the traceback)"
+        where, name = (
+            "".join(f"{note}; " for note in getattr(error, "__notes__", ())),
+            type(calculator).__name__,
+        )
+        return f"the calculator {name} failed with {what} ({where}--debug shows the traceback)"
     return f"unexpected {what} (a fault of mdaug; --debug shows the traceback)"
 
 

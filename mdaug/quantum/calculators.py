@@ -116,17 +116,19 @@ def calculate_frames(
         The calculator fails on a frame.
     """
     positions = frames.positions if positions is None else positions
-    expected = (
-        Exception if allow_failures else CalculationFailed
-    )  # calculators of others raise what they like
     energies, forces = np.full(len(positions), np.nan), np.full_like(positions, np.nan)
     for n, atoms in enumerate(_structures(frames, positions, calculator)):
         try:
             energies[n], forces[n] = atoms.get_potential_energy(), atoms.get_forces()
-        except expected as error:
+        except CalculationFailed as error:
             calculator.reset()
             if not allow_failures:
                 raise _failed(calculator, frames, n, error, advice) from error
+        except Exception as error:  # calculators of others raise what they like
+            calculator.reset()
+            if not allow_failures:
+                error.add_note(f"on {shown(frames, [n])} of {frames.name}")
+                raise
         if progress is not None:
             progress(n + 1, len(positions))
     return energies, forces

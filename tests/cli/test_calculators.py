@@ -11,7 +11,7 @@ from ase.calculators.emt import EMT
 from ase.io import write
 
 from mdaug.cli.app import main
-from mdaug.data import write_extxyz
+from mdaug.data import load_frames, write_extxyz
 from mdaug.files import write_text
 from mdaug.frames import FrameSet
 from mdaug.quantum.calculators import calculate_frames
@@ -67,21 +67,26 @@ def test_relax_and_scan_of_a_calculator(folder):
 
 
 @pytest.mark.parametrize(
-    "command",
+    ("command", "where"),
     [
-        ["relax", "--structure", "water.xyz"],
-        ["scan", "--bond", "0", "1", "--structure", "water.xyz"],
-        ["evaluate", "frames.xyz"],
+        (["relax", "--structure", "water.xyz"], ""),
+        (["scan", "--bond", "0", "1", "--structure", "water.xyz"], "where O0-H1 is 1.4 Å long; "),
+        (["evaluate", "frames.xyz"], "on frame 2 of frames.xyz; "),
     ],
 )
-def test_an_error_in_a_calculator_is_not_called_a_fault_of_mdaug(folder, monkeypatch, capsys, command):
-    def fail(self, *arguments):
-        raise KeyError("no license")
+def test_an_error_in_a_calculator_is_not_called_a_fault_of_mdaug(folder, monkeypatch, capsys, command, where):
+    calculate = EMT.calculate
+    third = load_frames(folder / "frames.xyz").positions[2]
+
+    def fail(self, atoms, *arguments):
+        if not where or atoms.get_distance(0, 1) >= 1.399 or np.allclose(atoms.positions, third):
+            raise KeyError("no license")
+        calculate(self, atoms, *arguments)
 
     monkeypatch.setattr(EMT, "calculate", fail)
     assert main([*command, *EMT_OPTIONS, "--out", "failed"]) == 1
     told = capsys.readouterr().err
-    assert "the calculator EMT failed with KeyError: 'no license'" in told
+    assert f"the calculator EMT failed with KeyError: 'no license' ({where}--debug" in told
     assert "fault of mdaug" not in told
 
 
