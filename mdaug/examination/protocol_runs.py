@@ -48,7 +48,7 @@ def _examine(protocol: Protocol, name: str, examined: ExaminedForceField, budget
         minutes = seconds * n_temperatures / 60.0
         return PartResult.not_run(
             f"One run of {protocol.length_ps:g} ps at each temperature would take "
-            f"{minutes:.2g} minutes; {budget.seconds / 60.0:.2g} are left (--minutes)."
+            f"{float(f'{minutes:.2g}'):g} minutes; {budget.seconds / 60.0:.2g} are left (--minutes)."
         )
     checks, entries = [], []
     for k, kelvin in enumerate(protocol.temperatures_K):

@@ -1,5 +1,6 @@
 """The force fields that an examination is of: models and calculators with frames and start structures."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +13,10 @@ from mdaug.errors import DataError
 from mdaug.examination.force_field import ExaminedForceField
 from mdaug.examination.options import ExaminationOptions
 from mdaug.examination.runs import RUNS
-from mdaug.frames import FrameSet
+from mdaug.frames import FloatArray, FrameSet
 from mdaug.workflows.settings.options import CalculatorOptions
 from mdaug.workflows.use_calculator import CalculatorChoice
-from mdaug.workflows.use_model import Model, load_models, own_frames
+from mdaug.workflows.use_model import Model, load_models, own_frames, recorded_systems
 
 
 @dataclass(frozen=True)
@@ -144,13 +145,41 @@ def _held_out(model: Model, frames: FrameSet | None, label: str | None) -> tuple
 
     Of a set that it was trained on, those that its training left out are returned.
     """
-    if model.path is None or (frames is not None and model.training.get("data") != frames.name):
+    if model.path is None:
         return frames, False
+    if frames is not None and model.training.get("data") != frames.name:
+        held_out = _left_out(frames, model.path, label)
+        return (held_out, False) if len(held_out) else (frames, True)
     try:
         own = own_frames(model.path, "test", label)
     except DataError:
         return frames, True
     return (own, False) if len(own) else (frames, True)
+
+
+def _left_out(frames: FrameSet, path: Path, label: str | None) -> FrameSet:
+    """Return the frames without those that the model was trained on, from a file of another name."""
+    try:
+        systems = recorded_systems(path)
+        own, split = next(iter(systems.values())) if label is None else systems[label]
+    except (DataError, KeyError):
+        return frames
+    if not np.array_equal(own.atomic_numbers, frames.atomic_numbers):
+        return frames
+    trained = {_rounded(own.positions[n]) for n in np.concatenate([split.train, split.validation])}
+    is_left_out = np.array([_rounded(positions) not in trained for positions in frames.positions])
+    if not is_left_out.all():
+        warnings.warn(
+            f"{frames.name}: {(~is_left_out).sum()} of {len(frames)} frames are training frames of {path}; "
+            "it is examined without them",
+            stacklevel=2,
+        )
+    return frames.select(np.flatnonzero(is_left_out))
+
+
+def _rounded(positions: FloatArray) -> bytes:
+    """Return positions to 0.001 Å, which files of several formats have in common."""
+    return (np.round(positions, 3) + 0.0).tobytes()  # 0.0: no negative zeros
 
 
 def _start(model: Model, frames: FrameSet | None, structure: str | None) -> Atoms:

@@ -133,10 +133,10 @@ def test_fewer_runs_at_once_where_not_all_fit(tmp_path, short, monkeypatch):
     monkeypatch.setattr(protocol_runs, "_speed", lambda protocol, examined, folder: (8, 400.0))
     result = examine_protocol("stable")(examined_of(analytic.Right(), tmp_path), Budget(300.0, 1e-3))
     assert [entry["n_runs"] for entry in result.figures["temperatures"]] == [3, 3]
-    monkeypatch.setattr(protocol_runs, "_speed", lambda protocol, examined, folder: (8, 4000.0))
+    monkeypatch.setattr(protocol_runs, "_speed", lambda protocol, examined, folder: (8, 24_000.0))
     result = examine_protocol("stable")(examined_of(analytic.Right(), tmp_path), Budget(300.0, 1e-3))
     assert result.verdict == "not run"
-    assert "One run of 0.1 ps at each temperature would take 17 minutes; 5 are left" in result.why
+    assert "One run of 0.1 ps at each temperature would take 100 minutes; 5 are left" in result.why
 
 
 def test_a_protocol_that_does_not_fit_is_not_run(tmp_path):

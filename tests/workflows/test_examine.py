@@ -1,5 +1,6 @@
 """Which frames and records of a model an examination uses."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from ase import Atoms
 from ase.build import molecule
 from ase.calculators.emt import EMT
 
+from mdaug.data.splits import Split
 from mdaug.errors import DataError, SettingsError
 from mdaug.examination.options import ExaminationOptions
 from mdaug.frames import FrameSet
@@ -54,6 +56,22 @@ def test_each_system_of_a_model_has_frames_and_records_of_its_own(model):
     given = examined(model, frames_of(molecule("H2O")))
     assert (len(given.frames), given.kelvin, given.may_be_trained_on) == (2, 500.0, True)
     assert len(examined(model, frames_of(molecule("CH4"))).frames) == 3
+
+
+def test_training_frames_in_a_file_of_another_name_are_left_out(model, monkeypatch):
+    """Positions have lost digits in the copy."""
+    rng, water = np.random.default_rng(0), molecule("H2O")
+    positions = water.positions + rng.normal(scale=0.05, size=(6, 3, 3))
+    frames = FrameSet(water.numbers, positions, np.arange(6.0), np.zeros((6, 3, 3)), name="copy.xyz")
+    own = replace(frames, positions=np.round(positions, 6), name="H2O.xyz")
+    split = Split(train=np.array([0, 3]), validation=np.array([4]), test=np.array([1]))
+    monkeypatch.setattr(examined_models, "recorded_systems", lambda path: {"H2O": (own, split)})
+    with pytest.warns(UserWarning, match=r"copy.xyz: 3 of 6 frames are training frames of model.pt"):
+        given = examined(model, frames)
+    assert (given.frames.energies.tolist(), given.may_be_trained_on) == ([1.0, 2.0, 5.0], False)
+    with pytest.warns(UserWarning, match="2 of 2 frames"):
+        given = examined(model, frames.select(np.array([0, 3])))
+    assert (len(given.frames), given.may_be_trained_on) == (2, True)
 
 
 def test_a_calculator_beside_a_model_has_its_start_and_test_frames(model):
