@@ -72,6 +72,22 @@ def test_ten_thousand_equal_frames_are_one_group(ethanol: FrameSet) -> None:
     assert verdict.value == 9_999
 
 
+def test_atoms_at_the_same_place_in_other_cells_are_no_duplicates() -> None:
+    """An energy-volume curve of a primitive cell has one atom, which does not move."""
+    cells = np.linspace(3.4, 3.8, 8)[:, None, None] * (np.ones((3, 3)) - np.eye(3)) / 2
+    frames = FrameSet(
+        np.array([29]),
+        np.zeros((8, 1, 3)),
+        np.zeros(8),
+        np.zeros((8, 1, 3)),
+        cells=cells,
+        pbc=(True, True, True),
+    )
+    assert first_occurrence(frames).tolist() == list(range(8))
+    again = replace(frames, cells=np.concatenate([cells[:6], cells[:2]]))
+    assert first_occurrence(again).tolist() == [0, 1, 2, 3, 4, 5, 0, 1]
+
+
 def test_moved_rotated_and_reflected_frames_are_duplicates(ethanol: FrameSet) -> None:
     some = ethanol.select(slice(0, 6))
     turn = np.array([[0.0, 1.0, 0.0], [-0.6, 0.0, 0.8], [0.8, 0.0, 0.6]])

@@ -51,17 +51,28 @@ def group_duplicates(frames: FrameSet) -> tuple[FrameSet, Verdict]:
 
 def first_occurrence(frames: FrameSet) -> IntArray:
     """Return, for each frame, the first frame of the same geometry, shape (n_frames,)."""
-    coordinates = frames.positions.reshape(len(frames), -1)
+    lengths = _cell_lengths(frames)
+    coordinates = np.hstack([frames.positions.reshape(len(frames), -1), lengths])
     rng = np.random.default_rng(0)
     weights = rng.uniform(1, 2, (coordinates.shape[1], 1))
     reach = DUPLICATE_TOLERANCE_A * weights.sum()
     first = _first_alike(coordinates @ weights, reach, coordinates, DUPLICATE_TOLERANCE_A)
     if _n_pairs(frames) >= MIN_PAIRS:
-        fingerprints = _distance_fingerprints(frames)
+        fingerprints = np.hstack([_distance_fingerprints(frames), lengths])
         same = _first_alike(fingerprints[:, :1], DISTANCE_TOLERANCE_A, fingerprints, DISTANCE_TOLERANCE_A)
         first = np.minimum(first, first[same])
         first = first[first]
     return first
+
+
+def _cell_lengths(frames: FrameSet) -> FloatArray:
+    """Return lengths of periodic cell vectors and of sums of two, (n_frames, 6), or (n_frames, 0)."""
+    if frames.cells is None or not frames.periodic:
+        return np.empty((len(frames), 0))
+    cells = frames.cells * np.array(frames.pbc)[:, None]
+    vectors = np.concatenate([cells, cells + np.roll(cells, 1, axis=1)], axis=1)
+    lengths: FloatArray = np.linalg.norm(vectors, axis=2)
+    return lengths
 
 
 def sorted_distances(frames: FrameSet) -> FloatArray:
