@@ -198,7 +198,8 @@ def _checked(frames: FrameSet, options: SpringOptions) -> tuple[float, Samples]:
     if not samples:
         raise DataError(
             f"{frames.name}: no pair of atoms within {options.cutoff} Å in {len(frames)} frames; "
-            "springs need at least two atoms within the cutoff"
+            "springs need at least two atoms within the cutoff, which "
+            "`mdaug train --no-augment` does without"
         )
     _warn_of_molecules(frames)
     missing = set(options.n_components) - set(samples)
