@@ -142,7 +142,8 @@ def split_systems(systems: Sequence[FrameSet], options: SplitOptions) -> list[Sp
     """Split the frames of each system, so that each part has the same share of every system.
 
     The size of each part of all frames is shared out in proportion to the systems' numbers of frames, so that
-    systems with too few frames for a validation frame of their own have some together.
+    systems with too few frames for a validation frame of their own have some together. Each system has a
+    training frame, as long as others have more than one.
 
     Parameters
     ----------
@@ -170,6 +171,8 @@ def split_systems(systems: Sequence[FrameSet], options: SplitOptions) -> list[Sp
     splits = [options] * len(systems)
     for name, size in sizes.items():
         own = _shared_out(size, left)
+        if name == "train":
+            own = _one_for_each(own, left)
         left = [rest - n for rest, n in zip(left, own, strict=True)]
         is_count = isinstance(getattr(options, name), int)
         shares = [n if is_count else n / len(frames) for n, frames in zip(own, systems, strict=True)]
@@ -184,6 +187,18 @@ def _shared_out(n: int, n_frames: Sequence[int]) -> list[int]:
     most = np.argsort(parts - exact, kind="stable")[: n - int(parts.sum())]
     parts[most] += 1
     return [int(part) for part in parts]
+
+
+def _one_for_each(parts: Sequence[int], n_frames: Sequence[int]) -> list[int]:
+    """Return parts with one frame for each system, taken from the largest, where these have more than one."""
+    given = np.array(parts)
+    for n in np.flatnonzero((given == 0) & (np.array(n_frames) > 0)):
+        largest = int(np.argmax(given))
+        if given[largest] < 2:
+            break
+        given[largest] -= 1
+        given[n] += 1
+    return [int(part) for part in given]
 
 
 def refuse_empty_parts(frames: FrameSet, split: Split) -> None:

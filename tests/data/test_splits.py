@@ -145,3 +145,10 @@ def test_the_advised_split_is_possible(n_frames: int, advice: str) -> None:
     nothing = np.empty(0, np.int64)
     with pytest.raises(DataError, match=advice):
         refuse_empty_parts(_frames([0] * n_frames), Split(np.arange(n_frames), nothing, nothing))
+
+
+def test_systems_of_single_frames_are_trained_on() -> None:
+    """Of 20 single frames and 40 of one system 51 are for training, all of the 20 among them."""
+    splits = split_systems([_frames(range(n)) for n in [1] * 20 + [40]], SplitOptions())
+    assert [len(split.train) for split in splits] == [1] * 20 + [31]
+    assert sum(len(split.validation) + len(split.test) for split in splits) == 9
