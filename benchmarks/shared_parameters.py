@@ -11,6 +11,7 @@ import numpy as np
 
 from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.augmentation.force_matching.force_field import ForceField
+from mdaug.augmentation.force_matching.shared_parameters import Donor
 from mdaug.data import load_frames
 from mdaug.frames import FrameSet
 from mdaug.units import KCAL_MOL_PER_EV
@@ -31,7 +32,8 @@ def main() -> None:
     parser.add_argument("others")
     parser.add_argument("--numbers", type=int, nargs="+", default=[4, 6, 10, 20, 40])
     given = parser.parse_args()
-    frames, donor = load_frames(given.frames), match_forces(load_frames(given.others))
+    frames, others = load_frames(given.frames), load_frames(given.others)
+    donor = Donor(match_forces(others), len(others))
     half = len(frames) // 2
     known, held_out = frames.select(slice(0, half)), frames.select(slice(half, None))
     print("| frames | alone | with parameters of the other |\n|---|---|---|")

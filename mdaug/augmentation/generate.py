@@ -22,6 +22,7 @@ from mdaug.verdicts import Verdict
 
 if TYPE_CHECKING:
     from mdaug.augmentation.force_matching.force_field import ForceField
+    from mdaug.augmentation.force_matching.shared_parameters import Donor
 
 IMPULSE_TIME_FS, TURNING_TIME_FS = 25.0, 500.0
 """How long atoms move after an impulse, at most: in 25 fs a molecule bends and stretches, in 500 fs a few
@@ -101,7 +102,7 @@ def make_augmentation(
     frames: FrameSet,
     springs: Springs,
     options: AugmentOptions | None = None,
-    donors: "Sequence[ForceField]" = (),
+    donors: "Sequence[Donor]" = (),
 ) -> Augmentation:
     """Return augmented frames as `augment` does, with the assessment of their labels.
 
@@ -189,7 +190,7 @@ def _settled(options: AugmentOptions, rule_name: str, frames: FrameSet) -> Augme
     return settled
 
 
-def with_numbers(options: AugmentOptions, frames: FrameSet) -> AugmentOptions:
+def with_numbers(options: AugmentOptions, frames: FrameSet, share: float = 1.0) -> AugmentOptions:
     """Return options in which numbers of augmented frames that are not set follow the size of the molecule.
 
     Parameters
@@ -198,11 +199,13 @@ def with_numbers(options: AugmentOptions, frames: FrameSet) -> AugmentOptions:
         As set.
     frames
         Frames of the system.
+    share
+        Factor on these numbers, from `share_of_numbers`.
     """
     set_ones = options.n_frames, options.n_stretched, options.n_impulses
     if None not in set_ones:
         return options
-    own = augmented_numbers(frames, len(frames))[:3]
+    own = [round(share * n) for n in augmented_numbers(frames, len(frames))[:3]]
     names = ("n_frames", "n_stretched", "n_impulses")
     given = zip(names, set_ones, own, strict=True)
     return options.model_copy(update={name: n if one is None else one for name, one, n in given})

@@ -16,7 +16,7 @@ from mdaug.springs.springs import Springs
 from mdaug.verdicts import Verdict
 
 if TYPE_CHECKING:  # imports torch
-    from mdaug.augmentation.force_matching.force_field import ForceField
+    from mdaug.augmentation.force_matching.shared_parameters import Donor
 
 LabelRule = Callable[[Displacements], Labels]
 
@@ -43,7 +43,7 @@ class NamedRule(NamedTuple):
 
 
 def make_rule(
-    frames: FrameSet, springs: Springs, options: AugmentOptions, donors: "Sequence[ForceField]" = ()
+    frames: FrameSet, springs: Springs, options: AugmentOptions, donors: "Sequence[Donor]" = ()
 ) -> NamedRule:
     """Return the label rule of `options` for displaced `frames`.
 
@@ -96,7 +96,7 @@ def _by_springs(rule: SpringRule, frames: FrameSet, springs: Springs, options: A
 
 
 def _force_matched(
-    frames: FrameSet, springs: Springs, options: AugmentOptions, donors: "Sequence[ForceField]" = ()
+    frames: FrameSet, springs: Springs, options: AugmentOptions, donors: "Sequence[Donor]" = ()
 ) -> LabelRule:
     from mdaug.augmentation.force_matching.force_matched_rule import force_matched_rule  # imports torch
 

@@ -1,5 +1,6 @@
 """Default numbers of augmented frames, which follow the size of the molecule."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mdaug.augmentation.stretches import Stretcher
@@ -15,6 +16,10 @@ OF_LIQUIDS = 200, 500, 400
 
 MOST, MOST_PER_FRAME = 1100, 5
 """Most augmented frames: so many, or so many for each raw frame, if these are more."""
+
+MOST_TOGETHER = 16_000
+"""Most raw and augmented frames of all systems of a training, as long as no more than half are raw: 100
+epochs of 20 frames a step are then 80,000 steps."""
 
 MANY_MOLECULES = 8
 """Least number of molecules of a liquid; its frames show each atom in as many surroundings as augmented
@@ -90,3 +95,18 @@ def augmented_numbers(frames: FrameSet, n_raw: int) -> AugmentedNumbers:
         reason += f", of these {share:.2g}: {most} in all"
     displaced, stretched, impulses = (round(share * size / 10) * 10 for size in sizes)
     return AugmentedNumbers(displaced, stretched, impulses, True, reason)
+
+
+def share_of_numbers(systems: Sequence[FrameSet]) -> float:
+    """Return the factor on the default numbers of augmented frames of systems that are trained on together.
+
+    A file of forty molecules with ten frames each would have 20,000 augmented frames beside 400 of the data.
+
+    Parameters
+    ----------
+    systems
+        Training frames of each system.
+    """
+    n_raw = sum(map(len, systems))
+    n_augmented = sum(sum(augmented_numbers(frames, len(frames))[:3]) for frames in systems)
+    return min(1.0, max(MOST_TOGETHER - n_raw, n_raw) / max(n_augmented, 1))

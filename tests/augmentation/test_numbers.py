@@ -7,7 +7,7 @@ from ase import Atoms
 from ase.build import molecule
 
 from mdaug.augmentation.generate import with_numbers
-from mdaug.augmentation.numbers import augmented_numbers
+from mdaug.augmentation.numbers import MOST_TOGETHER, augmented_numbers, share_of_numbers
 from mdaug.augmentation.options import AugmentOptions
 from mdaug.data import load_frames
 from tests.force_fields import frames_near
@@ -65,3 +65,12 @@ def test_large_molecules_have_at_most_five_for_each_raw_frame() -> None:
     assert few.reason.endswith(", of these 0.95: 1100 in all")
     assert sum(many[:3]) == pytest.approx(5 * 228, abs=15)
     assert augmented_numbers(frames, 850).reason.endswith("62 a bond")
+
+
+def test_many_systems_share_a_most_number() -> None:
+    few = load_frames("ethanol").select(slice(0, 10))
+    assert share_of_numbers([few] * 3) == 1.0
+    share = share_of_numbers([few] * 40)
+    options = with_numbers(AugmentOptions(), few, share)
+    made = sum(n or 0 for n in (options.n_frames, options.n_stretched, options.n_impulses))
+    assert 40 * (10 + made) == pytest.approx(MOST_TOGETHER, rel=0.01)

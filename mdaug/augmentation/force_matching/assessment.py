@@ -21,6 +21,7 @@ from mdaug.augmentation.force_matching.checks import (
 from mdaug.augmentation.force_matching.distorted_geometries import check_geometries
 from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.augmentation.force_matching.force_field import CUTOFF_A, ForceField
+from mdaug.augmentation.force_matching.shared_parameters import Donor
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.units import KCAL_MOL_PER_EV
@@ -87,7 +88,7 @@ class UnsoundFieldError(DataError):
 
 
 def fit_and_assess(
-    frames: FrameSet, cutoff: float = CUTOFF_A, donors: Sequence[ForceField] = ()
+    frames: FrameSet, cutoff: float = CUTOFF_A, donors: Sequence[Donor] = ()
 ) -> tuple[ForceField, HeldOut, FieldAssessment]:
     """Fit a force field to `frames` and assess it; terms that fail are fitted again, then left out.
 
@@ -134,8 +135,8 @@ def fit_and_assess(
 
 
 def _if_better(
-    donors: Sequence[ForceField], fitted: FrameSet, others: FrameSet, cutoff: float
-) -> tuple[Sequence[ForceField], str]:
+    donors: Sequence[Donor], fitted: FrameSet, others: FrameSet, cutoff: float
+) -> tuple[Sequence[Donor], str]:
     """Return the donors if with them the held-out forces of `others` have smaller errors, else none; and
     why."""
     alone, shared = (
@@ -153,7 +154,7 @@ def _rms_error(field: ForceField, frames: FrameSet) -> float:
 
 
 def fit_sound_field(
-    frames: FrameSet, cutoff: float = CUTOFF_A, donors: Sequence[ForceField] = ()
+    frames: FrameSet, cutoff: float = CUTOFF_A, donors: Sequence[Donor] = ()
 ) -> tuple[ForceField, HeldOut, FieldAssessment]:
     """Fit a force field to `frames` and assess it; refuse one that fails.
 
@@ -191,7 +192,7 @@ def narrowed(factors: FloatArray, suspects: tuple[int, ...]) -> FloatArray:
 
 
 def _one_of_six(
-    frames: FrameSet, factors: FloatArray | None, cutoff: float, donors: Sequence[ForceField]
+    frames: FrameSet, factors: FloatArray | None, cutoff: float, donors: Sequence[Donor]
 ) -> HeldOut:
     """Return a field fitted to five of six frames, and the sixth ones."""
     index = np.arange(len(frames))

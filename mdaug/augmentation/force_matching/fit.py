@@ -17,7 +17,7 @@ from mdaug.augmentation.force_matching.force_field import CUTOFF_A, N_BOND_PARAM
 from mdaug.augmentation.force_matching.initial_field import initial_force_field
 from mdaug.augmentation.force_matching.intermolecular import LOG_REPULSION_WIDTH
 from mdaug.augmentation.force_matching.redundant_angles import redundant_products
-from mdaug.augmentation.force_matching.shared_parameters import shared_priors
+from mdaug.augmentation.force_matching.shared_parameters import Donor, shared_priors
 from mdaug.augmentation.stretches import stretched
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
@@ -54,7 +54,7 @@ def match_forces(
     frames: FrameSet,
     width_factors: FloatArray | None = None,
     cutoff: float = CUTOFF_A,
-    donors: Sequence[ForceField] = (),
+    donors: Sequence[Donor] = (),
 ) -> ForceField:
     """Return a force field fitted to the forces of `frames`.
 

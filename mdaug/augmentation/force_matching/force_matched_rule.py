@@ -21,6 +21,7 @@ from mdaug.augmentation.force_matching.assessment import (
 )
 from mdaug.augmentation.force_matching.checks import HeldOut
 from mdaug.augmentation.force_matching.force_field import CUTOFF_A, ForceField
+from mdaug.augmentation.force_matching.shared_parameters import Donor
 from mdaug.augmentation.potential_labels import corrected_labels
 from mdaug.augmentation.spring_labels import Labels
 from mdaug.errors import DataError
@@ -117,7 +118,7 @@ class ForceMatchedRule:
 
 
 def force_matched_rule(
-    frames: FrameSet, cutoff: float = CUTOFF_A, donors: Sequence[ForceField] = ()
+    frames: FrameSet, cutoff: float = CUTOFF_A, donors: Sequence[Donor] = ()
 ) -> ForceMatchedRule:
     """Fit a force field to `frames`, assess it, and estimate the errors of its labels.
 

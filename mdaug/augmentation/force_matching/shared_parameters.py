@@ -2,10 +2,11 @@
 
 The environment of an atom is its element and its number of neighbors. The prior of a parameter is then not
 zero or tabulated with a wide width, but the mean of the fitted parameters of the same kind of term in the
-same environments of other systems, with a narrow width.
+same environments of other systems, weighted by their numbers of frames, with a narrow width.
 """
 
 from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +22,23 @@ methanol, and of methanol beside ethanol: docs/benchmarks/other_systems.md.)"""
 MOST_NEIGHBORS = 100
 
 
+class Donor(NamedTuple):
+    """The force-matched field of another system.
+
+    Attributes
+    ----------
+    field
+        The field.
+    n_frames
+        Number of frames to which it was fitted.
+    """
+
+    field: ForceField
+    n_frames: int
+
+
 def shared_priors(
-    field: ForceField, donors: Sequence[ForceField], widths: FloatArray, free: FloatArray
+    field: ForceField, donors: Sequence[Donor], widths: FloatArray, free: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return prior means and widths of the parameters of a field, those in `donors` too from these.
 
@@ -43,15 +59,16 @@ def shared_priors(
     means, widths
         Shape (n_parameters,).
     """
-    fitted: dict[Hashable, list[float]] = {}
-    for donor in donors:
+    fitted: dict[Hashable, list[tuple[float, int]]] = {}
+    for donor, n_frames in donors:
         for key, value in zip(_keys(donor), donor.parameters - _origins(donor), strict=True):
-            fitted.setdefault(key, []).append(float(value))
+            fitted.setdefault(key, []).append((float(value), n_frames))
     means, widths, origins = field.parameters.copy(), widths.copy(), _origins(field)
     for n, key in enumerate(_keys(field)):
         if key is None or key not in fitted or (n < len(free) and not free[n]):
             continue
-        means[n] = origins[n] + np.mean(fitted[key])
+        values, weights = zip(*fitted[key], strict=True)
+        means[n] = origins[n] + np.average(values, weights=weights)
         widths[n] *= NARROWER
     return means, widths
 

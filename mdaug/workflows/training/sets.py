@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from mdaug.augmentation.force_matching.assessment import FEW_FRAMES
-from mdaug.augmentation.force_matching.force_field import ForceField
-from mdaug.augmentation.generate import Augmentation, make_augmentation
+from mdaug.augmentation.force_matching.fit import match_forces
+from mdaug.augmentation.force_matching.shared_parameters import Donor
+from mdaug.augmentation.generate import Augmentation, make_augmentation, with_numbers
+from mdaug.augmentation.numbers import share_of_numbers
 from mdaug.data import Split
 from mdaug.data.load import read_frames
 from mdaug.data.splits import refuse_empty_parts
@@ -23,6 +25,9 @@ from mdaug.workflows.training.augmentation_choice import AugmentationChoice
 from mdaug.workflows.training.baseline import NO_BASELINE, BaselineChoice
 from mdaug.workflows.training.data import System, load_training_data
 from mdaug.workflows.training.levels import check_levels
+
+LEAST_FRAMES = 4
+"""Frames from which on a system with few frames gives its parameters to others."""
 
 ModelKind = Literal["raw", "with baseline", "Δ-learning", "augmented"]
 """Kinds of models, for names and colors in figures; a model is of the last one that applies to it."""
@@ -140,6 +145,24 @@ def kind_of_model(systems: Sequence[Sets]) -> ModelKind:
     return "with baseline" if any(sets.baseline.used for sets in systems) else "raw"
 
 
+class Others(NamedTuple):
+    """What a system takes from the other systems of a training.
+
+    Attributes
+    ----------
+    frames
+        Their training frames, whose springs are pooled.
+    donors
+        Force-matched fields whose parameters it may share.
+    share
+        Factor on its default numbers of augmented frames.
+    """
+
+    frames: Sequence[FrameSet]
+    donors: Sequence[Donor]
+    share: float
+
+
 def prepare_systems(config: RunConfig, callbacks: TrainingCallbacks) -> tuple[Sets, ...]:
     """Read, split and augment the frames of each system.
 
@@ -164,10 +187,14 @@ def prepare_systems(config: RunConfig, callbacks: TrainingCallbacks) -> tuple[Se
     alone, failures = len(systems) == 1, dict[str, str]()
     raw = [system.frames.select(system.split.train) for system in systems]
     made: dict[int, Sets] = {}
+    few = first_fields(raw, config)
+    share = 1.0 if alone or not config.augment.enabled else share_of_numbers(raw)
     for n in sorted(range(len(systems)), key=lambda n: len(raw[n]) < FEW_FRAMES):  # those with donors last
-        donors = _fields(made.values()) if len(raw[n]) < FEW_FRAMES else []
-        others = raw[:n] + raw[n + 1 :]
-        made[n] = _prepare(systems[n], config, callbacks, None if alone else failures, others, donors=donors)
+        donors = []
+        if len(raw[n]) < FEW_FRAMES:
+            donors = _donors(made.values()) + [donor for other, donor in few.items() if other != n]
+        own = Others(raw[:n] + raw[n + 1 :], donors, share)
+        made[n] = _prepare(systems[n], config, callbacks, None if alone else failures, own)
     sets = tuple(made[n] for n in range(len(systems)))
     if len(failures) == len(systems):
         reasons = "; ".join(f"{label}: {reason}" for label, reason in failures.items())
@@ -177,10 +204,35 @@ def prepare_systems(config: RunConfig, callbacks: TrainingCallbacks) -> tuple[Se
     return sets
 
 
-def _fields(systems: Iterable[Sets]) -> list[ForceField]:
+def first_fields(systems: Sequence[FrameSet], config: RunConfig) -> dict[int, Donor]:
+    """Return force-matched fields of the systems with few frames, by their places.
+
+    They are fitted to each system alone, and not assessed: as priors of the others they are used only where
+    held-out errors fall. None is needed if a single system has few frames.
+
+    Parameters
+    ----------
+    systems
+        Training frames of each system.
+    config
+        Settings of the training.
+    """
+    few = [n for n, frames in enumerate(systems) if LEAST_FRAMES <= len(frames) < FEW_FRAMES]
+    if len(few) < 2 or not config.augment.enabled or config.augment.rule != "force-matched":
+        return {}
+    fields = {}
+    for n in few:
+        try:
+            fields[n] = Donor(match_forces(systems[n]), len(systems[n]))
+        except DataError:  # no bonds, or too narrow a cell: said when its augmented frames are made
+            continue
+    return fields
+
+
+def _donors(systems: Iterable[Sets]) -> list[Donor]:
     """Return the sound force-matched fields of systems with enough frames."""
     return [
-        sets.augmentation.field
+        Donor(sets.augmentation.field, len(sets.train))
         for sets in systems
         if sets.augmentation is not None and sets.augmentation.field is not None
         if len(sets.train) >= FEW_FRAMES
@@ -210,12 +262,9 @@ def _prepare(
     config: RunConfig,
     callbacks: TrainingCallbacks,
     failures: dict[str, str] | None,
-    others: Sequence[FrameSet],
-    *,
-    donors: Sequence[ForceField],
+    others: Others,
 ) -> Sets:
-    """Return the frames of one system; `others` are the training frames of the others, whose springs are
-    pooled, and `donors` force-matched fields of others.
+    """Return the frames of one system.
 
     One that cannot be augmented stays raw, and its label and the reason are added to `failures`; with None it
     raises an error.
@@ -227,7 +276,7 @@ def _prepare(
     sets = Sets(split, raw, validation, test, label=system.label, isolated_atoms=system.isolated_atoms)
     if config.augment.enabled:
         try:
-            sets = _augmented(sets, config, callbacks, others, donors)
+            sets = _augmented(sets, config, callbacks, others)
         except DataError as error:
             if failures is None:
                 raise
@@ -244,15 +293,17 @@ def _augmented(
     sets: Sets,
     config: RunConfig,
     callbacks: TrainingCallbacks,
-    others: Sequence[FrameSet],
-    donors: Sequence[ForceField],
+    others: Others,
 ) -> Sets:
     """Return the frames of a system with the springs of its training frames, and augmented ones."""
-    n_pooled = sum(other.temperature_K == sets.train.temperature_K for other in others)
+    n_pooled = sum(other.temperature_K == sets.train.temperature_K for other in others.frames)
     pooled = f", pooled with those of {n_pooled} more at the same temperature" * (n_pooled > 0)
     callbacks.stage(f"fitting springs to the training frames{pooled}")
-    springs = analyze_springs(sets.train, config.spring_options, others=others, progress=callbacks.springs)
-    augmentation = make_augmentation(sets.train, springs.springs, config.augment_options, donors)
+    springs = analyze_springs(
+        sets.train, config.spring_options, others=others.frames, progress=callbacks.springs
+    )
+    options = with_numbers(config.augment_options, sets.train, others.share)
+    augmentation = make_augmentation(sets.train, springs.springs, options, others.donors)
     callbacks.stage(f"{len(augmentation.frames)} augmented frames by rule {augmentation.rule!r}")
     return replace(sets, springs=springs, augmented=augmentation.frames, augmentation=augmentation)
 

@@ -9,7 +9,7 @@ import pytest
 from mdaug.augmentation.force_matching.assessment import fit_and_assess
 from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.augmentation.force_matching.initial_field import initial_force_field
-from mdaug.augmentation.force_matching.shared_parameters import NARROWER, shared_priors
+from mdaug.augmentation.force_matching.shared_parameters import NARROWER, Donor, shared_priors
 from mdaug.data import load_frames
 
 DATA = Path(__file__).parents[2] / "data"
@@ -25,7 +25,7 @@ def methanol():
 @pytest.fixture(scope="module")
 def donor():
     """Return the field of ethanol, whose hydroxyl and methyl groups have the environments of methanol."""
-    return match_forces(load_frames("ethanol").select(slice(0, 100)))
+    return Donor(match_forces(load_frames("ethanol").select(slice(0, 100))), 100)
 
 
 def rms_error(field, frames):
@@ -41,7 +41,8 @@ def test_few_frames_are_fitted_better(methanol, donor):
 
 def test_the_prior_is_the_mean_of_the_donors_relative_to_the_mean_length(methanol, donor):
     field = initial_force_field(methanol)
-    stiffer = donor.with_parameters(1.5 * donor.parameters)
+    donor_field = donor.field
+    stiffer = Donor(donor_field.with_parameters(1.5 * donor_field.parameters), 300)
     widths, n = np.ones(len(field.parameters)), field.terms.n_coefficients
     free = np.ones(n, dtype=bool)
     means, narrow = shared_priors(field, [donor], widths, free)
@@ -49,13 +50,15 @@ def test_the_prior_is_the_mean_of_the_donors_relative_to_the_mean_length(methano
     assert set(narrow[found]) == {NARROWER} and 0.7 < found.mean() < 1
     np.testing.assert_array_equal(means[~found], field.parameters[~found])
     both, _ = shared_priors(field, [donor, stiffer], widths, free)
-    np.testing.assert_allclose(both[:n], 1.25 * means[:n], rtol=1e-12)
+    np.testing.assert_allclose(both[:n], 1.375 * means[:n], rtol=1e-12)
     # the O-H bond is the one of the shortest mean length: r0 is shared as the difference from it
-    starts = np.arange(len(field.plateaus)), np.arange(len(donor.plateaus))
-    lengths = [one.parameters[one.n_linear + 4 * at] for one, at in zip((field, donor), starts, strict=True)]
+    starts = np.arange(len(field.plateaus)), np.arange(len(donor_field.plateaus))
+    lengths = [
+        one.parameters[one.n_linear + 4 * at] for one, at in zip((field, donor_field), starts, strict=True)
+    ]
     (own, theirs) = (int(one.argmin()) for one in lengths)
-    bond = np.unique(donor.bond_kind, return_index=True)[1][theirs]
-    shift = lengths[1][theirs] - donor.mean_lengths[bond]
+    bond = np.unique(donor_field.bond_kind, return_index=True)[1][theirs]
+    shift = lengths[1][theirs] - donor_field.mean_lengths[bond]
     assert means[field.n_linear + 4 * own] == pytest.approx(lengths[0][own] + shift, abs=1e-12)
 
 
@@ -90,7 +93,7 @@ def test_parameters_are_shared_only_if_held_out_errors_fall(methanol, donor):
     few = methanol.select(slice(0, 16))
     *_, used = fit_and_assess(few, donors=[donor])
     assert used.changed[0].startswith("parameters of equal environments in other systems: held-out forces")
-    wrong = replace(donor, parameters=-5.0 * donor.parameters)
+    wrong = Donor(replace(donor.field, parameters=-5.0 * donor.field.parameters), donor.n_frames)
     field, _, unused = fit_and_assess(few, donors=[wrong])
     alone, _, plain = fit_and_assess(few)
     assert unused.changed[0].startswith("no parameters of equal environments")

@@ -401,7 +401,7 @@ def test_systems_with_few_frames_get_the_fields_of_the_others(config, monkeypatc
     donors_of = {}
 
     def make(frames, springs, options, donors):
-        donors_of[frames.name] = list(donors)
+        donors_of[frames.name] = [donor.field for donor in donors]
         return Augmentation(frames, "force-matched", "", (), field=frames.name)
 
     monkeypatch.setattr("mdaug.workflows.training.sets.make_augmentation", make)
