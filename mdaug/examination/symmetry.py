@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import cycle
+from itertools import cycle, islice
 
+import networkx as nx
 import numpy as np
 from ase import Atoms
 from scipy.spatial.transform import Rotation
 
 from mdaug.examination.force_field import Budget, ExaminedForceField, displaced
 from mdaug.examination.results import PartResult
-from mdaug.frames import FloatArray
+from mdaug.frames import FloatArray, IntArray
 from mdaug.geometry.bonds import find_bonds
 from mdaug.verdicts import Verdict
 
@@ -83,6 +84,34 @@ def equivalent_atoms(atoms: Atoms) -> list[tuple[int, int]]:
     ]
 
 
+def other_orders(atoms: Atoms) -> list[IntArray]:
+    """Return orders of the atoms of a molecule, other than their own, with the same elements and bonds.
+
+    Of benzene, whose hydrogens have no common neighbor, these are the rotations and reflections of the ring.
+
+    Parameters
+    ----------
+    atoms
+        The molecule.
+    """
+    graph = nx.Graph(find_bonds(atoms).tolist())
+    nx.set_node_attributes(graph, dict(enumerate(atoms.numbers.tolist())), "number")
+    same_element = nx.algorithms.isomorphism.categorical_node_match("number", 0)
+    matcher = nx.algorithms.isomorphism.GraphMatcher(graph, graph, node_match=same_element)
+    orders = (
+        np.array([mapping[k] for k in range(len(atoms))])
+        for mapping in islice(matcher.isomorphisms_iter(), 1 + MOST_EXCHANGES)
+    )
+    return [order for order in orders if (order != np.arange(len(atoms))).any()]
+
+
+def _exchanged(n_atoms: int, pair: tuple[int, int]) -> IntArray:
+    """Return the order of the atoms after an exchange of two."""
+    order = np.arange(n_atoms)
+    order[list(pair)] = pair[::-1]
+    return order
+
+
 def _translated(examined: ExaminedForceField, atoms: Atoms) -> Pair:
     moved = atoms.copy()
     moved.positions += SHIFT_A
@@ -100,11 +129,11 @@ def _rotated(examined: ExaminedForceField, atoms: Atoms, rng: np.random.Generato
 def _exchanges(
     examined: ExaminedForceField, structures: Sequence[Atoms], rng: np.random.Generator
 ) -> Iterator[Pair]:
-    """Yield the differences of each exchange; the pairs take turns at the structures."""
-    pairs = rng.permutation(equivalent_atoms(examined.minimum))[:MOST_EXCHANGES]
-    for pair, atoms in zip(pairs, cycle(structures), strict=False):
-        order = np.arange(len(atoms))
-        order[pair] = pair[::-1]
+    """Yield the differences of each exchange; the exchanges take turns at the structures."""
+    orders = [_exchanged(len(examined.minimum), pair) for pair in equivalent_atoms(examined.minimum)]
+    if not orders and examined.is_one_molecule:
+        orders = other_orders(examined.minimum)
+    for order, atoms in zip(rng.permutation(orders)[:MOST_EXCHANGES], cycle(structures), strict=False):
         moved = atoms.copy()
         moved.positions = atoms.positions[order]
         yield _differences(examined, atoms, moved, partial(np.take, indices=order, axis=0))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk
+from ase.build import bulk, molecule
 from ase.calculators.calculator import CalculationFailed, all_changes
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
@@ -232,6 +232,27 @@ def test_a_calculator_that_fails_at_the_start_is_examined_in_no_part(tmp_path):
     assert seen == ["symmetry", "gradient"]
     reasons = {result.why for result in results.values()}
     assert reasons == {"The calculator failed (ValueError: no parameters for carbon)."}
+
+
+def test_equal_atoms_without_a_common_neighbor_are_exchanged(tmp_path):
+    class Benzene(EMT):
+        """A C-H bond of benzene is unlike the five others."""
+
+        stiff = 0.0
+
+        def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+            super().calculate(atoms, properties, system_changes)
+            self.results["energy"] += self.stiff * (atoms.get_distance(0, 6) - 1.08) ** 2
+
+    class Indexed(Benzene):
+        stiff = 2.0
+
+    for calculator, wrong in ((Benzene, []), (Indexed, ["exchange of equal atoms"])):
+        examined = examined_of(calculator(), tmp_path, molecule("C6H6"))
+        vars(examined)["minimum"] = examined.start  # with forces of another energy nothing relaxes
+        result = examine_symmetry(examined, LITTLE)
+        assert failing(result) == wrong and len(result.checks) == 3
+        assert len(result.figures["exchange of equal atoms"]) == 11  # of a hexagon, without the identity
 
 
 def test_the_value_beside_a_limit_is_the_one_that_is_beyond_it(tmp_path):
