@@ -161,11 +161,16 @@ def start_structure(manifest: dict[str, Any], path: Path | str, structure: str |
         If neither is there.
     """
     training = manifest.get("training") or {}
-    for record in training.get("systems") or []:
-        if structure == record["label"]:
-            return structure_from_json(record["reference_structure"])
+    systems = {record["label"]: record for record in training.get("systems") or []}
+    if structure in systems:
+        return structure_from_json(systems[structure]["reference_structure"])
     if structure is not None:
-        return starting_structures(structure, 1)[0]
+        try:
+            return starting_structures(structure, 1)[0]
+        except DataError as error:
+            if not systems or Path(structure).exists():
+                raise
+            raise DataError(f"{error}; the systems of {path} are {', '.join(systems)}") from error
     reference = training.get("reference_structure")
     if reference is None:
         raise DataError(f"{path}: its manifest holds no reference structure; give one with --structure")

@@ -475,6 +475,12 @@ def test_files_of_one_name_are_told_apart_by_their_folders(files, tmp_path):
         assert found == {name: f"{name}/frames.xyz" for name in ("methanol", "ethanol")}
 
 
+def test_a_misspelled_label_is_answered_by_the_labels():
+    manifest = {"training": {"systems": [{"label": "methanol"}, {"label": "water_box"}]}}
+    with pytest.raises(DataError, match=r"^methanl: .*; the systems of model.pt are methanol, water_box$"):
+        start_structure(manifest, "model.pt", "methanl")
+
+
 def test_labels_are_different_and_safe(methanol):
     names = ["a/b c.xyz", "b c.xyz", "mixed.db (CH4O)", "x.h5#g/1", "..", "frames/*.xyz"]
     labels = labels_of([replace(methanol, name=name) for name in names])
