@@ -186,7 +186,8 @@ def _settled(options: AugmentOptions, rule_name: str, frames: FrameSet) -> Augme
     if options.impulse_time == 0:
         changes["impulse_time"] = TURNING_TIME_FS if is_complex(n_molecules) else IMPULSE_TIME_FS
     settled = with_numbers(options.model_copy(update=changes), frames)
-    _warn_of_many_molecules(frames, n_molecules, settled)
+    if rule_name == options.rule:  # `mdaug train` does not train on those of the rule that replaces it
+        _warn_of_many_molecules(frames, n_molecules, settled)
     return settled
 
 
