@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from mdaug.cli.arguments import check_calculator, given_options, is_model, refuse, subject_of
-from mdaug.cli.progress import print_next, progress_bars
+from mdaug.cli.progress import print_next, progress_bars, warn
 from mdaug.examination.options import ExaminationOptions
 from mdaug.text import print_text
 from mdaug.workflows.run_folders.runs import open_run
@@ -35,7 +35,7 @@ def examine(
 
     Each part measures, and passes, fails, cannot tell, or is not run where no time is left. Several models,
     and a calculator beside them, are compared side by side. Writes examination.json with all numbers, and
-    report.html. The exit code is 1 if a part fails.
+    report.html. The exit code is 1 if a part fails, or if no part of a force field could be run.
 
     Parameters
     ----------
@@ -68,7 +68,9 @@ def examine(
     print_text(run.path / FILE)
     print_text(f"report {examination.report}")
     print_next("mdaug scan --bond I J  tests a bond", "mdaug explore  finds spurious minima that MD reaches")
-    return 1 if any(verdict.verdict == "error" for verdict in examination.verdicts) else 0
+    for label in examination.unexamined:
+        warn(f"no part of {label} was run")
+    return 1 if examination.has_failed else 0
 
 
 def _split(items: tuple[str, ...]) -> tuple[list[Path], str | None]:

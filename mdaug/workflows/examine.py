@@ -47,6 +47,20 @@ class Examination:
         """One verdict for each part of each force field."""
         return [Verdict.from_json(entry) for entry in self.content["verdicts"]]
 
+    @property
+    def unexamined(self) -> list[str]:
+        """Names of the force fields of which no part was run."""
+        return [
+            label
+            for label, parts in self.content["force_fields"].items()
+            if all(part["verdict"] == "not run" for part in parts.values())
+        ]
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a part fails, or a force field was not examined at all."""
+        return bool(self.unexamined) or any(verdict.verdict == "error" for verdict in self.verdicts)
+
 
 def examine_force_fields(
     examined: ExaminedModels,

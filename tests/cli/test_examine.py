@@ -71,7 +71,8 @@ def test_resume_runs_what_was_not_run(folder, capsys):
         "--out",
         "examined",
     ]
-    assert main([*arguments, "--minutes", "1e-9"]) == 0
+    assert main([*arguments, "--minutes", "1e-9"]) == 1
+    assert "no part of EMT was run" in capsys.readouterr().err
     content = load(folder / "examined" / "examination.json")
     assert {part["verdict"] for part in content["force_fields"]["EMT"].values()} == {"not run"}
     del content["about"]["sha256"]  # records of earlier versions have none
@@ -105,7 +106,7 @@ def test_what_is_refused(folder, capsys):
 
 def test_protocols_alone_are_run_where_they_are_named(folder):
     arguments = ["examine", "frames.xyz", *EMT_OPTIONS, "--protocol", "ramp", "stable", "--minutes", "1e-6"]
-    assert main([*arguments, "--out", "examined"]) == 0
+    assert main([*arguments, "--out", "examined"]) == 1  # not one of them was run
     parts = load(folder / "examined" / "examination.json")["force_fields"]["EMT"]
     assert {name: part["verdict"] for name, part in parts.items()} == {"stable": "not run", "ramp": "not run"}
     assert "Protocol: StABlE" in (folder / "examined" / "report.html").read_text()
