@@ -1,18 +1,27 @@
-"""Systems of DeePMD-kit: folders with type.raw and arrays as npy (in set.000, …) or raw text; eV, Å, eV/Å."""
+"""Systems of DeePMD-kit: folders with type.raw and arrays as npy (in set.000, …) or raw text; eV, Å, eV/Å.
 
+Folders of mixed types hold frames of several compositions with the same number of atoms, or filled up to it
+with virtual atoms: ``real_atom_types.npy`` has the types of each frame.
+"""
+
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from ase.data import atomic_numbers as number_of_symbol
-from numpy.typing import NDArray
+from ase.symbols import Symbols
 
 from mdaug.archives import load_npy
+from mdaug.data.origin import FRAME_IN_FILE
 from mdaug.data.readers.contents import Contents, Reader
 from mdaug.data.readers.electrons import State, only_state, read_states
 from mdaug.data.reading import Reading
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
-from mdaug.frames import FloatArray, FrameSet
+from mdaug.frames import FloatArray, FrameSet, IntArray
+
+VIRTUAL = -1
+"""Type of atoms that fill up a frame."""
 
 
 def is_system(path: Path) -> bool:
@@ -29,37 +38,51 @@ def is_system(path: Path) -> bool:
 
 
 def _read(path: Path, reading: Reading) -> list[Contents]:
-    """Read a system; virials are converted to stresses (−virial / volume)."""
-    if any(path.glob("set.*/real_atom_types.npy")):
-        raise DataError(
-            f"{path}: a system with frames of different compositions (real_atom_types.npy); mdaug reads "
-            "systems of one composition: convert it with dpdata (`to('deepmd/npy', …)`)"
-        )
-    numbers = _atomic_numbers(path)
+    """Read a system, or those of a folder of mixed types; virials become stresses (−virial / volume)."""
+    types, symbols = _types(path), _symbols(path)
     is_molecule = (path / "nopbc").exists()
-    arrays = _arrays(path, len(numbers), is_molecule=is_molecule)
-    positions, forces = arrays["coord"], arrays.get("force")
-    if forces is None:
-        if not reading.may_lack_forces(len(numbers), periodic=not is_molecule):
+    arrays = _arrays(path, len(types), is_molecule=is_molecule)
+    if arrays.get("force") is None:
+        if not reading.may_lack_forces(len(types), periodic=not is_molecule):
             raise DataError(f"{path}: no force.npy (or force.raw); expected the forces of every frame")
-        forces = np.full_like(positions, np.nan)
+        arrays["force"] = np.full_like(arrays["coord"], np.nan)
+    states = _optional(path, "charge_spin", (2,))
+    of_frames = _optional(path, "real_atom_types", (len(types),))
+    if of_frames is None:
+        of_frames = np.tile(types, (len(arrays["coord"]), 1))
+    rows, row = np.unique(of_frames.astype(np.int64), axis=0, return_inverse=True)
+    systems = []
+    for n in np.argsort(np.unique(row.reshape(-1), return_index=True)[1]):  # in the order of first frames
+        index, exists = np.flatnonzero(row.reshape(-1) == n), rows[n] != VIRTUAL
+        numbers = _atomic_numbers(path, rows[n][exists], symbols)
+        own = {name: values[index] for name, values in arrays.items()}
+        own |= {name: own[name][:, exists] for name in ("coord", "force")}
+        state = _state(path, None if states is None else states[index], int(numbers.sum()))
+        frames = _frames(path.name, numbers, own, state)
+        if len(rows) > 1:
+            name = f"{path.name} ({Symbols(numbers).get_chemical_formula('hill')})"
+            frames = replace(frames, name=name, info={FRAME_IN_FILE: index})
+        systems.append(Contents(frames, StatedUnits.of_energy("eV")))
+    return systems
+
+
+def _frames(name: str, numbers: IntArray, arrays: dict[str, FloatArray], state: State) -> FrameSet:
+    """Return the frames of one system; they have a cell if `arrays` has a box."""
     cells, stresses = arrays.get("box"), None
     if cells is not None and "virial" in arrays:
         stresses = -arrays["virial"] / np.abs(np.linalg.det(cells))[:, None, None]
-    state = _state(path, len(positions), int(numbers.sum()))
-    frames = FrameSet(
+    return FrameSet(
         atomic_numbers=numbers,
-        positions=positions,
+        positions=arrays["coord"],
         energies=arrays["energy"],
-        forces=forces,
+        forces=arrays["force"],
         cells=cells,
-        pbc=(not is_molecule, not is_molecule, not is_molecule),
+        pbc=(cells is not None,) * 3,
         stresses=stresses,
         charge=state.charge,
         multiplicity=state.multiplicity,
-        name=path.name,
+        name=name,
     )
-    return [Contents(frames, StatedUnits.of_energy("eV"))]
 
 
 def _arrays(path: Path, n_atoms: int, *, is_molecule: bool) -> dict[str, FloatArray]:
@@ -82,19 +105,24 @@ def _arrays(path: Path, n_atoms: int, *, is_molecule: bool) -> dict[str, FloatAr
     return arrays
 
 
-def _state(path: Path, n_frames: int, n_protons: int) -> State:
+def _state(path: Path, columns: FloatArray | None, n_protons: int) -> State:
     """Return charge and multiplicity from ``charge_spin``, whose second column is 2S + 1, or 0 if unknown."""
-    columns = _optional(path, "charge_spin", (2,))
     if columns is None:
         return State()
     named = {"charge": columns[:, 0], "multiplicity": columns[:, 1]}
     arrays = {name: values for name, values in named.items() if name == "charge" or values.any()}
     where = f"{path}: charge_spin"
-    return only_state(read_states(arrays, n_frames, n_protons, where), where)
+    return only_state(read_states(arrays, len(columns), n_protons, where), where)
 
 
-def _atomic_numbers(path: Path) -> NDArray[np.int64]:
+def _types(path: Path) -> IntArray:
     types = np.loadtxt(path / "type.raw", dtype=np.int64, ndmin=1)
+    if len(types) == 0:
+        raise DataError(f"{path}: type.raw is empty; expected a number for each atom")
+    return types
+
+
+def _symbols(path: Path) -> list[str]:
     if not (path / "type_map.raw").is_file():
         raise DataError(
             f"{path}: no type_map.raw, without which the elements are unknown; expected the symbol of each "
@@ -104,10 +132,14 @@ def _atomic_numbers(path: Path) -> NDArray[np.int64]:
     unknown = [symbol for symbol in symbols if symbol not in number_of_symbol]
     if unknown:
         raise DataError(f"{path}: type_map.raw has {unknown[0]!r}; expected symbols of elements")
+    return symbols
+
+
+def _atomic_numbers(path: Path, types: IntArray, symbols: list[str]) -> IntArray:
     if len(types) == 0 or types.min() < 0 or types.max() >= len(symbols):
         raise DataError(
-            f"{path}: type.raw is empty or has types beyond the {len(symbols)} elements of type_map.raw; "
-            f"expected 0 to {len(symbols) - 1}, one for each atom"
+            f"{path}: type.raw (or real_atom_types.npy) is empty or has types beyond the {len(symbols)} "
+            f"elements of type_map.raw; expected 0 to {len(symbols) - 1}, one for each atom"
         )
     return np.array([number_of_symbol[symbols[number]] for number in types], dtype=np.int64)
 

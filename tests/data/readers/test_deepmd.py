@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mdaug.data.load import read_frames
+from mdaug.data.load import read_frames, read_systems
+from mdaug.data.origin import numbers_in_file
 from mdaug.data.sources import find_files
 from mdaug.errors import DataError
 from tests.data.readers.one_system import read_contents
@@ -82,7 +83,10 @@ def test_energies_only_where_that_is_allowed(tmp_path: Path) -> None:
         (lambda f: np.save(f / "set.001" / "energy.npy", ENERGY), "10 frames in energy, but 6 in coord"),
         (lambda f: np.save(f / "set.000" / "force.npy", np.zeros(5)), "force is broken"),
         (lambda f: (f / "set.000" / "energy.npy").write_bytes(b"no array"), "energy is broken"),
-        (lambda f: np.save(f / "set.000" / "real_atom_types.npy", np.zeros(3)), "different compositions"),
+        (
+            lambda f: np.save(f / "set.000" / "real_atom_types.npy", np.zeros(3)),
+            "real_atom_types.npy: no such",
+        ),
     ],
 )
 def test_broken_systems(tmp_path: Path, change, message: str) -> None:
@@ -108,3 +112,29 @@ def test_systems_behind_links_are_read_once(tmp_path: Path) -> None:
     (data / "twice").symlink_to(tmp_path / "elsewhere" / "water", target_is_directory=True)
     assert find_files(data) == [data / "link" / "water"]
     assert len(read_frames(data).frames) == N_FRAMES
+
+
+def make_mixed(folder: Path) -> Path:
+    """Write two sets of frames of OH2 and of HO with a virtual atom, in turn."""
+    make_system(folder, molecule=True)
+    (folder / "type.raw").write_text("0\n0\n0\n")
+    types = np.array([[1, 0, 0], [0, 1, -1]] * 3)
+    for number, part in enumerate((slice(0, 4), slice(4, 6))):
+        np.save(folder / f"set.00{number}" / "real_atom_types.npy", types[part])
+    return folder
+
+
+def test_systems_of_mixed_types(tmp_path: Path) -> None:
+    water, hydroxyl = read_systems(make_mixed(tmp_path / "3"))
+    assert (water.frames.name, hydroxyl.frames.name) == ("3 (H2O)", "3 (HO)")
+    assert water.frames.atomic_numbers.tolist() == [8, 1, 1]
+    assert hydroxyl.frames.atomic_numbers.tolist() == [1, 8]
+    assert hydroxyl.frames.positions.reshape(3, 6) == pytest.approx(COORD[1::2, :6], abs=1e-6)
+    assert hydroxyl.frames.forces.reshape(3, 6) == pytest.approx(FORCE[1::2, :6], abs=1e-6)
+    assert hydroxyl.frames.energies == pytest.approx(ENERGY[1::2], abs=1e-6)
+    assert numbers_in_file(hydroxyl.frames).tolist() == [1, 3, 5]
+
+
+def test_mixed_types_are_no_single_system(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="other atoms"):
+        read_frames(make_mixed(tmp_path / "3"))
