@@ -53,7 +53,7 @@ class Part:
 PARTS: tuple[Part, ...] = (
     Part("accuracy", 0.05, lambda n: FEWEST_FRAMES, examine_accuracy),
     Part("symmetry", 0.02, lambda n: 36, examine_symmetry),
-    Part("gradient", 0.02, lambda n: 50, examine_gradient),
+    Part("gradient", 0.02, lambda n: 125, examine_gradient),
     Part("extensivity", 0.01, lambda n: 2, examine_extensivity),
     Part("minimum", 0.05, lambda n: 6 * n + 50, examine_minimum),
     Part("bonds", 0.15, lambda n: FEWEST_DISTANCES * n, examine_bonds),

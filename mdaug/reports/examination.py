@@ -26,8 +26,9 @@ PARTS: dict[str, tuple[str, str]] = {
     ),
     "gradient": (
         "Force and stress as the slope of the energy",
-        "Forces against central differences of the energy along random directions of all coordinates, and "
-        "for a cell the stress against those along random strains.",
+        "Forces against central differences of the energy along translations, rotations (without a cell) "
+        "and random directions of all coordinates, and for a cell the stress against those along random "
+        "strains.",
     ),
     "extensivity": (
         "Extensivity",

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk, molecule
+from ase.build import molecule
 from ase.calculators.calculator import CalculationFailed, all_changes
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
@@ -15,7 +15,6 @@ from mdaug.examination.accuracy import examine_accuracy
 from mdaug.examination.bonds import examine_bonds
 from mdaug.examination.conservation import examine_conservation
 from mdaug.examination.force_field import Budget, ExaminedForceField
-from mdaug.examination.gradient import examine_gradient
 from mdaug.examination.parts import PARTS, _examined, examine
 from mdaug.examination.symmetry import equivalent_atoms, examine_symmetry
 from mdaug.frames import FrameSet
@@ -141,22 +140,6 @@ def test_equal_atoms_are_those_on_one_neighbor():
     hydrogens = {tuple(sorted(one.numbers[[i, j]])) for i, j in equivalent_atoms(one)}
     assert hydrogens == {(1, 1)}
     assert len(equivalent_atoms(one)) == 3 + 1  # of CH3 and of CH2
-
-
-@pytest.mark.parametrize(
-    ("calculator", "wrong"), [(analytic.Right, []), (analytic.Turning, ["force = −gradient"])]
-)
-def test_forces_are_the_gradient(tmp_path, calculator, wrong):
-    assert failing(examine_gradient(examined_of(calculator(), tmp_path), LITTLE)) == wrong
-
-
-@pytest.mark.parametrize(("calculator", "wrong"), [(EMT, []), (analytic.WrongStress, ["stress by strain"])])
-def test_stress_is_the_slope_of_the_energy_along_strains(tmp_path, calculator, wrong):
-    copper = bulk("Cu", cubic=True) * (2, 2, 2)
-    copper.set_cell(copper.cell.array * 1.02, scale_atoms=True)
-    result = examine_gradient(examined_of(calculator(), tmp_path, copper), LITTLE)
-    assert [check.name for check in result.checks] == ["force = −gradient", "stress by strain"]
-    assert failing(result) == wrong
 
 
 @pytest.mark.parametrize(
