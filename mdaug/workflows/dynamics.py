@@ -1,6 +1,6 @@
 """Molecular dynamics with a model or another calculator: started or resumed, one run or several."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.run_folders.runs import find_model
 from mdaug.workflows.settings.options import CalculatorOptions
 from mdaug.workflows.settings.workflow_options import ModelRunOptions
-from mdaug.workflows.trajectory_files import committee_of, write_extxyz_trajectory, write_model_deviation
+from mdaug.workflows.trajectory_files import EXTXYZ, MODEL_DEVI, committee_of, write_trajectory_files, written
 from mdaug.workflows.use_calculator import CalculatorChoice
 from mdaug.workflows.use_model import start_structure
 
@@ -105,9 +105,12 @@ def prepare_run(
         `settings` are strict, or there is no committee whose deviation could be written.
     """
     run = _prepared(model, settings, options, folder, calculator=calculator, on_cluster=on_cluster)
-    if settings.model_devi:
+    # a resumed run makes the trajectory longer, and files of a part of it would pass for whole ones
+    before = written(folder) if settings.resume else []
+    extxyz, model_devi = settings.extxyz or EXTXYZ in before, settings.model_devi or MODEL_DEVI in before
+    if model_devi:
         committee_of(run.about)  # fails now rather than after the run
-    return replace(run, resume=settings.resume, extxyz=settings.extxyz, model_devi=settings.model_devi)
+    return replace(run, resume=settings.resume, extxyz=extxyz, model_devi=model_devi)
 
 
 def _prepared(
@@ -241,23 +244,6 @@ def recorded_model(about: dict[str, Any]) -> MDAugCalculator:
     if calculator.manifest["weights_sha256"] != about["weights_sha256"]:
         raise DataError(f"{about['model']}: not the model that this run began with; name that one as MODEL")
     return calculator
-
-
-def write_trajectory_files(run: ModelRun, places: Sequence[Path]) -> None:
-    """Write the files that follow from finished trajectories, where the run asks for them.
-
-    Parameters
-    ----------
-    run
-        The run.
-    places
-        Folders of its replicas.
-    """
-    for place in places:
-        if run.extxyz:
-            write_extxyz_trajectory(place, run.start)
-        if run.model_devi:
-            write_model_deviation(place, run.start, committee_of(run.about), run.options.timestep)
 
 
 def integrators_of(run: ModelRun, *, together: bool) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -11,8 +11,9 @@ from mdaug.jobs import Failure, Job, Where, error_of, run_jobs
 from mdaug.md import DynamicsOptions, DynamicsResult, run_dynamics
 from mdaug.md.dynamics import write_summary
 from mdaug.md.restart import CONFIG_FILE, read_start, write_start
-from mdaug.workflows.dynamics import ModelRun, integrators_of, recorded_model, write_trajectory_files
+from mdaug.workflows.dynamics import ModelRun, integrators_of, recorded_model
 from mdaug.workflows.progress import Progress, ignore
+from mdaug.workflows.trajectory_files import write_trajectory_files
 from mdaug.workflows.use_calculator import CalculatorChoice
 
 RESUME = "--resume runs what is missing"

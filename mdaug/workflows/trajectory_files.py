@@ -1,9 +1,9 @@
 """Files that follow from the trajectory of a finished run: extended xyz, and the deviation of a committee."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ase.io
 import numpy as np
@@ -15,10 +15,44 @@ from mdaug.calculators.structures import StructureError
 from mdaug.errors import SettingsError
 from mdaug.files import atomic_path, write_text
 
+if TYPE_CHECKING:
+    from mdaug.workflows.dynamics import ModelRun
+
+EXTXYZ = "trajectory.xyz"
+"""The trajectory as extended xyz."""
+
 MODEL_DEVI = "model_devi.out"
 """Name of the file in DeePMD-kit and DP-GEN."""
 
 _COLUMNS = [f"{kind}_devi_{what}" for what in "vf" for kind in ("max", "min", "avg")]
+
+
+def written(folder: Path) -> list[str]:
+    """Return which of the files are in a run folder or in those of its replicas.
+
+    Parameters
+    ----------
+    folder
+        The run folder.
+    """
+    return [n for n in (EXTXYZ, MODEL_DEVI) if (folder / n).exists() or any(folder.glob(f"replica-*/{n}"))]
+
+
+def write_trajectory_files(run: "ModelRun", places: Sequence[Path]) -> None:
+    """Write the files that follow from finished trajectories, where the run asks for them.
+
+    Parameters
+    ----------
+    run
+        The run.
+    places
+        Folders of its replicas.
+    """
+    for place in places:
+        if run.extxyz:
+            write_extxyz_trajectory(place, run.start)
+        if run.model_devi:
+            write_model_deviation(place, run.start, committee_of(run.about), run.options.timestep)
 
 
 def write_extxyz_trajectory(folder: Path, start: Atoms) -> Path:
@@ -36,7 +70,7 @@ def write_extxyz_trajectory(folder: Path, start: Atoms) -> Path:
     Path
         The file.
     """
-    path = folder / "trajectory.xyz"
+    path = folder / EXTXYZ
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         atoms = Atoms(start.numbers, start.positions, pbc=start.pbc)
         for time_fs in _frames_of(folder, atoms):

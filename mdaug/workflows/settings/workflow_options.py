@@ -43,7 +43,7 @@ class ModelRunOptions(Options):
 
     resume: Switch = False
     """Continue the run in --out, or the newest unfinished run of this command, with the settings it began
-    with (--steps may be larger)."""
+    with (--steps may be larger). Files of --extxyz and --model-devi in its folder are continued, too."""
 
 
 class HardeningSettings(Options):

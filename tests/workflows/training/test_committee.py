@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.io import read
 
 from mdaug import MDAugCalculator, MDAugCommittee
 from mdaug.analysis.trajectory import atomic_numbers, open_trajectory
@@ -250,7 +251,10 @@ def test_model_devi_is_that_of_deepmd(committee, tmp_path, capsys):
     """Columns and definitions are those of `dp model-devi`, from the forces of each network."""
     options = ["--steps=20", "--frames-every=10", "--equilibration=0.01", "--no-guard", "--timestep=0.1"]
     model = Path(shutil.copy(committee / "model.pt", tmp_path / "water.pt"))  # the file alone
-    assert app.main(["nvt", str(model), *options, "--model-devi", "--out", str(tmp_path / "run")]) == 0
+    assert (
+        app.main(["nvt", str(model), *options, "--model-devi", "--extxyz", "--out", str(tmp_path / "run")])
+        == 0
+    )
     header, *_ = (tmp_path / "run" / "model_devi.out").read_text().splitlines()
     names = [f"{kind}_devi_{what}" for what in "vf" for kind in ("max", "min", "avg")]
     assert header == "#" + "step".rjust(11) + "".join(name.rjust(19) for name in names)
@@ -266,9 +270,10 @@ def test_model_devi_is_that_of_deepmd(committee, tmp_path, capsys):
         expected = [of_v.max(), of_v.min(), np.linalg.norm(of_v) / 3, of_f.max(), of_f.min(), of_f.mean()]
         np.testing.assert_allclose(row[1:], expected, rtol=2e-3, atol=1e-6)
         assert row[4] > 1e-3
-    resumed = ["nvt", "--resume", "--steps=30", "--model-devi", "--out", str(tmp_path / "run")]
-    assert app.main(resumed) == 0
+    resumed = ["nvt", "--resume", "--steps=30", "--out", str(tmp_path / "run")]
+    assert app.main(resumed) == 0  # continues the files that are there
     assert np.loadtxt(tmp_path / "run" / "model_devi.out")[:, 0].tolist() == [0, 10, 20, 30]
+    assert len(read(tmp_path / "run" / "trajectory.xyz", ":")) == 4
     capsys.readouterr()
     alone = tmp_path / "alone.pt"
     alone.write_bytes(network_file(model, 1).getvalue())
