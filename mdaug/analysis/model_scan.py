@@ -1,6 +1,7 @@
 """Scan of a model along a bond: distances, training range of the bond, and a reference curve beside it."""
 
 import csv
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -25,6 +26,9 @@ from mdaug.geometry.training_bonds import training_range_A
 DISTANCE = "distance_A"
 ENERGY = "energy_kcal_mol"
 
+MOST_NAMED = 3
+"""Points of a failing calculator that are named in a warning."""
+
 RELATIVE_RANGE = (0.6, 2.5)
 """First and last distance of a scan in units of the bond's length, where no range is given."""
 
@@ -44,6 +48,7 @@ def scan_model(
     reference: Calculator | Path | None = None,
     reference_label: str = "reference",
     reference_to_A: float = np.inf,
+    leave_out_failures: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> ScanResult:
     """Scan a bond with a model, with the bond's range in the training frames and a reference curve.
@@ -72,6 +77,8 @@ def scan_model(
     reference_to_A
         Last distance at which a reference calculator is evaluated, Å: a closed-shell method is wrong for a
         bond that is broken.
+    leave_out_failures
+        Leave out the points at which `calculator` fails, with a warning, instead of raising its error.
     progress
         Called with (``"scan"`` or ``"reference"``, points done, points in all).
 
@@ -79,11 +86,24 @@ def scan_model(
     ------
     DataError
         If the bond cannot be scanned, the model gives no finite energy, or the reference has no usable point.
+
+    Warns
+    -----
+    UserWarning
+        If points are left out: their distances, and the errors.
     """
     report = progress or (lambda part, done, total: None)
-    scan = bond_scan(calculator, atoms, bond, distances_A, label=label, progress=partial(report, "scan"))
+    scan = bond_scan(
+        calculator,
+        atoms,
+        bond,
+        distances_A,
+        label=label,
+        allow_failures=leave_out_failures,
+        progress=partial(report, "scan"),
+    )
     scan = replace(
-        scan,
+        _without_failures(scan),
         training_range_A=training_range_A(manifest, atoms.numbers, bond),
         unlike_training=tuple(mismatches(atoms, manifest)),
     )
@@ -99,6 +119,20 @@ def scan_model(
         to_A=reference_to_A,
         progress=partial(report, "reference"),
     )
+
+
+def _without_failures(scan: ScanResult) -> ScanResult:
+    """Return the scan without the points at which the calculator failed, and warn of them."""
+    if not scan.failures:
+        return scan
+    first, more = scan.failures[:MOST_NAMED], len(scan.failures) - MOST_NAMED
+    places = ", ".join(f"{length:.4g} Å ({reason})" for length, reason in first)
+    text = f"{scan.label} fails at {scan.name} lengths of {places}{f' and {more} more' * (more > 0)}"
+    points = scan.without_failures()
+    if len(points.distances_A) < 2:
+        raise DataError(f"{text}: no curve is left; give another start with --structure, or another --range")
+    warnings.warn(f"{text}: these points are left out of its curve", stacklevel=3)
+    return points
 
 
 def scan_grid(

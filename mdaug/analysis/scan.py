@@ -52,6 +52,8 @@ class ScanResult:
         record it.
     unlike_training
         How the start geometry differs from the model's training frames, each a sentence.
+    failures
+        Lengths of the bond, Å, at which the calculator failed, with the reason; first that of the start.
     """
 
     label: str
@@ -66,6 +68,19 @@ class ScanResult:
     reference_label: str | None = None
     training_range_A: tuple[float, float] | None = None
     unlike_training: tuple[str, ...] = ()
+    failures: tuple[tuple[float, str], ...] = ()
+
+    def without_failures(self) -> "ScanResult":
+        """Return the scan with its points that have an energy and a force only."""
+        known = np.isfinite(self.energy_kcal_mol) & np.isfinite(self.force_along_bond_kcal_mol_A)
+        reference = self.reference_kcal_mol
+        return replace(
+            self,
+            distances_A=self.distances_A[known],
+            energy_kcal_mol=self.energy_kcal_mol[known],
+            force_along_bond_kcal_mol_A=self.force_along_bond_kcal_mol_A[known],
+            reference_kcal_mol=None if reference is None else reference[known],
+        )
 
     def with_reference(self, energy_kcal_mol: FloatArray, label: str) -> "ScanResult":
         """Return the scan with a reference curve.
@@ -118,8 +133,8 @@ def bond_scan(
     label
         Name of the force field, for legends and file names.
     allow_failures
-        For references: use NaN where the calculator raises an error (an SCF that does not converge) or gives
-        nonfinite numbers, instead of raising an error.
+        Use NaN where the calculator raises an error (an SCF that does not converge) or gives nonfinite
+        numbers, instead of raising an error; `ScanResult.failures` has the reasons.
     progress
         Called with (points done, points in all).
 
@@ -155,15 +170,17 @@ def bond_scan(
     shifts = (distances - zero_distance)[:, None] * axis
     _warn_of_contacts(start, moving, shifts, distances)
     name = bond_name(atoms.numbers, bond)
-    zero = _energy_and_forces(calculator, start, allow_failures, "at the start")[0]
+    zero, _, failure = _energy_and_forces(calculator, start, allow_failures, "at the start")
+    failures = [(zero_distance, failure)]
     energies, forces = np.empty(len(distances)), np.empty(len(distances))
     for k, shift in enumerate(shifts):
         moved = start.copy()
         moved.positions[moving] += shift
         where = f"where {name} is {distances[k]:.4g} Å long"
-        energies[k], on_atoms = _energy_and_forces(calculator, moved, allow_failures, where)
+        energies[k], on_atoms, failure = _energy_and_forces(calculator, moved, allow_failures, where)
         # all moving atoms have the same displacement, so their total force along it is −dE/dd
         forces[k] = on_atoms[moving].sum(axis=0) @ axis
+        failures.append((float(distances[k]), failure))
         if progress is not None:
             progress(k + 1, len(distances))
     return ScanResult(
@@ -175,6 +192,7 @@ def bond_scan(
         distances_A=distances,
         energy_kcal_mol=(energies - zero) * KCAL_MOL_PER_EV,
         force_along_bond_kcal_mol_A=forces * KCAL_MOL_PER_EV,
+        failures=tuple((length, reason) for length, reason in failures if reason is not None),
     )
 
 
@@ -254,7 +272,8 @@ def _start(atoms: Atoms, bond: tuple[int, int], moving: IntArray) -> tuple[Atoms
 
 def _energy_and_forces(
     calculator: Calculator, atoms: Atoms, allow_failures: bool, where: str
-) -> tuple[float, FloatArray]:
+) -> tuple[float, FloatArray, str | None]:
+    """Return energy, eV, forces, eV/Å, and the reason where they are NaN."""
     atoms.calc = calculator
     try:
         energy, forces = atoms.get_potential_energy(), atoms.get_forces()
@@ -263,7 +282,9 @@ def _energy_and_forces(
             error.add_note(where)
             raise
         calculator.reset()
-        energy, forces = np.nan, np.full((len(atoms), 3), np.nan)
-    if not np.isfinite(energy + np.sum(forces)) and not allow_failures:
+        return np.nan, np.full((len(atoms), 3), np.nan), f"{type(error).__name__}: {error}"
+    is_finite = bool(np.isfinite(energy + np.sum(forces)))
+    if not is_finite and not allow_failures:
         raise DataError(f"the force field gives energy or forces that are not finite {where}")
-    return float(energy), np.asarray(forces, dtype=float)
+    reason = None if is_finite else "energy or forces are not finite"
+    return float(energy), np.asarray(forces, dtype=float), reason

@@ -1,7 +1,6 @@
 """Every bond from compression to beyond the cutoff: extrema, walls, jumps, curvature, dissociation."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from mdaug.analysis.model_scan import scan_grid, scan_reach
 from mdaug.analysis.scan import ScanResult, bond_scan
 from mdaug.analysis.scan_metrics import scan_metrics, scan_verdicts
 from mdaug.errors import DataError
-from mdaug.examination.curves import Curve, curve_of_scan, failures, jumps, known_points
+from mdaug.examination.curves import Curve, curve_of_scan, failures, jumps
 from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult
 from mdaug.frames import evenly_spaced
@@ -62,7 +61,7 @@ def examine_bonds(examined: ExaminedForceField, budget: Budget) -> PartResult:
     shaped = [pair for pair in zip(all_curves, tried, strict=True) if len(pair[0].values) >= FEWEST_KNOWN]
     if not shaped:
         return PartResult.not_run("No bond can be scanned: all are in rings, or no energy is finite.")
-    curves, scans = [curve for curve, _ in shaped], [_without_failures(scan) for _, scan in shaped]
+    curves, scans = [curve for curve, _ in shaped], [scan.without_failures() for _, scan in shaped]
     checks = (
         _extrema(scans),
         *_at_end(0, curves, _walls),
@@ -87,13 +86,6 @@ def _scan(examined: ExaminedForceField, bond: tuple[int, int], n_points: int) ->
         return bond_scan(examined.calculator, atoms, bond, distances, allow_failures=True)
     except DataError:  # a bond in a ring
         return None
-
-
-def _without_failures(scan: ScanResult) -> ScanResult:
-    has_energy = known_points(scan)
-    columns = ("distances_A", "energy_kcal_mol", "force_along_bond_kcal_mol_A")
-    kept: dict[str, Any] = {name: getattr(scan, name)[has_energy] for name in columns}
-    return replace(scan, **kept)
 
 
 def _extrema(scans: list[ScanResult]) -> Verdict:

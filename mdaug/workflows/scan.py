@@ -100,6 +100,7 @@ def scan_models(
             reference=_reference(options.reference, model, atoms),
             reference_label=GFN2,
             reference_to_A=reference_end(atoms, bond) if options.range is None else float("inf"),
+            leave_out_failures=model.choice is not None,
             progress=partial(_report, progress, model.label),
         )
         scans.append(scan)

@@ -70,7 +70,6 @@ def test_relax_and_scan_of_a_calculator(folder):
     ("command", "where"),
     [
         (["relax", "--structure", "water.xyz"], ""),
-        (["scan", "--bond", "0", "1", "--structure", "water.xyz"], "where O0-H1 is 1.4 Å long; "),
         (["evaluate", "frames.xyz"], "on frame 2 of frames.xyz; "),
     ],
 )
@@ -96,6 +95,37 @@ def test_scan_compares_a_model_with_a_calculator(model, folder):
     own, emt = load(folder / "scanned" / "scan.json")["models"]
     assert [own["label"], emt["label"]] == ["own", "EMT"]
     assert own["zero_distance_A"] == pytest.approx(emt["zero_distance_A"], abs=1e-6)
+
+
+@pytest.mark.parametrize("wrong", ["error", "nan"])
+def test_points_of_a_scan_at_which_the_calculator_fails_are_left_out(
+    model, folder, monkeypatch, capsys, wrong
+):
+    class Fails(EMT):
+        """Has no parameters for long bonds."""
+
+        longest = 1.5
+
+        def calculate(self, atoms=None, *arguments):
+            super().calculate(atoms, *arguments)
+            if atoms.get_distance(0, 1) > self.longest:
+                if wrong == "error":
+                    raise KeyError("no license")
+                self.results["energy"] = np.nan
+
+    module = ModuleType("failing")
+    module.Fails = Fails
+    monkeypatch.setitem(sys.modules, "failing", module)
+    scan = ["scan", "--calculator", "failing:Fails", "--bond", "0", "1", "--range", "0.8", "1.9"]
+    assert main([*scan, model, "--step", "0.2", "--out", "both"]) == 0
+    reason = "KeyError: 'no license'" if wrong == "error" else "energy or forces are not finite"
+    assert f"Fails fails at O0-H1 lengths of 1.6 Å ({reason}), 1.8 Å" in capsys.readouterr().err
+    own, failing = load(folder / "both" / "scan.json")["models"]
+    assert (own["n_points"], failing["n_points"]) == (7, 4)
+    assert (folder / "both" / "scan-Fails.csv").read_text().splitlines()[-1].startswith("1.4")
+    Fails.longest = 0.5
+    assert main([*scan, "--structure", "water.xyz", "--out", "none"]) == 1
+    assert "no curve is left" in capsys.readouterr().err
 
 
 def test_evaluate_removes_the_mean_of_a_calculator(model, folder, capsys):
