@@ -82,14 +82,22 @@ def network_file(path: Path, network: int) -> BytesIO:
     """
     try:
         with open_zip(path) as archive:
-            name = f"{check_layout(archive)}/extra/{extra_name(network)}"
-            if name not in archive.namelist():
-                raise zipfile.BadZipFile("the file does not contain it")
-            if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:
-                raise zipfile.BadZipFile(f"{name} is compressed, which torch does not do")
-            return BytesIO(archive.read(name))
+            extra, members = f"{check_layout(archive)}/extra", set(archive.namelist())
+            last = max((k for k in range(MOST_NETWORKS) if f"{extra}/{extra_name(k)}" in members), default=0)
+            name = f"{extra}/{extra_name(network)}"
+            if name in members:
+                if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:
+                    raise zipfile.BadZipFile(f"{name} is compressed, which torch does not do")
+                return BytesIO(archive.read(name))
+            if 0 < network < last:
+                raise zipfile.BadZipFile("the file does not contain it, but later ones")
     except Exception as error:  # a broken file makes zipfile raise errors of many kinds
         raise DataError(
             f"{named(path, network)}: not a model.pt, or damaged ({error}); expected a file of "
             "`mdaug train --committee N`"
         ) from error
+    count, numbers = "1 network" if last == 0 else f"{last + 1} networks", ("0", "0 or 1", f"0 to {last}")
+    raise DataError(
+        f"{named(path, network)}: the file does not contain it, but has {count}; expected network "
+        f"{numbers[min(last, 2)]}"
+    )

@@ -93,6 +93,12 @@ def test_a_network_that_is_not_there(alone, together) -> None:
     assert_refused(together, N, "the file does not contain it")
     assert_refused(together, -1, "the file does not contain it")
     assert_refused(alone[0], 1, "the file does not contain it")
+    for path, words in (
+        (together, f"{N} networks; expected network 0 to {N - 1}$"),
+        (alone[0], "1 network; expected network 0$"),
+    ):
+        with pytest.raises(DataError, match=words):
+            read_manifest(path, 5)
 
 
 def test_a_flipped_byte_anywhere(together, tmp_path) -> None:
