@@ -243,6 +243,7 @@ def _validation_line(error: pydantic.ValidationError, group: str | None = None) 
     keys = [str(part) for part in first["loc"]]
     name = ".".join(keys) or error.title
     if group is not None:
+        keys = [part for part in first["loc"] if isinstance(part, str)]  # without the place in a list
         name = f"--{'.'.join([group, *keys] if group else keys)}".replace("_", "-")
     message = first["msg"].removeprefix("Value error, ")
     return f"{name}: {message} (got {first['input']!r})"

@@ -102,6 +102,8 @@ def test_what_is_refused(folder, capsys):
     assert "--units: no effect without DATA" in capsys.readouterr().err
     assert main(["examine", "frames.xyz", "--charge", "1"]) == 2
     assert "--charge: no effect without --calculator" in capsys.readouterr().err
+    assert main(["examine", "frames.xyz", "--parts", "bonds", "bond"]) == 2
+    assert "error: --parts: Input should be" in capsys.readouterr().err
 
 
 def test_protocols_alone_are_run_where_they_are_named(folder):
