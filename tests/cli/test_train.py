@@ -124,7 +124,7 @@ def test_mistakes_are_one_line(empty_folder, capsys, argv, code, expected):
 def test_help_lists_sections_in_short_and_all_keys_when_asked(capsys):
     assert app.main(["train", "--help"]) == 0
     short = capsys.readouterr().out
-    assert len(short.splitlines()) < 60
+    assert len(short.splitlines()) <= 60
     assert "--no-augment" in short
     assert "n-atom-basis" in short
     assert "Features per atom" not in short

@@ -45,7 +45,7 @@ class DataOptions(Options):
     """Angstrom, Bohr, nm or pm [default: the format's]."""
 
     stress_units: str | None = None
-    """GPa, -kbar (compression positive), none (left out) [default: energy/length³]."""
+    """GPa, -kbar (compression positive), none (omitted)."""
 
     every: Annotated[int, Field(ge=1)] = 1
     """Read every n-th frame only."""
