@@ -37,15 +37,15 @@ def check(
     from mdaug.workflows.check import FILE, check_data
 
     with open_run(output, command="check", inputs=[data]) as run:
-        found = check_data(data, source, run.path)
-    in_full = len(found.systems) <= SHOWN_IN_FULL
-    for result in found.systems:
+        checked = check_data(data, source, run.path)
+    in_full = len(checked.systems) <= SHOWN_IN_FULL
+    for result in checked.systems:
         print_text(result.frames.description)
         shown = [v for v in result.verdicts if in_full or v.verdict in ("warning", "error")]
         if shown:
             print_verdicts(shown)
-    if found.together:
+    if checked.together:
         print_text("all systems of few frames together")
-        print_verdicts(found.together)
+        print_verdicts(checked.together)
     print_text(run.path / FILE)
-    return 1 if found.has_failed else 0
+    return 1 if checked.has_failed else 0

@@ -7,6 +7,7 @@ of about two for bonds between nonmetals. The median over all bonds of a molecul
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from ase.data import atomic_numbers as number_of
@@ -136,17 +137,10 @@ def bond_stiffness(frames: FrameSet) -> BondStiffness | None:
     frames
         Positions in Å, forces as they are read.
     """
-    idx_i, idx_j = lasting_bonds(frames)
-    nonmetal = np.isin(frames.atomic_numbers, NONMETALS)
-    use = nonmetal[idx_i] & nonmetal[idx_j]
-    idx_i, idx_j = idx_i[use], idx_j[use]
-    if len(idx_i) == 0:
+    bonds = vibrating_bonds(frames)
+    if bonds is None:
         return None
-    d_ij, pull = bond_pulls(frames, idx_i, idx_j, longest_bond(frames.atomic_numbers))
-    use = vibrating(d_ij)
-    if not use.any():
-        return None
-    d_ij, pull, idx_i, idx_j = d_ij[:, use], pull[:, use] / 2, idx_i[use], idx_j[use]
+    idx_i, idx_j, d_ij, pull = bonds
     stretch = d_ij - d_ij.mean(axis=0)
     measured = np.sum(stretch * pull, axis=0) / np.sum(stretch**2, axis=0)
     scale = np.sqrt(np.sum(stretch**2, axis=0) * np.sum((pull - pull.mean(axis=0)) ** 2, axis=0))
@@ -157,6 +151,46 @@ def bond_stiffness(frames: FrameSet) -> BondStiffness | None:
         measured = measured[firm]
     expected = expected_stiffness(frames.atomic_numbers, idx_i, idx_j, d_ij.mean(axis=0))
     return BondStiffness(idx_i, idx_j, measured, expected, correlations)
+
+
+class VibratingBonds(NamedTuple):
+    """Bonds between nonmetals that vibrate.
+
+    Attributes
+    ----------
+    idx_i, idx_j
+        Shape (n_bonds,).
+    d_ij
+        Shape (n_frames, n_bonds), lengths in Å.
+    pull
+        Shape (n_frames, n_bonds), forces that shorten the bonds, eV/Å.
+    """
+
+    idx_i: IntArray
+    idx_j: IntArray
+    d_ij: FloatArray
+    pull: FloatArray
+
+
+def vibrating_bonds(frames: FrameSet) -> VibratingBonds | None:
+    """Return the bonds between nonmetals that vibrate; None if there are none.
+
+    Parameters
+    ----------
+    frames
+        Positions in Å, forces as they are read.
+    """
+    idx_i, idx_j = lasting_bonds(frames)
+    nonmetal = np.isin(frames.atomic_numbers, NONMETALS)
+    use = nonmetal[idx_i] & nonmetal[idx_j]
+    idx_i, idx_j = idx_i[use], idx_j[use]
+    if len(idx_i) == 0:
+        return None
+    d_ij, pull = bond_pulls(frames, idx_i, idx_j, longest_bond(frames.atomic_numbers))
+    use = vibrating(d_ij)
+    if not use.any():
+        return None
+    return VibratingBonds(idx_i[use], idx_j[use], d_ij[:, use], pull[:, use] / 2)
 
 
 def expected_stiffness(

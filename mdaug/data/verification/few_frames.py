@@ -14,14 +14,7 @@ import numpy as np
 
 from mdaug.data.origin import shown
 from mdaug.data.stated_units import StatedUnits
-from mdaug.data.verification.bond_stiffness import (
-    NONMETALS,
-    bond_pulls,
-    expected_stiffness,
-    lasting_bonds,
-    length_ratios,
-    vibrating,
-)
+from mdaug.data.verification.bond_stiffness import expected_stiffness, length_ratios, vibrating_bonds
 from mdaug.data.verification.regression import CLEAR, regress, robust_std
 from mdaug.data.verification.unit_inference import (
     STIFFNESS_FACTOR,
@@ -31,7 +24,6 @@ from mdaug.data.verification.unit_inference import (
 )
 from mdaug.data.verification.works_of_forces import Works, works_of
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.geometry.bonds import longest_bond
 from mdaug.verdicts import Verdict
 
 FORCES = "unit of forces, few frames"
@@ -141,18 +133,11 @@ def bond_answers(frames: FrameSet) -> BondAnswers | None:
     frames
         Two frames or more.
     """
-    idx_i, idx_j = lasting_bonds(frames)
-    nonmetal = np.isin(frames.atomic_numbers, NONMETALS)
-    use = nonmetal[idx_i] & nonmetal[idx_j]
-    idx_i, idx_j = idx_i[use], idx_j[use]
-    if len(idx_i) == 0:
+    bonds = vibrating_bonds(frames)
+    if bonds is None:
         return None
-    d_ij, pull = bond_pulls(frames, idx_i, idx_j, longest_bond(frames.atomic_numbers))
-    use = vibrating(d_ij)
-    if not use.any():
-        return None
-    d_ij, pull = d_ij[:, use], pull[:, use] / 2
-    stiffness = expected_stiffness(frames.atomic_numbers, idx_i[use], idx_j[use], d_ij.mean(axis=0))
+    idx_i, idx_j, d_ij, pull = bonds
+    stiffness = expected_stiffness(frames.atomic_numbers, idx_i, idx_j, d_ij.mean(axis=0))
     stretch, pull = d_ij - np.median(d_ij, axis=0), pull - np.median(pull, axis=0)
     work = np.sum(stretch * pull, axis=1)
     strain = np.sum(stiffness * stretch**2, axis=1)
