@@ -116,8 +116,8 @@ def _print_summary(folder: Path, result: "DynamicsResult") -> None:
         if result.mean_temperature_K > HEATED * result.options.temperature:
             warn(
                 f"much hotter than the {result.options.temperature:g} K of the equilibration: the run fell "
-                "far below the energy at which it started, probably into a spurious minimum of the model "
-                "where there are no frames (`mdaug stability` compares)"
+                "far below the energy at which it started, probably into a spurious minimum of the force "
+                "field (`mdaug stability` compares bonds)"
             )
     if result.steps_per_second:
         print_text(f"{result.steps_per_second:.0f} steps/s, {result.ns_per_day:.2f} ns/day")

@@ -106,7 +106,7 @@ def _print_summary(result: "StabilityResult") -> None:
             f"the molecules separated (more than 6 Å) at {result.parted_at_ps:g} ps: from there on the "
             "trajectory is no longer of the system that the frames are of"
         )
-    print_text(f"largest deviation of a bond from its training mean {summary['max_bond_deviation_A']:.3f} Å")
+    print_text(f"largest deviation of a bond from its mean length {summary['max_bond_deviation_A']:.3f} Å")
     if result.distance_histogram_error is not None:
         print_text(f"distances: ∫|h(r) − h_training(r)| dr = {result.distance_histogram_error:.3f} (0 to 2)")
     rows = [
