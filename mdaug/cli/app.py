@@ -229,10 +229,8 @@ def _unexpected(error: BaseException) -> str:
 
     what, calculator = f"{type(error).__name__}: {error}", foreign_calculator(error)
     if calculator is not None:
-        where, name = (
-            "".join(f"{note}; " for note in getattr(error, "__notes__", ())),
-            type(calculator).__name__,
-        )
+        name = type(calculator).__name__
+        where = "".join(f"{note}; " for note in getattr(error, "__notes__", ()))
         return f"the calculator {name} failed with {what} ({where}--debug shows the traceback)"
     return f"unexpected {what} (a fault of mdaug; --debug shows the traceback)"
 

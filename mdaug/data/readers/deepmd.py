@@ -47,23 +47,34 @@ def _read(path: Path, reading: Reading) -> list[Contents]:
             raise DataError(f"{path}: no force.npy (or force.raw); expected the forces of every frame")
         arrays["force"] = np.full_like(arrays["coord"], np.nan)
     states = _optional(path, "charge_spin", (2,))
-    of_frames = _optional(path, "real_atom_types", (len(types),))
-    if of_frames is None:
-        of_frames = np.tile(types, (len(arrays["coord"]), 1))
-    rows, row = np.unique(of_frames.astype(np.int64), axis=0, return_inverse=True)
     systems = []
-    for n in np.argsort(np.unique(row.reshape(-1), return_index=True)[1]):  # in the order of first frames
-        index, exists = np.flatnonzero(row.reshape(-1) == n), rows[n] != VIRTUAL
-        numbers = _atomic_numbers(path, rows[n][exists], symbols)
+    for own_types, index in _groups(path, types):
+        exists = own_types != VIRTUAL
+        numbers = _atomic_numbers(path, own_types[exists], symbols)
         own = {name: values[index] for name, values in arrays.items()}
-        own |= {name: own[name][:, exists] for name in ("coord", "force")}
+        if not exists.all():
+            own |= {name: own[name][:, exists] for name in ("coord", "force")}
         state = _state(path, None if states is None else states[index], int(numbers.sum()))
         frames = _frames(path.name, numbers, own, state)
-        if len(rows) > 1:
+        if not isinstance(index, slice):
             name = f"{path.name} ({Symbols(numbers).get_chemical_formula('hill')})"
             frames = replace(frames, name=name, info={FRAME_IN_FILE: index})
         systems.append(Contents(frames, StatedUnits.of_energy("eV")))
     return systems
+
+
+def _groups(path: Path, types: IntArray) -> list[tuple[IntArray, IntArray | slice]]:
+    """Return the types of each system and its frames: all of them where types do not differ."""
+    of_frames = _optional(path, "real_atom_types", (len(types),))
+    if of_frames is None:
+        return [(types, slice(None))]
+    groups: dict[bytes, list[int]] = {}
+    rows = of_frames.astype(np.int64)
+    for n, row in enumerate(rows):
+        groups.setdefault(row.tobytes(), []).append(n)
+    if len(groups) == 1:
+        return [(rows[0], slice(None))]
+    return [(rows[index[0]], np.array(index)) for index in groups.values()]
 
 
 def _frames(name: str, numbers: IntArray, arrays: dict[str, FloatArray], state: State) -> FrameSet:

@@ -23,7 +23,7 @@ from mdaug.data.verification.unit_inference import (
     options_of,
 )
 from mdaug.data.verification.works_of_forces import Works, works_of
-from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.frames import FloatArray, FrameSet, IntArray, evenly_spaced
 from mdaug.verdicts import Verdict
 
 FORCES = "unit of forces, few frames"
@@ -105,7 +105,7 @@ def few_frames_verdicts(systems: Sequence[FrameSet], stated: StatedUnits) -> lis
     few = [frames for frames in systems if 2 <= len(frames) < ENOUGH and frames.n_atoms > 1]
     if sum(len(frames) - 1 for frames in few) < LEAST:
         return []
-    few = [few[n] for n in np.unique(np.linspace(0, len(few) - 1, MAX_SYSTEMS).astype(int))]
+    few = [few[n] for n in evenly_spaced(len(few), MAX_SYSTEMS)]
     answers = [bond_answers(frames) for frames in few]
     works = [works_of(frames) for frames in few]
     factor = _typical_scale(answers)

@@ -53,7 +53,7 @@ def kernel_energies(
         All frames are alike, or the equations have no solution.
     """
     pairs = molecule_pairs(frames.n_atoms)
-    inverse, jacobian = _inverse_distances(frames.positions[fit], *pairs)
+    inverse, jacobian = inverse_distances(frames.positions[fit], *pairs)
     spread = float(np.sqrt(np.mean(np.sum((inverse - inverse.mean(axis=0)) ** 2, axis=1))))
     if spread < 1e-9:
         raise np.linalg.LinAlgError("all frames are alike")
@@ -68,7 +68,7 @@ def kernel_energies(
     weights = np.einsum("npk,nk->np", jacobian, coefficients)
     energies, forces = np.empty(len(chosen)), np.empty((len(chosen), frames.n_atoms, 3))
     for n, frame in enumerate(chosen):
-        one, gradient = _inverse_distances(frames.positions[frame][None], *pairs)
+        one, gradient = inverse_distances(frames.positions[frame][None], *pairs)
         difference = one[0] - inverse
         first, second = _kernel_derivatives(difference, length)
         projected = np.sum(difference * weights, axis=1)
@@ -161,10 +161,18 @@ def _kernel_derivatives(difference: FloatArray, length: float) -> tuple[FloatArr
     return decay * (1 + t), decay * 5.0 / length**2
 
 
-def _inverse_distances(
+def inverse_distances(
     positions: FloatArray, idx_i: IntArray, idx_j: IntArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return 1/d (n_frames, n_pairs) and its derivatives (n_frames, n_pairs, 3 n_atoms)."""
+    """Return 1/d (n_frames, n_pairs) and its derivatives (n_frames, n_pairs, 3 n_atoms).
+
+    Parameters
+    ----------
+    positions
+        Shape (n_frames, n_atoms, 3), Å.
+    idx_i, idx_j
+        Shape (n_pairs,).
+    """
     n_frames, n_atoms, _ = positions.shape
     vectors = positions[:, idx_j] - positions[:, idx_i]
     inverse = 1 / np.linalg.norm(vectors, axis=2)

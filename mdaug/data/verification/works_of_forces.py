@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mdaug.data.verification.kernel_energies import inverse_distances
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.pairs import minimum_image, molecule_pairs, pair_lengths
 
@@ -68,17 +69,11 @@ def _works_in_distances(frames: FrameSet) -> tuple[FloatArray, FloatArray]:
     if frames.n_atoms > MANY_ATOMS:
         near = pair_lengths(frames.positions[:1], None, idx_i, idx_j)[0] < NEAR_A
         idx_i, idx_j = idx_i[near], idx_j[near]
-    vectors = frames.positions[:, idx_j] - frames.positions[:, idx_i]
-    d_ij = np.linalg.norm(vectors, axis=2)
-    slopes = -vectors / d_ij[:, :, None] ** 3
-    pair = np.arange(len(idx_i))
-    derivatives = np.empty_like(d_ij)
-    for n in range(len(frames)):
-        jacobian = np.zeros((len(idx_i), frames.n_atoms, 3))
-        jacobian[pair, idx_j], jacobian[pair, idx_i] = slopes[n], -slopes[n]
-        columns = jacobian.reshape(len(idx_i), -1).T
-        derivatives[n] = np.linalg.lstsq(columns, -frames.forces[n].ravel(), rcond=1e-8)[0]
-    change = 1 / d_ij[None] - 1 / d_ij[:, None]
+    inverse, derivatives = np.empty((2, len(frames), len(idx_i)))
+    for n, forces in enumerate(frames.forces):
+        (inverse[n],), (jacobian,) = inverse_distances(frames.positions[n : n + 1], idx_i, idx_j)
+        derivatives[n] = np.linalg.lstsq(jacobian.T, -forces.ravel(), rcond=1e-8)[0]
+    change = inverse[None] - inverse[:, None]
     work = 0.5 * np.einsum("abp,abp->ab", derivatives[:, None] + derivatives[None], change)
     return work, np.linalg.norm(change, axis=2)
 
