@@ -12,7 +12,7 @@ from ase.geometry import find_mic
 from mdaug.calculators.failures import calculator_failed
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, IntArray
-from mdaug.geometry.bonds import bond_images, bond_name, find_bonds, smaller_fragment
+from mdaug.geometry.bonds import BoolArray, bond_images, bond_name, find_bonds, smaller_fragment
 from mdaug.geometry.molecules import molecule_of_atom
 from mdaug.units import KCAL_MOL_PER_EV
 
@@ -70,9 +70,14 @@ class ScanResult:
     unlike_training: tuple[str, ...] = ()
     failures: tuple[tuple[float, str], ...] = ()
 
+    @property
+    def is_known(self) -> BoolArray:
+        """Whether each point has an energy and a force, shape (n_points,)."""
+        return np.isfinite(self.energy_kcal_mol) & np.isfinite(self.force_along_bond_kcal_mol_A)
+
     def without_failures(self) -> "ScanResult":
         """Return the scan with its points that have an energy and a force only."""
-        known = np.isfinite(self.energy_kcal_mol) & np.isfinite(self.force_along_bond_kcal_mol_A)
+        known = self.is_known
         reference = self.reference_kcal_mol
         return replace(
             self,

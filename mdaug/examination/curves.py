@@ -15,7 +15,6 @@ from mdaug.analysis.scan_metrics import PROMINENCE_KCAL_MOL, REFERENCE_LIMIT_KCA
 from mdaug.calculators.failures import calculator_failed
 from mdaug.examination.force_field import ExaminedForceField
 from mdaug.frames import FloatArray
-from mdaug.geometry.bonds import BoolArray
 from mdaug.quantum.scan_motions import Motion
 from mdaug.verdicts import Level, Verdict
 
@@ -139,17 +138,6 @@ class Curve:
         }
 
 
-def known_points(scan: ScanResult) -> BoolArray:
-    """Return whether each point of a bond scan has an energy and a force, shape (n_points,).
-
-    Parameters
-    ----------
-    scan
-        The scan.
-    """
-    return np.isfinite(scan.energy_kcal_mol) & np.isfinite(scan.force_along_bond_kcal_mol_A)
-
-
 def curve_of_scan(scan: ScanResult) -> Curve:
     """Return the curve of a bond scan; points without an energy are left out.
 
@@ -158,7 +146,7 @@ def curve_of_scan(scan: ScanResult) -> Curve:
     scan
         The scan.
     """
-    has_energy = known_points(scan)
+    has_energy = scan.is_known
     distances, force = scan.distances_A[has_energy], scan.force_along_bond_kcal_mol_A[has_energy]
     energy, n_failed = scan.energy_kcal_mol[has_energy], int((~has_energy).sum())
     work = np.empty(0)

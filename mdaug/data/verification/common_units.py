@@ -5,6 +5,7 @@ frame has a length and a force scale of its own, from all of its bonds: the comm
 and the restoring force for their stretch, both relative to the other frames.
 """
 
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -73,6 +74,47 @@ def common_units_verdict(frames: FrameSet, usable: IntArray, stated: StatedUnits
     return _judge_forces(some, scale, is_clear, usable, stated)
 
 
+@dataclass(frozen=True)
+class BondAnswers:
+    """How the bonds of each frame answer their stretch.
+
+    Parameters
+    ----------
+    scale
+        Shape (n_frames,): force over that of bonds with the given stiffness.
+    correlation
+        Shape (n_frames,): of force and stretch, over the bonds.
+    strain
+        Shape (n_frames,), eV.
+    """
+
+    scale: FloatArray
+    correlation: FloatArray
+    strain: FloatArray
+
+    def are_clear(self, least: float) -> BoolArray:
+        """Return the frames that are strained and have at least this correlation, shape (n_frames,)."""
+        clear: BoolArray = np.abs(self.correlation) > least
+        return clear & (self.strain > MIN_STRAIN * np.median(self.strain))
+
+
+def bond_answers(stretch: FloatArray, pull: FloatArray, stiffness: FloatArray) -> BondAnswers:
+    """Return how the bonds of each frame answer their stretch.
+
+    Parameters
+    ----------
+    stretch, pull
+        Shape (n_frames, n_bonds): lengths, Å, and forces that shorten the bonds, eV/Å, less their medians.
+    stiffness
+        Shape (n_bonds,), eV/Å².
+    """
+    work = np.sum(stretch * pull, axis=1)
+    strain = np.sum(stiffness * stretch**2, axis=1)
+    answer = np.sum(pull**2 / stiffness, axis=1)
+    correlation = work / np.sqrt(np.maximum(strain * answer, 1e-300))
+    return BondAnswers(work / np.maximum(strain, 1e-300), correlation, strain)
+
+
 def force_scales(d_ij: FloatArray, pull: FloatArray) -> tuple[FloatArray, BoolArray]:
     """Return the force scale of each frame and whether it is clear, both of shape (n_frames,).
 
@@ -86,12 +128,8 @@ def force_scales(d_ij: FloatArray, pull: FloatArray) -> tuple[FloatArray, BoolAr
     stretch = d_ij - np.median(d_ij, axis=0)
     pull = pull - np.median(pull, axis=0)  # frames about a structure that is no minimum have a mean force
     stiffness = np.median(np.abs(pull), axis=0) / np.maximum(np.median(np.abs(stretch), axis=0), 1e-12)
-    work = np.sum(stretch * pull, axis=1)
-    strain = np.sum(stiffness * stretch**2, axis=1)
-    answer = np.sum(pull**2 / stiffness, axis=1)
-    correlation = work / np.sqrt(np.maximum(strain * answer, 1e-300))
-    is_clear = (np.abs(correlation) > CLEAR) & (strain > MIN_STRAIN * np.median(strain))
-    return work / np.maximum(strain, 1e-300), is_clear
+    answers = bond_answers(stretch, pull, stiffness)
+    return answers.scale, answers.are_clear(CLEAR)
 
 
 def _judge_forces(

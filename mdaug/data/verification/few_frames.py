@@ -15,6 +15,8 @@ import numpy as np
 from mdaug.data.origin import shown
 from mdaug.data.stated_units import StatedUnits
 from mdaug.data.verification.bond_stiffness import expected_stiffness, length_ratios, vibrating_bonds
+from mdaug.data.verification.common_units import FORCE_FACTOR, BondAnswers, bond_answers
+from mdaug.data.verification.compared_energies import MIN_SLOPE_WIDTH
 from mdaug.data.verification.regression import CLEAR, regress, robust_std
 from mdaug.data.verification.unit_inference import (
     STIFFNESS_FACTOR,
@@ -23,7 +25,7 @@ from mdaug.data.verification.unit_inference import (
     options_of,
 )
 from mdaug.data.verification.works_of_forces import Works, works_of
-from mdaug.frames import FloatArray, FrameSet, IntArray, evenly_spaced
+from mdaug.frames import FrameSet, IntArray, evenly_spaced
 from mdaug.verdicts import Verdict
 
 FORCES = "unit of forces, few frames"
@@ -44,12 +46,6 @@ MANY = 50
 
 ANSWERING = 0.6
 """Correlation of pull and stretch over the bonds of a frame from which on it has a force scale."""
-
-MIN_STRAIN = 0.3
-"""Strain energy of such a frame, relative to the median."""
-
-FORCE_FACTOR = 10.0
-"""Force scales of frames of one unit are within this factor of each other (Ry: 13.6, kcal/mol: 23)."""
 
 MIN_SHARE = 0.02
 """Share of the frames with another scale that is no accident."""
@@ -73,25 +69,6 @@ STANDARD_ERRORS = 3.0
 """Of a correlation, by which it is beyond its limit where energies are surely wrong."""
 
 
-@dataclass(frozen=True)
-class BondAnswers:
-    """How the bonds of each frame of a system answer their stretch.
-
-    Parameters
-    ----------
-    scale
-        Shape (n_frames,): force over that of bonds with the expected stiffness.
-    correlation
-        Shape (n_frames,): of force and stretch, over the bonds.
-    strain
-        Shape (n_frames,), eV.
-    """
-
-    scale: FloatArray
-    correlation: FloatArray
-    strain: FloatArray
-
-
 def few_frames_verdicts(systems: Sequence[FrameSet], stated: StatedUnits) -> list[Verdict]:
     """Return verdicts on the frames of all systems that have few; none if there are too few in all.
 
@@ -106,7 +83,7 @@ def few_frames_verdicts(systems: Sequence[FrameSet], stated: StatedUnits) -> lis
     if sum(len(frames) - 1 for frames in few) < LEAST:
         return []
     few = [few[n] for n in evenly_spaced(len(few), MAX_SYSTEMS)]
-    answers = [bond_answers(frames) for frames in few]
+    answers = [_answers(frames) for frames in few]
     works = [works_of(frames) for frames in few]
     factor = _typical_scale(answers)
     slope = _Slope.of(few, works)
@@ -115,7 +92,7 @@ def few_frames_verdicts(systems: Sequence[FrameSet], stated: StatedUnits) -> lis
         float(np.median(np.concatenate(ratios))) if ratios else None,
         factor,
         slope.value if slope.is_measured else None,
-        max(0.1, -float(np.log(max(abs(slope.correlation), 1e-3)))),
+        max(MIN_SLOPE_WIDTH, slope.log_error),
     )
     verdicts = [
         _forces_verdict(factor, evidence, stated),
@@ -125,25 +102,14 @@ def few_frames_verdicts(systems: Sequence[FrameSet], stated: StatedUnits) -> lis
     return [verdict for verdict in verdicts if verdict is not None]
 
 
-def bond_answers(frames: FrameSet) -> BondAnswers | None:
-    """Return how the bonds between nonmetals of each frame answer; None if none vibrates.
-
-    Parameters
-    ----------
-    frames
-        Two frames or more.
-    """
+def _answers(frames: FrameSet) -> BondAnswers | None:
+    """Return how the bonds between nonmetals answer, by Badger's rule; None if none vibrates."""
     bonds = vibrating_bonds(frames)
     if bonds is None:
         return None
     idx_i, idx_j, d_ij, pull = bonds
     stiffness = expected_stiffness(frames.atomic_numbers, idx_i, idx_j, d_ij.mean(axis=0))
-    stretch, pull = d_ij - np.median(d_ij, axis=0), pull - np.median(pull, axis=0)
-    work = np.sum(stretch * pull, axis=1)
-    strain = np.sum(stiffness * stretch**2, axis=1)
-    answer = np.sum(pull**2 / stiffness, axis=1)
-    correlation = work / np.sqrt(np.maximum(strain * answer, 1e-300))
-    return BondAnswers(work / np.maximum(strain, 1e-300), correlation, strain)
+    return bond_answers(d_ij - np.median(d_ij, axis=0), pull - np.median(pull, axis=0), stiffness)
 
 
 def _typical_scale(answers: Sequence[BondAnswers | None]) -> float | None:
@@ -153,8 +119,7 @@ def _typical_scale(answers: Sequence[BondAnswers | None]) -> float | None:
 
 
 def _is_clear(answers: BondAnswers) -> IntArray:
-    strained = answers.strain > MIN_STRAIN * np.median(answers.strain)
-    return np.flatnonzero(strained & (np.abs(answers.correlation) > ANSWERING))
+    return np.flatnonzero(answers.are_clear(ANSWERING))
 
 
 @dataclass(frozen=True)
@@ -163,6 +128,7 @@ class _Slope:
 
     value: float
     correlation: float
+    log_error: float
     reliability: float
     per_atom: float
     n: int
@@ -171,7 +137,7 @@ class _Slope:
     def of(cls, systems: Sequence[FrameSet], works: Sequence[Works]) -> "_Slope":
         differences, implied, closures = (np.concatenate(column) for column in zip(*works, strict=True))
         if len(implied) < LEAST or robust_std(implied) < 1e-6:
-            return cls(1.0, 0.0, 0.0, 1.0, 0)
+            return cls(1.0, 0.0, 0.0, 0.0, 1.0, 0)
         fit = regress(differences, implied)
         noise = robust_std(closures) ** 2 / 3 if len(closures) else np.inf
         sizes = np.concatenate(
@@ -179,7 +145,8 @@ class _Slope:
         )
         per_atom = regress(differences * sizes, implied).slope
         n = sum(len(frames) - 1 for frames in systems)
-        return cls(fit.slope, fit.correlation, 1 - noise / robust_std(implied) ** 2, per_atom, n)
+        reliability = 1 - noise / robust_std(implied) ** 2
+        return cls(fit.slope, fit.correlation, fit.log_error, reliability, per_atom, n)
 
     @property
     def is_measured(self) -> bool:
