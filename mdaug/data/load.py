@@ -1,14 +1,14 @@
 """DATA, a file or a name, to checked frames in eV and Å."""
 
-import warnings
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
 import numpy as np
 from ase.data import chemical_symbols
 
+from mdaug.data.checked_frames import ReadFrames, check_frames, refuse_together
 from mdaug.data.datasets import EMBEDDED_SETS, REMOTE_SETS, cached_path
 from mdaug.data.exchanged_elements import refuse_exchanged_elements
 from mdaug.data.isolated_atoms import are_isolated
@@ -22,41 +22,9 @@ from mdaug.data.readers.from_atoms import TAKE_SEVERAL
 from mdaug.data.reading import Reading, ReadingOptions
 from mdaug.data.sources import find_files
 from mdaug.data.stated_units import StatedUnits, signed_factor_of_stress, stated_units
-from mdaug.data.verification.energies_from_forces import Effort
-from mdaug.data.verification.few_frames import few_frames_verdicts
 from mdaug.data.verification.structure import check_structure
-from mdaug.data.verification.verify import (
-    AT_LOAD,
-    Verification,
-    is_augmented,
-    raise_or_warn,
-    verify_frames,
-)
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
-from mdaug.verdicts import Verdict
-
-
-@dataclass(frozen=True)
-class ReadFrames:
-    """Frames as read, in eV and Å, not yet checked.
-
-    Parameters
-    ----------
-    frames
-        All frames that could be read.
-    units
-        Units in which the file was read.
-    notes
-        What was read and what was left out, and why; one sentence each.
-    is_named_set
-        Whether it is a set that mdaug ships or downloads, whose content is known.
-    """
-
-    frames: FrameSet
-    units: StatedUnits
-    notes: tuple[str, ...]
-    is_named_set: bool
 
 
 def load_frames(
@@ -100,8 +68,8 @@ def load_frames(
     """
     contents = read_frames(data, **reading)
     try:
-        frames = _checked(contents, drop_outliers=drop_outliers)
-        _refuse_together([contents], str(data))
+        frames = check_frames(contents, drop_outliers=drop_outliers)
+        refuse_together([contents], str(data))
         return frames
     except DataError as error:
         isomers = _isomers(contents.frames)
@@ -152,50 +120,13 @@ def load_systems(
     """
     systems = read_systems(data, name_folder=name_folder, **reading)
     checked = [
-        contents.frames if are_isolated(contents.frames) else _checked(contents, drop_outliers=drop_outliers)
+        contents.frames
+        if are_isolated(contents.frames)
+        else check_frames(contents, drop_outliers=drop_outliers)
         for contents in (systems if isolated_atoms else without_isolated_atoms(systems))
     ]
-    _refuse_together(systems, str(data))
+    refuse_together(systems, str(data))
     return checked
-
-
-def _checked(contents: ReadFrames, *, drop_outliers: bool) -> FrameSet:
-    """Return frames as read after all checks; warns of notes and of what is likely wrong."""
-    for note in contents.notes:
-        warnings.warn(f"{contents.frames.name}: {note}", stacklevel=3)
-    verification = verify(
-        contents, drop_outliers=drop_outliers, effort=None if contents.is_named_set else AT_LOAD
-    )
-    return raise_or_warn(verification, contents.frames.name, only_duplicates=contents.is_named_set)
-
-
-def verify_together(systems: Sequence[ReadFrames]) -> list[Verdict]:
-    """Return the verdicts on all systems with few frames together, see `few_frames_verdicts`.
-
-    Parameters
-    ----------
-    systems
-        Systems of a file or set. Those read in other units than the first are left out.
-    """
-    if not systems:
-        return []
-    units = systems[0].units
-    frames = [
-        contents.frames
-        for contents in systems
-        if contents.units == units
-        and not contents.is_named_set
-        and contents.frames.has_forces
-        and not is_augmented(contents.frames)
-    ]
-    return few_frames_verdicts(frames, units)
-
-
-def _refuse_together(systems: Sequence[ReadFrames], name: str) -> None:
-    """Raise an error if the systems with few frames together show a certain fault."""
-    for verdict in verify_together(systems):
-        if verdict.verdict == "error":
-            raise DataError(f"{name}: {verdict.text}")
 
 
 def read_frames(data: str | Path = "ethanol", **reading: Unpack[ReadingOptions]) -> ReadFrames:
@@ -333,35 +264,3 @@ def _with_stated_stresses(frames: FrameSet, units: StatedUnits, reading: Reading
         return replace(frames, stresses=None)
     factor = signed_factor_of_stress(reading.stress_units, units, name)
     return replace(frames, stresses=factor * frames.stresses)
-
-
-def verify(contents: ReadFrames, *, drop_outliers: bool, effort: Effort | None) -> Verification:
-    """Check frames as read, once more without their outliers if these are to be left out.
-
-    Parameters
-    ----------
-    contents
-        Frames as read.
-    drop_outliers
-        Leave out frames whose energy or forces stand out.
-    effort
-        Time that the comparison of energies with forces may take; None leaves it out.
-
-    Raises
-    ------
-    DataError
-        If the frames cannot be checked at all, or no frame is left.
-    """
-    verification = verify_frames(contents.frames, contents.units, effort)
-    dropped = verification.outliers
-    if not drop_outliers or len(dropped) == 0:
-        return verification
-    kept = np.setdiff1d(np.arange(len(contents.frames)), dropped)
-    if len(kept) == 0:
-        raise DataError(f"{contents.frames.name}: all {len(dropped)} frames are outliers; nothing is left")
-    warnings.warn(
-        f"{contents.frames.name}: {len(dropped)} of {len(contents.frames)} frames left out as outliers "
-        f"({shown(contents.frames, dropped)})",
-        stacklevel=3,
-    )
-    return verify_frames(contents.frames.select(kept), contents.units, effort)

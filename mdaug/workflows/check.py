@@ -4,13 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mdaug.data.load import (
-    ReadFrames,
-    read_systems,
-    verify,
-    verify_together,
-    without_isolated_atoms,
-)
+from mdaug.data.checked_frames import ReadFrames, verify, verify_together
+from mdaug.data.load import read_systems, without_isolated_atoms
 from mdaug.data.origin import FILE_NAME, numbers_in_file
 from mdaug.data.verification.verify import THOROUGH
 from mdaug.errors import DataError
