@@ -14,6 +14,7 @@ from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.units import EV_PER_ENERGY_UNIT, KCAL_MOL_PER_EV
 
+A_PER_BOHR = 0.529177
 HARTREE = EV_PER_ENERGY_UNIT["Hartree"]
 
 
@@ -85,6 +86,29 @@ def test_energies_of_one_system_in_another_unit_name_this_system(few):
     verdict, text = verdicts_of(few)[ENERGIES]
     assert verdict == "error"
     assert "set 4" in text and "set 5" not in text
+
+
+@pytest.mark.parametrize("n", [2, 10])
+def test_a_slope_that_may_be_right_decides_nothing(few, n):
+    verdict, text = verdicts_of([in_units(frames, 1, A_PER_BOHR) for frames in few[:n]])[ENERGIES]
+    assert verdict == "cannot tell"
+    assert "expected 0.7 to 1.43" in text
+
+
+def test_a_system_whose_works_mean_nothing_is_not_named(few):
+    """Frames that are farther apart than the energy is smooth: slope −0.5, correlation −0.7."""
+    few[0] = of_waves(few[0], amplitude=0.005, wavenumber=30.0)
+    assert verdicts_of(few)[ENERGIES][0] == "ok"
+
+
+def of_waves(frames: FrameSet, amplitude: float, wavenumber: float) -> FrameSet:
+    """Return frames with the energy Σ A cos(k·d) over pairs of atoms, A in eV and k in 1/Å."""
+    r_ij = frames.positions[:, :, None] - frames.positions[:, None]
+    itself = np.eye(frames.n_atoms)
+    d_ij = np.linalg.norm(r_ij, axis=-1) + itself
+    energies = amplitude * ((1 - itself) * np.cos(wavenumber * d_ij)).sum(axis=(1, 2)) / 2
+    pull = amplitude * wavenumber * (1 - itself) * np.sin(wavenumber * d_ij) / d_ij
+    return replace(frames, energies=energies, forces=np.einsum("nij,nijx->nix", pull, r_ij))
 
 
 def test_too_few_frames_have_no_verdict(few):

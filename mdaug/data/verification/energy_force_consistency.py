@@ -7,7 +7,7 @@ from mdaug.data.verification.compared_energies import ENERGY_MADS, MIN_FRAMES, R
 from mdaug.data.verification.energy_levels import two_levels
 from mdaug.data.verification.kernel_energies import similar_frames, without_smooth_part
 from mdaug.data.verification.kinetic_energy import kinetic_energy_verdict
-from mdaug.data.verification.regression import CLEAR, SCALE_LIMITS, regress, robust_std
+from mdaug.data.verification.regression import CLEAR, SCALE_LIMITS, expected_correlation, regress, robust_std
 from mdaug.data.verification.remedies import Remedies
 from mdaug.frames import FloatArray, IntArray
 from mdaug.verdicts import Verdict
@@ -17,20 +17,9 @@ NAME, FORCES_NAME = "energies against forces", "forces against other frames"
 MIN_EXPLAINED = 0.2
 """Share of the forces below which the model means nothing: too few frames, or forces of other positions."""
 
-LEAST_FACTOR = 1.6
-"""Wrong units change the slope by a greater factor (Bohr for Å: 1.89)."""
-
-EXPECTED_OF_RELIABILITY = 0.7
-"""Least correlation of given energies with predicted ones, relative to the square root of the reliability. In
-clean sets it is 0.95 to 1.2 of that root."""
-
 SMOOTH, NOT_SMOOTH = 0.4, 0.05
 """Share of the variance of predicted energies that those of similar frames explain, from which on given
 energies must be smooth too, and share below which they are not."""
-
-STANDARD_ERRORS = 3.0
-"""Of a correlation, or the logarithm of a slope, by which it is beyond its limit where energies are surely
-wrong."""
 
 OUTLIER_SHARE = 0.4
 """Robust standard deviations of the energies that an outlier is off at least."""
@@ -105,23 +94,15 @@ def _judge_slope(compared: ComparedEnergies, remedies: Remedies) -> Verdict:
         f"energies are {fit.slope:.3g} times what the forces imply, correlation {fit.correlation:.2f}, "
         f"scatter {fit.scatter:.2g} eV"
     )
-    # errors of the predictions lower one regression's slope by the correlation and raise the other's
-    lowest, highest = sorted((fit.slope * abs(fit.correlation), fit.slope / abs(fit.correlation)))
-    if SCALE_LIMITS[0] < fit.slope < SCALE_LIMITS[1]:
-        if lowest < 1 / LEAST_FACTOR or highest > LEAST_FACTOR:
-            return _cannot_tell(measured, fit.slope)
-        off = _stands_out(compared)
-        if len(off) == 0:
-            return Verdict(NAME, "ok", fit.slope, limit, measured)
-        return _outliers_verdict(compared, off, limit)
-    width = STANDARD_ERRORS * float(np.sqrt((1 - fit.correlation**2) / len(compared.energies)))
-    if (
-        fit.slope > 0
-        and highest * np.exp(width) > SCALE_LIMITS[0]
-        and lowest * np.exp(-width) < SCALE_LIMITS[1]
-    ):
+    level = fit.slope_level(len(compared.energies))
+    if level == "error":
+        return Verdict(NAME, level, fit.slope, limit, f"{remedies.explain_slope(fit.slope)} ({measured})")
+    if level == "cannot tell":
         return _cannot_tell(measured, fit.slope)
-    return Verdict(NAME, "error", fit.slope, limit, f"{remedies.explain_slope(fit.slope)} ({measured})")
+    off = _stands_out(compared)
+    if len(off) == 0:
+        return Verdict(NAME, level, fit.slope, limit, measured)
+    return _outliers_verdict(compared, off, limit)
 
 
 def _outliers_verdict(compared: ComparedEnergies, off: IntArray, limit: str) -> Verdict:
@@ -178,8 +159,7 @@ def _forces_verdict(compared: ComparedEnergies) -> Verdict:
 def _judge_unrelated(compared: ComparedEnergies) -> Verdict:
     predicted, energies, fit = compared.predicted, compared.energies, compared.fit
     is_molecule = compared.frames.cells is None
-    expected = EXPECTED_OF_RELIABILITY * float(np.sqrt(max(predicted.reliability, 0.0)))
-    lacking = expected - STANDARD_ERRORS * (1 - expected**2) / np.sqrt(len(energies))
+    expected, lacking = expected_correlation(predicted.reliability, len(energies))
     measured = (
         f"correlation {fit.correlation:.2f} of the energies with those integrated from the forces; "
         f"expected at least {expected:.2f}, as fits to either half of the forces agree "

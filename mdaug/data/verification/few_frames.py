@@ -17,7 +17,14 @@ from mdaug.data.stated_units import StatedUnits
 from mdaug.data.verification.bond_stiffness import expected_stiffness, length_ratios, vibrating_bonds
 from mdaug.data.verification.common_units import FORCE_FACTOR, BondAnswers, bond_answers
 from mdaug.data.verification.compared_energies import MIN_SLOPE_WIDTH
-from mdaug.data.verification.regression import CLEAR, regress, robust_std
+from mdaug.data.verification.regression import (
+    CLEAR,
+    SCALE_LIMITS,
+    Regression,
+    expected_correlation,
+    regress,
+    robust_std,
+)
 from mdaug.data.verification.unit_inference import (
     STIFFNESS_FACTOR,
     UnitEvidence,
@@ -56,17 +63,11 @@ LEAST_ODD = 3
 MIN_RELIABILITY = 0.8
 """Of the works of the forces, from which on a slope is judged: less in scans with large steps."""
 
-LEAST_FACTOR = 1.43
-"""Wrong units change the slope by a greater factor (Bohr for Å: 1.89)."""
-
 ENERGY_FACTOR = 5.0
 """The slope of a system in another unit of energy differs by a greater factor from that of the others."""
 
 SHOWN = 4
 """Systems that a message names."""
-
-STANDARD_ERRORS = 3.0
-"""Of a correlation, by which it is beyond its limit where energies are surely wrong."""
 
 
 def few_frames_verdicts(systems: Sequence[FrameSet], stated: StatedUnits) -> list[Verdict]:
@@ -91,8 +92,8 @@ def few_frames_verdicts(systems: Sequence[FrameSet], stated: StatedUnits) -> lis
     evidence = UnitEvidence(
         float(np.median(np.concatenate(ratios))) if ratios else None,
         factor,
-        slope.value if slope.is_measured else None,
-        max(MIN_SLOPE_WIDTH, slope.log_error),
+        slope.fit.slope if slope is not None and slope.is_measured else None,
+        MIN_SLOPE_WIDTH if slope is None else max(MIN_SLOPE_WIDTH, slope.fit.log_error),
     )
     verdicts = [
         _forces_verdict(factor, evidence, stated),
@@ -126,41 +127,34 @@ def _is_clear(answers: BondAnswers) -> IntArray:
 class _Slope:
     """Regression of the energy differences of all systems against the works of the forces."""
 
-    value: float
-    correlation: float
-    log_error: float
-    reliability: float
+    fit: Regression
     per_atom: float
+    """Slope if energies are per atom."""
+    reliability: float
     n: int
+    """Number of independent differences of energies."""
 
     @classmethod
-    def of(cls, systems: Sequence[FrameSet], works: Sequence[Works]) -> "_Slope":
+    def of(cls, systems: Sequence[FrameSet], works: Sequence[Works]) -> "_Slope | None":
+        """Return the regression; None if hardly any frames are similar or all energies are to be equal."""
         differences, implied, closures = (np.concatenate(column) for column in zip(*works, strict=True))
         if len(implied) < LEAST or robust_std(implied) < 1e-6:
-            return cls(1.0, 0.0, 0.0, 0.0, 1.0, 0)
-        fit = regress(differences, implied)
+            return None
         noise = robust_std(closures) ** 2 / 3 if len(closures) else np.inf
         sizes = np.concatenate(
             [np.full(len(one.works), float(s.n_atoms)) for s, one in zip(systems, works, strict=True)]
         )
-        per_atom = regress(differences * sizes, implied).slope
-        n = sum(len(frames) - 1 for frames in systems)
-        reliability = 1 - noise / robust_std(implied) ** 2
-        return cls(fit.slope, fit.correlation, fit.log_error, reliability, per_atom, n)
+        return cls(
+            regress(differences, implied),
+            regress(differences * sizes, implied).slope,
+            1 - noise / robust_std(implied) ** 2,
+            sum(len(frames) - 1 for frames in systems),
+        )
 
     @property
     def is_measured(self) -> bool:
         """Whether the works are reliable and the energies follow them."""
-        return self.reliability > MIN_RELIABILITY and abs(self.correlation) > CLEAR
-
-    @property
-    def is_wrong(self) -> bool:
-        """Whether the slope is beyond its limits whatever the errors of the works are."""
-        lowest, highest = sorted((self.value * abs(self.correlation), self.value / abs(self.correlation)))
-        width = STANDARD_ERRORS * float(np.sqrt((1 - self.correlation**2) / self.n))
-        return self.value < 0 or (
-            lowest * np.exp(-width) > LEAST_FACTOR or highest * np.exp(width) < 1 / LEAST_FACTOR
-        )
+        return self.reliability > MIN_RELIABILITY and abs(self.fit.correlation) > CLEAR
 
 
 def _forces_verdict(factor: float | None, evidence: UnitEvidence, stated: StatedUnits) -> Verdict:
@@ -213,61 +207,66 @@ def _frames_verdict(
 def _energies_verdict(
     systems: Sequence[FrameSet],
     works: Sequence[Works],
-    slope: _Slope,
+    slope: _Slope | None,
     evidence: UnitEvidence,
     stated: StatedUnits,
 ) -> Verdict:
-    limit = f"{1 / LEAST_FACTOR:.2g} to {LEAST_FACTOR:g}"
-    measured = (
-        f"differences of energies between similar frames are {slope.value:.3g} times the works of the "
-        f"forces, correlation {slope.correlation:.2f}"
-    )
-    if slope.reliability < MIN_RELIABILITY:
+    limit = f"{SCALE_LIMITS[0]:g} to {SCALE_LIMITS[1]:g}"
+    if slope is None or slope.reliability < MIN_RELIABILITY:
+        reliability = None if slope is None else slope.reliability
         text = "no similar frames whose energies forces could compare"
-        return Verdict(ENERGIES, "cannot tell", slope.reliability, MIN_RELIABILITY, text)
-    expected = 0.7 * float(np.sqrt(slope.reliability))
-    lacking = expected - STANDARD_ERRORS * (1 - expected**2) / np.sqrt(slope.n)
-    if slope.n >= MANY and abs(slope.correlation) < lacking:
+        return Verdict(ENERGIES, "cannot tell", reliability, MIN_RELIABILITY, text)
+    fit = slope.fit
+    measured = (
+        f"differences of energies between similar frames are {fit.slope:.3g} times the works of the "
+        f"forces, correlation {fit.correlation:.2f}"
+    )
+    expected, lacking = expected_correlation(slope.reliability, slope.n)
+    if slope.n >= MANY and abs(fit.correlation) < lacking:
         text = (
             f"energies do not belong to the frames: {measured}, expected at least {expected:.2f}: shuffled, "
             "of another calculation, or of several levels of theory; expected E and F = −∂E/∂r of one "
             "calculation"
         )
-        return Verdict(ENERGIES, "error", slope.correlation, expected, text)
+        return Verdict(ENERGIES, "error", fit.correlation, expected, text)
     if not slope.is_measured:
-        return Verdict(ENERGIES, "cannot tell", slope.correlation, CLEAR, measured)
-    if not slope.is_wrong:
-        others = _with_another_slope(systems, works, slope)
-        if len(others) == 0:
-            return Verdict(ENERGIES, "ok", slope.value, limit, measured)
+        return Verdict(ENERGIES, "cannot tell", fit.correlation, CLEAR, measured)
+    level = fit.slope_level(slope.n)
+    if level == "error":
+        return Verdict(ENERGIES, level, fit.slope, limit, _wrong_slope(slope, measured, evidence, stated))
+    others = _with_another_slope(systems, works, fit.slope)
+    if len(others) > 0:
         text = (
             f"energies of {_some(others)} are in another unit than those of the other systems, or of another "
             "calculation than their forces: put them into a file of their own and state its unit with --units"
         )
-        return Verdict(ENERGIES, "error", slope.value, limit, text)
-    per_atom_off = abs(np.log(abs(slope.per_atom)))
-    if slope.value > 0 and per_atom_off < 2 * evidence.slope_width:
-        text = f"energies do not fit the forces: they look like energies per atom ({measured})"
-    elif slope.value < 0:
-        text = (
+        return Verdict(ENERGIES, "error", fit.slope, limit, text)
+    if level == "cannot tell":
+        measured += (
+            f", expected {limit}: too few frames to decide on the units of energies and forces: check them"
+        )
+    return Verdict(ENERGIES, level, fit.slope, limit, measured)
+
+
+def _wrong_slope(slope: _Slope, measured: str, evidence: UnitEvidence, stated: StatedUnits) -> str:
+    """Return what is wrong with energies whose slope is."""
+    if slope.fit.slope < 0:
+        return (
             "energies do not fit the forces: one of the two has the wrong sign (forces are F = −∂E/∂r, "
             f"gradients are not) ({measured})"
         )
-    else:
-        text = f"energies do not fit the forces ({measured}): {_advice(evidence, stated)}"
-    return Verdict(ENERGIES, "error", slope.value, limit, text)
+    if abs(np.log(abs(slope.per_atom))) < 2 * evidence.slope_width:
+        return f"energies do not fit the forces: they look like energies per atom ({measured})"
+    return f"energies do not fit the forces ({measured}): {_advice(evidence, stated)}"
 
 
-def _with_another_slope(systems: Sequence[FrameSet], works: Sequence[Works], slope: _Slope) -> list[str]:
+def _with_another_slope(systems: Sequence[FrameSet], works: Sequence[Works], slope: float) -> list[str]:
     """Return the names of systems whose own slope is clearly another."""
     names = []
+    limits = slope / ENERGY_FACTOR, slope * ENERGY_FACTOR
     for frames, one in zip(systems, works, strict=True):
-        if len(one.works) < LEAST or robust_std(one.works) < 1e-6:
-            continue
-        own = regress(one.differences, one.works)
-        if abs(own.correlation) > CLEAR and (
-            abs(np.log(abs(own.slope) / slope.value)) > np.log(ENERGY_FACTOR) or own.slope < 0
-        ):
+        own = _Slope.of([frames], [one])
+        if own is not None and own.is_measured and own.fit.is_surely_beyond(limits, own.n):
             names.append(frames.name)
     return names
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from mdaug.frames import FloatArray
 from mdaug.geometry.bonds import BoolArray
+from mdaug.verdicts import Level
 
 OUTLIER_MADS = 8.0
 """Frames beyond this many median absolute deviations (times 1.48) from the others stand out."""
@@ -16,6 +17,17 @@ CLEAR = 0.6
 
 SCALE_LIMITS = (0.7, 1.43)
 """Of the slope of energies against predicted energies."""
+
+LEAST_FACTOR = 1.6
+"""Wrong units change the slope by a greater factor (Bohr for Å: 1.89)."""
+
+EXPECTED_OF_RELIABILITY = 0.7
+"""Least correlation of given energies with predicted ones, relative to the square root of the reliability of
+these. In clean sets it is 0.95 to 1.2 of that root."""
+
+STANDARD_ERRORS = 3.0
+"""Of a correlation, or the logarithm of a slope, by which it is beyond its limit where energies are surely
+wrong."""
 
 MAX_LEFT_OUT = 0.1
 """Share of the frames that are left out at most."""
@@ -36,6 +48,45 @@ class Regression:
     def log_error(self) -> float:
         """Uncertainty of the logarithm of the slope from errors of the predictions."""
         return -float(np.log(max(abs(self.correlation), 1e-3)))
+
+    @property
+    def slopes(self) -> tuple[float, float]:
+        """Lowest and highest slope.
+
+        Errors of the predictions lower the slope of one regression by the correlation and raise that of the
+        other.
+        """
+        certain = max(abs(self.correlation), 1e-3)
+        low, high = sorted((self.slope * certain, self.slope / certain))
+        return low, high
+
+    def is_surely_beyond(self, limits: tuple[float, float], n: int) -> bool:
+        """Return whether the slope is outside limits whatever the errors of the predictions are.
+
+        Parameters
+        ----------
+        limits
+            Lower and upper limit, both positive: a negative slope is beyond them.
+        n
+            Number of independent energies.
+        """
+        (low, high), (lower, upper) = self.slopes, limits
+        width = STANDARD_ERRORS * float(np.sqrt((1 - self.correlation**2) / n))
+        return low * np.exp(-width) >= upper or high * np.exp(width) <= lower
+
+    def slope_level(self, n: int) -> Level:
+        """Return ``"ok"`` for a slope of 1, ``"error"`` if it surely is another, else ``"cannot tell"``.
+
+        Parameters
+        ----------
+        n
+            Number of independent energies.
+        """
+        if self.is_surely_beyond(SCALE_LIMITS, n):
+            return "error"
+        low, high = self.slopes
+        is_certain = low >= 1 / LEAST_FACTOR and high <= LEAST_FACTOR
+        return "ok" if SCALE_LIMITS[0] < self.slope < SCALE_LIMITS[1] and is_certain else "cannot tell"
 
 
 def regress(energies: FloatArray, predicted: FloatArray) -> Regression:
@@ -61,6 +112,20 @@ def regress(energies: FloatArray, predicted: FloatArray) -> Regression:
     residual = energies - slope * predicted
     residual -= np.median(residual[keep])
     return Regression(correlation, slope, residual, robust_std(residual[keep]))
+
+
+def expected_correlation(reliability: float, n: int) -> tuple[float, float]:
+    """Return the least correlation of right energies with predicted ones, and below which it surely lacks.
+
+    Parameters
+    ----------
+    reliability
+        Share of the variance of the predictions that is not due to their errors.
+    n
+        Number of independent energies.
+    """
+    expected = EXPECTED_OF_RELIABILITY * float(np.sqrt(max(reliability, 0.0)))
+    return expected, expected - STANDARD_ERRORS * (1 - expected**2) / float(np.sqrt(n))
 
 
 def two_groups(values: FloatArray) -> tuple[BoolArray, float]:
