@@ -170,8 +170,8 @@ class MoleculeFinder:
             return tuple(in_order)
         formula = atoms.get_chemical_formula("hill")
         raise StructureError(
-            f"the baseline of this model is a force field of {' and '.join(self._formulas)}, and {formula} "
-            "with these bonds is not made of such molecules; take a structure that is, or train a model with "
+            f"this model is for the molecules {' and '.join(self._formulas)}, and {formula} with these "
+            "bonds is not made of such molecules; take a structure that is, or train a model with "
             '`model.baseline = "none"`'
         )
 

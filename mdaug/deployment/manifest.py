@@ -67,8 +67,9 @@ def build_manifest(
         format_version; elements (symbols, in the model's order); cutoff_A and the other sizes of the network
         (n_vectors if there are any);
         prior (name, number of knots, parameters of each pair of elements; null if there is none); baseline (a
-        list of the kinds of molecules: formula, atomic_numbers, bonds, mean_lengths_A, atom_types, n_terms;
-        null if there is none); units; dtype; training; weights_sha256 (of all tensors); versions.
+        list of the kinds of molecules: formula, atomic_numbers, bonds, mean_lengths_A, atom_types, n_terms,
+        has_energy, false for those without; null if there is none); units; dtype; training; weights_sha256
+        (of all tensors); versions.
         `export_model` adds extrapolation (n_frames, the number of training frames behind its statistics), if
         the model has statistics, and committee (networks, their number), if the file contains others.
     """
@@ -122,6 +123,7 @@ def _describe_template(terms: MoleculeTerms) -> dict[str, Any]:
         "mean_lengths_A": terms.bond_parameters[:, 0].tolist(),
         "atom_types": terms.atom_types.tolist(),
         "n_terms": len(terms.coefficients),
+        "has_energy": terms.has_energy,
     }
 
 

@@ -116,6 +116,35 @@ class MoleculeTemplate:
         """Hill formula."""
         return str(Symbols(self.atomic_numbers).get_chemical_formula("hill"))
 
+    @property
+    def has_energy(self) -> bool:
+        """Whether the molecule has a baseline; else the template only tells which molecule it is."""
+        energies = self.bond_parameters[:, 1], self.pair_parameters[:, [0, 3]], self.coefficients
+        return any(bool(np.any(each)) for each in energies)
+
+    @classmethod
+    def without_energy(
+        cls, atomic_numbers: IntArray, bonds: IntArray, mean_lengths: FloatArray
+    ) -> "MoleculeTemplate":
+        """Return the template of a molecule without baseline, whose atoms have no types.
+
+        Parameters
+        ----------
+        atomic_numbers
+            Shape (n_atoms,).
+        bonds
+            Shape (n_bonds, 2).
+        mean_lengths
+            Shape (n_bonds,), Å.
+        """
+        parameters = np.zeros((len(bonds), 9))
+        parameters[:, [0, 2]], parameters[:, 3] = mean_lengths[:, None], 1.0  # any valid r0 and β0
+        given = {"atomic_numbers": atomic_numbers, "bonds": bonds, "bond_parameters": parameters}
+        empty: dict[str, Any] = {
+            name: np.empty((0, *tail), dtype=dtype) for name, (dtype, tail) in _SHAPES.items()
+        }
+        return cls(**empty | given | {"atom_types": np.full(len(atomic_numbers), -1)})
+
     def arrays(self) -> Iterator[tuple[str, IntArray | FloatArray]]:
         """Return names and arrays, in a fixed order."""
         for name in TEMPLATE_TENSORS:

@@ -61,12 +61,14 @@ class MoleculeTerms(nn.Module):
     atom_types: Tensor
     term_shares: Tensor
     cutoff: float
+    has_energy: bool
 
     def __init__(self, template: MoleculeTemplate, cutoff: float) -> None:
         super().__init__()
         for name, array in template.arrays():
             setattr(self, name, torch.tensor(array))
         self.term_shares = torch.from_numpy(_term_shares(template))
+        self.has_energy = template.has_energy
         self.cutoff = float(cutoff)
 
     def forward(self, positions: Tensor) -> tuple[Tensor, Tensor]:

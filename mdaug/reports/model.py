@@ -134,6 +134,9 @@ def _baseline(manifest: dict[str, Any]) -> str:
     kinds = manifest.get("baseline") or []
     texts = []
     for kind in kinds:
+        if not kind.get("has_energy", True):  # files of earlier versions lack it
+            texts.append(f"none of {kind['formula']}")
+            continue
         n_types = len(set(kind.get("atom_types", ())) - {-1})
         types = f", {n_types} atom types" if n_types else ""
         texts.append(f"force field of {kind['formula']} ({kind['n_terms']} terms{types})")

@@ -291,5 +291,7 @@ def _summary(report: TrainingReport) -> str:
 def _baseline(choice: dict[str, Any]) -> str:
     """Return what the network's energies are added to, and why."""
     if choice["used"]:
-        return f"Baseline: force field of {', '.join(choice['molecules'])}; {choice['reason']}."
+        without = choice.get("without", [])
+        rest = f" For {', '.join(without)} the network stands alone." if without else ""
+        return f"Baseline: force field of {', '.join(choice['molecules'])}; {choice['reason']}.{rest}"
     return f"No baseline: {choice['reason']}."

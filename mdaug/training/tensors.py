@@ -191,7 +191,8 @@ def output_scales(frames: Frames, n_elements: int, n_atom_types: int, unit_eV: f
     What a network learns of a liquid, the forces between molecules, is several times as large as what it
     learns of molecules with a baseline. With one unit for both, the errors of the molecules are as large as
     those of the liquid (docs/benchmarks/other_systems.md). Therefore the atoms of each system have their rms
-    force, times 1 Å, as unit. Systems with atom types in common have one unit.
+    force, times 1 Å, as unit. Systems with atom types in common have one unit, and so do all with atoms
+    without type.
 
     Parameters
     ----------
@@ -201,27 +202,25 @@ def output_scales(frames: Frames, n_elements: int, n_atom_types: int, unit_eV: f
     n_elements, n_atom_types
         Number of elements and of atom types of the model.
     unit_eV
-        The unit (eV) to which the factors are relative; that of atoms without type.
+        The unit (eV) to which the factors are relative.
 
     Returns
     -------
     list of float or None
-        One factor for each element, all 1, and then for each atom type. None if the systems have one unit, or
-        some of their atoms have no type.
+        One factor for each element (atoms without type), and then for each atom type; 1 for those that no
+        frame has. None if the systems have one unit.
     """
     systems = systems_of(frames)
-    types = [system.atom_types for system in systems if system.atom_types is not None]
-    if len(types) < len(systems) or any((of_system < 0).any() for of_system in types):
-        return None
-    has_type = np.array([np.isin(np.arange(n_atom_types), of_system) for of_system in types])
+    types = [np.array([-1]) if system.atom_types is None else system.atom_types for system in systems]
+    has_type = np.array([np.isin(np.arange(-1, n_atom_types), of_system) for of_system in types])
     n_units, unit_of = connected_components(has_type.astype(int) @ has_type.T, directed=False)
     if n_units == 1:
         return None
-    factors = np.ones(n_elements + n_atom_types)
+    factors = np.ones(1 + n_atom_types)
     for number in range(n_units):
         members = np.flatnonzero(unit_of == number)
         weights = np.concatenate([systems[n].weights for n in members])
         squares = np.concatenate([np.mean(systems[n].forces ** 2, axis=(1, 2)) for n in members])
         rms = float(np.sqrt(np.average(squares, weights=weights))) if weights.any() else 0.0
-        factors[n_elements + np.flatnonzero(has_type[members].any(0))] = rms / unit_eV or 1.0
-    return list(factors)
+        factors[has_type[members].any(0)] = rms / unit_eV or 1.0
+    return [*np.repeat(factors[0], n_elements), *factors[1:]]

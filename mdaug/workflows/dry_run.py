@@ -100,7 +100,7 @@ def dry_run(config: RunConfig, *, device: str = "auto", callbacks: TrainingCallb
     started = time.perf_counter()
     trainer.validate()
     of_validation = time.perf_counter() - started
-    may_have_baseline = all(choose_baseline(sets.augmentation, sets.train, config).used for sets in systems)
+    may_have_baseline = any(choose_baseline(sets.augmentation, sets.train, config).used for sets in systems)
     numbers = _training_frames(systems, few=may_have_baseline and config.model.baseline == "auto")
     size = config.training.batch_size
     steps = tuple(-(-n // size) for n in numbers)

@@ -24,7 +24,7 @@ from mdaug.workflows.settings.config import RunConfig
 from mdaug.workflows.settings.workflow_options import ValidationOptions
 from mdaug.workflows.training.augmentation_choice import AugmentationChoice
 from mdaug.workflows.training.augmented import augmented_frames
-from mdaug.workflows.training.baseline import BaselineChoice
+from mdaug.workflows.training.baseline import BaselineChoice, summarize_baselines
 from mdaug.workflows.training.committee import committee_members
 from mdaug.workflows.training.delta_learning import make_delta_frames, with_delta_frames
 from mdaug.workflows.training.hardening import Hardened, harden, n_rounds, plan_of_hardening
@@ -190,9 +190,10 @@ def _report_choices(systems: Sequence[Sets], references: str, callbacks: Trainin
         label = f"{sets.label}: " if len(systems) > 1 else ""
         if sets.choice is not None:
             callbacks.stage(label + sets.choice.reason)
-    baseline = systems[0].baseline
-    if baseline.used:
-        callbacks.stage(f"baseline: force field of {', '.join(t.formula for t in baseline.templates)}")
+    baseline = summarize_baselines([sets.baseline for sets in systems])
+    if baseline["used"]:
+        without = f"; none for {', '.join(baseline['without'])}" if "without" in baseline else ""
+        callbacks.stage(f"baseline: force field of {', '.join(baseline['molecules'])}{without}")
     if len(systems) > 1 or systems[0].isolated_atoms:
         callbacks.stage(f"reference energies: {references}")
 

@@ -558,3 +558,18 @@ def test_buffers_are_counted_and_steps_allocate_nothing(path, network):
     core.set_molecules(templates, members, offsets)
     core.evaluate(species, atoms.positions, *pairs)
     assert core.memory_bytes == after
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_molecule_without_energy_has_the_network_alone(model, network, tmp_path, dtype):
+    water = random_templates("H2O")[0]
+    known = MoleculeTemplate.without_energy(water.atomic_numbers, water.bonds, np.array([0.96, 0.97]))
+    templates = [*random_templates("CH3CH2OH"), known]
+    path = export_model(model, tmp_path / "model.pt", training={}, templates=templates)
+    atoms = molecule("H2O")
+    atoms.rattle(0.1, seed=2)
+    result = evaluate(path, atoms, [(1, np.arange(3))], dtype=dtype)
+    alone = Core(network, dtype).evaluate(species_in(network, atoms), atoms.positions, *pairs_of(atoms))
+    assert_equal(result, alone, 1e-12)
+    tolerance = TOLERANCE if dtype == "float64" else 1e-4
+    assert_equal(result, torchscript(path, atoms, [(1, np.arange(3))], dtype=dtype), tolerance)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from ase import Atoms
 from ase.build import molecule
 from ase.io import write
@@ -14,6 +15,8 @@ from mdaug.deployment import export_model, read_manifest
 from mdaug.md import DynamicsOptions, run_dynamics
 from mdaug.md.lammps_integrator import LammpsIntegrator, lammps_integrators
 from mdaug.md.restart import read_restart, write_restart
+from mdaug.models import SchNet, SchNetOptions
+from mdaug.models.molecule_template import MoleculeTemplate
 from mdaug.workflows.lammps_data import write_data_file
 from mdaug.workflows.settings.inputs import inputs_folder
 from tests.force_fields import typed_templates
@@ -31,10 +34,6 @@ CUTOFF = 4.0
 @pytest.fixture(scope="session")
 def model_path(tmp_path_factory):
     """A model of ethanol and water with a baseline of random terms, cutoff 4 Å, float64."""
-    import torch
-
-    from mdaug.models import SchNet, SchNetOptions
-
     torch.manual_seed(3)
     options = SchNetOptions(
         n_atom_basis=16,
@@ -109,6 +108,32 @@ def test_one_rank_gives_what_the_calculator_gives(structures, alone, model_path)
         if atoms.pbc.any():
             assert_close(result.pressure, -expected["stress"][VOIGT] * BAR_PER_EV_A3)
         assert_close(-result.virials.sum(0) / atoms.get_volume(), result.pressure)
+
+
+@pytest.fixture(scope="session")
+def without_water(tmp_path_factory):
+    """A model of ethanol with a baseline and of water without, in float64."""
+    torch.manual_seed(3)
+    options = SchNetOptions(
+        n_atom_basis=16, n_filters=16, n_gaussians=8, cutoff=CUTOFF, n_knots=64, prior="none"
+    )
+    ethanol, water = typed_templates("CH3CH2OH", "H2O")
+    known = MoleculeTemplate.without_energy(water.atomic_numbers, water.bonds, np.array([0.96, 0.96]))
+    references, scales = [-13.0, -1030.0, -2040.0], [2.0] * 3 + [0.5] * 6
+    model = SchNet(options, [1, 6, 8], references, 0.7, n_atom_types=6, output_scales=scales)
+    path = tmp_path_factory.mktemp("without_water") / "model.pt"
+    return export_model(model.double().eval(), path, training={"data": "none"}, templates=[ethanol, known])
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_molecules_with_and_without_baseline(structures, without_water, tmp_path, ranks):
+    atoms = structures["mixture"]
+    calculator = MDAugCalculator(without_water, dtype="float64", evaluator="torchscript", strict=None)
+    calculator.calculate(atoms, ["energy", "forces"])
+    lab = Lab(tmp_path, without_water)
+    result = lab.evaluate({"mixture": atoms}, PAIR, before=MAP, ranks=ranks)["mixture"]
+    assert result.energy == pytest.approx(calculator.results["energy"], rel=1e-12)
+    assert_close(result.forces, calculator.results["forces"])
 
 
 @pytest.mark.parametrize("ranks", [2, 3, 4, 8])

@@ -178,9 +178,16 @@ def test_systems_with_atom_types_in_common_have_one_unit(make_frames, pair_of_wa
     np.testing.assert_allclose(scales, [1, 1, *[rms(first, shared)] * 2, *[rms(second)] * 2], rtol=1e-12)
     assert output_scales(Dataset((first, shared)), 2, 2, 1.0) is None
     assert output_scales(first, 2, 2, 1.0) is None
-    assert output_scales(Dataset((first, replace(second, atom_types=None))), 2, 4, 1.0) is None
-    part = typed(make_frames(5, seed=1), [2, 3, -1])
-    assert output_scales(Dataset((first, part)), 2, 4, 1.0) is None
+
+
+def test_systems_with_atoms_without_type_have_one_unit(make_frames, pair_of_water):
+    first = typed(make_frames(10), [0, 1, 1], 0.1)
+    bare = replace(make_frames(5, seed=1), atom_types=None)
+    part = typed(pair_of_water(make_frames(8, seed=3)), [2, 3, 3, -1, -1, -1], 2.0)
+    expected = [*[rms(bare, part)] * 2, *[rms(first)] * 2, *[rms(bare, part)] * 2]
+    scales = output_scales(Dataset((first, bare, part)), 2, 4, 1.0)
+    np.testing.assert_allclose(scales, expected, rtol=1e-12)
+    assert output_scales(Dataset((bare, part)), 2, 4, 1.0) is None
 
 
 def test_targets_and_errors_have_the_units_of_their_systems(make_frames, pair_of_water, make_model):

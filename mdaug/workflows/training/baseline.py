@@ -29,7 +29,7 @@ FILE = "baseline.json"
 
 @dataclass(frozen=True, eq=False)
 class BaselineChoice:
-    """Whether a model has a baseline.
+    """Whether a system has a baseline.
 
     Parameters
     ----------
@@ -38,7 +38,8 @@ class BaselineChoice:
     reason
         One sentence: why.
     templates
-        One for each kind of molecule; empty if it is not used.
+        One for each kind of molecule that the model knows; empty if the model has no baseline. In a model of
+        several systems those without a baseline have templates, too, but without energy.
     molecules
         For each template the atoms of its molecules in the frames, (n_molecules, n_atoms of the template).
     cutoff
@@ -59,7 +60,9 @@ class BaselineChoice:
         frames
             Frames of the same atoms as the training frames.
         """
-        return self.with_atom_types(self._baseline.subtract(frames, self.molecules)) if self.used else frames
+        if not self.used:
+            return frames
+        return self.with_atom_types(self._baseline.subtract(frames, self.molecules))
 
     def with_atom_types(self, frames: FrameSet) -> FrameSet:
         """Return frames with the atom types of the templates; without a baseline there are none.
@@ -78,38 +81,10 @@ class BaselineChoice:
     def _baseline(self) -> Baseline:
         return Baseline(self.templates, self.cutoff)
 
-    def network_options(self, options: SchNetOptions) -> SchNetOptions:
-        """Return the options of the network: fewer Gaussians, and no ZBL prior where M has all repulsion.
-
-        Within a molecule M has the repulsion of close atoms; ZBL would count it twice.
-
-        Parameters
-        ----------
-        options
-            Options of the network, as set.
-        """
-        if not self.used:
-            return options
-        alone = sum(map(len, self.molecules)) == 1
-        return options.with_baseline().model_copy(update={"prior": "none"} if alone else {})
-
-    def training_options(self, options: TrainOptions, n_frames: int, n_systems: int = 1) -> TrainOptions:
-        """Return the options of the training, with the number of epochs for the frames if none is set.
-
-        Parameters
-        ----------
-        options
-            Options of the training, as set.
-        n_frames
-            Number of training frames.
-        n_systems
-            Number of systems of these.
-        """
-        return options.with_epochs(n_frames, baseline=self.used, n_systems=n_systems)
-
-    def summary(self) -> dict[str, Any]:
-        """Return ``"baseline"`` of results.json."""
-        return {"used": self.used, "reason": self.reason, "molecules": [t.formula for t in self.templates]}
+    @property
+    def has_all_repulsion(self) -> bool:
+        """Whether the baseline has all repulsion of close atoms: the system is one molecule with energy."""
+        return self.used and sum(map(len, self.molecules)) == 1
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of baseline.json, from which `from_json` restores the choice exactly."""
@@ -143,8 +118,20 @@ class BaselineChoice:
 NO_BASELINE = BaselineChoice(False, "")
 
 
+def has_baseline(baselines: Sequence[BaselineChoice]) -> bool:
+    """Return whether a model has a baseline: whether at least one of its systems has.
+
+    Parameters
+    ----------
+    baselines
+        The baseline of each system.
+    """
+    return any(baseline.used for baseline in baselines)
+
+
 def network_options(baselines: Sequence[BaselineChoice], config: RunConfig) -> SchNetOptions:
-    """Return the options of the network: without ZBL prior where the baselines have all short distances.
+    """Return the options of the network: fewer Gaussians where all systems have a baseline, and no ZBL prior
+    where the baselines have all repulsion, which ZBL would count twice.
 
     Parameters
     ----------
@@ -153,8 +140,49 @@ def network_options(baselines: Sequence[BaselineChoice], config: RunConfig) -> S
     config
         Settings of the training.
     """
-    options = [baseline.network_options(config.model) for baseline in baselines]
-    return next((one for one in options if one.prior != "none"), options[0])
+    options = config.model
+    if all(baseline.used for baseline in baselines):
+        options = options.with_baseline()
+    if all(baseline.has_all_repulsion for baseline in baselines):
+        options = options.model_copy(update={"prior": "none"})
+    return options
+
+
+def with_epochs(baselines: Sequence[BaselineChoice], options: TrainOptions, n_frames: int) -> TrainOptions:
+    """Return the options of the training, with the number of epochs for the frames if none is set.
+
+    Parameters
+    ----------
+    baselines
+        The baseline of each system.
+    options
+        Options of the training, as set.
+    n_frames
+        Number of training frames.
+    """
+    return options.with_epochs(n_frames, baseline=has_baseline(baselines), n_systems=len(baselines))
+
+
+def summarize_baselines(baselines: Sequence[BaselineChoice]) -> dict[str, Any]:
+    """Return ``"baseline"`` of results.json: the molecules with a baseline, and those without, if some have.
+
+    Parameters
+    ----------
+    baselines
+        The baseline of each system.
+    """
+    used = [baseline for baseline in baselines if baseline.used]
+    first = (used or baselines)[0]
+    summary: dict[str, Any] = {
+        "used": bool(used),
+        "reason": first.reason,
+        "molecules": [template.formula for template in first.templates if template.has_energy],
+    }
+    without = [template.formula for template in first.templates if not template.has_energy]
+    if without:
+        summary["reason"] = f"the force fields of {len(used)} of {len(baselines)} systems are sound"
+        summary["without"] = without
+    return summary
 
 
 def make_baseline(field: ForceField, cutoff: float, reason: str) -> BaselineChoice:

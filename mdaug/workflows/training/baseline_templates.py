@@ -7,7 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdaug.augmentation.force_matching.force_field import N_BOND_PARAMETERS, ForceField
-from mdaug.frames import FloatArray, IntArray
+from mdaug.errors import DataError
+from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.geometry.matching import MoleculeGraph, match_molecules
+from mdaug.geometry.molecules import (
+    connects_to_own_image,
+    frame_bonds,
+    molecular_cells,
+    molecule_of_atom,
+)
 from mdaug.geometry.valence_constants import LINEAR_COSINE
 from mdaug.models.molecule_template import N_GATES, MoleculeTemplate
 
@@ -67,6 +75,52 @@ def _template(field: ForceField, atoms: IntArray) -> MoleculeTemplate:
         coefficients=coefficients[chosen],
         atom_types=topology.classes[atoms].astype(np.int64),  # numbered by `number_atom_types`
     )
+
+
+def templates_without_energy(frames: FrameSet) -> list[MoleculeTemplate]:
+    """Return one template without energy for each kind of molecule in frames.
+
+    Parameters
+    ----------
+    frames
+        Frames of molecules.
+
+    Raises
+    ------
+    DataError
+        The frames are not of molecules whose bonds last.
+    """
+    cells, found = molecular_cells(frames), frame_bonds(frames)
+    bonds = found.lasting
+    if len(found.changing):
+        raise DataError(f"{frames.name}: bonds change in the frames, and a baseline keeps its bonds")
+    if cells is not None and len(bonds) and connects_to_own_image(frames.positions[0], bonds, cells[0]):
+        raise DataError(f"{frames.name}: bonds go on from cell to cell, and a baseline is for molecules")
+    number = molecule_of_atom(frames.n_atoms, bonds)
+    place = np.empty_like(number)
+    kept: list[MoleculeTemplate] = []
+    for n in range(int(number.max()) + 1):
+        atoms, own = np.flatnonzero(number == n), number[bonds[:, 0]] == n
+        place[atoms] = np.arange(len(atoms))
+        numbers = frames.atomic_numbers[atoms].astype(np.int64)
+        one = MoleculeTemplate.without_energy(numbers, place[bonds[own]], found.mean_A[own])
+        if not is_known(one, kept):
+            kept.append(one)
+    return kept
+
+
+def is_known(template: MoleculeTemplate, others: Sequence[MoleculeTemplate]) -> bool:
+    """Return whether one of several templates has the bond graph of a template.
+
+    Parameters
+    ----------
+    template
+        The template.
+    others
+        The others.
+    """
+    graphs = [MoleculeGraph(other.atomic_numbers, other.bonds) for other in others]
+    return bool(graphs) and match_molecules(template.atomic_numbers, template.bonds, graphs) is not None
 
 
 def number_atom_types(templates: Sequence[MoleculeTemplate]) -> tuple[MoleculeTemplate, ...]:

@@ -18,6 +18,7 @@ from mdaug.reports.training import SystemReport, TrainingReport
 from mdaug.training import TrainResult
 from mdaug.verdicts import Verdict
 from mdaug.workflows.settings.config import CONFIG
+from mdaug.workflows.training.baseline import summarize_baselines
 from mdaug.workflows.training.delta_choice import DeltaChoice
 from mdaug.workflows.training.hardening import Hardened
 from mdaug.workflows.training.sets import Sets, kind_of_model
@@ -126,7 +127,7 @@ def describe_outcome(outcome: TrainingOutcome) -> dict[str, Any]:
         },
         **_extrapolation(outcome),
         "reference_energies": outcome.references,
-        "baseline": systems[0].baseline.summary(),
+        "baseline": summarize_baselines([sets.baseline for sets in systems]),
         **_of_each_system(outcome),
         **_delta(outcome),
         **({} if outcome.hardened is None else {"hardening": outcome.hardened.to_json()}),
@@ -186,6 +187,7 @@ def _of_each_system(outcome: TrainingOutcome) -> dict[str, Any]:
                 "test": None if test is None else test.to_json(),
                 "n_validation_frames": len(sets.validation),
                 **sets.counts,
+                "baseline": {"used": sets.baseline.used, "reason": sets.baseline.reason},
                 **({} if sets.choice is None else {"augmentation": sets.choice.to_json()}),
             }
             for sets, test in zip(systems, outcome.tests, strict=True)

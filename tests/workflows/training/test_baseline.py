@@ -22,8 +22,10 @@ from mdaug.workflows.training.baseline import (
     BaselineChoice,
     choose_baseline,
     make_baseline,
+    network_options,
     record_baseline,
     recorded_baseline,
+    with_epochs,
 )
 from mdaug.workflows.training.choice import choose_training
 from tests.force_fields import random_field
@@ -140,8 +142,18 @@ def test_a_molecule_with_a_baseline_has_no_second_repulsion(trained, baseline, t
     assert tiny.model.prior == "zbl"
     assert read_manifest(trained.model_path)["prior"] is None
     several = replace(baseline, molecules=(np.zeros((2, 3), dtype=np.int64),))
-    assert several.network_options(tiny.model).prior == "zbl"  # molecules repel each other by it
-    assert replace(baseline, used=False).network_options(tiny.model).prior == "zbl"
+    assert network_options([several], tiny).prior == "zbl"  # molecules repel each other by it
+    without = replace(baseline, used=False)
+    assert network_options([without], tiny).prior == "zbl"
+    assert network_options([baseline, without], tiny).prior == "zbl"
+    assert network_options([baseline, baseline], tiny).prior == "none"
+
+
+def test_few_gaussians_where_all_systems_have_a_baseline(tiny, baseline):
+    unset = tiny.model_copy(update={"model": tiny.model.model_copy(update={"n_gaussians": None})})
+    without = replace(baseline, used=False)
+    cases = [baseline], [baseline, baseline], [baseline, without], [without]
+    assert [network_options(case, unset).gaussians for case in cases] == [10, 10, 20, 20]
 
 
 def test_bonds_that_change_have_no_baseline(tiny):
@@ -250,18 +262,19 @@ def test_fewer_epochs_with_a_baseline_unless_they_are_set(baseline):
     unset = TrainOptions()
     assert unset.n_epochs == 800
     for n_frames, expected in ((1060, 302), (200, 1000), (321, 942), (100_000, 100)):
-        assert baseline.training_options(unset, n_frames).n_epochs == expected
+        assert with_epochs([baseline], unset, n_frames).n_epochs == expected
     without = replace(baseline, used=False)
     for n_frames, expected in ((1060, 800), (1950, 800), (6100, 263), (100_000, 100)):
-        assert without.training_options(unset, n_frames).n_epochs == expected
-    assert baseline.training_options(TrainOptions(epochs=7), 1060).n_epochs == 7
+        assert with_epochs([without], unset, n_frames).n_epochs == expected
+    assert with_epochs([baseline], TrainOptions(epochs=7), 1060).n_epochs == 7
 
 
 def test_steps_grow_with_the_number_of_systems(baseline):
     unset = TrainOptions()
     for n_systems, expected in ((1, 314), (3, 942), (5, 1000)):  # of 51 steps
-        assert baseline.training_options(unset, 1004, n_systems).n_epochs == expected
-    assert baseline.training_options(unset, 5000, 20).n_epochs == 320  # 80,000 steps
+        assert with_epochs([baseline] * n_systems, unset, 1004).n_epochs == expected
+    assert with_epochs([baseline] * 20, unset, 5000).n_epochs == 320  # 80,000 steps
     without = replace(baseline, used=False)
-    assert without.training_options(unset, 1004, 3).n_epochs == 800
-    assert baseline.training_options(TrainOptions(epochs=7), 1004, 3).n_epochs == 7
+    assert with_epochs([without, baseline, without], unset, 1004).n_epochs == 942
+    assert with_epochs([without] * 3, unset, 1004).n_epochs == 800
+    assert with_epochs([baseline] * 3, TrainOptions(epochs=7), 1004).n_epochs == 7
