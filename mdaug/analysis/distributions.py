@@ -3,6 +3,7 @@
 import numpy as np
 
 from mdaug.frames import FloatArray, FrameSet, IntArray
+from mdaug.geometry.image_distances import all_image_lengths
 from mdaug.geometry.pairs import half_width, molecule_pairs, pair_lengths
 from mdaug.geometry.torsions import torsion_angles
 
@@ -14,6 +15,10 @@ WELLS = ("trans", "gauche+", "gauche-")
 
 CHUNK = 256
 """Number of frames in a block, to limit the memory for all pairs."""
+
+
+NARROW_A = 4.0
+"""Where half a cell is narrower, h(r) has the distances to all images up to this, Å."""
 
 
 class Sample:
@@ -50,7 +55,10 @@ class Sample:
         """
         if len(positions) == 0:
             return
-        distances = pair_lengths(positions, cells, *molecule_pairs(positions.shape[1]))
+        if cells is not None and self.edges_A[-1] > half_width(cells):
+            distances = all_image_lengths(positions, cells, float(self.edges_A[-1]))
+        else:
+            distances = pair_lengths(positions, cells, *molecule_pairs(positions.shape[1]))
         if self._keep_longer:
             distances = np.minimum(distances, 0.5 * (self.edges_A[-2] + self.edges_A[-1]))
         self._counts += np.histogram(distances, bins=self.edges_A)[0]
@@ -72,7 +80,8 @@ class Sample:
 def sample_like(frames: FrameSet, torsions: IntArray) -> Sample:
     """Return an empty sample with bins for `frames`.
 
-    The bins reach 1 Å beyond the longest distance, or for cells up to half the narrowest width.
+    The bins reach 1 Å beyond the longest distance, or for cells up to half the narrowest width, `NARROW_A`
+    at least.
 
     Parameters
     ----------
@@ -82,7 +91,8 @@ def sample_like(frames: FrameSet, torsions: IntArray) -> Sample:
         Shape (n_torsions, 4), atom indices.
     """
     if frames.periodic_cells is not None:
-        return Sample(torsions, _edges(half_width(frames.periodic_cells)), keep_longer=False)
+        reach = max(half_width(frames.periodic_cells), NARROW_A)
+        return Sample(torsions, _edges(reach), keep_longer=False)
     idx_i, idx_j = molecule_pairs(frames.n_atoms)
     longest = max(pair_lengths(r, None, idx_i, idx_j).max() for r, _ in chunks(frames))
     return Sample(torsions, _edges(longest + 1.0), keep_longer=True)

@@ -7,181 +7,25 @@ frames the distance to the nearest partner counts.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import MDAnalysis as mda
 import numpy as np
 
-from mdaug.analysis.distributions import (
-    CHUNK,
-    Sample,
-    distance_histogram_error,
-    populations,
-    sample_like,
-    sample_of,
-)
+from mdaug.analysis.distributions import CHUNK, Sample, sample_like, sample_of
+from mdaug.analysis.stability_result import StabilityResult
 from mdaug.analysis.trajectory import Block, atomic_numbers, blocks
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray, image_cells
 from mdaug.geometry.bonds import BoolArray, bond_name
+from mdaug.geometry.image_distances import farthest_image
 from mdaug.geometry.molecules import has_parted, molecule_of_atom
 from mdaug.geometry.pairs import half_width
-from mdaug.geometry.torsions import rotatable_torsions, without_straight
+from mdaug.geometry.torsions import without_straight
 from mdaug.geometry.training_bonds import TrainingBonds
-from mdaug.verdicts import Level, Verdict
 
 TOLERANCE_A = 0.5
 """Largest deviation of an intact bond from its mean length in the training frames."""
-
-SHORTEST_PS = 10.0
-"""Shortest run without a broken bond that is evidence of stability: bonds of raw models break after
-picoseconds."""
-
-HISTOGRAM_LIMIT = 0.2
-"""Largest ∫ |h(r) − h_training(r)| dr of a run that agrees with the training frames; two halves of a set have
-0.03 to 0.05."""
-
-
-@dataclass(frozen=True)
-class StabilityResult:
-    """Broken bonds of a trajectory, and its distances and torsions before the first failure.
-
-    Parameters
-    ----------
-    bonds
-        Bonds with their mean lengths in the training frames.
-    tolerance_A
-        A bond is broken when it is farther than this from its mean, and farther than half of it outside its
-        range in the training frames.
-    times_ps
-        Shape (n_frames,), as in the trajectory.
-    deviation_A
-        Largest |length − mean| of any bond per frame, shape (n_frames,); infinite where a position is not a
-        finite number.
-    failed
-        Whether a bond is broken in each frame, shape (n_frames,).
-    bond_max_deviation_A
-        Largest finite |length − mean| of each bond, shape (n_bonds,).
-    broken_bond
-        Row of `bonds` with the largest deviation in the first failed frame; None if no frame has failed.
-    torsions
-        Rotatable torsions, shape (n_torsions, 4), atom indices.
-    visited, expected
-        Distances and torsions of the frames before failure, and of the training frames; None where no frames
-        were given.
-    parted_at_ps
-        Time of the first frame in which several molecules without a cell are more than 6 Å apart; None if
-        they stay together.
-    """
-
-    bonds: TrainingBonds
-    tolerance_A: float
-    times_ps: FloatArray
-    deviation_A: FloatArray
-    failed: BoolArray
-    bond_max_deviation_A: FloatArray
-    broken_bond: int | None
-    torsions: IntArray
-    visited: Sample | None
-    expected: Sample | None
-    parted_at_ps: float | None = None
-
-    @property
-    def time_to_failure_ps(self) -> float | None:
-        """Time of the first failed frame, None if none has failed."""
-        if self.broken_bond is None:
-            return None
-        return float(self.times_ps[np.flatnonzero(self.failed)[0]])
-
-    @property
-    def first_broken_bond(self) -> str | None:
-        """Name of the first broken bond, for example ``O2-H8``."""
-        return None if self.broken_bond is None else self.bonds.names[self.broken_bond]
-
-    @property
-    def distance_histogram_error(self) -> float | None:
-        """∫ |h(r) − h_training(r)| dr, 0 to 2; None without training frames or good frames."""
-        if self.visited is None or self.expected is None or self.visited.n_frames == 0:
-            return None
-        return distance_histogram_error(self.visited, self.expected)
-
-    @property
-    def verdicts(self) -> tuple[Verdict, ...]:
-        """Verdicts on broken bonds, separated molecules, and agreement of distances with the training
-        frames."""
-        duration = float(self.times_ps[-1] - self.times_ps[0])
-        verdicts = [self._bonds_verdict(duration)]
-        if self.parted_at_ps is not None:
-            text = f"The molecules are more than 6 Å apart from {self.parted_at_ps:g} ps on."
-            verdicts.append(Verdict("molecules together", "warning", self.parted_at_ps, None, text))
-        error = self.distance_histogram_error
-        if error is not None:
-            alike, enough = error <= HISTOGRAM_LIMIT, duration >= SHORTEST_PS
-            text = f"∫|h(r) − h_training(r)| dr is {error:.2g}; the limit is {HISTOGRAM_LIMIT:g}."
-            if not alike and not enough:
-                text += f" {duration:g} ps are too short to tell; expected {SHORTEST_PS:g} ps."
-            level: Level = "ok" if alike else "warning" if enough else "cannot tell"
-            verdicts.append(Verdict("distances as in the frames", level, error, HISTOGRAM_LIMIT, text))
-        return tuple(verdicts)
-
-    def _bonds_verdict(self, duration_ps: float) -> Verdict:
-        """Return an error for a broken bond; otherwise an upper limit of the rate of breaking, by the rule of
-        three."""
-        name = "no broken bond"
-        if self.time_to_failure_ps is not None:
-            text = (
-                f"{self.first_broken_bond} broke at {self.time_to_failure_ps:g} ps: more than "
-                f"{self.tolerance_A:g} Å from its mean, and outside its range, in the training frames."
-            )
-            return Verdict(name, "error", self.time_to_failure_ps, None, text)
-        if duration_ps < SHORTEST_PS:
-            text = f"No bond broke; {duration_ps:g} ps are too short to tell, expected {SHORTEST_PS:g} ps."
-            return Verdict(name, "cannot tell", duration_ps, SHORTEST_PS, text)
-        text = (
-            f"No bond broke in {duration_ps:g} ps; on average a break takes over {duration_ps / 3:.2g} ps, "
-            "with 95 % confidence."
-        )
-        return Verdict(name, "ok", duration_ps, SHORTEST_PS, text)
-
-    def torsion_populations(self) -> dict[str, dict[str, dict[str, float] | None]]:
-        """Return the fraction of frames in each well, of trajectory and training frames, for each torsion."""
-        return {
-            bond_name(self.bonds.atomic_numbers, torsion): {
-                "trajectory": _populations(self.visited, k),
-                "training": _populations(self.expected, k),
-            }
-            for k, torsion in enumerate(self.torsions)
-        }
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the content of ``stability.json``."""
-        broken = None if self.broken_bond is None else self.bonds.bonds[self.broken_bond].tolist()
-        per_bond = zip(self.bonds.names, self.bonds.mean_A, self.bond_max_deviation_A, strict=True)
-        return {
-            "time_to_failure_ps": self.time_to_failure_ps,
-            "first_broken_bond": self.first_broken_bond,
-            "max_bond_deviation_A": float(self.bond_max_deviation_A.max()),
-            "first_broken_atoms": broken,
-            "parted_at_ps": self.parted_at_ps,
-            "tolerance_A": self.tolerance_A,
-            "duration_ps": float(self.times_ps[-1] - self.times_ps[0]),
-            "n_frames": len(self.times_ps),
-            "n_frames_before_failure": self.n_frames_before_failure,
-            "bonds": {
-                name: {"training_mean_A": float(mean), "max_deviation_A": float(largest)}
-                for name, mean, largest in per_bond
-            },
-            "distance_histogram_error": self.distance_histogram_error,
-            "torsion_populations": self.torsion_populations(),
-            "verdicts": [verdict.to_json() for verdict in self.verdicts],
-        }
-
-    @property
-    def n_frames_before_failure(self) -> int:
-        """Number of frames before the first failure, those of the distributions."""
-        failed = np.flatnonzero(self.failed)
-        return int(failed[0]) if len(failed) else len(self.failed)
 
 
 def stability(
@@ -198,7 +42,8 @@ def stability(
     ----------
     universe
         Topology and trajectory as MDAnalysis opens them, atoms in the order of the training frames. With a
-        cell, distances are to the nearest image in the directions in which the training frames are periodic.
+        cell, distances are to the nearest image in the directions in which the training frames are periodic;
+        in a narrow cell, in which an atom is bonded to several images of another, to the nearest ones.
     bonds
         Bonds and their mean lengths in the training frames.
     frames
@@ -213,10 +58,10 @@ def stability(
     ------
     DataError
         If the trajectory's atoms are not those of the training frames, it has no frames, no cell where the
-        frames have one, or a cell too small to distinguish a bond from its image.
+        frames have one, or a cell so narrow that an atom is always near an image of its neighbor.
     """
-    _check(universe, bonds, frames)
-    torsions = rotatable_torsions(bonds.atomic_numbers, bonds.bonds)
+    _check(universe, bonds, frames, tolerance_A)
+    torsions = bonds.torsions()
     if frames is not None:
         torsions = without_straight(torsions, frames.positions, frames.periodic_cells)
     walk = _Walk(bonds, tolerance_A, None if frames is None else sample_like(frames, torsions))
@@ -288,7 +133,7 @@ class _Walk:
             self.broken_bond = int(np.where(broken[first], deviation[first], -1.0).argmax())
 
 
-def _check(universe: mda.Universe, bonds: TrainingBonds, frames: FrameSet | None) -> None:
+def _check(universe: mda.Universe, bonds: TrainingBonds, frames: FrameSet | None, tolerance_A: float) -> None:
     if len(universe.trajectory) == 0:
         raise DataError("the trajectory has no frames; expected at least one")
     numbers, expected = atomic_numbers(universe), bonds.atomic_numbers
@@ -299,17 +144,36 @@ def _check(universe: mda.Universe, bonds: TrainingBonds, frames: FrameSet | None
         )
     if not np.array_equal(numbers, expected):
         raise DataError(
-            f"the trajectory's atoms are {_atoms(numbers)}, those of the training frames {_atoms(expected)}; "
+            f"the trajectory's atoms are {_atoms(numbers)}, those of {bonds.source} {_atoms(expected)}; "
             "expected the same in the same order (--data names the frames)"
         )
     cells = next(_blocks(universe, 1, bonds)).cells
     if frames is not None and frames.periodic and cells is None:
-        raise DataError("the training frames are periodic but the trajectory has no cell; write it with one")
-    if cells is not None and half_width(cells) < bonds.mean_A.max():
+        raise DataError(f"{bonds.source} are periodic but the trajectory has no cell; write it with one")
+    if cells is not None and bonds.image is not None:
+        _check_that_bonds_can_break(cells[0], bonds, tolerance_A)
+    elif cells is not None and half_width(cells) < bonds.mean_A.max():
         raise DataError(
             f"half the trajectory's cell ({half_width(cells):.2f} Å) is shorter than its longest bond "
-            f"({bonds.mean_A.max():.2f} Å): too short to distinguish a bond from its image; use a larger cell"
+            f"({bonds.mean_A.max():.2f} Å), and {bonds.source} do not tell to which images of an atom it is: "
+            "name frames of this cell with --data, or judge a trajectory of a larger cell"
         )
+
+
+def _check_that_bonds_can_break(cell: FloatArray, bonds: TrainingBonds, tolerance_A: float) -> None:
+    """Refuse a cell so narrow that some image of an atom is always as near as in a bond."""
+    assert bonds.image is not None
+    _, longest = _limits(bonds, tolerance_A)
+    last_of_pair = {tuple(pair): bond for bond, pair in enumerate(bonds.bonds.tolist())}
+    for bond in last_of_pair.values():
+        farthest = farthest_image(cell, int(bonds.image[bond]))
+        if farthest <= longest[bond]:
+            raise DataError(
+                f"the trajectory's cell is {2 * half_width(cell):.2f} Å narrow: the atoms of "
+                f"{bonds.names[bond]} are always within {farthest:.2f} Å of each other or of an image, and "
+                f"the bond is broken beyond {longest[bond]:.2f} Å; judge a trajectory of a supercell, or "
+                "lower --tolerance"
+            )
 
 
 def _blocks(universe: mda.Universe, size: int, bonds: TrainingBonds) -> Iterator[Block]:
@@ -337,13 +201,13 @@ def _deviations(lengths: FloatArray, bonds: TrainingBonds) -> FloatArray:
 def _broken(lengths: FloatArray, bonds: TrainingBonds, tolerance_A: float) -> BoolArray:
     """Return which bonds are broken (n_frames, n_bonds): they deviate from their mean and are outside their
     range."""
-    shortest = np.fmin(bonds.mean_A - tolerance_A, bonds.range_A[:, 0] - 0.5 * tolerance_A)
-    longest = np.fmax(bonds.mean_A + tolerance_A, bonds.range_A[:, 1] + 0.5 * tolerance_A)
+    shortest, longest = _limits(bonds, tolerance_A)
     intact: BoolArray = (shortest <= lengths) & (lengths <= longest)  # NaN is never within the limits
     return ~intact
 
 
-def _populations(sample: Sample | None, torsion: int) -> dict[str, float] | None:
-    if sample is None or sample.n_frames == 0:
-        return None
-    return populations(sample.angles[:, torsion])
+def _limits(bonds: TrainingBonds, tolerance_A: float) -> tuple[FloatArray, FloatArray]:
+    """Return the shortest and the longest length of each intact bond."""
+    shortest = np.fmin(bonds.mean_A - tolerance_A, bonds.range_A[:, 0] - 0.5 * tolerance_A)
+    longest = np.fmax(bonds.mean_A + tolerance_A, bonds.range_A[:, 1] + 0.5 * tolerance_A)
+    return shortest, longest

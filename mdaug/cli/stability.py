@@ -13,7 +13,7 @@ from mdaug.workflows.run_folders.runs import open_run
 from mdaug.workflows.settings.options import CalculatorOptions, DataOptions, OutputOptions, Switch
 
 if TYPE_CHECKING:
-    from mdaug.analysis.stability import StabilityResult
+    from mdaug.analysis.stability_result import StabilityResult
 
 
 def stability(
@@ -34,8 +34,8 @@ def stability(
     A bond is broken when its length differs by more than the tolerance from its mean in the training frames
     (arXiv:2210.07237). The distributions of distances h(r) and of torsions include the frames before the
     first broken bond. Writes stability.json, stability.png and report.html. In a crystal "broken" means that
-    two neighbors have separated; in a liquid only bonds within molecules count. With --calculator instead of
-    training frames, the bonds are those of its minimum next to the first frame.
+    two neighbors have separated; in a liquid only bonds within molecules count. With --calculator no training
+    frames are compared: the bonds are those of its minimum next to the first frame.
 
     Parameters
     ----------
@@ -106,7 +106,8 @@ def _print_summary(result: "StabilityResult") -> None:
             f"the molecules separated (more than 6 Å) at {result.parted_at_ps:g} ps: from there on the "
             "trajectory is no longer of the system that the frames are of"
         )
-    print_text(f"largest deviation of a bond from its mean length {summary['max_bond_deviation_A']:.3f} Å")
+    largest = f"{summary['max_bond_deviation_A']:.3f} Å"
+    print_text(f"largest deviation of a bond from {result.bonds.expected_lengths}: {largest}")
     if result.distance_histogram_error is not None:
         print_text(f"distances: ∫|h(r) − h_training(r)| dr = {result.distance_histogram_error:.3f} (0 to 2)")
     rows = [

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from mdaug.analysis.distributions import Sample, distance_histogram_error, populations, sample_like, sample_of
-from mdaug.analysis.stability import HISTOGRAM_LIMIT, stability
+from mdaug.analysis.stability import stability
+from mdaug.analysis.stability_result import HISTOGRAM_LIMIT
 from mdaug.analysis.trajectory import open_trajectory
 from mdaug.data.verification.temperature import temperature_verdicts
 from mdaug.examination.dynamics import folder_name
@@ -15,7 +16,7 @@ from mdaug.examination.results import PartResult
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bonds import bond_name
 from mdaug.geometry.pairs import minimum_image
-from mdaug.geometry.torsions import rotatable_torsions, without_straight
+from mdaug.geometry.torsions import without_straight
 from mdaug.geometry.training_bonds import TrainingBonds
 from mdaug.verdicts import Level, Verdict
 
@@ -77,7 +78,7 @@ def _visited(folder: Path, bonds: TrainingBonds) -> tuple[FloatArray, float]:
 def _compared(
     frames: FrameSet, bonds: TrainingBonds, positions: FloatArray, cells: FloatArray | None, duration: float
 ) -> PartResult:
-    torsions = rotatable_torsions(bonds.atomic_numbers, bonds.bonds)
+    torsions = bonds.torsions()
     torsions = without_straight(torsions, frames.positions, frames.periodic_cells)
     ours, theirs = sample_like(frames, torsions), sample_of(frames, torsions)
     ours.add(positions, cells)
@@ -142,8 +143,8 @@ def _with(check: Verdict, more: str) -> Verdict:
 
 
 def _bends(bonds: TrainingBonds) -> IntArray:
-    """Return the angles i-j-k of the bonds, shape (n_angles, 3)."""
-    pairs = [tuple(pair) for pair in bonds.bonds.tolist()]
+    """Return the angles i-j-k of the bonds to one image, shape (n_angles, 3)."""
+    pairs = [tuple(pair) for pair in bonds.to_one_image.tolist()]
     pairs += [pair[::-1] for pair in pairs]
     bends = [(i, j, k) for i, j in pairs for other, k in pairs if other == j and i < k]
     return np.array(sorted(bends), dtype=np.int64).reshape(-1, 3)

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from mdaug.analysis.stability import SHORTEST_PS
+from mdaug.analysis.stability_result import SHORTEST_PS
 from mdaug.analysis.survival import SurvivalResult, survival
 from mdaug.examination.force_field import Budget, ExaminedForceField
 from mdaug.examination.results import PartResult

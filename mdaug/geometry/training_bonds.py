@@ -1,66 +1,26 @@
-"""Bonds of the training frames with their ranges, and hydrogens that have several partners in the frames.
+"""Bonds of the training frames with their ranges, also those to several images of an atom.
 
 With this record a breaking bond can be distinguished from a bond that is long in the training frames too: a
 shared proton moves between its partners.
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from ase.data import atomic_numbers as number_of
 from ase.data import chemical_symbols
 
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet, IntArray
-from mdaug.geometry.bonds import bond_name, bonded
-from mdaug.geometry.molecules import AT_ONCE, LASTING, mean_bonds
-from mdaug.geometry.pairs import pair_lengths
+from mdaug.geometry.bonds import bond_name, bonded, longest_bond
+from mdaug.geometry.image_distances import image_lengths
+from mdaug.geometry.molecules import AT_ONCE, mean_bonds
+from mdaug.geometry.pairs import half_width, pair_lengths
+from mdaug.geometry.shared_hydrogens import SharedHydrogen, shared_hydrogens
+from mdaug.geometry.torsions import rotatable_torsions
 
-
-@dataclass(frozen=True)
-class SharedHydrogen:
-    """A hydrogen that is bonded to different atoms in different frames.
-
-    Parameters
-    ----------
-    atom
-        Index of the hydrogen, 0-based.
-    partners
-        Atoms to which it is bonded in at least one frame, the most frequent one first.
-    mean_A
-        Mean distance to the nearest of them, over frames.
-    range_A
-        Shortest and longest distance to the nearest of them.
-    """
-
-    atom: int
-    partners: tuple[int, ...]
-    mean_A: float
-    range_A: tuple[float, float]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return an entry of ``training.shared_hydrogens`` in a model's manifest."""
-        return {
-            "atom": self.atom,
-            "partners": list(self.partners),
-            "mean_A": self.mean_A,
-            "range_A": list(self.range_A),
-        }
-
-    def nearest_A(self, positions: FloatArray, cells: FloatArray | None) -> FloatArray:
-        """Return the distance to the nearest partner, shape (n_frames,), Å.
-
-        Parameters
-        ----------
-        positions
-            Shape (n_frames, n_atoms, 3), Å.
-        cells
-            Shape (n_frames, 3, 3), Å; None for molecules.
-        """
-        partners = np.array(self.partners)
-        lengths = pair_lengths(positions, cells, partners, np.full_like(partners, self.atom))
-        return np.asarray(lengths.min(axis=1))
+TRAINING_FRAMES = "the training frames"
 
 
 @dataclass(frozen=True)
@@ -81,6 +41,11 @@ class TrainingBonds:
         Hydrogens with several partners in the frames.
     pbc
         Periodic directions of the training frames.
+    image
+        Shape (n_bonds,): 0 for a bond to the nearest image, 1 to the second nearest, … In a narrow cell an
+        atom may be bonded to several images of another.
+    source
+        Where the bonds are from, for messages.
     """
 
     atomic_numbers: IntArray
@@ -89,11 +54,37 @@ class TrainingBonds:
     range_A: FloatArray
     shared: tuple[SharedHydrogen, ...] = ()
     pbc: tuple[bool, bool, bool] = (False, False, False)
+    image: IntArray | None = None
+    source: str = TRAINING_FRAMES
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The bonds as text, for example ``O2-H8``."""
-        return tuple(bond_name(self.atomic_numbers, bond) for bond in self.bonds)
+        """The bonds as text, for example ``O2-H8``, or ``Si0-Si1 (image 2)`` for the second nearest image."""
+        names = [bond_name(self.atomic_numbers, bond) for bond in self.bonds]
+        numbers = np.zeros(len(names), np.int64) if self.image is None else self.image
+        return tuple(f"{name} (image {n + 1})" if n else name for name, n in zip(names, numbers, strict=True))
+
+    @property
+    def expected_lengths(self) -> str:
+        """What the lengths are, as text: ``its mean length in the training frames``."""
+        is_one_structure = bool((self.range_A[:, 0] == self.range_A[:, 1]).all())
+        return f"its {'' if is_one_structure else 'mean '}length in {self.source}"
+
+    @property
+    def to_one_image(self) -> IntArray:
+        """The bonds of atoms to one image of another, shape (n, 2): those that have angles and torsions."""
+        pairs, count = np.unique(self.bonds, axis=0, return_counts=True)
+        return np.asarray(pairs[count == 1])
+
+    def torsions(self) -> IntArray:
+        """Return the `rotatable_torsions` along bonds to one image, shape (n_torsions, 4)."""
+        torsions = rotatable_torsions(self.atomic_numbers, np.unique(self.bonds, axis=0))
+        usable = {tuple(bond) for bond in self.to_one_image.tolist()}
+        kept = [
+            all((min(pair), max(pair)) in usable for pair in pairwise(torsion))
+            for torsion in torsions.tolist()
+        ]
+        return np.asarray(torsions[np.array(kept, dtype=bool)])
 
     def lengths(self, positions: FloatArray, cells: FloatArray | None) -> FloatArray:
         """Return the lengths of the bonds; for a shared hydrogen, the distance to its nearest partner.
@@ -108,22 +99,29 @@ class TrainingBonds:
         Returns
         -------
         FloatArray
-            Shape (n_frames, n_bonds), Å, to the nearest image.
+            Shape (n_frames, n_bonds), Å, to the image of each bond.
         """
-        lengths = pair_lengths(positions, cells, *self.bonds.T)
+        image = np.zeros(len(self.bonds), np.int64) if self.image is None else self.image
+        if cells is not None and (image.any() or is_narrow(cells, self.atomic_numbers)):
+            reach = 2 * longest_bond(self.atomic_numbers)
+            lengths = image_lengths(positions, cells, self.bonds, image, reach)
+        else:
+            lengths = pair_lengths(positions, cells, *self.bonds.T)
         for hydrogen in self.shared:
             of_hydrogen = (self.bonds == hydrogen.atom).any(axis=1)
             lengths[:, of_hydrogen] = hydrogen.nearest_A(positions, cells)[:, None]
         return lengths
 
     @classmethod
-    def from_frames(cls, frames: FrameSet) -> "TrainingBonds":
-        """Return the pairs whose mean distance (nearest image) is that of a bond, and the shared hydrogens.
+    def from_frames(cls, frames: FrameSet, source: str = TRAINING_FRAMES) -> "TrainingBonds":
+        """Return the pairs whose mean distance is that of a bond, and the shared hydrogens.
 
         Parameters
         ----------
         frames
             The training frames.
+        source
+            What they are, for messages.
 
         Raises
         ------
@@ -136,9 +134,19 @@ class TrainingBonds:
             raise DataError(
                 f"{frames.name}: no two atoms are bonded on average, so there is no bond that could break"
             )
-        n_bonds, cells = len(pairs), frames.periodic_cells
+        cells, image = frames.periodic_cells, None
+        if cells is not None and is_narrow(cells, frames.atomic_numbers):
+            pairs, image = _with_images(frames, pairs, shared)
+        n_bonds = len(pairs)
         record = cls(
-            frames.atomic_numbers, pairs, np.zeros(n_bonds), np.empty((n_bonds, 2)), shared, frames.pbc
+            frames.atomic_numbers,
+            pairs,
+            np.zeros(n_bonds),
+            np.empty((n_bonds, 2)),
+            shared,
+            frames.pbc,
+            image,
+            source,
         )
         total, ranges = np.zeros(n_bonds), np.tile([np.inf, -np.inf], (n_bonds, 1))
         size = max(1, AT_ONCE // n_bonds)
@@ -148,7 +156,7 @@ class TrainingBonds:
             total += lengths.sum(axis=0)
             ranges[:, 0] = np.minimum(ranges[:, 0], lengths.min(axis=0))
             ranges[:, 1] = np.maximum(ranges[:, 1], lengths.max(axis=0))
-        return cls(frames.atomic_numbers, pairs, total / len(frames), ranges, shared, frames.pbc)
+        return replace(record, mean_A=total / len(frames), range_A=ranges)
 
     @classmethod
     def from_manifest(cls, manifest: dict[str, Any]) -> "TrainingBonds":
@@ -195,40 +203,37 @@ class TrainingBonds:
         )
 
 
-def shared_hydrogens(frames: FrameSet) -> tuple[SharedHydrogen, ...]:
-    """Return the hydrogens that are bonded to two or more heavier atoms, to one of them in some frames only.
-
-    A hydrogen that is bonded to all of them in nearly all frames bridges them, and is not shared.
+def is_narrow(cells: FloatArray, atomic_numbers: IntArray) -> bool:
+    """Return whether atoms may be bonded to several images of another.
 
     Parameters
     ----------
-    frames
-        The training frames.
+    cells
+        Shape (n_frames, 3, 3), Å.
+    atomic_numbers
+        Shape (n_atoms,).
     """
-    numbers, hydrogen = frames.atomic_numbers, number_of["H"]
-    hydrogens, others = np.flatnonzero(numbers == hydrogen), np.flatnonzero(numbers != hydrogen)
-    if len(others) < 2:
-        return ()
-    shared = []
-    for atom in hydrogens.tolist():
-        times_bonded = np.zeros(len(others), dtype=np.int64)
-        idx_j, size = np.full_like(others, atom), max(1, AT_ONCE // len(others))
-        cells = frames.periodic_cells
-        for k in range(0, len(frames), size):
-            part = slice(k, k + size)
-            lengths = pair_lengths(
-                frames.positions[part], None if cells is None else cells[part], others, idx_j
-            )
-            times_bonded += bonded(numbers, others, idx_j, lengths).sum(axis=0)
-        partners = times_bonded > 0
-        if partners.sum() < 2 or times_bonded[partners].min() >= LASTING * len(frames):
-            continue
-        by_frequency = others[np.argsort(-times_bonded, kind="stable")][: partners.sum()]
-        without_range = SharedHydrogen(atom, tuple(by_frequency.tolist()), 0.0, (0.0, 0.0))
-        nearest = without_range.nearest_A(frames.positions, cells)
-        range_A = float(nearest.min()), float(nearest.max())
-        shared.append(replace(without_range, mean_A=float(nearest.mean()), range_A=range_A))
-    return tuple(shared)
+    return half_width(cells) < longest_bond(atomic_numbers)
+
+
+def _with_images(
+    frames: FrameSet, pairs: IntArray, shared: tuple[SharedHydrogen, ...]
+) -> tuple[IntArray, IntArray]:
+    """Return each pair once for each image to which it is bonded in most frames, and which image that is."""
+    numbers, cells = frames.atomic_numbers, frames.periodic_cells
+    assert cells is not None
+    further = pairs[~np.isin(pairs, [hydrogen.atom for hydrogen in shared]).any(axis=1)]
+    bonds, image = [pairs], [np.zeros(len(pairs), np.int64)]
+    while len(further):
+        image.append(np.full(len(further), len(image)))
+        reach = longest_bond(numbers)
+        lengths = image_lengths(frames.positions, cells, further, image[-1], reach)
+        are_bonds = bonded(numbers, further[:, 0], further[:, 1], lengths).mean(axis=0) > 0.5
+        further, image[-1] = further[are_bonds], image[-1][are_bonds]
+        bonds.append(further)
+    every, of_image = np.concatenate(bonds), np.concatenate(image)
+    order = np.lexsort((of_image, every[:, 1], every[:, 0]))
+    return every[order], of_image[order]
 
 
 def training_range_A(

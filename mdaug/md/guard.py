@@ -8,7 +8,8 @@ from mdaug.frames import FloatArray, image_cells
 from mdaug.geometry.bonds import BondImages, bond_images, bond_name
 from mdaug.geometry.pairs import molecule_pairs, structure_pairs
 from mdaug.geometry.rigid_motion import degrees_of_freedom, temperature_K
-from mdaug.geometry.training_bonds import SharedHydrogen, TrainingBonds
+from mdaug.geometry.shared_hydrogens import SharedHydrogen
+from mdaug.geometry.training_bonds import TrainingBonds
 from mdaug.geometry.verlet_list import ALL_PAIRS_ATOMS
 from mdaug.md.options import DynamicsOptions
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mdaug.analysis.accuracy import accuracy_verdict
 from mdaug.analysis.drift import DriftResult
 from mdaug.analysis.scan_metrics import scan_verdicts
-from mdaug.analysis.stability import StabilityResult
+from mdaug.analysis.stability_result import StabilityResult
 from mdaug.analysis.survival import SurvivalResult
 from mdaug.reports.molecule import MoleculeView
 from mdaug.reports.training import SystemReport

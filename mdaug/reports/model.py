@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.symbols import Symbols
 
+from mdaug.geometry.training_bonds import TRAINING_FRAMES
 from mdaug.reports.html import Cell, Section, Table
 from mdaug.reports.molecule import MoleculeView, draw_molecule
 from mdaug.reports.style import save
@@ -20,6 +21,7 @@ def molecule_section(
     *,
     marked: tuple[int, int] | None = None,
     what: str = "The lowest training frame",
+    source: str = TRAINING_FRAMES,
 ) -> Section:
     """Return the section with a drawing of the molecule, its 3D view and the table of its bonds.
 
@@ -35,6 +37,8 @@ def molecule_section(
         A bond to draw dashed.
     what
         Description of the structure, the beginning of a sentence.
+    source
+        Where the bonds are from.
     """
     index = np.array([bond["atoms"] for bond in bonds], dtype=np.int64).reshape(-1, 2)
     figure = save(draw_molecule(atoms, bonds=index, marked=marked), folder / "molecule.png")
@@ -44,11 +48,12 @@ def molecule_section(
         names = f"{atoms.symbols[i]}{i}-{atoms.symbols[j]}{j}"
         text += f" Commands take them: `mdaug scan --bond {i} {j}` is the bond {names}."
     view = MoleculeView([atoms], index, marked, "The molecule in 3D.")
-    return Section("Molecule", text, [figure], [bonds_table(list(atoms.symbols), bonds)], views=[view])
+    table = bonds_table(list(atoms.symbols), bonds, source)
+    return Section("Molecule", text, [figure], [table], views=[view])
 
 
-def bonds_table(symbols: list[str], bonds: list[dict[str, Any]]) -> Table:
-    """Return the bonds of the training frames: elements, indices, mean length and its spread.
+def bonds_table(symbols: list[str], bonds: list[dict[str, Any]], source: str = TRAINING_FRAMES) -> Table:
+    """Return bonds: elements, indices, mean length and its spread.
 
     Parameters
     ----------
@@ -56,6 +61,8 @@ def bonds_table(symbols: list[str], bonds: list[dict[str, Any]]) -> Table:
         Chemical symbol of each atom; may be empty if it is not known.
     bonds
         Entry ``"bonds"`` of a model's manifest.
+    source
+        Where the bonds are from.
     """
 
     def name(atoms: list[int]) -> str:
@@ -65,7 +72,7 @@ def bonds_table(symbols: list[str], bonds: list[dict[str, Any]]) -> Table:
         [name(bond["atoms"]), " ".join(map(str, bond["atoms"])), bond.get("mean_A"), bond.get("std_A")]
         for bond in bonds
     ]
-    return Table(["bond", "--bond", "mean (Å)", "spread (Å)"], rows, "bonds in the training frames")
+    return Table(["bond", "--bond", "mean (Å)", "spread (Å)"], rows, f"bonds in {source}")
 
 
 def model_tables(about: dict[str, Any]) -> list[Table]:

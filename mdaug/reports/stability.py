@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mdaug.analysis.stability import StabilityResult
+from mdaug.analysis.stability_result import StabilityResult
 from mdaug.analysis.survival import SurvivalResult
 from mdaug.geometry.bonds import bond_name
 from mdaug.reports.html import Opening, Picture, Section, write_page
@@ -238,12 +238,20 @@ def write_stability_report(
         for (i, j), mean in zip(result.bonds.bonds, result.bonds.mean_A, strict=True)
     ]
     text = (
-        f"A bond is broken when it is farther than {result.tolerance_A:g} Å from its mean in the training "
-        "frames; distances h(r) and torsions are those of the frames before a failure."
+        f"A bond is broken when it is farther than {result.tolerance_A:g} Å from "
+        f"{result.bonds.expected_lengths}."
     )
+    if result.visited is not None:
+        text += " Distances h(r) and torsions are those of the frames before a failure."
     sections = [
         Section("Trajectory", text, [Picture(folder / "stability.png", wide=True)]),
         *failure_section(folder, view),
-        molecule_section(folder, structure, bonds, what="The first frame of the trajectory"),
+        molecule_section(
+            folder,
+            structure,
+            bonds,
+            what="The first frame of the trajectory",
+            source=result.bonds.source,
+        ),
     ]
     return write_page(folder / "report.html", "Stability", sections, opening=Opening(result.verdicts))

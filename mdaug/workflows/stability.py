@@ -10,7 +10,8 @@ import MDAnalysis as mda
 from ase import Atoms
 
 from mdaug.analysis.relax import relax
-from mdaug.analysis.stability import TOLERANCE_A, StabilityResult, stability
+from mdaug.analysis.stability import TOLERANCE_A, stability
+from mdaug.analysis.stability_result import StabilityResult
 from mdaug.analysis.trajectory import (
     atomic_numbers,
     open_trajectory,
@@ -148,7 +149,7 @@ def training_bonds(
     """
     trajectory_file(trajectory)  # else a missing trajectory would be told as a missing model
     if frames is not None:
-        return ExpectedBonds(TrainingBonds.from_frames(frames), frames)
+        return ExpectedBonds(TrainingBonds.from_frames(frames, "the frames"), frames)
     try:
         path = find_model(model or _made_by(trajectory)).resolve()
     except DataError as error:
@@ -218,7 +219,8 @@ def minimum_bonds(
             f"{relaxed.max_force_eV_A:.2g} eV/Å); name frames with --data"
         )
     minimum = relaxed.atoms
-    return ExpectedBonds(TrainingBonds.from_frames(one_frame(minimum, relaxed.energy_eV, choice.name)), None)
+    frame = one_frame(minimum, relaxed.energy_eV, choice.name)
+    return ExpectedBonds(TrainingBonds.from_frames(frame, f"the minimum of {choice.name}"), None)
 
 
 def _first_frame(universe: mda.Universe) -> Atoms:

@@ -4,7 +4,8 @@ import MDAnalysis as mda
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk, molecule
+from ase.build import bulk, fcc111, molecule
+from ase.geometry import wrap_positions
 
 from mdaug.analysis.stability import stability
 from mdaug.errors import DataError
@@ -159,6 +160,60 @@ def test_a_cell_is_followed_through_its_walls():
     small = np.array([4.0, 4.0, 4.0, 90, 90, 90])
     with pytest.raises(DataError, match="half the trajectory's cell"):
         stability(universe_of(silicon, wrapped, dimensions=small), TrainingBonds.from_frames(training))
+
+
+def shaken(atoms, n_frames, pull=()):
+    """Return frames with random displacements and a drift; the last atom is pulled along z by `pull` (Å)."""
+    rng = np.random.default_rng(0)
+    positions = atoms.positions + rng.normal(scale=0.04, size=(n_frames, len(atoms), 3))
+    positions += np.linspace(0.0, 3.0, n_frames)[:, None, None]
+    positions[n_frames - len(pull) :, -1, 2] += pull
+    return positions
+
+
+def wrapped(atoms, positions):
+    return np.array([wrap_positions(r, atoms.cell, atoms.pbc) for r in positions])
+
+
+def judged(atoms, positions, repeat=(1, 1, 1), **options):
+    """Judge positions of `atoms`, repeated, by its first three frames."""
+    many = atoms.repeat(repeat)
+    shifts = [i * atoms.cell[0] + j * atoms.cell[1] + k * atoms.cell[2] for i, j, k in np.ndindex(*repeat)]
+    repeated = np.concatenate([positions + shift for shift in shifts], axis=1)
+    cells = np.repeat(many.cell.array[None], 3, axis=0)
+    frames = replace(frames_of(many, repeated[:3], cells), pbc=tuple(many.pbc))
+    universe = universe_of(many, wrapped(many, repeated), dimensions=many.cell.cellpar())
+    return stability(universe, TrainingBonds.from_frames(frames), frames=frames, **options)
+
+
+@pytest.mark.parametrize(
+    ("atoms", "repeat", "n_bonds"),
+    [(bulk("Si"), (4, 4, 4), 4), (fcc111("Cu", (1, 1, 3), vacuum=6.0), (5, 5, 1), 6)],
+)
+def test_a_narrow_cell_is_judged_as_its_supercell(atoms, repeat, n_bonds):
+    """An atom is bonded to several images of another, and to images of itself, which cannot move away.
+
+    Mean lengths are those of the nearest, second nearest, … image, so that deviations differ a little.
+    """
+    atoms.set_cell(atoms.cell.standard_form()[0], scale_atoms=True)  # as trajectories have it
+    positions = shaken(atoms, 9, pull=[0.3, 0.9, 0.0])
+    one, many = judged(atoms, positions), judged(atoms, positions, repeat)
+    assert len(one.bonds.bonds) == n_bonds
+    assert one.deviation_A == pytest.approx(many.deviation_A, abs=0.1)
+    assert one.time_to_failure_ps == many.time_to_failure_ps == pytest.approx(0.7)
+    assert one.distance_histogram_error < 0.5  # of few frames
+
+
+def test_a_cell_in_which_a_bond_cannot_break_is_refused():
+    silicon = bulk("Si")
+    with pytest.raises(DataError, match="judge a trajectory of a supercell"):
+        judged(silicon, shaken(silicon, 4), tolerance_A=3.0)
+
+
+def test_bonds_of_a_minimum_are_not_called_training_frames(ethanol):
+    bonds = TrainingBonds.from_frames(frames_of(ethanol, ethanol.positions[None]), "the minimum of EMT")
+    (verdict,) = stability(universe_of(ethanol, stretched(ethanol, 2, 3, [0.0, 0.7])), bonds).verdicts
+    assert "more than 0.5 Å from its length in the minimum of EMT" in verdict.text
 
 
 @pytest.mark.parametrize("c_A", [0.0, 1.0])

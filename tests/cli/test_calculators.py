@@ -170,6 +170,8 @@ def test_stability_of_a_calculator_run(folder, capsys):
     assert f"which has no training frames; give --calculator {NAME}" in capsys.readouterr().err
     assert main(["stability", "run", *EMT_OPTIONS, "--out", "judged"]) == 0
     assert load(folder / "judged" / "stability.json")["time_to_failure_ps"] is None
+    assert "from its length in the minimum of" in capsys.readouterr().out
+    assert "training" not in (folder / "judged" / "report.html").read_text().split("<h1")[1]
 
 
 @pytest.mark.parametrize(

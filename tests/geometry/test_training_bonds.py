@@ -7,7 +7,8 @@ from ase.build import molecule
 
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
-from mdaug.geometry.training_bonds import TrainingBonds, shared_hydrogens
+from mdaug.geometry.shared_hydrogens import shared_hydrogens
+from mdaug.geometry.training_bonds import TrainingBonds
 
 ETHANOL = molecule("CH3CH2OH")
 WATERS = Atoms("OHO", [[0.0, 0, 0], [0.98, 0, 0], [2.6, 0, 0]])

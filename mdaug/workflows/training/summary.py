@@ -10,7 +10,7 @@ from mdaug.calculators.applicability import bond_limits_A, molecule_record
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.geometry.molecules import mean_bonds
 from mdaug.geometry.pairs import pair_lengths
-from mdaug.geometry.training_bonds import shared_hydrogens
+from mdaug.geometry.shared_hydrogens import shared_hydrogens
 from mdaug.springs.distances import pair_distances
 from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.workflows.training.sets import Sets
