@@ -1,19 +1,17 @@
 """Every bond from compression to beyond the cutoff: extrema, walls, jumps, curvature, dissociation."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from mdaug.analysis.model_scan import scan_grid, scan_reach
-from mdaug.analysis.scan import ScanResult, bond_scan
+from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import scan_metrics, scan_verdicts
-from mdaug.errors import DataError
+from mdaug.examination.bond_scans import scan_bonds, scanned_bonds
 from mdaug.examination.curves import Curve, curve_of_scan, failures, jumps
 from mdaug.examination.force_field import Budget, ExaminedForceField
-from mdaug.examination.results import PartResult
-from mdaug.frames import evenly_spaced
-from mdaug.geometry.bonds import find_bonds
+from mdaug.examination.results import IS_COMPLETE, PartResult
 from mdaug.verdicts import Level, Verdict
 
 FEWEST, MOST = 40, 150
@@ -21,12 +19,6 @@ FEWEST, MOST = 40, 150
 
 FEWEST_KNOWN = 7
 """Fewest points of a scan with an energy."""
-
-MOST_BONDS = 40
-"""Largest number of bonds that are scanned, evenly spaced among all."""
-
-REACH_A = 6.0
-"""Last distance of the scan of a calculator whose cutoff is unknown, at least."""
 
 WALL_KCAL_MOL = 50.0
 """Least energy of a bond compressed to 0.6 of its length; those of C-C and O-H are above 130 there."""
@@ -49,18 +41,20 @@ def examine_bonds(examined: ExaminedForceField, budget: Budget) -> PartResult:
     examined
         The force field.
     budget
-        Decides the number of distances.
+        Decides the number of distances, and when no further bond is scanned.
     """
     if not examined.is_one_molecule:
         return PartResult.not_run("Bonds are scanned for one molecule without a cell only.")
-    bonds = [(int(i), int(j)) for i, j in find_bonds(examined.minimum)]
-    bonds = [bonds[k] for k in evenly_spaced(len(bonds), MOST_BONDS)]
+    until = time.monotonic() + budget.seconds_of_all
+    bonds = scanned_bonds(examined)
+    if not bonds:
+        return PartResult.not_run("No bond can be scanned: all are in rings.")
     n_points = budget.evaluations(at_least=FEWEST * len(bonds), at_most=MOST * len(bonds)) // len(bonds)
-    tried = [scan for bond in bonds if (scan := _scan(examined, bond, n_points)) is not None]
+    tried = scan_bonds(examined, bonds, n_points, until)
     all_curves = [curve_of_scan(scan) for scan in tried]
     shaped = [pair for pair in zip(all_curves, tried, strict=True) if len(pair[0].values) >= FEWEST_KNOWN]
     if not shaped:
-        return PartResult.not_run("No bond can be scanned: all are in rings, or no energy is finite.")
+        return PartResult.not_run("No bond can be scanned: no energy is finite.")
     curves, scans = [curve for curve, _ in shaped], [scan.without_failures() for _, scan in shaped]
     checks = (
         _extrema(scans),
@@ -69,23 +63,23 @@ def examine_bonds(examined: ExaminedForceField, budget: Budget) -> PartResult:
         _curvatures(curves),
         *_at_end(1, curves, _dissociation),
         *failures(all_curves),
+        *_unscanned(len(tried), len(bonds)),
     )
     figures = {
         "n_bonds": len(bonds),
+        "n_scanned": len(tried),
+        IS_COMPLETE: len(tried) == len(bonds),
         "curves": [_with_metrics(*pair) for pair in zip(curves, scans, strict=True)],
     }
     return PartResult(checks, figures)
 
 
-def _scan(examined: ExaminedForceField, bond: tuple[int, int], n_points: int) -> ScanResult | None:
-    """Return the scan, with NaN where the calculator fails; None if there is none."""
-    atoms = examined.minimum
-    reach = scan_reach(examined.manifest, atoms) if examined.manifest else REACH_A
-    distances = scan_grid(atoms, bond, reach_A=reach, n_points=n_points)
-    try:
-        return bond_scan(examined.calculator, atoms, bond, distances, allow_failures=True)
-    except DataError:  # a bond in a ring
-        return None
+def _unscanned(n_scanned: int, n_bonds: int) -> tuple[Verdict, ...]:
+    """Return a check that decides nothing where the time ended before all bonds were scanned; else none."""
+    if n_scanned == n_bonds:
+        return ()
+    text = f"{n_scanned} of {n_bonds} bonds were scanned in the time (--minutes); --resume scans the others."
+    return (Verdict("scanned bonds", "cannot tell", n_scanned, n_bonds, text),)
 
 
 def _extrema(scans: list[ScanResult]) -> Verdict:

@@ -180,10 +180,13 @@ class Budget:
         Time of this part.
     seconds_per_evaluation
         Time of one evaluation of energy and forces.
+    seconds_of_all
+        Time that is left for this and the later parts.
     """
 
     seconds: float
     seconds_per_evaluation: float
+    seconds_of_all: float = np.inf
 
     def evaluations(self, *, at_least: int, at_most: int) -> int:
         """Return the number of evaluations that the time allows.

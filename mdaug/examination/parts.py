@@ -132,7 +132,7 @@ def examine(
             text = f"It takes at least {needed:.3g} s, and {seconds_left:.3g} s were left (--minutes)."
             results[part.name] = PartResult.not_run(text)
         else:
-            budget = Budget(seconds_left * part.share / shares, per_evaluation)
+            budget = Budget(seconds_left * part.share / shares, per_evaluation, seconds_left)
             results[part.name] = _examined(part, examined, budget)
         report(part.name, results[part.name])
     return results

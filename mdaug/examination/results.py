@@ -25,6 +25,10 @@ LEVELS: dict[PartVerdict, Level] = {
 }
 
 
+IS_COMPLETE = "is_complete"
+"""Key of figures: false if the time ended before the part did, so that it is continued by ``--resume``."""
+
+
 @dataclass(frozen=True)
 class PartResult:
     """Outcome of one part for one force field.
@@ -56,6 +60,11 @@ class PartResult:
             Why, as a sentence.
         """
         return cls((), {}, reason)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the part was run to its end."""
+        return bool(self.checks) and bool(self.figures.get(IS_COMPLETE, True))
 
     @property
     def verdict(self) -> PartVerdict:

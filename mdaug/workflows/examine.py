@@ -102,7 +102,7 @@ def examine_force_fields(
         write()
         progress(label, len(entries[label]), len(names))
 
-    finished = {label: {k: v for k, v in parts.items() if v.checks} for label, parts in entries.items()}
+    finished = {label: {k: v for k, v in parts.items() if v.is_complete} for label, parts in entries.items()}
     if where.scheduler is not None:
         results = examine_on_cluster(examined, names, finished, where, report)
     else:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -95,6 +95,19 @@ def test_resume_runs_what_was_not_run(folder, capsys):
     (folder / "examined" / "examination.json").write_text("[]")
     assert main([*arguments, "--resume"]) == 1
     assert "examination.json" in capsys.readouterr().err
+
+
+def test_bonds_that_were_not_scanned_in_the_time_are_scanned_by_resume(folder, monkeypatch):
+    arguments = ["examine", "frames.xyz", *EMT_OPTIONS, "--parts", "bonds", "--out", "examined"]
+    path = folder / "examined" / "examination.json"
+    with monkeypatch.context() as patched:
+        patched.setattr("mdaug.examination.bond_scans.time", SimpleNamespace(monotonic=lambda: np.inf))
+        main(arguments)
+    figures = load(path)["force_fields"]["EMT"]["bonds"]["figures"]
+    assert (figures["n_scanned"], figures["n_bonds"]) == (1, 2)
+    main([*arguments, "--resume"])
+    assert load(path)["force_fields"]["EMT"]["bonds"]["figures"]["n_scanned"] == 2
+    assert not list((folder / "examined").rglob("bonds.json"))
 
 
 def test_what_is_refused(folder, capsys):

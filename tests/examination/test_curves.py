@@ -1,5 +1,7 @@
 """Bonds, bends, torsions, contacts, minimum and extensivity: a right force field, and ones that are wrong."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase.calculators.calculator import CalculationFailed, all_changes
@@ -32,6 +34,36 @@ def test_bonds(tmp_path, calculator, wrong):
     if not wrong:
         assert failing(result) == []
         assert len(result.figures["curves"]) == 8
+
+
+def test_bonds_are_scanned_while_the_time_lasts(tmp_path):
+    examined = examined_of(analytic.Right(), tmp_path)
+    short = examine_bonds(examined, replace(LITTLE, seconds_of_all=0.0))
+    assert (short.verdict, short.is_complete) == ("cannot tell", False)
+    assert "1 of 8 bonds were scanned in the time" in short.why
+    assert [curve["name"] for curve in short.figures["curves"]] == ["bond C0-C1"]
+
+    class Counted(analytic.Right):
+        n = 0
+
+        def calculate(self, *arguments):
+            Counted.n += 1
+            super().calculate(*arguments)
+
+    continued = replace(examined, calculator=Counted())
+    continued.minimum  # noqa: B018
+    n_relaxation = Counted.n
+    rest = examine_bonds(continued, LITTLE)
+    assert (rest.verdict, rest.is_complete, len(rest.figures["curves"])) == ("passes", True, 8)
+    n_rest = Counted.n - n_relaxation
+    assert examine_bonds(continued, LITTLE).figures == rest.figures
+    n_all = Counted.n - n_relaxation - n_rest
+    assert n_rest <= 7 * n_all / 8
+
+
+def test_scans_of_another_force_field_are_not_continued(tmp_path):
+    examine_bonds(examined_of(analytic.Unbound(), tmp_path), replace(LITTLE, seconds_of_all=0.0))
+    assert examine_bonds(examined_of(analytic.Right(), tmp_path), LITTLE).verdict == "passes"
 
 
 def test_a_soft_bond_fails_by_its_curvature(tmp_path):
