@@ -1,7 +1,7 @@
 """Fit of springs to frames: k_m = k_B T / σ_m² of each component of each element pair."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -106,7 +106,7 @@ def fit_springs(
     >>> springs.write("springs.json")  # doctest: +SKIP
     """
     options = options or SpringOptions()
-    temperature_K, samples = _checked(frames, options)
+    temperature_K, samples = checked_distances(frames, options)
     pairs = {}
     for done, (name, (distances, _)) in enumerate(samples.items(), 1):
         mixture, peak = _fit(name, distances, temperature_K, options)[options.convergence]
@@ -117,11 +117,7 @@ def fit_springs(
 
 
 def analyze_springs(
-    frames: FrameSet,
-    options: SpringOptions | None = None,
-    *,
-    others: Sequence[FrameSet] = (),
-    progress: Progress | None = None,
+    frames: FrameSet, options: SpringOptions | None = None, *, progress: Progress | None = None
 ) -> SpringAnalysis:
     """Fit the springs with both convergence criteria, with histograms and confidence intervals by bootstrap.
 
@@ -132,9 +128,6 @@ def analyze_springs(
         (duplicates) together.
     options
         Options of the fit; None means the defaults.
-    others
-        Frames of other systems. The distances of those at the same temperature are pooled with those of
-        `frames`, by element pair.
     progress
         Called with (element pairs done, element pairs in all).
 
@@ -144,24 +137,78 @@ def analyze_springs(
         Same as for `fit_springs`.
     """
     options = options or SpringOptions()
-    temperature_K, samples = _checked(frames, options)
-    same = [other for other in others if other.temperature_K == temperature_K]
-    pooled = _pooled([(frames, samples), *((other, pair_distances(other, options.cutoff)) for other in same)])
-    fits: dict[str, dict[str, PairSprings]] = {"published": {}, "converged": {}}
-    intervals, histograms = {}, {}
-    for done, name in enumerate(samples, 1):
-        distances, groups = pooled[name]
-        mixtures = _fit(name, distances, temperature_K, options, ("published", "converged"))
-        for convergence, (mixture, peak) in mixtures.items():
-            fits[convergence][name] = _springs(name, join(mixture, peak), temperature_K, options)
-        if options.bootstrap:
-            mixture, peak = mixtures["converged"]
-            resampled = bootstrap_mixtures(distances, groups, mixture, options.bootstrap, options.seed)
-            intervals[name] = _interval(join(resampled, peak), temperature_K)
-        histograms[name] = _histogram(distances, fits[options.convergence][name].sigma.min())
+    temperature_K, samples = checked_distances(frames, options)
+    fits = {}
+    for done, (name, (distances, frame)) in enumerate(samples.items(), 1):
+        fits[name] = fit_pair(name, distances, frames.group[frame], temperature_K, options)
         if progress:
             progress(done, len(samples))
-    both = {name: Springs(temperature_K, pairs) for name, pairs in fits.items()}
+    return analysis_of(fits, temperature_K, options)
+
+
+@dataclass(frozen=True)
+class PairFit:
+    """What `SpringAnalysis` has of one element pair; no interval without bootstrap."""
+
+    published: PairSprings
+    converged: PairSprings
+    interval: Interval | None
+    histogram: tuple[FloatArray, FloatArray]
+
+
+def fit_pair(
+    name: str, distances: FloatArray, groups: IntArray, temperature_K: float, options: SpringOptions
+) -> PairFit:
+    """Fit the springs of one element pair with both convergence criteria.
+
+    Parameters
+    ----------
+    name
+        Name of the element pair.
+    distances, groups
+        Distances (Å) and the group of the frame of each, shape (n,).
+    temperature_K
+        Of the frames.
+    options
+        Options of the fit.
+
+    Raises
+    ------
+    DataError
+        The distances are too few, or do not vary.
+    """
+    mixtures = _fit(name, distances, temperature_K, options, ("published", "converged"))
+    fits = {
+        convergence: _springs(name, join(mixture, peak), temperature_K, options)
+        for convergence, (mixture, peak) in mixtures.items()
+    }
+    interval = None
+    if options.bootstrap:
+        mixture, peak = mixtures["converged"]
+        resampled = bootstrap_mixtures(distances, groups, mixture, options.bootstrap, options.seed)
+        interval = _interval(join(resampled, peak), temperature_K)
+    histogram = _histogram(distances, fits[options.convergence].sigma.min())
+    return PairFit(fits["published"], fits["converged"], interval, histogram)
+
+
+def analysis_of(fits: Mapping[str, PairFit], temperature_K: float, options: SpringOptions) -> SpringAnalysis:
+    """Return the fits of all element pairs of a system.
+
+    Parameters
+    ----------
+    fits
+        By pair name.
+    temperature_K
+        Of the frames.
+    options
+        Those of the fits.
+    """
+    both = {
+        "published": Springs(temperature_K, {name: fit.published for name, fit in fits.items()}),
+        "converged": Springs(temperature_K, {name: fit.converged for name, fit in fits.items()}),
+    }
+    intervals = {name: fit.interval for name, fit in fits.items() if fit.interval is not None}
+    histograms = {name: fit.histogram for name, fit in fits.items()}
     return SpringAnalysis(both[options.convergence], **both, intervals=intervals, histograms=histograms)
 
 
@@ -169,21 +216,19 @@ Samples = dict[str, tuple[FloatArray, IntArray]]
 """Pair name -> distances, and the frame or group of each."""
 
 
-def _pooled(systems: Sequence[tuple[FrameSet, Samples]]) -> Samples:
-    """Return the distances of each element pair of all systems, with the group of each, by its system."""
-    pooled: dict[str, list[tuple[FloatArray, IntArray]]] = {}
-    offset = 0
-    for frames, samples in systems:
-        for name, (distances, frame) in samples.items():
-            pooled.setdefault(name, []).append((distances, offset + frames.group[frame]))
-        offset += int(frames.group.max()) + 1
-    return {
-        name: (np.concatenate([d for d, _ in parts]), np.concatenate([g for _, g in parts]))
-        for name, parts in pooled.items()
-    }
+def checked_distances(frames: FrameSet, options: SpringOptions) -> tuple[float, Samples]:
+    """Return the temperature of frames, and the distances of each element pair with their frames.
 
+    Parameters
+    ----------
+    frames, options
+        As for `analyze_springs`.
 
-def _checked(frames: FrameSet, options: SpringOptions) -> tuple[float, Samples]:
+    Raises
+    ------
+    DataError
+        No springs can be fitted to these frames.
+    """
     if frames.temperature_K is None:
         raise DataError(
             f"{frames.name}: the temperature of the frames is not known, but k = k_B T / σ² needs it; "

@@ -10,6 +10,7 @@ from mdaug.data import load_frames
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
 from mdaug.springs import SpringOptions, analyze_springs, fit_springs
+from mdaug.springs.pooled import PooledSprings
 from mdaug.units import BOLTZMANN_EV_K, KCAL_MOL_PER_EV
 
 COMPONENTS = {"H-H": 4, "H-C": 3, "H-O": 4, "C-C": 1, "C-O": 2}
@@ -259,6 +260,26 @@ def test_a_spike_on_a_broad_peak_is_no_spring():
     assert springs.k.max() * KCAL_MOL_PER_EV < 250
 
 
+def test_a_pair_that_cannot_be_fitted_stops_only_the_systems_with_it():
+    rng = np.random.default_rng(0)
+    constrained = diatomic(np.repeat([1.5, 2.5], 200) + rng.normal(0, 1e-4, 400), 300.0)
+    free = diatomic(rng.normal(1.2, 0.05, 400), 300.0, numbers=(6, 8))
+    pooled = PooledSprings([constrained, free], SpringOptions(bootstrap=0))
+    with pytest.raises(DataError, match="H-F: the distances around"):
+        pooled.of(0)
+    assert list(pooled.of(1).springs.pairs) == ["C-O"]
+
+
+def test_each_temperature_is_fitted_once(monkeypatch):
+    rng = np.random.default_rng(0)
+    systems = [diatomic(rng.normal(1.5, 0.05, 400), t) for t in (300.0, 300.0, 900.0, 300.0)]
+    started = []
+    pooled = PooledSprings(systems, SpringOptions(bootstrap=0), started=lambda *of: started.append(of))
+    springs = [pooled.of(n).springs.pairs["H-F"] for n in range(4)]
+    assert started == [(3, 300.0), (1, 900.0)]
+    assert springs[0] is springs[3]
+
+
 def test_distances_of_systems_at_one_temperature_are_pooled():
     """By element pair; systems at other temperatures, and pairs that only others have, do not enter."""
     rng = np.random.default_rng(0)
@@ -268,11 +289,13 @@ def test_distances_of_systems_at_one_temperature_are_pooled():
     )
     other = diatomic(rng.normal(1.2, 0.05, 400), 300.0, numbers=(6, 8))
     options = SpringOptions(bootstrap=20)
-    found = analyze_springs(one, options, others=[two, hot, other])
+    pooled = PooledSprings([one, two, hot, other], options)
+    found = pooled.of(0)
     assert list(found.springs.pairs) == ["H-F"]
     assert found.springs.pairs["H-F"].distance == pytest.approx([1.5, 2.5], abs=0.02)
-    swapped = analyze_springs(two, options, others=[one]).springs.pairs["H-F"]
+    swapped = PooledSprings([two, one], options).of(0).springs.pairs["H-F"]
     np.testing.assert_array_equal(swapped.k, found.springs.pairs["H-F"].k)
+    assert list(pooled.of(3).springs.pairs) == ["C-O"]
     alone = analyze_springs(one, options).springs.pairs["H-F"]
     assert alone.distance == pytest.approx([1.5], abs=0.02)
     low, high = found.intervals["H-F"].k

@@ -21,7 +21,7 @@ from mdaug.augmentation.force_matching.checks import (
 from mdaug.augmentation.force_matching.distorted_geometries import check_geometries
 from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.augmentation.force_matching.force_field import CUTOFF_A, ForceField
-from mdaug.augmentation.force_matching.shared_parameters import Donor
+from mdaug.augmentation.force_matching.shared_parameters import Donor, Donors
 from mdaug.errors import DataError
 from mdaug.frames import FloatArray, FrameSet
 from mdaug.units import KCAL_MOL_PER_EV
@@ -111,13 +111,16 @@ def fit_and_assess(
         raise DataError(f"{frames.name}: too few frames to assess a force field; expected at least 4")
     factors: FloatArray | None = None
     changed: tuple[str, ...] = ()
+    first, first_half = own_field(donors, cutoff), None
     if donors:
-        donors, why = _if_better(donors, fitted, others, cutoff)
-        changed = (why,)
+        donors, why, first_half = _if_better(donors, fitted, others, cutoff)
+        changed, first = (why,), None if donors else first
     for _ in range(ROUNDS):
-        field = match_forces(frames, factors, cutoff, donors)
+        field = match_forces(frames, factors, cutoff, donors) if first is None else first
         factors = np.ones(field.terms.n_coefficients) if factors is None else factors
-        half = HeldOut(match_forces(fitted, factors, cutoff, donors), fitted, others)
+        if first_half is None or first_half.terms.n_coefficients != len(factors):
+            first_half = match_forces(fitted, factors, cutoff, donors)
+        half = HeldOut(first_half, fitted, others)
         assessment = assess(field, frames, half)
         if not assessment.sound and len(frames) < FEW_FRAMES:  # half of them may be too few for a fit
             assessment = assess(field, frames, _one_of_six(frames, factors, cutoff, donors))
@@ -125,6 +128,7 @@ def fit_and_assess(
         tighter = narrowed(factors, assessment.suspects)
         if assessment.sound or np.array_equal(tighter, factors):
             break
+        first = first_half = None
         n_left_out = int(np.sum((tighter == LEFT_OUT) & (factors > LEFT_OUT)))
         n_tighter = int(np.sum(tighter < factors)) - n_left_out
         factors = tighter
@@ -134,18 +138,32 @@ def fit_and_assess(
     return field, half, assessment
 
 
+def own_field(donors: Sequence[Donor], cutoff: float) -> ForceField | None:
+    """Return the field that was fitted to the frames of the system itself, alone; None if there is none.
+
+    Parameters
+    ----------
+    donors
+        Fields of other systems.
+    cutoff
+        Cutoff that the field must have, Å.
+    """
+    own = donors.own if isinstance(donors, Donors) else None
+    return own if own is not None and own.cutoff == cutoff else None
+
+
 def _if_better(
     donors: Sequence[Donor], fitted: FrameSet, others: FrameSet, cutoff: float
-) -> tuple[Sequence[Donor], str]:
-    """Return the donors if with them the held-out forces of `others` have smaller errors, else none; and
-    why."""
-    alone, shared = (
-        KCAL_MOL_PER_EV * _rms_error(match_forces(fitted, None, cutoff, given), others)
-        for given in ((), donors)
-    )
+) -> tuple[Sequence[Donor], str, ForceField]:
+    """Return the donors if with them the held-out forces of `others` have smaller errors, else none; why; and
+    the field of `fitted` with or without them."""
+    fields = [match_forces(fitted, None, cutoff, given) for given in ((), donors)]
+    alone, shared = (KCAL_MOL_PER_EV * _rms_error(field, others) for field in fields)
     names = "parameters of equal environments in other systems"
     errors = f"held-out forces are off by {shared:.2g} kcal/mol/Å rms with them, {alone:.2g} without"
-    return (donors, f"{names}: {errors}") if shared < alone else ((), f"no {names}: {errors}")
+    if shared < alone:
+        return donors, f"{names}: {errors}", fields[1]
+    return (), f"no {names}: {errors}", fields[0]
 
 
 def _rms_error(field: ForceField, frames: FrameSet) -> float:

@@ -5,8 +5,10 @@ zero or tabulated with a wide width, but the mean of the fitted parameters of th
 same environments of other systems, weighted by their numbers of frames, with a narrow width.
 """
 
-from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
+from copy import copy
+from functools import cache, partial
+from typing import NamedTuple, overload
 
 import numpy as np
 
@@ -37,6 +39,80 @@ class Donor(NamedTuple):
     n_frames: int
 
 
+class Donors(Sequence[Donor]):
+    """Fields of other systems, whose parameters are gathered by environment once for all systems.
+
+    Parameters
+    ----------
+    donors
+        The fields of all systems that may give parameters.
+    own
+        Which of them is that of the system itself, and is left out; None for none of them.
+    """
+
+    def __init__(self, donors: Sequence[Donor], own: int | None = None) -> None:
+        self._all, self._own = tuple(donors), own
+        self._gathered = cache(partial(_gathered, self._all))
+
+    def without(self, number: int) -> "Donors":
+        """Return the same fields but one.
+
+        Parameters
+        ----------
+        number
+            Which of all donors is left out.
+        """
+        others = copy(self)
+        others._own = number
+        return others
+
+    @property
+    def own(self) -> ForceField | None:
+        """The field that is left out; None where none is."""
+        return None if self._own is None else self._all[self._own].field
+
+    def mean(self, key: Hashable) -> float | None:
+        """Return the mean of a parameter over the fields, by their numbers of frames; None if none has it.
+
+        Parameters
+        ----------
+        key
+            Kind and environments of the parameter.
+        """
+        gathered = self._gathered()
+        if key not in gathered:
+            return None
+        number, values, n_frames = gathered[key]
+        others = slice(None) if self._own is None else number != self._own
+        if not len(values[others]):
+            return None
+        return float(np.average(values[others], weights=n_frames[others]))
+
+    def __len__(self) -> int:
+        return len(self._all) - (self._own is not None)
+
+    @overload
+    def __getitem__(self, index: int) -> Donor: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Donor]: ...
+
+    def __getitem__(self, index: int | slice) -> Donor | Sequence[Donor]:
+        return [donor for n, donor in enumerate(self._all) if n != self._own][index]
+
+
+def _gathered(donors: Sequence[Donor]) -> Mapping[Hashable, tuple[IntArray, FloatArray, IntArray]]:
+    """Return number of the donor, value relative to its origin, and number of frames of each parameter."""
+    fitted: dict[Hashable, tuple[list[int], list[float], list[int]]] = {}
+    for number, (field, n_frames) in enumerate(donors):
+        for key, value in zip(_keys(field), field.parameters - _origins(field), strict=True):
+            numbers, values, weights = fitted.setdefault(key, ([], [], []))
+            numbers.append(number)
+            values.append(float(value))
+            weights.append(n_frames)
+    return {key: (np.array(a), np.array(b), np.array(c)) for key, (a, b, c) in fitted.items()}
+
+
 def shared_priors(
     field: ForceField, donors: Sequence[Donor], widths: FloatArray, free: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
@@ -59,16 +135,13 @@ def shared_priors(
     means, widths
         Shape (n_parameters,).
     """
-    fitted: dict[Hashable, list[tuple[float, int]]] = {}
-    for donor, n_frames in donors:
-        for key, value in zip(_keys(donor), donor.parameters - _origins(donor), strict=True):
-            fitted.setdefault(key, []).append((float(value), n_frames))
+    given = donors if isinstance(donors, Donors) else Donors(donors)
     means, widths, origins = field.parameters.copy(), widths.copy(), _origins(field)
     for n, key in enumerate(_keys(field)):
-        if key is None or key not in fitted or (n < len(free) and not free[n]):
+        mean = None if key is None or (n < len(free) and not free[n]) else given.mean(key)
+        if mean is None:
             continue
-        values, weights = zip(*fitted[key], strict=True)
-        means[n] = origins[n] + np.average(values, weights=weights)
+        means[n] = origins[n] + mean
         widths[n] *= NARROWER
     return means, widths
 

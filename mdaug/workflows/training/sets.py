@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from mdaug.augmentation.force_matching.assessment import FEW_FRAMES
 from mdaug.augmentation.force_matching.fit import match_forces
-from mdaug.augmentation.force_matching.shared_parameters import Donor
+from mdaug.augmentation.force_matching.shared_parameters import Donor, Donors
 from mdaug.augmentation.generate import Augmentation, make_augmentation, with_numbers
 from mdaug.augmentation.numbers import share_of_numbers
 from mdaug.data import Split
@@ -17,7 +18,8 @@ from mdaug.data.load import read_frames
 from mdaug.data.splits import refuse_empty_parts
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet, join_frames
-from mdaug.springs import SpringAnalysis, analyze_springs
+from mdaug.springs import SpringAnalysis
+from mdaug.springs.pooled import PooledSprings
 from mdaug.training import TrainState
 from mdaug.workflows.progress import ignore
 from mdaug.workflows.settings.config import RunConfig
@@ -145,20 +147,20 @@ def kind_of_model(systems: Sequence[Sets]) -> ModelKind:
     return "with baseline" if any(sets.baseline.used for sets in systems) else "raw"
 
 
-class Others(NamedTuple):
-    """What a system takes from the other systems of a training.
+class Shared(NamedTuple):
+    """What a system takes from all systems of a training.
 
     Attributes
     ----------
-    frames
-        Their training frames, whose springs are pooled.
+    springs
+        Returns its springs.
     donors
         Force-matched fields whose parameters it may share.
     share
         Factor on its default numbers of augmented frames.
     """
 
-    frames: Sequence[FrameSet]
+    springs: Callable[[], SpringAnalysis]
     donors: Sequence[Donor]
     share: float
 
@@ -186,15 +188,23 @@ def prepare_systems(config: RunConfig, callbacks: TrainingCallbacks) -> tuple[Se
         _check_several(systems, config)
     alone, failures = len(systems) == 1, dict[str, str]()
     raw = [system.frames.select(system.split.train) for system in systems]
+
+    def started(n_systems: int, temperature_K: float) -> None:
+        of = f" of {n_systems} systems at {temperature_K:g} K" * (n_systems > 1)
+        callbacks.stage(f"fitting springs to the training frames{of}")
+
+    springs = PooledSprings(raw, config.spring_options, started=started, progress=callbacks.springs)
     made: dict[int, Sets] = {}
     few = first_fields(raw, config)
     share = 1.0 if alone or not config.augment.enabled else share_of_numbers(raw)
+    donors: Donors | None = None
     for n in sorted(range(len(systems)), key=lambda n: len(raw[n]) < FEW_FRAMES):  # those with donors last
-        donors = []
+        own: Sequence[Donor] = ()
         if len(raw[n]) < FEW_FRAMES:
-            donors = _donors(made.values()) + [donor for other, donor in few.items() if other != n]
-        own = Others(raw[:n] + raw[n + 1 :], donors, share)
-        made[n] = _prepare(systems[n], config, callbacks, None if alone else failures, own)
+            donors = donors or Donors([*_donors(made.values()), *few.values()])
+            own = donors.without(len(donors) - len(few) + list(few).index(n)) if n in few else donors
+        shared = Shared(partial(springs.of, n), own, share)
+        made[n] = _prepare(systems[n], config, callbacks, None if alone else failures, shared)
     sets = tuple(made[n] for n in range(len(systems)))
     if len(failures) == len(systems):
         reasons = "; ".join(f"{label}: {reason}" for label, reason in failures.items())
@@ -223,9 +233,10 @@ def first_fields(systems: Sequence[FrameSet], config: RunConfig) -> dict[int, Do
     fields = {}
     for n in few:
         try:
-            fields[n] = Donor(match_forces(systems[n]), len(systems[n]))
+            field = match_forces(systems[n], cutoff=config.augment_options.cutoff)
         except DataError:  # no bonds, or too narrow a cell: said when its augmented frames are made
             continue
+        fields[n] = Donor(field, len(systems[n]))
     return fields
 
 
@@ -262,7 +273,7 @@ def _prepare(
     config: RunConfig,
     callbacks: TrainingCallbacks,
     failures: dict[str, str] | None,
-    others: Others,
+    shared: Shared,
 ) -> Sets:
     """Return the frames of one system.
 
@@ -276,7 +287,7 @@ def _prepare(
     sets = Sets(split, raw, validation, test, label=system.label, isolated_atoms=system.isolated_atoms)
     if config.augment.enabled:
         try:
-            sets = _augmented(sets, config, callbacks, others)
+            sets = _augmented(sets, config, callbacks, shared)
         except DataError as error:
             if failures is None:
                 raise
@@ -293,17 +304,12 @@ def _augmented(
     sets: Sets,
     config: RunConfig,
     callbacks: TrainingCallbacks,
-    others: Others,
+    shared: Shared,
 ) -> Sets:
     """Return the frames of a system with the springs of its training frames, and augmented ones."""
-    n_pooled = sum(other.temperature_K == sets.train.temperature_K for other in others.frames)
-    pooled = f", pooled with those of {n_pooled} more at the same temperature" * (n_pooled > 0)
-    callbacks.stage(f"fitting springs to the training frames{pooled}")
-    springs = analyze_springs(
-        sets.train, config.spring_options, others=others.frames, progress=callbacks.springs
-    )
-    options = with_numbers(config.augment_options, sets.train, others.share)
-    augmentation = make_augmentation(sets.train, springs.springs, options, others.donors)
+    springs = shared.springs()
+    options = with_numbers(config.augment_options, sets.train, shared.share)
+    augmentation = make_augmentation(sets.train, springs.springs, options, shared.donors)
     callbacks.stage(f"{len(augmentation.frames)} augmented frames by rule {augmentation.rule!r}")
     return replace(sets, springs=springs, augmented=augmentation.frames, augmentation=augmentation)
 

@@ -9,7 +9,7 @@ import pytest
 from mdaug.augmentation.force_matching.assessment import fit_and_assess
 from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.augmentation.force_matching.initial_field import initial_force_field
-from mdaug.augmentation.force_matching.shared_parameters import NARROWER, Donor, shared_priors
+from mdaug.augmentation.force_matching.shared_parameters import NARROWER, Donor, Donors, shared_priors
 from mdaug.data import load_frames
 
 DATA = Path(__file__).parents[2] / "data"
@@ -99,3 +99,41 @@ def test_parameters_are_shared_only_if_held_out_errors_fall(methanol, donor):
     assert unused.changed[0].startswith("no parameters of equal environments")
     assert unused.changed[1:] == plain.changed
     np.testing.assert_array_equal(field.parameters, alone.parameters)
+
+
+def test_donors_are_gathered_once_for_all_systems(methanol, donor):
+    """The priors are those of the same donors given one by one, without the field of the system itself."""
+    few = methanol.select(slice(0, 8))
+    field = match_forces(few)
+    widths, free = np.ones(len(field.parameters)), np.ones(field.terms.n_coefficients, dtype=bool)
+    stiffer = Donor(donor.field.with_parameters(1.5 * donor.field.parameters), 300)
+    pool = Donors([donor, Donor(field, len(few)), stiffer])
+    for number, others in ((1, [donor, stiffer]), (0, [Donor(field, len(few)), stiffer])):
+        own = pool.without(number)
+        expected = shared_priors(field, others, widths, free)
+        for values, wanted in zip(shared_priors(field, own, widths, free), expected, strict=True):
+            np.testing.assert_array_equal(values, wanted)
+        assert [len(own), list(own)] == [2, others]
+    assert pool.without(1).own is field
+    assert pool.own is None
+    assert not Donors([donor]).without(0)
+
+
+def test_the_field_of_a_system_alone_is_not_fitted_again(methanol, donor, monkeypatch):
+    """With or without donors, each fit is made once: the result is that without what is known."""
+    few = methanol.select(slice(0, 8))
+    alone = match_forces(few)
+    wrong = Donor(replace(donor.field, parameters=-5.0 * donor.field.parameters), donor.n_frames)
+    field, half, expected = fit_and_assess(few, donors=[wrong])
+    fits = []
+
+    def counted(*given, **named):
+        fits.append(given)
+        return match_forces(*given, **named)
+
+    monkeypatch.setattr("mdaug.augmentation.force_matching.assessment.match_forces", counted)
+    again, same_half, found = fit_and_assess(few, donors=Donors([wrong, Donor(alone, len(few))], own=1))
+    assert not any(given[0] is few and given[1] is None for given in fits)
+    np.testing.assert_array_equal(again.parameters, field.parameters)
+    np.testing.assert_array_equal(same_half.field.parameters, half.field.parameters)
+    assert found == expected

@@ -406,7 +406,7 @@ def test_systems_with_few_frames_get_the_fields_of_the_others(config, monkeypatc
 
     monkeypatch.setattr("mdaug.workflows.training.sets.make_augmentation", make)
     monkeypatch.setattr(
-        "mdaug.workflows.training.sets.analyze_springs", lambda *_, **__: SimpleNamespace(springs=None)
+        "mdaug.workflows.training.sets.PooledSprings.of", lambda *_: SimpleNamespace(springs=None)
     )
     systems = prepare_systems(config.replace({"augment": {"enabled": True}}), TrainingCallbacks())
     assert [sets.label for sets in systems] == ["methanol", "water_box", "ethanol"]
@@ -536,7 +536,7 @@ def test_if_no_system_can_be_augmented_the_training_does_not_go_on_raw(config, m
     def refused(*_):
         raise DataError("no temperature")
 
-    monkeypatch.setattr("mdaug.workflows.training.sets.analyze_springs", lambda *_, **__: refused())
+    monkeypatch.setattr("mdaug.workflows.training.sets.PooledSprings.of", refused)
     given = config.replace({"augment": {"enabled": True}})
     reasons = "methanol: no temperature; water_box: no temperature; ethanol: no temperature"
     with pytest.raises(DataError, match=rf"no system can be augmented \({reasons}\); --no-augment"):
