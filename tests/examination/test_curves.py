@@ -61,16 +61,19 @@ def test_bonds_are_scanned_while_the_time_lasts(tmp_path):
     assert n_rest <= 7 * n_all / 8
 
 
+class Limp(analytic.Right):
+    """A hundredth of the energy."""
+
+    def one_molecule(self, r):
+        return 0.01 * super().one_molecule(r)
+
+
 def test_scans_of_another_force_field_are_not_continued(tmp_path):
-    examine_bonds(examined_of(analytic.Unbound(), tmp_path), replace(LITTLE, seconds_of_all=0.0))
+    examine_bonds(examined_of(Limp(), tmp_path), replace(LITTLE, seconds_of_all=0.0))
     assert examine_bonds(examined_of(analytic.Right(), tmp_path), LITTLE).verdict == "passes"
 
 
 def test_a_soft_bond_fails_by_its_curvature(tmp_path):
-    class Limp(analytic.Right):
-        def one_molecule(self, r):
-            return 0.01 * super().one_molecule(r)
-
     assert "curvature" in failing(examine_bonds(examined_of(Limp(), tmp_path), LITTLE))
 
 
