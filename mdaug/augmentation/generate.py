@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdaug.augmentation.augmented_frames import AugmentedBatch, AugmentedFrameMaker, count, joined
-from mdaug.augmentation.label_rules import make_rule
+from mdaug.augmentation.label_rules import NO_RULE, make_rule
 from mdaug.augmentation.numbers import MANY_MOLECULES, augmented_numbers, is_complex
 from mdaug.augmentation.options import AugmentOptions
 from mdaug.augmentation.spring_labels import Labels
@@ -79,7 +79,8 @@ class Augmentation:
     frames
         The augmented frames.
     rule
-        The label rule that made them; another than that of the options where that one cannot be used.
+        The label rule that made them; another than that of the options where that one cannot be used, or
+        `NO_RULE`.
     reason
         One sentence: why the rule of the options is used or not; empty where nothing was assessed.
     verdicts
@@ -103,6 +104,8 @@ def make_augmentation(
     springs: Springs,
     options: AugmentOptions | None = None,
     donors: "Sequence[Donor]" = (),
+    *,
+    stand_in: bool = True,
 ) -> Augmentation:
     """Return augmented frames as `augment` does, with the assessment of their labels.
 
@@ -114,8 +117,8 @@ def make_augmentation(
         Springs of all element pairs of `frames`.
     options
         Numbers, sizes and label rule; None for the defaults.
-    donors
-        As for `make_rule`.
+    donors, stand_in
+        As for `make_rule`; where no rule can be made there are no augmented frames.
 
     Raises
     ------
@@ -126,7 +129,9 @@ def make_augmentation(
     if len(frames) == 0:
         raise DataError(f"{frames.name}: no frames to augment; expected at least one")
     rng = np.random.default_rng(options.seed)
-    rule = make_rule(frames, springs, options, donors)
+    rule = make_rule(frames, springs, options, donors, stand_in=stand_in)
+    if rule.name == NO_RULE:
+        return Augmentation(frames.select(slice(0)), rule.name, rule.reason, rule.verdicts)
     options = _settled(options, rule.name, frames)
     maker = AugmentedFrameMaker(frames, rule.label, options, rng)
     kinds = {

@@ -42,8 +42,17 @@ class NamedRule(NamedTuple):
     verdicts: tuple[Verdict, ...] = ()
 
 
+NO_RULE = "none"
+"""Name of a rule that makes no labels."""
+
+
 def make_rule(
-    frames: FrameSet, springs: Springs, options: AugmentOptions, donors: "Sequence[Donor]" = ()
+    frames: FrameSet,
+    springs: Springs,
+    options: AugmentOptions,
+    donors: "Sequence[Donor]" = (),
+    *,
+    stand_in: bool = True,
 ) -> NamedRule:
     """Return the label rule of `options` for displaced `frames`.
 
@@ -60,6 +69,8 @@ def make_rule(
         Name of the rule and how it looks up springs.
     donors
         Force-matched fields of other systems, whose parameters rule `force-matched` may share.
+    stand_in
+        Whether `gradient` stands in for `force-matched`; otherwise the rule is `NO_RULE` with the reason.
 
     Raises
     ------
@@ -74,18 +85,24 @@ def make_rule(
     except DataError as error:
         if options.rule != "force-matched":
             raise
+        assessment = getattr(error, "assessment", None)
+        verdicts = assessment.verdicts if assessment else ()
+        if not stand_in:
+            return NamedRule(NO_RULE, _no_labels, str(error), verdicts)
         warnings.warn(
             f"rule 'force-matched': {error}; labels are made by rule 'gradient' instead, on which "
             "`mdaug train` does not train",
             stacklevel=2,
         )
-        assessment = getattr(error, "assessment", None)
-        verdicts = assessment.verdicts if assessment else ()
         return NamedRule("gradient", LABEL_RULES["gradient"](frames, springs, options), str(error), verdicts)
     assessment = getattr(label, "assessment", None)
     if assessment is None:
         return NamedRule(options.rule, label)
     return NamedRule(options.rule, label, assessment.reason, assessment.verdicts)
+
+
+def _no_labels(displaced: Displacements) -> Labels:
+    raise DataError("no label rule can be made from these frames")
 
 
 def _by_springs(rule: SpringRule, frames: FrameSet, springs: Springs, options: AugmentOptions) -> LabelRule:

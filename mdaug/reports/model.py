@@ -166,13 +166,22 @@ def _data(training: dict[str, Any], results: dict[str, Any]) -> list[list[Cell]]
         "training frames": training.get("n_train"),
         "frames have stresses": "yes" if training.get("stresses") else None,
         "reference energies": training.get("reference_energies"),
-        "augmented frames": run.get("n_augmented_frames", _yes_or_no(training.get("augmented"))),
+        "augmented frames": _augmented_frames(training, results),
         "frames by Δ-learning": run.get("n_delta_frames") or None,
         "epochs": run.get("epochs"),
         "best epoch": run.get("best_epoch"),
         "training time (s)": run.get("seconds"),
     }
     return [[name, value] for name, value in rows.items() if value is not None]
+
+
+def _augmented_frames(training: dict[str, Any], results: dict[str, Any]) -> int | str | None:
+    """Return the number of augmented frames, with the reason if the only system has none."""
+    choice = results.get("augmentation") or {}
+    if choice.get("used") is False:
+        return f"none: {choice['reason']}"
+    number: int | None = (results.get("training") or {}).get("n_augmented_frames")
+    return _yes_or_no(training.get("augmented")) if number is None else number
 
 
 def _ranges(training: dict[str, Any]) -> list[list[Cell]]:

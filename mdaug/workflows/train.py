@@ -13,6 +13,7 @@ from typing import Any
 
 from mdaug.analysis.accuracy import AccuracyResult, errors_of
 from mdaug.analysis.scan import ScanResult
+from mdaug.augmentation.label_rules import NO_RULE
 from mdaug.calculators.predictions import predict_all
 from mdaug.deployment import export_model, last_layer_statistics, model_bytes
 from mdaug.files import write_json
@@ -188,7 +189,7 @@ def _content(training: TrainResult, systems: Sequence[Sets], summary: dict[str, 
 def _report_choices(systems: Sequence[Sets], references: str, callbacks: TrainingCallbacks) -> None:
     for sets in systems:
         label = f"{sets.label}: " if len(systems) > 1 else ""
-        if sets.choice is not None:
+        if sets.choice is not None and sets.choice.rule != NO_RULE:  # which was said when none were made
             callbacks.stage(label + sets.choice.reason)
     baseline = summarize_baselines([sets.baseline for sets in systems])
     if baseline["used"]:

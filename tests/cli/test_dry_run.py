@@ -8,6 +8,7 @@ from mdaug.cli.app import main
 from mdaug.data import write_extxyz
 from mdaug.workflows.dry_run import dry_run
 from mdaug.workflows.settings.config import load_config
+from mdaug.workflows.training.sets import TrainingCallbacks
 from tests.crystals import copper
 
 SMALL = ["--every=20", "--augment.n-frames=6", "--augment.n-stretched=8", "--augment.n-impulses=4"]
@@ -43,8 +44,10 @@ def test_epochs_depend_on_the_baseline() -> None:
     assert "(with a baseline) or" in outcome.lines[2]
 
 
-def test_a_crystal_has_neither_baseline_nor_augmented_frames(tmp_path: Path) -> None:
-    """Its labels are of another rule than asked for, on which no training is."""
+def test_a_crystal_has_neither_baseline_nor_augmented_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No force field can label them, so that none are made, which one line says."""
     write_extxyz(copper(12, repeat=2), tmp_path / "copper.xyz")
     changes = {
         "data": {"source": str(tmp_path / "copper.xyz"), "temperature": 300.0},
@@ -54,8 +57,14 @@ def test_a_crystal_has_neither_baseline_nor_augmented_frames(tmp_path: Path) -> 
         "model": {"n_atom_basis": 8, "n_filters": 8},
         "training": {"batch_size": 4},
     }
-    outcome = dry_run(load_config(None, changes), device="cpu")
+    monkeypatch.delattr("mdaug.augmentation.generate.AugmentedFrameMaker")
+    lines: list[str] = []
+    outcome = dry_run(
+        load_config(None, changes), device="cpu", callbacks=TrainingCallbacks(stage=lines.append)
+    )
     assert (outcome.n_raw, outcome.n_augmented, outcome.steps_per_epoch) == (8, 0, (2, 2))
+    (why,) = [line for line in lines if "augmented" in line]
+    assert why.startswith("no augmented frames: copper.xyz: the cell is 6.8 Å wide")
     assert "with a baseline" not in "".join(outcome.lines)
 
 

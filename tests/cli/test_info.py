@@ -38,6 +38,13 @@ def shown(capsys) -> list[str]:
     return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
 
 
+def test_why_there_are_no_augmented_frames(run, capsys):
+    why = {"used": False, "reason": "copper: the cell is 6.8 Å wide; trained on the raw frames alone"}
+    write_json(run / "results.json", RESULTS | {"augmentation": why})
+    assert main(["info", str(run)]) == 0
+    assert f"augmented frames none: {why['reason']}" in shown(capsys)
+
+
 def test_tables_of_a_run_folder(run, capsys):
     assert main(["info", str(run)]) == 0
     lines = shown(capsys)

@@ -74,7 +74,8 @@ class Sets:
     explored
         Frames of `mdaug explore` that are trained on, None for none.
     augmentation
-        All augmented frames that were made, with their force-matched field; None for none.
+        All augmented frames that were made, with their force-matched field, or why there are none; None
+        without augmentation.
     choice
         Whether augmented frames are trained on; None before the choice, and where none were made.
     baseline
@@ -293,6 +294,9 @@ def _prepare(
                 raise
             failures[system.label] = str(error)
             callbacks.stage(f"no augmented frames of {system.label}: {error}")
+    if sets.augmentation is not None and sets.augmented is None:
+        of_system = "" if failures is None else f" of {system.label}"
+        callbacks.stage(f"no augmented frames{of_system}: {sets.augmentation.reason}")
     if config.augment.explored is not None:
         explored = read_explored(config.augment.explored, raw)
         callbacks.stage(f"{len(explored)} explored frames")
@@ -309,7 +313,9 @@ def _augmented(
     """Return the frames of a system with the springs of its training frames, and augmented ones."""
     springs = shared.springs()
     options = with_numbers(config.augment_options, sets.train, shared.share)
-    augmentation = make_augmentation(sets.train, springs.springs, options, shared.donors)
+    augmentation = make_augmentation(sets.train, springs.springs, options, shared.donors, stand_in=False)
+    if len(augmentation.frames) == 0:
+        return replace(sets, springs=springs, augmentation=augmentation)
     callbacks.stage(f"{len(augmentation.frames)} augmented frames by rule {augmentation.rule!r}")
     return replace(sets, springs=springs, augmented=augmentation.frames, augmentation=augmentation)
 

@@ -400,7 +400,7 @@ def test_systems_with_few_frames_get_the_fields_of_the_others(config, monkeypatc
     monkeypatch.setattr("mdaug.workflows.training.sets.FEW_FRAMES", 20)
     donors_of = {}
 
-    def make(frames, springs, options, donors):
+    def make(frames, springs, options, donors, **_):
         donors_of[frames.name] = [donor.field for donor in donors]
         return Augmentation(frames, "force-matched", "", (), field=frames.name)
 
