@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mdaug.augmentation.augmented_frames import AugmentedBatch, AugmentedFrameMaker, count, joined
 from mdaug.augmentation.label_rules import NO_RULE, make_rule
-from mdaug.augmentation.numbers import MANY_MOLECULES, augmented_numbers, is_complex
+from mdaug.augmentation.numbers import MANY_MOLECULES, AugmentedNumbers, augmented_numbers, is_complex
 from mdaug.augmentation.options import AugmentOptions
 from mdaug.augmentation.spring_labels import Labels
 from mdaug.errors import DataError
@@ -190,31 +190,27 @@ def _settled(options: AugmentOptions, rule_name: str, frames: FrameSet) -> Augme
         changes["n_stretched"] = 0
     if options.impulse_time == 0:
         changes["impulse_time"] = TURNING_TIME_FS if is_complex(n_molecules) else IMPULSE_TIME_FS
-    settled = with_numbers(options.model_copy(update=changes), frames)
+    settled = options.model_copy(update=changes)
+    if not settled.sets_all_numbers:
+        settled = with_numbers(settled, augmented_numbers(frames, len(frames)))
     if rule_name == options.rule:  # `mdaug train` does not train on those of the rule that replaces it
         _warn_of_many_molecules(frames, n_molecules, settled)
     return settled
 
 
-def with_numbers(options: AugmentOptions, frames: FrameSet, share: float = 1.0) -> AugmentOptions:
-    """Return options in which numbers of augmented frames that are not set follow the size of the molecule.
+def with_numbers(options: AugmentOptions, numbers: AugmentedNumbers) -> AugmentOptions:
+    """Return options with the default numbers of augmented frames where none are set.
 
     Parameters
     ----------
     options
         As set.
-    frames
-        Frames of the system.
-    share
-        Factor on these numbers, from `share_of_numbers`.
+    numbers
+        Default numbers.
     """
-    set_ones = options.n_frames, options.n_stretched, options.n_impulses
-    if None not in set_ones:
-        return options
-    own = [round(share * n) for n in augmented_numbers(frames, len(frames))[:3]]
     names = ("n_frames", "n_stretched", "n_impulses")
-    given = zip(names, set_ones, own, strict=True)
-    return options.model_copy(update={name: n if one is None else one for name, one, n in given})
+    defaults = zip(names, numbers[:3], strict=True)
+    return options.model_copy(update={name: n for name, n in defaults if getattr(options, name) is None})
 
 
 def _warn_of_many_molecules(frames: FrameSet, n_molecules: int, options: AugmentOptions) -> None:

@@ -97,16 +97,25 @@ def augmented_numbers(frames: FrameSet, n_raw: int) -> AugmentedNumbers:
     return AugmentedNumbers(displaced, stretched, impulses, True, reason)
 
 
-def share_of_numbers(systems: Sequence[FrameSet]) -> float:
-    """Return the factor on the default numbers of augmented frames of systems that are trained on together.
+def numbers_together(systems: Sequence[FrameSet]) -> list[AugmentedNumbers]:
+    """Return the default numbers of augmented frames of systems that are trained on together.
 
-    A file of forty molecules with ten frames each would have 20,000 augmented frames beside 400 of the data.
+    They have a common factor where they are too many: a file of forty molecules with ten frames each would
+    have 20,000 augmented frames beside 400 of the data.
 
     Parameters
     ----------
     systems
         Training frames of each system.
     """
-    n_raw = sum(map(len, systems))
-    n_augmented = sum(sum(augmented_numbers(frames, len(frames))[:3]) for frames in systems)
-    return min(1.0, max(MOST_TOGETHER - n_raw, n_raw) / max(n_augmented, 1))
+    n_raw, alone = sum(map(len, systems)), [augmented_numbers(frames, len(frames)) for frames in systems]
+    n_augmented = sum(sum(numbers[:3]) for numbers in alone)
+    share = min(1.0, max(MOST_TOGETHER - n_raw, n_raw) / max(n_augmented, 1))
+    return [
+        numbers._replace(
+            displaced=round(share * numbers.displaced),
+            stretched=round(share * numbers.stretched),
+            impulses=round(share * numbers.impulses),
+        )
+        for numbers in alone
+    ]

@@ -85,6 +85,11 @@ class AugmentSettings(Options):
     seed: Seed = 0
     """Seed of the random draws."""
 
+    @property
+    def sets_all_numbers(self) -> bool:
+        """Whether no number of augmented frames follows from the size of the molecule."""
+        return None not in (self.n_frames, self.n_stretched, self.n_impulses)
+
     @model_validator(mode="after")
     def _makes_sense(self) -> "AugmentSettings":
         if self.n_frames == self.n_stretched == self.n_impulses == 0:

@@ -7,7 +7,7 @@ from ase import Atoms
 from ase.build import molecule
 
 from mdaug.augmentation.generate import with_numbers
-from mdaug.augmentation.numbers import MOST_TOGETHER, augmented_numbers, share_of_numbers
+from mdaug.augmentation.numbers import MOST_TOGETHER, augmented_numbers, numbers_together
 from mdaug.augmentation.options import AugmentOptions
 from mdaug.data import load_frames
 from tests.force_fields import frames_near
@@ -52,10 +52,11 @@ def test_many_atoms_without_bonds_have_no_stretches() -> None:
 
 def test_numbers_that_are_set_stay() -> None:
     frames = load_frames("ethanol").select(slice(0, 50))
-    options = with_numbers(AugmentOptions(n_frames=7, n_impulses=0), frames)
+    numbers = augmented_numbers(frames, len(frames))
+    options = with_numbers(AugmentOptions(n_frames=7, n_impulses=0), numbers)
     assert (options.n_frames, options.n_stretched, options.n_impulses) == (7, 500, 0)
     every = AugmentOptions(n_frames=1, n_stretched=2, n_impulses=3)
-    assert with_numbers(every, frames) is every
+    assert with_numbers(every, numbers) == every
 
 
 def test_large_molecules_have_at_most_five_for_each_raw_frame() -> None:
@@ -69,8 +70,6 @@ def test_large_molecules_have_at_most_five_for_each_raw_frame() -> None:
 
 def test_many_systems_share_a_most_number() -> None:
     few = load_frames("ethanol").select(slice(0, 10))
-    assert share_of_numbers([few] * 3) == 1.0
-    share = share_of_numbers([few] * 40)
-    options = with_numbers(AugmentOptions(), few, share)
-    made = sum(n or 0 for n in (options.n_frames, options.n_stretched, options.n_impulses))
-    assert 40 * (10 + made) == pytest.approx(MOST_TOGETHER, rel=0.01)
+    assert numbers_together([few] * 3) == [augmented_numbers(few, 10)] * 3
+    made = sum(sum(numbers[:3]) for numbers in numbers_together([few] * 40))
+    assert 40 * 10 + made == pytest.approx(MOST_TOGETHER, rel=0.01)

@@ -12,7 +12,7 @@ from mdaug.augmentation.force_matching.assessment import FEW_FRAMES
 from mdaug.augmentation.force_matching.fit import match_forces
 from mdaug.augmentation.force_matching.shared_parameters import Donor, Donors
 from mdaug.augmentation.generate import Augmentation, make_augmentation, with_numbers
-from mdaug.augmentation.numbers import share_of_numbers
+from mdaug.augmentation.numbers import AugmentedNumbers, numbers_together
 from mdaug.data import Split
 from mdaug.data.load import read_frames
 from mdaug.data.splits import refuse_empty_parts
@@ -157,13 +157,13 @@ class Shared(NamedTuple):
         Returns its springs.
     donors
         Force-matched fields whose parameters it may share.
-    share
-        Factor on its default numbers of augmented frames.
+    numbers
+        Its default numbers of augmented frames; None for those that it has alone.
     """
 
     springs: Callable[[], SpringAnalysis]
     donors: Sequence[Donor]
-    share: float
+    numbers: AugmentedNumbers | None
 
 
 def prepare_systems(config: RunConfig, callbacks: TrainingCallbacks) -> tuple[Sets, ...]:
@@ -197,14 +197,15 @@ def prepare_systems(config: RunConfig, callbacks: TrainingCallbacks) -> tuple[Se
     springs = PooledSprings(raw, config.spring_options, started=started, progress=callbacks.springs)
     made: dict[int, Sets] = {}
     few = first_fields(raw, config)
-    share = 1.0 if alone or not config.augment.enabled else share_of_numbers(raw)
+    has_own = alone or not config.augment.enabled or config.augment.sets_all_numbers
+    numbers = None if has_own else numbers_together(raw)
     donors: Donors | None = None
     for n in sorted(range(len(systems)), key=lambda n: len(raw[n]) < FEW_FRAMES):  # those with donors last
         own: Sequence[Donor] = ()
         if len(raw[n]) < FEW_FRAMES:
             donors = donors or Donors([*_donors(made.values()), *few.values()])
             own = donors.without(len(donors) - len(few) + list(few).index(n)) if n in few else donors
-        shared = Shared(partial(springs.of, n), own, share)
+        shared = Shared(partial(springs.of, n), own, None if numbers is None else numbers[n])
         made[n] = _prepare(systems[n], config, callbacks, None if alone else failures, shared)
     sets = tuple(made[n] for n in range(len(systems)))
     if len(failures) == len(systems):
@@ -312,7 +313,8 @@ def _augmented(
 ) -> Sets:
     """Return the frames of a system with the springs of its training frames, and augmented ones."""
     springs = shared.springs()
-    options = with_numbers(config.augment_options, sets.train, shared.share)
+    options = config.augment_options
+    options = options if shared.numbers is None else with_numbers(options, shared.numbers)
     augmentation = make_augmentation(sets.train, springs.springs, options, shared.donors, stand_in=False)
     if len(augmentation.frames) == 0:
         return replace(sets, springs=springs, augmentation=augmentation)

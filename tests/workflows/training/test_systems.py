@@ -12,6 +12,7 @@ from ase import Atoms
 from ase.build import molecule
 
 from mdaug.augmentation.generate import Augmentation
+from mdaug.augmentation.numbers import AugmentedNumbers
 from mdaug.calculators.applicability import mismatches
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.calculators.predictions import predict
@@ -389,6 +390,21 @@ def test_augmented_frames_are_made_for_each_system(config):
     # one that cannot be augmented, such as a crystal or a narrow cell, stays raw beside others
     assert box.augmented is None and box.springs is None
     assert any(re.match("no augmented frames of water_box: ", text) for text in stages), stages
+
+
+def test_default_numbers_are_computed_once_for_each_system(config, monkeypatch):
+    asked = []
+
+    def numbers(frames, n_raw):
+        asked.append(frames.name)
+        return AugmentedNumbers(2, 0, 0, True, "")
+
+    monkeypatch.setattr("mdaug.augmentation.numbers.augmented_numbers", numbers)
+    monkeypatch.setattr("mdaug.augmentation.generate.augmented_numbers", numbers)
+    changes = {"enabled": True, "rule": "gradient", "n_displaced": 1}
+    systems = prepare_systems(config.replace({"augment": changes}), TrainingCallbacks())
+    assert sorted(asked) == sorted(sets.train.name for sets in systems)
+    assert [None if sets.augmented is None else len(sets.augmented) for sets in systems] == [2, None, 2]
 
 
 def test_a_dry_run_counts_the_frames_of_all_systems(config):
