@@ -13,7 +13,11 @@ from mdaug.geometry.bonds import bond_name, single_bond_lengths
 from mdaug.geometry.pairs import pair_lengths
 
 LENGTH_ERROR_A = 0.03
-"""Standard error of the usual lengths of bonds, Å."""
+"""Standard error of the usual lengths of bonds, the sums of covalent radii, Å."""
+
+TO_HYDROGEN_A, TO_HYDROGEN_ERROR_A = {6: 1.09, 7: 1.01, 8: 0.96}, 0.02
+"""Usual lengths of bonds of hydrogen, which hardly depend on the molecule, by the other element, and their
+standard error."""
 
 EVIDENCE = 25.0
 """Difference of the sums of squared deviations (in standard errors) for and against the same geometry."""
@@ -63,14 +67,25 @@ def _same_geometry(many: FrameSet, few: FrameSet, changed: IntArray) -> bool:
     concerned = np.isin(idx_i, changed) | np.isin(idx_j, changed)
     idx_i, idx_j = idx_i[concerned], idx_j[concerned]
     (mean, error), (mean_of_few, error_of_few) = (_mean_lengths(each, idx_i, idx_j) for each in (many, few))
-    usual, usual_of_few = (
-        single_bond_lengths(frames.atomic_numbers[idx_i], frames.atomic_numbers[idx_j])
-        for frames in (many, few)
+    (usual, spread), (usual_of_few, spread_of_few) = (
+        _usual_lengths(frames.atomic_numbers[idx_i], frames.atomic_numbers[idx_j]) for frames in (many, few)
     )
     difference, expected = mean_of_few - mean, usual_of_few - usual
-    variance = error**2 + error_of_few**2 + LENGTH_ERROR_A**2
+    variance = error**2 + error_of_few**2 + np.maximum(spread, spread_of_few) ** 2
     as_the_same, as_another = (np.sum(d**2 / variance) for d in (difference, difference - expected))
     return bool(as_the_same < 2 * len(difference) + 6 and as_another > as_the_same + EVIDENCE)
+
+
+def _usual_lengths(numbers_i: IntArray, numbers_j: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return the usual lengths of bonds between elements and their standard errors, Å."""
+    lengths = single_bond_lengths(numbers_i, numbers_j)
+    errors = np.full(len(lengths), LENGTH_ERROR_A)
+    heavier = np.where(numbers_i == 1, numbers_j, numbers_i)
+    of_hydrogen = (numbers_i == 1) | (numbers_j == 1)
+    for number, length in TO_HYDROGEN_A.items():
+        such = of_hydrogen & (heavier == number)
+        lengths[such], errors[such] = length, TO_HYDROGEN_ERROR_A
+    return lengths, errors
 
 
 def _mean_lengths(frames: FrameSet, idx_i: IntArray, idx_j: IntArray) -> tuple[FloatArray, FloatArray]:

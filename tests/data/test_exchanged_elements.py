@@ -21,7 +21,26 @@ def exchanged(frames: FrameSet, i: int, j: int, parts: slice) -> FrameSet:
     return replace(frames.select(parts), atomic_numbers=numbers)
 
 
-@pytest.mark.parametrize(("name", "i", "j"), [("CH3CH2OH", 1, 2), ("CH3CH2OH", 0, 5), ("CH3SH", 0, 1)])
+def with_other_elements(atoms: Atoms, i: int, j: int, lengths: dict[tuple[int, int], float]) -> Atoms:
+    """Return an isomer with the elements of two atoms exchanged, and with lengths of its own."""
+    isomer = atoms.copy()
+    isomer.numbers[[i, j]] = isomer.numbers[[j, i]]
+    for (fixed, moved), length in lengths.items():
+        isomer.set_distance(fixed, moved, length, fix=0)
+    return isomer
+
+
+@pytest.mark.parametrize(
+    ("name", "i", "j"),
+    [
+        ("CH3CH2OH", 1, 2),
+        ("CH3CH2OH", 0, 5),
+        ("CH3SH", 0, 1),
+        ("H3CNH2", 0, 1),
+        ("CH3CN", 0, 2),
+        ("CH3CONH2", 2, 3),
+    ],
+)
 @pytest.mark.parametrize("n_few", [10, 50])
 def test_frames_with_exchanged_elements_are_refused(name, i, j, n_few):
     frames = frames_near(molecule(name), 120)
@@ -46,7 +65,10 @@ def test_a_file_that_lists_elements_in_two_orders_names_the_frames(tmp_path):
         load_systems(tmp_path / "mixed.xyz", units="eV")
 
 
-@pytest.mark.parametrize(("one", "other"), [("HCN", "HNC"), ("CH3CH2OH", "CH3OCH3"), ("HOCl", "HClO")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("HCN", "HNC"), ("CH3CN", "CH3NC"), ("H3CNH2", "H2CNH3"), ("CH3CH2OH", "CH3OCH3"), ("HOCl", "HClO")],
+)
 def test_isomers_are_systems(one, other):
     structures = {
         "HCN": Atoms("HCN", [[0, 0, -1.07], [0, 0, 0], [0, 0, 1.16]]),
@@ -54,6 +76,9 @@ def test_isomers_are_systems(one, other):
         "HOCl": Atoms("HOCl", [[0, 0.94, -0.2], [0, 0, 0], [0, 0, 1.69]]),
         "HClO": Atoms("HClO", [[0, 1.28, -0.2], [0, 0, 0], [0, 0, 1.57]]),
     }
+    structures["CH3NC"] = with_other_elements(molecule("CH3CN"), 1, 2, {(0, 1): 1.42, (1, 2): 1.17})
+    to_hydrogen = {(0, k): 1.02 for k in (2, 5, 6)} | {(1, k): 1.08 for k in (3, 4)}
+    structures["H2CNH3"] = with_other_elements(molecule("H3CNH2"), 0, 1, to_hydrogen)
     frames = [frames_near(structures.get(name) or molecule(name), 50) for name in (one, other)]
     refuse_exchanged_elements(frames)
 
