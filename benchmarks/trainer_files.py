@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from mdaug.cli.app import main
-from mdaug.data import load_frames
+from mdaug.data import load_systems
 from mdaug.data.load import read_frames
-from mdaug.data.splits import Split
-from mdaug.data.trainers.training_data import TrainingData
+from mdaug.data.trainers.training_data import SystemFrames, TrainingData
 from mdaug.files import write_json
+from mdaug.workflows.training.data import read_splits
 
 READERS = Path(__file__).with_name("trainer_readers")
 
@@ -36,18 +36,23 @@ TRAIN = {
 """Command lines of the READMEs, for a small network and few steps."""
 
 SHIFTED = ("hippynn", "gpumd")
-"""Trainers whose energies are those of the data minus the mean of the training frames."""
+"""Trainers whose energies are those of the data minus reference energies."""
 
 
-def write_files(name: str, folder: Path, data: str, few: list[str]) -> TrainingData:
+def write_files(name: str, folder: Path, data: list[str], few: list[str]) -> TrainingData:
     """Write the files of a trainer and return what they should hold."""
-    if main(["augment", data, "--for", name, *few, "--out", str(folder), "--overwrite"]) != 0:
+    if main(["augment", *data, "--for", name, *few, "--out", str(folder), "--overwrite"]) != 0:
         sys.exit(f"{name}: mdaug augment failed")
     every = next((int(word.partition("=")[2]) for word in few if word.startswith("--every=")), 1)
-    frames, split = load_frames(data, every=every), Split.read(folder / "split.json")
-    parts = (frames.select(part) for part in (split.train, split.validation, split.test))
-    raw, validation, test = parts
-    return TrainingData(raw, read_frames(folder / "augmented.xyz").frames, validation, test)
+    all_frames = [frames for one in data for frames in load_systems(one, every=every)]
+    splits = json.loads((folder / "split.json").read_text()).get("systems")
+    places = [folder / "systems" / label for label in splits] if splits else [folder]
+    systems = []
+    for frames, split, place in zip(all_frames, read_splits(folder / "split.json"), places, strict=True):
+        raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
+        augmented = read_frames(place / "augmented.xyz").frames
+        systems.append(SystemFrames(raw, augmented, validation, test, label=place.name))
+    return TrainingData(tuple(systems))
 
 
 def read_files(name: str, python: Path, folder: Path) -> dict[str, np.ndarray]:
@@ -62,19 +67,26 @@ def read_files(name: str, python: Path, folder: Path) -> dict[str, np.ndarray]:
 
 def compare(name: str, data: TrainingData, read: dict[str, np.ndarray]) -> dict[str, object]:
     """Return the largest differences of what was read from what was meant."""
-    energies = np.concatenate([frames.energies for frames in data.training])
-    forces = np.concatenate([frames.forces for frames in data.training])
-    if name in SHIFTED:
-        energies = energies - data.reference_energy
+    shifts = [data.reference_energy(frames) * (name in SHIFTED) for frames in data.training]
+    energies = np.concatenate(
+        [frames.energies - shift for frames, shift in zip(data.training, shifts, strict=True)]
+    )
+    forces = [of_frame for frames in data.training for of_frame in frames.forces]
+    read_forces = (
+        np.split(read["forces"], np.cumsum(read["n_atoms"])[:-1]) if "n_atoms" in read else read["forces"]
+    )
     order, order_read = np.argsort(energies), np.argsort(read["energies"])
     weights = data.weights[order]
     outcome: dict[str, object] = {
         "version": str(read["version"]),
         "n_frames": len(read["energies"]),
         "energy_difference_eV": float(np.abs(energies[order] - read["energies"][order_read]).max()),
-        "force_difference_eV_A": float(np.abs(forces[order] - read["forces"][order_read]).max()),
+        "force_difference_eV_A": max(
+            float(np.abs(forces[n] - read_forces[k][: len(forces[n])]).max())
+            for n, k in zip(order, order_read, strict=True)
+        ),
     }
-    is_raw = (np.arange(len(energies)) < len(data.raw))[order]
+    is_raw = (np.arange(len(energies)) < sum(map(len, data.raw)))[order]
     for key in sorted(key for key in read if "weights" in key):
         of_frames = read[key][order_read]
         of_frames = of_frames / of_frames[is_raw].mean()
@@ -108,7 +120,7 @@ def train(name: str, python: Path, folder: Path) -> int:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--data", default="ethanol")
+    parser.add_argument("--data", default=["ethanol"], nargs="+", help="one system or several")
     parser.add_argument("--train", action="store_true", help="train for some steps, too")
     for name in TRAIN:
         parser.add_argument(

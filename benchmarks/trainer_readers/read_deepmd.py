@@ -25,14 +25,16 @@ loaders.add_data_requirement(
 )
 sampler = get_sampler_from_params(loaders, parameters)
 probabilities = sampler.weights.numpy() / sampler.weights.sum().item()
-types = np.loadtxt(f"{parameters['systems'][0]}/type.raw", dtype=int)
-in_file = np.argsort(np.argsort(types, kind="stable"))  # DeePMD-kit sorts the atoms by their types
 arrays: dict[str, Any] = {"energies": [], "forces": [], "weights_probability": []}
-for system, probability in zip(loaders.systems, probabilities, strict=True):
+for system, folder, probability in zip(loaders.systems, parameters["systems"], probabilities, strict=True):
+    types = np.loadtxt(f"{folder}/type.raw", dtype=int)
+    in_file = np.argsort(np.argsort(types, kind="stable"))  # DeePMD-kit sorts the atoms by their types
     for n in range(len(system)):
         frame = system[n]
         arrays["energies"].append(float(np.asarray(frame["energy"]).reshape(())))
         arrays["forces"].append(np.asarray(frame["force"]).reshape(-1, 3)[in_file])
         arrays["weights_probability"].append(probability / len(system))
 arrays["weights_probability"] = np.array(arrays["weights_probability"]) / arrays["weights_probability"][0]
+arrays["n_atoms"] = [len(forces) for forces in arrays["forces"]]
+arrays["forces"] = np.concatenate(arrays["forces"])
 np.savez(result, version=version("deepmd-kit"), **arrays)

@@ -34,4 +34,6 @@ for batch in DataLoader(frames, batch_size=1, shuffle=False):
         of_forces = loss(batch, exact | {"forces": batch.forces + ERROR}).item()
         for part, value in (("energy", of_energy), ("force", of_forces)):
             arrays.setdefault(f"{part}_weights_{name}", []).append(value / ERROR**2)
+arrays["n_atoms"] = [len(forces) for forces in arrays["forces"]]
+arrays["forces"] = np.concatenate(arrays["forces"])
 np.savez(result, version=version("mace-torch"), **arrays)

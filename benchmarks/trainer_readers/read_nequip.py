@@ -23,4 +23,6 @@ arrays = {
     "forces": [frames[n]["forces"].numpy() for n in range(len(frames))],
     "weights_sampler": loader.sampler.weights.numpy(),
 }
+arrays["n_atoms"] = [len(forces) for forces in arrays["forces"]]
+arrays["forces"] = np.concatenate(arrays["forces"])
 np.savez(result, version=version("nequip"), **arrays)

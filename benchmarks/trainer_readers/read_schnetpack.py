@@ -24,4 +24,6 @@ arrays = {
     "forces": [frame["forces"].numpy() for frame in frames],
     "weights_repetition": np.pad(drawn, (0, n_training - len(drawn))) / drawn.max(),
 }
+arrays["n_atoms"] = [len(forces) for forces in arrays["forces"]]
+arrays["forces"] = np.concatenate(arrays["forces"])
 np.savez(result, version=version("schnetpack"), **arrays)

@@ -19,11 +19,11 @@ from mdaug.workflows.run_folders.runs import open_run
 from mdaug.workflows.settings.options import DataOptions, OutputOptions
 
 if TYPE_CHECKING:
-    from mdaug.workflows.augment import AugmentedKind
+    from mdaug.workflows.augment import AugmentedSystem
 
 
 def augment(
-    data: str = "ethanol",
+    data: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     *,
     trainer: Annotated[TrainerName | None, Parameter(name="--for")] = None,
     springs_file: Path | None = None,
@@ -52,36 +52,50 @@ def augment(
     Parameters
     ----------
     data
-        A file, folder or pattern of frames, the name of a set, or with --for the folder of a training.
+        A file, folder or pattern of frames, or the name of a set; with --for also several of these, files of
+        several systems, or the folder of a training [default: ethanol].
     trainer
         Write files for this trainer.
     springs_file
         Use the springs of this springs.json instead of fitting springs to the frames.
     """
-    from mdaug.workflows.augment import augment_data, augment_for_trainer, is_run, sets_of_data, sets_of_run
+    from mdaug.workflows.augment import (
+        AugmentedSystem,
+        augment_data,
+        augment_for_trainer,
+        is_run,
+        sets_of_data,
+        sets_of_run,
+    )
 
-    of_run = is_run(Path(data))
+    names = data or ("ethanol",)
+    of_run = is_run(Path(names[0]))
     if of_run:
-        _check_run(data, trainer, given_options(source) + _prefixed("split", split))
+        _check_run(names, trainer, given_options(source) + _prefixed("split", split))
+    elif trainer is None and len(names) > 1:
+        raise SettingsError(f"{len(names)} sources of frames without --for; expected one")
     if springs_file is not None:
         refuse(_prefixed("springs", springs), "with --springs-file")
     if trainer is None:
         refuse(_prefixed("split", split), "without --for")
     if trainer != "schnetpack":
         refuse(given_options(repetition), "with a trainer that reads weights, or none")
-    inputs = [data, springs_file]
+    inputs = [*names, springs_file]
     with open_run(output, command="augment", inputs=inputs) as run, progress_bars() as progress:
         if trainer is None:
-            frames = source.load(data)
+            frames = source.load(names[0])
             kinds = augment_data(
                 frames, options, run.path, springs=springs, springs_file=springs_file, progress=progress
             )
+            systems = [AugmentedSystem("", options.n_displaced or frames.n_atoms, kinds)]
         else:
-            sets = sets_of_run(Path(data)) if of_run else sets_of_data(source.load(data), split)
-            frames = sets.raw
-            if sets.delta is not None:
-                print_text(f"{len(sets.delta)} frames of Δ-learning")
-            kinds = augment_for_trainer(
+            sets = sets_of_run(Path(names[0])) if of_run else sets_of_data(names, source, split)
+            if springs_file is not None and len(sets) > 1:
+                raise SettingsError(f"--springs-file: for one system, and these are {len(sets)}")
+            n_delta = sum(len(one.delta) for one in sets if one.delta is not None)
+            if n_delta:
+                print_text(f"{n_delta} frames of Δ-learning")
+            systems = augment_for_trainer(
                 sets,
                 options,
                 run.path,
@@ -91,12 +105,12 @@ def augment(
                 springs_file=springs_file,
                 progress=progress,
             )
-    _print_kinds(kinds, options.n_displaced or frames.n_atoms, options)
-    print_text(run.path / "augmented.xyz")
+    _print_systems(systems, options)
     if trainer is not None:
         print_text(run.path / "README.md")
         return
-    print_next(f"mdaug train {data}  trains on the frames and on augmented frames that it makes itself")
+    print_text(run.path / "augmented.xyz")
+    print_next(f"mdaug train {names[0]}  trains on the frames and on augmented frames that it makes itself")
 
 
 def _prefixed(section: str, options: Options) -> list[str]:
@@ -104,8 +118,11 @@ def _prefixed(section: str, options: Options) -> list[str]:
     return [f"--{section}.{name[2:]}" for name in given_options(options)]
 
 
-def _check_run(folder: str, trainer: TrainerName | None, given: list[str]) -> None:
+def _check_run(names: tuple[str, ...], trainer: TrainerName | None, given: list[str]) -> None:
     """Refuse what is not possible where DATA is the folder of a training."""
+    folder = names[0]
+    if len(names) > 1:
+        raise SettingsError(f"{folder}: the folder of a training, beside {names[1]}; expected it alone")
     if trainer is None:
         raise SettingsError(
             f"{folder}: the folder of a training, whose augmented frames are in its augmented.xyz; --for "
@@ -114,15 +131,26 @@ def _check_run(folder: str, trainer: TrainerName | None, given: list[str]) -> No
     refuse(given, "with the folder of a training, which records how its frames are read and split")
 
 
-def _print_kinds(kinds: "list[AugmentedKind]", n_moved: int, options: AugmentOptions) -> None:
+def _print_systems(systems: "list[AugmentedSystem]", options: AugmentOptions) -> None:
+    """Print what was made of each system; of many their number and why some have no augmented frames."""
+    if len(systems) == 1:
+        _print_kinds(systems[0], options)
+        return
+    for system in systems:
+        n_frames = sum(kind.n_frames for kind in system.kinds)
+        made = f"{n_frames} augmented frames, rule {system.kinds[0].rule}" if system.kinds else system.failure
+        print_text(f"{system.label}: {made}")
+
+
+def _print_kinds(system: "AugmentedSystem", options: AugmentOptions) -> None:
     """Print a line for each kind of augmented frames."""
-    atoms = f"{n_moved} atom{'s' if n_moved > 1 else ''}"
+    atoms = f"{system.n_moved} atom{'s' if system.n_moved > 1 else ''}"
     descriptions = {
         "displacement": f"with {atoms} displaced by up to {options.epsilon} Å",
         "stretch": "with a bond stretched or compressed",
         "impulse": f"after an impulse of up to {options.impulse_energy:g} kcal/mol",
     }
-    for kind in kinds:
+    for kind in system.kinds:
         print_text(
             f"{kind.n_frames} frames {descriptions[kind.name]}, rule {kind.rule}: energy change "
             f"{kind.mean_change_kcal_mol:.2f} ± {kind.std_change_kcal_mol:.2f} kcal/mol, "

@@ -1,28 +1,32 @@
 """Augmented frames of a set of frames, with the springs that label them."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mdaug.augmentation import AugmentOptions, augment
 from mdaug.augmentation.numbers import augmented_numbers
-from mdaug.data import Split, split_frames, write_extxyz
+from mdaug.data import Split, write_extxyz
 from mdaug.data.splits import SplitOptions, refuse_empty_parts
-from mdaug.data.trainers import TrainerName, TrainingData, trainer_of
+from mdaug.data.trainers import SystemFrames, TrainerName, TrainingData, trainer_of
 from mdaug.data.trainers.readme import write_readme
 from mdaug.data.trainers.training_data import DELTA
 from mdaug.errors import DataError
-from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.springs import SpringOptions, Springs, fit_springs, write_springs
 from mdaug.springs.options import SpringSettings
+from mdaug.springs.pooled import PooledSprings
 from mdaug.units import KCAL_MOL_PER_EV
 from mdaug.workflows.progress import Progress, ignore
-from mdaug.workflows.settings.config import CONFIG
-from mdaug.workflows.training.data import SPLIT
+from mdaug.workflows.settings.config import CONFIG, load_config
+from mdaug.workflows.settings.options import DataOptions
+from mdaug.workflows.training.data import SPLIT, load_training_data, write_splits
 from mdaug.workflows.training.delta_frames import FOLDER, recorded_frames
+from mdaug.workflows.training.records import SYSTEMS
 from mdaug.workflows.use_model import recorded_systems
 
 TRAINER_WEIGHT, TRAINER_ERROR_SCALE = 0.5, 20.0
@@ -87,56 +91,95 @@ def augment_data(
     DataError
         As `fit_springs` and `mdaug.augmentation.augment` do.
     """
-    augmented = _augmented(
-        frames, options, folder, springs=springs, springs_file=springs_file, progress=progress
-    )
-    return _kinds(frames, augmented)
+    own = _springs([frames], options, springs, springs_file, progress)(0)
+    return _kinds(frames, _augmented(frames, options, folder, own, fitted=springs_file is None))
 
 
 @dataclass(frozen=True)
 class TrainerSets:
-    """Frames of the data for another trainer, and those of Δ-learning.
+    """Frames of one system for another trainer.
 
     Parameters
     ----------
+    label
+        Name of the system in files.
     split
         Indices of the frames of each part in the data.
     raw, validation, test
         These frames; `test` may be empty.
     delta
         Frames of Δ-learning made from `raw`; None for none.
+    isolated_atoms
+        Energies (eV) of isolated atoms by symbol; empty if the data have none.
     """
 
+    label: str
     split: Split
     raw: FrameSet
     validation: FrameSet
     test: FrameSet
     delta: FrameSet | None = None
+    isolated_atoms: Mapping[str, float] = field(default_factory=dict)
 
 
-def sets_of_data(frames: FrameSet, options: SplitOptions) -> TrainerSets:
-    """Split the frames for another trainer.
+@dataclass(frozen=True)
+class AugmentedSystem:
+    """Outcome of the augmentation of one system.
 
     Parameters
     ----------
-    frames
-        All frames.
+    label
+        Name of the system.
+    n_moved
+        Number of atoms that are displaced in a frame.
+    kinds
+        Statistics of its augmented frames.
+    failure
+        Why it has no augmented frames; empty if it has.
+    """
+
+    label: str
+    n_moved: int
+    kinds: list[AugmentedKind]
+    failure: str = ""
+
+
+def sets_of_data(sources: Sequence[str], reading: DataOptions, options: SplitOptions) -> list[TrainerSets]:
+    """Read frames and split those of each system for another trainer.
+
+    Parameters
+    ----------
+    sources
+        Files, folders, patterns or names of sets.
+    reading
+        How they are read.
     options
         Sizes of the training, validation and test sets.
 
     Raises
     ------
     DataError
-        If there are too few frames for the split.
+        If the frames cannot be used, or are too few for the split.
     """
-    split = split_frames(frames, options)
-    # frames of weight 0 are not trained on, and NEP refuses them
-    split = replace(split, train=split.train[frames.weights[split.train] > 0])
-    refuse_empty_parts(frames, split)
-    return _sets(frames, split)
+    given: dict[str, Any] = reading.model_dump(exclude_unset=True)
+    one = {"source": sources[0]} if len(sources) == 1 else {"sources": [{"source": name} for name in sources]}
+    systems = load_training_data(
+        load_config(changes={"data": given | one, "split": options.model_dump(exclude_unset=True)})
+    )
+    sets = []
+    for system in systems:
+        frames, split = system.frames, system.split
+        # frames of weight 0 are not trained on, and NEP refuses them
+        split = replace(split, train=split.train[frames.weights[split.train] > 0])
+        if len(systems) == 1 or not len(split.train):
+            refuse_empty_parts(frames, split)
+        sets.append(_sets(system.label, frames, split, isolated_atoms=system.isolated_atoms))
+    if not any(len(each.validation) for each in sets):
+        raise DataError(f"{', '.join(sources)}: the split leaves no frame for validation; give more frames")
+    return sets
 
 
-def sets_of_run(run: Path) -> TrainerSets:
+def sets_of_run(run: Path) -> list[TrainerSets]:
     """Return the frames of a run of `mdaug train`, in its split, with those of its Δ-learning.
 
     Parameters
@@ -147,21 +190,22 @@ def sets_of_run(run: Path) -> TrainerSets:
     Raises
     ------
     DataError
-        If the run is of several systems, or its frames are not found or have changed.
+        If its frames are not found or have changed.
     """
     systems = recorded_systems(run / "model.pt")
-    if len(systems) > 1:
-        raise DataError(f"{run}: trained on several systems ({', '.join(systems)}); give the frames of one")
-    ((frames, split),) = systems.values()
-    delta = recorded_frames(run / FOLDER, frames.temperature_K)
-    if delta is not None:
-        delta = replace(delta, info={"kind": np.full(len(delta), DELTA)})
-    return _sets(frames, split, delta)
+    sets = []
+    for label, (frames, split) in systems.items():
+        place = run if len(systems) == 1 else run / SYSTEMS / label
+        delta = recorded_frames(place / FOLDER, frames.temperature_K)
+        if delta is not None:
+            delta = replace(delta, info={"kind": np.full(len(delta), DELTA)})
+        sets.append(_sets(label, frames, split, delta=delta))
+    return sets
 
 
-def _sets(frames: FrameSet, split: Split, delta: FrameSet | None = None) -> TrainerSets:
+def _sets(label: str, frames: FrameSet, split: Split, **others: Any) -> TrainerSets:
     raw, validation, test = (frames.select(part) for part in (split.train, split.validation, split.test))
-    return TrainerSets(split, raw, validation, test, delta)
+    return TrainerSets(label, split, raw, validation, test, **others)
 
 
 def is_run(path: Path) -> bool:
@@ -176,7 +220,7 @@ def is_run(path: Path) -> bool:
 
 
 def augment_for_trainer(
-    sets: TrainerSets,
+    sets: Sequence[TrainerSets],
     options: AugmentOptions,
     folder: Path,
     trainer: TrainerName,
@@ -185,15 +229,17 @@ def augment_for_trainer(
     springs: SpringSettings | None = None,
     springs_file: Path | None = None,
     progress: Progress = ignore,
-) -> list[AugmentedKind]:
-    """Augment the training frames, and write the files that another trainer reads.
+) -> list[AugmentedSystem]:
+    """Augment the training frames of each system, and write the files that another trainer reads.
 
-    Besides the files of `augment_data`, `folder` gets split.json, README.md and the files of the trainer.
+    Besides the files of `augment_data`, `folder` gets split.json, README.md and the files of the trainer. Of
+    several systems those of `augment_data` are in folders of their own, and springs are pooled by element
+    pair over the systems at the same temperature. One of several that cannot be augmented stays raw.
 
     Parameters
     ----------
     sets
-        Frames of each part; only training frames are augmented.
+        Frames of each part of each system; only training frames are augmented.
     options, folder, springs, springs_file, progress
         As for `augment_data`.
     trainer
@@ -206,15 +252,29 @@ def augment_for_trainer(
     DataError
         As `augment_data` does, or if the trainer cannot read such frames.
     """
-    options = options_for_trainers(options, sets.raw)
-    augmented = _augmented(
-        sets.raw, options, folder, springs=springs, springs_file=springs_file, progress=progress
-    )
-    write_json(folder / SPLIT, sets.split.to_json())
-    data = TrainingData(sets.raw, augmented, sets.validation, sets.test, sets.delta)
+    outcomes, systems = [], []
+    springs_of = _springs([one.raw for one in sets], options, springs, springs_file, progress)
+    for n, one in enumerate(sets):
+        place = folder if len(sets) == 1 else folder / SYSTEMS / one.label
+        n_moved = options.n_displaced or one.raw.n_atoms
+        try:
+            own = options_for_trainers(options, one.raw)
+            augmented = _augmented(one.raw, own, place, springs_of(n), fitted=springs_file is None)
+            outcomes.append(AugmentedSystem(one.label, n_moved, _kinds(one.raw, augmented)))
+        except DataError as error:
+            if len(sets) == 1:
+                raise
+            augmented = one.raw.select(slice(0))
+            outcomes.append(AugmentedSystem(one.label, n_moved, [], str(error)))
+        systems.append(SystemFrames(one.raw, augmented, one.validation, one.test, one.delta, one.label))
+    if all(outcome.failure for outcome in outcomes):
+        reasons = "; ".join(f"{outcome.label}: {outcome.failure}" for outcome in outcomes)
+        raise DataError(f"no system can be augmented ({reasons})")
+    write_splits([(one.label, one.split) for one in sets], folder / SPLIT, resume=False)
+    data = TrainingData(tuple(systems), sets[0].isolated_atoms)
     writer = trainer_of(trainer)
     write_readme(folder, writer, data, writer.write(data, folder, repeats))
-    return _kinds(sets.raw, augmented)
+    return outcomes
 
 
 def options_for_trainers(options: AugmentOptions, raw: FrameSet) -> AugmentOptions:
@@ -238,25 +298,39 @@ def options_for_trainers(options: AugmentOptions, raw: FrameSet) -> AugmentOptio
     return options.model_copy(update={name: value for name, value in defaults.items() if name not in given})
 
 
-def _augmented(
-    frames: FrameSet,
+def _springs(
+    systems: Sequence[FrameSet],
     options: AugmentOptions,
-    folder: Path,
-    *,
-    springs: SpringSettings | None,
-    springs_file: Path | None,
+    settings: SpringSettings | None,
+    file: Path | None,
     progress: Progress,
+) -> Callable[[int], Springs]:
+    """Return what gives the springs of the system of a number: those of a file, or fitted ones, which are
+    pooled over the systems at the same temperature."""
+    if file is not None:
+        springs = Springs.read(file)
+        return lambda _: springs
+    given = (settings or SpringSettings()).model_dump(exclude_unset=True)
+    spring_options = SpringOptions(**given, cutoff=options.cutoff)
+    shown = partial(progress, "springs")
+    if len(systems) == 1:
+        return lambda _: fit_springs(systems[0], spring_options, progress=shown)
+    without_intervals = spring_options.model_copy(update={"bootstrap": 0})
+    pooled = PooledSprings(systems, without_intervals, progress=shown)
+    return lambda number: pooled.of(number).springs
+
+
+def _augmented(
+    frames: FrameSet, options: AugmentOptions, folder: Path, springs: Springs, *, fitted: bool
 ) -> FrameSet:
-    """Return augmented frames, and write them and their springs."""
-    if springs_file is not None:
-        fitted = Springs.read(springs_file)
-        fitted.write(folder / "springs.json")
+    """Return augmented frames, and write them and their springs, with their consistency if they were fitted
+    to the frames."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if fitted:
+        write_springs(springs, frames, folder / "springs.json")
     else:
-        settings = (springs or SpringSettings()).model_dump(exclude_unset=True)
-        spring_options = SpringOptions(**settings, cutoff=options.cutoff)
-        fitted = fit_springs(frames, spring_options, progress=partial(progress, "springs"))
-        write_springs(fitted, frames, folder / "springs.json")
-    augmented = augment(frames, fitted, options)
+        springs.write(folder / "springs.json")
+    augmented = augment(frames, springs, options)
     write_extxyz(augmented, folder / "augmented.xyz")
     return augmented
 

@@ -1,6 +1,8 @@
 """`mdaug augment` as a user types it."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +15,13 @@ from mdaug.data.load import read_frames
 from mdaug.data.splits import Split
 from mdaug.data.trainers import TRAINER_NAMES, trainer_of
 from mdaug.files import write_json
+from mdaug.springs import Springs
 from mdaug.workflows.augment import TRAINER_ERROR_SCALE, TRAINER_WEIGHT, options_for_trainers
 from mdaug.workflows.run_folders.run_files import FILES
 from mdaug.workflows.run_folders.run_record import read_record
 from mdaug.workflows.settings.config import load_config, save_config
+
+METHANOL = Path(__file__).parents[1] / "data" / "methanol.npz"
 
 pytestmark = pytest.mark.slow
 
@@ -169,3 +174,80 @@ def test_a_trainer_needs_validation_frames(tmp_path, capsys):
     assert main(["augment", "ethanol", "--for=nequip", *FEW, *arguments, f"--out={tmp_path}"]) == 1
     assert "leaves none for validation" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def two_systems(tmp_path_factory):
+    """Return files of 40 frames of methanol and of ethanol, as if at one temperature and level of theory."""
+    folder = tmp_path_factory.mktemp("frames")
+    for name, source in (("methanol", METHANOL), ("ethanol", "ethanol")):
+        frames = load_frames(source).select(slice(40))
+        write_extxyz(replace(frames, level_of_theory=None, temperature_K=500.0), folder / f"{name}.xyz")
+    return [str(folder / f"{name}.xyz") for name in ("methanol", "ethanol")]
+
+
+SEVERAL = ["--n-frames=3", "--n-stretched=2", "--n-impulses=0", "--springs.bootstrap=0"]
+SHARES = ["--split.train=0.7", "--split.validation=0.2", "--split.test=0.1"]
+
+
+def test_several_systems_for_a_trainer(two_systems, tmp_path, capsys):
+    assert main(["augment", *two_systems, "--for=extxyz", *SEVERAL, *SHARES, f"--out={tmp_path}"]) == 0
+    told = capsys.readouterr().out
+    assert "methanol: 5 augmented frames, rule force-matched" in told
+    assert "ethanol: 5 augmented frames, rule force-matched" in told
+    sizes = [len(atoms) for atoms in read(tmp_path / "train.xyz", ":")]
+    assert sizes == [6] * 28 + [9] * 28 + [6] * 5 + [9] * 5
+    assert len(read(tmp_path / "validation.xyz", ":")) == 16
+    assert len(read(tmp_path / "test.xyz", ":")) == 8
+    for frames, label in zip(two_systems, ("methanol", "ethanol"), strict=True):
+        own = json.loads((tmp_path / "split.json").read_text())["systems"][label]
+        augmented = load_frames(tmp_path / "systems" / label / "augmented.xyz")
+        parents = load_frames(frames).positions[own["train"]][augmented.info["parent"]]
+        assert augmented.positions - augmented.info["displacement"] == pytest.approx(parents, abs=1e-7)
+    files = [tmp_path / "systems" / label / "springs.json" for label in ("methanol", "ethanol")]
+    methanol, ethanol = (Springs.read(file).pairs["C-O"].k for file in files)
+    assert methanol == pytest.approx(ethanol)  # pooled
+
+
+def test_a_system_that_cannot_be_augmented_stays_raw(two_systems, tmp_path, capsys):
+    frames = load_frames(two_systems[0])
+    write_extxyz(replace(frames, temperature_K=None), tmp_path / "methanol.xyz")
+    arguments = [str(tmp_path / "methanol.xyz"), two_systems[1], "--for=mace", *SEVERAL, *SHARES]
+    assert main(["augment", *arguments, f"--out={tmp_path / 'out'}"]) == 0
+    told = capsys.readouterr().out
+    assert "methanol: " in told and "temperature" in told and "ethanol: 5 augmented frames" in told
+    sizes = [len(atoms) for atoms in read(tmp_path / "out" / "train.xyz", ":")]
+    assert sizes == [6] * 28 + [9] * 28 + [9] * 5
+    alone = ["augment", str(tmp_path / "methanol.xyz"), "--for=mace", *SEVERAL, *SHARES]
+    assert main([*alone, f"--out={tmp_path / 'alone'}"]) == 1
+
+
+def test_a_training_of_several_systems_for_a_trainer(two_systems, tmp_path):
+    run, split = tmp_path / "run", Split(np.arange(20, 40), np.arange(12), np.arange(12, 20))
+    (run / "systems" / "ethanol" / "delta").mkdir(parents=True)
+    sources = [{"source": file} for file in two_systems]
+    save_config(load_config(changes={"data": {"sources": sources}}), run / "config.toml")
+    write_json(run / "split.json", {"systems": dict.fromkeys(("methanol", "ethanol"), split.to_json())})
+    delta = load_frames("ethanol").select(np.array([1, 2, 3]))
+    write_extxyz(delta, run / "systems" / "ethanol" / "delta" / "frames.xyz")
+    assert main(["augment", str(run), "--for=mace", *SEVERAL, f"--out={tmp_path / 'out'}"]) == 0
+    train = read(tmp_path / "out" / "train.xyz", ":")
+    assert [len(atoms) for atoms in train] == [6] * 20 + [9] * 20 + [6] * 5 + [9] * 5 + [9] * 3
+    np.testing.assert_allclose(train[-1].positions, delta.positions[2], atol=1e-7)
+    assert json.loads((tmp_path / "out" / "split.json").read_text()) == json.loads(
+        (run / "split.json").read_text()
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "2 sources of frames without --for"),
+        (["--for=mace", "--springs-file=springs.json"], "--springs-file: for one system"),
+    ],
+)
+def test_what_is_for_one_system_is_refused_for_several(arguments, message, two_systems, tmp_path, capsys):
+    (tmp_path / "springs.json").write_text("{}")
+    given = [word.replace("springs.json", str(tmp_path / "springs.json")) for word in arguments]
+    assert main(["augment", *two_systems, *given, f"--out={tmp_path / 'out'}"]) == 2
+    assert message in capsys.readouterr().err

@@ -3,9 +3,17 @@
 from importlib import import_module
 
 from mdaug.data.trainers.options import TRAINER_NAMES, TrainerName
-from mdaug.data.trainers.training_data import Instructions, Trainer, TrainingData
+from mdaug.data.trainers.training_data import Instructions, SystemFrames, Trainer, TrainingData
 
-__all__ = ["TRAINER_NAMES", "Instructions", "Trainer", "TrainerName", "TrainingData", "trainer_of"]
+__all__ = [
+    "TRAINER_NAMES",
+    "Instructions",
+    "SystemFrames",
+    "Trainer",
+    "TrainerName",
+    "TrainingData",
+    "trainer_of",
+]
 
 
 def trainer_of(name: str) -> Trainer:

@@ -26,16 +26,21 @@ system count alike."""
 def _write(data: TrainingData, folder: Path, _repeats: int | None) -> Instructions:
     """Write the systems and input.json."""
     systems: dict[str, float] = {}
-    for name, frames in ({"raw": data.raw} | data.added).items():
-        for number, frames_of_bin in enumerate(_bins(frames)):
-            system = f"train/{name}-{number:02d}"
-            _write_system(frames_of_bin, folder / system, data)
-            systems[system] = float(frames_of_bin.weights.sum())
-    _write_system(data.validation, folder / "validation", data)
-    if len(data.test):
-        _write_system(data.test, folder / "test", data)
-    write_json(folder / INPUT, _input(data, systems))
-    test = "\ndp --pt freeze\ndp --pt test -m frozen_model.pth -s test" if len(data.test) else ""
+    held_out: dict[str, list[str]] = {"validation": [], "test": []}
+    for own in data.systems:
+        place = f"/{own.label}" if len(data.systems) > 1 else ""
+        for name, frames in ({"raw": own.raw} | own.added).items():
+            for number, frames_of_bin in enumerate(_bins(frames)):
+                system = f"train{place}/{name}-{number:02d}"
+                _write_system(frames_of_bin, folder / system, data)
+                systems[system] = float(frames_of_bin.weights.sum())
+        for part, names in held_out.items():
+            frames = getattr(own, part)
+            if len(frames):
+                names.append(f"{part}{place}")
+                _write_system(frames, folder / names[-1], data)
+    write_json(folder / INPUT, _input(data, systems, held_out["validation"]))
+    test = "\ndp --pt freeze\ndp --pt test -m frozen_model.pth -s test" if held_out["test"] else ""
     return Instructions(
         WEIGHTS,
         f"dp --pt train {INPUT}{test}",
@@ -80,7 +85,7 @@ def _bins(frames: FrameSet) -> Iterator[FrameSet]:
         yield frames.select(np.flatnonzero(number == value))
 
 
-def _input(data: TrainingData, systems: dict[str, float]) -> dict[str, Any]:
+def _input(data: TrainingData, systems: dict[str, float], validation: list[str]) -> dict[str, Any]:
     total = sum(systems.values())
     return {
         "model": {
@@ -112,7 +117,7 @@ def _input(data: TrainingData, systems: dict[str, float]) -> dict[str, Any]:
                 "sys_probs": [weight / total for weight in systems.values()],
                 "batch_size": "auto",
             },
-            "validation_data": {"systems": ["validation"], "batch_size": "auto"},
+            "validation_data": {"systems": validation, "batch_size": "auto"},
             "numb_steps": 400000,
             "seed": 1,
             "disp_freq": 1000,
@@ -125,8 +130,8 @@ TRAINER = Trainer(
     "DeePMD-kit",
     {
         "train/*": "systems of the training frames, by weight",
-        "validation/*": "system of the validation frames",
-        "test/*": "system of the test frames",
+        "validation/*": "validation frames",
+        "test/*": "test frames",
         INPUT: "input file of dp train",
     },
     _write,

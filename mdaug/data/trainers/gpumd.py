@@ -26,22 +26,22 @@ def _write(data: TrainingData, folder: Path, _repeats: int | None) -> Instructio
     largest = float(data.weights.max())
     if np.sqrt(largest) > MAX_WEIGHT:
         raise DataError(
-            f"{data.raw.name}: the weight {largest:g} of a frame is too large for NEP, which accepts up to "
-            f"{MAX_WEIGHT**2:g} in a squared loss; give a smaller --weight"
+            f"{data.raw[0].name}: the weight {largest:g} of a frame is too large for NEP, which accepts up "
+            f"to {MAX_WEIGHT**2:g} in a squared loss; give a smaller --weight"
         )
-    reference = data.reference_energy
 
     def make_atoms(frames: FrameSet, n: int) -> Atoms:
-        return _atoms(frames, n, data.cells(frames.select(slice(n, n + 1)))[0], reference)
+        cell = data.cells(frames.select(slice(n, n + 1)))[0]
+        return _atoms(frames, n, cell, data.reference_energy(frames))
 
     write_sets(data, folder, make_atoms)
     write_text(folder / NEP, f"version 4\ntype {len(data.symbols)} {' '.join(data.symbols)}\n")
     remarks = [
-        f"Energies are those of the data minus {reference!r} eV (the mean of the training frames): NEP keeps "
-        "them in single precision and warns of energies below −100 eV per atom.",
+        f"Energies are those of the data minus {data.subtracted}: NEP keeps them in single precision and "
+        "warns of energies below −100 eV per atom.",
         "NEP reads train.xyz and test.xyz only; validation.xyz is for you.",
     ]
-    if not all(data.raw.pbc):
+    if not all(all(frames.pbc) for frames in data.raw):
         remarks.append(
             "NEP needs a lattice and treats all directions as periodic. The cells have so much vacuum in "
             "open directions that no image is near; run GPUMD with a vacuum of more than the cutoff, too."

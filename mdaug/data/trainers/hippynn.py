@@ -20,12 +20,10 @@ without a weight take all frames as equally important."""
 
 def _write(data: TrainingData, folder: Path, _repeats: int | None) -> Instructions:
     """Write frames.npz and train.py."""
-    parts = [*data.training, data.validation, *([data.test] if len(data.test) else [])]
-    reference = data.reference_energy
-    arrays = _arrays(data, parts, reference)
-    names = [*["train"] * len(data.training), "valid", "test"]
-    of_frame = np.repeat(names[: len(parts)], [len(frames) for frames in parts])
-    arrays |= {f"split_mask_{name}": of_frame == name for name in dict.fromkeys(names[: len(parts)])}
+    named = {"train": data.training, "valid": data.validation, "test": data.test}
+    arrays = _arrays(data, [frames for parts in named.values() for frames in parts])
+    of_frame = np.repeat(list(named), [sum(map(len, parts)) for parts in named.values()])
+    arrays |= {f"split_mask_{name}": of_frame == name for name, parts in named.items() if parts}
     with atomic_path(folder / FRAMES) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **arrays)
     write_text(folder / SCRIPT, Path(__file__).with_name("hippynn_script.py").read_text(encoding="utf-8"))
@@ -33,26 +31,33 @@ def _write(data: TrainingData, folder: Path, _repeats: int | None) -> Instructio
         WEIGHTS,
         f"python {SCRIPT}",
         (
-            f"Energies `E` are those of the data minus {reference!r} eV (the mean of the training frames), "
-            "because hippynn computes in single precision. `R` is in Å, `F` in eV/Å.",
+            f"Energies `E` are those of the data minus {data.subtracted}, because hippynn computes in single "
+            "precision. `R` is in Å, `F` in eV/Å. Rows of smaller systems are filled up with atoms of number "
+            "0.",
             "The frames are those of training (raw ones first), validation and test, which the masks "
             "`split_mask_…` select.",
         ),
     )
 
 
-def _arrays(data: TrainingData, parts: list[FrameSet], reference: float) -> dict[str, Any]:
-    n_frames, n_atoms = sum(len(frames) for frames in parts), data.raw.n_atoms
+def _arrays(data: TrainingData, parts: list[FrameSet]) -> dict[str, Any]:
+    n_atoms = max(frames.n_atoms for frames in parts)
+
+    def padded(arrays: list[Any]) -> Any:
+        """Return arrays (n_frames, n_atoms, …) of all parts as one, with zeros for missing atoms."""
+        widths = [((0, 0), (0, n_atoms - array.shape[1]), (0, 0))[: array.ndim] for array in arrays]
+        return np.concatenate([np.pad(*each) for each in zip(arrays, widths, strict=True)])
+
     weights = np.concatenate([frames.weights for frames in parts])
     arrays = {
-        "Z": np.tile(data.raw.atomic_numbers, (n_frames, 1)),
-        "R": np.concatenate([frames.positions for frames in parts]),
-        "E": np.concatenate([frames.energies for frames in parts])[:, None] - reference,
-        "F": np.concatenate([frames.forces for frames in parts]),
+        "Z": padded([np.tile(frames.atomic_numbers, (len(frames), 1)) for frames in parts]),
+        "R": padded([frames.positions for frames in parts]),
+        "E": np.concatenate([frames.energies - data.reference_energy(frames) for frames in parts])[:, None],
+        "F": padded([frames.forces for frames in parts]),
         "w_E": weights[:, None],
         "w_F": np.repeat(weights[:, None, None], n_atoms, axis=1),
     }
-    if data.raw.periodic:
+    if data.periodic:
         arrays["cell"] = np.concatenate([data.cells(frames) for frames in parts])
     return arrays
 

@@ -33,8 +33,13 @@ def _write(data: TrainingData, folder: Path, _repeats: int | None) -> Instructio
         WEIGHTS,
         f"mace_run_train --config {CONFIG}",
         (
-            f"`E0s` in {CONFIG} are fitted to the frames of the data only; `average` would include the "
-            "augmented frames, whose energies are higher.",
+            f"`E0s` in {CONFIG} are "
+            + (
+                "those of the isolated atoms in the data."
+                if data.isolated_atoms
+                else "fitted to the frames of the data only; `average` would include the augmented frames, "
+                "whose energies are higher."
+            ),
             "`config_type` of frames that are not of the data is their kind, so that `--config_type_weights` "
             "can change the weight of a kind.",
             f"Sizes of the network, epochs and device in {CONFIG} are a start; choose your own.",
@@ -61,9 +66,9 @@ def _config(data: TrainingData) -> str:
         CONFIG,
         train_file=TRAIN,
         validation_file=VALIDATION,
-        test_file=TEST if len(data.test) else None,
+        test_file=TEST if data.test else None,
         reference_energies=data.reference_energies,
-        loss="weighted" if data.raw.stresses is None else "stress",
+        loss="stress" if data.has_stresses else "weighted",
     )
 
 

@@ -49,10 +49,18 @@ def _config(data: TrainingData) -> str:
         symbols=data.symbols,
         train_file=TRAIN,
         validation_file=VALIDATION,
-        test_file=TEST if len(data.test) else None,
+        test_file=TEST if data.test else None,
+        reference_energies=_references(data),
         weights_file=WEIGHTS_FILE,
         n_training=len(data.weights),
     )
+
+
+def _references(data: TrainingData) -> dict[str, float] | None:
+    """Return the energies of the elements; None for one system, whose mean NequIP finds by itself."""
+    if len(data.systems) == 1:
+        return None
+    return dict(zip(data.symbols, data.reference_energies.values(), strict=True))
 
 
 TRAINER = Trainer(

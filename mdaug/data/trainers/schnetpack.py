@@ -23,21 +23,22 @@ MIN_REPEATS, MAX_REPEATS = 10, 200
 
 def _write(data: TrainingData, folder: Path, repeats: int | None) -> Instructions:
     """Write frames.db, split.npz and experiment/augmented.yaml."""
-    parts = [*data.training, data.validation, data.test]
-    _write_database(folder / DATABASE, parts)
-    repeats = repeats or min(MAX_REPEATS, max(MIN_REPEATS, round(1 / float(data.augmented.weights.max()))))
-    counts = occurrences(data.weights, repeats)
-    n_training, n_validation = len(counts), len(data.validation)
+    references = {} if len(data.systems) == 1 else data.reference_energies
+    _write_database(folder / DATABASE, [*data.training, *data.validation, *data.test], references)
+    n_raw, weights = sum(map(len, data.raw)), data.weights
+    repeats = repeats or min(MAX_REPEATS, max(MIN_REPEATS, round(1 / float(weights[n_raw:].max()))))
+    counts = occurrences(weights, repeats)
+    n_training, n_validation = len(counts), sum(map(len, data.validation))
     split: dict[str, Any] = {
         "train_idx": np.repeat(np.arange(n_training), counts),
         "val_idx": n_training + np.arange(n_validation),
-        "test_idx": n_training + n_validation + np.arange(len(data.test)),
+        "test_idx": n_training + n_validation + np.arange(sum(map(len, data.test))),
     }
     with atomic_path(folder / SPLIT) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **split)
-    write_text(folder / EXPERIMENT, _experiment(split))
+    write_text(folder / EXPERIMENT, _experiment(split, of_atoms=bool(references)))
     return Instructions(
-        weights=_weights_text(counts, len(data.raw), repeats),
+        weights=_weights_text(counts, n_raw, repeats),
         command="spktrain experiment=augmented",
         remarks=(
             "Run the command in this folder: SchNetPack looks for `experiment/` there.",
@@ -59,8 +60,9 @@ def _weights_text(counts: IntArray, n_raw: int, repeats: int) -> str:
     )
 
 
-def _write_database(path: Path, parts: list[FrameSet]) -> None:
-    """Write an ASE database in SQLite with the metadata that SchNetPack reads.
+def _write_database(path: Path, parts: list[FrameSet], references: dict[int, float]) -> None:
+    """Write an ASE database in SQLite with the metadata that SchNetPack reads: units, and the energies of the
+    elements, a list by atomic number, if there are any.
 
     Its one writing transaction makes it a hundred times faster than one a frame.
     """
@@ -70,7 +72,7 @@ def _write_database(path: Path, parts: list[FrameSet]) -> None:
         database.metadata = {
             "_property_unit_dict": {"energy": "eV", "forces": "eV/Ang"},
             "_distance_unit": "Ang",
-            "atomrefs": {},
+            "atomrefs": {"energy": [references.get(z, 0.0) for z in range(100)]} if references else {},
         }
         with database:
             for frames in parts:
@@ -81,9 +83,10 @@ def _write_database(path: Path, parts: list[FrameSet]) -> None:
             connection.execute("PRAGMA journal_mode=DELETE")
 
 
-def _experiment(split: dict[str, Any]) -> str:
+def _experiment(split: dict[str, Any], *, of_atoms: bool) -> str:
     return configuration(
         "schnetpack.yaml",
+        offset="atomrefs" if of_atoms else "mean",
         database=DATABASE,
         split_file=SPLIT,
         n_training=len(split["train_idx"]),

@@ -38,9 +38,9 @@ def write_sets(data: TrainingData, folder: Path, make_atoms: MakeAtoms) -> None:
         Returns the structure of a frame, with all that is written.
     """
     write_xyz(folder / TRAIN, data.training, make_atoms)
-    write_xyz(folder / VALIDATION, [data.validation], make_atoms)
-    if len(data.test):
-        write_xyz(folder / TEST, [data.test], make_atoms)
+    write_xyz(folder / VALIDATION, data.validation, make_atoms)
+    if data.test:
+        write_xyz(folder / TEST, data.test, make_atoms)
 
 
 def write_xyz(path: Path, parts: Sequence[FrameSet], make_atoms: MakeAtoms) -> None:

@@ -41,6 +41,7 @@ FILES: dict[str, dict[str, str]] = {
     "augment": {
         "augmented.xyz": "augmented frames: extended xyz in eV and eV/Å, with parent, rule, kind and weight",
         "springs.json": "spring constants of every element pair, in kcal/mol/Å²",
+        "systems/*": "augmented frames and springs of each system, of several",
         "README.md": "how the trainer of --for reads the files, and its command line",
         "split.json": "indices of the training, validation and test frames",
         "train.xyz": "training frames: those of the data, then the augmented ones, with weights",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mdaug.data import load_frames
-from mdaug.data.trainers import TrainingData, trainer_of
+from mdaug.data.trainers import SystemFrames, TrainingData, trainer_of
 from mdaug.frames import FrameSet
 
 
@@ -33,6 +33,18 @@ def make_augmented(raw: FrameSet, weights: np.ndarray) -> FrameSet:
     )
 
 
+def of_one(*parts: FrameSet) -> TrainingData:
+    """Return the data of one system."""
+    return TrainingData((SystemFrames(*parts, label="one"),))
+
+
+def with_parts(data: TrainingData, **parts: FrameSet) -> TrainingData:
+    """Return the data of one system with other frames."""
+    return TrainingData((replace(data.systems[0], **parts),))
+
+
+PARTS = "raw", "augmented", "validation", "test"
+
 WEIGHTS = np.array([0.02, 0.018, 0.009, 0.005, 0.0199, 0.0008, 0.02, 4e-5, 0.012, 0.02])
 
 
@@ -42,7 +54,7 @@ def molecule() -> TrainingData:
     frames = load_frames("ethanol")
     raw = frames.select(slice(0, 20))
     augmented = make_augmented(raw, WEIGHTS)
-    return TrainingData(raw, augmented, frames.select(slice(20, 25)), frames.select(slice(25, 29)))
+    return of_one(raw, augmented, frames.select(slice(20, 25)), frames.select(slice(25, 29)))
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +64,7 @@ def crystal() -> TrainingData:
     stresses = np.random.default_rng(2).normal(0, 0.01, (30, 3, 3))
     frames = replace(frames, stresses=(stresses + stresses.transpose(0, 2, 1)) / 2)
     raw = frames.select(slice(0, 20))
-    return TrainingData(
+    return of_one(
         raw, make_augmented(raw, WEIGHTS), frames.select(slice(20, 25)), frames.select(slice(25, 25))
     )
 

@@ -11,7 +11,7 @@ import yaml
 
 from mdaug.data.trainers import TrainingData
 from mdaug.data.trainers.repetition import occurrences
-from tests.data.trainers.conftest import all_training, write_for
+from tests.data.trainers.conftest import PARTS, all_training, with_parts, write_for
 
 
 def test_schnetpack_gets_a_database_with_its_metadata(molecule: TrainingData, tmp_path: Path) -> None:
@@ -23,7 +23,9 @@ def test_schnetpack_gets_a_database_with_its_metadata(molecule: TrainingData, tm
     energies = np.array([row.data["energy"] for row in rows])
     assert energies.shape == (39, 1)  # SchNetPack makes a tensor of it
     assert energies[:30, 0] == pytest.approx(all_training(molecule, "energies"), abs=1e-12)
-    assert np.array([row.data["forces"] for row in rows[30:35]]) == pytest.approx(molecule.validation.forces)
+    assert np.array([row.data["forces"] for row in rows[30:35]]) == pytest.approx(
+        molecule.systems[0].validation.forces
+    )
 
 
 def test_schnetpack_repeats_frames_by_their_weights(molecule: TrainingData, tmp_path: Path) -> None:
@@ -31,7 +33,7 @@ def test_schnetpack_repeats_frames_by_their_weights(molecule: TrainingData, tmp_
     split = np.load(folder / "split.npz")
     counts = np.bincount(split["train_idx"], minlength=39)
     assert counts[:20].tolist() == [50] * 20
-    assert counts[20:30].sum() == round(50 * molecule.augmented.weights.sum())
+    assert counts[20:30].sum() == round(50 * molecule.systems[0].augmented.weights.sum())
     assert counts[20] == 1 and counts[27] == 0  # weights 0.02 and 4e-5
     assert (split["val_idx"].tolist(), split["test_idx"].tolist()) == ([*range(30, 35)], [*range(35, 39)])
     data = yaml.safe_load((folder / "experiment" / "augmented.yaml").read_text())["data"]
@@ -42,14 +44,14 @@ def test_number_of_repetitions_can_be_set(molecule: TrainingData, tmp_path: Path
     split = np.load(write_for("schnetpack", molecule, tmp_path, repeats=1000) / "split.npz")
     counts = np.bincount(split["train_idx"], minlength=39)
     assert counts[0] == 1000
-    assert counts[20:30] == pytest.approx(1000 * molecule.augmented.weights, abs=1)
+    assert counts[20:30] == pytest.approx(1000 * molecule.systems[0].augmented.weights, abs=1)
 
 
 def test_labels_of_hardly_any_weight_do_not_blow_up_the_epochs(
     molecule: TrainingData, tmp_path: Path
 ) -> None:
-    light = replace(molecule.augmented, weights=molecule.augmented.weights * 0.002)
-    split = np.load(write_for("schnetpack", replace(molecule, augmented=light), tmp_path) / "split.npz")
+    light = replace(molecule.systems[0].augmented, weights=molecule.systems[0].augmented.weights * 0.002)
+    split = np.load(write_for("schnetpack", with_parts(molecule, augmented=light), tmp_path) / "split.npz")
     assert np.bincount(split["train_idx"])[0] == 200
 
 
@@ -94,10 +96,10 @@ def test_deepmd_draws_every_frame_by_its_weight(molecule: TrainingData, tmp_path
 
 def test_deepmd_gets_boxes_and_virials(crystal: TrainingData, tmp_path: Path) -> None:
     raw = read_system(write_for("deepmd", crystal, tmp_path) / "train" / "raw-00")
-    assert crystal.raw.cells is not None and crystal.raw.stresses is not None
-    assert raw["box"] == pytest.approx(crystal.raw.cells.reshape(20, 9))
-    volumes = np.abs(np.linalg.det(crystal.raw.cells))[:, None]
-    assert raw["virial"] == pytest.approx(-crystal.raw.stresses.reshape(20, 9) * volumes)
+    assert crystal.systems[0].raw.cells is not None and crystal.systems[0].raw.stresses is not None
+    assert raw["box"] == pytest.approx(crystal.systems[0].raw.cells.reshape(20, 9))
+    volumes = np.abs(np.linalg.det(crystal.systems[0].raw.cells))[:, None]
+    assert raw["virial"] == pytest.approx(-crystal.systems[0].raw.stresses.reshape(20, 9) * volumes)
     augmented = read_system(tmp_path / "train" / "augmented-00")
     assert "virial" not in augmented and "box" in augmented
     assert not (tmp_path / "train" / "raw-00" / "nopbc").exists()
@@ -105,13 +107,14 @@ def test_deepmd_gets_boxes_and_virials(crystal: TrainingData, tmp_path: Path) ->
 
 
 def test_slabs_get_vacuum_in_their_open_direction(crystal: TrainingData, tmp_path: Path) -> None:
-    parts = {key: replace(getattr(crystal, key), pbc=(True, True, False)) for key in ("raw", "augmented")}
-    parts |= {key: replace(getattr(crystal, key), pbc=(True, True, False)) for key in ("validation", "test")}
-    box = read_system(write_for("deepmd", TrainingData(**parts), tmp_path) / "train" / "raw-00")["box"]
-    assert crystal.raw.cells is not None
-    assert box.reshape(20, 3, 3)[:, :2] == pytest.approx(crystal.raw.cells[:, :2])
+    slab = with_parts(
+        crystal, **{key: replace(getattr(crystal.systems[0], key), pbc=(True, True, False)) for key in PARTS}
+    )
+    box = read_system(write_for("deepmd", slab, tmp_path) / "train" / "raw-00")["box"]
+    assert crystal.systems[0].raw.cells is not None
+    assert box.reshape(20, 3, 3)[:, :2] == pytest.approx(crystal.systems[0].raw.cells[:, :2])
     height = np.abs(box.reshape(20, 3, 3)[:, 2, 2])
-    assert np.all(height > 2 * np.ptp(crystal.raw.positions[..., 2], axis=1) + 10)
+    assert np.all(height > 2 * np.ptp(crystal.systems[0].raw.positions[..., 2], axis=1) + 10)
 
 
 @pytest.mark.parametrize("name", ["molecule", "crystal"])
@@ -122,13 +125,13 @@ def test_hippynn_gets_arrays_with_weights_and_masks(
     arrays = np.load(write_for("hippynn", data, tmp_path) / "frames.npz")
     train = arrays["split_mask_train"]
     assert arrays["w_E"][train][:, 0] == pytest.approx(data.weights)
-    assert arrays["w_F"][train].shape == (30, data.raw.n_atoms, 1)
+    assert arrays["w_F"][train].shape == (30, data.raw[0].n_atoms, 1)
     assert arrays["w_F"][train][:, 3, 0] == pytest.approx(data.weights)
     assert np.all(arrays["w_E"][~train] == 1)
-    energies = arrays["E"][train][:, 0] + data.raw.energies.mean()
+    energies = arrays["E"][train][:, 0] + data.raw[0].energies.mean()
     assert energies == pytest.approx(all_training(data, "energies"), abs=1e-9)
     assert arrays["F"][train] == pytest.approx(all_training(data, "forces"))
-    assert arrays["R"][arrays["split_mask_valid"]] == pytest.approx(data.validation.positions)
+    assert arrays["R"][arrays["split_mask_valid"]] == pytest.approx(data.validation[0].positions)
     assert ("cell" in arrays) == (name == "crystal")
     assert ("split_mask_test" in arrays) == (name == "molecule")
     compile((tmp_path / "train.py").read_text(), "train.py", "exec")

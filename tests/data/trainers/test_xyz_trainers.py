@@ -12,9 +12,7 @@ import yaml
 from mdaug.data.load import read_frames
 from mdaug.data.trainers import TrainingData, trainer_of
 from mdaug.errors import DataError
-from tests.data.trainers.conftest import all_training, write_for
-
-PARTS = ("raw", "augmented", "validation", "test")
+from tests.data.trainers.conftest import PARTS, all_training, with_parts, write_for
 
 XYZ_PRECISION = 1e-8
 """Columns of extended xyz have eight decimals."""
@@ -47,8 +45,8 @@ def test_mace_gets_energies_forces_and_the_root_of_the_weights(
 
 def test_mace_gets_stresses_of_raw_frames_only(crystal: TrainingData, tmp_path: Path) -> None:
     images = ase.io.read(write_for("mace", crystal, tmp_path) / "train.xyz", ":")
-    assert crystal.raw.stresses is not None
-    assert images[3].info["REF_stress"] == pytest.approx(crystal.raw.stresses[3], abs=1e-12)
+    assert crystal.systems[0].raw.stresses is not None
+    assert images[3].info["REF_stress"] == pytest.approx(crystal.systems[0].raw.stresses[3], abs=1e-12)
     assert all("REF_stress" not in a.info for a in images[20:])  # its weight is then 0
     assert yaml.safe_load((tmp_path / "mace.yaml").read_text())["loss"] == "stress"
     assert "test_file" not in (tmp_path / "mace.yaml").read_text()  # there are no test frames
@@ -57,8 +55,8 @@ def test_mace_gets_stresses_of_raw_frames_only(crystal: TrainingData, tmp_path: 
 def test_mace_gets_reference_energies_of_the_raw_frames(molecule: TrainingData, tmp_path: Path) -> None:
     config = yaml.safe_load((write_for("mace", molecule, tmp_path) / "mace.yaml").read_text())
     references = {int(z): float(e) for z, e in re.findall(r"(\d+): ([-\d.]+)", config["E0s"])}
-    total = sum(references[int(z)] for z in molecule.raw.atomic_numbers)
-    assert total == pytest.approx(molecule.raw.energies.mean())
+    total = sum(references[int(z)] for z in molecule.systems[0].raw.atomic_numbers)
+    assert total == pytest.approx(molecule.systems[0].raw.energies.mean())
     for key, frames in (("train_file", 30), ("valid_file", 5), ("test_file", 4)):
         assert len(ase.io.read(tmp_path / config[key], ":")) == frames
 
@@ -83,9 +81,9 @@ def test_nequip_draws_frames_by_weight(molecule: TrainingData, tmp_path: Path) -
 def test_elements_whose_symbols_are_words_of_yaml_stay_symbols(
     symbol: str, molecule: TrainingData, tmp_path: Path
 ) -> None:
-    numbers = np.where(molecule.raw.atomic_numbers == 8, ase.data.atomic_numbers[symbol], 6)
-    parts = {key: replace(getattr(molecule, key), atomic_numbers=numbers) for key in PARTS}
-    write_for("nequip", TrainingData(**parts), tmp_path)
+    numbers = np.where(molecule.systems[0].raw.atomic_numbers == 8, ase.data.atomic_numbers[symbol], 6)
+    parts = {key: replace(getattr(molecule.systems[0], key), atomic_numbers=numbers) for key in PARTS}
+    write_for("nequip", with_parts(molecule, **parts), tmp_path)
     assert symbol in yaml.safe_load((tmp_path / "nequip.yaml").read_text())["model_type_names"]
 
 
@@ -122,7 +120,7 @@ def test_nep_gets_the_root_of_the_weights_and_a_lattice(molecule: TrainingData, 
     structures = nep_structures(write_for("gpumd", molecule, tmp_path) / "train.xyz")
     # src/main_nep/dataset.cu: weight · weight · squared error
     assert [s["weight"] ** 2 for s in structures] == pytest.approx(all_training(molecule, "weights"))
-    energies = np.array([s["energy"] for s in structures]) + molecule.raw.energies.mean()
+    energies = np.array([s["energy"] for s in structures]) + molecule.systems[0].raw.energies.mean()
     assert energies == pytest.approx(all_training(molecule, "energies"), abs=1e-9)
     forces = np.array([s["forces"] for s in structures])
     assert forces == pytest.approx(all_training(molecule, "forces"), abs=XYZ_PRECISION)
@@ -139,19 +137,19 @@ def test_nep_gets_the_root_of_the_weights_and_a_lattice(molecule: TrainingData, 
 
 def test_nep_gets_virials_of_raw_frames_only(crystal: TrainingData, tmp_path: Path) -> None:
     structures = nep_structures(write_for("gpumd", crystal, tmp_path) / "train.xyz")
-    assert crystal.raw.cells is not None and crystal.raw.stresses is not None
-    volume = abs(np.linalg.det(crystal.raw.cells[2]))
+    assert crystal.systems[0].raw.cells is not None and crystal.systems[0].raw.stresses is not None
+    volume = abs(np.linalg.det(crystal.systems[0].raw.cells[2]))
     assert structures[2]["virial"].reshape(3, 3) == pytest.approx(
-        -volume * crystal.raw.stresses[2], abs=1e-10
+        -volume * crystal.systems[0].raw.stresses[2], abs=1e-10
     )
-    assert structures[2]["lattice"].reshape(3, 3) == pytest.approx(crystal.raw.cells[2])
+    assert structures[2]["lattice"].reshape(3, 3) == pytest.approx(crystal.systems[0].raw.cells[2])
     assert all("virial" not in structure for structure in structures[20:])
 
 
 def test_nep_refuses_weights_that_it_cannot_read(molecule: TrainingData, tmp_path: Path) -> None:
-    heavy = replace(molecule.augmented, weights=np.full(10, 2e4))
+    heavy = replace(molecule.systems[0].augmented, weights=np.full(10, 2e4))
     with pytest.raises(DataError, match=r"weight 20000 .* --weight"):
-        write_for("gpumd", replace(molecule, augmented=heavy), tmp_path)
+        write_for("gpumd", with_parts(molecule, augmented=heavy), tmp_path)
 
 
 def test_extended_xyz_comes_back_with_its_weights(molecule: TrainingData, tmp_path: Path) -> None:
