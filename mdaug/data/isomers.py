@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from mdaug.data.verification.bond_changes import FLUCTUATION, protons_that_moved
 from mdaug.data.verification.common_units import other_lengths
 from mdaug.data.verification.graph_matching import matching_permutation
-from mdaug.data.verification.molecular_identity import FLUCTUATION, protons_that_moved
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bond_graphs import BondGraphs, frame_bond_graphs
 from mdaug.geometry.bonds import BOND_SCALE, BoolArray, single_bond_lengths

@@ -12,6 +12,7 @@ from mdaug.data.verification.force_scales import force_scales_verdict
 from mdaug.data.verification.molecular_identity import identity_verdict
 from mdaug.data.verification.unit_inference import force_verdict
 from mdaug.frames import FrameSet
+from mdaug.geometry.bond_graphs import frame_bond_graphs
 
 
 def carbon_between_bromines(x: NDArray[np.float64]) -> FrameSet:
@@ -36,6 +37,21 @@ def test_exchanged_numbers_are_another_order_of_atoms() -> None:
     verdict = identity_verdict(carbon_between_bromines(x))
     assert verdict.verdict == "error"
     assert verdict.frames == tuple(range(40, 60))
+
+
+def test_frames_in_many_orders_are_no_path_between_two_of_them(ethanol: FrameSet) -> None:
+    """In a third order exchanged hydrogens are where neither the usual nor the changed bonds have them."""
+    frames, rng = ethanol.evenly_spaced(200), np.random.default_rng(0)
+    hydrogens = np.flatnonzero(frames.atomic_numbers == 1)
+    orders = np.tile(np.arange(frames.n_atoms), (len(frames), 1))
+    orders[:, hydrogens] = [rng.permutation(hydrogens) for _ in orders]
+    shuffled = replace(frames, positions=np.take_along_axis(frames.positions, orders[:, :, None], axis=1))
+    verdict = identity_verdict(shuffled)
+    in_usual_order = np.bincount(
+        np.unique(frame_bond_graphs(shuffled).present, axis=0, return_inverse=True)[1]
+    )
+    assert verdict.verdict == "error"
+    assert len(verdict.frames) == len(frames) - in_usual_order.max()
 
 
 def test_a_minimum_that_is_there_many_times_is_no_other_unit(ethanol: FrameSet) -> None:

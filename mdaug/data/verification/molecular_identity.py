@@ -5,30 +5,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mdaug.data.origin import shown
+from mdaug.data.verification.bond_changes import (
+    fits_reordered,
+    fluctuates,
+    is_passed_through,
+    mean_lengths,
+    protons_that_moved,
+)
 from mdaug.data.verification.graph_matching import matching_permutation
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bond_graphs import BondGraphs, frame_bond_graphs
-from mdaug.geometry.bonds import BOND_SCALE, BoolArray, bond_name, single_bond_lengths
-from mdaug.geometry.pairs import pair_lengths
+from mdaug.geometry.bonds import BoolArray, bond_name
 from mdaug.verdicts import Verdict
 
 NAME = "same molecule in every frame"
-
-FLUCTUATION = 1.25
-"""Bonds up to this factor beyond their limit still count as stretched, not as other bonds."""
-
-PROTON_REACH_A = 2.1
-"""A proton that has left an atom for another one is within this distance of the first, in the middle of the
-frames: the length of a hydrogen bond. Where atoms are exchanged it is farther (2.3 Å in a carboxyl group)."""
-
-BETWEEN = 0.25
-"""Difference of the lengths of lost and gained bonds, relative to the usual one, below which a frame is
-between two orders of bonds: atoms move, where exchanged numbers jump."""
-
-REORDERED = 0.5
-"""Largest ratio of the rms deviations of bond lengths from the usual ones, with the atoms reordered and as
-they are, for frames to be in another order. In a metal two bonds near their limit make a graph that is the
-usual one with other numbers, but reordered atoms then fit no better (0.8 to 1.5 in a copper slab)."""
 
 MAX_GRAPHS = 200
 """Different bond graphs whose differences are looked at; more are those of a melt or a metal."""
@@ -67,7 +57,7 @@ def identity_verdict(frames: FrameSet) -> Verdict:
     moved_protons: set[int] = set()
     changes: list[_Change] = []
     usual = frames.select(np.flatnonzero(member == main)).evenly_spaced(100)
-    typical = _mean_lengths(usual, graphs.pairs)
+    typical = mean_lengths(usual, graphs.pairs)
     for number in sorted((n for n in range(len(rows)) if n != main), key=lambda n: -counts[n]):
         of_graph = np.flatnonzero(member == number)
         lost = graphs.pairs[rows[main] & ~rows[number]]
@@ -75,7 +65,9 @@ def identity_verdict(frames: FrameSet) -> Verdict:
         protons = protons_that_moved(frames, of_graph, lost, gained)
         if protons is not None:
             moved_protons |= protons
-        elif not _fluctuates(frames, graphs, int(of_graph[0]), rows[main] ^ rows[number], typical):
+            continue
+        changed = rows[main] ^ rows[number]
+        if not fluctuates(frames.select(of_graph[:1]), graphs.pairs[changed], typical[changed]):
             changes.append(_Change(of_graph, lost, gained))
     return _judge(frames, graphs, (rows[main], typical[rows[main]]), changes, moved_protons)
 
@@ -96,49 +88,34 @@ def _judge(
             text = f"the same molecule in every frame; protons that move between atoms: {names}"
             return Verdict(NAME, "ok", float(len(moved_protons)), None, text)
         return Verdict(NAME, "ok", 0.0, 0.0, f"{len(reference)} bonds, the same in every frame")
+    orders = [_order(frames, graphs, reference, change) for change in changes]
+    of_main = np.flatnonzero((graphs.present == main).all(axis=1))
+    in_orders = [change.frames for change, order in zip(changes, orders, strict=True) if order is not None]
+    others = np.setdiff1d(np.arange(len(frames)), np.concatenate([of_main, *in_orders]))
+    with_main, with_neither = frames.select(of_main), frames.select(others)
     renumbered = []
-    for change in changes:
-        bonds = graphs.bonds(int(change.frames[0]))
-        for labels in (frames.atomic_numbers, None):
-            order = matching_permutation(frames.n_atoms, reference, bonds, labels)
-            if order is not None:
-                if not _is_passed_through(frames, change) and _fits_reordered(
-                    frames.select(change.frames), order, reference, usual_lengths
-                ):
-                    renumbered.append(replace(change, permutation=order))
-                break
+    for change, order in zip(changes, orders, strict=True):
+        if order is None:
+            continue
+        changed = frames.select(change.frames)
+        as_it_is, reordered = (mean_lengths(changed, bonds) for bonds in (reference, order[reference]))
+        if fits_reordered(as_it_is, reordered, usual_lengths) and not is_passed_through(
+            with_main, changed, with_neither, change.lost, change.gained
+        ):
+            renumbered.append(replace(change, permutation=order))
     if renumbered:
         return _renumbered_verdict(frames, renumbered)
     return _changed_verdict(frames, changes)
 
 
-def _is_passed_through(frames: FrameSet, change: _Change) -> bool:
-    """Whether frames lie between the usual bonds and those of the change.
-
-    An adsorbate that hops, or an exchange of equal ligands, looks like another order of the atoms at its
-    ends only.
-    """
-    if len(change.lost) == 0 or len(change.gained) == 0:
-        return False
-    every = np.arange(len(frames))
-    lost, gained = (
-        pair_lengths(frames.positions, frames.periodic_cells, pairs[:, 0], pairs[:, 1]).mean(axis=1)
-        for pairs in (change.lost, change.gained)
-    )
-    is_changed = np.isin(every, change.frames)
-    usual = min(abs(float(np.median((lost - gained)[side]))) for side in (is_changed, ~is_changed))
-    return bool((np.abs(lost - gained) < BETWEEN * usual).any())
-
-
-def _fits_reordered(
-    changed: FrameSet, order: IntArray, reference: IntArray, usual_lengths: FloatArray
-) -> bool:
-    """Whether the usual bonds have their usual lengths rather with the atoms in the other order."""
-    as_it_is, reordered = (
-        float(np.sqrt(np.mean((_mean_lengths(changed, bonds) - usual_lengths) ** 2)))
-        for bonds in (reference, order[reference])
-    )
-    return reordered < REORDERED * as_it_is
+def _order(frames: FrameSet, graphs: BondGraphs, reference: IntArray, change: _Change) -> IntArray | None:
+    """Return the order of atoms that gives the usual bonds, of equal elements if there is one."""
+    bonds = graphs.bonds(int(change.frames[0]))
+    for labels in (frames.atomic_numbers, None):
+        order = matching_permutation(frames.n_atoms, reference, bonds, labels)
+        if order is not None:
+            return order
+    return None
 
 
 def _renumbered_verdict(frames: FrameSet, changes: list[_Change]) -> Verdict:
@@ -174,57 +151,3 @@ def _changed_verdict(frames: FrameSet, changes: list[_Change]) -> Verdict:
         "them out unless they belong to the reaction that is studied"
     )
     return Verdict(NAME, "warning", float(len(numbers)), 0.0, text, numbers)
-
-
-def protons_that_moved(
-    frames: FrameSet, of_graph: IntArray, lost: IntArray, gained: IntArray
-) -> set[int] | None:
-    """Return the hydrogens that moved between atoms other than carbon; None if anything else changed.
-
-    Parameters
-    ----------
-    frames
-        All frames.
-    of_graph
-        Indices of the frames with other bonds.
-    lost, gained
-        Bonds that they do not have and that only they have, shape (n, 2).
-    """
-    numbers = frames.atomic_numbers
-    partners: dict[int, tuple[list[int], list[int]]] = {}
-    for which, pairs in ((0, lost), (1, gained)):
-        for i, j in pairs.tolist():
-            if (numbers[i] == 1) == (numbers[j] == 1):
-                return None
-            proton, heavy = (i, j) if numbers[i] == 1 else (j, i)
-            if numbers[heavy] == 6:
-                return None
-            partners.setdefault(proton, ([], []))[which].append(heavy)
-    left = [(h, heavy) for h, (from_atoms, _) in partners.items() for heavy in from_atoms]
-    if any(len(from_atoms) > 1 or len(to_atoms) > 1 for from_atoms, to_atoms in partners.values()):
-        return None
-    if any(not to_atoms for _, to_atoms in partners.values()):
-        return None
-    if left:
-        pairs, some = np.array(left), frames.select(of_graph).evenly_spaced(100)
-        lengths = pair_lengths(some.positions, some.periodic_cells, pairs[:, 0], pairs[:, 1])
-        if (np.median(lengths, axis=0) > PROTON_REACH_A).any():
-            return None
-    return set(partners)
-
-
-def _fluctuates(
-    frames: FrameSet, graphs: BondGraphs, frame: int, changed: BoolArray, typical: FloatArray
-) -> bool:
-    """Whether all changed bonds are near the limit of a bond, in the frame and in the usual frames."""
-    pairs = graphs.pairs[changed]
-    numbers = frames.atomic_numbers
-    limits = BOND_SCALE * FLUCTUATION * single_bond_lengths(numbers[pairs[:, 0]], numbers[pairs[:, 1]])
-    here = _mean_lengths(frames.select(np.array([frame])), pairs)
-    return bool((here < limits).all() and (typical[changed] < limits).all())
-
-
-def _mean_lengths(frames: FrameSet, pairs: IntArray) -> FloatArray:
-    lengths = pair_lengths(frames.positions, frames.periodic_cells, pairs[:, 0], pairs[:, 1])
-    mean: FloatArray = lengths.mean(axis=0)
-    return mean
