@@ -64,7 +64,7 @@ def _refined(first: list[set[int]], second: list[set[int]], labels: IntArray) ->
 
 
 class _Search:
-    """Depth-first search for an isomorphism, along bonds, each atom tried in its own place first."""
+    """Depth-first search for an isomorphism, along bonds, atoms tried in their own places first."""
 
     def __init__(
         self, first: list[set[int]], second: list[set[int]], colors: list[int], other: list[int]
@@ -119,5 +119,16 @@ class _Search:
             possible = set(range(len(self.second)))
         return sorted(
             (c for c in possible if c not in used and self.other[c] == self.colors[atom]),
-            key=lambda c: (c != atom, c),
+            key=lambda c: self._preference(atom, c, taken),
         )
+
+    def _preference(self, atom: int, candidate: int, taken: dict[int, int]) -> tuple[int, bool, int]:
+        """Return a key that is lowest for the candidate with which most atoms can stay in their places.
+
+        These are itself and its neighbors; among equal ones it is one that cannot stay in its own place.
+        """
+        n_in_place = (candidate == atom) + len(self.first[atom] & self.second[candidate])
+        can_stay = self.colors[candidate] == self.other[candidate] and all(
+            candidate in self.first[b] for b in self.first[atom] if b in taken
+        )
+        return -n_in_place, can_stay, candidate
