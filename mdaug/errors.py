@@ -9,6 +9,10 @@ class DataError(MDAugError):
     """Frames, a file or a model that the user gave cannot be used."""
 
 
+class OrderError(DataError):
+    """Frames have the same atoms in several orders."""
+
+
 class DivergedError(DataError):
     """A training whose errors are no longer finite."""
 

@@ -75,9 +75,11 @@ def _check_same_system(first: Contents, other: Contents, where: str, of_first: s
     if not np.array_equal(first.frames.atomic_numbers, other.frames.atomic_numbers):
         same = sorted(first.frames.atomic_numbers) == sorted(other.frames.atomic_numbers)
         what = "the atoms in another order" if same else "other atoms"
+        advice = (
+            "read them with --reorder" if same else "give the files of one system, for example by a pattern"
+        )
         raise DataError(
-            f"{where}{what} than {of_first}; expected files of one system with one order of atoms: give the "
-            "files of one system, for example by a pattern"
+            f"{where}{what} than {of_first}; expected files of one system with one order of atoms: {advice}"
         )
     if first.frames.pbc != other.frames.pbc:
         raise DataError(f"{where}other periodic directions than {of_first}; expected files of one system")

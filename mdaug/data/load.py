@@ -20,6 +20,7 @@ from mdaug.data.readers.contents import Contents
 from mdaug.data.readers.electrons import State, complete_states
 from mdaug.data.readers.from_atoms import TAKE_SEVERAL
 from mdaug.data.reading import Reading, ReadingOptions
+from mdaug.data.reorder import in_order_of_first
 from mdaug.data.sources import find_files
 from mdaug.data.stated_units import StatedUnits, signed_factor_of_stress, stated_units
 from mdaug.data.verification.structure import check_structure
@@ -199,11 +200,32 @@ def _read(data: str, reading: Reading, *, name_folder: bool = False) -> list[Rea
         parts, paths = systems.setdefault(system, ([], []))
         parts.append(contents)
         paths.append(path)
-    joined = []
+    joined: list[ReadFrames] = []
     for (kind, _), (parts, paths) in systems.items():
         name = data if kind is None or len(systems) == 1 else parts[0].frames.name
-        joined.append(_in_internal_units(join_contents(parts, paths, name), data, reading))
-    return joined
+        of_system = _in_internal_units(join_contents(parts, paths, name), data, reading)
+        joined += _in_one_order(of_system, reading) if reading.reorder else [of_system]
+    return [_thinned(of_system, reading.every) for of_system in joined]
+
+
+def _in_one_order(contents: ReadFrames, reading: Reading) -> list[ReadFrames]:
+    """Return the frames of each list of elements, reordered by their bonds, with a note on that."""
+    systems, notes = in_order_of_first(contents.frames)
+    if len(systems) > 1 and not reading.several_systems:
+        first, other = (shown(frames, range(len(frames))) for frames in systems[:2])
+        raise DataError(
+            f"{contents.frames.name}: {other}: the atoms in another order than {first}, and other bonds, so "
+            "that --reorder cannot tell which atom is which; expected one system: leave these frames out"
+        )
+    first_notes = (*contents.notes, *notes)
+    return [
+        replace(contents, frames=frames, notes=first_notes if n == 0 else ())
+        for n, frames in enumerate(systems)
+    ]
+
+
+def _thinned(contents: ReadFrames, every: int) -> ReadFrames:
+    return replace(contents, frames=contents.frames.select(slice(None, None, every)))
 
 
 def _named_by_folder(contents: Contents, path: Path) -> Contents:
@@ -227,7 +249,7 @@ def _files_of(data: str) -> list[Path]:
 
 
 def _in_internal_units(contents: Contents, name: str, reading: Reading) -> ReadFrames:
-    """Return frames in eV and Å, thinned, and with what is stated, or known of named sets."""
+    """Return frames in eV and Å with what is stated, or known of named sets."""
     remote, embedded = REMOTE_SETS.get(name), EMBEDDED_SETS.get(name)
     stated = stated_units(
         contents.units, reading.units, reading.force_units, reading.length_units, where=name
@@ -251,7 +273,6 @@ def _in_internal_units(contents: Contents, name: str, reading: Reading) -> ReadF
         )
     if reading.every < 1:
         raise DataError(f"every={reading.every}: expected 1 (all frames) or more")
-    frames = frames.select(slice(None, None, reading.every))
     is_named_set = bool(remote or embedded) and stated == contents.units and reading.temperature_K is None
     return ReadFrames(frames, stated, contents.notes, is_named_set)
 

@@ -10,6 +10,9 @@ from mdaug.frames import FrameSet, IntArray
 FRAME_IN_FILE, FILE_NAME = "frame_in_file", "file"
 """Records of frames that were read: number in its file, and name of this file where there are several."""
 
+ATOM_IN_FILE = "atom_in_file"
+"""Record of atoms while they are reordered (`Reading.reorder`): number of each in its frame of the file."""
+
 MOST_SHOWN = 8
 """Frames in a message."""
 

@@ -13,6 +13,7 @@ class ReadingOptions(TypedDict, total=False):
     stress_units: str | None
     temperature_K: float | None
     every: int
+    reorder: bool
     energy_key: str | None
     forces_key: str | None
     forces_optional: bool
@@ -39,6 +40,9 @@ class Reading:
         Temperature of the frames, K; overrides the file's.
     every
         Take every n-th frame of each system.
+    reorder
+        Bring the atoms of all frames of a system, by their bonds, into the order of its first frame. Readers
+        then return the atoms of every frame sorted by element (`sort_by_element`).
     energy_key, forces_key
         Names under which the file keeps energies and forces, where it keeps several.
     forces_optional
@@ -54,6 +58,7 @@ class Reading:
     stress_units: str | None = None
     temperature_K: float | None = None
     every: int = 1
+    reorder: bool = False
     energy_key: str | None = None
     forces_key: str | None = None
     forces_optional: bool = False

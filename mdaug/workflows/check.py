@@ -8,7 +8,7 @@ from mdaug.data.checked_frames import ReadFrames, verify, verify_together
 from mdaug.data.load import read_systems, without_isolated_atoms
 from mdaug.data.origin import FILE_NAME, numbers_in_file
 from mdaug.data.verification.verify import THOROUGH
-from mdaug.errors import DataError
+from mdaug.errors import DataError, OrderError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
 from mdaug.verdicts import Verdict, worst
@@ -95,8 +95,14 @@ def check_data(data: str, options: DataOptions, folder: Path) -> DataCheck:
     DataError
         If the file cannot be read at all.
     """
-    systems = without_isolated_atoms(read_systems(data, **options.reading()))
+    systems, refusal = _read(data, options)
     results = [_check(contents, options) for contents in systems]
+    if refusal is not None:
+        concerned = [
+            n for n, contents in enumerate(systems) if any("--reorder" in note for note in contents.notes)
+        ]
+        n = concerned[0] if concerned else 0
+        results[n] = replace(results[n], verdicts=(refusal, *results[n].verdicts[1:]))
     together = tuple(
         verify_together([c for c, result in zip(systems, results, strict=True) if result.usable])
     )
@@ -111,6 +117,17 @@ def check_data(data: str, options: DataOptions, folder: Path) -> DataCheck:
     ]
     write_json(folder / FILE, {"verdicts": entries + [verdict.to_json() for verdict in together]})
     return DataCheck(results, together)
+
+
+def _read(data: str, options: DataOptions) -> tuple[list[ReadFrames], Verdict | None]:
+    """Return the frames of each system, and why they can only be checked reordered; None if they need not."""
+    try:
+        return without_isolated_atoms(read_systems(data, **options.reading())), None
+    except OrderError as error:
+        reordered = options.model_copy(update={"reorder": True}).reading()
+        text = f"{error}; all other checks are of the reordered frames"
+        systems = without_isolated_atoms(read_systems(data, **reordered))
+        return systems, Verdict("reading", "error", None, None, text)
 
 
 def _check(contents: ReadFrames, options: DataOptions) -> CheckResult:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from mdaug.archives import ALWAYS_ALLOWED
+from mdaug.data.element_order import sort_by_element
 from mdaug.data.origin import FRAME_IN_FILE
 from mdaug.data.readers import ase_outputs, cp2k, deepmd, extxyz, hdf5, nff, npz, schnetpack, sgdml_xyz
 from mdaug.data.readers.contents import HEAD_BYTES, Contents, Reader
@@ -94,7 +95,7 @@ def _read_with(reader: Reader, path: Path, reading: Reading) -> list[Contents]:
                 "other names: leave it out"
             )
     try:
-        return [_numbered(contents) for contents in reader.read(path, reading)]
+        return [_numbered(contents, reading) for contents in reader.read(path, reading)]
     except MDAugError:
         raise
     except UnicodeDecodeError as error:
@@ -109,11 +110,12 @@ def _read_with(reader: Reader, path: Path, reading: Reading) -> list[Contents]:
         ) from error
 
 
-def _numbered(contents: Contents) -> Contents:
+def _numbered(contents: Contents, reading: Reading) -> Contents:
     """Return contents in which each frame has its number in the file; all are read where none has one."""
     frames = contents.frames
     info = {FRAME_IN_FILE: np.arange(len(frames))} | frames.info
-    return replace(contents, frames=replace(frames, info=info))
+    numbered = replace(frames, info=info)
+    return replace(contents, frames=sort_by_element(numbered) if reading.reorder else numbered)
 
 
 def _head(path: Path) -> bytes:

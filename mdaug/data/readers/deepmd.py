@@ -12,7 +12,7 @@ from ase.data import atomic_numbers as number_of_symbol
 from ase.symbols import Symbols
 
 from mdaug.archives import load_npy
-from mdaug.data.origin import FRAME_IN_FILE
+from mdaug.data.origin import ATOM_IN_FILE, FRAME_IN_FILE
 from mdaug.data.readers.contents import Contents, Reader
 from mdaug.data.readers.electrons import State, only_state, read_states
 from mdaug.data.reading import Reading
@@ -48,33 +48,54 @@ def _read(path: Path, reading: Reading) -> list[Contents]:
         arrays["force"] = np.full_like(arrays["coord"], np.nan)
     states = _optional(path, "charge_spin", (2,))
     systems = []
-    for own_types, index in _groups(path, types):
+    for types_of_frames, index in _groups(path, types, reading):
+        own = {name: values[index] for name, values in arrays.items()}
+        own_types, info = types_of_frames[0], dict[str, IntArray]()
+        if reading.reorder:
+            own_types, in_file = _sort_by_type(types_of_frames, own)
+            info[ATOM_IN_FILE] = in_file
         exists = own_types != VIRTUAL
         numbers = _atomic_numbers(path, own_types[exists], symbols)
-        own = {name: values[index] for name, values in arrays.items()}
         if not exists.all():
             own |= {name: own[name][:, exists] for name in ("coord", "force")}
         state = _state(path, None if states is None else states[index], int(numbers.sum()))
-        frames = _frames(path.name, numbers, own, state)
+        frames = replace(_frames(path.name, numbers, own, state), info=info, of_atoms=frozenset(info))
         if not isinstance(index, slice):
             name = f"{path.name} ({Symbols(numbers).get_chemical_formula('hill')})"
-            frames = replace(frames, name=name, info={FRAME_IN_FILE: index})
+            frames = replace(frames, name=name, info=info | {FRAME_IN_FILE: index})
         systems.append(Contents(frames, StatedUnits.of_energy("eV")))
     return systems
 
 
-def _groups(path: Path, types: IntArray) -> list[tuple[IntArray, IntArray | slice]]:
-    """Return the types of each system and its frames: all of them where types do not differ."""
+def _groups(path: Path, types: IntArray, reading: Reading) -> list[tuple[IntArray, IntArray | slice]]:
+    """Return the types of each system and its frames: all of them where types do not differ.
+
+    Types have a row for each frame, in its order of atoms, or one row where ``type.raw`` has those of all.
+    """
     of_frames = _optional(path, "real_atom_types", (len(types),))
     if of_frames is None:
-        return [(types, slice(None))]
+        return [(types[None], slice(None))]
     groups: dict[bytes, list[int]] = {}
     rows = of_frames.astype(np.int64)
     for n, row in enumerate(rows):
-        groups.setdefault(row.tobytes(), []).append(n)
+        groups.setdefault((np.sort(row) if reading.reorder else row).tobytes(), []).append(n)
     if len(groups) == 1:
-        return [(rows[0], slice(None))]
-    return [(rows[index[0]], np.array(index)) for index in groups.values()]
+        return [(rows, slice(None))]
+    return [(rows[index], np.array(index)) for index in groups.values()]
+
+
+def _sort_by_type(types: IntArray, arrays: dict[str, FloatArray]) -> tuple[IntArray, IntArray]:
+    """Sort the atoms of each frame by type; return the types of all frames and the numbers of the atoms.
+
+    These are counted in the frame as it was, without virtual atoms: shape (n_frames, n_atoms).
+    """
+    types = np.broadcast_to(types, arrays["coord"].shape[:2])
+    orders = np.argsort(types, axis=1, kind="stable")
+    for name in ("coord", "force"):
+        arrays[name] = np.take_along_axis(arrays[name], orders[:, :, None], axis=1)
+    own_types = np.sort(types[0])
+    existing = orders[:, own_types != VIRTUAL]
+    return own_types, np.argsort(np.argsort(existing, axis=1), axis=1)
 
 
 def _frames(name: str, numbers: IntArray, arrays: dict[str, FloatArray], state: State) -> FrameSet:

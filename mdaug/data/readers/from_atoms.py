@@ -205,7 +205,7 @@ def _check_same_system(first: Atoms, atoms: Atoms, where: str, number: int) -> N
         same = sorted(atoms.numbers) == sorted(first.numbers)
         formula, of_first = (each.get_chemical_formula("hill") for each in (atoms, first))
         what = "the atoms in another order" if same else f"other atoms ({formula}, not {of_first})"
-        advice = "reorder the file" if same else f"split the file ({TAKE_SEVERAL})"
+        advice = "read it with --reorder" if same else f"split the file ({TAKE_SEVERAL})"
         raise DataError(
             f"{where} has {what} than frame {number}; expected one system with one order of atoms: {advice}"
         )

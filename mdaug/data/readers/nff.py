@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mdaug.data.element_order import sort_by_element
 from mdaug.data.readers.contents import Contents, Reader
-from mdaug.data.readers.elements import whole_numbers
+from mdaug.data.readers.elements import check_same_atoms, whole_numbers
 from mdaug.data.readers.torch_pickle import LEGACY_MAGIC, Tensor, load_torch
 from mdaug.data.reading import Reading
 from mdaug.data.stated_units import StatedUnits
@@ -37,7 +38,7 @@ def _sniff(path: Path, head: bytes) -> bool:
         return False
 
 
-def _read(path: Path, _reading: Reading) -> list[Contents]:
+def _read(path: Path, reading: Reading) -> list[Contents]:
     """Read frames; ``energy_grad`` is +∂E/∂r, so forces are its negative."""
     content = load_torch(path, CLASSES)
     state = content if isinstance(content, dict) else getattr(content, "__dict__", {})
@@ -49,7 +50,7 @@ def _read(path: Path, _reading: Reading) -> list[Contents]:
         raise DataError(f"{path}: units {label!r}; expected {', '.join(UNITS)}")
     nxyz = _frames(props, "nxyz", path)
     numbers = [whole_numbers(frame[:, 0], f"{path}: nxyz") for frame in nxyz]
-    _check_same_atoms(numbers, path)
+    check_same_atoms(numbers, str(path), reading)
     gradients = _frames(props, "energy_grad", path)
     cells = _cells(props, len(nxyz), path)
     periodic = cells is not None
@@ -64,7 +65,7 @@ def _read(path: Path, _reading: Reading) -> list[Contents]:
         multiplicity=1 if _common(props, "spin", path) == 0 else None,  # other spins: S or 2S, files differ
         name=path.name,
     )
-    return [Contents(frames, UNITS[label])]
+    return [Contents(sort_by_element(frames, np.array(numbers)) if reading.reorder else frames, UNITS[label])]
 
 
 def _frames(props: dict[str, Any], key: str, path: Path) -> list[NDArray]:
@@ -83,15 +84,6 @@ def _arrays(values: Any, key: str, path: Path) -> list[NDArray]:
         return [value.numpy() if isinstance(value, Tensor) else np.asarray(value, float) for value in values]
     except (ValueError, TypeError) as error:
         raise DataError(f"{path}: props[{key!r}] is not a list of tensors or numbers ({error})") from error
-
-
-def _check_same_atoms(numbers: list[NDArray], path: Path) -> None:
-    for frame, atomic_numbers in enumerate(numbers):
-        if not np.array_equal(atomic_numbers, numbers[0]):
-            raise DataError(
-                f"{path}: frame {frame} has other atoms, or in another order, than frame 0; "
-                "expected one system with one order of atoms: split the data set"
-            )
 
 
 def _cells(props: dict[str, Any], n_frames: int, path: Path) -> FloatArray | None:

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdaug.archives import load_npz
+from mdaug.data.element_order import sort_by_element
 from mdaug.data.origin import FILE_NAME, FRAME_IN_FILE
 from mdaug.data.readers.contents import Contents, Reader
 from mdaug.data.readers.electrons import only_state, read_states
-from mdaug.data.readers.elements import whole_numbers
+from mdaug.data.readers.elements import check_same_atoms, whole_numbers
 from mdaug.data.reading import Reading
 from mdaug.data.stated_units import StatedUnits, energy_unit, length_unit
 from mdaug.errors import DataError
@@ -37,7 +38,8 @@ def _sniff(path: Path, head: bytes) -> bool:
 
 def _read(path: Path, reading: Reading) -> list[Contents]:
     arrays = _load(path)
-    numbers = _atomic_numbers(arrays, path)
+    of_frames = _atomic_numbers(arrays, path, reading)
+    numbers = of_frames if of_frames.ndim < 2 else of_frames[0]
     positions = _find(arrays, "positions", None, path)
     energies = _find(arrays, "energies", reading.energy_key, path)
     if _may_lack_forces(arrays, len(numbers), reading):
@@ -67,21 +69,17 @@ def _read(path: Path, reading: Reading) -> list[Contents]:
         info=info,
         of_atoms=of_atoms,
     )
+    if of_frames.ndim == 2 and reading.reorder:
+        frames = sort_by_element(frames, of_frames)
     return [Contents(frames, _units(arrays, path))]
 
 
-def _atomic_numbers(arrays: Arrays, path: Path) -> NDArray[np.int64]:
+def _atomic_numbers(arrays: Arrays, path: Path, reading: Reading) -> NDArray[np.int64]:
+    """Return the atomic numbers of all frames, shape (n_atoms,), or of each, shape (n_frames, n_atoms)."""
     numbers = whole_numbers(_find(arrays, "atomic numbers", None, path), f"{path}: atomic numbers")
-    if numbers.ndim < 2:
-        return numbers
-    different = np.flatnonzero((numbers != numbers[0]).any(axis=1))
-    if len(different):
-        raise DataError(
-            f"{path}: frame {different[0]} has other atoms, or in another order, than frame 0; "
-            "expected one system with one order of atoms"
-        )
-    of_first: NDArray[np.int64] = numbers[0]
-    return of_first
+    if numbers.ndim == 2:
+        check_same_atoms(list(numbers), str(path), reading)
+    return numbers
 
 
 def _may_lack_forces(arrays: Arrays, n_atoms: int, reading: Reading) -> bool:

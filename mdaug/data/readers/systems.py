@@ -6,13 +6,14 @@ from pathlib import Path
 
 from ase import Atoms
 
+from mdaug.data.element_order import sort_structure
 from mdaug.data.isolated_atoms import is_isolated
 from mdaug.data.readers.contents import Contents
 from mdaug.data.readers.electrons import State, complete_states, read_state
 from mdaug.data.readers.from_atoms import frames_from_atoms
 from mdaug.data.reading import Reading
 from mdaug.data.stated_units import StatedUnits
-from mdaug.errors import DataError
+from mdaug.errors import DataError, OrderError
 from mdaug.geometry.bonds import find_bonds
 from mdaug.geometry.graph_hash import graph_hash
 
@@ -39,6 +40,8 @@ def systems_from_atoms(images: Sequence[Atoms], path: Path, reading: Reading) ->
     """
     if not images:
         raise DataError(f"{path}: holds no frame")
+    if reading.reorder:
+        images = [sort_structure(atoms) for atoms in images]
     groups = _groups(images, path, reading)
     if reading.several_systems:
         _refuse_other_orders(images, list(groups.values()), path)
@@ -93,8 +96,8 @@ def _refuse_other_orders(images: Sequence[Atoms], groups: Sequence[list[int]], p
             continue
         key = graph_hash(atoms.numbers, bonds), atoms.pbc.tobytes()
         if key in seen:
-            raise DataError(
+            raise OrderError(
                 f"{path}: frame {group[0]} has the atoms of frame {seen[key]}, with the same bonds, in "
-                "another order; expected one order of atoms for each system: reorder these frames"
+                "another order; expected one order of atoms for each system: read them with --reorder"
             )
         seen[key] = group[0]

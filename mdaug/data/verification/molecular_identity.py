@@ -128,11 +128,14 @@ def _renumbered_verdict(frames: FrameSet, changes: list[_Change]) -> Verdict:
         f"{bond_name(frames.atomic_numbers, [a])}←{bond_name(frames.atomic_numbers, [order[a]])}"
         for a in moved[:10]
     )
+    numbers_of = frames.atomic_numbers
+    same_elements = all(np.array_equal(numbers_of[change.permutation], numbers_of) for change in changes)
+    remedy = "read them with --reorder" if same_elements else "reorder positions and forces of these frames"
     several = f" (and {len(changes) - 1} other orders)" if len(changes) > 1 else ""
     text = (
         f"{len(numbers)} of {len(frames)} frames have the atoms in another order ({shown(frames, numbers)}): "
         f"their atoms in the order {order.tolist()} are the molecule of the other frames ({what}){several}; "
-        "expected one order of atoms: reorder positions and forces of these frames"
+        f"expected one order of atoms: {remedy}"
     )
     return Verdict(NAME, "error", float(len(numbers)), 0.0, text, numbers)
 

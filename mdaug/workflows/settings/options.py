@@ -50,6 +50,9 @@ class DataOptions(Options):
     every: Annotated[int, Field(ge=1)] = 1
     """Read every n-th frame only."""
 
+    reorder: Switch = False
+    """Bring the atoms of all frames of a system, by bonds, into the order of its first frame."""
+
     energy_key: str | None = None
     """Key of the energies [default: energy, or REF_energy]."""
 
@@ -129,6 +132,7 @@ class DataOptions(Options):
             "stress_units": self.stress_units,
             "temperature_K": self.temperature,
             "every": self.every,
+            "reorder": self.reorder,
             "energy_key": self.energy_key,
             "forces_key": self.forces_key,
             "forces_optional": forces_optional,

@@ -1,6 +1,7 @@
 """The frames of a training: the systems of [data] with their names, and the split of each."""
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from mdaug.archives import read_json
 from mdaug.data.isolated_atoms import isolated_energies, separate_isolated_atoms
 from mdaug.data.join import OF_THE_SYSTEM, joined_groups
+from mdaug.data.reorder import in_order_of
 from mdaug.data.splits import EXPECTED, PARTS, Split, SplitOptions, split_systems
 from mdaug.errors import DataError
 from mdaug.files import write_json
@@ -115,7 +117,8 @@ def _labeled(systems: Sequence[FrameSet], data: DataSection) -> list[tuple[str, 
     extra: list[dict[str, FrameSet]] = [{} for _ in systems]
     held_out: tuple[Literal["validation", "test"], ...] = ("validation", "test")
     for part in held_out:
-        for frames in separate_isolated_atoms(data.load_part(part))[0]:
+        for read in separate_isolated_atoms(data.load_part(part))[0]:
+            frames = _in_order_of_training(read, systems) if data.reorder else read
             where = f"{getattr(data, part)}: {part} frames"
             extra[_system_of(frames, systems, where)][part] = frames
     result = []
@@ -213,7 +216,7 @@ def _system_of(frames: FrameSet, systems: Sequence[FrameSet], where: str) -> int
     if not same:
         raise DataError(
             f"{where}: {frames.description}, which is no system of the training frames; give frames with the "
-            "same atoms in the same order"
+            "same atoms in the same order, or read those in another one with --reorder"
         )
     if len(same) > 1:
         bonds = mean_bonds(frames)[0]
@@ -223,6 +226,21 @@ def _system_of(frames: FrameSet, systems: Sequence[FrameSet], where: str) -> int
     if None not in differences:
         raise DataError(f"{where} with {differences[0]}; give frames at the level of the training frames")
     return same[differences.index(None)]
+
+
+def _in_order_of_training(frames: FrameSet, systems: Sequence[FrameSet]) -> FrameSet:
+    """Return validation or test frames with their atoms in the order of a system with the same bonds."""
+    ordered = [(system, in_order_of(frames, system)) for system in systems]
+    fitting = [(system, own) for system, own in ordered if own is not None]
+    if not fitting or any(np.array_equal(own.positions, frames.positions) for _, own in fitting):
+        return frames
+    system, own = fitting[0]
+    warnings.warn(
+        f"{frames.name}: the atoms of all {len(frames)} frames are brought into the order of {system.name} "
+        "(--reorder)",
+        stacklevel=2,
+    )
+    return own
 
 
 def _difference(frames: FrameSet, system: FrameSet) -> str | None:

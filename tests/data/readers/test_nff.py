@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from mdaug.data.load import read_frames
 from mdaug.data.stated_units import StatedUnits
 from mdaug.errors import DataError
 from tests.data.readers.one_system import read_contents
@@ -98,9 +99,18 @@ def test_missing_props_are_named(save, missing: str) -> None:
 
 def test_another_order_of_atoms(save) -> None:
     props = _props()
-    props["nxyz"][1] = props["nxyz"][1].flip(0)
-    with pytest.raises(DataError, match="frame 1 has other atoms, or in another order"):
-        read_contents(save(props))
+    for frame in props["nxyz"]:
+        frame[1, 1:] = frame[0, 1:] + torch.tensor([0.0, 0.6, 0.8])
+    expected = [frame[:, 1:].tolist() for frame in props["nxyz"]]
+    for name in ("nxyz", "energy_grad"):
+        props[name][1] = props[name][1].flip(0)
+    path = save(props)
+    with pytest.raises(DataError, match=r"frame 1 has the atoms in another order than frame 0; .* --reorder"):
+        read_contents(path)
+    frames = read_frames(path, reorder=True, units="eV").frames
+    assert frames.atomic_numbers.tolist() == [8, 1]
+    assert frames.positions.tolist() == expected
+    assert frames.forces == pytest.approx(-GRADIENTS)
 
 
 def test_a_model_is_no_data_set(tmp_path: Path) -> None:

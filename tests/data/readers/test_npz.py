@@ -75,7 +75,7 @@ def test_mismatched_shapes(tmp_path: Path) -> None:
 def test_another_order_of_atoms(tmp_path: Path) -> None:
     numbers = np.repeat(Z[None], 4, axis=0)
     numbers[2] = [1, 8, 1]
-    with pytest.raises(DataError, match="frame 2 has other atoms, or in another order, than frame 0"):
+    with pytest.raises(DataError, match="frame 2 has the atoms in another order than frame 0"):
         read_contents(_save(tmp_path / "a.npz", z=numbers, R=R, E=E, F=F))
 
 
