@@ -98,6 +98,14 @@ class Augmentation:
     field: "ForceField | None" = None
     changed: tuple[str, ...] = ()
 
+    @property
+    def failed(self) -> str | None:
+        """The check that the force-matched field failed, or that none could be fitted; None if it is used."""
+        if self.rule == "force-matched" or not self.reason:
+            return None
+        failed = (verdict.name for verdict in self.verdicts if verdict.verdict == "error")
+        return next(failed, "no force field")
+
 
 def make_augmentation(
     frames: FrameSet,

@@ -18,7 +18,8 @@ from mdaug.workflows.training.augmented import every_beside_baseline
 from mdaug.workflows.training.baseline import choose_baseline
 from mdaug.workflows.training.choice import by_assessment
 from mdaug.workflows.training.delta_choice import plan_of_delta
-from mdaug.workflows.training.sets import Sets, TrainingCallbacks, prepare_systems
+from mdaug.workflows.training.preparation import prepare_systems
+from mdaug.workflows.training.sets import Sets, TrainingCallbacks
 
 WARM_UP_STEPS, MAX_STEPS, MAX_SECONDS = 4, 40, 5.0
 """Steps that are not timed, and limits of those that are."""

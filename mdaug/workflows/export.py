@@ -19,8 +19,8 @@ from mdaug.workflows.training.baseline import NO_BASELINE, network_options, reco
 from mdaug.workflows.training.committee import committee_members
 from mdaug.workflows.training.delta_frames import FOLDER as DELTA
 from mdaug.workflows.training.delta_frames import recorded_frames
+from mdaug.workflows.training.preparation import read_explored
 from mdaug.workflows.training.records import AUGMENTED, SYSTEMS
-from mdaug.workflows.training.sets import read_explored
 from mdaug.workflows.training.summary import summarize_systems
 from mdaug.workflows.use_model import own_systems
 

@@ -31,6 +31,7 @@ from mdaug.workflows.training.delta_learning import make_delta_frames, with_delt
 from mdaug.workflows.training.hardening import Hardened, harden, n_rounds, plan_of_hardening
 from mdaug.workflows.training.network import train_network
 from mdaug.workflows.training.outcome import TrainingOutcome, describe_outcome, training_report
+from mdaug.workflows.training.preparation import prepare_systems
 from mdaug.workflows.training.records import (
     record_augmented,
     record_choices,
@@ -40,7 +41,7 @@ from mdaug.workflows.training.records import (
 )
 from mdaug.workflows.training.reference_choice import describe_references, with_isolated_atoms
 from mdaug.workflows.training.scan import scan_bond_to_hydrogen
-from mdaug.workflows.training.sets import Sets, TrainingCallbacks, kind_of_model, prepare_systems
+from mdaug.workflows.training.sets import Sets, TrainingCallbacks, kind_of_model
 from mdaug.workflows.training.summary import summarize_systems
 from mdaug.workflows.training.systems_choice import choose_for_systems
 

@@ -11,7 +11,8 @@ from mdaug.data import load_frames, write_extxyz
 from mdaug.errors import DataError
 from mdaug.workflows.explore import explore_trajectories
 from mdaug.workflows.train import train_force_field
-from mdaug.workflows.training.sets import TrainingCallbacks, prepare_systems
+from mdaug.workflows.training.preparation import prepare_systems
+from mdaug.workflows.training.sets import TrainingCallbacks
 
 pytestmark = pytest.mark.slow
 

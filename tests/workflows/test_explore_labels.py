@@ -17,7 +17,8 @@ from mdaug.frames import FrameSet
 from mdaug.quantum.point_store import PointStore
 from mdaug.quantum.stored_labels import stored_labels
 from mdaug.workflows.train import train_force_field
-from mdaug.workflows.training.sets import TrainingCallbacks, prepare_systems
+from mdaug.workflows.training.preparation import prepare_systems
+from mdaug.workflows.training.sets import TrainingCallbacks
 
 pytestmark = pytest.mark.slow
 

@@ -21,8 +21,9 @@ from mdaug.workflows.export import export_run
 from mdaug.workflows.settings.config import file_hash, load_config
 from mdaug.workflows.train import train_force_field
 from mdaug.workflows.training.outcome import describe_outcome
+from mdaug.workflows.training.preparation import prepare_systems
 from mdaug.workflows.training.records import record_sets
-from mdaug.workflows.training.sets import TrainingCallbacks, prepare_systems
+from mdaug.workflows.training.sets import TrainingCallbacks
 from mdaug.workflows.training.summary import summarize_training
 
 

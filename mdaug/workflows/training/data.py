@@ -18,6 +18,7 @@ from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet, join_frames
 from mdaug.geometry.molecules import mean_bonds
+from mdaug.workflows.alike_warnings import alike_warnings_once
 from mdaug.workflows.settings.config import RunConfig
 from mdaug.workflows.settings.data_section import DataSection
 from mdaug.workflows.training.levels import check_isolated
@@ -70,7 +71,9 @@ def load_training_data(config: RunConfig) -> list[System]:
     UserWarning
         Frames are in two files.
     """
-    loaded, atoms = separate_isolated_atoms(config.data.load_systems())
+    with alike_warnings_once() as names:
+        loaded, atoms = separate_isolated_atoms(config.data.load_systems())
+        names += [frames.name for frames in loaded]
     systems = _labeled(loaded, config.data)
     labels, frames, owns = zip(*systems, strict=True)
     of_data = [f.select(own["train"]) for f, own in zip(frames, owns, strict=True)]

@@ -8,7 +8,8 @@ from mdaug.data import load_frames
 from mdaug.data.write import write_extxyz
 from mdaug.workflows.progress import ignore
 from mdaug.workflows.settings.config import RunConfig
-from mdaug.workflows.training.sets import TrainingCallbacks, first_fields, prepare_systems
+from mdaug.workflows.training.preparation import first_fields, prepare_systems
+from mdaug.workflows.training.sets import TrainingCallbacks
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -42,3 +43,24 @@ def test_a_training_compares_fields_with_and_without_them(few, tmp_path):
     methanol, _ = prepare_systems(config, TrainingCallbacks(stage=ignore))
     assert methanol.augmentation is not None
     assert "parameters of equal environments in other systems" in methanol.augmentation.changed[0]
+
+
+def test_many_systems_have_lines_for_all_instead_of_each(few, tmp_path, monkeypatch):
+    monkeypatch.setattr("mdaug.workflows.training.preparation.MANY_SYSTEMS", 1)
+    path = tmp_path / "few.xyz"
+    write_extxyz(few[0], path)
+    write_extxyz(few[1], tmp_path / "other.xyz")
+    sources = [{"source": str(tmp_path / name), "temperature": 400.0} for name in ("few.xyz", "other.xyz")]
+    config = RunConfig.model_validate({"data": {"sources": sources}})
+    lines, parts = [], []
+    callbacks = TrainingCallbacks(stage=lines.append, part=lambda *part: parts.append(part))
+    systems = prepare_systems(config, callbacks)
+    sound = [sets.augmentation for sets in systems if sets.augmentation.failed is None]
+    assert len(sound) == 1
+    assert lines == [
+        "24 frames of 2 systems: 21 training, 1 validation, 2 test",
+        "fitting springs to the training frames of 2 systems at 400 K",
+        f"{len(sound[0].frames)} augmented frames of 1 of 2 systems; what failed of the others: "
+        "held-out forces (1)",
+    ]
+    assert parts == [(part, n, 2) for part in ("force fields", "augmented frames") for n in (1, 2)]

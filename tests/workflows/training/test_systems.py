@@ -33,7 +33,8 @@ from mdaug.workflows.training.baseline import recorded_baseline
 from mdaug.workflows.training.data import labels_of, load_training_data
 from mdaug.workflows.training.levels import check_levels
 from mdaug.workflows.training.outcome import TrainingOutcome
-from mdaug.workflows.training.sets import TrainingCallbacks, prepare_systems
+from mdaug.workflows.training.preparation import prepare_systems
+from mdaug.workflows.training.sets import TrainingCallbacks
 from mdaug.workflows.training.summary import summarize_training
 from mdaug.workflows.use_model import own_frames, own_systems, start_structure
 from tests.workflows.conftest import TINY
@@ -413,16 +414,16 @@ def test_a_dry_run_counts_the_frames_of_all_systems(config):
 
 
 def test_systems_with_few_frames_get_the_fields_of_the_others(config, monkeypatch):
-    monkeypatch.setattr("mdaug.workflows.training.sets.FEW_FRAMES", 20)
+    monkeypatch.setattr("mdaug.workflows.training.preparation.FEW_FRAMES", 20)
     donors_of = {}
 
     def make(frames, springs, options, donors, **_):
         donors_of[frames.name] = [donor.field for donor in donors]
         return Augmentation(frames, "force-matched", "", (), field=frames.name)
 
-    monkeypatch.setattr("mdaug.workflows.training.sets.make_augmentation", make)
+    monkeypatch.setattr("mdaug.workflows.training.preparation.make_augmentation", make)
     monkeypatch.setattr(
-        "mdaug.workflows.training.sets.PooledSprings.of", lambda *_: SimpleNamespace(springs=None)
+        "mdaug.workflows.training.preparation.PooledSprings.of", lambda *_: SimpleNamespace(springs=None)
     )
     systems = prepare_systems(config.replace({"augment": {"enabled": True}}), TrainingCallbacks())
     assert [sets.label for sets in systems] == ["methanol", "water_box", "ethanol"]
@@ -552,7 +553,7 @@ def test_if_no_system_can_be_augmented_the_training_does_not_go_on_raw(config, m
     def refused(*_):
         raise DataError("no temperature")
 
-    monkeypatch.setattr("mdaug.workflows.training.sets.PooledSprings.of", refused)
+    monkeypatch.setattr("mdaug.workflows.training.preparation.PooledSprings.of", refused)
     given = config.replace({"augment": {"enabled": True}})
     reasons = "methanol: no temperature; water_box: no temperature; ethanol: no temperature"
     with pytest.raises(DataError, match=rf"no system can be augmented \({reasons}\); --no-augment"):
