@@ -25,6 +25,9 @@ Device = Literal["cpu", "cuda"]
 TrainingDevice = Literal["auto", Device]
 """Device that a network is trained on; auto is the GPU if there is one."""
 
+MANY_SYSTEMS = 10
+"""Of more systems than this, output and reports have what is of all, and not lines or sections for each."""
+
 PAPER_SETTINGS = Group("Settings of the paper and for comparison", sort_key=1000)
 """The last heading in the help, for options that only reproduce the paper or serve comparisons:
 ``Annotated[TYPE, Parameter(group=PAPER_SETTINGS)]`` in an option class moves a field there."""

@@ -7,6 +7,7 @@ matplotlib (``$x_{$``). All output goes through one of these: `make_console` for
 """
 
 import unicodedata
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -32,6 +33,21 @@ def print_text(*values: object, sep: str = " ", file: TextIO | None = None) -> N
         Where to [default: standard output].
     """
     print(*(in_one_line(str(value)) for value in values), sep=sep, file=file, flush=True)
+
+
+def some_of(names: Sequence[str], most: int = 10) -> str:
+    """Return names as a list with commas, of many the first ones and the number of the others.
+
+    Parameters
+    ----------
+    names
+        The names.
+    most
+        Number of names that are all listed.
+    """
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
 def in_one_line(text: str) -> str:

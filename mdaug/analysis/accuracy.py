@@ -170,6 +170,28 @@ def errors_of(predictions: Sequence[FloatArray], frames: FrameSet) -> AccuracyRe
     return AccuracyResult(frames.atomic_numbers, *pairs)
 
 
+def joined_accuracy(results: Sequence[AccuracyResult]) -> AccuracyResult:
+    """Return the errors on frames of several systems together, without stresses.
+
+    Energies are relative to the mean true energy of each system. The forces are those of one frame with the
+    atoms of all frames, of systems with forces if there are such.
+
+    Parameters
+    ----------
+    results
+        Errors on the frames of each system, at least one.
+    """
+    with_forces = [result for result in results if result.has_forces] or results
+    means = [result.energies_eV.mean() for result in results]
+    return AccuracyResult(
+        np.concatenate([np.tile(r.atomic_numbers, len(r.forces_eV_A)) for r in with_forces]),
+        np.concatenate([r.energies_eV - mean for r, mean in zip(results, means, strict=True)]),
+        np.concatenate([r.predicted_energies_eV - mean for r, mean in zip(results, means, strict=True)]),
+        np.concatenate([r.forces_eV_A.reshape(1, -1, 3) for r in with_forces], axis=1),
+        np.concatenate([r.predicted_forces_eV_A.reshape(1, -1, 3) for r in with_forces], axis=1),
+    )
+
+
 def accuracy_verdict(test: AccuracyResult | None) -> Verdict:
     """Return whether the force error on test frames is below `FORCE_LIMIT_KCAL_MOL_A`.
 

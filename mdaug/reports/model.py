@@ -9,9 +9,11 @@ from ase import Atoms
 from ase.symbols import Symbols
 
 from mdaug.geometry.training_bonds import TRAINING_FRAMES
+from mdaug.options import MANY_SYSTEMS
 from mdaug.reports.html import Cell, Section, Table
 from mdaug.reports.molecule import MoleculeView, draw_molecule
 from mdaug.reports.style import save
+from mdaug.text import some_of
 
 
 def molecule_section(
@@ -91,7 +93,7 @@ def model_tables(about: dict[str, Any]) -> list[Table]:
         Table(["training data", ""], _data(training, results)),
         Table(["pair", "nearest (Å)", "farthest (Å)"], _ranges(training), "distances in the training frames"),
         Table(["system", "atoms", "training frames", "temperature (K)"], _systems(systems), "systems"),
-        *(_bonds_table(record) for record in systems or [training]),
+        *(_bonds_table(record) for record in (systems or [training]) if len(systems) <= MANY_SYSTEMS),
         _errors_table(results),
     ]
     return [table for table in tables if table.rows]
@@ -147,7 +149,7 @@ def _baseline(manifest: dict[str, Any]) -> str:
         n_types = len(set(kind.get("atom_types", ())) - {-1})
         types = f", {n_types} atom types" if n_types else ""
         texts.append(f"force field of {kind['formula']} ({kind['n_terms']} terms{types})")
-    return ", ".join(texts) or "none"
+    return some_of(texts) or "none"
 
 
 def _committee(manifest: dict[str, Any]) -> str:
@@ -197,7 +199,8 @@ def _errors_table(results: dict[str, Any]) -> Table:
     }
     parts = {"held out": results.get("test"), "validation": results.get("validation")}
     of_systems = results.get("systems") or {}
-    parts |= {f"held out, {label}": entry.get("test") for label, entry in of_systems.items()}
+    if len(of_systems) <= MANY_SYSTEMS:
+        parts |= {f"held out, {label}": entry.get("test") for label, entry in of_systems.items()}
     if any("stress_mae_GPa" in errors for errors in parts.values() if errors):
         columns["stress MAE (GPa)"] = "stress_mae_GPa"
     rows = [[name, *map(errors.get, columns.values())] for name, errors in parts.items() if errors]

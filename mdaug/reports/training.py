@@ -1,7 +1,7 @@
 """Report of a training: verdicts, molecule, springs, augmented frames, curves, errors, scan, settings."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from ase import Atoms
 from mdaug.analysis.accuracy import AccuracyResult
 from mdaug.analysis.scan import ScanResult
 from mdaug.frames import FloatArray
+from mdaug.options import MANY_SYSTEMS
 from mdaug.reports.accuracy import errors_table, save_accuracy_figure
 from mdaug.reports.delta import delta_section
 from mdaug.reports.hardening import hardening_section
@@ -21,6 +22,7 @@ from mdaug.reports.springs import plot_springs, springs_table
 from mdaug.reports.style import model_color, save
 from mdaug.reports.training_figures import plot_frame_energies, plot_training
 from mdaug.springs import SpringAnalysis
+from mdaug.text import some_of
 from mdaug.training.history import History
 from mdaug.verdicts import Verdict
 
@@ -81,6 +83,8 @@ class TrainingReport:
         The content of results.json.
     settings
         The text of config.toml.
+    errors
+        Of many systems: errors on test frames of all of them and of some, by name.
     """
 
     data: str
@@ -92,6 +96,7 @@ class TrainingReport:
     verdicts: list[Verdict]
     results: Mapping[str, Any]
     settings: str
+    errors: Mapping[str, AccuracyResult] = field(default_factory=dict)
 
 
 def write_training_report(folder: Path, report: TrainingReport) -> Path:
@@ -108,6 +113,8 @@ def write_training_report(folder: Path, report: TrainingReport) -> Path:
     if len(report.systems) == 1:
         only = report.systems[0]
         sections = _sections(folder, only, report.name, curves)
+    elif len(report.systems) > MANY_SYSTEMS:
+        sections = _sections_of_many(folder, report, curves)
     else:
         of_systems = [_system_sections(folder, system) for system in report.systems]
         tests = {system.label: system.test for system in report.systems}
@@ -145,6 +152,26 @@ def _system_sections(folder: Path, system: SystemReport) -> list[Section]:
         *scan_section(place, [] if system.scan is None else [system.scan]),
     ]
     return [replace(section, title=f"{system.label}: {section.title}") for section in sections]
+
+
+def _sections_of_many(folder: Path, report: TrainingReport, curves: Section) -> list[Section]:
+    """Return the sections about many systems together, and the scans that there are."""
+    energies: dict[str, list[FloatArray]] = {}
+    for system in report.systems:
+        for kind, of_kind in system.frame_energies_kcal_mol.items():
+            energies.setdefault(kind, []).append(of_kind)
+    sections = [frames_section(folder, {kind: np.concatenate(own) for kind, own in energies.items()}), curves]
+    for accuracy in accuracy_section(folder, dict(list(report.errors.items())[:1])):
+        text = (
+            f"{accuracy.text} The systems in the table are those with the largest errors of forces; "
+            "results.json has all. Energies are relative to the mean of their system."
+        )
+        sections.append(replace(accuracy, text=text, tables=[errors_table(report.errors)]))
+    for system in report.systems:
+        if system.scan is not None:
+            of_scan = scan_section(folder / "systems" / system.label, [system.scan])
+            sections += [replace(section, title=f"{system.label}: {section.title}") for section in of_scan]
+    return sections
 
 
 def next_commands(model: Path, scan: ScanResult | None) -> list[tuple[str, str]]:
@@ -292,6 +319,6 @@ def _baseline(choice: dict[str, Any]) -> str:
     """Return what the network's energies are added to, and why."""
     if choice["used"]:
         without = choice.get("without", [])
-        rest = f" For {', '.join(without)} the network stands alone." if without else ""
-        return f"Baseline: force field of {', '.join(choice['molecules'])}; {choice['reason']}.{rest}"
+        rest = f" For {some_of(without)} the network stands alone." if without else ""
+        return f"Baseline: force field of {some_of(choice['molecules'])}; {choice['reason']}.{rest}"
     return f"No baseline: {choice['reason']}."

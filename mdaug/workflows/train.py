@@ -18,7 +18,9 @@ from mdaug.calculators.predictions import predict_all
 from mdaug.deployment import export_model, last_layer_statistics, model_bytes
 from mdaug.files import write_json
 from mdaug.frames import FloatArray, FrameSet
+from mdaug.options import MANY_SYSTEMS
 from mdaug.reports.training import write_training_report
+from mdaug.text import some_of
 from mdaug.training import ProcessGroup, TrainResult, pick_device
 from mdaug.workflows.run_folders.runs import explain_folder
 from mdaug.workflows.settings.config import RunConfig
@@ -30,7 +32,12 @@ from mdaug.workflows.training.committee import committee_members
 from mdaug.workflows.training.delta_learning import make_delta_frames, with_delta_frames
 from mdaug.workflows.training.hardening import Hardened, harden, n_rounds, plan_of_hardening
 from mdaug.workflows.training.network import train_network
-from mdaug.workflows.training.outcome import TrainingOutcome, describe_outcome, training_report
+from mdaug.workflows.training.outcome import (
+    TrainingOutcome,
+    describe_outcome,
+    scanned_systems,
+    training_report,
+)
 from mdaug.workflows.training.preparation import prepare_systems
 from mdaug.workflows.training.records import (
     record_augmented,
@@ -110,14 +117,17 @@ def train_force_field(
     if committee:
         export_model(path=model, committee=committee, **content)
     tested = [_tested(model, sets.test) for sets in systems]
-    callbacks.stage("scanning a bond to hydrogen")
+    tests = tuple(errors for errors, _ in tested)
+    scanned = scanned_systems(tests)
+    which = "" if len(scanned) == len(systems) else f" of {len(scanned)} systems, those of the largest errors"
+    callbacks.stage(f"scanning a bond to hydrogen{which}")
     outcome = TrainingOutcome(
         folder,
         systems,
         training,
-        tests=tuple(errors for errors, _ in tested),
+        tests=tests,
         extrapolations=tuple(extrapolation for _, extrapolation in tested),
-        scans=tuple(_scan(sets, systems, folder) for sets in systems),
+        scans=tuple(_scan(sets, systems, folder) if n in scanned else None for n, sets in enumerate(systems)),
         references=references,
         hardened=hardened,
         deltas=tuple(deltas),
@@ -188,14 +198,14 @@ def _content(training: TrainResult, systems: Sequence[Sets], summary: dict[str, 
 
 
 def _report_choices(systems: Sequence[Sets], references: str, callbacks: TrainingCallbacks) -> None:
-    for sets in systems:
+    for sets in systems if len(systems) <= MANY_SYSTEMS else ():
         label = f"{sets.label}: " if len(systems) > 1 else ""
         if sets.choice is not None and sets.choice.rule != NO_RULE:  # which was said when none were made
             callbacks.stage(label + sets.choice.reason)
     baseline = summarize_baselines([sets.baseline for sets in systems])
     if baseline["used"]:
-        without = f"; none for {', '.join(baseline['without'])}" if "without" in baseline else ""
-        callbacks.stage(f"baseline: force field of {', '.join(baseline['molecules'])}{without}")
+        without = f"; none for {some_of(baseline['without'])}" if "without" in baseline else ""
+        callbacks.stage(f"baseline: force field of {some_of(baseline['molecules'])}{without}")
     if len(systems) > 1 or systems[0].isolated_atoms:
         callbacks.stage(f"reference energies: {references}")
 

@@ -1,5 +1,6 @@
 """A finished training: its results, results.json, and the content of its report."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -7,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from mdaug.analysis.accuracy import AccuracyResult, accuracy_verdict
+from mdaug.analysis.accuracy import AccuracyResult, accuracy_verdict, joined_accuracy
 from mdaug.analysis.extrapolation import extrapolation_verdict
 from mdaug.analysis.scan import ScanResult
 from mdaug.analysis.scan_metrics import scan_verdicts
 from mdaug.calculators.trained_systems import system_records
 from mdaug.deployment import read_manifest
 from mdaug.frames import FloatArray, structure_from_json
+from mdaug.options import MANY_SYSTEMS
 from mdaug.reports.training import SystemReport, TrainingReport
+from mdaug.text import some_of
 from mdaug.training import TrainResult
-from mdaug.verdicts import Verdict
+from mdaug.verdicts import Level, Verdict
 from mdaug.workflows.settings.config import CONFIG
 from mdaug.workflows.training.baseline import summarize_baselines
 from mdaug.workflows.training.delta_choice import DeltaChoice
@@ -78,15 +81,25 @@ class TrainingOutcome:
 
     @property
     def errors(self) -> dict[str, AccuracyResult]:
-        """Errors on the test frames of each system that has some, by a name for tables."""
+        """Errors on the test frames of each system that has some, by a name for tables.
+
+        Of many systems those of all together, and of the ones with the largest errors of forces.
+        """
         if len(self.systems) == 1:
             return {} if self.test is None else {"test frames": self.test}
         named = zip(self.systems, self.tests, strict=True)
-        return {sets.label: test for sets, test in named if test is not None}
+        errors = {sets.label: test for sets, test in named if test is not None}
+        if len(errors) <= MANY_SYSTEMS:
+            return errors
+        worst = sorted(errors, key=lambda label: -_force_mae(errors[label]))[:MANY_SYSTEMS]
+        together = joined_accuracy(list(errors.values()))
+        return {f"all {len(errors)} systems": together} | {label: errors[label] for label in worst}
 
     @property
     def verdicts(self) -> list[Verdict]:
         """Verdicts on the errors and the extrapolation of test frames, and on the scans."""
+        if len(self.systems) > MANY_SYSTEMS:
+            return self._verdicts_of_all()
         verdicts = []
         columns = self.systems, self.tests, self.extrapolations, self.scans
         for sets, test, of_frames, scan in zip(*columns, strict=True):
@@ -96,10 +109,57 @@ class TrainingOutcome:
             verdicts += [replace(verdict, name=verdict.name + suffix) for verdict in own]
         return verdicts
 
+    def _verdicts_of_all(self) -> list[Verdict]:
+        """Return verdicts on the test frames of all systems together, and on the scans by outcome."""
+        tests = [test for test in self.tests if test is not None]
+        of_frames = [values for values in self.extrapolations if values is not None]
+        scans = [
+            (sets.label, verdict)
+            for sets, scan in zip(self.systems, self.scans, strict=True)
+            if scan is not None
+            for verdict in scan_verdicts(scan)
+        ]
+        return [
+            accuracy_verdict(joined_accuracy(tests) if tests else None),
+            extrapolation_verdict(np.concatenate(of_frames) if of_frames else None),
+            *_alike_together(scans),
+        ]
+
     @property
     def model_path(self) -> Path:
         """The model file of the run."""
         return self.folder / "model.pt"
+
+
+def _alike_together(verdicts: Sequence[tuple[str, Verdict]]) -> list[Verdict]:
+    """Return verdicts with the label of their system, those of one check with the same outcome as one."""
+    alike: dict[tuple[str, Level], list[tuple[str, Verdict]]] = {}
+    for label, verdict in verdicts:
+        alike.setdefault((verdict.name, verdict.verdict), []).append((label, verdict))
+    together = []
+    for (label, first), *others in alike.values():
+        text, which = first.text, label
+        if others:
+            which = f"{1 + len(others)} systems"
+            text += f" (That is {label}; the same holds for {some_of([other for other, _ in others])}.)"
+        together.append(replace(first, name=f"{first.name}, {which}", text=text))
+    return together
+
+
+def scanned_systems(tests: Sequence[AccuracyResult | None]) -> set[int]:
+    """Return the systems of which a bond is scanned: of many, those with the largest errors of forces.
+
+    Parameters
+    ----------
+    tests
+        Errors on the test frames of each system, None where it has none.
+    """
+    order = sorted(range(len(tests)), key=lambda n: -_force_mae(tests[n]))
+    return set(order if len(tests) <= MANY_SYSTEMS else order[:MANY_SYSTEMS])
+
+
+def _force_mae(test: AccuracyResult | None) -> float:
+    return -1.0 if test is None else float(np.abs(test.force_errors_kcal_mol_A).mean())
 
 
 def describe_outcome(outcome: TrainingOutcome) -> dict[str, Any]:
@@ -230,7 +290,7 @@ def training_report(outcome: TrainingOutcome) -> TrainingReport:
     """
     training = read_manifest(outcome.model_path)["training"]
     return TrainingReport(
-        data=training["data"],
+        data=_data_text(training),
         level_of_theory=training["level_of_theory"],
         name=kind_of_model(outcome.systems),
         model=outcome.model_path,
@@ -239,4 +299,14 @@ def training_report(outcome: TrainingOutcome) -> TrainingReport:
         verdicts=outcome.verdicts,
         results=describe_outcome(outcome),
         settings=(outcome.folder / CONFIG).read_text(encoding="utf-8"),
+        errors=outcome.errors,
     )
+
+
+def _data_text(training: dict[str, Any]) -> str:
+    """Return the names of the data, of many systems those of the files and the number of systems."""
+    records = training.get("systems") or []
+    if len(records) <= MANY_SYSTEMS:
+        return str(training["data"])
+    files = dict.fromkeys(re.split(r" \(|#|, isomer ", record["data"])[0] for record in records)
+    return f"{len(records)} systems of {some_of(list(files))}"

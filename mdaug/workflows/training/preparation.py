@@ -19,6 +19,7 @@ from mdaug.data.load import read_frames
 from mdaug.data.splits import refuse_empty_parts
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
+from mdaug.options import MANY_SYSTEMS
 from mdaug.springs import SpringAnalysis
 from mdaug.springs.pooled import PooledSprings
 from mdaug.workflows.alike_warnings import alike_warnings_once
@@ -26,7 +27,7 @@ from mdaug.workflows.progress import ignore
 from mdaug.workflows.settings.config import RunConfig
 from mdaug.workflows.training.data import System, load_training_data
 from mdaug.workflows.training.levels import check_levels
-from mdaug.workflows.training.sets import MANY_SYSTEMS, Sets, TrainingCallbacks
+from mdaug.workflows.training.sets import Sets, TrainingCallbacks
 
 LEAST_FRAMES = 4
 """Frames from which on a system with few frames gives its parameters to others."""

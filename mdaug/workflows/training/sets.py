@@ -13,9 +13,6 @@ from mdaug.workflows.progress import ignore
 from mdaug.workflows.training.augmentation_choice import AugmentationChoice
 from mdaug.workflows.training.baseline import NO_BASELINE, BaselineChoice
 
-MANY_SYSTEMS = 10
-"""Of more systems than this, output and report have what is of all, and not lines or sections for each."""
-
 ModelKind = Literal["raw", "with baseline", "Δ-learning", "augmented"]
 """Kinds of models, for names and colors in figures; a model is of the last one that applies to it."""
 
