@@ -4,16 +4,24 @@ from dataclasses import replace
 
 import numpy as np
 
-from mdaug.data.verification.bond_changes import FLUCTUATION, protons_that_moved
+from mdaug.data.verification.bond_changes import BETWEEN, FLUCTUATION, protons_that_moved
 from mdaug.data.verification.common_units import other_lengths
 from mdaug.data.verification.graph_matching import matching_permutation
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.geometry.bond_graphs import BondGraphs, frame_bond_graphs
 from mdaug.geometry.bonds import BOND_SCALE, BoolArray, single_bond_lengths
+from mdaug.geometry.molecules import molecule_of_atom
 from mdaug.geometry.pairs import pair_lengths
 
 LEAST_FRAMES, LEAST_SHARE = 10, 0.05
 """Fewest frames with the same bonds that are those of an isomer, and their least share of all frames."""
+
+LEAST_OF_FEW, PREVAILING = 3, 0.8
+"""Where the molecules have few frames each: fewest frames, and largest share of all with the same bonds:
+more would be one molecule that reacts or breaks in the others."""
+
+OTHER_LENGTH_A = 0.05
+"""Lengths of bonds between exchanged elements differ from the usual ones by more than this."""
 
 SAMPLE = 1000
 """Frames, evenly spaced, whose bonds show whether there are isomers."""
@@ -31,12 +39,15 @@ def split_isomers(frames: FrameSet) -> list[FrameSet]:
     bonds are of the isomer with the most similar ones. Frames of one molecule in two orders of atoms stay
     together, and so do frames with lengths in two units; the checks refuse them.
 
+    Isomers have at least 10 frames and a twentieth of all. Where no bonds prevail, as in data sets of many
+    molecules, three frames are enough of whole molecules without a cell, if no frame lies between the two.
+
     Parameters
     ----------
     frames
         Frames of the same atoms in the same order, lengths in Å.
     """
-    if frames.n_atoms < 2 or len(frames) < 2 * LEAST_FRAMES:
+    if frames.n_atoms < 2 or len(frames) < 2 * LEAST_OF_FEW:
         return [frames]
     if len(frames) > SAMPLE and len(split_isomers(frames.evenly_spaced(SAMPLE))) == 1:
         return [frames]
@@ -46,8 +57,13 @@ def split_isomers(frames: FrameSet) -> list[FrameSet]:
     counts = np.bincount(member)
     often = counts >= max(LEAST_FRAMES, LEAST_SHARE * len(frames))
     kinds: list[int] = []
-    for row in sorted(np.flatnonzero(often).tolist(), key=lambda row: -counts[row]):
-        if all(_are_isomers(frames, graphs, rows, member, (kind, row)) for kind in kinds):
+    candidates = np.flatnonzero(often | _of_few(frames, graphs, rows, counts)).tolist()
+    for row in sorted(candidates, key=lambda row: -counts[row]):
+        if all(
+            _are_isomers(frames, graphs, rows, member, (kind, row))
+            and (often[[kind, row]].all() or _are_apart(frames, graphs, rows, member, (kind, row)))
+            for kind in kinds
+        ):
             kinds.append(row)
     if len(kinds) < 2 or _renumbered(frames, graphs, rows[kinds]) or _scaled(frames, graphs, rows[kinds[0]]):
         return [frames]
@@ -57,6 +73,49 @@ def split_isomers(frames: FrameSet) -> list[FrameSet]:
     return [
         replace(frames.select(part), name=f"{frames.name}, isomer {n + 1}") for n, part in enumerate(parts)
     ]
+
+
+def _of_few(frames: FrameSet, graphs: BondGraphs, rows: BoolArray, counts: IntArray) -> BoolArray:
+    """Return which bond graphs are those of whole molecules with few frames, where none prevails."""
+    if frames.periodic or counts.max() > PREVAILING * len(frames):
+        return np.zeros(len(rows), bool)
+    several = counts >= LEAST_OF_FEW
+    for row in np.flatnonzero(several):
+        several[row] = molecule_of_atom(frames.n_atoms, graphs.pairs[rows[row]]).max() == 0
+    return several
+
+
+def _are_apart(
+    frames: FrameSet, graphs: BondGraphs, rows: BoolArray, member: IntArray, kinds: tuple[int, int]
+) -> bool:
+    """Return whether no frame lies between two bond graphs, and neither is the other with other elements."""
+    one, other = (frames.select(np.flatnonzero(member == kind)) for kind in kinds)
+    of_one, of_other = (graphs.pairs[rows[kind]] for kind in kinds)
+    lost, gained = (graphs.pairs[rows[a] & ~rows[b]] for a, b in (kinds, kinds[::-1]))
+    if len(lost) and len(gained):
+        shares = np.concatenate([_mean_lengths(f, lost) - _mean_lengths(f, gained) for f in (one, other)])
+        if (np.abs(shares) < BETWEEN * np.abs(shares).max()).any():
+            return False
+    order = matching_permutation(frames.n_atoms, of_one, of_other, None)
+    if order is None:
+        return True
+    numbers = frames.atomic_numbers
+    usual, of_elements = (single_bond_lengths(*numbers[bonds].T) for bonds in (of_one, order[of_one]))
+    changed = np.abs(of_elements - usual) > OTHER_LENGTH_A
+    if not changed.any():
+        return True
+    here, there = (
+        pair_lengths(each.positions, None, *bonds[changed].T).mean(axis=0)
+        for each, bonds in ((one, of_one), (other, order[of_one]))
+    )
+    expected = (of_elements - usual)[changed]
+    return bool(np.sum((there - here - expected) ** 2) < np.sum((there - here) ** 2))
+
+
+def _mean_lengths(frames: FrameSet, pairs: IntArray) -> FloatArray:
+    """Return the mean length of some pairs in each frame, (n_frames,)."""
+    lengths: FloatArray = pair_lengths(frames.positions, None, *pairs.T).mean(axis=1)
+    return lengths
 
 
 def _are_isomers(

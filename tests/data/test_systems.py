@@ -16,10 +16,12 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from mdaug.cli.app import main
 from mdaug.data import load_frames, load_systems, write_extxyz
 from mdaug.data.isolated_atoms import is_isolated, isolated_energies, separate_isolated_atoms
-from mdaug.data.isomers import split_isomers
+from mdaug.data.isomers import _are_apart, split_isomers
 from mdaug.data.write import write_npz
 from mdaug.errors import DataError
 from mdaug.frames import FrameSet
+from mdaug.geometry.bond_graphs import frame_bond_graphs
+from mdaug.geometry.bonds import find_bonds
 
 
 def _frames(name: str, n: int, seed: int = 0) -> list[Atoms]:
@@ -285,6 +287,58 @@ def test_unknown_elements_are_refused_before_their_bonds_are_looked_for(
     assert main(["check", str(tmp_path / "a.npz"), f"--out={tmp_path / 'out'}"]) == 1
     (reading, verdict) = json.loads((tmp_path / "out" / "check.json").read_text())["verdicts"]
     assert (reading["verdict"], verdict["verdict"]) == ("ok", "error")
+
+
+def test_few_frames_of_each_isomer_are_systems_too():
+    """Three frames are enough where no bonds prevail."""
+    images = isomers(7)
+    positions = np.array([atoms.positions for atoms in images])
+    frames = FrameSet(images[0].numbers, positions, np.zeros(7), np.zeros((7, 9, 3)), name="few")
+    parts = split_isomers(frames)
+    assert [part.name for part in parts] == ["few, isomer 1", "few, isomer 2"]
+    np.testing.assert_array_equal(parts[0].positions, positions[::2])
+    # beside many of the other one, three are a reaction
+    one = frames.select([0] * 13 + [1, 3, 5])
+    assert split_isomers(one) == [one]
+
+
+def test_few_frames_between_two_orders_of_bonds_are_of_one_molecule():
+    """A hydrogen that moves from carbon to carbon, with a frame on its way."""
+    ends = [atoms.positions for atoms in isomers(8)]
+    way = ends[0] + 0.5 * (ends[1] - ends[0])
+    numbers = isomers(1)[0].numbers
+    with_way = FrameSet(numbers, np.array([*ends, *[way] * 3]), np.zeros(11), np.zeros((11, 9, 3)))
+    graphs = frame_bond_graphs(with_way)
+    rows, member = np.unique(graphs.present, axis=0, return_inverse=True)
+    own, other, between = member.reshape(-1)[[0, 1, 8]]
+    assert _are_apart(with_way, graphs, rows, member.reshape(-1), (own, other))
+    as_other = np.where(member.reshape(-1) == between, other, member.reshape(-1))
+    assert not _are_apart(with_way, graphs, rows, as_other, (own, other))
+
+
+def test_few_broken_molecules_are_no_isomers(ethanol: FrameSet):
+    few = ethanol.select(slice(0, 10))
+    positions = few.positions.copy()
+    positions[:4, 8] += 3.0
+    broken = replace(few, positions=positions)
+    assert split_isomers(broken) == [broken]
+
+
+def test_few_frames_with_exchanged_elements_are_no_isomers(ethanol: FrameSet, monkeypatch):
+    """The checks refuse them, and name the atoms."""
+    few = ethanol.select(slice(0, 10))
+    oxygen = int(np.flatnonzero(few.atomic_numbers == 8)[0])
+    bonds = find_bonds(few.structure(0))
+    neighbor = next(int(b[b != oxygen][0]) for b in bonds if oxygen in b and 1 not in few.atomic_numbers[b])
+    carbon = next(a for a in np.flatnonzero(few.atomic_numbers == 6) if a != neighbor)
+    swapped = np.arange(few.n_atoms)
+    swapped[[oxygen, carbon]] = swapped[[carbon, oxygen]]
+    positions = few.positions.copy()
+    positions[6:] = positions[6:, swapped]
+    exchanged = replace(few, positions=positions)
+    assert split_isomers(exchanged) == [exchanged]
+    monkeypatch.setattr("mdaug.data.isomers.OTHER_LENGTH_A", 10.0)
+    assert len(split_isomers(exchanged)) == 2
 
 
 def test_what_makes_no_isomers(ethanol: FrameSet):
