@@ -39,7 +39,7 @@ def main() -> None:
                 trained = train(*parts, model, options, Path(folder)).model
                 path = export_model(trained, Path(folder) / "model.pt", training={})
                 test = frames.select(split.test)
-                result = errors_of(predict_all(path, test).labels, test)
+                result = errors_of(predict_all(path, [test])[0].labels, test)
             energy = 1000 * np.abs(result.predicted_energies_eV - result.energies_eV).mean() / frames.n_atoms
             force = np.abs(result.predicted_forces_eV_A - result.forces_eV_A).mean()
             stress = result.to_json()["stress_mae_GPa"]

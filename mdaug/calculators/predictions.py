@@ -1,13 +1,15 @@
 """Energies and forces of many frames with a model.pt."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from mdaug.calculators.evaluators import make_evaluator, make_finder
+from mdaug.calculators.evaluators import Evaluate, make_evaluator, make_finder
+from mdaug.calculators.molecules import MoleculeFinder
 from mdaug.calculators.structures import check_positions, elements_of
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
@@ -74,18 +76,19 @@ def predict(
     DataError
         The file is not a model of mdaug, the model does not have an element, or positions are not finite.
     """
-    predicted = _predict(model, frames, batch_size=batch_size, device=device, dtype=dtype, progress=progress)
+    opened = _Model.open(model, device, dtype)
+    predicted = opened.predict(frames, batch_size=batch_size, progress=progress)
     return predicted.energies, predicted.forces
 
 
-def predict_all(model: str | Path, frames: FrameSet) -> Predictions:
-    """Return all that the model predicts of `frames`, evaluated once.
+def predict_all(model: str | Path, systems: Sequence[FrameSet]) -> list[Predictions]:
+    """Return all that the model predicts of the frames of each system, evaluated once.
 
     Parameters
     ----------
     model
-        A model.pt.
-    frames
+        A model.pt, which is opened once.
+    systems
         Molecules or periodic cells, with or without stresses.
 
     Raises
@@ -93,7 +96,8 @@ def predict_all(model: str | Path, frames: FrameSet) -> Predictions:
     DataError
         As `predict`.
     """
-    return _predict(model, frames, with_stresses=frames.known_stresses is not None)
+    opened = _Model.open(model)
+    return [opened.predict(frames, with_stresses=frames.known_stresses is not None) for frames in systems]
 
 
 def predict_extrapolation(
@@ -120,51 +124,62 @@ def predict_extrapolation(
             f"{model}: it has no statistics of its training frames, so no extrapolation; `mdaug export` adds "
             "them in the folder of its training"
         )
-    extrapolation = _predict(model, frames, progress=progress).extrapolation
+    extrapolation = _Model.open(model).predict(frames, progress=progress).extrapolation
     assert extrapolation is not None
     return extrapolation
 
 
-def _predict(
-    model: str | Path,
-    frames: FrameSet,
-    *,
-    batch_size: int = 50,
-    device: str = "cpu",
-    dtype: Precision | None = None,
-    progress: Callable[[int, int], None] | None = None,
-    with_stresses: bool = False,
-) -> Predictions:
-    for n, positions in enumerate(frames.positions):
-        check_positions(positions, f"{frames.name}, frame {n}: ")
-    where = torch.device(device)
-    manifest = read_manifest(model)
-    species = elements_of(frames.atomic_numbers, manifest["elements"])
-    evaluate, _ = make_evaluator(model, dtype, device, 0, "auto")
-    finder = make_finder(manifest)
-    n_frames, n_atoms = len(frames), frames.n_atoms
-    predicted = Predictions(
-        np.empty(n_frames),
-        np.empty(frames.positions.shape),
-        np.empty((n_frames, 3, 3)) if with_stresses else None,
-        np.empty(n_frames) if "extrapolation" in manifest else None,
-    )
-    if with_stresses:
-        batch_size = 1  # a model has one strain derivative of all that it evaluates at once
-    for start in range(0, n_frames, batch_size):
-        batch = frames.select(slice(start, start + batch_size))
-        part = slice(start, start + len(batch))
-        idx_i, idx_j, shifts = pairs_of_frames(batch, manifest["cutoff_A"])
-        on_device = [torch.as_tensor(values, device=where) for values in (idx_i, idx_j, shifts)]
-        pairs = on_device[0], on_device[1], on_device[2]
-        molecules = None if finder is None else finder.find_in_frames(batch)
-        values = evaluate(np.tile(species, len(batch)), batch.positions.reshape(-1, 3), pairs, molecules)
-        predicted.energies[part] = values["atomic_energies"].reshape(-1, n_atoms).sum(1)
-        predicted.forces[part] = values["forces"].reshape(-1, n_atoms, 3)
-        if predicted.stresses is not None and batch.cells is not None:
-            predicted.stresses[part] = values["strain_derivative"] / np.abs(np.linalg.det(batch.cells[0]))
-        if predicted.extrapolation is not None:
-            predicted.extrapolation[part] = values["extrapolation"].reshape(-1, n_atoms).max(1)
-        if progress is not None:
-            progress(part.stop, n_frames)
-    return predicted
+@dataclass(frozen=True)
+class _Model:
+    """An open model: its manifest, the function that evaluates it, and what finds its molecules."""
+
+    manifest: dict[str, Any]
+    evaluate: Evaluate
+    finder: MoleculeFinder | None
+    device: torch.device
+
+    @classmethod
+    def open(cls, model: str | Path, device: str = "cpu", dtype: Precision | None = None) -> "_Model":
+        manifest = read_manifest(model)
+        evaluate, _ = make_evaluator(model, dtype, device, 0, "auto")
+        return cls(manifest, evaluate, make_finder(manifest), torch.device(device))
+
+    def predict(
+        self,
+        frames: FrameSet,
+        *,
+        batch_size: int = 50,
+        progress: Callable[[int, int], None] | None = None,
+        with_stresses: bool = False,
+    ) -> Predictions:
+        for n, positions in enumerate(frames.positions):
+            check_positions(positions, f"{frames.name}, frame {n}: ")
+        species = elements_of(frames.atomic_numbers, self.manifest["elements"])
+        n_frames, n_atoms = len(frames), frames.n_atoms
+        predicted = Predictions(
+            np.empty(n_frames),
+            np.empty(frames.positions.shape),
+            np.empty((n_frames, 3, 3)) if with_stresses else None,
+            np.empty(n_frames) if "extrapolation" in self.manifest else None,
+        )
+        if with_stresses:
+            batch_size = 1  # a model has one strain derivative of all that it evaluates at once
+        for start in range(0, n_frames, batch_size):
+            batch = frames.select(slice(start, start + batch_size))
+            part = slice(start, start + len(batch))
+            idx_i, idx_j, shifts = pairs_of_frames(batch, self.manifest["cutoff_A"])
+            on_device = [torch.as_tensor(values, device=self.device) for values in (idx_i, idx_j, shifts)]
+            pairs = on_device[0], on_device[1], on_device[2]
+            molecules = None if self.finder is None else self.finder.find_in_frames(batch)
+            values = self.evaluate(
+                np.tile(species, len(batch)), batch.positions.reshape(-1, 3), pairs, molecules
+            )
+            predicted.energies[part] = values["atomic_energies"].reshape(-1, n_atoms).sum(1)
+            predicted.forces[part] = values["forces"].reshape(-1, n_atoms, 3)
+            if predicted.stresses is not None and batch.cells is not None:
+                predicted.stresses[part] = values["strain_derivative"] / np.abs(np.linalg.det(batch.cells[0]))
+            if predicted.extrapolation is not None:
+                predicted.extrapolation[part] = values["extrapolation"].reshape(-1, n_atoms).max(1)
+            if progress is not None:
+                progress(part.stop, n_frames)
+        return predicted

@@ -47,6 +47,7 @@ def _once(
 
 
 def _without(text: str, names: Sequence[str]) -> str:
-    """Return the start of a text without the first of `names` that it has, and without numbers."""
-    name = next((name for name in names if name in text), None)
-    return re.sub(r"\d+", "#", text if name is None else text.replace(name, ""))[:COMPARED]
+    """Return the start of a text without `names` and numbers."""
+    for name in names:
+        text = text.replace(name, "")
+    return re.sub(r"\d+", "#", text)[:COMPARED]

@@ -17,7 +17,7 @@ from mdaug.augmentation.label_rules import NO_RULE
 from mdaug.calculators.predictions import predict_all
 from mdaug.deployment import export_model, last_layer_statistics, model_bytes
 from mdaug.files import write_json
-from mdaug.frames import FloatArray, FrameSet
+from mdaug.frames import FloatArray
 from mdaug.options import MANY_SYSTEMS
 from mdaug.reports.training import write_training_report
 from mdaug.text import some_of
@@ -116,7 +116,7 @@ def train_force_field(
     committee = _train_committee(systems, config, folder, summary, stage=callbacks.stage, **how)
     if committee:
         export_model(path=model, committee=committee, **content)
-    tested = [_tested(model, sets.test) for sets in systems]
+    tested = _tested(model, systems)
     tests = tuple(errors for errors, _ in tested)
     scanned = scanned_systems(tests)
     which = "" if len(scanned) == len(systems) else f" of {len(scanned)} systems, those of the largest errors"
@@ -138,12 +138,18 @@ def train_force_field(
     return outcome
 
 
-def _tested(model: Path, frames: FrameSet) -> tuple[AccuracyResult | None, FloatArray | None]:
-    """Return the errors on test frames and their extrapolations, from one evaluation; None without frames."""
-    if len(frames) == 0:
-        return None, None
-    predicted = predict_all(model, frames)
-    return errors_of(predicted.labels, frames), predicted.extrapolation
+def _tested(model: Path, systems: Sequence[Sets]) -> list[tuple[AccuracyResult | None, FloatArray | None]]:
+    """Return the errors on the test frames of each system and their extrapolations, from one evaluation; None
+    without frames."""
+    predicted = iter(predict_all(model, [sets.test for sets in systems if len(sets.test)]))
+    tested: list[tuple[AccuracyResult | None, FloatArray | None]] = []
+    for sets in systems:
+        if len(sets.test):
+            of_system = next(predicted)
+            tested.append((errors_of(of_system.labels, sets.test), of_system.extrapolation))
+        else:
+            tested.append((None, None))
+    return tested
 
 
 def _hardened(

@@ -68,16 +68,16 @@ def prepare_systems(config: RunConfig, callbacks: TrainingCallbacks) -> tuple[Se
         system can be augmented.
     """
     systems = load_training_data(config)
-    if len(systems) == 1:
-        refuse_empty_parts(systems[0].frames, systems[0].split)
-    else:
-        _check_several(systems, config)
     failures: dict[str, str] | None = None if len(systems) == 1 else {}
     many = len(systems) > MANY_SYSTEMS
     if many:
         callbacks.stage(_frames_of(systems))
     with alike_warnings_once() as names:
         names += [system.frames.name for system in systems]
+        if len(systems) == 1:
+            refuse_empty_parts(systems[0].frames, systems[0].split)
+        else:
+            _check_several(systems, config)
         sets = _prepared(systems, config, callbacks, failures)
     if failures and len(failures) == len(systems):
         reasons = "; ".join(f"{label}: {reason}" for label, reason in failures.items())

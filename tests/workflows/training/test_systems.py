@@ -23,6 +23,7 @@ from mdaug.deployment import read_manifest
 from mdaug.errors import DataError, SettingsError
 from mdaug.frames import FrameSet
 from mdaug.models.baseline import Baseline
+from mdaug.reports.training import write_training_report
 from mdaug.training.evaluation import predict as network_results
 from mdaug.workflows.dry_run import dry_run
 from mdaug.workflows.evaluate import evaluate_models
@@ -32,7 +33,7 @@ from mdaug.workflows.train import train_force_field
 from mdaug.workflows.training.baseline import recorded_baseline
 from mdaug.workflows.training.data import labels_of, load_training_data
 from mdaug.workflows.training.levels import check_levels
-from mdaug.workflows.training.outcome import TrainingOutcome
+from mdaug.workflows.training.outcome import TrainingOutcome, training_report
 from mdaug.workflows.training.preparation import prepare_systems
 from mdaug.workflows.training.sets import TrainingCallbacks
 from mdaug.workflows.training.summary import summarize_training
@@ -267,6 +268,32 @@ def test_info_names_the_systems(outcome, capsys):
     assert re.search(r"water_box\s+H6O3\s+12\s+300", printed)
     assert "held out, ethanol" in printed
     assert "methanol: bonds in the training frames" in printed
+
+
+def test_the_report_of_many_systems_is_of_all(outcome, tmp_path, monkeypatch, capsys):
+    for module in ("workflows.training.outcome", "reports.training", "reports.model"):
+        monkeypatch.setattr(f"mdaug.{module}.MANY_SYSTEMS", 2)
+    assert [verdict.name for verdict in outcome.verdicts][:2] == [
+        "accuracy on test frames",
+        "extrapolation of test frames",
+    ]
+    assert next(iter(outcome.errors)) == "all 3 systems"
+    assert len(outcome.errors) == 1 + 2
+    report = training_report(outcome)
+    assert report.data == "3 systems of methanol.xyz, water_box.xyz, ethanol.xyz"
+    labels = [sets.label for sets in outcome.systems]
+    for label in labels:
+        (tmp_path / "systems" / label).mkdir(parents=True)
+    page = write_training_report(tmp_path, report).read_text()
+    scanned = [system.label for system in report.systems if system.scan is not None]
+    for label in labels:
+        assert (f"{label}: Bond scan" in page) == (label in scanned)
+        assert f"{label}: Molecule" not in page
+    assert "all 3 systems" in page
+    assert main(["info", str(outcome.folder)]) == 0
+    shown = capsys.readouterr().out
+    assert "bonds in the training frames" not in shown
+    assert "held out, methanol" not in shown
 
 
 def test_settings_are_saved_and_read_back(config, tmp_path):
