@@ -4,6 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from mdaug.options import MANY_SYSTEMS
 from mdaug.text import print_text
 from mdaug.workflows.run_folders.runs import open_run
 from mdaug.workflows.settings.options import DataOptions, OutputOptions
@@ -26,7 +27,7 @@ def check(
     verdicts (✓ ok, ! warning, ✗ error, ? cannot tell) and writes check.json; the exit code is 1 if there is
     an error. The same checks run whenever frames are read. Each system of a file of several is checked by
     itself, and all with fewer than 20 frames once more together. Of more than 6 systems only warnings and
-    errors are printed.
+    errors are printed, of more than 10 only the systems that have some.
 
     Parameters
     ----------
@@ -38,12 +39,19 @@ def check(
 
     with open_run(output, command="check", inputs=[data]) as run:
         checked = check_data(data, source, run.path)
-    in_full = len(checked.systems) <= SHOWN_IN_FULL
+    n_systems, n_quiet = len(checked.systems), 0
     for result in checked.systems:
+        shown = [
+            v for v in result.verdicts if n_systems <= SHOWN_IN_FULL or v.verdict in ("warning", "error")
+        ]
+        if not shown and n_systems > MANY_SYSTEMS:
+            n_quiet += 1
+            continue
         print_text(result.frames.description)
-        shown = [v for v in result.verdicts if in_full or v.verdict in ("warning", "error")]
         if shown:
             print_verdicts(shown)
+    if n_quiet:
+        print_text(f"{n_quiet} of {n_systems} systems without warnings and errors")
     if checked.together:
         print_text("all systems of few frames together")
         print_verdicts(checked.together)

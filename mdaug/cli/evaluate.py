@@ -35,7 +35,7 @@ def evaluate(
     component by component. With MODEL and --calculator both are compared with the frames. A calculator alone
     takes the frames as its only argument; its table also has the energy errors without their mean, as its
     zero of energy may differ. Of frames without forces the energies are compared. Frames of several systems
-    are compared system by system.
+    are compared system by system; of more than 10 the table and figure are of all, evaluate.json has each.
 
     Parameters
     ----------

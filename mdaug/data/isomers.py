@@ -61,7 +61,9 @@ def split_isomers(frames: FrameSet) -> list[FrameSet]:
     for row in sorted(candidates, key=lambda row: -counts[row]):
         if all(
             _are_isomers(frames, graphs, rows, member, (kind, row))
-            and (often[[kind, row]].all() or _are_apart(frames, graphs, rows, member, (kind, row)))
+            if often[[kind, row]].all()
+            else _are_isomers(frames, graphs, rows, member, (kind, row), absent=1.0)
+            and _are_apart(frames, graphs, rows, member, (kind, row))
             for kind in kinds
         ):
             kinds.append(row)
@@ -119,7 +121,13 @@ def _mean_lengths(frames: FrameSet, pairs: IntArray) -> FloatArray:
 
 
 def _are_isomers(
-    frames: FrameSet, graphs: BondGraphs, rows: BoolArray, member: IntArray, kinds: tuple[int, int]
+    frames: FrameSet,
+    graphs: BondGraphs,
+    rows: BoolArray,
+    member: IntArray,
+    kinds: tuple[int, int],
+    *,
+    absent: float = ABSENT,
 ) -> bool:
     """Return whether two bond graphs differ by bonds that are absent in one of them, one clearly so."""
     clearly = False
@@ -132,7 +140,7 @@ def _are_isomers(
         if not len(lost):
             continue
         stretched = _least_stretches(frames.select(of_other).evenly_spaced(100), lost)
-        if (stretched < ABSENT).any():
+        if (stretched < absent).any():
             return False
         clearly |= bool((stretched > FLUCTUATION).any())
     return clearly

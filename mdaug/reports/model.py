@@ -1,5 +1,6 @@
 """Tables of a model file (network, training, bonds, errors), and its molecule with atom indices."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -157,10 +158,25 @@ def _committee(manifest: dict[str, Any]) -> str:
     return "none" if committee is None else f"{committee['networks']} networks"
 
 
+def data_text(training: dict[str, Any]) -> str | None:
+    """Return the names of the data, of many systems those of the files and the number of systems.
+
+    Parameters
+    ----------
+    training
+        Entry ``"training"`` of a model's manifest.
+    """
+    records = training.get("systems") or []
+    if len(records) <= MANY_SYSTEMS:
+        return training.get("data")
+    files = dict.fromkeys(re.split(r" \(|#|, isomer ", record["data"])[0] for record in records)
+    return f"{len(records)} systems of {some_of(list(files))}"
+
+
 def _data(training: dict[str, Any], results: dict[str, Any]) -> list[list[Cell]]:
     run = results.get("training") or {}
     rows = {
-        "data": training.get("data"),
+        "data": data_text(training),
         "level of theory": training.get("level_of_theory"),
         "temperature (K)": training.get("temperature_K"),
         "charge (e)": training.get("charge"),

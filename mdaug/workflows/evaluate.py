@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mdaug.analysis.accuracy import AccuracyResult, accuracy
+from mdaug.analysis.accuracy import AccuracyResult, accuracy, joined_accuracy
 from mdaug.calculators.applicability import check_applicability
 from mdaug.errors import DataError
 from mdaug.files import write_json
 from mdaug.frames import FrameSet
-from mdaug.options import Device, Precision
+from mdaug.options import MANY_SYSTEMS, Device, Precision
 from mdaug.quantum.calculators import calculate_with_stresses
 from mdaug.reports.accuracy import save_accuracy_figure
 from mdaug.workflows.progress import Progress, ignore
@@ -44,6 +44,9 @@ def evaluate_models(
     progress: Progress = ignore,
 ) -> list[Evaluation]:
     """Compare a model, a calculator or both with frames, and write evaluate.json and figures into `folder`.
+
+    Of many systems there is one figure, and one result for each model, of all systems together; evaluate.json
+    has the errors of each. Energies of a calculator are then without the mean error of each system.
 
     Parameters
     ----------
@@ -86,15 +89,27 @@ def evaluate_models(
         _warn_of_own_data(loaded[0], frames)
     own_part = None if frames is not None else part
     evaluations, entries = [], []
+    many = len(systems) > MANY_SYSTEMS
+    of_models: dict[str, list[AccuracyResult]] = {one.label: [] for one in loaded}
     for label, of_system in systems.items():
         for one in loaded:
             name = label if len(systems) > 1 else None
             figure = folder / _figure(one.label * (len(loaded) > 1), name)
             result, differences = _errors(one, of_system, strict, progress)
-            save_accuracy_figure(result if one.choice is None else result.centered(), figure)
-            evaluations.append(Evaluation(result, _caption(one, of_system, own_part, name), figure))
+            shown = result if one.choice is None else result.centered()
+            if many:
+                of_models[one.label].append(shown)
+            else:
+                save_accuracy_figure(shown, figure)
+                evaluations.append(Evaluation(result, _caption(one, of_system, own_part, name), figure))
             about = _about(one, of_system, own_part, name)
             entries.append(result.to_json() | about | {"unlike_training": differences})
+    for one in loaded if many else ():
+        figure = folder / _figure(one.label * (len(loaded) > 1))
+        result = joined_accuracy(of_models[one.label])
+        save_accuracy_figure(result, figure)
+        caption = f"{one.label} on {len(result.energies_eV)} frames of {len(systems)} systems"
+        evaluations.append(Evaluation(result, caption, figure))
     write_json(folder / "evaluate.json", _content(entries, len(loaded)))
     return evaluations
 

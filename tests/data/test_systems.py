@@ -302,6 +302,18 @@ def test_few_frames_of_each_isomer_are_systems_too():
     assert split_isomers(one) == [one]
 
 
+def test_check_names_only_those_of_many_systems_with_warnings(tmp_path: Path, capsys, monkeypatch):
+    monkeypatch.setattr("mdaug.cli.check.SHOWN_IN_FULL", 1)
+    monkeypatch.setattr("mdaug.cli.check.MANY_SYSTEMS", 1)
+    images = isomers(12)
+    images[1].calc.results["forces"] = images[1].calc.results["forces"] * 50
+    ase.io.write(tmp_path / "mixed.xyz", images, format="extxyz")
+    main(["check", str(tmp_path / "mixed.xyz"), f"--out={tmp_path / 'out'}"])
+    out = capsys.readouterr().out
+    assert "1 of 2 systems without warnings and errors" in out
+    assert "isomer 1: 6 frames" not in out and "isomer 2: 6 frames" in out
+
+
 def test_few_frames_between_two_orders_of_bonds_are_of_one_molecule():
     """A hydrogen that moves from carbon to carbon, with a frame on its way."""
     ends = [atoms.positions for atoms in isomers(8)]

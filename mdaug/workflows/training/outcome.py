@@ -1,6 +1,5 @@
 """A finished training: its results, results.json, and the content of its report."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from mdaug.calculators.trained_systems import system_records
 from mdaug.deployment import read_manifest
 from mdaug.frames import FloatArray, structure_from_json
 from mdaug.options import MANY_SYSTEMS
+from mdaug.reports.model import data_text
 from mdaug.reports.training import SystemReport, TrainingReport
 from mdaug.text import some_of
 from mdaug.training import TrainResult
@@ -290,7 +290,7 @@ def training_report(outcome: TrainingOutcome) -> TrainingReport:
     """
     training = read_manifest(outcome.model_path)["training"]
     return TrainingReport(
-        data=_data_text(training),
+        data=str(data_text(training)),
         level_of_theory=training["level_of_theory"],
         name=kind_of_model(outcome.systems),
         model=outcome.model_path,
@@ -301,12 +301,3 @@ def training_report(outcome: TrainingOutcome) -> TrainingReport:
         settings=(outcome.folder / CONFIG).read_text(encoding="utf-8"),
         errors=outcome.errors,
     )
-
-
-def _data_text(training: dict[str, Any]) -> str:
-    """Return the names of the data, of many systems those of the files and the number of systems."""
-    records = training.get("systems") or []
-    if len(records) <= MANY_SYSTEMS:
-        return str(training["data"])
-    files = dict.fromkeys(re.split(r" \(|#|, isomer ", record["data"])[0] for record in records)
-    return f"{len(records)} systems of {some_of(list(files))}"

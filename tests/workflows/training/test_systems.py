@@ -262,6 +262,16 @@ def test_evaluate_takes_files_of_several_systems(outcome, files, tmp_path, capsy
     assert found[1]["force_mae_kcal_mol_A"] == pytest.approx(alone.result.to_json()["force_mae_kcal_mol_A"])
 
 
+def test_evaluate_of_many_systems_shows_what_is_of_all(outcome, files, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("mdaug.workflows.evaluate.MANY_SYSTEMS", 1)
+    mixed = tmp_path / "mixed.xyz"
+    mixed.write_text(Path(files[2]).read_text() + Path(files[0]).read_text())
+    assert main(["evaluate", str(outcome.folder), str(mixed), "--out", str(tmp_path / "out")]) == 0
+    assert "on 80 frames of 2 systems" in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "out").glob("*.png")] == ["parity.png"]
+    assert len(json.loads((tmp_path / "out" / "evaluate.json").read_text())["systems"]) == 2
+
+
 def test_info_names_the_systems(outcome, capsys):
     assert main(["info", str(outcome.folder)]) == 0
     printed = capsys.readouterr().out
