@@ -230,7 +230,7 @@ class Trainer:
         """Do one pass over the training frames, and return the mean loss."""
         self.model.train()
         generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + self.epoch)
-        order = torch.randperm(self.train_set.n_frames, generator=generator).to(self.device)
+        order = self.train_set.shuffled(generator).to(self.device)
         total = torch.zeros((), device=self.device, dtype=torch.float64)
         batches = order.split(self.options.batch_size)
         for n, index in enumerate(batches):

@@ -141,6 +141,16 @@ class FrameTensors:
         targets = self.energies[index], self.forces[index].reshape(-1, 3), self.weights[index]
         return Batch(graph, *targets, strain)
 
+    def shuffled(self, generator: torch.Generator) -> Tensor:
+        """Return the numbers of all frames in random order, shape (n_frames,).
+
+        Parameters
+        ----------
+        generator
+            Of random numbers.
+        """
+        return torch.randperm(self.n_frames, generator=generator)
+
     @property
     def parts(self) -> "tuple[FrameTensors, ...]":
         """The frames of each system: these."""

@@ -71,6 +71,19 @@ def test_a_batch_is_the_frames_of_each_system_one_after_the_other(dataset, make_
     torch.testing.assert_close(forces, torch.cat([part[1] for part in of_parts]))
 
 
+def test_every_batch_has_the_same_share_of_each_system(make_frames, pair_of_water, make_model):
+    dataset = Dataset((make_frames(40), pair_of_water(make_frames(20, seed=3))))
+    tensors, orders = SystemTensors(dataset, make_model()), []
+    for seed in range(5):
+        order = tensors.shuffled(torch.Generator().manual_seed(seed))
+        assert sorted(order.tolist()) == list(range(60))
+        shares = [int((batch < 40).sum()) for batch in order.split(12)]
+        assert set(shares) <= {7, 8, 9}
+        orders.append(order.tolist())
+    assert tensors.shuffled(torch.Generator().manual_seed(4)).tolist() == orders[-1]
+    assert len({tuple(n for n in order if n < 40) for order in orders}) == 5  # each at random
+
+
 def test_frames_of_one_system_alone_are_a_batch_too(dataset, make_model):
     graph = SystemTensors(dataset, make_model()).batch(torch.tensor([17, 11])).graph
     assert graph.system.tolist() == [0] * 6 + [1] * 6
