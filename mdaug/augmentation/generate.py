@@ -89,6 +89,8 @@ class Augmentation:
         The force-matched field; None for other rules.
     changed
         Terms of the field that were fitted with a tighter prior or left out.
+    unsound_field
+        A force-matched field that failed its assessment, so that there are no frames; None for none.
     """
 
     frames: FrameSet
@@ -97,6 +99,7 @@ class Augmentation:
     verdicts: tuple[Verdict, ...]
     field: "ForceField | None" = None
     changed: tuple[str, ...] = ()
+    unsound_field: "ForceField | None" = None
 
     @property
     def failed(self) -> str | None:
@@ -139,7 +142,8 @@ def make_augmentation(
     rng = np.random.default_rng(options.seed)
     rule = make_rule(frames, springs, options, donors, stand_in=stand_in)
     if rule.name == NO_RULE:
-        return Augmentation(frames.select(slice(0)), rule.name, rule.reason, rule.verdicts)
+        none = frames.select(slice(0))
+        return Augmentation(none, rule.name, rule.reason, rule.verdicts, unsound_field=rule.unsound_field)
     options = _settled(options, rule.name, frames)
     maker = AugmentedFrameMaker(frames, rule.label, options, rng)
     kinds = {

@@ -16,6 +16,7 @@ from mdaug.springs.springs import Springs
 from mdaug.verdicts import Verdict
 
 if TYPE_CHECKING:  # imports torch
+    from mdaug.augmentation.force_matching.force_field import ForceField
     from mdaug.augmentation.force_matching.shared_parameters import Donor
 
 LabelRule = Callable[[Displacements], Labels]
@@ -34,12 +35,15 @@ class NamedRule(NamedTuple):
         One sentence: why the chosen rule is used or not; empty if there is nothing to report.
     verdicts
         Of the assessment of a force-matched field.
+    unsound_field
+        The field that failed it; None for none.
     """
 
     name: str
     label: LabelRule
     reason: str = ""
     verdicts: tuple[Verdict, ...] = ()
+    unsound_field: "ForceField | None" = None
 
 
 NO_RULE = "none"
@@ -88,7 +92,7 @@ def make_rule(
         assessment = getattr(error, "assessment", None)
         verdicts = assessment.verdicts if assessment else ()
         if not stand_in:
-            return NamedRule(NO_RULE, _no_labels, str(error), verdicts)
+            return NamedRule(NO_RULE, _no_labels, str(error), verdicts, getattr(error, "field", None))
         warnings.warn(
             f"rule 'force-matched': {error}; labels are made by rule 'gradient' instead, on which "
             "`mdaug train` does not train",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mdaug.augmentation.force_matching.checks import (
+    HELD_OUT_SHARE,
     HeldOut,
     check_contacts,
     check_curves,
@@ -35,6 +36,9 @@ LEFT_OUT = 1e-5
 
 ROUNDS = 5
 """Fits, at most."""
+
+ROUGH_SHARE = 0.5
+"""Largest rms error of held-out forces, in rms forces, of a field that is a baseline, but makes no labels."""
 
 FEW_FRAMES = 100
 """Of fewer frames than this, a sixth instead of half is held out if half is not enough for a fit."""
@@ -80,11 +84,13 @@ class UnsoundFieldError(DataError):
         Of the frames.
     assessment
         Its verdicts.
+    field
+        The field.
     """
 
-    def __init__(self, name: str, assessment: FieldAssessment) -> None:
+    def __init__(self, name: str, assessment: FieldAssessment, field: ForceField) -> None:
         super().__init__(f"{name}: {assessment.reason}")
-        self.assessment = assessment
+        self.assessment, self.field = assessment, field
 
 
 def fit_and_assess(
@@ -190,8 +196,34 @@ def fit_sound_field(
     """
     field, held_out, assessment = fit_and_assess(frames, cutoff, donors)
     if not assessment.sound:
-        raise UnsoundFieldError(frames.name, assessment)
+        raise UnsoundFieldError(frames.name, assessment, field)
     return field, held_out, assessment
+
+
+def is_rough(field: ForceField, frames: FrameSet, verdicts: Sequence[Verdict], seed: int = 0) -> bool:
+    """Return whether a field is only inaccurate: of its checks that of held-out forces alone has failed.
+
+    Parameters
+    ----------
+    field
+        A field that failed its assessment.
+    frames
+        The frames that it was fitted to.
+    verdicts
+        Of the assessment, that of held-out forces first; `assess` leaves out the last checks where that one
+        fails.
+    seed
+        Seed of the geometries.
+    """
+    held_out, *others = verdicts
+    assert isinstance(held_out.value, float) and isinstance(held_out.limit, float)
+    share = HELD_OUT_SHARE * held_out.value / held_out.limit
+    if held_out.verdict != "error" or share > ROUGH_SHARE or worst(others) == "error":
+        return False
+    checks = [check_curves(field, frames), check_contacts(field, frames)]
+    if any(verdict.verdict == "error" for verdict, _ in checks):
+        return False
+    return check_geometries(field, frames, np.random.default_rng(seed))[0].verdict != "error"
 
 
 def narrowed(factors: FloatArray, suspects: tuple[int, ...]) -> FloatArray:

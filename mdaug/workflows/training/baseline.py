@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mdaug.augmentation.force_matching.assessment import fit_sound_field
+from mdaug.augmentation.force_matching.assessment import fit_sound_field, is_rough
 from mdaug.augmentation.force_matching.force_field import ForceField
 from mdaug.augmentation.generate import Augmentation
 from mdaug.errors import DataError
@@ -266,6 +266,33 @@ def choose_baseline(augmentation: Augmentation | None, raw: FrameSet, config: Ru
         field, _, assessment = fit_sound_field(raw, config.model.cutoff)
         return _wanted(make_baseline(field, config.model.cutoff, assessment.reason), config)
     return _wanted(make_baseline(augmentation.field, config.model.cutoff, augmentation.reason), config)
+
+
+def rough_baseline(
+    augmentation: Augmentation | None, raw: FrameSet, config: RunConfig
+) -> BaselineChoice | None:
+    """Return a baseline from a field that is only inaccurate; None if there is none.
+
+    Beside systems with a baseline one without learns little from their frames: in those the network learns
+    what the baseline lacks. So a field suffices there that leaves less than half of the forces to it.
+
+    Parameters
+    ----------
+    augmentation
+        Augmentation of `raw`, whose field failed its assessment; None for none.
+    raw
+        The training frames.
+    config
+        Settings of the training.
+    """
+    if augmentation is None or augmentation.unsound_field is None:
+        return None
+    field = augmentation.unsound_field
+    if not is_rough(field, raw, augmentation.verdicts):
+        return None
+    reason = f"{augmentation.reason}; enough for a baseline beside those of other systems, not for labels"
+    baseline = _wanted(make_baseline(field, config.model.cutoff, reason), config)
+    return baseline if baseline.used else None
 
 
 def _wanted(baseline: BaselineChoice, config: RunConfig) -> BaselineChoice:

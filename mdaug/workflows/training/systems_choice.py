@@ -6,7 +6,12 @@ from dataclasses import replace
 from mdaug.errors import DataError
 from mdaug.workflows.settings.config import RunConfig
 from mdaug.workflows.training.augmentation_choice import AugmentationChoice
-from mdaug.workflows.training.baseline import BaselineChoice, choose_baseline
+from mdaug.workflows.training.baseline import (
+    BaselineChoice,
+    choose_baseline,
+    has_baseline,
+    rough_baseline,
+)
 from mdaug.workflows.training.choice import (
     ComparedSystem,
     Comparison,
@@ -46,7 +51,7 @@ def choose_for_systems(
         sets = systems[0]
         return [choose_training(sets.augmentation, sets.train, sets.validation, config, device=device)]
     baselines = shared_baselines(
-        [_own_baseline(sets, config) for sets in systems],
+        _own_baselines(systems, config),
         systems,
         must_have=config.model.baseline == "force-field",
     )
@@ -70,6 +75,17 @@ def choose_for_systems(
         for sets, (own, baseline) in zip(systems, choices, strict=True)
     ]
     return _compared(Comparison(compared, config, epochs, device), assessed)
+
+
+def _own_baselines(systems: Sequence[Sets], config: RunConfig) -> list[BaselineChoice]:
+    """Return the baseline of each system; where some have one, others have one from an inaccurate field."""
+    own = [_own_baseline(sets, config) for sets in systems]
+    if not has_baseline(own):
+        return own
+    return [
+        choice if choice.used else rough_baseline(sets.augmentation, sets.train, config) or choice
+        for choice, sets in zip(own, systems, strict=True)
+    ]
 
 
 def _own_baseline(sets: Sets, config: RunConfig) -> BaselineChoice:

@@ -10,6 +10,7 @@ from mdaug.augmentation.force_matching import assessment, checks, distorted_geom
 from mdaug.augmentation.force_matching.assessment import LEFT_OUT, TIGHTER, UnsoundFieldError, assess
 from mdaug.augmentation.force_matching.checks import SCAN_LENGTHS, HeldOut, curve_fault
 from mdaug.augmentation.force_matching.force_matched_rule import force_matched_rule
+from mdaug.augmentation.generate import make_augmentation
 from mdaug.augmentation.label_rules import make_rule
 from mdaug.errors import DataError
 from mdaug.verdicts import Verdict
@@ -158,6 +159,39 @@ def test_an_unsound_field_labels_nothing(frames, springs):
     assert rule.name == "gradient"
     assert "more than 15%" in rule.reason
     assert any(verdict.verdict == "error" for verdict in rule.verdicts)
+
+
+def unsound(share, *others):
+    """Return the verdicts of a field whose held-out errors are this share of the forces."""
+    held_out = Verdict("held-out forces", "error", 30.0 * share, 30.0 * checks.HELD_OUT_SHARE, "inaccurate")
+    return [held_out, *others]
+
+
+def test_a_field_that_is_only_inaccurate_is_told_from_a_wrong_one(matched, ethanol_frames, few):
+    assert assessment.is_rough(matched, ethanol_frames, unsound(0.3))
+    assert not assessment.is_rough(matched, ethanol_frames, unsound(0.6))
+    depths = Verdict("well depths", "error", 5.0, 2.0, "wrong")
+    assert not assessment.is_rough(matched, ethanol_frames, unsound(0.3, depths))
+    sound = [replace(unsound(0.1)[0], verdict="ok"), depths]
+    assert not assessment.is_rough(matched, ethanol_frames, sound)
+
+
+def test_an_inaccurate_field_must_rise_where_atoms_approach(matched, ethanol_frames, few):
+    parameters = matched.parameters.copy()
+    n_far = int(np.sum(matched.topology.separation >= 3))
+    parameters[matched.terms.parameter[-n_far:]] = -5.0
+    assert not assessment.is_rough(matched.with_parameters(parameters), ethanol_frames, unsound(0.3))
+    parameters = matched.parameters.copy()
+    thrice = (matched.terms.factors == matched.terms.factors[:, :1]).all(axis=1)
+    parameters[np.unique(matched.terms.parameter[thrice])] -= 30.0
+    assert not assessment.is_rough(matched.with_parameters(parameters), ethanol_frames, unsound(0.3))
+
+
+def test_a_training_keeps_the_field_that_makes_no_labels(frames, springs):
+    rule = make_rule(frames, springs, AugmentOptions(), stand_in=False)
+    assert rule.unsound_field is not None
+    made = make_augmentation(frames, springs, AugmentOptions(), stand_in=False)
+    assert made.field is None and made.unsound_field is not None and len(made.frames) == 0
 
 
 def test_bonds_that_only_half_of_the_frames_have_are_refused(ethanol_frames):

@@ -10,6 +10,9 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 
+from mdaug.augmentation.force_matching.initial_field import initial_force_field
+from mdaug.augmentation.generate import Augmentation
+from mdaug.augmentation.label_rules import NO_RULE
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.calculators.predictions import predict
 from mdaug.calculators.structures import StructureError
@@ -19,14 +22,16 @@ from mdaug.deployment import read_manifest
 from mdaug.frames import FrameSet
 from mdaug.models.baseline import Baseline
 from mdaug.training.evaluation import predict as network_results
+from mdaug.verdicts import Verdict
 from mdaug.workflows.export import export_run
-from mdaug.workflows.settings.config import load_config
+from mdaug.workflows.settings.config import RunConfig, load_config
 from mdaug.workflows.train import train_force_field
 from mdaug.workflows.training import systems_choice
 from mdaug.workflows.training.baseline import BaselineChoice, make_baseline
 from mdaug.workflows.training.outcome import TrainingOutcome
 from mdaug.workflows.training.sets import Sets
 from mdaug.workflows.training.shared_baselines import shared_baselines
+from mdaug.workflows.training.systems_choice import _own_baselines
 from tests.force_fields import frames_near, random_field
 from tests.workflows.conftest import TINY
 
@@ -198,6 +203,35 @@ def test_a_gas_of_atoms_is_known_too():
 def test_beside_a_crystal_no_system_has_a_baseline(crystal):
     choices = shared(fitted(frames_near(molecule("H2O"))), (frames_near(crystal), UNSOUND))
     assert not any(choice.used or choice.templates for choice in choices)
+
+
+def rough(frames: FrameSet, *, accurate: bool) -> Augmentation:
+    """Return the augmentation of frames whose field is off by 0.3 or 0.9 of the forces."""
+    value = 9.0 if accurate else 27.0
+    verdict = Verdict("held-out forces", "error", value, 4.5, "held-out forces are off")
+    none = frames.select(slice(0))
+    field = initial_force_field(frames, 5.0)
+    return Augmentation(none, NO_RULE, "held-out forces are off", (verdict,), unsound_field=field)
+
+
+@pytest.mark.parametrize("accurate", [True, False])
+def test_an_inaccurate_field_is_a_baseline_beside_sound_ones_only(accurate):
+    config, frames = RunConfig(), frames_near(molecule("CH3OH"))
+    sets = SimpleNamespace(
+        augmentation=rough(frames, accurate=accurate), train=frames, label="methanol", choice=None
+    )
+    water = frames_near(molecule("H2O"))
+    sound = Augmentation(water, "force-matched", "sound", (), random_field(water))
+    other = SimpleNamespace(augmentation=sound, train=water, label="water")
+    _, methanol = _own_baselines([other, sets], config)
+    assert methanol.used == accurate
+    if accurate:
+        assert "enough for a baseline beside those of other systems" in methanol.reason
+    alone, second = _own_baselines([sets, sets], config)
+    assert not alone.used and not second.used
+    untyped = config.replace({"model": {"atom_types": False}})
+    _, methanol = _own_baselines([other, sets], untyped)
+    assert all((template.atom_types == -1).all() for template in methanol.templates)
 
 
 def test_no_field_is_sound():
