@@ -23,6 +23,7 @@ from mdaug.workflows.export import export_run
 from mdaug.workflows.settings.config import load_config
 from mdaug.workflows.train import train_force_field
 from mdaug.workflows.training import delta_choice
+from mdaug.workflows.training.baseline import BaselineChoice
 from mdaug.workflows.training.hot_runs import Search
 from mdaug.workflows.training.low_level import LowLevel
 from mdaug.workflows.training.network import n_steps_with_delta
@@ -139,10 +140,7 @@ def test_an_exported_model_has_the_same_training_frames_behind_its_extrapolation
     [(1, None, 24_000), (3, None, 72_000), (5, None, 80_000), (5, 1000, 202_500)],
 )
 def test_number_of_steps_has_a_limit_unless_epochs_are_set(frames, n_systems, epochs, steps):
-    baseline = SimpleNamespace(
-        training_options=lambda options, n, of: options.with_epochs(n, baseline=True, n_systems=of)
-    )
-    systems = systems_of(frames, baseline=baseline) * n_systems
+    systems = systems_of(frames, baseline=BaselineChoice(True, "")) * n_systems
     config = load_config(changes={"training": {} if epochs is None else {"epochs": epochs}})
     assert n_steps_with_delta(systems, config) == pytest.approx(steps, rel=0.02)
 
@@ -177,12 +175,9 @@ def test_without_delta_learning_there_are_no_frames(settings, tmp_path, change, 
 
 
 def systems_of(frames, **changes):
-    baseline = SimpleNamespace(
-        used=True, training_options=lambda options, n: options.with_epochs(n, baseline=True)
-    )
     sets = SimpleNamespace(
         augmented="frames",
-        baseline=baseline,
+        baseline=BaselineChoice(True, ""),
         train=frames,
         validation=frames,
         label="ethanol",
@@ -237,7 +232,7 @@ def test_where_all_runs_of_md_end_at_once_the_training_goes_on_without(settings,
 )
 def test_what_has_no_delta_learning(frames, changes, auto, named):
     if changes.get("baseline"):
-        changes = changes | {"baseline": SimpleNamespace(used=False, training_options=None)}
+        changes = changes | {"baseline": BaselineChoice(False, "")}
     if "train" in changes:
         cells = np.tile(9.0 * np.eye(3), (len(frames), 1, 1))
         kinds = {
