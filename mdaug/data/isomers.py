@@ -47,17 +47,36 @@ def split_isomers(frames: FrameSet) -> list[FrameSet]:
     frames
         Frames of the same atoms in the same order, lengths in Å.
     """
+    parts = _parts(frames)
+    if len(parts) == 1:
+        return [frames]
+    return [replace(part, name=f"{frames.name}, isomer {n + 1}") for n, part in enumerate(parts)]
+
+
+def _parts(frames: FrameSet) -> list[FrameSet]:
+    """Return the frames of each isomer, those that one part has still together split again."""
     if frames.n_atoms < 2 or len(frames) < 2 * LEAST_OF_FEW:
         return [frames]
-    if len(frames) > SAMPLE and len(split_isomers(frames.evenly_spaced(SAMPLE))) == 1:
+    if len(frames) > SAMPLE and len(_parts(frames.evenly_spaced(SAMPLE))) == 1:
         return [frames]
     graphs = frame_bond_graphs(frames)
     rows, member = np.unique(graphs.present, axis=0, return_inverse=True)
     member = member.reshape(-1)
+    kinds = _kinds(frames, graphs, rows, member)
+    if len(kinds) < 2 or _renumbered(frames, graphs, rows[kinds]) or _scaled(frames, graphs, rows[kinds[0]]):
+        return [frames]
+    differing = (rows[:, None, :] != rows[kinds][None]).sum(axis=2)
+    nearest = differing.argmin(axis=1)[member]
+    parts = (np.flatnonzero(nearest == n) for n in range(len(kinds)))
+    return [isomer for part in parts for isomer in _parts(frames.select(part))]
+
+
+def _kinds(frames: FrameSet, graphs: BondGraphs, rows: BoolArray, member: IntArray) -> list[int]:
+    """Return the bond graphs of isomers, the most frequent one first."""
     counts = np.bincount(member)
     often = counts >= max(LEAST_FRAMES, LEAST_SHARE * len(frames))
-    kinds: list[int] = []
     candidates = np.flatnonzero(often | _of_few(frames, graphs, rows, counts)).tolist()
+    kinds: list[int] = []
     for row in sorted(candidates, key=lambda row: -counts[row]):
         if all(
             _are_isomers(frames, graphs, rows, member, (kind, row))
@@ -67,14 +86,7 @@ def split_isomers(frames: FrameSet) -> list[FrameSet]:
             for kind in kinds
         ):
             kinds.append(row)
-    if len(kinds) < 2 or _renumbered(frames, graphs, rows[kinds]) or _scaled(frames, graphs, rows[kinds[0]]):
-        return [frames]
-    differing = (rows[:, None, :] != rows[kinds][None]).sum(axis=2)
-    nearest = differing.argmin(axis=1)[member]
-    parts = (np.flatnonzero(nearest == n) for n in range(len(kinds)))
-    return [
-        replace(frames.select(part), name=f"{frames.name}, isomer {n + 1}") for n, part in enumerate(parts)
-    ]
+    return kinds
 
 
 def _of_few(frames: FrameSet, graphs: BondGraphs, rows: BoolArray, counts: IntArray) -> BoolArray:
