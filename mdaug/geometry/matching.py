@@ -49,13 +49,17 @@ def match_molecules(
         molecule has the bond graph of no template.
     """
     matched: list[list[IntArray]] = [[] for _ in templates]
-    graphs = [_graph(template) for template in templates]
+    of_composition: dict[
+        bytes, list[int]
+    ] = {}  # a model of hundreds of molecules has few of each composition
+    for n, template in enumerate(templates):
+        of_composition.setdefault(_composition(template), []).append(n)
     orders: dict[tuple[bytes, bytes], tuple[int, IntArray] | None] = {}  # of molecules of equal lists
     for atoms, own in _molecules(len(atomic_numbers), bonds):
         molecule = MoleculeGraph(atomic_numbers[atoms], own)
         key = molecule.atomic_numbers.tobytes(), own.tobytes()
         if key not in orders:
-            orders[key] = _match(molecule, templates, graphs)
+            orders[key] = _match(molecule, templates, of_composition.get(_composition(molecule), []))
         match = orders[key]
         if match is None:
             return None
@@ -90,16 +94,23 @@ def _graph(molecule: MoleculeGraph) -> nx.Graph:
     return graph
 
 
+def _composition(molecule: MoleculeGraph) -> bytes:
+    return np.sort(molecule.atomic_numbers).astype(np.int64).tobytes()
+
+
 def _match(
-    molecule: MoleculeGraph, templates: Sequence[MoleculeGraph], graphs: Sequence[nx.Graph]
+    molecule: MoleculeGraph, templates: Sequence[MoleculeGraph], numbers: Sequence[int]
 ) -> tuple[int, IntArray] | None:
-    """Return which template a molecule is, and its atoms in the template's order; None if it is none."""
+    """Return which of the templates with these numbers a molecule is, and its atoms in the template's order;
+    None if it is none."""
     n_atoms, graph = len(molecule.atomic_numbers), _graph(molecule)
-    for n, template in enumerate(templates):
+    for n in numbers:
+        template = templates[n]
+        of_template = _graph(template)
         same = np.array_equal(molecule.atomic_numbers, template.atomic_numbers)
-        if same and nx.utils.graphs_equal(graph, graphs[n]):
+        if same and nx.utils.graphs_equal(graph, of_template):
             return n, np.arange(n_atoms)
-        matcher = GraphMatcher(graphs[n], graph, node_match=categorical_node_match("Z", 0))
+        matcher = GraphMatcher(of_template, graph, node_match=categorical_node_match("Z", 0))
         if matcher.is_isomorphic():
             return n, np.array([matcher.mapping[atom] for atom in range(n_atoms)], dtype=np.int64)
     return None
