@@ -16,6 +16,7 @@ from mdaug.geometry.molecules import (
     molecular_cells,
     molecule_of_atom,
 )
+from mdaug.geometry.pairs import pair_lengths
 from mdaug.geometry.valence_constants import LINEAR_COSINE
 from mdaug.models.molecule_template import N_GATES, MoleculeTemplate
 
@@ -78,7 +79,7 @@ def _template(field: ForceField, atoms: IntArray) -> MoleculeTemplate:
 
 
 def templates_without_energy(frames: FrameSet) -> list[MoleculeTemplate]:
-    """Return one template without energy for each kind of molecule in frames.
+    """Return one template without energy for each kind of molecule in frames, with all bonds of any frame.
 
     Parameters
     ----------
@@ -88,12 +89,10 @@ def templates_without_energy(frames: FrameSet) -> list[MoleculeTemplate]:
     Raises
     ------
     DataError
-        The frames are not of molecules whose bonds last.
+        The frames are not of molecules: bonds go on from cell to cell, or the cell is too narrow to tell.
     """
-    cells, found = molecular_cells(frames), frame_bonds(frames)
-    bonds = found.lasting
-    if len(found.changing):
-        raise DataError(f"{frames.name}: bonds change in the frames, and a baseline keeps its bonds")
+    cells, bonds = molecular_cells(frames), frame_bonds(frames).all_bonds
+    lengths = pair_lengths(frames.positions, cells, *bonds.T).mean(axis=0)
     if cells is not None and len(bonds) and connects_to_own_image(frames.positions[0], bonds, cells[0]):
         raise DataError(f"{frames.name}: bonds go on from cell to cell, and a baseline is for molecules")
     number = molecule_of_atom(frames.n_atoms, bonds)
@@ -103,7 +102,7 @@ def templates_without_energy(frames: FrameSet) -> list[MoleculeTemplate]:
         atoms, own = np.flatnonzero(number == n), number[bonds[:, 0]] == n
         place[atoms] = np.arange(len(atoms))
         numbers = frames.atomic_numbers[atoms].astype(np.int64)
-        one = MoleculeTemplate.without_energy(numbers, place[bonds[own]], found.mean_A[own])
+        one = MoleculeTemplate.without_energy(numbers, place[bonds[own]], lengths[own])
         if not is_known(one, kept):
             kept.append(one)
     return kept

@@ -7,6 +7,7 @@ import numpy as np
 
 from mdaug.errors import DataError
 from mdaug.frames import IntArray
+from mdaug.geometry.bonds import find_bonds
 from mdaug.geometry.matching import MoleculeGraph, match_molecules
 from mdaug.geometry.molecules import frame_bonds
 from mdaug.models.molecule_template import MoleculeTemplate
@@ -18,6 +19,9 @@ from mdaug.workflows.training.baseline_templates import (
 )
 from mdaug.workflows.training.sets import Sets
 
+MOST_FRAMES = 100
+"""Frames of a system whose bonds are searched for other molecules, evenly spaced."""
+
 
 def shared_baselines(
     own: Sequence[BaselineChoice], systems: Sequence[Sets], *, must_have: bool = False
@@ -26,8 +30,9 @@ def shared_baselines(
 
     Molecules of several systems have one template: that of the system with most of them. The molecules of
     systems whose field cannot be a baseline have templates without energy, by which a structure is known to
-    be one of them: there the network stands alone. None has a baseline if the bonds of a system do not last
-    or its molecules are not distinguished from their images, as in a crystal.
+    be one of them: there the network stands alone. None has a baseline if the molecules of a system are not
+    distinguished from their images, as in a crystal, or if its bonds change so that some frames are made of
+    molecules with energy.
 
     Parameters
     ----------
@@ -75,7 +80,7 @@ def _pooled_templates(own: Sequence[BaselineChoice], systems: Sequence[Sets]) ->
     Raises
     ------
     DataError
-        A system without baseline is not made of molecules whose bonds last.
+        A system without baseline is not made of molecules.
     """
     fitted = [
         (len(atoms) * len(sets.train), template)
@@ -102,17 +107,32 @@ def _molecules(
     Raises
     ------
     DataError
-        A molecule has no template.
+        A molecule has no template, or frames of a system are matched in two ways.
     """
     graphs = [MoleculeGraph(template.atomic_numbers, template.bonds) for template in pool]
     of_systems = []
     for choice, sets in zip(own, systems, strict=True):
-        bonds = _bonds(choice) if choice.used else frame_bonds(sets.train).lasting
+        found = frame_bonds(sets.train)
+        bonds = _bonds(choice) if choice.used else found.all_bonds
         molecules = match_molecules(sets.train.atomic_numbers, bonds, graphs)
         if molecules is None:
             raise DataError(f"{sets.label}: not every molecule has the bonds of a template")
+        if len(found.changing):
+            _refuse_other_matches(sets, molecules, graphs)
         of_systems.append(tuple(molecules))
     return of_systems
+
+
+def _refuse_other_matches(sets: Sets, molecules: Sequence[IntArray], graphs: Sequence[MoleculeGraph]) -> None:
+    """Refuse a system whose frames are, by their own bonds, made of other molecules: as H5O2+ of water and
+    H3O+, whose energies would then be another model's."""
+    frames = sets.train.evenly_spaced(MOST_FRAMES)
+    for n in range(len(frames)):
+        own = match_molecules(frames.atomic_numbers, find_bonds(frames.structure(n)), graphs)
+        if own is not None and [len(atoms) for atoms in own] != [len(atoms) for atoms in molecules]:
+            raise DataError(
+                f"{sets.label}: bonds change, and some frames are made of other systems' molecules"
+            )
 
 
 def _bonds(choice: BaselineChoice) -> IntArray:

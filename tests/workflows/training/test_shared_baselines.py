@@ -14,6 +14,7 @@ from mdaug.augmentation.force_matching.initial_field import initial_force_field
 from mdaug.augmentation.generate import Augmentation
 from mdaug.augmentation.label_rules import NO_RULE
 from mdaug.calculators.ase_calculator import MDAugCalculator
+from mdaug.calculators.molecules import MoleculeFinder
 from mdaug.calculators.predictions import predict
 from mdaug.calculators.structures import StructureError
 from mdaug.cli.app import main
@@ -195,6 +196,51 @@ def test_a_gas_of_atoms_is_known_too():
     _, gas = shared(fitted(frames_near(molecule("H2O"))), (argon, UNSOUND))
     assert not gas.used and [template.formula for template in gas.templates] == ["H2O", "Ar"]
     assert gas.molecules[1].tolist() == [[0], [1]]
+
+
+def shared_proton() -> FrameSet:
+    """Return frames of two waters and a proton, which is at one of them in half of the frames."""
+    first, second = molecule("H2O"), molecule("H2O")
+    second.rotate(180, "x", center=(0, 0, 0))
+    second.positions[:, 2] += 2.6
+    proton = Atoms("H", [(0, 0, 1.0)])
+    frames = frames_near(first + second + proton, 40)
+    oxygen = first.positions[0, 2]
+    positions = frames.positions.copy()
+    positions[:20, 6] = [0, 0, oxygen + 1.0]
+    positions[20:, 6] = [0, 0, second.positions[0, 2] - 1.0]
+    return replace(frames, positions=positions)
+
+
+def test_bonds_that_change_leave_the_baseline_of_others():
+    frames = shared_proton()
+    water, both = shared(fitted(frames_near(molecule("H2O"))), (frames, UNSOUND))
+    assert water.used and not both.used
+    assert [template.formula for template in both.templates] == ["H2O", "H5O2"]
+    assert both.molecules[1].shape == (1, 7)
+    assert both.subtract(frames) is frames
+    entries = [
+        {
+            "formula": template.formula,
+            "atomic_numbers": template.atomic_numbers,
+            "bonds": template.bonds,
+            "mean_lengths_A": template.bond_parameters[:, 0],
+        }
+        for template in both.templates
+    ]
+    for n in (0, 39):  # with the proton at either water
+        found = MoleculeFinder({"baseline": entries}).find(frames.structure(n))
+        assert [len(atoms) for atoms in found.atoms] == [0, 1]
+
+
+def test_a_system_that_is_made_of_molecules_of_others_in_some_frames_is_refused():
+    """Its frames would have the baselines of water and of the hydronium ion by their bonds."""
+    frames = shared_proton()
+    hydronium = frames_near(molecule("NH3"))
+    hydronium = replace(hydronium, atomic_numbers=np.array([8, 1, 1, 1]))
+    choices = shared(fitted(frames_near(molecule("H2O"))), fitted(hydronium), (frames, UNSOUND))
+    assert not any(choice.used for choice in choices)
+    assert "made of other systems' molecules" in choices[0].reason
 
 
 @pytest.mark.parametrize(
