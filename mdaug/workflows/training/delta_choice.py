@@ -51,6 +51,10 @@ a hundred atoms takes a second."""
 FRAMES_PER_FRAME, LEAST_FRAMES, MOST_FRAMES = 4, 1000, 4000
 """Frames that are made for each training frame, at least and at most."""
 
+MOST_TOGETHER = 40_000
+"""Most frames that are made of all systems of a training: ten have as many as alone, and hundreds together no
+more than these."""
+
 
 @dataclass(frozen=True)
 class DeltaChoice:
@@ -142,26 +146,28 @@ def plan_of_delta(systems: Sequence[Sets], config: RunConfig) -> str | None:
     ]
     if not may_have:
         return None
-    n_frames = sum(n_wanted(sets, config.delta) for sets in may_have)
+    n_frames = sum(numbers_wanted(may_have, config.delta))
     n_labels = n_frames + sum(len(sets.train) + len(sets.validation) for sets in may_have)
     method = AUTO_METHODS[0] if config.delta.method == "auto" else config.delta.method
     steps = round(SHARE_OF_EPOCHS * n_steps(chosen, config)) + n_steps_with_delta(chosen, config)
     return f"if it is used, {steps} steps in all, and {n_labels} labels by {method}"
 
 
-def n_wanted(sets: Sets, settings: DeltaSettings) -> int:
-    """Return the number of frames that are made.
+def numbers_wanted(systems: Sequence[Sets], settings: DeltaSettings) -> list[int]:
+    """Return the number of frames that are made of each system, default ones reduced by a common factor.
 
     Parameters
     ----------
-    sets
-        Frames of the system.
+    systems
+        The systems for which Δ-learning is used.
     settings
         Of Δ-learning.
     """
     if settings.n_frames is not None:
-        return settings.n_frames
-    return min(max(FRAMES_PER_FRAME * len(sets.train), LEAST_FRAMES), MOST_FRAMES)
+        return [settings.n_frames] * len(systems)
+    alone = [min(max(FRAMES_PER_FRAME * len(sets.train), LEAST_FRAMES), MOST_FRAMES) for sets in systems]
+    share = min(1.0, MOST_TOGETHER / max(sum(alone), 1))
+    return [round(share * n) for n in alone]
 
 
 def assess(

@@ -28,6 +28,7 @@ from mdaug.data import write_extxyz
 from mdaug.deployment import export_model
 from mdaug.frames import FloatArray, FrameSet, IntArray
 from mdaug.md import DynamicsOptions
+from mdaug.options import MANY_SYSTEMS
 from mdaug.workflows.dynamics import ModelRun, new_run
 from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.settings.config import RunConfig
@@ -39,7 +40,7 @@ from mdaug.workflows.training.delta_choice import (
     assess,
     fitted_method,
     mean_force_kcal_mol_A,
-    n_wanted,
+    numbers_wanted,
     record_delta,
     recorded_delta,
 )
@@ -172,13 +173,17 @@ def make_delta_frames(
     if methods:
         differences = [_differences(systems[n], method) for n, method in methods.items()]
         model, force_maes = _difference_network(differences, config, folder / FOLDER, device, progress)
-        for (n, method), force_mae in zip(methods.items(), force_maes, strict=True):
-            made, n_left_out = _made(systems[n], DeltaLabels(method, model), config.delta, progress)
+        wanted = numbers_wanted([systems[n] for n in methods], config.delta)
+        of_systems = zip(methods.items(), force_maes, wanted, strict=True)
+        for (n, method), force_mae, n_frames in of_systems:
+            labels = DeltaLabels(method, model)
+            made, n_left_out = _made(systems[n], labels, n_frames, config.delta, progress)
             choice = replace(choices[n], force_mae_network_kcal_mol_A=force_mae, n_left_out=n_left_out)
             choices[n] = _with_number(choice, made)
             if len(made):
                 write_extxyz(made, places[n] / FRAMES)
-            stage(f"Δ-learning: {len(made)} frames" if len(made) else choices[n].reason)
+            if len(systems) <= MANY_SYSTEMS:
+                stage(f"Δ-learning: {len(made)} frames" if len(made) else choices[n].reason)
     for place, choice in zip(places, choices, strict=True):
         record_delta(choice, place)
     return choices
@@ -220,6 +225,11 @@ def _with_frames(sets: Sets, config: RunConfig, place: Path) -> Sets:
 
 
 def _report(choices: Sequence[DeltaChoice], systems: Sequence[Sets], stage: Callable[[str], None]) -> None:
+    if len(systems) > MANY_SYSTEMS:
+        n_used = sum(choice.used for choice in choices)
+        if n_used or any(choice.reason for choice in choices):
+            stage(f"Δ-learning is used for {n_used} of {len(systems)} systems; delta.json of each says why")
+        return
     for choice, sets in zip(choices, systems, strict=True):
         if choice.reason:
             stage(f"{sets.label}: {choice.reason}" if len(systems) > 1 else choice.reason)
@@ -273,11 +283,11 @@ def _difference_network(
 
 
 def _made(
-    sets: Sets, labels: DeltaLabels, settings: DeltaSettings, progress: Progress
+    sets: Sets, labels: DeltaLabels, n_frames: int, settings: DeltaSettings, progress: Progress
 ) -> tuple[FrameSet, int]:
     """Return labeled frames from MD, and the number of those left out."""
     train = sets.train
-    positions = _sampled(sets, labels, n_wanted(sets, settings), settings, progress)
+    positions = _sampled(sets, labels, n_frames, settings, progress)
     if not len(positions):
         return train.select(slice(0)), 0
     unlabeled = replace(

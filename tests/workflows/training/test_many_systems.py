@@ -1,12 +1,15 @@
 """What a training on many systems says at its end: of all together, and of the worst."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from mdaug.analysis.accuracy import AccuracyResult, joined_accuracy
 from mdaug.verdicts import Verdict
+from mdaug.workflows.settings.delta_options import DeltaSettings
+from mdaug.workflows.training.delta_choice import numbers_wanted
 from mdaug.workflows.training.outcome import _alike_together, scanned_systems
 
 
@@ -44,3 +47,12 @@ def test_verdicts_of_one_outcome_are_one():
     found = _alike_together([("a", bad), ("b", good), ("c", replace(bad, text="Another minimum."))])
     assert [verdict.name for verdict in found] == ["shape of the scan, 2 systems", "shape of the scan, b"]
     assert found[0].text == "A minimum. (That is a; the same holds for c.)"
+
+
+def test_frames_by_delta_learning_have_a_common_limit():
+    """Ten systems have as many as each alone; of hundreds each has its share."""
+    systems = [SimpleNamespace(train=range(n)) for n in [5000] * 10]
+    assert numbers_wanted(systems, DeltaSettings()) == [4000] * 10
+    systems = [SimpleNamespace(train=range(n)) for n in [10] * 300 + [500] * 50]
+    assert numbers_wanted(systems, DeltaSettings()) == [100] * 300 + [200] * 50
+    assert numbers_wanted(systems[:2], DeltaSettings(n_frames=7)) == [7, 7]
