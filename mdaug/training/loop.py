@@ -252,7 +252,7 @@ class Trainer:
         if not isfinite(validation.energy_mse + validation.force_mse + validation.strain_mse):
             raise DivergedError(
                 f"the training diverged in epoch {self.epoch + 1}: its validation errors are not finite; "
-                f"give a lower learning rate (now {self.options.learning_rate:g}), lower weights, "
+                f"give a lower learning rate (now {self.options.rate:g}), lower weights, "
                 "or --training.dtype float64"
             )
 

@@ -1,5 +1,6 @@
 """Options of the training."""
 
+from math import sqrt
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -24,6 +25,9 @@ MOST_STEPS = 80_000
 """Most steps of a training, where its epochs are not set and these are more than `MIN_EPOCHS` (800 epochs of
 2000 frames)."""
 
+DEFAULT_RATE = 2e-3
+"""Highest learning rate of a training on one system, where it is not set."""
+
 MIN_EPOCHS, MAX_EPOCHS = 100, 1000
 """Limits of the number of epochs that follows from a number of steps."""
 
@@ -39,8 +43,9 @@ class TrainOptions(Options):
     batch_size: Positive = 20
     """Frames per step."""
 
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
-    """Highest learning rate."""
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """Highest learning rate [default: 0.002; with a baseline, where no epochs are set, divided by the root of
+    the number of systems, or of 5 if these are more]."""
 
     optimizer: Annotated[Literal["adam", "adamw"], Parameter(group=PAPER_SETTINGS)] = "adam"
     """Adam, or AdamW with weight_decay."""
@@ -124,11 +129,17 @@ class TrainOptions(Options):
             Whether training frames have stresses.
         """
         unused = {"e0s": self.e0s is None, "stress_weight": not stresses}
-        used = (f"{name}={value!r}" for name, value in self if not unused.get(name, False))
+        values = dict(self) | {"learning_rate": self.rate}
+        used = (f"{name}={value!r}" for name, value in values.items() if not unused.get(name, False))
         return f"{type(self).__name__}({', '.join(used)})"
 
-    def with_epochs(self, n_frames: int, *, baseline: bool, n_systems: int = 1) -> "TrainOptions":
-        """Return the options with the number of epochs that suits the number of frames, if none is set.
+    @property
+    def rate(self) -> float:
+        """The highest learning rate that is set, or the default for one system."""
+        return DEFAULT_RATE if self.learning_rate is None else self.learning_rate
+
+    def with_defaults(self, n_frames: int, *, baseline: bool, n_systems: int = 1) -> "TrainOptions":
+        """Return the options with the epochs and the learning rate that suit the frames, where none are set.
 
         Parameters
         ----------
@@ -140,14 +151,15 @@ class TrainOptions(Options):
             Number of systems of the frames: one model of several needs as many passes over the frames of each
             as a model of one.
         """
-        if self.epochs is not None:
-            return self
-        if baseline:
-            n_steps = min(n_systems * STEPS_WITH_BASELINE, MOST_STEPS)
-            epochs = epochs_of(n_steps, n_frames, self.batch_size)
-        else:
+        epochs, rate = self.epochs, self.learning_rate
+        n_trainings = min(n_systems, MOST_STEPS // STEPS_WITH_BASELINE) if baseline and epochs is None else 1
+        if epochs is None and baseline:
+            epochs = epochs_of(n_trainings * STEPS_WITH_BASELINE, n_frames, self.batch_size)
+        elif epochs is None:
             epochs = min(DEFAULT_EPOCHS, epochs_of(MOST_STEPS, n_frames, self.batch_size))
-        return self.model_copy(update={"epochs": epochs})
+        if rate is None:  # gradients scatter more where a batch has fewer frames of each system
+            rate = DEFAULT_RATE / sqrt(n_trainings)
+        return self.model_copy(update={"epochs": epochs, "learning_rate": rate})
 
 
 def epochs_of(n_steps: int, n_frames: int, batch_size: int) -> int:

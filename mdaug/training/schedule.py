@@ -44,7 +44,7 @@ class Schedule:
         options = self.options
         total = options.n_epochs * self.steps_per_epoch
         warmup = min(options.warmup_epochs * self.steps_per_epoch, total / 2)
-        rate = options.learning_rate * self.factor
+        rate = options.rate * self.factor
         if step < warmup:
             return rate * (step + 1) / (warmup + 1)
         if options.schedule == "cosine":

@@ -303,7 +303,7 @@ def make_optimizer(
         Device of the weights.
     """
     on_gpu = device.type == "cuda"
-    rate = torch.tensor(options.learning_rate, device=device) if on_gpu else options.learning_rate
+    rate = torch.tensor(options.rate, device=device) if on_gpu else options.rate
     kind = torch.optim.Adam if options.optimizer == "adam" else torch.optim.AdamW
     decay = 0.0 if options.optimizer == "adam" else options.weight_decay
     optimizer = kind([values], lr=rate, weight_decay=decay, fused=True, capturable=on_gpu)

@@ -105,7 +105,7 @@ def dry_run(config: RunConfig, *, device: str = "auto", callbacks: TrainingCallb
     numbers = _training_frames(systems, few=may_have_baseline and config.model.baseline == "auto")
     size = config.training.batch_size
     steps = tuple(-(-n // size) for n in numbers)
-    with_epochs = partial(config.training.with_epochs, n_systems=len(systems))
+    with_defaults = partial(config.training.with_defaults, n_systems=len(systems))
     return DryRun(
         n_raw=sum(len(sets.train) for sets in systems),
         n_augmented=sum(len(frames) for sets in systems for frames in sets.added),
@@ -113,8 +113,8 @@ def dry_run(config: RunConfig, *, device: str = "auto", callbacks: TrainingCallb
         n_test=sum(len(sets.test) for sets in systems),
         steps_per_epoch=(steps[0], steps[1]),
         epochs=(
-            with_epochs(numbers[0], baseline=may_have_baseline).n_epochs,
-            with_epochs(numbers[1], baseline=config.model.baseline == "force-field").n_epochs,
+            with_defaults(numbers[0], baseline=may_have_baseline).n_epochs,
+            with_defaults(numbers[1], baseline=config.model.baseline == "force-field").n_epochs,
         ),
         seconds_per_epoch=(
             seconds_per_step * steps[0] + of_validation,
@@ -163,7 +163,7 @@ def _seconds_per_step(trainer: Trainer) -> float:
     for step in range(WARM_UP_STEPS + MAX_STEPS):
         index = torch.randperm(n_frames)[:size].to(trainer.device)
         started = time.perf_counter()
-        trainer.step(index, step, trainer.options.learning_rate)
+        trainer.step(index, step, trainer.options.rate)
         if trainer.device.type == "cuda":
             torch.cuda.synchronize()
         times.append(time.perf_counter() - started)

@@ -148,8 +148,8 @@ def network_options(baselines: Sequence[BaselineChoice], config: RunConfig) -> S
     return options
 
 
-def with_epochs(baselines: Sequence[BaselineChoice], options: TrainOptions, n_frames: int) -> TrainOptions:
-    """Return the options of the training, with the number of epochs for the frames if none is set.
+def with_defaults(baselines: Sequence[BaselineChoice], options: TrainOptions, n_frames: int) -> TrainOptions:
+    """Return the options of the training, with epochs and learning rate for the frames, where none are set.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def with_epochs(baselines: Sequence[BaselineChoice], options: TrainOptions, n_fr
     n_frames
         Number of training frames.
     """
-    return options.with_epochs(n_frames, baseline=has_baseline(baselines), n_systems=len(baselines))
+    return options.with_defaults(n_frames, baseline=has_baseline(baselines), n_systems=len(baselines))
 
 
 def summarize_baselines(baselines: Sequence[BaselineChoice]) -> dict[str, Any]:

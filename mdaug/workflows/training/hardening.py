@@ -249,7 +249,7 @@ class _Hardening:
         baselines = [sets.baseline for sets in self.systems]
         options = training_options(self.systems, self.config)
         epochs = self.config.hardening.epochs or max(1, options.n_epochs // EPOCHS_OVER_A_ROUND)
-        rate = LOWER_RATE * options.learning_rate
+        rate = LOWER_RATE * options.rate
         held_out = [sets for sets in self.systems if len(sets.validation)]
         return train(
             as_frames([one.subtract(own) for one, own in zip(baselines, frames, strict=True)]),

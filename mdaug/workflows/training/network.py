@@ -8,7 +8,7 @@ from mdaug.frames import as_frames
 from mdaug.training import TrainOptions, TrainResult, train
 from mdaug.training.options import MOST_STEPS, STEPS_WITH_BASELINE
 from mdaug.workflows.settings.config import RunConfig
-from mdaug.workflows.training.baseline import network_options, with_epochs
+from mdaug.workflows.training.baseline import network_options, with_defaults
 from mdaug.workflows.training.sets import Sets
 
 STEPS_WITH_DELTA = 1.5
@@ -27,7 +27,7 @@ def n_steps(systems: Sequence[Sets], config: RunConfig) -> int:
         Settings of the training.
     """
     n_frames = _n_without_delta(systems)
-    options = with_epochs([sets.baseline for sets in systems], config.training, n_frames)
+    options = with_defaults([sets.baseline for sets in systems], config.training, n_frames)
     return options.n_epochs * -(-n_frames // options.batch_size)
 
 
@@ -69,7 +69,7 @@ def training_options(systems: Sequence[Sets], config: RunConfig, *, share: float
         Factor on the number of epochs.
     """
     n_without, n_frames = _n_without_delta(systems), sum(sets.n_training for sets in systems)
-    options = with_epochs([sets.baseline for sets in systems], config.training, n_without)
+    options = with_defaults([sets.baseline for sets in systems], config.training, n_without)
     epochs = share * options.n_epochs
     if n_frames > n_without:
         epochs = share * n_steps_with_delta(systems, config) / -(-n_frames // options.batch_size)

@@ -25,7 +25,7 @@ from mdaug.workflows.training.baseline import (
     network_options,
     record_baseline,
     recorded_baseline,
-    with_epochs,
+    with_defaults,
 )
 from mdaug.workflows.training.choice import choose_training
 from tests.force_fields import random_field
@@ -262,19 +262,31 @@ def test_fewer_epochs_with_a_baseline_unless_they_are_set(baseline):
     unset = TrainOptions()
     assert unset.n_epochs == 800
     for n_frames, expected in ((1060, 302), (200, 1000), (321, 942), (100_000, 100)):
-        assert with_epochs([baseline], unset, n_frames).n_epochs == expected
+        assert with_defaults([baseline], unset, n_frames).n_epochs == expected
     without = replace(baseline, used=False)
     for n_frames, expected in ((1060, 800), (1950, 800), (6100, 263), (100_000, 100)):
-        assert with_epochs([without], unset, n_frames).n_epochs == expected
-    assert with_epochs([baseline], TrainOptions(epochs=7), 1060).n_epochs == 7
+        assert with_defaults([without], unset, n_frames).n_epochs == expected
+    assert with_defaults([baseline], TrainOptions(epochs=7), 1060).n_epochs == 7
+
+
+def test_several_systems_have_a_lower_learning_rate(baseline):
+    def rate(baselines, **options):
+        return with_defaults(baselines, TrainOptions(**options), 1004).learning_rate
+
+    assert rate([baseline]) == 2e-3
+    assert rate([baseline] * 3) == pytest.approx(2e-3 / np.sqrt(3))
+    assert rate([baseline] * 20) == pytest.approx(2e-3 / np.sqrt(5))
+    assert rate([baseline] * 3, epochs=100) == 2e-3  # shorter ones would not learn enough
+    assert rate([replace(baseline, used=False)] * 3) == 2e-3
+    assert rate([baseline] * 3, learning_rate=3e-3) == 3e-3
 
 
 def test_steps_grow_with_the_number_of_systems(baseline):
     unset = TrainOptions()
     for n_systems, expected in ((1, 314), (3, 942), (5, 1000)):  # of 51 steps
-        assert with_epochs([baseline] * n_systems, unset, 1004).n_epochs == expected
-    assert with_epochs([baseline] * 20, unset, 5000).n_epochs == 320  # 80,000 steps
+        assert with_defaults([baseline] * n_systems, unset, 1004).n_epochs == expected
+    assert with_defaults([baseline] * 20, unset, 5000).n_epochs == 320  # 80,000 steps
     without = replace(baseline, used=False)
-    assert with_epochs([without, baseline, without], unset, 1004).n_epochs == 942
-    assert with_epochs([without] * 3, unset, 1004).n_epochs == 800
-    assert with_epochs([baseline] * 3, TrainOptions(epochs=7), 1004).n_epochs == 7
+    assert with_defaults([without, baseline, without], unset, 1004).n_epochs == 942
+    assert with_defaults([without] * 3, unset, 1004).n_epochs == 800
+    assert with_defaults([baseline] * 3, TrainOptions(epochs=7), 1004).n_epochs == 7
