@@ -174,9 +174,9 @@ class _System:
         self.like_first = groups[0][self.member[groups[0]] == self.member[self.first]]
         self.usual = frames.select(self.like_first).evenly_spaced(SAMPLE)
         self.lengths = mean_lengths(self.usual, self.reference)
-        found = {n: order for group in groups for n, order in self._of_list(group).items()}
-        self.matched = np.array(sorted(found), dtype=np.int64)
-        of_matched = np.array([found[n] for n in self.matched.tolist()]).reshape(-1, frames.n_atoms)
+        order_of = {n: order for group in groups for n, order in self._of_list(group).items()}
+        self.matched = np.array(sorted(order_of), dtype=np.int64)
+        of_matched = np.array([order_of[n] for n in self.matched.tolist()]).reshape(-1, frames.n_atoms)
         self.orders: IntArray = of_matched[:, as_listed[self.first]]
 
     def _of_list(self, group: IntArray) -> dict[int, IntArray]:

@@ -25,7 +25,7 @@ Fits = dict[str, PairFit | DataError]
 class PooledSprings:
     """The springs of each of several systems, from the distances of all of them at the same temperature.
 
-    All element pairs at a temperature are fitted when the first system with it is asked for.
+    All element pairs at a temperature are fitted with the first system at this temperature.
 
     Parameters
     ----------

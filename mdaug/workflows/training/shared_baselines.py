@@ -94,8 +94,8 @@ def _pooled_templates(own: Sequence[BaselineChoice], systems: Sequence[Sets]) ->
     templates = [fitted[n][1] for n in sorted(kept)]
     for choice, sets in zip(own, systems, strict=True):
         if not choice.used:
-            found = templates_without_energy(sets.train)
-            templates += [template for template in found if not is_known(template, templates)]
+            without_energy = templates_without_energy(sets.train)
+            templates += [template for template in without_energy if not is_known(template, templates)]
     return templates
 
 
@@ -112,12 +112,12 @@ def _molecules(
     graphs = [MoleculeGraph(template.atomic_numbers, template.bonds) for template in pool]
     of_systems = []
     for choice, sets in zip(own, systems, strict=True):
-        found = frame_bonds(sets.train)
-        bonds = _bonds(choice) if choice.used else found.all_bonds
+        of_frames = frame_bonds(sets.train)
+        bonds = _bonds(choice) if choice.used else of_frames.all_bonds
         molecules = match_molecules(sets.train.atomic_numbers, bonds, graphs)
         if molecules is None:
             raise DataError(f"{sets.label}: not every molecule has the bonds of a template")
-        if len(found.changing):
+        if len(of_frames.changing):
             _refuse_other_matches(sets, molecules, graphs)
         of_systems.append(tuple(molecules))
     return of_systems
