@@ -55,7 +55,7 @@ def train(
     harden: Annotated[int | None, Field(ge=0)] = None,
     committee: Annotated[int | None, Field(ge=1, le=100)] = None,
     seed: int | None = None,
-    device: TrainingDevice = "auto",
+    device: Annotated[TrainingDevice, Parameter(show_default=False)] = "auto",
     resume: Switch = False,
     log: Literal["tensorboard", "wandb"] | None = None,
     dry_run: Switch = False,
@@ -98,7 +98,7 @@ def train(
     seed
         Seed of every section for which none is given.
     device
-        Device; auto is the GPU if there is one.
+        auto: the GPU, if any.
     resume
         Continue the training in --out, or the newest one.
     log

@@ -51,7 +51,7 @@ class DataOptions(Options):
     """Read every n-th frame only."""
 
     reorder: Switch = False
-    """Bring the atoms of all frames of a system, by bonds, into the order of its first frame."""
+    """Bring all atoms into the order of the first frame."""
 
     energy_key: str | None = None
     """Key of the energies [default: energy, or REF_energy]."""
