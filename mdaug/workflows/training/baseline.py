@@ -129,6 +129,24 @@ def has_baseline(baselines: Sequence[BaselineChoice]) -> bool:
     return any(baseline.used for baseline in baselines)
 
 
+def present_templates(baselines: Sequence[BaselineChoice]) -> list[MoleculeTemplate]:
+    """Return the templates of those molecules that some of the systems of a model have.
+
+    A network that is trained on these systems alone may have no embeddings of the others' atom types.
+
+    Parameters
+    ----------
+    baselines
+        The baseline of each of these systems.
+    """
+    templates = baselines[0].templates
+    return [
+        template
+        for n, template in enumerate(templates)
+        if any(len(baseline.molecules[n]) for baseline in baselines)
+    ]
+
+
 def network_options(baselines: Sequence[BaselineChoice], config: RunConfig) -> SchNetOptions:
     """Return the options of the network: fewer Gaussians where all systems have a baseline, and no ZBL prior
     where the baselines have all repulsion, which ZBL would count twice.

@@ -34,6 +34,7 @@ from mdaug.workflows.progress import Progress, ignore
 from mdaug.workflows.settings.config import RunConfig
 from mdaug.workflows.settings.delta_options import DeltaSettings
 from mdaug.workflows.training.augmented import augmented_frames
+from mdaug.workflows.training.baseline import present_templates
 from mdaug.workflows.training.delta_choice import (
     SHARE_OF_EPOCHS,
     DeltaChoice,
@@ -275,9 +276,8 @@ def _difference_network(
     summary = summarize_systems(
         [sets.train for sets in systems], [sets.label for sets in systems], config.model.cutoff
     )
-    model = export_model(
-        result.model, folder / "model.pt", training=summary, templates=systems[0].baseline.templates
-    )
+    templates = present_templates([sets.baseline for sets in systems])
+    model = export_model(result.model, folder / "model.pt", training=summary, templates=templates)
     errors = [predict(model, sets.validation)[1] - sets.validation.forces for sets in systems]
     return model, [mean_force_kcal_mol_A(each) for each in errors]
 

@@ -19,7 +19,7 @@ from mdaug.calculators.predictions import predict
 from mdaug.calculators.structures import StructureError
 from mdaug.cli.app import main
 from mdaug.data import load_frames, write_extxyz
-from mdaug.deployment import read_manifest
+from mdaug.deployment import export_model, read_manifest
 from mdaug.frames import FrameSet
 from mdaug.models.baseline import Baseline
 from mdaug.training.evaluation import predict as network_results
@@ -28,7 +28,7 @@ from mdaug.workflows.export import export_run
 from mdaug.workflows.settings.config import RunConfig, load_config
 from mdaug.workflows.train import train_force_field
 from mdaug.workflows.training import systems_choice
-from mdaug.workflows.training.baseline import BaselineChoice, make_baseline
+from mdaug.workflows.training.baseline import BaselineChoice, make_baseline, present_templates
 from mdaug.workflows.training.outcome import TrainingOutcome
 from mdaug.workflows.training.sets import Sets
 from mdaug.workflows.training.shared_baselines import shared_baselines
@@ -189,6 +189,21 @@ def test_a_system_of_known_and_other_molecules_has_a_baseline_for_the_known_ones
     assert both.used
     assert abs(rest.forces[:, :3]).max() > 0.1 and not rest.forces[:, 3:].any()
     assert (rest.atom_types < 0).tolist() == [False] * 3 + [True] * 3
+
+
+def test_a_network_of_some_systems_has_the_templates_of_their_molecules(make_model, tmp_path):
+    """As that of differences: it has embeddings of the atom types of these systems alone."""
+    frames = [frames_near(molecule(name)) for name in ("H2O", "CH3OH", "CO2")]
+    own = shared(fitted(frames[0]), fitted(frames[1]), (frames[2], UNSOUND))
+    assert [len(present_templates([baseline])) for baseline in own] == [1, 1, 1]
+    assert [template.formula for template in present_templates(own[1:])] == ["CH4O", "CO2"]
+    assert present_templates([BaselineChoice(False, "none")]) == []
+    types = own[0].with_atom_types(frames[0]).atom_types
+    model = make_model(n_atom_types=int(types.max()) + 1)
+    path = export_model(model, tmp_path / "model.pt", training={}, templates=present_templates(own[:1]))
+    assert [entry["formula"] for entry in read_manifest(path)["baseline"]] == ["H2O"]
+    with pytest.raises(ValueError, match="more atom types"):
+        export_model(model, tmp_path / "all.pt", training={}, templates=own[0].templates)
 
 
 def test_a_gas_of_atoms_is_known_too():
