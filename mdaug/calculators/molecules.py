@@ -165,9 +165,10 @@ class MoleculeFinder:
         matched = match_molecules(atoms.numbers, bonds, self._templates)
         if matched is not None:
             return tuple(matched)
-        in_order = molecules_in_order(atoms.numbers, self._templates)
-        if in_order is not None and _differs_by_stretching(bonds, in_order, self._templates):
-            return tuple(in_order)
+        for preferred in range(len(self._templates)):
+            in_order = molecules_in_order(atoms.numbers, self._templates, preferred)
+            if in_order is not None and _differs_by_stretching(bonds, in_order, self._templates):
+                return tuple(in_order)
         formula = atoms.get_chemical_formula("hill")
         raise StructureError(
             f"this model is for the molecules {' and '.join(self._formulas)}, and {formula} with these "

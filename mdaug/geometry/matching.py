@@ -116,7 +116,9 @@ def _match(
     return None
 
 
-def molecules_in_order(atomic_numbers: IntArray, templates: Sequence[MoleculeGraph]) -> list[IntArray] | None:
+def molecules_in_order(
+    atomic_numbers: IntArray, templates: Sequence[MoleculeGraph], preferred: int = 0
+) -> list[IntArray] | None:
     """Return the atoms of consecutive molecules, each in the order of a template, by elements alone.
 
     Parameters
@@ -125,6 +127,8 @@ def molecules_in_order(atomic_numbers: IntArray, templates: Sequence[MoleculeGra
         Of the structure, shape (n_atoms,).
     templates
         Known molecules.
+    preferred
+        Which template is taken where several have the elements, as isomers do.
 
     Returns
     -------
@@ -132,7 +136,9 @@ def molecules_in_order(atomic_numbers: IntArray, templates: Sequence[MoleculeGra
         As `match_molecules` returns; None if the elements are in another order.
     """
     matched: list[list[IntArray]] = [[] for _ in templates]
-    longest_first = sorted(range(len(templates)), key=lambda n: -len(templates[n].atomic_numbers))
+    longest_first = sorted(
+        range(len(templates)), key=lambda n: (-len(templates[n].atomic_numbers), n != preferred)
+    )
     start = 0
     while start < len(atomic_numbers):
         for n in longest_first:

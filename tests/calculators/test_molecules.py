@@ -8,9 +8,11 @@ from ase import Atoms
 from ase.build import molecule
 
 from mdaug.calculators.ase_calculator import MDAugCalculator
+from mdaug.calculators.molecules import MoleculeFinder
 from mdaug.calculators.predictions import predict
 from mdaug.calculators.structures import StructureError
 from mdaug.deployment import export_model
+from mdaug.geometry.bonds import find_bonds
 from tests.force_fields import frames_near, random_templates
 
 
@@ -166,3 +168,26 @@ def test_a_cell_may_lack_one_of_the_molecules(calculator):
     atoms.positions += [0.0, 0.3, 8.9]
     atoms.wrap()
     assert results(atoms, calculator)[0] == pytest.approx(expected, abs=1e-8)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_stretched_molecule_is_told_from_its_isomer_in_the_same_order(first):
+    ethanol, ether = molecule("CH3CH2OH"), molecule("CH3OCH3")
+    ether = ether[[n for z in (6, 8, 1) for n in np.flatnonzero(ether.numbers == z)]]
+    assert ether.numbers.tolist() == ethanol.numbers.tolist()
+    entries = [
+        {
+            "formula": "C2H6O",
+            "atomic_numbers": atoms.numbers,
+            "bonds": find_bonds(atoms),
+            "mean_lengths_A": np.ones(8),
+        }
+        for atoms in (ethanol, ether)
+    ]
+    for kind, atoms in enumerate((ethanol, ether)):
+        bond = find_bonds(atoms)[-1]
+        stretched = atoms.copy()
+        stretched.set_distance(*bond, 2.5, fix=0)
+        assert len(find_bonds(stretched)) == 7
+        found = MoleculeFinder({"baseline": entries[first:] + entries[:first]}).find(stretched)
+        assert [len(each) for each in found.atoms] == np.roll([kind == 0, kind == 1], -first).tolist()
