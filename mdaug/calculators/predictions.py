@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from mdaug.calculators.evaluators import Evaluate, make_evaluator, make_finder
-from mdaug.calculators.molecules import MoleculeFinder
 from mdaug.calculators.structures import check_positions, elements_of
 from mdaug.deployment import read_manifest
 from mdaug.errors import DataError
@@ -131,18 +130,17 @@ def predict_extrapolation(
 
 @dataclass(frozen=True)
 class _Model:
-    """An open model: its manifest, the function that evaluates it, and what finds its molecules."""
+    """An open model: its manifest, and the function that evaluates it."""
 
     manifest: dict[str, Any]
     evaluate: Evaluate
-    finder: MoleculeFinder | None
     device: torch.device
 
     @classmethod
     def open(cls, model: str | Path, device: str = "cpu", dtype: Precision | None = None) -> "_Model":
         manifest = read_manifest(model)
         evaluate, _ = make_evaluator(model, dtype, device, 0, "auto")
-        return cls(manifest, evaluate, make_finder(manifest), torch.device(device))
+        return cls(manifest, evaluate, torch.device(device))
 
     def predict(
         self,
@@ -156,6 +154,7 @@ class _Model:
             check_positions(positions, f"{frames.name}, frame {n}: ")
         species = elements_of(frames.atomic_numbers, self.manifest["elements"])
         n_frames, n_atoms = len(frames), frames.n_atoms
+        finder = make_finder(self.manifest)  # that of other frames would take isomers for theirs
         predicted = Predictions(
             np.empty(n_frames),
             np.empty(frames.positions.shape),
@@ -170,7 +169,7 @@ class _Model:
             idx_i, idx_j, shifts = pairs_of_frames(batch, self.manifest["cutoff_A"])
             on_device = [torch.as_tensor(values, device=self.device) for values in (idx_i, idx_j, shifts)]
             pairs = on_device[0], on_device[1], on_device[2]
-            molecules = None if self.finder is None else self.finder.find_in_frames(batch)
+            molecules = None if finder is None else finder.find_in_frames(batch)
             values = self.evaluate(
                 np.tile(species, len(batch)), batch.positions.reshape(-1, 3), pairs, molecules
             )

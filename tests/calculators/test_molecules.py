@@ -1,6 +1,7 @@
 """Models with a baseline in ASE: any order of atoms, several molecules, cells, bonds that break."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,11 +10,12 @@ from ase.build import molecule
 
 from mdaug.calculators.ase_calculator import MDAugCalculator
 from mdaug.calculators.molecules import MoleculeFinder
-from mdaug.calculators.predictions import predict
+from mdaug.calculators.predictions import predict, predict_all
 from mdaug.calculators.structures import StructureError
 from mdaug.deployment import export_model
 from mdaug.geometry.bonds import find_bonds
-from tests.force_fields import frames_near, random_templates
+from mdaug.workflows.training.baseline_templates import templates_of
+from tests.force_fields import frames_near, random_field, random_templates
 
 
 @pytest.fixture
@@ -170,11 +172,25 @@ def test_a_cell_may_lack_one_of_the_molecules(calculator):
     assert results(atoms, calculator)[0] == pytest.approx(expected, abs=1e-8)
 
 
+def isomers() -> tuple[Atoms, Atoms]:
+    """Return ethanol and dimethyl ether with their atoms in one order of elements."""
+    ethanol, ether = molecule("CH3CH2OH"), molecule("CH3OCH3")
+    return ethanol, ether[[n for z in (6, 8, 1) for n in np.flatnonzero(ether.numbers == z)]]
+
+
+def test_frames_of_isomers_are_predicted_with_their_own_baselines(make_model, tmp_path):
+    sets = [frames_near(atoms) for atoms in isomers()]
+    templates = [template for frames in sets for template in templates_of(random_field(frames))]
+    untyped = [replace(one, atom_types=np.full(9, -1)) for one in templates]
+    path = export_model(make_model(), tmp_path / "model.pt", training={}, templates=untyped)
+    for frames, found in zip(sets, predict_all(path, sets), strict=True):
+        np.testing.assert_array_equal(found.forces, predict(path, frames)[1])
+    assert np.abs(predict_all(path, sets)[1].forces - predict(path, sets[0])[1]).max() > 0.1
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_a_stretched_molecule_is_told_from_its_isomer_in_the_same_order(first):
-    ethanol, ether = molecule("CH3CH2OH"), molecule("CH3OCH3")
-    ether = ether[[n for z in (6, 8, 1) for n in np.flatnonzero(ether.numbers == z)]]
-    assert ether.numbers.tolist() == ethanol.numbers.tolist()
+    ethanol, ether = isomers()
     entries = [
         {
             "formula": "C2H6O",
