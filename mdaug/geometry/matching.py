@@ -49,9 +49,8 @@ def match_molecules(
         molecule has the bond graph of no template.
     """
     matched: list[list[IntArray]] = [[] for _ in templates]
-    of_composition: dict[
-        bytes, list[int]
-    ] = {}  # a model of hundreds of molecules has few of each composition
+    # a model of hundreds of molecules has few of each composition
+    of_composition: dict[bytes, list[int]] = {}
     for n, template in enumerate(templates):
         of_composition.setdefault(_composition(template), []).append(n)
     orders: dict[tuple[bytes, bytes], tuple[int, IntArray] | None] = {}  # of molecules of equal lists

@@ -112,12 +112,12 @@ def _molecules(
     graphs = [MoleculeGraph(template.atomic_numbers, template.bonds) for template in pool]
     of_systems = []
     for choice, sets in zip(own, systems, strict=True):
-        of_frames = frame_bonds(sets.train)
-        bonds = _bonds(choice) if choice.used else of_frames.all_bonds
+        of_frames = None if choice.used else frame_bonds(sets.train)  # bonds of a baseline last
+        bonds = _bonds(choice) if of_frames is None else of_frames.all_bonds
         molecules = match_molecules(sets.train.atomic_numbers, bonds, graphs)
         if molecules is None:
             raise DataError(f"{sets.label}: not every molecule has the bonds of a template")
-        if len(of_frames.changing):
+        if of_frames is not None and len(of_frames.changing):
             _refuse_other_matches(sets, molecules, graphs)
         of_systems.append(tuple(molecules))
     return of_systems
