@@ -63,10 +63,8 @@ def augment(
         AugmentedSystem,
         augment_data,
         augment_for_trainer,
-        is_run,
-        sets_of_data,
-        sets_of_run,
     )
+    from mdaug.workflows.trainer_sets import is_run, sets_of_data, sets_of_run
 
     names = data or ("ethanol",)
     of_run = is_run(Path(names[0]))
